@@ -1,0 +1,1 @@
+"""Learning: network, training, evaluation, registry, learned policy."""

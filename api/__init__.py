@@ -1,0 +1,1 @@
+"""Every door into the system: HTTP, command line, Python."""

@@ -1,0 +1,1 @@
+"""Fulcrum's domain, its decisions and the live service."""

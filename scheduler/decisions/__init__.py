@@ -1,0 +1,1 @@
+"""The decision: candidates, round, plan. Values in, values out."""

@@ -1,0 +1,55 @@
+"""Errors that name the object, the field and the legal values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class FulcrumError(Exception):
+    """Base of every error a caller may handle; doors turn it into a problem document."""
+
+    code = "error"
+    """Stable, machine-readable name; part of the public API."""
+
+    def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        """One sentence for a person."""
+        self.fields: dict[str, str] = dict(fields or {})
+        """Field path (`request.width`) to what is wrong with it and which values are legal."""
+
+
+class InvalidError(FulcrumError):
+    """The input is malformed or asks for something that cannot exist."""
+
+    code = "invalid"
+
+
+class InfeasibleError(FulcrumError):
+    """The job is well-formed, but no pool of this cluster could ever run it."""
+
+    code = "infeasible"
+
+
+class NotFoundError(FulcrumError):
+    """No object with that name or id."""
+
+    code = "not-found"
+
+
+class ConflictError(FulcrumError):
+    """The object changed meanwhile, or the request contradicts an earlier one."""
+
+    code = "conflict"
+
+
+class IllegalTransitionError(ConflictError):
+    """The lifecycle has no such transition."""
+
+    code = "illegal-transition"
+
+
+class UnavailableError(FulcrumError):
+    """A part the request needs does not answer now; the same request may succeed later."""
+
+    code = "unavailable"

@@ -1,0 +1,149 @@
+"""Jobs and their attempts, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from scheduler.domain.lifecycle import AttemptState, JobState
+from scheduler.domain.resources import Request
+
+PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
+"""The named points of the preference dial (0 cheapest … 1 fastest)."""
+
+
+class JobKind(StrEnum):
+    """What a job does in its own process."""
+
+    CNN_TRAIN = "cnn-train"
+    CNN_INFER = "cnn-infer"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a failed attempt is followed by another."""
+
+    max_attempts: int = 1
+    """Attempts in all, the first included. Lost attempts (machine, not job) do not count."""
+    backoff_s: float = 5.0
+    """Seconds before the second attempt; doubles with each further one."""
+
+    def delay(self, failures: int) -> float:
+        """Seconds to wait after the `failures`-th failure (≥ 1)."""
+        return float(self.backoff_s * 2 ** (failures - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How much work a job is, in terms an estimator can use."""
+
+    key: str
+    """Work with an equal key runs at an equal rate on an equal device and width."""
+    samples: float
+    """Amount of work: images over all epochs; 1 for a command."""
+    flops_per_sample: float = 0.0
+    """Floating-point operations per sample; 0: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What was submitted, validated; never changes."""
+
+    kind: JobKind
+    work: Mapping[str, Any]
+    """Parameters of the kind, validated by its model in `scheduler.workloads.specs`."""
+    profile: Profile
+    name: str = ""
+    user: str = "local"
+    project: str = "default"
+    request: Request = field(default_factory=Request)
+    priority: int = 50
+    """0 (whenever) … 100 (first)."""
+    preference: float | None = None
+    """0 cheapest … 1 fastest; None: the project's, else the cluster's."""
+    deadline: float | None = None
+    """Unix seconds by which the job should have ended."""
+    budget: float | None = None
+    """Dollars the job may cost at most, by estimate before each attempt."""
+    after: tuple[int, ...] = ()
+    """Jobs that must have succeeded before this one may start."""
+    retry: Retry = field(default_factory=Retry)
+    max_duration_s: float | None = None
+    """Seconds one attempt may run; it is stopped then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A submitted job as the store holds it."""
+
+    id: int
+    spec: JobSpec
+    state: JobState
+    reason: str
+    """Why it is in that state: `waiting`, `retry 1 of 2 after exit code 3`, …"""
+    submitted_at: float
+    version: int = 0
+    """Rises with every change; a write that names an older one changes nothing."""
+    attempts: int = 0
+    """Attempts made so far; the number of the newest."""
+    failures: int = 0
+    """Attempts that failed by themselves; lost and preempted ones do not count."""
+    eligible_at: float = 0.0
+    """Unix seconds before which it must not start (retry backoff)."""
+    started_at: float | None = None
+    """Start of the newest attempt."""
+    finished_at: float | None = None
+    retry_of: int | None = None
+    """The job that this one repeats, by a person's `retry`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the estimator expects of one job on one pool at one width."""
+
+    runtime_s: float
+    dollars: float
+    joules: float
+    source: str = ""
+    """`history`, `flops`, `requested` or `default`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a job on certain devices."""
+
+    job: int
+    number: int
+    """1 for the first."""
+    state: AttemptState
+    pool: str
+    devices: tuple[int, ...]
+    """Indices inside the pool; device i lives on node i // devices_per_node."""
+    estimate: Estimate
+    """As it stood when the attempt was placed."""
+    memory_bytes: int
+    placed_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    pid: int | None = None
+    exit_reason: str | None = None
+    """`exit code 3`, `signal SIGKILL`, `out of memory`, `time limit`, `lost`, …"""
+    dollars: float | None = None
+    """Measured: run time × width × price."""
+    joules: float | None = None
+    """Measured run time × width × power."""
+    result: Mapping[str, Any] | None = None
+    """What the work reported at its end."""
+
+    @property
+    def id(self) -> str:
+        """`17.2`: the second attempt of job 17."""
+        return f"{self.job}.{self.number}"
+
+    @property
+    def width(self) -> int:
+        """Devices it occupies."""
+        return len(self.devices)

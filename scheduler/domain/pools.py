@@ -1,0 +1,69 @@
+"""Pools: equal devices on equal nodes, with their price and power."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.resources import DeviceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """`nodes` machines with `devices_per_node` devices each, all alike.
+
+    A width up to `devices_per_node` is placed inside one node; a greater one takes nodes whole
+    and the rest best-fit. Raises `InvalidError` for a count below 1 or a negative figure.
+    """
+
+    name: str
+    kind: DeviceKind
+    model: str
+    """Device model, e.g. `NVIDIA A10` or `AMD EPYC 7B13`; what a job may ask for by name."""
+    devices_per_node: int
+    nodes: int = 1
+    memory_per_node: int = 0
+    """Bytes that attempts may claim on one node; 0: not limited."""
+    dollars_per_device_hour: float = 0.0
+    watts_per_device: float = 0.0
+    """Power of one busy device (W)."""
+    flops_per_device: float = 1e10
+    """Sustained training rate of one device (FLOP/s): the estimate before any measurement."""
+    boot_s: float = 0.0
+    """Seconds from asking for a node until it runs a job; 0 for machines that are always on."""
+
+    def __post_init__(self) -> None:
+        if self.devices_per_node < 1 or self.nodes < 1:
+            raise InvalidError(
+                f"pool {self.name!r} holds no device",
+                {f"pools.{self.name}.devices": "a whole number ≥ 1"},
+            )
+        figures = (
+            ("memory", self.memory_per_node),
+            ("dollars_per_device_hour", self.dollars_per_device_hour),
+            ("watts_per_device", self.watts_per_device),
+            ("boot_s", self.boot_s),
+        )
+        for field, value in figures:
+            if value < 0:
+                raise InvalidError(
+                    f"pool {self.name!r}: {field} is negative",
+                    {f"pools.{self.name}.{field}": "a number ≥ 0"},
+                )
+        if self.flops_per_device <= 0:
+            raise InvalidError(
+                f"pool {self.name!r}: flops_per_device must be positive",
+                {f"pools.{self.name}.flops_per_device": "a number > 0"},
+            )
+
+    @property
+    def count(self) -> int:
+        """Devices in the whole pool."""
+        return self.nodes * self.devices_per_node
+
+    def memory_fits(self, width: int, memory_bytes: int) -> bool:
+        """Whether an empty pool could hold `memory_bytes` spread over `width` devices."""
+        if not self.memory_per_node:
+            return True
+        nodes = -(-width // self.devices_per_node)
+        return memory_bytes <= nodes * self.memory_per_node

@@ -1,0 +1,81 @@
+"""What is kept besides jobs: measurements, decisions, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """How fast one attempt really was, beside what had been estimated."""
+
+    job: int
+    attempt: int
+    time: float
+    """Unix seconds at its end."""
+    key: str
+    """`Profile.key` of the work."""
+    pool: str
+    model: str
+    """Device model."""
+    width: int
+    samples: float
+    """Work done, in the profile's samples."""
+    seconds: float
+    """Run time of the attempt."""
+    overhead_s: float
+    """Part of `seconds` before the first sample: start-up, data, weights."""
+    estimated_s: float
+    source: str
+    """Where the estimate came from."""
+
+    @property
+    def rate(self) -> float:
+        """Samples per second while working."""
+        return self.samples / max(self.seconds - self.overhead_s, 1e-3)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a candidate table, kept for an explanation."""
+
+    job: int
+    """0 for WAIT."""
+    pool: str
+    width: int
+    score: float
+    values: Mapping[str, float]
+    """Column name to value in its physical unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The part of a candidate table that explains one choice."""
+
+    time: float
+    job: int
+    """The job chosen; 0: the policy chose to wait."""
+    attempt: int | None
+    policy: str
+    action: str
+    """`start`, `reserve`, `backfill` or `wait`."""
+    rows: int
+    """Rows in the whole table."""
+    chosen: Row
+    rivals: Sequence[Row]
+    """The best other rows, best first."""
+    reason: str
+    """One sentence from the columns that decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a user, a project or a day has cost."""
+
+    group: str
+    jobs: int
+    attempts: int
+    device_seconds: float
+    dollars: float
+    joules: float

@@ -1,0 +1,168 @@
+"""Pure changes of a job: each builds the `Transition` for one event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from scheduler.domain.events import Event, Transition
+from scheduler.domain.jobs import Attempt, Estimate, Job
+from scheduler.domain.lifecycle import AttemptState, EventName, JobState, next_state
+from scheduler.domain.pools import Pool
+
+
+def placed(
+    job: Job,
+    pool: Pool,
+    devices: tuple[int, ...],
+    estimate: Estimate,
+    now: float,
+    reason: str,
+) -> Transition:
+    """QUEUED → STARTING with a new attempt on `devices`."""
+    attempt = Attempt(
+        job=job.id,
+        number=job.attempts + 1,
+        state=AttemptState.STARTING,
+        pool=pool.name,
+        devices=devices,
+        estimate=estimate,
+        memory_bytes=job.spec.request.memory_bytes,
+        placed_at=now,
+    )
+    moved = replace(job, attempts=attempt.number, started_at=None)
+    return _transition(moved, EventName.PLACED, now, "scheduler", reason, attempt)
+
+
+def started(job: Job, attempt: Attempt, pid: int, now: float) -> Transition:
+    """STARTING → RUNNING."""
+    changed = replace(attempt, state=AttemptState.RUNNING, started_at=now, pid=pid)
+    reason = f"on {attempt.pool} × {attempt.width}"
+    return _transition(
+        replace(job, started_at=now), EventName.STARTED, now, "executor", reason, changed
+    )
+
+
+def succeeded(
+    job: Job, attempt: Attempt, pool: Pool, result: Mapping[str, Any], now: float
+) -> Transition:
+    """→ SUCCEEDED, with the measured cost."""
+    ended = _ended(attempt, AttemptState.SUCCEEDED, pool, "exit code 0", now, result)
+    return _transition(
+        replace(job, finished_at=now), EventName.SUCCEEDED, now, "executor", "exit code 0", ended
+    )
+
+
+def failed(
+    job: Job,
+    attempt: Attempt,
+    pool: Pool,
+    exit_reason: str,
+    now: float,
+    *,
+    retriable: bool = True,
+    result: Mapping[str, Any] | None = None,
+) -> Transition:
+    """→ QUEUED again while the retry policy allows it and the failure is `retriable`, else FAILED.
+
+    A job that is being cancelled is CANCELLED, however its attempt ended.
+    """
+    if job.state is JobState.CANCELLING:
+        return cancelled(job, now, "executor", exit_reason, attempt, pool)
+    ended = _ended(attempt, AttemptState.FAILED, pool, exit_reason, now, result)
+    failures = job.failures + 1
+    most = job.spec.retry.max_attempts
+    if retriable and failures < most:
+        delay = job.spec.retry.delay(failures)
+        again = replace(job, failures=failures, eligible_at=now + delay)
+        reason = f"retry {failures} of {most - 1} in {delay:g} s after {exit_reason}"
+        return _transition(again, EventName.RETRIED, now, "executor", reason, ended)
+    final = replace(job, failures=failures, finished_at=now)
+    return _transition(final, EventName.FAILED, now, "executor", exit_reason, ended)
+
+
+def lost(job: Job, attempt: Attempt, pool: Pool, reason: str, now: float) -> Transition:
+    """The attempt vanished: → QUEUED; CANCELLED if it was being cancelled."""
+    if job.state is JobState.CANCELLING:
+        return cancelled(job, now, "reconciler", reason, attempt, pool)
+    ended = _ended(attempt, AttemptState.LOST, pool, f"lost: {reason}", now)
+    return _transition(job, EventName.LOST, now, "reconciler", f"requeued: {reason}", ended)
+
+
+def cancel_requested(job: Job, actor: str, reason: str, now: float) -> Transition:
+    """STARTING or RUNNING → CANCELLING: the attempt is told to stop."""
+    return _transition(job, EventName.CANCEL_REQUESTED, now, actor, reason)
+
+
+def cancelled(
+    job: Job,
+    now: float,
+    actor: str,
+    reason: str,
+    attempt: Attempt | None = None,
+    pool: Pool | None = None,
+) -> Transition:
+    """→ CANCELLED, with the cost of the stopped attempt, if there was one."""
+    ended = None
+    if attempt is not None and pool is not None:
+        ended = _ended(attempt, AttemptState.CANCELLED, pool, reason, now)
+    return _transition(
+        replace(job, finished_at=now), EventName.CANCELLED, now, actor, reason, ended
+    )
+
+
+def unmet(job: Job, dependency: Job, now: float) -> Transition:
+    """QUEUED → CANCELLED because a job it waits for ended without success."""
+    reason = f"job {dependency.id} ended {dependency.state}"
+    return _transition(replace(job, finished_at=now), EventName.UNMET, now, "scheduler", reason)
+
+
+def rejected(job: Job, reason: str, now: float) -> Transition:
+    """QUEUED → FAILED: it can never start (over its budget, devices gone)."""
+    return _transition(replace(job, finished_at=now), EventName.FAILED, now, "scheduler", reason)
+
+
+def _ended(
+    attempt: Attempt,
+    state: AttemptState,
+    pool: Pool,
+    exit_reason: str,
+    now: float,
+    result: Mapping[str, Any] | None = None,
+) -> Attempt:
+    begun = attempt.started_at if attempt.started_at is not None else now
+    device_seconds = max(0.0, now - begun) * attempt.width
+    return replace(
+        attempt,
+        state=state,
+        finished_at=now,
+        exit_reason=exit_reason,
+        dollars=device_seconds / 3600 * pool.dollars_per_device_hour,
+        joules=device_seconds * pool.watts_per_device,
+        result=result,
+    )
+
+
+def _transition(
+    job: Job,
+    name: EventName,
+    now: float,
+    actor: str,
+    reason: str,
+    attempt: Attempt | None = None,
+) -> Transition:
+    after = next_state(job.state, name)
+    event = Event(
+        job=job.id,
+        name=name,
+        time=now,
+        actor=actor,
+        reason=reason,
+        attempt=attempt.number if attempt else None,
+        before=job.state,
+        after=after,
+    )
+    return Transition(
+        replace(job, state=after, reason=reason, version=job.version + 1), event, attempt
+    )

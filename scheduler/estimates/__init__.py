@@ -1,0 +1,1 @@
+"""Runtime, cost and energy of a job on a device."""

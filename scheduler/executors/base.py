@@ -1,0 +1,99 @@
+"""The executor's port: starts attempts, watches them, stops them.
+
+Obligations of every implementation:
+
+- **Idempotent.** Launching an attempt id again starts nothing; it reports what is known.
+- **Complete.** Every launched attempt ends in exactly one distinct outcome; its `Exited` is
+  delivered at least once, after a restart of the service too.
+- **Outliving.** Attempts go on when the service stops or is killed; `alive()` finds them again.
+- **Contained.** Stopping an attempt stops every process it started.
+- **Thread-safe.** Events are delivered from the executor's own thread, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.resources import DeviceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything an attempt's process needs; written to its folder as `order.json`."""
+
+    attempt: str
+    """`17.2`."""
+    kind: JobKind
+    work: Mapping[str, Any]
+    """Parameters of the kind, paths of earlier jobs' results filled in."""
+    folder: Path
+    """Of this attempt: order.json, log.txt, metrics.jsonl, result.json, exit.json."""
+    shared: Path
+    """Of the job, the same for all its attempts: checkpoints/ and artifacts/."""
+    device_kind: DeviceKind
+    devices: tuple[str, ...]
+    """CPU numbers or GPU identifiers, as the operating system and CUDA know them."""
+    memory_bytes: int = 0
+    """The attempt is stopped when it takes more host memory; 0: not limited."""
+    time_limit_s: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The attempt's process runs its first own line."""
+
+    attempt: str
+    pid: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The attempt has ended and every process of it is gone."""
+
+    attempt: str
+    time: float
+    reason: str
+    """`exit code 0`, `exit code 3`, `signal SIGKILL`, `out of memory`, `time limit`,
+    `cancelled`, `could not start: …`, `lost: …`."""
+    success: bool
+    retriable: bool = True
+    """False if another attempt would fail the same way (bad parameters, missing folder)."""
+    lost: bool = False
+    """The machine or its supervisor failed, not the job."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """What the work left in result.json; empty if nothing."""
+    started_at: float | None = None
+
+
+ExecutorEvent = Started | Exited
+Sink = Callable[[ExecutorEvent], None]
+
+
+class Executor(Protocol):
+    """Runs attempts. `start` is called once, before anything else."""
+
+    def start(self, sink: Sink) -> None:
+        """Begin to deliver events to `sink`."""
+
+    def launch(self, order: Order) -> None:
+        """Start an attempt; returns before it runs. A failure to start is an `Exited`."""
+
+    def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
+        """Ask it to stop (SIGTERM), and after `grace_s` make it. Unknown or ended: no effect."""
+
+    def alive(self, folders: Mapping[str, Path]) -> Mapping[str, int | None]:
+        """Of these attempts (id → folder) those known here: pid, or None if already ended.
+
+        From then on the executor watches them as if it had launched them: the ended ones' and
+        later the running ones' `Exited` are delivered. An id missing from the answer was never
+        started here.
+        """
+
+    def close(self) -> None:
+        """Stop watching; running attempts go on."""

@@ -1,0 +1,1 @@
+"""Policies: functions from a candidate table to scores."""

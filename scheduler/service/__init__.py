@@ -1,0 +1,1 @@
+"""The live service: submit, decide, launch, reconcile."""

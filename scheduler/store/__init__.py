@@ -1,0 +1,1 @@
+"""The system's memory: the port and its implementations."""

@@ -1,0 +1,121 @@
+"""The store's port: what every implementation owes its callers.
+
+A store keeps jobs, attempts, events, decisions and measurements. Its obligations:
+
+- **Durable.** When `submit` or `record` returns, what it wrote survives a power cut.
+- **All or nothing.** A call is one transaction; an error leaves no trace.
+- **Guarded.** A transition is written only over the version it was computed from.
+- **Exclusive.** A device is held by at most one attempt that has not ended; an attempt that
+  would take a held device is not written.
+- **Ordered.** Event numbers rise strictly in the order in which events become visible.
+- **Thread-safe.** Any thread may call any method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from scheduler.domain.errors import FulcrumError
+from scheduler.domain.events import Event, Transition
+from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec
+from scheduler.domain.lifecycle import JobState
+from scheduler.domain.records import Cost, Decision, Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Jobs that are stored together or not at all."""
+
+    specs: Sequence[JobSpec]
+    now: float
+    actor: str
+    key: str | None = None
+    """Idempotency key, unique per actor."""
+    digest: str = ""
+    """Of the request body: the same key with another digest is a conflict."""
+    retry_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs to list; empty fields do not filter."""
+
+    states: Sequence[JobState] = ()
+    kinds: Sequence[JobKind] = ()
+    user: str | None = None
+    project: str | None = None
+    name: str | None = None
+    """Part of the name."""
+    submitted_from: float | None = None
+    submitted_to: float | None = None
+
+
+class Store(Protocol):
+    """The system's memory. All times are Unix seconds."""
+
+    def submit(self, submissions: Sequence[Submission]) -> list[list[Job] | FulcrumError]:
+        """Store several submissions in one transaction; one answer each, in order.
+
+        A submission whose `(actor, key)` is known returns the jobs of the first time if the
+        digest is equal, else answers a `ConflictError`; one with an unknown job in `after`
+        answers `InvalidError`, and nothing of it is stored. Job ids rise from 1. A `submitted`
+        event is written for every new job.
+        """
+
+    def record(
+        self, transitions: Sequence[Transition], decisions: Sequence[Decision] = ()
+    ) -> list[bool]:
+        """Write transitions in one transaction; for each whether it took effect.
+
+        One whose job has meanwhile another version, or whose new attempt claims a device that
+        is held, is skipped (False) with its decision. A final attempt state frees its devices.
+        """
+
+    def job(self, job_id: int) -> Job:
+        """Raises `NotFoundError`."""
+
+    def jobs(self, query: JobQuery, *, before: int | None = None, limit: int = 100) -> list[Job]:
+        """Newest first: the jobs with an id below `before` that match, at most `limit`."""
+
+    def live(self) -> tuple[list[Job], list[Attempt]]:
+        """All jobs that are not final (oldest first) and all attempts that have not ended."""
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """Of one job, oldest first."""
+
+    def events(
+        self, job_id: int | None = None, *, after: int = 0, limit: int = 1000
+    ) -> list[Event]:
+        """Events numbered above `after`, oldest first; of one job or of all."""
+
+    def decisions(self, job_id: int, *, limit: int = 20) -> list[Decision]:
+        """Decisions that chose this job, newest first."""
+
+    def measure(self, measurement: Measurement) -> None:
+        """Keep a measurement; a second one of the same attempt replaces the first."""
+
+    def measurements(self, *, limit: int = 10_000) -> list[Measurement]:
+        """The newest measurements, oldest first."""
+
+    def costs(
+        self,
+        by: Literal["user", "project", "day"],
+        *,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> list[Cost]:
+        """Sums over ended attempts by their end time, dearest first (days: oldest first, UTC)."""
+
+    def setting(self, name: str) -> Any:
+        """A stored setting (any JSON value), or None."""
+
+    def set_settings(self, values: Mapping[str, Any]) -> None:
+        """Store settings, all or none."""
+
+    def check(self) -> None:
+        """Raise `UnavailableError` unless a transaction would work now."""
+
+    def close(self) -> None:
+        """Release files and connections; later calls fail."""
