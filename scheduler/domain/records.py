@@ -29,6 +29,8 @@ class Measurement:
     estimated_s: float
     source: str
     """Where the estimate came from."""
+    flops_per_sample: float = 0.0
+    """`Profile.flops_per_sample` of the work: calibrates the device's rate; 0: unknown."""
 
     @property
     def rate(self) -> float:
