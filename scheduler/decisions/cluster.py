@@ -1,0 +1,89 @@
+"""The pools with what runs in them: the part of the world that placements change."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scheduler.decisions.occupancy import Nodes, Occupancy
+from scheduler.domain.pools import Pool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Running:
+    """An attempt that holds devices, as decisions see it."""
+
+    end: float
+    """Estimated end, Unix seconds."""
+    job: int
+    pool: int
+    nodes: Nodes
+    memory: int = 0
+
+    @property
+    def width(self) -> int:
+        """Devices it holds."""
+        return sum(count for _, count in self.nodes)
+
+
+class Cluster:
+    """Pools, their occupancy and the releases to come. Mutable; `copy()` to try things out."""
+
+    def __init__(self, pools: Sequence[Pool], running: Iterable[Running] = ()) -> None:
+        self.pools = tuple(pools)
+        self.occupancy = [Occupancy(pool) for pool in self.pools]
+        self._releases: list[list[Running]] = [[] for _ in self.pools]
+        self._running: dict[int, Running] = {}
+        for attempt in running:
+            self.start(attempt)
+
+    def copy(self) -> Cluster:
+        """An independent twin."""
+        twin = object.__new__(Cluster)
+        twin.pools = self.pools
+        twin.occupancy = [occupancy.copy() for occupancy in self.occupancy]
+        twin._releases = [releases.copy() for releases in self._releases]
+        twin._running = self._running.copy()
+        return twin
+
+    def start(self, attempt: Running) -> None:
+        """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
+        if attempt.job in self._running:
+            raise ValueError(f"job {attempt.job} runs already")
+        self.occupancy[attempt.pool].take(attempt.nodes, attempt.memory)
+        insort(self._releases[attempt.pool], attempt)
+        self._running[attempt.job] = attempt
+
+    def finish(self, job: int) -> Running:
+        """Free the job's devices. Raises `KeyError` if it does not run."""
+        attempt = self._running.pop(job)
+        self.occupancy[attempt.pool].give(attempt.nodes, attempt.memory)
+        self._releases[attempt.pool].remove(attempt)
+        return attempt
+
+    def running(self) -> Iterable[Running]:
+        """What runs, in the order of its start."""
+        return self._running.values()
+
+    def releases(self, pool: int) -> Sequence[Running]:
+        """What runs in a pool, soonest estimated end first."""
+        return self._releases[pool]
+
+    def earliest(
+        self, pool: int, width: int, memory: int, now: float
+    ) -> tuple[float, Occupancy] | None:
+        """When a placement of this size could start by estimates, and what is free then.
+
+        Estimated ends that have passed count as now. None if it does not fit even when all that
+        runs has ended.
+        """
+        free = self.occupancy[pool]
+        if free.fit(width, memory) is not None:
+            return now, free.copy()
+        free = free.copy()
+        for attempt in self._releases[pool]:
+            free.give(attempt.nodes, attempt.memory)
+            if free.free >= width and free.fit(width, memory) is not None:
+                return max(now, attempt.end), free
+        return None

@@ -1,0 +1,129 @@
+"""Free devices and memory of one pool, node by node, with best-fit placement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.domain.pools import Pool
+
+Nodes = tuple[tuple[int, int], ...]
+"""Devices taken: (node, how many) pairs."""
+
+
+class Occupancy:
+    """What is free in one pool. Mutable; `copy()` before trying things out.
+
+    Nodes with equally many free devices share a bucket, so finding the fullest node that still
+    fits (best-fit: least left over; Johnson 1973) takes one look per possible count.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._devices = [pool.devices_per_node] * pool.nodes
+        self._memory = [pool.memory_per_node] * pool.nodes
+        self._buckets: list[dict[int, None]] = [{} for _ in range(pool.devices_per_node + 1)]
+        self._buckets[-1] = dict.fromkeys(range(pool.nodes))
+        self.free = pool.count
+        """Free devices in the whole pool."""
+
+    def copy(self) -> Occupancy:
+        """An independent twin."""
+        twin = object.__new__(Occupancy)
+        twin._pool = self._pool
+        twin._devices = self._devices.copy()
+        twin._memory = self._memory.copy()
+        twin._buckets = [bucket.copy() for bucket in self._buckets]
+        twin.free = self.free
+        return twin
+
+    def fit(self, width: int, memory: int = 0) -> Nodes | None:
+        """Where `width` devices with `memory` bytes fit best, or None."""
+        if width > self.free:
+            return None
+        per_node = self._pool.devices_per_node
+        whole, rest = divmod(width, per_node)
+        if whole == 0:
+            node = self._best(rest, memory)
+            return None if node is None else ((node, rest),)
+        if whole == 1 and rest == 0:
+            node = self._best(per_node, memory)
+            return None if node is None else ((node, per_node),)
+        return self._spanning(whole, rest, memory, width)
+
+    def take(self, nodes: Nodes, memory: int = 0) -> None:
+        """Occupy; raises `ValueError` if a node has too little."""
+        self._check(nodes, memory)
+        for (node, count), share in zip(nodes, _shares(nodes, memory), strict=True):
+            self._change(node, -count, -share)
+
+    def give(self, nodes: Nodes, memory: int = 0) -> None:
+        """Free again what `take` occupied."""
+        for (node, count), share in zip(nodes, _shares(nodes, memory), strict=True):
+            self._change(node, count, share)
+
+    def least(self, other: Occupancy) -> Occupancy:
+        """Per node the lesser of two states of the same pool: what is free in both."""
+        both = Occupancy(self._pool)
+        for node in range(self._pool.nodes):
+            both._change(
+                node,
+                min(self._devices[node], other._devices[node]) - both._devices[node],
+                min(self._memory[node], other._memory[node]) - both._memory[node],
+            )
+        return both
+
+    def _best(self, count: int, memory: int) -> int | None:
+        limited = memory and self._pool.memory_per_node
+        for bucket in self._buckets[count:]:
+            if not limited:
+                for node in bucket:
+                    return node
+            else:
+                for node in bucket:
+                    if self._memory[node] >= memory:
+                        return node
+        return None
+
+    def _spanning(self, whole: int, rest: int, memory: int, width: int) -> Nodes | None:
+        per_node = self._pool.devices_per_node
+        share = -(-memory * per_node // width)
+        limited = bool(memory and self._pool.memory_per_node)
+        empty = [node for node in self._buckets[-1] if not limited or self._memory[node] >= share][
+            : whole + 1
+        ]
+        if len(empty) < whole:
+            return None
+        taken = [(node, per_node) for node in empty[:whole]]
+        if not rest:
+            return tuple(taken)
+        used = set(empty[:whole])
+        need = -(-memory * rest // width)
+        for bucket in self._buckets[rest:]:
+            for node in bucket:
+                if node not in used and (not limited or self._memory[node] >= need):
+                    return (*taken, (node, rest))
+        return None
+
+    def _check(self, nodes: Nodes, memory: int) -> None:
+        for (node, count), share in zip(nodes, _shares(nodes, memory), strict=True):
+            short = self._pool.memory_per_node and self._memory[node] < share
+            if self._devices[node] < count or short:
+                raise ValueError(f"node {node} of pool {self._pool.name!r} is too full")
+
+    def _change(self, node: int, devices: int, memory: int) -> None:
+        old = self._devices[node]
+        new = old + devices
+        if new != old:
+            del self._buckets[old][node]
+            self._buckets[new][node] = None
+            self._devices[node] = new
+            self.free += devices
+        self._memory[node] += memory
+
+
+def _shares(nodes: Sequence[tuple[int, int]], memory: int) -> list[int]:
+    """Memory of each node's part, in proportion to its devices; the sum is at least `memory`."""
+    if len(nodes) == 1:
+        return [memory]
+    width = sum(count for _, count in nodes)
+    return [-(-memory * count // width) for _, count in nodes]

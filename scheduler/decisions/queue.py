@@ -1,0 +1,275 @@
+"""The waiting jobs as columns: one row per placement a job accepts.
+
+Decisions look at every row at once, so the queue is a structure of arrays. What does not change
+while a job waits (estimates, widths, requests) is written once, when the job enters.
+Row 0 is always WAIT, the choice to start nothing; job slot 0 belongs to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+WAIT = 0
+"""The row that starts nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a placement takes from a pool; rows of equal shape fit, or do not fit, together."""
+
+    pool: int
+    """Index of the pool; -1 for WAIT."""
+    width: int
+    memory: int
+    """Bytes for the whole attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One placement that a job accepts, with its estimate."""
+
+    pool: int
+    width: int
+    memory: int
+    runtime_s: float
+    dollars: float
+    joules: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that may start now, as decisions see it; never its true runtime."""
+
+    id: int
+    submitted_at: float
+    options: Sequence[Option]
+    """At least one."""
+    priority: float = 50.0
+    deadline: float = np.inf
+    preference: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A value: the waiting jobs at one instant. Arrays are read-only.
+
+    Row columns have shape (rows,), job columns (slots,); `slot` leads from a row to its job.
+    """
+
+    shapes: tuple[Shape, ...]
+    open: Bools
+    """(rows,) Whether the row's job still waits."""
+    slot: Ints
+    """(rows,) The job's position in the job columns."""
+    shape: Ints
+    """(rows,) Index into `shapes`."""
+    runtime: Floats
+    """(rows,) Estimated seconds."""
+    dollars: Floats
+    """(rows,) Estimated dollars."""
+    joules: Floats
+    """(rows,) Estimated joules."""
+    id: Ints
+    """(slots,) Job ids; 0 for WAIT."""
+    first: Ints
+    """(slots,) The job's first row; its rows are adjacent."""
+    count: Ints
+    """(slots,) Number of the job's rows."""
+    submitted: Floats
+    """(slots,) Unix seconds."""
+    priority: Floats
+    deadline: Floats
+    """(slots,) Unix seconds; inf: none."""
+    preference: Floats
+    """(slots,) 0 cheapest … 1 fastest."""
+    ideal: Floats
+    """(slots,) Least estimated runtime over the job's rows (s)."""
+    cheapest: Floats
+    """(slots,) Least estimated dollars over the job's rows."""
+    size: Floats
+    """(slots,) r: runtime (s) of the row with the least device-seconds."""
+    request: Floats
+    """(slots,) n: width of that row."""
+
+    origin: float = 0.0
+    """Unix seconds of the history's first job: what formulas count submission times from."""
+
+    @property
+    def depth(self) -> int:
+        """Number of waiting jobs."""
+        return int(np.count_nonzero(self.open[self.first[1:]])) if len(self.first) > 1 else 0
+
+    def rows_of(self, slot: int) -> range:
+        """The rows of the job in `slot`."""
+        first = int(self.first[slot])
+        return range(first, first + int(self.count[slot]))
+
+    def slot_of(self, job: int) -> int | None:
+        """The slot of a waiting job, by id."""
+        for slot in np.flatnonzero(self.id == job):
+            if slot and self.open[self.first[slot]]:
+                return int(slot)
+        return None
+
+
+_ROW_FLOATS = ("runtime", "dollars", "joules")
+_ROW_INTS = ("slot", "shape")
+_JOB_FLOATS = (
+    "submitted",
+    "priority",
+    "deadline",
+    "preference",
+    "ideal",
+    "cheapest",
+    "size",
+    "request",
+)
+_JOB_INTS = ("id", "first", "count")
+
+
+class Backlog:
+    """The queue while it changes: jobs enter and leave in constant amortised time."""
+
+    def __init__(self, origin: float = 0.0) -> None:
+        self._origin = origin
+        self._shapes: dict[Shape, int] = {}
+        self._slots: dict[int, int] = {}
+        self._rows = _Columns(_ROW_FLOATS, _ROW_INTS)
+        self._jobs = _Columns(_JOB_FLOATS, _JOB_INTS)
+        self._open: Bools = np.zeros(64, dtype=np.bool_)
+        self._dead = 0
+        self._append_wait()
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __contains__(self, job: int) -> bool:
+        return job in self._slots
+
+    def add(self, job: Waiting) -> None:
+        """A job enters. Raises `ValueError` if it is already here or has no option."""
+        if job.id in self._slots:
+            raise ValueError(f"job {job.id} already waits")
+        if not job.options:
+            raise ValueError(f"job {job.id} has no placement")
+        least = min(job.options, key=lambda option: (option.runtime_s * option.width, option.width))
+        slot = self._jobs.append(
+            (
+                job.submitted_at,
+                job.priority,
+                job.deadline,
+                job.preference,
+                min(option.runtime_s for option in job.options),
+                min(option.dollars for option in job.options),
+                least.runtime_s,
+                least.width,
+            ),
+            (job.id, self._rows.length, len(job.options)),
+        )
+        self._slots[job.id] = slot
+        for option in job.options:
+            shape = Shape(option.pool, option.width, option.memory)
+            index = self._shapes.setdefault(shape, len(self._shapes))
+            self._append_row((option.runtime_s, option.dollars, option.joules), (slot, index))
+
+    def remove(self, job: int) -> None:
+        """A job leaves. Raises `KeyError` if it is not here."""
+        slot = self._slots.pop(job)
+        first, count = int(self._jobs.ints[1, slot]), int(self._jobs.ints[2, slot])
+        self._open[first : first + count] = False
+        self._dead += count
+        if self._dead > 64 and self._dead * 2 > self._rows.length:
+            self._compact()
+
+    def copy(self) -> Backlog:
+        """An independent twin, to try a job that was not submitted."""
+        return deepcopy(self)
+
+    def view(self) -> Queue:
+        """The queue as it is, without copying: valid until the next change."""
+        return self._queue(copy=False)
+
+    def freeze(self) -> Queue:
+        """The queue as it is, as a value of its own."""
+        return self._queue(copy=True)
+
+    def _append_wait(self) -> None:
+        self._shapes[Shape(-1, 0, 0)] = 0
+        self._jobs.append((np.inf, 0.0, np.inf, 0.5, 1.0, 0.0, 1.0, 0.0), (0, 0, 1))
+        self._append_row((0.0, 0.0, 0.0), (0, 0))
+
+    def _append_row(self, floats: tuple[float, ...], ints: tuple[int, ...]) -> None:
+        row = self._rows.append(floats, ints)
+        if row == len(self._open):
+            self._open = np.concatenate([self._open, np.zeros_like(self._open)])
+        self._open[row] = True
+
+    def _queue(self, *, copy: bool) -> Queue:
+        columns = {**self._rows.columns(copy=copy), **self._jobs.columns(copy=copy)}
+        opened = self._open[: self._rows.length]
+        return Queue(
+            shapes=tuple(self._shapes),
+            open=opened.copy() if copy else opened,
+            origin=self._origin,
+            **columns,
+        )
+
+    def _compact(self) -> None:
+        keep = np.flatnonzero(self._open[: self._rows.length])
+        jobs = np.fromiter(self._slots.values(), dtype=np.int64, count=len(self._slots))
+        jobs = np.sort(np.append(jobs, 0))
+        place = np.zeros(self._jobs.length, dtype=np.int64)
+        place[jobs] = np.arange(len(jobs))
+        self._rows.keep(keep)
+        self._jobs.keep(jobs)
+        rows, table = self._rows.ints, self._jobs.ints
+        rows[0, : len(keep)] = place[rows[0, : len(keep)]]
+        counts = table[2, : len(jobs)]
+        table[1, : len(jobs)] = np.cumsum(counts) - counts
+        self._open[: len(keep)] = True
+        self._open[len(keep) :] = False
+        self._slots = {job: int(place[slot]) for job, slot in self._slots.items()}
+        self._dead = 0
+
+
+class _Columns:
+    """Growing float and integer columns of equal length."""
+
+    def __init__(self, floats: tuple[str, ...], ints: tuple[str, ...]) -> None:
+        self.names = (floats, ints)
+        self.floats: Floats = np.zeros((len(floats), 64))
+        self.ints: Ints = np.zeros((len(ints), 64), dtype=np.int64)
+        self.length = 0
+
+    def append(self, floats: tuple[float, ...], ints: tuple[int, ...]) -> int:
+        if self.length == self.floats.shape[1]:
+            self.floats = np.concatenate([self.floats, np.zeros_like(self.floats)], axis=1)
+            self.ints = np.concatenate([self.ints, np.zeros_like(self.ints)], axis=1)
+        at = self.length
+        self.floats[:, at] = floats
+        self.ints[:, at] = ints
+        self.length += 1
+        return at
+
+    def keep(self, indices: Ints) -> None:
+        self.floats[:, : len(indices)] = self.floats[:, indices]
+        self.ints[:, : len(indices)] = self.ints[:, indices]
+        self.length = len(indices)
+
+    def columns(self, *, copy: bool) -> dict[str, NDArray]:  # type: ignore[type-arg]
+        floats, ints = self.floats[:, : self.length], self.ints[:, : self.length]
+        if copy:
+            floats, ints = floats.copy(), ints.copy()
+        return {
+            **dict(zip(self.names[0], floats, strict=True)),
+            **dict(zip(self.names[1], ints, strict=True)),
+        }

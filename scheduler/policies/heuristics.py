@@ -1,0 +1,148 @@
+"""The heuristics everybody knows, by name.
+
+Each is an *order* of jobs (a score of the job, higher first; equal scores: oldest first) and a
+*placement* (a cost of each row of the chosen job, least wins). Symbols as in the papers: w wait
+(s), r estimated runtime (s), n devices, s submission time (s); r and n are those of the job's
+placement with the fewest device-seconds. A job that has the best score but does not fit gets the
+reservation; what may start beside it is the round's mode, not the heuristic's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.decisions.candidates import Candidates
+from scheduler.decisions.queue import WAIT, Floats
+
+Column = Callable[[Candidates], Floats]
+
+LAST = -1e300
+"""Score of a job to which the order does not apply: after all others, but not never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heuristic:
+    """A policy made of an order and a placement."""
+
+    name: str
+    order: Column
+    summary: str
+    """One line for people: what it prefers, and its source."""
+    placement: Column = lambda table: table.regret
+    stable: bool = True
+
+    def scores(self, table: Candidates) -> Floats:
+        """(n,) The order, with WAIT last: a heuristic never waits by choice."""
+        scores = self.order(table).copy()
+        scores[WAIT] = -np.inf
+        return scores
+
+    def costs(self, table: Candidates) -> Floats:
+        """(n,) The placement's cost."""
+        return self.placement(table)
+
+
+def _log10(values: Floats) -> Floats:
+    # Guarded: submission at second 0 and runtimes under a second must not give -inf.
+    return np.log10(np.maximum(values, 1.0))
+
+
+def _wfp3(table: Candidates) -> Floats:
+    """Score (w / r)³ · n. Tang, Lan, Desai, Buettner, CLUSTER 2009."""
+    ratio = np.maximum(table.wait, 0.0) / np.maximum(table.size, 1.0)
+    return ratio**3 * table.request
+
+
+def _unicep(table: Candidates) -> Floats:
+    """Score w / (log2(n) · r), the logarithm at least 1. Tang et al., CLUSTER 2009."""
+    weight = np.maximum(np.log2(np.maximum(table.request, 1.0)), 1.0)
+    score: Floats = np.maximum(table.wait, 0.0) / (weight * np.maximum(table.size, 1.0))
+    return score
+
+
+def _f(
+    runtime: Callable[[Floats], Floats], devices: Callable[[Floats], Floats], age: float
+) -> Column:
+    """The F family: -(g(r) · h(n) + c · log10(s)).
+
+    Carastan-Santos and de Camargo, SC 2017, table 3; s counts from the start of the history.
+    """
+
+    def order(table: Candidates) -> Floats:
+        born = table.queue.submitted[table.slot] - table.queue.origin
+        born[WAIT] = 1.0
+        return -(runtime(table.size) * devices(table.request) + age * _log10(born))
+
+    return order
+
+
+def _edf(table: Candidates) -> Floats:
+    """Earliest deadline first (Liu and Layland 1973); jobs without one come last."""
+    return np.maximum(-table.deadline, LAST)
+
+
+def _llf(table: Candidates) -> Floats:
+    """Least laxity first: deadline - now - r (Mok 1983); jobs without a deadline come last."""
+    return np.maximum(-(table.deadline - table.now - table.size), LAST)
+
+
+def _tetris(table: Candidates) -> Floats:
+    """Alignment of demand and free devices plus shortest-work bonus; what fits comes first.
+
+    Grandl, Ananthanarayanan, Kandula, Rao, Akella, SIGCOMM 2014: dot product of demand and
+    availability, both as shares of the pool, combined with the remaining work at equal weight.
+    """
+    work = np.maximum(table.runtime * table.width, 1e-9)
+    least = work[1:].min() if len(work) > 1 else 1.0
+    return table.share * table.free + 0.5 * least / work - 2.0 * ~table.fits
+
+
+def _fcfs(table: Candidates) -> Floats:
+    return table.wait
+
+
+HEURISTICS: Mapping[str, Heuristic] = {
+    heuristic.name: heuristic
+    for heuristic in (
+        Heuristic("fcfs", _fcfs, "first come, first served"),
+        Heuristic("sjf", lambda t: -t.size, "shortest job first: least r"),
+        Heuristic("saf", lambda t: -t.size * t.request, "smallest area first: least r·n"),
+        Heuristic("wfp3", _wfp3, "(w/r)³·n (Tang et al. 2009)"),
+        Heuristic("unicep", _unicep, "w/(log2(n)·r) (Tang et al. 2009)"),
+        Heuristic("f1", _f(_log10, lambda n: n, 870.0), "log10(r)·n + 870·log10(s) (SC 2017)"),
+        Heuristic("f2", _f(np.sqrt, lambda n: n, 25_600.0), "√r·n + 25600·log10(s) (SC 2017)"),
+        Heuristic(
+            "f3",
+            _f(lambda r: r, lambda n: n, 6_860_000.0),
+            "r·n + 6860000·log10(s) (SC 2017)",
+        ),
+        Heuristic("f4", _f(lambda r: r, np.sqrt, 530_000.0), "r·√n + 530000·log10(s) (SC 2017)"),
+        Heuristic(
+            "lxf",
+            lambda t: (t.wait + t.size) / np.maximum(t.size, 1e-9),
+            "largest expansion factor: (w+r)/r",
+        ),
+        Heuristic("edf", _edf, "earliest deadline first"),
+        Heuristic("llf", _llf, "least laxity first: deadline - now - r"),
+        Heuristic("priority", lambda t: t.priority, "highest priority first, then oldest"),
+        Heuristic("tetris", _tetris, "packing: demand · free + short work", stable=False),
+        Heuristic(
+            "cheapest", _fcfs, "oldest first, each on its cheapest devices", lambda t: t.dollars
+        ),
+        Heuristic(
+            "fastest",
+            _fcfs,
+            "oldest first, each where it ends soonest",
+            lambda t: t.start_delay + t.runtime,
+        ),
+        Heuristic(
+            "best-value",
+            _fcfs,
+            "oldest first, each where dollars × time is least",
+            lambda t: t.dollars * (t.start_delay + t.runtime),
+        ),
+    )
+}

@@ -1,0 +1,32 @@
+"""Policies by name: the heuristics, and what other distributions register."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from scheduler.decisions.policy import Policy
+from scheduler.domain.errors import NotFoundError
+from scheduler.policies.heuristics import HEURISTICS
+
+GROUP = "fulcrum.policies"
+"""Entry-point group: each entry names a function without arguments that returns a `Policy`."""
+
+
+def names() -> dict[str, str]:
+    """Name → one-line summary of every policy that can be used."""
+    known = {name: heuristic.summary for name, heuristic in HEURISTICS.items()}
+    for entry in entry_points(group=GROUP):
+        known.setdefault(entry.name, f"from {entry.value}")
+    return known
+
+
+def named(name: str) -> Policy:
+    """The policy of that name; raises `NotFoundError` listing the legal ones."""
+    if name in HEURISTICS:
+        return HEURISTICS[name]
+    for entry in entry_points(group=GROUP):
+        if entry.name == name:
+            policy: Policy = entry.load()()
+            return policy
+    legal = ", ".join(sorted(names()))
+    raise NotFoundError(f"there is no policy {name!r}", {"policy": f"one of {legal}"})
