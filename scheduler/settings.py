@@ -1,0 +1,273 @@
+"""Everything a person may set: explicit arguments, then FULCRUM_* variables, then fulcrum.toml.
+
+Earlier ones win, value by value; what none of them names has the default below. Every value is
+described in docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.jobs import PREFERENCES
+from scheduler.domain.resources import DeviceKind
+
+FILE_NAME = "fulcrum.toml"
+
+
+def _preference(value: Any) -> Any:
+    """A name of the dial becomes its number; a wrong one is answered with the names."""
+    if isinstance(value, str):
+        try:
+            named = PREFERENCES.get(value.casefold())
+            return float(value) if named is None else named
+        except ValueError:
+            names = ", ".join(PREFERENCES)
+            raise ValueError(f"{value!r} is neither {names} nor a number from 0 to 1") from None
+    return value
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base) / "fulcrum"
+
+
+def _expanded(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+Preference = Annotated[float, BeforeValidator(_preference), Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Folder = Annotated[Path, BeforeValidator(lambda value: _expanded(Path(value)))]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProjectSettings(_Section):
+    """What holds for the jobs of one project."""
+
+    preference: Preference | None = None
+    """0 cheapest … 1 fastest; None: the cluster's."""
+
+
+class ExecutorSettings(_Section):
+    """How attempts are run."""
+
+    grace_s: Seconds = 10.0
+    """Between asking an attempt to stop and stopping it."""
+    warm_workers: Annotated[int, Field(ge=0, le=256)] = 2
+    """Processes kept ready with torch imported; 0: each attempt imports it itself."""
+
+
+class HardwareSettings(_Section):
+    """What is taken of the machine that the service runs on."""
+
+    detect: bool = True
+    """Whether its CPUs and GPUs become pools; False: only those under `pools`."""
+    reserved_cores: Annotated[int, Field(ge=0)] = 0
+    """CPUs kept for the system and the service."""
+    reserved_memory: Annotated[float, Field(ge=0, le=0.95)] = 0.1
+    """Share of host memory kept for the system and the service."""
+
+
+class PoolSettings(_Section):
+    """A detected pool's other figures, or a further pool; what is None stays as detected."""
+
+    enabled: bool = True
+    """False: the detected pool is not used."""
+    kind: DeviceKind | None = None
+    model: Annotated[str, Field(min_length=1)] | None = None
+    devices: Annotated[int, Field(ge=1)] | None = None
+    """Devices per node."""
+    nodes: Annotated[int, Field(ge=1)] | None = None
+    memory: ByteSize | None = None
+    """Per node; `64GiB` or bytes; 0: not limited."""
+    dollars_per_device_hour: Figure | None = None
+    watts_per_device: Figure | None = None
+    flops_per_device: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Sustained training rate of one device (FLOP/s)."""
+    boot_s: Seconds | None = None
+    identifiers: tuple[str, ...] | None = None
+    """CPU numbers or GPU UUIDs of the devices, in order."""
+
+
+class Settings(BaseSettings):
+    """The service's settings; get them from `load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FULCRUM_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data_dir: Folder = Field(default_factory=lambda: _expanded(_default_data_dir()))
+    """Database, job folders, tokens."""
+    database_url: str | None = None
+    """SQLAlchemy URL; None: SQLite in the data folder."""
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8470
+    """0: any free one."""
+    max_body_bytes: Annotated[ByteSize, Field(ge=1024)] = ByteSize(4 * 1024**2)
+    """A larger request is refused."""
+
+    policy: Annotated[str, Field(min_length=1)] = "best-value"
+    """Name of the policy until another is chosen in the running service."""
+    backfilling: Literal["none", "easy"] = "easy"
+    preference: Preference = 0.5
+    """0 cheapest … 1 fastest, for jobs and projects that name none."""
+    starvation_s: Seconds = 14_400.0
+    """A job that has waited longer goes before all others; 0: never."""
+    default_runtime_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
+    """Estimate for work nothing is known about."""
+    retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Days until an ended job's folder is removed; None: kept. Its history always stays."""
+
+    executor: ExecutorSettings = ExecutorSettings()
+    hardware: HardwareSettings = HardwareSettings()
+    projects: dict[str, ProjectSettings] = {}
+    pools: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")], PoolSettings] = {}
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the store."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'fulcrum.sqlite'}"
+
+    def preference_of(self, project: str) -> float:
+        """The preference of a project's jobs that name none: the project's, else the cluster's."""
+        own = self.projects.get(project)
+        return self.preference if own is None or own.preference is None else own.preference
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, file: earlier ones win."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _FILE.get())
+
+
+_FILE: ContextVar[dict[str, Any]] = ContextVar("file", default={})  # noqa: B039
+
+
+def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force.
+
+    `path` names the file; without it the first existing of $FULCRUM_CONFIG, `./fulcrum.toml` and
+    `$XDG_CONFIG_HOME/fulcrum/fulcrum.toml` is read, if any. `overrides` nests as the file does
+    and may spell a nested name with dots (`executor.grace_s`); a None in it counts as not given.
+
+    Raises `InvalidError` whose `fields` name each wrong value with what would be right.
+    """
+    found = find_file(path)
+    given = _nested(overrides or {})
+    token = _FILE.set(_read(found) if found else {})
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise _invalid(error.errors(include_url=False), found) from None
+    except SettingsError as error:
+        raise InvalidError(
+            f"an environment variable cannot be read: {error}",
+            {
+                "environment": "tables are JSON, or a variable per value: FULCRUM_EXECUTOR__GRACE_S=5"
+            },
+        ) from None
+    finally:
+        _FILE.reset(token)
+
+
+def find_file(path: Path | None = None) -> Path | None:
+    """The settings file `load` reads; raises `InvalidError` if a named one does not exist."""
+    named = path or (Path(value) if (value := os.environ.get("FULCRUM_CONFIG")) else None)
+    if named is not None:
+        if not named.expanduser().is_file():
+            raise InvalidError(
+                f"there is no settings file {named}", {"config": "an existing TOML file"}
+            )
+        return named.expanduser()
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+    candidates = (Path(FILE_NAME), home / "fulcrum" / FILE_NAME)
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidError(f"{path} is not TOML: {error}", {"config": str(error)}) from None
+    except OSError as error:
+        raise InvalidError(f"{path} cannot be read: {error}", {"config": str(error)}) from None
+
+
+def _nested(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"executor.grace_s": 3}` → `{"executor": {"grace_s": 3}}`, without what is None."""
+    result: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if value is None:
+            continue
+        *sections, last = name.split(".")
+        place = result
+        for section in sections:
+            place = place.setdefault(section, {})
+        if isinstance(value, Mapping):
+            place.setdefault(last, {}).update(_nested(value))
+        else:
+            place[last] = value
+    return result
+
+
+def _invalid(errors: list[ErrorDetails], file: Path | None) -> InvalidError:
+    fields = {}
+    for error in errors:
+        # A wrong key of a table ends in `[key]`; the path says enough without it.
+        parts = [str(part) for part in error["loc"] if part != "[key]"]
+        fields[".".join(parts)] = _advice(error, parts)
+    origin = f"{file}, FULCRUM_* variables or arguments" if file else "FULCRUM_* or arguments"
+    first = "; ".join(f"{name}: {advice}" for name, advice in fields.items())
+    return InvalidError(f"wrong settings ({origin}): {first}", fields)
+
+
+def _advice(error: ErrorDetails, parts: list[str]) -> str:
+    if error["type"] == "extra_forbidden":
+        legal = _names_at(parts[:-1])
+        close = difflib.get_close_matches(parts[-1], legal, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"is not a setting; {hint}legal: {', '.join(legal)}"
+    if error["type"] in ("model_type", "dict_type"):
+        return f"should be a table, not {error['input']!r}"
+    if parts[0] == "pools" and error["type"] == "string_pattern_mismatch":
+        return "a pool's name is of lower-case letters, digits, dot, dash and underscore"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return message if error["type"] == "value_error" else f"{message}, not {error['input']!r}"
+
+
+def _names_at(parts: list[str]) -> list[str]:
+    """Legal names in the section at this path."""
+    model: Any = Settings
+    for part in parts:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[part].annotation
+        else:
+            model = get_args(model)[-1]  # dict[name, section]
+    return sorted(model.model_fields)
