@@ -1,1 +1,11 @@
-"""Runtime, cost and energy of a job on a device."""
+"""Runtime, dollars and joules of a job on a device: from history, else from the model's size.
+
+`Estimator` answers for one job on one pool at one width; `options` lists all placements of a job;
+`errors` holds finished attempts' estimates against the truth.
+"""
+
+from scheduler.estimates.accuracy import ErrorRow, errors
+from scheduler.estimates.estimator import Estimator
+from scheduler.estimates.options import Placement, options, widths
+
+__all__ = ["ErrorRow", "Estimator", "Placement", "errors", "options", "widths"]

@@ -1,0 +1,56 @@
+"""How good the estimates were."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.domain.records import Measurement
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """Errors of the estimates of one group of attempts."""
+
+    group: str
+    count: int
+    median_error: float
+    """Median of |estimate − truth| / truth; 0.1 is 10 %."""
+    p90_error: float
+    """Its 90th percentile."""
+    bias: float
+    """Median of estimate / truth, minus 1: above 0 the estimates are too long."""
+
+
+def errors(
+    measurements: Iterable[Measurement],
+    by: Callable[[Measurement], str] = lambda measurement: measurement.source,
+) -> list[ErrorRow]:
+    """One row per group (by default the source of the estimate), largest first, then `all`.
+
+    Attempts without an estimate or a duration are left out; nothing measured gives no rows.
+    """
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for measurement in measurements:
+        if measurement.estimated_s > 0 and measurement.seconds > 0:
+            ratios[by(measurement)].append(measurement.estimated_s / measurement.seconds)
+    groups = sorted(ratios.items(), key=lambda item: (-len(item[1]), item[0]))
+    if groups:
+        groups.append((ALL, [ratio for _, group in groups for ratio in group]))
+    return [_row(group, values) for group, values in groups]
+
+
+def _row(group: str, ratios: list[float]) -> ErrorRow:
+    error = np.abs(np.asarray(ratios) - 1)
+    return ErrorRow(
+        group=group,
+        count=len(ratios),
+        median_error=float(np.median(error)),
+        p90_error=float(np.percentile(error, 90)),
+        bias=float(np.median(ratios)) - 1,
+    )

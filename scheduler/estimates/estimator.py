@@ -1,0 +1,262 @@
+"""How long a job will run on a device, and what that costs.
+
+In this order, with the source that the estimate names:
+
+1. `history`: the same work was measured on this device model; at another width, its rate is
+   scaled by width^α, α fitted from works measured at several widths (85 % per doubling before).
+2. `history`: it was measured on another model; its rate is scaled by the ratio of the two
+   devices' calibrated rates.
+3. `flops`: samples × FLOPs per sample over the device's calibrated rate. Calibration learns,
+   from whatever was measured there, how far the nominal rate is off, so that works never seen
+   before are estimated better too.
+4. `requested`: the maximum duration that its user gave. 5. `default`.
+
+To each belongs the time before the first sample, learned likewise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from threading import RLock
+
+from scheduler.domain.jobs import Estimate, JobKind, JobSpec, Profile
+from scheduler.domain.pools import Pool
+from scheduler.domain.records import Measurement
+from scheduler.domain.resources import DeviceKind
+from scheduler.estimates.calibration import (
+    PRIOR_EXPONENT,
+    Correction,
+    correction,
+    device_exponent,
+    exponent,
+    kind_level,
+    work_exponent,
+)
+from scheduler.estimates.history import Cell, History, Work
+from scheduler.estimates.progress import Reports, remaining_s
+
+OVERHEAD_S = 2.0
+"""Seconds before the first sample, until measured."""
+DEFAULT_S = 300.0
+"""Estimate for work nothing is known about."""
+SHORTEST_S = 1e-3
+_CACHED = 200_000
+
+
+class Estimator:
+    """Estimates of jobs; learns from `observe`. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        measurements: Iterable[Measurement] = (),
+        pools: Iterable[Pool] = (),
+        *,
+        default_s: float = DEFAULT_S,
+    ) -> None:
+        """Start from a history (oldest first), held against the nominal rates of `pools`.
+
+        Other pools become known when they are first asked for. `default_s`: see `DEFAULT_S`.
+        """
+        self._default_s = default_s
+        self._history = History()
+        self._pools: dict[str, Pool] = {}
+        self._devices: dict[str, Pool] = {}  # by model: the first pool of it gives the rate
+        self._exponents: dict[str, float] = {}
+        self._corrections: dict[str, Correction] = {}
+        self._levels: dict[DeviceKind, float] = {}
+        self._calibrated = False
+        self._cache: dict[tuple[object, ...], Estimate] = {}
+        self._reports: dict[str, Reports] = {}
+        self._lock = RLock()
+        self.version = 0
+        """Rises whenever estimates may have changed."""
+        for pool in pools:
+            self._know(pool)
+        for measurement in measurements:
+            self.observe(measurement)
+
+    def estimate(self, spec: JobSpec, pool: Pool, width: int) -> Estimate:
+        """What `spec` takes on `width` devices of `pool`; capped by its maximum duration."""
+        profile = spec.profile
+        key = (profile, spec.kind, spec.max_duration_s, pool.name, width)
+        with self._lock:
+            if self._pools.get(pool.name) is not pool:
+                self._know(pool)
+            found = self._cache.get(key)
+            if found is None:
+                if len(self._cache) >= _CACHED:
+                    self._cache.clear()
+                found = self._cache[key] = self._estimate(spec, profile, pool, width)
+            return found
+
+    def observe(self, measurement: Measurement) -> None:
+        """Learn from a finished attempt; one without work or time teaches nothing."""
+        with self._lock:
+            if self._history.add(measurement):
+                self._forget_fits()
+
+    def progress(self, attempt: str, fraction: float, elapsed_s: float) -> None:
+        """A running attempt has done `fraction` (0…1) of the job after `elapsed_s` of its own.
+
+        Reports of 0 at the start, or of what an earlier attempt had done, make later ones exact.
+        """
+        if not (math.isfinite(fraction) and math.isfinite(elapsed_s)):
+            return
+        fraction, elapsed_s = min(1.0, max(0.0, fraction)), max(0.0, elapsed_s)
+        with self._lock:
+            known = self._reports.get(attempt)
+            point = (fraction, elapsed_s)
+            self._reports[attempt] = (
+                known.and_then(fraction, elapsed_s) if known else Reports(point, point)
+            )
+
+    def remaining(
+        self, attempt: str, expected_s: float, elapsed_s: float, limit_s: float | None = None
+    ) -> float:
+        """Seconds a running attempt will still take, from its estimate and its reports."""
+        with self._lock:
+            reports = self._reports.get(attempt)
+        return remaining_s(expected_s, elapsed_s, reports, limit_s)
+
+    def forget(self, attempt: str) -> None:
+        """The attempt has ended: its reports are of no more use."""
+        with self._lock:
+            self._reports.pop(attempt, None)
+
+    def _know(self, pool: Pool) -> None:
+        known = self._pools.get(pool.name)
+        self._pools[pool.name] = pool
+        if known != pool:
+            device = self._devices.get(pool.model)
+            if device is None or device.name == pool.name:
+                self._devices[pool.model] = pool
+            self._forget_fits()
+
+    def _forget_fits(self) -> None:
+        self._calibrated = False
+        self._cache.clear()
+        self.version += 1
+
+    def _estimate(self, spec: JobSpec, profile: Profile, pool: Pool, width: int) -> Estimate:
+        if not self._calibrated:
+            self._calibrate()
+        command = spec.kind is JobKind.COMMAND
+        log_rate, source = self._log_rate(profile, pool, width, command=command)
+        if log_rate is not None:
+            overhead = self._history.overhead(profile.key, pool.model)
+            if overhead is None:
+                overhead = 0.0 if command else OVERHEAD_S
+            # Beyond e^±60 no rate is real; the cap keeps the arithmetic finite.
+            runtime = overhead + profile.samples * math.exp(-min(60.0, max(-60.0, log_rate)))
+        elif spec.max_duration_s is not None:
+            runtime, source = spec.max_duration_s, "requested"
+        else:
+            runtime, source = self._default_s, "default"
+        if spec.max_duration_s is not None:
+            runtime = min(runtime, spec.max_duration_s)
+        runtime = max(SHORTEST_S, runtime)
+        device_seconds = runtime * width
+        return Estimate(
+            runtime_s=runtime,
+            dollars=device_seconds / 3600 * pool.dollars_per_device_hour,
+            joules=device_seconds * pool.watts_per_device,
+            source=source,
+        )
+
+    def _log_rate(
+        self, profile: Profile, pool: Pool, width: int, *, command: bool
+    ) -> tuple[float | None, str]:
+        """Log samples per second, and its source; None if nothing is known."""
+        work = self._history.work(profile.key)
+        if work is not None:
+            if profile.flops_per_sample > 0 and not work.flops_per_sample:
+                # Measured before its size was known: from now on it calibrates.
+                work.flops_per_sample = profile.flops_per_sample
+                self._forget_fits()
+                self._calibrate()
+            here = self._scaled(work, pool.model, width)
+            if here is not None:
+                return here, "history"
+            elsewhere = [
+                rate + shift
+                for model in work.cells
+                if (rate := self._scaled(work, model, width)) is not None
+                and (shift := self._shift(work, model, pool)) is not None
+            ]
+            if elsewhere:
+                return sum(elsewhere) / len(elsewhere), "history"
+        if command or profile.flops_per_sample <= 0:
+            return None, ""
+        return self._nominal(pool, width, profile.flops_per_sample), "flops"
+
+    def _scaled(self, work: Work, model: str, width: int) -> float | None:
+        """Log rate on a model where it was measured, at any width."""
+        nearest = work.nearest(model, width)
+        if nearest is None:
+            return None
+        measured, cell = nearest
+        if measured == width:
+            return cell.log_rate
+        # A command may ignore further devices: it scales only as far as it was seen to.
+        prior = 0.0 if work.fixed else self._exponents.get(model, PRIOR_EXPONENT)
+        power = work_exponent(prior, _log_rates(work.cells[model]))
+        return cell.log_rate + power * math.log(width / measured)
+
+    def _shift(self, work: Work, measured_on: str, pool: Pool) -> float | None:
+        """Log of the ratio of two devices' calibrated rates for this work."""
+        if work.fixed:
+            return 0.0
+        other = self._devices.get(measured_on)
+        if other is None:
+            return None
+        size = work.flops_per_sample
+        return self._device(pool, size) - self._device(other, size)
+
+    def _nominal(self, pool: Pool, width: int, flops_per_sample: float) -> float:
+        power = self._exponents.get(pool.model, PRIOR_EXPONENT)
+        rate = self._device(pool, flops_per_sample) - math.log(flops_per_sample)
+        return rate + power * math.log(width)
+
+    def _device(self, pool: Pool, flops_per_sample: float) -> float:
+        """Log of one device's calibrated FLOP/s."""
+        fitted = self._corrections.get(pool.model)
+        known = self._levels.get(pool.kind, 0.0) if fitted is None else fitted.at(flops_per_sample)
+        return math.log(pool.flops_per_device) + known
+
+    def _calibrate(self) -> None:
+        """Fit scaling and correction of every known device model to the history."""
+        sizes: dict[str, list[float]] = defaultdict(list)
+        residuals: dict[str, list[float]] = defaultdict(list)
+        self._exponents = {}
+        for model, pool in self._devices.items():
+            works = [(work, _log_rates(cells)) for work, cells in self._history.on(model)]
+            slopes = [
+                slope
+                for work, rates in works
+                if not work.fixed and (slope := exponent(rates)) is not None
+            ]
+            power = self._exponents[model] = device_exponent(slopes)
+            for work, rates in works:
+                if work.fixed or not work.flops_per_sample:
+                    continue
+                size = math.log(work.flops_per_sample)
+                per_device = [rate - power * math.log(width) for width, rate in rates.items()]
+                mean = sum(per_device) / len(per_device)
+                sizes[model].append(size)
+                residuals[model].append(mean + size - math.log(pool.flops_per_device))
+        levels: dict[DeviceKind, list[float]] = defaultdict(list)
+        for model, values in residuals.items():
+            levels[self._devices[model].kind].append(sum(values) / len(values))
+        self._levels = {kind: kind_level(values) for kind, values in levels.items()}
+        self._corrections = {
+            model: correction(sizes[model], residuals[model], self._levels[pool.kind])
+            for model, pool in self._devices.items()
+            if residuals.get(model)
+        }
+        self._calibrated = True
+
+
+def _log_rates(cells: Mapping[int, Cell]) -> dict[int, float]:
+    return {width: cell.log_rate for width, cell in cells.items()}

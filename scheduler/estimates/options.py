@@ -1,0 +1,98 @@
+"""Every placement a job could ever have on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.jobs import Estimate, JobSpec
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import Request
+from scheduler.estimates.estimator import Estimator
+
+NARROW = 8
+"""Width ranges up to this many widths are tried in full."""
+
+
+class Placement(NamedTuple):
+    """A pool (by index), a width, and what the job would take there."""
+
+    pool: int
+    width: int
+    estimate: Estimate
+
+
+def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[Placement]:
+    """All feasible placements of a job, by pool and ascending width.
+
+    Feasible: the job accepts the device, the whole pool when empty holds the width, and its
+    memory. Budget and deadline are not looked at: they are weighed when the job is decided on.
+    Raises `InfeasibleError` that says what this cluster has instead.
+    """
+    request = spec.request
+    found = [
+        Placement(index, width, estimator.estimate(spec, pool, width))
+        for index, pool in enumerate(pools)
+        if request.accepts(pool.kind, pool.model)
+        for width in widths(request, pool)
+        if pool.memory_fits(width, request.memory_bytes)
+    ]
+    if not found:
+        raise _infeasible(request, pools)
+    return found
+
+
+def widths(request: Request, pool: Pool) -> tuple[int, ...]:
+    """Widths of the request that the pool can hold, ascending.
+
+    All of them if they are few (`NARROW`); of a wide range both ends and the powers of two
+    between: a job rarely gains by the widths in between, and each costs a row in every decision.
+    """
+    low, high = request.min_width, min(request.max_width, pool.count)
+    if high - low < NARROW:
+        return tuple(range(low, high + 1))
+    powers = {1 << bit for bit in range(low.bit_length(), high.bit_length())}
+    return tuple(sorted({low, high} | {power for power in powers if low < power < high}))
+
+
+def _infeasible(request: Request, pools: Sequence[Pool]) -> InfeasibleError:
+    asked = " or ".join(request.devices)
+    accepted = [pool for pool in pools if request.accepts(pool.kind, pool.model)]
+    if not accepted:
+        have = ", ".join(f"{pool.count} {pool.kind} ({pool.model})" for pool in pools)
+        legal = sorted({"any", *(pool.kind.value for pool in pools), *(p.model for p in pools)})
+        return InfeasibleError(
+            f"asks for {_count(request.min_width, asked)}; this cluster has {have or 'no pool'}",
+            {"request.devices": f"some of: {', '.join(legal)}"},
+        )
+    widest = max(accepted, key=lambda pool: pool.count)
+    if widest.count < request.min_width:
+        return InfeasibleError(
+            f"asks for {_count(request.min_width, asked)}; "
+            f"the largest such pool, {widest.name}, holds {widest.count}",
+            {"request.width": f"at least 1, at most {widest.count} as the smallest width"},
+        )
+    # A pool without a limit would have fitted, so all of these have one.
+    most = max(
+        -(-min(request.max_width, pool.count) // pool.devices_per_node) * pool.memory_per_node
+        for pool in accepted
+        if pool.count >= request.min_width
+    )
+    return InfeasibleError(
+        f"asks for {_bytes(request.memory_bytes)} of memory; "
+        f"the pools it accepts hold at most {_bytes(most)} at its widths",
+        {"request.memory": f"at most {_bytes(most)} ({most} bytes)"},
+    )
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name} device{'s' if number > 1 else ''}"
+
+
+def _bytes(number: float) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.4g} {unit}"
+        number /= 1024
+    return f"{number:.4g} GiB"
