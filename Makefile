@@ -1,0 +1,79 @@
+# Every target creates .venv and installs by itself; it costs nothing when nothing changed.
+#   make PYTHON=/path/to/python3.12 …   chooses the interpreter for a new .venv
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+PYTHON ?=
+IMAGES ?=
+KEEP ?=
+export KEEP
+
+.PHONY: help install demo test test-all check format bench constraints clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+	  while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+install: $(STAMP) ## Create .venv and install the project into it
+
+demo: $(STAMP) ## Start a service, run real jobs, show the outcome (IMAGES=folder of photographs, KEEP=1)
+	@$(RUN)/python examples/demo.py $(if $(IMAGES),--images "$(IMAGES)")
+
+test: $(STAMP) ## The quick tests (< 5 minutes on 2 cores)
+	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+
+test-all: $(STAMP) ## All tests
+	@$(RUN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(STAMP) ## Lint, format, types, import rules
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/mypy examples benchmarks
+	@$(RUN)/lint-imports
+
+format: $(STAMP) ## Let ruff repair what it can
+	@$(RUN)/ruff check --fix --quiet . || true
+	@$(RUN)/ruff format .
+
+bench: $(STAMP) ## Measure start latency, submissions and decision time
+	@for file in benchmarks/*.py; do \
+	  grep -q __main__ "$$file" || continue; \
+	  printf '\n== %s\n' "$$file"; $(RUN)/python "$$file"; \
+	done
+
+constraints: $(STAMP) ## Write the versions of .venv to constraints.txt
+	@$(RUN)/python .ci/constraints.py > constraints.tmp
+	@mv constraints.tmp constraints.txt
+
+clean: ## Remove .venv and everything that tools left behind
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An interpreter counts if it runs (a shim may not), is new enough and can make environments.
+$(STAMP): pyproject.toml constraints.txt
+	@if [ ! -x $(RUN)/python ]; then \
+	  found=""; \
+	  for name in $(if $(PYTHON),"$(PYTHON)",python3.11 python3.12 python3.13 python3.14 python3); do \
+	    for path in $$(type -ap "$$name"); do \
+	      if "$$path" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	      then found="$$path"; break 2; fi; \
+	    done; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "No Python 3.11 or newer with venv and ensurepip was found$(if $(PYTHON), at $(PYTHON))." >&2; \
+	    echo "Install one (Debian, Ubuntu: python3.11 and python3.11-venv) or name it: make PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Creating $(VENV) with $$found"; \
+	  "$$found" -m venv $(VENV); \
+	fi
+	@echo "Installing into $(VENV) (the first time takes minutes: torch is large)"
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
