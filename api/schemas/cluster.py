@@ -1,0 +1,181 @@
+"""What the doors answer about the cluster, its policy, its costs and its estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import AwareDatetime, Field
+
+from api.schemas.answers import Answer
+from api.schemas.fields import instant
+from scheduler.domain.resources import DeviceKind
+
+if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
+    from scheduler.domain.records import Cost
+    from scheduler.service.views import ActivePolicy, ClusterView, PoolView
+
+
+class DeviceOut(Answer):
+    """One device of a pool."""
+
+    index: int
+    id: str = Field(description="As the operating system or CUDA knows it.")
+    job: int | None = Field(description="The job that holds it.")
+
+
+class PoolOut(Answer):
+    """Equal devices on equal nodes, with what they do now."""
+
+    name: str
+    kind: DeviceKind
+    model: str
+    nodes: int
+    devices_per_node: int
+    count: int = Field(description="Devices in the whole pool.")
+    busy: int
+    memory_per_node: int = Field(description="Bytes; 0: not limited.")
+    memory_used: int = Field(description="Bytes that attempts have claimed.")
+    dollars_per_device_hour: float
+    watts_per_device: float
+    flops_per_device: float
+    boot_s: float
+    devices: tuple[DeviceOut, ...]
+
+    @classmethod
+    def of(cls, view: PoolView) -> Self:
+        """From the service's value."""
+        pool = view.pool
+        return cls(
+            name=pool.name,
+            kind=pool.kind,
+            model=pool.model,
+            nodes=pool.nodes,
+            devices_per_node=pool.devices_per_node,
+            count=pool.count,
+            busy=view.busy,
+            memory_per_node=pool.memory_per_node,
+            memory_used=view.memory_used,
+            dollars_per_device_hour=pool.dollars_per_device_hour,
+            watts_per_device=pool.watts_per_device,
+            flops_per_device=pool.flops_per_device,
+            boot_s=pool.boot_s,
+            devices=tuple(DeviceOut.model_validate(device) for device in view.devices),
+        )
+
+
+class PolicyOut(Answer):
+    """Who decides now."""
+
+    name: str
+    mode: str = Field(description="`commit`, `commit+easy` or `greedy`.")
+    preference: float = Field(description="Of jobs and projects that name none.")
+    fallbacks: int = Field(description="Decisions the guard took over since it was chosen.")
+
+    @classmethod
+    def of(cls, policy: ActivePolicy) -> Self:
+        """From the service's value."""
+        return cls.model_validate(policy)
+
+
+class PolicySummary(Answer):
+    """A policy that may be chosen."""
+
+    name: str
+    summary: str
+    active: bool
+
+
+class PoliciesOut(Answer):
+    """All policies by name, and the active one."""
+
+    active: PolicyOut
+    policies: tuple[PolicySummary, ...]
+
+
+class ClusterOut(Answer):
+    """The whole cluster at one instant."""
+
+    now: AwareDatetime
+    pools: tuple[PoolOut, ...]
+    queued: int = Field(description="Jobs that wait, for whatever reason.")
+    active: int = Field(description="Jobs that hold devices.")
+    policy: PolicyOut
+
+    @classmethod
+    def of(cls, view: ClusterView) -> Self:
+        """From the service's value."""
+        return cls.model_construct(
+            now=instant(view.now),
+            pools=tuple(PoolOut.of(pool) for pool in view.pools),
+            queued=view.queued,
+            active=view.active,
+            policy=PolicyOut.of(view.policy),
+        )
+
+
+class CostOut(Answer):
+    """What a user, a project or a day has cost."""
+
+    group: str = Field(description="User, project, or day (UTC).")
+    jobs: int
+    attempts: int
+    device_seconds: float
+    dollars: float
+    joules: float
+
+
+class CostsOut(Answer):
+    """Measured costs of ended attempts."""
+
+    by: Literal["user", "project", "day"]
+    groups: tuple[CostOut, ...] = Field(description="Dearest first; days oldest first.")
+    total: CostOut
+
+    @classmethod
+    def of(cls, by: Literal["user", "project", "day"], costs: list[Cost]) -> Self:
+        """From the store's sums. A job over two days counts once a day, so the total adds up."""
+        total = CostOut(
+            group="total",
+            jobs=sum(cost.jobs for cost in costs),
+            attempts=sum(cost.attempts for cost in costs),
+            device_seconds=sum(cost.device_seconds for cost in costs),
+            dollars=sum(cost.dollars for cost in costs),
+            joules=sum(cost.joules for cost in costs),
+        )
+        groups = tuple(CostOut.model_validate(cost) for cost in costs)
+        return cls(by=by, groups=groups, total=total)
+
+
+class ArtifactOut(Answer):
+    """A file that a job left."""
+
+    name: str = Field(description="Path inside the job's artifacts, with forward slashes.")
+    size: int = Field(description="Bytes.")
+    modified_at: AwareDatetime
+    media_type: str
+
+
+class ArtifactsOut(Answer):
+    """The files that a job left, by name."""
+
+    artifacts: tuple[ArtifactOut, ...]
+
+
+class MetricsOut(Answer):
+    """The metric lines of one attempt, in the order in which they were written."""
+
+    attempt: int
+    lines: tuple[Mapping[str, Any], ...]
+
+
+class JobMetricsOut(Answer):
+    """What a job's work has measured so far."""
+
+    attempts: tuple[MetricsOut, ...] = Field(description="Oldest first.")
+
+
+class HealthOut(Answer):
+    """Whether the service answers."""
+
+    status: Literal["ok"]

@@ -1,0 +1,250 @@
+"""Field types of the doors: each takes the forms a person writes and keeps one value.
+
+Every message says what is legal, for it ends in a problem document beside the field's name.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StrictInt,
+    TypeAdapter,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.jobs import PREFERENCES
+from scheduler.domain.resources import parse_width
+
+MAX_ID = 2**63 - 1
+"""Greatest job number a store can hold."""
+MAX_WIDTH = 65_536
+MAX_BYTES = 2**60
+
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
+_SIZE_LEGAL = "bytes, or a number with a unit: 512MiB, 2GiB, 1.5GB"
+_DURATION_LEGAL = "seconds, or numbers with ms, s, m, h, d: 90, 30m, 2h, 1h30m"
+_DEADLINE_LEGAL = "an ISO 8601 time with its zone (2030-01-31T18:00:00Z) or from now (+30m, 2h)"
+_DAYS_AHEAD = 36_500
+"""Deadlines and durations end within a century."""
+
+
+def seconds(text: str) -> float:
+    """`1h30m` → 5400.0. Raises `ValueError` with the legal forms."""
+    plain = text.strip().lower()
+    if not _DURATION.fullmatch(plain):
+        raise ValueError(f"{text!r} is no duration; legal: {_DURATION_LEGAL}")
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(plain))
+    if total > _DAYS_AHEAD * _UNITS["d"]:
+        raise ValueError(f"{text!r} is longer than a century")
+    return total
+
+
+def moment(text: str, now: float) -> float:
+    """Unix seconds of a deadline as written; relative ones count from `now` (Unix seconds).
+
+    Raises `ValueError` with the legal forms.
+    """
+    try:
+        return now + seconds(text.strip().removeprefix("+"))
+    except ValueError:
+        pass
+    try:
+        return _INSTANT.validate_python(text.strip()).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no deadline; legal: {_DEADLINE_LEGAL}") from None
+
+
+def instant(time: float | None) -> datetime | None:
+    """Unix seconds as a UTC datetime."""
+    return None if time is None else datetime.fromtimestamp(time, UTC)
+
+
+def _width(value: Any) -> tuple[int, int]:
+    if isinstance(value, tuple) and len(value) == 2:
+        value = "..".join(map(str, value))
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise PydanticCustomError("width", "should be a whole number ≥ 1, or LOW..HIGH as text")
+    try:
+        low, high = parse_width(value)
+    except InvalidError as error:
+        raise ValueError(f"{error.message}; legal: {error.fields['width']}") from None
+    if high > MAX_WIDTH:
+        raise ValueError(f"width {value} is beyond {MAX_WIDTH} devices")
+    return low, high
+
+
+def _dotted(width: tuple[int, int]) -> int | str:
+    low, high = width
+    return low if low == high else f"{low}..{high}"
+
+
+def _bytes(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(f"{value!r} is no size; legal: {_SIZE_LEGAL}")
+    number, prefix, binary = match.groups()
+    base = 1024 if binary else 1000
+    power = " kmgtp".index(prefix.lower()) if prefix else 0
+    return int(float(number) * base**power)
+
+
+def _duration(value: Any) -> Any:
+    return seconds(value) if isinstance(value, str) else value
+
+
+def _preference(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return PREFERENCES[value.casefold()]
+    except KeyError:
+        names = ", ".join(PREFERENCES)
+        raise ValueError(f"{value!r} is none of {names} nor a number from 0 to 1") from None
+
+
+def _deadline(value: str) -> str:
+    moment(value, 0.0)
+    return value.strip()
+
+
+def _listed(value: Any) -> Any:
+    """One alone is a list of one."""
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+def _reference(value: Any) -> int | str:
+    """`"17"` is job 17."""
+    found = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(found, int) and not isinstance(found, bool) and 1 <= found <= MAX_ID:
+        return found
+    if isinstance(found, str) and 1 <= len(found) <= 200:
+        return found
+    raise PydanticCustomError("job", "should be a job's number ≥ 1, or a name within a batch")
+
+
+def _once(values: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _not_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "should be a number, not a boolean")
+    return value
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds characters that cannot be printed")
+    return text
+
+
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+"""A job's own name; need not be unique."""
+Project = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Device = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Devices = Annotated[
+    tuple[Device, ...],
+    Field(min_length=1, max_length=32),
+    BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+]
+"""Kept as a tuple of names."""
+Width = Annotated[
+    tuple[int, int],
+    PlainValidator(_width),
+    PlainSerializer(_dotted),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MAX_WIDTH},
+                {"type": "string", "pattern": r"^[0-9]+(\.\.[0-9]+)?$"},
+            ]
+        }
+    ),
+]
+"""Kept as (fewest, most) devices."""
+Memory = Annotated[
+    int,
+    Field(ge=0, le=MAX_BYTES),
+    BeforeValidator(_bytes),
+    BeforeValidator(_not_boolean),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MAX_BYTES},
+                {"type": "string", "pattern": r"^[0-9.]+\s*[kKmMgGtTpP]?[iI]?[bB]?$"},
+            ]
+        }
+    ),
+]
+"""Kept as bytes."""
+Priority = Annotated[StrictInt, Field(ge=0, le=100)]
+Preference = Annotated[
+    float,
+    Field(ge=0, le=1, allow_inf_nan=False),
+    BeforeValidator(_preference),
+    BeforeValidator(_not_boolean),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "enum": list(PREFERENCES)},
+            ]
+        }
+    ),
+]
+"""Kept as a number: 0 cheapest … 1 fastest."""
+Deadline = Annotated[str, Field(max_length=64), AfterValidator(_deadline)]
+"""Kept as written; `moment` makes Unix seconds of it."""
+Dollars = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), BeforeValidator(_not_boolean)]
+Duration = Annotated[
+    float,
+    Field(gt=0, le=_DAYS_AHEAD * 86_400, allow_inf_nan=False),
+    BeforeValidator(_duration),
+    BeforeValidator(_not_boolean),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^([0-9.]+(ms|s|m|h|d))+$"},
+            ]
+        }
+    ),
+]
+"""Kept as seconds."""
+Reference = Annotated[
+    int | str,
+    PlainValidator(_reference),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MAX_ID},
+                {"type": "string", "minLength": 1, "maxLength": 200},
+            ]
+        }
+    ),
+]
+After = Annotated[
+    tuple[Reference, ...],
+    Field(max_length=1000),
+    AfterValidator(_once),
+    BeforeValidator(_listed, json_schema_input_type=int | str | list[int | str]),
+]
+"""Job numbers, or names within a batch."""

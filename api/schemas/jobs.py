@@ -1,0 +1,144 @@
+"""What a person submits: a job, or several that refer to one another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from api.schemas.fields import (
+    After,
+    Deadline,
+    Devices,
+    Dollars,
+    Duration,
+    Memory,
+    Name,
+    Preference,
+    Priority,
+    Project,
+    Width,
+)
+from scheduler.workloads.work import CnnInferWork, CnnTrainWork, CommandWork
+
+MAX_BATCH = 1000
+"""Jobs of one batch."""
+
+
+class RetryIn(BaseModel):
+    """When a failed attempt is followed by another."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_attempts: int = Field(
+        1, ge=1, le=100, strict=True, description="Attempts in all, the first included."
+    )
+    backoff_s: float = Field(
+        5.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Seconds before the second attempt; doubles with each further one.",
+    )
+
+
+class JobCommon(BaseModel):
+    """What every job may say, whatever its kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name = Field("", description="For people, and for references within a batch.")
+    project: Project = Field("default", description="Groups jobs for costs and preferences.")
+    devices: Devices = Field(
+        ("any",),
+        description="Accepted devices: `any`, `cpu`, `cuda` or a device model; one or a list.",
+        examples=["any", ["cuda", "cpu"], ["NVIDIA A10"]],
+    )
+    width: Width = Field(
+        (1, 1),
+        description="Devices per attempt: a number or a range `LOW..HIGH` to choose from.",
+        examples=[1, "1..4"],
+    )
+    memory: Memory = Field(
+        0, description="Of the whole attempt: `2GiB` or bytes.", examples=["2GiB", 2147483648]
+    )
+    priority: Priority = Field(50, description="0 (whenever) … 100 (first).")
+    preference: Preference | None = Field(
+        None,
+        description="`cheap`, `balanced`, `fast` or 0 … 1; default: the project's, else the "
+        "cluster's.",
+        examples=["balanced", 0.8],
+    )
+    deadline: Deadline | None = Field(
+        None,
+        description="When it should have ended: ISO 8601 with zone, or from now.",
+        examples=["2030-01-31T18:00:00Z", "+30m"],
+    )
+    budget: Dollars | None = Field(None, description="Dollars it may cost at most.")
+    after: After = Field(
+        (),
+        description="Jobs that must have succeeded first: numbers, or names within a batch.",
+        examples=[[17], ["train"]],
+    )
+    retry: RetryIn = RetryIn(max_attempts=1, backoff_s=5.0)
+    max_duration: Duration | None = Field(
+        None,
+        description="One attempt is stopped after this: seconds or `2h`.",
+        examples=["2h", 7200],
+    )
+
+
+class CnnTrainJob(JobCommon):
+    """Train an image classifier."""
+
+    kind: Literal["cnn-train"]
+    work: CnnTrainWork = Field(default_factory=CnnTrainWork)
+
+
+class CnnInferJob(JobCommon):
+    """Classify images with trained models."""
+
+    kind: Literal["cnn-infer"]
+    work: CnnInferWork
+
+
+class CommandJob(JobCommon):
+    """Run any program."""
+
+    kind: Literal["command"]
+    work: CommandWork
+
+
+JobIn = Annotated[CnnTrainJob | CnnInferJob | CommandJob, Field(discriminator="kind")]
+"""A job as submitted."""
+AnyJob = CnnTrainJob | CnnInferJob | CommandJob
+
+JOB: TypeAdapter[AnyJob] = TypeAdapter(JobIn)
+
+
+class JobBatchIn(BaseModel):
+    """Several jobs, submitted together or not at all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    jobs: tuple[JobIn, ...] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class CancelIn(BaseModel):
+    """Why a job is cancelled."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: Name = Field("", examples=["wrong learning rate"])
+
+
+class PolicyIn(BaseModel):
+    """Who shall decide from now on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200, examples=["best-value"])
+    mode: Literal["commit", "commit+easy", "greedy"] | None = Field(
+        None, description="Default: as it is."
+    )
+    preference: Preference | None = Field(None, description="Default: as it is.")
