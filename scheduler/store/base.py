@@ -47,9 +47,11 @@ class JobQuery:
     user: str | None = None
     project: str | None = None
     name: str | None = None
-    """Part of the name."""
+    """Part of the name; upper and lower case are the same."""
     submitted_from: float | None = None
+    """Inclusive."""
     submitted_to: float | None = None
+    """Exclusive."""
 
 
 class Store(Protocol):
@@ -59,9 +61,10 @@ class Store(Protocol):
         """Store several submissions in one transaction; one answer each, in order.
 
         A submission whose `(actor, key)` is known returns the jobs of the first time if the
-        digest is equal, else answers a `ConflictError`; one with an unknown job in `after`
-        answers `InvalidError`, and nothing of it is stored. Job ids rise from 1. A `submitted`
-        event is written for every new job.
+        digest is equal, else answers a `ConflictError`; one with an unknown job in `after` or
+        `retry_of` (only jobs stored by earlier calls are known), or with values that JSON cannot
+        hold, answers `InvalidError`, and nothing of it is stored. Job ids rise from 1. A
+        `submitted` event is written for every new job.
         """
 
     def record(
@@ -70,7 +73,9 @@ class Store(Protocol):
         """Write transitions in one transaction; for each whether it took effect.
 
         One whose job has meanwhile another version, or whose new attempt claims a device that
-        is held, is skipped (False) with its decision. A final attempt state frees its devices.
+        is held, is skipped (False) with the decisions on its job. They are checked in order,
+        each against what those before it left. A final attempt state frees its devices. Numbers
+        of `result` and `data` that are not finite are kept as None.
         """
 
     def job(self, job_id: int) -> Job:
@@ -106,13 +111,16 @@ class Store(Protocol):
         since: float | None = None,
         until: float | None = None,
     ) -> list[Cost]:
-        """Sums over ended attempts by their end time, dearest first (days: oldest first, UTC)."""
+        """Sums over ended attempts by their end time, dearest first (days: oldest first, UTC).
+
+        `since` is inclusive, `until` exclusive; a day's group is `2026-03-01`.
+        """
 
     def setting(self, name: str) -> Any:
         """A stored setting (any JSON value), or None."""
 
     def set_settings(self, values: Mapping[str, Any]) -> None:
-        """Store settings, all or none."""
+        """Store settings, all or none. Raises `InvalidError` for a value that is not JSON."""
 
     def check(self) -> None:
         """Raise `UnavailableError` unless a transaction would work now."""

@@ -1,0 +1,139 @@
+"""Domain values ⇄ plain JSON: what is kept inside the JSON columns of a store.
+
+Every `…_json` function returns values that `json.dumps(…, allow_nan=False)` accepts; the function
+of the same name without the suffix reads them back, equal to what was given. A field that was
+added to a value later takes its default when an older row is read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.jobs import JobKind, JobSpec, Profile, Retry
+from scheduler.domain.records import Row
+from scheduler.domain.resources import Request
+
+LARGEST_INT = 2**63 - 1
+"""The largest whole number that a database column holds."""
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON in ASCII. Raises ValueError or TypeError for what JSON does not know."""
+    return _ENCODER.encode(value)
+
+
+def exact(value: Any, field: str) -> Any:
+    """A copy of `value` as JSON gives it back (tuples become lists).
+
+    Raises `InvalidError` naming `field` if it holds anything that JSON does not know.
+    """
+    try:
+        return json.loads(dumps(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidError(
+            f"{field} cannot be stored: {error}",
+            {field: "text, finite numbers, true, false, null, and lists and objects of them"},
+        ) from None
+
+
+def plain(value: Any) -> Any:
+    """A copy of `value` for JSON, whatever it holds: what a finished work reports is not refused.
+
+    Numbers that are not finite become null, unknown objects their text.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def legible(text: str) -> str:
+    """`text` with NUL and lone surrogates, which not every database takes, made U+FFFD."""
+    text = str(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def stored(spec: JobSpec) -> JobSpec:
+    """The spec as a store gives it back: an independent copy, checked.
+
+    Raises `InvalidError` naming the field that cannot be stored.
+    """
+    if spec.request.memory_bytes > LARGEST_INT:
+        raise InvalidError(
+            "memory is more than any machine has", {"memory": f"bytes from 0 to {LARGEST_INT}"}
+        )
+    data = job_spec_json(spec)
+    try:
+        return job_spec(json.loads(dumps(data)))
+    except (TypeError, ValueError, RecursionError):
+        for field, value in data.items():
+            exact(value, field)
+        raise
+
+
+def job_spec_json(spec: JobSpec) -> dict[str, Any]:
+    """All fields of the spec."""
+    return {
+        **_fields(spec),
+        "work": dict(spec.work),
+        "profile": _fields(spec.profile),
+        "request": _fields(spec.request),
+        "retry": _fields(spec.retry),
+    }
+
+
+def job_spec(data: Mapping[str, Any]) -> JobSpec:
+    """Inverse of `job_spec_json`."""
+    request = dict(data["request"])
+    values = {
+        **data,
+        "kind": JobKind(data["kind"]),
+        "profile": Profile(**data["profile"]),
+        "request": Request(**{**request, "devices": tuple(request["devices"])}),
+        "after": tuple(data["after"]),
+        "retry": Retry(**data["retry"]),
+    }
+    return JobSpec(**values)
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """All fields of a candidate row; infinite figures (no deadline) as text."""
+    return {
+        "job": int(row.job),
+        "pool": row.pool,
+        "width": int(row.width),
+        "score": _number(row.score),
+        "values": {name: _number(value) for name, value in row.values.items()},
+    }
+
+
+def row(data: Mapping[str, Any]) -> Row:
+    """Inverse of `row_json`."""
+    values = {name: float(value) for name, value in data["values"].items()}
+    return Row(data["job"], data["pool"], data["width"], float(data["score"]), values)
+
+
+def _fields(value: JobSpec | Profile | Request | Retry) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _number(value: float) -> float | str:
+    number = float(value)
+    return number if math.isfinite(number) else str(number)

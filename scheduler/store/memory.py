@@ -1,0 +1,299 @@
+"""The reference store: plain containers, copied for every change. For tests and simulations."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from scheduler.domain.errors import (
+    ConflictError,
+    FulcrumError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+from scheduler.domain.events import Event, Transition
+from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.lifecycle import EventName, JobState
+from scheduler.domain.records import Cost, Decision, Measurement
+from scheduler.store.base import JobQuery, Submission
+from scheduler.store.codec import exact, plain, stored
+
+AttemptKey = tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Tables:
+    jobs: dict[int, Job] = field(default_factory=dict)
+    attempts: dict[AttemptKey, Attempt] = field(default_factory=dict)
+    held: dict[tuple[str, int], AttemptKey] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    measurements: dict[AttemptKey, Measurement] = field(default_factory=dict)
+    keys: dict[tuple[str, str], tuple[str, list[int]]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def copy(self) -> _Tables:
+        return _Tables(*(getattr(self, table.name).copy() for table in fields(self)))
+
+
+class MemoryStore:
+    """A `Store` that forgets everything when it is dropped; otherwise it owes what all owe.
+
+    A change works on a copy of the tables that replaces them as a whole at its end, so an error
+    leaves no trace and a reader never sees half of it.
+    """
+
+    def __init__(self) -> None:
+        self._current: _Tables | None = _Tables()
+        self._writing = threading.Lock()
+
+    def submit(self, submissions: Sequence[Submission]) -> list[list[Job] | FulcrumError]:
+        """See `Store.submit`."""
+        with self._change() as tables:
+            known = frozenset(tables.jobs)
+            answers: list[list[Job] | FulcrumError] = []
+            for submission in submissions:
+                try:
+                    answers.append(_submit(tables, submission, known))
+                except FulcrumError as error:
+                    answers.append(error)
+            return answers
+
+    def record(
+        self, transitions: Sequence[Transition], decisions: Sequence[Decision] = ()
+    ) -> list[bool]:
+        """See `Store.record`."""
+        with self._change() as tables:
+            done = [_record(tables, transition) for transition in transitions]
+            skipped = {
+                transition.job.id
+                for transition, written in zip(transitions, done, strict=True)
+                if not written
+            }
+            tables.decisions += [one for one in decisions if one.job not in skipped]
+            return done
+
+    def job(self, job_id: int) -> Job:
+        """See `Store.job`."""
+        try:
+            return self._tables.jobs[job_id]
+        except KeyError:
+            raise NotFoundError(f"there is no job {job_id}") from None
+
+    def jobs(self, query: JobQuery, *, before: int | None = None, limit: int = 100) -> list[Job]:
+        """See `Store.jobs`."""
+        found = (
+            job
+            for job in reversed(self._tables.jobs.values())
+            if (before is None or job.id < before) and _matches(job, query)
+        )
+        return list(found)[: max(limit, 0)]
+
+    def live(self) -> tuple[list[Job], list[Attempt]]:
+        """See `Store.live`."""
+        tables = self._tables
+        jobs = [job for job in tables.jobs.values() if not job.state.final]
+        attempts = [attempt for attempt in tables.attempts.values() if not attempt.state.final]
+        return jobs, sorted(attempts, key=lambda attempt: (attempt.job, attempt.number))
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """See `Store.attempts`."""
+        found = (attempt for attempt in self._tables.attempts.values() if attempt.job == job_id)
+        return sorted(found, key=lambda attempt: attempt.number)
+
+    def events(
+        self, job_id: int | None = None, *, after: int = 0, limit: int = 1000
+    ) -> list[Event]:
+        """See `Store.events`."""
+        found = (
+            event
+            for event in self._tables.events
+            if event.seq > after and (job_id is None or event.job == job_id)
+        )
+        return list(found)[: max(limit, 0)]
+
+    def decisions(self, job_id: int, *, limit: int = 20) -> list[Decision]:
+        """See `Store.decisions`."""
+        found = (one for one in reversed(self._tables.decisions) if one.job == job_id)
+        return list(found)[: max(limit, 0)]
+
+    def measure(self, measurement: Measurement) -> None:
+        """See `Store.measure`."""
+        with self._change() as tables:
+            tables.measurements[measurement.job, measurement.attempt] = measurement
+
+    def measurements(self, *, limit: int = 10_000) -> list[Measurement]:
+        """See `Store.measurements`."""
+        found = sorted(
+            self._tables.measurements.values(), key=lambda one: (one.time, one.job, one.attempt)
+        )
+        return found[max(len(found) - max(limit, 0), 0) :]
+
+    def costs(
+        self,
+        by: Literal["user", "project", "day"],
+        *,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> list[Cost]:
+        """See `Store.costs`."""
+        tables = self._tables
+        groups: dict[str, list[Attempt]] = {}
+        for attempt in tables.attempts.values():
+            end = attempt.finished_at
+            if end is not None and _within(end, since, until):
+                groups.setdefault(_GROUP[by](tables.jobs[attempt.job], end), []).append(attempt)
+        costs = sorted((_cost(name, group) for name, group in groups.items()), key=_by_group)
+        return costs if by == "day" else sorted(costs, key=lambda cost: -cost.dollars)
+
+    def setting(self, name: str) -> Any:
+        """See `Store.setting`."""
+        return exact(self._tables.settings.get(name), name)
+
+    def set_settings(self, values: Mapping[str, Any]) -> None:
+        """See `Store.set_settings`. Raises `InvalidError` for a value that is not JSON."""
+        with self._change() as tables:
+            tables.settings.update({name: exact(value, name) for name, value in values.items()})
+
+    def check(self) -> None:
+        """See `Store.check`."""
+        with self._change():
+            pass
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with self._writing:
+            self._current = None
+
+    @property
+    def _tables(self) -> _Tables:
+        tables = self._current
+        if tables is None:
+            raise UnavailableError("the store is closed")
+        return tables
+
+    @contextmanager
+    def _change(self) -> Iterator[_Tables]:
+        with self._writing:
+            draft = self._tables.copy()
+            yield draft
+            self._current = draft
+
+
+def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> list[Job]:
+    if submission.key is not None:
+        first = tables.keys.get((submission.actor, submission.key))
+        if first is not None:
+            digest, ids = first
+            if digest != submission.digest:
+                raise ConflictError(
+                    f"the key {submission.key!r} was used for another request",
+                    {"Idempotency-Key": "a new key, or the same request again"},
+                )
+            return [tables.jobs[job_id] for job_id in ids]
+    specs = [stored(spec) for spec in submission.specs]
+    _require("after", {job_id for spec in specs for job_id in spec.after}, known)
+    if submission.retry_of is not None:
+        _require("retry_of", {submission.retry_of}, known)
+    jobs = [
+        Job(
+            id=number,
+            spec=spec,
+            state=JobState.QUEUED,
+            reason="waiting",
+            submitted_at=submission.now,
+            retry_of=submission.retry_of,
+        )
+        for number, spec in enumerate(specs, start=len(tables.jobs) + 1)
+    ]
+    for job in jobs:
+        tables.jobs[job.id] = job
+        _append(tables, Event(job.id, EventName.SUBMITTED, submission.now, submission.actor))
+    if submission.key is not None:
+        ids = [job.id for job in jobs]
+        tables.keys[submission.actor, submission.key] = (submission.digest, ids)
+    return jobs
+
+
+def _require(name: str, ids: Iterable[int], known: frozenset[int]) -> None:
+    unknown = sorted(set(ids) - known)
+    if unknown:
+        listed = ", ".join(map(str, unknown))
+        raise InvalidError(f"no such job: {listed}", {name: "ids of jobs submitted before"})
+
+
+def _record(tables: _Tables, transition: Transition) -> bool:
+    job, attempt = transition.job, transition.attempt
+    old = tables.jobs.get(job.id)
+    if old is None or old.version != job.version - 1:
+        return False
+    if attempt is not None:
+        mine = (attempt.job, attempt.number)
+        if attempt.state.final:
+            tables.held = {device: it for device, it in tables.held.items() if it != mine}
+        else:
+            claims = {(attempt.pool, device) for device in attempt.devices}
+            free = all(tables.held.get(device, mine) == mine for device in claims)
+            if not free or len(claims) < attempt.width:
+                return False
+            tables.held.update(dict.fromkeys(claims, mine))
+        result = None if attempt.result is None else plain(attempt.result)
+        tables.attempts[mine] = replace(attempt, result=result)
+    tables.jobs[job.id] = replace(
+        job, spec=old.spec, submitted_at=old.submitted_at, retry_of=old.retry_of
+    )
+    _append(tables, replace(transition.event, data=plain(transition.event.data)))
+    return True
+
+
+def _append(tables: _Tables, event: Event) -> None:
+    tables.events.append(replace(event, seq=len(tables.events) + 1))
+
+
+def _matches(job: Job, query: JobQuery) -> bool:
+    spec = job.spec
+    return (
+        (not query.states or job.state in query.states)
+        and (not query.kinds or spec.kind in query.kinds)
+        and (query.user is None or spec.user == query.user)
+        and (query.project is None or spec.project == query.project)
+        and (query.name is None or query.name.casefold() in spec.name.casefold())
+        and _within(job.submitted_at, query.submitted_from, query.submitted_to)
+    )
+
+
+def _within(time: float, since: float | None, until: float | None) -> bool:
+    return (since is None or time >= since) and (until is None or time < until)
+
+
+_GROUP: Mapping[str, Callable[[Job, float], str]] = {
+    "user": lambda job, _end: job.spec.user,
+    "project": lambda job, _end: job.spec.project,
+    "day": lambda _job, end: datetime.fromtimestamp(end, UTC).date().isoformat(),
+}
+
+
+def _cost(name: str, attempts: Sequence[Attempt]) -> Cost:
+    return Cost(
+        group=name,
+        jobs=len({attempt.job for attempt in attempts}),
+        attempts=len(attempts),
+        device_seconds=sum(_device_seconds(attempt) for attempt in attempts),
+        dollars=sum(attempt.dollars or 0.0 for attempt in attempts),
+        joules=sum(attempt.joules or 0.0 for attempt in attempts),
+    )
+
+
+def _device_seconds(attempt: Attempt) -> float:
+    if attempt.started_at is None or attempt.finished_at is None:
+        return 0.0
+    return max(0.0, attempt.finished_at - attempt.started_at) * attempt.width
+
+
+def _by_group(cost: Cost) -> str:
+    return cost.group

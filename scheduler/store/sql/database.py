@@ -1,0 +1,177 @@
+"""The database itself: its file, its connections, its two kinds of transaction."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+
+from scheduler.domain.errors import ConflictError, InvalidError, UnavailableError
+from scheduler.store import codec
+
+WRITE = "fulcrum_write"
+"""Execution option of a connection that is going to write."""
+
+ADVISORY_LOCK = 0x46756C6372756D
+"""`Fulcrum` in ASCII: the PostgreSQL lock that every writer takes."""
+
+
+class Database:
+    """Read and write transactions on one database, with errors in the domain's words.
+
+    Writers take turns, in this process by a lock and among processes by the database: SQLite by
+    `BEGIN IMMEDIATE`, PostgreSQL by an advisory lock. So what a writer reads stays true until it
+    commits, and sequence numbers become visible in their order (PostgreSQL's sequences alone do
+    not promise that). A reader sees one instant and blocks nobody.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
+        self.url = _parse(url)
+        self.file: Path | None = None
+        """The SQLite file; None for PostgreSQL."""
+        self._closed = False
+        self._writing = threading.Lock()
+        if self.url.get_backend_name() == "sqlite":
+            self.file = _create(self.url)
+            self._engine = _sqlite(self.url, busy_timeout_s)
+            self._reader = self._engine
+        else:
+            self._engine = _postgresql(self.url)
+            self._reader = self._engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        self._writer = self._engine.execution_options(**{WRITE: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one instant of the database."""
+        with self._errors(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is durable when the block ends, and gone if it raises."""
+        with self._writing, self._errors(), self._writer.begin() as connection:
+            yield connection
+
+    def check(self) -> None:
+        """Raise `UnavailableError` unless a write transaction can begin now."""
+        with self.write() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM alembic_version")
+        if self.file is not None and not self.file.exists():
+            raise UnavailableError(f"the store's file {self.file} has been removed")
+
+    def close(self) -> None:
+        """Close all connections once the running write has ended."""
+        with self._writing:
+            self._closed = True
+            self._engine.dispose()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        if self._closed:
+            raise UnavailableError("the store is closed")
+        try:
+            yield
+        except exc.IntegrityError as error:
+            raise ConflictError(f"the store refused a change: {error.orig}") from error
+        except (exc.DataError, exc.ProgrammingError):
+            raise  # a defect of the statement, not of the database's health
+        except (exc.DBAPIError, exc.TimeoutError, sqlite3.DatabaseError) as error:
+            cause = getattr(error, "orig", None) or error
+            raise UnavailableError(f"the store does not answer: {cause}") from error
+
+
+def _parse(text: str) -> URL:
+    legal = {"store.url": "sqlite:////absolute/path.sqlite or postgresql://user@host/database"}
+    try:
+        url = make_url(text)
+    except exc.ArgumentError:
+        raise InvalidError("the store's address is not a URL", legal) from None
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise InvalidError(f"{backend} is not a database that Fulcrum works on", legal)
+    if url.database in {None, "", ":memory:"} or url.query:
+        raise InvalidError("the SQLite database must be a plain file", legal)
+    return url
+
+
+def _create(url: URL) -> Path:
+    """Make folder (0700) and file (0600) if they are not there: jobs may name secrets."""
+    file = Path(str(url.database))
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise InvalidError(
+            f"cannot open {file}: {error.strerror}",
+            {"store.url": "a file that this user may write, or may create"},
+        ) from error
+    return file
+
+
+def _sqlite(url: URL, busy_timeout_s: float) -> Engine:
+    # The driver must not begin transactions by itself: it would leave out BEGIN before reads and
+    # schema changes. The names are those of Python 3.11 and of 3.12 and later.
+    legacy = getattr(sqlite3, "LEGACY_TRANSACTION_CONTROL", None)
+    arguments: dict[str, Any] = {"timeout": busy_timeout_s, "isolation_level": None}
+    if legacy is not None:
+        arguments["autocommit"] = legacy
+    engine = create_engine(
+        url, connect_args=arguments, json_serializer=codec.dumps, pool_size=8, max_overflow=24
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        _use_write_ahead_log(connection, busy_timeout_s)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, timeout_s: float) -> None:
+    # Changing the mode of a new file needs it alone, and SQLite does not wait for that by itself.
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        engine = create_engine(
+            url, json_serializer=codec.dumps, pool_size=8, max_overflow=24, pool_pre_ping=True
+        )
+    except ModuleNotFoundError as error:
+        raise InvalidError(
+            f"PostgreSQL needs the package {error.name}",
+            {"store.url": "install fulcrum-scheduler[postgres], or use sqlite:////path"},
+        ) from error
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(WRITE):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+
+    return engine

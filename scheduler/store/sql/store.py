@@ -1,0 +1,197 @@
+"""`SqlStore`: the `Store` on a SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Select, select
+
+from scheduler.domain.errors import FulcrumError, NotFoundError
+from scheduler.domain.events import Event, Transition
+from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.lifecycle import AttemptState
+from scheduler.domain.records import Cost, Decision, Measurement
+from scheduler.store.base import JobQuery, Submission
+from scheduler.store.codec import LARGEST_INT, exact
+from scheduler.store.sql import costs, recording, rows, schema, submitting
+from scheduler.store.sql.database import Database
+from scheduler.store.sql.live import LiveJobs
+from scheduler.store.sql.statements import upsert
+from scheduler.store.sql.tables import attempts, decisions, events, jobs, measurements, settings
+
+UNENDED = [state for state in AttemptState if not state.final]
+
+
+class SqlStore:
+    """A `Store` in SQLite or PostgreSQL; opening one brings its schema up to date.
+
+    `url` is SQLAlchemy's: `sqlite:////var/lib/fulcrum/fulcrum.sqlite` (folder and file are made
+    if absent, for this user alone) or `postgresql://user@host/database`. A transaction waits
+    `busy_timeout_s` seconds for another process's.
+
+    Raises `InvalidError` for a URL or file that cannot be a store (also one that a newer Fulcrum
+    made), `UnavailableError` for a database that does not answer.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
+        self._database = Database(url, busy_timeout_s=busy_timeout_s)
+        self._live = LiveJobs()
+        try:
+            schema.prepare(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def submit(self, submissions: Sequence[Submission]) -> list[list[Job] | FulcrumError]:
+        """See `Store.submit`."""
+        with self._database.write() as connection:
+            return submitting.submit(connection, submissions)
+
+    def record(
+        self, transitions: Sequence[Transition], decisions: Sequence[Decision] = ()
+    ) -> list[bool]:
+        """See `Store.record`."""
+        if not transitions and not decisions:
+            return []
+        with self._database.write() as connection:
+            return recording.record(connection, transitions, decisions)
+
+    def job(self, job_id: int) -> Job:
+        """See `Store.job`."""
+        with self._database.read() as connection:
+            found = select(jobs).where(jobs.c.id == _number(job_id))
+            row = connection.execute(found).one_or_none()
+        if row is None:
+            raise NotFoundError(f"there is no job {job_id}")
+        return rows.job(row)
+
+    def jobs(self, query: JobQuery, *, before: int | None = None, limit: int = 100) -> list[Job]:
+        """See `Store.jobs`."""
+        found = _filtered(select(jobs), query).order_by(jobs.c.id.desc()).limit(_number(limit))
+        if before is not None:
+            found = found.where(jobs.c.id < _number(before))
+        with self._database.read() as connection:
+            return [rows.job(row) for row in connection.execute(found)]
+
+    def live(self) -> tuple[list[Job], list[Attempt]]:
+        """See `Store.live`."""
+        running = (
+            select(attempts)
+            .where(attempts.c.state.in_(UNENDED))
+            .order_by(attempts.c.job, attempts.c.number)
+        )
+        with self._database.read() as connection:
+            return (
+                self._live.read(connection),
+                [rows.attempt(row) for row in connection.execute(running)],
+            )
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        """See `Store.attempts`."""
+        found = (
+            select(attempts).where(attempts.c.job == _number(job_id)).order_by(attempts.c.number)
+        )
+        with self._database.read() as connection:
+            return [rows.attempt(row) for row in connection.execute(found)]
+
+    def events(
+        self, job_id: int | None = None, *, after: int = 0, limit: int = 1000
+    ) -> list[Event]:
+        """See `Store.events`."""
+        found = (
+            select(events)
+            .where(events.c.seq > _number(after))
+            .order_by(events.c.seq)
+            .limit(_number(limit))
+        )
+        if job_id is not None:
+            found = found.where(events.c.job == _number(job_id))
+        with self._database.read() as connection:
+            return [rows.event(row) for row in connection.execute(found)]
+
+    def decisions(self, job_id: int, *, limit: int = 20) -> list[Decision]:
+        """See `Store.decisions`."""
+        found = (
+            select(decisions)
+            .where(decisions.c.job == _number(job_id))
+            .order_by(decisions.c.id.desc())
+            .limit(_number(limit))
+        )
+        with self._database.read() as connection:
+            return [rows.decision(row) for row in connection.execute(found)]
+
+    def measure(self, measurement: Measurement) -> None:
+        """See `Store.measure`."""
+        with self._database.write() as connection:
+            connection.execute(
+                upsert(connection.dialect.name, measurements), rows.measurement_values(measurement)
+            )
+
+    def measurements(self, *, limit: int = 10_000) -> list[Measurement]:
+        """See `Store.measurements`."""
+        columns = measurements.c
+        newest = (
+            select(measurements)
+            .order_by(columns.time.desc(), columns.job.desc(), columns.attempt.desc())
+            .limit(_number(limit))
+        )
+        with self._database.read() as connection:
+            return [rows.measurement(row) for row in connection.execute(newest)][::-1]
+
+    def costs(
+        self,
+        by: Literal["user", "project", "day"],
+        *,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> list[Cost]:
+        """See `Store.costs`."""
+        with self._database.read() as connection:
+            return costs.costs(connection, by, since, until)
+
+    def setting(self, name: str) -> Any:
+        """See `Store.setting`."""
+        with self._database.read() as connection:
+            return connection.scalar(select(settings.c.value).where(settings.c.name == name))
+
+    def set_settings(self, values: Mapping[str, Any]) -> None:
+        """See `Store.set_settings`. Raises `InvalidError` for a value that is not JSON."""
+        changed = [{"name": name, "value": exact(value, name)} for name, value in values.items()]
+        if not changed:
+            return
+        with self._database.write() as connection:
+            connection.execute(upsert(connection.dialect.name, settings), changed)
+
+    def check(self) -> None:
+        """See `Store.check`."""
+        self._database.check()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._database.close()
+
+
+def _filtered(statement: Select[Any], query: JobQuery) -> Select[Any]:
+    columns = jobs.c
+    if query.states:
+        statement = statement.where(columns.state.in_(query.states))
+    if query.kinds:
+        statement = statement.where(columns.kind.in_(query.kinds))
+    if query.user is not None:
+        statement = statement.where(columns.user_name == query.user)
+    if query.project is not None:
+        statement = statement.where(columns.project == query.project)
+    if query.name is not None:
+        part = query.name.casefold()
+        statement = statement.where(columns.name_folded.contains(part, autoescape=True))
+    if query.submitted_from is not None:
+        statement = statement.where(columns.submitted_at >= query.submitted_from)
+    if query.submitted_to is not None:
+        statement = statement.where(columns.submitted_at < query.submitted_to)
+    return statement
+
+
+def _number(value: int) -> int:
+    """`value` inside what a column holds: no row is numbered 0 or like the largest."""
+    return min(max(int(value), 0), LARGEST_INT)

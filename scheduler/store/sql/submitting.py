@@ -1,0 +1,156 @@
+"""Storing submissions: many at once, each accepted or refused by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, tuple_
+
+from scheduler.domain.errors import ConflictError, FulcrumError, InvalidError
+from scheduler.domain.events import Event
+from scheduler.domain.jobs import Job
+from scheduler.domain.lifecycle import EventName, JobState
+from scheduler.store.base import Submission
+from scheduler.store.codec import LARGEST_INT, legible, stored
+from scheduler.store.sql import rows
+from scheduler.store.sql.statements import chunks
+from scheduler.store.sql.tables import events, idempotency_keys, jobs
+
+Key = tuple[str, str]
+"""Actor and idempotency key."""
+
+
+def submit(
+    connection: Connection, submissions: Sequence[Submission]
+) -> list[list[Job] | FulcrumError]:
+    """See `Store.submit`; in the connection's write transaction."""
+    batch = _Batch(
+        next_id=_highest(connection) + 1,
+        known=_known(connection, submissions),
+        first=_first(connection, submissions),
+    )
+    answers: list[list[Job] | FulcrumError] = []
+    for submission in submissions:
+        try:
+            answers.append(batch.accept(submission))
+        except FulcrumError as error:
+            answers.append(error)
+    if batch.jobs:
+        connection.execute(insert(jobs), batch.jobs)
+        connection.execute(insert(events), batch.events)
+    if batch.keys:
+        connection.execute(insert(idempotency_keys), batch.keys)
+    return answers
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction is going to insert."""
+
+    next_id: int
+    """Writers take turns, so the ids after the highest are free on every database."""
+    known: frozenset[int]
+    first: dict[Key, tuple[str, list[Job]]]
+    """Digest and jobs of the keys used before."""
+    jobs: list[Mapping[str, Any]] = field(default_factory=list)
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+    keys: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def accept(self, submission: Submission) -> list[Job]:
+        """The submission's jobs: new ones, or those its key stands for."""
+        if submission.key is None:
+            return self._add(submission)
+        key = (legible(submission.actor), legible(submission.key))
+        if key not in self.first:
+            accepted = self._add(submission)
+            self.first[key] = (submission.digest, accepted)
+            self.keys.append(
+                {
+                    "actor": key[0],
+                    "key": key[1],
+                    "digest": submission.digest,
+                    "jobs": [job.id for job in accepted],
+                    "time": submission.now,
+                }
+            )
+            return accepted
+        digest, accepted = self.first[key]
+        if digest != submission.digest:
+            raise ConflictError(
+                f"the key {submission.key!r} was used for another request",
+                {"Idempotency-Key": "a new key, or the same request again"},
+            )
+        return accepted
+
+    def _add(self, submission: Submission) -> list[Job]:
+        specs = [stored(spec) for spec in submission.specs]
+        self._require("after", {job_id for spec in specs for job_id in spec.after})
+        if submission.retry_of is not None:
+            self._require("retry_of", {submission.retry_of})
+        added = [
+            Job(
+                id=number,
+                spec=spec,
+                state=JobState.QUEUED,
+                reason="waiting",
+                submitted_at=submission.now,
+                retry_of=submission.retry_of,
+            )
+            for number, spec in enumerate(specs, start=self.next_id)
+        ]
+        self.next_id += len(added)
+        for job in added:
+            event = Event(job.id, EventName.SUBMITTED, submission.now, submission.actor)
+            self.jobs.append(rows.job_values(job))
+            self.events.append(rows.event_values(event))
+        return added
+
+    def _require(self, name: str, ids: Iterable[int]) -> None:
+        unknown = sorted(set(ids) - self.known)
+        if unknown:
+            listed = ", ".join(map(str, unknown))
+            raise InvalidError(f"no such job: {listed}", {name: "ids of jobs submitted before"})
+
+
+def _highest(connection: Connection) -> int:
+    return connection.scalar(select(func.max(jobs.c.id))) or 0
+
+
+def _known(connection: Connection, submissions: Sequence[Submission]) -> frozenset[int]:
+    """The jobs that exist among those which the submissions name."""
+    named = {job_id for one in submissions for spec in one.specs for job_id in spec.after}
+    named |= {one.retry_of for one in submissions if one.retry_of is not None}
+    possible = [job_id for job_id in named if 0 < job_id <= LARGEST_INT]
+    return frozenset(
+        job_id
+        for part in chunks(possible)
+        for job_id in connection.scalars(select(jobs.c.id).where(jobs.c.id.in_(part)))
+    )
+
+
+def _first(
+    connection: Connection, submissions: Sequence[Submission]
+) -> dict[Key, tuple[str, list[Job]]]:
+    """Digest and jobs of those keys that have been used before."""
+    asked = {(one.actor, one.key) for one in submissions if one.key is not None}
+    columns = idempotency_keys.c
+    used = [
+        row
+        for part in chunks(list(asked))
+        for row in connection.execute(
+            select(columns.actor, columns.key, columns.digest, columns.jobs).where(
+                tuple_(columns.actor, columns.key).in_(part)
+            )
+        )
+    ]
+    ids = sorted({job_id for row in used for job_id in row.jobs})
+    found = {
+        row.id: rows.job(row)
+        for part in chunks(ids)
+        for row in connection.execute(select(jobs).where(jobs.c.id.in_(part)))
+    }
+    return {
+        (row.actor, row.key): (row.digest, [found[job_id] for job_id in row.jobs]) for row in used
+    }

@@ -1,0 +1,1 @@
+"""Fakes, and contract suites that every implementation of a port passes."""
