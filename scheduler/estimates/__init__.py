@@ -4,8 +4,8 @@
 `errors` holds finished attempts' estimates against the truth.
 """
 
-from scheduler.estimates.accuracy import ErrorRow, errors
+from scheduler.estimates.accuracy import ErrorRow, errors, kind, source
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import Placement, options, widths
 
-__all__ = ["ErrorRow", "Estimator", "Placement", "errors", "options", "widths"]
+__all__ = ["ErrorRow", "Estimator", "Placement", "errors", "kind", "options", "source", "widths"]

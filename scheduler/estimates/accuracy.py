@@ -13,6 +13,16 @@ from scheduler.domain.records import Measurement
 ALL = "all"
 
 
+def source(measurement: Measurement) -> str:
+    """Where the estimate came from."""
+    return measurement.source
+
+
+def kind(measurement: Measurement) -> str:
+    """Kind of the job: what its profile's key begins with."""
+    return measurement.key.partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
     """Errors of the estimates of one group of attempts."""
@@ -29,9 +39,9 @@ class ErrorRow:
 
 def errors(
     measurements: Iterable[Measurement],
-    by: Callable[[Measurement], str] = lambda measurement: measurement.source,
+    by: Callable[[Measurement], str] = source,
 ) -> list[ErrorRow]:
-    """One row per group (by default the source of the estimate), largest first, then `all`.
+    """One row per group (`by`: `source`, `kind` or a function), largest first, then `all`.
 
     Attempts without an estimate or a duration are left out; nothing measured gives no rows.
     """

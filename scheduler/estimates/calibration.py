@@ -75,6 +75,15 @@ def kind_level(levels: Sequence[float]) -> float:
     return sum(levels) / (KIND_WEIGHT + len(levels))
 
 
+def ratio_correction(differences: Sequence[float]) -> float:
+    """Correction of the nominal ratio of two devices, from works measured on both.
+
+    `differences`: for each such work, log of measured over nominal ratio. Only pairs count: what
+    makes one work slow everywhere (its data, its small layers) says nothing about the ratio.
+    """
+    return sum(differences) / (LEVEL_WEIGHT + len(differences))
+
+
 def correction(sizes: Sequence[float], residuals: Sequence[float], prior: float) -> Correction:
     """Fit a device's correction.
 

@@ -5,7 +5,7 @@ In this order, with the source that the estimate names:
 1. `history`: the same work was measured on this device model; at another width, its rate is
    scaled by width^α, α fitted from works measured at several widths (85 % per doubling before).
 2. `history`: it was measured on another model; its rate is scaled by the ratio of the two
-   devices' calibrated rates.
+   devices' rates: the nominal one, corrected by the works that were measured on both.
 3. `flops`: samples × FLOPs per sample over the device's calibrated rate. Calibration learns,
    from whatever was measured there, how far the nominal rate is off, so that works never seen
    before are estimated better too.
@@ -20,6 +20,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from threading import RLock
+from typing import NamedTuple
 
 from scheduler.domain.jobs import Estimate, JobKind, JobSpec, Profile
 from scheduler.domain.pools import Pool
@@ -32,6 +33,7 @@ from scheduler.estimates.calibration import (
     device_exponent,
     exponent,
     kind_level,
+    ratio_correction,
     work_exponent,
 )
 from scheduler.estimates.history import Cell, History, Work
@@ -65,9 +67,11 @@ class Estimator:
         self._devices: dict[str, Pool] = {}  # by model: the first pool of it gives the rate
         self._exponents: dict[str, float] = {}
         self._corrections: dict[str, Correction] = {}
+        # Device model → work → log of one device's samples per second over its nominal FLOP/s.
+        self._gains: dict[str, dict[int, float]] = {}
         self._levels: dict[DeviceKind, float] = {}
         self._calibrated = False
-        self._cache: dict[tuple[object, ...], Estimate] = {}
+        self._paces: dict[tuple[object, ...], _Pace] = {}
         self._reports: dict[str, Reports] = {}
         self._lock = RLock()
         self.version = 0
@@ -79,17 +83,33 @@ class Estimator:
 
     def estimate(self, spec: JobSpec, pool: Pool, width: int) -> Estimate:
         """What `spec` takes on `width` devices of `pool`; capped by its maximum duration."""
-        profile = spec.profile
-        key = (profile, spec.kind, spec.max_duration_s, pool.name, width)
+        profile, command = spec.profile, spec.kind is JobKind.COMMAND
+        key = (profile.key, profile.flops_per_sample, command, pool.name, width)
         with self._lock:
             if self._pools.get(pool.name) is not pool:
                 self._know(pool)
-            found = self._cache.get(key)
-            if found is None:
-                if len(self._cache) >= _CACHED:
-                    self._cache.clear()
-                found = self._cache[key] = self._estimate(spec, profile, pool, width)
-            return found
+            pace = self._paces.get(key)
+            if pace is None:
+                if len(self._paces) >= _CACHED:
+                    self._paces.clear()
+                pace = self._paces[key] = self._pace(profile, pool, width, command=command)
+        limit, source = spec.max_duration_s, pace.source
+        if pace.source:
+            runtime = pace.overhead_s + profile.samples * pace.seconds_per_sample
+        elif limit is not None:
+            runtime, source = limit, "requested"
+        else:
+            runtime, source = self._default_s, "default"
+        if limit is not None:
+            runtime = min(runtime, limit)
+        runtime = max(SHORTEST_S, runtime)
+        device_seconds = runtime * width
+        return Estimate(
+            runtime_s=runtime,
+            dollars=device_seconds / 3600 * pool.dollars_per_device_hour,
+            joules=device_seconds * pool.watts_per_device,
+            source=source,
+        )
 
     def observe(self, measurement: Measurement) -> None:
         """Learn from a finished attempt; one without work or time teaches nothing."""
@@ -136,34 +156,20 @@ class Estimator:
 
     def _forget_fits(self) -> None:
         self._calibrated = False
-        self._cache.clear()
+        self._paces.clear()
         self.version += 1
 
-    def _estimate(self, spec: JobSpec, profile: Profile, pool: Pool, width: int) -> Estimate:
+    def _pace(self, profile: Profile, pool: Pool, width: int, *, command: bool) -> _Pace:
         if not self._calibrated:
             self._calibrate()
-        command = spec.kind is JobKind.COMMAND
         log_rate, source = self._log_rate(profile, pool, width, command=command)
-        if log_rate is not None:
-            overhead = self._history.overhead(profile.key, pool.model)
-            if overhead is None:
-                overhead = 0.0 if command else OVERHEAD_S
-            # Beyond e^±60 no rate is real; the cap keeps the arithmetic finite.
-            runtime = overhead + profile.samples * math.exp(-min(60.0, max(-60.0, log_rate)))
-        elif spec.max_duration_s is not None:
-            runtime, source = spec.max_duration_s, "requested"
-        else:
-            runtime, source = self._default_s, "default"
-        if spec.max_duration_s is not None:
-            runtime = min(runtime, spec.max_duration_s)
-        runtime = max(SHORTEST_S, runtime)
-        device_seconds = runtime * width
-        return Estimate(
-            runtime_s=runtime,
-            dollars=device_seconds / 3600 * pool.dollars_per_device_hour,
-            joules=device_seconds * pool.watts_per_device,
-            source=source,
-        )
+        if log_rate is None:
+            return _Pace(0.0, 0.0, "")
+        overhead = self._history.overhead(profile.key, pool.model)
+        if overhead is None:
+            overhead = 0.0 if command else OVERHEAD_S
+        # Beyond e^±60 no rate is real; the cap keeps the arithmetic finite.
+        return _Pace(math.exp(-min(60.0, max(-60.0, log_rate))), overhead, source)
 
     def _log_rate(
         self, profile: Profile, pool: Pool, width: int, *, command: bool
@@ -174,6 +180,7 @@ class Estimator:
             if profile.flops_per_sample > 0 and not work.flops_per_sample:
                 # Measured before its size was known: from now on it calibrates.
                 work.flops_per_sample = profile.flops_per_sample
+                work.fixed = False
                 self._forget_fits()
                 self._calibrate()
             here = self._scaled(work, pool.model, width)
@@ -205,14 +212,17 @@ class Estimator:
         return cell.log_rate + power * math.log(width / measured)
 
     def _shift(self, work: Work, measured_on: str, pool: Pool) -> float | None:
-        """Log of the ratio of two devices' calibrated rates for this work."""
+        """Log of the ratio of two devices' rates; None if the other's is unknown."""
         if work.fixed:
             return 0.0
         other = self._devices.get(measured_on)
         if other is None:
             return None
-        size = work.flops_per_sample
-        return self._device(pool, size) - self._device(other, size)
+        nominal = math.log(pool.flops_per_device / other.flops_per_device)
+        here, there = self._gains.get(pool.model, {}), self._gains.get(measured_on, {})
+        return nominal + ratio_correction(
+            [gain - there[known] for known, gain in here.items() if known in there]
+        )
 
     def _nominal(self, pool: Pool, width: int, flops_per_sample: float) -> float:
         power = self._exponents.get(pool.model, PRIOR_EXPONENT)
@@ -229,7 +239,7 @@ class Estimator:
         """Fit scaling and correction of every known device model to the history."""
         sizes: dict[str, list[float]] = defaultdict(list)
         residuals: dict[str, list[float]] = defaultdict(list)
-        self._exponents = {}
+        self._exponents, self._gains = {}, {}
         for model, pool in self._devices.items():
             works = [(work, _log_rates(cells)) for work, cells in self._history.on(model)]
             slopes = [
@@ -238,14 +248,17 @@ class Estimator:
                 if not work.fixed and (slope := exponent(rates)) is not None
             ]
             power = self._exponents[model] = device_exponent(slopes)
+            gains = self._gains[model] = {}
             for work, rates in works:
-                if work.fixed or not work.flops_per_sample:
+                if work.fixed:
                     continue
-                size = math.log(work.flops_per_sample)
                 per_device = [rate - power * math.log(width) for width, rate in rates.items()]
                 mean = sum(per_device) / len(per_device)
-                sizes[model].append(size)
-                residuals[model].append(mean + size - math.log(pool.flops_per_device))
+                gains[id(work)] = mean - math.log(pool.flops_per_device)
+                if work.flops_per_sample:
+                    size = math.log(work.flops_per_sample)
+                    sizes[model].append(size)
+                    residuals[model].append(gains[id(work)] + size)
         levels: dict[DeviceKind, list[float]] = defaultdict(list)
         for model, values in residuals.items():
             levels[self._devices[model].kind].append(sum(values) / len(values))
@@ -256,6 +269,14 @@ class Estimator:
             if residuals.get(model)
         }
         self._calibrated = True
+
+
+class _Pace(NamedTuple):
+    """How a work goes on one pool at one width; an empty source: nothing is known."""
+
+    seconds_per_sample: float
+    overhead_s: float
+    source: str
 
 
 def _log_rates(cells: Mapping[int, Cell]) -> dict[int, float]:

@@ -52,7 +52,7 @@ class Work:
         """Device model → width → rates."""
         self.flops_per_sample = 0.0
         """0: unknown."""
-        self.fixed = False
+        self.fixed = True
         """One indivisible sample, as a command: more devices need not make it faster."""
 
     def nearest(self, model: str, width: int) -> tuple[int, Cell] | None:
@@ -69,7 +69,7 @@ class History:
 
     def __init__(self) -> None:
         self._works: dict[str, Work] = {}
-        self._overheads: dict[tuple[str, str], deque[float]] = {}
+        self._overheads: dict[str, dict[str, deque[float]]] = {}
         self._model_overheads: dict[str, deque[float]] = {}
 
     def add(self, measurement: Measurement) -> bool:
@@ -80,13 +80,14 @@ class History:
         if measurement.samples <= 0 or measurement.seconds <= 0:
             return False
         work = self._works.setdefault(measurement.key, Work())
-        work.fixed = measurement.samples == 1
+        work.fixed &= measurement.samples == 1 and not measurement.flops_per_sample
         if measurement.flops_per_sample > 0:
             work.flops_per_sample = measurement.flops_per_sample
         model = measurement.model
         work.cells.setdefault(model, {}).setdefault(measurement.width, Cell()).add(measurement.rate)
         overhead = max(0.0, measurement.overhead_s)
-        self._overheads.setdefault((measurement.key, model), deque(maxlen=KEPT)).append(overhead)
+        own = self._overheads.setdefault(measurement.key, {})
+        own.setdefault(model, deque(maxlen=KEPT)).append(overhead)
         if not work.fixed:
             self._model_overheads.setdefault(model, deque(maxlen=KEPT)).append(overhead)
         return True
@@ -102,8 +103,10 @@ class History:
                 yield work, cells
 
     def overhead(self, key: str, model: str) -> float | None:
-        """Seconds before the first sample: of this work there, else of any work there."""
-        seen = self._overheads.get((key, model)) or self._model_overheads.get(model)
+        """Seconds before the first sample: of this work there, of it elsewhere, of others there."""
+        own = self._overheads.get(key, {})
+        anywhere = [seconds for seen in own.values() for seconds in seen]
+        seen = own.get(model) or anywhere or self._model_overheads.get(model)
         return median(seen) if seen else None
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 DOUBT = 0.1
 """Measured progress counts as much as the estimate once this fraction has been observed."""
+LEAST = 1e-6
+"""Progress below this is none."""
 OVERRUN = 0.25
-"""An attempt past its estimate is expected to go on for this share of its age: for runtimes with
-a heavy tail, what has run long will run on in proportion."""
+"""An attempt near or past its estimate is expected to go on for this share of its age: runtimes
+have a heavy tail, and what has run long will run on in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,9 @@ class Reports:
         had done; a single report counts from zero. None while nothing has moved.
         """
         (f0, t0), (f1, t1) = self.first, self.last
-        if f1 <= f0 or t1 <= t0:
+        if f1 - f0 < LEAST or t1 <= t0:
             f0, t0 = 0.0, 0.0
-        if f1 <= f0 or t1 <= t0:
+        if f1 - f0 < LEAST or t1 <= t0:
             return None
         return t1 + (1.0 - f1) * (t1 - t0) / (f1 - f0), f1 - f0
 
@@ -48,20 +50,27 @@ def remaining_s(
 ) -> float:
     """Seconds an attempt will still run, ≥ 0.
 
-    Expected and measured totals are blended in log space; the measured one gains weight with the
-    fraction observed (`observed / (observed + DOUBT)`), so that a first, unsteady report does not
-    overturn the estimate. `limit_s` is the attempt's time limit.
+    What the estimate and what measured progress leave are blended in log space; the measured one
+    gains weight with the fraction observed (`observed / (observed + DOUBT)`), so that a first,
+    unsteady report does not overturn the estimate. `limit_s` is the attempt's time limit.
     """
-    total = max(expected_s, 1e-3)
-    measured = reports.total_s() if reports else None
-    if measured:
-        by_progress, observed = measured
-        weight = observed / (observed + DOUBT)
-        total = math.exp(weight * math.log(by_progress) + (1.0 - weight) * math.log(total))
-    left = total - elapsed_s
-    if left <= 0:
-        done = reports is not None and reports.last[0] >= 1.0
-        left = 0.0 if done else OVERRUN * elapsed_s
+    left = max(expected_s - elapsed_s, OVERRUN * elapsed_s)
+    if reports is not None:
+        fraction, since_s = reports.last[0], max(0.0, elapsed_s - reports.last[1])
+        measured = reports.total_s()
+        if fraction >= 1.0:
+            left = 0.0
+        elif measured is not None:
+            total, observed = measured
+            by_progress = max(total - elapsed_s, OVERRUN * since_s)
+            weight = observed / (observed + DOUBT)
+            left = _log_mean(left, by_progress, weight)
     if limit_s is not None:
         left = min(left, limit_s - elapsed_s)
     return max(0.0, left)
+
+
+def _log_mean(first_s: float, second_s: float, weight: float) -> float:
+    """Weighted geometric mean, `weight` of the second; below a millisecond all is alike."""
+    first, second = math.log(max(first_s, 1e-3)), math.log(max(second_s, 1e-3))
+    return math.exp((1.0 - weight) * first + weight * second)
