@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchvision import models
 
@@ -89,15 +88,9 @@ class SimpleCnn(nn.Module):
         return logits
 
 
-def frozen_backbone(model: nn.Module) -> None:
-    """Let only the head learn: everything else keeps its weights and its batch statistics."""
+def freeze(model: nn.Module) -> None:
+    """Let only the head learn."""
     for parameter in model.parameters():
         parameter.requires_grad = False
     for parameter in head(model)[1].parameters():
         parameter.requires_grad = True
-
-
-def same_weights(left: nn.Module, right: nn.Module) -> bool:
-    """Whether two networks hold the same bits."""
-    ours, theirs = left.state_dict(), right.state_dict()
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)

@@ -24,12 +24,17 @@ class Augmentation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    flip: bool = Field(False, description="Mirror left and right with probability 0.5.")
+    flip: bool = Field(default=False, description="Mirror left and right with probability 0.5.")
     rotation: float = Field(
-        0.0, ge=0, le=180, description="Rotate by up to this angle, both ways.", examples=[10]
+        default=0.0,
+        ge=0,
+        le=180,
+        description="Rotate by up to this angle, both ways.",
+        examples=[10],
     )
     random_resized_crop: bool = Field(
-        False, description="Cut 8–100 % of the area out and resize it, as in ImageNet training."
+        default=False,
+        description="Cut 8–100 % of the area out and resize it, as in ImageNet training.",
     )
 
 
@@ -39,40 +44,43 @@ class CnnTrainWork(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(
-        tables.SIMPLE_CNN,
+        default=tables.SIMPLE_CNN,
         description="`simple-cnn` or a torchvision classification model.",
         examples=["simple-cnn", "resnet18", "mobilenet_v3_small"],
     )
     weights: PathText | None = Field(
-        None,
+        default=None,
         description="Weights to start from: a file of this service's machine, or `imagenet` for "
         "torchvision's (downloaded where reachable). A head of another size is replaced.",
         examples=["imagenet", "/models/resnet18.pt"],
     )
     freeze: bool = Field(
-        False, description="Train the head only; needs `weights`. False: fine-tune everything."
+        default=False,
+        description="Train the head only; needs `weights`. False: fine-tune everything.",
     )
     dataset: str = Field(
-        "digits",
+        default="digits",
         description="`digits` (built in), `folder:PATH` (one folder per class, or train/ and "
         "test/ of such) or one of torchvision's by name.",
         examples=["digits", "folder:/data/cats_dogs", "cifar10"],
     )
     test_fraction: Fraction = Field(
-        tables.TEST_FRACTION,
+        default=tables.TEST_FRACTION,
         gt=0,
         description="Share kept for the test, if the dataset has no test part itself.",
     )
     validation_fraction: Fraction = Field(
-        0.1,
+        default=0.1,
         description="Share of the training images that measures each epoch; 0: none. Not used if "
         "the folder has val/.",
     )
     limit: int | None = Field(
-        None, ge=2, description="Use at most this many training images, even over the classes."
+        default=None,
+        ge=2,
+        description="Use at most this many training images, even over the classes.",
     )
     image_size: int | None = Field(
-        None,
+        default=None,
         ge=4,
         le=1024,
         description="Edge in px to which images are resized. Default: the dataset's own for "
@@ -80,36 +88,37 @@ class CnnTrainWork(BaseModel):
         examples=[32, 224],
     )
     normalise: Literal["imagenet", "half", "none"] = Field(
-        "imagenet",
+        default="imagenet",
         description="Subtract the mean and divide by the deviation: ImageNet's, 0.5 and 0.5, "
         "or leave 0…1.",
     )
     augmentation: Augmentation = Augmentation()
     optimizer: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0, le=10, examples=[1e-3])
-    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only.")
-    weight_decay: float = Field(0.0, ge=0, le=1)
+    learning_rate: float = Field(default=1e-3, gt=0, le=10, examples=[1e-3])
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD only.")
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
     schedule: Literal["none", "step", "cosine"] = Field(
-        "none", description="How the learning rate falls from epoch to epoch."
+        default="none", description="How the learning rate falls from epoch to epoch."
     )
-    step_size: int = Field(10, ge=1, description="Epochs between two steps of `step`.")
-    gamma: float = Field(0.1, gt=0, le=1, description="Factor of each step of `step`.")
-    batch_size: int = Field(32, ge=1, le=65536, description="Images per optimizer step.")
-    epochs: int = Field(10, ge=1, le=100_000)
+    step_size: int = Field(default=10, ge=1, description="Epochs between two steps of `step`.")
+    gamma: float = Field(default=0.1, gt=0, le=1, description="Factor of each step of `step`.")
+    batch_size: int = Field(default=32, ge=1, le=65536, description="Images per optimizer step.")
+    epochs: int = Field(default=10, ge=1, le=100_000)
     early_stopping: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Stop after this many epochs without a lower validation loss, and keep the "
         "best epoch's weights.",
         examples=[3],
     )
     mixed_precision: bool = Field(
-        False, description="bfloat16 (else float16) where safe; on CUDA only, ignored on a CPU."
+        default=False,
+        description="bfloat16 (else float16) where safe; on CUDA only, ignored on a CPU.",
     )
     loader_workers: int = Field(
-        0, ge=0, le=64, description="Extra processes that prepare images; 0: none."
+        default=0, ge=0, le=64, description="Extra processes that prepare images; 0: none."
     )
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     @field_validator("model")
     @classmethod
@@ -156,14 +165,14 @@ class CnnInferWork(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: tuple[int | PathText, ...] = Field(
-        (),
+        default=(),
         max_length=32,
         description="Training jobs by number (this job then waits for them), or folders that hold "
         "model.pt and model.json.",
         examples=[[17], [17, 18]],
     )
     weights: tuple[PathText, ...] = Field(
-        (),
+        default=(),
         validate_default=True,
         max_length=32,
         description="Files of weights; a model.json beside one tells its architecture, else "
@@ -171,22 +180,27 @@ class CnnInferWork(BaseModel):
         examples=[["/models/resnet18.pt"]],
     )
     model: str | None = Field(
-        None, description="Architecture of `weights` without a model.json.", examples=["resnet18"]
+        default=None,
+        description="Architecture of `weights` without a model.json.",
+        examples=["resnet18"],
     )
     classes: tuple[str, ...] = Field(
-        (), description="Names of the classes of `weights` without a model.json, in order."
+        default=(), description="Names of the classes of `weights` without a model.json, in order."
     )
     data: str = Field(
-        "digits:test",
+        default="digits:test",
         description="`folder:PATH` (images in it, or one folder per class), or a part of a "
         "dataset: `digits`, `digits:train`, `digits:test`, `cifar10:test`, …",
         examples=["folder:/data/inbox", "digits:test"],
     )
-    batch_size: int = Field(32, ge=1, le=65536)
+    batch_size: int = Field(default=32, ge=1, le=65536)
     image_size: int | None = Field(
-        None, ge=4, le=1024, description="Edge in px; default: the one the model was trained with."
+        default=None,
+        ge=4,
+        le=1024,
+        description="Edge in px; default: the one the model was trained with.",
     )
-    limit: int | None = Field(None, ge=1, description="Classify at most this many images.")
+    limit: int | None = Field(default=None, ge=1, description="Classify at most this many images.")
 
     @field_validator("models", "weights", "classes", mode="before")
     @classmethod
@@ -241,7 +255,7 @@ class CommandWork(BaseModel):
         default_factory=dict, description="Set on top of the service's own environment."
     )
     cwd: PathText | None = Field(
-        None, description="Working directory; default: the attempt's own folder."
+        default=None, description="Working directory; default: the attempt's own folder."
     )
 
     @field_validator("argv")

@@ -1,0 +1,178 @@
+"""What happens beside the learning: reports, the best weights, checkpoints on disk."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+
+from scheduler.domain.errors import InvalidError
+from scheduler.workloads.context import Context, write_bytes
+from scheduler.workloads.module import Classifier, learning_rate
+from scheduler.workloads.weights import State
+
+Row = dict[str, Any]
+"""One epoch: its number (from 1), losses, scores, learning rate."""
+
+_MOST_CLASSES_IN_A_LINE = 100
+
+
+class Reporter(Callback):
+    """Tells the context and the log how the training goes, and keeps its history.
+
+    The history is part of the checkpoint: a resumed training ends with all epochs.
+    """
+
+    def __init__(self, context: Context, images: int, epochs: int) -> None:
+        self.history: list[Row] = []
+        self.resumed = 0
+        """Epochs that an earlier attempt had done."""
+        self._context = context
+        self._images = images
+        self._epochs = epochs
+        self._begun = 0.0
+
+    def on_train_start(self, _trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """Say where an earlier attempt is taken up."""
+        if self.resumed:
+            print(f"resumed after epoch {self.resumed} of {self._epochs}", flush=True)
+
+    def on_train_epoch_start(self, _trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """From here on samples are worked on."""
+        self._context.begin()
+        self._begun = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        _outputs: Any,
+        batch: Any,
+        _index: int,
+    ) -> None:
+        """Count."""
+        assert isinstance(module, Classifier)
+        done = trainer.current_epoch * self._images + module.train_images
+        self._context.advance(len(batch[1]), done / (self._images * self._epochs))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """One line in the log, one in the metrics, one row of the history.
+
+        Raises `InvalidError` once the loss is no longer a number.
+        """
+        assert isinstance(module, Classifier)
+        epoch = trainer.current_epoch
+        loss = (module.train_loss / module.train_images).item()
+        row: Row = {
+            "epoch": epoch + 1,
+            "learning_rate": learning_rate(module.work, epoch),
+            "train_loss": loss,
+            "train_accuracy": (module.train_hits / module.train_images).item(),
+        }
+        measured = dict(module.measured)
+        confusion = measured.pop("confusion", [])
+        row |= {f"validation_{name}": value for name, value in measured.items()}
+        self.history.append(row)
+        seconds = time.monotonic() - self._begun
+        rate = module.train_images / max(seconds, 1e-6)
+        extra = {"confusion": confusion} if 0 < len(confusion) <= _MOST_CLASSES_IN_A_LINE else {}
+        self._context.emit(
+            "epoch",
+            **row,
+            epochs=self._epochs,
+            seconds=round(seconds, 3),
+            samples_per_s=round(rate, 1),
+            **extra,
+        )
+        text = f"epoch {epoch + 1}/{self._epochs}: loss {loss:.4f}"
+        text += f", accuracy {row['train_accuracy']:.4f}"
+        if measured:
+            text += f"; validation: loss {measured['loss']:.4f}"
+            text += f", accuracy {measured['accuracy']:.4f}, F1 {measured['f1']:.4f}"
+        print(f"{text}; {rate:,.0f} images/s", flush=True)
+        if not math.isfinite(loss):
+            problem = f"the loss is no finite number any more in epoch {epoch + 1}"
+            fields = {"work.learning_rate": f"{problem}; lower than {module.work.learning_rate:g}"}
+            raise InvalidError(f"{problem}: the learning rate is too high", fields)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.history = list(state_dict["history"])
+        self.resumed = len(self.history)
+
+
+class Patience(EarlyStopping):
+    """Early stopping that also keeps the weights of the best epoch, through restarts as well."""
+
+    def __init__(self, monitor: str, patience: int) -> None:
+        super().__init__(monitor, patience=patience, mode="min")
+        self.best: State = {}
+        """Weights of the epoch with the lowest value."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A training that was killed after its last epoch must not go on for another."""
+        super().on_train_start(trainer, pl_module)
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep a copy whenever the value is the lowest so far."""
+        super().on_validation_end(trainer, pl_module)
+        assert isinstance(pl_module, Classifier)
+        if not self.wait_count:
+            state = pl_module.network.state_dict()
+            self.best = {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {**super().state_dict(), "best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        super().load_state_dict(state_dict)
+        self.best = state_dict["best"]
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are there whole or not at all, and load without running code."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:  # noqa: ARG002
+        """Write beside, then rename."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_bytes(Path(path), buffer.getvalue())
+
+
+def newest(folder: Path) -> Path | None:
+    """The last checkpoint that can be read; older and broken ones are removed."""
+    found: Path | None = None
+    for path in sorted(folder.glob("epoch-*.ckpt"), reverse=True):
+        if found is None and _readable(path):
+            found = path
+        else:
+            path.unlink(missing_ok=True)
+    for draft in folder.glob(".*.tmp"):  # of an attempt that was killed while writing
+        draft.unlink(missing_ok=True)
+    return found
+
+
+def _readable(path: Path) -> bool:
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever it is, an older checkpoint or the start will do
+        print(f"checkpoint {path.name} cannot be read and is left out: {error}")
+        return False
+    return True

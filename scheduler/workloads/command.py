@@ -1,0 +1,84 @@
+"""The kind `command`: any program, with a few paths in its environment.
+
+- FULCRUM_JOB, FULCRUM_ATTEMPT: numbers;
+- FULCRUM_WIDTH: CPU cores or GPUs it has;
+- FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`
+  become the result's metrics;
+- FULCRUM_ARTIFACTS: the folder for files that others shall get;
+- FULCRUM_CHECKPOINTS: a folder that later attempts of the job find again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from scheduler.workloads.context import METRICS, Context
+from scheduler.workloads.paths import check_paths
+from scheduler.workloads.work import CommandWork
+
+_GRACE_S = 3.0
+
+
+def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
+    """Run it to its end; its exit code and the result. Raises `InvalidError` if it is not there."""
+    check_paths(work)
+    cwd = Path(work.cwd).expanduser() if work.cwd else context.folder
+    environment = {**os.environ, **context.order.env, **work.env, **_paths(context)}
+    context.begin()
+    process = subprocess.Popen(work.argv, cwd=cwd, env=environment)
+    try:
+        status = process.wait()
+    except BaseException:
+        _stop(process)
+        raise
+    code = status if status >= 0 else 128 - status
+    context.advance(1, 1.0)
+    result: dict[str, Any] = {"exit_code": code, "metrics": _reported(context.folder / METRICS)}
+    if code:
+        result["error"] = f"exit code {code}"
+        result["retriable"] = True
+    return code, result
+
+
+def _paths(context: Context) -> dict[str, str]:
+    job, _, attempt = context.order.attempt.partition(".")
+    return {
+        "FULCRUM_JOB": job,
+        "FULCRUM_ATTEMPT": attempt,
+        "FULCRUM_WIDTH": str(context.width),
+        "FULCRUM_METRICS": str((context.folder / METRICS).absolute()),
+        "FULCRUM_ARTIFACTS": str(context.artifacts.absolute()),
+        "FULCRUM_CHECKPOINTS": str(context.checkpoints.absolute()),
+    }
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """The program may not have got the signal itself; it may clean up for a moment."""
+    process.terminate()
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _reported(path: Path) -> dict[str, float]:
+    """Numbers of the program's last line of kind `test`."""
+    found: dict[str, float] = {}
+    if path.exists():
+        for line in path.read_text("utf-8", errors="replace").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and row.get("kind") == "test":
+                found = {
+                    name: value
+                    for name, value in row.items()
+                    if isinstance(value, int | float) and name != "time"
+                }
+    return found

@@ -1,0 +1,109 @@
+"""What a piece of work knows of its attempt, and how it reports."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scheduler.executors.base import Order
+
+METRICS, RESULT = "metrics.jsonl", "result.json"
+
+_PROGRESS_EVERY_S = 0.5
+
+
+class Context:
+    """One attempt's folders, its share of the machine and its measurements.
+
+    Made once per process, before the work begins: from then on time counts.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.begun = time.monotonic()
+        self.folder = order.folder
+        """Of this attempt."""
+        self.checkpoints = order.shared / "checkpoints"
+        """Kept from attempt to attempt."""
+        self.artifacts = order.shared / "artifacts"
+        """What the job is for."""
+        self.device_kind = order.device_kind
+        self.width = max(1, len(order.devices))
+        """CPU cores or GPUs."""
+        self.samples = 0
+        """Images worked through by this attempt."""
+        self._first: float | None = None
+        self._told = -math.inf
+        for folder in (self.folder, self.checkpoints, self.artifacts):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def emit(self, kind: str, **values: Any) -> None:
+        """Append one line to metrics.jsonl; numbers that are not finite become null."""
+        line = json.dumps(finite({"time": round(time.time(), 3), "kind": kind, **values}))
+        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def begin(self) -> None:
+        """The first sample is about to be worked on: what came before was overhead."""
+        if self._first is None:
+            self._first = time.monotonic()
+
+    def advance(self, samples: int, fraction: float) -> None:
+        """`samples` more are done, `fraction` (0…1) of the job; reported about twice a second."""
+        self.samples += samples
+        now = time.monotonic()
+        if now - self._told >= _PROGRESS_EVERY_S or fraction >= 1:
+            self._told = now
+            self.emit(
+                "progress",
+                fraction=round(min(fraction, 1.0), 4),
+                samples=self.samples,
+                samples_per_s=round(self.rate(), 3),
+            )
+
+    def rate(self) -> float:
+        """Samples per second since the first."""
+        return self.samples / max(time.monotonic() - (self._first or self.begun), 1e-6)
+
+    def summary(self) -> dict[str, Any]:
+        """The part of the result that every kind has."""
+        now = time.monotonic()
+        first = now if self._first is None else self._first
+        return {
+            "samples": self.samples,
+            "seconds": round(now - self.begun, 4),
+            "overhead_s": round(first - self.begun, 4),
+            "samples_per_s": round(self.samples / max(now - first, 1e-6), 3) if self.samples else 0,
+        }
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write the file whole or not at all; it survives a power cut."""
+    write_bytes(path, (json.dumps(finite(value), indent=1) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write the file whole or not at all; it survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def finite(value: Any) -> Any:
+    """The same with null for NaN and infinity, which JSON cannot say."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

@@ -1,0 +1,289 @@
+"""The kind `cnn-infer`: classify images with one model, or with several that vote.
+
+Soft voting: the mean of the models' probabilities (Kuncheva 2004, "Combining Pattern
+Classifiers", sec. 5.3); the label is the class with the greatest mean.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.resources import DeviceKind
+from scheduler.workloads import architectures, datasets, folders, tables, weights
+from scheduler.workloads.context import Context
+from scheduler.workloads.images import UNREADABLE, Arrays, decode, finish
+from scheduler.workloads.paths import folder_of, model_file
+from scheduler.workloads.weights import Card
+from scheduler.workloads.work import CnnInferWork, known_size
+
+SKIPPED_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One model, ready to be asked."""
+
+    card: Card
+    network: nn.Module
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """uint8 (N, C, H, W) → (N, classes), summing to 1 per image."""
+        card = self.card
+        device = next(self.network.parameters()).device
+        ready = finish(images.to(device), card.image_size, card.channels, card.mean, card.std)
+        return torch.softmax(self.network(ready).float(), dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image to classify."""
+
+    name: str
+    truth: int | None
+    """Index of its class, if known."""
+    image: Tensor | Path
+    """uint8 (C, H, W), or the file that holds it."""
+
+    def load(self, edge: int) -> Tensor:
+        """uint8 (C, H, W), from a file as a square of `edge` px; raises one of `UNREADABLE`."""
+        return decode(self.image, edge) if isinstance(self.image, Path) else self.image
+
+
+def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
+    """Classify everything; writes predictions.csv and predictions.jsonl, returns the result.
+
+    Raises `InvalidError` for models or data that cannot be used, or models whose classes differ.
+    """
+    voters = load(work, torch.device("cpu" if context.device_kind is DeviceKind.CPU else "cuda"))
+    classes = voters[0].card.classes
+    items = _items(work, [voter.card for voter in voters])
+    print(_headline(work, voters, items), flush=True)
+    latencies: list[float] = []
+    sizes: list[int] = []
+    skipped: list[str] = []
+    hits = judged = 0
+    with _Predictions(context.artifacts) as out, torch.inference_mode():
+        _warm_up(voters, work.batch_size)
+        context.begin()
+        for start in range(0, len(items), work.batch_size):
+            begun = time.perf_counter()
+            edges = {voter.card.image_size for voter in voters}
+            batch, images = _read(items[start : start + work.batch_size], edges, skipped)
+            if batch:
+                votes = [voter.probabilities(images[voter.card.image_size]) for voter in voters]
+                certainty, label = torch.stack(votes).mean(0).max(1)
+                for item, index, chance in zip(
+                    batch, label.tolist(), certainty.tolist(), strict=True
+                ):
+                    out.add(item.name, classes[index], chance)
+                    judged += item.truth is not None
+                    hits += item.truth == index
+                latencies.append(time.perf_counter() - begun)
+                sizes.append(len(batch))
+            context.advance(len(batch), (start + work.batch_size) / len(items))
+    if not sizes:
+        problem = f"{work.data}: none of the {len(items)} images can be read"
+        raise InvalidError(problem, {"work.data": problem})
+    metrics = _figures(latencies, sizes)
+    if judged:
+        metrics["accuracy"] = hits / judged
+    context.emit("test", **metrics)
+    print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
+    return {
+        "images": sum(sizes),
+        "metrics": metrics,
+        "skipped_images": len(skipped),
+        "skipped": skipped[:SKIPPED_NAMED],
+    }
+
+
+def load(work: CnnInferWork, device: torch.device) -> list[Voter]:
+    """The models, each with its description; raises `InvalidError`."""
+    files: list[tuple[str, Path]] = []
+    for index, item in enumerate(work.models):
+        field = f"work.models.{index}"
+        if isinstance(item, int):
+            problem = f"job {item} has not been replaced by its results"
+            raise InvalidError(problem, {field: problem})
+        files.append((field, model_file(Path(item).expanduser(), field)))
+    files += [
+        (f"work.weights.{index}", Path(file).expanduser())
+        for index, file in enumerate(work.weights)
+    ]
+    voters = [_voter(work, path, field) for field, path in files]
+    for (field, _), voter in zip(files, voters, strict=True):
+        voter.network.to(device).eval()
+        if voter.card.classes != voters[0].card.classes:
+            problem = "models vote together only if they know the same classes in the same order"
+            raise InvalidError(problem, {field: problem})
+    return voters
+
+
+def _voter(work: CnnInferWork, path: Path, field: str) -> Voter:
+    state = weights.read(path, field)
+    described = path.with_name("model.json")
+    if described.is_file():
+        card = weights.read_card(described, field)
+        if work.image_size and work.image_size != card.image_size:
+            if card.model == tables.SIMPLE_CNN:
+                problem = f"simple-cnn takes the {card.image_size} px it was trained with only"
+                raise InvalidError(problem, {"work.image_size": problem})
+            _check_size(card.model, work.image_size)
+            card = replace(card, image_size=work.image_size)
+    else:
+        card = _card_of_bare(work, state, field)
+    network = card.network()
+    weights.load(network, state, field)
+    return Voter(card, network)
+
+
+def _card_of_bare(work: CnnInferWork, state: weights.State, field: str) -> Card:
+    """For a file without model.json: what the job says, and what its tensors' shapes tell."""
+    if work.model is None:
+        problem = "there is no model.json beside these weights, so `model` must be given"
+        raise InvalidError(problem, {"work.model": problem})
+    size = work.image_size or tables.architectures()[work.model].image_size
+    _check_size(work.model, size)
+    with torch.device("cpu"):
+        name = architectures.head(architectures.build(work.model, classes=2, image_size=size))[0]
+    last = state.get(f"{name}.weight")
+    if last is None:
+        problem = f"these weights have no {name}.weight, so they are not of {work.model}"
+        raise InvalidError(problem, {field: problem})
+    count = last.shape[0]
+    if work.classes and len(work.classes) != count:
+        problem = f"{len(work.classes)} names, but the weights know {count} classes"
+        raise InvalidError(problem, {"work.classes": problem})
+    first = next(iter(state.values()))
+    channels = first.shape[1] if work.model == tables.SIMPLE_CNN else 3
+    mean, std = weights.normalisation("imagenet", channels)
+    classes = work.classes or tuple(str(index) for index in range(count))
+    return Card(work.model, classes, size, channels, mean, std)
+
+
+def _check_size(model: str, size: int) -> None:
+    """Raises `InvalidError` if the architecture cannot take images of that edge (px)."""
+    try:
+        known_size(model, size)
+    except ValueError as error:
+        raise InvalidError(str(error), {"work.image_size": str(error)}) from None
+
+
+def _items(work: CnnInferWork, cards: Sequence[Card]) -> list[Item]:
+    index = {name: number for number, name in enumerate(cards[0].classes)}
+    if work.data.startswith("folder:"):
+        root = folder_of(work.data)
+        items = [
+            Item(str(path.relative_to(root)), index.get(path.parent.name), path)
+            for path, _ in folders.images(root, "work.data")
+        ]
+        return items[: work.limit]
+    name, _, part = work.data.partition(":")
+    items = []
+    for which in ("train", "test") if not part else (part,):
+        source, classes, numbers = _part(name, which, cards)
+        items += [
+            Item(f"{name}/{which}/{number:05d}", index.get(classes[label]), source.images[number])
+            for number, label in zip(numbers, source.labels[numbers], strict=True)
+        ]
+    return items[: work.limit]
+
+
+def _part(
+    name: str, which: str, cards: Sequence[Card]
+) -> tuple[Arrays, Sequence[str], NDArray[np.intp]]:
+    """A dataset, its class names and the numbers of the images in that part of it.
+
+    The test part is no greater than the smallest that the models had kept for their own test.
+    """
+    if tables.DATASETS[name].test:
+        source, classes = datasets.arrays(name, train=which == "train")
+        return source, classes, np.arange(len(source.labels))
+    source, classes = datasets.arrays(name, train=True)
+    kept = [card.test_fraction for card in cards if card.dataset == name and card.test_fraction]
+    train, test = datasets.test_split(source.labels, min(kept, default=tables.TEST_FRACTION))
+    return source, classes, test if which == "test" else train
+
+
+def _read(
+    items: Sequence[Item], edges: Collection[int], skipped: list[str]
+) -> tuple[list[Item], dict[int, Tensor]]:
+    """The readable ones, and their images for each edge as uint8 (N, C, H, W)."""
+    batch: list[Item] = []
+    images: dict[int, list[Tensor]] = {edge: [] for edge in edges}
+    for item in items:
+        try:
+            loaded = {edge: item.load(edge) for edge in edges}
+        except UNREADABLE as error:
+            skipped.append(item.name)
+            print(f"skipped unreadable image {item.name}: {type(error).__name__}", flush=True)
+            continue
+        batch.append(item)
+        for edge, image in loaded.items():
+            images[edge].append(image)
+    return batch, {edge: torch.stack(each) for edge, each in images.items() if each}
+
+
+def _warm_up(voters: Sequence[Voter], batch_size: int) -> None:
+    """The first pass of a network allocates and tunes; that is not its latency."""
+    for voter in voters:
+        edge = voter.card.image_size
+        voter.probabilities(torch.zeros(batch_size, 3, edge, edge, dtype=torch.uint8))
+
+
+def _figures(latencies: Sequence[float], sizes: Sequence[int]) -> dict[str, float]:
+    """Images per second, and percentiles of the time from file to label."""
+    batches = np.asarray(latencies) * 1e3
+    images = batches / np.asarray(sizes)
+    found = {"images_per_s": float(sum(sizes) / max(batches.sum() / 1e3, 1e-9))}
+    for percent in (50, 95):
+        found[f"latency_batch_p{percent}_ms"] = float(np.percentile(batches, percent))
+        found[f"latency_image_p{percent}_ms"] = float(np.percentile(images, percent))
+    return found
+
+
+def _headline(work: CnnInferWork, voters: Sequence[Voter], items: Sequence[Item]) -> str:
+    names = " + ".join(f"{voter.card.model} at {voter.card.image_size} px" for voter in voters)
+    return f"{names} on {work.data}: {len(items)} images, {len(voters[0].card.classes)} classes"
+
+
+class _Predictions:
+    """predictions.csv and predictions.jsonl; they appear when the last image is done."""
+
+    def __init__(self, folder: Path) -> None:
+        self._final = [folder / "predictions.csv", folder / "predictions.jsonl"]
+        self._drafts = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in self._final]
+
+    def __enter__(self) -> Self:
+        self._csv, self._jsonl = (path.open("w", encoding="utf-8") for path in self._drafts)
+        self._rows = csv.writer(self._csv, lineterminator="\n")
+        self._rows.writerow(("image", "label", "probability"))
+        return self
+
+    def add(self, image: str, label: str, probability: float) -> None:
+        """One image's answer."""
+        self._rows.writerow((image, label, f"{probability:.6f}"))
+        row = {"image": image, "label": label, "probability": round(probability, 6)}
+        self._jsonl.write(json.dumps(row) + "\n")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._csv.close()
+        self._jsonl.close()
+        for draft, final in zip(self._drafts, self._final, strict=True):
+            if kind is None:
+                draft.replace(final)
+            else:
+                draft.unlink()

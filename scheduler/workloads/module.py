@@ -1,0 +1,201 @@
+"""The Lightning side of a training: what is learned, from which batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+from torchvision.transforms import v2
+
+from scheduler.workloads import architectures
+from scheduler.workloads.datasets import Parts
+from scheduler.workloads.images import Batch, Batches, Prepared, Source, loader, mix
+from scheduler.workloads.work import Augmentation, CnnTrainWork
+
+VALIDATION_LOSS = "validation_loss"
+"""The figure that early stopping watches."""
+
+
+class Classifier(pl.LightningModule):
+    """A network under training, with its measurements of the running epoch."""
+
+    def __init__(self, network: nn.Module, work: CnnTrainWork, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.work = work
+        self.metrics = scores(classes)
+        self.train_loss = torch.zeros(())
+        """Sum over the images of the running epoch."""
+        self.train_hits = torch.zeros(())
+        self.train_images = 0
+        self._loss = torch.zeros(())
+        self._images = 0
+        self.measured: dict[str, Any] = {}
+        """The newest measurement of a validation or a test: loss, accuracy, precision, …"""
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam (Kingma and Ba 2015) or SGD with momentum, on what is not frozen."""
+        work = self.work
+        learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        if work.optimizer == "sgd":
+            return torch.optim.SGD(
+                learning, work.learning_rate, work.momentum, weight_decay=work.weight_decay
+            )
+        return torch.optim.Adam(learning, work.learning_rate, weight_decay=work.weight_decay)
+
+    def on_train_epoch_start(self) -> None:
+        """Everything an epoch draws by chance depends on the seed and its number alone.
+
+        So does its learning rate: a resumed training needs no memory of earlier epochs but the
+        weights and the optimizer's state.
+        """
+        epoch = self.current_epoch
+        torch.manual_seed(mix(self.work.seed, epoch))
+        for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+            group["lr"] = learning_rate(self.work, epoch)
+        if self.work.freeze:
+            self.network.eval()
+            architectures.head(self.network)[1].train()
+        self.train_loss = self.train_hits = torch.zeros((), device=self.device)
+        self.train_images = 0
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Cross-entropy of one batch."""
+        images, labels = batch
+        logits = self.network(images)
+        loss = nn.functional.cross_entropy(logits, labels)
+        self.train_loss = self.train_loss + loss.detach() * len(labels)
+        self.train_hits = self.train_hits + (logits.detach().argmax(1) == labels).sum()
+        self.train_images += len(labels)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Measure anew."""
+        self.metrics.reset()
+        self._loss, self._images = torch.zeros((), device=self.device), 0
+
+    def validation_step(self, batch: Batch, _index: int) -> None:
+        """Measure one batch."""
+        images, labels = batch
+        logits = self.network(images).float()
+        self._loss = self._loss + nn.functional.cross_entropy(logits, labels, reduction="sum")
+        self._images += len(labels)
+        self.metrics.update(logits, labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Leave the epoch's measurement in `measured`."""
+        found = self.metrics.compute()
+        confusion = found.pop("confusion").int().tolist()
+        loss = self._loss / self._images
+        self.measured = {
+            "loss": loss.item(),
+            **{name: value.item() for name, value in found.items()},
+            "confusion": confusion,
+        }
+        if self.trainer.validating or self.trainer.training:
+            self.log(VALIDATION_LOSS, loss)
+
+    on_test_epoch_start = on_validation_epoch_start
+    test_step = validation_step
+    on_test_epoch_end = on_validation_epoch_end
+
+
+class ImageData(pl.LightningDataModule):
+    """The loaded parts as batches; the training's are made anew for every epoch."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        work: CnnTrainWork,
+        *,
+        edge: int,
+        channels: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self._work = work
+
+        def prepared(source: Source, augment: v2.Transform | None = None) -> Prepared:
+            return Prepared(
+                source,
+                edge=edge,
+                channels=channels,
+                mean=mean,
+                std=std,
+                augment=augment,
+                seed=work.seed,
+            )
+
+        self.train = prepared(parts.train, augmentation(work.augmentation, edge))
+        self.validation = prepared(parts.validation) if parts.validation is not None else None
+        self.test = prepared(parts.test)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Of the trainer's current epoch, shuffled."""
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        batches = Batches(len(self.train), self._work.batch_size, epoch=epoch, seed=self._work.seed)
+        return loader(self.train, batches, self._work.loader_workers)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
+        """Of the validation part; an empty list if there is none."""
+        return [] if self.validation is None else self._in_order(self.validation)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Of the test part."""
+        return self._in_order(self.test)
+
+    def _in_order(self, dataset: Prepared) -> DataLoader[Batch]:
+        batches = Batches(len(dataset), max(self._work.batch_size, 64))
+        return loader(dataset, batches, self._work.loader_workers)
+
+
+def augmentation(changes: Augmentation, edge: int) -> v2.Transform | None:
+    """uint8 (C, H, W) → uint8 (C, edge, edge) with random changes, or None without any."""
+    steps: list[v2.Transform] = []
+    if changes.random_resized_crop:
+        steps.append(v2.RandomResizedCrop(edge, antialias=True))
+    elif changes.flip or changes.rotation:
+        steps.append(v2.Resize((edge, edge), antialias=True))
+    if changes.flip:
+        steps.append(v2.RandomHorizontalFlip())
+    if changes.rotation:
+        steps.append(v2.RandomRotation(changes.rotation, v2.InterpolationMode.BILINEAR))
+    return v2.Compose(steps) if steps else None
+
+
+def learning_rate(work: CnnTrainWork, epoch: int) -> float:
+    """Of that epoch (from 0): constant, falling by `gamma` every `step_size`, or half a cosine.
+
+    Cosine annealing: Loshchilov and Hutter 2017, "SGDR", eq. 5, without restarts.
+    """
+    if work.schedule == "step":
+        return float(work.learning_rate * work.gamma ** (epoch // work.step_size))
+    if work.schedule == "cosine":
+        return work.learning_rate * (1 + math.cos(math.pi * epoch / work.epochs)) / 2
+    return work.learning_rate
+
+
+def scores(classes: int) -> MetricCollection:
+    """Accuracy over all images; precision, recall and F1 as the mean over the classes."""
+    metrics: dict[str, Any] = {
+        "accuracy": MulticlassAccuracy(classes, average="micro", validate_args=False),
+        "precision": MulticlassPrecision(classes, average="macro", validate_args=False),
+        "recall": MulticlassRecall(classes, average="macro", validate_args=False),
+        "f1": MulticlassF1Score(classes, average="macro", validate_args=False),
+        "confusion": MulticlassConfusionMatrix(classes, validate_args=False),
+    }
+    return MetricCollection(metrics)

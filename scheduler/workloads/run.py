@@ -1,0 +1,160 @@
+"""The first own line of an attempt's process: do the work of one order.
+
+The executor has put the process into its own group, redirected its output to log.txt and given
+it its devices. `run` returns the exit code:
+
+- 0: done;
+- 1: failed, another attempt may do better;
+- 2: bad parameters or missing input, another attempt would fail alike;
+- 130, 143: asked to stop by SIGINT or SIGTERM; checkpoints stay;
+- for `command`: the program's own (128 + n if signal n ended it).
+
+result.json says more: the figures, or `error` (one line) and `retriable`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from scheduler.domain.errors import FulcrumError
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import Order
+from scheduler.workloads.context import RESULT, Context, write_json
+from scheduler.workloads.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
+
+OK, FAILED, INVALID = 0, 1, 2
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGINT arrived."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.code = 128 + signum
+        """The exit code that says so."""
+
+
+def preload() -> None:
+    """Import whatever the work needs, for a server that forks one process per attempt.
+
+    Starts no thread, touches no GPU, so forking afterwards is safe. For this OMP_NUM_THREADS=1
+    must be in the environment before the first import (OpenBLAS starts its pool on import
+    otherwise); the child sets its real number of threads by itself.
+    """
+    import gc
+
+    import lightning.pytorch
+    import sklearn.datasets
+    import torchmetrics.classification
+    import torchvision.transforms.v2
+
+    from scheduler.workloads import command, infer, train
+
+    loaded = (lightning.pytorch, sklearn.datasets, torchmetrics.classification)
+    assert all((*loaded, torchvision.transforms.v2, command, infer, train))
+    gc.collect()
+    gc.freeze()  # children then do not copy these pages just to look for garbage
+
+
+def run(order: Order) -> int:
+    """Do the work; the exit code. Everything it has to say is in the attempt's folder."""
+    context = Context(order)
+    outcome: dict[str, Any] = {}
+    try:
+        with _stoppable():
+            code, outcome = _work(context)
+    except Stopped as stop:
+        code, outcome = stop.code, {"error": f"stopped by {stop}"}
+        print(f"stopped by {stop}", flush=True)
+    except FulcrumError as error:
+        code = INVALID
+        outcome = {"error": error.message, "fields": error.fields, "retriable": False}
+        print(f"error: {error.message}", flush=True)
+    except Exception as error:
+        code, outcome = FAILED, {"error": _one_line(error)}
+        traceback.print_exc()
+    write_json(context.folder / RESULT, {**context.summary(), **outcome})
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def _work(context: Context) -> tuple[int, dict[str, Any]]:
+    order = context.order
+    work = parse_work(order.kind, order.work)
+    if isinstance(work, CommandWork):
+        from scheduler.workloads.command import command
+
+        return command(work, context)
+    with _quiet():
+        _set_threads(context)
+        if isinstance(work, CnnTrainWork):
+            from scheduler.workloads.train import train
+
+            return OK, train(work, context)
+        assert isinstance(work, CnnInferWork), JobKind.CNN_INFER
+        from scheduler.workloads.infer import infer
+
+        return OK, infer(work, context)
+
+
+def _set_threads(context: Context) -> None:
+    import torch
+
+    from scheduler.workloads.train import threads
+
+    torch.set_num_threads(threads(context))
+    if context.device_kind is DeviceKind.CPU:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        # Determinism is kept by other means; filling fresh memory only costs time.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM and SIGINT raise `Stopped`, once; a second one must not break the clean-up."""
+
+    def stop(signum: int, _frame: FrameType | None) -> None:
+        for name in signals:
+            signal.signal(name, signal.SIG_IGN)
+        raise Stopped(signum)
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may listen
+        return
+    before = {name: signal.signal(name, stop) for name in signals}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the trainer's own talk out of the log; errors still come through."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        warnings.filterwarnings("ignore", module=r"torch\.utils\.data\..*")
+        yield
+    logger.setLevel(level)
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

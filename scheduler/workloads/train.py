@@ -1,0 +1,193 @@
+"""The kind `cnn-train`: train, test, leave a model and its figures behind.
+
+A training that was interrupted goes on after its last whole epoch and ends with the same bits as
+one that was not, on a CPU, at the same width: every epoch draws its order, its augmentation and
+its dropout from (seed, epoch), and the checkpoint holds weights, optimizer and history.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.resources import DeviceKind
+from scheduler.workloads import architectures, datasets, tables, weights
+from scheduler.workloads.callbacks import AtomicCheckpoints, Patience, Reporter, Row, newest
+from scheduler.workloads.context import Context, finite, write_bytes, write_json
+from scheduler.workloads.datasets import Parts
+from scheduler.workloads.module import VALIDATION_LOSS, Classifier, ImageData
+from scheduler.workloads.work import CnnTrainWork
+
+SKIPPED_NAMED = 20
+"""So many unreadable images are named in a result."""
+_CACHE_BYTES = 512 * 2**20
+
+
+def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
+    """Run the whole training; the result's part that is its own.
+
+    Raises `InvalidError` for data or weights that cannot be used.
+    """
+    edge = work.image_size or tables.default_image_size(work.model, work.dataset)
+    parts = datasets.load(work, edge, threads=threads(context), cache_bytes=cache_bytes(context))
+    channels = architectures.input_channels(work.model, parts.channels)
+    mean, std = weights.normalisation(work.normalise, channels)
+    card = weights.Card(
+        model=work.model,
+        classes=parts.classes,
+        image_size=edge,
+        channels=channels,
+        mean=mean,
+        std=std,
+        dataset=work.dataset,
+        test_fraction=work.test_fraction if _test_was_split_off(work) else None,
+    )
+    torch.manual_seed(work.seed)
+    network = card.network()
+    if work.weights is not None:
+        weights.initial(network, work.model, work.weights)
+    if work.freeze:
+        architectures.freeze(network)
+    data = ImageData(parts, work, edge=edge, channels=channels, mean=mean, std=std)
+    print(_headline(work, card, parts), flush=True)
+
+    module = Classifier(network, work, len(parts.classes))
+    reporter = Reporter(context, len(data.train), work.epochs)
+    patience = Patience(VALIDATION_LOSS, work.early_stopping) if work.early_stopping else None
+    trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
+    _fit(trainer, module, data, context)
+    if patience and patience.best:
+        network.load_state_dict(patience.best)
+    trainer.test(module, datamodule=data, verbose=False)
+    return _leave(context, module, card, reporter, parts)
+
+
+def threads(context: Context) -> int:
+    """CPU threads for this attempt: its cores, or a few beside a GPU."""
+    if context.device_kind is DeviceKind.CPU:
+        return context.width
+    return min(4 * context.width, len(os.sched_getaffinity(0)))
+
+
+def cache_bytes(context: Context) -> int:
+    """Host memory for decoded images: a quarter of what the attempt may take, 512 MiB at most."""
+    limit = context.order.memory_bytes
+    return min(_CACHE_BYTES, limit // 4) if limit else _CACHE_BYTES
+
+
+def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+    on_cpu = context.device_kind is DeviceKind.CPU
+    checkpoints = ModelCheckpoint(
+        context.checkpoints,
+        filename="epoch-{epoch:06d}",
+        auto_insert_metric_name=False,
+        save_on_train_epoch_end=True,
+    )
+    return pl.Trainer(
+        accelerator="cpu" if on_cpu else "cuda",
+        devices=1,
+        precision=_precision(work, on_cpu),
+        max_epochs=work.epochs,
+        logger=False,
+        callbacks=[*callbacks, checkpoints],
+        plugins=[AtomicCheckpoints()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        deterministic=on_cpu,
+        benchmark=not on_cpu,
+        default_root_dir=context.folder,
+    )
+
+
+def _fit(trainer: pl.Trainer, module: Classifier, data: ImageData, context: Context) -> None:
+    checkpoint = newest(context.checkpoints)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        problem = "this network needs at least 2 images at a time to normalise over"
+        raise InvalidError(f"batch_size: {problem}", {"work.batch_size": problem}) from None
+
+
+def _precision(work: CnnTrainWork, on_cpu: bool) -> Any:
+    if not work.mixed_precision:
+        return "32-true"
+    if on_cpu:
+        print("mixed_precision is for CUDA; this attempt runs on a CPU in float32")
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+
+
+def _test_was_split_off(work: CnnTrainWork) -> bool:
+    known = tables.DATASETS.get(work.dataset)
+    return known is not None and not known.test
+
+
+def _headline(work: CnnTrainWork, card: weights.Card, parts: Parts) -> str:
+    sizes = [len(parts.train.labels), len(parts.validation.labels) if parts.validation else 0]
+    sizes.append(len(parts.test.labels))
+    return (
+        f"{work.model} on {work.dataset}: {len(card.classes)} classes, "
+        f"{sizes[0]} training, {sizes[1]} validation and {sizes[2]} test images "
+        f"at {card.image_size} px"
+    )
+
+
+def _leave(
+    context: Context, module: Classifier, card: weights.Card, reporter: Reporter, parts: Parts
+) -> dict[str, Any]:
+    """Write the artifacts; the result."""
+    metrics = dict(module.measured)
+    confusion = metrics.pop("confusion")
+    context.emit("test", **metrics, confusion=confusion)
+    text = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    print(f"test on {len(parts.test.labels)} images: {text}", flush=True)
+    folder = context.artifacts
+    described = {name: finite(value) for name, value in metrics.items()}
+    weights.save(folder, module.network, replace(card, metrics=described))
+    write_json(
+        folder / "confusion.json",
+        {"classes": card.classes, "rows_are": "truth", "counts": confusion},
+    )
+    write_bytes(folder / "confusion.csv", _confusion_csv(card.classes, confusion))
+    write_bytes(folder / "history.csv", _history_csv(reporter.history))
+    return {
+        "metrics": metrics,
+        "epochs": len(reporter.history),
+        "resumed_after_epoch": reporter.resumed,
+        "train_images": len(parts.train.labels),
+        "validation_images": len(parts.validation.labels) if parts.validation else 0,
+        "test_images": len(parts.test.labels),
+        "skipped_images": len(parts.skipped),
+        "skipped": list(parts.skipped[:SKIPPED_NAMED]),
+    }
+
+
+def _confusion_csv(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
+    rows = [["truth \\ prediction", *classes]]
+    rows += [[name, *map(str, row)] for name, row in zip(classes, counts, strict=True)]
+    return _csv(rows)
+
+
+def _history_csv(history: Sequence[Row]) -> bytes:
+    names = list(history[0]) if history else []
+    return _csv([names, *([str(row.get(name, "")) for name in names] for row in history)])
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

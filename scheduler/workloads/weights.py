@@ -1,0 +1,175 @@
+"""Trained networks in files: model.pt holds the weights, model.json says what they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from scheduler.domain.errors import InvalidError
+from scheduler.workloads import architectures, tables
+from scheduler.workloads.context import write_bytes, write_json
+from scheduler.workloads.work import IMAGENET
+
+State = dict[str, Tensor]
+
+NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5,) * 3, (0.5,) * 3),
+    "none": ((0.0,) * 3, (1.0,) * 3),
+}
+"""Mean and standard deviation per colour channel of images in 0…1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What model.json says of the weights beside it."""
+
+    model: str
+    """Architecture."""
+    classes: tuple[str, ...]
+    """In the order of the logits."""
+    image_size: int
+    """Edge (px)."""
+    channels: int
+    mean: tuple[float, ...]
+    """Subtracted from each channel of an image in 0…1."""
+    std: tuple[float, ...]
+    """Each channel is divided by it then."""
+    dataset: str = ""
+    test_fraction: float | None = None
+    """Share of the dataset that was kept for the test; None: it has a test part of its own."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """On the test part."""
+
+    def network(self) -> nn.Module:
+        """Such a network with random weights."""
+        return architectures.build(
+            self.model,
+            classes=len(self.classes),
+            image_size=self.image_size,
+            channels=self.channels,
+        )
+
+
+def normalisation(name: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation per channel; one grey channel gets the mean of the colours'."""
+    mean, std = NORMALISATIONS[name]
+    if channels == 1:
+        return (sum(mean) / 3,), (sum(std) / 3,)
+    return mean, std
+
+
+def save(folder: Path, network: nn.Module, card: Card) -> None:
+    """Write model.pt and model.json, each whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save({name: value.cpu() for name, value in network.state_dict().items()}, buffer)
+    write_bytes(folder / "model.pt", buffer.getvalue())
+    write_json(folder / "model.json", asdict(card))
+
+
+def read(path: Path, field: str) -> State:
+    """Weights from a file, without running code from it.
+
+    Takes a state dict, or a checkpoint that holds one under `state_dict` or `model`.
+    Raises `InvalidError` naming `field` if the file is missing or is no such thing.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise _invalid(field, f"{path} does not load as weights: {reason}") from None
+    for key in ("state_dict", "model"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not found:
+        raise _invalid(field, f"{path} holds no state dict")
+    if not all(isinstance(value, Tensor) for value in found.values()):
+        raise _invalid(field, f"{path} holds no state dict of tensors")
+    return {str(name).removeprefix("module."): value for name, value in found.items()}
+
+
+def read_card(path: Path, field: str) -> Card:
+    """A model.json; raises `InvalidError` naming `field`."""
+    try:
+        row = json.loads(path.read_text("utf-8"))
+        row |= {name: tuple(row[name]) for name in ("classes", "mean", "std")}
+        card = Card(**row)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _invalid(field, f"{path} does not describe a model: {error}") from None
+    if card.model not in tables.architectures():
+        raise _invalid(field, f"{path} names the unknown architecture {card.model!r}")
+    return card
+
+
+def imagenet(name: str) -> State:
+    """Torchvision's weights of that architecture, downloaded unless the hub's cache has them."""
+    state: State = models.get_model_weights(name).DEFAULT.get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )
+    return state
+
+
+def start_from(network: nn.Module, state: State, field: str) -> None:
+    """Put `state` into the network; a head of another size keeps its random weights.
+
+    Auxiliary heads in the file are ignored. Raises `InvalidError` naming `field` if anything
+    else differs.
+    """
+    own = network.state_dict()
+    name = architectures.head(network)[0]
+    taken = {key: value for key, value in state.items() if key in own}
+    for key in [key for key in taken if key.rpartition(".")[0] == name]:
+        if taken[key].shape != own[key].shape:
+            del taken[key]
+    missing = [key for key in own if key not in taken and key.rpartition(".")[0] != name]
+    # Files from before batches were counted lack that count.
+    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    wrong = [key for key, value in taken.items() if value.shape != own[key].shape]
+    if missing or wrong:
+        raise _invalid(
+            field,
+            f"these weights are of another architecture or image size: {len(missing)} missing "
+            f"({_few(missing)}), {len(wrong)} of another shape ({_few(wrong)})",
+        )
+    network.load_state_dict(taken, strict=False)
+
+
+def load(network: nn.Module, state: State, field: str) -> None:
+    """Put `state` into the network, all of it; raises `InvalidError` naming `field`."""
+    own = network.state_dict()
+    wrong = [
+        key for key, value in own.items() if key not in state or state[key].shape != value.shape
+    ]
+    wrong = [key for key in wrong if not key.endswith("num_batches_tracked")]
+    if wrong:
+        raise _invalid(
+            field,
+            f"these weights do not fit: {len(wrong)} missing or of another shape ({_few(wrong)})",
+        )
+    network.load_state_dict({key: state[key] for key in own if key in state}, strict=False)
+
+
+def initial(network: nn.Module, name: str, weights: str) -> None:
+    """Start from a weights file or torchvision's own."""
+    if weights == IMAGENET:
+        state = imagenet(name)
+    else:
+        state = read(Path(weights).expanduser(), "work.weights")
+    start_from(network, state, "work.weights")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + ("…" if len(names) > 3 else "") or "none"
+
+
+def _invalid(field: str, problem: str) -> InvalidError:
+    return InvalidError(problem, {field: problem})
