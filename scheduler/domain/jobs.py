@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from scheduler.domain.errors import InvalidError
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.resources import Request
 
@@ -73,6 +74,30 @@ class JobSpec:
     retry: Retry = field(default_factory=Retry)
     max_duration_s: float | None = None
     """Seconds one attempt may run; it is stopped then."""
+
+
+def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
+    """The spec with -k in `after` and in `work["models"]` replaced by `ids[k - 1]`.
+
+    That is how jobs of one submission refer to one another before they have ids. Raises
+    `InvalidError` for a reference to a job that is not among `ids`.
+    """
+
+    def real(reference: int) -> int:
+        if reference >= 0:
+            return reference
+        if -reference > len(ids):
+            raise InvalidError(
+                f"there is no job {-reference} in this submission before this one",
+                {"after": f"-1 to -{len(ids)}" if ids else "ids of stored jobs"},
+            )
+        return ids[-reference - 1]
+
+    models = spec.work.get("models") or ()
+    work = spec.work
+    if any(isinstance(model, int) and model < 0 for model in models):
+        work = {**work, "models": [real(m) if isinstance(m, int) else m for m in models]}
+    return replace(spec, after=tuple(real(job) for job in spec.after), work=work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ class Submission:
     retry_of: int | None = None
 
 
+def named(submission: Submission) -> frozenset[int]:
+    """The stored jobs that a submission waits for; references inside it (-k) left out."""
+    return frozenset(job for spec in submission.specs for job in spec.after if job >= 0)
+
+
 @dataclass(frozen=True, slots=True)
 class JobQuery:
     """Which jobs to list; empty fields do not filter."""

@@ -1,0 +1,82 @@
+"""The only place where concrete parts are chosen."""
+
+from __future__ import annotations
+
+from scheduler import settings as config
+from scheduler.clock import Clock, SystemClock
+from scheduler.decisions.round import Mode
+from scheduler.domain.errors import NotFoundError
+from scheduler.estimates.estimator import Estimator
+from scheduler.executors.base import Executor
+from scheduler.executors.local import LocalExecutor
+from scheduler.hardware.inventory import Inventory, cluster
+from scheduler.policies import lookup
+from scheduler.service.folders import Folders
+from scheduler.service.ruling import Ruling
+from scheduler.service.service import Parts, Service
+from scheduler.store.base import Store
+from scheduler.store.sql.store import SqlStore
+
+FALLBACK = "priority"
+"""Decides whenever the active policy cannot."""
+
+
+def build(settings: config.Settings) -> Service:
+    """A service on this machine, as the settings say; not yet started.
+
+    Raises `InvalidError` for settings or a database that cannot work, `NotFoundError` for an
+    unknown policy.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    executor = LocalExecutor(settings.data_dir / "run", spares=settings.executor.warm_workers)
+    return assemble(
+        settings, SqlStore(settings.database), executor, cluster(settings), SystemClock()
+    )
+
+
+def assemble(
+    settings: config.Settings,
+    store: Store,
+    executor: Executor,
+    inventory: Inventory,
+    clock: Clock,
+) -> Service:
+    """A service of given parts: also what tests build on."""
+    projects = {
+        name: project.preference
+        for name, project in settings.projects.items()
+        if project.preference is not None
+    }
+    ruling = Ruling(
+        lookup.named,
+        lookup.named(FALLBACK),
+        name=settings.policy,
+        mode=Mode.EASY if settings.backfilling == "easy" else Mode.COMMIT,
+        preference=settings.preference,
+        projects=projects,
+        starvation_s=settings.starvation_s or float("inf"),
+    )
+    return Service(
+        Parts(
+            store=store,
+            executor=executor,
+            pools=inventory.pools,
+            devices=inventory.devices,
+            estimator=Estimator(
+                store.measurements(), inventory.pools, default_s=settings.default_runtime_s
+            ),
+            ruling=ruling,
+            policies=lookup.names(),
+            folders=Folders(settings.data_dir / "jobs"),
+            clock=clock,
+            grace_s=settings.executor.grace_s,
+            origin=_origin(store, clock),
+        )
+    )
+
+
+def _origin(store: Store, clock: Clock) -> float:
+    try:
+        return store.job(1).submitted_at
+    except NotFoundError:
+        return clock.now()

@@ -1,0 +1,335 @@
+"""The live jobs in memory: what a round needs, kept in step with the store.
+
+The store is the truth; the board is its mirror, changed only after a commit. One thread changes
+it, under `lock`; others take the lock to read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduler.decisions.cluster import Running
+from scheduler.decisions.occupancy import Nodes
+from scheduler.decisions.queue import Backlog, Option, Waiting
+from scheduler.decisions.snapshot import Snapshot
+from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.events import Transition
+from scheduler.domain.jobs import Attempt, Job, JobSpec
+from scheduler.domain.lifecycle import JobState
+from scheduler.domain.pools import Pool
+
+MATERIAL = 0.05
+"""A change of an estimate below this share leaves the queue as it is."""
+OVERDUE = 0.1
+"""An attempt past its estimated end is expected to need this share of its run time more."""
+
+Options = Callable[[JobSpec], Sequence[Option]]
+Preference = Callable[[JobSpec], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why a queued job does not compete for devices yet."""
+
+    cause: str
+    """`dependency`, `backoff`, `budget` or `no-pool`."""
+    text: str
+    blockers: tuple[int, ...] = ()
+    until: float | None = None
+    """Unix seconds at which the reason ends by itself."""
+
+
+class Board:
+    """Live jobs, active attempts and the backlog of those that compete for devices."""
+
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        options: Options,
+        preference: Preference,
+        finished: Callable[[int], JobState],
+        origin: float = 0.0,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.pools = tuple(pools)
+        self.jobs: dict[int, Job] = {}
+        """Jobs that are not final."""
+        self.attempts: dict[int, Attempt] = {}
+        """The attempt that holds devices, by job."""
+        self.held: dict[int, Held] = {}
+        """Queued jobs that do not compete."""
+        self.ends: dict[int, float] = {}
+        """Estimated ends of active attempts, Unix seconds, refined while they run."""
+        self._index = {pool.name: at for at, pool in enumerate(self.pools)}
+        self._options = options
+        self._preference = preference
+        self._finished = finished
+        self._backlog = Backlog(origin)
+        self._dependents: dict[int, set[int]] = {}
+        self._spent: dict[int, float] = {}
+        self._priced: dict[str, tuple[JobSpec, Sequence[Option]]] = {}
+
+    def load(self, jobs: Iterable[Job], attempts: Iterable[Attempt], now: float) -> None:
+        """Take over what the store holds, at start."""
+        with self.changed:
+            for attempt in attempts:
+                self._hold(attempt)
+            for job in jobs:
+                self.jobs[job.id] = job
+            for job in list(self.jobs.values()):
+                self._consider(job, now)
+
+    def admit(self, jobs: Iterable[Job], now: float) -> None:
+        """New jobs, already stored."""
+        with self.changed:
+            for job in jobs:
+                if job.id not in self.jobs:
+                    self.jobs[job.id] = job
+                    self._consider(job, now)
+            self.changed.notify_all()
+
+    def apply(self, transition: Transition, now: float) -> None:
+        """A change that was written."""
+        job, attempt = transition.job, transition.attempt
+        with self.changed:
+            if attempt is not None:
+                if attempt.state.final:
+                    self._release(attempt)
+                else:
+                    self._hold(attempt)
+            if job.id in self._backlog:
+                self._backlog.remove(job.id)
+            self.held.pop(job.id, None)
+            if job.state.final:
+                self.jobs.pop(job.id, None)
+                self._spent.pop(job.id, None)
+            else:
+                self.jobs[job.id] = job
+                self._consider(job, now)
+            for dependent in sorted(self._dependents.get(job.id, ())):
+                self._reconsider(dependent, now)
+            self.changed.notify_all()
+
+    def reconsider(self, now: float, chosen: Callable[[JobSpec], bool] | None = None) -> bool:
+        """Look again at held jobs whose time has come, and at queued jobs with `chosen` work.
+
+        For changed estimates or preferences. Returns whether any job now competes anew.
+        """
+        with self.changed:
+            before = len(self._backlog)
+            due = [job for job, held in self.held.items() if held.until and held.until <= now]
+            if chosen is not None:
+                due += [
+                    job.id
+                    for job in self.jobs.values()
+                    if job.state is JobState.QUEUED and chosen(job.spec)
+                ]
+            for job in due:
+                self._reconsider(job, now)
+            return bool(due) and (chosen is not None or len(self._backlog) > before)
+
+    def reprice(self, key: str, now: float) -> None:
+        """Estimate the queued jobs of one work anew, if a measurement changed it materially."""
+        with self.lock:
+            spec, before = self._priced.get(key, (None, ()))
+            if spec is None:
+                return
+            try:
+                after = self._options(spec)
+            except InfeasibleError:
+                return
+            moved = any(
+                abs(new.runtime_s - old.runtime_s) > MATERIAL * old.runtime_s
+                for new, old in zip(after, before, strict=True)
+            )
+            if moved:
+                self.reconsider(now, lambda spec: spec.profile.key == key)
+
+    def unmet(self) -> Iterator[tuple[Job, int]]:
+        """Queued jobs with a dependency that ended without success."""
+        with self.lock:
+            for job_id in list(self.held):
+                job = self.jobs[job_id]
+                for dependency in job.spec.after:
+                    if dependency not in self.jobs:
+                        state = self._finished(dependency)
+                        if state.final and state is not JobState.SUCCEEDED:
+                            yield job, dependency
+                            break
+
+    def next_due(self) -> float | None:
+        """Unix seconds at which a held job's reason ends by itself."""
+        with self.lock:
+            return min((held.until for held in self.held.values() if held.until), default=None)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """The world now, as a value."""
+        with self.lock:
+            return Snapshot(now, self._backlog.freeze(), self.pools, self._running(now))
+
+    def with_job(self, job: int, spec: JobSpec, now: float) -> Snapshot:
+        """The world as it would be with one more waiting job; raises `InfeasibleError`."""
+        waiting = self._waiting(job, spec, now, self._options(spec))
+        with self.lock:
+            backlog = self._backlog.copy()
+            running = self._running(now)
+        backlog.add(waiting)
+        return Snapshot(now, backlog.freeze(), self.pools, running)
+
+    def free_devices(
+        self, pool: int, nodes: Nodes, taken: Sequence[Attempt] = ()
+    ) -> tuple[int, ...] | None:
+        """The lowest device indices on these nodes that neither an attempt nor `taken` holds.
+
+        None if there are too few.
+        """
+        per_node = self.pools[pool].devices_per_node
+        busy = {
+            device
+            for attempt in (*self.attempts.values(), *taken)
+            if self._index.get(attempt.pool) == pool
+            for device in attempt.devices
+        }
+        chosen: list[int] = []
+        for node, count in nodes:
+            on_node = range(node * per_node, (node + 1) * per_node)
+            free = [device for device in on_node if device not in busy][:count]
+            if len(free) < count:
+                return None
+            chosen += free
+        return tuple(chosen)
+
+    def spend(self, job: int, dollars: float) -> None:
+        """Dollars that ended attempts of a live job have cost."""
+        with self.lock:
+            self._spent[job] = self._spent.get(job, 0.0) + dollars
+
+    def refine(self, job: int, end: float) -> None:
+        """A better estimate of an active attempt's end."""
+        with self.lock:
+            if job in self.ends:
+                self.ends[job] = end
+
+    def counts(self) -> Mapping[str, int]:
+        """Live jobs by what they wait for: `devices`, a held cause, or `active`."""
+        with self.lock:
+            counts = {"devices": len(self._backlog), "active": len(self.attempts)}
+            for held in self.held.values():
+                counts[held.cause] = counts.get(held.cause, 0) + 1
+            return counts
+
+    def competes(self, job: int) -> bool:
+        """Whether the job is in the backlog."""
+        with self.lock:
+            return job in self._backlog
+
+    def pool(self, name: str) -> Pool | None:
+        """The pool of that name; None if it is no longer configured."""
+        at = self._index.get(name)
+        return None if at is None else self.pools[at]
+
+    def _consider(self, job: Job, now: float) -> None:
+        if job.state is not JobState.QUEUED:
+            return
+        for dependency in job.spec.after:
+            self._dependents.setdefault(dependency, set()).add(job.id)
+        found = self._placements(job, now)
+        if isinstance(found, Held):
+            self.held[job.id] = found
+        else:
+            self._backlog.add(self._waiting(job.id, job.spec, job.submitted_at, found))
+
+    def _reconsider(self, job_id: int, now: float) -> None:
+        job = self.jobs.get(job_id)
+        if job is None:
+            return
+        if job_id in self._backlog:
+            self._backlog.remove(job_id)
+        self.held.pop(job_id, None)
+        self._consider(job, now)
+
+    def _placements(self, job: Job, now: float) -> Held | Sequence[Option]:
+        spec = job.spec
+        open_ = tuple(
+            dependency
+            for dependency in spec.after
+            if dependency in self.jobs or self._finished(dependency) is not JobState.SUCCEEDED
+        )
+        if open_:
+            plural = "s" if len(open_) > 1 else ""
+            names = ", ".join(str(dependency) for dependency in open_)
+            return Held("dependency", f"waits for job{plural} {names} to succeed", open_)
+        if job.eligible_at > now:
+            return Held("backoff", job.reason, until=job.eligible_at)
+        try:
+            options = self._options(spec)
+        except InfeasibleError as error:
+            return Held("no-pool", error.message)
+        self._priced[spec.profile.key] = (spec, options)
+        if spec.budget is not None:
+            left = spec.budget - self._spent.get(job.id, 0.0)
+            affordable = [option for option in options if option.dollars <= left]
+            if not affordable:
+                least = min(option.dollars for option in options)
+                return Held(
+                    "budget",
+                    f"its cheapest placement costs ${least:.4f} by estimate, "
+                    f"${left:.4f} of its budget are left",
+                )
+            return affordable
+        return options
+
+    def _waiting(
+        self, job: int, spec: JobSpec, submitted_at: float, options: Sequence[Option]
+    ) -> Waiting:
+        return Waiting(
+            id=job,
+            submitted_at=submitted_at,
+            options=options,
+            priority=float(spec.priority),
+            deadline=float("inf") if spec.deadline is None else spec.deadline,
+            preference=self._preference(spec),
+        )
+
+    def _hold(self, attempt: Attempt) -> None:
+        self.attempts[attempt.job] = attempt
+        begun = attempt.started_at or attempt.placed_at
+        if attempt.job not in self.ends or attempt.started_at is not None:
+            self.ends[attempt.job] = begun + attempt.estimate.runtime_s
+
+    def _release(self, attempt: Attempt) -> None:
+        self.attempts.pop(attempt.job, None)
+        self.ends.pop(attempt.job, None)
+        self.spend(attempt.job, attempt.dollars or 0.0)
+
+    def _running(self, now: float) -> tuple[Running, ...]:
+        return tuple(
+            Running(
+                end=self._end(attempt, now),
+                job=attempt.job,
+                pool=self._index[attempt.pool],
+                nodes=_nodes(attempt.devices, self.pools[self._index[attempt.pool]]),
+                memory=attempt.memory_bytes,
+            )
+            for attempt in self.attempts.values()
+            # An attempt on a pool that is no longer configured runs on, outside of decisions.
+            if attempt.pool in self._index
+        )
+
+    def _end(self, attempt: Attempt, now: float) -> float:
+        end = self.ends[attempt.job]
+        if end > now:
+            return end
+        begun = attempt.started_at or attempt.placed_at
+        return now + max(1.0, OVERDUE * (now - begun))
+
+
+def _nodes(devices: Sequence[int], pool: Pool) -> Nodes:
+    counts: dict[int, int] = {}
+    for device in devices:
+        node = device // pool.devices_per_node
+        counts[node] = counts.get(node, 0) + 1
+    return tuple(sorted(counts.items()))

@@ -1,0 +1,305 @@
+"""The dispatcher: one thread that hears what happened, decides, commits and launches.
+
+`step` is the whole of it for one instant and may be driven by hand; `start` drives it by the
+clock. Nobody else changes a live job.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from scheduler.clock import Clock
+from scheduler.decisions.explanation import observer
+from scheduler.decisions.plan import Action, Plan
+from scheduler.decisions.round import run_round
+from scheduler.domain import transitions
+from scheduler.domain.errors import FulcrumError
+from scheduler.domain.events import Transition
+from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.lifecycle import AttemptState, JobState
+from scheduler.domain.pools import Pool
+from scheduler.domain.records import Decision, Measurement
+from scheduler.estimates.estimator import Estimator
+from scheduler.executors.base import Executor, Exited, Started
+from scheduler.service import hearing
+from scheduler.service.board import Board
+from scheduler.service.changes import Changes
+from scheduler.service.messages import Admitted, Cancel, Message, Reprice
+from scheduler.service.orders import Orders
+from scheduler.service.progress import latest
+from scheduler.service.ruling import Ruling
+from scheduler.store.base import Store
+
+_log = logging.getLogger(__name__)
+
+TICK_S = 2.0
+"""How often running attempts' progress is read."""
+REPRICE_S = 30.0
+"""How often the whole queue is estimated anew, if anything was learned."""
+RETRY_S = 1.0
+"""Pause after a failed step."""
+
+
+class Dispatcher:
+    """Owns the board: hears, decides, commits, launches."""
+
+    def __init__(
+        self,
+        store: Store,
+        board: Board,
+        executor: Executor,
+        orders: Orders,
+        estimator: Estimator,
+        ruling: Ruling,
+        clock: Clock,
+        *,
+        grace_s: float = 5.0,
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._executor = executor
+        self._orders = orders
+        self._estimator = estimator
+        self._ruling = ruling
+        self._clock = clock
+        self._grace_s = grace_s
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._unheard: list[Message] = []
+        self._unlaunched: deque[Transition] = deque()
+        self._dirty = True
+        self._reserved: dict[int, tuple[str, int]] = {}
+        self._next_tick = 0.0
+        self._priced = (estimator.version, 0.0)
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+        self._stopping = threading.Event()
+        self.counters: Counter[str] = Counter()
+        """Rounds, launches, messages, stale events, conflicts, failed steps; since the start."""
+        self.decision_s: deque[float] = deque(maxlen=1000)
+        """Seconds of the newest rounds: candidates, scores, plan."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to decide in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the current step; attempts run on."""
+        self._stopping.set()
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def post(self, message: Message) -> None:
+        """Let the dispatcher know; returns at once."""
+        self._inbox.put(message)
+
+    def step(self, now: float) -> None:
+        """Hear everything posted, then decide once if anything changed."""
+        self._unheard += self._drain()
+        if self._unheard:
+            self._hear(now)
+        if self._board.reconsider(now):
+            self._dirty = True
+        if self._dirty:
+            self._decide(now)
+            self._dirty = False
+        while self._unlaunched:
+            self._launch(self._unlaunched[0])
+            self._unlaunched.popleft()
+
+    def tick(self, now: float) -> None:
+        """Read how far running attempts are; estimate the queue anew now and then."""
+        with self._board.lock:
+            running = list(self._board.attempts.values())
+        for attempt in running:
+            if attempt.started_at is not None:
+                self._follow(attempt, attempt.started_at, now)
+        version, at = self._priced
+        if self._estimator.version != version and now >= at + REPRICE_S:
+            self._priced = (self._estimator.version, now)
+            self.post(Reprice(lambda _: True))
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            now = self._clock.now()
+            try:
+                self.step(now)
+                if now >= self._next_tick:
+                    self._next_tick = now + TICK_S
+                    self.tick(now)
+            except Exception:
+                # What was heard is kept and said again; what was not committed did not happen.
+                _log.exception("a scheduling step failed; it is tried again")
+                self.counters["failed_steps"] += 1
+                self._stopping.wait(RETRY_S)
+            else:
+                self._await_message()
+
+    def _await_message(self) -> None:
+        due = [self._board.next_due()]
+        if self._board.attempts:
+            due.append(self._next_tick)
+        until = min((at for at in due if at is not None), default=None)
+        timeout = None if until is None else max(until - self._clock.now(), 0.0)
+        try:
+            message = self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return
+        if message is not None:
+            self._unheard.append(message)
+
+    def _drain(self) -> Iterable[Message]:
+        while not self._inbox.empty():
+            message = self._inbox.get()
+            if message is not None:
+                yield message
+
+    def _hear(self, now: float) -> None:
+        changes = Changes(self._board)
+        answers: list[tuple[Cancel, FulcrumError | None]] = []
+        for message in self._unheard:
+            match message:
+                case Admitted(jobs):
+                    self._board.admit(jobs, now)
+                case Reprice(chosen):
+                    self._board.reconsider(now, chosen)
+                case Cancel():
+                    refused = hearing.cancel(message, changes, self._store.job, now)
+                    answers.append((message, refused))
+                case Started():
+                    hearing.started(message, changes)
+                case Exited():
+                    if not hearing.exited(message, changes, self._board.pool):
+                        self.counters["stale_events"] += 1
+        done = changes.commit(self._store, now)
+        self.counters["messages"] += len(self._unheard)
+        self._unheard.clear()
+        self._dirty = True
+        for transition in done:
+            self._settle(transition, now)
+        self._give_up_dependents(now)
+        for message, refused in answers:
+            if refused is None:
+                message.answer.set_result(None)
+            else:
+                message.answer.set_exception(refused)
+
+    def _settle(self, transition: Transition, now: float) -> None:
+        """What follows from a written change: stop an attempt, learn from one."""
+        job, attempt = transition.job, transition.attempt
+        if job.state is not JobState.QUEUED:
+            self._reserved.pop(job.id, None)
+        if job.state is JobState.CANCELLING:
+            running = self._board.attempts.get(job.id)
+            if running is not None:
+                self._executor.cancel(running.id, grace_s=self._grace_s)
+        if attempt is None or not attempt.state.final:
+            return
+        self._estimator.forget(attempt.id)
+        pool = self._board.pool(attempt.pool)
+        if attempt.state is AttemptState.SUCCEEDED and pool is not None:
+            measurement = measured(job, attempt, pool)
+            self._store.measure(measurement)
+            self._estimator.observe(measurement)
+            self._board.reprice(measurement.key, now)
+
+    def _give_up_dependents(self, now: float) -> None:
+        while broken := list(self._board.unmet()):
+            changes = Changes(self._board)
+            for job, dependency in broken:
+                changes.add(transitions.unmet(job, self._store.job(dependency), now))
+            if not changes.commit(self._store, now):
+                return
+
+    def _decide(self, now: float) -> None:
+        snapshot = self._board.snapshot(now)
+        if not snapshot.queue.depth:
+            return
+        policy, mode = self._ruling.current()
+        begun = time.perf_counter()
+        plan = run_round(snapshot, policy, mode, observer(policy))
+        self.decision_s.append(time.perf_counter() - begun)
+        self.counters["rounds"] += 1
+        self._carry_out(plan, now)
+
+    def _carry_out(self, plan: Plan, now: float) -> None:
+        changes = Changes(self._board)
+        placements = {placement.job: placement for placement in plan.placements}
+        taken: list[Attempt] = []
+        for decision in plan.decisions:
+            job = self._board.jobs.get(decision.job)
+            placement = placements.get(decision.job)
+            if job is None:
+                continue
+            if placement is None:
+                self._note_reservation(decision, changes)
+                continue
+            pool = self._board.pools[placement.pool]
+            devices = self._board.free_devices(placement.pool, placement.nodes, taken)
+            if devices is None:
+                self.counters["conflicts"] += 1
+                continue
+            estimate = self._estimator.estimate(job.spec, pool, placement.width)
+            change, attempt = transitions.placed(job, pool, devices, estimate, now, decision.reason)
+            taken.append(attempt)
+            changes.add(change, replace(decision, attempt=attempt.number))
+        done = changes.commit(self._store, now)
+        self.counters["conflicts"] += len(changes) - len(done)
+        self._unlaunched.extend(done)
+
+    def _note_reservation(self, decision: Decision, changes: Changes) -> None:
+        place = (decision.chosen.pool, decision.chosen.width)
+        if decision.action == Action.RESERVE and self._reserved.get(decision.job) != place:
+            self._reserved[decision.job] = place
+            changes.note(decision)
+
+    def _launch(self, transition: Transition) -> None:
+        attempt = transition.attempt
+        pool = None if attempt is None else self._board.pool(attempt.pool)
+        if attempt is not None and pool is not None:
+            self._executor.launch(self._orders.order(transition.job, attempt, pool))
+            self.counters["launches"] += 1
+
+    def _follow(self, attempt: Attempt, started_at: float, now: float) -> None:
+        elapsed = now - started_at
+        progress = latest(self._metrics(attempt))
+        if progress is not None:
+            self._estimator.progress(attempt.id, progress.fraction, progress.time - started_at)
+        left = self._estimator.remaining(attempt.id, attempt.estimate.runtime_s, elapsed)
+        self._board.refine(attempt.job, now + left)
+
+    def _metrics(self, attempt: Attempt) -> Path:
+        return self._orders.folders.attempt(attempt.job, attempt.number) / "metrics.jsonl"
+
+
+def measured(job: Job, attempt: Attempt, pool: Pool) -> Measurement:
+    """What a succeeded attempt teaches about the rate of its work."""
+    begun, ended = attempt.started_at or attempt.placed_at, attempt.finished_at or 0.0
+    result = attempt.result or {}
+    samples, overhead = result.get("samples"), result.get("overhead_s")
+    return Measurement(
+        job=job.id,
+        attempt=attempt.number,
+        time=ended,
+        key=job.spec.profile.key,
+        pool=pool.name,
+        model=pool.model,
+        width=attempt.width,
+        samples=float(samples) if isinstance(samples, int | float) else job.spec.profile.samples,
+        seconds=max(ended - begun, 1e-3),
+        overhead_s=float(overhead) if isinstance(overhead, int | float) else 0.0,
+        estimated_s=attempt.estimate.runtime_s,
+        source=attempt.estimate.source,
+        flops_per_sample=job.spec.profile.flops_per_sample,
+    )

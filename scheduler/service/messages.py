@@ -1,0 +1,38 @@
+"""What the dispatcher hears about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from scheduler.domain.jobs import Job, JobSpec
+from scheduler.executors.base import ExecutorEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Jobs were stored."""
+
+    jobs: Sequence[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Somebody wants a job stopped."""
+
+    job: int
+    actor: str
+    reason: str
+    answer: Future[None] = field(default_factory=Future)
+    """Set when the request is durable, or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reprice:
+    """Estimates, preferences or the policy changed: look again at the chosen queued jobs."""
+
+    chosen: Callable[[JobSpec], bool]
+
+
+Message = Admitted | Cancel | Reprice | ExecutorEvent

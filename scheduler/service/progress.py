@@ -1,0 +1,44 @@
+"""How far running attempts are, read from the tail of their metrics."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+TAIL = 8192
+"""Bytes read from the end of the file: some dozens of lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The newest progress line of an attempt."""
+
+    fraction: float
+    """Done, 0 … 1."""
+    time: float
+    """Unix seconds."""
+    samples_per_s: float
+
+
+def latest(metrics: Path) -> Progress | None:
+    """The last progress line of a metrics.jsonl; None if there is none yet."""
+    try:
+        with metrics.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - TAIL))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return None
+    for line in reversed(lines):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue  # cut at the front of the tail, or being written
+        if isinstance(value, dict) and value.get("kind") == "progress":
+            return Progress(
+                fraction=min(max(float(value.get("fraction", 0.0)), 0.0), 1.0),
+                time=float(value.get("time", 0.0)),
+                samples_per_s=float(value.get("samples_per_s", 0.0)),
+            )
+    return None

@@ -1,0 +1,300 @@
+"""The service: what every door calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduler.clock import Clock
+from scheduler.decisions.queue import Option
+from scheduler.domain.errors import (
+    IllegalTransitionError,
+    InfeasibleError,
+    UnavailableError,
+)
+from scheduler.domain.jobs import Attempt, Job, JobSpec
+from scheduler.domain.lifecycle import JobState
+from scheduler.domain.pools import Pool
+from scheduler.estimates.estimator import Estimator
+from scheduler.estimates.options import options
+from scheduler.executors.base import Executor, Order
+from scheduler.service.board import Board
+from scheduler.service.dispatcher import Dispatcher
+from scheduler.service.explaining import Explaining
+from scheduler.service.folders import Folders
+from scheduler.service.messages import Admitted, Cancel, Reprice
+from scheduler.service.orders import Devices, Orders
+from scheduler.service.reconciler import reconcile
+from scheduler.service.ruling import Ruling
+from scheduler.service.submissions import Submissions
+from scheduler.service.views import (
+    ActivePolicy,
+    ClusterView,
+    DeviceView,
+    Explanation,
+    Outlook,
+    PoolView,
+)
+from scheduler.store.base import Store, Submission
+
+POLICY = "policy"
+"""The setting that remembers the active policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service is made of; chosen in `scheduler.bootstrap`."""
+
+    store: Store
+    executor: Executor
+    pools: Sequence[Pool]
+    devices: Devices
+    estimator: Estimator
+    ruling: Ruling
+    policies: Mapping[str, str]
+    """Name → summary of every policy that can be used."""
+    folders: Folders
+    clock: Clock
+    grace_s: float = 5.0
+    """Between asking an attempt to stop and stopping it."""
+    origin: float = 0.0
+    """Unix seconds of the first job ever: what formulas count submission times from."""
+
+
+class Service:
+    """Submits, cancels, explains; decides and launches in a thread of its own."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.store = parts.store
+        self.folders = parts.folders
+        self._parts = parts
+        self._clock = parts.clock
+        self._ruling = parts.ruling
+        self._board = Board(
+            parts.pools,
+            self._options,
+            parts.ruling.preference,
+            lambda job: self.store.job(job).state,
+            parts.origin,
+        )
+        self._orders = Orders(parts.folders, parts.devices)
+        self._dispatcher = Dispatcher(
+            parts.store,
+            self._board,
+            parts.executor,
+            self._orders,
+            parts.estimator,
+            parts.ruling,
+            parts.clock,
+            grace_s=parts.grace_s,
+        )
+        self._submissions = Submissions(parts.store, self._admit)
+        self._explaining = Explaining(self._board, parts.ruling, parts.estimator)
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """For those who drive time by hand: its `step` and `tick`."""
+        return self._dispatcher
+
+    def start(self, *, threaded: bool = True) -> None:
+        """Load, reconcile, accept. `threaded=False`: the caller drives `dispatcher.step`."""
+        remembered = self.store.setting(POLICY)
+        if remembered:
+            self._ruling.use(**remembered)
+        self._board.load(*self.store.live(), self._clock.now())
+        self._parts.executor.start(self._dispatcher.post)
+        reconcile(
+            self._board,
+            self._parts.executor,
+            self.folders,
+            self._order,
+            self._dispatcher.post,
+            self._clock,
+            grace_s=self._parts.grace_s,
+        )
+        self._submissions.start()
+        if threaded:
+            self._dispatcher.start()
+
+    def stop(self) -> None:
+        """Finish what was accepted, then leave; attempts run on."""
+        self._submissions.stop()
+        self._dispatcher.stop()
+        self._parts.executor.close()
+        self.store.close()
+
+    def ready(self) -> None:
+        """Raises `UnavailableError` unless jobs can be accepted and started."""
+        if not self._dispatcher.alive:
+            raise UnavailableError("the dispatcher does not run")
+        self.store.check()
+
+    def submit(
+        self,
+        specs: Sequence[JobSpec],
+        *,
+        actor: str,
+        key: str | None = None,
+        digest: str = "",
+    ) -> list[Job]:
+        """Store jobs, all or none; they are durable on return.
+
+        Inside one submission `-k` in `after` and in `work["models"]` means its k-th job. `key` is
+        the idempotency key: the same with the same `digest` answers the jobs of the first time.
+        Raises `InvalidError`, `InfeasibleError`, `ConflictError`, `UnavailableError`.
+        """
+        for position, spec in enumerate(specs):
+            self._check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
+        return self._submissions.submit(
+            Submission(specs, self._clock.now(), actor, key=key, digest=digest)
+        )
+
+    def cancel(self, job_id: int, *, actor: str, reason: str = "") -> Job:
+        """Stop a job; raises `NotFoundError`, or `IllegalTransitionError` if it has ended."""
+        message = Cancel(job_id, actor, reason)
+        self._dispatcher.post(message)
+        message.answer.result()
+        return self.store.job(job_id)
+
+    def retry(self, job_id: int, *, actor: str) -> Job:
+        """Submit an ended job once more, as a new job; raises as `submit` and for live jobs."""
+        job = self.store.job(job_id)
+        if not job.state.final:
+            raise IllegalTransitionError(
+                f"job {job.id} is {job.state}",
+                {"state": "only a job that has ended can be run again"},
+            )
+        self._check(job.spec, "")
+        submission = Submission([job.spec], self._clock.now(), actor, retry_of=job.id)
+        return self._submissions.submit(submission)[0]
+
+    def explain(self, job_id: int) -> Explanation:
+        """Why the job is where it is; raises `NotFoundError`."""
+        job = self.store.job(job_id)
+        decisions = self.store.decisions(job_id)
+        return self._explaining.explain(job, decisions, self._clock.now())
+
+    def plan(self, spec: JobSpec) -> list[Outlook]:
+        """What would happen to it, for fast, balanced and cheap; raises `InfeasibleError`."""
+        return self._explaining.plan(spec, self._clock.now())
+
+    def cluster(self) -> ClusterView:
+        """Pools, devices and who holds them."""
+        with self._board.lock:
+            holders = {
+                (attempt.pool, device): attempt
+                for attempt in self._board.attempts.values()
+                for device in attempt.devices
+            }
+            queued = sum(job.state is JobState.QUEUED for job in self._board.jobs.values())
+            active = len(self._board.attempts)
+        return ClusterView(
+            now=self._clock.now(),
+            pools=[self._pool_view(pool, holders) for pool in self._parts.pools],
+            queued=queued,
+            active=active,
+            policy=self.policy(),
+        )
+
+    def policies(self) -> Mapping[str, str]:
+        """Name → summary of every policy that can be used."""
+        return self._parts.policies
+
+    def policy(self) -> ActivePolicy:
+        """Who decides now."""
+        return self._ruling.view()
+
+    def use_policy(
+        self,
+        name: str,
+        *,
+        mode: str | None = None,
+        preference: float | None = None,
+        actor: str,
+    ) -> ActivePolicy:
+        """Switch without a restart, and remember it; raises `NotFoundError`, `InvalidError`."""
+        view = self._ruling.use(name, mode, preference)
+        self.store.set_settings(
+            {
+                POLICY: {"name": view.name, "mode": view.mode, "preference": view.preference},
+                "policy_set_by": actor,
+            }
+        )
+        self._dispatcher.post(Reprice(lambda spec: spec.preference is None))
+        return view
+
+    def wait_for_change(self, job_id: int, version: int, timeout_s: float) -> Job:
+        """The job as soon as its version is above `version`, or as it is after `timeout_s`."""
+        until = time.monotonic() + timeout_s
+        with self._board.changed:
+            # Reading under the lock: a change after the read cannot slip by before the wait.
+            while (job := self.store.job(job_id)).version <= version and not job.state.final:
+                left = until - time.monotonic()
+                if left <= 0 or not self._board.changed.wait(left):
+                    break
+            return job
+
+    def statistics(self) -> Mapping[str, float]:
+        """Counters and gauges for monitoring, by name."""
+        seconds = list(self._dispatcher.decision_s)
+        numbers: dict[str, float] = dict(self._dispatcher.counters)
+        numbers |= {f"jobs_{cause}": count for cause, count in self._board.counts().items()}
+        numbers["commits"] = self._submissions.commits
+        numbers["fallbacks"] = self.policy().fallbacks
+        numbers["decision_seconds_last"] = seconds[-1] if seconds else 0.0
+        numbers["decision_seconds_mean"] = sum(seconds) / len(seconds) if seconds else 0.0
+        numbers["decision_seconds_max"] = max(seconds, default=0.0)
+        return numbers
+
+    def _admit(self, jobs: Sequence[Job]) -> None:
+        self._dispatcher.post(Admitted(jobs))
+
+    def _options(self, spec: JobSpec) -> Sequence[Option]:
+        return [
+            Option(
+                pool=found.pool,
+                width=found.width,
+                memory=spec.request.memory_bytes,
+                runtime_s=found.estimate.runtime_s,
+                dollars=found.estimate.dollars,
+                joules=found.estimate.joules,
+            )
+            for found in options(spec, self._parts.pools, self._parts.estimator)
+        ]
+
+    def _check(self, spec: JobSpec, prefix: str) -> None:
+        """Refuse what could never start: no pool fits, or even the cheapest is over its budget."""
+        try:
+            found = self._options(spec)
+        except InfeasibleError as error:
+            fields = {f"{prefix}{field}": legal for field, legal in error.fields.items()}
+            raise InfeasibleError(error.message, fields) from None
+        if spec.budget is None:
+            return
+        least = min(option.dollars for option in found)
+        if least > spec.budget:
+            raise InfeasibleError(
+                f"its cheapest placement costs ${least:.6f} by estimate",
+                {f"{prefix}budget": f"at least {least:.6f} dollars"},
+            )
+
+    def _order(self, job: Job, attempt: Attempt) -> Order | None:
+        pool = self._board.pool(attempt.pool)
+        return None if pool is None else self._orders.order(job, attempt, pool)
+
+    def _pool_view(self, pool: Pool, holders: Mapping[tuple[str, int], Attempt]) -> PoolView:
+        names = self._parts.devices(pool.name, range(pool.count))
+        here = {holder.id: holder for (name, _), holder in holders.items() if name == pool.name}
+        return PoolView(
+            pool=pool,
+            devices=[
+                DeviceView(
+                    index=index,
+                    id=names[index],
+                    job=holder.job if (holder := holders.get((pool.name, index))) else None,
+                )
+                for index in range(pool.count)
+            ],
+            memory_used=sum(attempt.memory_bytes for attempt in here.values()),
+        )

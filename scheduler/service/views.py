@@ -1,0 +1,110 @@
+"""What the service answers with: values for every door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scheduler.decisions.explanation import Alternative
+from scheduler.domain.jobs import Job
+from scheduler.domain.pools import Pool
+from scheduler.domain.records import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a job is where it is: one dominant reason with its evidence."""
+
+    job: Job
+    cause: str
+    """`dependency`, `backoff`, `budget`, `no-pool`, `devices`, `order`, `policy`, `none`
+    (it starts in the next round), `active` or `final`."""
+    text: str
+    """One sentence for a person."""
+    position: int | None = None
+    """1: next in the policy's order; None unless it competes for devices."""
+    depth: int | None = None
+    """Jobs that compete."""
+    start: float | None = None
+    """Expected start, Unix seconds; None: not in sight."""
+    end: float | None = None
+    """Expected end, Unix seconds."""
+    pool: str | None = None
+    width: int | None = None
+    dollars: float | None = None
+    """Expected dollars of the attempt."""
+    blockers: Sequence[int] = ()
+    """Jobs whose end or start it waits for, soonest first."""
+    alternatives: Sequence[Alternative] = ()
+    """Other placements the job accepts."""
+    decisions: Sequence[Decision] = ()
+    """What the scheduler decided about it, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would happen to a job if it were submitted now."""
+
+    preference: str
+    """`fast`, `balanced` or `cheap`."""
+    pool: str
+    width: int
+    wait_s: float
+    """inf: not in sight."""
+    runtime_s: float
+    dollars: float
+    joules: float
+    source: str
+    """Where the runtime comes from: `history`, `flops`, `requested` or `default`."""
+    meets_deadline: bool | None
+    """None: the job has no deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One device of a pool."""
+
+    index: int
+    id: str
+    """As the operating system or CUDA knows it."""
+    job: int | None
+    """The job that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool with what it does now."""
+
+    pool: Pool
+    devices: Sequence[DeviceView]
+    memory_used: int
+
+    @property
+    def busy(self) -> int:
+        """Devices that a job holds."""
+        return sum(device.job is not None for device in self.devices)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePolicy:
+    """Who decides now."""
+
+    name: str
+    mode: str
+    """`commit`, `commit+easy` or `greedy`."""
+    preference: float
+    """Of jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
+    fallbacks: int = 0
+    """Decisions the guard took over since the policy was set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """The whole cluster at one instant."""
+
+    now: float
+    pools: Sequence[PoolView]
+    queued: int
+    """Jobs that wait, for whatever reason."""
+    active: int
+    policy: ActivePolicy
