@@ -68,8 +68,9 @@ class Store(Protocol):
         A submission whose `(actor, key)` is known returns the jobs of the first time if the
         digest is equal, else answers a `ConflictError`; one with an unknown job in `after` or
         `retry_of` (only jobs stored by earlier calls are known), or with values that JSON cannot
-        hold, answers `InvalidError`, and nothing of it is stored. Job ids rise from 1. A
-        `submitted` event is written for every new job.
+        hold, answers `InvalidError`, and nothing of it is stored. -k in `after` means the k-th
+        job of the same submission (`jobs.bound`). Job ids rise from 1. A `submitted` event is
+        written for every new job.
         """
 
     def record(

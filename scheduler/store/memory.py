@@ -17,10 +17,10 @@ from scheduler.domain.errors import (
     UnavailableError,
 )
 from scheduler.domain.events import Event, Transition
-from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.jobs import Attempt, Job, bound
 from scheduler.domain.lifecycle import EventName, JobState
 from scheduler.domain.records import Cost, Decision, Measurement
-from scheduler.store.base import JobQuery, Submission
+from scheduler.store.base import JobQuery, Submission, named
 from scheduler.store.codec import exact, plain, stored
 
 AttemptKey = tuple[int, int]
@@ -196,8 +196,9 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
                     {"Idempotency-Key": "a new key, or the same request again"},
                 )
             return [tables.jobs[job_id] for job_id in ids]
-    specs = [stored(spec) for spec in submission.specs]
-    _require("after", {job_id for spec in specs for job_id in spec.after}, known)
+    numbers = range(len(tables.jobs) + 1, len(tables.jobs) + 1 + len(submission.specs))
+    _require("after", named(submission), known)
+    specs = [stored(bound(spec, numbers[:at])) for at, spec in enumerate(submission.specs)]
     if submission.retry_of is not None:
         _require("retry_of", {submission.retry_of}, known)
     jobs = [
@@ -209,7 +210,7 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
             submitted_at=submission.now,
             retry_of=submission.retry_of,
         )
-        for number, spec in enumerate(specs, start=len(tables.jobs) + 1)
+        for number, spec in zip(numbers, specs, strict=True)
     ]
     for job in jobs:
         tables.jobs[job.id] = job

@@ -86,7 +86,7 @@ class SubmitContract:
         assert isinstance(answer, ConflictError)
         assert len(store.jobs(EVERYTHING)) == 1
 
-    @pytest.mark.parametrize("after", [(2,), (1, 99), (0,), (-1,), (10**30,)])
+    @pytest.mark.parametrize("after", [(2,), (1, 99), (0,), (-2,), (-(10**30),), (10**30,)])
     def test_unknown_dependencies_are_refused_alone(
         self, store: Store, after: tuple[int, ...]
     ) -> None:
@@ -101,6 +101,17 @@ class SubmitContract:
         assert [job.id for job in store.jobs(EVERYTHING)] == [3, 2, 1]
         assert [event.job for event in store.events()] == [1, 2, 3]
         assert isinstance(store.submit([submission(key="k")])[0], list)
+
+    def test_jobs_of_one_submission_refer_to_each_other(self, store: Store) -> None:
+        """-k is the k-th of them; only to those before, in `after` and in the models they use."""
+        submitted(store)
+        infer = job_spec(work={"models": [-1, "file.pt", 1]}, after=(-1, 1))
+        train, use = submitted(store, job_spec(), infer)
+        assert use.spec.after == (train.id, 1)
+        assert store.job(use.id).spec.work == {"models": [train.id, "file.pt", 1]}
+        (refused,) = store.submit([submission(job_spec(after=(-2,)), job_spec())])
+        assert isinstance(refused, InvalidError)
+        assert len(store.jobs(EVERYTHING)) == 3
 
     def test_a_retry_names_a_known_job(self, store: Store) -> None:
         """And remembers it."""

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, func, insert, select, tuple_
 
 from scheduler.domain.errors import ConflictError, FulcrumError, InvalidError
 from scheduler.domain.events import Event
-from scheduler.domain.jobs import Job
+from scheduler.domain.jobs import Job, bound
 from scheduler.domain.lifecycle import EventName, JobState
-from scheduler.store.base import Submission
+from scheduler.store.base import Submission, named
 from scheduler.store.codec import LARGEST_INT, legible, stored
 from scheduler.store.sql import rows
 from scheduler.store.sql.statements import chunks
@@ -85,8 +85,11 @@ class _Batch:
         return accepted
 
     def _add(self, submission: Submission) -> list[Job]:
-        specs = [stored(spec) for spec in submission.specs]
-        self._require("after", {job_id for spec in specs for job_id in spec.after})
+        ids = range(self.next_id, self.next_id + len(submission.specs))
+        self._require("after", named(submission))
+        specs = [
+            stored(bound(spec, ids[:position])) for position, spec in enumerate(submission.specs)
+        ]
         if submission.retry_of is not None:
             self._require("retry_of", {submission.retry_of})
         added = [
@@ -98,7 +101,7 @@ class _Batch:
                 submitted_at=submission.now,
                 retry_of=submission.retry_of,
             )
-            for number, spec in enumerate(specs, start=self.next_id)
+            for number, spec in zip(ids, specs, strict=True)
         ]
         self.next_id += len(added)
         for job in added:
@@ -120,9 +123,9 @@ def _highest(connection: Connection) -> int:
 
 def _known(connection: Connection, submissions: Sequence[Submission]) -> frozenset[int]:
     """The jobs that exist among those which the submissions name."""
-    named = {job_id for one in submissions for spec in one.specs for job_id in spec.after}
-    named |= {one.retry_of for one in submissions if one.retry_of is not None}
-    possible = [job_id for job_id in named if 0 < job_id <= LARGEST_INT]
+    asked = {job_id for one in submissions for job_id in named(one)}
+    asked |= {one.retry_of for one in submissions if one.retry_of is not None}
+    possible = [job_id for job_id in asked if 0 < job_id <= LARGEST_INT]
     return frozenset(
         job_id
         for part in chunks(possible)
