@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from scheduler.decisions.cluster import Cluster
-from scheduler.decisions.queue import Bools, Floats, Ints, Queue
+from scheduler.decisions.queue import Bools, Floats, Ints, Queue, Shape
 
 COLUMNS = (
     "wait",
@@ -82,15 +82,14 @@ class Candidates:
 
         With the pool's boot time; inf if it would not fit even with everything else gone.
         """
-        delays = []
-        for shape in self.queue.shapes:
-            if shape.pool < 0:
-                delays.append(0.0)
-                continue
-            start = self.cluster.earliest(shape.pool, shape.width, shape.memory, self.now)
-            boot = self.cluster.pools[shape.pool].boot_s
-            delays.append(np.inf if start is None else start[0] - self.now + boot)
-        return self._of_shape(delays)
+
+        def delay(shape: Shape) -> float:
+            found = self.cluster.earliest(shape.pool, shape.width, shape.memory, self.now)
+            if found is None:
+                return np.inf
+            return found[0] - self.now + self.cluster.pools[shape.pool].boot_s
+
+        return self._of_shape(delay, 0.0)
 
     @cached_property
     def dollars(self) -> Floats:
@@ -105,17 +104,13 @@ class Candidates:
     @cached_property
     def width(self) -> Floats:
         """Devices it takes."""
-        return self._of_shape([shape.width for shape in self.queue.shapes])
+        return self._of_shape(lambda shape: shape.width, 0.0)
 
     @cached_property
     def share(self) -> Floats:
         """Devices it takes ÷ devices of the pool, in (0, 1]; 0 for WAIT."""
-        counts = [
-            self.cluster.pools[shape.pool].count if shape.pool >= 0 else 1
-            for shape in self.queue.shapes
-        ]
-        share: Floats = self.width / self._of_shape(counts)
-        return share
+        pools = self.cluster.pools
+        return self._of_shape(lambda shape: shape.width / pools[shape.pool].count, 0.0)
 
     @cached_property
     def deadline(self) -> Floats:
@@ -124,8 +119,14 @@ class Candidates:
 
     @cached_property
     def slack(self) -> Floats:
-        """Seconds to spare to the deadline if this placement starts as soon as it can."""
-        return self.deadline - self.now - self.start_delay - self.runtime
+        """Seconds to spare to the deadline if this placement starts as soon as it can.
+
+        inf without a deadline, -inf with one if it never fits.
+        """
+        left = self.deadline - self.now
+        # inf - inf is not a number: without a deadline nothing is late.
+        spent = np.where(np.isinf(left), 0.0, self.start_delay + self.runtime)
+        return left - spent
 
     @cached_property
     def priority(self) -> Floats:
@@ -161,21 +162,17 @@ class Candidates:
     def fits(self) -> Bools:
         """(n,) bool: whether it could start now; True for WAIT."""
         occupancy = self.cluster.occupancy
-        fits = [
-            shape.pool < 0 or occupancy[shape.pool].fit(shape.width, shape.memory) is not None
-            for shape in self.queue.shapes
-        ]
-        return np.asarray(fits, dtype=np.bool_)[self.shape]
+        return self._of_shape(
+            lambda shape: occupancy[shape.pool].fit(shape.width, shape.memory) is not None, 1.0
+        ).astype(np.bool_)
 
     @cached_property
     def free(self) -> Floats:
         """Free devices of the row's pool ÷ its devices; 0 for WAIT."""
         occupancy, pools = self.cluster.occupancy, self.cluster.pools
-        shares = [
-            occupancy[shape.pool].free / pools[shape.pool].count if shape.pool >= 0 else 0.0
-            for shape in self.queue.shapes
-        ]
-        return self._of_shape(shares)
+        return self._of_shape(
+            lambda shape: occupancy[shape.pool].free / pools[shape.pool].count, 0.0
+        )
 
     @cached_property
     def regret(self) -> Floats:
@@ -187,9 +184,9 @@ class Candidates:
         least = np.where(self.cheapest > 0, self.cheapest, 1.0)
         dear = np.where(self.cheapest > 0, self.dollars / least, 1.0 + self.dollars)
         slow = (self.start_delay + self.runtime) / np.maximum(self.ideal, 1e-9)
-        # 0 · inf is not a number: a placement that never fits is ruled out whatever p says.
-        slow = np.minimum(slow, 1e18)
-        return p * slow + (1 - p) * dear
+        # A placement that never fits is ruled out whatever p says; 0 · inf is not a number.
+        never = np.isinf(slow)
+        return np.where(never, np.inf, p * np.where(never, 0.0, slow) + (1 - p) * dear)
 
     def only(self, positions: Sequence[int]) -> Candidates:
         """A table of just these rows (without WAIT, unless named)."""
@@ -202,5 +199,13 @@ class Candidates:
         stop = int(np.searchsorted(self.slot, slot, side="right"))
         return range(start, stop)
 
-    def _of_shape(self, values: Sequence[float]) -> Floats:
-        return np.asarray(values, dtype=np.float64)[self.shape]
+    def _of_shape(self, figure: Callable[[Shape], float], wait: float) -> Floats:
+        """(n,) A figure that depends on the shape alone, looked up once per shape in use."""
+        shapes = self.queue.shapes
+        used = np.zeros(len(shapes), dtype=np.bool_)
+        used[self.shape] = True
+        values = np.zeros(len(shapes))
+        for index in np.flatnonzero(used):
+            shape = shapes[index]
+            values[index] = wait if shape.pool < 0 else figure(shape)
+        return values[self.shape]

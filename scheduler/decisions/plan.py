@@ -45,7 +45,7 @@ class Reservation:
     width: int
     memory: int
     start: float
-    """Unix seconds by estimates; inf: not in sight."""
+    """Unix seconds by estimates: when its devices are free."""
 
 
 @dataclass(frozen=True, slots=True)

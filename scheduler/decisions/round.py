@@ -53,7 +53,13 @@ class Round:
         self.mode = mode
         self._queue = queue
         self._cluster = cluster
-        self._open: Bools = queue.open.copy()
+        # What no pool could ever hold must not be reserved: it would close its pool for good.
+        empty = [Occupancy(pool) for pool in cluster.pools]
+        holds = [
+            shape.pool < 0 or empty[shape.pool].fit(shape.width, shape.memory) is not None
+            for shape in queue.shapes
+        ]
+        self._open: Bools = queue.open & np.asarray(holds, dtype=np.bool_)[queue.shape]
         self._blocked: dict[int, _Blocked] = {}
         self._placements: list[Placement] = []
         self._over = False
@@ -69,27 +75,25 @@ class Round:
             return None
         return Candidates(self._queue, self._cluster, self.now, rows)
 
+    def outcome(self, row: int) -> Action:
+        """What `take` would do with a row, without doing it. Raises `ValueError` as `take` does."""
+        return self._decide(row)[0]
+
     def take(self, row: int) -> Action:
         """Apply the choice of a row of the *queue* (`table.rows[position]`).
 
         Raises `ValueError` if that row may not be chosen now.
         """
-        if row == WAIT:
+        action, nodes = self._decide(row)
+        if action is Action.WAIT:
             self._over = True
-            return Action.WAIT
-        if self._over or not self._open[row]:
-            raise ValueError(f"row {row} may not be chosen now")
+            return action
         slot = int(self._queue.slot[row])
         shape = self._queue.shapes[int(self._queue.shape[row])]
-        nodes = self._room(shape, float(self._queue.runtime[row]))
         if nodes is not None:
-            action = Action.BACKFILL if shape.pool in self._blocked else Action.START
             self._start(row, slot, shape, nodes, action)
-        elif self.mode is not Mode.GREEDY and shape.pool not in self._blocked:
-            action = Action.RESERVE
-            self._reserve(slot, shape)
         else:
-            raise ValueError(f"row {row} does not fit and may not be reserved")
+            self._reserve(slot, shape)
         for position in self._queue.rows_of(slot):
             self._open[position] = False
         return action
@@ -104,61 +108,74 @@ class Round:
             decisions=decisions,
         )
 
+    def _decide(self, row: int) -> tuple[Action, Nodes | None]:
+        if row == WAIT:
+            return Action.WAIT, None
+        if self._over or not self._open[row]:
+            raise ValueError(f"row {row} may not be chosen now")
+        shape = self._queue.shapes[int(self._queue.shape[row])]
+        nodes = self._room(shape, float(self._queue.runtime[row]))
+        if nodes is not None:
+            return Action.BACKFILL if shape.pool in self._blocked else Action.START, nodes
+        if self.mode is Mode.GREEDY or shape.pool in self._blocked:
+            raise ValueError(f"row {row} does not fit and may not be reserved")
+        return Action.RESERVE, None
+
     def _allowed(self) -> Bools:
         """Rows that may be chosen: they fit and delay no reservation, or they may be reserved."""
         shapes = self._queue.shapes
         short = np.zeros(len(shapes), dtype=np.bool_)
         long = np.zeros(len(shapes), dtype=np.bool_)
-        shadow = np.full(len(shapes), np.inf)
+        begin, latest = np.zeros(len(shapes)), np.full(len(shapes), np.inf)
         for index, shape in enumerate(shapes):
-            short[index], long[index], shadow[index] = self._verdict(shape)
+            short[index], long[index], begin[index], latest[index] = self._verdict(shape)
         if not short[1:].any() and not long[1:].any():
             return np.zeros(1, dtype=np.bool_)
         of = self._queue.shape
         allowed = self._open & long[of]
         if not np.array_equal(short, long):
-            ends = self.now + self._queue.runtime <= shadow[of]
-            allowed |= self._open & short[of] & ends
+            in_time = begin[of] + self._queue.runtime <= latest[of]
+            allowed |= self._open & short[of] & in_time
         return allowed
 
-    def _verdict(self, shape: Shape) -> tuple[bool, bool, float]:
-        """(may start if it ends in time, may be chosen whatever its end, latest end in time).
-
-        The latest end leaves out the boot time, which is the same for every job of the pool.
-        """
+    def _verdict(self, shape: Shape) -> tuple[bool, bool, float, float]:
+        """(may start if it ends in time, may be chosen whatever its end, start, latest end)."""
         if shape.pool < 0:
-            return True, True, np.inf
+            return True, True, self.now, np.inf
         occupancy = self._cluster.occupancy[shape.pool]
         blocked = self._blocked.get(shape.pool)
         if blocked is None:
             possible = self.mode is not Mode.GREEDY or (
                 occupancy.fit(shape.width, shape.memory) is not None
             )
-            return possible, possible, np.inf
+            return possible, possible, self.now, np.inf
         if blocked.spare is None or occupancy.fit(shape.width, shape.memory) is None:
-            return False, False, np.inf
+            return False, False, self.now, -np.inf
         beside = blocked.spare.least(occupancy).fit(shape.width, shape.memory) is not None
-        return True, beside, self._latest(blocked, shape)
+        return True, beside, self._begin(shape.pool), blocked.reservation.start
 
     def _room(self, shape: Shape, runtime: float) -> Nodes | None:
         """Where the placement fits now without delaying the pool's reservation."""
         occupancy = self._cluster.occupancy[shape.pool]
         blocked = self._blocked.get(shape.pool)
         if blocked is None or (
-            blocked.spare is not None and self.now + runtime <= self._latest(blocked, shape)
+            blocked.spare is not None
+            and self._begin(shape.pool) + runtime <= blocked.reservation.start
         ):
             return occupancy.fit(shape.width, shape.memory)
         if blocked.spare is None:
             return None
         return blocked.spare.least(occupancy).fit(shape.width, shape.memory)
 
-    def _latest(self, blocked: _Blocked, shape: Shape) -> float:
-        return blocked.reservation.start - self._cluster.pools[shape.pool].boot_s
+    def _begin(self, pool: int) -> float:
+        # Every comparison with an end adds up in this order: one ulp apart, a job would count as
+        # ending in time here and as occupying the reserved devices there.
+        return self.now + self._cluster.pools[pool].boot_s
 
     def _start(self, row: int, slot: int, shape: Shape, nodes: Nodes, action: Action) -> None:
         job = int(self._queue.id[slot])
         runtime = float(self._queue.runtime[row])
-        end = self.now + self._cluster.pools[shape.pool].boot_s + runtime
+        end = self._begin(shape.pool) + runtime
         self._cluster.start(Running(end, job, shape.pool, nodes, shape.memory))
         blocked = self._blocked.get(shape.pool)
         if blocked is not None and blocked.spare is not None and end > blocked.reservation.start:
@@ -179,9 +196,11 @@ class Round:
 
     def _reserve(self, slot: int, shape: Shape) -> None:
         found = self._cluster.earliest(shape.pool, shape.width, shape.memory, self.now)
+        assert found is not None  # only what an empty pool can hold is open
+        start, free = found
         spare: Occupancy | None = None
-        if found is not None and self.mode is Mode.EASY:
-            spare = found[1]
+        if self.mode is Mode.EASY:
+            spare = free
             nodes = spare.fit(shape.width, shape.memory)
             assert nodes is not None  # `earliest` found room for it
             spare.take(nodes, shape.memory)
@@ -191,7 +210,7 @@ class Round:
                 pool=shape.pool,
                 width=shape.width,
                 memory=shape.memory,
-                start=np.inf if found is None else found[0],
+                start=start,
             ),
             spare,
         )
@@ -219,16 +238,20 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
         else:
             scores = known[table.rows]
         position = best(table, scores, policy)
-        action = round_.take(int(table.rows[position]))
+        row = int(table.rows[position])
         if observe is not None:
-            decisions.append(observe(table, scores, position, action))
-        if action is Action.WAIT:
+            # Before `take`: columns are computed when read, and must show what the policy saw.
+            decisions.append(observe(table, scores, position, round_.outcome(row)))
+        if round_.take(row) is Action.WAIT:
             break
     return round_.plan(policy.name, tuple(decisions))
 
 
 def best(table: Candidates, scores: Floats, policy: Policy) -> int:
-    """Position of the best row: highest score, then the oldest job, then least cost for it."""
+    """Position of the best row: highest score, then the oldest job.
+
+    Between equally scored rows of that job: least cost, then soonest end.
+    """
     position = int(np.argmax(scores))
     if position == WAIT:
         return position
@@ -241,8 +264,8 @@ def best(table: Candidates, scores: Floats, policy: Policy) -> int:
     tied = [row for row in rivals if scores[row] == scores[position]]
     if len(tied) == 1:
         return position
-    costs = policy.costs(table.only(tied))
-    return tied[int(np.argmin(costs))]
+    part = table.only(tied)
+    return tied[int(np.lexsort((part.start_delay + part.runtime, policy.costs(part)))[0])]
 
 
 def _spread(table: Candidates, scores: Floats) -> Floats:

@@ -1,0 +1,13 @@
+"""What every test of this project shares."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fulcrum",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("fulcrum")

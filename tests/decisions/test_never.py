@@ -1,0 +1,212 @@
+"""What no round may ever do, over random worlds, every heuristic and every mode."""
+
+import copy
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import after, held, snapshots
+
+from scheduler.decisions.explanation import observer
+from scheduler.decisions.plan import Action
+from scheduler.decisions.round import Mode, Round, best, run_round
+from scheduler.policies.guard import Guard
+from scheduler.policies.heuristics import HEURISTICS
+
+
+@dataclass(frozen=True)
+class Dice:
+    """Any scores at all, WAIT and `never` among them: what an untrained network might say."""
+
+    seed: int
+    stable: bool = True
+    name: str = "dice"
+
+    def scores(self, table):
+        scores = np.random.default_rng(self.seed).normal(size=len(table.queue.slot))
+        scores[scores < -1.5] = -np.inf
+        scores[0] -= 1.0
+        return scores[table.rows]
+
+    def costs(self, table):
+        return table.runtime
+
+
+POLICIES = (*HEURISTICS.values(), Dice(1), Dice(2))
+EVERY = tuple(product(POLICIES, Mode))
+
+
+@given(snapshots())
+def test_never_oversubscribes_devices_or_memory(snap):
+    for policy, mode in EVERY:
+        plan = run_round(snap, policy, mode)
+        total = held(snap.pools, (*snap.running, *plan.placements))
+        for pool, nodes in zip(snap.pools, total, strict=True):
+            for devices, memory in nodes:
+                assert devices <= pool.devices_per_node
+                assert memory <= pool.memory_per_node or not pool.memory_per_node
+
+
+@given(snapshots())
+def test_never_decides_a_job_twice_nor_one_that_does_not_wait(snap):
+    waiting = set(snap.queue.id[1:].tolist())
+    for policy, mode in EVERY:
+        plan = run_round(snap, policy, mode)
+        decided = [what.job for what in (*plan.placements, *plan.reservations)]
+        assert len(decided) == len(set(decided))
+        assert set(decided) <= waiting
+
+
+@given(snapshots())
+def test_never_places_a_job_outside_its_options(snap):
+    queue = snap.queue
+    for policy, mode in EVERY:
+        plan = run_round(snap, policy, mode)
+        for placed in plan.placements:
+            shapes = [
+                (queue.shapes[queue.shape[row]], queue.runtime[row], queue.dollars[row])
+                for row in queue.rows_of(queue.slot_of(placed.job))
+            ]
+            assert any(
+                (shape.pool, shape.width, shape.memory)
+                == (placed.pool, placed.width, placed.memory)
+                and (runtime, dollars) == (placed.runtime_s, placed.dollars)
+                for shape, runtime, dollars in shapes
+            )
+            assert sum(count for _, count in placed.nodes) == placed.width
+            assert len({node for node, _ in placed.nodes}) == len(placed.nodes)
+
+
+@given(snapshots())
+def test_without_backfilling_nothing_starts_behind_a_reservation_of_its_pool(snap):
+    for policy in POLICIES:
+        plan = run_round(snap, policy, Mode.COMMIT, observer(policy))
+        closed = set()
+        for decision in plan.decisions:
+            assert decision.chosen.pool not in closed
+            assert decision.action != "backfill"
+            if decision.action == "reserve":
+                closed.add(decision.chosen.pool)
+
+
+@given(snapshots())
+def test_easy_never_delays_a_reserved_start(snap):
+    for policy in POLICIES:
+        plan = run_round(snap, policy, Mode.EASY)
+        cluster = after(snap, plan)
+        for promise in plan.reservations:
+            found = cluster.earliest(promise.pool, promise.width, promise.memory, snap.now)
+            assert found is not None
+            assert found[0] <= promise.start
+
+
+@given(snapshots())
+def test_never_reserves_what_no_empty_pool_could_hold_nor_what_fits(snap):
+    empty = replace(snap, running=()).cluster()
+    for policy, mode in EVERY:
+        for promise in run_round(snap, policy, mode).reservations:
+            assert mode is not Mode.GREEDY
+            assert np.isfinite(promise.start)
+            assert promise.start >= snap.now
+            assert empty.occupancy[promise.pool].fit(promise.width, promise.memory) is not None
+
+
+@given(snapshots())
+def test_greedy_leaves_nothing_that_fits(snap):
+    queue = snap.queue
+    for policy in HEURISTICS.values():
+        plan = run_round(snap, policy, Mode.GREEDY)
+        cluster = after(snap, plan)
+        started = {placed.job for placed in plan.placements}
+        for row in range(1, len(queue.slot)):
+            shape = queue.shapes[queue.shape[row]]
+            if int(queue.id[queue.slot[row]]) not in started:
+                assert cluster.occupancy[shape.pool].fit(shape.width, shape.memory) is None
+
+
+@given(snapshots())
+def test_a_heuristic_never_waits_by_choice(snap):
+    for policy, mode in product(HEURISTICS.values(), Mode):
+        plan = run_round(snap, policy, mode, observer(policy))
+        assert all(decision.action != "wait" for decision in plan.decisions)
+
+
+@given(snapshots())
+def test_a_round_never_changes_its_snapshot_and_repeats_itself(snap):
+    before = copy.deepcopy(snap)
+    for policy, mode in EVERY:
+        first = run_round(snap, policy, mode)
+        assert run_round(snap, policy, mode) == first
+        assert run_round(before, policy, mode) == first
+    assert (snap.now, snap.pools, snap.running) == (before.now, before.pools, before.running)
+    for field in snap.queue.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(snap.queue, field), getattr(before.queue, field))
+
+
+@given(snapshots())
+def test_asking_a_stable_policy_once_is_asking_it_every_time(snap):
+    for policy, mode in EVERY:
+        if policy.stable:
+            always = replace(policy, stable=False)
+            assert run_round(snap, always, mode) == run_round(snap, policy, mode)
+
+
+@given(snapshots())
+def test_pulling_through_a_round_is_pushing(snap):
+    for policy, mode in EVERY:
+        round_ = Round(snap.queue, snap.cluster(), snap.now, mode)
+        while (table := round_.table()) is not None:
+            scores = policy.scores(table)
+            row = int(table.rows[best(table, scores, policy)])
+            foreseen = round_.outcome(row)
+            assert round_.take(row) is foreseen
+        assert round_.plan(policy.name) == run_round(snap, policy, mode)
+
+
+@given(snapshots(), st.sampled_from(list(Mode)))
+def test_every_row_a_table_shows_may_be_taken(snap, mode):
+    def fresh():
+        round_ = Round(snap.queue, snap.cluster(), snap.now, mode)
+        for _ in range(2):
+            table = round_.table()
+            if table is not None and len(table) > 1:
+                round_.take(int(table.rows[1]))
+        return round_
+
+    table = fresh().table()
+    shown = set() if table is None else set(table.rows.tolist())
+    for row in range(1, len(snap.queue.slot)):
+        round_ = fresh()
+        if row in shown:
+            assert round_.take(row) in set(Action) - {Action.WAIT}
+        else:
+            with pytest.raises(ValueError, match=f"row {row} "):
+                round_.take(row)
+
+
+@settings(max_examples=15)
+@given(snapshots())
+def test_observing_never_changes_the_plan_and_shows_the_table_before_the_choice(snap):
+    for policy, mode in EVERY:
+        plan = run_round(snap, policy, mode, observer(policy))
+        assert replace(plan, decisions=()) == run_round(snap, policy, mode)
+        names = {pool.name: pool for pool in snap.pools}
+        for decision in plan.decisions:
+            if decision.action in ("start", "backfill"):
+                boot = names[decision.chosen.pool].boot_s
+                assert decision.chosen.values["start_delay"] == pytest.approx(boot, abs=1e-6)
+
+
+@given(snapshots())
+def test_the_guard_never_lets_a_younger_job_be_decided_before_a_starving_one(snap):
+    for mode in (Mode.COMMIT, Mode.EASY):
+        guard = Guard(Dice(3), HEURISTICS["fcfs"], starvation_s=10.0)
+        plan = run_round(snap, guard, mode, observer(guard))
+        born = dict(zip(snap.queue.id.tolist(), snap.queue.submitted.tolist(), strict=True))
+        waits = [snap.now - born[decision.job] for decision in plan.decisions if decision.job]
+        starving = [wait for wait in waits if wait > 10.0]
+        assert waits[: len(starving)] == starving
+        assert starving == sorted(starving, reverse=True)

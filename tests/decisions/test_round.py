@@ -1,0 +1,174 @@
+"""Rounds with numbers small enough to follow by hand."""
+
+import numpy as np
+import pytest
+from worlds import option, pool, snapshot, waiting
+
+from scheduler.decisions.cluster import Running
+from scheduler.decisions.explanation import observer
+from scheduler.decisions.plan import Action
+from scheduler.decisions.round import Mode, Round, run_round
+from scheduler.policies.heuristics import HEURISTICS, LAST, Heuristic
+
+FCFS = HEURISTICS["fcfs"]
+BUSY = Running(end=10.0, job=100, pool=0, nodes=((0, 2),))
+"""Two of the four devices, until second 10."""
+
+
+def started(plan):
+    return [(placed.job, placed.action.value) for placed in plan.placements]
+
+
+def reserved(plan):
+    return [(held.job, held.start) for held in plan.reservations]
+
+
+def shadow():
+    """Job 1 needs the whole pool and may have it at second 10; all else is about the gap."""
+    return [
+        waiting(1, option(10.0, 4), 0.0),
+        waiting(2, option(12.0, 2), 1.0),  # ends at 12: would delay job 1
+        waiting(3, option(10.0, 2), 2.0),  # ends at 10, just in time
+        waiting(4, option(1.0, 1), 3.0),  # short, but nothing is left
+    ]
+
+
+def test_easy_fills_the_gap_with_what_ends_before_the_shadow_time():
+    plan = run_round(snapshot(pool(), shadow(), [BUSY]), FCFS, Mode.EASY)
+    assert started(plan) == [(3, "backfill")]
+    assert reserved(plan) == [(1, 10.0)]
+
+
+def test_easy_lets_long_jobs_have_only_the_spare_devices():
+    jobs = [
+        waiting(1, option(10.0, 3), 0.0),  # at second 10 one of four devices is spare
+        waiting(2, option(99.0, 1), 1.0),  # takes it
+        waiting(3, option(99.0, 1), 2.0),  # a device is free now, but belongs to job 1 at 10
+        waiting(4, option(10.0, 1), 3.0),  # gives it back in time
+    ]
+    plan = run_round(snapshot(pool(), jobs, [BUSY]), FCFS, Mode.EASY)
+    assert started(plan) == [(2, "backfill"), (4, "backfill")]
+    assert reserved(plan) == [(1, 10.0)]
+
+
+def test_commit_keeps_the_pool_closed():
+    plan = run_round(snapshot(pool(), shadow(), [BUSY]), FCFS, Mode.COMMIT)
+    assert (started(plan), reserved(plan)) == ([], [(1, 10.0)])
+
+
+def test_greedy_starts_whatever_fits_in_the_policys_order():
+    plan = run_round(snapshot(pool(), shadow(), [BUSY]), FCFS, Mode.GREEDY)
+    assert (started(plan), reserved(plan)) == ([(2, "start")], [])
+
+
+def test_a_reservation_closes_only_its_own_pool():
+    jobs = [
+        waiting(1, option(5.0, 4, pool=0), 0.0),
+        waiting(2, option(5.0, 1, pool=1), 1.0),
+    ]
+    plan = run_round(snapshot([pool("cpu"), pool("gpu")], jobs, [BUSY]), FCFS, Mode.COMMIT)
+    assert (started(plan), reserved(plan)) == ([(2, "start")], [(1, 10.0)])
+
+
+def test_backfilling_counts_the_boot_time():
+    jobs = [
+        waiting(1, option(10.0, 4), 0.0),
+        waiting(2, option(6.0, 1), 1.0),  # boots 5 s: ends at 11
+        waiting(3, option(5.0, 1), 2.0),  # ends at 10
+    ]
+    plan = run_round(snapshot(pool(boot_s=5.0), jobs, [BUSY]), FCFS, Mode.EASY)
+    assert started(plan) == [(3, "backfill")]
+
+
+def test_the_reserved_start_is_kept_when_sums_of_seconds_round():
+    # 0.3 + 48.2 ≤ 49.4 - 0.9, yet 0.3 + 0.9 + 48.2 > 49.4: ends in time must mean one thing.
+    busy = Running(end=49.4, job=100, pool=0, nodes=((0, 2),))
+    jobs = [waiting(1, option(10.0, 4), 0.0), waiting(2, option(48.2, 2), 0.1)]
+    plan = run_round(snapshot(pool(boot_s=0.9), jobs, [busy], now=0.3), FCFS, Mode.EASY)
+    assert started(plan) == []
+    assert reserved(plan) == [(1, 49.4)]
+
+
+def test_a_job_that_no_pool_could_hold_closes_none():
+    jobs = [
+        waiting(1, option(5.0, 5), 0.0),
+        waiting(2, option(5.0, 1, memory=9), 1.0),
+        waiting(3, option(5.0, 1), 2.0),
+    ]
+    for mode in Mode:
+        plan = run_round(snapshot(pool(memory_per_node=8), jobs), FCFS, mode)
+        assert (started(plan), reserved(plan)) == ([(3, "start")], [])
+
+
+def test_an_attempt_that_overran_its_estimate_may_end_any_moment():
+    late = Running(end=3.0, job=100, pool=0, nodes=((0, 4),))
+    plan = run_round(snapshot(pool(), [waiting(1, option(5.0), 0.0)], [late], now=50.0), FCFS)
+    assert reserved(plan) == [(1, 50.0)]
+
+
+def test_equal_scores_go_to_the_oldest_whatever_the_order_of_entry():
+    jobs = [waiting(1, option(5.0, 4), 7.0), waiting(2, option(5.0, 4), 3.0)]
+    assert started(run_round(snapshot(pool(), jobs, now=9.0), HEURISTICS["priority"])) == [
+        (2, "start")
+    ]
+
+
+def test_equal_costs_go_to_the_soonest_end():
+    job = waiting(1, [option(40.0, 1), option(20.0, 2), option(10.0, 4)], preference=0.0)
+    plan = run_round(snapshot(pool(), [job]), FCFS)
+    assert [placed.width for placed in plan.placements] == [4]
+
+
+def test_the_policy_may_wait_and_ends_the_round():
+    def order(table):
+        return np.where(np.arange(len(table)) == 0, 1.0, 0.0)
+
+    class Patient(Heuristic):
+        def scores(self, table):
+            return order(table)
+
+    patient = Patient("patient", order, "")
+    snap = snapshot(pool(), [waiting(1, option(5.0)), waiting(2, option(5.0))])
+    plan = run_round(snap, patient, Mode.EASY, observer(patient))
+    assert plan.placements == ()
+    (decision,) = plan.decisions
+    assert (decision.action, decision.job, decision.chosen.pool) == ("wait", 0, "")
+    assert decision.reason == "patient chose to wait before 2 jobs"
+
+
+def test_a_job_scored_last_is_still_decided():
+    plan = run_round(snapshot(pool(), [waiting(1, option(5.0))]), HEURISTICS["edf"])
+    assert started(plan) == [(1, "start")]
+    assert LAST > -np.inf
+
+
+def test_taking_a_row_that_may_not_be_chosen_is_refused():
+    snap = snapshot(pool(), shadow(), [BUSY])
+    round_ = Round(snap.queue, snap.cluster(), 0.0, Mode.EASY)
+    assert round_.outcome(1) is Action.RESERVE
+    assert round_.take(1) is Action.RESERVE
+    with pytest.raises(ValueError, match="row 1 may not be chosen now"):
+        round_.take(1)
+    with pytest.raises(ValueError, match="row 2 does not fit and may not be reserved"):
+        round_.take(2)
+    assert round_.take(3) is Action.BACKFILL
+    assert round_.take(0) is Action.WAIT
+    assert round_.table() is None
+    with pytest.raises(ValueError, match="row 4 may not be chosen now"):
+        round_.take(4)
+
+
+def test_an_empty_queue_makes_an_empty_plan():
+    plan = run_round(snapshot(pool(), []), FCFS)
+    assert (plan.placements, plan.reservations, plan.policy) == ((), (), "fcfs")
+
+
+def test_a_decision_keeps_the_figures_the_policy_saw():
+    jobs = [waiting(1, [option(8.0, 4, dollars=2.0), option(30.0, 1, dollars=1.0)], 0.0)]
+    (decision,) = run_round(snapshot(pool(), jobs, now=3.0), FCFS, observe=observer(FCFS)).decisions
+    assert decision.chosen.values["start_delay"] == 0.0
+    assert decision.chosen.values["wait"] == 3.0
+    assert decision.chosen.values["runtime"] == 8.0
+    assert (decision.rows, decision.action, decision.chosen.score) == (2, "start", 3.0)
+    assert [(rival.width, rival.values["dollars"]) for rival in decision.rivals] == [(1, 1.0)]
+    assert "starts on cpu × 4 (8 s, $2.0000) rather than cpu × 1 (30 s, $1.0000)" in decision.reason
