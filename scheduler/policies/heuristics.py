@@ -104,6 +104,13 @@ def _fcfs(table: Candidates) -> Floats:
     return table.wait
 
 
+def _value(table: Candidates) -> Floats:
+    """Dollars × time; inf, not NaN, for what is free of charge but never fits."""
+    time = table.start_delay + table.runtime
+    never = np.isinf(time)
+    return np.where(never, np.inf, table.dollars * np.where(never, 0.0, time))
+
+
 HEURISTICS: Mapping[str, Heuristic] = {
     heuristic.name: heuristic
     for heuristic in (
@@ -142,7 +149,7 @@ HEURISTICS: Mapping[str, Heuristic] = {
             "best-value",
             _fcfs,
             "oldest first, each where dollars × time is least",
-            lambda t: t.dollars * (t.start_delay + t.runtime),
+            _value,
         ),
     )
 }
