@@ -1,0 +1,96 @@
+"""Unix sockets in the run folder: one message is one JSON object.
+
+- `server.sock`: the fork server's; launches go in, one `hello` and refusals come out.
+- `service.sock`: the service's; supervisors and workers tell it at once what happened. A message
+  lost here is no harm, the files in the attempt's folder say the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+SERVER = "server.sock"
+SERVICE = "service.sock"
+LIMIT = 65536
+"""Longest message (bytes)."""
+
+
+def listen(folder: Path) -> socket.socket:
+    """The fork server's socket, in place of one that an earlier server left."""
+    return _bound(socket.SOCK_SEQPACKET, folder / SERVER, backlog=8)
+
+
+def connect(folder: Path) -> socket.socket:
+    """To the fork server. Raises `OSError` if none listens."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        with _address(folder / SERVER) as address:
+            connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    connection.setblocking(False)
+    return connection
+
+
+def mailbox(folder: Path) -> socket.socket:
+    """Where the service receives notices, in place of an earlier service's."""
+    box = _bound(socket.SOCK_DGRAM, folder / SERVICE)
+    box.setblocking(False)
+    return box
+
+
+def notify(folder: Path, message: Mapping[str, Any], *, patience_s: float = 0.0) -> bool:
+    """Tell the service, if one is there; waits at most `patience_s` for room in its mailbox."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(patience_s)
+        try:
+            with _address(folder / SERVICE) as address:
+                sender.sendto(encode(message), address)
+        except OSError:
+            return False
+    return True
+
+
+def receive(receiver: socket.socket) -> dict[str, Any] | None:
+    """The next message; None at the end of the connection. Raises `BlockingIOError`."""
+    try:
+        data = receiver.recv(LIMIT)
+    except ConnectionError:
+        return None
+    return json.loads(data) if data else None
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """A message as it travels."""
+    return json.dumps(message).encode()
+
+
+def _bound(kind: socket.SocketKind, path: Path, backlog: int | None = None) -> socket.socket:
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, kind)
+    try:
+        with _address(path) as address:
+            bound.bind(address)
+        if backlog is not None:
+            bound.listen(backlog)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """A short name of `path`: an address holds 107 bytes only, folders may be deeper."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -1,0 +1,240 @@
+"""One attempt's supervisor: starts it, holds it to its limits, records its end.
+
+It shares nothing with the service but the attempt's folder, and outlives service and fork
+server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker; both
+wait as a *spare*, so a launch costs two messages and no fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+from scheduler.executors.base import Order
+from scheduler.executors.local import claim, memory, process, sockets, worker
+from scheduler.executors.local import folder as files
+from scheduler.executors.local.folder import Exit, Running
+from scheduler.executors.local.process import Identity
+
+GRACE_S = 5.0
+"""Between SIGTERM and SIGKILL where nobody said otherwise."""
+SAMPLE_S = 0.5
+"""Between two looks at the memory of an attempt with a limit."""
+WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1})
+
+_CANCELLED = "cancelled"
+_TIME_LIMIT = "time limit"
+_OUT_OF_MEMORY = "out of memory"
+_STOPPED = "lost: the supervisor was told to stop"
+
+
+def stand_by(channel: socket.socket, run_folder: Path, target: worker.Target) -> None:
+    """Fork the worker, wait for a launch message, and see it through. Runs in its own process."""
+    gc.disable()  # a collection would copy pages it shares with the fork server
+    os.setsid()
+    process.name_process("fulcrum-super")
+    process.become_subreaper()
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    orders, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    own = os.getpid()
+    pid = os.fork()
+    if not pid:
+        channel.close()
+        orders.close()
+        _become_worker(far_end, own, run_folder, target)
+    far_end.close()
+    message = sockets.receive(channel)
+    channel.close()
+    if message is None:  # the fork server is gone, no launch will come
+        process.kill([pid])
+        return
+    attempt, folder = message["launch"], Path(message["folder"])
+    claimed = claim.take(folder, message["ticket"])
+    if claimed is None:
+        process.kill([pid])
+        return
+    exit_ = Supervisor(folder, pid, orders).run()
+    files.write_exit(folder, exit_)
+    os.close(claimed)
+    sockets.notify(run_folder, {"exited": attempt}, patience_s=1.0)
+
+
+class Supervisor:
+    """Watches over the worker `pid`, to which `orders` leads."""
+
+    def __init__(self, folder: Path, pid: int, orders: socket.socket) -> None:
+        self._folder = folder
+        self._pid = pid
+        self._orders = orders
+        self._status: int | None = None
+        self._cause: str | None = None
+        """Why the worker is being stopped."""
+        self._kill_at: float | None = None
+        self._time_limit_at: float | None = None
+        self._sample_at: float | None = None
+        self._memory_bytes = 0
+        self._peak_bytes = 0
+
+    def run(self) -> Exit:
+        """Give the worker its order, wait until every process of it is gone, say how it ended."""
+        supervisor, worker_ = Identity.of(os.getpid()), Identity.of(self._pid)
+        if supervisor is None or worker_ is None:
+            return Exit(time.time(), "lost: the spare worker had died", lost=True)
+        oom_kills = memory.oom_kills()
+        files.write_running(self._folder, Running(supervisor, worker_))
+        # After the line above, whoever cancels signals this process; before, it left a file.
+        if files.read(self._folder / files.CANCEL) is not None:
+            self._orders.close()
+            self._extinguish()
+            return Exit(time.time(), _CANCELLED)
+        self._begin()
+        while self._status is None:
+            self._turn()
+        self._extinguish()
+        return self._verdict(memory.oom_kills() > oom_kills)
+
+    def _begin(self) -> None:
+        with contextlib.suppress(OSError):  # a worker that died is found by its status
+            self._orders.send(os.fsencode(self._folder))
+        try:
+            order: Order = files.read_order(self._folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # the worker fails with it and says so
+        now = time.monotonic()
+        if order.time_limit_s is not None:
+            self._time_limit_at = now + order.time_limit_s
+        if order.memory_bytes:
+            self._memory_bytes = order.memory_bytes
+            self._sample_at = now + SAMPLE_S
+
+    def _turn(self) -> None:
+        """Wait for the next signal or deadline, and act on it."""
+        due = [at for at in (self._kill_at, self._time_limit_at, self._sample_at) if at is not None]
+        # With nothing due it still looks up once a minute: harmless, and no signal is all it has.
+        wait = max(0.0, min(due, default=time.monotonic() + 60.0) - time.monotonic())
+        info = signal.sigtimedwait(WATCHED, wait)
+        if info is not None and info.si_signo == signal.SIGUSR1:
+            request = files.read(self._folder / files.CANCEL) or {}
+            self._stop(_CANCELLED, float(request.get("grace_s", GRACE_S)))
+        elif info is not None and info.si_signo == signal.SIGTERM:
+            self._stop(_STOPPED, GRACE_S)
+        self._reap()
+        now = time.monotonic()
+        if self._time_limit_at is not None and now >= self._time_limit_at:
+            self._time_limit_at = None
+            self._stop(_TIME_LIMIT, GRACE_S)
+        if self._sample_at is not None and now >= self._sample_at:
+            self._sample_at = now + SAMPLE_S
+            self._sample()
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = now + 0.2  # again, for what was forked meanwhile
+            process.kill(process.descendants(os.getpid()))
+
+    def _stop(self, cause: str, grace_s: float) -> None:
+        """Ask all its processes to end, as Slurm does; make them after `grace_s`."""
+        deadline = time.monotonic() + grace_s
+        self._kill_at = deadline if self._kill_at is None else min(self._kill_at, deadline)
+        if self._cause is not None:
+            return
+        self._cause = cause
+        pids = process.descendants(os.getpid())
+        process.kill(pids, signal.SIGTERM)
+        process.kill(pids, signal.SIGCONT)  # what is stopped could not obey
+
+    def _sample(self) -> None:
+        pids = process.descendants(os.getpid())
+        self._peak_bytes = max(self._peak_bytes, memory.resident(pids))
+        if memory.exceeds(pids, self._memory_bytes):
+            self._cause = self._cause or _OUT_OF_MEMORY
+            process.kill(pids)
+
+    def _reap(self) -> bool:
+        """Collect ended children; whether any are left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if not pid:
+                return True
+            if pid == self._pid:
+                self._status = status
+
+    def _extinguish(self) -> None:
+        """Until no process is left: those that are being stopped keep the rest of their grace."""
+        while self._reap():
+            now = time.monotonic()
+            if self._kill_at is None or now >= self._kill_at:
+                process.kill(process.descendants(os.getpid()))
+            signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+
+    def _verdict(self, oom_killed: bool) -> Exit:
+        status = self._status or 0
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+        signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        started = files.read(self._folder / files.STARTED) or {}
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # Work that ends well although it was asked to stop has ended well, unless it was too long.
+        success = code == 0 and self._cause in (None, _CANCELLED)
+        return Exit(
+            time=time.time(),
+            reason="exit code 0" if success else self._reason(code, signum, oom_killed),
+            success=success,
+            lost=self._cause == _STOPPED,
+            code=code,
+            signal=signum,
+            started_at=started.get("time"),
+            pid=self._pid,
+            max_rss_bytes=max(self._peak_bytes, usage.ru_maxrss * 1024),
+            cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
+        )
+
+    def _reason(self, code: int | None, signum: int | None, oom_killed: bool) -> str:
+        if self._cause is not None:
+            return self._cause
+        if signum is not None:
+            name = f"signal {_signal_name(signum)}"
+            doubt = signum == signal.SIGKILL and oom_killed
+            return f"{name} (possibly out of memory)" if doubt else name
+        failure = self._failure()
+        return f"could not start: {failure}" if failure else f"exit code {code}"
+
+    def _failure(self) -> str:
+        """What the worker said if it failed before the work began."""
+        try:
+            return self._orders.recv(sockets.LIMIT, socket.MSG_DONTWAIT).decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def _become_worker(
+    orders: socket.socket, supervisor: int, run_folder: Path, target: worker.Target
+) -> NoReturn:
+    code = 1
+    try:
+        for signum in WATCHED:
+            signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        gc.enable()
+        code = worker.attend(orders, supervisor, run_folder, target)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code & 0xFF)
+
+
+def _signal_name(signum: int) -> str:
+    try:
+        return signal.Signals(signum).name
+    except ValueError:  # real-time signals have no name
+        return str(signum)

@@ -1,0 +1,34 @@
+"""A clock that stands still until it is told otherwise."""
+
+from __future__ import annotations
+
+import threading
+
+
+class ManualClock:
+    """Time as a test wants it; any thread may read it."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """Unix seconds (UTC)."""
+        with self._lock:
+            return self._now
+
+    def advance(self, seconds: float) -> float:
+        """Let `seconds` pass; the new time. Raises `ValueError` if negative."""
+        with self._lock:
+            return self._set(self._now + seconds)
+
+    def advance_to(self, time: float) -> float:
+        """Let time pass until `time`; the new time. Raises `ValueError` if that is past."""
+        with self._lock:
+            return self._set(time)
+
+    def _set(self, time: float) -> float:
+        if time < self._now:
+            raise ValueError(f"time does not run back from {self._now} to {time}")
+        self._now = time
+        return time

@@ -1,0 +1,199 @@
+"""An executor that a test drives by hand or by a manual clock."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scheduler.executors.base import ExecutorEvent, Exited, Order, Sink, Started
+from scheduler.testing.clock import ManualClock
+
+
+class FakeExecutor:
+    """Runs nothing; attempts end when the test says so, or after `runtime(order)` seconds.
+
+    Synchronous: events wait until `deliver`, which `advance`, `finish`, `fail` and `lose` call
+    too, and reach the sink in the calling thread. With `runtime`, an attempt ends well that many
+    seconds of `clock` after its launch (`math.inf`: never by itself); drive it with
+    `next_event_time` and `advance`.
+    """
+
+    def __init__(
+        self,
+        clock: ManualClock | None = None,
+        runtime: Callable[[Order], float] | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.orders: dict[str, Order] = {}
+        """Orders launched at this executor, in order, each attempt once."""
+        self.launches: list[str] = []
+        """Every call of `launch`."""
+        self.cancels: list[str] = []
+        """Every call of `cancel`."""
+        self.obeys = True
+        """Whether cancelling ends an attempt; if not, the test ends it."""
+        self.broken = ""
+        """If not empty, launches end with `could not start: …`."""
+        self._runtime = runtime
+        self._machine: dict[str, _Run] = {}
+        self._watched: set[str] = set()
+        self._queue: deque[ExecutorEvent] = deque()
+        self._lock = threading.RLock()
+        self._sink: Sink | None = None
+
+    def start(self, sink: Sink) -> None:
+        """Events go to `sink` from now on."""
+        self._sink = sink
+
+    def launch(self, order: Order) -> None:
+        """Note the order; its `Started` waits to be delivered."""
+        with self._lock:
+            self.launches.append(order.attempt)
+            if order.attempt in self._machine:
+                self._watch(order.attempt)
+                return
+            self.orders[order.attempt] = order
+            now = self.clock.now()
+            run = _Run(order, pid=10_000 + len(self._machine), started_at=now)
+            self._machine[order.attempt] = run
+            self._watched.add(order.attempt)
+            if self.broken:
+                run.started_at = None
+                self._end(order.attempt, f"could not start: {self.broken}")
+                return
+            if self._runtime is not None:
+                run.ends_at = now + self._runtime(order)
+            self._queue.append(Started(order.attempt, run.pid, now))
+
+    def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:  # noqa: ARG002
+        """End it at once as cancelled, unless it does not obey."""
+        with self._lock:
+            self.cancels.append(attempt)
+            if self.obeys and attempt in self.running:
+                self._end(attempt, "cancelled")
+
+    def alive(self, folders: Mapping[str, Path]) -> Mapping[str, int | None]:
+        """Those ever launched on this machine, by whichever executor."""
+        with self._lock:
+            known = [attempt for attempt in folders if attempt in self._machine]
+            for attempt in known:
+                self._watch(attempt)
+            return {
+                attempt: None if self._machine[attempt].exited else self._machine[attempt].pid
+                for attempt in known
+            }
+
+    def close(self) -> None:
+        """Deliver nothing any more; the machine stays for a successor."""
+        self._sink = None
+
+    def successor(self) -> FakeExecutor:
+        """The executor of a restarted service: same machine, same clock, no memory of its own."""
+        after = FakeExecutor(self.clock, self._runtime)
+        after._machine = self._machine
+        return after
+
+    @property
+    def running(self) -> list[str]:
+        """Attempts that have not ended, in order of launch."""
+        return [attempt for attempt, run in self._machine.items() if run.exited is None]
+
+    def finish(self, attempt: str, result: Mapping[str, Any] | None = None) -> None:
+        """Let it end well. Raises `ValueError` if it does not run; so do `fail` and `lose`."""
+        self._end(attempt, "exit code 0", success=True, result=result or {})
+        self.deliver()
+
+    def fail(
+        self,
+        attempt: str,
+        reason: str = "exit code 1",
+        *,
+        retriable: bool = True,
+        result: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Let it end badly."""
+        self._end(attempt, reason, retriable=retriable, result=result or {})
+        self.deliver()
+
+    def lose(self, attempt: str, reason: str = "lost: its supervisor was killed") -> None:
+        """Let its machine fail."""
+        self._end(attempt, reason, lost=True)
+        self.deliver()
+
+    def next_event_time(self) -> float:
+        """When the next attempt ends by itself; `math.inf` if none does."""
+        return min(
+            (run.ends_at for run in self._machine.values() if not run.exited), default=math.inf
+        )
+
+    def advance(self, to: float) -> None:
+        """Let time pass until `to`; attempts end and are delivered in the order of their ends."""
+        self.deliver()
+        while (next_time := self.next_event_time()) <= to:
+            self.clock.advance_to(max(next_time, self.clock.now()))
+            due = [a for a in self.running if self._machine[a].ends_at <= next_time]
+            for attempt in due:
+                self._end(attempt, "exit code 0", success=True)
+            self.deliver()
+        self.clock.advance_to(to)
+
+    def deliver(self) -> int:
+        """Hand all waiting events to the sink, those caused meanwhile too; how many."""
+        for count in itertools.count():
+            with self._lock:
+                if self._sink is None or not self._queue:
+                    return count
+                event, sink = self._queue.popleft(), self._sink
+            sink(event)
+        raise AssertionError
+
+    def _watch(self, attempt: str) -> None:
+        """Report what is known of an attempt that this executor did not start."""
+        if attempt in self._watched:
+            return
+        self._watched.add(attempt)
+        run = self._machine[attempt]
+        if run.exited is not None:
+            self._queue.append(run.exited)
+
+    def _end(
+        self,
+        attempt: str,
+        reason: str,
+        *,
+        success: bool = False,
+        retriable: bool = True,
+        lost: bool = False,
+        result: Mapping[str, Any] | None = None,
+    ) -> None:
+        with self._lock:
+            run = self._machine.get(attempt)
+            if run is None or run.exited is not None:
+                raise ValueError(f"{attempt} does not run; these do: {', '.join(self.running)}")
+            run.exited = Exited(
+                attempt=attempt,
+                time=self.clock.now(),
+                reason=reason,
+                success=success,
+                retriable=retriable,
+                lost=lost,
+                result=dict(result or {}),
+                started_at=run.started_at,
+            )
+            if attempt in self._watched:
+                self._queue.append(run.exited)
+
+
+@dataclass(slots=True)
+class _Run:
+    order: Order
+    pid: int
+    started_at: float | None
+    ends_at: float = math.inf
+    exited: Exited | None = None

@@ -1,0 +1,151 @@
+"""Tiny works for the tests of executors: no import worth waiting for.
+
+`run` is a worker's target; `order.work["do"]` names what it does, the other items are its
+parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from scheduler.executors.base import Order
+
+
+def preload() -> None:
+    """Nothing to import."""
+
+
+def broken_preload() -> None:
+    """As if a library were missing."""
+    raise ImportError("no module named 'torch'")
+
+
+def run(order: Order) -> int:
+    """Do what the order names; answers the exit code."""
+    return _WORKS[str(order.work["do"])](order)
+
+
+def _exit(order: Order) -> int:
+    """Print, leave a result, end with `code`."""
+    print(order.work.get("say", "hello"))
+    if "result" in order.work:
+        (order.folder / "result.json").write_text(json.dumps(order.work["result"]))
+    return int(order.work.get("code", 0))
+
+
+def _sleep(order: Order) -> int:
+    """For `seconds`; long by default."""
+    time.sleep(float(order.work.get("seconds", 600)))
+    return 0
+
+
+def _gate(order: Order) -> int:
+    """Until the file `gate` appears in the job's folder; counts its runs in `runs`."""
+    with (order.shared / "runs").open("a") as runs:
+        runs.write(f"{os.getpid()}\n")
+    while not (order.shared / "gate").exists():
+        time.sleep(0.01)
+    return 0
+
+
+def _stubborn(order: Order) -> int:
+    """Ignores SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return _breed(order)
+
+
+def _polite(order: Order) -> int:
+    """Ends well on SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(0))
+    return _breed(order)
+
+
+def _breed(order: Order) -> int:
+    """Leaves a daemon in a session of its own and a child program, writes their pids, sleeps."""
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as child:
+        if not os.fork():
+            os.setsid()
+            daemon = os.fork()
+            if daemon:
+                _write(order.shared / "children", f"{daemon} {child.pid}")
+                os._exit(0)
+            time.sleep(600)
+            os._exit(0)
+        if order.work.get("leave"):
+            while not (order.shared / "children").exists():
+                time.sleep(0.01)
+            os._exit(0)
+        time.sleep(600)
+    return 0
+
+
+def _hoard(order: Order) -> int:
+    """Takes `bytes` of memory, in a child of its own."""
+    if not os.fork():
+        hoard = bytearray(int(order.work["bytes"]))
+        hoard[::4096] = b"x" * len(hoard[::4096])
+        time.sleep(600)
+    return _sleep(order)
+
+
+def _die(order: Order) -> int:
+    """By signal `signum`."""
+    os.kill(os.getpid(), int(order.work["signum"]))
+    return _sleep(order)
+
+
+def _raise(_order: Order) -> int:
+    """An exception nobody catches."""
+    raise RuntimeError("on purpose")
+
+
+def _look(order: Order) -> int:
+    """Reports its surroundings in result.json."""
+    seen = {
+        "affinity": sorted(os.sched_getaffinity(0)),
+        "env": dict(os.environ),
+        "cwd": str(Path.cwd()),
+        "name": Path("/proc/self/comm").read_text().strip(),
+        "leader": os.getsid(0) == os.getpgid(0) == os.getpid(),
+        "files": sorted(str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in _open_files()),
+    }
+    (order.folder / "result.json").write_text(json.dumps(seen))
+    return 0
+
+
+def _open_files() -> list[int]:
+    found = []
+    for fd in range(256):
+        try:
+            os.fstat(fd)
+        except OSError:
+            continue
+        found.append(fd)
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+_WORKS: Mapping[str, Callable[[Order], int]] = {
+    "exit": _exit,
+    "sleep": _sleep,
+    "gate": _gate,
+    "stubborn": _stubborn,
+    "polite": _polite,
+    "breed": _breed,
+    "hoard": _hoard,
+    "die": _die,
+    "raise": _raise,
+    "look": _look,
+}

@@ -1,0 +1,107 @@
+"""A machine with a local executor whose attempts do tiny things."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import Exited, Order, Started
+from scheduler.executors.local import LocalExecutor, process, worker
+from scheduler.executors.local import folder as files
+from scheduler.testing.executor_contract import Recorder
+
+
+class Machine:
+    """The folder of a service, its executor, and what the executor reported."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.sink = Recorder()
+        self.executors: list[LocalExecutor] = []
+
+    def open(self, **options: Any) -> LocalExecutor:
+        defaults = {
+            "preload": "scheduler.testing.scripts:preload",
+            "target": "scheduler.testing.scripts:run",
+            "linger_s": 0.5,
+            "sweep_s": 0.2,
+        }
+        executor = LocalExecutor(self.root / "run", **(defaults | options))
+        self.executors.append(executor)
+        executor.start(self.sink)
+        return executor
+
+    def order(self, attempt: str, do: str, /, *, cpus: tuple[str, ...] = (), **rest: Any) -> Order:
+        options = {
+            name: rest.pop(name)
+            for name in ("memory_bytes", "time_limit_s", "env", "device_kind", "devices")
+            if name in rest
+        }
+        return Order(
+            **{
+                "attempt": attempt,
+                "kind": JobKind.COMMAND,
+                "work": {"do": do} | rest,
+                "folder": self.root / attempt,
+                "shared": self.root / f"job-{attempt.partition('.')[0]}",
+                "device_kind": DeviceKind.CPU,
+                "devices": cpus,
+            }
+            | options
+        )
+
+    def started(self, attempt: str) -> Started:
+        self.until(lambda: bool(self.sink.started(attempt)))
+        return self.sink.started(attempt)[0]
+
+    def exited(self, attempt: str) -> Exited:
+        self.until(lambda: bool(self.sink.exited(attempt)))
+        return self.sink.exited(attempt)[0]
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20.0
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain; so far: {self.sink.events}"
+            self.sink.wait(0.02)
+
+    def running(self, attempt: str) -> files.Running:
+        running = files.read_running(self.root / attempt)
+        assert running is not None
+        return running
+
+    def children(self, job: str) -> list[int]:
+        """Pids that the `breed` script left in the job's folder."""
+        path = self.root / f"job-{job}" / "children"
+        self.until(path.exists)
+        return [int(pid) for pid in path.read_text().split()]
+
+    def gone(self, pid: int) -> bool:
+        return process.Identity.of(pid) is None
+
+    def close(self) -> None:
+        for executor in self.executors:
+            executor.close()
+        for folder in self.root.glob("*.*"):
+            running = files.read_running(folder)
+            if running is not None and files.read_exit(folder) is None:
+                running.supervisor.send(9)
+                process.kill(process.leftovers(running.worker, worker.tag(folder)))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    made = Machine(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def a_cpu() -> str:
+    return str(max(os.sched_getaffinity(0)))
