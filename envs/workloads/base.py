@@ -1,0 +1,86 @@
+"""A workload: the jobs that will arrive, with the truth about them.
+
+True runtimes exist here and in the simulator alone; decisions get estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from scheduler.domain.errors import InvalidError
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One way in which a job can run."""
+
+    device: str
+    """`any`, a kind (`cpu`, `cuda`) or a device model, as a job's request names them."""
+    width: int
+    """Devices."""
+    runtime_s: float
+    """True seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A job as the simulator knows it."""
+
+    id: int
+    """From 1, in order of arrival."""
+    submitted_at: float
+    """Seconds from the start of the workload."""
+    runs: tuple[Run, ...]
+    """At least one."""
+    requested_s: float | None = None
+    """What its user said it would take at most on its first run's device and width."""
+    memory_bytes: int = 0
+    kind: str = "job"
+    """Jobs of equal kind do equal work: what a history-based estimator groups by."""
+    user: str = "user"
+    project: str = "default"
+    priority: float = 50.0
+    deadline: float | None = None
+    """Seconds from the start of the workload."""
+    preference: float | None = None
+    """0 cheapest … 1 fastest; None: the scenario's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Jobs in order of arrival."""
+
+    name: str
+    jobs: tuple[Arrival, ...]
+    source: str = ""
+    """Where it comes from: file and digest, or model, parameters and seed."""
+    skipped: Sequence[str] = ()
+    """Rows that could not be used, each with its line and reason."""
+
+    def window(self, start: int, count: int) -> Workload:
+        """`count` consecutive jobs from row `start` (0-based), times and ids counted anew.
+
+        Raises `InvalidError` if there are not so many.
+        """
+        if not 0 <= start <= start + count <= len(self.jobs):
+            raise InvalidError(
+                f"{self.name} has {len(self.jobs)} jobs, not {start}..{start + count}",
+                {"window": f"0 ≤ start, start + count ≤ {len(self.jobs)}"},
+            )
+        chosen = self.jobs[start : start + count]
+        origin = chosen[0].submitted_at if chosen else 0.0
+        return replace(
+            self,
+            name=f"{self.name}[{start}:{start + count}]",
+            jobs=tuple(_shifted(job, origin, number) for number, job in enumerate(chosen, 1)),
+        )
+
+
+def _shifted(job: Arrival, origin: float, number: int) -> Arrival:
+    return replace(
+        job,
+        id=number,
+        submitted_at=job.submitted_at - origin,
+        deadline=None if job.deadline is None else job.deadline - origin,
+    )
