@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[ByteSize, Field(ge=1024)] = ByteSize(4 * 1024**2)
     """A larger request is refused."""
 
-    policy: Annotated[str, Field(min_length=1)] = "best-value"
+    policy: Annotated[str, Field(min_length=1)] = "priority"
     """Name of the policy until another is chosen in the running service."""
     backfilling: Literal["none", "easy"] = "easy"
     preference: Preference = 0.5
