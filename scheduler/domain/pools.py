@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from scheduler.domain.errors import InvalidError
@@ -45,12 +46,12 @@ class Pool:
             ("boot_s", self.boot_s),
         )
         for field, value in figures:
-            if value < 0:
+            if not 0 <= value < math.inf:
                 raise InvalidError(
-                    f"pool {self.name!r}: {field} is negative",
+                    f"pool {self.name!r}: {field} is {value}",
                     {f"pools.{self.name}.{field}": "a number ≥ 0"},
                 )
-        if self.flops_per_device <= 0:
+        if not 0 < self.flops_per_device < math.inf:
             raise InvalidError(
                 f"pool {self.name!r}: flops_per_device must be positive",
                 {f"pools.{self.name}.flops_per_device": "a number > 0"},
@@ -62,8 +63,8 @@ class Pool:
         return self.nodes * self.devices_per_node
 
     def memory_fits(self, width: int, memory_bytes: int) -> bool:
-        """Whether an empty pool could hold `memory_bytes` spread over `width` devices."""
+        """Whether an empty pool could hold `memory_bytes` on `width` devices, evenly on each."""
         if not self.memory_per_node:
             return True
-        nodes = -(-width // self.devices_per_node)
-        return memory_bytes <= nodes * self.memory_per_node
+        fullest = min(width, self.devices_per_node)
+        return -(-memory_bytes * fullest // width) <= self.memory_per_node

@@ -54,9 +54,9 @@ class Request:
 
 def parse_width(text: str | int) -> tuple[int, int]:
     """`"1..4"` → (1, 4); `2` or `"2"` → (2, 2). Raises `InvalidError` naming the legal forms."""
-    low, _, high = str(text).partition("..")
+    low, dots, high = str(text).partition("..")
     try:
-        bounds = int(low), int(high or low)
+        bounds = int(low), int(high if dots else low)
     except ValueError:
         bounds = (0, 0)
     if not 1 <= bounds[0] <= bounds[1]:

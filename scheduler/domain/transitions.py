@@ -19,8 +19,8 @@ def placed(
     estimate: Estimate,
     now: float,
     reason: str,
-) -> Transition:
-    """QUEUED → STARTING with a new attempt on `devices`."""
+) -> tuple[Transition, Attempt]:
+    """QUEUED → STARTING with a new attempt on `devices`, which is returned too."""
     attempt = Attempt(
         job=job.id,
         number=job.attempts + 1,
@@ -32,7 +32,7 @@ def placed(
         placed_at=now,
     )
     moved = replace(job, attempts=attempt.number, started_at=None)
-    return _transition(moved, EventName.PLACED, now, "scheduler", reason, attempt)
+    return _transition(moved, EventName.PLACED, now, "scheduler", reason, attempt), attempt
 
 
 def started(job: Job, attempt: Attempt, pid: int, now: float) -> Transition:
