@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from scheduler.domain.errors import InvalidError
 from scheduler.workloads.context import Context, write_bytes
 from scheduler.workloads.module import Classifier, learning_rate
-from scheduler.workloads.weights import State
+from scheduler.workloads.weights import State, copy
 
 Row = dict[str, Any]
 """One epoch: its number (from 1), losses, scores, learning rate."""
@@ -131,8 +131,7 @@ class Patience(EarlyStopping):
         super().on_validation_end(trainer, pl_module)
         assert isinstance(pl_module, Classifier)
         if not self.wait_count:
-            state = pl_module.network.state_dict()
-            self.best = {name: value.detach().cpu().clone() for name, value in state.items()}
+            self.best = copy(pl_module.network)
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
@@ -148,8 +147,11 @@ class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that are there whole or not at all, and load without running code."""
 
     def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
-    ) -> None:  # noqa: ARG002
+        self,
+        checkpoint: dict[str, Any],
+        path: Any,
+        storage_options: Any = None,  # noqa: ARG002
+    ) -> None:
         """Write beside, then rename."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,7 @@ def _pick(source: Arrays, indices: NDArray[np.intp]) -> Arrays:
     return Arrays(source.images[torch.from_numpy(indices)], source.labels[indices])
 
 
+@cache
 def _digits() -> Arrays:
     """1,797 handwritten digits of 8 × 8 px in 17 grey levels, part of scikit-learn.
 

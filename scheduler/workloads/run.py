@@ -54,15 +54,17 @@ def preload() -> None:
     """
     import gc
 
+    import fsspec.implementations.chained
+    import fsspec.implementations.local
     import lightning.pytorch
-    import sklearn.datasets
-    import torchmetrics.classification
-    import torchvision.transforms.v2
+    import torch.utils.serialization.config
 
-    from scheduler.workloads import command, infer, train
+    from scheduler.workloads import command, datasets, infer, tables, train
 
-    loaded = (lightning.pytorch, sklearn.datasets, torchmetrics.classification)
-    assert all((*loaded, torchvision.transforms.v2, command, infer, train))
+    modules = (fsspec.implementations, lightning.pytorch, torch.utils.serialization)
+    assert all((*modules, command, infer, train))
+    tables.architectures()
+    datasets.arrays("digits", train=True)
     gc.collect()
     gc.freeze()  # children then do not copy these pages just to look for garbage
 

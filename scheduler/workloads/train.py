@@ -66,7 +66,7 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
     _fit(trainer, module, data, context)
     if patience and patience.best:
-        network.load_state_dict(patience.best)
+        weights.load(network, patience.best, "work")
     trainer.test(module, datamodule=data, verbose=False)
     return _leave(context, module, card, reporter, parts)
 

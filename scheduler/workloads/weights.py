@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from scheduler.workloads.context import write_bytes, write_json
 from scheduler.workloads.work import IMAGENET
 
 State = dict[str, Tensor]
+"""Weights by name; `_metadata` holds the layers' versions, as torch has it."""
 
 NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -71,7 +73,7 @@ def normalisation(name: str, channels: int) -> tuple[tuple[float, ...], tuple[fl
 def save(folder: Path, network: nn.Module, card: Card) -> None:
     """Write model.pt and model.json, each whole or not at all."""
     buffer = io.BytesIO()
-    torch.save({name: value.cpu() for name, value in network.state_dict().items()}, buffer)
+    torch.save(copy(network), buffer)
     write_bytes(folder / "model.pt", buffer.getvalue())
     write_json(folder / "model.json", asdict(card))
 
@@ -94,7 +96,8 @@ def read(path: Path, field: str) -> State:
         raise _invalid(field, f"{path} holds no state dict")
     if not all(isinstance(value, Tensor) for value in found.values()):
         raise _invalid(field, f"{path} holds no state dict of tensors")
-    return {str(name).removeprefix("module."): value for name, value in found.items()}
+    state = OrderedDict((str(name).removeprefix("module."), it) for name, it in found.items())
+    return _described(state, found)
 
 
 def read_card(path: Path, field: str) -> Card:
@@ -140,7 +143,7 @@ def start_from(network: nn.Module, state: State, field: str) -> None:
             f"these weights are of another architecture or image size: {len(missing)} missing "
             f"({_few(missing)}), {len(wrong)} of another shape ({_few(wrong)})",
         )
-    network.load_state_dict(taken, strict=False)
+    _put(network, taken, state)
 
 
 def load(network: nn.Module, state: State, field: str) -> None:
@@ -155,7 +158,7 @@ def load(network: nn.Module, state: State, field: str) -> None:
             field,
             f"these weights do not fit: {len(wrong)} missing or of another shape ({_few(wrong)})",
         )
-    network.load_state_dict({key: state[key] for key in own if key in state}, strict=False)
+    _put(network, {key: state[key] for key in own if key in state}, state)
 
 
 def initial(network: nn.Module, name: str, weights: str) -> None:
@@ -165,6 +168,28 @@ def initial(network: nn.Module, name: str, weights: str) -> None:
     else:
         state = read(Path(weights).expanduser(), "work.weights")
     start_from(network, state, "work.weights")
+
+
+def copy(network: nn.Module) -> State:
+    """The network's weights as they are now, in host memory."""
+    state = network.state_dict()
+    return _described(
+        OrderedDict((name, value.detach().cpu().clone()) for name, value in state.items()), state
+    )
+
+
+def _put(network: nn.Module, taken: State, origin: State) -> None:
+    described = _described(OrderedDict(taken), origin)
+    if not hasattr(described, "_metadata"):
+        described = _described(described, network.state_dict())
+    network.load_state_dict(described, strict=False)
+
+
+def _described(state: State, origin: State) -> State:
+    """Carry over the versions of the layers: some networks (mnasnet) do not load without."""
+    if hasattr(origin, "_metadata"):
+        state._metadata = origin._metadata  # type: ignore[attr-defined]
+    return state
 
 
 def _few(names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ Fraction = Annotated[float, Field(ge=0, le=0.9)]
 class Augmentation(BaseModel):
     """Random changes of each training image, drawn anew every epoch."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     flip: bool = Field(default=False, description="Mirror left and right with probability 0.5.")
     rotation: float = Field(
@@ -41,7 +41,7 @@ class Augmentation(BaseModel):
 class CnnTrainWork(BaseModel):
     """Train an image classifier and test it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str = Field(
         default=tables.SIMPLE_CNN,
@@ -162,7 +162,7 @@ class CnnTrainWork(BaseModel):
 class CnnInferWork(BaseModel):
     """Let trained models classify images; several vote with their mean probability."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     models: tuple[int | PathText, ...] = Field(
         default=(),
@@ -243,7 +243,7 @@ class CnnInferWork(BaseModel):
 class CommandWork(BaseModel):
     """Run any program."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     argv: tuple[str, ...] = Field(
         min_length=1,

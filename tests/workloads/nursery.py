@@ -1,0 +1,94 @@
+"""Loads the workloads once, then forks one attempt per line of standard input.
+
+A hook is `{"signal": n, "epoch": e, "batch": b}`: the attempt sends itself signal n after batch
+b (from 0) of epoch e (from 0); or `{"signal": n, "checkpoint": k}`: while it writes its k-th
+checkpoint (from 0).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import Order
+from scheduler.workloads import run
+
+
+def main() -> None:
+    run.preload()
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    answer({"threads": threads, "python_threads": threading.active_count()})
+    for line in sys.stdin:
+        request = json.loads(line)
+        sys.stdout.flush()
+        pid = os.fork()
+        if not pid:
+            os._exit(attempt(request["order"], request["hook"]))
+        answer({"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+    os._exit(0)
+
+
+def answer(value: dict[str, Any]) -> None:
+    print(json.dumps(value), flush=True)
+
+
+def attempt(order: dict[str, Any], hook: dict[str, Any]) -> int:
+    folder = Path(order["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.setsid()
+    if "checkpoint" in hook:
+        die_while_writing(hook)
+    elif hook:
+        die_after_batch(hook)
+    return run.run(
+        Order(
+            attempt=order["attempt"],
+            kind=JobKind(order["kind"]),
+            work=order["work"],
+            folder=folder,
+            shared=Path(order["shared"]),
+            device_kind=DeviceKind.CPU,
+            devices=tuple(order["devices"]),
+        )
+    )
+
+
+def die_after_batch(hook: dict[str, Any]) -> None:
+    from scheduler.workloads.callbacks import Reporter
+
+    usual = Reporter.on_train_batch_end
+
+    def counted(self: Any, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
+        usual(self, trainer, module, outputs, batch, index)
+        if (trainer.current_epoch, index) == (hook["epoch"], hook["batch"]):
+            os.kill(os.getpid(), hook["signal"])
+
+    Reporter.on_train_batch_end = counted  # type: ignore[method-assign]
+
+
+def die_while_writing(hook: dict[str, Any]) -> None:
+    from scheduler.workloads import callbacks
+
+    usual, written = callbacks.write_bytes, []
+
+    def torn(path: Path, data: bytes) -> None:
+        if len(written) == hook["checkpoint"]:
+            path.with_name(f".{path.name}.1.tmp").write_bytes(data[: len(data) // 2])
+            os.kill(os.getpid(), hook["signal"])
+        written.append(path)
+        usual(path, data)
+
+    callbacks.write_bytes = torn
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Commands in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import Order
+from scheduler.workloads.context import Context
+from scheduler.workloads.run import Stopped, run
+from scheduler.workloads.specs import CommandWork
+
+from .conftest import Nursery
+
+SCRIPT = """
+import json, os, pathlib
+with open(os.environ["FULCRUM_METRICS"], "a") as file:
+    file.write(json.dumps({"kind": "test", "score": 0.5, "name": "x"}) + "\\n")
+pathlib.Path(os.environ["FULCRUM_ARTIFACTS"], "out.txt").write_text(os.getcwd())
+print(*(os.environ["FULCRUM_" + name] for name in ("JOB", "ATTEMPT", "WIDTH")), os.environ["MINE"])
+print(os.getpgid(0) == os.getpgid(os.getppid()))
+"""
+
+
+def test_a_program_finds_its_place_and_reports(nursery: Nursery, tmp_path: Path) -> None:
+    work = {"argv": [sys.executable, "-c", SCRIPT], "env": {"MINE": "é"}, "cwd": str(tmp_path)}
+    ended = nursery.run(tmp_path / "job", "command", work, number=3, width=2)
+    assert ended.code == 0, ended.log
+    assert ended.log.splitlines() == ["7 3 2 é", "True"]
+    assert (ended.artifacts / "out.txt").read_text() == str(tmp_path)
+    assert ended.result["metrics"] == {"score": 0.5}
+    assert ended.result["samples"] == 1
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("exit 2", 2)])
+def test_its_exit_code_is_passed_on(
+    script: str, code: int, nursery: Nursery, tmp_path: Path
+) -> None:
+    ended = nursery.run(tmp_path, "command", {"argv": ["sh", "-c", script]})
+    assert ended.code == code
+    assert ended.result["exit_code"] == code
+    assert ended.result["error"] == f"exit code {code}"
+    assert ended.result["retriable"] is True
+
+
+@pytest.mark.parametrize(
+    ("work", "field"),
+    [
+        ({"argv": ["no-such-program"]}, "work.argv.0"),
+        ({"argv": ["./run.sh"], "cwd": "/"}, "work.argv.0"),
+        ({"argv": ["ls"], "cwd": "/nowhere"}, "work.cwd"),
+        ({"argv": []}, "work.argv"),
+    ],
+)
+def test_what_is_not_there_is_not_tried_again(
+    work: dict[str, Any], field: str, tmp_path: Path
+) -> None:
+    order = Order(
+        "1.1", JobKind.COMMAND, work, tmp_path / "1", tmp_path / "s", DeviceKind.CPU, ("0",)
+    )
+    assert run(order) == 2
+    text = (tmp_path / "1" / "result.json").read_text()
+    assert f'"{field}"' in text
+
+
+def test_sigterm_reaches_the_program(tmp_path: Path) -> None:
+    from scheduler.workloads.command import command
+
+    work = CommandWork(argv=("sh", "-c", f"kill -TERM {os.getpid()}; exec sleep 60"))
+    order = Order("1.1", JobKind.COMMAND, {}, tmp_path / "1", tmp_path / "s", DeviceKind.CPU, ())
+
+    def stop(*_: object) -> None:
+        raise Stopped(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.raises(Stopped) as stopped:
+            command(work, Context(order))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopped.value.code == 143

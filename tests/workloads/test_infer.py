@@ -1,0 +1,111 @@
+"""Inference in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.workloads.specs import resolve
+
+from .conftest import Ended, Nursery
+
+
+@pytest.fixture(scope="module")
+def trained(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> list[Ended]:
+    """Two networks of the digits, at different image sizes."""
+    works = [{"limit": 300, "epochs": 3}, {"limit": 300, "epochs": 3, "image_size": 12, "seed": 1}]
+    return [nursery.run(tmp_path_factory.mktemp("job"), "cnn-train", work) for work in works]
+
+
+def predictions(ended: Ended) -> list[dict[str, Any]]:
+    lines = (ended.artifacts / "predictions.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    with (ended.artifacts / "predictions.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [(row["image"], row["label"]) for row in rows] == [
+        (row["image"], row["label"]) for row in table
+    ]
+    assert all(0 < float(row["probability"]) <= 1 for row in table)
+    return rows
+
+
+def test_the_model_of_a_job_repeats_its_test(
+    trained: list[Ended], nursery: Nursery, tmp_path: Path
+) -> None:
+    work = resolve({"models": [4]}, lambda job: trained[0].artifacts)
+    ended = nursery.run(tmp_path, "cnn-infer", work)
+    assert ended.code == 0, ended.log
+    result = ended.result
+    assert result["images"] == result["samples"] == 359
+    assert result["metrics"]["accuracy"] == pytest.approx(trained[0].result["metrics"]["accuracy"])
+    assert result["metrics"]["images_per_s"] > 0
+    figures = result["metrics"]
+    assert 0 < figures["latency_batch_p50_ms"] <= figures["latency_batch_p95_ms"]
+    assert 0 < figures["latency_image_p50_ms"] <= figures["latency_image_p95_ms"]
+    assert len(predictions(ended)) == 359
+
+
+def test_several_models_vote(trained: list[Ended], nursery: Nursery, tmp_path: Path) -> None:
+    folders = [str(one.artifacts) for one in trained]
+    single = [
+        nursery.run(tmp_path / str(index), "cnn-infer", {"models": [folder], "limit": 50})
+        for index, folder in enumerate(folders)
+    ]
+    both = nursery.run(tmp_path / "both", "cnn-infer", {"models": folders, "limit": 50})
+    assert both.code == 0, both.log
+    for row, *alone in zip(predictions(both), *map(predictions, single), strict=True):
+        if alone[0]["label"] == alone[1]["label"] == row["label"]:
+            mean = (alone[0]["probability"] + alone[1]["probability"]) / 2
+            assert row["probability"] == pytest.approx(mean, abs=2e-6)
+
+
+def test_a_flat_folder_with_an_unreadable_image(
+    trained: list[Ended], photographs: Path, nursery: Nursery, tmp_path: Path
+) -> None:
+    weights = str(trained[0].artifacts / "model.pt")
+    folder = photographs / "train" / "dark"
+    ended = nursery.run(
+        tmp_path, "cnn-infer", {"weights": [weights], "data": f"folder:{folder}", "batch_size": 5}
+    )
+    assert ended.code == 0, ended.log
+    assert ended.result["images"] == 12
+    assert ended.result["skipped"] == ["cut.jpg"]
+    assert "accuracy" not in ended.result["metrics"]
+    assert [row["image"] for row in predictions(ended)][:2] == ["00.jpg", "01.jpg"]
+
+
+def test_bare_weights_need_their_architecture(
+    trained: list[Ended], nursery: Nursery, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare.pt"
+    bare.write_bytes((trained[0].artifacts / "model.pt").read_bytes())
+    work: dict[str, Any] = {"weights": [str(bare)], "image_size": 8}
+    ended = nursery.run(tmp_path / "1", "cnn-infer", work)
+    assert ended.code == 2
+    assert list(ended.result["fields"]) == ["work.model"]
+    ended = nursery.run(tmp_path / "2", "cnn-infer", work | {"model": "simple-cnn"})
+    assert ended.code == 0, ended.log
+    assert ended.result["metrics"]["accuracy"] > 0.5
+    ended = nursery.run(tmp_path / "3", "cnn-infer", work | {"model": "resnet18"})
+    assert ended.code == 2
+    assert list(ended.result["fields"]) == ["work.weights.0"]
+
+
+def test_models_of_other_classes_do_not_vote_together(
+    trained: list[Ended], nursery: Nursery, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    card = json.loads((trained[0].artifacts / "model.json").read_text())
+    card["classes"] = card["classes"][::-1]
+    (other / "model.json").write_text(json.dumps(card))
+    (other / "model.pt").write_bytes((trained[0].artifacts / "model.pt").read_bytes())
+    folders = [str(trained[0].artifacts), str(other)]
+    ended = nursery.run(tmp_path, "cnn-infer", {"models": folders})
+    assert ended.code == 2
+    assert list(ended.result["fields"]) == ["work.models.1"]
+    assert not list(ended.artifacts.iterdir())
