@@ -71,7 +71,7 @@ class FakeExecutor:
                 run.ends_at = now + self._runtime(order)
             self._queue.append(Started(order.attempt, run.pid, now))
 
-    def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:  # noqa: ARG002
+    def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """End it at once as cancelled, unless it does not obey."""
         with self._lock:
             self.cancels.append(attempt)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.local import LocalExecutor
+from scheduler.executors.local import LocalExecutor, memory
 from scheduler.executors.local import folder as files
 
 MIB = 1 << 20
@@ -172,6 +172,13 @@ def test_sink_that_fails_gets_the_event_again(machine) -> None:
     assert machine.sink.events[0] in refused
 
 
+def test_without_spares_each_launch_forks(machine) -> None:
+    executor = machine.open(spares=0)
+    for job in range(1, 4):
+        executor.launch(machine.order(f"{job}.1", "exit"))
+    assert all(machine.exited(f"{job}.1").success for job in range(1, 4))
+
+
 def test_launch_returns_while_the_fork_server_warms_up(machine) -> None:
     executor = machine.open()
     begun = time.time()
@@ -182,3 +189,17 @@ def test_launch_returns_while_the_fork_server_warms_up(machine) -> None:
     assert machine.exited("2.1").reason == "cancelled"
     assert executor.ready.is_set()
     assert executor.problem == ""
+
+
+def test_executor_that_was_never_started_can_be_closed(machine) -> None:
+    LocalExecutor(machine.root / "run").close()
+    assert (machine.root / "run").stat().st_mode & 0o777 == 0o700
+
+
+def test_shared_pages_do_not_count_as_memory_of_each_process() -> None:
+    own = os.getpid()
+    resident = memory.resident([own])
+    assert memory.exceeds([own], 0)
+    assert not memory.exceeds([own], resident)
+    assert memory.resident([own, 1 << 30]) >= resident // 2
+    assert memory.oom_kills() >= 0

@@ -115,7 +115,10 @@ class LocalExecutor:
         if watch is None:
             return
         # The file first: a supervisor that is just beginning looks for it.
-        files.write(watch.folder / files.CANCEL, {"grace_s": grace_s, "time": time.time()})
+        try:
+            files.write(watch.folder / files.CANCEL, {"grace_s": grace_s, "time": time.time()})
+        except OSError:  # a full disk: without the file the grace is the supervisor's own
+            _log.exception("the wish to cancel attempt %s could not be kept", attempt)
         running = files.read_running(watch.folder)
         if running is not None:
             running.supervisor.send(signal.SIGUSR1)
@@ -140,7 +143,10 @@ class LocalExecutor:
         """Stop watching; running attempts go on."""
         self._closing = True
         self._wake()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
+        if self._thread.ident is None:  # it was never started
+            self._bell.close()
+            self._clapper.close()
+        elif self._thread is not threading.current_thread():
             self._thread.join()
 
     def _wake(self, attempt: str | None = None) -> None:

@@ -20,6 +20,7 @@ import socket
 import sys
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from scheduler.executors.local import process, sockets, supervisor, worker
 
 LOCK = "server.lock"
 LOG = "server.log"
+_REFILL_S = 0.05
 _FIRST_S = 10.0
 """The first service has at least so long to connect."""
 
@@ -72,6 +74,7 @@ def main() -> None:
     with sockets.listen(folder) as listener:
         _named(setup.preload)()
         target: worker.Target = _named(setup.target)
+        _keep_finalizers_from_workers()
         gc.collect()
         gc.freeze()  # collections in workers leave these pages shared
         if process.threads() > 1:
@@ -95,6 +98,7 @@ class ForkServer:
         self._spares: list[tuple[int, socket.socket]] = []
         self._supervisors: set[int] = set()
         self._retired = False
+        self._launched_at = 0.0
         self._alone_since = time.monotonic() + _FIRST_S
         self._bell, self._clapper = socket.socketpair()
 
@@ -112,18 +116,29 @@ class ForkServer:
             for key, _ in ready:
                 act: Callable[[Any], None] = key.data
                 act(key.fileobj)
-            if not ready and len(self._spares) < self._setup.spares:
+            if not ready and self._refill_in() == 0.0:
                 with self._forking_reported():
                     self._add_spare()
         (self._folder / sockets.SERVER).unlink(missing_ok=True)
 
     def _patience(self) -> float | None:
-        """Seconds to wait for messages: none while a spare is missing."""
-        if len(self._spares) < self._setup.spares:
-            return 0.0
+        """Seconds to wait for messages."""
+        if (refill_in := self._refill_in()) is not None:
+            return refill_in
         if self._services:
             return None
         return max(0.0, self._alone_since + self._setup.linger_s - time.monotonic())
+
+    def _refill_in(self) -> float | None:
+        """Seconds until the next spare shall be forked; None if there are enough.
+
+        While one is left there is time to let the worker just launched have the processor first.
+        """
+        if len(self._spares) >= self._setup.spares:
+            return None
+        if not self._spares:
+            return 0.0
+        return max(0.0, self._launched_at + _REFILL_S - time.monotonic())
 
     def _deserted(self) -> bool:
         lonely = time.monotonic() - self._alone_since
@@ -152,6 +167,7 @@ class ForkServer:
             self._retired = True
 
     def _launch(self, service: socket.socket, message: dict[str, Any]) -> None:
+        self._launched_at = time.monotonic()
         try:
             while True:
                 if not self._spares:
@@ -244,6 +260,16 @@ class ForkServer:
         except OSError:  # no memory or no process left: try again, not at once
             traceback.print_exc()
             time.sleep(0.2)
+
+
+def _keep_finalizers_from_workers() -> None:
+    """What the imports want finalized at exit is the server's; a worker would do it all over.
+
+    The libraries leave thousands of them, 40 ms at the end of every worker.
+    """
+    registry: dict[weakref.finalize[..., Any], Any] = getattr(weakref.finalize, "_registry", {})
+    for finalizer in list(registry):
+        finalizer.atexit = False
 
 
 def _named(name: str) -> Callable[..., Any]:
