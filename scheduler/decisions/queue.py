@@ -233,6 +233,10 @@ class Backlog:
         self._jobs.keep(jobs)
         rows, table = self._rows.ints, self._jobs.ints
         rows[0, : len(keep)] = place[rows[0, : len(keep)]]
+        # Shapes nobody asks for any more would cost every later round a look.
+        used, rows[1, : len(keep)] = np.unique(rows[1, : len(keep)], return_inverse=True)
+        shapes = list(self._shapes)
+        self._shapes = {shapes[old]: new for new, old in enumerate(used)}
         counts = table[2, : len(jobs)]
         table[1, : len(jobs)] = np.cumsum(counts) - counts
         self._open[: len(keep)] = True
