@@ -1,0 +1,270 @@
+"""What `fulcrum doctor` looks at; each check is a function that answers findings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from api.cli import human
+from api.client import ApiError, Client, ClientError
+from api.client.connection import TOKEN_FILE
+from scheduler.domain.errors import FulcrumError
+
+if TYPE_CHECKING:
+    from scheduler.settings import Settings
+
+GIB = 1 << 30
+
+
+class Verdict(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    """Works, but not as well as it could."""
+    FAIL = "fail"
+    """Something will not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    advice: str = ""
+    """What to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined."""
+
+    url: str | None
+    data: Path | None
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    """All findings, in an order in which later ones rest on earlier ones."""
+    yield from python()
+    yield from torch()
+    yield from nvml()
+    yield from shared_memory()
+    try:
+        from scheduler.settings import find_file, load
+
+        settings = load(overrides={"data_dir": patient.data})
+        file = find_file()
+        yield Finding("settings", Verdict.OK, f"from {file}" if file else "defaults, no file")
+    except FulcrumError as error:
+        yield Finding("settings", Verdict.FAIL, error.message, "see docs/configuration.md")
+        return
+    for check in (folder, disk, database):
+        yield from check(settings)
+    yield from service(patient)
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info >= (3, 11)
+    yield Finding(
+        "python",
+        Verdict.OK if good else Verdict.FAIL,
+        f"{found} ({sys.executable})",
+        "" if good else "install Python 3.11 or newer",
+    )
+
+
+_PROBE = """
+import json, torch, torchvision
+found = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+print(json.dumps({**found, "cuda": torch.version.cuda, "devices": devices}))
+"""
+
+
+def torch() -> Iterator[Finding]:
+    """Whether torch and torchvision load, in a process of their own, and see CUDA."""
+    begun = time.monotonic()
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
+        stderr = getattr(error, "stderr", None) or str(error)
+        last = str(stderr).strip().splitlines()[-1:] or ["no answer"]
+        yield Finding("torch", Verdict.FAIL, last[0], "reinstall torch and torchvision as a pair")
+        return
+    took = human.seconds(time.monotonic() - begun)
+    text = f"{found['torch']}, torchvision {found['torchvision']}, loaded in {took}"
+    yield Finding("torch", Verdict.OK, text)
+    if found["devices"]:
+        yield Finding("cuda", Verdict.OK, f"{found['devices']} devices, CUDA {found['cuda']}")
+    else:
+        build = f"CUDA {found['cuda']}" if found["cuda"] else "no CUDA"
+        yield Finding("cuda", Verdict.OK, f"torch sees no device (built with {build})")
+
+
+def nvml() -> Iterator[Finding]:
+    """NVIDIA's management library: whence GPU pools are known."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception as error:  # whatever a broken driver makes of it
+        present = Path("/proc/driver/nvidia").exists()
+        yield Finding(
+            "nvml",
+            Verdict.WARN if present else Verdict.OK,
+            f"no GPU found ({error})",
+            "a driver is loaded, but NVML does not answer: reinstall it" if present else "",
+        )
+        return
+    try:
+        count, driver = pynvml.nvmlDeviceGetCount(), pynvml.nvmlSystemGetDriverVersion()
+        yield Finding("nvml", Verdict.OK, f"{count} GPUs, driver {driver}")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def shared_memory() -> Iterator[Finding]:
+    """/dev/shm: how loader processes hand over images."""
+    place = Path("/dev/shm")
+    if not place.is_dir():
+        yield Finding("/dev/shm", Verdict.OK, "not used on this system")
+        return
+    free = shutil.disk_usage(place).free
+    enough = free >= GIB // 4 and os.access(place, os.W_OK)
+    yield Finding(
+        "/dev/shm",
+        Verdict.OK if enough else Verdict.WARN,
+        f"{human.size(free)} free",
+        "" if enough else "trainings with loader_workers need more: docker run --shm-size=2g",
+    )
+
+
+def folder(settings: Settings) -> Iterator[Finding]:
+    """The data folder and the token in it."""
+    place = settings.data_dir
+    if not place.is_dir():
+        above = next(parent for parent in place.parents if parent.exists())
+        makable = os.access(above, os.W_OK)
+        yield Finding(
+            "data folder",
+            Verdict.OK if makable else Verdict.FAIL,
+            f"{place} does not exist yet",
+            "" if makable else f"{above} cannot be written: choose another with --data",
+        )
+        return
+    try:
+        with tempfile.NamedTemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        advice = f"let {place} belong to the user that runs the service"
+        yield Finding("data folder", Verdict.FAIL, f"{place}: {error.strerror}", advice)
+        return
+    yield _private("data folder", place, 0o700)
+    if (place / TOKEN_FILE).exists():
+        yield _private("token file", place / TOKEN_FILE, 0o600)
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """Room for checkpoints, logs and the database."""
+    place = next(p for p in (settings.data_dir, *settings.data_dir.parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    verdict = Verdict.FAIL if free < GIB // 4 else Verdict.WARN if free < 5 * GIB else Verdict.OK
+    advice = "" if verdict is Verdict.OK else "free some, or set retention_days"
+    yield Finding("disk", verdict, f"{human.size(free)} free for {settings.data_dir}", advice)
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """SQLite's own check of the file, beside a running service."""
+    if not settings.database.startswith("sqlite"):
+        yield Finding("database", Verdict.OK, "not a file; its own tools check it")
+        return
+    file = Path(settings.database.removeprefix("sqlite:///"))
+    if not file.exists():
+        yield Finding("database", Verdict.OK, "not made yet")
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
+            rows = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+            broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    except sqlite3.Error as error:
+        yield Finding("database", Verdict.FAIL, f"{file}: {error}", "restore it from a backup")
+        return
+    if rows == ["ok"] and broken is None:
+        yield Finding("database", Verdict.OK, f"{file.name}, {human.size(file.stat().st_size)}")
+    else:
+        text = rows[0] if rows != ["ok"] else f"a row of {broken[0]} refers to nothing"
+        yield Finding("database", Verdict.FAIL, f"{file}: {text}", "restore it from a backup")
+
+
+def service(patient: Patient) -> Iterator[Finding]:
+    """Whether it answers, is ready, lets this user in and has the same time."""
+    try:
+        with Client(patient.url, data_dir=patient.data, timeout=10) as client:
+            url = client.connection.url
+            begun = time.time()
+            answer = client.health()
+            yield Finding("service", Verdict.OK, f"answers at {url}")
+            yield _clock(answer, begun)
+            client.ready()
+            yield Finding("ready", Verdict.OK, "accepts and starts jobs")
+            client.cluster()
+            yield Finding("token", Verdict.OK, "lets you in")
+    except ApiError as error:
+        name = "token" if error.status in (401, 403) else "ready"
+        advice = (
+            "set FULCRUM_TOKEN, or run as the service's user"
+            if name == "token"
+            else "look at the service's log"
+        )
+        yield Finding(name, Verdict.FAIL, error.message, advice)
+    except (ClientError, ValueError) as error:
+        yield Finding("service", Verdict.WARN, str(error), "start one: fulcrum serve")
+
+
+def _clock(date: str, begun: float) -> Finding:
+    if not date:
+        return Finding("clock", Verdict.OK, "the service tells no time")
+    # The header counts whole seconds.
+    apart = abs(parsedate_to_datetime(date).timestamp() + 0.5 - (begun + time.time()) / 2)
+    good = apart < 5
+    return Finding(
+        "clock",
+        Verdict.OK if good else Verdict.WARN,
+        "as the service's" if good else f"{human.seconds(apart)} apart from the service's",
+        "" if good else "deadlines will be off: synchronise both machines (NTP)",
+    )
+
+
+def _private(name: str, path: Path, mode: int) -> Finding:
+    found = path.stat().st_mode & 0o777
+    good = not found & 0o077
+    return Finding(
+        name,
+        Verdict.OK if good else Verdict.WARN,
+        f"{path} ({found:o})",
+        "" if good else f"others can read it: chmod {mode:o} {path}",
+    )

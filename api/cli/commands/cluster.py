@@ -1,0 +1,140 @@
+"""cluster, cost, policy, estimates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from api.cli import human
+from api.cli.door import Json, client
+from api.cli.output import out, print_json, table
+
+Day = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Local time; of the end."),
+]
+
+policy = typer.Typer(no_args_is_help=True, help="Who decides: list the policies, choose one.")
+
+
+def cluster(ctx: typer.Context, as_json: Json = False) -> None:
+    """The pools, what their devices cost and do now, and who decides.
+
+    Example: fulcrum cluster
+    """
+    with client(ctx) as service:
+        view = service.cluster()
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+        return
+    console = out()
+    result = table("POOL", "KIND", "MODEL", ">BUSY", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS", "JOBS")
+    for pool in view.pools:
+        jobs = sorted({device.job for device in pool.devices if device.job is not None})
+        total = pool.memory_per_node * pool.nodes
+        result.add_row(
+            escape(pool.name),
+            pool.kind.value,
+            escape(pool.model),
+            f"{pool.busy} of {pool.count}",
+            f"{human.size(pool.memory_used)} of {human.size(total)}" if total else "–",
+            f"{pool.dollars_per_device_hour:.4g}",
+            f"{pool.watts_per_device:.4g}",
+            " ".join(map(str, jobs)) or "–",
+        )
+    console.print(result)
+    active = view.policy
+    console.print(
+        f"\n{view.queued} queued, {view.active} active; {escape(active.name)} decides "
+        f"({active.mode}, preference {active.preference:g})"
+    )
+
+
+def cost(
+    ctx: typer.Context,
+    by: Annotated[Literal["user", "project", "day"], typer.Option(help="Summed up by.")] = "user",
+    since: Day = None,
+    until: Day = None,
+    as_json: Json = False,
+) -> None:
+    """Measured dollars and energy of ended attempts.
+
+    Example: fulcrum cost --by project --since 2026-01-01
+    """
+    with client(ctx) as service:
+        costs = service.costs(by, since=since, until=until)
+    if as_json:
+        print_json(costs.model_dump(mode="json"))
+        return
+    result = table(by.upper(), ">JOBS", ">ATTEMPTS", ">DEVICE TIME", ">COST", ">ENERGY")
+    for group in (*costs.groups, costs.total):
+        result.add_row(
+            escape(group.group),
+            str(group.jobs),
+            str(group.attempts),
+            human.seconds(group.device_seconds),
+            human.dollars(group.dollars),
+            human.joules(group.joules),
+            style="bold" if group is costs.total else None,
+        )
+    out().print(result)
+
+
+@policy.command("ls")
+def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
+    """List the policies; the active one is marked.
+
+    Example: fulcrum policy ls
+    """
+    with client(ctx) as service:
+        answer = service.policies()
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+        return
+    result = table("", "POLICY", "PREFERS")
+    for one in answer.policies:
+        mark = "[green]●[/]" if one.active else " "
+        result.add_row(
+            mark, f"[bold]{one.name}[/]" if one.active else one.name, escape(one.summary)
+        )
+    out().print(result)
+    active = answer.active
+    out().print(f"\nmode {active.mode}, preference {active.preference:g}")
+
+
+@policy.command("use")
+def policy_use(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="As in `fulcrum policy ls`.")],
+    mode: Annotated[
+        Literal["commit", "commit+easy", "greedy"] | None,
+        typer.Option(help="What happens to a job that does not fit: reserve, backfill, skip."),
+    ] = None,
+    preference: Annotated[
+        str | None, typer.Option(help="cheap, balanced, fast, or 0 … 1, for jobs that name none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let another policy decide from now on.
+
+    Example: fulcrum policy use sjf --mode commit+easy
+    """
+    with client(ctx) as service:
+        active = service.use_policy(name, mode=mode, preference=_number(preference))
+    if as_json:
+        print_json(active.model_dump(mode="json"))
+    else:
+        out().print(
+            f"[bold]{escape(active.name)}[/] decides ({active.mode}, "
+            f"preference {active.preference:g})"
+        )
+
+
+def _number(text: str | None) -> float | str | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

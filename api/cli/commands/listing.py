@@ -1,0 +1,228 @@
+"""ls, show, cancel, retry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli import human
+from api.cli.door import JobId, JobIds, Json, client
+from api.cli.jobtable import LIVE, jobs_table, ran, state, waited
+from api.cli.output import out, print_json, table
+
+if TYPE_CHECKING:
+    from api.client import Job
+    from api.schemas import JobDetail, JobOut
+
+RECENT = 20
+"""Ended jobs that `ls` shows beside all live ones."""
+
+
+def ls(
+    ctx: typer.Context,
+    states: Annotated[
+        list[str] | None, typer.Option("--state", "-s", help="Only in this state; repeatable.")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", "-k", help="Only of this kind; repeatable.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Only of this user.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only of this project.")] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Part of the name.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Every job ever.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing, until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first: all live ones and the latest ended ones.
+
+    Example: fulcrum ls --state failed --project vision --all
+    """
+    with client(ctx) as service:
+
+        def jobs(state: Sequence[str], most: int | None) -> list[Job]:
+            return list(
+                service.jobs(
+                    state=state,
+                    kind=kinds or (),
+                    user=user,
+                    project=project,
+                    name=name,
+                    limit=most,
+                )
+            )
+
+        def chosen() -> list[JobOut]:
+            if everything or states or limit:
+                found = jobs([item.upper() for item in states or ()], limit)
+            else:
+                by_id = {job.id: job for job in [*jobs(LIVE, None), *jobs((), RECENT)]}
+                found = [by_id[number] for number in sorted(by_id, reverse=True)]
+            return [job.info for job in found]
+
+        if watch and not as_json:
+            watched(lambda: jobs_table(chosen(), out().width))
+            return
+        found = chosen()
+    if as_json:
+        print_json([job.model_dump(mode="json") for job in found])
+    elif found:
+        out().print(jobs_table(found, out().width))
+    else:
+        out().print("[dim]no jobs[/]")
+
+
+def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
+    """Everything about a job: what it asks for, its attempts, its result.
+
+    Example: fulcrum show 17
+    """
+    with client(ctx) as service:
+        detail = service.job(job).detail()
+    if as_json:
+        print_json(detail.model_dump(mode="json"))
+        return
+    console = out()
+    console.print(_facts(detail))
+    if detail.history:
+        console.print()
+        console.print(_attempts(detail))
+    if detail.result:
+        console.print()
+        console.print(mapping(detail.result, "Result"))
+
+
+def cancel(
+    ctx: typer.Context,
+    jobs: JobIds,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Kept in its history.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Stop jobs, or take them from the queue.
+
+    Example: fulcrum cancel 17 18 --reason "wrong learning rate"
+    """
+    with client(ctx) as service:
+        _changed([service.job(number).cancel(reason) for number in jobs], as_json)
+
+
+def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
+    """Submit ended jobs anew; each becomes a new job that names the old one.
+
+    Example: fulcrum retry 17
+    """
+    with client(ctx) as service:
+        _changed([service.job(number).retry() for number in jobs], as_json)
+
+
+def watched(view: Callable[[], RenderableType]) -> None:
+    """Show a view again every second until Ctrl-C; only once if nobody sits there."""
+    console = out()
+    if not console.is_terminal:
+        console.print(view())
+        return
+    with Live(view(), console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
+        while True:
+            time.sleep(1.0)
+            live.update(view(), refresh=True)
+
+
+def mapping(values: Mapping[str, Any], title: str | None = None) -> Table:
+    """Names and values, nested tables as dotted names."""
+    result = table("", "", title=title, show_header=False)
+    for name, value in _flat(values):
+        result.add_row(f"[dim]{escape(name)}[/]", escape(_text(value)))
+    return result
+
+
+def _changed(jobs: Sequence[Job], as_json: bool) -> None:
+    if as_json:
+        dumped = [job.info.model_dump(mode="json") for job in jobs]
+        print_json(dumped if len(dumped) > 1 else dumped[0])
+        return
+    for job in jobs:
+        again = f", again for job {job.info.retry_of}" if job.info.retry_of else ""
+        out().print(f"job [bold]{job.id}[/] {state(job.state.value)}{again}: {escape(job.reason)}")
+
+
+def _facts(job: JobDetail) -> Table:
+    now = datetime.now(UTC)
+    request = job.request
+    width = f"{request.min_width}..{request.max_width}"
+    facts: list[tuple[str, str]] = [
+        ("job", f"[bold]{job.id}[/] {escape(job.name)}"),
+        ("kind", job.kind.value),
+        ("state", f"{state(job.state.value)}: {escape(job.reason)}"),
+        ("user, project", f"{escape(job.user)}, {escape(job.project)}"),
+        ("submitted", human.moment(job.submitted_at, now)),
+        ("started", human.moment(job.started_at, now)),
+        ("finished", human.moment(job.finished_at, now)),
+        ("waited, ran", f"{human.seconds(waited(job, now))}, {human.seconds(ran(job, now))}"),
+        (
+            "asks for",
+            f"{width if request.min_width < request.max_width else request.min_width} × "
+            f"{escape(' or '.join(request.devices))}"
+            + (f", {human.size(request.memory_bytes)}" if request.memory_bytes else ""),
+        ),
+        ("priority", str(job.priority)),
+        ("spent", f"{human.dollars(job.dollars)}, {human.joules(job.joules)}"),
+    ]
+    if job.preference is not None:
+        facts.append(("preference", f"{job.preference:g} (0 cheapest … 1 fastest)"))
+    if job.deadline is not None:
+        facts.append(("deadline", human.moment(job.deadline, now)))
+    if job.budget is not None:
+        facts.append(("budget", human.dollars(job.budget)))
+    if job.after:
+        facts.append(("after", ", ".join(map(str, job.after))))
+    if job.retry_of:
+        facts.append(("repeats", f"job {job.retry_of}"))
+    facts += [(f"work.{name}", escape(_text(value))) for name, value in _flat(job.work)]
+    result = table("", "", show_header=False)
+    for name, text in facts:
+        result.add_row(f"[dim]{escape(name)}[/]", text)
+    return result
+
+
+def _attempts(job: JobDetail) -> Table:
+    result = table(
+        ">TRY", "STATE", "ON", ">RUN", ">EXPECTED", ">COST", ">ENERGY", "EXIT", title="Attempts"
+    )
+    now = datetime.now(UTC)
+    for attempt in job.history:
+        begun, ended = attempt.started_at, attempt.finished_at or now
+        result.add_row(
+            str(attempt.number),
+            state(attempt.state.value),
+            f"{escape(attempt.pool)} × {attempt.width}",
+            human.seconds(None if begun is None else (ended - begun).total_seconds()),
+            f"{human.seconds(attempt.estimate.runtime_s)} ({attempt.estimate.source})",
+            human.dollars(attempt.dollars),
+            human.joules(attempt.joules),
+            escape(attempt.exit_reason or "–"),
+        )
+    return result
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return " ".join(map(_text, value)) if value else "–"
+    return "–" if value is None else str(value)

@@ -1,0 +1,141 @@
+"""serve."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from api.cli import human
+from api.cli.door import Door
+from api.cli.output import out, print_line, table
+
+if TYPE_CHECKING:
+    from scheduler.service.service import Service
+    from scheduler.settings import Settings
+
+LEAVE_S = 5
+"""Seconds for open requests to end when the service stops."""
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Listen here; default: loopback only.")] = None,
+    port: Annotated[int | None, typer.Option(help="0: any free one; default: 8470.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Database, job folders, tokens.", metavar="FOLDER")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings; default: ./fulcrum.toml.", metavar="FILE")
+    ] = None,
+    log_level: Annotated[
+        str, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")
+    ] = "warning",
+    as_json: Annotated[bool, typer.Option("--json", help="Announce in JSON.")] = False,
+) -> None:
+    """Run the service until Ctrl-C or SIGTERM; running jobs go on and are found again.
+
+    Example: fulcrum serve --data ~/fulcrum --port 8470
+    """
+    from api.auth import admin_token
+    from api.cli.lock import announced, only_one
+    from scheduler.settings import load
+
+    door = ctx.find_object(Door) or Door()
+    settings = load(config, {"host": host, "port": port, "data_dir": data or door.data})
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
+    # takes over in between, and hands back the signals it has heard.
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda signum, _: asked.append(signum))
+    with only_one(settings.data_dir), _listening(settings) as listener:
+        from scheduler.bootstrap import build
+
+        url = _url(settings.host, listener)
+        admin_token(settings.data_dir)
+        service = build(settings)
+        server = _server(service, settings, log_level)
+        with announced(settings.data_dir, url):
+            _announce(service, settings, url, as_json=as_json)
+            if not asked:
+                server.run(sockets=[listener])
+    if not as_json:
+        out().print("[dim]stopped; running jobs go on[/]")
+
+
+def _server(service: Service, settings: Settings, log_level: str) -> Any:
+    import uvicorn
+
+    from api.app import create_app
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(service, settings),
+            log_level=log_level,
+            access_log=log_level in ("debug", "info"),
+            timeout_graceful_shutdown=LEAVE_S,
+            lifespan="on",
+        )
+    )
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The bound socket; raises `InvalidError` if the address cannot be had."""
+    from scheduler.domain.errors import ConflictError
+
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        # From now on requests wait until the service is ready, instead of being turned away.
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ConflictError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+            {"port": "a free one; 0 takes any", "host": "an address of this machine"},
+        ) from None
+    return listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    """Where this machine reaches the service."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    port = listener.getsockname()[1]
+    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+
+
+def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) -> None:
+    from api.client.connection import TOKEN_FILE
+
+    pools = [view.pool for view in service.cluster().pools]
+    token = settings.data_dir / TOKEN_FILE
+    if as_json:
+        names = [pool.name for pool in pools]
+        print_line(
+            {"url": url, "data": str(settings.data_dir), "token": str(token), "pools": names}
+        )
+        return
+    console = out()
+    console.print(f"Fulcrum listens on [bold]{url}[/]", soft_wrap=True)
+    console.print(f"data in {escape(str(settings.data_dir))}", soft_wrap=True)
+    console.print(f"token in {escape(str(token))}", soft_wrap=True)
+    result = table("POOL", "KIND", "MODEL", ">DEVICES", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
+    for pool in pools:
+        memory = pool.memory_per_node * pool.nodes
+        result.add_row(
+            escape(pool.name),
+            pool.kind.value,
+            escape(pool.model),
+            str(pool.count),
+            human.size(memory) if memory else "–",
+            f"{pool.dollars_per_device_hour:.4g}",
+            f"{pool.watts_per_device:.4g}",
+        )
+    console.print(result)

@@ -1,0 +1,40 @@
+"""What every command shares: how it reaches the service, and its usual options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from api.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The global options."""
+
+    url: str | None = None
+    data: Path | None = None
+
+
+def client(ctx: typer.Context) -> Client:
+    """The client of this command line."""
+    from api.client import Client
+
+    door = ctx.find_object(Door) or Door()
+    try:
+        return Client(door.url, data_dir=door.data)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from None
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JobId = Annotated[int, typer.Argument(metavar="JOB", min=1, help="Number of the job.")]
+JobIds = Annotated[list[int], typer.Argument(metavar="JOB…", min=1, help="Numbers of jobs.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="Wait at most so long (exit 124)."),
+]

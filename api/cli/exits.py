@@ -1,0 +1,28 @@
+"""What the exit code of `fulcrum` means; documented in docs/cli.md."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    FAILED = 1
+    """A job that was waited for, or a check of `doctor`, failed."""
+    USAGE = 2
+    """The command line or a file is wrong; nothing was sent."""
+    NOT_FOUND = 3
+    REFUSED = 4
+    """The service refused the request as invalid, infeasible or not allowed."""
+    UNREACHABLE = 5
+    """No service answers, or it is not ready."""
+    CONFLICT = 6
+    """The job is in another state, or the folder is in use."""
+    ERROR = 7
+    """Anything else that went wrong."""
+    TIMEOUT = 124
+    """The time given to wait is over; the job goes on."""
+    INTERRUPTED = 130
+    """Ctrl-C; jobs go on."""

@@ -1,0 +1,69 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+
+def seconds(value: float | None) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`; `–` for None or never."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes_over = divmod(minutes, 60)
+    if value < 9.95:
+        return f"{value:.1f} s"
+    if minutes < 1:
+        return f"{rest} s"
+    if hours < 1:
+        return f"{minutes} min {rest:02d} s"
+    if hours < 48:
+        return f"{hours} h {minutes_over:02d} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def moment(value: datetime | None, now: datetime | None = None) -> str:
+    """Local time: `14:02:05` today, else `2026-03-01 14:02`; `–` for None."""
+    if value is None:
+        return "–"
+    time = value.astimezone()
+    today = (now or datetime.now(UTC)).astimezone().date()
+    return f"{time:%H:%M:%S}" if time.date() == today else f"{time:%Y-%m-%d %H:%M}"
+
+
+def dollars(value: float | None) -> str:
+    """`$12.30`, `$0.0042`, `$3e-06`: at least two digits that say something."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "$0"
+    if abs(value) >= 1:
+        return f"${value:,.2f}"
+    digits = min(6, 1 - math.floor(math.log10(abs(value))))
+    return f"${value:.{digits}f}" if digits < 6 else f"${value:.1e}"
+
+
+def joules(value: float | None) -> str:
+    """`850 J`, `12.4 kJ`, `3.20 MJ`."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    for limit, unit in ((1e9, "GJ"), (1e6, "MJ"), (1e3, "kJ")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g} {unit}"
+    return f"{value:.3g} J"
+
+
+def size(value: float | None) -> str:
+    """Bytes: `512 B`, `3.2 MiB`."""
+    if value is None:
+        return "–"
+    for limit, unit in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if value >= limit:
+            return f"{value / limit:.1f} {unit}"
+    return f"{value:.0f} B"
+
+
+def share(value: float | None) -> str:
+    """`97.2 %`."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"

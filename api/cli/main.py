@@ -1,0 +1,87 @@
+"""`fulcrum`: the command line. Everything but `serve`, `token` and `doctor` is HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.commands import cluster, doctor, listing, serving, submitting, tokens, watching
+from api.cli.door import Door
+from api.cli.failures import Doors
+
+app = typer.Typer(
+    cls=Doors,
+    name="fulcrum",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 ok, 1 job failed, 2 usage, 3 not found, 4 refused, 5 unreachable, "
+    "6 conflict, 7 other, 124 timeout, 130 interrupted.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"fulcrum {version('fulcrum-scheduler')}")
+        raise typer.Exit
+
+
+@app.callback()
+def doors(
+    ctx: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Option(help="The service; default: $FULCRUM_URL, else the one of the data folder."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The service's data folder, for its address and token."),
+    ] = None,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and leave.", is_eager=True, callback=_version
+        ),
+    ] = False,
+) -> None:
+    """Fulcrum schedules CNN training and inference jobs on a team's own GPUs and CPUs."""
+    ctx.obj = Door(url, data)
+
+
+_ARGV = {"allow_interspersed_args": False}
+_SUBMIT, _WATCH, _SHARE = "Submit", "Look", "Cluster"
+
+app.command(rich_help_panel="Service")(serving.serve)
+app.command(rich_help_panel="Service")(doctor.doctor)
+app.add_typer(tokens.token, name="token", rich_help_panel="Service")
+app.command(rich_help_panel=_SUBMIT)(submitting.submit)
+app.command(rich_help_panel=_SUBMIT)(submitting.train)
+app.command(rich_help_panel=_SUBMIT)(submitting.infer)
+app.command(rich_help_panel=_SUBMIT, context_settings=_ARGV)(submitting.run)
+app.command(rich_help_panel=_SUBMIT)(submitting.plan)
+app.command(rich_help_panel=_SUBMIT)(listing.cancel)
+app.command(rich_help_panel=_SUBMIT)(listing.retry)
+app.command(rich_help_panel=_WATCH)(listing.ls)
+app.command(rich_help_panel=_WATCH)(listing.show)
+app.command(rich_help_panel=_WATCH)(watching.logs)
+app.command(rich_help_panel=_WATCH)(watching.events)
+app.command(rich_help_panel=_WATCH)(watching.explain)
+app.command(rich_help_panel=_WATCH)(watching.metrics)
+app.command(rich_help_panel=_WATCH)(watching.artifacts)
+app.command(rich_help_panel=_SHARE)(cluster.cluster)
+app.command(rich_help_panel=_SHARE)(cluster.cost)
+app.command(rich_help_panel=_SHARE)(cluster.estimates)
+app.add_typer(cluster.policy, name="policy", rich_help_panel=_SHARE)
+
+
+def main() -> None:
+    """Entry point of the `fulcrum` command."""
+    app(prog_name="fulcrum")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The Python SDK: `from api.client import Client`. Speaks HTTP only, and needs no torch."""
+
+from api.client.client import Client
+from api.client.errors import (
+    ApiError,
+    ClientError,
+    ConflictError,
+    InvalidError,
+    JobFailed,
+    NotFoundError,
+    StreamError,
+    UnauthorizedError,
+    UnavailableError,
+    UnreachableError,
+    WaitTimeoutError,
+)
+from api.client.files import FileError
+from api.client.job import Job
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "ClientError",
+    "ConflictError",
+    "FileError",
+    "InvalidError",
+    "Job",
+    "JobFailed",
+    "NotFoundError",
+    "StreamError",
+    "UnauthorizedError",
+    "UnavailableError",
+    "UnreachableError",
+    "WaitTimeoutError",
+]

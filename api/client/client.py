@@ -1,0 +1,257 @@
+"""The client: everything the service offers, from Python."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from api.client import files
+from api.client.connection import find
+from api.client.job import Job
+from api.client.transport import Transport, new_key
+
+if TYPE_CHECKING:
+    import httpx
+
+    from api.schemas import ClusterOut, CostsOut, OutlookOut, PoliciesOut, PolicyOut
+
+JobSource = Mapping[str, Any] | str | Path
+"""A job as a mapping, or a job file."""
+
+
+class Client:
+    """A connection to one service; safe to share between threads.
+
+    Without arguments it finds the service and the token by itself: $FULCRUM_URL and
+    $FULCRUM_TOKEN, else what `fulcrum serve` left in the data folder. Fields of jobs are those
+    of a job file (docs/job.schema.json); a `Job` may stand wherever a job's number may.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        data_dir: str | Path | None = None,
+        timeout: float = 30.0,
+        patience: float = 15.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """`timeout`: seconds for one answer; `patience`: for a restarting service to return."""
+        self.connection = find(url, token, data_dir)
+        self._transport = Transport(
+            self.connection, timeout=timeout, patience=patience, transport=transport
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def submit(self, job: JobSource | None = None, *, key: str | None = None, **fields: Any) -> Job:
+        """Submit one job: a mapping, a job file with one job, or its fields.
+
+        A repeated request never makes a second job: `key` (made up if not given) is the
+        idempotency key. Raises `InvalidError` naming each wrong field, `ConflictError` if the
+        key was used for another job.
+        """
+        body = _single(job, fields)
+        answer = self._transport.json("POST", "/v1/jobs", json=body, key=key or new_key())
+        return self._job(answer)
+
+    def submit_batch(
+        self, jobs: Iterable[Mapping[str, Any]] | str | Path, *, key: str | None = None
+    ) -> list[Job]:
+        """Submit several jobs, or a job file, together: all or none.
+
+        Inside a batch a job may name an earlier one in `after` and `work.models`.
+        """
+        if isinstance(jobs, str | Path):
+            bodies: list[Any] = list(files.read(jobs))
+        else:
+            plain = [_plain(dict(job)) for job in jobs]
+            names = [str(job["name"]) for job in plain if job.get("name")]
+            bodies = [files.rooted(job, Path.cwd(), names) for job in plain]
+        answer = self._transport.json(
+            "POST", "/v1/jobs:batch", json={"jobs": bodies}, key=key or new_key()
+        )
+        return [self._job(item) for item in answer["jobs"]]
+
+    def train(self, *, key: str | None = None, **fields: Any) -> Job:
+        """Submit a training: fields of the job and of its work side by side."""
+        return self.submit(gathered("cnn-train", fields), key=key)
+
+    def infer(self, *, key: str | None = None, **fields: Any) -> Job:
+        """Submit an inference: fields of the job and of its work side by side."""
+        return self.submit(gathered("cnn-infer", fields), key=key)
+
+    def run(self, *argv: str, key: str | None = None, **fields: Any) -> Job:
+        """Submit a program with its arguments: `client.run("python", "script.py", width=2)`."""
+        return self.submit(gathered("command", {**fields, "argv": list(argv)}), key=key)
+
+    def plan(self, job: JobSource | None = None, **fields: Any) -> tuple[OutlookOut, ...]:
+        """What would happen to a job for fast, balanced and cheap; nothing is submitted."""
+        from api.schemas import PlanOut
+
+        answer = self._transport.json("POST", "/v1/jobs/plan", json=_single(job, fields), safe=True)
+        return PlanOut.model_validate(answer).outlooks
+
+    def job(self, job_id: int) -> Job:
+        """A job by its number. Raises `NotFoundError`."""
+        return self._job(self._transport.get(f"/v1/jobs/{int(job_id)}"), detail=True)
+
+    def jobs(
+        self,
+        *,
+        state: str | Sequence[str] = (),
+        kind: str | Sequence[str] = (),
+        user: str | None = None,
+        project: str | None = None,
+        name: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Job]:
+        """Jobs that match, newest first; pages are fetched as they are needed.
+
+        `name` is a part of the name; `since` and `until` bound the submission.
+        """
+        filters: dict[str, Any] = {
+            "state": [state] if isinstance(state, str) else list(state),
+            "kind": [kind] if isinstance(kind, str) else list(kind),
+            "user": user,
+            "project": project,
+            "name": name,
+            "submitted_from": _instant(since),
+            "submitted_to": _instant(until),
+        }
+        return itertools.islice(self._pages(filters, limit), limit)
+
+    def wait(
+        self, jobs: Iterable[Job], timeout: float | None = None, *, check: bool = False
+    ) -> list[Job]:
+        """Wait until all have ended; `timeout` (s) holds for all together. See `Job.wait`."""
+        end = None if timeout is None else time.monotonic() + timeout
+        waited = list(jobs)
+        for job in waited:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            job.wait(left, check=check)
+        return waited
+
+    def cluster(self) -> ClusterOut:
+        """Pools, devices, who holds them, and who decides."""
+        from api.schemas import ClusterOut
+
+        return ClusterOut.model_validate(self._transport.get("/v1/cluster"))
+
+    def policies(self) -> PoliciesOut:
+        """All policies by name, and the active one."""
+        from api.schemas import PoliciesOut
+
+        return PoliciesOut.model_validate(self._transport.get("/v1/policies"))
+
+    def use_policy(
+        self, name: str, *, mode: str | None = None, preference: float | str | None = None
+    ) -> PolicyOut:
+        """Let another policy decide from now on. Raises `NotFoundError`, `InvalidError`."""
+        from api.schemas import PolicyOut
+
+        body = {"name": name, "mode": mode, "preference": preference}
+        return PolicyOut.model_validate(
+            self._transport.json("PUT", "/v1/policies/active", json=_without_none(body))
+        )
+
+    def costs(
+        self,
+        by: Literal["user", "project", "day"] = "user",
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> CostsOut:
+        """Measured device time, dollars and joules of ended attempts."""
+        from api.schemas import CostsOut
+
+        return CostsOut.model_validate(
+            self._transport.get("/v1/costs", by=by, since=_instant(since), until=_instant(until))
+        )
+
+    def health(self) -> str:
+        """What the service's clock says (HTTP date); raises unless it answers. Needs no token."""
+        return str(self._transport.request("GET", "/healthz").headers.get("Date", ""))
+
+    def ready(self) -> None:
+        """Raises `UnavailableError` unless jobs can be accepted and started."""
+        self._transport.request("GET", "/readyz", safe=False)
+
+    def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[Job]:
+        cursor = None
+        size = 200 if limit is None else max(1, min(200, limit))
+        while True:
+            page = self._transport.get("/v1/jobs", **filters, limit=size, cursor=cursor)
+            yield from map(self._job, page["jobs"])
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def _job(self, answer: Any, *, detail: bool = False) -> Job:
+        from api.schemas import JobDetail, JobOut
+
+        model = JobDetail if detail else JobOut
+        return Job(self._transport, model.model_validate(answer))
+
+
+def gathered(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat fields as a job: those of every job on top, the others in its work."""
+    from api.schemas import JobCommon
+
+    common = {name: value for name, value in fields.items() if name in JobCommon.model_fields}
+    work = {name: value for name, value in fields.items() if name not in common}
+    return {"kind": kind, **common, "work": work}
+
+
+def _single(job: JobSource | None, fields: Mapping[str, Any]) -> Any:
+    if isinstance(job, str | Path):
+        jobs = files.read(job)
+        if len(jobs) != 1:
+            raise files.FileError(f"{job} holds {len(jobs)} jobs; use submit_batch", "jobs")
+        job = jobs[0]
+    return files.rooted(_plain({**(job or {}), **fields}), Path.cwd())
+
+
+def _plain(value: Any) -> Any:
+    """JSON of what a caller gave: handles become numbers, paths text, times ISO 8601."""
+    if isinstance(value, Job):
+        return value.id
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, datetime):
+        return _instant(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _instant(value: datetime | None) -> str | None:
+    """ISO 8601 with zone; a time without one is local."""
+    return None if value is None else value.astimezone().isoformat()
+
+
+def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}

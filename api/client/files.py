@@ -1,0 +1,115 @@
+"""Job files: YAML (or JSON) with one job, a list of jobs, or `jobs:` with `defaults:`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+JobInput = dict[str, Any]
+"""A job as POST /v1/jobs takes it."""
+
+
+class FileError(ValueError):
+    """A job file cannot be read; `field` names the place."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def read(path: str | Path, sets: Sequence[str] = ()) -> list[JobInput]:
+    """The jobs of a file, in its order, ready to be submitted.
+
+    `sets` are `PATH=VALUE` with a dotted path (`work.epochs=3`, or `jobs.1.work.epochs=3` for
+    the second job only); the value is YAML. A job may name an earlier one of the same file in
+    `after` and `work.models` by its `name`. Relative paths in the file are meant from the
+    file's folder, those in `sets` from the working directory. Raises `FileError`.
+    """
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FileError(f"{path} is not YAML: {error}") from None
+    jobs = _jobs(data, path)
+    names = [str(job["name"]) for job in jobs if job.get("name")]
+    jobs = [rooted(job, path.parent, names) for job in jobs]
+    for text in sets:
+        _apply(jobs, text, names)
+    return jobs
+
+
+def rooted(job: Mapping[str, Any], base: Path, names: Collection[str] = ()) -> JobInput:
+    """The job with the relative paths of its work joined to `base`.
+
+    A model that is one of `names`, those of the jobs submitted together, is no path.
+    """
+    work = job.get("work")
+    if not isinstance(work, Mapping):
+        return dict(job)
+    from scheduler.workloads.specs import absolute
+
+    full = dict(absolute(work, base.absolute()))
+    if "models" in work:
+        pairs = zip(_listed(work["models"]), _listed(full["models"]), strict=True)
+        full["models"] = [old if old in names else new for old, new in pairs]
+    return {**job, "work": full}
+
+
+def _jobs(data: Any, path: Path) -> list[JobInput]:
+    defaults: Mapping[str, Any] = {}
+    if isinstance(data, Mapping) and "jobs" in data:
+        defaults = data.get("defaults") or {}
+        if unknown := sorted(set(data) - {"jobs", "defaults"}):
+            raise FileError(f"{path}: beside `jobs` only `defaults` may stand", unknown[0])
+        data = data["jobs"]
+    jobs = data if isinstance(data, list) else [data]
+    for place, job in enumerate(jobs):
+        if not isinstance(job, Mapping) or not job:
+            raise FileError(f"{path}: a job is a table of fields", f"jobs.{place}")
+    if not jobs:
+        raise FileError(f"{path} holds no job", "jobs")
+    return [_merged(defaults, job) for job in jobs]
+
+
+def _merged(defaults: Mapping[str, Any], job: Mapping[str, Any]) -> JobInput:
+    """The job over the defaults, table by table."""
+    result = copy.deepcopy(dict(defaults))
+    for name, value in job.items():
+        below = result.get(name)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[name] = _merged(below, value) if both and below is not None else value
+    return result
+
+
+def _apply(jobs: list[JobInput], text: str, names_of_jobs: Collection[str]) -> None:
+    """Write one `PATH=VALUE` into the jobs it is meant for."""
+    path, equals, value = text.partition("=")
+    names = path.strip().split(".")
+    if not equals or not all(names):
+        raise FileError(f"{text!r} is not PATH=VALUE, such as work.epochs=3", "--set")
+    chosen = list(range(len(jobs)))
+    if names[0] == "jobs":
+        if len(names) < 3 or not names[1].isdecimal() or int(names[1]) >= len(jobs):
+            raise FileError(f"{path}: the file has jobs.0 … jobs.{len(jobs) - 1}", "--set")
+        chosen, names = [int(names[1])], names[2:]
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    for index in chosen:
+        single: JobInput = {}
+        place = single
+        for name in names[:-1]:
+            place = place.setdefault(name, {})
+        place[names[-1]] = parsed
+        jobs[index] = _merged(jobs[index], rooted(single, Path.cwd(), names_of_jobs))
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]

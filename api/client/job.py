@@ -1,0 +1,215 @@
+"""A submitted job, as a handle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from api.client.errors import JobFailed, WaitTimeoutError
+from api.client.stream import lines
+from api.client.transport import Transport, new_key
+
+if TYPE_CHECKING:
+    from api.schemas import (
+        ArtifactOut,
+        AttemptOut,
+        EventOut,
+        ExplanationOut,
+        JobDetail,
+        JobOut,
+        MetricsOut,
+    )
+    from scheduler.domain.lifecycle import JobState
+
+POLL_S = 20.0
+"""The service holds a question for a change at most about this long."""
+
+
+class Job:
+    """One job of the service.
+
+    Attributes show the job as it was when last read: at submission, by `refresh` or by `wait`.
+    """
+
+    def __init__(self, transport: Transport, info: JobOut) -> None:
+        self._transport = transport
+        self.info = info
+        """Everything the service says about it."""
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"<Job {self.id}{name} {self.state}>"
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        return self.info.id
+
+    @property
+    def name(self) -> str:
+        """As submitted; need not be unique."""
+        return self.info.name
+
+    @property
+    def state(self) -> JobState:
+        """`QUEUED`, `STARTING`, `RUNNING`, … as last read."""
+        return self.info.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is in that state."""
+        return self.info.reason
+
+    @property
+    def done(self) -> bool:
+        """Whether it never changes again."""
+        return self.info.final
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended well."""
+        return self.info.state.value == "SUCCEEDED"
+
+    @property
+    def result(self) -> Mapping[str, Any] | None:
+        """What its work reported (accuracy, images per second, …); None before success."""
+        return self.detail().result
+
+    @property
+    def attempts(self) -> tuple[AttemptOut, ...]:
+        """Its tries with place, times, cost and exit reason, oldest first."""
+        return self.detail().history
+
+    def refresh(self) -> Job:
+        """Read it again; returns itself."""
+        self.detail()
+        return self
+
+    def detail(self) -> JobDetail:
+        """The job with its attempts, costs and result, read now."""
+        from api.schemas import JobDetail
+
+        info = JobDetail.model_validate(self._transport.get(self._path()))
+        self.info = info
+        return info
+
+    def wait(self, timeout: float | None = None, *, check: bool = False) -> Job:
+        """Return when it has ended; returns itself.
+
+        Raises `WaitTimeoutError` after `timeout` seconds (the job goes on), and with `check`
+        `JobFailed` unless it succeeded.
+        """
+        for _ in self.changes(timeout):
+            pass
+        if check and not self.succeeded:
+            raise JobFailed(self)
+        return self
+
+    def changes(self, timeout: float | None = None) -> Iterator[Job]:
+        """Itself as it is now, and again whenever it has changed, until it has ended.
+
+        Raises `WaitTimeoutError` after `timeout` seconds; the job goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        version = -1
+        while True:
+            if self.info.version != version:
+                version = self.info.version
+                yield self
+            if self.info.final:
+                return
+            left = POLL_S if end is None else end - time.monotonic()
+            if left <= 0:
+                raise WaitTimeoutError(self, timeout or 0.0)
+            self._wait_for_change(min(left, POLL_S))
+
+    def logs(
+        self, *, follow: bool = False, attempt: int | None = None, tail: int | None = None
+    ) -> Iterator[str]:
+        """The lines that an attempt (the newest, if not named) wrote, without line ends.
+
+        With `follow` also those to come, of later attempts too, until the job has ended.
+        """
+        if follow:
+            return self._followed(attempt, tail)
+        response = self._transport.request(
+            "GET", self._path("logs"), params={"attempt": attempt, "tail": tail}
+        )
+        return iter(response.text.splitlines())
+
+    def events(self) -> Iterator[EventOut]:
+        """Its history, oldest first: who did what, when and why."""
+        from api.schemas import EventPage
+
+        after = 0
+        while True:
+            page = EventPage.model_validate(self._transport.get(self._path("events"), after=after))
+            if not page.events:
+                return
+            yield from page.events
+            after = page.next_after
+
+    def metrics(self) -> tuple[MetricsOut, ...]:
+        """What each attempt has measured so far (loss and accuracy per epoch, …)."""
+        from api.schemas import JobMetricsOut
+
+        return JobMetricsOut.model_validate(self._transport.get(self._path("metrics"))).attempts
+
+    def explain(self) -> ExplanationOut:
+        """Why it is where it is: one dominant reason, its evidence, the expected start."""
+        from api.schemas import ExplanationOut
+
+        return ExplanationOut.model_validate(self._transport.get(self._path("explain")))
+
+    def artifacts(self) -> tuple[ArtifactOut, ...]:
+        """The files it left."""
+        from api.schemas import ArtifactsOut
+
+        return ArtifactsOut.model_validate(self._transport.get(self._path("artifacts"))).artifacts
+
+    def download(self, name: str, to: str | Path | None = None) -> Path:
+        """Fetch one of its files to `to` (a file, or a folder; default: the working directory).
+
+        Returns where it lies; it appears there only when it is whole. Raises `NotFoundError`.
+        """
+        target = Path(to) if to is not None else Path.cwd()
+        if target.is_dir():
+            target = target / Path(name).name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return self._transport.download(self._path(f"artifacts/{quote(name)}"), target)
+
+    def cancel(self, reason: str = "") -> Job:
+        """Stop it, or take it from the queue; returns itself. Raises `ConflictError` if ended."""
+        from api.schemas import JobOut
+
+        answer = self._transport.json("POST", self._path("cancel"), json={"reason": reason})
+        self.info = JobOut.model_validate(answer)
+        return self
+
+    def retry(self) -> Job:
+        """Submit it anew; returns the new job. Raises `ConflictError` if it has not ended."""
+        from api.schemas import JobOut
+
+        answer = self._transport.json("POST", self._path("retry"), key=new_key())
+        return Job(self._transport, JobOut.model_validate(answer))
+
+    def _path(self, part: str = "") -> str:
+        return f"/v1/jobs/{self.id}" + (f"/{part}" if part else "")
+
+    def _wait_for_change(self, seconds: float) -> None:
+        from api.schemas import JobDetail
+
+        answer = self._transport.json(
+            "GET",
+            self._path(),
+            params={"wait": round(seconds, 3), "version": self.info.version},
+            timeout=seconds + 15.0,
+        )
+        self.info = JobDetail.model_validate(answer)
+
+    def _followed(self, attempt: int | None, tail: int | None) -> Iterator[str]:
+        params = {"follow": "true", "attempt": attempt, "tail": tail}
+        return lines(self._transport, self._path("logs"), params)

@@ -1,0 +1,204 @@
+"""Requests to the service: authorised, timed, repeated where repeating is safe."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import tenacity
+
+from api.client.connection import LOOPBACK, Connection
+from api.client.errors import ApiError, UnavailableError, UnreachableError, from_problem
+
+T = TypeVar("T")
+Params = Mapping[str, Any]
+
+ATTEMPTS = 5
+"""Tries of one request, the first included."""
+SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+"""Methods whose repetition changes nothing."""
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Transport:
+    """One service, through one connection pool; safe to share between threads.
+
+    A request is repeated (with growing, jittered pauses) when it did not reach the service, and
+    when it may have been carried out only if carrying it out twice is harmless: a safe method,
+    or a request with an idempotency key. A service that was never reached is not waited for;
+    one that was reached before is given `patience` seconds to come back, so that a restart goes
+    unnoticed.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        timeout: float = 30.0,
+        patience: float = 15.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        headers = {"Accept": "application/json", "User-Agent": "fulcrum-client"}
+        if connection.token:
+            headers["Authorization"] = f"Bearer {connection.token}"
+        self.connection = connection
+        self._patience = patience
+        self.met = False
+        self._http = httpx.Client(
+            base_url=connection.url,
+            headers=headers,
+            timeout=httpx.Timeout(timeout, connect=min(5.0, timeout)),
+            transport=transport,
+            # A proxy of the environment is meant for others, never for this machine.
+            trust_env=httpx.URL(connection.url).host not in LOOPBACK,
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        key: str | None = None,
+        safe: bool | None = None,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        """The service's answer. `key` is the idempotency key of a request that creates.
+
+        Raises `ApiError` for a problem document, `UnreachableError` if nobody answered.
+        """
+        repeatable = (method in SAFE or key is not None) if safe is None else safe
+        options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        if json is not None:
+            options["json"] = json
+        if key is not None:
+            options["headers"] = {"Idempotency-Key": key}
+
+        def once() -> httpx.Response:
+            response = self._http.request(method, path, params=_clean(params), **options)
+            self.met = True
+            return checked(response)
+
+        return self._repeat(once, repeatable)
+
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """The answer's JSON; arguments as for `request`."""
+        return self.request(method, path, **options).json()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """JSON of a GET; parameters that are None are left out."""
+        return self.json("GET", path, params=params)
+
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_timeout: float | None = None,
+    ) -> Iterator[httpx.Response]:
+        """An open answer whose body is read piece by piece; tried once."""
+        options: dict[str, Any] = {}
+        if read_timeout is not None:
+            options["timeout"] = httpx.Timeout(read_timeout, connect=5.0)
+        try:
+            with self._http.stream(
+                "GET", path, params=_clean(params), headers=dict(headers or {}), **options
+            ) as response:
+                self.met = True
+                if response.is_error:
+                    response.read()
+                yield checked(response)
+        except httpx.TransportError as error:
+            raise UnreachableError(self._unreachable(error)) from error
+
+    def download(self, path: str, to: Path) -> Path:
+        """Write the body to `to`, which appears only when it is whole."""
+        partial = to.with_name(f".{to.name}.{uuid.uuid4().hex[:8]}.part")
+
+        def once() -> None:
+            with self.stream(path) as response, partial.open("wb") as file:
+                for piece in response.iter_bytes():
+                    file.write(piece)
+
+        try:
+            self._repeat(once, repeatable=True)
+            partial.replace(to)
+        finally:
+            partial.unlink(missing_ok=True)
+        return to
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _repeat(self, once: Callable[[], T], repeatable: bool) -> T:
+        stop: Any = tenacity.stop_after_delay(self._patience)
+        if not self.met:
+            stop |= tenacity.stop_after_attempt(ATTEMPTS)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: self._again(error, repeatable)),
+            wait=_pause,
+            stop=stop,
+            reraise=True,
+        )
+        try:
+            return retrying(once)
+        except httpx.TransportError as error:
+            raise UnreachableError(self._unreachable(error)) from error
+
+    def _again(self, error: BaseException, repeatable: bool) -> bool:
+        if isinstance(error, UnreachableError) and isinstance(error.__cause__, Exception):
+            error = error.__cause__
+        if isinstance(error, _NEVER_SENT):
+            return self.met
+        if isinstance(error, httpx.TransportError):
+            return repeatable
+        if isinstance(error, UnavailableError):
+            return repeatable or error.status == 429
+        return False
+
+    def _unreachable(self, error: Exception) -> str:
+        url, origin = self.connection.url, self.connection.origin
+        reason = "took too long" if isinstance(error, httpx.TimeoutException) else str(error)
+        return f"no service answers at {url} ({origin}): {reason or type(error).__name__}"
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """The response, if it is not an error; its body must have been read if it is one."""
+    if not response.is_error:
+        return response
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    error = from_problem(response.status_code, problem if isinstance(problem, Mapping) else {})
+    after = response.headers.get("Retry-After", "")
+    error.problem.setdefault("retry_after", float(after) if after.isdecimal() else None)
+    raise error
+
+
+def new_key() -> str:
+    """A fresh idempotency key."""
+    return uuid.uuid4().hex
+
+
+_GROWING = tenacity.wait_exponential_jitter(initial=0.1, max=3.0, jitter=0.1)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Seconds before the next try: as the service asks (Retry-After), else growing."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.problem.get("retry_after") if isinstance(error, ApiError) else None
+    return min(float(asked), 30.0) if asked is not None else _GROWING(state)
+
+
+def _clean(params: Params | None) -> dict[str, Any]:
+    return {name: value for name, value in (params or {}).items() if value not in (None, (), [])}
