@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 from scheduler.clock import Clock
 from scheduler.decisions.queue import Option
 from scheduler.domain.errors import (
+    FulcrumError,
     IllegalTransitionError,
     InfeasibleError,
+    NotFoundError,
     UnavailableError,
 )
 from scheduler.domain.jobs import Attempt, Job, JobSpec
@@ -23,6 +26,7 @@ from scheduler.service.board import Board
 from scheduler.service.dispatcher import Dispatcher
 from scheduler.service.explaining import Explaining
 from scheduler.service.folders import Folders
+from scheduler.service.lock import FolderLock
 from scheduler.service.messages import Admitted, Cancel, Reprice
 from scheduler.service.orders import Devices, Orders
 from scheduler.service.reconciler import reconcile
@@ -40,6 +44,10 @@ from scheduler.store.base import Store, Submission
 
 POLICY = "policy"
 """The setting that remembers the active policy."""
+ANSWER_S = 30.0
+"""How long a cancellation may take to become durable before its caller is sent away."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Parts:
     """Between asking an attempt to stop and stopping it."""
     origin: float = 0.0
     """Unix seconds of the first job ever: what formulas count submission times from."""
+    lock: FolderLock | None = None
+    """Of the data folder; released when the service stops."""
 
 
 class Service:
@@ -99,10 +109,13 @@ class Service:
 
     def start(self, *, threaded: bool = True) -> None:
         """Load, reconcile, accept. `threaded=False`: the caller drives `dispatcher.step`."""
-        remembered = self.store.setting(POLICY)
-        if remembered:
-            self._ruling.use(**remembered)
-        self._board.load(*self.store.live(), self._clock.now())
+        self._remember()
+        jobs, attempts = self.store.live()
+        for job in jobs:
+            if job.spec.budget is not None and job.attempts:
+                ended = self.store.attempts(job.id)
+                self._board.spend(job.id, sum(attempt.dollars or 0.0 for attempt in ended))
+        self._board.load(jobs, attempts, self._clock.now())
         self._parts.executor.start(self._dispatcher.post)
         reconcile(
             self._board,
@@ -123,6 +136,8 @@ class Service:
         self._dispatcher.stop()
         self._parts.executor.close()
         self.store.close()
+        if self._parts.lock is not None:
+            self._parts.lock.release()
 
     def ready(self) -> None:
         """Raises `UnavailableError` unless jobs can be accepted and started."""
@@ -151,13 +166,21 @@ class Service:
         )
 
     def cancel(self, job_id: int, *, actor: str, reason: str = "") -> Job:
-        """Stop a job; raises `NotFoundError`, or `IllegalTransitionError` if it has ended."""
+        """Stop a job; raises `NotFoundError`, or `IllegalTransitionError` if it has ended.
+
+        `UnavailableError` if nobody confirms it: then it may take effect later.
+        """
         message = Cancel(job_id, actor, reason)
         self._dispatcher.post(message)
-        message.answer.result()
+        try:
+            message.answer.result(ANSWER_S)
+        except TimeoutError:
+            raise UnavailableError(
+                f"cancelling job {job_id} is not confirmed yet; ask for its state later"
+            ) from None
         return self.store.job(job_id)
 
-    def retry(self, job_id: int, *, actor: str) -> Job:
+    def retry(self, job_id: int, *, actor: str, key: str | None = None, digest: str = "") -> Job:
         """Submit an ended job once more, as a new job; raises as `submit` and for live jobs."""
         job = self.store.job(job_id)
         if not job.state.final:
@@ -166,7 +189,9 @@ class Service:
                 {"state": "only a job that has ended can be run again"},
             )
         self._check(job.spec, "")
-        submission = Submission([job.spec], self._clock.now(), actor, retry_of=job.id)
+        submission = Submission(
+            [job.spec], self._clock.now(), actor, key=key, digest=digest, retry_of=job.id
+        )
         return self._submissions.submit(submission)[0]
 
     def explain(self, job_id: int) -> Explanation:
@@ -177,6 +202,7 @@ class Service:
 
     def plan(self, spec: JobSpec) -> list[Outlook]:
         """What would happen to it, for fast, balanced and cheap; raises `InfeasibleError`."""
+        self._check(spec, "")
         return self._explaining.plan(spec, self._clock.now())
 
     def cluster(self) -> ClusterView:
@@ -228,12 +254,14 @@ class Service:
         """The job as soon as its version is above `version`, or as it is after `timeout_s`."""
         until = time.monotonic() + timeout_s
         with self._board.changed:
-            # Reading under the lock: a change after the read cannot slip by before the wait.
-            while (job := self.store.job(job_id)).version <= version and not job.state.final:
+            # Looking under the lock: a change after the look cannot slip by before the wait. The
+            # board is asked first, so that waiters do not read the store at every job's change.
+            while True:
+                job = self._board.jobs.get(job_id) or self.store.job(job_id)
                 left = until - time.monotonic()
-                if left <= 0 or not self._board.changed.wait(left):
-                    break
-            return job
+                if job.version > version or job.state.final or left <= 0:
+                    return job
+                self._board.changed.wait(left)
 
     def statistics(self) -> Mapping[str, float]:
         """Counters and gauges for monitoring, by name."""
@@ -246,6 +274,16 @@ class Service:
         numbers["decision_seconds_mean"] = sum(seconds) / len(seconds) if seconds else 0.0
         numbers["decision_seconds_max"] = max(seconds, default=0.0)
         return numbers
+
+    def _remember(self) -> None:
+        remembered = self.store.setting(POLICY)
+        if not remembered:
+            return
+        try:
+            self._ruling.use(**remembered)
+        except FulcrumError as error:
+            # Its distribution may have been removed: better another policy than no service.
+            _log.warning("the remembered policy cannot be used: %s", error)
 
     def _admit(self, jobs: Sequence[Job]) -> None:
         self._dispatcher.post(Admitted(jobs))
@@ -281,7 +319,12 @@ class Service:
 
     def _order(self, job: Job, attempt: Attempt) -> Order | None:
         pool = self._board.pool(attempt.pool)
-        return None if pool is None else self._orders.order(job, attempt, pool)
+        if pool is None:
+            return None
+        try:
+            return self._orders.order(job, attempt, pool)
+        except NotFoundError:  # the pool has become smaller
+            return None
 
     def _pool_view(self, pool: Pool, holders: Mapping[tuple[str, int], Attempt]) -> PoolView:
         names = self._parts.devices(pool.name, range(pool.count))
