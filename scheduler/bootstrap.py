@@ -12,6 +12,7 @@ from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.policies import lookup
 from scheduler.service.folders import Folders
+from scheduler.service.lock import FolderLock
 from scheduler.service.ruling import Ruling
 from scheduler.service.service import Parts, Service
 from scheduler.store.base import Store
@@ -24,14 +25,19 @@ FALLBACK = "priority"
 def build(settings: config.Settings) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
-    Raises `InvalidError` for settings or a database that cannot work, `NotFoundError` for an
-    unknown policy.
+    The data folder is held until the service stops or its process ends. Raises `ConflictError` if
+    another service holds it, `InvalidError` for settings or a database that cannot work,
+    `NotFoundError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    executor = LocalExecutor(settings.data_dir / "run", spares=settings.executor.warm_workers)
-    return assemble(
-        settings, SqlStore(settings.database), executor, cluster(settings), SystemClock()
-    )
+    lock = FolderLock(settings.data_dir)
+    try:
+        executor = LocalExecutor(settings.data_dir / "run", spares=settings.executor.warm_workers)
+        store = SqlStore(settings.database)
+        return assemble(settings, store, executor, cluster(settings), SystemClock(), lock=lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def assemble(
@@ -40,8 +46,10 @@ def assemble(
     executor: Executor,
     inventory: Inventory,
     clock: Clock,
+    *,
+    lock: FolderLock | None = None,
 ) -> Service:
-    """A service of given parts: also what tests build on."""
+    """A service of given parts: also what tests build on. It releases `lock` when it stops."""
     projects = {
         name: project.preference
         for name, project in settings.projects.items()
@@ -51,7 +59,7 @@ def assemble(
         lookup.named,
         lookup.named(FALLBACK),
         name=settings.policy,
-        mode=Mode.EASY if settings.backfilling == "easy" else Mode.COMMIT,
+        mode=Mode(settings.backfilling),
         preference=settings.preference,
         projects=projects,
         starvation_s=settings.starvation_s or float("inf"),
@@ -71,6 +79,7 @@ def assemble(
             clock=clock,
             grace_s=settings.executor.grace_s,
             origin=_origin(store, clock),
+            lock=lock,
         )
     )
 

@@ -19,6 +19,7 @@ from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
+from scheduler.service.occupants import occupants
 
 MATERIAL = 0.05
 """A change of an estimate below this share leaves the queue as it is."""
@@ -68,7 +69,9 @@ class Board:
         self._preference = preference
         self._finished = finished
         self._backlog = Backlog(origin)
+        self._newest = 0
         self._dependents: dict[int, set[int]] = {}
+        self._outcomes: dict[int, JobState] = {}
         self._spent: dict[int, float] = {}
         self._priced: dict[str, tuple[JobSpec, Sequence[Option]]] = {}
 
@@ -79,38 +82,54 @@ class Board:
                 self._hold(attempt)
             for job in jobs:
                 self.jobs[job.id] = job
+                self._newest = max(self._newest, job.id)
+                for dependency in job.spec.after:
+                    self._dependents.setdefault(dependency, set()).add(job.id)
             for job in list(self.jobs.values()):
                 self._consider(job, now)
 
     def admit(self, jobs: Iterable[Job], now: float) -> None:
-        """New jobs, already stored."""
+        """New jobs, already stored, in the order of their ids.
+
+        A repeated submission names jobs that are known, or that have ended: those are passed over.
+        """
         with self.changed:
             for job in jobs:
-                if job.id not in self.jobs:
-                    self.jobs[job.id] = job
-                    self._consider(job, now)
+                if job.id <= self._newest or job.state.final:
+                    continue
+                for dependency in job.spec.after:
+                    self._outcome(dependency)  # asks the store, so it comes before any change
+                self._newest = job.id
+                self.jobs[job.id] = job
+                for dependency in job.spec.after:
+                    self._dependents.setdefault(dependency, set()).add(job.id)
+                self._consider(job, now)
             self.changed.notify_all()
 
     def apply(self, transition: Transition, now: float) -> None:
         """A change that was written."""
-        job, attempt = transition.job, transition.attempt
+        attempt = transition.attempt
         with self.changed:
             if attempt is not None:
                 if attempt.state.final:
                     self._release(attempt)
                 else:
                     self._hold(attempt)
-            if job.id in self._backlog:
-                self._backlog.remove(job.id)
-            self.held.pop(job.id, None)
-            if job.state.final:
-                self.jobs.pop(job.id, None)
-                self._spent.pop(job.id, None)
-            else:
-                self.jobs[job.id] = job
-                self._consider(job, now)
-            for dependent in sorted(self._dependents.get(job.id, ())):
-                self._reconsider(dependent, now)
+            self._put(transition.job, now)
+            self.changed.notify_all()
+
+    def restore(self, job: Job, attempts: Iterable[Attempt], now: float) -> None:
+        """A job as the store has it, where the board had fallen behind; `attempts`: all of it."""
+        with self.changed:
+            self.attempts.pop(job.id, None)
+            self.ends.pop(job.id, None)
+            self._spent.pop(job.id, None)
+            for attempt in attempts:
+                if attempt.state.final:
+                    self.spend(job.id, attempt.dollars or 0.0)
+                else:
+                    self._hold(attempt)
+            self._put(job, now)
             self.changed.notify_all()
 
     def reconsider(self, now: float, chosen: Callable[[JobSpec], bool] | None = None) -> bool:
@@ -154,11 +173,9 @@ class Board:
             for job_id in list(self.held):
                 job = self.jobs[job_id]
                 for dependency in job.spec.after:
-                    if dependency not in self.jobs:
-                        state = self._finished(dependency)
-                        if state.final and state is not JobState.SUCCEEDED:
-                            yield job, dependency
-                            break
+                    if self._outcome(dependency) not in (None, JobState.SUCCEEDED):
+                        yield job, dependency
+                        break
 
     def next_due(self) -> float | None:
         """Unix seconds at which a held job's reason ends by itself."""
@@ -172,7 +189,10 @@ class Board:
 
     def with_job(self, job: int, spec: JobSpec, now: float) -> Snapshot:
         """The world as it would be with one more waiting job; raises `InfeasibleError`."""
-        waiting = self._waiting(job, spec, now, self._options(spec))
+        found = self._options(spec)
+        if spec.budget is not None:
+            found = [option for option in found if option.dollars <= spec.budget] or found
+        waiting = self._waiting(job, spec, now, found)
         with self.lock:
             backlog = self._backlog.copy()
             running = self._running(now)
@@ -231,11 +251,46 @@ class Board:
         at = self._index.get(name)
         return None if at is None else self.pools[at]
 
+    def _put(self, job: Job, now: float) -> None:
+        if job.id in self._backlog:
+            self._backlog.remove(job.id)
+        self.held.pop(job.id, None)
+        dependents = sorted(self._dependents.get(job.id, ()))
+        if not job.state.final:
+            self.jobs[job.id] = job
+            self._consider(job, now)
+        else:
+            self.jobs.pop(job.id, None)
+            self._spent.pop(job.id, None)
+            if dependents:
+                self._outcomes[job.id] = job.state
+            self._unlink(job)
+        for dependent in dependents:
+            self._reconsider(dependent, now)
+
+    def _unlink(self, job: Job) -> None:
+        """What the job waited for is remembered only as long as others wait for it too."""
+        for dependency in job.spec.after:
+            waiting = self._dependents.get(dependency, set())
+            waiting.discard(job.id)
+            if not waiting:
+                self._dependents.pop(dependency, None)
+                self._outcomes.pop(dependency, None)
+
+    def _outcome(self, job: int) -> JobState | None:
+        """How a job ended that others wait for; None while it has not. Asks the store once."""
+        if job in self.jobs:
+            return None
+        if job not in self._outcomes:
+            state = self._finished(job)
+            if not state.final:
+                return None
+            self._outcomes[job] = state
+        return self._outcomes[job]
+
     def _consider(self, job: Job, now: float) -> None:
         if job.state is not JobState.QUEUED:
             return
-        for dependency in job.spec.after:
-            self._dependents.setdefault(dependency, set()).add(job.id)
         found = self._placements(job, now)
         if isinstance(found, Held):
             self.held[job.id] = found
@@ -256,7 +311,7 @@ class Board:
         open_ = tuple(
             dependency
             for dependency in spec.after
-            if dependency in self.jobs or self._finished(dependency) is not JobState.SUCCEEDED
+            if self._outcome(dependency) is not JobState.SUCCEEDED
         )
         if open_:
             plural = "s" if len(open_) > 1 else ""
@@ -306,18 +361,9 @@ class Board:
         self.spend(attempt.job, attempt.dollars or 0.0)
 
     def _running(self, now: float) -> tuple[Running, ...]:
-        return tuple(
-            Running(
-                end=self._end(attempt, now),
-                job=attempt.job,
-                pool=self._index[attempt.pool],
-                nodes=_nodes(attempt.devices, self.pools[self._index[attempt.pool]]),
-                memory=attempt.memory_bytes,
-            )
-            for attempt in self.attempts.values()
-            # An attempt on a pool that is no longer configured runs on, outside of decisions.
-            if attempt.pool in self._index
-        )
+        attempts = self.attempts.values()
+        ends = {attempt.job: self._end(attempt, now) for attempt in attempts}
+        return occupants(attempts, self.pools, ends)
 
     def _end(self, attempt: Attempt, now: float) -> float:
         end = self.ends[attempt.job]
@@ -325,11 +371,3 @@ class Board:
             return end
         begun = attempt.started_at or attempt.placed_at
         return now + max(1.0, OVERDUE * (now - begun))
-
-
-def _nodes(devices: Sequence[int], pool: Pool) -> Nodes:
-    counts: dict[int, int] = {}
-    for device in devices:
-        node = device // pool.devices_per_node
-        counts[node] = counts.get(node, 0) + 1
-    return tuple(sorted(counts.items()))

@@ -33,6 +33,11 @@ class Changes:
         found = self._jobs.get(job) or self._board.jobs.get(job)
         return None if found is None or found.state.final else found
 
+    def ended(self, job: int) -> Job | None:
+        """A job that will have ended with these changes."""
+        found = self._jobs.get(job)
+        return found if found is not None and found.state.final else None
+
     def attempt(self, job: int) -> Attempt | None:
         """The attempt that holds devices for a job, as it will be."""
         found = self._attempts.get(job) or self._board.attempts.get(job)
@@ -51,12 +56,18 @@ class Changes:
         """A decision that changes no job: a reservation."""
         self._decisions.append(decision)
 
-    def commit(self, store: Store, now: float) -> Sequence[Transition]:
-        """Write all in one transaction, then the board; returns what took effect."""
+    def commit(self, store: Store, now: float) -> tuple[Sequence[Transition], frozenset[int]]:
+        """Write all in one transaction, then the board.
+
+        Returns what took effect, and the jobs of which something did not: there the board has
+        fallen behind the store.
+        """
         if not self._transitions and not self._decisions:
-            return ()
+            return (), frozenset()
         written = store.record(self._transitions, self._decisions)
         done = [item for item, ok in zip(self._transitions, written, strict=True) if ok]
         for transition in done:
             self._board.apply(transition, now)
-        return done
+        return done, frozenset(
+            item.job.id for item, ok in zip(self._transitions, written, strict=True) if not ok
+        )

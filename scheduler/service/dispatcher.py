@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,17 +20,18 @@ from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action, Plan
 from scheduler.decisions.round import run_round
 from scheduler.domain import transitions
-from scheduler.domain.errors import FulcrumError
+from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError
 from scheduler.domain.events import Transition
-from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.jobs import Attempt
 from scheduler.domain.lifecycle import AttemptState, JobState
-from scheduler.domain.pools import Pool
-from scheduler.domain.records import Decision, Measurement
+from scheduler.domain.records import Decision
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Exited, Started
 from scheduler.service import hearing
 from scheduler.service.board import Board
 from scheduler.service.changes import Changes
+from scheduler.service.launcher import Launcher
+from scheduler.service.measuring import measured
 from scheduler.service.messages import Admitted, Cancel, Message, Reprice
 from scheduler.service.orders import Orders
 from scheduler.service.progress import latest
@@ -72,15 +73,22 @@ class Dispatcher:
         self._grace_s = grace_s
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._unheard: list[Message] = []
-        self._unlaunched: deque[Transition] = deque()
+        self._unsettled: deque[Transition] = deque()
+        self._behind = False
+        self._orphans = True
         self._dirty = True
+        self._waits = False
         self._reserved: dict[int, tuple[str, int]] = {}
         self._next_tick = 0.0
         self._priced = (estimator.version, 0.0)
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self._stopping = threading.Event()
+        self._gate = threading.Lock()
         self.counters: Counter[str] = Counter()
         """Rounds, launches, messages, stale events, conflicts, failed steps; since the start."""
+        self._launcher = Launcher(
+            board, executor, orders, self.post, self.counters, grace_s=grace_s
+        )
         self.decision_s: deque[float] = deque(maxlen=1000)
         """Seconds of the newest rounds: candidates, scores, plan."""
 
@@ -95,28 +103,44 @@ class Dispatcher:
 
     def stop(self) -> None:
         """End after the current step; attempts run on."""
-        self._stopping.set()
+        with self._gate:
+            self._stopping.set()
         self._inbox.put(None)
         if self._thread.is_alive():
             self._thread.join()
+        for message in (*self._unheard, *self._drain()):
+            if isinstance(message, Cancel):
+                message.answer.set_exception(_closed())
 
     def post(self, message: Message) -> None:
         """Let the dispatcher know; returns at once."""
-        self._inbox.put(message)
+        with self._gate:
+            if isinstance(message, Cancel) and self._stopping.is_set():
+                message.answer.set_exception(_closed())
+            else:
+                self._inbox.put(message)
 
     def step(self, now: float) -> None:
-        """Hear everything posted, then decide once if anything changed."""
+        """Hear everything posted, then decide once if anything changed.
+
+        If it raises, the next step takes up where this one left off.
+        """
+        self._catch_up(now)
         self._unheard += self._drain()
         if self._unheard:
             self._hear(now)
+        while self._unsettled:
+            self._settle(self._unsettled[0], now)
+            self._unsettled.popleft()
+        self._give_up_dependents(now)
         if self._board.reconsider(now):
             self._dirty = True
         if self._dirty:
             self._decide(now)
             self._dirty = False
-        while self._unlaunched:
-            self._launch(self._unlaunched[0])
-            self._unlaunched.popleft()
+        self._launcher.launch(now)
+        if self._behind:
+            raise ConflictError("the store did not accept every change; it is read again")
 
     def tick(self, now: float) -> None:
         """Read how far running attempts are; estimate the queue anew now and then."""
@@ -125,6 +149,8 @@ class Dispatcher:
         for attempt in running:
             if attempt.started_at is not None:
                 self._follow(attempt, attempt.started_at, now)
+        # Only time can change the mind of a policy that chose to wait while nothing happens.
+        self._dirty |= self._waits
         version, at = self._priced
         if self._estimator.version != version and now >= at + REPRICE_S:
             self._priced = (self._estimator.version, now)
@@ -148,7 +174,7 @@ class Dispatcher:
 
     def _await_message(self) -> None:
         due = [self._board.next_due()]
-        if self._board.attempts:
+        if self._board.attempts or self._waits:
             due.append(self._next_tick)
         until = min((at for at in due if at is not None), default=None)
         timeout = None if until is None else max(until - self._clock.now(), 0.0)
@@ -172,6 +198,7 @@ class Dispatcher:
             match message:
                 case Admitted(jobs):
                     self._board.admit(jobs, now)
+                    self._orphans = True
                 case Reprice(chosen):
                     self._board.reconsider(now, chosen)
                 case Cancel():
@@ -182,18 +209,41 @@ class Dispatcher:
                 case Exited():
                     if not hearing.exited(message, changes, self._board.pool):
                         self.counters["stale_events"] += 1
-        done = changes.commit(self._store, now)
+        done, behind = self._commit(changes, now)
         self.counters["messages"] += len(self._unheard)
-        self._unheard.clear()
+        self._unheard = [message for message in self._unheard if _about(message) in behind]
+        self._unsettled.extend(done)
         self._dirty = True
-        for transition in done:
-            self._settle(transition, now)
-        self._give_up_dependents(now)
+        self._orphans |= any(item.job.state.final for item in done)
         for message, refused in answers:
+            if message.job in behind:
+                continue
             if refused is None:
                 message.answer.set_result(None)
             else:
                 message.answer.set_exception(refused)
+
+    def _commit(self, changes: Changes, now: float) -> tuple[Sequence[Transition], frozenset[int]]:
+        before = self._behind
+        self._behind = True  # until the answer is there: a commit may take effect and yet fail
+        done, refused = changes.commit(self._store, now)
+        self._behind = before or bool(refused)
+        self.counters["conflicts"] += len(refused)
+        return done, refused
+
+    def _catch_up(self, now: float) -> None:
+        """After a commit of unknown outcome: take over what the store says."""
+        if not self._behind:
+            return
+        live = {job.id: job for job in self._store.live()[0]}
+        for known in list(self._board.jobs.values()):
+            job = live.get(known.id) or self._store.job(known.id)
+            if job.version != known.version:
+                self._board.restore(job, self._store.attempts(job.id), now)
+                holding = self._board.attempts.get(job.id)
+                self._launcher.add([holding] if holding is not None else [])
+        self._behind = False
+        self._dirty = self._orphans = True
 
     def _settle(self, transition: Transition, now: float) -> None:
         """What follows from a written change: stop an attempt, learn from one."""
@@ -215,15 +265,16 @@ class Dispatcher:
             self._board.reprice(measurement.key, now)
 
     def _give_up_dependents(self, now: float) -> None:
-        while broken := list(self._board.unmet()):
+        while self._orphans:
             changes = Changes(self._board)
-            for job, dependency in broken:
+            for job, dependency in self._board.unmet():
                 changes.add(transitions.unmet(job, self._store.job(dependency), now))
-            if not changes.commit(self._store, now):
-                return
+            done, _ = self._commit(changes, now)
+            self._orphans = bool(done)
 
     def _decide(self, now: float) -> None:
         snapshot = self._board.snapshot(now)
+        self._waits = False
         if not snapshot.queue.depth:
             return
         policy, mode = self._ruling.current()
@@ -231,6 +282,7 @@ class Dispatcher:
         plan = run_round(snapshot, policy, mode, observer(policy))
         self.decision_s.append(time.perf_counter() - begun)
         self.counters["rounds"] += 1
+        self._waits = any(decision.action == Action.WAIT for decision in plan.decisions)
         self._carry_out(plan, now)
 
     def _carry_out(self, plan: Plan, now: float) -> None:
@@ -254,9 +306,8 @@ class Dispatcher:
             change, attempt = transitions.placed(job, pool, devices, estimate, now, decision.reason)
             taken.append(attempt)
             changes.add(change, replace(decision, attempt=attempt.number))
-        done = changes.commit(self._store, now)
-        self.counters["conflicts"] += len(changes) - len(done)
-        self._unlaunched.extend(done)
+        done, _ = self._commit(changes, now)
+        self._launcher.add(item.attempt for item in done if item.attempt is not None)
 
     def _note_reservation(self, decision: Decision, changes: Changes) -> None:
         place = (decision.chosen.pool, decision.chosen.width)
@@ -264,42 +315,30 @@ class Dispatcher:
             self._reserved[decision.job] = place
             changes.note(decision)
 
-    def _launch(self, transition: Transition) -> None:
-        attempt = transition.attempt
-        pool = None if attempt is None else self._board.pool(attempt.pool)
-        if attempt is not None and pool is not None:
-            self._executor.launch(self._orders.order(transition.job, attempt, pool))
-            self.counters["launches"] += 1
-
     def _follow(self, attempt: Attempt, started_at: float, now: float) -> None:
         elapsed = now - started_at
         progress = latest(self._metrics(attempt))
         if progress is not None:
             self._estimator.progress(attempt.id, progress.fraction, progress.time - started_at)
-        left = self._estimator.remaining(attempt.id, attempt.estimate.runtime_s, elapsed)
+        job = self._board.jobs.get(attempt.job)
+        limit = None if job is None else job.spec.max_duration_s
+        left = self._estimator.remaining(attempt.id, attempt.estimate.runtime_s, elapsed, limit)
         self._board.refine(attempt.job, now + left)
 
     def _metrics(self, attempt: Attempt) -> Path:
         return self._orders.folders.attempt(attempt.job, attempt.number) / "metrics.jsonl"
 
 
-def measured(job: Job, attempt: Attempt, pool: Pool) -> Measurement:
-    """What a succeeded attempt teaches about the rate of its work."""
-    begun, ended = attempt.started_at or attempt.placed_at, attempt.finished_at or 0.0
-    result = attempt.result or {}
-    samples, overhead = result.get("samples"), result.get("overhead_s")
-    return Measurement(
-        job=job.id,
-        attempt=attempt.number,
-        time=ended,
-        key=job.spec.profile.key,
-        pool=pool.name,
-        model=pool.model,
-        width=attempt.width,
-        samples=float(samples) if isinstance(samples, int | float) else job.spec.profile.samples,
-        seconds=max(ended - begun, 1e-3),
-        overhead_s=float(overhead) if isinstance(overhead, int | float) else 0.0,
-        estimated_s=attempt.estimate.runtime_s,
-        source=attempt.estimate.source,
-        flops_per_sample=job.spec.profile.flops_per_sample,
-    )
+def _about(message: Message) -> int | None:
+    """The one job that a message changes."""
+    match message:
+        case Cancel():
+            return message.job
+        case Started() | Exited():
+            return int(message.attempt.partition(".")[0])
+        case _:
+            return None
+
+
+def _closed() -> UnavailableError:
+    return UnavailableError("the service is stopping; ask again later")

@@ -114,7 +114,9 @@ def _active(
 ) -> Explanation:
     place = f"{attempt.pool} × {attempt.width}"
     begun = attempt.started_at
-    if begun is None:
+    if job.state is JobState.CANCELLING:
+        text = f"is being stopped on {place}: {job.reason}"
+    elif begun is None:
         text = f"is being started on {place}"
     elif end > now:
         text = f"runs on {place} for {duration(now - begun)}, about {duration(end - now)} left"

@@ -26,7 +26,7 @@ def cancel(
     job = changes.job(message.job)
     if job is None:
         try:
-            ended = stored(message.job)
+            ended = changes.ended(message.job) or stored(message.job)
         except NotFoundError as error:
             return error
         return IllegalTransitionError(
@@ -53,8 +53,10 @@ def exited(event: Exited, changes: Changes, pool_of: Callable[[str], Pool | None
     job, attempt = _current(event.attempt, changes)
     if job is None or attempt is None:
         return False
-    if attempt.started_at is None and event.started_at is not None:
+    if event.started_at is not None:
+        # The executor knows best: a start may have gone unheard, or been noted late on adoption.
         attempt = replace(attempt, started_at=event.started_at)
+        job = replace(job, started_at=event.started_at)
     pool = pool_of(attempt.pool) or _removed(attempt)
     time = max(event.time, attempt.started_at or attempt.placed_at)
     if event.success:

@@ -28,17 +28,17 @@ def latest(metrics: Path) -> Progress | None:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL))
             lines = file.read().splitlines()
-    except FileNotFoundError:
+    except OSError:
         return None
     for line in reversed(lines):
         try:
             value = json.loads(line)
-        except ValueError:
-            continue  # cut at the front of the tail, or being written
-        if isinstance(value, dict) and value.get("kind") == "progress":
-            return Progress(
-                fraction=min(max(float(value.get("fraction", 0.0)), 0.0), 1.0),
-                time=float(value.get("time", 0.0)),
-                samples_per_s=float(value.get("samples_per_s", 0.0)),
-            )
+            if isinstance(value, dict) and value.get("kind") == "progress":
+                return Progress(
+                    fraction=min(max(float(value["fraction"]), 0.0), 1.0),
+                    time=float(value["time"]),
+                    samples_per_s=float(value.get("samples_per_s", 0.0)),
+                )
+        except (KeyError, TypeError, ValueError):
+            continue  # cut at the front of the tail, being written, or of somebody's own making
     return None

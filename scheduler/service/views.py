@@ -91,7 +91,7 @@ class ActivePolicy:
 
     name: str
     mode: str
-    """`commit`, `commit+easy` or `greedy`."""
+    """See `scheduler.decisions.round.Mode`: `easy`, `none`, …"""
     preference: float
     """Of jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
     fallbacks: int = 0
