@@ -99,31 +99,44 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
     slot = snapshot.queue.slot_of(job)
     if slot is None:
         raise KeyError(job)
-    before = snapshot.cluster()
     rows = np.flatnonzero(snapshot.queue.open)
-    table = Candidates(snapshot.queue, before, snapshot.now, rows)
+    table = Candidates(snapshot.queue, snapshot.cluster(), snapshot.now, rows)
     scores = policy.scores(table)
     mine = [int(np.searchsorted(rows, row)) for row in snapshot.queue.rows_of(slot)]
     own = np.full(len(table), -np.inf)
     own[mine] = scores[mine]
-    target = best(table, own, policy) or mine[0]
-    plan = push(Round(snapshot.queue, snapshot.cluster(), snapshot.now, mode), policy)
+    after = snapshot.cluster()
+    plan = push(Round(snapshot.queue, after, snapshot.now, mode), policy)
+    target = _decided(plan, table, mine)
+    if target is None:
+        target = best(table, own, policy) or mine[0]
     pool = snapshot.pools[int(table.pool[target])]
     found = Wait(
         job=job,
         cause=Cause.POLICY,
         text="the policy keeps it waiting although something fits",
-        position=_position(table, scores, float(scores[target]), target),
+        position=_position(table, scores, float(scores[mine].max()), target),
         depth=snapshot.queue.depth,
         pool=pool.name,
         width=int(table.width[target]),
         start_delay_s=float(table.start_delay[target]),
         alternatives=_alternatives(table, mine, target),
     )
-    return _with_cause(found, plan, before, table, target)
+    return _with_cause(found, plan, after, table, target)
 
 
-def _with_cause(found: Wait, plan: Plan, before: Cluster, table: Candidates, target: int) -> Wait:
+def _decided(plan: Plan, table: Candidates, mine: Sequence[int]) -> int | None:
+    """The row of the job that the round started or reserved."""
+    job = int(table.job[mine[0]])
+    fates = {placed.job: (placed.pool, placed.width) for placed in plan.placements}
+    fates |= {held.job: (held.pool, held.width) for held in plan.reservations}
+    places = ((int(table.pool[row]), int(table.width[row])) for row in mine)
+    return next(
+        (row for row, place in zip(mine, places, strict=True) if place == fates.get(job)), None
+    )
+
+
+def _with_cause(found: Wait, plan: Plan, after: Cluster, table: Candidates, target: int) -> Wait:
     pool = int(table.pool[target])
     held = next((r for r in plan.reservations if r.pool == pool), None)
     if any(placement.job == found.job for placement in plan.placements):
@@ -138,13 +151,26 @@ def _with_cause(found: Wait, plan: Plan, before: Cluster, table: Candidates, tar
             blockers=(held.job, *going),
         )
     if held is not None or not table.fits[target]:
-        ends = [(running.end - plan.now, running.job) for running in before.releases(pool)]
-        free, count = before.occupancy[pool].free, before.pools[pool].count
+        start = np.inf if held is None else held.start
+        # With what this very round starts: that may be what it waits for.
+        ends = [
+            (running.end - plan.now, running.job)
+            for running in after.releases(pool)
+            if running.end <= start
+        ]
+        free, count = after.occupancy[pool].free, after.pools[pool].count
         text = f"waits for {found.width} of {count} {found.pool} devices, {free} free"
         if ends:
             text += f"; job {ends[0][1]} ends{_in(ends[0][0])}"
+        delay = found.start_delay_s
+        if held is not None:
+            delay = held.start - plan.now + after.pools[pool].boot_s
         return replace(
-            found, cause=Cause.DEVICES, text=text, blockers=tuple(job for _, job in ends)
+            found,
+            cause=Cause.DEVICES,
+            text=text,
+            start_delay_s=delay,
+            blockers=tuple(job for _, job in ends),
         )
     going = [placement.job for placement in plan.placements if placement.pool == pool]
     if going:
@@ -198,11 +224,11 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
         Action.WAIT: "",
     }[action]
     text = f"{policy.name}: best of {jobs} {'job' if jobs == 1 else 'jobs'}, {what} {place}"
-    text += f" ({_time(values['runtime'])}, ${values['dollars']:.4f})"
+    text += f" ({duration(values['runtime'])}, ${values['dollars']:.4f})"
     own = next((row for row in rows[1:] if row.job == chosen.job), None)
     if own is not None:
         text += (
-            f" rather than {own.pool} × {own.width} ({_time(own.values['runtime'])}, "
+            f" rather than {own.pool} × {own.width} ({duration(own.values['runtime'])}, "
             f"${own.values['dollars']:.4f}) at preference {values['preference']:.2g}"
         )
     return text
@@ -210,7 +236,9 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
 
 def _position(table: Candidates, scores: Floats, own: float, target: int) -> int:
     """1 + jobs whose best row beats this one, or equals it and is older."""
-    ahead = (scores > own) | ((scores == own) & (np.arange(len(scores)) < target))
+    born = table.queue.submitted[table.slot]
+    older = (born < born[target]) | ((born == born[target]) & (np.arange(len(born)) < target))
+    ahead = (scores > own) | ((scores == own) & older)
     ahead &= table.slot != table.slot[target]
     ahead[WAIT] = False
     return 1 + len(np.unique(table.slot[ahead]))
@@ -238,10 +266,11 @@ def _needs(width: int) -> str:
 def _in(seconds: float) -> str:
     if not np.isfinite(seconds):
         return " at a time not in sight"
-    return f" in about {_time(max(seconds, 0.0))}"
+    return f" in about {duration(max(seconds, 0.0))}"
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as people read them: `4.2 s`, `3 min 05 s`, `2 h 10 min`."""
     if seconds < 100:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
