@@ -32,9 +32,19 @@ class Candidates:
     not be changed. Runtimes are estimates: what the scheduler cannot know is not here.
     """
 
-    def __init__(self, queue: Queue, cluster: Cluster, now: float, rows: Ints) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        cluster: Cluster,
+        now: float,
+        rows: Ints,
+        *,
+        backfilling: bool = False,
+    ) -> None:
         self.now = now
         """Unix seconds."""
+        self.backfilling = backfilling
+        """Whether a pool is reserved already: what is chosen now starts beside that job."""
         self.queue = queue
         self.cluster = cluster
         self.rows = rows
@@ -190,7 +200,8 @@ class Candidates:
 
     def only(self, positions: Sequence[int]) -> Candidates:
         """A table of just these rows (without WAIT, unless named)."""
-        return Candidates(self.queue, self.cluster, self.now, self.rows[list(positions)])
+        rows = self.rows[list(positions)]
+        return Candidates(self.queue, self.cluster, self.now, rows, backfilling=self.backfilling)
 
     def rivals(self, row: int) -> range:
         """Positions of the rows of the same job as `row`, itself included."""

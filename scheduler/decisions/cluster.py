@@ -35,6 +35,7 @@ class Cluster:
         self.occupancy = [Occupancy(pool) for pool in self.pools]
         self._releases: list[list[Running]] = [[] for _ in self.pools]
         self._running: dict[int, Running] = {}
+        self._possible: dict[tuple[int, int, int], bool] = {}
         for attempt in running:
             self.start(attempt)
 
@@ -45,6 +46,7 @@ class Cluster:
         twin.occupancy = [occupancy.copy() for occupancy in self.occupancy]
         twin._releases = [releases.copy() for releases in self._releases]
         twin._running = self._running.copy()
+        twin._possible = self._possible
         return twin
 
     def start(self, attempt: Running) -> None:
@@ -69,6 +71,14 @@ class Cluster:
     def releases(self, pool: int) -> Sequence[Running]:
         """What runs in a pool, soonest estimated end first."""
         return self._releases[pool]
+
+    def possible(self, pool: int, width: int, memory: int) -> bool:
+        """Whether the empty pool could hold a placement of this size."""
+        size = (pool, width, memory)
+        if size not in self._possible:
+            empty = Occupancy(self.pools[pool])
+            self._possible[size] = empty.fit(width, memory) is not None
+        return self._possible[size]
 
     def earliest(
         self, pool: int, width: int, memory: int, now: float

@@ -14,15 +14,18 @@ class Occupancy:
     """What is free in one pool. Mutable; `copy()` before trying things out.
 
     Nodes with equally many free devices share a bucket, so finding the fullest node that still
-    fits (best-fit: least left over; Johnson 1973) takes one look per possible count.
+    fits (best-fit: least left over; Johnson 1973) takes one look per possible count. A pool of
+    one node, be it a machine or a whole supercomputer, needs none.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._devices = [pool.devices_per_node] * pool.nodes
         self._memory = [pool.memory_per_node] * pool.nodes
-        self._buckets: list[dict[int, None]] = [{} for _ in range(pool.devices_per_node + 1)]
-        self._buckets[-1] = dict.fromkeys(range(pool.nodes))
+        self._buckets: list[dict[int, None]] = []
+        if pool.nodes > 1:
+            self._buckets = [{} for _ in range(pool.devices_per_node + 1)]
+            self._buckets[-1] = dict.fromkeys(range(pool.nodes))
         self.free = pool.count
         """Free devices in the whole pool."""
 
@@ -36,10 +39,25 @@ class Occupancy:
         twin.free = self.free
         return twin
 
+    @property
+    def widest(self) -> int:
+        """The greatest width that fits now if memory does not matter; all below it fit too."""
+        if not self._buckets:
+            return self.free
+        empty, partly = len(self._buckets[-1]), 0
+        for count in range(len(self._buckets) - 2, 0, -1):
+            if self._buckets[count]:
+                partly = count
+                break
+        return empty * self._pool.devices_per_node + partly
+
     def fit(self, width: int, memory: int = 0) -> Nodes | None:
         """Where `width` devices with `memory` bytes fit best, or None."""
         if width > self.free:
             return None
+        if not self._buckets:
+            short = self._pool.memory_per_node and self._memory[0] < memory
+            return None if short else ((0, width),)
         per_node = self._pool.devices_per_node
         whole, rest = divmod(width, per_node)
         if whole == 0:
@@ -114,8 +132,9 @@ class Occupancy:
         old = self._devices[node]
         new = old + devices
         if new != old:
-            del self._buckets[old][node]
-            self._buckets[new][node] = None
+            if self._buckets:
+                del self._buckets[old][node]
+                self._buckets[new][node] = None
             self._devices[node] = new
             self.free += devices
         self._memory[node] += memory

@@ -6,7 +6,8 @@ Time stands still inside a round. `run_round` pushes a policy through it; an env
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +18,7 @@ from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.occupancy import Nodes, Occupancy
 from scheduler.decisions.plan import Action, Placement, Plan, Reservation
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.queue import WAIT, Bools, Floats, Queue, Shape
+from scheduler.decisions.queue import WAIT, Bools, Floats, Ints, Queue, Shape
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.records import Decision
 
@@ -28,52 +29,107 @@ Observer = Callable[[Candidates, Floats, int, Action], Decision]
 class Mode(StrEnum):
     """What happens when the chosen job does not fit."""
 
+    NONE = "none"
+    """It closes its pool for this round; the next round chooses anew. No backfilling."""
+    EASY = "easy"
+    """It gets a reservation for this round; others may start if they do not delay it
+    (Lifka 1995)."""
     COMMIT = "commit"
-    """It keeps its pool closed until it fits: no backfilling."""
-    EASY = "commit+easy"
-    """It gets a reservation; others may start if they do not delay it (Lifka 1995)."""
+    """It keeps its pool closed until it has started, whoever arrives meanwhile."""
+    COMMIT_EASY = "commit+easy"
+    """It keeps its place until it has started; others may start if they do not delay it."""
+    COMMIT_FCFS = "commit+fcfs"
+    """It keeps its place; the oldest others may start that end before the start it was first
+    promised. The rule of Zhang et al., "RLScheduler", SC 2020: for comparison only."""
     GREEDY = "greedy"
     """It cannot be chosen: only what fits now, or WAIT."""
 
+    @property
+    def sticky(self) -> bool:
+        """Whether a reservation outlives its round."""
+        return self in (Mode.COMMIT, Mode.COMMIT_EASY, Mode.COMMIT_FCFS)
 
-@dataclass(frozen=True, slots=True)
+    @property
+    def easy(self) -> bool:
+        """Whether EASY's two rules say what may start beside a reservation."""
+        return self in (Mode.EASY, Mode.COMMIT_EASY)
+
+
+@dataclass(slots=True)
 class _Blocked:
     """A pool whose next job is decided: what may still start beside it."""
 
     reservation: Reservation
     spare: Occupancy | None
-    """What may be held beyond the reserved start; None: nothing may start."""
+    """What may be held beyond the reserved start; None: nothing."""
+    beside: Occupancy | None = None
+    """What is free now and may be held beyond the reserved start; None: to be computed."""
 
 
 class Round:
-    """Applies choices to `cluster` (which it changes) until the instant is used up."""
+    """Applies choices to `cluster` (which it changes) until the instant is used up.
 
-    def __init__(self, queue: Queue, cluster: Cluster, now: float, mode: Mode) -> None:
+    `committed`: in a sticky mode the reservations of the round before; `pending` names their rows
+    one after another, and they must be taken before anything else.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        cluster: Cluster,
+        now: float,
+        mode: Mode,
+        committed: Sequence[Reservation] = (),
+    ) -> None:
         self.now = now
         self.mode = mode
         self._queue = queue
         self._cluster = cluster
         # What no pool could ever hold must not be reserved: it would close its pool for good.
-        empty = [Occupancy(pool) for pool in cluster.pools]
         holds = [
-            shape.pool < 0 or empty[shape.pool].fit(shape.width, shape.memory) is not None
+            shape.pool < 0 or cluster.possible(shape.pool, shape.width, shape.memory)
             for shape in queue.shapes
         ]
         self._open: Bools = queue.open & np.asarray(holds, dtype=np.bool_)[queue.shape]
         self._blocked: dict[int, _Blocked] = {}
         self._placements: list[Placement] = []
+        self._promised = {held.job: held for held in committed if mode.sticky}
+        self._pending = deque(self._rows_of(held) for held in self._promised.values())
         self._over = False
 
+    def pending(self) -> int | None:
+        """The row of a job that was committed to in an earlier round; None if all are taken."""
+        while self._pending:
+            row = self._pending[0]
+            if row is not None and self._open[row]:
+                return row
+            self._pending.popleft()
+        return None
+
     def table(self) -> Candidates | None:
-        """The candidates now; None when nothing but WAIT is left."""
+        """The candidates now; None when nothing but WAIT is left.
+
+        While a row is `pending`, it is the only one beside WAIT, and so is the oldest job's under
+        `Mode.COMMIT_FCFS` while a pool is blocked: then the policy has no choice.
+        """
         if self._over:
             return None
-        allowed = self._allowed()
-        rows = np.flatnonzero(allowed)
+        if not self.free:
+            only = self._only()
+            if only is not None:
+                return self._table(np.array([WAIT, only]))
+            self._over = True
+            return None
+        rows = np.flatnonzero(self._allowed())
         if len(rows) <= 1:
             self._over = True
             return None
-        return Candidates(self._queue, self._cluster, self.now, rows)
+        return self._table(rows)
+
+    @property
+    def free(self) -> bool:
+        """Whether the policy has a choice now."""
+        return self.pending() is None and not (self.mode is Mode.COMMIT_FCFS and self._blocked)
 
     def outcome(self, row: int) -> Action:
         """What `take` would do with a row, without doing it. Raises `ValueError` as `take` does."""
@@ -108,10 +164,20 @@ class Round:
             decisions=decisions,
         )
 
+    def _only(self) -> int | None:
+        """The one row that may be taken when the policy has no choice."""
+        pending = self.pending()
+        if pending is not None:
+            return pending
+        rows = np.flatnonzero(self._allowed())[1:]
+        if not len(rows):
+            return None
+        return int(rows[np.argmin(self._queue.submitted[self._queue.slot[rows]])])
+
     def _decide(self, row: int) -> tuple[Action, Nodes | None]:
         if row == WAIT:
             return Action.WAIT, None
-        if self._over or not self._open[row]:
+        if self._over or not self._open[row] or not (self.free or row == self._only()):
             raise ValueError(f"row {row} may not be chosen now")
         shape = self._queue.shapes[int(self._queue.shape[row])]
         nodes = self._room(shape, float(self._queue.runtime[row]))
@@ -120,6 +186,20 @@ class Round:
         if self.mode is Mode.GREEDY or shape.pool in self._blocked:
             raise ValueError(f"row {row} does not fit and may not be reserved")
         return Action.RESERVE, None
+
+    def _table(self, rows: Ints) -> Candidates:
+        return Candidates(
+            self._queue, self._cluster, self.now, rows, backfilling=bool(self._blocked)
+        )
+
+    def _rows_of(self, held: Reservation) -> int | None:
+        """The queue's row of a reservation; None if its job has left or changed."""
+        slot = self._queue.slot_of(held.job)
+        for row in () if slot is None else self._queue.rows_of(slot):
+            shape = self._queue.shapes[int(self._queue.shape[row])]
+            if (shape.pool, shape.width) == (held.pool, held.width):
+                return row
+        return None
 
     def _allowed(self) -> Bools:
         """Rows that may be chosen: they fit and delay no reservation, or they may be reserved."""
@@ -134,7 +214,9 @@ class Round:
         of = self._queue.shape
         allowed = self._open & long[of]
         if not np.array_equal(short, long):
-            in_time = begin[of] + self._queue.runtime <= latest[of]
+            ends = begin[of] + self._queue.runtime
+            # RLScheduler's rule is strict; EASY's lets a job end just when the reserved one starts.
+            in_time = ends < latest[of] if self.mode is Mode.COMMIT_FCFS else ends <= latest[of]
             allowed |= self._open & short[of] & in_time
         return allowed
 
@@ -149,23 +231,35 @@ class Round:
                 occupancy.fit(shape.width, shape.memory) is not None
             )
             return possible, possible, self.now, np.inf
-        if blocked.spare is None or occupancy.fit(shape.width, shape.memory) is None:
+        if self._closed or occupancy.fit(shape.width, shape.memory) is None:
             return False, False, self.now, -np.inf
-        beside = blocked.spare.least(occupancy).fit(shape.width, shape.memory) is not None
-        return True, beside, self._begin(shape.pool), blocked.reservation.start
+        beside = self._beside(blocked, occupancy)
+        long = beside is not None and beside.fit(shape.width, shape.memory) is not None
+        return True, long, self._begin(shape.pool), blocked.reservation.start
 
     def _room(self, shape: Shape, runtime: float) -> Nodes | None:
         """Where the placement fits now without delaying the pool's reservation."""
         occupancy = self._cluster.occupancy[shape.pool]
         blocked = self._blocked.get(shape.pool)
-        if blocked is None or (
-            blocked.spare is not None
-            and self._begin(shape.pool) + runtime <= blocked.reservation.start
-        ):
+        if blocked is None:
             return occupancy.fit(shape.width, shape.memory)
-        if blocked.spare is None:
+        if self._closed:
             return None
-        return blocked.spare.least(occupancy).fit(shape.width, shape.memory)
+        end, start = self._begin(shape.pool) + runtime, blocked.reservation.start
+        if end < start or (self.mode.easy and end == start):
+            return occupancy.fit(shape.width, shape.memory)
+        beside = self._beside(blocked, occupancy)
+        return None if beside is None else beside.fit(shape.width, shape.memory)
+
+    @property
+    def _closed(self) -> bool:
+        """Whether nothing at all may start beside a reservation."""
+        return self.mode in (Mode.NONE, Mode.COMMIT)
+
+    def _beside(self, blocked: _Blocked, occupancy: Occupancy) -> Occupancy | None:
+        if blocked.beside is None and blocked.spare is not None:
+            blocked.beside = blocked.spare.least(occupancy)
+        return blocked.beside
 
     def _begin(self, pool: int) -> float:
         # Every comparison with an end adds up in this order: one ulp apart, a job would count as
@@ -178,8 +272,10 @@ class Round:
         end = self._begin(shape.pool) + runtime
         self._cluster.start(Running(end, job, shape.pool, nodes, shape.memory))
         blocked = self._blocked.get(shape.pool)
-        if blocked is not None and blocked.spare is not None and end > blocked.reservation.start:
-            blocked.spare.take(nodes, shape.memory)
+        if blocked is not None and blocked.spare is not None:
+            blocked.beside = None
+            if end > blocked.reservation.start:
+                blocked.spare.take(nodes, shape.memory)
         self._placements.append(
             Placement(
                 job=job,
@@ -199,18 +295,17 @@ class Round:
         assert found is not None  # only what an empty pool can hold is open
         start, free = found
         spare: Occupancy | None = None
-        if self.mode is Mode.EASY:
+        if self.mode.easy:
             spare = free
             nodes = spare.fit(shape.width, shape.memory)
             assert nodes is not None  # `earliest` found room for it
             spare.take(nodes, shape.memory)
+        job = int(self._queue.id[slot])
+        if self.mode is Mode.COMMIT_FCFS and job in self._promised:
+            start = self._promised[job].start
         self._blocked[shape.pool] = _Blocked(
             Reservation(
-                job=int(self._queue.id[slot]),
-                pool=shape.pool,
-                width=shape.width,
-                memory=shape.memory,
-                start=start,
+                job=job, pool=shape.pool, width=shape.width, memory=shape.memory, start=start
             ),
             spare,
         )
@@ -223,7 +318,8 @@ def run_round(
     observe: Observer | None = None,
 ) -> Plan:
     """Push `policy` through a round over `snapshot`."""
-    return push(Round(snapshot.queue, snapshot.cluster(), snapshot.now, mode), policy, observe)
+    round_ = Round(snapshot.queue, snapshot.cluster(), snapshot.now, mode, snapshot.committed)
+    return push(round_, policy, observe)
 
 
 def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
@@ -231,13 +327,15 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
     decisions: list[Decision] = []
     known: Floats | None = None
     while (table := round_.table()) is not None:
-        if known is None:
-            scores = policy.scores(table)
-            if policy.stable:
-                known = _spread(table, scores)
+        if not round_.free:
+            scores, position = policy.scores(table), 1
         else:
-            scores = known[table.rows]
-        position = best(table, scores, policy)
+            if known is None:
+                scores = policy.scores(table)
+                known = _spread(table, scores) if policy.stable else None
+            else:
+                scores = known[table.rows]
+            position = best(table, scores, policy)
         row = int(table.rows[position])
         if observe is not None:
             # Before `take`: columns are computed when read, and must show what the policy saw.

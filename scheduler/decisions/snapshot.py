@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scheduler.decisions.cluster import Cluster, Running
+from scheduler.decisions.plan import Reservation
 from scheduler.decisions.queue import Queue
 from scheduler.domain.pools import Pool
 
@@ -18,6 +19,8 @@ class Snapshot:
     queue: Queue
     pools: tuple[Pool, ...]
     running: tuple[Running, ...]
+    committed: tuple[Reservation, ...] = ()
+    """Reservations of the round before, which a sticky mode keeps."""
 
     def cluster(self) -> Cluster:
         """The pools with what runs in them, ready to be changed."""
