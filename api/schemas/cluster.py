@@ -12,7 +12,7 @@ from api.schemas.fields import instant
 from scheduler.domain.resources import DeviceKind
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
-    from scheduler.domain.records import Cost
+    from scheduler.domain.records import Cost, Measurement
     from scheduler.service.views import ActivePolicy, ClusterView, PoolView
 
 
@@ -145,6 +145,61 @@ class CostsOut(Answer):
         )
         groups = tuple(CostOut.model_validate(cost) for cost in costs)
         return cls(by=by, groups=groups, total=total)
+
+
+class ErrorOut(Answer):
+    """Errors of the estimates of one group of attempts."""
+
+    group: str
+    count: int
+    median_error: float = Field(description="Median of |estimate - truth| / truth.")
+    p90_error: float = Field(description="Its 90th percentile.")
+    bias: float = Field(description="Median of estimate / truth, minus 1; above 0: too long.")
+
+
+class MeasurementOut(Answer):
+    """One attempt's runtime, estimated and true."""
+
+    job: int
+    attempt: int
+    time: AwareDatetime = Field(description="Its end.")
+    key: str = Field(description="Work with an equal key runs at an equal rate.")
+    pool: str
+    model: str = Field(description="Of the device.")
+    width: int
+    estimated_s: float
+    seconds: float
+    overhead_s: float = Field(description="Part of `seconds` before the first sample.")
+    samples: float
+    rate: float = Field(description="Samples per second while working.")
+    source: str = Field(description="Where the estimate came from.")
+
+    @classmethod
+    def of(cls, measurement: Measurement) -> Self:
+        """From the store's record."""
+        return cls.model_construct(
+            job=measurement.job,
+            attempt=measurement.attempt,
+            time=instant(measurement.time),
+            key=measurement.key,
+            pool=measurement.pool,
+            model=measurement.model,
+            width=measurement.width,
+            estimated_s=measurement.estimated_s,
+            seconds=measurement.seconds,
+            overhead_s=measurement.overhead_s,
+            samples=measurement.samples,
+            rate=measurement.rate,
+            source=measurement.source,
+        )
+
+
+class EstimatesOut(Answer):
+    """How far the estimates of runtimes were from the truth."""
+
+    by: Literal["source", "kind"]
+    errors: tuple[ErrorOut, ...] = Field(description="Largest group first, then `all`.")
+    measurements: tuple[MeasurementOut, ...] = Field(description="Newest first.")
 
 
 class ArtifactOut(Answer):

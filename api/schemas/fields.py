@@ -5,9 +5,10 @@ Every message says what is legal, for it ends in a problem document beside the f
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
 from pydantic import (
     AfterValidator,
@@ -68,9 +69,20 @@ def moment(text: str, now: float) -> float:
         raise ValueError(f"{text!r} is no deadline; legal: {_DEADLINE_LEGAL}") from None
 
 
+@overload
+def instant(time: float) -> datetime: ...
+@overload
+def instant(time: float | None) -> datetime | None: ...
 def instant(time: float | None) -> datetime | None:
-    """Unix seconds as a UTC datetime."""
-    return None if time is None else datetime.fromtimestamp(time, UTC)
+    """Unix seconds as a UTC datetime, never later than `time`.
+
+    Rounded down to the microsecond, so that a listing from a job's own moment on finds the job.
+    """
+    if time is None:
+        return None
+    whole = math.floor(time)
+    part = int((time - whole) * 1e6)
+    return datetime.fromtimestamp(whole, UTC).replace(microsecond=part)
 
 
 def _width(value: Any) -> tuple[int, int]:

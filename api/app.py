@@ -1,0 +1,133 @@
+"""The HTTP doors: one ASGI application over a service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from ipaddress import ip_address
+from typing import Any
+
+import anyio.to_thread
+from fastapi import Depends, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+
+from api import problems
+from api.auth import Gate
+from api.doors import Doors, Keys, Newest
+from api.intake import Intake
+from api.middleware import LOOPBACK, Authentication, BodyLimit, Hosts, LastResort, Observation
+from api.routers import cluster, health, jobs, outputs
+from api.schemas import Problem
+from api.telemetry import Telemetry
+from scheduler.clock import Clock, SystemClock
+from scheduler.domain.errors import InvalidError
+from scheduler.service.service import Service
+from scheduler.settings import Settings
+
+TITLE = "Fulcrum"
+DESCRIPTION = """Schedules a team's CNN training and inference jobs on its own GPUs and CPUs.
+
+Every path but `/healthz` and `/readyz` takes `Authorization: Bearer TOKEN`. Every error is a
+problem document (RFC 9457) with a stable `code`."""
+
+
+def create_app(
+    service: Service,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    allowed_hosts: Sequence[str] | None = None,
+) -> FastAPI:
+    """The application; its lifespan starts and stops the service.
+
+    `allowed_hosts` are the Host headers answered (`*`: all). Default: loopback names if the
+    service listens on loopback only; all if it was told to listen elsewhere, for then it goes by
+    names it does not know, and each request needs a token that no web page has.
+    """
+    telemetry = Telemetry(service)
+    clock = clock or SystemClock()
+    doors = Doors(
+        service=service,
+        clock=clock,
+        intake=Intake(service.store, clock),
+        telemetry=telemetry,
+        newest=Newest.of(service),
+        keys=Keys(),
+    )
+    app = FastAPI(
+        title=TITLE,
+        version=version("fulcrum-scheduler"),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        openapi_url="/openapi.json",
+        docs_url=None,  # the pages load their scripts from elsewhere and send no token
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(_known_parameters)],
+        middleware=[
+            Middleware(Observation, telemetry=telemetry),
+            Middleware(LastResort),
+            Middleware(Hosts, allowed=allowed_hosts or _hosts(settings)),
+            Middleware(Authentication, gate=Gate(settings.data_dir)),
+            Middleware(BodyLimit, most=int(settings.max_body_bytes)),
+        ],
+    )
+    app.state.doors = doors
+    problems.install(app)
+    for part in (jobs, outputs, cluster, health):
+        app.include_router(part.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    doors: Doors = app.state.doors
+    await anyio.to_thread.run_sync(doors.service.start)
+    try:
+        yield
+    finally:
+        doors.closing.set()
+        await anyio.to_thread.run_sync(doors.service.stop)
+
+
+async def _known_parameters(request: Request) -> None:
+    """Refuse a misspelt parameter: a filter that is silently ignored shows the wrong jobs."""
+    if not request.query_params:
+        return
+    route: APIRoute = request.scope["route"]
+    legal = [field.alias for field in route.dependant.query_params]
+    unknown = [name for name in request.query_params if name not in legal]
+    if unknown:
+        text = f"unknown parameter; legal: {', '.join(legal) or 'none'}"
+        raise InvalidError(f"unknown parameter {unknown[0]!r}", dict.fromkeys(unknown, text))
+
+
+def _hosts(settings: Settings) -> Sequence[str]:
+    host = settings.host
+    try:
+        local = ip_address(host).is_loopback
+    except ValueError:
+        local = host in LOOPBACK
+    return (*LOOPBACK, host) if local else ("*",)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The document, with what FastAPI does not know: the token and the problem document."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        components = document.setdefault("components", {})
+        model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        definitions = model.pop("$defs")
+        components.setdefault("schemas", {}).update({"Problem": model, **definitions})
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        app.openapi_schema = document
+    return app.openapi_schema

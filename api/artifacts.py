@@ -1,0 +1,82 @@
+"""The files that a job left: none outside its folder, whatever a name or a link says."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from api.schemas import ArtifactOut
+from api.schemas.fields import instant
+from scheduler.domain.errors import NotFoundError
+
+_TYPES = {
+    ".csv": "text/csv",
+    ".jsonl": "application/jsonl",
+    ".log": "text/plain",
+    ".md": "text/markdown",
+    ".pt": "application/octet-stream",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+}
+"""What the platform's own table may not know; set, so that every machine answers alike."""
+
+
+def list_files(folder: Path) -> Iterator[ArtifactOut]:
+    """Regular files below `folder`, by name; links are not followed and not listed."""
+    yield from sorted(_below(folder, ""), key=lambda file: file.name)
+
+
+def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
+    """The file called `name` below `folder`, its figures and its media type.
+
+    Raises `NotFoundError` for whatever is not a regular file below it: a name that climbs out,
+    an absolute one, a link anywhere on the way.
+    """
+    path, found = folder, None
+    parts = name.split("/")
+    if "\0" not in name and not any(part in ("", ".", "..") for part in parts):
+        for part in parts:
+            path /= part
+            try:
+                found = path.lstat()
+            except OSError:
+                found = None
+            if found is None or stat.S_ISLNK(found.st_mode):
+                found = None
+                break
+    if found is None or not stat.S_ISREG(found.st_mode):
+        raise NotFoundError(
+            f"the job has no artifact {name!r}", {"name": "one of those listed at …/artifacts"}
+        )
+    return path, found, media_type(name)
+
+
+def media_type(name: str) -> str:
+    """By the name's ending."""
+    suffix = Path(name).suffix.lower()
+    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _below(folder: Path, prefix: str) -> Iterator[ArtifactOut]:
+    try:
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            if not name.isprintable():
+                continue  # could not be asked for in a URL
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(folder / entry.name, f"{name}/")
+            elif entry.is_file(follow_symlinks=False):
+                figures = entry.stat(follow_symlinks=False)
+                yield ArtifactOut(
+                    name=name,
+                    size=figures.st_size,
+                    modified_at=instant(figures.st_mtime),
+                    media_type=media_type(name),
+                )

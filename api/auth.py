@@ -1,0 +1,212 @@
+"""Who may come in: bearer tokens, kept so that a stolen file of theirs opens nothing.
+
+The first token is made when a service starts in an empty data folder, and kept as it is in
+`<data>/token` (0600) for the CLI and the SDK on this machine. Further ones are shown once;
+`<data>/tokens.json` (0600) holds their SHA-256 only, which is enough for 256 random bits.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from scheduler.domain.errors import InvalidError, NotFoundError
+
+ADMIN_FILE = "token"
+TOKENS_FILE = "tokens.json"
+MAX_TOKEN = 512
+"""Characters; longer ones are refused unread."""
+
+
+class Role(StrEnum):
+    """What a token allows."""
+
+    ADMIN = "admin"
+    """Everything."""
+    USER = "user"
+    """See everything, submit, cancel and retry own jobs."""
+    VIEWER = "viewer"
+    """See everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who sent a request."""
+
+    user: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A further token, without what would let anybody in."""
+
+    id: str
+    """Public name, for revoking."""
+    user: str
+    role: Role
+    sha256: str
+    created_at: float
+    """Unix seconds."""
+
+
+def admin_token(data_dir: Path) -> str:
+    """The token of the data folder's owner; made on first call, the same ever after.
+
+    Raises `InvalidError` if the file exists and holds no token.
+    """
+    path = data_dir / ADMIN_FILE
+    if not path.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = _write_aside(path, f"{secrets.token_urlsafe(32)}\n")
+        try:
+            # A link appears whole or not at all, and never over another's: two services that
+            # start at once agree on one token.
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    token = path.read_text(encoding="ascii").strip()
+    if len(token) < 16:
+        raise InvalidError(
+            f"{path} holds no token", {"token": "delete the file and a new one is made"}
+        )
+    return token
+
+
+def create_token(data_dir: Path, user: str, role: Role | str = Role.USER) -> tuple[str, Token]:
+    """A new token for `user`: its text, to be shown once, and its entry.
+
+    A running service honours it at once. Raises `InvalidError` for a user or role that cannot be.
+    """
+    if not user or not user.isprintable() or len(user) > 100:
+        raise InvalidError(f"{user!r} is no user", {"user": "1 to 100 printable characters"})
+    try:
+        role = Role(role)
+    except ValueError:
+        raise InvalidError(f"unknown role {role!r}", {"role": ", ".join(Role)}) from None
+    text = secrets.token_urlsafe(32)
+    token = Token(secrets.token_hex(4), user, role, _digest(text), time.time())
+    with _locked(data_dir):
+        _save(data_dir, [*list_tokens(data_dir), token])
+    return text, token
+
+
+def list_tokens(data_dir: Path) -> list[Token]:
+    """The further tokens, oldest first. Raises `InvalidError` if their file is damaged."""
+    path = data_dir / TOKENS_FILE
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["tokens"]
+        return [Token(**{**entry, "role": Role(entry["role"])}) for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError):
+        raise InvalidError(f"{path} is damaged", {"tokens": "restore it, or delete it"}) from None
+
+
+def revoke_token(data_dir: Path, token_id: str) -> Token:
+    """Forget a token; a running service refuses it at once. Raises `NotFoundError`."""
+    with _locked(data_dir):
+        tokens = list_tokens(data_dir)
+        gone = next((token for token in tokens if token.id == token_id), None)
+        if gone is None:
+            known = ", ".join(token.id for token in tokens) or "none"
+            raise NotFoundError(f"there is no token {token_id!r}", {"id": f"one of: {known}"})
+        _save(data_dir, [token for token in tokens if token is not gone])
+    return gone
+
+
+class Gate:
+    """Tells who sent a request from its Authorization header. Thread-safe."""
+
+    def __init__(self, data_dir: Path, owner: str | None = None) -> None:
+        self._data_dir = data_dir
+        self._file = data_dir / TOKENS_FILE
+        self._admin = Identity(owner or _os_user(), Role.ADMIN)
+        self._admin_digest = _digest(admin_token(data_dir))
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._known: Sequence[tuple[str, Identity]] = ()
+
+    def identify(self, header: str | None) -> Identity | None:
+        """The owner of the bearer token in `header`, or None.
+
+        All tokens are compared, each in constant time, whichever matches.
+        """
+        scheme, _, text = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not 0 < len(text) <= MAX_TOKEN:
+            return None
+        digest = _digest(text.strip())
+        found = self._admin if hmac.compare_digest(digest, self._admin_digest) else None
+        for known, identity in self._others():
+            if hmac.compare_digest(digest, known):
+                found = found or identity
+        return found
+
+    def _others(self) -> Sequence[tuple[str, Identity]]:
+        """The further tokens; read again when their file has changed."""
+        try:
+            stat = self._file.stat()
+        except FileNotFoundError:
+            return ()
+        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        with self._lock:
+            if stamp != self._seen:
+                tokens = list_tokens(self._data_dir)
+                self._known = [(token.sha256, Identity(token.user, token.role)) for token in tokens]
+                self._seen = stamp
+            return self._known
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry for this user id, as in some containers
+        return "admin"
+
+
+@contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / f"{TOKENS_FILE}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _save(data_dir: Path, tokens: Sequence[Token]) -> None:
+    text = json.dumps({"tokens": [asdict(token) for token in tokens]}, indent=1)
+    path = data_dir / TOKENS_FILE
+    _write_aside(path, text).replace(path)
+
+
+def _write_aside(path: Path, text: str) -> Path:
+    """A durable file beside `path` that only its owner reads."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # 0600
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(name)

@@ -1,0 +1,159 @@
+"""What the endpoints share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import anyio
+from fastapi import Depends, Header, Path, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from api.auth import Identity, Role
+from api.intake import Intake
+from api.problems import DoorError
+from api.schemas.fields import MAX_ID
+from api.telemetry import Telemetry
+from scheduler.clock import Clock
+from scheduler.domain.jobs import Job
+from scheduler.service.service import Service
+from scheduler.store.base import JobQuery
+
+MOST_WAITING = 256
+"""Requests that may wait for a job's change or follow a log at the same time, each in a thread."""
+
+
+@dataclass(slots=True)
+class Doors:
+    """The service and what stands before it."""
+
+    service: Service
+    clock: Clock
+    intake: Intake
+    telemetry: Telemetry
+    newest: Newest
+    keys: Keys
+    waiting: anyio.CapacityLimiter = field(
+        default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
+    )
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the server stops: whoever waits or follows ends."""
+
+    def once(
+        self, user: str, key: str | None, submit: Callable[[], list[Job]]
+    ) -> tuple[list[Job], bool]:
+        """What `submit` answers, and whether an earlier request with this key had made it."""
+        if key is None:
+            jobs = submit()
+            self.newest.see(jobs)
+            return jobs, False
+        with self.keys.alone(user, key):
+            before = self.newest.number
+            jobs = submit()
+            self.newest.see(jobs)
+            # Numbers rise: what this call made is newer than all that was known before it.
+            return jobs, jobs[0].id <= before
+
+
+@dataclass(slots=True)
+class Newest:
+    """The greatest job number known, by which a repeated answer is told from a first one."""
+
+    number: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, service: Service) -> Newest:
+        """As the store has it now."""
+        jobs = service.store.jobs(JobQuery(), limit=1)
+        return cls(jobs[0].id if jobs else 0)
+
+    def see(self, jobs: list[Job]) -> None:
+        """Jobs that the store has answered."""
+        with self._lock:
+            self.number = max(self.number, *(job.id for job in jobs))
+
+
+@dataclass(slots=True)
+class Keys:
+    """Lets requests with one idempotency key in one after the other."""
+
+    _held: dict[tuple[str, str], tuple[threading.Lock, int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def alone(self, user: str, key: str) -> Iterator[None]:
+        """Wait until no other request with this key is under way."""
+        name = (user, key)
+        with self._lock:
+            lock, users = self._held.get(name, (threading.Lock(), 0))
+            self._held[name] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, users = self._held.pop(name)
+                if users > 1:
+                    self._held[name] = (lock, users - 1)
+
+
+async def _doors(request: Request) -> Doors:
+    found: Doors = request.app.state.doors
+    return found
+
+
+async def _identity(request: Request) -> Identity:
+    found: Identity = request.scope["fulcrum.identity"]
+    return found
+
+
+async def _submitter(request: Request) -> Identity:
+    identity: Identity = request.scope["fulcrum.identity"]
+    if identity.role is Role.VIEWER:
+        raise DoorError("forbidden", f"the token of {identity.user} is for viewing only")
+    return identity
+
+
+async def _admin(request: Request) -> Identity:
+    identity: Identity = request.scope["fulcrum.identity"]
+    if identity.role is not Role.ADMIN:
+        raise DoorError("forbidden", f"{identity.user} is {identity.role}; this takes an admin")
+    return identity
+
+
+Door = Annotated[Doors, Depends(_doors)]
+Submitter = Annotated[Identity, Depends(_submitter)]
+"""Somebody who may submit."""
+Admin = Annotated[Identity, Depends(_admin)]
+JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job.", examples=[17])]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Any unique text: the same request with the same key is carried out once.",
+        examples=["5f1f2c3e-8a1b-4b53-9f44-0b8a3e6a7c11"],
+    ),
+]
+
+
+def require_owner(identity: Identity, job: Job) -> None:
+    """Raise unless `identity` may change the job."""
+    if identity.role is not Role.ADMIN and identity.user != job.spec.user:
+        raise DoorError("forbidden", f"job {job.id} belongs to {job.spec.user}")
+
+
+def answer(
+    model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The model as JSON; not validated again, for it was made of the domain's own values."""
+    return Response(
+        model.model_dump_json().encode(), status, headers, media_type="application/json"
+    )

@@ -1,0 +1,161 @@
+"""Logs of attempts: the end of one, and following them as they grow, across attempts."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.jobs import Job
+
+CHUNK = 64 * 1024
+"""Bytes of one event at most."""
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 1.0
+"""Between two looks at a log: doubles while nothing comes."""
+PING_S = 15.0
+"""A silent stream says that it lives."""
+
+_ID = re.compile(r"(\d{1,9}):(\d{1,18})")
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a job's logs; as text the id of an event: `2:1024`."""
+
+    attempt: int
+    offset: int
+    """Bytes before it in the attempt's log."""
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Raises `InvalidError`."""
+        match = _ID.fullmatch(text)
+        if match is None:
+            raise InvalidError(
+                f"{text!r} is no event id",
+                {"Last-Event-ID": "ATTEMPT:OFFSET as received, such as 1:2048"},
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.attempt}:{self.offset}"
+
+
+def tail_offset(path: Path, lines: int) -> int:
+    """Bytes before the last `lines` lines of a file; 0 if it has no more, or does not exist."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return 0
+    with file:
+        end = file.seek(0, 2)
+        found, position = 0, end
+        while position > 0:
+            start = max(0, position - CHUNK)
+            file.seek(start)
+            block = file.read(position - start)
+            at = len(block)
+            while (at := block.rfind(b"\n", 0, at)) >= 0:
+                # The newline that ends the file begins no line.
+                if start + at + 1 < end:
+                    found += 1
+                    if found == lines:
+                        return start + at + 1
+            position = start
+    return 0
+
+
+class Follow:
+    """Server-sent events of a job's logs: one a line, and an `end` event after the last.
+
+    The id of each event is the place behind its line (attempt and byte), so a client that sends
+    the last one back as `Last-Event-ID` misses nothing and sees nothing twice. `read` tells the
+    job as it is now, `log` where an attempt's log lies.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        read: Callable[[], Job],
+        log: Callable[[int], Path],
+        closing: threading.Event,
+        limiter: anyio.CapacityLimiter,
+    ) -> None:
+        self._place = place
+        self._read = read
+        self._log = log
+        self._closing = closing
+        self._limiter = limiter
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Until the job is final and its log told, or the server closes."""
+        pause, spoken = FIRST_PAUSE_S, time.monotonic()
+        yield format_sse_event(comment="logs", retry=1000)
+        while not self._closing.is_set():
+            found, ended = await anyio.to_thread.run_sync(self._look, limiter=self._limiter)
+            if found:
+                yield found
+            if ended:
+                return
+            now = time.monotonic()
+            if found:
+                pause, spoken = FIRST_PAUSE_S, now
+                continue
+            if now - spoken > PING_S:
+                yield KEEPALIVE_COMMENT
+                spoken = now
+            await anyio.sleep(pause)
+            pause = min(pause * 2, LAST_PAUSE_S)
+
+    def _look(self) -> tuple[bytes, bool]:
+        """The events of what is new, and whether the last is among them."""
+        # The job is read first: what its attempt wrote before it ended is in the file then.
+        job = self._read()
+        if job.attempts < self._place.attempt:
+            return (self._end(job), True) if job.state.final else (b"", False)
+        over = job.state.final or job.attempts > self._place.attempt
+        lines = self._lines(over)
+        if lines:
+            return lines, False
+        if job.attempts > self._place.attempt:
+            self._place = Place(self._place.attempt + 1, 0)
+            return format_sse_event(comment=f"attempt {self._place.attempt}"), False
+        return (self._end(job), True) if over else (b"", False)
+
+    def _lines(self, over: bool) -> bytes:
+        """One event a line of the next block; half a line waits for its rest, while there is any.
+
+        Lines end as server-sent events have it: a carriage return ends one too, so that a
+        progress bar that rewrites its line is seen.
+        """
+        attempt, offset = self._place.attempt, self._place.offset
+        try:
+            with self._log(attempt).open("rb") as file:
+                file.seek(offset)
+                block = file.read(CHUNK)
+        except FileNotFoundError:
+            return b""
+        events = []
+        for line in _LINE.findall(block):
+            whole = line.endswith((b"\n", b"\r"))
+            if not whole and not (over and len(block) < CHUNK) and len(line) < CHUNK:
+                break
+            offset += len(line)
+            self._place = Place(attempt, offset)
+            text = line.decode("utf-8", "replace").rstrip("\r\n")
+            events.append(format_sse_event(data_str=text, id=str(self._place)))
+        return b"".join(events)
+
+    def _end(self, job: Job) -> bytes:
+        data = json.dumps({"state": job.state.value, "reason": job.reason})
+        return format_sse_event(event="end", data_str=data, id=str(self._place))

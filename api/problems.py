@@ -1,0 +1,289 @@
+"""Every error as a problem document (RFC 9457): stable code, all wrong fields, no internals."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.schemas import CnnInferJob, CnnTrainJob, CommandJob, FieldError, JobCommon, Problem
+from scheduler.domain.errors import FulcrumError
+from scheduler.domain.jobs import JobKind
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: Mapping[str, int] = {
+    "bad-request": 400,
+    "malformed-json": 400,
+    "untrusted-host": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "conflict": 409,
+    "illegal-transition": 409,
+    "too-large": 413,
+    "unsupported-media-type": 415,
+    "invalid": 422,
+    "infeasible": 422,
+    "internal": 500,
+    "unavailable": 503,
+}
+"""Every code with its HTTP status."""
+TITLES: Mapping[str, str] = {
+    "bad-request": "The request cannot be understood",
+    "malformed-json": "The body is not JSON",
+    "untrusted-host": "The service is not known by that host name",
+    "unauthorized": "A valid token is needed",
+    "forbidden": "The token does not allow this",
+    "not-found": "There is no such thing",
+    "method-not-allowed": "The path does not take this method",
+    "conflict": "The request contradicts an earlier one",
+    "illegal-transition": "The job's state does not allow this",
+    "too-large": "The body is too large",
+    "unsupported-media-type": "The body must be application/json",
+    "invalid": "The request is invalid",
+    "infeasible": "No pool of this cluster could ever run the job",
+    "internal": "The service failed",
+    "unavailable": "The service cannot do this now",
+}
+
+KINDS: Mapping[str, type[JobCommon]] = {
+    JobKind.CNN_TRAIN: CnnTrainJob,
+    JobKind.CNN_INFER: CnnInferJob,
+    JobKind.COMMAND: CommandJob,
+}
+
+_UNION_MARKS = frozenset({"int", "str", "constrained-int", "constrained-str"})
+_PARSED = frozenset({"missing", "model_attributes_type", "model_type", "dict_type", "json_invalid"})
+_log = logging.getLogger(__name__)
+
+
+class DoorError(Exception):
+    """An error of the door itself, by its code."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.fields = dict(fields or {})
+        self.headers = headers
+
+
+class TooLargeError(HTTPException):
+    """The body is too large; an HTTP exception, for FastAPI lets only these out of its reading."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(413, f"the body is larger than {most} bytes")
+        self.fields = {"body": f"at most {most} bytes"}
+
+
+def problem(
+    code: str,
+    detail: str,
+    fields: Mapping[str, str] | None = None,
+    *,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    log_id: str | None = None,
+) -> Response:
+    """The response for one problem."""
+    document = Problem(
+        type=f"/problems/{code}",
+        title=TITLES[code],
+        status=status or STATUS[code],
+        detail=detail,
+        code=code,
+        errors=tuple(FieldError(field=name, message=text) for name, text in (fields or {}).items()),
+        id=log_id,
+    )
+    body = document.model_dump_json(exclude_none=True).encode()
+    return Response(body, document.status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let the app answer every exception with a problem document."""
+    app.add_exception_handler(FulcrumError, _fulcrum)
+    app.add_exception_handler(DoorError, _door)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def unexpected(error: Exception, where: str) -> Response:
+    """Log an error nobody foresaw under a fresh id, and tell only the id."""
+    log_id = secrets.token_hex(8)
+    _log.error("%s failed, id %s", where, log_id, exc_info=error)
+    return problem(
+        "internal", f"unexpected error; the service's log has it as {log_id}", log_id=log_id
+    )
+
+
+def fields_of(
+    errors: Iterable[ErrorDetails | Mapping[str, Any]], root: type[BaseModel] | None = None
+) -> dict[str, str]:
+    """Field path → what is wrong and what is legal; `root` is the body's model."""
+    found: dict[str, str] = {}
+    for error in errors:
+        loc = list(error["loc"])
+        if error["type"].startswith("union_tag"):
+            found |= _unknown_kind(loc, error)
+            continue
+        path = _path(loc)
+        message = _message(error, loc, root)
+        if path in found and loc[-1:] and loc[-1] in _UNION_MARKS:
+            message = f"{found[path]}, or {message[0].lower()}{message[1:]}"
+        found[path] = message
+    return found
+
+
+async def _fulcrum(_: Request, error: Exception) -> Response:
+    assert isinstance(error, FulcrumError)
+    code = error.code if error.code in STATUS else "internal"
+    if code == "internal":
+        return unexpected(error, "an operation")
+    headers = {"Retry-After": "1"} if code == "unavailable" else None
+    return problem(code, error.message, error.fields, headers=headers)
+
+
+async def _door(_: Request, error: Exception) -> Response:
+    assert isinstance(error, DoorError)
+    return problem(error.code, error.detail, error.fields, headers=error.headers)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors: Sequence[Mapping[str, Any]] = error.errors()
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        place = first["loc"][-1]
+        reason = first.get("ctx", {}).get("error", "")
+        return problem("malformed-json", f"the body is not JSON at character {place}: {reason}")
+    if isinstance(error.body, bytes) and first["type"] in _PARSED:
+        given = request.headers.get("content-type", "nothing")
+        return problem(
+            "unsupported-media-type",
+            "the body must be sent as application/json",
+            {"Content-Type": f"application/json, not {given}"},
+        )
+    fields = fields_of(errors, _body_model(request))
+    return problem("invalid", summary(fields), fields)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if isinstance(error, TooLargeError):
+        return problem("too-large", error.detail, error.fields)
+    match error.status_code:
+        case 404:
+            return problem("not-found", f"there is no {request.url.path}")
+        case 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            detail = f"{request.url.path} takes {allowed or 'other methods'}, not {request.method}"
+            return problem("method-not-allowed", detail, headers=error.headers)
+        case status:
+            known = next((code for code, number in STATUS.items() if number == status), None)
+            code = known or ("bad-request" if status < 500 else "internal")
+            phrase = HTTPStatus(status).phrase.lower()
+            return problem(code, phrase, status=status, headers=error.headers)
+
+
+def summary(fields: Mapping[str, str]) -> str:
+    """One sentence for all wrong fields."""
+    name, message = next(iter(fields.items()))
+    more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+    return f"{name}: {message}{more}"
+
+
+def _unknown_kind(loc: list[int | str], error: Mapping[str, Any]) -> dict[str, str]:
+    """The wrong kind, and with it what is wrong in the fields that every kind has."""
+    path = _path([*loc, "kind"])
+    given = error["input"].get("kind") if isinstance(error["input"], Mapping) else None
+    legal = ", ".join(KINDS)
+    close = difflib.get_close_matches(str(given), list(KINDS), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    found = {
+        path: f"unknown kind {given!r}; {hint}legal: {legal}"
+        if given is not None
+        else f"is required; legal: {legal}"
+    }
+    if isinstance(error["input"], Mapping):
+        rest = {k: v for k, v in error["input"].items() if k not in ("kind", "work")}
+        try:
+            JobCommon.model_validate(rest)
+        except ValidationError as more:
+            prefix = path.removesuffix("kind")
+            fields = fields_of(more.errors(include_url=False), JobCommon)
+            found |= {f"{prefix}{name}": message for name, message in fields.items()}
+    return found
+
+
+def _path(loc: Sequence[int | str]) -> str:
+    """`("body", "jobs", 2, "cnn-train", "work", "epochs")` → `jobs.2.work.epochs`."""
+    kept = _plain(loc)
+    while len(kept) > 1 and kept[-1] in _UNION_MARKS:
+        kept = kept[:-1]
+    return ".".join(map(str, kept)) or "body"
+
+
+def _plain(loc: Sequence[int | str]) -> list[int | str]:
+    """Without the origin and without the tags by which pydantic tells kinds of jobs apart."""
+    rest = list(loc[1:]) if loc[:1] and loc[0] in _ORIGINS else list(loc)
+    tag = 2 if len(rest) > 2 and rest[0] == "jobs" else 0
+    if tag < len(rest) and rest[tag] in KINDS:
+        del rest[tag]
+    return rest
+
+
+_ORIGINS = frozenset({"body", "query", "path", "header", "cookie"})
+
+
+def _message(
+    error: Mapping[str, Any], loc: Sequence[int | str], root: type[BaseModel] | None
+) -> str:
+    if error["type"] == "extra_forbidden":
+        model = _model_at(loc, root)
+        legal = list(model.model_fields) if model else []
+        close = difflib.get_close_matches(str(loc[-1]), legal, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return f"unknown field; {hint}legal: {', '.join(legal)}" if legal else "unknown field"
+    if error["type"] == "missing":
+        return "is required"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _model_at(loc: Sequence[int | str], root: type[BaseModel] | None) -> type[BaseModel] | None:
+    """The model that holds the last part of `loc`."""
+    model = root
+    for part in loc[:-1]:
+        if part in KINDS and (model is None or part not in model.model_fields):
+            model = KINDS[str(part)]
+        elif model is not None and part in model.model_fields:
+            model = _as_model(model.model_fields[str(part)].annotation)
+    return model
+
+
+def _body_model(request: Request) -> type[BaseModel] | None:
+    field = getattr(request.scope.get("route"), "body_field", None)
+    return _as_model(field.field_info.annotation) if field else None
+
+
+def _as_model(annotation: Any) -> type[BaseModel] | None:
+    """The annotation itself if it is a model."""
+    known = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if known else None

@@ -1,0 +1,120 @@
+"""The cluster, who decides, what it cost, how good the estimates were, all that happened."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Query
+from fastapi.responses import Response
+from pydantic import AwareDatetime
+
+from api import examples
+from api.doors import Admin, Door, answer
+from api.routers.queries import unix
+from api.schemas import (
+    ClusterOut,
+    CostsOut,
+    ErrorOut,
+    EstimatesOut,
+    EventOut,
+    EventPage,
+    MeasurementOut,
+    PoliciesOut,
+    PolicyIn,
+    PolicyOut,
+    PolicySummary,
+)
+from scheduler.estimates import accuracy
+
+router = APIRouter(prefix="/v1", tags=["cluster"])
+
+_GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
+
+
+@router.get(
+    "/cluster", response_model=ClusterOut, responses=examples.responses("cluster", 401, 503)
+)
+def show_cluster(doors: Door) -> Response:
+    """Show pools, devices, who holds them, and who decides."""
+    return answer(ClusterOut.of(doors.service.cluster()))
+
+
+@router.get(
+    "/policies", response_model=PoliciesOut, responses=examples.responses("policies", 401, 503)
+)
+def list_policies(doors: Door) -> Response:
+    """List the policies by name, and the active one."""
+    active = doors.service.policy()
+    found = tuple(
+        PolicySummary(name=name, summary=summary, active=name == active.name)
+        for name, summary in sorted(doors.service.policies().items())
+    )
+    return answer(PoliciesOut(active=PolicyOut.of(active), policies=found))
+
+
+@router.put(
+    "/policies/active",
+    response_model=PolicyOut,
+    responses=examples.responses("policy", 400, 401, 403, 404, 413, 415, 422, 503),
+)
+def use_policy(
+    doors: Door, who: Admin, policy: Annotated[PolicyIn, Body(openapi_examples=examples.POLICIES)]
+) -> Response:
+    """Let another policy decide from the next round on; it is remembered over restarts."""
+    active = doors.service.use_policy(
+        policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
+    )
+    return answer(PolicyOut.of(active))
+
+
+@router.get("/costs", response_model=CostsOut, responses=examples.responses("costs", 401, 422, 503))
+def sum_costs(
+    doors: Door,
+    by: Annotated[Literal["user", "project", "day"], Query()] = "user",
+    since: Annotated[AwareDatetime | None, Query(description="By its end; inclusive.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Exclusive.")] = None,
+) -> Response:
+    """Sum measured device time, dollars and joules of ended attempts."""
+    costs = doors.service.store.costs(by, since=unix(since), until=unix(until))
+    return answer(CostsOut.of(by, costs))
+
+
+@router.get(
+    "/estimates",
+    response_model=EstimatesOut,
+    responses=examples.responses("estimates", 401, 422, 503),
+)
+def show_estimates(
+    doors: Door,
+    by: Annotated[Literal["source", "kind"], Query(description="Group errors by this.")] = "source",
+    limit: Annotated[int, Query(ge=0, le=10_000, description="Of single measurements.")] = 100,
+) -> Response:
+    """Show how far the estimates of runtimes were from the truth."""
+    measured = doors.service.store.measurements()
+    newest = measured[len(measured) - min(limit, len(measured)) :]
+    return answer(
+        EstimatesOut(
+            by=by,
+            errors=tuple(
+                ErrorOut.model_validate(row) for row in accuracy.errors(measured, _GROUPS[by])
+            ),
+            measurements=tuple(MeasurementOut.of(one) for one in reversed(newest)),
+        )
+    )
+
+
+@router.get(
+    "/events", response_model=EventPage, responses=examples.responses("events", 401, 422, 503)
+)
+def list_events(
+    doors: Door,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next_after` before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Response:
+    """Tell all that happened to all jobs, oldest first."""
+    events = doors.service.store.events(after=after, limit=limit)
+    return answer(
+        EventPage.model_construct(
+            events=tuple(map(EventOut.of, events)), next_after=events[-1].seq if events else after
+        )
+    )

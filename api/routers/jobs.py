@@ -1,0 +1,302 @@
+"""Submitting, listing, cancelling and repeating jobs; what would happen, and why one waits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import urlencode
+
+import anyio.to_thread
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import Response
+from pydantic import AwareDatetime, BaseModel
+
+from api import examples
+from api.doors import Door, Doors, JobId, Key, Submitter, answer, require_owner
+from api.routers.queries import cursor_of, place_of, some_of, unix
+from api.schemas import (
+    CancelIn,
+    EventOut,
+    EventPage,
+    ExplanationOut,
+    JobBatchIn,
+    JobBatchOut,
+    JobDetail,
+    JobIn,
+    JobOut,
+    JobPage,
+    OutlookOut,
+    PlanOut,
+)
+from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.jobs import Job, JobKind, JobSpec
+from scheduler.domain.lifecycle import JobState
+from scheduler.store.base import JobQuery
+
+MOST_WAIT_S = 30.0
+SLICE_S = 0.5
+"""A waiting request looks this often whether the server stops."""
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+
+@router.post(
+    "/jobs",
+    status_code=201,
+    response_model=JobOut,
+    responses=examples.responses("job", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
+)
+def submit_job(
+    doors: Door,
+    who: Submitter,
+    job: Annotated[JobIn, Body(openapi_examples=examples.JOBS)],
+    idempotency_key: Key = None,
+) -> Response:
+    """Submit a job.
+
+    It is durable when the answer arrives. A repeated request with the same `Idempotency-Key` and
+    body makes no second job: it is answered with the first, marked `Idempotency-Replayed: true`.
+    """
+    spec = doors.intake.one(job, who.user)
+    jobs, replayed = _submit(doors, [spec], who.user, idempotency_key, job)
+    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+
+
+@router.post(
+    "/jobs:batch",
+    status_code=201,
+    response_model=JobBatchOut,
+    responses=examples.responses("batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
+)
+def submit_batch(
+    doors: Door,
+    who: Submitter,
+    batch: Annotated[JobBatchIn, Body(openapi_examples=examples.BATCHES)],
+    idempotency_key: Key = None,
+) -> Response:
+    """Submit several jobs, all or none.
+
+    A job may name another one of the batch in `after`, and in `work.models` of an inference.
+    """
+    specs = doors.intake.several(batch.jobs, who.user)
+    try:
+        jobs, replayed = _submit(doors, specs.specs, who.user, idempotency_key, batch)
+    except InfeasibleError as error:
+        raise _as_sent(error, specs.order) from None
+    found = JobBatchOut.model_construct(jobs=tuple(map(JobOut.of, specs.as_sent(jobs))))
+    return answer(found, 201, _headers("/v1/jobs", replayed))
+
+
+@router.post(
+    "/jobs/plan",
+    response_model=PlanOut,
+    responses=examples.responses("plan", 400, 401, 403, 413, 415, 422, 503),
+)
+def plan_job(
+    doors: Door, who: Submitter, job: Annotated[JobIn, Body(openapi_examples=examples.JOBS)]
+) -> Response:
+    """Tell what would happen to a job, for fast, balanced and cheap; nothing is submitted."""
+    outlooks = doors.service.plan(doors.intake.one(job, who.user))
+    return answer(PlanOut(outlooks=tuple(OutlookOut.of(one) for one in outlooks)))
+
+
+@router.get("/jobs", response_model=JobPage, responses=examples.responses("page", 401, 422, 503))
+def list_jobs(
+    request: Request,
+    doors: Door,
+    state: Annotated[
+        list[str], Query(description="Several: repeated, or with commas.", examples=["RUNNING"])
+    ] = [],  # noqa: B006 — FastAPI copies it
+    kind: Annotated[list[str], Query(examples=["cnn-train"])] = [],  # noqa: B006
+    user: Annotated[str | None, Query(max_length=200)] = None,
+    project: Annotated[str | None, Query(max_length=200)] = None,
+    name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
+    submitted_from: Annotated[AwareDatetime | None, Query(description="Inclusive.")] = None,
+    submitted_to: Annotated[AwareDatetime | None, Query(description="Exclusive.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=100, description="`next_cursor` of the page before.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """List jobs, newest first, page by page.
+
+    Pages are stable: jobs submitted meanwhile neither shift nor repeat what follows. The address
+    of the next page stands in the `Link` header, its cursor in the body.
+    """
+    query = JobQuery(
+        states=some_of(state, JobState, "state"),
+        kinds=some_of(kind, JobKind, "kind"),
+        user=user,
+        project=project,
+        name=name,
+        submitted_from=unix(submitted_from),
+        submitted_to=unix(submitted_to),
+    )
+    jobs = doors.service.store.jobs(query, before=place_of(cursor), limit=limit + 1)
+    more = len(jobs) > limit
+    following = cursor_of(jobs[limit - 1].id) if more else None
+    page = JobPage.model_construct(
+        jobs=tuple(JobOut.of(job) for job in jobs[:limit]), next_cursor=following
+    )
+    headers = {}
+    if following:
+        given = [(key, value) for key, value in request.query_params.multi_items()]
+        kept = [(key, value) for key, value in given if key != "cursor"]
+        address = f"{request.url.path}?{urlencode([*kept, ('cursor', following)])}"
+        headers["Link"] = f'<{address}>; rel="next"'
+    return answer(page, headers=headers)
+
+
+@router.get(
+    "/jobs/{job_id}",
+    response_model=JobDetail,
+    responses=examples.responses("detail", 401, 404, 422, 503),
+)
+async def show_job(
+    doors: Door,
+    job_id: JobId,
+    wait_s: Annotated[
+        float,
+        Query(ge=0, le=MOST_WAIT_S, description="Wait up to so many seconds for a change."),
+    ] = 0.0,
+    version: Annotated[
+        int | None,
+        Query(ge=-1, description="Any version above it is a change; default: the current one."),
+    ] = None,
+) -> Response:
+    """Show a job with its attempts; with `wait_s`, as soon as it has changed or ended."""
+    if wait_s:
+        await _changed(doors, job_id, version, wait_s)
+    return await anyio.to_thread.run_sync(_detail, doors, job_id)
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_model=EventPage,
+    responses=examples.responses("events", 401, 404, 422, 503),
+)
+def list_job_events(
+    doors: Door,
+    job_id: JobId,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next_after` before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Response:
+    """Tell the history of a job, oldest first."""
+    store = doors.service.store
+    store.job(job_id)
+    events = store.events(job_id, after=after, limit=limit)
+    return answer(
+        EventPage.model_construct(
+            events=tuple(map(EventOut.of, events)), next_after=events[-1].seq if events else after
+        )
+    )
+
+
+@router.get(
+    "/jobs/{job_id}/explain",
+    response_model=ExplanationOut,
+    responses=examples.responses("explanation", 401, 404, 422, 503),
+)
+def explain_job(doors: Door, job_id: JobId) -> Response:
+    """Tell why a job is where it is: one dominant reason with its evidence."""
+    return answer(ExplanationOut.of(doors.service.explain(job_id)))
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    response_model=JobOut,
+    responses=examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
+def cancel_job(
+    doors: Door,
+    who: Submitter,
+    job_id: JobId,
+    cancel: Annotated[CancelIn | None, Body(openapi_examples=examples.CANCELS)] = None,
+) -> Response:
+    """Take a job from the queue, or stop its attempt; it is CANCELLED when that has ended."""
+    require_owner(who, doors.service.store.job(job_id))
+    reason = cancel.reason if cancel else ""
+    return answer(JobOut.of(doors.service.cancel(job_id, actor=who.user, reason=reason)))
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    status_code=201,
+    response_model=JobOut,
+    responses=examples.responses("job", 401, 403, 404, 409, 422, 503, created=True),
+)
+def retry_job(doors: Door, who: Submitter, job_id: JobId, idempotency_key: Key = None) -> Response:
+    """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""
+    require_owner(who, doors.service.store.job(job_id))
+
+    def retry() -> list[Job]:
+        digest = f"retry:{job_id}"
+        return [doors.service.retry(job_id, actor=who.user, key=idempotency_key, digest=digest)]
+
+    jobs, replayed = doors.once(who.user, idempotency_key, retry)
+    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+
+
+def _submit(
+    doors: Doors, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
+) -> tuple[list[Job], bool]:
+    digest = "" if key is None else _digest(body)
+    jobs, replayed = doors.once(
+        user, key, lambda: doors.service.submit(specs, actor=user, key=key, digest=digest)
+    )
+    if not replayed:
+        doors.telemetry.submitted(Counter(spec.kind.value for spec in specs))
+    return jobs, replayed
+
+
+def _digest(body: BaseModel) -> str:
+    """Of what the request means: key order, spaces and `2` or `"2"` make no difference."""
+    text = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _headers(location: str, replayed: bool) -> dict[str, str]:
+    headers = {"Location": location}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return headers
+
+
+def _as_sent(error: InfeasibleError, order: Sequence[int]) -> InfeasibleError:
+    """The service counts specs in their own order; the client, jobs as it sent them."""
+    fields = {}
+    for name, legal in error.fields.items():
+        match = re.match(r"jobs\[(\d+)\]\.", name)
+        position = order[int(match[1])] if match else 0
+        fields[f"jobs.{position}.{name[match.end() if match else 0 :]}"] = legal
+    return InfeasibleError(error.message, fields)
+
+
+def _detail(doors: Doors, job_id: int) -> Response:
+    store = doors.service.store
+    job = store.job(job_id)
+    return answer(JobDetail.with_attempts(job, store.attempts(job_id) if job.attempts else []))
+
+
+async def _changed(doors: Doors, job_id: int, version: int | None, wait_s: float) -> None:
+    """Return when the job has changed or ended, the time is over, or the server stops."""
+    if version is None:
+        job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
+        version = job.version
+    until = anyio.current_time() + wait_s
+    while (left := until - anyio.current_time()) > 0 and not doors.closing.is_set():
+        if not doors.waiting.available_tokens:
+            return  # too many wait: the client asks again, which is only dearer
+        job = await anyio.to_thread.run_sync(
+            doors.service.wait_for_change,
+            job_id,
+            version,
+            min(left, SLICE_S),
+            limiter=doors.waiting,
+        )
+        if job.version > version or job.state.final:
+            return

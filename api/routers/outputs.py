@@ -1,0 +1,174 @@
+"""What a job's work has written: logs, metrics, artifacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+
+from api import artifacts, examples, logs
+from api.doors import Door, Doors, JobId, answer
+from api.schemas import ArtifactsOut, JobMetricsOut, MetricsOut
+from scheduler.domain.errors import NotFoundError
+from scheduler.domain.jobs import Job
+
+AttemptNumber = Annotated[
+    int | None, Query(ge=1, le=10**9, description="Of the job; default: the newest.")
+]
+
+router = APIRouter(prefix="/v1", tags=["outputs"])
+
+
+@router.get(
+    "/jobs/{job_id}/logs", response_class=Response, responses=examples.logs(401, 404, 422, 503)
+)
+async def read_logs(
+    request: Request,
+    doors: Door,
+    job_id: JobId,
+    attempt: AttemptNumber = None,
+    tail: Annotated[
+        int | None, Query(ge=1, le=1_000_000, description="The last lines only.")
+    ] = None,
+    follow: Annotated[
+        bool, Query(description="Server-sent events: also `Accept: text/event-stream`.")
+    ] = False,
+    last_event_id: Annotated[
+        str | None, Header(description="Take a broken stream up behind this event.")
+    ] = None,
+) -> Response:
+    """Read the log of an attempt, or follow it.
+
+    Followed, each line is a server-sent event with the id `ATTEMPT:BYTE`, the place behind it;
+    the stream goes on over later attempts and closes with an `end` event once the job is final.
+    """
+    follow = follow or "text/event-stream" in request.headers.get("accept", "")
+    job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
+    number = _attempt(job, attempt)
+    path = doors.service.folders.attempt(job_id, number) / "log.txt"
+    if not follow:
+        return await anyio.to_thread.run_sync(_text, path, tail, number)
+    if last_event_id:
+        place = logs.Place.parse(last_event_id)
+    else:
+        offset = await anyio.to_thread.run_sync(logs.tail_offset, path, tail) if tail else 0
+        place = logs.Place(number, offset)
+    stream = logs.Follow(
+        place,
+        lambda: doors.service.store.job(job_id),
+        lambda number: doors.service.folders.attempt(job_id, number) / "log.txt",
+        doors.closing,
+        doors.waiting,
+    )
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream.events(), headers=headers, media_type="text/event-stream")
+
+
+@router.get(
+    "/jobs/{job_id}/metrics",
+    response_model=JobMetricsOut,
+    responses=examples.responses("metrics", 401, 404, 422, 503),
+)
+def read_metrics(
+    doors: Door,
+    job_id: JobId,
+    attempt: Annotated[
+        int | None, Query(ge=1, le=10**9, description="Of the job; default: all.")
+    ] = None,
+    kind: Annotated[
+        str | None, Query(max_length=100, description="Lines with this `kind`.", examples=["epoch"])
+    ] = None,
+    tail: Annotated[
+        int | None, Query(ge=1, le=1_000_000, description="The last lines of each attempt only.")
+    ] = None,
+) -> Response:
+    """Read what the work has measured so far: loss, accuracy, images per second."""
+    job = doors.service.store.job(job_id)
+    numbers = range(1, job.attempts + 1) if attempt is None else [_attempt(job, attempt)]
+    found = tuple(
+        MetricsOut.model_construct(attempt=one, lines=_metrics(doors, job_id, one, kind, tail))
+        for one in numbers
+    )
+    return answer(JobMetricsOut.model_construct(attempts=found))
+
+
+@router.get(
+    "/jobs/{job_id}/artifacts",
+    response_model=ArtifactsOut,
+    responses=examples.responses("artifacts", 401, 404, 422, 503),
+)
+def list_artifacts(doors: Door, job_id: JobId) -> Response:
+    """List the files that a job left."""
+    doors.service.store.job(job_id)
+    folder = doors.service.folders.artifacts(job_id)
+    return answer(ArtifactsOut(artifacts=tuple(artifacts.list_files(folder))))
+
+
+@router.get(
+    "/jobs/{job_id}/artifacts/{name:path}",
+    response_class=FileResponse,
+    responses=examples.file(401, 404, 422, 503),
+)
+def fetch_artifact(
+    doors: Door,
+    job_id: JobId,
+    name: Annotated[str, Path(description="As listed.", examples=["model.pt"])],
+) -> Response:
+    """Fetch a file that a job left; parts of it with `Range`."""
+    doors.service.store.job(job_id)
+    path, figures, media_type = artifacts.find(doors.service.folders.artifacts(job_id), name)
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return FileResponse(
+        path, stat_result=figures, media_type=media_type, filename=path.name, headers=headers
+    )
+
+
+def _attempt(job: Job, wanted: int | None) -> int:
+    """The attempt meant; raises `NotFoundError`. A job that has none yet will begin with 1."""
+    if wanted is None:
+        return max(job.attempts, 1)
+    if wanted > max(job.attempts, 1):
+        raise NotFoundError(
+            f"job {job.id} has no attempt {wanted}",
+            {"attempt": f"1 … {job.attempts}" if job.attempts else "none has begun yet"},
+        )
+    return wanted
+
+
+def _text(path: FilePath, tail: int | None, attempt: int) -> Response:
+    """The file as it is now; one that grows meanwhile is told up to here."""
+    headers = {"X-Content-Type-Options": "nosniff", "Fulcrum-Attempt": str(attempt)}
+    try:
+        figures = path.stat()
+    except FileNotFoundError:
+        return Response(b"", 200, headers, "text/plain; charset=utf-8")
+    if tail is None:
+        return FileResponse(path, 200, headers, "text/plain; charset=utf-8", stat_result=figures)
+    offset = logs.tail_offset(path, tail)
+    with path.open("rb") as file:
+        file.seek(offset)
+        body = file.read(max(0, figures.st_size - offset))
+    return Response(body, 200, headers, "text/plain; charset=utf-8")
+
+
+def _metrics(
+    doors: Doors, job_id: int, number: int, kind: str | None, tail: int | None
+) -> tuple[dict[str, Any], ...]:
+    path = doors.service.folders.attempt(job_id, number) / "metrics.jsonl"
+    found = []
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    value = json.loads(line)
+                except ValueError:
+                    continue  # half a line: it is being written
+                if isinstance(value, dict) and kind in (None, value.get("kind")):
+                    found.append(value)
+    except FileNotFoundError:
+        pass
+    return tuple(found[-tail:] if tail else found)

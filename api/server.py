@@ -1,0 +1,36 @@
+"""The server around the application."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+LEAVE_S = 5
+"""Seconds for open requests to end when the server stops."""
+
+
+class Server(uvicorn.Server):
+    """Tells those who wait or follow that it stops, so that none holds it up."""
+
+    def __init__(
+        self, app: FastAPI, *, log_level: str = "warning", access_log: bool = False
+    ) -> None:
+        self._app = app
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level=log_level,
+                access_log=access_log,
+                lifespan="on",
+                ws="none",
+                timeout_graceful_shutdown=LEAVE_S,
+                server_header=False,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: first the waiting requests, then the rest, then the service."""
+        self._app.state.doors.closing.set()
+        await super().shutdown(sockets)

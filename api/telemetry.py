@@ -1,0 +1,156 @@
+"""Figures for Prometheus, in a registry of their own."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from scheduler.domain.lifecycle import EventName, JobState
+from scheduler.service.service import Service
+from scheduler.store.base import Store
+
+PAGE = 1000
+MOST_PAGES = 20
+"""Read in one scrape; a longer history is caught up with over several."""
+
+_BUCKETS = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+
+
+class Telemetry:
+    """Counts at the doors; asks the service for the rest when it is scraped."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._scraping = threading.Lock()
+        self._rounds = 0
+        self._registry = CollectorRegistry()
+        self._requests = Histogram(
+            "fulcrum_http_request_seconds",
+            "Time from a request's head to its answer's end.",
+            ["method", "route", "status"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._decisions = Histogram(
+            "fulcrum_decision_seconds",
+            "Time of one scheduling round.",
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._submitted = Counter(
+            "fulcrum_submitted_jobs",
+            "Jobs accepted at the doors.",
+            ["kind"],
+            registry=self._registry,
+        )
+        self._registry.register(_ServiceFigures(service))
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        self._requests.labels(method, route, str(status)).observe(seconds)
+
+    def submitted(self, kinds: Mapping[str, int]) -> None:
+        """So many jobs of each kind were accepted."""
+        for kind, count in kinds.items():
+            self._submitted.labels(kind).inc(count)
+
+    def text(self) -> bytes:
+        """All figures in Prometheus' text format."""
+        with self._scraping:
+            self._observe_rounds()
+            return generate_latest(self._registry)
+
+    def _observe_rounds(self) -> None:
+        """The dispatcher keeps the times of its newest rounds; take those not yet seen."""
+        dispatcher = self._service.dispatcher
+        rounds, seconds = dispatcher.counters["rounds"], list(dispatcher.decision_s)
+        fresh = min(rounds - self._rounds, len(seconds))
+        for value in seconds[len(seconds) - fresh :]:
+            self._decisions.observe(value)
+        self._rounds = rounds
+
+
+class _ServiceFigures(Collector):
+    """Reads the service at each scrape."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._history = _History(service.store)
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing, so that registering reads no store."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Current figures."""
+        self._history.catch_up()
+        yield from self._jobs()
+        yield from self._cluster()
+        known = self._service.statistics()
+        numbers = GaugeMetricFamily(
+            "fulcrum_service", "Counters and gauges of the service, by name.", labels=["name"]
+        )
+        for name, value in known.items():
+            numbers.add_metric([name], value)
+        yield numbers
+
+    def _jobs(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily("fulcrum_jobs", "Jobs by state.", labels=["state"])
+        for state in JobState:
+            states.add_metric([state.value], self._history.states[state])
+        yield states
+        events = CounterMetricFamily(
+            "fulcrum_events", "Events in the whole history.", labels=["name"]
+        )
+        for name in EventName:
+            events.add_metric([name.value], self._history.events[name])
+        yield events
+
+    def _cluster(self) -> Iterator[Metric]:
+        view = self._service.cluster()
+        yield GaugeMetricFamily("fulcrum_queue_depth", "Jobs that wait.", value=view.queued)
+        total = GaugeMetricFamily("fulcrum_pool_devices", "Devices of a pool.", labels=["pool"])
+        busy = GaugeMetricFamily(
+            "fulcrum_pool_busy_devices", "Devices that a job holds.", labels=["pool"]
+        )
+        for pool in view.pools:
+            total.add_metric([pool.pool.name], pool.pool.count)
+            busy.add_metric([pool.pool.name], pool.busy)
+        yield total
+        yield busy
+        policy = GaugeMetricFamily(
+            "fulcrum_policy", "1 for the policy that decides.", labels=["name", "mode"]
+        )
+        policy.add_metric([view.policy.name, view.policy.mode], 1)
+        yield policy
+
+
+class _History:
+    """Jobs by state and events by name, told from the event log alone."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen = 0
+        self.states: Tally[JobState] = Tally()
+        self.events: Tally[EventName] = Tally()
+
+    def catch_up(self) -> None:
+        """Read what happened since the last scrape."""
+        for _ in range(MOST_PAGES):
+            page = self._store.events(after=self._seen, limit=PAGE)
+            for event in page:
+                if event.before is not None:
+                    self.states[event.before] -= 1
+                self.states[event.after] += 1
+                self.events[event.name] += 1
+                self._seen = event.seq
+            if len(page) < PAGE:
+                return
