@@ -150,7 +150,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         self,
         checkpoint: dict[str, Any],
         path: Any,
-        storage_options: Any = None,  # noqa: ARG002
+        storage_options: Any = None,
     ) -> None:
         """Write beside, then rename."""
         buffer = io.BytesIO()

@@ -14,6 +14,8 @@ result.json says more: the figures, or `error` (one line) and `retriable`.
 
 from __future__ import annotations
 
+import gc
+import importlib
 import logging
 import os
 import signal
@@ -35,6 +37,18 @@ from scheduler.workloads.specs import CnnInferWork, CnnTrainWork, CommandWork, p
 
 OK, FAILED, INVALID = 0, 1, 2
 
+_MODULES = (
+    "torch",
+    "scheduler.workloads.train",
+    "scheduler.workloads.infer",
+    "scheduler.workloads.command",
+    # What the trainer imports while it runs.
+    "fsspec.implementations.chained",
+    "fsspec.implementations.local",
+    "sklearn.datasets",
+    "torch.utils.serialization.config",
+)
+
 
 class Stopped(BaseException):
     """SIGTERM or SIGINT arrived."""
@@ -48,21 +62,19 @@ class Stopped(BaseException):
 def preload() -> None:
     """Import whatever the work needs, for a server that forks one process per attempt.
 
-    Starts no thread, touches no GPU, so forking afterwards is safe. For this OMP_NUM_THREADS=1
-    must be in the environment before the first import (OpenBLAS starts its pool on import
-    otherwise); the child sets its real number of threads by itself.
+    Starts no thread and touches no GPU, so forking afterwards is safe. For this OMP_NUM_THREADS=1
+    must be in the environment before numpy is imported (OpenBLAS starts its threads on import
+    otherwise); the child sets its real number by itself.
     """
-    import gc
+    # OpenMP reads this once, when torch brings it in. Threads that wait for each other must not
+    # spin: on a machine with other load that makes two threads several times slower than one.
+    policy = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+    with _environment(policy):
+        for name in _MODULES:
+            importlib.import_module(name)
 
-    import fsspec.implementations.chained
-    import fsspec.implementations.local
-    import lightning.pytorch
-    import torch.utils.serialization.config
+    from scheduler.workloads import datasets, tables
 
-    from scheduler.workloads import command, datasets, infer, tables, train
-
-    modules = (fsspec.implementations, lightning.pytorch, torch.utils.serialization)
-    assert all((*modules, command, infer, train))
     tables.architectures()
     datasets.arrays("digits", train=True)
     gc.collect()
@@ -121,6 +133,20 @@ def _set_threads(context: Context) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         # Determinism is kept by other means; filling fresh memory only costs time.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from .conftest import SIGKILLED, Ended, Nursery
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
-PLAIN = {
+SMALL = {"test_fraction": 0.03, "validation_fraction": 0.03}
+PLAIN = SMALL | {
     "limit": 160,
     "epochs": 4,
     "batch_size": 16,
@@ -25,7 +26,7 @@ PLAIN = {
     "augmentation": {"flip": True, "rotation": 10, "random_resized_crop": True},
     "seed": 11,
 }
-WITH_DROPOUT = {
+WITH_DROPOUT = SMALL | {
     "model": "mnasnet0_5",
     "limit": 33,  # the last image would be alone in its batch
     "epochs": 4,
