@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from api.client import files
 from api.client.connection import find
-from api.client.job import Job
+from api.client.job import Job, events
 from api.client.transport import Transport, new_key
 
 if TYPE_CHECKING:
     import httpx
 
-    from api.schemas import ClusterOut, CostsOut, OutlookOut, PoliciesOut, PolicyOut
+    from api.schemas import (
+        ClusterOut,
+        CostsOut,
+        EstimatesOut,
+        EventOut,
+        OutlookOut,
+        PoliciesOut,
+        PolicyOut,
+    )
 
 JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
@@ -189,6 +197,18 @@ class Client:
         return CostsOut.model_validate(
             self._transport.get("/v1/costs", by=by, since=_instant(since), until=_instant(until))
         )
+
+    def estimates(
+        self, by: Literal["source", "kind"] = "source", *, limit: int = 100
+    ) -> EstimatesOut:
+        """How far the estimates of runtimes were from the truth."""
+        from api.schemas import EstimatesOut
+
+        return EstimatesOut.model_validate(self._transport.get("/v1/estimates", by=by, limit=limit))
+
+    def events(self, after: int = 0) -> Iterator[EventOut]:
+        """What happened to any job, oldest first, behind event number `after`."""
+        return events(self._transport, "/v1/events", after)
 
     def health(self) -> str:
         """What the service's clock says (HTTP date); raises unless it answers. Needs no token."""

@@ -142,15 +142,7 @@ class Job:
 
     def events(self) -> Iterator[EventOut]:
         """Its history, oldest first: who did what, when and why."""
-        from api.schemas import EventPage
-
-        after = 0
-        while True:
-            page = EventPage.model_validate(self._transport.get(self._path("events"), after=after))
-            if not page.events:
-                return
-            yield from page.events
-            after = page.next_after
+        return events(self._transport, self._path("events"))
 
     def metrics(self) -> tuple[MetricsOut, ...]:
         """What each attempt has measured so far (loss and accuracy per epoch, …)."""
@@ -205,7 +197,7 @@ class Job:
         answer = self._transport.json(
             "GET",
             self._path(),
-            params={"wait": round(seconds, 3), "version": self.info.version},
+            params={"wait_s": round(seconds, 3), "version": self.info.version},
             timeout=seconds + 15.0,
         )
         self.info = JobDetail.model_validate(answer)
@@ -213,3 +205,15 @@ class Job:
     def _followed(self, attempt: int | None, tail: int | None) -> Iterator[str]:
         params = {"follow": "true", "attempt": attempt, "tail": tail}
         return lines(self._transport, self._path("logs"), params)
+
+
+def events(transport: Transport, path: str, after: int = 0) -> Iterator[EventOut]:
+    """All events at `path` behind number `after`; pages are fetched as they are needed."""
+    from api.schemas import EventPage
+
+    while True:
+        page = EventPage.model_validate(transport.get(path, after=after))
+        if not page.events:
+            return
+        yield from page.events
+        after = page.next_after

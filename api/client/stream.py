@@ -20,18 +20,9 @@ TRIES = 8
 
 
 def lines(transport: Transport, path: str, params: Params | None = None) -> Iterator[str]:
-    """The lines of a followed log, without line ends; the last one need not have one."""
-    rest = ""
+    """The lines of a followed log, without line ends; one event each."""
     for event in follow(transport, path, params):
-        if event.event == "log":
-            *whole, rest = (rest + event.json()["text"]).split("\n")
-            yield from whole
-        elif event.event == "attempt" and rest:
-            # Another attempt's log begins: what the last one left unfinished stays so.
-            yield rest
-            rest = ""
-    if rest:
-        yield rest
+        yield event.data
 
 
 def follow(

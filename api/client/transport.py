@@ -190,7 +190,7 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-_GROWING = tenacity.wait_exponential_jitter(initial=0.1, max=3.0, jitter=0.1)
+_GROWING = tenacity.wait_exponential_jitter(multiplier=0.1, max=3.0, jitter=0.1)
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

@@ -83,6 +83,52 @@ def cost(
     out().print(result)
 
 
+def estimates(
+    ctx: typer.Context,
+    by: Annotated[Literal["source", "kind"], typer.Option(help="Errors grouped by.")] = "source",
+    limit: Annotated[int, typer.Option(min=0, max=10_000, help="Single attempts shown.")] = 15,
+    as_json: Json = False,
+) -> None:
+    """How far the estimated runtimes were from the true ones.
+
+    Example: fulcrum estimates --by kind
+    """
+    with client(ctx) as service:
+        answer = service.estimates(by, limit=limit)
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+        return
+    console = out()
+    if not answer.errors:
+        console.print("[dim]nothing measured yet[/]")
+        return
+    errors = table(by.upper(), ">ATTEMPTS", ">MEDIAN ERROR", ">90 % BELOW", ">BIAS")
+    for row in answer.errors:
+        errors.add_row(
+            escape(row.group),
+            str(row.count),
+            human.share(row.median_error),
+            human.share(row.p90_error),
+            f"{100 * row.bias:+.1f} %",
+            style="bold" if row.group == "all" else None,
+        )
+    console.print(errors)
+    if answer.measurements:
+        console.print()
+        single = table("ATTEMPT", "WORK", "ON", ">EXPECTED", ">TRUE", ">ERROR", "FROM")
+        for one in answer.measurements:
+            single.add_row(
+                f"{one.job}.{one.attempt}",
+                escape(one.key),
+                f"{escape(one.pool)} × {one.width}",
+                human.seconds(one.estimated_s),
+                human.seconds(one.seconds),
+                f"{100 * (one.estimated_s / max(one.seconds, 1e-3) - 1):+.0f} %",
+                one.source,
+            )
+        console.print(single)
+
+
 @policy.command("ls")
 def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
     """List the policies; the active one is marked.
@@ -110,8 +156,8 @@ def policy_use(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="As in `fulcrum policy ls`.")],
     mode: Annotated[
-        Literal["commit", "commit+easy", "greedy"] | None,
-        typer.Option(help="What happens to a job that does not fit: reserve, backfill, skip."),
+        str | None,
+        typer.Option(metavar="MODE", help="What happens when the best job does not fit."),
     ] = None,
     preference: Annotated[
         str | None, typer.Option(help="cheap, balanced, fast, or 0 … 1, for jobs that name none.")
@@ -120,7 +166,7 @@ def policy_use(
 ) -> None:
     """Let another policy decide from now on.
 
-    Example: fulcrum policy use sjf --mode commit+easy
+    Example: fulcrum policy use sjf --preference cheap
     """
     with client(ctx) as service:
         active = service.use_policy(name, mode=mode, preference=_number(preference))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -15,11 +15,9 @@ from api.cli.door import Door
 from api.cli.output import out, print_line, table
 
 if TYPE_CHECKING:
+    from api.server import Server
     from scheduler.service.service import Service
     from scheduler.settings import Settings
-
-LEAVE_S = 5
-"""Seconds for open requests to end when the service stops."""
 
 
 def serve(
@@ -68,20 +66,12 @@ def serve(
         out().print("[dim]stopped; running jobs go on[/]")
 
 
-def _server(service: Service, settings: Settings, log_level: str) -> Any:
-    import uvicorn
-
+def _server(service: Service, settings: Settings, log_level: str) -> Server:
     from api.app import create_app
+    from api.server import Server
 
-    return uvicorn.Server(
-        uvicorn.Config(
-            create_app(service, settings),
-            log_level=log_level,
-            access_log=log_level in ("debug", "info"),
-            timeout_graceful_shutdown=LEAVE_S,
-            lifespan="on",
-        )
-    )
+    app = create_app(service, settings)
+    return Server(app, log_level=log_level, access_log=log_level in ("debug", "info"))
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -187,6 +187,7 @@ def watch(job: Job, *, follow: bool, timeout: float | None, quiet: bool = False)
     if follow:
         for line in job.logs(follow=True):
             print(line, flush=True)
+        job.refresh()
     for now in job.changes(timeout):
         if not quiet:
             text = f"job {now.id} {now.state.lower()}: {now.reason}"

@@ -28,7 +28,7 @@ def logs(
     job: JobId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     attempt: Attempt = None,
-    tail: Annotated[int | None, typer.Option("--tail", min=0, help="Only the last lines.")] = None,
+    tail: Annotated[int | None, typer.Option("--tail", min=1, help="Only the last lines.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show what a job wrote.
