@@ -38,13 +38,14 @@ class Voter:
 
     card: Card
     network: nn.Module
+    gpus: int = 0
 
     def probabilities(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W) → (N, classes), summing to 1 per image."""
         card = self.card
         device = next(self.network.parameters()).device
         ready = finish(images.to(device), card.image_size, card.channels, card.mean, card.std)
-        return torch.softmax(self.network(ready).float(), dim=1)
+        return torch.softmax(architectures.spread(self.network, self.gpus)(ready).float(), dim=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
 
     Raises `InvalidError` for models or data that cannot be used, or models whose classes differ.
     """
-    voters = load(work, torch.device("cpu" if context.device_kind is DeviceKind.CPU else "cuda"))
+    on_cpu = context.device_kind is DeviceKind.CPU
+    voters = load(work, torch.device("cpu" if on_cpu else "cuda"), 0 if on_cpu else context.width)
     classes = voters[0].card.classes
     items = _items(work, [voter.card for voter in voters])
     print(_headline(work, voters, items), flush=True)
@@ -110,7 +112,7 @@ def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
     }
 
 
-def load(work: CnnInferWork, device: torch.device) -> list[Voter]:
+def load(work: CnnInferWork, device: torch.device, gpus: int = 0) -> list[Voter]:
     """The models, each with its description; raises `InvalidError`."""
     files: list[tuple[str, Path]] = []
     for index, item in enumerate(work.models):
@@ -129,7 +131,7 @@ def load(work: CnnInferWork, device: torch.device) -> list[Voter]:
         if voter.card.classes != voters[0].card.classes:
             problem = "models vote together only if they know the same classes in the same order"
             raise InvalidError(problem, {field: problem})
-    return voters
+    return [replace(voter, gpus=gpus) for voter in voters]
 
 
 def _voter(work: CnnInferWork, path: Path, field: str) -> Voter:

@@ -32,9 +32,13 @@ VALIDATION_LOSS = "validation_loss"
 class Classifier(pl.LightningModule):
     """A network under training, with its measurements of the running epoch."""
 
-    def __init__(self, network: nn.Module, work: CnnTrainWork, classes: int) -> None:
+    def __init__(
+        self, network: nn.Module, work: CnnTrainWork, classes: int, *, gpus: int = 0
+    ) -> None:
         super().__init__()
         self.network = network
+        # In a tuple, so that the weights are registered once.
+        self._spread = (architectures.spread(network, gpus),)
         self.work = work
         self.metrics = scores(classes)
         self.train_loss = torch.zeros(())
@@ -75,7 +79,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Cross-entropy of one batch."""
         images, labels = batch
-        logits = self.network(images)
+        logits = self._spread[0](images)
         loss = nn.functional.cross_entropy(logits, labels)
         self.train_loss = self.train_loss + loss.detach() * len(labels)
         self.train_hits = self.train_hits + (logits.detach().argmax(1) == labels).sum()
@@ -90,7 +94,7 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: Batch, _index: int) -> None:
         """Measure one batch."""
         images, labels = batch
-        logits = self.network(images).float()
+        logits = self._spread[0](images).float()
         self._loss = self._loss + nn.functional.cross_entropy(logits, labels, reduction="sum")
         self._images += len(labels)
         self.metrics.update(logits, labels)

@@ -60,7 +60,7 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     data = ImageData(parts, work, edge=edge, channels=channels, mean=mean, std=std)
     print(_headline(work, card, parts), flush=True)
 
-    module = Classifier(network, work, len(parts.classes))
+    module = Classifier(network, work, len(parts.classes), gpus=gpus(context))
     reporter = Reporter(context, len(data.train), work.epochs)
     patience = Patience(VALIDATION_LOSS, work.early_stopping) if work.early_stopping else None
     trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
@@ -76,6 +76,11 @@ def threads(context: Context) -> int:
     if context.device_kind is DeviceKind.CPU:
         return context.width
     return min(4 * context.width, len(os.sched_getaffinity(0)))
+
+
+def gpus(context: Context) -> int:
+    """GPUs of this attempt, numbered from 0 in its process; 0 on a CPU."""
+    return 0 if context.device_kind is DeviceKind.CPU else context.width
 
 
 def cache_bytes(context: Context) -> int:
