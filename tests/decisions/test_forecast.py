@@ -1,0 +1,123 @@
+"""What would happen: by hand, and against rounds really replayed."""
+
+import numpy as np
+from hypothesis import given, settings
+from worlds import after, option, pool, snapshot, snapshots, waiting
+
+from scheduler.decisions.cluster import Running
+from scheduler.decisions.forecast import Start, forecast
+from scheduler.decisions.queue import Backlog, Option, Waiting
+from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.snapshot import Snapshot
+from scheduler.policies.heuristics import HEURISTICS, Heuristic
+
+FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
+BUSY = Running(end=10.0, job=100, pool=0, nodes=((0, 2),))
+JOBS = (
+    waiting(1, option(10.0, 4), 0.0),
+    waiting(2, option(12.0, 2), 1.0),
+    waiting(3, option(10.0, 2, dollars=0.5, joules=7.0), 2.0),
+    waiting(4, option(1.0, 1), 3.0),
+)
+
+
+def when(starts):
+    return {job: (start.start, start.end) for job, start in sorted(starts.items())}
+
+
+def test_easy_by_hand():
+    starts = forecast(snapshot(pool(), JOBS, [BUSY]), FCFS, Mode.EASY)
+    # 3 fills the gap before 1; when 1 ends at 20, 2 and 4 start side by side.
+    assert when(starts) == {1: (10, 20), 2: (20, 32), 3: (0, 10), 4: (20, 21)}
+    assert starts[3] == Start(3, 0.0, 10.0, "cpu", 2, 0.5, 7.0)
+
+
+def test_without_backfilling_by_hand():
+    starts = forecast(snapshot(pool(), JOBS, [BUSY]), FCFS, Mode.COMMIT)
+    assert when(starts) == {1: (10, 20), 2: (20, 32), 3: (20, 30), 4: (30, 31)}
+
+
+def test_greedy_by_hand():
+    starts = forecast(snapshot(pool(), JOBS, [BUSY]), FCFS, Mode.GREEDY)
+    # 2 starts at once; at 10 two are free: 3; 2 ends at 12: 4; the wide job waits for both.
+    assert when(starts) == {1: (20, 30), 2: (0, 12), 3: (10, 20), 4: (12, 13)}
+
+
+def test_every_start_pays_the_boot_time():
+    starts = forecast(snapshot(pool(devices=1, boot_s=5.0), JOBS[3:], now=100.0), FCFS, Mode.EASY)
+    assert when(starts) == {4: (105, 106)}
+
+
+def test_an_overrun_attempt_counts_as_ending_now():
+    late = Running(3.0, 100, 0, ((0, 4),))
+    starts = forecast(snapshot(pool(), JOBS[:1], [late], now=50.0), FCFS, Mode.EASY)
+    assert when(starts) == {1: (50, 60)}
+
+
+def test_stops_at_the_job_asked_for_and_after_so_many_rounds():
+    snap = snapshot(pool(), JOBS, [BUSY])
+    assert set(forecast(snap, FCFS, Mode.EASY, until=1)) == {3, 1}
+    assert set(forecast(snap, FCFS, Mode.EASY, rounds=1)) == {3}
+    assert forecast(snapshot(pool(), []), FCFS, Mode.EASY) == {}
+
+
+def test_what_never_starts_is_missing():
+    never = waiting(9, option(5.0, 9), 0.0)
+    assert set(forecast(snapshot(pool(), [never, *JOBS], [BUSY]), SJF, Mode.EASY)) == {1, 2, 3, 4}
+
+    class Patient(Heuristic):
+        def scores(self, table):
+            return np.where(np.arange(len(table)) == 0, 1.0, 0.0)
+
+    patient = Patient("patient", lambda table: table.wait, "")
+    assert forecast(snapshot(pool(), JOBS, [BUSY]), patient, Mode.EASY) == {}
+
+
+def replay(snap, policy, mode):
+    """The service's loop, with the estimates as truth: a fresh snapshot at every end."""
+    born = dict(zip(snap.queue.id.tolist(), snap.queue.submitted.tolist(), strict=True))
+    jobs = {
+        job: Waiting(
+            job,
+            born[job],
+            [_option(snap, row) for row in snap.queue.rows_of(snap.queue.slot_of(job))],
+            priority=float(snap.queue.priority[slot]),
+            deadline=float(snap.queue.deadline[slot]),
+            preference=float(snap.queue.preference[slot]),
+        )
+        for slot, job in enumerate(snap.queue.id.tolist())
+        if job
+    }
+    starts, running, now = {}, list(snap.running), snap.now
+    while True:
+        backlog = Backlog(snap.queue.origin)
+        for job in jobs.values():
+            backlog.add(job)
+        moment = Snapshot(now, backlog.freeze(), snap.pools, tuple(running))
+        plan = run_round(moment, policy, mode)
+        for placed in plan.placements:
+            boot = snap.pools[placed.pool].boot_s
+            starts[placed.job] = (now + boot, now + boot + placed.runtime_s)
+            del jobs[placed.job]
+        running = list(after(moment, plan).running())
+        if not jobs or not running:
+            return starts
+        now = max(now, min(each.end for each in running))
+        running = [each for each in running if each.end > now]
+
+
+def _option(snap, row):
+    queue = snap.queue
+    shape = queue.shapes[queue.shape[row]]
+    figures = (float(column[row]) for column in (queue.runtime, queue.dollars, queue.joules))
+    return Option(shape.pool, shape.width, shape.memory, *figures)
+
+
+@settings(max_examples=25)
+@given(snapshots())
+def test_never_differs_from_the_rounds_replayed(snap):
+    for name in ("fcfs", "wfp3", "edf", "tetris"):
+        for mode in (Mode.EASY, Mode.GREEDY):
+            expected = replay(snap, HEURISTICS[name], mode)
+            starts = forecast(snap, HEURISTICS[name], mode)
+            assert when(starts) == expected
