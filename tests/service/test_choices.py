@@ -1,0 +1,181 @@
+"""What people wish for has its effect: priority, deadline, preference, policy, estimates."""
+
+import numpy as np
+import pytest
+
+from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.resources import Request
+from scheduler.testing.samples import job_spec
+
+from .worlds import CPU, GPU, train, wide
+
+
+def order_of_starts(world):
+    """Two devices at a time, each job on both: who started when."""
+    world.settle()
+    while world.executor.running:
+        world.clock.advance(1)
+        world.finish(world.executor.running[0])
+    return [int(attempt.partition(".")[0]) for attempt in world.executor.launches]
+
+
+def test_the_higher_priority_goes_first(build):
+    world = build(policy="priority")
+    specs = [job_spec(request=wide(2), priority=priority) for priority in (50, 10, 90, 50)]
+    for spec in specs:
+        world.submit(spec)
+    assert order_of_starts(world) == [1, 3, 4, 2]
+
+
+def test_the_earlier_deadline_goes_first(build):
+    world = build(policy="edf")
+    now = world.clock.now()
+    for deadline in (None, None, now + 900, now + 600):
+        world.submit(job_spec(request=wide(2), deadline=deadline))
+    assert order_of_starts(world) == [1, 4, 3, 2]
+
+
+def test_the_cheap_job_takes_the_cheap_pool_and_the_fast_one_the_fast_pool(build):
+    world = build((CPU, GPU), policy="priority")
+    world.submit(train(preference=0.0), train(preference=1.0))
+    assert [world.attempt(job).pool for job in (1, 2)] == ["cpu", "gpu"]
+    assert "rather than" in world.job(2).reason
+
+
+def test_a_job_that_names_no_preference_has_its_projects(build):
+    world = build(
+        (CPU, GPU),
+        policy="priority",
+        preference=0.0,
+        projects={"paper": {"preference": 1.0}, "thesis": {}},
+    )
+    for project in ("paper", "thesis", "other"):
+        world.submit(train(project=project))
+        world.settle()
+    assert [world.attempt(job).pool for job in (1, 2, 3)] == ["gpu", "cpu", "cpu"]
+
+
+def test_the_policy_is_switched_while_it_runs_and_remembered(build):
+    world = build((CPU, GPU), policy="fcfs")
+    world.submit(train(request=wide(2, "cpu")), train(request=Request(("cuda",))))
+    world.submit(train(preference=0.0, request=wide(1, "cpu")))
+    view = world.service.use_policy("sjf", preference=1.0, actor="ann")
+    assert (view.name, view.preference) == ("sjf", 1.0)
+    world.restart((CPU, GPU), policy="fcfs", preference=0.0)
+    assert world.service.policy().name == "sjf"
+    assert world.service.policy().preference == 1.0
+    assert world.store.setting("policy_set_by") == "ann"
+
+
+def test_a_new_preference_of_the_cluster_moves_what_waits(build):
+    world = build((CPU, GPU), policy="priority", preference=0.0)
+    world.submit(train(request=wide(2, "cpu")), train(request=Request(("cuda",))), train())
+    world.settle()
+    assert world.service.explain(3).pool == "cpu"
+    world.service.use_policy("priority", preference=1.0, actor="ann")
+    world.step()
+    assert world.service.explain(3).pool == "gpu"
+
+
+def test_a_wrong_policy_mode_or_preference_changes_nothing(world):
+    before = world.service.policy()
+    with pytest.raises(NotFoundError, match="no policy"):
+        world.service.use_policy("best", actor="ann")
+    with pytest.raises(InvalidError, match="mode"):
+        world.service.use_policy("sjf", mode="sideways", actor="ann")
+    with pytest.raises(InvalidError, match="preference"):
+        world.service.use_policy("sjf", preference=1.5, actor="ann")
+    assert world.service.policy() == before
+    assert world.store.setting("policy") is None
+
+
+def test_a_remembered_policy_that_is_gone_does_not_keep_the_service_from_starting(world, caplog):
+    setting = {"name": "learned-v7", "mode": None, "preference": None}
+    world.store.set_settings({"policy": setting})
+    world.restart(policy="edf")
+    assert world.service.policy().name == "edf"
+    assert "learned-v7" in caplog.text
+
+
+def test_every_policy_is_named_with_its_summary(world):
+    assert {"fcfs", "sjf", "priority", "best-value"} <= world.service.policies().keys()
+    assert all(world.service.policies().values())
+
+
+class Waiting:
+    """A policy that starts nothing until a certain moment."""
+
+    name, stable = "patient", False
+
+    def __init__(self, until):
+        self.until = until
+
+    def scores(self, table):
+        scores = np.zeros(len(table))
+        scores[0] = 1.0 if table.now < self.until else -1.0
+        return scores
+
+    def costs(self, table):
+        return table.dollars
+
+
+def test_a_policy_that_waits_is_asked_again_although_nothing_happens(world):
+    world.service._ruling._lookup = lambda _: Waiting(world.clock.now() + 60)
+    world.service.use_policy("patient", actor="ann")
+    world.submit()
+    world.service.dispatcher.tick(world.clock.now())
+    world.after(59)
+    assert world.state(1) == "QUEUED"
+    world.service.dispatcher.tick(world.clock.now())
+    world.after(1)
+    assert world.state(1) == "RUNNING"
+
+
+def test_a_finished_job_is_measured_and_the_next_estimate_is_better(world):
+    world.submit(train(request=wide(1)))
+    first = world.attempt(1).estimate
+    assert first.source == "flops"
+    world.settle()
+    world.clock.advance(40)
+    world.finish("1.1", samples=1000, overhead_s=4.0)
+    (measurement,) = world.store.measurements()
+    assert (measurement.seconds, measurement.overhead_s, measurement.samples) == (40, 4, 1000)
+    assert measurement.estimated_s == first.runtime_s
+    world.submit(train(request=wide(1)))
+    second = world.attempt(2).estimate
+    assert second.source == "history"
+    assert abs(second.runtime_s - 40) < abs(first.runtime_s - 40) / 10
+    world.restart()
+    world.submit(train(request=wide(1)))
+    assert world.attempt(3).estimate.runtime_s == pytest.approx(second.runtime_s)
+
+
+def test_what_waits_is_estimated_anew_when_its_work_was_measured(world):
+    world.submit(*[train(request=wide(2))] * 2)
+    world.settle()
+    guessed = world.service._board.snapshot(0.0).queue.runtime.max()
+    world.clock.advance(500)
+    world.finish("1.1", samples=1000, overhead_s=0.0)
+    assert world.attempt(2).estimate.runtime_s == pytest.approx(500, rel=0.01)
+    assert guessed < 150
+
+
+def test_progress_lines_move_the_expected_end(world):
+    world.submit(train(request=wide(1)))
+    world.settle()
+    begun, guessed = world.clock.now(), world.service.explain(1).end
+    for fraction in (0.0, 0.1, 0.2, 0.3):
+        world.progress("1.1", fraction)
+        world.clock.advance(100)
+    world.metrics("1.1", "not json\n[1]\n" + '{"kind": "progress", "fraction": null}')
+    world.service.dispatcher.tick(world.clock.now())
+    end = world.service.explain(1).end
+    assert guessed - begun < 150
+    assert end - begun > 700
+
+
+def test_a_failed_attempt_teaches_nothing(world):
+    world.submit(train())
+    world.settle()
+    world.fail("1.1")
+    assert world.store.measurements() == []
