@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
 from scheduler.decisions.round import Mode
@@ -30,14 +32,16 @@ def build(settings: config.Settings) -> Service:
     `NotFoundError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FolderLock(settings.data_dir)
-    try:
-        executor = LocalExecutor(settings.data_dir / "run", spares=settings.executor.warm_workers)
+    with ExitStack() as undo:
+        lock = FolderLock(settings.data_dir)
+        undo.callback(lock.release)
         store = SqlStore(settings.database)
-        return assemble(settings, store, executor, cluster(settings), SystemClock(), lock=lock)
-    except BaseException:
-        lock.release()
-        raise
+        undo.callback(store.close)
+        executor = LocalExecutor(settings.data_dir / "run", spares=settings.executor.warm_workers)
+        undo.callback(executor.close)
+        service = assemble(settings, store, executor, cluster(settings), SystemClock(), lock=lock)
+        undo.pop_all()
+        return service
 
 
 def assemble(
