@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.occupancy import Occupancy
-from scheduler.decisions.queue import Backlog, Option, Waiting
+from scheduler.decisions.queue import Backlog, Option, Queue, Waiting
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -40,6 +40,13 @@ def snapshot(
         backlog.add(job)
     pools = (pools,) if isinstance(pools, Pool) else tuple(pools)
     return Snapshot(now, backlog.freeze(), pools, tuple(running))
+
+
+def option_of(queue: Queue, row: int) -> Option:
+    """What a row of the queue was made from."""
+    shape = queue.shapes[queue.shape[row]]
+    figures = (float(column[row]) for column in (queue.runtime, queue.dollars, queue.joules))
+    return Option(shape.pool, shape.width, shape.memory, *figures)
 
 
 def table(snap: Snapshot) -> Candidates:

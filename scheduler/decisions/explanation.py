@@ -106,7 +106,7 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
     own = np.full(len(table), -np.inf)
     own[mine] = scores[mine]
     after = snapshot.cluster()
-    plan = push(Round(snapshot.queue, after, snapshot.now, mode), policy)
+    plan = push(Round(snapshot.queue, after, snapshot.now, mode, snapshot.committed), policy)
     target = _decided(plan, table, mine)
     if target is None:
         target = best(table, own, policy) or mine[0]

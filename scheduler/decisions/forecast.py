@@ -34,9 +34,10 @@ def forecast(
     starts: dict[int, Start] = {}
     cluster = snapshot.cluster()
     queue = replace(snapshot.queue, open=snapshot.queue.open.copy())
-    now = snapshot.now
+    now, committed = snapshot.now, snapshot.committed
     for _ in range(rounds):
-        plan = push(Round(queue, cluster, now, mode), policy)
+        plan = push(Round(queue, cluster, now, mode, committed), policy)
+        committed = plan.reservations
         for placed in plan.placements:
             pool = snapshot.pools[placed.pool]
             starts[placed.job] = Start(

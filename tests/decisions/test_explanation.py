@@ -112,6 +112,16 @@ def test_position_counts_jobs_ahead_not_rows_and_breaks_ties_by_age():
     assert places == {3: 1, 2: 2, 1: 3, 4: 4}
 
 
+def test_a_promise_of_an_earlier_round_is_the_order():
+    old, urgent = waiting(1, option(9.0, 4), 0.0), waiting(2, option(9.0, 4), 1.0, priority=99)
+    (promise,) = run_round(snapshot(pool(), [old], [BUSY]), PRIORITY, Mode.COMMIT).reservations
+    snap = replace(snapshot(pool(), [old, urgent], [BUSY], now=5.0), committed=(promise,))
+    found = wait(snap, PRIORITY, Mode.COMMIT, 2)
+    assert (found.cause, found.blockers) == (Cause.ORDER, (1,))
+    assert wait(snap, PRIORITY, Mode.COMMIT, 1).cause is Cause.DEVICES
+    assert wait(snap, PRIORITY, Mode.EASY, 1).cause is Cause.ORDER
+
+
 def test_a_job_that_does_not_wait_is_unknown():
     with pytest.raises(KeyError):
         wait(snapshot(pool(), []), FCFS, Mode.EASY, 1)

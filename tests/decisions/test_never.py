@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import after, held, snapshots
+from worlds import after, held, option_of, snapshots
 
 from scheduler.decisions.explanation import observer
-from scheduler.decisions.plan import Action
+from scheduler.decisions.plan import Action, Reservation
+from scheduler.decisions.queue import Backlog, Option, Waiting
 from scheduler.decisions.round import Mode, Round, best, run_round
+from scheduler.decisions.snapshot import Snapshot
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
 
@@ -82,8 +84,8 @@ def test_never_places_a_job_outside_its_options(snap):
 
 @given(snapshots())
 def test_without_backfilling_nothing_starts_behind_a_reservation_of_its_pool(snap):
-    for policy in POLICIES:
-        plan = run_round(snap, policy, Mode.COMMIT, observer(policy))
+    for policy, mode in product(POLICIES, (Mode.NONE, Mode.COMMIT)):
+        plan = run_round(snap, policy, mode, observer(policy))
         closed = set()
         for decision in plan.decisions:
             assert decision.chosen.pool not in closed
@@ -94,8 +96,8 @@ def test_without_backfilling_nothing_starts_behind_a_reservation_of_its_pool(sna
 
 @given(snapshots())
 def test_easy_never_delays_a_reserved_start(snap):
-    for policy in POLICIES:
-        plan = run_round(snap, policy, Mode.EASY)
+    for policy, mode in product(POLICIES, (Mode.EASY, Mode.COMMIT_EASY)):
+        plan = run_round(snap, policy, mode)
         cluster = after(snap, plan)
         for promise in plan.reservations:
             found = cluster.earliest(promise.pool, promise.width, promise.memory, snap.now)
@@ -164,6 +166,40 @@ def test_pulling_through_a_round_is_pushing(snap):
             foreseen = round_.outcome(row)
             assert round_.take(row) is foreseen
         assert round_.plan(policy.name) == run_round(snap, policy, mode)
+
+
+@given(snapshots())
+def test_a_sticky_promise_is_never_broken_whoever_arrives_meanwhile(snap):
+    sticky = [mode for mode in Mode if mode.sticky]
+    for policy, mode in product(POLICIES, sticky):
+        first = run_round(snap, policy, mode)
+        later = next_moment(snap, first)
+        plan = run_round(later, policy, mode, observer(policy))
+        fates = {what.job: what for what in (*plan.placements, *plan.reservations)}
+        for promise in first.reservations:
+            fate = fates[promise.job]
+            assert (fate.pool, fate.width) == (promise.pool, promise.width)
+            if mode is Mode.COMMIT_EASY and isinstance(fate, Reservation):
+                assert fate.start <= promise.start
+        kept = [decision.job for decision in plan.decisions[: len(first.reservations)]]
+        assert kept == [promise.job for promise in first.reservations]
+
+
+def next_moment(snap, plan):
+    """When the next attempts have ended as estimated, and somebody urgent has arrived."""
+    running = list(after(snap, plan).running())
+    now = max(snap.now, min((each.end for each in running), default=snap.now))
+    backlog = Backlog(snap.queue.origin)
+    started = {placed.job for placed in plan.placements}
+    for slot, job in enumerate(snap.queue.id.tolist()):
+        if job and job not in started:
+            options = [option_of(snap.queue, row) for row in snap.queue.rows_of(slot)]
+            backlog.add(Waiting(job, float(snap.queue.submitted[slot]), options))
+    for where in range(len(snap.pools)):
+        urgent = Option(where, 1, 0, 0.5, 0.0, 0.0)
+        backlog.add(Waiting(2001 + where, now, [urgent], priority=100.0, deadline=now + 1.0))
+    still = tuple(each for each in running if each.end > now)
+    return Snapshot(now, backlog.freeze(), snap.pools, still, plan.reservations)
 
 
 @given(snapshots(), st.sampled_from(list(Mode)))

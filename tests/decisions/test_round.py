@@ -1,5 +1,7 @@
 """Rounds with numbers small enough to follow by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from worlds import option, pool, snapshot, waiting
@@ -51,9 +53,50 @@ def test_easy_lets_long_jobs_have_only_the_spare_devices():
     assert reserved(plan) == [(1, 10.0)]
 
 
-def test_commit_keeps_the_pool_closed():
-    plan = run_round(snapshot(pool(), shadow(), [BUSY]), FCFS, Mode.COMMIT)
+@pytest.mark.parametrize("mode", [Mode.NONE, Mode.COMMIT])
+def test_without_backfilling_the_pool_is_closed(mode):
+    plan = run_round(snapshot(pool(), shadow(), [BUSY]), FCFS, mode)
     assert (started(plan), reserved(plan)) == ([], [(1, 10.0)])
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "then"),
+    [
+        (Mode.EASY, [(9, 10.0)], [(9, "start")]),  # chosen anew: the urgent job overtakes
+        (Mode.COMMIT_EASY, [(1, 10.0)], [(1, "start")]),
+        (Mode.COMMIT, [(1, 10.0)], [(1, "start")]),
+    ],
+)
+def test_only_a_sticky_reservation_outlives_its_round(mode, first, then):
+    policy = HEURISTICS["priority"]
+    snap = snapshot(pool(), shadow()[:2], [BUSY])
+    (promise,) = run_round(snap, policy, mode).reservations
+    assert (promise.job, promise.start) == (1, 10.0)
+
+    urgent = waiting(9, option(99.0, 4), 4.0, priority=100)
+    for now, running, expected in ((5.0, [BUSY], []), (10.0, [], then)):
+        snap = snapshot(pool(), [*shadow()[:2], urgent], running, now)
+        plan = run_round(replace(snap, committed=(promise,)), policy, mode)
+        assert started(plan) == expected
+        if running:
+            assert reserved(plan) == first
+            (promise,) = plan.reservations
+
+
+def test_the_rlscheduler_rule_looks_at_ends_only_oldest_first_and_strictly():
+    # Three of four devices at second 10: EASY would let job 2 have the spare one.
+    jobs = [
+        waiting(1, option(10.0, 3), 0.0),
+        waiting(2, option(99.0, 1), 1.0, priority=100),
+        waiting(3, option(10.0, 1), 2.0, priority=60),  # ends at 10, not before
+        waiting(5, option(9.0, 1), 4.0, priority=70),
+        waiting(4, option(9.0, 1), 3.0, priority=55),
+        waiting(6, option(9.0, 1), 5.0, priority=90),
+    ]
+    jobs[0] = replace(jobs[0], priority=101)
+    plan = run_round(snapshot(pool(), jobs, [BUSY]), HEURISTICS["priority"], Mode.COMMIT_FCFS)
+    assert started(plan) == [(4, "backfill"), (5, "backfill")]
+    assert reserved(plan) == [(1, 10.0)]
 
 
 def test_greedy_starts_whatever_fits_in_the_policys_order():

@@ -150,7 +150,9 @@ HAPPENINGS = {
     "fail": lambda j, a, t: transitions.failed(j, a, POOL, "exit code 1", t),
     "lose": lambda j, a, t: transitions.lost(j, a, POOL, "gone", t),
     "ask": lambda j, a, t: transitions.cancel_requested(j, "ann", "", t),
-    "cancel": lambda j, a, t: transitions.cancelled(j, t, "ann", ""),
+    "cancel": lambda j, a, t: transitions.cancelled(
+        j, t, "ann", "", *((a, POOL) if j.state.active else ())
+    ),
     "reject": lambda j, a, t: transitions.rejected(j, "", t),
 }
 NEED_ATTEMPT = {"start", "succeed", "fail", "lose"}
