@@ -57,8 +57,11 @@ def _wfp3(table: Candidates) -> Floats:
 
 
 def _unicep(table: Candidates) -> Floats:
-    """Score w / (log2(n) · r), the logarithm at least 1. Tang et al., CLUSTER 2009."""
-    weight = np.maximum(np.log2(np.maximum(table.request, 1.0)), 1.0)
+    """Score w / (log2(n) · r), the logarithm at least 1e-6: serial jobs go first.
+
+    Tang et al., CLUSTER 2009.
+    """
+    weight = np.maximum(np.log2(np.maximum(table.request, 1.0)), 1e-6)
     score: Floats = np.maximum(table.wait, 0.0) / (weight * np.maximum(table.size, 1.0))
     return score
 
@@ -116,6 +119,7 @@ HEURISTICS: Mapping[str, Heuristic] = {
     for heuristic in (
         Heuristic("fcfs", _fcfs, "first come, first served"),
         Heuristic("sjf", lambda t: -t.size, "shortest job first: least r"),
+        Heuristic("smallest", lambda t: -t.request, "smallest job first: least n"),
         Heuristic("saf", lambda t: -t.size * t.request, "smallest area first: least r·n"),
         Heuristic("wfp3", _wfp3, "(w/r)³·n (Tang et al. 2009)"),
         Heuristic("unicep", _unicep, "w/(log2(n)·r) (Tang et al. 2009)"),
