@@ -21,13 +21,13 @@ class FileError(ValueError):
         self.field = field
 
 
-def read(path: str | Path, sets: Sequence[str] = ()) -> list[JobInput]:
+def read(path: str | Path, sets: Sequence[str] = (), *, base: Path | None = None) -> list[JobInput]:
     """The jobs of a file, in its order, ready to be submitted.
 
     `sets` are `PATH=VALUE` with a dotted path (`work.epochs=3`, or `jobs.1.work.epochs=3` for
     the second job only); the value is YAML. A job may name an earlier one of the same file in
-    `after` and `work.models` by its `name`. Relative paths in the file are meant from the
-    file's folder, those in `sets` from the working directory. Raises `FileError`.
+    `after` and `work.models` by its `name`. Relative paths in the file are meant from `base`
+    (default: the file's folder), those in `sets` from the working directory. Raises `FileError`.
     """
     path = Path(path)
     try:
@@ -38,7 +38,7 @@ def read(path: str | Path, sets: Sequence[str] = ()) -> list[JobInput]:
         raise FileError(f"{path} is not YAML: {error}") from None
     jobs = _jobs(data, path)
     names = [str(job["name"]) for job in jobs if job.get("name")]
-    jobs = [rooted(job, path.parent, names) for job in jobs]
+    jobs = [rooted(job, base or path.parent, names) for job in jobs]
     for text in sets:
         _apply(jobs, text, names)
     return jobs

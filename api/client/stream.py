@@ -46,10 +46,13 @@ def follow(
             ) as response:
                 for event in EventSource(response).iter_sse():
                     failures = 0
-                    last = event.id or last
                     if event.event == END:
                         return
-                    yield event
+                    # Every event has an id of its own. Comments and the like, which the decoder
+                    # takes for empty events once an id is known, bring none.
+                    if event.id != last:
+                        last = event.id
+                        yield event
         except UnreachableError as error:
             if not transport.met:
                 raise

@@ -40,23 +40,22 @@ def serve(
     Example: fulcrum serve --data ~/fulcrum --port 8470
     """
     from api.auth import admin_token
-    from api.cli.lock import announced, only_one
+    from api.cli.address import announced
     from scheduler.settings import load
 
     door = ctx.find_object(Door) or Door()
     settings = load(config, {"host": host, "port": port, "data_dir": data or door.data})
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda signum, _: asked.append(signum))
-    with only_one(settings.data_dir), _listening(settings) as listener:
-        from scheduler.bootstrap import build
+    from scheduler.bootstrap import build
 
+    service = build(settings)
+    admin_token(settings.data_dir)
+    with _listening(settings) as listener:
         url = _url(settings.host, listener)
-        admin_token(settings.data_dir)
-        service = build(settings)
         server = _server(service, settings, log_level)
         with announced(settings.data_dir, url):
             _announce(service, settings, url, as_json=as_json)

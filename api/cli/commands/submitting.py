@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from api.cli import human
 from api.cli.door import Json, Timeout, client
@@ -17,6 +18,7 @@ from api.cli.output import err, out, print_json, table
 
 if TYPE_CHECKING:
     from api.client import Job
+    from api.schemas import OutlookOut
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Job file (YAML or JSON).")]
 Sets = Annotated[
@@ -136,6 +138,11 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
     if as_json:
         print_json([outlook.model_dump(mode="json") for outlook in outlooks])
         return
+    out().print(outlook_table(outlooks))
+
+
+def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
+    """What would happen, a line a preference."""
     result = table(
         "PREFERENCE", "POOL", ">WIDTH", ">WAIT", ">RUN", ">COST", ">ENERGY", "DEADLINE", "FROM"
     )
@@ -152,7 +159,7 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
             met,
             one.source,
         )
-    out().print(result)
+    return result
 
 
 def _single(ctx: typer.Context, body: dict[str, Any], key: str | None, **options: Any) -> None:

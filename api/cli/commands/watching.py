@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,8 +80,8 @@ def metrics(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
         return
     console = out()
     for attempt in attempts:
-        for names, lines in _alike([dict(line) for line in attempt.lines]):
-            console.print(_measured(names, lines, f"Attempt {attempt.attempt}"))
+        for kind, lines in _by_kind(attempt.lines).items():
+            console.print(_measured(lines, f"Attempt {attempt.attempt}, {kind}"))
     if not any(attempt.lines for attempt in attempts):
         console.print("[dim]nothing measured yet[/]")
 
@@ -183,22 +184,34 @@ def _alternatives(explanation: ExplanationOut) -> Table:
     return result
 
 
-def _alike(lines: list[dict[str, Any]]) -> list[tuple[list[str], list[dict[str, Any]]]]:
-    """Runs of lines with equal names, in their order: each makes one table."""
-    groups: list[tuple[list[str], list[dict[str, Any]]]] = []
+def _by_kind(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The lines of each kind, in their order; progress is left out, it is in every other line."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
-        names = [name for name, value in line.items() if isinstance(value, int | float | str)]
-        if groups and groups[-1][0] == names:
-            groups[-1][1].append(line)
-        else:
-            groups.append((names, [line]))
+        groups.setdefault(str(line.get("kind", "measured")), []).append(line)
+    if len(groups) > 1:
+        groups.pop("progress", None)
     return groups
 
 
-def _measured(names: list[str], lines: list[dict[str, Any]], title: str) -> Table:
-    shown = [name for name in names if name != "time"]
-    result = table(*(f">{name}" for name in shown), title=title)
+def _measured(lines: Sequence[Mapping[str, Any]], title: str) -> Table:
+    names = {
+        name: None
+        for line in lines
+        for name, value in line.items()
+        if name not in ("kind", "time", "epochs") and isinstance(value, int | float | str)
+    }
+    # Long names break at the underscore, so that a line of figures fits a terminal.
+    headers = (name.replace("validation_", "val_").replace("_", " ") for name in names)
+    result = table(*(f">{header}" for header in headers), title=title)
+    for column in result.columns:
+        column.no_wrap, column.min_width = False, 6
     for line in lines:
-        values = (line[name] for name in shown)
-        result.add_row(*(f"{v:.4g}" if isinstance(v, float) else escape(str(v)) for v in values))
+        result.add_row(*(_figure(line.get(name)) for name in names))
     return result
+
+
+def _figure(value: Any) -> str:
+    return (
+        f"{value:.4g}" if isinstance(value, float) else escape(str("–" if value is None else value))
+    )

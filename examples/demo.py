@@ -1,0 +1,183 @@
+"""The demo: a service of its own, a dozen real jobs through HTTP, and what became of them.
+
+    python examples/demo.py [--images FOLDER]
+
+Exits 1 unless everything ended as it was meant to. KEEP=1 keeps the folder with all results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli import human
+from api.cli.commands.submitting import outlook_table
+from api.cli.commands.watching import print_explanation
+from api.cli.jobtable import jobs_table, ran, state, waited
+from api.cli.output import out, table
+from api.client import Client, Job, files
+from api.private import private_service
+
+if TYPE_CHECKING:
+    from api.schemas import JobDetail
+
+HERE = Path(__file__).resolve().parent
+TIMEOUT_S = 600.0
+LEAST_ACCURACY = {"digits": 0.9, "photographs": 0.5}
+"""Of the job `cnn`; below it the training has not worked."""
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--images", type=Path, help="photographs, with train/ and test/")
+    images: Path | None = parser.parse_args().images
+    if images is not None and not (images / "train").is_dir():
+        print(f"error: {images} is no folder with train/ and test/", file=sys.stderr)
+        return 2
+    folder = Path(tempfile.mkdtemp(prefix="fulcrum-demo-"))
+    try:
+        bodies = _jobs(folder, images)
+        begun = time.monotonic()
+        with private_service(folder / "data") as client:
+            out().print(f"service at [bold]{client.connection.url}[/] in {folder}\n")
+            complaints = demonstrate(client, bodies, "photographs" if images else "digits")
+        out().print(f"{human.seconds(time.monotonic() - begun)} in all")
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if os.environ.get("KEEP"):
+            out().print(f"kept: {folder}", soft_wrap=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    for complaint in complaints:
+        out().print(f"[red]not as intended:[/] {escape(complaint)}", soft_wrap=True)
+    return 1 if complaints else 0
+
+
+def demonstrate(client: Client, bodies: Sequence[files.JobInput], dataset: str) -> list[str]:
+    """Submit, watch, sum up; what did not end as intended."""
+    console = out()
+    first = bodies[0]
+    console.print(f"[bold]What would become of {first['name']}?[/] (nothing is submitted yet)")
+    console.print(outlook_table(client.plan(first)))
+    jobs = client.submit_batch(bodies)
+    console.print(f"\n{len(jobs)} jobs submitted. [bold]Why does one wait?[/]")
+    waiting = next((job for job in reversed(jobs) if not job.refresh().info.started_at), jobs[-1])
+    print_explanation(waiting.explain())
+    console.print()
+    _watch(client, jobs)
+    details = [job.detail() for job in jobs]
+    console.print(summary(details, [_reason(job) for job in jobs]))
+    return _complaints(details, dataset)
+
+
+def summary(details: Sequence[JobDetail], reasons: Sequence[str]) -> Table:
+    """One line a job, and the totals."""
+    result = table(
+        ">JOB", "NAME", "KIND", "STATE", ">WAIT", ">RUN", ">COST", ">ENERGY", ">OUTCOME", "CHOSEN"
+    )
+    now = datetime.now(UTC)
+    for job, reason in zip(details, reasons, strict=True):
+        result.add_row(
+            str(job.id),
+            escape(job.name),
+            job.kind.value,
+            state(job.state.value),
+            human.seconds(waited(job, now)),
+            human.seconds(ran(job, now)),
+            human.dollars(job.dollars),
+            human.joules(job.joules),
+            _outcome(job),
+            escape(reason),
+        )
+    result.add_section()
+    result.add_row(
+        "",
+        "total",
+        f"{len(details)} jobs",
+        "",
+        human.seconds(sum(waited(job, now) for job in details)),
+        human.seconds(sum(ran(job, now) or 0.0 for job in details)),
+        human.dollars(sum(job.dollars for job in details)),
+        human.joules(sum(job.joules for job in details)),
+        style="bold",
+    )
+    return result
+
+
+def _jobs(folder: Path, images: Path | None) -> list[files.JobInput]:
+    if images is None:
+        return files.read(HERE / "demo.yaml")
+    (folder / "photographs").symlink_to(images.resolve())
+    return files.read(HERE / "demo-photographs.yaml", base=folder)
+
+
+def _watch(client: Client, jobs: Sequence[Job]) -> None:
+    """Show the jobs until all have ended: as a live table, or a line a change if nobody looks."""
+    console = out()
+    end = time.monotonic() + TIMEOUT_S
+    by_id = {job.id: job for job in jobs}
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        last = 0
+        while not all(job.done for job in jobs) and time.monotonic() < end:
+            for fresh in client.jobs(project="demo"):
+                by_id[fresh.id].info = fresh.info
+            if console.is_terminal:
+                live.update(jobs_table([job.info for job in jobs], console.width), refresh=True)
+            for event in client.events(after=last):
+                last = event.seq
+                if not console.is_terminal:
+                    name = by_id[event.job].name
+                    print(f"{human.moment(event.time)} {name}: {event.name} {event.reason}")
+            time.sleep(0.5)
+
+
+def _reason(job: Job) -> str:
+    """Of the decision that started it."""
+    started = [one for one in job.explain().decisions if one.action in ("start", "backfill")]
+    return started[0].reason if started else "–"
+
+
+def _outcome(job: JobDetail) -> str:
+    metrics = (job.result or {}).get("metrics") or {}
+    parts = []
+    if "accuracy" in metrics:
+        parts.append(f"accuracy {human.share(metrics['accuracy'])}")
+    if "images_per_s" in metrics:
+        parts.append(f"{metrics['images_per_s']:.0f} images/s")
+    if job.attempts > 1:
+        parts.append(f"{job.attempts} attempts")
+    if job.deadline is not None and job.finished_at is not None:
+        parts.append("in time" if job.finished_at <= job.deadline else "[red]too late[/]")
+    return ", ".join(parts) or "–"
+
+
+def _complaints(details: Sequence[JobDetail], dataset: str) -> list[str]:
+    found = []
+    for job in details:
+        tries = [attempt.state.value for attempt in job.history]
+        intended = ["FAILED", "SUCCEEDED"] if job.name == "fails-once" else ["SUCCEEDED"]
+        if tries != intended:
+            found.append(f"job {job.id} ({job.name}) {job.state}: {job.reason}; tries {tries}")
+        elif job.name == "cnn" and job.result is not None:
+            accuracy = job.result["metrics"]["accuracy"]
+            if accuracy < LEAST_ACCURACY[dataset]:
+                found.append(f"job {job.id} ({job.name}): accuracy {accuracy:.3f}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
