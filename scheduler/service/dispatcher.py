@@ -109,7 +109,8 @@ class Dispatcher:
         self._inbox.put(None)
         if self._thread.is_alive():
             self._thread.join()
-        for message in (*self._unheard, *self._drain()):
+        unheard, self._unheard = [*self._unheard, *self._drain()], []
+        for message in unheard:
             if isinstance(message, Cancel):
                 message.answer.set_exception(_closed())
 
