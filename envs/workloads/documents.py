@@ -30,6 +30,8 @@ class Document:
     text: str
     source: str = ""
     """File name and digest of its content."""
+    digest: str = ""
+    """12 hexadecimal digits."""
 
 
 def open_document(path: Path | str) -> Document:
@@ -47,7 +49,8 @@ def open_document(path: Path | str) -> Document:
         ) from None
     digest = hashlib.sha256(plain).hexdigest()[:12]
     name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    return Document(name, plain.decode("utf-8", errors="replace"), f"{path.name} sha256:{digest}")
+    text = plain.decode("utf-8", errors="replace")
+    return Document(name, text, f"{path.name} sha256:{digest}", digest)
 
 
 class Rejects:

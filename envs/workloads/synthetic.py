@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, Predicate
 
 from envs.workloads.arrivals import Arrivals, times
 from envs.workloads.base import Arrival, Run, Workload
@@ -32,7 +32,15 @@ from scheduler.domain.jobs import JobKind
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 
+
+def ascending(bounds: tuple[float, float]) -> bool:
+    """Whether a range's bounds are in order."""
+    return bounds[0] <= bounds[1]
+
+
 Share = Annotated[float, Ge(0), Le(1)]
+Positive = Annotated[float, Gt(0)]
+Range = Annotated[tuple[Positive, Positive], Predicate(ascending)]
 Weight = Annotated[float, Gt(0)]
 
 
@@ -54,7 +62,7 @@ class Phase:
     """(work, weight) of the table; none: all of the kind alike."""
     deadline_share: Share = 0.0
     """Of the jobs, those with a deadline."""
-    slack: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] = (2.0, 6.0)
+    slack: Range = (2.0, 6.0)
     """A deadline is this many (uniform) ideal runtimes after the submission …"""
     grace_s: Annotated[float, Ge(0)] = 0.0
     """… and so many seconds more."""
@@ -68,7 +76,7 @@ class Phase:
 class Synthetic:
     """What to draw."""
 
-    load: tuple[Annotated[float, Gt(0), Le(100)], Annotated[float, Gt(0), Le(100)]] = (0.8, 0.8)
+    load: Range = (0.8, 0.8)
     """Range from which each workload's load ρ is drawn (uniform)."""
     training_share: Share = 0.5
     """Of the jobs, not of the time."""
@@ -220,7 +228,7 @@ def _runnable(
     if unknown:
         raise InvalidError(
             f"the throughput table {table.name!r} has no {kind} {unknown[0]!r}",
-            {f"workload.{place}.works": f"some of: {', '.join(legal)}"},
+            {f"workload.synthetic.{place}.works": f"some of: {', '.join(legal)}"},
         )
     found = []
     for work, weight in wanted:
@@ -236,7 +244,7 @@ def _runnable(
     if not found:
         raise InvalidError(
             f"no pool can run any {kind} of the throughput table {table.name!r}",
-            {f"workload.{place}.works": "works with a rate on a pool's device that fit its memory"},
+            {f"workload.synthetic.{place}.works": "with a rate on a pool's device, in its memory"},
         )
     total = sum(weight for _, weight, _ in found)
     training = kind is JobKind.CNN_TRAIN

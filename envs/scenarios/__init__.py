@@ -1,0 +1,19 @@
+"""Named, versioned worlds to learn and compare in: cluster, workload, prices, objective."""
+
+from envs.scenarios.file import load, names
+from envs.scenarios.scenario import Estimates, Failures, Objective, Scenario, Source
+from envs.scenarios.splits import Split
+from envs.scenarios.supply import Billing, Supply
+
+__all__ = [
+    "Billing",
+    "Estimates",
+    "Failures",
+    "Objective",
+    "Scenario",
+    "Source",
+    "Split",
+    "Supply",
+    "load",
+    "names",
+]

@@ -1,0 +1,101 @@
+"""Workloads out of a recorded trace: consecutive jobs, or jobs drawn anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from envs.scenarios.splits import Split, rows
+from envs.workloads import formats
+from envs.workloads.base import Workload
+from envs.workloads.streams import streams, written
+from scheduler.domain.errors import InvalidError
+
+
+class Draw(StrEnum):
+    """How a workload comes out of a trace."""
+
+    WINDOW = "window"
+    """Consecutive jobs from a random row on, as they were."""
+    RESAMPLE = "resample"
+    """Jobs and pauses drawn with replacement, each by itself: many workloads out of few jobs, but
+    without what joined neighbours (bursts, the daily cycle)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A trace file. It is read when it is first needed, and kept."""
+
+    path: str | None = None
+    """None: a person names it when loading the scenario."""
+    digest: str = ""
+    """Of its content: a file that has changed is read again."""
+    format: str | None = None
+    """None: what it looks like."""
+    processors: Annotated[int, Ge(1)] | None = None
+    """Size of the machine: wider jobs are left out; None: what the file says."""
+    draw: Draw = Draw.WINDOW
+
+    def jobs(self) -> Workload:
+        """All of it. Raises `InvalidError` if no file is named or it cannot be read."""
+        if self.path is None:
+            raise InvalidError(
+                "this scenario replays a trace that is not part of Fulcrum",
+                {"trace": "path of the trace file, e.g. load(name, trace=PATH)"},
+            )
+        return _read(self.path, self.digest, self.format, self.processors)
+
+
+def draw_log(log: Log, count: int, where: np.random.SeedSequence, split: Split) -> Workload:
+    """`count` jobs from the rows that belong to the split.
+
+    Raises `InvalidError` if these are fewer (windows), or if the trace is missing.
+    """
+    whole = log.jobs()
+    first, beyond = rows(split, len(whole.jobs))
+    (rng,) = streams(where, 1)
+    if log.draw is Draw.RESAMPLE:
+        return _resampled(whole, first, beyond, count, rng, where)
+    if beyond - first < count:
+        raise InvalidError(
+            f"{whole.name} has {beyond - first} jobs for {split}, not {count}",
+            {"jobs": f"1 to {beyond - first} for {split}"},
+        )
+    return whole.window(first + int(rng.integers(beyond - first - count + 1)), count)
+
+
+def _resampled(
+    whole: Workload,
+    first: int,
+    beyond: int,
+    count: int,
+    rng: np.random.Generator,
+    where: np.random.SeedSequence,
+) -> Workload:
+    if beyond - first < 2:
+        raise InvalidError(
+            f"{whole.name} has {len(whole.jobs)} jobs, too few to share out to all splits",
+            {"trace": "at least 20 jobs"},
+        )
+    pool = whole.jobs[first:beyond]
+    pauses = np.diff([job.submitted_at for job in pool])
+    submitted = np.concatenate(([0.0], np.cumsum(rng.choice(pauses, count - 1)))).tolist()
+    chosen = rng.integers(len(pool), size=count).tolist()
+    jobs = []
+    for number, (index, time) in enumerate(zip(chosen, submitted, strict=True), 1):
+        job = pool[index]
+        moved = None if job.deadline is None else job.deadline - job.submitted_at + time
+        jobs.append(replace(job, id=number, submitted_at=time, deadline=moved))
+    source = f"{whole.source}, rows {first + 1} to {beyond} resampled, seed {written(where)}"
+    return replace(whole, jobs=tuple(jobs), source=source)
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, digest: str, format_name: str | None, processors: int | None) -> Workload:  # noqa: ARG001 - the digest tells versions of the file apart
+    return formats.read(Path(path), format_name, processors=processors)

@@ -1,0 +1,232 @@
+"""A scenario: a cluster, what arrives there, what it costs, and what counts.
+
+A scenario is a value; `workload` draws from it, always the same for the same seed. Seeds of
+different splits never meet, so nothing that was trained or tuned on is ever evaluated on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+
+from envs.estimators import Estimator, estimator
+from envs.scenarios.logs import Log, draw_log
+from envs.scenarios.randomisation import Randomisation, concrete
+from envs.scenarios.splits import CLUSTER, WORKLOAD, Split, place
+from envs.scenarios.supply import Supply
+from envs.workloads.base import Run, Workload
+from envs.workloads.lublin import Lublin
+from envs.workloads.lublin import draw as draw_lublin
+from envs.workloads.synthetic import Synthetic
+from envs.workloads.synthetic import draw as draw_synthetic
+from envs.workloads.throughputs import Throughputs
+from scheduler.decisions.round import Mode
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where jobs come from: one of three models."""
+
+    jobs: Annotated[int, Ge(1)] = 1000
+    """In a workload, unless asked for another number."""
+    synthetic: Synthetic | None = None
+    lublin: Lublin | None = None
+    trace: Log | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What the scheduler believes about runtimes; see `envs.estimators`."""
+
+    name: str = "exact"
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def make(self, seed: int = 0) -> Estimator:
+        """A fresh estimator; those that draw noise draw it by `seed`.
+
+        Raises `InvalidError` for an unknown name or parameter.
+        """
+        noisy = self.name in ("noisy", "history")
+        return estimator(self.name, **self.parameters, **({"seed": seed} if noisy else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What goes wrong, and what of the work is kept then."""
+
+    per_node_hour: Annotated[float, Ge(0)] = 0.0
+    """Rate at which a node fails; its attempts are lost."""
+    repair_s: Annotated[float, Ge(0)] = 600.0
+    """Until a failed node is back."""
+    per_attempt: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Probability that an attempt fails by itself, at a uniform point of its run."""
+    checkpoint_s: Annotated[float, Ge(0)] = 600.0
+    """Between checkpoints: a lost or preempted job goes on from the last; 0: from its start."""
+    restart_s: Annotated[float, Ge(0)] = 10.0
+    """Added to each further attempt of a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """How seconds and dollars are weighed against each other; both per job."""
+
+    latency_scale_s: Annotated[float, Gt(0)]
+    """Time in the system that counts as 1."""
+    cost_scale_dollars: Annotated[float, Gt(0)]
+    """Dollars that count as 1."""
+    reference_latency_s: Annotated[float, Gt(0)]
+    """Corner of the hypervolume over (mean job completion time, mean dollars): points beyond
+    count nothing. Fixed, so that figures of different runs can be compared."""
+    reference_dollars: Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Get one from `envs.scenarios.load`."""
+
+    name: str
+    version: int
+    """Raised whenever figures of it can no longer be compared with earlier ones."""
+    description: str
+    supplies: tuple[Supply, ...]
+    """The pools; none yet in a scenario that draws them (`random`)."""
+    source: Source
+    estimates: Estimates = field(default_factory=Estimates)
+    failures: Failures = field(default_factory=Failures)
+    mode: Mode = Mode.EASY
+    preference: float = 0.5
+    """0 cheapest … 1 fastest, of jobs that name none."""
+    objective: Objective | None = None
+    """None only while pools or jobs are not known yet."""
+    randomisation: Randomisation | None = None
+    throughputs: Throughputs | None = None
+    """For synthetic jobs; None: computed for the pools."""
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Elastic ones with all their nodes."""
+        return tuple(supply.pool for supply in self.supplies)
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits of all that decides what is simulated; not of file names."""
+        content = asdict(replace(self, description="", throughputs=None))
+        if content["source"]["trace"] is not None:
+            del content["source"]["trace"]["path"]
+        for supply in content["supplies"]:
+            del supply["origin"]
+        if self.throughputs is not None:
+            content["throughputs"] = {
+                work: {device: dict(widths) for device, widths in devices.items()}
+                for work, devices in self.throughputs.rates.items()
+            }
+        text = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def draw(self, seed: int, split: Split | str = Split.TRAIN) -> Scenario:
+        """This scenario with everything drawn but its workload; itself if nothing is random.
+
+        Raises `InvalidError` for an unknown split or a negative seed.
+        """
+        drawn = _concrete(self, seed, split)
+        if self.randomisation is None or self.objective is not None:
+            return drawn
+        return replace(drawn, objective=natural(drawn))
+
+    def workload(
+        self, seed: int, jobs: int | None = None, split: Split | str = Split.TRAIN
+    ) -> Workload:
+        """The workload of a seed, of `jobs` jobs (None: as many as the scenario says).
+
+        Splits share neither a random number nor a row of a trace. Raises `InvalidError` for an
+        unknown split, a negative seed, fewer than 1 job, or a trace that is missing or too short.
+        """
+        where = place(seed, split, WORKLOAD)
+        count = self.source.jobs if jobs is None else jobs
+        if count < 1:
+            raise InvalidError(f"{count} jobs", {"jobs": "a whole number ≥ 1"})
+        drawn = _concrete(self, seed, split)
+        label = f"{drawn.name}/{Split(split)}/{seed}"
+        return replace(_drawn(drawn, count, where, Split(split)), name=label)
+
+    def whole_trace(self) -> Workload:
+        """All jobs of the trace, whatever the split: for agreement with published figures only.
+
+        Raises `InvalidError` if the scenario has no trace.
+        """
+        if self.source.trace is None:
+            raise InvalidError(
+                f"scenario {self.name!r} replays no trace", {"scenario": "one with a trace"}
+            )
+        return self.source.trace.jobs()
+
+
+def natural(scenario: Scenario) -> Objective:
+    """Scales from the scenario itself, rounded: what its jobs take at best, and cost at least.
+
+    Means over the jobs of a fixed training workload: of the shortest runtime, and of the dollars
+    of the cheapest run; the corner is at twenty and at five times these. Where nothing has a price,
+    a device-hour counts as a dollar.
+    """
+    where = place(0, Split.TRAIN, WORKLOAD)
+    jobs = _drawn(scenario, min(scenario.source.jobs, 200), where, Split.TRAIN).jobs
+    latency = float(np.mean([min(run.runtime_s for run in job.runs) for job in jobs]))
+    prices = _prices(scenario.pools)
+    dollars = float(np.mean([min(_dollars(run, prices) for run in job.runs) for job in jobs]))
+    latency, dollars = _rounded(max(latency, 1.0)), _rounded(max(dollars, 1e-6))
+    return Objective(latency, dollars, _rounded(20 * latency), _rounded(5 * dollars))
+
+
+def _concrete(scenario: Scenario, seed: int, split: Split | str) -> Scenario:
+    where = place(seed, split, CLUSTER)
+    if scenario.randomisation is None:
+        return scenario
+    supplies, jobs, sigma = concrete(scenario.randomisation, where)
+    return replace(
+        scenario,
+        name=f"{scenario.name}-{Split(split)}-{seed}",
+        supplies=supplies,
+        source=replace(scenario.source, synthetic=jobs),
+        estimates=Estimates("noisy", {"sigma": sigma}),
+        randomisation=None,
+    )
+
+
+def _drawn(scenario: Scenario, count: int, where: np.random.SeedSequence, split: Split) -> Workload:
+    source = scenario.source
+    if source.trace is not None:
+        return draw_log(source.trace, count, where, split)
+    if source.lublin is not None:
+        return draw_lublin(source.lublin, count, where)
+    parameters = source.synthetic or Synthetic()
+    return draw_synthetic(parameters, scenario.pools, count, where, scenario.throughputs)
+
+
+def _prices(pools: Sequence[Pool]) -> Mapping[str, float]:
+    """Least dollars per device-hour by what a run may name; all 1 if nothing has a price."""
+    free = all(pool.dollars_per_device_hour == 0 for pool in pools)
+    prices: dict[str, float] = {}
+    for pool in pools:
+        price = 1.0 if free else pool.dollars_per_device_hour
+        for name in (ANY, pool.kind.value, pool.model):
+            prices[name] = min(price, prices.get(name, price))
+    return prices
+
+
+def _dollars(run: Run, prices: Mapping[str, float]) -> float:
+    """Infinite on a device that the scenario does not have."""
+    return run.runtime_s * run.width / 3600 * prices.get(run.device, np.inf)
+
+
+def _rounded(value: float) -> float:
+    """To two significant digits."""
+    return float(f"{value:.2g}")
