@@ -9,12 +9,11 @@ from ipaddress import ip_address
 from typing import Any
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from api import problems
+from api import examples, problems
 from api.auth import Gate
 from api.doors import Doors, Keys, Newest
 from api.intake import Intake
@@ -23,7 +22,6 @@ from api.routers import cluster, health, jobs, outputs
 from api.schemas import Problem
 from api.telemetry import Telemetry
 from scheduler.clock import Clock, SystemClock
-from scheduler.domain.errors import InvalidError
 from scheduler.service.service import Service
 from scheduler.settings import Settings
 
@@ -68,7 +66,6 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(_known_parameters)],
         middleware=[
             Middleware(Observation, telemetry=telemetry),
             Middleware(LastResort),
@@ -96,18 +93,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(doors.service.stop)
 
 
-async def _known_parameters(request: Request) -> None:
-    """Refuse a misspelt parameter: a filter that is silently ignored shows the wrong jobs."""
-    if not request.query_params:
-        return
-    route: APIRoute = request.scope["route"]
-    legal = [field.alias for field in route.dependant.query_params]
-    unknown = [name for name in request.query_params if name not in legal]
-    if unknown:
-        text = f"unknown parameter; legal: {', '.join(legal) or 'none'}"
-        raise InvalidError(f"unknown parameter {unknown[0]!r}", dict.fromkeys(unknown, text))
-
-
 def _hosts(settings: Settings) -> Sequence[str]:
     host = settings.host
     try:
@@ -123,6 +108,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
+        examples.complete(document)
         components = document.setdefault("components", {})
         model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         definitions = model.pop("$defs")

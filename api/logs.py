@@ -12,7 +12,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from fastapi.sse import format_sse_event
 
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import Job
@@ -100,7 +100,7 @@ class Follow:
     async def events(self) -> AsyncIterator[bytes]:
         """Until the job is final and its log told, or the server closes."""
         pause, spoken = FIRST_PAUSE_S, time.monotonic()
-        yield format_sse_event(comment="logs", retry=1000)
+        yield _comment(f"attempt {self._place.attempt}")
         while not self._closing.is_set():
             found, ended = await anyio.to_thread.run_sync(self._look, limiter=self._limiter)
             if found:
@@ -112,7 +112,7 @@ class Follow:
                 pause, spoken = FIRST_PAUSE_S, now
                 continue
             if now - spoken > PING_S:
-                yield KEEPALIVE_COMMENT
+                yield _comment("still here")
                 spoken = now
             await anyio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE_S)
@@ -129,7 +129,7 @@ class Follow:
             return lines, False
         if job.attempts > self._place.attempt:
             self._place = Place(self._place.attempt + 1, 0)
-            return format_sse_event(comment=f"attempt {self._place.attempt}"), False
+            return _comment(f"attempt {self._place.attempt}"), False
         return (self._end(job), True) if over else (b"", False)
 
     def _lines(self, over: bool) -> bytes:
@@ -159,3 +159,8 @@ class Follow:
     def _end(self, job: Job) -> bytes:
         data = json.dumps({"state": job.state.value, "reason": job.reason})
         return format_sse_event(event="end", data_str=data, id=str(self._place))
+
+
+def _comment(text: str) -> bytes:
+    """Without the blank line that ends an event: some clients take even an empty one for one."""
+    return f": {text}\n".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -59,11 +60,12 @@ TITLES: Mapping[str, str] = {
 }
 
 KINDS: Mapping[str, type[JobCommon]] = {
-    JobKind.CNN_TRAIN: CnnTrainJob,
-    JobKind.CNN_INFER: CnnInferJob,
-    JobKind.COMMAND: CommandJob,
+    JobKind.CNN_TRAIN.value: CnnTrainJob,
+    JobKind.CNN_INFER.value: CnnInferJob,
+    JobKind.COMMAND.value: CommandJob,
 }
 
+_REQUEST = re.compile(r"(?:^|(?<=\.))request\.")
 _UNION_MARKS = frozenset({"int", "str", "constrained-int", "constrained-str"})
 _PARSED = frozenset({"missing", "model_attributes_type", "model_type", "dict_type", "json_invalid"})
 _log = logging.getLogger(__name__)
@@ -158,7 +160,9 @@ async def _fulcrum(_: Request, error: Exception) -> Response:
     if code == "internal":
         return unexpected(error, "an operation")
     headers = {"Retry-After": "1"} if code == "unavailable" else None
-    return problem(code, error.message, error.fields, headers=headers)
+    # The domain keeps resources together in a request; a submitted job has them side by side.
+    fields = {_REQUEST.sub("", name): text for name, text in error.fields.items()}
+    return problem(code, error.message, fields, headers=headers)
 
 
 async def _door(_: Request, error: Exception) -> Response:

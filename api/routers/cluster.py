@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from api import examples
-from api.doors import Admin, Door, answer
+from api.doors import Route, admin, answer, doors_of
 from api.routers.queries import unix
 from api.schemas import (
     ClusterOut,
@@ -24,9 +24,10 @@ from api.schemas import (
     PolicyOut,
     PolicySummary,
 )
+from scheduler.domain.errors import NotFoundError
 from scheduler.estimates import accuracy
 
-router = APIRouter(prefix="/v1", tags=["cluster"])
+router = APIRouter(route_class=Route, prefix="/v1", tags=["cluster"])
 
 _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 
@@ -34,16 +35,18 @@ _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 @router.get(
     "/cluster", response_model=ClusterOut, responses=examples.responses("cluster", 401, 503)
 )
-def show_cluster(doors: Door) -> Response:
+def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
+    doors = doors_of(request)
     return answer(ClusterOut.of(doors.service.cluster()))
 
 
 @router.get(
     "/policies", response_model=PoliciesOut, responses=examples.responses("policies", 401, 503)
 )
-def list_policies(doors: Door) -> Response:
+def list_policies(request: Request) -> Response:
     """List the policies by name, and the active one."""
+    doors = doors_of(request)
     active = doors.service.policy()
     found = tuple(
         PolicySummary(name=name, summary=summary, active=name == active.name)
@@ -58,23 +61,30 @@ def list_policies(doors: Door) -> Response:
     responses=examples.responses("policy", 400, 401, 403, 404, 413, 415, 422, 503),
 )
 def use_policy(
-    doors: Door, who: Admin, policy: Annotated[PolicyIn, Body(openapi_examples=examples.POLICIES)]
+    request: Request, policy: Annotated[PolicyIn, Body(openapi_examples=examples.POLICIES)]
 ) -> Response:
     """Let another policy decide from the next round on; it is remembered over restarts."""
-    active = doors.service.use_policy(
-        policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
-    )
+    who = admin(request)
+    doors = doors_of(request)
+    try:
+        active = doors.service.use_policy(
+            policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
+        )
+    except NotFoundError as error:
+        legal = ", ".join(error.fields.values())
+        raise NotFoundError(error.message, {"name": legal}) from None
     return answer(PolicyOut.of(active))
 
 
 @router.get("/costs", response_model=CostsOut, responses=examples.responses("costs", 401, 422, 503))
 def sum_costs(
-    doors: Door,
+    request: Request,
     by: Annotated[Literal["user", "project", "day"], Query()] = "user",
     since: Annotated[AwareDatetime | None, Query(description="By its end; inclusive.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Exclusive.")] = None,
 ) -> Response:
     """Sum measured device time, dollars and joules of ended attempts."""
+    doors = doors_of(request)
     costs = doors.service.store.costs(by, since=unix(since), until=unix(until))
     return answer(CostsOut.of(by, costs))
 
@@ -85,11 +95,12 @@ def sum_costs(
     responses=examples.responses("estimates", 401, 422, 503),
 )
 def show_estimates(
-    doors: Door,
+    request: Request,
     by: Annotated[Literal["source", "kind"], Query(description="Group errors by this.")] = "source",
     limit: Annotated[int, Query(ge=0, le=10_000, description="Of single measurements.")] = 100,
 ) -> Response:
     """Show how far the estimates of runtimes were from the truth."""
+    doors = doors_of(request)
     measured = doors.service.store.measurements()
     newest = measured[len(measured) - min(limit, len(measured)) :]
     return answer(
@@ -107,11 +118,12 @@ def show_estimates(
     "/events", response_model=EventPage, responses=examples.responses("events", 401, 422, 503)
 )
 def list_events(
-    doors: Door,
+    request: Request,
     after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next_after` before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:
     """Tell all that happened to all jobs, oldest first."""
+    doors = doors_of(request)
     events = doors.service.store.events(after=after, limit=limit)
     return answer(
         EventPage.model_construct(

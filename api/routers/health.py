@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api import examples
-from api.doors import Door, answer
+from api.doors import Route, answer, doors_of
 from api.schemas import HealthOut
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=Route, tags=["health"])
 
 
 @router.get(
@@ -30,13 +30,15 @@ async def check_health() -> Response:
     responses=examples.responses("health", 503),
     openapi_extra={"security": []},
 )
-def check_readiness(doors: Door) -> Response:
+def check_readiness(request: Request) -> Response:
     """Tell whether jobs can be accepted and started; needs no token."""
+    doors = doors_of(request)
     doors.service.ready()
     return answer(HealthOut(status="ok"))
 
 
 @router.get("/metrics", response_class=Response, responses=examples.prometheus(401, 503))
-def scrape(doors: Door) -> Response:
+def scrape(request: Request) -> Response:
     """Tell all figures in Prometheus' text format."""
+    doors = doors_of(request)
     return Response(doors.telemetry.text(), media_type=CONTENT_TYPE_LATEST)

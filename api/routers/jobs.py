@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel
 
 from api import examples
-from api.doors import Door, Doors, JobId, Key, Submitter, answer, require_owner
+from api.doors import Doors, JobId, Key, Route, answer, doors_of, require_owner, submitter
 from api.routers.queries import cursor_of, place_of, some_of, unix
 from api.schemas import (
     CancelIn,
@@ -41,7 +41,7 @@ MOST_WAIT_S = 30.0
 SLICE_S = 0.5
 """A waiting request looks this often whether the server stops."""
 
-router = APIRouter(prefix="/v1", tags=["jobs"])
+router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
 
 
 @router.post(
@@ -51,8 +51,7 @@ router = APIRouter(prefix="/v1", tags=["jobs"])
     responses=examples.responses("job", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_job(
-    doors: Door,
-    who: Submitter,
+    request: Request,
     job: Annotated[JobIn, Body(openapi_examples=examples.JOBS)],
     idempotency_key: Key = None,
 ) -> Response:
@@ -61,6 +60,8 @@ def submit_job(
     It is durable when the answer arrives. A repeated request with the same `Idempotency-Key` and
     body makes no second job: it is answered with the first, marked `Idempotency-Replayed: true`.
     """
+    who = submitter(request)
+    doors = doors_of(request)
     spec = doors.intake.one(job, who.user)
     jobs, replayed = _submit(doors, [spec], who.user, idempotency_key, job)
     return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
@@ -73,8 +74,7 @@ def submit_job(
     responses=examples.responses("batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_batch(
-    doors: Door,
-    who: Submitter,
+    request: Request,
     batch: Annotated[JobBatchIn, Body(openapi_examples=examples.BATCHES)],
     idempotency_key: Key = None,
 ) -> Response:
@@ -82,6 +82,8 @@ def submit_batch(
 
     A job may name another one of the batch in `after`, and in `work.models` of an inference.
     """
+    who = submitter(request)
+    doors = doors_of(request)
     specs = doors.intake.several(batch.jobs, who.user)
     try:
         jobs, replayed = _submit(doors, specs.specs, who.user, idempotency_key, batch)
@@ -97,9 +99,11 @@ def submit_batch(
     responses=examples.responses("plan", 400, 401, 403, 413, 415, 422, 503),
 )
 def plan_job(
-    doors: Door, who: Submitter, job: Annotated[JobIn, Body(openapi_examples=examples.JOBS)]
+    request: Request, job: Annotated[JobIn, Body(openapi_examples=examples.JOBS)]
 ) -> Response:
     """Tell what would happen to a job, for fast, balanced and cheap; nothing is submitted."""
+    who = submitter(request)
+    doors = doors_of(request)
     outlooks = doors.service.plan(doors.intake.one(job, who.user))
     return answer(PlanOut(outlooks=tuple(OutlookOut.of(one) for one in outlooks)))
 
@@ -107,7 +111,6 @@ def plan_job(
 @router.get("/jobs", response_model=JobPage, responses=examples.responses("page", 401, 422, 503))
 def list_jobs(
     request: Request,
-    doors: Door,
     state: Annotated[
         list[str], Query(description="Several: repeated, or with commas.", examples=["RUNNING"])
     ] = [],  # noqa: B006 — FastAPI copies it
@@ -127,6 +130,7 @@ def list_jobs(
     Pages are stable: jobs submitted meanwhile neither shift nor repeat what follows. The address
     of the next page stands in the `Link` header, its cursor in the body.
     """
+    doors = doors_of(request)
     query = JobQuery(
         states=some_of(state, JobState, "state"),
         kinds=some_of(kind, JobKind, "kind"),
@@ -157,7 +161,7 @@ def list_jobs(
     responses=examples.responses("detail", 401, 404, 422, 503),
 )
 async def show_job(
-    doors: Door,
+    request: Request,
     job_id: JobId,
     wait_s: Annotated[
         float,
@@ -169,6 +173,7 @@ async def show_job(
     ] = None,
 ) -> Response:
     """Show a job with its attempts; with `wait_s`, as soon as it has changed or ended."""
+    doors = doors_of(request)
     if wait_s:
         await _changed(doors, job_id, version, wait_s)
     return await anyio.to_thread.run_sync(_detail, doors, job_id)
@@ -180,12 +185,13 @@ async def show_job(
     responses=examples.responses("events", 401, 404, 422, 503),
 )
 def list_job_events(
-    doors: Door,
+    request: Request,
     job_id: JobId,
     after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next_after` before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:
     """Tell the history of a job, oldest first."""
+    doors = doors_of(request)
     store = doors.service.store
     store.job(job_id)
     events = store.events(job_id, after=after, limit=limit)
@@ -201,8 +207,9 @@ def list_job_events(
     response_model=ExplanationOut,
     responses=examples.responses("explanation", 401, 404, 422, 503),
 )
-def explain_job(doors: Door, job_id: JobId) -> Response:
+def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
+    doors = doors_of(request)
     return answer(ExplanationOut.of(doors.service.explain(job_id)))
 
 
@@ -212,12 +219,13 @@ def explain_job(doors: Door, job_id: JobId) -> Response:
     responses=examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def cancel_job(
-    doors: Door,
-    who: Submitter,
+    request: Request,
     job_id: JobId,
     cancel: Annotated[CancelIn | None, Body(openapi_examples=examples.CANCELS)] = None,
 ) -> Response:
     """Take a job from the queue, or stop its attempt; it is CANCELLED when that has ended."""
+    who = submitter(request)
+    doors = doors_of(request)
     require_owner(who, doors.service.store.job(job_id))
     reason = cancel.reason if cancel else ""
     return answer(JobOut.of(doors.service.cancel(job_id, actor=who.user, reason=reason)))
@@ -229,8 +237,10 @@ def cancel_job(
     response_model=JobOut,
     responses=examples.responses("job", 401, 403, 404, 409, 422, 503, created=True),
 )
-def retry_job(doors: Door, who: Submitter, job_id: JobId, idempotency_key: Key = None) -> Response:
+def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> Response:
     """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""
+    who = submitter(request)
+    doors = doors_of(request)
     require_owner(who, doors.service.store.job(job_id))
 
     def retry() -> list[Job]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from api import artifacts, examples, logs
-from api.doors import Door, Doors, JobId, answer
+from api.doors import Doors, JobId, Route, answer, doors_of
 from api.schemas import ArtifactsOut, JobMetricsOut, MetricsOut
 from scheduler.domain.errors import NotFoundError
 from scheduler.domain.jobs import Job
@@ -20,7 +20,7 @@ AttemptNumber = Annotated[
     int | None, Query(ge=1, le=10**9, description="Of the job; default: the newest.")
 ]
 
-router = APIRouter(prefix="/v1", tags=["outputs"])
+router = APIRouter(route_class=Route, prefix="/v1", tags=["outputs"])
 
 
 @router.get(
@@ -28,7 +28,6 @@ router = APIRouter(prefix="/v1", tags=["outputs"])
 )
 async def read_logs(
     request: Request,
-    doors: Door,
     job_id: JobId,
     attempt: AttemptNumber = None,
     tail: Annotated[
@@ -46,6 +45,7 @@ async def read_logs(
     Followed, each line is a server-sent event with the id `ATTEMPT:BYTE`, the place behind it;
     the stream goes on over later attempts and closes with an `end` event once the job is final.
     """
+    doors = doors_of(request)
     follow = follow or "text/event-stream" in request.headers.get("accept", "")
     job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
     number = _attempt(job, attempt)
@@ -74,7 +74,7 @@ async def read_logs(
     responses=examples.responses("metrics", 401, 404, 422, 503),
 )
 def read_metrics(
-    doors: Door,
+    request: Request,
     job_id: JobId,
     attempt: Annotated[
         int | None, Query(ge=1, le=10**9, description="Of the job; default: all.")
@@ -87,6 +87,7 @@ def read_metrics(
     ] = None,
 ) -> Response:
     """Read what the work has measured so far: loss, accuracy, images per second."""
+    doors = doors_of(request)
     job = doors.service.store.job(job_id)
     numbers = range(1, job.attempts + 1) if attempt is None else [_attempt(job, attempt)]
     found = tuple(
@@ -101,8 +102,9 @@ def read_metrics(
     response_model=ArtifactsOut,
     responses=examples.responses("artifacts", 401, 404, 422, 503),
 )
-def list_artifacts(doors: Door, job_id: JobId) -> Response:
+def list_artifacts(request: Request, job_id: JobId) -> Response:
     """List the files that a job left."""
+    doors = doors_of(request)
     doors.service.store.job(job_id)
     folder = doors.service.folders.artifacts(job_id)
     return answer(ArtifactsOut(artifacts=tuple(artifacts.list_files(folder))))
@@ -114,11 +116,12 @@ def list_artifacts(doors: Door, job_id: JobId) -> Response:
     responses=examples.file(401, 404, 422, 503),
 )
 def fetch_artifact(
-    doors: Door,
+    request: Request,
     job_id: JobId,
     name: Annotated[str, Path(description="As listed.", examples=["model.pt"])],
 ) -> Response:
     """Fetch a file that a job left; parts of it with `Range`."""
+    doors = doors_of(request)
     doors.service.store.job(job_id)
     path, figures, media_type = artifacts.find(doors.service.folders.artifacts(job_id), name)
     headers = {"X-Content-Type-Options": "nosniff"}

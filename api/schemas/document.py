@@ -13,13 +13,26 @@ TITLE = "Fulcrum job"
 
 
 def document() -> dict[str, Any]:
-    """JSON schema (draft 2020-12) of a file with one job, or with `jobs:`, a list of several."""
-    adapter: TypeAdapter[Any] = TypeAdapter(JobIn | JobBatchIn)
-    schema = adapter.json_schema()
+    """JSON schema (draft 2020-12) of a job file: one job, a list of jobs, or `jobs:`.
+
+    With `defaults:` beside `jobs:` each job is laid over them, so each alone need not be whole.
+    """
+    schema = TypeAdapter(JobIn | list[JobIn] | JobBatchIn).json_schema()
+    schema["anyOf"].append(
+        {
+            "type": "object",
+            "properties": {
+                "defaults": {"type": "object"},
+                "jobs": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+            },
+            "required": ["defaults", "jobs"],
+            "additionalProperties": False,
+        }
+    )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": TITLE,
-        "description": "One job, or `jobs`: several that are submitted together.",
+        "description": "One job, or several that are submitted together.",
         **schema,
     }
 

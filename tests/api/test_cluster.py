@@ -1,0 +1,79 @@
+"""The cluster, policies, costs, estimates, figures for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.conftest import World
+
+
+def test_the_cluster_shows_who_holds_what(world: World) -> None:
+    number = world.running(memory="1GiB")
+    view = world.client.get("/v1/cluster").json()
+    (pool,) = view["pools"]
+    assert (pool["name"], pool["count"], pool["busy"]) == ("cpu", 2, 1)
+    assert pool["memory_used"] == 2**30
+    assert {device["job"] for device in pool["devices"]} == {number, None}
+    assert view["active"] == 1
+
+
+def test_another_policy_decides_from_now_on(world: World) -> None:
+    before = world.client.get("/v1/policies").json()
+    names = [policy["name"] for policy in before["policies"]]
+    assert {"fcfs", "sjf"} <= set(names)
+    body = {"name": "sjf", "preference": "fast"}
+    answer = world.client.put("/v1/policies/active", json=body)
+    assert answer.status_code == 200
+    after = world.client.get("/v1/policies").json()
+    assert after["active"] == answer.json()
+    assert (after["active"]["name"], after["active"]["preference"]) == ("sjf", 1.0)
+    assert [policy["name"] for policy in after["policies"] if policy["active"]] == ["sjf"]
+
+
+def test_costs_add_up(world: World) -> None:
+    for project in ("a", "b"):
+        world.finish(world.running(project=project))
+    for by in ("user", "project", "day"):
+        costs = world.client.get("/v1/costs", params={"by": by}).json()
+        assert costs["total"]["jobs"] == 2
+        assert len(costs["groups"]) == (2 if by == "project" else 1)
+    none = world.client.get("/v1/costs", params={"since": "2999-01-01T00:00:00Z"}).json()
+    assert none["groups"] == []
+
+
+def test_estimates_stand_beside_the_truth(world: World) -> None:
+    empty = world.client.get("/v1/estimates").json()
+    assert (empty["errors"], empty["measurements"]) == ([], [])
+    number = world.running()
+    world.executor.clock.advance(5)
+    world.finish(number)
+    world.until(number, "SUCCEEDED")
+    found = world.client.get("/v1/estimates", params={"by": "kind"}).json()
+    for one in found["measurements"]:
+        assert one["job"] == number
+        assert one["estimated_s"] > 0
+
+
+def test_prometheus_reads_the_figures(world: World) -> None:
+    world.finish(world.running())
+    world.running()
+    world.client.get("/v1/jobs/9999")
+    text = world.client.get("/metrics").text
+    values = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert values["fulcrum_jobs", (("state", "SUCCEEDED"),)] == 1
+    assert values["fulcrum_jobs", (("state", "RUNNING"),)] == 1
+    assert values["fulcrum_jobs", (("state", "QUEUED"),)] == 0
+    assert values["fulcrum_events_total", (("name", "submitted"),)] == 2
+    assert values["fulcrum_submitted_jobs_total", (("kind", "command"),)] == 2
+    assert values["fulcrum_queue_depth", ()] == 0
+    assert values["fulcrum_pool_devices", (("pool", "cpu"),)] == 2
+    assert values["fulcrum_pool_busy_devices", (("pool", "cpu"),)] == 1
+    assert values["fulcrum_decision_seconds_count", ()] >= 2
+    labels = (("method", "GET"), ("route", "/v1/jobs/{job_id}"), ("status", "404"))
+    assert values["fulcrum_http_request_seconds_count", labels] == 1
+    again = world.client.get("/metrics").text
+    assert 'fulcrum_jobs{state="SUCCEEDED"} 1.0' in again, "nothing is counted twice"
