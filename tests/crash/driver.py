@@ -1,0 +1,115 @@
+"""A real service process for the crash tests: python driver.py DATA [options].
+
+It is `bootstrap.build` with an executor whose fork server imports nothing heavy. It says `ready`
+and then does what its options ask for, until it is killed or told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from scheduler import bootstrap
+from scheduler.clock import SystemClock
+from scheduler.domain.errors import ConflictError
+from scheduler.executors.base import Order
+from scheduler.executors.local import LocalExecutor
+from scheduler.service.service import Service
+from scheduler.settings import load
+from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.samples import job_spec
+
+DEVICES = 6
+REFUSED = 3
+"""Exit code: another service holds the folder."""
+SCRIPT = """
+echo "$FULCRUM_JOB.$FULCRUM_ATTEMPT" >> "$ROOT/starts"
+while ! [ -e "$ROOT/gate" -o -e "$ROOT/gate-$FULCRUM_JOB" ]; do sleep 0.05; done
+echo "$FULCRUM_JOB.$FULCRUM_ATTEMPT" >> "$ROOT/ends"
+"""
+
+
+class Light(LocalExecutor):
+    """Runs command jobs; dies in its `dies`-th launch, before or after it has taken the order."""
+
+    def __init__(self, folder: Path, *, spares: int, dies: int, taken: bool) -> None:
+        super().__init__(
+            folder,
+            preload="scheduler.testing.scripts:preload",
+            target="scheduler.workloads.run:run",
+            spares=spares,
+            linger_s=1.0,
+            sweep_s=0.2,
+        )
+        self._dies = dies
+        self._taken = taken
+
+    def launch(self, order: Order) -> None:
+        self._dies -= 1
+        if self._dies == 0 and not self._taken:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().launch(order)
+        if self._dies == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--jobs", type=int, default=0, help="submit so many")
+    parser.add_argument("--flood", action="store_true", help="submit without end, from 4 threads")
+    parser.add_argument("--dies", type=int, default=0, help="at which launch")
+    parser.add_argument("--taken", action="store_true", help="… once the order has been taken")
+    options = parser.parse_args()
+
+    def executor(folder: Path, *, spares: int) -> Any:
+        if options.flood:
+            return FakeExecutor(SystemClock())  # type: ignore[arg-type]
+        return Light(folder, spares=spares, dies=options.dies, taken=options.taken)
+
+    bootstrap.LocalExecutor = executor  # type: ignore[assignment, misc]
+    pools = {"cpu": {"devices": DEVICES, "memory": 0}}
+    try:
+        service = bootstrap.build(load(overrides={"data_dir": options.data, "pools": pools}))
+    except ConflictError as error:
+        print(error.message, file=sys.stderr)
+        return REFUSED
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    service.start()
+    root = str(options.data.parent)
+    work = {"argv": ["sh", "-c", SCRIPT], "env": {"ROOT": root}}
+    if options.jobs:
+        service.submit([job_spec(work=work)] * options.jobs, actor="ann")
+    print("ready", flush=True)
+    if options.flood:
+        for client in range(4):
+            threading.Thread(target=flood, args=(service, client), daemon=True).start()
+    stopping.wait()
+    service.stop()
+    return 0
+
+
+def flood(service: Service, client: int) -> None:
+    """Says what it is about to ask, and what it was answered."""
+    for at in itertools.count():
+        key = f"{client}-{at}"
+        say(f"asks {key}")
+        spec = job_spec(name=key)
+        first, second = service.submit([spec, spec], actor="ann", key=key, digest=key)
+        say(f"has {key} {first.id} {second.id}")
+
+
+def say(line: str) -> None:
+    """Whole lines, whatever other threads say; what was written outlives this process."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

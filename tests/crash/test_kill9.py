@@ -1,0 +1,203 @@
+"""kill -9 of the service: every job ends exactly once, what ran is adopted, nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scheduler import bootstrap, settings
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import DeviceKind
+from scheduler.hardware.inventory import Inventory
+from scheduler.store.base import JobQuery
+from scheduler.store.sql import SqlStore
+from scheduler.testing.clock import ManualClock
+from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.samples import job_spec
+
+DRIVER = Path(__file__).with_name("driver.py")
+PATIENCE_S = 60.0
+RUNNING, QUEUED = 6, 20
+
+
+class Place:
+    """A data folder, what jobs leave beside it, and its store as others may read it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data = root / "data"
+        self._store: SqlStore | None = None
+
+    @contextmanager
+    def service(self, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """A service process that has said `ready`; asked to stop at the end if it still runs."""
+        command = [sys.executable, str(DRIVER), str(self.data), *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n"
+                yield process
+            finally:
+                process.terminate()
+                assert process.wait(PATIENCE_S) in (0, -signal.SIGKILL)
+
+    @property
+    def store(self) -> SqlStore:
+        if self._store is None:
+            self._store = SqlStore(f"sqlite:///{self.data}/fulcrum.sqlite")
+        return self._store
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    def states(self) -> Counter[str]:
+        return Counter(job.state.value for job in self.store.jobs(JobQuery(), limit=1000))
+
+    def pids(self) -> dict[str, int | None]:
+        """Of running attempts."""
+        return {one.id: one.pid for one in self.store.live()[1] if one.started_at is not None}
+
+    def lines(self, name: str) -> list[str]:
+        return sorted((self.root / name).read_text().split())
+
+    def open_gate(self, job: int | None = None) -> None:
+        (self.root / ("gate" if job is None else f"gate-{job}")).touch()
+
+    def until(self, true: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not true():
+            assert time.monotonic() < deadline, (self.states(), self.pids())
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    place.open_gate()
+    place.close()
+
+
+def test_six_running_and_twenty_queued_jobs_end_exactly_once(place: Place) -> None:
+    attempts = sorted(f"{job}.1" for job in range(1, RUNNING + QUEUED + 1))
+    with place.service("--jobs", str(RUNNING + QUEUED)) as service:
+        place.until(lambda: len(place.pids()) == RUNNING)
+        assert place.states() == {"RUNNING": RUNNING, "QUEUED": QUEUED}
+        before = place.pids()
+        service.kill()
+    place.open_gate(1)  # ends while nobody looks
+    place.until(lambda: place.root.joinpath("ends").exists())
+    with place.service():
+        place.until(lambda: place.states()["SUCCEEDED"] == 1 and len(place.pids()) == RUNNING)
+        after = place.pids()
+        assert {name: pid for name, pid in after.items() if name in before} == {
+            name: pid for name, pid in before.items() if name != "1.1"
+        }
+        place.open_gate()
+        place.until(lambda: place.states()["SUCCEEDED"] == RUNNING + QUEUED)
+    assert place.lines("starts") == place.lines("ends") == attempts
+    tried = [one for job in range(1, RUNNING + QUEUED + 1) for one in place.store.attempts(job)]
+    assert sorted(one.id for one in tried) == attempts
+    assert {one.state.value for one in tried} == {"SUCCEEDED"}
+    assert place.store.live() == ([], [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("taken", [False, True], ids=["before", "after"])
+def test_killed_between_commit_and_launch(place: Place, taken: bool) -> None:
+    """Before the order is taken, or after it was and nobody noted it."""
+    place.open_gate()
+    options = ["--jobs", "9", "--dies", "3", *(["--taken"] if taken else [])]
+    command = [sys.executable, str(DRIVER), str(place.data), *options]
+    died = subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S)
+    assert died.returncode == -signal.SIGKILL
+    assert place.states()["SUCCEEDED"] < 9
+    with place.service():
+        place.until(lambda: place.states() == {"SUCCEEDED": 9})
+    attempts = [f"{job}.1" for job in range(1, 10)]
+    assert place.lines("starts") == place.lines("ends") == attempts
+    assert [place.store.job(job).attempts for job in range(1, 10)] == [1] * 9
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(place: Place) -> None:
+    """Each time a little later in its life."""
+    with place.service("--jobs", "12") as service:
+        service.kill()
+    for round_ in range(4):
+        with place.service() as service:
+            place.open_gate(3 * round_ + 1)
+            time.sleep(0.1 * round_)
+            service.kill()
+    with place.service():
+        place.open_gate()
+        place.until(lambda: place.states() == {"SUCCEEDED": 12})
+    attempts = sorted(f"{job}.1" for job in range(1, 13))
+    assert place.lines("starts") == place.lines("ends") == attempts
+
+
+@pytest.mark.slow
+def test_killed_while_many_submit(place: Place) -> None:
+    """Who got an answer has jobs; who got none has them once or not at all, and may ask again."""
+    asked: set[str] = set()
+    has: dict[str, list[int]] = {}
+    with place.service("--flood") as service:
+        assert service.stdout is not None
+        for line in service.stdout:
+            verb, key, *ids = line.split()
+            if verb == "asks":
+                asked.add(key)
+            else:
+                has[key] = [int(number) for number in ids]
+            if len(has) == 100:
+                service.kill()
+    jobs: dict[str, list[int]] = {}
+    for job in reversed(place.store.jobs(JobQuery(), limit=100_000)):
+        jobs.setdefault(job.spec.name, []).append(job.id)
+    assert has.items() <= jobs.items()
+    assert jobs.keys() <= asked
+    assert all(len(ids) == 2 for ids in jobs.values())
+    assert asked - has.keys()
+
+    pool = Pool("cpu", DeviceKind.CPU, "CPU", 6)
+    again = bootstrap.assemble(
+        settings.Settings(data_dir=place.data),
+        SqlStore(f"sqlite:///{place.data}/fulcrum.sqlite"),
+        FakeExecutor(ManualClock()),
+        Inventory((pool,), {"cpu": tuple("012345")}, {}, {}),
+        ManualClock(),
+    )
+    again.start(threaded=False)
+    for key in sorted(asked):
+        spec = job_spec(name=key)
+        ids = [one.id for one in again.submit([spec, spec], actor="ann", key=key, digest=key)]
+        assert ids == jobs.setdefault(key, ids)
+    again.stop()
+    assert len(place.store.jobs(JobQuery(), limit=100_000)) == 2 * len(asked)
+
+
+@pytest.mark.slow
+def test_a_second_service_is_refused_until_the_first_is_gone(place: Place) -> None:
+    command = [sys.executable, str(DRIVER), str(place.data)]
+    with place.service("--jobs", "1") as first:
+        place.until(place.pids)
+        second = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+        assert second.returncode == 3
+        assert f"process {first.pid}" in second.stderr
+        assert str(place.data) in second.stderr
+        assert place.states() == {"RUNNING": 1}
+        first.kill()
+    place.open_gate()
+    with place.service():  # what runs on does not hold the folder
+        place.until(lambda: place.states() == {"SUCCEEDED": 1})
