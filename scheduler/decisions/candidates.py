@@ -82,6 +82,11 @@ class Candidates:
         return self.now - self.queue.submitted[self.slot]
 
     @cached_property
+    def born(self) -> Floats:
+        """Seconds from the start of the history to the submission; inf for WAIT."""
+        return self.queue.submitted[self.slot] - self.queue.origin
+
+    @cached_property
     def runtime(self) -> Floats:
         """Estimated seconds on this placement."""
         return self.queue.runtime[self.rows]

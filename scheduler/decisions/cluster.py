@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from scheduler.decisions.occupancy import Nodes, Occupancy
 from scheduler.domain.pools import Pool
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Running:
-    """An attempt that holds devices, as decisions see it."""
+class Running(NamedTuple):
+    """An attempt that holds devices, as decisions see it. Sorts by its estimated end."""
 
     end: float
     """Estimated end, Unix seconds."""

@@ -301,7 +301,7 @@ class Round:
             assert nodes is not None  # `earliest` found room for it
             spare.take(nodes, shape.memory)
         job = int(self._queue.id[slot])
-        if self.mode is Mode.COMMIT_FCFS and job in self._promised:
+        if not self.mode.easy and job in self._promised:
             start = self._promised[job].start
         self._blocked[shape.pool] = _Blocked(
             Reservation(

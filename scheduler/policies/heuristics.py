@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +19,33 @@ from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.queue import WAIT, Floats
 
 Column = Callable[[Candidates], Floats]
+
+
+class Timeless(Protocol):
+    """What a static order looks at: columns of a table, or the `Facts` of a single job."""
+
+    @property
+    def born(self) -> Any:
+        """Seconds from the start of the history to the submission."""
+
+    @property
+    def size(self) -> Any:
+        """Estimated runtime, r (s)."""
+
+    @property
+    def request(self) -> Any:
+        """Devices, n."""
+
+    @property
+    def priority(self) -> Any:
+        """0 … 100."""
+
+    @property
+    def deadline(self) -> Any:
+        """Unix seconds; inf: none."""
+
+
+Rank = Callable[[Timeless], Any]
 
 LAST = -1e300
 """Score of a job to which the order does not apply: after all others, but not never."""
@@ -33,10 +61,12 @@ class Heuristic:
     """One line for people: what it prefers, and its source."""
     placement: Column = lambda table: table.regret
     stable: bool = True
+    rank: Rank | None = None
+    """The order, if it never changes with time: then it serves single jobs too."""
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) The order, with WAIT last: a heuristic never waits by choice."""
-        scores = self.order(table).copy()
+        scores = np.array(self.order(table), dtype=np.float64)
         scores[WAIT] = -np.inf
         return scores
 
@@ -45,7 +75,7 @@ class Heuristic:
         return self.placement(table)
 
 
-def _log10(values: Floats) -> Floats:
+def _log10(values: Any) -> Any:
     # Guarded: submission at second 0 and runtimes under a second must not give -inf.
     return np.log10(np.maximum(values, 1.0))
 
@@ -66,30 +96,29 @@ def _unicep(table: Candidates) -> Floats:
     return score
 
 
-def _f(
-    runtime: Callable[[Floats], Floats], devices: Callable[[Floats], Floats], age: float
-) -> Column:
+def _f(runtime: Callable[[Any], Any], devices: Callable[[Any], Any], age: float) -> Rank:
     """The F family: -(g(r) · h(n) + c · log10(s)).
 
     Carastan-Santos and de Camargo, SC 2017, table 3; s counts from the start of the history.
     """
 
-    def order(table: Candidates) -> Floats:
-        born = table.queue.submitted[table.slot] - table.queue.origin
-        born[WAIT] = 1.0
-        return -(runtime(table.size) * devices(table.request) + age * _log10(born))
+    def order(jobs: Timeless) -> Any:
+        return -(runtime(jobs.size) * devices(jobs.request) + age * _log10(jobs.born))
 
     return order
 
 
-def _edf(table: Candidates) -> Floats:
+def _edf(jobs: Timeless) -> Any:
     """Earliest deadline first (Liu and Layland 1973); jobs without one come last."""
-    return np.maximum(-table.deadline, LAST)
+    return np.maximum(-jobs.deadline, LAST)
 
 
-def _llf(table: Candidates) -> Floats:
-    """Least laxity first: deadline - now - r (Mok 1983); jobs without a deadline come last."""
-    return np.maximum(-(table.deadline - table.now - table.size), LAST)
+def _llf(jobs: Timeless) -> Any:
+    """Least laxity first: deadline - now - r (Mok 1983); jobs without a deadline come last.
+
+    `now` is the same for all and left out.
+    """
+    return np.maximum(-(jobs.deadline - jobs.size), LAST)
 
 
 def _tetris(table: Candidates) -> Floats:
@@ -103,8 +132,20 @@ def _tetris(table: Candidates) -> Floats:
     return table.share * table.free + 0.5 * least / work - 2.0 * ~table.fits
 
 
-def _fcfs(table: Candidates) -> Floats:
-    return table.wait
+def _fcfs(jobs: Timeless) -> Any:
+    return -jobs.born
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+def _dollars(table: Candidates) -> Floats:
+    return table.dollars
+
+
+def _soonest(table: Candidates) -> Floats:
+    return table.start_delay + table.runtime
 
 
 def _value(table: Candidates) -> Floats:
@@ -114,46 +155,36 @@ def _value(table: Candidates) -> Floats:
     return np.where(never, np.inf, table.dollars * np.where(never, 0.0, time))
 
 
+def _static(
+    name: str, rank: Rank, summary: str, placement: Column = lambda table: table.regret
+) -> Heuristic:
+    return Heuristic(name, rank, summary, placement, rank=rank)
+
+
 HEURISTICS: Mapping[str, Heuristic] = {
     heuristic.name: heuristic
     for heuristic in (
-        Heuristic("fcfs", _fcfs, "first come, first served"),
-        Heuristic("sjf", lambda t: -t.size, "shortest job first: least r"),
-        Heuristic("smallest", lambda t: -t.request, "smallest job first: least n"),
-        Heuristic("saf", lambda t: -t.size * t.request, "smallest area first: least r·n"),
+        _static("fcfs", _fcfs, "first come, first served"),
+        _static("sjf", lambda j: -j.size, "shortest job first: least r"),
+        _static("smallest", lambda j: -j.request, "smallest job first: least n"),
+        _static("saf", lambda j: -j.size * j.request, "smallest area first: least r·n"),
         Heuristic("wfp3", _wfp3, "(w/r)³·n (Tang et al. 2009)"),
         Heuristic("unicep", _unicep, "w/(log2(n)·r) (Tang et al. 2009)"),
-        Heuristic("f1", _f(_log10, lambda n: n, 870.0), "log10(r)·n + 870·log10(s) (SC 2017)"),
-        Heuristic("f2", _f(np.sqrt, lambda n: n, 25_600.0), "√r·n + 25600·log10(s) (SC 2017)"),
-        Heuristic(
-            "f3",
-            _f(lambda r: r, lambda n: n, 6_860_000.0),
-            "r·n + 6860000·log10(s) (SC 2017)",
-        ),
-        Heuristic("f4", _f(lambda r: r, np.sqrt, 530_000.0), "r·√n + 530000·log10(s) (SC 2017)"),
+        _static("f1", _f(_log10, _same, 870.0), "log10(r)·n + 870·log10(s) (SC 2017)"),
+        _static("f2", _f(np.sqrt, _same, 25_600.0), "√r·n + 25600·log10(s) (SC 2017)"),
+        _static("f3", _f(_same, _same, 6_860_000.0), "r·n + 6860000·log10(s) (SC 2017)"),
+        _static("f4", _f(_same, np.sqrt, 530_000.0), "r·√n + 530000·log10(s) (SC 2017)"),
         Heuristic(
             "lxf",
             lambda t: (t.wait + t.size) / np.maximum(t.size, 1e-9),
             "largest expansion factor: (w+r)/r",
         ),
-        Heuristic("edf", _edf, "earliest deadline first"),
-        Heuristic("llf", _llf, "least laxity first: deadline - now - r"),
-        Heuristic("priority", lambda t: t.priority, "highest priority first, then oldest"),
+        _static("edf", _edf, "earliest deadline first"),
+        _static("llf", _llf, "least laxity first: deadline - now - r"),
+        _static("priority", lambda j: j.priority, "highest priority first, then oldest"),
         Heuristic("tetris", _tetris, "packing: demand · free + short work", stable=False),
-        Heuristic(
-            "cheapest", _fcfs, "oldest first, each on its cheapest devices", lambda t: t.dollars
-        ),
-        Heuristic(
-            "fastest",
-            _fcfs,
-            "oldest first, each where it ends soonest",
-            lambda t: t.start_delay + t.runtime,
-        ),
-        Heuristic(
-            "best-value",
-            _fcfs,
-            "oldest first, each where dollars × time is least",
-            _value,
-        ),
+        _static("cheapest", _fcfs, "oldest first, each on its cheapest devices", _dollars),
+        _static("fastest", _fcfs, "oldest first, each where it ends soonest", _soonest),
+        _static("best-value", _fcfs, "oldest first, each where dollars × time is least", _value),
     )
 }
