@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from scheduler.domain.errors import IllegalTransitionError
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState, next_state
@@ -103,7 +104,7 @@ def cancelled(
     attempt: Attempt | None = None,
     pool: Pool | None = None,
 ) -> Transition:
-    """→ CANCELLED, with the cost of the stopped attempt, if there was one."""
+    """→ CANCELLED, with the cost of the stopped attempt, which a CANCELLING job must have."""
     ended = None
     if attempt is not None and pool is not None:
         ended = _ended(attempt, AttemptState.CANCELLED, pool, reason, now)
@@ -153,6 +154,11 @@ def _transition(
     attempt: Attempt | None = None,
 ) -> Transition:
     after = next_state(job.state, name)
+    if job.state.active and not after.active and (attempt is None or not attempt.state.final):
+        raise IllegalTransitionError(
+            f"job {job.id} cannot be {name}: its attempt still holds devices",
+            {"attempt": "an attempt that has ended"},
+        )
     event = Event(
         job=job.id,
         name=name,

@@ -135,6 +135,17 @@ def test_cancelling_what_waits_and_what_runs():
         transitions.cancelled(running, 20.0, "ann", "at once")
 
 
+def test_no_job_ends_or_queues_again_over_an_attempt_that_holds_devices():
+    running, attempt = run(job())
+    asked = transitions.cancel_requested(running, "ann", "", 20.0).job
+    with pytest.raises(IllegalTransitionError, match="job 7 cannot be failed: its attempt still"):
+        transitions.rejected(running, "over its budget", 21.0)
+    with pytest.raises(IllegalTransitionError, match="cannot be cancelled: its attempt still"):
+        transitions.cancelled(asked, 21.0, "ann", "")
+    done = transitions.cancelled(asked, 21.0, "executor", "stopped", attempt, POOL)
+    assert (done.job.state, done.attempt.state.final) == (JobState.CANCELLED, True)
+
+
 def test_what_can_never_start_ends():
     first = replace(job(), id=3, state=JobState.FAILED)
     change = transitions.unmet(job(after=(3,)), first, 9.0)
@@ -150,9 +161,7 @@ HAPPENINGS = {
     "fail": lambda j, a, t: transitions.failed(j, a, POOL, "exit code 1", t),
     "lose": lambda j, a, t: transitions.lost(j, a, POOL, "gone", t),
     "ask": lambda j, a, t: transitions.cancel_requested(j, "ann", "", t),
-    "cancel": lambda j, a, t: transitions.cancelled(
-        j, t, "ann", "", *((a, POOL) if j.state.active else ())
-    ),
+    "cancel": lambda j, a, t: transitions.cancelled(j, t, "ann", ""),
     "reject": lambda j, a, t: transitions.rejected(j, "", t),
 }
 NEED_ATTEMPT = {"start", "succeed", "fail", "lose"}
@@ -173,7 +182,7 @@ def test_whatever_happens_a_jobs_history_holds_together(names, most):
         assert (change.event.before, change.event.after) == (current.state, change.job.state)
         assert change.job.state.final == (change.job.finished_at is not None)
         current, attempt = change.job, change.attempt or attempt
-        if attempt is not None and attempt.state.final:
+        if change.attempt is not None and attempt.state.final:
             assert attempt.number not in ended
             ended.add(attempt.number)
             assert attempt.dollars >= 0
