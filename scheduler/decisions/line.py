@@ -116,8 +116,7 @@ class _Walk:
         self._cluster = cluster
         self._now = now
         self._mode = mode
-        self._closed = mode in (Mode.NONE, Mode.COMMIT)
-        self._promised = {held.job: held for held in committed if mode.sticky}
+        self._promised = {held.job: held for held in committed} if mode.sticky else {}
         self._blocked: dict[int, Reservation] = {}
         self._spare: dict[int, Occupancy] = {}
         self._placements: list[Placement] = []
@@ -144,11 +143,15 @@ class _Walk:
     def _pass(self, entries: Iterable[_Entry]) -> None:
         """Meet each job once: what is refused now stays refused for the rest of the round."""
         occupancy, blocked = self._cluster.occupancy, self._blocked
-        pools = len(self._cluster.pools)
-        decided = {placed.job for placed in self._placements}
-        decided.update(held.job for held in blocked.values())
+        pools, closed = len(occupancy), self._mode.closed
+        if closed and len(blocked) == pools:
+            return
+        decided: set[int] = set()
+        if self._placements or blocked:
+            decided.update(placed.job for placed in self._placements)
+            decided.update(held.job for held in blocked.values())
         for entry in entries:
-            if self._closed and len(blocked) == pools:
+            if closed and len(blocked) == pools:
                 return
             option = entry.option
             full = option.width > occupancy[option.pool].free
@@ -160,7 +163,7 @@ class _Walk:
         option, cluster = entry.option, self._cluster
         pool = option.pool
         if pool in self._blocked:
-            nodes = None if self._closed else self._beside(option)
+            nodes = None if self._mode.closed else self._beside(option)
             if nodes is not None:
                 self._start(entry, nodes, Action.BACKFILL)
             return

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 
@@ -29,30 +30,36 @@ Observer = Callable[[Candidates, Floats, int, Action], Decision]
 class Mode(StrEnum):
     """What happens when the chosen job does not fit."""
 
-    NONE = "none"
+    sticky: bool
+    """Whether a reservation outlives its round."""
+    easy: bool
+    """Whether EASY's two rules say what may start beside a reservation."""
+    closed: bool
+    """Whether nothing at all may start beside a reservation."""
+
+    def __new__(
+        cls, value: str, sticky: bool = False, easy: bool = False, closed: bool = False
+    ) -> Self:
+        """A member with its rules as plain attributes: rounds ask for them all the time."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sticky, member.easy, member.closed = sticky, easy, closed
+        return member
+
+    NONE = "none", False, False, True
     """It closes its pool for this round; the next round chooses anew. No backfilling."""
-    EASY = "easy"
+    EASY = "easy", False, True, False
     """It gets a reservation for this round; others may start if they do not delay it
     (Lifka 1995)."""
-    COMMIT = "commit"
+    COMMIT = "commit", True, False, True
     """It keeps its pool closed until it has started, whoever arrives meanwhile."""
-    COMMIT_EASY = "commit+easy"
+    COMMIT_EASY = "commit+easy", True, True, False
     """It keeps its place until it has started; others may start if they do not delay it."""
-    COMMIT_FCFS = "commit+fcfs"
+    COMMIT_FCFS = "commit+fcfs", True, False, False
     """It keeps its place; the oldest others may start that end before the start it was first
     promised. The rule of Zhang et al., "RLScheduler", SC 2020: for comparison only."""
     GREEDY = "greedy"
     """It cannot be chosen: only what fits now, or WAIT."""
-
-    @property
-    def sticky(self) -> bool:
-        """Whether a reservation outlives its round."""
-        return self in (Mode.COMMIT, Mode.COMMIT_EASY, Mode.COMMIT_FCFS)
-
-    @property
-    def easy(self) -> bool:
-        """Whether EASY's two rules say what may start beside a reservation."""
-        return self in (Mode.EASY, Mode.COMMIT_EASY)
 
 
 @dataclass(slots=True)
@@ -231,7 +238,7 @@ class Round:
                 occupancy.fit(shape.width, shape.memory) is not None
             )
             return possible, possible, self.now, np.inf
-        if self._closed or occupancy.fit(shape.width, shape.memory) is None:
+        if self.mode.closed or occupancy.fit(shape.width, shape.memory) is None:
             return False, False, self.now, -np.inf
         beside = self._beside(blocked, occupancy)
         long = beside is not None and beside.fit(shape.width, shape.memory) is not None
@@ -243,18 +250,13 @@ class Round:
         blocked = self._blocked.get(shape.pool)
         if blocked is None:
             return occupancy.fit(shape.width, shape.memory)
-        if self._closed:
+        if self.mode.closed:
             return None
         end, start = self._begin(shape.pool) + runtime, blocked.reservation.start
         if end < start or (self.mode.easy and end == start):
             return occupancy.fit(shape.width, shape.memory)
         beside = self._beside(blocked, occupancy)
         return None if beside is None else beside.fit(shape.width, shape.memory)
-
-    @property
-    def _closed(self) -> bool:
-        """Whether nothing at all may start beside a reservation."""
-        return self.mode in (Mode.NONE, Mode.COMMIT)
 
     def _beside(self, blocked: _Blocked, occupancy: Occupancy) -> Occupancy | None:
         if blocked.beside is None and blocked.spare is not None:
