@@ -13,6 +13,7 @@ from api.cli.output import print_error
 
 if TYPE_CHECKING:
     from api.client import ApiError
+    from scheduler.domain.errors import FulcrumError
 
 
 class Doors(TyperGroup):
@@ -33,7 +34,7 @@ def told(error: Exception) -> Exit | None:
     """Print an expected error; None for any other."""
     from api.client import errors
     from api.client.files import FileError
-    from scheduler.domain.errors import ConflictError, FulcrumError
+    from scheduler.domain.errors import FulcrumError
 
     fields: Mapping[str, str] = {}
     hint = ""
@@ -52,12 +53,19 @@ def told(error: Exception) -> Exit | None:
         case FileError():
             code, hint = Exit.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():
-            code = Exit.CONFLICT if isinstance(error, ConflictError) else Exit.USAGE
-            fields = error.fields
+            code, fields = _local_code(error), error.fields
         case _:
             return None
     print_error(str(error), fields, hint)
     return code
+
+
+def _local_code(error: FulcrumError) -> Exit:
+    from scheduler.domain.errors import ConflictError, NotFoundError
+
+    if isinstance(error, ConflictError):
+        return Exit.CONFLICT
+    return Exit.NOT_FOUND if isinstance(error, NotFoundError) else Exit.USAGE
 
 
 def _code(error: ApiError) -> Exit:

@@ -49,6 +49,7 @@ def submit(
     """
     from api.client import files
 
+    _check_timeout(timeout, wait=wait, follow=follow)
     jobs = files.read(file, sets or ())
     with client(ctx) as service:
         if len(jobs) == 1:
@@ -162,17 +163,32 @@ def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
     return result
 
 
-def _single(ctx: typer.Context, body: dict[str, Any], key: str | None, **options: Any) -> None:
+def _single(
+    ctx: typer.Context,
+    body: dict[str, Any],
+    key: str | None,
+    *,
+    wait: bool,
+    follow: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    _check_timeout(timeout, wait=wait, follow=follow)
     with client(ctx) as service:
-        _report([service.submit(body, key=key)], **options)
+        job = service.submit(body, key=key)
+        _report([job], wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+
+
+def _check_timeout(timeout: float | None, *, wait: bool, follow: bool) -> None:
+    """Before anything is sent: a job's output cannot be followed for a time only."""
+    if timeout is not None and (follow or not wait):
+        raise typer.BadParameter("goes with --wait, not with --follow", param_hint="--timeout")
 
 
 def _report(
     jobs: Sequence[Job], *, wait: bool, follow: bool, timeout: float | None, as_json: bool
 ) -> None:
     """Say what was submitted; wait if asked. Exits 1 if one that was waited for failed."""
-    if timeout is not None and (follow or not wait):
-        raise typer.BadParameter("goes with --wait, not with --follow", param_hint="--timeout")
     if not as_json:
         for job in jobs:
             # Piped output is the number alone, for scripts.

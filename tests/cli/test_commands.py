@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from scheduler.domain.lifecycle import JobState
+
+TRUE = ("run", "--", "true")
+
+
+def test_run_submits_here_and_prints_only_the_number(fulcrum, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = fulcrum("run", "-p", "70", "-E", "A=b", "--max-duration", "2m", "--", "true", "--x")
+    assert (result.exit_code, result.stdout) == (0, "1\n")
+    job = fulcrum.json("show", "1")
+    assert job["work"] == {"argv": ["true", "--x"], "env": {"A": "b"}, "cwd": str(tmp_path)}
+    assert (job["priority"], job["max_duration_s"], job["name"]) == (70, 120.0, "true")
+
+
+def test_train_and_infer_take_flags(fulcrum):
+    train = fulcrum.json(
+        *("train", "--name", "net", "--width", "1..2", "--device", "cpu", "--model", "resnet18"),
+        *("--epochs", "3", "--lr", "0.01", "--flip", "--rotation", "5", "--max-attempts", "2"),
+    )
+    assert train["work"]["augmentation"]["flip"] is True
+    assert train["work"]["learning_rate"] == 0.01
+    assert train["request"] | {"devices": ["cpu"]} == train["request"]
+    assert (train["request"]["min_width"], train["request"]["max_width"]) == (1, 2)
+    assert train["retry"]["max_attempts"] == 2
+    infer = fulcrum.json("infer", str(train["id"]), "--data", "digits:train")
+    assert infer["after"] == [train["id"]]
+    assert infer["work"]["data"] == "digits:train"
+
+
+def test_submit_takes_a_file_and_overrides(fulcrum, tmp_path):
+    file = tmp_path / "jobs.yaml"
+    file.write_text(
+        "- {kind: cnn-train, name: a}\n- {kind: cnn-infer, name: b, work: {models: [a]}}\n"
+    )
+    result = fulcrum("submit", str(file), "--set", "priority=3")
+    assert result.stdout == "1\n2\n"
+    jobs = fulcrum.json("ls")
+    assert [(job["id"], job["name"], job["priority"]) for job in jobs] == [(2, "b", 3), (1, "a", 3)]
+
+
+def test_the_same_key_makes_no_second_job(fulcrum):
+    for _ in range(2):
+        assert fulcrum("run", "--key", "k1", "--", "true").stdout == "1\n"
+    assert fulcrum("run", "--key", "k1", "--", "false").exit_code == 6
+
+
+def test_plan_submits_nothing(fulcrum, tmp_path):
+    file = tmp_path / "job.yaml"
+    file.write_text("kind: cnn-train\ndeadline: +1h\n")
+    outlooks = fulcrum.json("plan", str(file))
+    assert [one["preference"] for one in outlooks] == ["fast", "balanced", "cheap"]
+    assert "balanced" in fulcrum("plan", str(file)).stdout
+    assert fulcrum.json("ls") == []
+
+
+def test_wait_follows_a_job_to_its_end(fulcrum):
+    with fulcrum.ending(1):
+        result = fulcrum("run", "--wait", "--", "true")
+    assert result.exit_code == 0
+    assert result.stdout == "1\n"
+    assert "job 1 succeeded" in result.stderr
+
+
+def test_follow_shows_the_output_and_a_failure_is_exit_1(fulcrum):
+    with fulcrum.ending(1, exit_code=3):
+        result = fulcrum("run", "--follow", "--", "true")
+    assert result.exit_code == 1
+    assert result.stdout == "1\none line\nanother\n"
+    assert "exit code 3" in result.stderr
+
+
+def test_waiting_ends_in_time(fulcrum):
+    result = fulcrum("run", "--wait", "--timeout", "0", "--", "true")
+    assert result.exit_code == 124
+    assert "fulcrum cancel 1" in result.stderr
+
+
+def test_ls_filters_and_shows_live_jobs_first(fulcrum, world):
+    world.running(name="busy")
+    fulcrum("run", "-n", "second", "--project", "other", "--", "true")
+    assert [job["name"] for job in fulcrum.json("ls", "--project", "other")] == ["second"]
+    assert [job["name"] for job in fulcrum.json("ls", "--name", "us")] == ["busy"]
+    assert fulcrum.json("ls", "--state", "failed") == []
+    assert fulcrum.json("ls", "--limit", "1")[0]["name"] == "second"
+    table = fulcrum("ls").stdout
+    assert table.index("second") < table.index("busy")
+    assert fulcrum("ls", "--kind", "nonsense").exit_code == 4
+
+
+def test_a_narrow_terminal_cuts_no_line_in_two(fulcrum, world):
+    world.running(name="a-name-that-is-much-longer-than-a-narrow-terminal-has-room-for")
+    lines = fulcrum("ls", COLUMNS="60").stdout.splitlines()
+    assert len(lines) == 2
+    assert max(map(len, lines)) <= 60
+
+
+def test_show_events_explain_logs(fulcrum, world):
+    number = world.running(name="[bold]odd")
+    world.log(number, "hello\nworld\n")
+    shown = fulcrum("show", str(number)).stdout
+    assert "[bold]odd" in shown
+    assert "cpu × 1" in shown
+    assert fulcrum.json("events", str(number))[0]["name"] == "submitted"
+    assert "placed" in fulcrum("events", str(number)).stdout
+    assert f"job {number}" in fulcrum("explain", str(number)).stdout
+    assert fulcrum.json("explain", str(number))["cause"] == "active"
+    assert fulcrum("logs", str(number)).stdout == "hello\nworld\n"
+    assert fulcrum("logs", str(number), "--tail", "1").stdout == "world\n"
+    world.finish(number)
+    assert fulcrum("logs", "-f", str(number)).stdout == "hello\nworld\n"
+    line = fulcrum("logs", str(number), "--tail", "1", "--json").stdout
+    assert json.loads(line) == {"line": "world"}
+
+
+def test_explain_tells_what_a_waiting_job_waits_for(fulcrum, world):
+    first = world.running(width=2)
+    second = world.submit(width=2)
+    explanation = fulcrum.json("explain", str(second))
+    assert explanation["cause"] == "devices"
+    text = fulcrum("explain", str(second)).stdout
+    assert "queue position" in text
+    assert f"waits for jobs  {first}" in text
+
+
+def test_metrics_are_tables_by_kind(fulcrum, world):
+    number = world.running()
+    path = world.service.folders.attempt(number, 1) / "metrics.jsonl"
+    lines = [{"kind": "epoch", "epoch": n, "train_loss": 1 / n} for n in (1, 2)]
+    lines += [{"kind": "progress", "fraction": 0.5}, {"kind": "test", "accuracy": 0.9712}]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    shown = fulcrum("metrics", str(number)).stdout
+    assert "0.9712" in shown
+    assert "fraction" not in shown
+    assert fulcrum.json("metrics", str(number))[0]["lines"] == lines
+    world.finish(number)
+
+
+def test_artifacts_are_listed_and_fetched(fulcrum, world, tmp_path):
+    number = world.running()
+    world.finish(number)
+    assert "no files" in fulcrum("artifacts", str(number)).stdout
+    world.artifact(number, "model.pt", b"123")
+    world.artifact(number, "sub/a b.csv", b"45")
+    assert [one["name"] for one in fulcrum.json("artifacts", str(number))] == [
+        "model.pt",
+        "sub/a b.csv",
+    ]
+    to = tmp_path / "got"
+    assert fulcrum("artifacts", str(number), "--all", "--to", str(to)).exit_code == 0
+    assert (to / "model.pt").read_bytes() == b"123"
+    assert (to / "sub" / "a b.csv").read_bytes() == b"45"
+    assert fulcrum("artifacts", str(number), "../token", "--to", str(to)).exit_code == 3
+
+
+def test_cancel_and_retry(fulcrum, world):
+    first = world.running()
+    assert fulcrum("cancel", str(first), "-r", "enough").exit_code == 0
+    world.until(first, JobState.CANCELLED)
+    assert fulcrum("cancel", str(first)).exit_code == 6
+    again = fulcrum.json("retry", str(first))
+    assert (again["id"], again["retry_of"]) == (first + 1, first)
+    assert fulcrum("retry", str(again["id"])).exit_code == 6
+
+
+def test_cluster_cost_policy_estimates(fulcrum, world):
+    assert "no" in fulcrum("estimates").stdout
+    number = world.running(width=2)
+    assert "2 of 2" in fulcrum("cluster").stdout
+    assert fulcrum.json("cluster")["pools"][0]["busy"] == 2
+    world.finish(number)
+    assert "total" in fulcrum("cost", "--by", "project", "--since", "2020-01-01").stdout
+    assert fulcrum.json("cost")["total"]["jobs"] == 1
+    assert fulcrum("policy", "use", "sjf", "--preference", "cheap").exit_code == 0
+    active = fulcrum.json("policy", "ls")["active"]
+    assert (active["name"], active["preference"]) == ("sjf", 0.0)
+    assert "●  sjf" in fulcrum("policy", "ls").stdout
+    assert fulcrum("policy", "use", "none-such").exit_code == 3
+    assert "all" in fulcrum("estimates").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("show", "99"), 3, "99"),
+        (("show", "x"), 2, "JOB"),
+        (("train", "--epochs", "0"), 4, "work.epochs"),
+        (("train", "--model", "resnt18"), 4, "resnet18"),
+        (("run", "--width", "99", "--", "true"), 4, "width"),
+        (("run", "-E", "novalue", "--", "true"), 2, "NAME=VALUE"),
+        (("run", "--timeout", "3", "--", "true"), 2, "--wait"),
+        (("submit", "none.yaml"), 2, "none.yaml"),
+        (("ls", "--limit", "0"), 2, "--limit"),
+    ],
+)
+def test_exit_codes_and_what_is_said(fulcrum, args, code, said):
+    result = fulcrum(*args)
+    assert result.exit_code == code, result.output
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert fulcrum.json("ls") == []
+
+
+def test_a_wrong_token_is_refused(fulcrum):
+    result = fulcrum("ls", FULCRUM_TOKEN="wrong-token-of-some-length")
+    assert result.exit_code == 4
+    assert "FULCRUM_TOKEN" in result.stderr
+
+
+def test_nobody_there_is_exit_5(fulcrum):
+    result = fulcrum("--url", "http://127.0.0.1:9", "ls")
+    assert result.exit_code == 5
+    assert "fulcrum serve" in result.stderr
+
+
+def test_a_url_that_is_none_is_a_usage_error(fulcrum):
+    assert fulcrum("--url", "localhost", "ls").exit_code == 2
