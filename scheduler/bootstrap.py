@@ -44,6 +44,20 @@ def build(settings: config.Settings) -> Service:
         return service
 
 
+def history(settings: config.Settings) -> Store:
+    """The store of the data folder, for reading it beside a service; the caller closes it.
+
+    Raises `NotFoundError` if the data folder holds no database yet.
+    """
+    file = settings.data_dir / "fulcrum.sqlite"
+    if settings.database_url is None and not file.is_file():
+        raise NotFoundError(
+            f"there is no job history in {settings.data_dir}",
+            {"data_dir": "the data folder of a service that has run jobs"},
+        )
+    return SqlStore(settings.database)
+
+
 def assemble(
     settings: config.Settings,
     store: Store,

@@ -1,4 +1,4 @@
-"""`fulcrum`: the command line. Everything but `serve`, `token` and `doctor` is HTTP."""
+"""`fulcrum`: the command line. All is HTTP but `serve`, `token`, `doctor` and simulation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from api.cli.commands import cluster, doctor, listing, serving, submitting, tokens, watching
+from api.cli.commands import (
+    cluster,
+    doctor,
+    listing,
+    scenario,
+    serving,
+    submitting,
+    tokens,
+    trace,
+    watching,
+)
 from api.cli.door import Door
 from api.cli.failures import Doors
 
@@ -53,7 +63,7 @@ def doors(
 
 
 _ARGV = {"allow_interspersed_args": False}
-_SUBMIT, _WATCH, _SHARE = "Submit", "Look", "Cluster"
+_SUBMIT, _WATCH, _SHARE, _LAB = "Submit", "Look", "Cluster", "Simulation"
 
 app.command(rich_help_panel="Service")(serving.serve)
 app.command(rich_help_panel="Service")(doctor.doctor)
@@ -76,6 +86,8 @@ app.command(rich_help_panel=_SHARE)(cluster.cluster)
 app.command(rich_help_panel=_SHARE)(cluster.cost)
 app.command(rich_help_panel=_SHARE)(cluster.estimates)
 app.add_typer(cluster.policy, name="policy", rich_help_panel=_SHARE)
+app.add_typer(scenario.scenario, name="scenario", rich_help_panel=_LAB)
+app.add_typer(trace.trace, name="trace", rich_help_panel=_LAB)
 
 
 def main() -> None:

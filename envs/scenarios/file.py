@@ -62,6 +62,17 @@ def load(
     return _scenario(table, folder, trace, measured)
 
 
+def detected(configured: settings.Settings | None = None) -> tuple[Supply, ...]:
+    """This machine's pools as the service's settings change them; None: the settings in force.
+
+    Raises `InvalidError` for wrong settings or if no pool is left.
+    """
+    inventory = cluster(configured or settings.load())
+    return tuple(
+        Supply(pool, pool.nodes, origin=inventory.sources[pool.name]) for pool in inventory.pools
+    )
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -161,7 +172,7 @@ def _scenario(
         name=table.name,
         version=table.version,
         description=table.description,
-        supplies=_detected() if table.detect else _supplies(table.pools),
+        supplies=detected() if table.detect else _supplies(table.pools),
         source=_source(table.workload, folder, trace),
         estimates=_estimates(table.estimates),
         failures=table.failures,
@@ -224,13 +235,6 @@ def _supply(name: str, table: _Pool) -> Supply:
         table.revocations_per_hour,
         table.billing,
         table.source or figures.source,
-    )
-
-
-def _detected() -> tuple[Supply, ...]:
-    inventory = cluster(settings.load())
-    return tuple(
-        Supply(pool, pool.nodes, origin=inventory.sources[pool.name]) for pool in inventory.pools
     )
 
 

@@ -51,8 +51,10 @@ class Arrivals:
 
 
 def times(arrivals: Arrivals, count: int, span_s: float, rng: np.random.Generator) -> Floats:
-    """`count` arrival times in [0, span_s), ascending."""
+    """`count` arrival times in [0, span_s), ascending; all 0 if there is no span."""
     uniform = np.sort(rng.random(count))
+    if not count or span_s <= 0:
+        return np.zeros(count)
     match arrivals.process:
         case Process.POISSON:
             return uniform * span_s

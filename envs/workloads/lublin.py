@@ -118,7 +118,7 @@ class Lublin:
     processors: Annotated[int, Ge(1)] = 256
     types: Types = Types.WHOLE
     start_hour: Annotated[float, Ge(0), Lt(24)] = 0.0
-    """Hour of the day at which the workload begins."""
+    """Hour of the day at which the workload begins; its first job comes a little later."""
     pause_factor: Annotated[float, Gt(0)] = 1.0
     """Times all pauses between arrivals, the daily cycle as it is: below 1 raises the load."""
 
@@ -151,10 +151,9 @@ def draw(
     first = np.argsort(submitted, kind="stable")[:jobs]
     # One of several classes is whichever comes next: of each, enough were drawn.
     names = [one.name for one in chosen for _ in range(jobs)]
-    origin = submitted[first[0]] if jobs else 0.0
     table = zip(
         first.tolist(),
-        (submitted[first] - origin).tolist(),
+        submitted[first].tolist(),
         sizes[first].tolist(),
         runtimes[first].tolist(),
         strict=True,
