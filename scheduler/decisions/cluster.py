@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -32,7 +32,12 @@ class Cluster:
     def __init__(self, pools: Sequence[Pool], running: Iterable[Running] = ()) -> None:
         self.pools = tuple(pools)
         self.occupancy = [Occupancy(pool) for pool in self.pools]
+        self.version = [0] * len(self.pools)
+        """Per pool; rises with every start and finish in it."""
         self._releases: list[list[Running]] = [[] for _ in self.pools]
+        # Beside the releases, in the same order: their ends and widths.
+        self._ends: list[list[float]] = [[] for _ in self.pools]
+        self._widths: list[list[int]] = [[] for _ in self.pools]
         self._running: dict[int, Running] = {}
         self._possible: dict[tuple[int, int, int], bool] = {}
         for attempt in running:
@@ -43,7 +48,10 @@ class Cluster:
         twin = object.__new__(Cluster)
         twin.pools = self.pools
         twin.occupancy = [occupancy.copy() for occupancy in self.occupancy]
+        twin.version = self.version.copy()
         twin._releases = [releases.copy() for releases in self._releases]
+        twin._ends = [ends.copy() for ends in self._ends]
+        twin._widths = [widths.copy() for widths in self._widths]
         twin._running = self._running.copy()
         twin._possible = self._possible
         return twin
@@ -53,14 +61,23 @@ class Cluster:
         if attempt.job in self._running:
             raise ValueError(f"job {attempt.job} runs already")
         self.occupancy[attempt.pool].take(attempt.nodes, attempt.memory)
-        insort(self._releases[attempt.pool], attempt)
+        pool = attempt.pool
+        place = bisect_left(self._releases[pool], attempt)
+        self._releases[pool].insert(place, attempt)
+        self._ends[pool].insert(place, attempt.end)
+        self._widths[pool].insert(place, attempt.width)
+        self.version[pool] += 1
         self._running[attempt.job] = attempt
 
     def finish(self, job: int) -> Running:
         """Free the job's devices. Raises `KeyError` if it does not run."""
         attempt = self._running.pop(job)
         self.occupancy[attempt.pool].give(attempt.nodes, attempt.memory)
-        self._releases[attempt.pool].remove(attempt)
+        pool = attempt.pool
+        place = bisect_left(self._releases[pool], attempt)
+        for column in (self._releases[pool], self._ends[pool], self._widths[pool]):
+            del column[place]
+        self.version[pool] += 1
         return attempt
 
     def running(self) -> Iterable[Running]:
@@ -70,6 +87,10 @@ class Cluster:
     def releases(self, pool: int) -> Sequence[Running]:
         """What runs in a pool, soonest estimated end first."""
         return self._releases[pool]
+
+    def released(self, pool: int, until: float) -> int:
+        """Devices of a pool that attempts hold which end by then, by estimates."""
+        return sum(self._widths[pool][: bisect_right(self._ends[pool], until)])
 
     def possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold a placement of this size."""
