@@ -76,8 +76,10 @@ def create_app(
     )
     app.state.doors = doors
     problems.install(app)
-    for part in (jobs, outputs, cluster, health):
-        app.include_router(part.router)
+    routers = [part.router for part in (jobs, outputs, cluster, health)]
+    app.state.routes = [route for router in routers for route in router.routes]
+    for router in routers:
+        app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -92,7 +92,7 @@ _DONE = Job(
     started_at=_T + 2.1,
     finished_at=_T + 25,
 )
-_POLICY = ActivePolicy("priority", "commit+easy", 0.5)
+_POLICY = ActivePolicy("priority", "easy", 0.5)
 _ROW = Row(17, "cpu", 1, 50.0, {"runtime": 24.0, "dollars": 0.00027, "preference": 0.5})
 _DECISION = Decision(
     _T + 2, 17, 1, "priority", "start", 2, _ROW, (), "priority: best of 1 job, starts on cpu × 1"
@@ -224,7 +224,7 @@ BATCHES: dict[str, Any] = {
     }
 }
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
-POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "commit+easy"}}}
+POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from api.problems import summary
+from api.faults import summary
 from api.schemas.fields import MAX_ID, moment
 from api.schemas.jobs import AnyJob, CnnInferJob
 from scheduler.clock import Clock

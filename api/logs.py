@@ -19,7 +19,7 @@ from scheduler.domain.jobs import Job
 
 CHUNK = 64 * 1024
 """Bytes of one event at most."""
-FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 1.0
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 0.5
 """Between two looks at a log: doubles while nothing comes."""
 PING_S = 15.0
 """A silent stream says that it lives."""

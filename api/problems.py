@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
 import secrets
@@ -12,14 +11,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.schemas import CnnInferJob, CnnTrainJob, CommandJob, FieldError, JobCommon, Problem
+from api.faults import as_model, fields_of, summary
+from api.schemas import FieldError, Problem
 from scheduler.domain.errors import FulcrumError
-from scheduler.domain.jobs import JobKind
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -59,14 +58,7 @@ TITLES: Mapping[str, str] = {
     "unavailable": "The service cannot do this now",
 }
 
-KINDS: Mapping[str, type[JobCommon]] = {
-    JobKind.CNN_TRAIN.value: CnnTrainJob,
-    JobKind.CNN_INFER.value: CnnInferJob,
-    JobKind.COMMAND.value: CommandJob,
-}
-
 _REQUEST = re.compile(r"(?:^|(?<=\.))request\.")
-_UNION_MARKS = frozenset({"int", "str", "constrained-int", "constrained-str"})
 _PARSED = frozenset({"missing", "model_attributes_type", "model_type", "dict_type", "json_invalid"})
 _log = logging.getLogger(__name__)
 
@@ -110,13 +102,21 @@ def problem(
         type=f"/problems/{code}",
         title=TITLES[code],
         status=status or STATUS[code],
-        detail=detail,
+        detail=_sendable(detail),
         code=code,
-        errors=tuple(FieldError(field=name, message=text) for name, text in (fields or {}).items()),
+        errors=tuple(
+            FieldError(field=_sendable(name), message=_sendable(text))
+            for name, text in (fields or {}).items()
+        ),
         id=log_id,
     )
     body = document.model_dump_json(exclude_none=True).encode()
     return Response(body, document.status, headers, MEDIA_TYPE)
+
+
+def _sendable(text: str) -> str:
+    """Without halves of characters, which JSON can bring in and UTF-8 cannot send back."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def install(app: FastAPI) -> None:
@@ -134,24 +134,6 @@ def unexpected(error: Exception, where: str) -> Response:
     return problem(
         "internal", f"unexpected error; the service's log has it as {log_id}", log_id=log_id
     )
-
-
-def fields_of(
-    errors: Iterable[ErrorDetails | Mapping[str, Any]], root: type[BaseModel] | None = None
-) -> dict[str, str]:
-    """Field path → what is wrong and what is legal; `root` is the body's model."""
-    found: dict[str, str] = {}
-    for error in errors:
-        loc = list(error["loc"])
-        if error["type"].startswith("union_tag"):
-            found |= _unknown_kind(loc, error)
-            continue
-        path = _path(loc)
-        message = _message(error, loc, root)
-        if path in found and loc[-1:] and loc[-1] in _UNION_MARKS:
-            message = f"{found[path]}, or {message[0].lower()}{message[1:]}"
-        found[path] = message
-    return found
 
 
 async def _fulcrum(_: Request, error: Exception) -> Response:
@@ -197,9 +179,9 @@ async def _http(request: Request, error: Exception) -> Response:
         case 404:
             return problem("not-found", f"there is no {request.url.path}")
         case 405:
-            allowed = (error.headers or {}).get("Allow", "")
-            detail = f"{request.url.path} takes {allowed or 'other methods'}, not {request.method}"
-            return problem("method-not-allowed", detail, headers=error.headers)
+            allowed = ", ".join(_methods(request))
+            detail = f"{request.url.path} takes {allowed}, not {request.method}"
+            return problem("method-not-allowed", detail, headers={"Allow": allowed})
         case status:
             known = next((code for code, number in STATUS.items() if number == status), None)
             code = known or ("bad-request" if status < 500 else "internal")
@@ -207,87 +189,15 @@ async def _http(request: Request, error: Exception) -> Response:
             return problem(code, phrase, status=status, headers=error.headers)
 
 
-def summary(fields: Mapping[str, str]) -> str:
-    """One sentence for all wrong fields."""
-    name, message = next(iter(fields.items()))
-    more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-    return f"{name}: {message}{more}"
-
-
-def _unknown_kind(loc: list[int | str], error: Mapping[str, Any]) -> dict[str, str]:
-    """The wrong kind, and with it what is wrong in the fields that every kind has."""
-    path = _path([*loc, "kind"])
-    given = error["input"].get("kind") if isinstance(error["input"], Mapping) else None
-    legal = ", ".join(KINDS)
-    close = difflib.get_close_matches(str(given), list(KINDS), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    found = {
-        path: f"unknown kind {given!r}; {hint}legal: {legal}"
-        if given is not None
-        else f"is required; legal: {legal}"
-    }
-    if isinstance(error["input"], Mapping):
-        rest = {k: v for k, v in error["input"].items() if k not in ("kind", "work")}
-        try:
-            JobCommon.model_validate(rest)
-        except ValidationError as more:
-            prefix = path.removesuffix("kind")
-            fields = fields_of(more.errors(include_url=False), JobCommon)
-            found |= {f"{prefix}{name}": message for name, message in fields.items()}
-    return found
-
-
-def _path(loc: Sequence[int | str]) -> str:
-    """`("body", "jobs", 2, "cnn-train", "work", "epochs")` → `jobs.2.work.epochs`."""
-    kept = _plain(loc)
-    while len(kept) > 1 and kept[-1] in _UNION_MARKS:
-        kept = kept[:-1]
-    return ".".join(map(str, kept)) or "body"
-
-
-def _plain(loc: Sequence[int | str]) -> list[int | str]:
-    """Without the origin and without the tags by which pydantic tells kinds of jobs apart."""
-    rest = list(loc[1:]) if loc[:1] and loc[0] in _ORIGINS else list(loc)
-    tag = 2 if len(rest) > 2 and rest[0] == "jobs" else 0
-    if tag < len(rest) and rest[tag] in KINDS:
-        del rest[tag]
-    return rest
-
-
-_ORIGINS = frozenset({"body", "query", "path", "header", "cookie"})
-
-
-def _message(
-    error: Mapping[str, Any], loc: Sequence[int | str], root: type[BaseModel] | None
-) -> str:
-    if error["type"] == "extra_forbidden":
-        model = _model_at(loc, root)
-        legal = list(model.model_fields) if model else []
-        close = difflib.get_close_matches(str(loc[-1]), legal, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        return f"unknown field; {hint}legal: {', '.join(legal)}" if legal else "unknown field"
-    if error["type"] == "missing":
-        return "is required"
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _model_at(loc: Sequence[int | str], root: type[BaseModel] | None) -> type[BaseModel] | None:
-    """The model that holds the last part of `loc`."""
-    model = root
-    for part in loc[:-1]:
-        if part in KINDS and (model is None or part not in model.model_fields):
-            model = KINDS[str(part)]
-        elif model is not None and part in model.model_fields:
-            model = _as_model(model.model_fields[str(part)].annotation)
-    return model
+def _methods(request: Request) -> list[str]:
+    """All that the path takes: the router's own answer tells those of one route only."""
+    path = request.scope["path"]
+    routes: Iterable[APIRoute] = request.app.state.routes
+    return sorted(
+        {name for one in routes if one.path_regex.match(path) for name in one.methods or ()}
+    )
 
 
 def _body_model(request: Request) -> type[BaseModel] | None:
     field = getattr(request.scope.get("route"), "body_field", None)
-    return _as_model(field.field_info.annotation) if field else None
-
-
-def _as_model(annotation: Any) -> type[BaseModel] | None:
-    """The annotation itself if it is a model."""
-    known = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return annotation if known else None
+    return as_model(field.field_info.annotation) if field else None

@@ -32,14 +32,11 @@ from api.schemas import (
     OutlookOut,
     PlanOut,
 )
+from api.waiting import MOST_WAIT_S, changed
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.jobs import Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery
-
-MOST_WAIT_S = 30.0
-SLICE_S = 0.5
-"""A waiting request looks this often whether the server stops."""
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
 
@@ -175,7 +172,7 @@ async def show_job(
     """Show a job with its attempts; with `wait_s`, as soon as it has changed or ended."""
     doors = doors_of(request)
     if wait_s:
-        await _changed(doors, job_id, version, wait_s)
+        await changed(doors, job_id, version, wait_s)
     return await anyio.to_thread.run_sync(_detail, doors, job_id)
 
 
@@ -290,23 +287,3 @@ def _detail(doors: Doors, job_id: int) -> Response:
     store = doors.service.store
     job = store.job(job_id)
     return answer(JobDetail.with_attempts(job, store.attempts(job_id) if job.attempts else []))
-
-
-async def _changed(doors: Doors, job_id: int, version: int | None, wait_s: float) -> None:
-    """Return when the job has changed or ended, the time is over, or the server stops."""
-    if version is None:
-        job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
-        version = job.version
-    until = anyio.current_time() + wait_s
-    while (left := until - anyio.current_time()) > 0 and not doors.closing.is_set():
-        if not doors.waiting.available_tokens:
-            return  # too many wait: the client asks again, which is only dearer
-        job = await anyio.to_thread.run_sync(
-            doors.service.wait_for_change,
-            job_id,
-            version,
-            min(left, SLICE_S),
-            limiter=doors.waiting,
-        )
-        if job.version > version or job.state.final:
-            return

@@ -68,7 +68,7 @@ class PolicyOut(Answer):
     """Who decides now."""
 
     name: str
-    mode: str = Field(description="`commit`, `commit+easy` or `greedy`.")
+    mode: str = Field(description="What happens to a job that does not fit.")
     preference: float = Field(description="Of jobs and projects that name none.")
     fallbacks: int = Field(description="Decisions the guard took over since it was chosen.")
 

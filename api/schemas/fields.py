@@ -145,7 +145,7 @@ def _reference(value: Any) -> int | str:
     found = int(value) if isinstance(value, str) and value.isdecimal() else value
     if isinstance(found, int) and not isinstance(found, bool) and 1 <= found <= MAX_ID:
         return found
-    if isinstance(found, str) and 1 <= len(found) <= 200:
+    if isinstance(found, str) and 1 <= len(found) <= 200 and found.isprintable():
         return found
     raise PydanticCustomError("job", "should be a job's number ≥ 1, or a name within a batch")
 

@@ -138,7 +138,11 @@ class PolicyIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=200, examples=["best-value"])
-    mode: Literal["commit", "commit+easy", "greedy"] | None = Field(
-        None, description="Default: as it is."
+    mode: str | None = Field(
+        None,
+        max_length=100,
+        description="What happens to a job that does not fit: `none`, `easy`, … as "
+        "docs/policies.md has them. Default: as it is.",
+        examples=["easy"],
     )
     preference: Preference | None = Field(None, description="Default: as it is.")

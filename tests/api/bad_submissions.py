@@ -188,7 +188,7 @@ BAD = (
         f"{JOBS}/1/artifacts/%2fetc%2fpasswd", "GET"),
     Bad("policy: unknown", 404, "not-found", ("name",), {"name": "best"}, "/v1/policies/active",
         "PUT"),
-    Bad("policy: bad mode", 422, "invalid", ("mode",), {"name": "sjf", "mode": "easy"},
+    Bad("policy: bad mode", 422, "invalid", ("mode",), {"name": "sjf", "mode": "loose"},
         "/v1/policies/active", "PUT"),
     Bad("unknown path", 404, "not-found", (), None, "/v2/jobs", "GET"),
     Bad("wrong method", 405, "method-not-allowed", (), None, JOBS, "DELETE"),

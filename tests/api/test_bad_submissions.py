@@ -7,13 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from api.problems import MEDIA_TYPE, STATUS, TITLES
+from scheduler.store.sql.store import SqlStore
 from tests.api.bad_submissions import BAD, Bad, prepare, send
 from tests.api.conftest import World, serving
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with serving(tmp_path_factory.mktemp("bad") / "data") as world:
+    folder = tmp_path_factory.mktemp("bad")
+    with serving(folder / "data", SqlStore(f"sqlite:///{folder / 'jobs.sqlite'}")) as world:
         prepare(world)
         yield world
 

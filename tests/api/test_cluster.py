@@ -30,6 +30,12 @@ def test_another_policy_decides_from_now_on(world: World) -> None:
     assert [policy["name"] for policy in after["policies"] if policy["active"]] == ["sjf"]
 
 
+def test_a_wrong_method_is_told_the_right_ones(world: World) -> None:
+    answer = world.client.delete("/v1/jobs")
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET, POST"
+
+
 def test_costs_add_up(world: World) -> None:
     for project in ("a", "b"):
         world.finish(world.running(project=project))

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import COMMAND, World
+from scheduler.store.memory import MemoryStore
+from scheduler.store.sql.store import SqlStore
+from tests.api.conftest import COMMAND, World, serving
+
+
+@pytest.fixture(params=["memory", "sql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Over either store."""
+    sql = request.param == "sql"
+    store = SqlStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}") if sql else MemoryStore()
+    with serving(tmp_path / "data", store) as found:
+        yield found
 
 
 def test_a_submitted_job_is_where_its_location_says(world: World) -> None:
