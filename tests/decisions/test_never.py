@@ -129,6 +129,7 @@ def test_greedy_leaves_nothing_that_fits(snap):
                 assert cluster.occupancy[shape.pool].fit(shape.width, shape.memory) is None
 
 
+@settings(max_examples=12)
 @given(snapshots())
 def test_a_heuristic_never_waits_by_choice(snap):
     for policy, mode in product(HEURISTICS.values(), Mode):
@@ -136,6 +137,7 @@ def test_a_heuristic_never_waits_by_choice(snap):
         assert all(decision.action != "wait" for decision in plan.decisions)
 
 
+@settings(max_examples=12)
 @given(snapshots())
 def test_a_round_never_changes_its_snapshot_and_repeats_itself(snap):
     before = copy.deepcopy(snap)
@@ -148,6 +150,7 @@ def test_a_round_never_changes_its_snapshot_and_repeats_itself(snap):
         np.testing.assert_array_equal(getattr(snap.queue, field), getattr(before.queue, field))
 
 
+@settings(max_examples=12)
 @given(snapshots())
 def test_asking_a_stable_policy_once_is_asking_it_every_time(snap):
     for policy, mode in EVERY:
@@ -156,6 +159,7 @@ def test_asking_a_stable_policy_once_is_asking_it_every_time(snap):
             assert run_round(snap, always, mode) == run_round(snap, policy, mode)
 
 
+@settings(max_examples=12)
 @given(snapshots())
 def test_pulling_through_a_round_is_pushing(snap):
     for policy, mode in EVERY:
@@ -168,6 +172,7 @@ def test_pulling_through_a_round_is_pushing(snap):
         assert round_.plan(policy.name) == run_round(snap, policy, mode)
 
 
+@settings(max_examples=12)
 @given(snapshots())
 def test_a_sticky_promise_is_never_broken_whoever_arrives_meanwhile(snap):
     sticky = [mode for mode in Mode if mode.sticky]
