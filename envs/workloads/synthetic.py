@@ -103,13 +103,15 @@ def draw(
 ) -> Workload:
     """`jobs` jobs for these pools; equal arguments give equal workloads.
 
-    Rates are those of `throughputs`, by default computed for the pools. A job's first run is on
+    Rates are those of `throughputs`; where it is None, or knows no work of a kind, they are
+    computed for the pools. A job's first run is on
     one of the fastest devices for its work. Raises `InvalidError` if no pool can run any of the
     wanted works.
     """
     if jobs < 0:
         raise InvalidError(f"{jobs} jobs", {"jobs": "a whole number ≥ 0"})
-    table = throughputs or computed(pools)
+    own = computed(pools)
+    table = own if throughputs is None else throughputs.completed(own)
     rng = _Streams(*streams(seed, len(_Streams._fields)))
     mix = _mix(parameters, table, pools)
     users = activity(parameters.people, jobs, rng.people)

@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -97,6 +97,20 @@ class Throughputs:
             return None
         nearest = min(measured, key=lambda other: abs(math.log(other / width)))
         return known[nearest] * float((width / nearest) ** self.exponent)
+
+    def completed(self, other: Throughputs) -> Throughputs:
+        """With the other table's works of the kinds of which this one has none.
+
+        Rates of different works are never compared, so their units may differ.
+        """
+        own = set(self.kinds.values())
+        added = {work: kind for work, kind in other.kinds.items() if kind not in own}
+        return replace(
+            self,
+            rates={**self.rates, **{work: other.rates[work] for work in added}},
+            kinds={**self.kinds, **added},
+            memory={**self.memory, **{w: other.memory[w] for w in added if w in other.memory}},
+        )
 
 
 def computed(pools: Iterable[Pool], networks: Iterable[str] = NETWORKS) -> Throughputs:

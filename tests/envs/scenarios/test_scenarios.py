@@ -1,7 +1,9 @@
 import json
 import pickle
+import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -299,8 +301,19 @@ def test_a_table_of_throughputs_changes_runtimes_and_digest(tmp_path):
     table = tmp_path / "t.json"
     rates = {"null": 1.0}
     table.write_text(json.dumps({"t4": {"('ResNet', 1)": rates}, "cpu": {"('ResNet', 1)": rates}}))
-    text = SCENARIO.replace("load = [0.5, 0.5]", "training_share = 1.0")
-    path = written(tmp_path, text)
+    path = written(tmp_path, SCENARIO)
     measured = load(path, throughputs=table)
-    assert {job.kind for job in measured.workload(0).jobs} == {"ResNet"}
+    kinds = {job.kind for job in measured.workload(0).jobs}
+    # The table has no inferences: theirs stay computed.
+    assert "ResNet" in kinds
+    assert all(kind == "ResNet" or kind.startswith("cnn-infer:") for kind in kinds)
+    assert len(kinds) > 1
     assert measured.digest != load(path).digest
+
+
+def test_the_documented_file_loads(tmp_path):
+    page = Path(__file__).resolve().parents[3] / "docs" / "workloads.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert len(load(written(tmp_path, example)).workload(0, 10).jobs) == 10
+    documented = page.read_text("utf-8")
+    assert all(f"| `{name}` |" in documented for name in names())
