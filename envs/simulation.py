@@ -15,6 +15,7 @@ import simpy
 from simpy.events import Event, Timeout
 
 from envs.estimators import Estimator, Exact
+from envs.meter import Meter
 from envs.records import Outcome
 from envs.workloads.base import Arrival, Run, Workload
 from scheduler.decisions.cluster import Cluster
@@ -60,8 +61,16 @@ class _Live:
 class Simulation:
     """One workload on one site. Deterministic: everything random is drawn before it starts."""
 
-    def __init__(self, workload: Workload, site: Site, estimator: Estimator | None = None) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        site: Site,
+        estimator: Estimator | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self.site = site
+        self.meter = meter
+        """Told of all that accrues, if there is one."""
         self.cluster = Cluster(site.pools)
         self.finished = 0
         """Jobs that have ended."""
@@ -131,6 +140,8 @@ class Simulation:
         runs = _feasible(job, self.site.pools)
         estimates = {place: self._estimator.estimate(job, run) for place, run in runs.items()}
         self._live[job.id] = _Live(job, runs, estimates)
+        if self.meter is not None:
+            self.meter.arrive(self.now, _ideal(job))
         self._backlog.add(
             Waiting(
                 id=job.id,
@@ -155,8 +166,18 @@ class Simulation:
         live.runtime = live.runs[placement.pool, placement.width].runtime_s
         if np.isnan(live.started):
             live.started = self.now + boot
+        # Paid for once the node is up, like what `_finish` adds up.
+        if self.meter is not None and boot:
+            self._env.timeout(boot).callbacks.append(partial(self._draw, placement))
+        else:
+            self._draw(placement)
         live.end = self._env.timeout(boot + live.runtime)
         live.end.callbacks.append(partial(self._finish, placement.job))
+
+    def _draw(self, placement: Placement, _: Event | None = None) -> None:
+        if self.meter is not None:
+            pool = self.site.pools[placement.pool]
+            self.meter.draw(self.now, *_rates(pool, placement.width))
 
     def _finish(self, job: int, _: Event) -> None:
         live = self._live[job]
@@ -166,9 +187,22 @@ class Simulation:
         device_seconds = live.runtime * live.width
         live.dollars += device_seconds / 3600 * pool.dollars_per_device_hour
         live.joules += device_seconds * pool.watts_per_device
+        if self.meter is not None:
+            self.meter.stop(self.now, *_rates(pool, live.width))
+            self.meter.end(self.now, _ideal(live.job), live.job.deadline)
         self._estimator.ended(live.job, live.runtime)
         self.finished += 1
         self._stirred = True
+
+
+def _ideal(job: Arrival) -> float:
+    """Least true runtime (s)."""
+    return min(run.runtime_s for run in job.runs)
+
+
+def _rates(pool: Pool, width: int) -> tuple[float, float]:
+    """Dollars per hour and watts of so many busy devices."""
+    return width * pool.dollars_per_device_hour, width * pool.watts_per_device
 
 
 def _feasible(job: Arrival, pools: Sequence[Pool]) -> dict[tuple[int, int], Run]:

@@ -1,0 +1,89 @@
+"""What accrues while simulated time passes: slowdown, dollars, joules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envs.records import BOUND_S
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Totals since the start of a simulation, or between two instants of it."""
+
+    time: float = 0.0
+    """Seconds."""
+    slowdown: float = 0.0
+    """Σ over jobs of time in the system ÷ max(ideal runtime, 10 s): no unit."""
+    dollars: float = 0.0
+    """Of running attempts, and of devices that are paid for while idle."""
+    joules: float = 0.0
+    """Of running attempts."""
+    misses: int = 0
+    """Jobs that ended after their deadline."""
+    ended: int = 0
+    """Jobs that have ended."""
+
+    def __sub__(self, earlier: Reading) -> Reading:
+        """What has accrued since an earlier reading."""
+        return Reading(
+            self.time - earlier.time,
+            self.slowdown - earlier.slowdown,
+            self.dollars - earlier.dollars,
+            self.joules - earlier.joules,
+            self.misses - earlier.misses,
+            self.ended - earlier.ended,
+        )
+
+
+class Meter:
+    """Integrates rates that change at instants; told of every change, in order of time."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._slowdown = self._dollars = self._joules = 0.0
+        self._impatience = self._price = self._power = 0.0
+        self._present = self._drawing = 0
+        self._misses = self._ended = 0
+
+    def arrive(self, now: float, ideal_s: float) -> None:
+        """A job enters the system; `ideal_s` is its least true runtime."""
+        self._advance(now)
+        self._impatience += 1.0 / max(ideal_s, BOUND_S)
+        self._present += 1
+
+    def end(self, now: float, ideal_s: float, deadline: float | None) -> None:
+        """A job leaves the system for good."""
+        self._advance(now)
+        self._present -= 1
+        # Sums of many small rates leave a rounding error, which would accrue for ever.
+        self._impatience = self._impatience - 1.0 / max(ideal_s, BOUND_S) if self._present else 0.0
+        self._ended += 1
+        self._misses += deadline is not None and now > deadline
+
+    def draw(self, now: float, dollars_per_hour: float, watts: float) -> None:
+        """Devices start to cost and to consume so much more."""
+        self._advance(now)
+        self._price += dollars_per_hour / 3600
+        self._power += watts
+        self._drawing += 1
+
+    def stop(self, now: float, dollars_per_hour: float, watts: float) -> None:
+        """What an earlier `draw` began ends."""
+        self._advance(now)
+        self._drawing -= 1
+        self._price = self._price - dollars_per_hour / 3600 if self._drawing else 0.0
+        self._power = self._power - watts if self._drawing else 0.0
+
+    def read(self, now: float) -> Reading:
+        """Totals until now, which is not before the last change."""
+        self._advance(now)
+        return Reading(now, self._slowdown, self._dollars, self._joules, self._misses, self._ended)
+
+    def _advance(self, now: float) -> None:
+        passed = now - self._now
+        if passed:
+            self._now = now
+            self._slowdown += passed * self._impatience
+            self._dollars += passed * self._price
+            self._joules += passed * self._power
