@@ -30,6 +30,17 @@ class Server(uvicorn.Server):
             )
         )
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; answers are sent at once.
+
+        asyncio switches Nagle's algorithm off only for sockets that were made with their protocol
+        named, which `socket.socket` does not; an answer in two parts would wait 40 ms for the
+        client's delayed acknowledgement. Accepted connections inherit the option.
+        """
+        for one in sockets or ():
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await super().startup(sockets)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: first the waiting requests, then the rest, then the service."""
         self._app.state.doors.closing.set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import World
@@ -28,6 +30,11 @@ def test_another_policy_decides_from_now_on(world: World) -> None:
     assert after["active"] == answer.json()
     assert (after["active"]["name"], after["active"]["preference"]) == ("sjf", 1.0)
     assert [policy["name"] for policy in after["policies"] if policy["active"]] == ["sjf"]
+
+
+def test_answers_are_not_held_back(world: World) -> None:
+    """Else each one in two parts waits 40 ms for a delayed acknowledgement."""
+    assert world.listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_wrong_method_is_told_the_right_ones(world: World) -> None:
