@@ -45,7 +45,8 @@ format: $(STAMP) ## Let ruff repair what it can
 bench: $(STAMP) ## Measure start latency, submissions and decision time
 	@for file in benchmarks/*.py; do \
 	  grep -q __main__ "$$file" || continue; \
-	  printf '\n== %s\n' "$$file"; $(RUN)/python "$$file"; \
+	  name=$$(basename "$$file" .py); printf '\n== %s\n' "$$name"; \
+	  $(RUN)/python -m "benchmarks.$$name"; \
 	done
 
 constraints: $(STAMP) ## Write the versions of .venv to constraints.txt

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from api.client import Client, ClientError
+from api.client import Client
 
 STOP_S = 20.0
 """Seconds for the service to stop by itself."""
@@ -24,8 +24,8 @@ def private_service(folder: Path, variables: Mapping[str, str] | None = None) ->
     """Run `fulcrum serve` on a free port with its data in `folder`; a client of it.
 
     `variables` are further FULCRUM_* settings; those of the surrounding environment and the
-    settings file are not used. At the end live jobs are cancelled, and every process of the
-    service is gone. Raises `RuntimeError` with its output if it does not start.
+    settings file are not used. At the end every process of the service is gone, those of its
+    running jobs included. Raises `RuntimeError` with its output if it does not start.
     """
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,23 +49,10 @@ def private_service(folder: Path, variables: Mapping[str, str] | None = None) ->
         if not line:
             raise RuntimeError(f"the service did not start:\n{log.read_text(errors='replace')}")
         with Client(json.loads(line)["url"], data_dir=folder) as client:
-            try:
-                yield client
-            finally:
-                _cancel_live(client)
+            yield client
     finally:
         _stop(process)
-        _clear(folder)
-
-
-def _cancel_live(client: Client) -> None:
-    try:
-        live = list(client.jobs(state=["QUEUED", "STARTING", "RUNNING", "PREEMPTED"]))
-        for job in live:
-            job.cancel("the service ends")
-        client.wait(live, timeout=STOP_S)
-    except ClientError:
-        pass  # it ended meanwhile, or the service has gone: what is left is cleared below
+        clear(folder)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -79,20 +66,18 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def _clear(folder: Path) -> None:
-    """End what outlives a service by design: the fork server, and attempts if any are left."""
+def clear(folder: Path) -> None:
+    """End what outlives a service of this folder by design: its fork server, running attempts."""
     mark = str(folder)
-    left = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any(mark in part for part in process.info["cmdline"] or ())
-        and process.pid != os.getpid()
-    ]
+    left: set[psutil.Process] = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid != os.getpid() and any(mark in part for part in process.cmdline()):
+                left |= {process, *process.children(recursive=True)}
     for process in left:
-        try:
+        with suppress(psutil.Error):
             process.terminate()
-        except psutil.NoSuchProcess:
-            continue
     _, stubborn = psutil.wait_procs(left, timeout=5)
     for process in stubborn:
-        process.kill()
+        with suppress(psutil.Error):
+            process.kill()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from api.client import Client
+from api.private import clear
 
 LIMIT_S = 60.0
 COMMAND = [sys.executable, "-m", "api.cli.main"]
@@ -40,6 +41,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     for process in started:
         process.kill()
         process.communicate(timeout=LIMIT_S)
+    clear(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from typer.main import get_command
@@ -66,6 +68,8 @@ def test_there_is_a_flag_for_every_field(flags, model, positional):
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_are_valid_jobs(file):
     jobs = files.read(file)
+    schema = json.loads((ROOT / "docs" / "job.schema.json").read_text())
+    jsonschema.validate(jobs[0] if len(jobs) == 1 else jobs, schema)
     if len(jobs) == 1:
         JOB_SCHEMA.validate_python(jobs[0])
     else:
