@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from scheduler.store.memory import MemoryStore
 from scheduler.store.sql.store import SqlStore
-from tests.api.conftest import COMMAND, World, serving
+from tests.api.conftest import COMMAND, ENDLESS, World, serving
 
 
 @pytest.fixture(params=["memory", "sql"])
@@ -217,6 +218,9 @@ def test_an_inference_waits_for_its_training(world: World) -> None:
     infer = world.client.post("/v1/jobs", json=body).json()
     assert infer["after"] == [trained]
     explained = world.client.get(f"/v1/jobs/{infer['id']}/explain").json()
+    end = time.monotonic() + ENDLESS
+    while explained["cause"] == "none" and time.monotonic() < end:  # not yet heard of
+        explained = world.client.get(f"/v1/jobs/{infer['id']}/explain").json()
     assert explained["cause"] == "dependency"
     assert explained["blockers"] == [trained]
 
