@@ -190,7 +190,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         raise InvalidError(
             f"an environment variable cannot be read: {error}",
             {
-                "environment": "tables are JSON, or a variable per value: FULCRUM_EXECUTOR__GRACE_S=5"
+                "environment": "tables are JSON; or one variable each: FULCRUM_EXECUTOR__GRACE_S=5"
             },
         ) from None
     finally:

@@ -19,6 +19,7 @@ from scheduler.decisions.queue import WAIT, Floats
 from scheduler.decisions.round import Mode, Observer, Round, best, push
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.records import Decision, Row
+from scheduler.domain.units import duration, money
 
 RIVALS = 5
 """Rows kept beside the chosen one."""
@@ -224,12 +225,12 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
         Action.WAIT: "",
     }[action]
     text = f"{policy.name}: best of {jobs} {'job' if jobs == 1 else 'jobs'}, {what} {place}"
-    text += f" ({duration(values['runtime'])}, ${values['dollars']:.4f})"
+    text += f" ({duration(values['runtime'])}, {money(values['dollars'])})"
     own = next((row for row in rows[1:] if row.job == chosen.job), None)
     if own is not None:
         text += (
             f" rather than {own.pool} × {own.width} ({duration(own.values['runtime'])}, "
-            f"${own.values['dollars']:.4f}) at preference {values['preference']:.2g}"
+            f"{money(own.values['dollars'])}) at preference {values['preference']:.2g}"
         )
     return text
 
@@ -267,13 +268,3 @@ def _in(seconds: float) -> str:
     if not np.isfinite(seconds):
         return " at a time not in sight"
     return f" in about {duration(max(seconds, 0.0))}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people read them: `4.2 s`, `3 min 05 s`, `2 h 10 min`."""
-    if seconds < 100:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 100:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

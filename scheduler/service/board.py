@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.occupancy import Nodes
+from scheduler.decisions.plan import Reservation
 from scheduler.decisions.queue import Backlog, Option, Waiting
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.errors import InfeasibleError
@@ -19,7 +20,9 @@ from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
+from scheduler.domain.units import money
 from scheduler.service.occupants import occupants
+from scheduler.service.pricing import worthwhile
 
 MATERIAL = 0.05
 """A change of an estimate below this share leaves the queue as it is."""
@@ -73,6 +76,7 @@ class Board:
         self._dependents: dict[int, set[int]] = {}
         self._outcomes: dict[int, JobState] = {}
         self._spent: dict[int, float] = {}
+        self._committed: tuple[Reservation, ...] = ()
         self._priced: dict[str, tuple[JobSpec, Sequence[Option]]] = {}
 
     def load(self, jobs: Iterable[Job], attempts: Iterable[Attempt], now: float) -> None:
@@ -185,19 +189,25 @@ class Board:
     def snapshot(self, now: float) -> Snapshot:
         """The world now, as a value."""
         with self.lock:
-            return Snapshot(now, self._backlog.freeze(), self.pools, self._running(now))
+            queue, running = self._backlog.freeze(), self._running(now)
+            return Snapshot(now, queue, self.pools, running, self._committed)
+
+    def promise(self, reservations: tuple[Reservation, ...]) -> None:
+        """What the last round reserved: a sticky mode keeps it in the next."""
+        with self.lock:
+            self._committed = reservations
 
     def with_job(self, job: int, spec: JobSpec, now: float) -> Snapshot:
         """The world as it would be with one more waiting job; raises `InfeasibleError`."""
-        found = self._options(spec)
+        found = worthwhile(self._options(spec), self._preference(spec))
         if spec.budget is not None:
             found = [option for option in found if option.dollars <= spec.budget] or found
         waiting = self._waiting(job, spec, now, found)
         with self.lock:
             backlog = self._backlog.copy()
-            running = self._running(now)
+            running, committed = self._running(now), self._committed
         backlog.add(waiting)
-        return Snapshot(now, backlog.freeze(), self.pools, running)
+        return Snapshot(now, backlog.freeze(), self.pools, running, committed)
 
     def free_devices(
         self, pool: int, nodes: Nodes, taken: Sequence[Attempt] = ()
@@ -324,6 +334,7 @@ class Board:
         except InfeasibleError as error:
             return Held("no-pool", error.message)
         self._priced[spec.profile.key] = (spec, options)
+        options = worthwhile(options, self._preference(spec))
         if spec.budget is not None:
             left = spec.budget - self._spent.get(job.id, 0.0)
             affordable = [option for option in options if option.dollars <= left]
@@ -331,8 +342,8 @@ class Board:
                 least = min(option.dollars for option in options)
                 return Held(
                     "budget",
-                    f"its cheapest placement costs ${least:.4f} by estimate, "
-                    f"${left:.4f} of its budget are left",
+                    f"its cheapest placement costs {money(least, up=True)} by estimate, "
+                    f"{money(left)} of its budget are left",
                 )
             return affordable
         return options

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.decisions.explanation import observer
-from scheduler.decisions.plan import Action, Plan, Reservation
+from scheduler.decisions.plan import Action, Plan
+from scheduler.decisions.policy import Policy
 from scheduler.decisions.round import run_round
 from scheduler.domain import transitions
 from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError
@@ -79,7 +80,7 @@ class Dispatcher:
         self._dirty = True
         self._waits = False
         self._reserved: dict[int, tuple[str, int]] = {}
-        self._committed: tuple[Reservation, ...] = ()
+        self._ruler: Policy | None = None
         self._next_tick = 0.0
         self._priced = (estimator.version, 0.0)
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
@@ -281,9 +282,11 @@ class Dispatcher:
             return
         policy, mode = self._ruling.current()
         begun = time.perf_counter()
-        snapshot = replace(snapshot, committed=self._committed)
+        if policy is not self._ruler:
+            # What another policy promised binds nobody.
+            self._ruler, snapshot = policy, replace(snapshot, committed=())
         plan = run_round(snapshot, policy, mode, observer(policy))
-        self._committed = plan.reservations
+        self._board.promise(plan.reservations)
         self.decision_s.append(time.perf_counter() - begun)
         self.counters["rounds"] += 1
         self._waits = any(decision.action == Action.WAIT for decision in plan.decisions)

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import inf
 
 from scheduler.decisions import explanation
-from scheduler.decisions.explanation import Alternative, Cause, duration
+from scheduler.decisions.explanation import Alternative, Cause
 from scheduler.decisions.forecast import Start, forecast
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.round import Mode
@@ -16,6 +16,7 @@ from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.records import Decision
+from scheduler.domain.units import duration, money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import options
 from scheduler.service.board import Board, Held
@@ -153,7 +154,7 @@ def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
     if other.slowdown >= 1:
         pace = f"{other.slowdown:.1f}× slower"
     else:
-        pace = f"{1 / other.slowdown:.1f}× faster for ${other.dollars:.4f}"
+        pace = f"{1 / other.slowdown:.1f}× faster for {money(other.dollars)}"
     return [f"{other.pool} × {other.width} has room now, {pace}"]
 
 

@@ -19,8 +19,8 @@ from scheduler.domain.errors import (
 from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
+from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
-from scheduler.estimates.options import options
 from scheduler.executors.base import Executor, Order
 from scheduler.service.board import Board
 from scheduler.service.dispatcher import Dispatcher
@@ -29,6 +29,7 @@ from scheduler.service.folders import Folders
 from scheduler.service.lock import FolderLock
 from scheduler.service.messages import Admitted, Cancel, Reprice
 from scheduler.service.orders import Devices, Orders
+from scheduler.service.pricing import priced
 from scheduler.service.reconciler import reconcile
 from scheduler.service.ruling import Ruling
 from scheduler.service.submissions import Submissions
@@ -289,17 +290,7 @@ class Service:
         self._dispatcher.post(Admitted(jobs))
 
     def _options(self, spec: JobSpec) -> Sequence[Option]:
-        return [
-            Option(
-                pool=found.pool,
-                width=found.width,
-                memory=spec.request.memory_bytes,
-                runtime_s=found.estimate.runtime_s,
-                dollars=found.estimate.dollars,
-                joules=found.estimate.joules,
-            )
-            for found in options(spec, self._parts.pools, self._parts.estimator)
-        ]
+        return priced(spec, self._parts.pools, self._parts.estimator)
 
     def _check(self, spec: JobSpec, prefix: str) -> None:
         """Refuse what could never start: no pool fits, or even the cheapest is over its budget."""
@@ -313,8 +304,8 @@ class Service:
         least = min(option.dollars for option in found)
         if least > spec.budget:
             raise InfeasibleError(
-                f"its cheapest placement costs ${least:.6f} by estimate",
-                {f"{prefix}budget": f"at least {least:.6f} dollars"},
+                f"its cheapest placement costs {money(least, up=True)} by estimate",
+                {f"{prefix}budget": f"at least {money(least, up=True)}"},
             )
 
     def _order(self, job: Job, attempt: Attempt) -> Order | None:

@@ -213,4 +213,4 @@ def test_a_decision_keeps_the_figures_the_policy_saw():
     assert decision.chosen.values["runtime"] == 8.0
     assert (decision.rows, decision.action, decision.chosen.score) == (2, "start", 0.0)
     assert [(rival.width, rival.values["dollars"]) for rival in decision.rivals] == [(1, 1.0)]
-    assert "starts on cpu × 4 (8 s, $2.0000) rather than cpu × 1 (30 s, $1.0000)" in decision.reason
+    assert "starts on cpu × 4 (8 s, $2.00) rather than cpu × 1 (30 s, $1.00)" in decision.reason

@@ -179,3 +179,11 @@ def test_a_failed_attempt_teaches_nothing(world):
     world.settle()
     world.fail("1.1")
     assert world.store.measurements() == []
+
+
+def test_a_cheap_job_never_spills_over_to_dear_devices(build):
+    world = build((CPU, GPU), policy="fcfs")
+    world.submit(*[train(preference=0.0)] * 6)
+    world.settle()
+    held = {attempt.pool for attempt in world.service.store.live()[1]}
+    assert held == {"cpu"}

@@ -41,7 +41,7 @@ def test_it_waits_behind_a_job_that_goes_first(build):
 def test_another_placement_that_is_free_is_named(build):
     world = build((CPU, GPU), policy="cheapest")
     world.submit(*[train(request=wide(1, "cpu"))] * 2)
-    world.submit(train(preference=0.0))
+    world.submit(train(preference=0.9))
     found = world.service.explain(3)
     assert (found.cause, found.pool) == ("devices", "cpu")
     assert [other.pool for other in found.alternatives] == ["gpu"]

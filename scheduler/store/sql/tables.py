@@ -33,7 +33,7 @@ class Text(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """On the way into the database."""
         return None if value is None else codec.legible(value)
 
