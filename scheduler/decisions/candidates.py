@@ -102,7 +102,9 @@ class Candidates:
             found = self.cluster.earliest(shape.pool, shape.width, shape.memory, self.now)
             if found is None:
                 return np.inf
-            return found[0] - self.now + self.cluster.pools[shape.pool].boot_s
+            start, free = found
+            nodes = free.fit(shape.width, shape.memory)
+            return start - self.now + (0.0 if nodes is None else free.boot_s(nodes))
 
         return self._of_shape(delay, 0.0)
 

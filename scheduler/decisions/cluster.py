@@ -61,24 +61,30 @@ class Cluster:
         if attempt.job in self._running:
             raise ValueError(f"job {attempt.job} runs already")
         self.occupancy[attempt.pool].take(attempt.nodes, attempt.memory)
-        pool = attempt.pool
-        place = bisect_left(self._releases[pool], attempt)
-        self._releases[pool].insert(place, attempt)
-        self._ends[pool].insert(place, attempt.end)
-        self._widths[pool].insert(place, attempt.width)
-        self.version[pool] += 1
-        self._running[attempt.job] = attempt
+        self._expect(attempt)
 
     def finish(self, job: int) -> Running:
         """Free the job's devices. Raises `KeyError` if it does not run."""
         attempt = self._running.pop(job)
         self.occupancy[attempt.pool].give(attempt.nodes, attempt.memory)
-        pool = attempt.pool
-        place = bisect_left(self._releases[pool], attempt)
-        for column in (self._releases[pool], self._ends[pool], self._widths[pool]):
-            del column[place]
-        self.version[pool] += 1
+        self._forget(attempt)
         return attempt
+
+    def extend(self, job: int, end: float) -> None:
+        """The job is now believed to end then. Raises `KeyError` if it does not run."""
+        attempt = self._running[job]
+        self._forget(attempt)
+        self._expect(attempt._replace(end=end))
+
+    def warm(self, pool: int, node: int) -> None:
+        """The node is up: a start there need not wait for a boot."""
+        self.occupancy[pool].warm(node)
+        self.version[pool] += 1
+
+    def cool(self, pool: int, node: int) -> None:
+        """The node is down until a start boots it."""
+        self.occupancy[pool].cool(node)
+        self.version[pool] += 1
 
     def running(self) -> Iterable[Running]:
         """What runs, in the order of its start."""
@@ -117,3 +123,19 @@ class Cluster:
             if free.free >= width and free.fit(width, memory) is not None:
                 return max(now, attempt.end), free
         return None
+
+    def _expect(self, attempt: Running) -> None:
+        pool = attempt.pool
+        place = bisect_left(self._releases[pool], attempt)
+        self._releases[pool].insert(place, attempt)
+        self._ends[pool].insert(place, attempt.end)
+        self._widths[pool].insert(place, attempt.width)
+        self.version[pool] += 1
+        self._running[attempt.job] = attempt
+
+    def _forget(self, attempt: Running) -> None:
+        pool = attempt.pool
+        place = bisect_left(self._releases[pool], attempt)
+        for column in (self._releases[pool], self._ends[pool], self._widths[pool]):
+            del column[place]
+        self.version[pool] += 1

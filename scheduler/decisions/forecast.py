@@ -40,10 +40,11 @@ def forecast(
         committed = plan.reservations
         for placed in plan.placements:
             pool = snapshot.pools[placed.pool]
+            start = now + cluster.occupancy[placed.pool].boot_s(placed.nodes)
             starts[placed.job] = Start(
                 job=placed.job,
-                start=now + pool.boot_s,
-                end=now + pool.boot_s + placed.runtime_s,
+                start=start,
+                end=start + placed.runtime_s,
                 pool=pool.name,
                 width=placed.width,
                 dollars=placed.dollars,

@@ -175,20 +175,24 @@ class _Walk:
 
     def _beside(self, option: Option) -> Nodes | None:
         occupancy = self._cluster.occupancy[option.pool]
-        end, start = self._end(option), self._blocked[option.pool].start
+        nodes = occupancy.fit(option.width, option.memory)
+        if nodes is None:
+            return None
+        end, start = self._end(option, nodes), self._blocked[option.pool].start
         if end < start or (end == start and self._mode.easy):
-            return occupancy.fit(option.width, option.memory)
+            return nodes
         spare = self._spare.get(option.pool)
         if spare is None or option.width > spare.free:
             return None
         return spare.least(occupancy).fit(option.width, option.memory)
 
-    def _end(self, option: Option) -> float:
-        return self._now + self._cluster.pools[option.pool].boot_s + option.runtime_s
+    def _end(self, option: Option, nodes: Nodes) -> float:
+        boot_s = self._cluster.occupancy[option.pool].boot_s(nodes)
+        return self._now + boot_s + option.runtime_s
 
     def _start(self, entry: _Entry, nodes: Nodes, action: Action) -> None:
         option, job = entry.option, entry.job.id
-        end = self._end(option)
+        end = self._end(option, nodes)
         self._cluster.start(Running(end, job, option.pool, nodes, option.memory))
         if action is Action.BACKFILL and end > self._blocked[option.pool].start:
             spare = self._spare.get(option.pool)

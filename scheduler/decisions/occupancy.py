@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from scheduler.domain.pools import Pool
 
@@ -16,16 +17,21 @@ class Occupancy:
     Nodes with equally many free devices share a bucket, so finding the fullest node that still
     fits (best-fit: least left over; Johnson 1973) takes one look per possible count. A pool of
     one node, be it a machine or a whole supercomputer, needs none.
+
+    A node is *cold* if a start there waits for the pool's boot time: where there is one, every
+    node, until somebody who knows says that it is `warm`. Of empty nodes warm ones come first.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._devices = [pool.devices_per_node] * pool.nodes
         self._memory = [pool.memory_per_node] * pool.nodes
+        self._cold = set(range(pool.nodes)) if pool.boot_s else set[int]()
+        # By free devices; empty nodes that are cold have a bucket of their own at the end.
         self._buckets: list[dict[int, None]] = []
         if pool.nodes > 1:
-            self._buckets = [{} for _ in range(pool.devices_per_node + 1)]
-            self._buckets[-1] = dict.fromkeys(range(pool.nodes))
+            self._buckets = [{} for _ in range(pool.devices_per_node + 2)]
+            self._buckets[-1 if self._cold else -2] = dict.fromkeys(range(pool.nodes))
         self.free = pool.count
         """Free devices in the whole pool."""
 
@@ -35,6 +41,7 @@ class Occupancy:
         twin._pool = self._pool
         twin._devices = self._devices.copy()
         twin._memory = self._memory.copy()
+        twin._cold = self._cold.copy()
         twin._buckets = [bucket.copy() for bucket in self._buckets]
         twin.free = self.free
         return twin
@@ -44,8 +51,8 @@ class Occupancy:
         """The greatest width that fits now if memory does not matter; all below it fit too."""
         if not self._buckets:
             return self.free
-        empty, partly = len(self._buckets[-1]), 0
-        for count in range(len(self._buckets) - 2, 0, -1):
+        empty, partly = len(self._buckets[-1]) + len(self._buckets[-2]), 0
+        for count in range(len(self._buckets) - 3, 0, -1):
             if self._buckets[count]:
                 partly = count
                 break
@@ -68,6 +75,26 @@ class Occupancy:
             return None if node is None else ((node, per_node),)
         return self._spanning(whole, rest, memory, width)
 
+    def boot_s(self, nodes: Nodes) -> float:
+        """Seconds until an attempt that starts there runs: the pool's, if a node is cold."""
+        if self._cold and any(node in self._cold for node, _ in nodes):
+            return self._pool.boot_s
+        return 0.0
+
+    def warm(self, node: int) -> None:
+        """The node is up."""
+        if node in self._cold:
+            old = self._bucket(node)
+            self._cold.remove(node)
+            self._move(node, old)
+
+    def cool(self, node: int) -> None:
+        """The node is down until a start boots it."""
+        if node not in self._cold:
+            old = self._bucket(node)
+            self._cold.add(node)
+            self._move(node, old)
+
     def take(self, nodes: Nodes, memory: int = 0) -> None:
         """Occupy; raises `ValueError` if a node has too little."""
         self._check(nodes, memory)
@@ -82,6 +109,10 @@ class Occupancy:
     def least(self, other: Occupancy) -> Occupancy:
         """Per node the lesser of two states of the same pool: what is free in both."""
         both = Occupancy(self._pool)
+        for node in both._cold - self._cold:
+            both.warm(node)
+        for node in self._cold - both._cold:
+            both.cool(node)
         for node in range(self._pool.nodes):
             both._change(
                 node,
@@ -106,9 +137,11 @@ class Occupancy:
         per_node = self._pool.devices_per_node
         share = -(-memory * per_node // width)
         limited = bool(memory and self._pool.memory_per_node)
-        empty = [node for node in self._buckets[-1] if not limited or self._memory[node] >= share][
-            : whole + 1
-        ]
+        empty = [
+            node
+            for node in chain(self._buckets[-2], self._buckets[-1])
+            if not limited or self._memory[node] >= share
+        ][: whole + 1]
         if len(empty) < whole:
             return None
         taken = [(node, per_node) for node in empty[:whole]]
@@ -129,15 +162,21 @@ class Occupancy:
                 raise ValueError(f"node {node} of pool {self._pool.name!r} is too full")
 
     def _change(self, node: int, devices: int, memory: int) -> None:
-        old = self._devices[node]
-        new = old + devices
-        if new != old:
-            if self._buckets:
-                del self._buckets[old][node]
-                self._buckets[new][node] = None
-            self._devices[node] = new
+        if devices:
+            old = self._bucket(node)
+            self._devices[node] += devices
+            self._move(node, old)
             self.free += devices
         self._memory[node] += memory
+
+    def _bucket(self, node: int) -> int:
+        free = self._devices[node]
+        return free + 1 if free == self._pool.devices_per_node and node in self._cold else free
+
+    def _move(self, node: int, old: int) -> None:
+        if self._buckets:
+            del self._buckets[old][node]
+            self._buckets[self._bucket(node)][node] = None
 
 
 def _shares(nodes: Sequence[tuple[int, int]], memory: int) -> list[int]:

@@ -238,11 +238,12 @@ class Round:
                 occupancy.fit(shape.width, shape.memory) is not None
             )
             return possible, possible, self.now, np.inf
-        if self.mode.closed or occupancy.fit(shape.width, shape.memory) is None:
+        nodes = None if self.mode.closed else occupancy.fit(shape.width, shape.memory)
+        if nodes is None:
             return False, False, self.now, -np.inf
         beside = self._beside(blocked, occupancy)
         long = beside is not None and beside.fit(shape.width, shape.memory) is not None
-        return True, long, self._begin(shape.pool), blocked.reservation.start
+        return True, long, self._begin(shape.pool, nodes), blocked.reservation.start
 
     def _room(self, shape: Shape, runtime: float) -> Nodes | None:
         """Where the placement fits now without delaying the pool's reservation."""
@@ -252,9 +253,12 @@ class Round:
             return occupancy.fit(shape.width, shape.memory)
         if self.mode.closed:
             return None
-        end, start = self._begin(shape.pool) + runtime, blocked.reservation.start
+        nodes = occupancy.fit(shape.width, shape.memory)
+        if nodes is None:
+            return None
+        end, start = self._begin(shape.pool, nodes) + runtime, blocked.reservation.start
         if end < start or (self.mode.easy and end == start):
-            return occupancy.fit(shape.width, shape.memory)
+            return nodes
         beside = self._beside(blocked, occupancy)
         return None if beside is None else beside.fit(shape.width, shape.memory)
 
@@ -263,15 +267,15 @@ class Round:
             blocked.beside = blocked.spare.least(occupancy)
         return blocked.beside
 
-    def _begin(self, pool: int) -> float:
+    def _begin(self, pool: int, nodes: Nodes) -> float:
         # Every comparison with an end adds up in this order: one ulp apart, a job would count as
         # ending in time here and as occupying the reserved devices there.
-        return self.now + self._cluster.pools[pool].boot_s
+        return self.now + self._cluster.occupancy[pool].boot_s(nodes)
 
     def _start(self, row: int, slot: int, shape: Shape, nodes: Nodes, action: Action) -> None:
         job = int(self._queue.id[slot])
         runtime = float(self._queue.runtime[row])
-        end = self._begin(shape.pool) + runtime
+        end = self._begin(shape.pool, nodes) + runtime
         self._cluster.start(Running(end, job, shape.pool, nodes, shape.memory))
         blocked = self._blocked.get(shape.pool)
         if blocked is not None and blocked.spare is not None:

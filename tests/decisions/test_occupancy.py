@@ -170,3 +170,40 @@ def test_a_cluster_refuses_a_job_twice_and_an_unknown_end():
     with pytest.raises(KeyError):
         cluster.finish(8)
     assert cluster.occupancy[0].free == 3
+
+
+def test_warm_nodes_go_first_and_need_no_boot():
+    free = Occupancy(pool("cloud", 2, nodes=3, boot_s=60.0))
+    assert free.boot_s(free.fit(1)) == 60.0
+    free.warm(2)
+    assert free.fit(2) == ((2, 2),)
+    assert free.boot_s(((2, 2),)) == 0.0
+    assert free.fit(4) == ((2, 2), (0, 2))
+    assert free.boot_s(((2, 2), (0, 2))) == 60.0
+    free.take(((2, 1),))
+    assert free.fit(2) == ((0, 2),)
+    free.give(((2, 1),))
+    assert free.fit(2) == ((2, 2),)
+    free.cool(2)
+    assert free.widest == 6
+    assert free.fit(2) == ((0, 2),)
+
+
+def test_states_in_common_and_twins_keep_who_is_warm():
+    one = Occupancy(pool("cloud", 2, nodes=2, boot_s=60.0))
+    one.warm(1)
+    one.take(((1, 1),))
+    for twin in (one.copy(), one.least(one)):
+        assert twin.fit(1) == ((1, 1),)
+        assert twin.boot_s(((1, 1),)) == 0.0
+        assert twin.boot_s(((0, 1),)) == 60.0
+        twin.cool(1)
+    assert one.boot_s(((1, 1),)) == 0.0
+
+
+def test_a_single_node_is_warm_or_cold_too():
+    one = Occupancy(pool("cloud", 4, boot_s=30.0))
+    one.take(((0, 2),))
+    assert one.boot_s(one.fit(2)) == 30.0
+    one.warm(0)
+    assert one.boot_s(one.fit(2)) == 0.0

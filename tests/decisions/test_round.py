@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from worlds import option, pool, snapshot, waiting
 
-from scheduler.decisions.cluster import Running
+from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action
-from scheduler.decisions.round import Mode, Round, run_round
+from scheduler.decisions.round import Mode, Round, push, run_round
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 
 FCFS = HEURISTICS["fcfs"]
@@ -214,3 +214,26 @@ def test_a_decision_keeps_the_figures_the_policy_saw():
     assert (decision.rows, decision.action, decision.chosen.score) == (2, "start", 0.0)
     assert [(rival.width, rival.values["dollars"]) for rival in decision.rivals] == [(1, 1.0)]
     assert "starts on cpu × 4 (8 s, $2.00) rather than cpu × 1 (30 s, $1.00)" in decision.reason
+
+
+def test_a_warm_node_starts_at_once_and_decides_who_ends_in_time():
+    cloud = pool("cloud", 1, nodes=3, boot_s=60.0)
+    running = [Running(100.0, 90 + node, 0, ((node, 1),)) for node in range(2)]
+    jobs = [waiting(1, option(50.0, 3)), waiting(2, option(80.0), submitted=1.0)]
+    snap = snapshot(cloud, jobs, running)
+    for warm, started in ((False, []), (True, [2])):
+        cluster = snap.cluster()
+        if warm:
+            cluster.warm(0, 2)
+        plan = push(Round(snap.queue, cluster, 0.0, Mode.EASY), HEURISTICS["fcfs"])
+        assert [placed.job for placed in plan.placements] == started
+
+
+def test_what_is_believed_to_end_later_gives_its_devices_back_later():
+    cluster = Cluster([pool("pool", 2)], [Running(10.0, 1, 0, ((0, 2),))])
+    before = cluster.version[0]
+    cluster.extend(1, 25.0)
+    assert cluster.earliest(0, 1, 0, 0.0)[0] == 25.0
+    assert cluster.released(0, 24.0) == 0
+    assert cluster.version[0] > before
+    assert cluster.finish(1).end == 25.0
