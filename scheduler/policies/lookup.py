@@ -7,14 +7,19 @@ from importlib.metadata import entry_points
 from scheduler.decisions.policy import Policy
 from scheduler.domain.errors import NotFoundError
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.wgc import Wgc
 
 GROUP = "fulcrum.policies"
 """Entry-point group: each entry names a function without arguments that returns a `Policy`."""
 
 
+WGC = Wgc()
+
+
 def names() -> dict[str, str]:
     """Name → one-line summary of every policy that can be used."""
     known = {name: heuristic.summary for name, heuristic in HEURISTICS.items()}
+    known[WGC.name] = WGC.summary
     for entry in entry_points(group=GROUP):
         known.setdefault(entry.name, f"from {entry.value}")
     return known
@@ -24,6 +29,8 @@ def named(name: str) -> Policy:
     """The policy of that name; raises `NotFoundError` listing the legal ones."""
     if name in HEURISTICS:
         return HEURISTICS[name]
+    if name == WGC.name:
+        return WGC
     for entry in entry_points(group=GROUP):
         if entry.name == name:
             policy: Policy = entry.load()()

@@ -1,0 +1,65 @@
+"""The congestion-priced greedy, by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from worlds import option, pool, snapshot, snapshots, table, waiting
+
+from scheduler.decisions.cluster import Running
+from scheduler.decisions.round import Mode, run_round
+from scheduler.policies.wgc import PATIENCE, Wgc
+
+POOLS = (pool("cpu", 4), pool("gpu", 1))
+BOTH = [option(90.0, 1, 0, dollars=1.0), option(10.0, 1, 1, dollars=4.0)]
+"""90 s for $1 on one of four CPUs, or 10 s for $4 on the only GPU."""
+
+
+def test_the_cost_is_the_formula():
+    jobs = [
+        waiting(1, BOTH, 0.0, priority=100, preference=0.25),
+        waiting(2, option(30.0, 2, 0, dollars=2.0), 5.0, preference=0.5),
+    ]
+    wgc = Wgc(congestion=2.0, patience=np.inf)
+    scores = wgc.scores(table(snapshot(POOLS, jobs, now=10.0)))
+    u1, u2 = 2.0 / (10.0 + 30.0), 1.0 / (30.0 + 30.0)
+    pressure = u1 + u2
+    assert scores[0] == PATIENCE
+    assert -scores[1:] == pytest.approx(
+        [
+            0.25 * u1 * 90.0 + 0.75 * 1.0 / 1.0 + 2.0 * 0.25 * pressure * 90.0 / 4,
+            0.25 * u1 * 10.0 + 0.75 * 4.0 / 1.0 + 2.0 * 0.25 * pressure * 10.0,
+            0.50 * u2 * 30.0 + 0.50 * 2.0 / 2.0 + 2.0 * 0.50 * pressure * 30.0 * 2 / 4,
+        ]
+    )
+
+
+def test_it_holds_out_for_the_devices_that_suit_and_less_so_with_age():
+    busy = [Running(end=12.0, job=9, pool=1, nodes=((0, 1),))]
+    wgc = Wgc(preference=1.0, patience=0.1, ageing=0.01)
+    jobs = [waiting(1, BOTH, 0.0)]
+    young = run_round(snapshot(POOLS, jobs, busy, now=10.0), wgc, Mode.GREEDY)
+    assert young.placements == ()
+    busy = [busy[0]._replace(end=10_002.0)]
+    old = run_round(snapshot(POOLS, jobs, busy, now=10_000.0), wgc, Mode.GREEDY)
+    assert [placed.pool for placed in old.placements] == [0]
+
+
+def test_congestion_sends_jobs_to_the_larger_pool():
+    crowd = [waiting(job, BOTH, 0.0, preference=1.0) for job in range(1, 40)]
+    plans = [
+        run_round(snapshot(POOLS, crowd), Wgc(congestion=mu, patience=np.inf), Mode.GREEDY)
+        for mu in (0.0, 1.0)
+    ]
+    assert plans[0].placements[0].pool == 1
+    assert {placed.pool for placed in plans[1].placements} == {0, 1}
+
+
+@given(snapshots())
+def test_scores_are_numbers_and_the_least_regret_passes(snap):
+    view = table(snap)
+    scores = Wgc(patience=0.0, ageing=0.0).scores(view)
+    assert not np.isnan(scores).any()
+    # With every row in the table each job's best row has no regret, unless it never fits.
+    possible = np.isfinite(view.start_delay[1:])
+    assert len(scores) == 1 or not possible.any() or (scores[1:] > PATIENCE).any()
+    assert Wgc().costs(view).shape == (len(view),)
