@@ -35,7 +35,7 @@ check: $(STAMP) ## Lint, format, types, import rules
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
-	@$(RUN)/mypy examples benchmarks
+	@$(RUN)/mypy --explicit-package-bases examples benchmarks
 	@$(RUN)/lint-imports
 
 format: $(STAMP) ## Let ruff repair what it can
