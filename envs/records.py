@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from scheduler.decisions.queue import Floats, Ints
+from envs.live import Live
+from envs.workloads.base import Arrival
+from scheduler.decisions.queue import Bools, Floats, Ints
+from scheduler.domain.pools import Pool
 
 BOUND_S = 10.0
 """Runtimes below this count as this in the bounded slowdown (Feitelson 2001)."""
@@ -23,7 +27,7 @@ class Outcome:
     ended: Floats
     """nan: never."""
     runtime: Floats
-    """Time it really ran on its last placement."""
+    """Time a whole run takes on its last placement."""
     ideal: Floats
     """Least true runtime over the job's runs."""
     pool: Ints
@@ -31,6 +35,10 @@ class Outcome:
     dollars: Floats
     joules: Floats
     attempts: Ints
+    failed: Bools
+    """Its last attempt that was allowed has failed."""
+    wasted: Floats
+    """Seconds of its attempts that were restarts, or work that had to be done again."""
     priority: Floats
     deadline: Floats
     """inf: none."""
@@ -66,3 +74,37 @@ class Outcome:
     def makespan(self) -> float:
         """Seconds from the first submission to the last end."""
         return float(np.nanmax(self.ended) - self.submitted.min()) if len(self.job) else 0.0
+
+
+def outcome(
+    jobs: Sequence[Arrival],
+    lives: Sequence[Live | None],
+    pools: Sequence[Pool],
+    idle_dollars: float,
+) -> Outcome:
+    """The record of `jobs`; a life that is None has not arrived yet."""
+
+    def column(name: str, missing: float) -> Floats:
+        values = [missing if live is None else getattr(live, name) for live in lives]
+        return np.array(values, dtype=np.float64)
+
+    return Outcome(
+        job=np.array([job.id for job in jobs], dtype=np.int64),
+        submitted=np.array([job.submitted_at for job in jobs]),
+        started=column("started", np.nan),
+        ended=column("ended", np.nan),
+        runtime=column("runtime", np.nan),
+        ideal=np.array([min(run.runtime_s for run in job.runs) for job in jobs]),
+        pool=column("pool", -1).astype(np.int64),
+        width=column("width", 0).astype(np.int64),
+        dollars=column("dollars", 0.0),
+        joules=column("joules", 0.0),
+        attempts=column("attempts", 0).astype(np.int64),
+        failed=column("failed", 0.0).astype(np.bool_),
+        wasted=column("wasted", 0.0),
+        priority=np.array([job.priority for job in jobs]),
+        deadline=np.array([np.inf if job.deadline is None else job.deadline for job in jobs]),
+        user=tuple(job.user for job in jobs),
+        capacity=sum(pool.count for pool in pools),
+        idle_dollars=idle_dollars,
+    )

@@ -69,6 +69,8 @@ class Failures:
     """Until a failed node is back."""
     per_attempt: Annotated[float, Ge(0), Le(1)] = 0.0
     """Probability that an attempt fails by itself, at a uniform point of its run."""
+    retries: Annotated[int, Ge(0)] = 3
+    """Failed attempts that are followed by another; one more, and the job has failed."""
     checkpoint_s: Annotated[float, Ge(0)] = 600.0
     """Between checkpoints: a lost or preempted job goes on from the last; 0: from its start."""
     restart_s: Annotated[float, Ge(0)] = 10.0

@@ -135,10 +135,12 @@ class _Walk:
         return Plan(self._now, policy, tuple(self._placements), tuple(self._blocked.values()))
 
     def _choose_until_blocked(self) -> None:
+        started = {placed.job for placed in self._placements}
         for entry in self._line:
             if self._blocked:
                 return
-            self._meet(entry)
+            if entry.job.id not in started:
+                self._meet(entry)
 
     def _pass(self, entries: Iterable[_Entry]) -> None:
         """Meet each job once: what is refused now stays refused for the rest of the round."""

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import option, option_of, snapshots, waiting
+from worlds import option, option_of, pool, snapshot, snapshots, waiting
 
 from scheduler.decisions.line import Line, walk
+from scheduler.decisions.plan import Reservation
 from scheduler.decisions.queue import Backlog, Waiting
 from scheduler.decisions.round import Mode, Round, push
 from scheduler.policies.heuristics import HEURISTICS
@@ -70,3 +71,13 @@ def test_the_line_is_in_order_and_forgets():
     assert line.entry(3) is None
     with pytest.raises(KeyError):
         line.remove(3)
+
+
+def test_a_promised_job_that_starts_is_not_met_again():
+    snap = snapshot(pool("pool", 4), [waiting(1, option(5.0, 2)), waiting(2, option(9.0))])
+    line = Line(HEURISTICS["fcfs"].rank)
+    for job in singles(snap):
+        line.add(job)
+    promise = Reservation(job=1, pool=0, width=2, memory=0, start=0.0)
+    plan = walk(line, snap.cluster(), 0.0, Mode.COMMIT_FCFS, (promise,))
+    assert [placed.job for placed in plan.placements] == [1, 2]
