@@ -1,0 +1,197 @@
+"""The same decisions, simulated and live: one workload through both, equal placement logs.
+
+The service runs whole (store, dispatcher, launcher) with a fake executor on a manual clock. Its
+estimator is told what the simulator's believes; true runtimes are known to the simulator and to
+the executor alone. Estimates are never too short: what happens then is each side's own business.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from envs.estimators import Exact
+from envs.simulation import Simulation
+from envs.site import Site
+from envs.workloads.base import Arrival, Run, Workload
+from scheduler.decisions.round import Mode, best
+from scheduler.domain.jobs import Estimate, JobKind, Profile
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import DeviceKind, Request
+from scheduler.estimates.estimator import Estimator
+from scheduler.policies import lookup
+from scheduler.service.folders import Folders
+from scheduler.service.ruling import Ruling
+from scheduler.service.service import Parts, Service
+from scheduler.store.memory import MemoryStore
+from scheduler.testing.clock import ManualClock
+from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.samples import job_spec
+
+POOLS = (
+    Pool("cpu", DeviceKind.CPU, "CPU", 4, nodes=2, dollars_per_device_hour=0.5),
+    Pool("gpu", DeviceKind.CUDA, "GPU", 2, dollars_per_device_hour=2.0, watts_per_device=250.0),
+)
+START = 1000.0
+CASES = [
+    ("fcfs", Mode.EASY),
+    ("sjf", Mode.NONE),
+    ("f1", Mode.COMMIT_EASY),
+    ("best-value", Mode.EASY),
+    ("wgc", Mode.GREEDY),
+]
+
+
+class Believes(Exact):
+    """The truth and a part of it more, by job."""
+
+    def __init__(self, factors):
+        self._factors = factors
+
+    def estimate(self, job, run):
+        return run.runtime_s * self._factors[job.id]
+
+
+class Told(Estimator):
+    """Says of each job, known by its profile, what the simulator's estimator says."""
+
+    def __init__(self, table: Mapping[tuple[str, str, int], float]) -> None:
+        super().__init__()
+        self._table = table
+
+    def estimate(self, spec, pool, width):
+        runtime = self._table[spec.profile.key, pool.name, width]
+        seconds = runtime * width
+        dollars = seconds / 3600 * pool.dollars_per_device_hour
+        return Estimate(runtime, dollars, seconds * pool.watts_per_device, "history")
+
+    def observe(self, measurement):
+        """Knows all there is to know."""
+
+
+def workload(seed):
+    """40 jobs at distinct times, rigid and moldable, on one pool or both."""
+    rng = np.random.default_rng(seed)
+    jobs, now = [], START
+    for job in range(1, 41):
+        size = float(rng.lognormal(4.0, 1.0))
+        widths = range(1, 1 + int(rng.integers(1, 4)))
+        kinds = [["cpu"], ["cuda"], ["cpu", "cuda"]][rng.integers(3)]
+        runs = [Run("cpu", width, size / width**0.9) for width in widths if "cpu" in kinds]
+        runs += [Run("cuda", width, size / 4 / width) for width in widths[:2] if "cuda" in kinds]
+        jobs.append(
+            Arrival(job, now, tuple(runs), priority=50.0, preference=float(rng.uniform(0.5, 1.0)))
+        )
+        now += float(rng.exponential(25.0))
+    factors = {job.id: 1.0 + float(rng.exponential(0.5)) for job in jobs}
+    return Workload(f"parity-{seed}", tuple(jobs)), factors
+
+
+def simulated(load, factors, name, mode):
+    site = Site(POOLS, mode)
+    simulation = Simulation(load, site, Believes(factors), origin=START, check=True)
+    outcome = simulation.run(lookup.named(name))
+    return log(outcome)
+
+
+def pulled(load, factors, name, mode):
+    """As an environment does it: choice by choice."""
+    policy = lookup.named(name)
+    simulation = Simulation(load, Site(POOLS, mode), Believes(factors), origin=START)
+    while (round_ := simulation.next()) is not None:
+        while (table := round_.table()) is not None:
+            position = best(table, policy.scores(table), policy) if round_.free else 1
+            round_.take(int(table.rows[position]))
+        simulation.commit(round_.plan(name))
+    return log(simulation.outcome())
+
+
+def log(outcome):
+    """(job, start, pool, width), in order of the jobs."""
+    pools = [POOLS[index].name for index in outcome.pool]
+    starts = outcome.started.tolist()
+    return list(zip(outcome.job.tolist(), starts, pools, outcome.width.tolist(), strict=True))
+
+
+def live(load, factors, name, mode, folder):
+    clock = ManualClock(START)
+    truth = {
+        (f"job-{job.id}", kind_of(run), run.width): run.runtime_s
+        for job in load.jobs
+        for run in job.runs
+    }
+    pool_of = {pool.kind: pool.name for pool in POOLS}
+
+    def runtime(order):
+        job = store.job(int(order.attempt.partition(".")[0]))
+        return truth[job.spec.profile.key, pool_of[order.device_kind], len(order.devices)]
+
+    told = {
+        (f"job-{job.id}", kind_of(run), run.width): run.runtime_s * factors[job.id]
+        for job in load.jobs
+        for run in job.runs
+    }
+    store = MemoryStore()
+    executor = FakeExecutor(clock, runtime)
+    priority = lookup.named("priority")
+    service = Service(
+        Parts(
+            store=store,
+            executor=executor,
+            pools=POOLS,
+            devices=lambda pool, indices: [str(index) for index in indices],
+            estimator=Told(told),
+            ruling=Ruling(lookup.named, priority, name=name, mode=mode, preference=0.5),
+            policies=lookup.names(),
+            folders=Folders(folder),
+            clock=clock,
+            origin=START,
+        )
+    )
+    service.start(threaded=False)
+
+    def settle():
+        service.dispatcher.step(clock.now())
+        while executor.deliver():
+            service.dispatcher.step(clock.now())
+
+    def run_until(moment):
+        while executor.next_event_time() <= moment:
+            executor.advance(executor.next_event_time())
+            settle()
+
+    for job in load.jobs:
+        run_until(job.submitted_at)
+        clock.advance_to(job.submitted_at)
+        service.submit([spec_of(job)], actor="ann")
+        settle()
+    run_until(np.finfo(float).max)
+    attempts = [store.attempts(job.id) for job in load.jobs]
+    service.stop()
+    assert all(len(tries) == 1 for tries in attempts)
+    return [(a.job, a.placed_at, a.pool, a.width) for (a,) in attempts]
+
+
+def kind_of(run):
+    return "cpu" if run.device == "cpu" else "gpu"
+
+
+def spec_of(job):
+    devices = tuple(dict.fromkeys(run.device for run in job.runs))
+    widths = [run.width for run in job.runs]
+    return job_spec(
+        kind=JobKind.COMMAND,
+        profile=Profile(f"job-{job.id}", 1.0),
+        request=Request(devices, min(widths), max(widths)),
+        priority=int(job.priority),
+        preference=job.preference,
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(("name", "mode"), CASES, ids=[name for name, _ in CASES])
+def test_placements_are_equal_simulated_pulled_and_live(name, mode, seed, tmp_path):
+    load, factors = workload(seed)
+    expected = simulated(load, factors, name, mode)
+    assert pulled(load, factors, name, mode) == expected
+    assert live(load, factors, name, mode, tmp_path) == expected
