@@ -9,6 +9,7 @@ import typer
 
 from api.cli.commands import (
     cluster,
+    compare,
     doctor,
     listing,
     scenario,
@@ -88,6 +89,7 @@ app.command(rich_help_panel=_SHARE)(cluster.estimates)
 app.add_typer(cluster.policy, name="policy", rich_help_panel=_SHARE)
 app.add_typer(scenario.scenario, name="scenario", rich_help_panel=_LAB)
 app.add_typer(trace.trace, name="trace", rich_help_panel=_LAB)
+app.command(rich_help_panel=_LAB)(compare.compare)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Plots of a comparison, as inline SVG."""

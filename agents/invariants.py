@@ -1,0 +1,183 @@
+"""What must hold of every simulated run, whatever the policy; checked each time, vectorised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.live import Held
+from envs.records import Outcome
+from scheduler.decisions.queue import Bools, Floats, Ints
+from scheduler.domain.errors import FulcrumError
+from scheduler.domain.pools import Pool
+
+SLACK = 1e-9
+"""Relative difference of two sums of seconds that counts as none."""
+_SHOWN = 3
+
+
+class InvariantError(FulcrumError):
+    """A run did what no cluster can do: the simulator or the policy is wrong, not the figures."""
+
+    code = "invariant"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Where attempts were held, one row for each node of an attempt: columns of shape (rows,)."""
+
+    job: Ints
+    pool: Ints
+    """Index."""
+    node: Ints
+    """Index inside the pool."""
+    devices: Ints
+    """Held on this node."""
+    memory: Floats
+    """Bytes claimed on this node."""
+    start: Floats
+    """Seconds; devices are held from here …"""
+    end: Floats
+    """… to here."""
+
+
+def logged(held: Iterable[Held]) -> Log:
+    """The log of attempts that have ended."""
+    rows = [
+        (
+            attempt.job,
+            attempt.pool,
+            node,
+            count,
+            # Memory is claimed evenly per device, rounded up on every node.
+            -(-attempt.memory * count // width),
+            attempt.start,
+            attempt.end,
+        )
+        for attempt in held
+        for width in (sum(count for _, count in attempt.nodes),)
+        for node, count in attempt.nodes
+    ]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+    return Log(*table[:, :4].astype(np.int64).T, *table[:, 4:].T)
+
+
+def check(outcome: Outcome, log: Log, pools: Sequence[Pool], submitted: Sequence[int]) -> None:
+    """Raise `InvariantError` that names everything wrong with a run of the jobs `submitted`.
+
+    No job is lost or run twice at once, time never runs backwards, no node holds more devices or
+    memory than it has, and all that is counted is finite and at least 0.
+    """
+    # Without its jobs, nothing else of a run makes sense.
+    found = _lost(outcome, submitted) or [
+        *_backwards(outcome, log),
+        *_oversubscribed(log, pools),
+        *_twice(log),
+        *_unconserved(outcome, log, pools),
+    ]
+    if found:
+        raise InvariantError("; ".join(found), {"run": "what a cluster can do"})
+
+
+def _lost(outcome: Outcome, submitted: Sequence[int]) -> list[str]:
+    wanted = np.asarray(submitted, dtype=np.int64)
+    if not np.array_equal(np.sort(outcome.job), np.sort(wanted)):
+        return ["jobs that ended are not those that arrived"]
+    return _named("never ended", np.isnan(outcome.ended) | np.isnan(outcome.started), outcome.job)
+
+
+def _backwards(outcome: Outcome, log: Log) -> list[str]:
+    slack = SLACK * np.maximum(np.abs(outcome.ended), 1.0)
+    return [
+        *_named("started before it arrived", outcome.wait < -slack, outcome.job),
+        *_named("ended before it started", outcome.ended < outcome.started - slack, outcome.job),
+        *_named(
+            "ended sooner than it can run",
+            _straight(outcome) & (outcome.ended - outcome.started < outcome.runtime - slack),
+            outcome.job,
+        ),
+        *_named("is held backwards in time", log.end < log.start, log.job),
+    ]
+
+
+def _oversubscribed(log: Log, pools: Sequence[Pool]) -> list[str]:
+    counts = np.array([pool.nodes for pool in pools], dtype=np.int64)
+    wrong = (log.pool < 0) | (log.pool >= len(pools))
+    wrong |= (log.node < 0) | (log.node >= counts[np.where(wrong, 0, log.pool)])
+    if wrong.any():
+        return _named("is on a node that does not exist", wrong, log.job)
+    place = (np.cumsum(counts) - counts)[log.pool] + log.node
+    devices = np.repeat([float(pool.devices_per_node) for pool in pools], counts)
+    limits = np.array([float(pool.memory_per_node or np.inf) for pool in pools])
+    found = []
+    for what, held, limit in (
+        ("devices", log.devices.astype(np.float64), devices),
+        ("bytes", log.memory, np.repeat(limits, counts)),
+    ):
+        used, where, when = _levels(place, log, held)
+        over = np.flatnonzero(used > limit[where])
+        if len(over):
+            first = over[0]
+            found.append(
+                f"a node holds {used[first]:g} of {limit[where[first]]:g} {what} "
+                f"at {when[first]:g} s"
+            )
+    return found
+
+
+def _levels(place: Ints, log: Log, held: Floats) -> tuple[Floats, Ints, Floats]:
+    """How much is held on a node after each change there: (amount, place, time)."""
+    places = np.concatenate((place, place))
+    times = np.concatenate((log.start, log.end))
+    changes = np.concatenate((held, -held))
+    # At equal times what ends makes room first.
+    order = np.lexsort((changes, times, places))
+    # Every node ends with nothing held, so one running sum serves all nodes in turn.
+    return np.cumsum(changes[order]), places[order], times[order]
+
+
+def _twice(log: Log) -> list[str]:
+    # Rows of one attempt share their start; attempts of a job must follow one another.
+    order = np.lexsort((log.start, log.job))
+    job, start, end = log.job[order], log.start[order], log.end[order]
+    later = (job[1:] == job[:-1]) & (start[1:] > start[:-1])
+    return _named("runs twice at once", later & (start[1:] < end[:-1]), job[1:])
+
+
+def _unconserved(outcome: Outcome, log: Log, pools: Sequence[Pool]) -> list[str]:
+    found = []
+    for name in ("dollars", "joules", "runtime", "ideal", "wasted"):
+        values = getattr(outcome, name)
+        wrong = ~((values >= 0) & (values < np.inf))
+        found += _named(f"has no sensible {name}", wrong, outcome.job)
+    if not 0 <= outcome.idle_dollars < np.inf:
+        found.append(f"idle nodes cost {outcome.idle_dollars} dollars")
+    if outcome.capacity != sum(pool.count for pool in pools):
+        found.append(f"{outcome.capacity} devices are not those of the pools")
+    if not np.isin(log.job, outcome.job).all():
+        return [*found, "devices were held for jobs that never arrived"]
+    # What jobs needed was held for them: no run is shorter on devices than it is long.
+    order = np.argsort(outcome.job)
+    held = np.zeros(len(outcome.job))
+    rows = order[np.searchsorted(outcome.job[order], log.job)]
+    np.add.at(held, rows, (log.end - log.start) * log.devices)
+    slack = SLACK * np.maximum(np.abs(outcome.ended) * outcome.width, 1.0)
+    short = _straight(outcome) & (held < outcome.runtime * outcome.width - slack)
+    return found + _named("held fewer device-seconds than it ran", short, outcome.job)
+
+
+def _straight(outcome: Outcome) -> Bools:
+    """Which jobs ran once, from their start to a good end."""
+    once: Bools = (outcome.attempts == 1) & ~outcome.failed
+    return once
+
+
+def _named(what: str, wrong: Bools, jobs: Ints) -> list[str]:
+    rows = np.unique(jobs[wrong])
+    if not len(rows):
+        return []
+    shown = ", ".join(str(job) for job in rows[:_SHOWN])
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return [f"job {shown}{more} {what}"]

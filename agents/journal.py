@@ -1,0 +1,109 @@
+"""Finished runs, line by line, so that a comparison that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Self
+
+from agents.cell import Cell, Run
+from agents.compare import Comparison
+from agents.manifest import code
+from agents.measures import MEASURES
+from scheduler.domain.errors import InvalidError
+
+
+class Journal:
+    """A file of JSON lines. A line counts only for equal code, scenario and conditions.
+
+    Use it as a context; raises `InvalidError` if the file cannot be read and written.
+    """
+
+    def __init__(self, path: Path, comparison: Comparison) -> None:
+        self._path = path
+        self._comparison = comparison
+        self._stamps = _stamps(comparison)
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise InvalidError(
+                f"{self._path} cannot be written: {error}", {"resume": "a file to write to"}
+            ) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def known(self) -> dict[Cell, Run]:
+        """Runs of the comparison that went well. Without timelines, so those seeds run again."""
+        wanted = set(self._comparison.cells)
+        found = {}
+        for line in self._lines():
+            run = _run(line)
+            if run is None or run.cell not in wanted or run.error:
+                continue
+            if line.get("stamp") != self._stamps[run.cell.scenario]:
+                continue
+            if run.cell.seed != self._comparison.conditions.timeline:
+                found[run.cell] = run
+        return found
+
+    def add(self, run: Run) -> None:
+        """Write a run, at once."""
+        assert self._file is not None
+        content = asdict(run)
+        del content["timeline"]
+        content["stamp"] = self._stamps[run.cell.scenario]
+        self._file.write(json.dumps(content) + "\n")
+        self._file.flush()
+
+    def _lines(self) -> list[dict[str, Any]]:
+        assert self._file is not None
+        self._file.seek(0)
+        text = self._file.read()
+        if text and not text.endswith("\n"):
+            # Killed in the middle of a line: the next one shall not be glued to it.
+            self._file.write("\n")
+        lines = []
+        for line in text.splitlines():
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                lines.append(value)
+        return lines
+
+
+def _stamps(comparison: Comparison) -> dict[str, list[Any]]:
+    """What must be equal for a run to be taken over, by scenario."""
+    conditions = comparison.conditions
+    shared = [code(), str(conditions.split), conditions.jobs, conditions.starved_s]
+    return {name: [scenario.digest, *shared] for name, scenario in comparison.scenarios.items()}
+
+
+def _run(line: Mapping[str, Any]) -> Run | None:
+    """None for what is not the line of a run."""
+    try:
+        measures = {str(name): float(value) for name, value in line["measures"].items()}
+        run = Run(
+            cell=Cell(**line["cell"]),
+            measures=measures,
+            point=(float(line["point"][0]), float(line["point"][1])),
+            jct=tuple(map(float, line["jct"])),
+            bounded_slowdown=tuple(map(float, line["bounded_slowdown"])),
+            error=str(line["error"]),
+            seconds=float(line["seconds"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return None
+    whole = not run.error and run.measures.keys() == MEASURES.keys()
+    return run if whole and math.isfinite(run.seconds) else None

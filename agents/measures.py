@@ -1,0 +1,247 @@
+"""What is measured of a simulated policy: one figure each of a whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from agents.statistics import jain
+from envs.records import Outcome
+from envs.scenarios import Objective
+from scheduler.decisions.queue import Floats
+
+STARVED_S = 86_400.0
+"""A job that waits for longer counts as starved, unless said otherwise."""
+
+
+class Unit(StrEnum):
+    """What a measure counts in."""
+
+    SECONDS = "s"
+    RATIO = ""
+    SHARE = "share"
+    """0 … 1."""
+    DOLLARS = "$"
+    JOULES = "J"
+    JOBS = "jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One run as measures see it."""
+
+    outcome: Outcome
+    preference: float
+    """Of the cluster: 0 cheapest … 1 fastest."""
+    objective: Objective | None = None
+    starved_s: float = STARVED_S
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of a run; nan where it does not apply."""
+
+    name: str
+    """Column in CSV and JSON."""
+    title: str
+    """For people."""
+    unit: Unit
+    of: Callable[[View], float]
+    meaning: str
+    """One sentence, with the source of the formula."""
+    less: bool = True
+    """Whether less is better."""
+
+
+def measure(view: View) -> dict[str, float]:
+    """Name → value of every measure of a run."""
+    return {each.name: float(each.of(view)) for each in MEASURES.values()}
+
+
+def total_dollars(outcome: Outcome) -> float:
+    """What the jobs cost, and what was billed while none ran."""
+    return float(outcome.dollars.sum()) + outcome.idle_dollars
+
+
+def dollars_per_job(outcome: Outcome) -> float:
+    """The cost side of the objective; nan without jobs."""
+    return _divided(total_dollars(outcome), len(outcome.job))
+
+
+def fairness(outcome: Outcome) -> float:
+    """Jain's index over the users' mean slowdowns."""
+    users, index = np.unique(np.asarray(outcome.user), return_inverse=True)
+    sums = np.bincount(index, outcome.slowdown, len(users))
+    return jain(sums / np.bincount(index, minlength=len(users)))
+
+
+def utilisation(outcome: Outcome) -> float:
+    """Device-seconds of the runs that ended jobs ÷ device-seconds from first arrival to last end.
+
+    What failed for good counts as idle, and so do restarts and work that was done twice.
+    """
+    useful = float(np.where(outcome.failed, 0.0, outcome.runtime) @ outcome.width)
+    return _divided(useful, outcome.capacity * outcome.makespan)
+
+
+def _misses(view: View) -> float:
+    due = np.isfinite(view.outcome.deadline)
+    late = view.outcome.ended[due] > view.outcome.deadline[due]
+    return _divided(float(late.sum()), len(late))
+
+
+def _objective(view: View) -> float:
+    if view.objective is None:
+        return np.nan
+    latency = _mean(view.outcome.jct) / view.objective.latency_scale_s
+    cost = dollars_per_job(view.outcome) / view.objective.cost_scale_dollars
+    return view.preference * latency + (1 - view.preference) * cost
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _at(values: Floats, share: float) -> float:
+    return float(np.quantile(values, share)) if len(values) else np.nan
+
+
+def _divided(above: float, below: float) -> float:
+    return above / below if below else np.nan
+
+
+MEASURES: Mapping[str, Measure] = {
+    each.name: each
+    for each in (
+        Measure(
+            "jct_s",
+            "JCT",
+            Unit.SECONDS,
+            lambda v: _mean(v.outcome.jct),
+            "Job completion time: from submission to end, mean over jobs.",
+        ),
+        Measure(
+            "wait_s",
+            "Wait",
+            Unit.SECONDS,
+            lambda v: _mean(v.outcome.wait),
+            "From submission to the first start, mean over jobs.",
+        ),
+        Measure(
+            "bsld_mean",
+            "BSLD mean",
+            Unit.RATIO,
+            lambda v: _mean(v.outcome.bounded_slowdown),
+            "Bounded slowdown max(1, time in the system / max(runtime, 10 s)) "
+            "(Feitelson, JSSPP 2001), mean over jobs.",
+        ),
+        Measure(
+            "bsld_median",
+            "BSLD median",
+            Unit.RATIO,
+            lambda v: _at(v.outcome.bounded_slowdown, 0.5),
+            "Bounded slowdown that half of the jobs stay below.",
+        ),
+        Measure(
+            "bsld_p95",
+            "BSLD p95",
+            Unit.RATIO,
+            lambda v: _at(v.outcome.bounded_slowdown, 0.95),
+            "Bounded slowdown that 95 % of the jobs stay below.",
+        ),
+        Measure(
+            "bsld_p99",
+            "BSLD p99",
+            Unit.RATIO,
+            lambda v: _at(v.outcome.bounded_slowdown, 0.99),
+            "Bounded slowdown that 99 % of the jobs stay below.",
+        ),
+        Measure(
+            "slowdown_mean",
+            "Slowdown",
+            Unit.RATIO,
+            lambda v: _mean(v.outcome.slowdown),
+            "Time in the system over the least runtime that the job could have on this cluster, "
+            "bounded alike, mean over jobs: a slow device counts as a delay.",
+        ),
+        Measure(
+            "longest_wait_s",
+            "Longest wait",
+            Unit.SECONDS,
+            lambda v: float(v.outcome.wait.max()) if len(v.outcome.job) else np.nan,
+            "Of any job, to its first start.",
+        ),
+        Measure(
+            "starved",
+            "Starved",
+            Unit.JOBS,
+            lambda v: float((v.outcome.wait > v.starved_s).sum()),
+            "Jobs that waited for longer than the limit in the manifest.",
+        ),
+        Measure(
+            "failed",
+            "Failed",
+            Unit.JOBS,
+            lambda v: float(v.outcome.failed.sum()),
+            "Jobs whose last attempt that was allowed has failed.",
+        ),
+        Measure(
+            "misses",
+            "Missed",
+            Unit.SHARE,
+            _misses,
+            "Share of the jobs with a deadline that ended after it.",
+        ),
+        Measure(
+            "dollars",
+            "Cost",
+            Unit.DOLLARS,
+            lambda v: total_dollars(v.outcome),
+            "Of all jobs, and of nodes billed while none ran on them.",
+        ),
+        Measure(
+            "joules",
+            "Energy",
+            Unit.JOULES,
+            lambda v: float(v.outcome.joules.sum()),
+            "Of all attempts.",
+        ),
+        Measure(
+            "utilisation",
+            "Utilisation",
+            Unit.SHARE,
+            lambda v: utilisation(v.outcome),
+            "Device time of the runs that ended jobs, of all device time from the first "
+            "submission to the last end.",
+            less=False,
+        ),
+        Measure(
+            "fairness",
+            "Fairness",
+            Unit.RATIO,
+            lambda v: fairness(v.outcome),
+            "Jain's index over the users' mean slowdowns: 1 all alike … 1/users "
+            "(Jain, Chiu, Hawe, DEC-TR-301, 1984).",
+            less=False,
+        ),
+        Measure(
+            "makespan_s",
+            "Makespan",
+            Unit.SECONDS,
+            lambda v: v.outcome.makespan,
+            "From the first submission to the last end.",
+        ),
+        Measure(
+            "objective",
+            "Objective",
+            Unit.RATIO,
+            _objective,
+            "w · mean JCT / latency scale + (1 − w) · dollars per job / cost scale, with the "
+            "preference w of the run and the scenario's scales.",
+        ),
+    )
+}
+"""By name, in the order of the columns."""

@@ -1,0 +1,114 @@
+"""Statistics of a comparison: intervals over seeds, fairness, fronts and their hypervolume.
+
+Everything is exact or seeded: equal inputs give equal results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scheduler.decisions.queue import Floats, Ints
+
+RESAMPLES = 10_000
+"""Bootstrap samples of every interval."""
+CONFIDENCE = 0.95
+_SEED = 20_240_229
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean and where it lies with 95 % confidence."""
+
+    mean: float
+    low: float
+    high: float
+    """`low` and `high` are nan for fewer than two values."""
+    count: int
+    """Values behind it."""
+
+    @property
+    def significant(self) -> bool:
+        """Whether 0 is outside; meant for differences."""
+        return self.low > 0 or self.high < 0
+
+
+def interval(values: ArrayLike) -> Interval:
+    """Percentile bootstrap of the mean of `values`, shape (n,); nan values are left out.
+
+    Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    sample = sample[~np.isnan(sample)]
+    count = len(sample)
+    if count < 2:
+        mean = float(sample[0]) if count else np.nan
+        return Interval(mean, np.nan, np.nan, count)
+    # A resample's mean is a weighted sum; equal counts share their weights, so one seed's luck is
+    # drawn alike for every policy and measure.
+    means = _weights(count) @ sample
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return Interval(float(sample.mean()), float(low), float(high), count)
+
+
+def paired(values: ArrayLike, baseline: ArrayLike) -> Interval:
+    """The interval of the mean difference value - baseline over the same seeds, shapes (n,).
+
+    A seed for which either is nan is left out.
+    """
+    return interval(np.asarray(values, np.float64) - np.asarray(baseline, np.float64))
+
+
+def jain(shares: ArrayLike) -> float:
+    """Fairness index (Σx)² / (n·Σx²) of shares ≥ 0, shape (n,): 1 equal … 1/n all for one.
+
+    Jain, Chiu, Hawe, "A Quantitative Measure of Fairness and Discrimination for Resource Allocation
+    in Shared Computer Systems", DEC-TR-301, 1984. nan for no shares.
+    """
+    x = np.asarray(shares, dtype=np.float64)
+    if not len(x):
+        return np.nan
+    largest = float(x.max())
+    if largest <= 0:
+        return 1.0
+    x = x / largest
+    return float(x.sum() ** 2 / (len(x) * (x @ x)))
+
+
+def front(points: ArrayLike) -> Ints:
+    """Rows of `points`, shape (n, 2), that no other row beats; less is better.
+
+    Ordered by the first column; of equal points the first counts.
+    """
+    table = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    order = np.lexsort((table[:, 1], table[:, 0]))
+    best = np.minimum.accumulate(np.concatenate(([np.inf], table[order, 1])))
+    chosen: Ints = order[table[order, 1] < best[:-1]]
+    return chosen
+
+
+def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
+    """Area that `points`, shape (n, 2), dominate below `reference`, shape (2,); less is better.
+
+    Exact in two dimensions, in O(n log n). Points not below the reference count nothing.
+    Zitzler, Thiele, "Multiobjective Evolutionary Algorithms: A Comparative Case Study and the
+    Strength Pareto Approach", IEEE TEC 3(4), 1999.
+    """
+    corner = np.asarray(reference, dtype=np.float64)
+    table = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    table = table[(table < corner).all(axis=1)]
+    steps = table[front(table)]
+    rights = np.append(steps[1:, 0], corner[0])
+    return float(((rights - steps[:, 0]) * (corner[1] - steps[:, 1])).sum())
+
+
+@lru_cache(maxsize=8)
+def _weights(count: int) -> Floats:
+    """(RESAMPLES, count) how much each value weighs in the mean of each resample."""
+    rng = np.random.default_rng((_SEED, count))
+    drawn: Floats = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES) / count
+    return drawn
