@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,9 @@ class Queue:
 
     origin: float = 0.0
     """Unix seconds of the history's first job: what formulas count submission times from."""
+    layout: int = 0
+    """Queues with the same number here (other than 0) have the same in every row and slot that both
+    have: only `open` changes, and the later one may be longer."""
 
     @property
     def depth(self) -> int:
@@ -136,6 +140,9 @@ _JOB_FLOATS = (
 _JOB_INTS = ("id", "first", "count")
 
 
+_LAYOUTS = count(1)
+
+
 class Backlog:
     """The queue while it changes: jobs enter and leave in constant amortised time."""
 
@@ -147,6 +154,7 @@ class Backlog:
         self._jobs = _Columns(_JOB_FLOATS, _JOB_INTS)
         self._open: Bools = np.zeros(64, dtype=np.bool_)
         self._dead = 0
+        self._layout = next(_LAYOUTS)
         self._append_wait()
 
     def __len__(self) -> int:
@@ -192,7 +200,9 @@ class Backlog:
 
     def copy(self) -> Backlog:
         """An independent twin, to try a job that was not submitted."""
-        return deepcopy(self)
+        twin = deepcopy(self)
+        twin._layout = next(_LAYOUTS)
+        return twin
 
     def view(self) -> Queue:
         """The queue as it is, without copying: valid until the next change."""
@@ -220,10 +230,12 @@ class Backlog:
             shapes=tuple(self._shapes),
             open=opened.copy() if copy else opened,
             origin=self._origin,
+            layout=self._layout,
             **columns,
         )
 
     def _compact(self) -> None:
+        self._layout = next(_LAYOUTS)
         keep = np.flatnonzero(self._open[: self._rows.length])
         jobs = np.fromiter(self._slots.values(), dtype=np.int64, count=len(self._slots))
         jobs = np.sort(np.append(jobs, 0))

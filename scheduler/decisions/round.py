@@ -210,12 +210,16 @@ class Round:
 
     def _allowed(self) -> Bools:
         """Rows that may be chosen: they fit and delay no reservation, or they may be reserved."""
+        greedy = self.mode is Mode.GREEDY
+        if not (self._blocked or greedy):
+            return self._open
         shapes = self._queue.shapes
-        short = np.zeros(len(shapes), dtype=np.bool_)
-        long = np.zeros(len(shapes), dtype=np.bool_)
+        short = np.ones(len(shapes), dtype=np.bool_)
+        long = np.ones(len(shapes), dtype=np.bool_)
         begin, latest = np.zeros(len(shapes)), np.full(len(shapes), np.inf)
         for index, shape in enumerate(shapes):
-            short[index], long[index], begin[index], latest[index] = self._verdict(shape)
+            if greedy or shape.pool in self._blocked:
+                short[index], long[index], begin[index], latest[index] = self._verdict(shape)
         if not short[1:].any() and not long[1:].any():
             return np.zeros(1, dtype=np.bool_)
         of = self._queue.shape

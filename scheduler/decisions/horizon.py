@@ -1,0 +1,92 @@
+"""When devices become free, by the estimates of what runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scheduler.decisions.cluster import Cluster
+from scheduler.decisions.queue import Floats, Shape
+
+AHEAD_S = (0.0, 600.0, 3600.0, 14_400.0)
+"""Now, in 10 minutes, in an hour, in four."""
+
+
+class Horizon:
+    """Looks ahead in one cluster, and looks again only into pools that have changed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._shapes: tuple[Shape, ...] = ()
+        self._starts: Floats = np.empty(0)
+        self._boots: Floats = np.empty(0)
+        self._of_pool: list[list[int]] = []
+        """Indices of each pool's shapes."""
+        self._seen: list[int] = []
+        """Versions of the pools that `_starts` is true of."""
+
+    def starts(self, shapes: tuple[Shape, ...]) -> tuple[Floats, Floats]:
+        """(shapes,) twice: Unix seconds when each could have its devices, and their boot time (s).
+
+        -inf: it fits now (and for WAIT); inf: not even with everything else gone. The arrays are
+        the horizon's own.
+        """
+        if shapes != self._shapes:
+            self._shapes = shapes
+            self._starts = np.full(len(shapes), -np.inf)
+            self._boots = np.zeros(len(shapes))
+            self._seen = [-1] * len(self.cluster.pools)
+            self._of_pool = [[] for _ in self.cluster.pools]
+            for index, shape in enumerate(shapes):
+                if shape.pool >= 0:
+                    self._of_pool[shape.pool].append(index)
+        for pool, version in enumerate(self.cluster.version):
+            if version != self._seen[pool]:
+                self._seen[pool] = version
+                self._look(pool)
+        return self._starts, self._boots
+
+    def free(self, now: float) -> list[list[float]]:
+        """Per pool: free devices ÷ devices of the pool, `AHEAD_S` from now."""
+        shares: list[list[float]] = []
+        cluster = self.cluster
+        for index, occupancy in enumerate(cluster.occupancy):
+            free, count = occupancy.free, cluster.pools[index].count
+            if free == count:
+                shares.append([1.0] * len(AHEAD_S))
+                continue
+            soon = [(free + cluster.released(index, now + ahead)) / count for ahead in AHEAD_S[1:]]
+            shares.append([free / count, *soon])
+        return shares
+
+    def _look(self, pool: int) -> None:
+        """One walk along the pool's releases for all shapes: what fits once, fits from then on."""
+        free, starts, boots = self.cluster.occupancy[pool], self._starts, self._boots
+        left: list[tuple[int, int, int]] = []
+        for index in self._of_pool[pool]:
+            shape = self._shapes[index]
+            nodes = free.fit(shape.width, shape.memory)
+            if nodes is None:
+                left.append((shape.width, shape.memory, index))
+            else:
+                starts[index], boots[index] = -np.inf, free.boot_s(nodes)
+        if not left:
+            return
+        # Least first: while the first does not fit, most others need not be asked.
+        left.sort()
+        free = free.copy()
+        for attempt in self.cluster.releases(pool):
+            free.give(attempt.nodes, attempt.memory)
+            if free.free < left[0][0]:
+                continue
+            waiting = []
+            for size in left:
+                nodes = free.fit(size[0], size[1])
+                if nodes is None:
+                    waiting.append(size)
+                else:
+                    starts[size[2]], boots[size[2]] = attempt.end, free.boot_s(nodes)
+            if not waiting:
+                return
+            left = waiting
+        for _, _, index in left:
+            starts[index] = np.inf
