@@ -1,4 +1,4 @@
-"""What accrues while simulated time passes: slowdown, dollars, joules."""
+"""What accrues while simulated time passes: time in the system, slowdown, dollars, joules."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ class Reading:
 
     time: float = 0.0
     """Seconds."""
+    job_seconds: float = 0.0
+    """Σ over jobs of time in the system (s)."""
     slowdown: float = 0.0
     """Σ over jobs of time in the system ÷ max(ideal runtime, 10 s): no unit."""
     dollars: float = 0.0
@@ -28,6 +30,7 @@ class Reading:
         """What has accrued since an earlier reading."""
         return Reading(
             self.time - earlier.time,
+            self.job_seconds - earlier.job_seconds,
             self.slowdown - earlier.slowdown,
             self.dollars - earlier.dollars,
             self.joules - earlier.joules,
@@ -41,7 +44,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._slowdown = self._dollars = self._joules = 0.0
+        self._job_seconds = self._slowdown = self._dollars = self._joules = 0.0
         self._impatience = self._price = self._power = 0.0
         self._present = self._drawing = 0
         self._misses = self._ended = 0
@@ -78,12 +81,21 @@ class Meter:
     def read(self, now: float) -> Reading:
         """Totals until now, which is not before the last change."""
         self._advance(now)
-        return Reading(now, self._slowdown, self._dollars, self._joules, self._misses, self._ended)
+        return Reading(
+            now,
+            self._job_seconds,
+            self._slowdown,
+            self._dollars,
+            self._joules,
+            self._misses,
+            self._ended,
+        )
 
     def _advance(self, now: float) -> None:
         passed = now - self._now
         if passed:
             self._now = now
+            self._job_seconds += passed * self._present
             self._slowdown += passed * self._impatience
             self._dollars += passed * self._price
             self._joules += passed * self._power

@@ -216,6 +216,14 @@ class Simulation:
         left = min(live.remaining(place, self._estimator, working) for place in places)
         return Progress(job, live.job.submitted_at, live.started, live.running, service, left)
 
+    def holding(self) -> list[Held]:
+        """Attempts that hold devices, as if they ended now."""
+        return [
+            Held(live.job.id, live.pool, live.nodes, live.memory, live.placed, self.now)
+            for live in self._live.values()
+            if live.running
+        ]
+
     def _arrivals(self) -> Generator[Event, None, None]:
         env = self._env
         for job in self._workload.jobs:

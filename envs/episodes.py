@@ -1,0 +1,93 @@
+"""What an episode is played on, and where episodes come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from envs.estimators import Estimator, Exact
+from envs.rewards import Scales
+from envs.scenarios import Scenario, Split, load
+from envs.site import Site
+from envs.workloads.base import Workload
+from scheduler.domain.errors import InvalidError
+
+RANDOM = "random"
+"""As a preference: drawn anew for every episode."""
+ENDS = 0.2
+"""Share of drawn preferences that are exactly 0 or 1, half of them each: policies are asked for
+the ends of the dial, where a uniform draw never is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A workload on a site, and what counts there."""
+
+    workload: Workload
+    site: Site
+    estimator: Estimator = field(default_factory=Exact)
+    """Fresh: it learns while the episode lasts."""
+    scales: Scales = field(default_factory=Scales)
+    seed: int = 0
+    """Of what befalls attempts and nodes."""
+
+
+Draw = Callable[[int], Episode]
+"""(seed) → the same episode for the same seed."""
+
+
+def of_scenario(
+    scenario: Scenario | str, jobs: int | None = None, split: Split | str = Split.TRAIN
+) -> Draw:
+    """Draws episodes of a scenario, by name or as a value.
+
+    Raises `NotFoundError` or `InvalidError` for an unknown scenario or split.
+    """
+    base = load(scenario) if isinstance(scenario, str) else scenario
+    split = _split(split)
+
+    def draw(seed: int) -> Episode:
+        drawn = base.draw(seed, split)
+        objective = drawn.objective
+        return Episode(
+            workload=base.workload(seed, jobs, split),
+            site=Site.of(drawn),
+            estimator=drawn.estimates.make(seed),
+            scales=Scales()
+            if objective is None
+            else Scales(objective.latency_scale_s, 1.0, objective.cost_scale_dollars),
+            seed=seed,
+        )
+
+    return draw
+
+
+def drawn_preference(rng: np.random.Generator) -> float:
+    """Uniform in 0 … 1, but for the share `ENDS`."""
+    place, preference = rng.random(2)
+    if place < ENDS:
+        return float(place < ENDS / 2)
+    return float(preference)
+
+
+def checked_preference(preference: float | str | None) -> float | None:
+    """A preference as a number, None for a random one.
+
+    Raises `InvalidError` for anything that is not 0 … 1, `random` or None.
+    """
+    if preference is None or preference == RANDOM:
+        return None
+    if isinstance(preference, (int, float)) and 0 <= preference <= 1:
+        return float(preference)
+    raise InvalidError(
+        f"preference {preference!r}", {"preference": "0 (cheapest) … 1 (fastest), or random"}
+    )
+
+
+def _split(split: Split | str) -> Split:
+    try:
+        return Split(split)
+    except ValueError:
+        raise InvalidError(f"no split {split!r}", {"split": f"one of {', '.join(Split)}"}) from None
