@@ -15,7 +15,7 @@ from api.schemas.fields import MAX_ID, moment
 from api.schemas.jobs import AnyJob, CnnInferJob
 from scheduler.clock import Clock
 from scheduler.domain.errors import InvalidError, NotFoundError
-from scheduler.domain.jobs import JobKind, JobSpec, Retry
+from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.resources import Request
 from scheduler.store.base import Store
 from scheduler.workloads.specs import CnnInferWork, Work, check_paths, profile
@@ -69,6 +69,8 @@ class _Draft:
     names: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     edges: dict[int, set[int]] = field(default_factory=dict)
     """Position → positions it refers to."""
+    earlier: dict[int, Job] = field(default_factory=dict)
+    """Stored jobs that were referred to: a batch asks for each once."""
 
     def build(self) -> tuple[list[JobSpec], list[int]]:
         if self.batch:
@@ -106,13 +108,13 @@ class _Draft:
                 self._require_training(self.jobs[found].kind, item, name)
                 yield found
             elif isinstance(item, int) and name not in self.wrong:
-                self._require_training(self.intake.store.job(item).spec.kind, item, name)
+                self._require_training(self._earlier(item).spec.kind, item, name)
 
     def _named(self, item: int | str, name: str) -> int | None:
         """The position of a job of this batch; None: an earlier job, or none (then noted)."""
         if isinstance(item, int):
             try:
-                self.intake.store.job(item if item <= MAX_ID else 0)
+                self._earlier(item if item <= MAX_ID else 0)
             except NotFoundError:
                 self.wrong[name] = f"there is no job {item}"
             return None
@@ -127,6 +129,11 @@ class _Draft:
         else:
             self.wrong[name] = f"{item!r}: names are legal within a batch only; give a job's number"
         return None
+
+    def _earlier(self, number: int) -> Job:
+        if number not in self.earlier:
+            self.earlier[number] = self.intake.store.job(number)
+        return self.earlier[number]
 
     def _is_folder(self, item: str) -> bool:
         if item in self.names:
@@ -187,7 +194,7 @@ class _Draft:
             after += [item for item in models if isinstance(item, int)]
 
         def trained(number: int) -> Mapping[str, Any]:
-            spec = specs[-number - 1] if number < 0 else self.intake.store.job(number).spec
+            spec = specs[-number - 1] if number < 0 else self._earlier(number).spec
             return spec.work
 
         return JobSpec(

@@ -65,6 +65,10 @@ class Board:
         """The attempt that holds devices, by job."""
         self.held: dict[int, Held] = {}
         """Queued jobs that do not compete."""
+        self._timed: dict[int, float] = {}
+        """Of these, when the reason ends by itself."""
+        self._broken: set[int] = set()
+        """Of these, whose dependency ended without success."""
         self.ends: dict[int, float] = {}
         """Estimated ends of active attempts, Unix seconds, refined while they run."""
         self._index = {pool.name: at for at, pool in enumerate(self.pools)}
@@ -143,7 +147,7 @@ class Board:
         """
         with self.changed:
             before = len(self._backlog)
-            due = [job for job, held in self.held.items() if held.until and held.until <= now]
+            due = [job for job, until in self._timed.items() if until <= now]
             if chosen is not None:
                 due += [
                     job.id
@@ -174,7 +178,7 @@ class Board:
     def unmet(self) -> Iterator[tuple[Job, int]]:
         """Queued jobs with a dependency that ended without success."""
         with self.lock:
-            for job_id in list(self.held):
+            for job_id in sorted(self._broken):
                 job = self.jobs[job_id]
                 for dependency in job.spec.after:
                     if self._outcome(dependency) not in (None, JobState.SUCCEEDED):
@@ -184,7 +188,7 @@ class Board:
     def next_due(self) -> float | None:
         """Unix seconds at which a held job's reason ends by itself."""
         with self.lock:
-            return min((held.until for held in self.held.values() if held.until), default=None)
+            return min(self._timed.values(), default=None)
 
     def snapshot(self, now: float) -> Snapshot:
         """The world now, as a value."""
@@ -264,7 +268,7 @@ class Board:
     def _put(self, job: Job, now: float) -> None:
         if job.id in self._backlog:
             self._backlog.remove(job.id)
-        self.held.pop(job.id, None)
+        self._unhold(job.id)
         dependents = sorted(self._dependents.get(job.id, ()))
         if not job.state.final:
             self.jobs[job.id] = job
@@ -275,8 +279,8 @@ class Board:
             if dependents:
                 self._outcomes[job.id] = job.state
             self._unlink(job)
-        for dependent in dependents:
-            self._reconsider(dependent, now)
+            for dependent in dependents:
+                self._reconsider(dependent, now)
 
     def _unlink(self, job: Job) -> None:
         """What the job waited for is remembered only as long as others wait for it too."""
@@ -302,10 +306,19 @@ class Board:
         if job.state is not JobState.QUEUED:
             return
         found = self._placements(job, now)
-        if isinstance(found, Held):
-            self.held[job.id] = found
-        else:
+        if not isinstance(found, Held):
             self._backlog.add(self._waiting(job.id, job.spec, job.submitted_at, found))
+            return
+        self.held[job.id] = found
+        if found.until is not None:
+            self._timed[job.id] = found.until
+        if any(dependency in self._outcomes for dependency in found.blockers):
+            self._broken.add(job.id)
+
+    def _unhold(self, job: int) -> None:
+        self.held.pop(job, None)
+        self._timed.pop(job, None)
+        self._broken.discard(job)
 
     def _reconsider(self, job_id: int, now: float) -> None:
         job = self.jobs.get(job_id)
@@ -313,7 +326,7 @@ class Board:
             return
         if job_id in self._backlog:
             self._backlog.remove(job_id)
-        self.held.pop(job_id, None)
+        self._unhold(job_id)
         self._consider(job, now)
 
     def _placements(self, job: Job, now: float) -> Held | Sequence[Option]:
