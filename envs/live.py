@@ -92,7 +92,7 @@ class Live:
         elapsed = self.known * estimate + working_s
         if elapsed < estimate:
             return max(SHORTEST_S, estimate - elapsed) if elapsed else estimate
-        return estimator.corrected(self.job, estimate, elapsed) - elapsed
+        return max(SHORTEST_S, estimator.corrected(self.job, estimate, elapsed) - elapsed)
 
     def keep(self, worked_s: float) -> None:
         """So many seconds of the attempt's work need not be done again."""

@@ -88,7 +88,7 @@ class Fleet:
             node.attempts.discard(job)
             node.changes += 1
             if node.on and not node.attempts and self._supply.elastic:
-                self._env.process(self._idle(node))
+                self._env.process(self._idle(node, node.changes))
 
     def _switch_on(self, node: _Node, boot_s: float) -> None:
         node.on = True
@@ -143,8 +143,7 @@ class Fleet:
         yield self._env.timeout(self._failures.repair_s)
         self._cluster.finish(held)
 
-    def _idle(self, node: _Node) -> Generator[Event, None, None]:
-        changes = node.changes
+    def _idle(self, node: _Node, changes: int) -> Generator[Event, None, None]:
         yield self._env.timeout(self._supply.idle_timeout_s)
         unused = node.on and node.changes == changes
         if unused and self.on > self._supply.min_nodes:
