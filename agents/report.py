@@ -19,7 +19,7 @@ from agents.drawing.timelines import horizon, timeline
 from agents.figures import NONE, Scale, percent, scale
 from agents.manifest import Manifest
 from agents.measures import MEASURES, Measure
-from agents.statistics import Interval
+from agents.statistics import LEAST, Interval
 from agents.summary import Difference, Line, Summary, Verdict
 
 GROUPS = (
@@ -63,6 +63,7 @@ def report(comparison: Comparison, summaries: Sequence[Summary], manifest: Manif
         comparison=comparison,
         measures=MEASURES.values(),
         total=len(comparison.runs),
+        least=LEAST,
     )
 
 
@@ -180,18 +181,20 @@ def _area(policy: str, value: Interval, difference: Difference | None) -> dict[s
 def _tradeoff(
     comparison: Comparison, summary: Summary, names: Iterator[str]
 ) -> dict[str, Any] | None:
-    """None without an objective, whose reference point the hypervolume needs."""
+    """None without a reference point, which the hypervolume needs."""
     objective = comparison.scenarios[summary.scenario].objective
-    if objective is None or not summary.areas:
+    if not summary.areas:
         return None
+    corner = "the reference point of each drawn cluster"
+    if objective is not None:
+        latency, dollars = objective.reference_latency_s, objective.reference_dollars
+        corner = f"the reference point ({latency:g} s, ${dollars:g} per job) of the scenario"
     return {
         "title": "Latency against cost",
         "text": "Down and to the left is better. Dashed: the Pareto front, which nobody "
         "undercuts in both; bars, if any: 95 % intervals. A curve joins a policy's preferences, "
         "from the hollow point (the first) to its name (the last). The hypervolume counts the "
-        "area between a policy's front and the reference point "
-        f"({objective.reference_latency_s:g} s, ${objective.reference_dollars:g} per job), which "
-        "the scenario fixes.",
+        f"area between a policy's front and {corner}.",
         "svg": _drawn(plots.tradeoff(comparison, summary, objective), names, "Latency and cost"),
     }
 

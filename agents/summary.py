@@ -11,7 +11,7 @@ import numpy as np
 from agents.cell import Run
 from agents.compare import Comparison
 from agents.measures import MEASURES, Measure
-from agents.statistics import Interval, front, hypervolume, interval, paired
+from agents.statistics import Interval, front, hypervolume, interval, paired, relative
 
 WEIGHED = "objective"
 """The measure that weighs others by the preference, even if the policy does not heed it."""
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     OPEN = "open"
-    """The interval holds 0: these seeds do not tell."""
+    """The interval holds 0, or there are too few seeds: these do not tell."""
     EQUAL = "equal"
     """No difference on any seed."""
 
@@ -206,18 +206,13 @@ def _line(
 def _difference(values: Sequence[float], baseline: Sequence[float], *, less: bool) -> Difference:
     value = paired(values, baseline)
     both = ~np.isnan(np.subtract(values, baseline))
-    scale = abs(float(np.mean(np.asarray(baseline)[both]))) if both.any() else 0.0
-    low, mean, high = (
-        part / scale if scale else np.nan for part in (value.low, value.mean, value.high)
-    )
-    relative = Interval(mean, low, high, value.count)
     if value.count and bool((np.asarray(values)[both] == np.asarray(baseline)[both]).all()):
         verdict = Verdict.EQUAL
     elif not value.significant:
         verdict = Verdict.OPEN
     else:
         verdict = Verdict.BETTER if (value.mean < 0) is less else Verdict.WORSE
-    return Difference(value, relative, verdict)
+    return Difference(value, relative(values, baseline), verdict)
 
 
 def _same(one: Mapping[str, Interval], other: Mapping[str, Interval]) -> bool:

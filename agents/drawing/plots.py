@@ -32,17 +32,16 @@ _VERDICTS = {
 }
 
 
-def tradeoff(comparison: Comparison, summary: Summary, objective: Objective) -> Figure:
+def tradeoff(comparison: Comparison, summary: Summary, objective: Objective | None) -> Figure:
     """Mean latency against mean cost; curves join the preferences of a policy.
 
-    The first preference is hollow. Intervals are drawn while they can be told apart.
+    The first preference is hollow. Intervals are drawn while they can be told apart. Without one
+    objective for all seeds, both are shares of each seed's reference.
     """
     made = figure(9.6, 5.4)
     axes = made.subplots()
     lines = summary.distinct
-    across, up = objective.reference_dollars, objective.reference_latency_s
-    unit = scale(Unit.SECONDS, (line.latency.mean * up for line in lines))
-    up /= unit.factor
+    across, up, names = _units(objective, lines)
     told: list[tuple[tuple[float, float], str, str]] = []
     for number, policy in enumerate(comparison.policies):
         colour, _, marker = look(number)
@@ -75,8 +74,8 @@ def tradeoff(comparison: Comparison, summary: Summary, objective: Objective) -> 
         _plain(axes.yaxis)
     axes.margins(0.08, 0.1)
     _outline(axes, [(line.cost.mean * across, line.latency.mean * up) for line in summary.front])
-    axes.set_xlabel("mean cost ($ per job)")
-    axes.set_ylabel(f"mean job completion time ({unit.unit})")
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
     spots = [(line.cost.mean * across, line.latency.mean * up) for line in lines]
     labels.place(axes, *zip(*told, strict=True), avoid=spots)
     return made
@@ -132,6 +131,18 @@ def differences(summary: Summary, baseline: str) -> Figure | None:
         _forest(axes, lines, each, baseline)
     panels[0].set_yticks(np.arange(len(lines))[::-1], [line.label for line in lines])
     return made
+
+
+def _units(
+    objective: Objective | None, lines: Sequence[Line]
+) -> tuple[float, float, tuple[str, str]]:
+    """What the references of cost and latency are in the units of the axes, and their names."""
+    if objective is None:
+        return 100.0, 100.0, ("mean cost (% of reference)", "mean latency (% of reference)")
+    latency = objective.reference_latency_s
+    unit = scale(Unit.SECONDS, (line.latency.mean * latency for line in lines))
+    names = ("mean cost ($ per job)", f"mean job completion time ({unit.unit})")
+    return objective.reference_dollars, latency / unit.factor, names
 
 
 def _forest(axes: Axes, lines: Sequence[Line], measure: Measure, baseline: str) -> None:

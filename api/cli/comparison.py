@@ -11,7 +11,7 @@ from rich.markup import escape
 from agents.compare import Comparison
 from agents.figures import percent, scale
 from agents.measures import Measure
-from agents.statistics import Interval
+from agents.statistics import LEAST, Interval
 from agents.summary import Difference, Summary, Verdict
 from api.cli.output import WIDE, table
 
@@ -32,10 +32,11 @@ def show(comparison: Comparison, summaries: Sequence[Summary], console: Console)
     for whole in summaries:
         scenario = comparison.scenarios[whole.scenario]
         jobs = comparison.conditions.jobs or scenario.source.jobs
-        seeds = len(comparison.seeds)
+        count = len(comparison.seeds)
+        seeds = f"{count} seed{'s' * (count > 1)}"
         console.rule(f"[bold]{escape(whole.scenario)}[/]", align="left")
         console.print(
-            f"[dim]version {scenario.version} {scenario.digest}, {jobs} jobs × {seeds} seeds "
+            f"[dim]version {scenario.version} {scenario.digest}, {jobs} jobs × {seeds} "
             f"({comparison.conditions.split}), reservations {scenario.mode}; "
             "means over seeds, below them 95 % intervals[/]",
             soft_wrap=True,
@@ -61,7 +62,7 @@ def show(comparison: Comparison, summaries: Sequence[Summary], console: Console)
                 _differences(summary, shown, comparison.baseline, console)
             console.print(
                 "[dim]✓ better, ✗ worse: the interval of the difference on the same seeds "
-                "excludes 0[/]",
+                f"excludes 0; nothing is marked for fewer than {LEAST} seeds[/]",
                 soft_wrap=True,
             )
             console.print()

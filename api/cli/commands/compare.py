@@ -144,7 +144,7 @@ def _policies(text: str) -> tuple[str, ...]:
 
     if text == "all":
         return tuple(names())
-    found = _words(text)
+    found = tuple(dict.fromkeys(_words(text)))
     for name in found:
         named(name)
     return found
@@ -232,7 +232,7 @@ def _seconds(text: str) -> float:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _runs(plan: Comparison, workers: int, resume: Path | None) -> tuple[Run, ...]:

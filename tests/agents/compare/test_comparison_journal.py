@@ -1,0 +1,79 @@
+"""What was run is found again; what was damaged or made otherwise is not."""
+
+from dataclasses import replace
+
+import pytest
+
+from agents.cell import Conditions
+from agents.compare import Comparison, compare
+from agents.journal import Journal
+from scheduler.domain.errors import InvalidError
+from tests.agents.compare.worlds import scenario
+
+
+@pytest.fixture
+def plan():
+    tiny = scenario(jobs=5)
+    return Comparison({"tiny": tiny}, ("fcfs", "nobody"), (0, 1), "fcfs")
+
+
+@pytest.fixture
+def full(tmp_path, plan):
+    path = tmp_path / "deep" / "runs.jsonl"
+    with Journal(path, plan) as journal:
+        assert journal.known() == {}
+        runs = compare(plan, done=journal.add)
+    return path, runs
+
+
+def known(path, plan):
+    with Journal(path, plan) as journal:
+        return journal.known()
+
+
+def test_good_runs_come_back_as_they_were(full, plan):
+    path, runs = full
+    found = known(path, plan)
+    good = {run.cell: run for run in runs if not run.error}
+    assert found.keys() == good.keys()
+    for cell, run in good.items():
+        # repr: nan is not equal to itself.
+        assert repr(found[cell]) == repr(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scenarios": {"tiny": scenario(jobs=5, preference=0.9)}},
+        {"conditions": Conditions(jobs=4)},
+        {"conditions": Conditions(split="train")},
+        {"policies": ("sjf", "fcfs"), "seeds": (7,)},
+    ],
+)
+def test_other_conditions_take_nothing_over(full, plan, change):
+    assert known(full[0], replace(plan, **change)) == {}
+
+
+def test_the_seed_of_the_timelines_runs_again(full, plan):
+    found = known(full[0], replace(plan, conditions=Conditions(timeline=0)))
+    assert {cell.seed for cell in found} == {1}
+
+
+def test_other_code_takes_nothing_over(full, plan, monkeypatch):
+    monkeypatch.setattr("agents.journal.code", lambda: "0" * 12)
+    assert known(full[0], plan) == {}
+
+
+def test_damaged_lines_are_passed_over(full, plan):
+    path, _ = full
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:1], "[]", "nonsense", "{}", lines[2][:50]]))
+    with Journal(path, plan) as journal:
+        assert len(journal.known()) == 1
+        compare(plan, known=journal.known(), done=journal.add)
+    assert len(known(path, plan)) == 2
+
+
+def test_a_folder_is_no_journal(tmp_path, plan):
+    with pytest.raises(InvalidError, match="cannot be written"):
+        Journal(tmp_path, plan).__enter__()
