@@ -14,11 +14,12 @@ IMAGES ?=
 KEEP ?=
 export KEEP
 
-.PHONY: help install demo test test-all check format bench constraints clean
+.PHONY: help install demo test test-all check format bench bench-rlscheduler bench-kth bench-muri \
+  bench-sim constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
-	  while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	  while IFS=$$'\t' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## Create .venv and install the project into it
 
@@ -43,11 +44,21 @@ format: $(STAMP) ## Let ruff repair what it can
 	@$(RUN)/ruff format .
 
 bench: $(STAMP) ## Measure start latency, submissions and decision time
-	@for file in benchmarks/*.py; do \
-	  grep -q __main__ "$$file" || continue; \
-	  name=$$(basename "$$file" .py); printf '\n== %s\n' "$$name"; \
-	  $(RUN)/python -m "benchmarks.$$name"; \
+	@for name in start_latency submissions decisions; do \
+	  printf '\n== %s\n' "$$name"; $(RUN)/python -m benchmarks.$$name; \
 	done
+
+bench-rlscheduler: $(STAMP) ## Hold the simulator against RLScheduler's published table
+	@$(RUN)/python -m benchmarks.rlscheduler $(ARGS)
+
+bench-kth: $(STAMP) ## Hold EASY and EASY++ against published figures on a real log
+	@$(RUN)/python -m benchmarks.kth $(ARGS)
+
+bench-muri: $(STAMP) ## Hold preemptive policies against Muri's published figures
+	@$(RUN)/python -m benchmarks.muri $(ARGS)
+
+bench-sim: $(STAMP) ## Measure the speed of simulation and environment
+	@$(RUN)/python -m benchmarks.simulation $(ARGS)
 
 constraints: $(STAMP) ## Write the versions of .venv to constraints.txt
 	@$(RUN)/python .ci/constraints.py > constraints.tmp
