@@ -16,6 +16,9 @@ from agents.statistics import Interval, front, hypervolume, interval, paired, re
 WEIGHED = "objective"
 """The measure that weighs others by the preference, even if the policy does not heed it."""
 
+ROUNDING = 1e-9
+"""Relative difference of two figures that counts as none."""
+
 
 class Verdict(StrEnum):
     """What a paired difference to the baseline says."""
@@ -204,15 +207,18 @@ def _line(
 
 
 def _difference(values: Sequence[float], baseline: Sequence[float], *, less: bool) -> Difference:
-    value = paired(values, baseline)
-    both = ~np.isnan(np.subtract(values, baseline))
-    if value.count and bool((np.asarray(values)[both] == np.asarray(baseline)[both]).all()):
+    other = np.asarray(baseline, dtype=np.float64)
+    # The same jobs added up in another order: a difference of sums, not of policies.
+    one = np.where(np.isclose(values, other, rtol=ROUNDING, atol=0.0), other, values)
+    value = paired(one, other)
+    both = ~np.isnan(one - other)
+    if value.count and bool((one[both] == other[both]).all()):
         verdict = Verdict.EQUAL
     elif not value.significant:
         verdict = Verdict.OPEN
     else:
         verdict = Verdict.BETTER if (value.mean < 0) is less else Verdict.WORSE
-    return Difference(value, relative(values, baseline), verdict)
+    return Difference(value, relative(one, other), verdict)
 
 
 def _same(one: Mapping[str, Interval], other: Mapping[str, Interval]) -> bool:

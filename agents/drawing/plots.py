@@ -170,6 +170,9 @@ def _forest(axes: Axes, lines: Sequence[Line], measure: Measure, baseline: str) 
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
         reach = 10.0 ** np.ceil(np.log10(max(ends)))
         axes.set_xticks([-100, 0, 100, reach] if reach > 100 else [-100, 0, 100])
+    elif max(ends) < 1:
+        axes.set_xlim(-1.1, 1.1)
+        axes.set_xticks([-1, 0, 1])
     else:
         axes.locator_params(axis="x", nbins=4)
 

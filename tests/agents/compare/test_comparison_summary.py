@@ -78,6 +78,13 @@ def test_without_the_baseline_there_are_no_differences():
     assert found.areas[0].difference is None
 
 
+def test_rounding_is_no_difference():
+    jcts = [10.0, 20.0, 30.0] * 2
+    found = summary(*series("old", jcts), *series("new", [jct * (1 + 3e-16) for jct in jcts]))
+    assert found.lines[1].differences["jct_s"].verdict is Verdict.EQUAL
+    assert found.lines[1].differences["jct_s"].relative.mean == 0
+
+
 def test_few_seeds_prove_nothing():
     found = summary(*series("old", [10, 20, 30, 40, 50]), *series("new", [9, 18, 27, 36, 45]))
     assert found.lines[1].differences["jct_s"].verdict is Verdict.OPEN
