@@ -35,7 +35,7 @@ def ranks(slot: Ints, scores: Floats) -> Ranks:
     `slot`: (n - 1,) of every row but WAIT, ascending. `scores`: (orders, slots), least first.
     """
     new = np.empty(len(slot), dtype=np.bool_)
-    new[0] = True
+    new[:1] = True
     np.not_equal(slot[1:], slot[:-1], out=new[1:])
     # Jobs stand in the order in which they came: a stable sort keeps it between equal ones.
     orders = scores[:, slot[new]].argsort(axis=1, kind="stable")

@@ -1,0 +1,191 @@
+"""The encoding: what its columns hold, that it depends on nothing else, and which rows it shows."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduler.decisions import encoding, preselection
+from scheduler.decisions.cluster import Running
+from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, Encoder, unflatten
+from scheduler.decisions.horizon import AHEAD_S, Horizon
+from scheduler.decisions.queue import Backlog
+from scheduler.decisions.round import Round
+from scheduler.decisions.standing import GAIN, ORDERS, TOP
+from tests.worlds import option, pool, snapshot, snapshots, table, waiting
+
+NAMES = [column.name for column in ROW_COLUMNS]
+
+
+def encoded(table, rows=16, w=0.5):
+    made = Encoder(rows).encode(table, w)
+    shown, overall = unflatten(made.values, rows)
+    named = dict(zip((column.name for column in GLOBAL_COLUMNS), overall.tolist(), strict=True))
+    return shown, named, made.positions
+
+
+def log(x, unit):
+    return pytest.approx(GAIN * np.log1p(x / unit), rel=1e-5)
+
+
+def test_columns_by_hand():
+    snap = snapshot(
+        [pool("cpu", 4), pool("gpu", 2, boot_s=0.0, dollars_per_device_hour=2.0)],
+        [
+            waiting(
+                1,
+                [option(100.0, 2, 0, dollars=1.0, joules=5.0), option(25.0, 1, 1, dollars=2.0)],
+                submitted=40.0,
+                priority=80.0,
+                preference=0.9,
+                deadline=400.0,
+            ),
+            waiting(2, option(10.0, 1, 0, dollars=0.5), submitted=90.0, deadline=105.0),
+        ],
+        [Running(700.0, 9, 1, ((0, 2),))],
+        now=100.0,
+    )
+    shown, overall, positions = encoded(table(snap), w=0.3)
+    assert positions.tolist() == [0, 1, 2, 3]
+    wait, slow, fast, short = (dict(zip(NAMES, row.tolist(), strict=True)) for row in shown[:4])
+    assert {name for name, value in wait.items() if value} == {"present", "waits", "fits"}
+    assert slow["fits"] == short["fits"] == 1.0
+    assert fast["fits"] == 0.0
+    assert slow["share"] == 0.5
+    assert slow["priority"] == pytest.approx(0.8)
+    assert slow["preference"] == pytest.approx(0.9)
+    assert slow["wait"] == log(60.0, 10.0)
+    assert slow["runtime"] == log(100.0, 10.0)
+    assert slow["slower"] == log(3.0, 0.1)
+    assert fast["delay"] == log(600.0, 10.0)
+    assert slow["later"] == 0.0
+    assert fast["later"] == log(625.0 / 100.0 - 1, 0.1)
+    assert fast["dearer"] == log(1.0, 0.1)
+    assert slow["hungrier"] == pytest.approx(min(GAIN * np.log1p(1e10), TOP), abs=5.0)
+    assert slow["slack"] == log(200.0, 60.0)
+    assert fast["late"] == log(325.0, 60.0)
+    assert short["late"] == log(5.0, 60.0)
+    assert short["rank_sjf"] == 0.0
+    assert short["rank_fcfs"] == log(1, 1.0)
+    assert [fast[f"free_{ahead:g}s"] for ahead in AHEAD_S] == [0.0, 1.0, 1.0, 1.0]
+    # The other job gains 1 per 10 s of slowdown, while this one holds half of its pool for 100 s.
+    assert slow["inflicted"] == log(0.1 * 100.0 * 0.5, 0.1)
+    assert overall["preference"] == pytest.approx(0.3)
+    assert overall["total_free_0s"] == pytest.approx(4 / 6)
+    assert overall["least_free_0s"] == 0.0
+    assert overall["depth"] == log(2, 1.0)
+    assert not shown[4:].any()
+
+
+@settings(max_examples=30)
+@given(snapshots(), st.integers(2, 12))
+def test_never_outside_its_bounds_and_never_dependent_on_what_was_encoded_before(snap, rows):
+    worn = Encoder(rows)
+    worn.encode(table(snapshot(pool(), [waiting(1, option(5.0))])))
+    round_ = Round(snap.queue, snap.cluster(), snap.now, mode=next(iter(encoding.Mode)))
+    while (candidates := round_.table()) is not None:
+        fresh, used = Encoder(rows).encode(candidates), worn.encode(candidates)
+        assert fresh.values.tobytes() == used.values.tobytes()
+        assert np.isfinite(fresh.values).all()
+        assert 0.0 <= fresh.values.min() <= fresh.values.max() <= TOP
+        assert len(fresh.values) == encoding.size(rows)
+        assert len(fresh.positions) == min(rows, len(candidates))
+        assert fresh.positions[0] == 0
+        assert (np.diff(fresh.positions) > 0).all()
+        round_.take(int(candidates.rows[fresh.positions[-1]]))
+
+
+@settings(max_examples=20)
+@given(snapshots())
+def test_padding_changes_nothing(snap):
+    small, _, positions = encoded(table(snap), 64)
+    large, _, _ = encoded(table(snap), 128)
+    np.testing.assert_array_equal(small[: len(positions)], large[: len(positions)])
+
+
+@settings(max_examples=20)
+@given(snapshots())
+def test_the_horizon_is_what_the_cluster_says(snap):
+    cluster = snap.cluster()
+    horizon = Horizon(cluster)
+    for _ in range(2):
+        starts, boots = horizon.starts(snap.queue.shapes)
+        for shape, start, boot in zip(snap.queue.shapes[1:], starts[1:], boots[1:], strict=True):
+            found = cluster.earliest(shape.pool, shape.width, shape.memory, snap.now)
+            if found is None:
+                assert start == np.inf
+                continue
+            assert max(start, snap.now) == found[0]
+            nodes = found[1].fit(shape.width, shape.memory)
+            assert boot == found[1].boot_s(nodes)
+        for running in list(cluster.running())[:1]:
+            cluster.finish(running.job)
+
+
+def test_rows_are_remembered_only_while_the_queue_keeps_its_layout():
+    backlog = Backlog()
+    site = snapshot(pool("cpu", 4), [])
+    encoder = Encoder(8)
+    rng = np.random.default_rng(0)
+    for number in range(1, 300):
+        backlog.add(waiting(number, option(float(rng.exponential(50.0)), int(rng.integers(1, 5)))))
+        if number > 5:
+            backlog.remove(number - 5)
+        candidates = Round(backlog.view(), site.cluster(), 10.0, encoding.Mode.EASY).table()
+        fresh = Encoder(8).encode(candidates).values
+        assert encoder.encode(candidates).values.tobytes() == fresh.tobytes()
+    twin = backlog.copy()
+    assert twin.view().layout != backlog.view().layout
+
+
+def test_the_best_rows_of_every_order_are_shown():
+    rng = np.random.default_rng(1)
+    jobs = [
+        waiting(
+            number,
+            [
+                option(float(rng.lognormal(5, 2)), int(rng.integers(1, 5)), place)
+                for place in range(2)
+            ],
+            submitted=float(number),
+            priority=float(rng.integers(0, 100)),
+        )
+        for number in range(1, 501)
+    ]
+    whole = table(snapshot([pool("cpu", 4), pool("gpu", 4)], jobs, now=1000.0))
+    made = Encoder(32).encode(whole)
+    shown = set(whole.job[made.positions].tolist())
+    queue = whole.queue
+    for order in ORDERS.values():
+        scores = order(queue, np.arange(1, 501))
+        assert int(queue.id[1:][np.argmin(scores)]) in shown
+    for front in (whole.wait, -whole.size, -whole.size * whole.request, whole.priority):
+        first = np.argsort(-front[1:], kind="stable")[:2] + 1
+        assert set(whole.job[first].tolist()) <= shown
+
+
+def test_the_first_jobs_show_all_their_placements():
+    jobs = [
+        waiting(number, [option(50.0, width) for width in (1, 2, 3, 4)], submitted=float(number))
+        for number in range(1, 100)
+    ]
+    whole = table(snapshot(pool("cpu", 4), jobs, now=1000.0))
+    positions = Encoder(33).encode(whole).positions
+    counts = np.bincount(whole.job[positions[1:]])
+    assert counts[1] == 4
+    assert (counts > 0).sum() > 10
+
+
+def test_ranks_count_jobs_not_rows():
+    slot = np.array([1, 1, 2, 3, 3])
+    scores = np.array([[0.0, 5.0, 1.0, 3.0], [0.0, 2.0, 2.0, 2.0]])
+    ranked = preselection.ranks(slot, scores)
+    assert ranked.of(np.arange(1, 6)).tolist() == [[2, 2, 0, 1, 1], [0, 0, 1, 2, 2]]
+
+
+def test_the_digest_tells_encodings_apart(monkeypatch):
+    before = encoding.digest()
+    assert len(before) == 12
+    assert before == encoding.digest()
+    monkeypatch.setattr(encoding, "ENCODING_VERSION", 2)
+    assert encoding.digest() != before
