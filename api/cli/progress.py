@@ -64,7 +64,9 @@ class Progress:
             self._bar.advance(self._task)
             return
         tenth = STEPS * self._done // self._total
-        if tenth > STEPS * (self._done - 1) // self._total:
+        # The first tells how long it will take.
+        first = self._done == self._already + 1
+        if first or tenth > STEPS * (self._done - 1) // self._total:
             took = time.monotonic() - self._begun
             rest = took / (self._done - self._already) * (self._total - self._done)
             left = f", {human.seconds(rest)} left" if self._done < self._total else ""

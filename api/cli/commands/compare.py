@@ -28,7 +28,7 @@ LARGEST = 1_000_000
 def compare(
     policies: Annotated[
         str, typer.Option("--policies", "-p", metavar="NAMES|all", help="fcfs,sjf,… or all.")
-    ] = "fcfs,sjf,saf,f1,cheapest,fastest,best-value",
+    ] = "fcfs,sjf,saf,f1,cheapest,fastest,best-value,wgc",
     scenarios: Annotated[
         list[str] | None,
         typer.Option("--scenario", "-s", metavar="NAME|FILE", help="Repeatable."),
