@@ -37,7 +37,11 @@ def build(settings: config.Settings) -> Service:
         undo.callback(lock.release)
         store = SqlStore(settings.database)
         undo.callback(store.close)
-        executor = LocalExecutor(settings.data_dir / "run", spares=settings.executor.warm_workers)
+        executor = LocalExecutor(
+            settings.data_dir / "run",
+            spares=settings.executor.warm_workers,
+            linger_s=settings.executor.linger_s,
+        )
         undo.callback(executor.close)
         service = assemble(settings, store, executor, cluster(settings), SystemClock(), lock=lock)
         undo.pop_all()

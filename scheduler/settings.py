@@ -75,7 +75,10 @@ class ExecutorSettings(_Section):
     grace_s: Seconds = 10.0
     """Between asking an attempt to stop and stopping it."""
     warm_workers: Annotated[int, Field(ge=0, le=256)] = 2
-    """Processes kept ready with torch imported; 0: each attempt imports it itself."""
+    """Processes kept ready with torch imported; 0: one is forked when an attempt starts."""
+    linger_s: Seconds = 60.0
+    """How long the process they are forked from stays after the service has stopped; attempts do
+    not need it."""
 
 
 class HardwareSettings(_Section):
@@ -189,9 +192,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     except SettingsError as error:
         raise InvalidError(
             f"an environment variable cannot be read: {error}",
-            {
-                "environment": "tables are JSON; or one variable each: FULCRUM_EXECUTOR__GRACE_S=5"
-            },
+            {"environment": "tables are JSON; or one variable each: FULCRUM_EXECUTOR__GRACE_S=5"},
         ) from None
     finally:
         _FILE.reset(token)
