@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.queue import Floats
 from scheduler.policies.heuristics import Heuristic
