@@ -52,11 +52,15 @@ class Noisy(Exact):
     def __init__(self, sigma: float = 0.5, seed: int = 0) -> None:
         self._sigma = sigma
         self._seed = seed
+        self._factors: dict[int, float] = {}
 
     def estimate(self, job: Arrival, run: Run) -> float:
         """One factor for all of a job's runs: what is unknown is its amount of work."""
-        factor = np.random.default_rng((self._seed, job.id)).standard_normal()
-        return max(SHORTEST_S, run.runtime_s * math.exp(self._sigma * factor))
+        factor = self._factors.get(job.id)
+        if factor is None:
+            drawn = np.random.default_rng((self._seed, job.id)).standard_normal()
+            factor = self._factors[job.id] = math.exp(self._sigma * drawn)
+        return max(SHORTEST_S, run.runtime_s * factor)
 
 
 class Requested(Exact):

@@ -19,7 +19,7 @@ from scheduler.decisions import standing
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.horizon import AHEAD_S, Horizon
 from scheduler.decisions.preselection import nearest, ranks
-from scheduler.decisions.queue import Floats, Ints, Queue
+from scheduler.decisions.queue import Ints, Queue
 from scheduler.decisions.round import Mode
 from scheduler.decisions.standing import GAIN, ORDERS, TOP, Floats32, Standing, squash, urgency
 from scheduler.domain.pools import Pool
@@ -56,11 +56,11 @@ _STANDING = (
 _PASSING = (
     Column("wait", "seconds since the submission", 10.0),
     Column("expansion", "wait ÷ r, r at least 10 s", 1.0),
+    Column("slack", "seconds to spare to the deadline; the top without one", 60.0),
+    Column("inflicted", "slowdown of the others while it holds its share of the pool", 0.1),
+    Column("late", "seconds beyond the deadline", 60.0),
     Column("delay", "seconds until it could start, boot included", 10.0),
     Column("later", "end here ÷ the job's soonest end anywhere, both from now, minus 1", 0.1),
-    Column("slack", "seconds to spare to the deadline; the top without one", 60.0),
-    Column("late", "seconds beyond the deadline", 60.0),
-    Column("inflicted", "slowdown of the others while it holds its share of the pool", 0.1),
 )
 _RANKS = tuple(Column(f"rank_{order}", f"jobs before this one by {order}", 1.0) for order in ORDERS)
 ROW_COLUMNS = _NOW + _STANDING + _PASSING + _RANKS
@@ -158,7 +158,7 @@ class Encoder:
         """
         queue, now = table.queue, table.now
         horizon, known, crowd, site = self._look(table)
-        starts, boots = horizon.starts(queue.shapes)
+        starts, boots = horizon.starts(queue.shapes, crowd.used)
         delays = np.minimum(np.maximum(starts - now, 0.0), _FAR_S) + boots
         # Of every row of the queue: the job's soonest end may be on a pool that is closed now.
         ends = delays[queue.shape] + queue.runtime
@@ -168,7 +168,7 @@ class Encoder:
         ranked = ranks(slots, known.scores)
         positions = nearest(table, ranked, ends, self.rows)
         rows = table.rows[positions[1:]]
-        slot, shape = queue.slot[rows], queue.shape[rows]
+        slot, shape, end = queue.slot[rows], queue.shape[rows], ends[rows]
 
         values = np.zeros(size(self.rows), dtype=np.float32)
         split = self.rows * len(ROW_COLUMNS)
@@ -179,12 +179,20 @@ class Encoder:
         shown[2] = starts[shape] == -np.inf
         shown[_FREE] = np.array(free, dtype=np.float32).T[:, known.pool[shape]]
         shown[_STAND] = known.columns[:, rows]
-        self._passing(shown[_PASS], known.figures[:, rows], ends[rows], now, crowd.urgency)
+        passing = shown[_PASS]
+        moved = known.slope[:, rows]
+        moved[:3] *= now
+        moved[3] *= crowd.urgency
+        moved += known.base[:, rows]
+        moved[2] -= end
+        passing[:4] = moved
+        np.negative(moved[2], out=passing[4], casting="same_kind")
+        passing[5] = delays[shape]
         if len(ends) > len(queue.id):
-            least = np.minimum.reduceat(ends, queue.first)[slot]
-            shown[_PASS][3] = ends[rows] / np.maximum(least, 1e-9) - 1
-        shown[-len(ORDERS) :] = ranked.of(positions[1:])
-        squash(shown[_PASS], _UNITS)
+            soonest = np.minimum.reduceat(ends, queue.first)[slot]
+            passing[6] = end / np.maximum(soonest, 1e-9) - 1
+        passing[7:] = ranked.of(positions[1:])
+        squash(passing, _UNITS)
         overall = [preference, float(table.backfilling)]
         overall += site.free(free)
         overall += crowd.figures(site.devices)
@@ -206,20 +214,6 @@ class Encoder:
         if self._crowd is None or self._crowd.queue is not queue:
             self._crowd = _Crowd(queue)
         return self._horizon, self._standing, self._crowd, self._site
-
-    @staticmethod
-    def _passing(
-        shown: Floats32, figures: Floats, ends: Floats, now: float, urgencies: float
-    ) -> None:
-        """The columns that change with time, not yet squashed; `later` and ranks excepted."""
-        wait = now - figures[standing.SUBMITTED]
-        shown[0] = wait
-        shown[1] = wait / figures[standing.SIZE]
-        shown[2] = ends - figures[standing.RUNTIME]
-        slack = figures[standing.DEADLINE] - (now + ends)
-        shown[4] = slack
-        shown[5] = -slack
-        shown[6] = (urgencies - figures[standing.URGENCY]) * figures[standing.HELD]
 
 
 class _Site:
@@ -253,6 +247,10 @@ class _Crowd:
         self.queue = queue
         waits = queue.open[queue.first]
         waits[0] = False
+        asked = np.zeros(len(queue.shapes), dtype=np.bool_)
+        asked[queue.shape[queue.open]] = True
+        self.used: list[int] = np.flatnonzero(asked).tolist()
+        """Shapes that waiting jobs ask for."""
         self._depth = int(np.count_nonzero(waits))
         self._work = float((queue.size * queue.request) @ waits)
         self.urgency = float(urgency(queue.priority, queue.ideal) @ waits)

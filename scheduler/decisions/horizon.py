@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scheduler.decisions.cluster import Cluster
@@ -19,30 +21,28 @@ class Horizon:
         self._shapes: tuple[Shape, ...] = ()
         self._starts: Floats = np.empty(0)
         self._boots: Floats = np.empty(0)
-        self._of_pool: list[list[int]] = []
-        """Indices of each pool's shapes."""
         self._seen: list[int] = []
-        """Versions of the pools that `_starts` is true of."""
+        """By shape: the version of its pool that is known of."""
 
-    def starts(self, shapes: tuple[Shape, ...]) -> tuple[Floats, Floats]:
+    def starts(self, shapes: tuple[Shape, ...], used: Sequence[int]) -> tuple[Floats, Floats]:
         """(shapes,) twice: Unix seconds when each could have its devices, and their boot time (s).
 
-        -inf: it fits now (and for WAIT); inf: not even with everything else gone. The arrays are
-        the horizon's own.
+        -inf: it fits now (and for WAIT); inf: not even with everything else gone. `used`: indices
+        of the shapes to look at; the others hold anything. The arrays are the horizon's own.
         """
         if shapes != self._shapes:
             self._shapes = shapes
             self._starts = np.full(len(shapes), -np.inf)
             self._boots = np.zeros(len(shapes))
-            self._seen = [-1] * len(self.cluster.pools)
-            self._of_pool = [[] for _ in self.cluster.pools]
-            for index, shape in enumerate(shapes):
-                if shape.pool >= 0:
-                    self._of_pool[shape.pool].append(index)
-        for pool, version in enumerate(self.cluster.version):
-            if version != self._seen[pool]:
-                self._seen[pool] = version
-                self._look(pool)
+            self._seen = [-1] * len(shapes)
+        version, unknown = self.cluster.version, dict[int, list[int]]()
+        for index in used:
+            pool = shapes[index].pool
+            if pool >= 0 and self._seen[index] != version[pool]:
+                self._seen[index] = version[pool]
+                unknown.setdefault(pool, []).append(index)
+        for pool, indices in unknown.items():
+            self._look(pool, indices)
         return self._starts, self._boots
 
     def free(self, now: float) -> list[list[float]]:
@@ -58,11 +58,11 @@ class Horizon:
             shares.append([free / count, *soon])
         return shares
 
-    def _look(self, pool: int) -> None:
+    def _look(self, pool: int, indices: list[int]) -> None:
         """One walk along the pool's releases for all shapes: what fits once, fits from then on."""
         free, starts, boots = self.cluster.occupancy[pool], self._starts, self._boots
         left: list[tuple[int, int, int]] = []
-        for index in self._of_pool[pool]:
+        for index in indices:
             shape = self._shapes[index]
             nodes = free.fit(shape.width, shape.memory)
             if nodes is None:

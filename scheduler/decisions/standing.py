@@ -66,8 +66,6 @@ LOGARITHMIC: Mapping[str, tuple[float, str]] = {
 }
 """Name → (unit, meaning), in the order of `Standing.columns` after `LINEAR`."""
 _UNITS = np.array([[unit] for unit, _ in LOGARITHMIC.values()], dtype=np.float32)
-SUBMITTED, DEADLINE, SIZE, RUNTIME, URGENCY, HELD = range(6)
-"""Rows of `Standing.figures`."""
 
 
 class Standing:
@@ -83,8 +81,10 @@ class Standing:
         self._rows = self._slots = 0
         self.columns: Floats32 = np.zeros((len(LINEAR) + len(LOGARITHMIC), 64), dtype=np.float32)
         """(12, ≥ rows) Finished columns of the encoding."""
-        self.figures: Floats = np.zeros((6, 64))
-        """(6, ≥ rows) In physical units; what is divided by is at least `SHORT_S`."""
+        self.base: Floats = np.zeros((4, 64))
+        self.slope: Floats = np.zeros((4, 64))
+        """(4, ≥ rows) base + slope · x: wait (s), expansion and deadline (s from now) with the time
+        as x; slowdown inflicted with the urgency of the whole queue as x."""
         self.scores: Floats = np.zeros((len(ORDERS), 64))
         """(orders, ≥ slots)"""
 
@@ -103,7 +103,8 @@ class Standing:
         if rows <= self._rows:
             return
         while rows > self.columns.shape[1]:
-            self.columns, self.figures = _doubled(self.columns), _doubled(self.figures)
+            self.columns = _doubled(self.columns)
+            self.base, self.slope = _doubled(self.base), _doubled(self.slope)
         while slots > self.scores.shape[1]:
             self.scores = _doubled(self.scores)
         self._describe(queue, np.arange(self._rows, rows))
@@ -135,13 +136,16 @@ class Standing:
         logs[8] = (queue.joules[rows] + _LEAST) / (least + _LEAST) - 1
         squash(logs, _UNITS)
 
-        figures = self.figures[:, rows[0] : rows[-1] + 1]
-        figures[SUBMITTED] = queue.submitted[slot]
-        figures[DEADLINE] = queue.deadline[slot]
-        figures[SIZE] = np.maximum(size, SHORT_S)
-        figures[RUNTIME] = runtime
-        figures[URGENCY] = urgency(priority, ideal)
-        figures[HELD] = runtime * share
+        base, slope = self.base[:, rows[0] : rows[-1] + 1], self.slope[:, rows[0] : rows[-1] + 1]
+        held, submitted = runtime * share, queue.submitted[slot]
+        slope[0] = 1.0
+        slope[1] = 1.0 / np.maximum(size, SHORT_S)
+        slope[2] = -1.0
+        slope[3] = held
+        base[0] = -submitted
+        base[1] = -submitted * slope[1]
+        base[2] = queue.deadline[slot]
+        base[3] = -urgency(priority, ideal) * held
 
 
 def urgency(priority: Floats, ideal: Floats) -> Floats:

@@ -109,7 +109,7 @@ def test_the_horizon_is_what_the_cluster_says(snap):
     cluster = snap.cluster()
     horizon = Horizon(cluster)
     for _ in range(2):
-        starts, boots = horizon.starts(snap.queue.shapes)
+        starts, boots = horizon.starts(snap.queue.shapes, range(len(snap.queue.shapes)))
         for shape, start, boot in zip(snap.queue.shapes[1:], starts[1:], boots[1:], strict=True):
             found = cluster.earliest(shape.pool, shape.width, shape.memory, snap.now)
             if found is None:
