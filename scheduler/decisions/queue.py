@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 from itertools import count
 
 import numpy as np
@@ -281,7 +282,7 @@ class _Columns:
         self.ints[:, : len(indices)] = self.ints[:, indices]
         self.length = len(indices)
 
-    def columns(self, *, copy: bool) -> dict[str, NDArray]:  # type: ignore[type-arg]
+    def columns(self, *, copy: bool) -> dict[str, NDArray[Any]]:
         floats, ints = self.floats[:, : self.length], self.ints[:, : self.length]
         if copy:
             floats, ints = floats.copy(), ints.copy()

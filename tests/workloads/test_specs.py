@@ -125,7 +125,7 @@ def test_paths_are_meant_from_the_submitters_folder(monkeypatch: pytest.MonkeyPa
     made = absolute({"dataset": "folder:../pets", "weights": "imagenet", "epochs": 1}, base)
     assert made == {"dataset": "folder:/home/ada/pets", "weights": "imagenet", "epochs": 1}
     made = absolute({"models": [3, "old"], "weights": ["~/a.pt"], "data": "digits"}, base)
-    assert made["models"] == [3, "/home/ada/work/old"]
+    assert made["models"] == [3, "/home/ada/old"]
     assert made["weights"] == ["/home/ada/a.pt"]
     assert absolute({"argv": ["ls"], "cwd": None}, base) == {"argv": ["ls"], "cwd": None}
 
