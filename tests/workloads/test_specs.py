@@ -121,11 +121,11 @@ def test_references_are_found_and_resolved() -> None:
 
 def test_paths_are_meant_from_the_submitters_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    base = Path("/home/ada/work")
+    base = Path("/home/ada/shop")
     made = absolute({"dataset": "folder:../pets", "weights": "imagenet", "epochs": 1}, base)
     assert made == {"dataset": "folder:/home/ada/pets", "weights": "imagenet", "epochs": 1}
     made = absolute({"models": [3, "old"], "weights": ["~/a.pt"], "data": "digits"}, base)
-    assert made["models"] == [3, "/home/ada/old"]
+    assert made["models"] == [3, "/home/ada/shop/old"]
     assert made["weights"] == ["/home/ada/a.pt"]
     assert absolute({"argv": ["ls"], "cwd": None}, base) == {"argv": ["ls"], "cwd": None}
 
