@@ -118,9 +118,30 @@ class Cluster:
         if free.fit(width, memory) is not None:
             return now, free.copy()
         free = free.copy()
+        if self.pools[pool].nodes == 1:
+            return self._earliest_on_one(pool, free, width, memory, now)
         for attempt in self._releases[pool]:
             free.give(attempt.nodes, attempt.memory)
             if free.free >= width and free.fit(width, memory) is not None:
+                return max(now, attempt.end), free
+        return None
+
+    def _earliest_on_one(
+        self, pool: int, free: Occupancy, width: int, memory: int, now: float
+    ) -> tuple[float, Occupancy] | None:
+        """A pool of one node gives back in one piece."""
+        devices = claimed = 0
+        missing = width - free.free
+        for attempt, count in zip(self._releases[pool], self._widths[pool], strict=True):
+            devices += count
+            claimed += attempt.memory
+            if devices < missing:
+                continue
+            if devices:
+                free.give(((0, devices),), claimed)
+                missing -= devices
+                devices = claimed = 0
+            if free.fit(width, memory) is not None:
                 return max(now, attempt.end), free
         return None
 

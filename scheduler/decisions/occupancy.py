@@ -63,8 +63,9 @@ class Occupancy:
         if width > self.free:
             return None
         if not self._buckets:
-            short = self._pool.memory_per_node and self._memory[0] < memory
-            return None if short else ((0, width),)
+            if memory and self._pool.memory_per_node and self._memory[0] < memory:
+                return None
+            return ((0, width),)
         per_node = self._pool.devices_per_node
         whole, rest = divmod(width, per_node)
         if whole == 0:
@@ -163,9 +164,12 @@ class Occupancy:
 
     def _change(self, node: int, devices: int, memory: int) -> None:
         if devices:
-            old = self._bucket(node)
-            self._devices[node] += devices
-            self._move(node, old)
+            if self._buckets:
+                old = self._bucket(node)
+                self._devices[node] += devices
+                self._move(node, old)
+            else:
+                self._devices[node] += devices
             self.free += devices
         self._memory[node] += memory
 
