@@ -10,13 +10,16 @@ import numpy as np
 
 from agents.invariants import Log, check, logged
 from agents.measures import STARVED_S, View, dollars_per_job, measure
+from agents.policy import SCHEME, learned
 from envs.records import Outcome
 from envs.scenarios import Objective, Scenario, Split
 from envs.simulation import Simulation
 from envs.site import Site
 from scheduler.decisions.queue import Floats, Ints
 from scheduler.domain.pools import Pool
-from scheduler.policies.lookup import named
+from scheduler.policies.lookup import named, register
+
+register(SCHEME, learned)
 
 QUANTILES = np.linspace(0.0, 1.0, 201)
 """At which a run's distributions are kept."""

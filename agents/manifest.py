@@ -55,8 +55,8 @@ def manifest(comparison: Comparison, command: Sequence[str]) -> Manifest:
     return Manifest(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=" ".join(command),
-        versions={"python": platform.python_version(), **_versions()},
-        commit=_commit(),
+        versions={"python": platform.python_version(), **versions(LIBRARIES)},
+        commit=commit(),
         code=code(),
         machine=_machine(),
         scenarios={name: _facts(one) for name, one in comparison.scenarios.items()},
@@ -84,9 +84,10 @@ def code() -> str:
     return digest.hexdigest()[:12]
 
 
-def _versions() -> dict[str, str]:
+def versions(libraries: Sequence[str]) -> dict[str, str]:
+    """Name → version of those that are installed."""
     found = {}
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -94,7 +95,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Of git, with `+changes` if files differ from it; empty outside of a repository."""
     folder = Path(__file__).parent
 
     def git(*words: str) -> str:

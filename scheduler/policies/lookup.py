@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from scheduler.decisions.policy import Policy
@@ -14,6 +15,17 @@ GROUP = "fulcrum.policies"
 
 
 WGC = Wgc()
+
+_SCHEMES: dict[str, Callable[[str], Policy]] = {}
+
+
+def register(scheme: str, make: Callable[[str], Policy]) -> None:
+    """Let names `scheme:rest` mean what `make` returns for the rest.
+
+    For programs that know more than this package may: those that can serve learned policies.
+    `make` raises `NotFoundError` or `InvalidError`.
+    """
+    _SCHEMES[scheme] = make
 
 
 def names() -> dict[str, str]:
@@ -35,5 +47,8 @@ def named(name: str) -> Policy:
         if entry.name == name:
             policy: Policy = entry.load()()
             return policy
-    legal = ", ".join(sorted(names()))
+    scheme, colon, rest = name.partition(":")
+    if colon and scheme in _SCHEMES:
+        return _SCHEMES[scheme](rest)
+    legal = ", ".join([*sorted(names()), *(f"{known}:…" for known in sorted(_SCHEMES))])
     raise NotFoundError(f"there is no policy {name!r}", {"policy": f"one of {legal}"})

@@ -1,0 +1,178 @@
+"""A learned policy in a folder: `policy.onnx`, and `manifest.json` that says what it is.
+
+Nothing in it is code that runs when loaded. What is damaged, or was trained for another encoding,
+is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scheduler.decisions import encoding
+from scheduler.decisions.round import Mode
+from scheduler.decisions.standing import Floats32
+from scheduler.domain.errors import InvalidError, NotFoundError
+
+WEIGHTS, MANIFEST = "policy.onnx", "manifest.json"
+FORMAT = 1
+"""Raised when the manifest's fields come to mean something else."""
+LARGEST = 16 * 2**20
+"""Bytes: nothing greater is read."""
+INPUT, OUTPUT = "encoding", "scores"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What it takes to serve the policy, and to make it again."""
+
+    sha256: str
+    """Of the weights."""
+    encoding: str
+    """Digest of the encoding it was trained with."""
+    rows: int
+    """K."""
+    mode: str
+    """Of the reservations in training."""
+    scenario: str
+    scenario_digest: str
+    seed: int
+    steps: int
+    """Decisions learnt from when these weights were there."""
+    averaged: bool
+    """Whether they are an average over rollouts."""
+    command: str
+    commit: str
+    versions: Mapping[str, str]
+    config: Mapping[str, Any]
+    """Every hyper-parameter."""
+    curve: Sequence[Mapping[str, Any]] = ()
+    """Validations in the course of the training."""
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    """Name → mean and per-w objective ÷ the reference's, on validation workloads."""
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """Verified; get one from `load`."""
+
+    manifest: Manifest
+    weights: bytes = field(repr=False)
+
+    def session(self) -> Callable[[Floats32], Floats32]:
+        """(size,) → (K,) scores, by ONNX Runtime in one thread."""
+        import onnxruntime  # type: ignore[import-untyped]
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(
+                self.weights, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own exceptions share no public base
+            raise InvalidError(
+                f"{WEIGHTS} is no usable network: {error}", {"policy": "an exported artefact"}
+            ) from error
+
+        def score(values: Floats32) -> Floats32:
+            scores: Floats32 = session.run([OUTPUT], {INPUT: values[None, :]})[0][0]
+            return scores
+
+        return score
+
+
+def save(folder: Path, weights: bytes, manifest: Manifest) -> None:
+    """Write an artefact; `manifest.sha256` must be that of `weights`.
+
+    Each file appears whole or not at all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
+    _replace(folder / WEIGHTS, weights)
+    _replace(folder / MANIFEST, text.encode())
+
+
+def load(folder: Path) -> Artefact:
+    """Read and verify an artefact.
+
+    Raises `NotFoundError` if there is none, `InvalidError` with the reason if it is damaged, of
+    another format, or trained for another encoding.
+    """
+    if not (folder / MANIFEST).is_file() or not (folder / WEIGHTS).is_file():
+        raise NotFoundError(
+            f"there is no learned policy in {folder}",
+            {"policy": f"learned:FOLDER with {MANIFEST} and {WEIGHTS}"},
+        )
+    manifest = _manifest(_read(folder / MANIFEST))
+    if manifest.encoding != encoding.digest():
+        raise _refused(
+            f"it was trained for encoding {manifest.encoding}, here it is {encoding.digest()}",
+            "a policy trained with this version",
+        )
+    weights = _read(folder / WEIGHTS)
+    if digest(weights) != manifest.sha256:
+        raise _refused(f"{WEIGHTS} is not the file that {MANIFEST} describes", "undamaged files")
+    artefact = Artefact(manifest, weights)
+    _try(artefact)
+    return artefact
+
+
+def digest(weights: bytes) -> str:
+    """SHA-256, hexadecimal."""
+    return hashlib.sha256(weights).hexdigest()
+
+
+def _manifest(content: bytes) -> Manifest:
+    try:
+        values = json.loads(content)
+        version = values.get("format")
+    except (ValueError, AttributeError) as error:
+        raise _refused(f"{MANIFEST} is no JSON object: {error}", "an undamaged file") from error
+    if version != FORMAT:
+        raise _refused(f"{MANIFEST} has format {version}", f"format {FORMAT}")
+    legal = {each.name for each in fields(Manifest)}
+    if set(values) != legal:
+        odd = ", ".join(sorted(set(values) ^ legal))
+        raise _refused(f"{MANIFEST} has too much or too little: {odd}", "an undamaged file")
+    manifest = Manifest(**values)
+    if not isinstance(manifest.rows, int) or manifest.rows < 2:
+        raise _refused(f"rows is {manifest.rows!r}", "a whole number ≥ 2")
+    if manifest.mode not in set(Mode):
+        raise _refused(f"mode is {manifest.mode!r}", f"one of {', '.join(Mode)}")
+    return manifest
+
+
+def _try(artefact: Artefact) -> None:
+    """A network that cannot score one empty table will not score a full one."""
+    rows = artefact.manifest.rows
+    score = artefact.session()
+    try:
+        scores = score(np.zeros(encoding.size(rows), dtype=np.float32))
+    except Exception as error:
+        raise _refused(f"the network does not take {rows} rows: {error}", "its own rows") from error
+    if scores.shape != (rows,) or not np.isfinite(scores).all():
+        raise _refused(f"the network gives {scores.shape} for {rows} rows", "finite scores")
+
+
+def _read(file: Path) -> bytes:
+    if file.stat().st_size > LARGEST:
+        raise _refused(f"{file.name} has more than {LARGEST} bytes", "a smaller file")
+    return file.read_bytes()
+
+
+def _refused(why: str, legal: str) -> InvalidError:
+    return InvalidError(f"the learned policy is refused: {why}", {"policy": legal})
+
+
+def _replace(file: Path, content: bytes) -> None:
+    part = file.with_name(file.name + ".part")
+    part.write_bytes(content)
+    part.replace(file)

@@ -1,0 +1,164 @@
+"""Everything that decides a training, in one value that is saved with the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le
+
+from scheduler.domain.errors import InvalidError
+
+FILE = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training; equal ones give equal weights on the same machine and versions."""
+
+    scenario: str = "mixed-cloud"
+    """Name or file."""
+    steps: Annotated[int, Ge(1)] = 1_000_000
+    """Decisions, rounded up to whole rollouts."""
+    seed: Annotated[int, Ge(0)] = 0
+    preference: float | None = None
+    """w; None: drawn for every episode, with extra mass at both ends."""
+    jobs: Annotated[int, Ge(1)] = 160
+    """Of an episode."""
+    rows: Annotated[int, Ge(2)] = 64
+    """K: rows the network sees."""
+    hidden: Annotated[int, Ge(1)] = 64
+    workloads: Annotated[int, Ge(1)] = 64
+    """Different training workloads. The reference policy is simulated once on each."""
+    reference: str = "wgc"
+    """Its objective on the same workload divides the reward."""
+    gain: Annotated[float, Gt(0)] = 10.0
+    """What the reference's whole episode is worth: returns of a size that critics learn well."""
+    clip_reward: Annotated[float, Gt(0)] = 1.0
+    """Largest loss of a single step: tails of starvation do not drown everything else."""
+
+    teacher: str | None = "wgc"
+    """Imitated before learning; None: from random weights."""
+    lessons: Annotated[int, Ge(1)] = 30_000
+    """The teacher's decisions."""
+    teaching_epochs: Annotated[int, Ge(1)] = 8
+    teaching_batch: Annotated[int, Ge(2)] = 256
+    """Small, for many updates: a half-taught policy waits where it should act, and starves."""
+    teaching_rate: Annotated[float, Gt(0)] = 1e-3
+    smoothing: Annotated[float, Ge(0), Le(1)] = 0.1
+    """Of the teacher's choice, spread over the legal rows: an imitation that is too sure of
+    itself explores nothing."""
+
+    envs: Annotated[int, Ge(1)] = 8
+    processes: bool = False
+    """Each environment in a process of its own."""
+    n_steps: Annotated[int, Ge(1)] = 512
+    """Of each environment in a rollout."""
+    batch_size: Annotated[int, Ge(2)] = 1024
+    n_epochs: Annotated[int, Ge(1)] = 4
+    gamma: Annotated[float, Gt(0), Le(1)] = 0.998
+    """Per decision. At .99 putting things off pays."""
+    gae_lambda: Annotated[float, Ge(0), Le(1)] = 0.97
+    learning_rate: Annotated[float, Gt(0)] = 3e-4
+    """Falls linearly. Without a teacher 7e-4 … 1e-3."""
+    final_rate: Annotated[float, Ge(0), Le(1)] = 0.1
+    """Of the learning rate, at the end."""
+    clip_range: Annotated[float, Gt(0)] = 0.2
+    target_kl: Annotated[float, Gt(0)] = 0.05
+    ent_coef: Annotated[float, Ge(0)] = 0.001
+    averaging: Annotated[float, Ge(0), Le(1)] = 0.95
+    """Share of the averaged weights that stays after a rollout."""
+
+    validate_every: Annotated[int, Ge(1)] = 20
+    """Rollouts."""
+    validation_workloads: Annotated[int, Ge(1)] = 6
+    validation_preferences: tuple[float, ...] = (0.2, 0.5, 0.8)
+    """Replaced by `preference` where that is fixed."""
+    checkpoint_every: Annotated[int, Ge(1)] = 5
+    """Rollouts."""
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidError` naming the field and what is legal."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for bound in getattr(_hint(field.name), "__metadata__", ()):
+                if not _within(value, bound):
+                    raise InvalidError(f"{field.name} is {value}", {field.name: str(bound)})
+        for w in (*self.validation_preferences, self.preference):
+            if w is not None and not 0 <= w <= 1:
+                raise InvalidError(f"preference {w}", {"preference": "0 … 1, or random"})
+        if not self.validation_preferences:
+            raise InvalidError("no preference to validate", {"validation_preferences": "0 … 1"})
+
+    @property
+    def rollout(self) -> int:
+        """Decisions in a rollout."""
+        return self.envs * self.n_steps
+
+    @property
+    def rollouts(self) -> int:
+        """In the whole training."""
+        return -(-self.steps // self.rollout)
+
+    @property
+    def judged_at(self) -> tuple[float, ...]:
+        """Preferences at which it is validated."""
+        return self.validation_preferences if self.preference is None else (self.preference,)
+
+    def save(self, run: Path) -> None:
+        """Write it into the folder of the run."""
+        (run / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def read(run: Path) -> Training:
+    """The configuration of a run.
+
+    Raises `InvalidError` if the folder has none, or one that is not understood.
+    """
+    try:
+        content = json.loads((run / FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidError(
+            f"no readable {FILE} in {run}: {error}", {"resume": "the folder of a training"}
+        ) from error
+    return of(content)
+
+
+def of(content: Mapping[str, Any]) -> Training:
+    """A configuration from plain values. Raises `InvalidError` for unknown fields."""
+    legal = {field.name for field in fields(Training)}
+    unknown = sorted(set(content) - legal)
+    if unknown:
+        raise InvalidError(
+            f"unknown: {', '.join(unknown)}", {"config": f"any of {', '.join(sorted(legal))}"}
+        )
+    values = dict(content)
+    if "validation_preferences" in values:
+        values["validation_preferences"] = tuple(values["validation_preferences"])
+    return Training(**values)
+
+
+def _hint(name: str) -> object:
+    if name not in _HINTS:
+        from typing import get_type_hints
+
+        _HINTS.update(get_type_hints(Training, include_extras=True))
+    return _HINTS[name]
+
+
+_HINTS: dict[str, object] = {}
+
+
+def _within(value: Any, bound: object) -> bool:
+    match bound:
+        case Ge(least):
+            return bool(value >= least)
+        case Gt(below):
+            return bool(value > below)
+        case Le(most):
+            return bool(value <= most)
+    return True

@@ -1,0 +1,86 @@
+"""The learned policy, as it decides: in the simulation and in the service alike.
+
+Serving needs NumPy and ONNX Runtime, and nothing of what trained the weights.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from scheduler.decisions.candidates import Candidates
+from scheduler.decisions.encoding import Encoder, may_wait
+from scheduler.decisions.queue import WAIT, Floats
+from scheduler.decisions.round import Mode
+from scheduler.decisions.standing import Floats32
+
+SCHEME = "learned"
+"""`learned:PATH` names the policy of the artefact at PATH."""
+
+Score = Callable[[Floats32], Floats32]
+"""(size,) encoding → (K,) scores. No state."""
+
+
+@dataclass(slots=True)
+class LearnedPolicy:
+    """Scores of a network as a `Policy`.
+
+    Of a long table the first K rows are scored, chosen as in training by
+    `scheduler.decisions.preselection`; the others are never taken before some of these are, and
+    move up then, as the table is encoded anew after each placement.
+    """
+
+    score: Score
+    rows: int
+    """K, as in training."""
+    mode: Mode = Mode.EASY
+    """Of the training: where WAIT was a choice in it, it is one now."""
+    name: str = SCHEME
+    preference: float | None = None
+    """w; None: the median over the table's rows. Jobs have preferences, a cluster has none of its
+    own here; where no job names one, all have the cluster's and so does the median."""
+    stable: bool = field(default=False, init=False)
+    """Every placement changes the context that all rows are scored in."""
+    _encoder: Encoder = field(init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._encoder = Encoder(self.rows)
+
+    def scores(self, table: Candidates) -> Floats:
+        """(n,) The network's; -inf for rows that are not shown, and for WAIT out of place."""
+        # The encoder remembers what did not change since the last table; plans are made and
+        # explained by several threads.
+        with self._lock:
+            encoding = self._encoder.encode(table, self._dial(table))
+        scores = np.full(len(table), -np.inf)
+        shown = encoding.positions
+        scores[shown] = self.score(encoding.values)[: len(shown)]
+        if not may_wait(table, self.mode):
+            scores[WAIT] = -np.inf
+        return scores
+
+    def costs(self, table: Candidates) -> Floats:
+        """(n,) Dollars; only ever asked about equal scores."""
+        return table.dollars
+
+    def _dial(self, table: Candidates) -> float:
+        if self.preference is not None:
+            return self.preference
+        return float(np.median(table.preference[1:])) if len(table) > 1 else 0.5
+
+
+def learned(path: str | Path) -> LearnedPolicy:
+    """The policy of an artefact; `learned:PATH`.
+
+    Raises `NotFoundError` or `InvalidError` as `agents.artefact.load` does.
+    """
+    from agents.artefact import load
+
+    artefact = load(Path(path))
+    manifest = artefact.manifest
+    return LearnedPolicy(artefact.session(), manifest.rows, Mode(manifest.mode), f"{SCHEME}:{path}")

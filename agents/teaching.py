@@ -1,0 +1,121 @@
+"""A start from a teacher: actor and critic learn what a heuristic does, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.config import Training
+from agents.network import RowPolicy
+from agents.world import Relative
+from envs.scenarios import Scenario
+from scheduler.decisions.queue import Bools, Floats, Ints
+from scheduler.decisions.standing import Floats32
+from scheduler.policies.lookup import named
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Decisions of a teacher, n of them."""
+
+    observations: Floats32
+    """(n, size)"""
+    masks: Bools
+    """(n, K)"""
+    actions: Ints
+    """(n,)"""
+    returns: Floats
+    """(n,) Discounted rewards from the decision on."""
+
+
+def collect(
+    scenario: Scenario, config: Training, tell: Callable[[float], None] = lambda _: None
+) -> Lessons:
+    """Let the teacher play whole episodes until `config.lessons` decisions are there.
+
+    Where it would choose nothing that may be chosen, the first legal row is taken and nothing is
+    learnt from that. `tell` hears the share that is done.
+    """
+    teacher = named(config.teacher or config.reference)
+    env = Relative(scenario, config)
+    observations: list[Floats32] = []
+    masks: list[Bools] = []
+    actions: list[int] = []
+    returns: list[float] = []
+    seed = config.seed
+    while len(actions) < config.lessons:
+        observation, _ = env.reset(seed=seed)
+        rewards: list[float] = []
+        taught: list[int] = []
+        done = False
+        while not done:
+            mask = env.action_masks()
+            action = env.env.action_of(teacher)
+            if mask[action]:
+                taught.append(len(rewards))
+                observations.append(observation)
+                masks.append(mask)
+                actions.append(action)
+            else:
+                action = int(np.flatnonzero(mask)[0])
+            observation, reward, done, _, _ = env.step(np.int64(action))
+            rewards.append(reward)
+        worth = discounted(rewards, config.gamma)
+        returns.extend(worth[taught].tolist())
+        seed += 1
+        tell(min(1.0, len(actions) / config.lessons))
+    return Lessons(np.stack(observations), np.stack(masks), np.array(actions), np.array(returns))
+
+
+def discounted(rewards: list[float], gamma: float) -> Floats:
+    """(n,) Rewards → discounted sum from each on."""
+    worth = np.zeros(len(rewards))
+    ahead = 0.0
+    for index in range(len(rewards) - 1, -1, -1):
+        ahead = rewards[index] + gamma * ahead
+        worth[index] = ahead
+    return worth
+
+
+def teach(policy: RowPolicy, lessons: Lessons, config: Training) -> float:
+    """Fit the policy to the lessons; the share of choices in which it then agrees.
+
+    Cross-entropy to the teacher's choice with label smoothing over the legal rows, and the
+    squared error of the critic.
+    """
+    rng = np.random.default_rng(config.seed)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=config.teaching_rate)
+    observations = torch.as_tensor(lessons.observations)
+    masks, actions = torch.as_tensor(lessons.masks), torch.as_tensor(lessons.actions)
+    returns = torch.as_tensor(lessons.returns, dtype=torch.float32)
+    count, batch = len(actions), config.teaching_batch
+    agreed = 0
+    for epoch in range(config.teaching_epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = config.teaching_rate * (1 - 0.9 * epoch / config.teaching_epochs)
+        agreed = 0
+        order = rng.permutation(count)
+        for first in range(0, count, batch):
+            index = torch.as_tensor(order[first : first + batch])
+            logits = policy.mlp_extractor.forward_actor(observations[index])
+            value = policy.predict_values(observations[index]).squeeze(-1)
+            legal, chosen = masks[index], actions[index]
+            imitation = _imitation(logits, legal, chosen, config.smoothing)
+            loss = imitation + 0.5 * torch.nn.functional.mse_loss(value, returns[index])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+            optimizer.step()
+            agreed += int((logits.masked_fill(~legal, -torch.inf).argmax(1) == chosen).sum())
+    return agreed / count
+
+
+def _imitation(logits: Tensor, legal: Tensor, chosen: Tensor, smoothing: float) -> Tensor:
+    logs = logits.masked_fill(~legal, -1e8).log_softmax(1)
+    own = logs.gather(1, chosen.unsqueeze(1)).squeeze(1)
+    spread = (logs * legal).sum(1) / legal.sum(1)
+    return -((1 - smoothing) * own + smoothing * spread).mean()

@@ -1,0 +1,86 @@
+"""How good a policy is on validation workloads, beside the heuristics on the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from agents.config import Training
+from agents.network import Scorer
+from agents.policy import LearnedPolicy
+from agents.world import simulated
+from envs.scenarios import Scenario, Split
+from scheduler.decisions.policy import Policy
+from scheduler.decisions.standing import Floats32
+from scheduler.policies.lookup import named
+
+RIVALS = ("wgc", "fastest", "cheapest", "best-value", "sjf", "fcfs")
+"""Heuristics that a training is held against."""
+
+Objectives = Mapping[tuple[float, int], float]
+"""(w, seed) → objective of a whole workload; less is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A policy's objectives ÷ the reference's on the same workloads."""
+
+    mean: float
+    """Over everything; below 1: better than the reference."""
+    at: Mapping[float, float]
+    """w → mean over its workloads."""
+
+
+def relative(objectives: Objectives, reference: Objectives) -> Score:
+    """Paired: each ratio is of one workload at one w."""
+    ratios = {key: objectives[key] / reference[key] for key in objectives}
+    dial = sorted({w for w, _ in ratios})
+    at = {w: float(np.mean([ratio for (v, _), ratio in ratios.items() if v == w])) for w in dial}
+    return Score(float(np.mean(list(ratios.values()))), at)
+
+
+class Validation:
+    """Validation workloads, with what the heuristics reach on them."""
+
+    def __init__(self, scenario: Scenario, config: Training) -> None:
+        self._scenario = scenario
+        self._config = config
+        self.reference = self.objectives(named(config.reference))
+
+    def objectives(self, policy: Policy) -> Objectives:
+        """A policy on all of them, at every w."""
+        config = self._config
+        return {
+            (w, seed): simulated(self._scenario, policy, seed, w, config.jobs, Split.VALIDATION).at(
+                w
+            )
+            for w in config.judged_at
+            for seed in range(config.validation_workloads)
+        }
+
+    def score(self, policy: Policy) -> Score:
+        """A policy against the reference."""
+        return relative(self.objectives(policy), self.reference)
+
+    def table(self, rivals: Sequence[str] = RIVALS) -> dict[str, Score]:
+        """Name → score of heuristics."""
+        return {
+            name: Score(1.0, dict.fromkeys(self._config.judged_at, 1.0))
+            if name == self._config.reference
+            else self.score(named(name))
+            for name in rivals
+        }
+
+
+def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolicy:
+    """The policy of a network that is still being trained."""
+
+    def score(encoding: Floats32) -> Floats32:
+        with torch.no_grad():
+            scores: Floats32 = scorer(torch.as_tensor(encoding).unsqueeze(0))[0].numpy()
+        return scores
+
+    return LearnedPolicy(score, config.rows, scenario.mode)

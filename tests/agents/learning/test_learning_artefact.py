@@ -1,0 +1,166 @@
+"""An artefact is served as it was trained, or refused with the reason."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from agents.artefact import FORMAT, MANIFEST, WEIGHTS, Manifest, digest, load, save
+from agents.export import exported
+from agents.policy import LearnedPolicy, learned
+from envs.cluster_env import ClusterEnv
+from envs.simulation import Simulation
+from envs.site import Site
+from scheduler.decisions import encoding
+from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.policies.guard import Guard
+from scheduler.policies.lookup import named, register
+from tests.agents.learning.world import mixed_cloud, scorer
+
+ROWS = 24
+
+
+@pytest.fixture
+def artefact(tmp_path):
+    weights = exported(scorer())
+    manifest = Manifest(
+        sha256=digest(weights),
+        encoding=encoding.digest(),
+        rows=ROWS,
+        mode="easy",
+        scenario="mixed-cloud",
+        scenario_digest=mixed_cloud().digest,
+        seed=0,
+        steps=0,
+        averaged=False,
+        command="",
+        commit="",
+        versions={},
+        config={},
+    )
+    save(tmp_path / "policy", weights, manifest)
+    return tmp_path / "policy"
+
+
+def changed(folder, **values):
+    file = folder / MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def test_what_was_saved_is_loaded(artefact):
+    assert load(artefact).manifest.format == FORMAT
+    policy = learned(artefact)
+    assert (policy.name, policy.rows) == (f"learned:{artefact}", ROWS)
+
+
+def test_one_flipped_bit_is_refused(artefact):
+    content = bytearray((artefact / WEIGHTS).read_bytes())
+    content[len(content) // 2] ^= 1
+    (artefact / WEIGHTS).write_bytes(content)
+    with pytest.raises(InvalidError, match="is not the file that"):
+        load(artefact)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"encoding": "0" * 12}, "trained for encoding 000000000000"),
+        ({"format": 99}, "format 99"),
+        ({"rows": 1}, "rows is 1"),
+        ({"rows": "many"}, "rows is 'many'"),
+        ({"mode": "sometimes"}, "mode is 'sometimes'"),
+        ({"surplus": 1}, "too much or too little: surplus"),
+    ],
+)
+def test_a_manifest_that_does_not_match_is_refused(artefact, values, reason):
+    changed(artefact, **values)
+    with pytest.raises(InvalidError, match=reason):
+        load(artefact)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{"])
+def test_a_manifest_that_is_none_is_refused(artefact, content):
+    (artefact / MANIFEST).write_text(content)
+    with pytest.raises(InvalidError, match="refused"):
+        load(artefact)
+
+
+def test_weights_that_are_no_network_are_refused(artefact):
+    (artefact / WEIGHTS).write_bytes(b"import os")
+    changed(artefact, sha256=digest(b"import os"))
+    with pytest.raises(InvalidError, match="no usable network"):
+        load(artefact)
+
+
+def test_nothing_there_says_what_should_be(tmp_path):
+    with pytest.raises(NotFoundError, match="no learned policy"):
+        load(tmp_path)
+
+
+def test_policies_are_found_by_path(artefact):
+    register("learned", learned)
+    assert named(f"learned:{artefact}").rows == ROWS
+    with pytest.raises(NotFoundError, match="no learned policy"):
+        named("learned:nowhere")
+
+
+def test_serving_needs_nothing_that_training_needs(artefact):
+    code = (
+        "import sys\n"
+        "from agents.policy import learned\n"
+        "import numpy as np\n"
+        "from scheduler.decisions import encoding\n"
+        "policy = learned(sys.argv[1])\n"
+        "policy.score(np.zeros(encoding.size(policy.rows), np.float32))\n"
+        "heavy = {'torch', 'stable_baselines3', 'sb3_contrib', 'gymnasium', 'simpy', 'onnx'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    words = [sys.executable, "-c", code, str(artefact)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_served_and_trained_policies_place_alike(artefact, seed):
+    scenario, w, jobs = mixed_cloud(), 0.7, 25
+    network = scorer()
+
+    env = ClusterEnv(scenario, w, jobs=jobs, rows=ROWS, illegal="raise", render_mode="rgb_array")
+    observation, _ = env.reset(seed=0, options={"workload": seed})
+    done = False
+    while not done:
+        scores = _scores(network, observation)
+        action = np.argmax(np.where(env.action_masks(), scores, -np.inf))
+        observation, _, done, _, _ = env.step(action)
+
+    simulation = _simulation(scenario, w, jobs, seed)
+    simulation.run(learned(artefact))
+    assert simulation.held == env.simulation.held
+    assert len(simulation.held) >= jobs
+
+
+def test_a_failing_network_falls_back(artefact):
+    def broken(_):
+        raise RuntimeError("out of memory")
+
+    guard = Guard(LearnedPolicy(broken, ROWS), named("wgc"))
+    simulation = _simulation(mixed_cloud(), 0.5, 5, 0)
+    simulation.run(guard)
+    assert guard.fallbacks > 0
+    assert simulation.finished == 5
+
+
+def _scores(network, observation):
+    with torch.no_grad():
+        return network(torch.as_tensor(observation)[None])[0].numpy()
+
+
+def _simulation(scenario, w, jobs, seed):
+    drawn = replace(scenario.draw(seed), preference=w)
+    workload = scenario.workload(seed, jobs)
+    estimator = drawn.estimates.make(seed)
+    return Simulation(workload, Site.of(drawn), estimator, seed=seed, record=True)

@@ -1,0 +1,75 @@
+"""The network knows rows, not positions."""
+
+import numpy as np
+import pytest
+import torch
+from sb3_contrib import MaskablePPO
+from torch import nn
+
+from agents.artefact import Artefact
+from agents.export import exported
+from agents.network import PADDING, Judge, RowPolicy
+from agents.world import vectorised
+from tests.agents.learning.world import TINY, flat, mixed_cloud, observations, scorer
+
+
+def scores(network, values):
+    with torch.no_grad():
+        return network(torch.as_tensor(values)).numpy()
+
+
+def test_permuted_rows_give_permuted_scores():
+    values, shown, overall = observations(3, 10, 10)
+    order = np.random.default_rng(1).permutation(10)
+    network = scorer()
+    permuted = scores(network, flat(shown[:, order], overall, 10))
+    np.testing.assert_allclose(permuted, scores(network, values)[:, order], atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [7, 8, 64, 200])
+def test_rows_that_are_not_there_change_nothing(rows):
+    tight, shown, overall = observations(3, 7, 7)
+    network = scorer()
+    found = scores(network, flat(shown, overall, rows))
+    assert found.shape == (3, rows)
+    np.testing.assert_allclose(found[:, :7], scores(network, tight), atol=1e-5)
+    assert (found[:, 7:] == PADDING).all()
+
+
+def test_the_critic_sees_neither_order_nor_padding():
+    torch.manual_seed(0)
+    judge = Judge(16)
+    values, shown, overall = observations(2, 6, 6)
+    other = flat(shown[:, ::-1], overall, 20)
+    np.testing.assert_allclose(scores(judge, other), scores(judge, values), atol=1e-5)
+
+
+def test_the_preference_reaches_every_score():
+    _, shown, overall = observations(1, 5, 5)
+    network = scorer()
+    before = scores(network, flat(shown, overall, 5))
+    overall[:, 0] = 1 - overall[:, 0]
+    assert (before != scores(network, flat(shown, overall, 5))).all()
+
+
+def test_ppo_uses_the_scores_as_logits():
+    env = vectorised(mixed_cloud(), TINY, 0)
+    model = MaskablePPO(RowPolicy, env, n_steps=4, batch_size=4, policy_kwargs={"hidden": 16})
+    policy = model.policy
+    assert isinstance(policy.action_net, nn.Identity)
+    values, *_ = observations(4, 9, TINY.rows)
+    logits = policy.get_distribution(torch.as_tensor(values)).distribution.logits
+    expected = torch.log_softmax(policy.scorer(torch.as_tensor(values)), 1)
+    torch.testing.assert_close(logits, expected)
+    dense = [each for each in policy.modules() if isinstance(each, nn.Linear)]
+    assert all(TINY.rows not in (each.in_features, each.out_features) for each in dense)
+    env.close()
+
+
+@pytest.mark.parametrize("rows", [5, 24, 64])
+def test_onnx_gives_the_same_scores_for_any_number_of_rows(rows):
+    network = scorer()
+    values, *_ = observations(3, 5, rows)
+    score = Artefact(None, exported(network)).session()
+    for one in values:
+        np.testing.assert_allclose(score(one), scores(network, one[None])[0], rtol=1e-4, atol=1e-5)

@@ -1,0 +1,153 @@
+"""Training: what it leaves behind, that it can be resumed, and that it learns."""
+
+import json
+import warnings
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+
+from agents import config as configs
+from agents.artefact import load
+from agents.averaging import Average
+from agents.config import Training
+from agents.network import Scorer
+from agents.policy import LearnedPolicy
+from agents.teaching import collect, discounted
+from agents.train import BEST, CHECKPOINT, CURVE, resume, train
+from agents.validation import Validation, relative
+from agents.world import Relative
+from scheduler.domain.errors import ConflictError, InvalidError
+from tests.agents.learning.world import TINY, mixed_cloud
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    run = tmp_path_factory.mktemp("trained") / "run"
+    events = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train(TINY, run, "the command", events.append)
+    return run, events
+
+
+def test_a_run_leaves_an_artefact_that_says_how_it_was_made(trained):
+    run, events = trained
+    manifest = load(run / BEST).manifest
+    assert manifest.command == "the command"
+    assert configs.of(manifest.config) == configs.read(run) == TINY
+    assert manifest.scenario_digest == mixed_cloud().digest
+    assert set(manifest.evaluation) == {
+        "policy", "wgc", "fastest", "cheapest", "best-value", "sjf", "fcfs",
+    }  # fmt: skip
+    assert manifest.evaluation["wgc"]["mean"] == 1
+    curve = json.loads((run / CURVE).read_text())
+    assert [point["steps"] for point in curve] == [0, 64, 96]
+    best = min(score["mean"] for point in curve for name, score in point.items() if name != "steps")
+    assert manifest.evaluation["policy"]["mean"] == best
+    assert [event.stage for event in events if event.stage != "lessons"] == [
+        "validated", "learning", "validated", "learning", "validated", "learning",
+    ]  # fmt: skip
+
+
+def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
+    train(TINY, tmp_path / "again")
+    first, again = (load(run / BEST).manifest for run in (trained[0], tmp_path / "again"))
+    assert (first.sha256, first.curve) == (again.sha256, again.curve)
+
+
+def test_a_training_that_was_killed_goes_on(tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def kill(event):
+        if event.stage == "learning" and event.done < 0.5:
+            raise KilledError
+
+    run = tmp_path / "run"
+    with pytest.raises(KilledError):
+        train(TINY, run, tell=kill)
+    assert (run / CHECKPOINT).is_dir()
+    progress = resume(run)
+    assert progress.rollouts == TINY.rollouts
+    assert [point["steps"] for point in progress.curve] == [0, 64, 96]
+    assert resume(run).rollouts == TINY.rollouts  # nothing left to do
+
+
+def test_a_run_is_never_overwritten(trained):
+    with pytest.raises(ConflictError, match="holds a training"):
+        train(TINY, trained[0])
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(InvalidError, match=r"no readable config\.json"):
+        resume(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"gamma": 1.5}, {"preference": 2.0}, {"validation_preferences": ()}]
+)
+def test_hyper_parameters_out_of_range_are_named(wrong):
+    with pytest.raises(InvalidError) as caught:
+        replace(TINY, **wrong)
+    assert caught.value.fields
+
+
+def test_unknown_hyper_parameters_are_named():
+    with pytest.raises(InvalidError, match="unknown: gama"):
+        configs.of({**asdict(Training()), "gama": 1})
+
+
+def test_the_reference_earns_minus_the_gain():
+    # What the environment pays for wgc's own choices, at the preference of the reference run.
+    config = replace(TINY, preference=0.5, clip_reward=1e9, rows=200)
+    lessons = collect(mixed_cloud(), replace(config, lessons=1, gamma=1.0))
+    assert lessons.returns[0] == pytest.approx(-config.gain, rel=0.05)
+
+
+def test_rewards_of_a_step_are_clipped():
+    env = Relative(mixed_cloud(), replace(TINY, clip_reward=0.01))
+    env.reset(seed=0)
+    worst, done = 0.0, False
+    while not done:
+        _, reward, done, _, _ = env.step(np.flatnonzero(env.action_masks())[-1])
+        worst = min(worst, reward)
+    assert worst == -0.01
+
+
+def test_returns_are_discounted_from_each_step_on():
+    np.testing.assert_allclose(discounted([1.0, 2.0, 4.0], 0.5), [3.0, 4.0, 4.0])
+
+
+def test_ratios_are_paired():
+    score = relative({(0.2, 0): 1.0, (0.8, 0): 6.0}, {(0.2, 0): 2.0, (0.8, 0): 4.0})
+    assert (score.mean, score.at) == (1.0, {0.2: 0.5, 0.8: 1.5})
+
+
+def test_the_average_of_unchanged_weights_is_those_weights():
+    torch.manual_seed(0)
+    network = Scorer(8)
+    average = Average(network, 0.95)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    average.update()
+    torch.testing.assert_close(average.weights(), before)
+    with torch.no_grad():
+        network.score.bias += 1
+    average.update()
+    with average.applied():
+        assert before["score.bias"] < network.score.bias < before["score.bias"] + 1
+    torch.testing.assert_close(network.score.bias.detach(), before["score.bias"] + 1)
+
+
+@pytest.mark.slow
+def test_a_short_training_is_better_than_chance(tmp_path):
+    """Against a masked policy that scores at random."""
+    config = replace(
+        TINY, jobs=40, lessons=1500, teaching_epochs=10, n_steps=128, steps=512, hidden=32,
+        workloads=8, validation_workloads=2,
+    )  # fmt: skip
+    progress = train(config, tmp_path / "run")
+    rng = np.random.default_rng(0)
+    chance = LearnedPolicy(lambda _: rng.random(config.rows, dtype=np.float32), config.rows)
+    assert progress.best < 0.8 * Validation(mixed_cloud(), config).score(chance).mean

@@ -1,0 +1,56 @@
+"""A cluster small enough to learn on in seconds, and observations made up."""
+
+import numpy as np
+import torch
+
+from agents.config import Training
+from agents.network import Scorer
+from envs.scenarios import load
+from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
+
+TINY = Training(
+    scenario="mixed-cloud",
+    jobs=12,
+    rows=24,
+    hidden=16,
+    workloads=2,
+    teacher="wgc",
+    lessons=60,
+    teaching_epochs=2,
+    envs=2,
+    n_steps=16,
+    batch_size=16,
+    n_epochs=1,
+    steps=96,
+    validate_every=2,
+    validation_workloads=1,
+    validation_preferences=(0.5,),
+    checkpoint_every=1,
+)
+
+
+def mixed_cloud():
+    return load("mixed-cloud")
+
+
+def scorer(hidden=16, seed=0):
+    """With scores that differ: the last layer is not near zero as in training's beginning."""
+    torch.manual_seed(seed)
+    return Scorer(hidden).eval()
+
+
+def observations(count, present, rows, seed=0):
+    """(count, size(rows)) with `present` rows of numbers, and (count, present, columns) alone."""
+    rng = np.random.default_rng(seed)
+    shown = rng.random((count, present, len(ROW_COLUMNS)), dtype=np.float32) * 3
+    shown[:, :, 0] = 1.0
+    overall = rng.random((count, len(GLOBAL_COLUMNS)), dtype=np.float32)
+    return flat(shown, overall, rows), shown, overall
+
+
+def flat(shown, overall, rows):
+    """As `scheduler.decisions.encoding` lays it out: column by column, padded, then globals."""
+    count, present, columns = shown.shape
+    padded = np.zeros((count, rows, columns), dtype=np.float32)
+    padded[:, :present] = shown
+    return np.concatenate([padded.transpose(0, 2, 1).reshape(count, -1), overall], axis=1)
