@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from scheduler.decisions.occupancy import Nodes, Occupancy
+from scheduler.decisions.queue import Shape
 from scheduler.domain.pools import Pool
 
 
@@ -40,6 +41,7 @@ class Cluster:
         self._widths: list[list[int]] = [[] for _ in self.pools]
         self._running: dict[int, Running] = {}
         self._possible: dict[tuple[int, int, int], bool] = {}
+        self._asked: tuple[tuple[Shape, ...], tuple[int, ...]] = ((), ())
         for attempt in running:
             self.start(attempt)
 
@@ -54,6 +56,7 @@ class Cluster:
         twin._widths = [widths.copy() for widths in self._widths]
         twin._running = self._running.copy()
         twin._possible = self._possible
+        twin._asked = self._asked
         return twin
 
     def start(self, attempt: Running) -> None:
@@ -97,6 +100,17 @@ class Cluster:
     def released(self, pool: int, until: float) -> int:
         """Devices of a pool that attempts hold which end by then, by estimates."""
         return sum(self._widths[pool][: bisect_right(self._ends[pool], until)])
+
+    def impossible(self, shapes: tuple[Shape, ...]) -> tuple[int, ...]:
+        """Indices of the shapes that even the empty pools could not hold."""
+        if shapes != self._asked[0]:
+            found = tuple(
+                index
+                for index, shape in enumerate(shapes)
+                if shape.pool >= 0 and not self.possible(shape.pool, shape.width, shape.memory)
+            )
+            self._asked = shapes, found
+        return self._asked[1]
 
     def possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold a placement of this size."""

@@ -21,7 +21,7 @@ from scheduler.decisions.horizon import AHEAD_S, Horizon
 from scheduler.decisions.preselection import nearest, ranks
 from scheduler.decisions.queue import Ints, Queue
 from scheduler.decisions.round import Mode
-from scheduler.decisions.standing import GAIN, ORDERS, TOP, Floats32, Standing, squash, urgency
+from scheduler.decisions.standing import GAIN, ORDERS, TOP, Floats32, Standing, squash
 from scheduler.domain.pools import Pool
 
 ENCODING_VERSION = 1
@@ -212,7 +212,7 @@ class Encoder:
             self._standing = Standing(queue.layout, queue.shapes, cluster.pools)
             self._standing.learn(queue)
         if self._crowd is None or self._crowd.queue is not queue:
-            self._crowd = _Crowd(queue)
+            self._crowd = _Crowd(queue, self._standing)
         return self._horizon, self._standing, self._crowd, self._site
 
 
@@ -243,7 +243,7 @@ class _Site:
 class _Crowd:
     """The whole queue as the round begins."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, known: Standing) -> None:
         self.queue = queue
         waits = queue.open[queue.first]
         waits[0] = False
@@ -251,9 +251,8 @@ class _Crowd:
         asked[queue.shape[queue.open]] = True
         self.used: list[int] = np.flatnonzero(asked).tolist()
         """Shapes that waiting jobs ask for."""
+        self._work, self.urgency = (known.weights[:, : len(waits)] @ waits).tolist()
         self._depth = int(np.count_nonzero(waits))
-        self._work = float((queue.size * queue.request) @ waits)
-        self.urgency = float(urgency(queue.priority, queue.ideal) @ waits)
 
     def figures(self, devices: int) -> list[float]:
         return [

@@ -93,11 +93,10 @@ class Round:
         self._queue = queue
         self._cluster = cluster
         # What no pool could ever hold must not be reserved: it would close its pool for good.
-        holds = [
-            shape.pool < 0 or cluster.possible(shape.pool, shape.width, shape.memory)
-            for shape in queue.shapes
-        ]
-        self._open: Bools = queue.open & np.asarray(holds, dtype=np.bool_)[queue.shape]
+        self._open: Bools = queue.open.copy()
+        for index in cluster.impossible(queue.shapes):
+            self._open &= queue.shape != index
+        self._asked: list[int] | None = None
         self._blocked: dict[int, _Blocked] = {}
         self._placements: list[Placement] = []
         self._promised = {held.job: held for held in committed if mode.sticky}
@@ -214,17 +213,24 @@ class Round:
         if not (self._blocked or greedy):
             return self._open
         shapes = self._queue.shapes
-        short = np.ones(len(shapes), dtype=np.bool_)
-        long = np.ones(len(shapes), dtype=np.bool_)
+        short = np.zeros(len(shapes), dtype=np.bool_)
+        long = np.zeros(len(shapes), dtype=np.bool_)
         begin, latest = np.zeros(len(shapes)), np.full(len(shapes), np.inf)
-        for index, shape in enumerate(shapes):
+        if self._asked is None:
+            wanted = np.zeros(len(shapes), dtype=np.bool_)
+            wanted[self._queue.shape[self._open]] = True
+            self._asked = np.flatnonzero(wanted).tolist()
+        for index in self._asked:
+            shape = shapes[index]
             if greedy or shape.pool in self._blocked:
                 short[index], long[index], begin[index], latest[index] = self._verdict(shape)
+            else:
+                short[index] = long[index] = True
         if not short[1:].any() and not long[1:].any():
             return np.zeros(1, dtype=np.bool_)
         of = self._queue.shape
         allowed = self._open & long[of]
-        if not np.array_equal(short, long):
+        if (short != long).any():
             ends = begin[of] + self._queue.runtime
             # RLScheduler's rule is strict; EASY's lets a job end just when the reserved one starts.
             in_time = ends < latest[of] if self.mode is Mode.COMMIT_FCFS else ends <= latest[of]

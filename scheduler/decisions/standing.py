@@ -87,6 +87,8 @@ class Standing:
         as x; slowdown inflicted with the urgency of the whole queue as x."""
         self.scores: Floats = np.zeros((len(ORDERS), 64))
         """(orders, ≥ slots)"""
+        self.weights: Floats = np.zeros((2, 64))
+        """(2, ≥ slots) r·n (device-seconds) and slowdown per second of waiting, by priority."""
 
     def serves(self, queue: Queue) -> bool:
         """Whether what is known holds for that queue; afterwards it is known of all its rows."""
@@ -106,11 +108,13 @@ class Standing:
             self.columns = _doubled(self.columns)
             self.base, self.slope = _doubled(self.base), _doubled(self.slope)
         while slots > self.scores.shape[1]:
-            self.scores = _doubled(self.scores)
+            self.scores, self.weights = _doubled(self.scores), _doubled(self.weights)
         self._describe(queue, np.arange(self._rows, rows))
         new = np.arange(self._slots, slots)
         for score, order in zip(self.scores, ORDERS.values(), strict=True):
             score[self._slots : slots] = order(queue, new)
+        self.weights[0, self._slots : slots] = queue.size[new] * queue.request[new]
+        self.weights[1, self._slots : slots] = _urgency(queue.priority[new], queue.ideal[new])
         self._rows, self._slots = rows, slots
 
     def _describe(self, queue: Queue, rows: Ints) -> None:
@@ -145,10 +149,10 @@ class Standing:
         base[0] = -submitted
         base[1] = -submitted * slope[1]
         base[2] = queue.deadline[slot]
-        base[3] = -urgency(priority, ideal) * held
+        base[3] = -_urgency(priority, ideal) * held
 
 
-def urgency(priority: Floats, ideal: Floats) -> Floats:
+def _urgency(priority: Floats, ideal: Floats) -> Floats:
     """Slowdown per second of waiting, weighed by priority (50 counts once)."""
     return priority / 50.0 / np.maximum(ideal, SHORT_S)
 
