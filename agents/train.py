@@ -84,7 +84,6 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
             lessons = collect(scenario, config, lambda done: tell(Event("lessons", done)))
             assert isinstance(model.policy, RowPolicy)
             teach(model.policy, lessons, config)
-        config.save(run)
         return _learn(config, scenario, model, run, command, tell, Progress(), None)
     finally:
         env.close()
@@ -170,6 +169,8 @@ class _Course(BaseCallback):
         # What the teacher left is the first that counts.
         self._validate()
         self._checkpoint()
+        # Now there is something to go on from: before, the same command begins anew.
+        self._config.save(self._run)
 
     def _on_step(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""`fulcrum`: the command line. All is HTTP but `serve`, `token`, `doctor` and simulation."""
+"""`fulcrum`: the command line. HTTP but for `serve`, `token`, `doctor`, simulation, training."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from api.cli.commands import (
     submitting,
     tokens,
     trace,
+    training,
     watching,
 )
 from api.cli.door import Door
@@ -86,6 +87,8 @@ app.command(rich_help_panel=_WATCH)(watching.artifacts)
 app.command(rich_help_panel=_SHARE)(cluster.cluster)
 app.command(rich_help_panel=_SHARE)(cluster.cost)
 app.command(rich_help_panel=_SHARE)(cluster.estimates)
+cluster.policy.command("train")(training.train)
+cluster.policy.command("show")(training.show)
 app.add_typer(cluster.policy, name="policy", rich_help_panel=_SHARE)
 app.add_typer(scenario.scenario, name="scenario", rich_help_panel=_LAB)
 app.add_typer(trace.trace, name="trace", rich_help_panel=_LAB)

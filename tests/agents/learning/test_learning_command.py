@@ -1,0 +1,54 @@
+"""`fulcrum policy train` and `show`."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from agents import config as configs
+from agents.cell import Cell, Conditions, run
+from api.cli.commands.training import _config
+from api.cli.main import app
+from scheduler.domain.errors import InvalidError
+from tests.agents.learning.world import mixed_cloud
+
+SMALL = {
+    "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "lessons": 40, "teaching_epochs": 1,
+    "envs": 2, "n_steps": 16, "batch_size": 16, "n_epochs": 1, "validation_workloads": 1,
+    "validation_preferences": 0.5,
+}  # fmt: skip
+
+
+def test_a_policy_is_trained_shown_and_compared(tmp_path):
+    folder = tmp_path / "run"
+    words = ["policy", "train", str(folder), "--steps", "32", "--seed", "3", "--json"]
+    for name, value in SMALL.items():
+        words += ["--set", f"{name}={value}"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert [point["steps"] for point in answer["curve"]] == [0, 32]
+    config = configs.read(folder)
+    assert (config.seed, config.steps, config.rows, config.preference) == (3, 32, 24, None)
+
+    shown = CliRunner().invoke(app, ["policy", "show", str(folder / "best")])
+    assert shown.exit_code == 0, shown.output
+    assert "learned:" in shown.output
+    assert "wgc" in shown.output
+
+    cell = Cell("mixed-cloud", answer["policy"], seed=0, preference=0.5)
+    found = run(mixed_cloud(), cell, Conditions(jobs=10))
+    assert found.measures["objective"] > 0
+
+
+def test_options_have_the_type_of_their_field():
+    options = ["tensorboard=true", "teacher=none", "gamma=1", "validation_preferences=.1,.9"]
+    config = _config("lab", 10, 1, "0.7", options)
+    assert (config.tensorboard, config.teacher, config.gamma) == (True, None, 1.0)
+    assert (config.validation_preferences, config.judged_at) == ((0.1, 0.9), (0.7,))
+
+
+def test_a_wrong_hyper_parameter_names_the_legal_ones():
+    with pytest.raises(InvalidError, match="unknown: gama") as caught:
+        _config("lab", 10, 1, "random", ["gama=1"])
+    assert "gamma" in caught.value.fields["config"]
