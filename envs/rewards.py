@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,8 +43,7 @@ class Commitment:
     dollars: float
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of an episode, from a decision to the next or to the end.
 
     The first one begins with the episode: what accrued before the first decision is its part.
