@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
