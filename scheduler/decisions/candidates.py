@@ -213,9 +213,7 @@ class Candidates:
     def all_open(self) -> Candidates:
         """A table of every row of every waiting job, also those that may not be chosen now."""
         rows = np.flatnonzero(self.queue.open)[1:]
-        return Candidates(
-            self.queue, self.cluster, self.now, rows, backfilling=self.backfilling
-        )
+        return Candidates(self.queue, self.cluster, self.now, rows, backfilling=self.backfilling)
 
     def rivals(self, row: int) -> range:
         """Positions of the rows of the same job as `row`, itself included."""
