@@ -1,0 +1,1 @@
+"""Speed and agreement, measured as ratios and differences in one run."""
