@@ -144,13 +144,7 @@ class Simulation:
         """Let one policy decide everything."""
         rank = getattr(policy, "rank", None)
         if rank is not None and not self._live and self._single():
-            # The same plans, many times faster: the order never changes, so it is kept.
-            line = Line(rank, self._origin)
-            self._queue = line
-            while self.advance():
-                self.commit(
-                    walk(line, self.cluster, self.now, self.site.mode, self._committed, policy.name)
-                )
+            self._run_in_line(Line(rank, self._origin), policy.name)
             return self.outcome()
         while (round_ := self.next()) is not None:
             self.commit(push(round_, policy))
@@ -224,6 +218,22 @@ class Simulation:
             if live.running
         ]
 
+    def _run_in_line(self, line: Line, policy: str) -> None:
+        """The same plans, many times faster: the order never changes, so it is kept."""
+        self._queue = line
+        cluster, mode = self.cluster, self.site.mode
+        closes = mode.closed and len(cluster.pools) == 1
+        blocked, version = 0, -1
+        while self.advance():
+            if closes and blocked and version == cluster.version[0]:
+                # Nothing has been given back: whoever blocked the only pool still does, unless
+                # somebody else is first now.
+                if mode.sticky or line.first() == blocked:
+                    continue
+            self.commit(walk(line, cluster, self._env.now, mode, self._committed, policy))
+            blocked = self._committed[0].job if self._committed else 0
+            version = cluster.version[0]
+
     def _arrivals(self) -> Generator[Event, None, None]:
         env = self._env
         for job in self._workload.jobs:
@@ -265,7 +275,7 @@ class Simulation:
     def _start(self, placement: Placement) -> None:
         job, pool = placement.job, placement.pool
         self._queue.remove(job)
-        live, now = self._live[job], self.now
+        live, now = self._live[job], self._env.now
         live.attempts += 1
         live.running = True
         live.pool, live.width = pool, placement.width
@@ -280,10 +290,11 @@ class Simulation:
         live.placed, live.ready, live.begun = now, now + boot, now + boot + restart
         if live.started != live.started:  # nan: never yet
             live.started = live.ready
-        if boot:
-            self._env.timeout(boot).callbacks.append(partial(self._draw, live, live.attempts))
-        else:
-            self._draw(live, live.attempts)
+        if self.meter is not None:
+            if boot:
+                self._env.timeout(boot).callbacks.append(partial(self._draw, live, live.attempts))
+            else:
+                self._draw(live, live.attempts)
         self._work(live, boot + restart, boot + placement.runtime_s)
 
     def _work(self, live: Live, lead: float, believed: float) -> None:
@@ -342,7 +353,7 @@ class Simulation:
         self._enqueue(live)
 
     def _leave(self, live: Live) -> None:
-        live.ended = self.now
+        live.ended = self._env.now
         if self.meter is not None:
             self.meter.end(self.now, _ideal(live.job), live.job.deadline)
         self.finished += 1
@@ -350,7 +361,7 @@ class Simulation:
 
     def _stop(self, live: Live) -> float:
         """The attempt gives its devices back; the seconds that it really worked."""
-        job, now = live.job.id, self.now
+        job, now = live.job.id, self._env.now
         self.cluster.finish(job)
         if live.pool in self._fleets:
             self._fleets[live.pool].release(job, live.nodes)

@@ -86,6 +86,10 @@ class Line:
         """Where a job stands; None if it is not here."""
         return self._arrivals.get(job)
 
+    def first(self) -> int:
+        """The job at the front; 0 if there is none."""
+        return self._entries[0].job.id if self._entries else 0
+
     def oldest(self) -> Iterable[_Entry]:
         """Oldest submission first."""
         return sorted(self._arrivals.values(), key=lambda entry: entry[1:3])
