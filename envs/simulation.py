@@ -225,11 +225,10 @@ class Simulation:
         closes = mode.closed and len(cluster.pools) == 1
         blocked, version = 0, -1
         while self.advance():
-            if closes and blocked and version == cluster.version[0]:
-                # Nothing has been given back: whoever blocked the only pool still does, unless
-                # somebody else is first now.
-                if mode.sticky or line.first() == blocked:
-                    continue
+            unchanged = closes and blocked and version == cluster.version[0]
+            if unchanged and (mode.sticky or line.first() == blocked):
+                # Nothing has been given back: whoever blocked the only pool still does.
+                continue
             self.commit(walk(line, cluster, self._env.now, mode, self._committed, policy))
             blocked = self._committed[0].job if self._committed else 0
             version = cluster.version[0]

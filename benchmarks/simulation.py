@@ -1,0 +1,168 @@
+"""Speed of the simulation on one core, beside bare SimPy timeouts in the same run.
+
+    python -m benchmarks.simulation [--profile] [--million [POLICY …]] [--jobs N] [--traces FOLDER]
+
+A replayed job is at least two SimPy events, its arrival and its end; `ratio` is the time of a job
+÷ the time of two bare timeouts. Environment steps choose the first legal row: what is measured is
+the environment. `--million`: 1,000,000 jobs on 10,000 nodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import simpy
+
+import envs  # noqa: F401 - registers the environment
+from envs.estimators import Estimator, Exact, Requested
+from envs.simulation import Simulation, Site
+from envs.workloads import swf
+from envs.workloads.base import Arrival, Run, Workload
+from scheduler.decisions.round import Mode
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import DeviceKind
+from scheduler.policies.lookup import named
+
+TRACES = Path(__file__).resolve().parents[1] / ".." / "shared/traces/swf"
+REPLAYS: Sequence[tuple[str, int, Mode, Callable[[], Estimator]]] = (
+    ("lublin_256.swf.gz", 256, Mode.NONE, Exact),
+    ("lublin_256.swf.gz", 256, Mode.EASY, Exact),
+    ("KTH-SP2.swf.gz", 100, Mode.EASY, Requested),
+)
+REPEATS = 3
+STEPS = 5_000
+
+
+def bare_timeouts(count: int = 50_000) -> float:
+    """SimPy timeouts per second, with as many pending as a cluster has attempts."""
+    env = simpy.Environment()
+
+    def ticks() -> object:
+        for _ in range(count // 100):
+            yield env.timeout(1.0)
+
+    for _ in range(100):
+        env.process(ticks())  # type: ignore[arg-type]
+    begun = time.process_time()
+    env.run()
+    return count / (time.process_time() - begun)
+
+
+def replay(
+    workload: Workload, processors: int, mode: Mode, estimator: Callable[[], Estimator]
+) -> float:
+    """Jobs per second of processor time, first come first served; the best of some runs."""
+    pool = Pool("machine", DeviceKind.CPU, "processor", processors)
+    best = 0.0
+    for _ in range(REPEATS):
+        simulation = Simulation(workload, Site((pool,), mode), estimator())
+        begun = time.process_time()
+        simulation.run(named("fcfs"))
+        best = max(best, len(workload.jobs) / (time.process_time() - begun))
+    return best
+
+
+def steps(scenario: object, rows: int) -> float:
+    """Environment steps per second of processor time."""
+    environment = gymnasium.make(
+        "Fulcrum/Cluster-v0", scenario=scenario, rows=rows, disable_env_checker=True
+    )
+    environment.reset(seed=1)
+    inner = environment.unwrapped
+    begun, taken = time.process_time(), 0
+    while taken < STEPS:
+        row = int(np.argmax(inner.action_masks()))  # type: ignore[attr-defined]
+        *_, terminated, _, _ = environment.step(row)
+        taken += 1
+        if terminated:
+            environment.reset()
+    return taken / (time.process_time() - begun)
+
+
+def many(jobs: int, seed: int = 0) -> Workload:
+    """Poisson arrivals that keep 10,000 nodes of 8 devices at a load of 0.9."""
+    rng = np.random.default_rng(seed)
+    widths = rng.choice([1, 2, 4, 8], size=jobs, p=[0.6, 0.2, 0.12, 0.08])
+    runtimes = np.exp(rng.normal(6.0, 1.2, jobs))
+    gap = float((widths * runtimes).mean()) / (0.9 * 80_000)
+    times = np.cumsum(rng.exponential(gap, jobs))
+    rows = zip(times.tolist(), widths.tolist(), runtimes.tolist(), strict=True)
+    return Workload(
+        "many",
+        tuple(
+            Arrival(number, time, (Run("any", width, runtime),))
+            for number, (time, width, runtime) in enumerate(rows, 1)
+        ),
+    )
+
+
+def million(jobs: int, policies: Sequence[str]) -> None:
+    """Real time and memory of a large cluster."""
+    workload = many(jobs)
+    pool = Pool("nodes", DeviceKind.CUDA, "GPU", 8, nodes=10_000, dollars_per_device_hour=1.0)
+    for policy in policies:
+        simulation = Simulation(workload, Site((pool,), Mode.EASY))
+        begun = time.perf_counter()
+        outcome = simulation.run(named(policy))
+        seconds = time.perf_counter() - begun
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"{policy:8} {jobs:,} jobs on 10,000 nodes: {seconds / 60:.1f} min, "
+            f"{jobs / seconds:,.0f} jobs/s, {memory:.1f} GiB at most, "
+            f"mean wait {outcome.wait.mean():.1f} s",
+            flush=True,
+        )
+
+
+def main(arguments: argparse.Namespace) -> None:
+    bare = bare_timeouts()
+    print(f"bare SimPy timeouts: {bare:,.0f} per second")
+    for name, processors, mode, estimator in REPLAYS:
+        if not (arguments.traces / name).exists():
+            print(f"{name}: not found, skipped")
+            continue
+        workload = swf.read(arguments.traces / name)
+        speed = replay(workload, processors, mode, estimator)
+        print(
+            f"{name:18} fcfs {mode:5} {speed:10,.0f} jobs/s {len(workload.jobs) / speed:7.2f} s "
+            f"ratio {bare / 2 / speed:6.1f}",
+            flush=True,
+        )
+    for title, scenario, rows in (
+        ("4 pools, 64 rows", "mixed-cloud", 64),
+        ("1 pool, 128 rows", "hpc-lublin", 128),
+    ):
+        speed = steps(scenario, rows)
+        print(
+            f"environment, {title:18} {speed:10,.0f} steps/s ratio {bare / speed:6.1f}", flush=True
+        )
+    if arguments.million is not None:
+        million(arguments.jobs, arguments.million or ["fcfs", "wgc"])
+
+
+def profiled(run: Callable[[], None]) -> None:
+    """Run, and tell where time went."""
+    profile = cProfile.Profile()
+    profile.runcall(run)
+    pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(25)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Speed of the simulation on one core.")
+    parser.add_argument("--profile", action="store_true", help="tell where time goes")
+    parser.add_argument("--million", nargs="*", metavar="POLICY", help="a very large cluster too")
+    parser.add_argument("--jobs", type=int, default=1_000_000, help="of the very large cluster")
+    parser.add_argument("--traces", type=Path, default=TRACES, help="folder of SWF files")
+    given = parser.parse_args()
+    if given.profile:
+        profiled(lambda: main(given))
+    else:
+        main(given)
