@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from math import isnan
 from typing import Protocol
 
 import simpy
@@ -218,6 +219,10 @@ class Simulation:
             if live.running
         ]
 
+    def user(self, job: int) -> str:
+        """Who submitted a job. Raises `KeyError` before it arrives."""
+        return self._live[job].job.user
+
     def _run_in_line(self, line: Line, policy: str) -> None:
         """The same plans, many times faster: the order never changes, so it is kept."""
         self._queue = line
@@ -287,7 +292,7 @@ class Simulation:
             self.cluster.extend(job, now + boot + placement.runtime_s)
         restart = self._restart_s(live) if live.attempts > 1 else 0.0
         live.placed, live.ready, live.begun = now, now + boot, now + boot + restart
-        if live.started != live.started:  # nan: never yet
+        if isnan(live.started):
             live.started = live.ready
         if self.meter is not None:
             if boot:
@@ -395,7 +400,7 @@ class Simulation:
 
     def _verify(self, invariants: Invariants) -> None:
         running = {job for job, live in self._live.items() if live.running}
-        ended = {job for job, live in self._live.items() if live.ended == live.ended}
+        ended = {job for job, live in self._live.items() if not isnan(live.ended)}
         waiting = self._live.keys() - running - ended
         assert len(waiting) == len(self._queue), f"{len(self._queue)} of {len(waiting)} wait"
         assert len(ended) == self.finished
