@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("--taken", action="store_true", help="… once the order has been taken")
     options = parser.parse_args()
 
-    def executor(folder: Path, *, spares: int) -> Any:
+    def executor(folder: Path, *, spares: int, **_: Any) -> Any:
         if options.flood:
             return FakeExecutor(SystemClock())  # type: ignore[arg-type]
         return Light(folder, spares=spares, dies=options.dies, taken=options.taken)
