@@ -82,6 +82,11 @@ class Live:
     """When useful work began, after the restart."""
 
     @property
+    def ideal(self) -> float:
+        """Least true runtime anywhere (s)."""
+        return min(run.runtime_s for run in self.job.runs)
+
+    @property
     def place(self) -> Place:
         """Where it was placed last."""
         return self.pool, self.width
