@@ -139,8 +139,6 @@ class Settings(BaseSettings):
     """A job that has waited longer goes before all others; 0: never."""
     default_runtime_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
     """Estimate for work nothing is known about."""
-    retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Days until an ended job's folder is removed; None: kept. Its history always stays."""
 
     executor: ExecutorSettings = ExecutorSettings()
     hardware: HardwareSettings = HardwareSettings()

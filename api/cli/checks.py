@@ -193,7 +193,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
     place = next(p for p in (settings.data_dir, *settings.data_dir.parents) if p.exists())
     free = shutil.disk_usage(place).free
     verdict = Verdict.FAIL if free < GIB // 4 else Verdict.WARN if free < 5 * GIB else Verdict.OK
-    advice = "" if verdict is Verdict.OK else "free some, or set retention_days"
+    advice = "" if verdict is Verdict.OK else "free some; folders of ended jobs under jobs/ may go"
     yield Finding("disk", verdict, f"{human.size(free)} free for {settings.data_dir}", advice)
 
 

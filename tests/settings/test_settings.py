@@ -21,7 +21,6 @@ def test_defaults(place):
     assert (found.host, found.port) == ("127.0.0.1", 8470)
     assert found.data_dir == place / "home/.local/share/fulcrum"
     assert found.database == f"sqlite:///{place}/home/.local/share/fulcrum/fulcrum.sqlite"
-    assert found.retention_days is None
 
 
 def test_arguments_go_before_variables_before_the_file_before_defaults(place, monkeypatch):
@@ -99,7 +98,6 @@ def test_sizes_and_paths_are_read_as_people_write_them(place):
         ({"starvation_s": -1}, "starvation_s", "greater than or equal to 0"),
         ({"starvation_s": float("inf")}, "starvation_s", "finite"),
         ({"default_runtime_s": 0}, "default_runtime_s", "greater than 0"),
-        ({"retention_days": 0}, "retention_days", "greater than 0"),
         ({"max_body_bytes": 10}, "max_body_bytes", "1024"),
         ({"max_body_bytes": "4 bananas"}, "max_body_bytes", "byte unit"),
         ({"executor": 3}, "executor", "should be a table, not 3"),
