@@ -34,7 +34,7 @@ MIDDLING = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Wgc:
-    """The policy; the defaults are tuned on the tuning workloads of `mixed-cloud`."""
+    """The policy; the defaults are reasonable guesses, no tuned values."""
 
     name: str = "wgc"
     preference: float | None = None
