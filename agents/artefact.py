@@ -101,7 +101,14 @@ def save(folder: Path, weights: bytes, manifest: Manifest) -> None:
 
 
 def load(folder: Path) -> Artefact:
-    """Read and verify an artefact.
+    """Read and verify an artefact; raises as `read`, and if the network does not work."""
+    artefact = read(folder)
+    _try(artefact)
+    return artefact
+
+
+def read(folder: Path) -> Artefact:
+    """Read an artefact and verify its files, quickly: the network is not tried.
 
     Raises `NotFoundError` if there is none, `InvalidError` with the reason if it is damaged, of
     another format, or trained for another encoding.
@@ -120,9 +127,7 @@ def load(folder: Path) -> Artefact:
     weights = _read(folder / WEIGHTS)
     if digest(weights) != manifest.sha256:
         raise _refused(f"{WEIGHTS} is not the file that {MANIFEST} describes", "undamaged files")
-    artefact = Artefact(manifest, weights)
-    _try(artefact)
-    return artefact
+    return Artefact(manifest, weights)
 
 
 def digest(weights: bytes) -> str:

@@ -74,8 +74,8 @@ class LearnedPolicy:
         return float(np.median(table.preference[1:])) if len(table) > 1 else 0.5
 
 
-def learned(path: str | Path) -> LearnedPolicy:
-    """The policy of an artefact; `learned:PATH`.
+def learned(path: str | Path, name: str | None = None) -> LearnedPolicy:
+    """The policy of an artefact, called `name` (None: `learned:PATH`).
 
     Raises `NotFoundError` or `InvalidError` as `agents.artefact.load` does.
     """
@@ -83,4 +83,5 @@ def learned(path: str | Path) -> LearnedPolicy:
 
     artefact = load(Path(path))
     manifest = artefact.manifest
-    return LearnedPolicy(artefact.session(), manifest.rows, Mode(manifest.mode), f"{SCHEME}:{path}")
+    called = f"{SCHEME}:{path}" if name is None else name
+    return LearnedPolicy(artefact.session(), manifest.rows, Mode(manifest.mode), called)
