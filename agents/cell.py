@@ -11,13 +11,14 @@ import numpy as np
 from agents.invariants import Log, check, logged
 from agents.measures import STARVED_S, View, dollars_per_job, measure
 from agents.policy import SCHEME, learned
+from envs import drivers
 from envs.records import Outcome
 from envs.scenarios import Objective, Scenario, Split
 from envs.simulation import Simulation
 from envs.site import Site
 from scheduler.decisions.queue import Floats, Ints
 from scheduler.domain.pools import Pool
-from scheduler.policies.lookup import named, register
+from scheduler.policies.lookup import register
 
 register(SCHEME, learned)
 
@@ -88,13 +89,13 @@ def run(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
     What befalls attempts and nodes hangs on the seed alone, so policies share their luck.
     """
     begun = time.perf_counter()
-    drawn = scenario.draw(cell.seed, conditions.split)
+    drawn = drivers.adapted(scenario.draw(cell.seed, conditions.split), cell.policy)
     if cell.preference is not None:
         drawn = replace(drawn, preference=cell.preference)
     workload = scenario.workload(cell.seed, conditions.jobs, conditions.split)
     estimator = drawn.estimates.make(cell.seed)
     simulation = Simulation(workload, Site.of(drawn), estimator, seed=cell.seed, record=True)
-    outcome = simulation.run(named(cell.policy))
+    outcome = drivers.run(simulation, cell.policy)
     log = logged(simulation.held or ())
     check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
     view = View(outcome, drawn.preference, drawn.objective, conditions.starved_s)

@@ -165,7 +165,27 @@ def _unconserved(outcome: Outcome, log: Log, pools: Sequence[Pool]) -> list[str]
     np.add.at(held, rows, (log.end - log.start) * log.devices)
     slack = SLACK * np.maximum(np.abs(outcome.ended) * outcome.width, 1.0)
     short = _straight(outcome) & (held < outcome.runtime * outcome.width - slack)
-    return found + _named("held fewer device-seconds than it ran", short, outcome.job)
+    # However often it was interrupted, its attempts together did the whole work.
+    idle = ~outcome.failed & (_worked(outcome, log) < outcome.ideal - slack)
+    return [
+        *found,
+        *_named("held fewer device-seconds than it ran", short, outcome.job),
+        *_named("worked for less than its least runtime", idle, outcome.job),
+    ]
+
+
+def _worked(outcome: Outcome, log: Log) -> Floats:
+    """Seconds that each job's attempts lasted, without what was wasted."""
+    # Rows of one attempt share their start and end: the first stands for all.
+    order = np.lexsort((-log.end, log.start, log.job))
+    job, start, end = log.job[order], log.start[order], log.end[order]
+    first = np.ones(len(job), dtype=np.bool_)
+    first[1:] = (job[1:] != job[:-1]) | (start[1:] != start[:-1])
+    where = np.argsort(outcome.job)
+    rows = where[np.searchsorted(outcome.job[where], job[first])]
+    lasted = np.bincount(rows, (end - start)[first], len(outcome.job))
+    worked: Floats = lasted - outcome.wasted
+    return worked
 
 
 def _straight(outcome: Outcome) -> Bools:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from scheduler.decisions.policy import Policy
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.simulated import SIMULATED
 from scheduler.policies.wgc import Wgc
 
 GROUP = "fulcrum.policies"
@@ -33,16 +34,26 @@ def names() -> dict[str, str]:
     known = {name: heuristic.summary for name, heuristic in HEURISTICS.items()}
     known[WGC.name] = WGC.summary
     for entry in entry_points(group=GROUP):
-        known.setdefault(entry.name, f"from {entry.value}")
+        if entry.name not in SIMULATED:
+            known.setdefault(entry.name, f"from {entry.value}")
     return known
 
 
 def named(name: str) -> Policy:
-    """The policy of that name; raises `NotFoundError` listing the legal ones."""
+    """The policy of that name.
+
+    Raises `NotFoundError` listing the legal ones, `InvalidError` for one that only the simulator
+    can carry out.
+    """
     if name in HEURISTICS:
         return HEURISTICS[name]
     if name == WGC.name:
         return WGC
+    if name in SIMULATED:
+        raise InvalidError(
+            f"policy {name!r} runs in the simulator only, for `fulcrum compare`",
+            {"policy": f"one of {_legal()}"},
+        )
     for entry in entry_points(group=GROUP):
         if entry.name == name:
             policy: Policy = entry.load()()
@@ -50,5 +61,8 @@ def named(name: str) -> Policy:
     scheme, colon, rest = name.partition(":")
     if colon and scheme in _SCHEMES:
         return _SCHEMES[scheme](rest)
-    legal = ", ".join([*sorted(names()), *(f"{known}:…" for known in sorted(_SCHEMES))])
-    raise NotFoundError(f"there is no policy {name!r}", {"policy": f"one of {legal}"})
+    raise NotFoundError(f"there is no policy {name!r}", {"policy": f"one of {_legal()}"})
+
+
+def _legal() -> str:
+    return ", ".join([*sorted(names()), *(f"{known}:…" for known in sorted(_SCHEMES))])

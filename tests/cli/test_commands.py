@@ -180,7 +180,12 @@ def test_cluster_cost_policy_estimates(fulcrum, world):
     assert fulcrum("policy", "use", "sjf", "--preference", "cheap").exit_code == 0
     active = fulcrum.json("policy", "ls")["active"]
     assert (active["name"], active["preference"]) == ("sjf", 0.0)
-    assert "●  sjf" in fulcrum("policy", "ls").stdout
+    listed = fulcrum("policy", "ls").stdout
+    assert "●  sjf" in listed
+    assert "in the simulator only (fulcrum compare): conservative, drf, easy++" in listed
+    refused = fulcrum("policy", "use", "srtf")
+    assert refused.exit_code == 2
+    assert "runs in the simulator only" in refused.stderr
     assert fulcrum("policy", "use", "none-such").exit_code == 3
     assert "all" in fulcrum("estimates").stdout
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from api.cli import human
 from api.cli.door import Json, client
 from api.cli.output import out, print_json, table
+from scheduler.policies.simulated import SIMULATED
 
 Day = Annotated[
     datetime | None,
@@ -149,6 +150,8 @@ def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
     out().print(result)
     active = answer.active
     out().print(f"\nmode {active.mode}, preference {active.preference:g}")
+    others = ", ".join(SIMULATED)
+    out().print(f"[dim]in the simulator only (fulcrum compare): {others}[/]", soft_wrap=True)
 
 
 @policy.command("use")

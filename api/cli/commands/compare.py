@@ -15,6 +15,7 @@ import typer
 from api.cli.door import Json
 from api.cli.exits import Exit
 from api.cli.output import err, out
+from scheduler.policies.simulated import SIMULATED
 
 if TYPE_CHECKING:
     from agents.cell import Run
@@ -27,7 +28,14 @@ LARGEST = 1_000_000
 
 def compare(
     policies: Annotated[
-        str, typer.Option("--policies", "-p", metavar="NAMES|all", help="fcfs,sjf,… or all.")
+        str,
+        typer.Option(
+            "--policies",
+            "-p",
+            metavar="NAMES|all",
+            help="fcfs,sjf,… as in `fulcrum policy ls`, or all; and of the simulator only: "
+            f"{', '.join(SIMULATED)}.",
+        ),
     ] = "fcfs,sjf,saf,f1,cheapest,fastest,best-value,wgc",
     scenarios: Annotated[
         list[str] | None,
@@ -140,13 +148,13 @@ def compare(
 
 def _policies(text: str) -> tuple[str, ...]:
     """Raises `NotFoundError` naming the legal ones."""
-    from scheduler.policies.lookup import named, names
+    from envs.drivers import check, names
 
     if text == "all":
         return tuple(names())
     found = tuple(dict.fromkeys(_words(text)))
     for name in found:
-        named(name)
+        check(name)
     return found
 
 

@@ -75,7 +75,7 @@ def test_failed_runs_are_told_and_exit_1(fulcrum, monkeypatch):
     def broken(*_):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr("agents.cell.named", broken)
+    monkeypatch.setattr("envs.drivers.run", broken)
     done = fulcrum("-p", "fcfs", "--seeds", "2")
     assert done.exit_code == 1
     assert "2 runs failed" in done.stderr
@@ -87,6 +87,7 @@ def test_failed_runs_are_told_and_exit_1(fulcrum, monkeypatch):
     ("words", "advice"),
     [
         (("-p", "nobody"), "there is no policy 'nobody'"),
+        (("-p", "nobody"), "in the simulator only: conservative, drf, easy++"),
         (("-p", "fcfs", "--baseline", "sjf"), "one of fcfs"),
         (("--seeds", "0"), "different seeds"),
         (("--seeds", "1,1"), "different seeds"),

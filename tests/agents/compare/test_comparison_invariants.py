@@ -74,8 +74,13 @@ def test_an_attempt_on_several_nodes_is_one_attempt():
 
 
 def test_a_job_that_was_preempted_may_run_again_and_be_short():
-    made = outcome([0], [0], [9], runtime=np.array([7.0]), attempts=np.array([2]))
-    verify(made, held(1, 0, 3), held(1, 5, 9))
+    figures = {"runtime": np.array([7.0]), "ideal": np.array([7.0]), "attempts": np.array([2])}
+    verify(outcome([0], [0], [9], **figures), held(1, 0, 3), held(1, 5, 9))
+    with pytest.raises(InvariantError, match="job 1 worked for less"):
+        verify(outcome([0], [0], [9], **figures), held(1, 0, 3), held(1, 5, 8))
+    with pytest.raises(InvariantError, match="job 1 worked for less"):
+        lost = outcome([0], [0], [9], wasted=np.array([2.0]), **figures)
+        verify(lost, held(1, 0, 3, ((0, 1), (1, 1))), held(1, 5, 9))
 
 
 @given(

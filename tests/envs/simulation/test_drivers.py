@@ -1,0 +1,83 @@
+"""Policies of the simulator by name: what is part of a name, and that nothing else knows them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulated import job, pool, simulation, site, sites, workloads
+
+from agents.invariants import check, logged
+from envs import drivers, preemptive
+from envs.estimators import Exact
+from envs.scenarios import load
+from envs.simulation import Simulation
+from scheduler.decisions.round import Mode
+from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.policies import lookup
+from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.simulated import SIMULATED
+
+
+def test_the_service_knows_which_names_only_the_simulator_has():
+    assert sorted(drivers.DRIVERS) == list(SIMULATED)
+    assert not drivers.DRIVERS.keys() & lookup.names().keys()
+
+
+@pytest.mark.parametrize("name", SIMULATED)
+def test_the_service_says_why_it_refuses_them(name):
+    with pytest.raises(InvalidError, match="runs in the simulator only") as caught:
+        lookup.named(name)
+    assert "fcfs" in caught.value.fields["policy"]
+    assert "in the simulator only" in drivers.names()[name]
+
+
+def test_an_unknown_name_lists_both_kinds():
+    with pytest.raises(NotFoundError, match="there is no policy 'sfj'") as caught:
+        drivers.check("sfj")
+    for name in (*HEURISTICS, "wgc", *SIMULATED):
+        assert name in caught.value.fields["policy"]
+
+
+def test_any_other_name_means_what_it_means_in_the_service():
+    jobs = job(1, 0, 10, 4), job(2, 1, 9), job(3, 2, 3)
+    one, other = (simulation(site(pool("cpu", 4)), *jobs) for _ in range(2))
+    assert drivers.run(one, "sjf").ended.tolist() == other.run(HEURISTICS["sjf"]).ended.tolist()
+    scenario = load("mixed-cloud")
+    assert drivers.adapted(scenario, "sjf") is scenario
+
+
+def test_preemption_by_name():
+    ran = simulation(site(pool("cpu", 1)), job(1, 0, 10), job(2, 1, 2))
+    outcome = drivers.run(ran, "srtf")
+    assert outcome.ended.tolist() == [12.0, 3.0]
+    assert outcome.attempts.tolist() == [2, 1]
+
+
+def test_estimates_and_reservations_are_part_of_the_name():
+    scenario = load("mixed-cloud")
+    greedy = drivers.adapted(scenario, "srsf")
+    assert (greedy.mode, greedy.estimates) == (scenario.mode, scenario.estimates)
+    plus = drivers.adapted(load("smart-home"), "easy++")
+    assert (plus.mode, plus.estimates.name) == (Mode.EASY, "tsafrir")
+    plain = drivers.adapted(load("smart-home"), "easy-sjbf")
+    assert (plain.mode, plain.estimates) == (Mode.EASY, load("smart-home").estimates)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from(SIMULATED))
+def test_what_no_cluster_can_do_is_never_done(data, name):
+    where = data.draw(sites(Mode.EASY))
+    jobs = data.draw(workloads(where.pools, most=8))
+    ran = Simulation(jobs, where, Exact(), seed=1, check=True, record=True)
+    outcome = drivers.run(ran, name)
+    check(outcome, logged(ran.held or ()), where.pools, [each.id for each in jobs.jobs])
+    if name in preemptive.PREEMPTIVE:
+        assert (outcome.attempts >= 1).all()
+
+
+def test_the_page_about_policies_names_them():
+    page = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
+    section = page.split("\n## In the simulator only\n")[1].split("\n## ")[0]
+    assert sorted(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == list(SIMULATED)
