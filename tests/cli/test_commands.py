@@ -184,7 +184,7 @@ def test_cluster_cost_policy_estimates(fulcrum, world):
     assert "●  sjf" in listed
     assert "in the simulator only (fulcrum compare): conservative, drf, easy++" in listed
     refused = fulcrum("policy", "use", "srtf")
-    assert refused.exit_code == 2
+    assert refused.exit_code == 4
     assert "runs in the simulator only" in refused.stderr
     assert fulcrum("policy", "use", "none-such").exit_code == 3
     assert "all" in fulcrum("estimates").stdout

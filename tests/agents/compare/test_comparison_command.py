@@ -105,3 +105,10 @@ def test_wrong_words_are_usage_errors_that_name_the_legal_ones(fulcrum, words, a
     done = fulcrum(*words)
     assert done.exit_code in (2, 3), done.output
     assert advice in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_policies_of_the_simulator_are_compared_too(fulcrum):
+    done = fulcrum("-p", "fcfs,srtf,conservative,easy++", "--seeds", "1", "--csv", "-")
+    assert done.exit_code == 0, done.output
+    named = [line.split(",")[1] for line in done.stdout.splitlines()[1:]]
+    assert named == ["fcfs", "srtf", "conservative", "easy++"]

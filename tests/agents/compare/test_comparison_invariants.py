@@ -78,8 +78,8 @@ def test_a_job_that_was_preempted_may_run_again_and_be_short():
     verify(outcome([0], [0], [9], **figures), held(1, 0, 3), held(1, 5, 9))
     with pytest.raises(InvariantError, match="job 1 worked for less"):
         verify(outcome([0], [0], [9], **figures), held(1, 0, 3), held(1, 5, 8))
+    lost = outcome([0], [0], [9], **figures | {"wasted": np.array([2.0])})
     with pytest.raises(InvariantError, match="job 1 worked for less"):
-        lost = outcome([0], [0], [9], wasted=np.array([2.0]), **figures)
         verify(lost, held(1, 0, 3, ((0, 1), (1, 1))), held(1, 5, 9))
 
 
