@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from agents.statistics import jain
+from envs.episodes import scales_of
 from envs.records import Outcome
 from envs.scenarios import Objective
 from scheduler.decisions.queue import Floats
@@ -96,9 +97,9 @@ def _misses(view: View) -> float:
 def _objective(view: View) -> float:
     if view.objective is None:
         return np.nan
-    latency = _mean(view.outcome.jct) / view.objective.latency_scale_s
-    cost = dollars_per_job(view.outcome) / view.objective.cost_scale_dollars
-    return view.preference * latency + (1 - view.preference) * cost
+    scales, outcome, w = scales_of(view.objective), view.outcome, view.preference
+    weighed = w * scales.latency(outcome) + (1 - w) * scales.cost(outcome)
+    return _divided(weighed, len(outcome.job))
 
 
 def _mean(values: Floats) -> float:
@@ -239,8 +240,9 @@ MEASURES: Mapping[str, Measure] = {
             "Objective",
             Unit.RATIO,
             _objective,
-            "w · mean JCT / latency scale + (1 − w) · dollars per job / cost scale, with the "
-            "preference w of the run and the scenario's scales.",
+            "w · mean latency / its scale + (1 − w) · dollars per job / their scale, with the "
+            "preference w of the run; the latency is the JCT weighed by priority ÷ 50, or the "
+            "bounded slowdown, as the scenario says.",
         ),
     )
 }

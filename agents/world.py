@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
 from envs.cluster_env import ClusterEnv
-from envs.episodes import drawn_preference
+from envs.episodes import drawn_preference, scales_of
 from envs.records import Outcome
 from envs.rewards import Scales
 from envs.scenarios import Scenario, Split
@@ -35,7 +35,7 @@ class Totals:
     """Of a whole workload, each ÷ the objective's scale."""
 
     latency: float
-    """Σ job completion times."""
+    """Σ completion times weighed by priority, or Σ bounded slowdowns."""
     cost: float
     """Σ dollars, idle nodes included."""
     jobs: int
@@ -63,11 +63,7 @@ def simulated(
 def totals(outcome: Outcome, drawn: Scenario) -> Totals:
     """Of what has happened in a scenario without anything left to draw."""
     scales = _scales(drawn)
-    return Totals(
-        latency=float(outcome.jct.sum()) / scales.latency_s,
-        cost=(float(outcome.dollars.sum()) + outcome.idle_dollars) / scales.dollars,
-        jobs=len(outcome.job),
-    )
+    return Totals(scales.latency(outcome), scales.cost(outcome), len(outcome.job))
 
 
 class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
@@ -153,4 +149,4 @@ def _scales(drawn: Scenario) -> Scales:
         raise InvalidError(
             f"scenario {drawn.name!r} has no objective", {"scenario": "one with [objective]"}
         )
-    return Scales(drawn.objective.latency_scale_s, 1.0, drawn.objective.cost_scale_dollars)
+    return scales_of(drawn.objective)

@@ -141,7 +141,8 @@ class Attempts:
     def _leave(self, live: Live) -> None:
         live.ended = self._env.now
         if self._meter is not None:
-            self._meter.end(self._env.now, live.ideal, live.job.deadline)
+            job = live.job
+            self._meter.end(self._env.now, live.ideal, job.deadline, job.priority)
         self.ended += 1
         self._stir()
 

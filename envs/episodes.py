@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.estimators import Estimator, Exact
 from envs.rewards import Scales
-from envs.scenarios import Scenario, Split, load
+from envs.scenarios import Latency, Objective, Scenario, Split, load
 from envs.site import Site
 from envs.workloads.base import Workload
 from scheduler.domain.errors import InvalidError
@@ -50,18 +50,25 @@ def of_scenario(
 
     def draw(seed: int) -> Episode:
         drawn = base.draw(seed, split)
-        objective = drawn.objective
         return Episode(
             workload=base.workload(seed, jobs, split),
             site=Site.of(drawn),
             estimator=drawn.estimates.make(seed),
-            scales=Scales()
-            if objective is None
-            else Scales(objective.latency_scale_s, 1.0, objective.cost_scale_dollars),
+            scales=scales_of(drawn.objective),
             seed=seed,
         )
 
     return draw
+
+
+def scales_of(objective: Objective | None) -> Scales:
+    """The scales of an objective; all 1 without one."""
+    if objective is None:
+        return Scales()
+    scale, dollars = objective.latency_scale, objective.cost_scale_dollars
+    if objective.latency is Latency.SLOWDOWN:
+        return Scales(slowdown=scale, dollars=dollars, bounded=True)
+    return Scales(latency_s=scale, dollars=dollars)
 
 
 def drawn_preference(rng: np.random.Generator) -> float:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from envs.records import BOUND_S
 
+MIDDLING = 50.0
+"""The priority whose seconds count once."""
+
 
 class Reading(NamedTuple):
     """Totals since the start of a simulation, or between two instants of it."""
@@ -24,6 +27,8 @@ class Reading(NamedTuple):
     """Jobs that ended after their deadline."""
     ended: int = 0
     """Jobs that have ended."""
+    weighed_seconds: float = 0.0
+    """Σ over jobs of time in the system (s), each times its priority ÷ 50."""
 
     def __sub__(self, earlier: Reading) -> Reading:
         """What has accrued since an earlier reading."""
@@ -35,6 +40,7 @@ class Reading(NamedTuple):
             self.joules - earlier.joules,
             self.misses - earlier.misses,
             self.ended - earlier.ended,
+            self.weighed_seconds - earlier.weighed_seconds,
         )
 
 
@@ -44,22 +50,27 @@ class Meter:
     def __init__(self) -> None:
         self._now = 0.0
         self._job_seconds = self._slowdown = self._dollars = self._joules = 0.0
+        self._weighed = self._weight = 0.0
         self._impatience = self._price = self._power = 0.0
         self._present = self._drawing = 0
         self._misses = self._ended = 0
 
-    def arrive(self, now: float, ideal_s: float) -> None:
+    def arrive(self, now: float, ideal_s: float, priority: float = MIDDLING) -> None:
         """A job enters the system; `ideal_s` is its least true runtime."""
         self._advance(now)
+        self._weight += priority / MIDDLING
         self._impatience += 1.0 / max(ideal_s, BOUND_S)
         self._present += 1
 
-    def end(self, now: float, ideal_s: float, deadline: float | None) -> None:
+    def end(
+        self, now: float, ideal_s: float, deadline: float | None, priority: float = MIDDLING
+    ) -> None:
         """A job leaves the system for good."""
         self._advance(now)
         self._present -= 1
         # Sums of many small rates leave a rounding error, which would accrue for ever.
         self._impatience = self._impatience - 1.0 / max(ideal_s, BOUND_S) if self._present else 0.0
+        self._weight = self._weight - priority / MIDDLING if self._present else 0.0
         self._ended += 1
         self._misses += deadline is not None and now > deadline
 
@@ -88,6 +99,7 @@ class Meter:
             self._joules,
             self._misses,
             self._ended,
+            self._weighed,
         )
 
     def _advance(self, now: float) -> None:
@@ -95,6 +107,7 @@ class Meter:
         if passed:
             self._now = now
             self._job_seconds += passed * self._present
+            self._weighed += passed * self._weight
             self._slowdown += passed * self._impatience
             self._dollars += passed * self._price
             self._joules += passed * self._power

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.meter import Reading
+from envs.meter import MIDDLING, Reading
 from envs.records import BOUND_S, Outcome
 from scheduler.domain.errors import InvalidError
 
@@ -28,6 +28,18 @@ class Scales:
     dollars: float = 1.0
     miss: float = 0.0
     """Penalty of a job that ended after its deadline."""
+    bounded: bool = False
+    """Whether the latency of an objective is the slowdown, not the time in the system."""
+
+    def latency(self, outcome: Outcome) -> float:
+        """Of a whole workload, as the objective has it: a sum over jobs, scaled."""
+        if self.bounded:
+            return float(outcome.bounded_slowdown.sum()) / self.slowdown
+        return float(outcome.jct @ outcome.priority) / MIDDLING / self.latency_s
+
+    def cost(self, outcome: Outcome) -> float:
+        """Dollars of a whole workload, those of idle devices included, scaled."""
+        return (float(outcome.dollars.sum()) + outcome.idle_dollars) / self.dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +150,17 @@ def mean_jct(step: Step) -> float:
 
 
 def objective(step: Step) -> float:
-    """-[w · time / scale + (1 - w) · dollars / scale] - penalty · misses; no unit."""
-    w, scales = step.preference, step.scales
-    weighed = w * latency(step) / scales.latency_s + (1 - w) * cost(step) / scales.dollars
+    """-[w · latency / scale + (1 - w) · dollars / scale] - penalty · misses; no unit.
+
+    The latency is the time in the system weighed by priority, or the slowdown if `bounded`.
+    """
+    w, scales, interval = step.preference, step.scales, step.interval
+    late = (
+        interval.slowdown / scales.slowdown
+        if scales.bounded
+        else interval.weighed_seconds / scales.latency_s
+    )
+    weighed = w * late + (1 - w) * cost(step) / scales.dollars
     return -weighed - scales.miss * misses(step)
 
 
@@ -168,7 +188,7 @@ REWARDS: Mapping[str, Reward] = {
             "objective",
             objective,
             "",
-            "-jobs · [w · mean completion time / scale + (1 - w) · mean dollars / scale] - misses",
+            "-jobs · [w · mean latency / scale + (1 - w) · mean dollars / scale] - misses",
         ),
         Reward(
             "latency-cost",

@@ -29,10 +29,11 @@ from envs.workloads.base import Arrival, Workload
 from envs.workloads.streams import Seed
 from scheduler.decisions.cluster import Cluster
 from scheduler.decisions.line import Line, walk
+from scheduler.decisions.placement import rule
 from scheduler.decisions.plan import Plan, Reservation
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Round, push
+from scheduler.decisions.round import Round, mode_of, push
 
 __all__ = ["Queued", "Simulation", "Site"]
 
@@ -76,7 +77,8 @@ class Simulation:
         self.site = site
         self.meter = meter
         """Told of all that accrues, if there is one."""
-        self.cluster = Cluster(site.pools)
+        self.cluster = Cluster(site.pools, rule=rule(site.placement))
+        self._mode = site.mode
         self._workload = workload
         self._estimator = estimator or Exact()
         self._origin = origin
@@ -148,7 +150,7 @@ class Simulation:
         assert isinstance(backlog, Backlog), "rounds are made of a backlog"
         if not self.advance():
             return None
-        return Round(backlog.view(), self.cluster, self.now, self.site.mode, self._committed)
+        return Round(backlog.view(), self.cluster, self.now, self._mode, self._committed)
 
     def commit(self, plan: Plan) -> None:
         """Carry out what the round decided; the cluster holds it already."""
@@ -158,7 +160,8 @@ class Simulation:
             self._attempts.start(self._live[placement.job], placement)
 
     def run(self, policy: Policy) -> Outcome:
-        """Let one policy decide everything."""
+        """Let one policy decide everything, in the mode it was made for if there is one."""
+        self._mode = mode_of(policy, self.site.mode)
         rank = getattr(policy, "rank", None)
         if rank is not None and not self._live and self._single():
             self._run_in_line(Line(rank, self._origin), policy.name)
@@ -242,7 +245,7 @@ class Simulation:
     def _run_in_line(self, line: Line, policy: str) -> None:
         """The same plans, many times faster: the order never changes, so it is kept."""
         self._queue = line
-        cluster, mode = self.cluster, self.site.mode
+        cluster, mode = self.cluster, self._mode
         closes = mode.closed and len(cluster.pools) == 1
         blocked, version = 0, -1
         while self.advance():
@@ -265,8 +268,9 @@ class Simulation:
         runs = self._places.of(job)
         estimates = {place: self._estimator.estimate(job, run) for place, run in runs.items()}
         live = self._live[job.id] = Live(job, runs, estimates)
+        self.cluster.ask(runs, job.memory_bytes)
         if self.meter is not None:
-            self.meter.arrive(self.now, live.ideal)
+            self.meter.arrive(self.now, live.ideal, job.priority)
         self._enqueue(live)
 
     def _enqueue(self, live: Live) -> None:

@@ -1,7 +1,7 @@
 """Named, versioned worlds to learn and compare in: cluster, workload, prices, objective."""
 
 from envs.scenarios.file import load, names
-from envs.scenarios.scenario import Estimates, Failures, Objective, Scenario, Source
+from envs.scenarios.scenario import Estimates, Failures, Latency, Objective, Scenario, Source
 from envs.scenarios.splits import Split
 from envs.scenarios.supply import Billing, Supply
 
@@ -9,6 +9,7 @@ __all__ = [
     "Billing",
     "Estimates",
     "Failures",
+    "Latency",
     "Objective",
     "Scenario",
     "Source",

@@ -93,7 +93,8 @@ def _text(
         lines += [
             "",
             "[objective]",
-            f"latency_scale_s = {objective.latency_scale_s}",
+            f'latency = "{objective.latency}"',
+            f"latency_scale = {objective.latency_scale}",
             f"cost_scale_dollars = {objective.cost_scale_dollars}",
             f"reference_latency_s = {objective.reference_latency_s}",
             f"reference_dollars = {objective.reference_dollars}",

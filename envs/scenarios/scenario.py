@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Annotated
 
 import numpy as np
@@ -26,6 +27,7 @@ from envs.workloads.lublin import draw as draw_lublin
 from envs.workloads.synthetic import Synthetic
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
+from scheduler.decisions.placement import BEST_FIT
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.pools import Pool
@@ -77,18 +79,28 @@ class Failures:
     """Added to each further attempt of a job."""
 
 
+class Latency(StrEnum):
+    """What the latency of an objective is; a mean over jobs."""
+
+    COMPLETION = "completion"
+    """Completion time (s), weighed by priority: 50 counts once, 100 twice."""
+    SLOWDOWN = "slowdown"
+    """Bounded slowdown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """How seconds and dollars are weighed against each other; both per job."""
+    """How latency and dollars are weighed against each other; both per job."""
 
-    latency_scale_s: Annotated[float, Gt(0)]
-    """Time in the system that counts as 1."""
+    latency_scale: Annotated[float, Gt(0)]
+    """What counts as 1: seconds in the system, or a slowdown."""
     cost_scale_dollars: Annotated[float, Gt(0)]
     """Dollars that count as 1."""
     reference_latency_s: Annotated[float, Gt(0)]
     """Corner of the hypervolume over (mean job completion time, mean dollars): points beyond
     count nothing. Fixed, so that figures of different runs can be compared."""
     reference_dollars: Annotated[float, Gt(0)]
+    latency: Latency = Latency.COMPLETION
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,8 @@ class Scenario:
     estimates: Estimates = field(default_factory=Estimates)
     failures: Failures = field(default_factory=Failures)
     mode: Mode = Mode.EASY
+    placement: str = BEST_FIT.name
+    """Which nodes of a pool are taken: a name of `scheduler.decisions.placement`."""
     preference: float = 0.5
     """0 cheapest … 1 fastest, of jobs that name none."""
     objective: Objective | None = None
@@ -175,9 +189,11 @@ class Scenario:
 def natural(scenario: Scenario) -> Objective:
     """Scales from the scenario itself, rounded: what its jobs take at best, and cost at least.
 
-    Means over the jobs of a fixed training workload: of the shortest runtime, and of the dollars
-    of the cheapest run; the corner is at twenty and at five times these. Where nothing has a price,
-    a device-hour counts as a dollar.
+    Seconds: the mean of the shortest runtimes, over the jobs of a fixed training workload.
+    Dollars: those of as many seconds on one device of the dearest pool, so that the rate at which
+    seconds are exchanged for dollars hangs on the cluster alone, which every policy sees. The
+    corner is at twenty times these seconds, and at five times the mean dollars of the cheapest
+    runs. Where nothing has a price, a device-hour counts as a dollar.
     """
     where = place(0, Split.TRAIN, WORKLOAD)
     jobs = _drawn(scenario, min(scenario.source.jobs, 200), where, Split.TRAIN).jobs
@@ -185,7 +201,9 @@ def natural(scenario: Scenario) -> Objective:
     prices = _prices(scenario.pools)
     dollars = float(np.mean([min(_dollars(run, prices) for run in job.runs) for job in jobs]))
     latency, dollars = _rounded(max(latency, 1.0)), _rounded(max(dollars, 1e-6))
-    return Objective(latency, dollars, _rounded(20 * latency), _rounded(5 * dollars))
+    hour = max((pool.dollars_per_device_hour for pool in scenario.pools), default=0.0) or 1.0
+    scale = _rounded(latency / 3600 * hour)
+    return Objective(latency, scale, _rounded(20 * latency), _rounded(5 * dollars))
 
 
 def _concrete(scenario: Scenario, seed: int, split: Split | str) -> Scenario:

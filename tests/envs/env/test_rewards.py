@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.cluster_env import ClusterEnv
+from envs.episodes import scales_of
 from envs.meter import Meter, Reading
 from envs.records import BOUND_S
 from envs.rewards import REWARDS, Commitment, Scales, Step, latency_cost, named, objective
+from envs.scenarios import Latency, Objective
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError
 from tests.envs.env.played import episode, episodes, play
@@ -29,6 +31,7 @@ def measures(outcome):
     late = outcome.ended > outcome.deadline
     return {
         "latency": outcome.jct.sum(),
+        "weighed": (outcome.jct * outcome.priority / 50).sum(),
         "slowdown": (outcome.jct / np.maximum(outcome.ideal, BOUND_S)).sum(),
         "cost": outcome.dollars.sum() + outcome.idle_dollars,
         "energy": outcome.joules.sum(),
@@ -62,8 +65,17 @@ def test_the_combinations_weigh_their_parts(drawn, w):
     assert -paid == pytest.approx(weighed + 0.5 * parts["misses"], **EXACT)
     paid, outcome = total(drawn, "objective", w, miss=0.5)
     parts = measures(outcome)
-    weighed = w * parts["latency"] / scales.latency_s + (1 - w) * parts["cost"] / scales.dollars
+    weighed = w * parts["weighed"] / scales.latency_s + (1 - w) * parts["cost"] / scales.dollars
     assert -paid == pytest.approx(weighed + 0.5 * parts["misses"], **EXACT)
+    assert w * scales.latency(outcome) + (1 - w) * scales.cost(outcome) == pytest.approx(
+        weighed, **EXACT
+    )
+
+
+def test_the_latency_of_an_objective_may_be_the_slowdown():
+    scaled = Objective(50.0, 2.0, 1.0, 1.0, Latency.SLOWDOWN)
+    step = Step(Reading(slowdown=100.0, dollars=4.0), preference=0.75, scales=scales_of(scaled))
+    assert objective(step) == pytest.approx(-(0.75 * 2.0 + 0.25 * 2.0))
 
 
 @settings(max_examples=10)
@@ -77,7 +89,7 @@ def test_what_is_paid_at_commitment_is_the_truth_where_estimates_are(seed, mode,
 
 
 def test_by_hand():
-    interval = Reading(10.0, job_seconds=30.0, slowdown=2.0, dollars=0.5, joules=9.0, misses=1)
+    interval = Reading(10.0, 20.0, 2.0, dollars=0.5, joules=9.0, misses=1, weighed_seconds=30.0)
     commitment = Commitment(wait_s=5.0, delay_s=1.0, runtime_s=14.0, ideal_s=10.0, dollars=3.0)
     step = Step(interval, (commitment,), None, 0.25, Scales(10.0, 4.0, 0.1, 7.0))
     assert latency_cost(step) == pytest.approx(-(0.25 * 0.5 + 0.75 * 5.0) - 7.0)
@@ -93,12 +105,12 @@ def test_by_hand():
 def test_a_meter_integrates_rates():
     meter = Meter()
     meter.arrive(0.0, ideal_s=20.0)
-    meter.arrive(5.0, ideal_s=1.0)
+    meter.arrive(5.0, ideal_s=1.0, priority=100.0)
     meter.draw(5.0, 3600.0, 100.0)
     half = meter.read(10.0)
-    assert half == Reading(10.0, 15.0, 10 / 20 + 5 / 10, 5.0, 500.0)
-    meter.end(15.0, 1.0, deadline=14.0)
+    assert half == Reading(10.0, 15.0, 10 / 20 + 5 / 10, 5.0, 500.0, weighed_seconds=20.0)
+    meter.end(15.0, 1.0, deadline=14.0, priority=100.0)
     meter.stop(15.0, 3600.0, 100.0)
     assert meter.read(20.0) - half == Reading(
-        10.0, 15.0, pytest.approx(10 / 20 + 5 / 10), 5.0, 500.0, 1, 1
+        10.0, 15.0, pytest.approx(10 / 20 + 5 / 10), 5.0, 500.0, 1, 1, 20.0
     )
