@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.invariants import Log, check, logged
 from agents.measures import STARVED_S, View, dollars_per_job, measure
-from agents.policy import SCHEME, learned
+from agents.registry import offer
 from envs import drivers
 from envs.records import Outcome
 from envs.scenarios import Objective, Scenario, Split
@@ -18,9 +18,8 @@ from envs.simulation import Simulation
 from envs.site import Site
 from scheduler.decisions.queue import Floats, Ints
 from scheduler.domain.pools import Pool
-from scheduler.policies.lookup import register
 
-register(SCHEME, learned)
+offer()
 
 QUANTILES = np.linspace(0.0, 1.0, 201)
 """At which a run's distributions are kept."""

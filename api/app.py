@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
+from agents.registry import Registry
 from api import examples, problems
 from api.auth import Gate
 from api.doors import Doors, Keys, Newest
@@ -54,6 +55,7 @@ def create_app(
         telemetry=telemetry,
         newest=Newest.of(service),
         keys=Keys(),
+        registry=Registry(settings.data_dir),
     )
     app = FastAPI(
         title=TITLE,

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from agents.registry import Registry
 from api.auth import Identity, Role
 from api.intake import Intake
 from api.problems import DoorError
@@ -39,6 +40,7 @@ class Doors:
     telemetry: Telemetry
     newest: Newest
     keys: Keys
+    registry: Registry
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
     )

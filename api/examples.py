@@ -165,6 +165,13 @@ ANSWERS: dict[str, BaseModel] = {
         policies=(
             PolicySummary(name="fcfs", summary="First come, first served.", active=False),
             PolicySummary(name="priority", summary="Greater priority first.", active=True),
+            PolicySummary(
+                name="learned:our-lab@3f9a0c1d2e4b",
+                summary="learned on our-lab, 300,000 decisions, 0.962 of wgc's objective on "
+                "validation",
+                active=False,
+                state="promoted",
+            ),
         ),
     ),
     "policy": PolicyOut.of(_POLICY),

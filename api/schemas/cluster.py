@@ -84,6 +84,12 @@ class PolicySummary(Answer):
     name: str
     summary: str
     active: bool
+    state: Literal["heuristic", "shipped", "candidate", "promoted"] = Field(
+        default="heuristic",
+        description="Of learned policies: `shipped` with Fulcrum, `promoted`: the one that others "
+        "must beat, `candidate`: any other.",
+    )
+    usable: bool = Field(default=True, description="False: `summary` says why not.")
 
 
 class PoliciesOut(Answer):

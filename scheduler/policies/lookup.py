@@ -20,13 +20,14 @@ WGC = Wgc()
 _SCHEMES: dict[str, Callable[[str], Policy]] = {}
 
 
-def register(scheme: str, make: Callable[[str], Policy]) -> None:
+def register(scheme: str, make: Callable[[str], Policy], *, replace: bool = True) -> None:
     """Let names `scheme:rest` mean what `make` returns for the rest.
 
     For programs that know more than this package may: those that can serve learned policies.
-    `make` raises `NotFoundError` or `InvalidError`.
+    `make` raises `NotFoundError` or `InvalidError`. Without `replace` what is registered stays.
     """
-    _SCHEMES[scheme] = make
+    if replace or scheme not in _SCHEMES:
+        _SCHEMES[scheme] = make
 
 
 def names() -> dict[str, str]:

@@ -50,11 +50,12 @@ def serve(
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda signum, _: asked.append(signum))
-    from agents.policy import SCHEME, learned
+    from agents.policy import SCHEME
+    from agents.registry import Registry
     from scheduler.bootstrap import build
     from scheduler.policies.lookup import register
 
-    register(SCHEME, learned)
+    register(SCHEME, Registry(settings.data_dir).policy)
     service = build(settings)
     admin_token(settings.data_dir)
     with _listening(settings) as listener:

@@ -3,9 +3,12 @@
 import numpy as np
 import torch
 
+from agents.artefact import Manifest, digest, save
 from agents.config import Training
+from agents.export import exported
 from agents.network import Scorer
 from envs.scenarios import load
+from scheduler.decisions import encoding
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
 
 TINY = Training(
@@ -54,3 +57,15 @@ def flat(shown, overall, rows):
     padded = np.zeros((count, rows, columns), dtype=np.float32)
     padded[:, :present] = shown
     return np.concatenate([padded.transpose(0, 2, 1).reshape(count, -1), overall], axis=1)
+
+
+def saved(folder, seed=0, rows=24, **fields):
+    """The folder, with the artefact of an untrained network in it."""
+    weights = exported(scorer(seed=seed))
+    facts = {
+        "scenario": "mixed-cloud", "scenario_digest": "0" * 12, "seed": seed, "steps": 0,
+        "averaged": False, "command": "", "commit": "", "versions": {}, "config": {},
+    }  # fmt: skip
+    manifest = Manifest(digest(weights), encoding.digest(), rows, "easy", **{**facts, **fields})
+    save(folder, weights, manifest)
+    return folder
