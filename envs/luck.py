@@ -3,17 +3,27 @@
 Whether the second attempt of job 17 fails depends on the seed and on nothing else, least of all on
 the schedule: policies are compared under equal luck (common random numbers; Law, "Simulation
 Modeling and Analysis", 5th ed., 2015, sec. 11.2).
+
+The numbers are counter-based (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+SC 2011): a hash of the seed, the purpose and the counters of whom it befalls, so that a draw needs
+no generator to be seeded first.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+from hashlib import blake2b
+from math import inf, log1p
+from struct import Struct
 
 import numpy as np
 
 from envs.workloads.streams import Seed
 
 HOUR_S = 3600.0
+_WHO = Struct("<4q").pack
+_TWO = Struct("<2Q").unpack
+_UNIT = 2.0**-53
 
 
 class _Purpose(IntEnum):
@@ -27,12 +37,13 @@ class Luck:
 
     def __init__(self, seed: Seed = 0) -> None:
         root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-        self._entropy, self._place = root.entropy, root.spawn_key
+        key = root.generate_state(8, np.uint32).astype("<u4").tobytes()
+        self._keyed = blake2b(digest_size=16, key=key)
 
     def failure(self, job: int, attempt: int, probability: float) -> float | None:
         """The share of its run after which an attempt fails, uniform; None: it does not."""
-        fails, share = self._draw(_Purpose.ATTEMPT, job, attempt).random(2)
-        return float(share) if fails < probability else None
+        fails, share = self._draw(_Purpose.ATTEMPT, job, attempt, 0)
+        return share if fails < probability else None
 
     def revocation(self, pool: int, node: int, life: int, per_hour: float) -> float:
         """Seconds that a spot node is left to us in its `life`-th life, exponential."""
@@ -44,10 +55,12 @@ class Luck:
 
     def _life(self, purpose: _Purpose, pool: int, node: int, life: int, per_hour: float) -> float:
         if per_hour <= 0:
-            return np.inf
-        drawn = self._draw(purpose, pool, node, life).standard_exponential()
-        return float(drawn) * HOUR_S / per_hour
+            return inf
+        return -log1p(-self._draw(purpose, pool, node, life)[0]) * HOUR_S / per_hour
 
-    def _draw(self, purpose: _Purpose, *who: int) -> np.random.Generator:
-        key = (*self._place, int(purpose), *who)
-        return np.random.default_rng(np.random.SeedSequence(self._entropy, spawn_key=key))
+    def _draw(self, purpose: _Purpose, *who: int) -> tuple[float, float]:
+        """Two numbers, uniform in [0, 1)."""
+        keyed = self._keyed.copy()
+        keyed.update(_WHO(purpose, *who))
+        first, second = _TWO(keyed.digest())
+        return (first >> 11) * _UNIT, (second >> 11) * _UNIT

@@ -22,14 +22,14 @@ OWNED = pool("cpu", 16, nodes=4)
 RISKS = Failures(per_node_hour=0.02, per_attempt=0.05, checkpoint_s=300.0, restart_s=10.0)
 SITE = Site((CLOUD, OWNED), Mode.EASY, supplies=(elastic(CLOUD),), failures=RISKS)
 GOLDEN = {
-    "fcfs": "b94466397ee872c1",
-    "saf": "5f645a48490cebba",
-    "f4": "25ba180a8991532d",
-    "best-value": "b94466397ee872c1",
-    "tetris": "2d5fa63da6b5d739",
-    "srtf": "1d713277ee66a978",
-    "srsf": "9fc82cb6494aad92",
-    "tiresias": "24540c2a6af89641",
+    "fcfs": "5d15b45a44024c85",
+    "saf": "960d7300ab4aed64",
+    "f4": "ccf80b5d045f2350",
+    "best-value": "5d15b45a44024c85",
+    "tetris": "a1a2b952000f750e",
+    "srtf": "b2e6b6c6a405f796",
+    "srsf": "f86246ae746b0bb6",
+    "tiresias": "bfeb9c812f1c8a84",
 }
 
 
