@@ -19,12 +19,12 @@ from scheduler.decisions import standing
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.horizon import AHEAD_S, Horizon
 from scheduler.decisions.preselection import nearest, ranks
-from scheduler.decisions.queue import Ints, Queue
+from scheduler.decisions.queue import Floats, Ints, Queue
 from scheduler.decisions.round import Mode
 from scheduler.decisions.standing import GAIN, ORDERS, TOP, Floats32, Standing, squash
 from scheduler.domain.pools import Pool
 
-ENCODING_VERSION = 1
+ENCODING_VERSION = 2
 """Raised when the same columns come to mean something else."""
 
 
@@ -61,9 +61,17 @@ _PASSING = (
     Column("late", "seconds beyond the deadline", 60.0),
     Column("delay", "seconds until it could start, boot included", 10.0),
     Column("later", "end here ÷ the job's soonest end anywhere, both from now, minus 1", 0.1),
+    Column("price", "in seconds, what it costs the job and who waits (`Standing.prices`)", 10.0),
+    Column("price_slowdown", "the same in slowdown", 0.1),
+    Column("regret", "price - the job's least price anywhere (s)", 10.0),
+    Column("regret_slowdown", "the same in slowdown", 0.1),
 )
 _RANKS = tuple(Column(f"rank_{order}", f"jobs before this one by {order}", 1.0) for order in ORDERS)
-ROW_COLUMNS = _NOW + _STANDING + _PASSING + _RANKS
+_PRICED = (
+    Column("rank_price", "rows before this one by price", 1.0),
+    Column("rank_price_slowdown", "rows before this one by price in slowdown", 1.0),
+)
+ROW_COLUMNS = _NOW + _STANDING + _PASSING + _RANKS + _PRICED
 """Of each row, in this order. For WAIT all are 0 but `present`, `waits` and `fits`."""
 
 GLOBAL_COLUMNS = (
@@ -84,7 +92,7 @@ GLOBAL_COLUMNS = (
 )
 """Of the whole; pools enter in a way that does not depend on their order."""
 
-_UNITS = np.array([[column.unit] for column in _PASSING + _RANKS], dtype=np.float32)
+_UNITS = np.array([[column.unit] for column in _PASSING + _RANKS + _PRICED], dtype=np.float32)
 _UNIT = {column.name: column.unit for column in GLOBAL_COLUMNS}
 _FREE = slice(3, len(_NOW))
 _STAND = slice(len(_NOW), len(_NOW) + len(_STANDING))
@@ -166,7 +174,9 @@ class Encoder:
 
         slots = queue.slot[table.rows[1:]]
         ranked = ranks(slots, known.scores)
-        positions = nearest(table, ranked, ends, self.rows)
+        prices = known.prices(ends, crowd.weight, crowd.pressure)
+        priced = _places(prices, table.rows[1:])
+        positions = nearest(table, ranked, ends, priced, self.rows)
         rows = table.rows[positions[1:]]
         slot, shape, end = queue.slot[rows], queue.shape[rows], ends[rows]
 
@@ -191,7 +201,12 @@ class Encoder:
         if len(ends) > len(queue.id):
             soonest = np.minimum.reduceat(ends, queue.first)[slot]
             passing[6] = end / np.maximum(soonest, 1e-9) - 1
-        passing[7:] = ranked.of(positions[1:])
+        for column, price in enumerate(prices, 7):
+            least = np.minimum.reduceat(price, queue.first)
+            passing[column] = own = price[rows]
+            passing[column + 2] = own - least[slot]
+        passing[11:-2] = ranked.of(positions[1:])
+        passing[-2:] = priced[:, positions[1:] - 1]
         squash(passing, _UNITS)
         overall = [preference, float(table.backfilling)]
         overall += site.free(free)
@@ -251,7 +266,8 @@ class _Crowd:
         asked[queue.shape[queue.open]] = True
         self.used: list[int] = np.flatnonzero(asked).tolist()
         """Shapes that waiting jobs ask for."""
-        self._work, self.urgency = (known.weights[:, : len(waits)] @ waits).tolist()
+        totals: list[float] = (known.weights[:, : len(waits)] @ waits).tolist()
+        self._work, self.urgency, self.weight, self.pressure = totals
         self._depth = int(np.count_nonzero(waits))
 
     def figures(self, devices: int) -> list[float]:
@@ -260,6 +276,12 @@ class _Crowd:
             _squashed("work", self._work / devices),
             _squashed("urgency", self.urgency * 3600.0),
         ]
+
+
+def _places(prices: tuple[Floats, Floats], rows: Ints) -> Ints:
+    """(2, n - 1) How many of these rows cost less; equal ones in their order."""
+    order = np.array(prices)[:, rows].argsort(axis=1, kind="stable")
+    return order.argsort(axis=1)
 
 
 def _squashed(name: str, value: float) -> float:

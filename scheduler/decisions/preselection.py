@@ -42,13 +42,14 @@ def ranks(slot: Ints, scores: Floats) -> Ranks:
     return Ranks(orders.argsort(axis=1), new.cumsum() - 1)
 
 
-def nearest(table: Candidates, ranked: Ranks, ends: Floats, rows: int) -> Ints:
+def nearest(table: Candidates, ranked: Ranks, ends: Floats, priced: Ints, rows: int) -> Ints:
     """Positions of the `rows` rows of the table to be shown, ascending, WAIT first.
 
     A row is the nearer, the less (1 + best rank of its job by any order) · (1 + its own rank
     among the job's rows): the first jobs show all their placements, later ones their best. A
     job's rows are ranked by `Candidates.regret`; `ends`: (rows of the queue) seconds until the
-    end if started as soon as possible.
+    end if started as soon as possible. A row is no farther than its best rank in `priced`:
+    (prices, n - 1) ranks of every row but WAIT, 0 least.
     """
     if len(table) <= rows:
         return np.arange(len(table))
@@ -63,6 +64,7 @@ def nearest(table: Candidates, ranked: Ranks, ends: Floats, rows: int) -> Ints:
         own = np.empty_like(order)
         own[order] = np.arange(len(order)) - np.searchsorted(job, np.arange(jobs))[job[order]]
         near = (1 + near) * (1 + own)
+    near = np.minimum(near, 1 + priced.min(axis=0))
     # Between equally near ones the older job: the position decides, so no sort is left to chance.
     near = near * len(table) + np.arange(len(near))
     chosen = np.argpartition(near, rows - 2)[: rows - 1]

@@ -70,6 +70,18 @@ def test_columns_by_hand():
     assert [fast[f"free_{ahead:g}s"] for ahead in AHEAD_S] == [0.0, 1.0, 1.0, 1.0]
     # The other job gains 1 per 10 s of slowdown, while this one holds half of its pool for 100 s.
     assert slow["inflicted"] == log(0.1 * 100.0 * 0.5, 0.1)
+    # A dollar is 1,800 s of the dearest device; v is 1.6 and 1. Seconds: own end, dollars, others.
+    here = 0.9 * 1.6 * 100.0 + 0.1 * 1800.0 + 2.6 * 0.9 * 100.0 * 0.5
+    there = 0.9 * 1.6 * 625.0 + 0.1 * 3600.0 + 2.6 * 0.9 * 25.0 * 0.5
+    assert slow["worth"] == log(1800.0, 10.0)
+    assert slow["price"] == log(here, 10.0)
+    assert fast["price"] == log(there, 10.0)
+    assert (slow["regret"], fast["regret"]) == (0.0, log(there - here, 10.0))
+    urgency = 1.6 / (25.0 + 30.0) + 1.0 / (10.0 + 30.0)
+    held = urgency * 0.9 * 100.0 * 0.5
+    own = (0.9 * 1.6 * 100.0 + 0.1 * 1800.0) / (25.0 + 30.0)
+    assert slow["price_slowdown"] == log(own + held, 0.1)
+    assert [row["rank_price"] for row in (short, slow, fast)] == [0.0, log(1, 1.0), log(2, 1.0)]
     assert overall["preference"] == pytest.approx(0.3)
     assert overall["total_free_0s"] == pytest.approx(4 / 6)
     assert overall["least_free_0s"] == 0.0
@@ -187,5 +199,5 @@ def test_the_digest_tells_encodings_apart(monkeypatch):
     before = encoding.digest()
     assert len(before) == 12
     assert before == encoding.digest()
-    monkeypatch.setattr(encoding, "ENCODING_VERSION", 2)
+    monkeypatch.setattr(encoding, "ENCODING_VERSION", 1)
     assert encoding.digest() != before
