@@ -81,7 +81,7 @@ def test_columns_by_hand():
     held = urgency * 0.9 * 100.0 * 0.5
     own = (0.9 * 1.6 * 100.0 + 0.1 * 1800.0) / (25.0 + 30.0)
     assert slow["price_slowdown"] == log(own + held, 0.1)
-    assert [row["rank_price"] for row in (short, slow, fast)] == [0.0, log(1, 1.0), log(2, 1.0)]
+    assert [row["rank_price"] for row in (slow, short, fast)] == [0.0, log(1, 1.0), log(2, 1.0)]
     assert overall["preference"] == pytest.approx(0.3)
     assert overall["total_free_0s"] == pytest.approx(4 / 6)
     assert overall["least_free_0s"] == 0.0
