@@ -15,7 +15,7 @@ KEEP ?=
 export KEEP
 
 .PHONY: help install demo test test-all check format bench bench-rlscheduler bench-kth bench-muri \
-  bench-sim constraints clean
+  bench-policy bench-sim constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -56,6 +56,9 @@ bench-kth: $(STAMP) ## Hold EASY and EASY++ against published figures on a real 
 
 bench-muri: $(STAMP) ## Hold preemptive policies against Muri's published figures
 	@$(RUN)/python -m benchmarks.muri $(ARGS)
+
+bench-policy: $(STAMP) ## Hold the learned policies against the heuristics: docs/results.md (TRAIN=1 trains anew)
+	@$(RUN)/python -m benchmarks.policy $(if $(TRAIN),--train) $(ARGS)
 
 bench-sim: $(STAMP) ## Measure the speed of simulation and environment
 	@$(RUN)/python -m benchmarks.simulation $(ARGS)

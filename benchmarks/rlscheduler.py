@@ -22,6 +22,7 @@ import numpy as np
 
 from envs.simulation import Simulation, Site
 from envs.workloads import swf
+from envs.workloads.base import Workload
 from scheduler.decisions.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -74,13 +75,21 @@ FIGURES = (
 def slowdown(figure: Figure, trace: Path = TRACE) -> float:
     """Mean over the sequences of the mean bounded slowdown."""
     workload = swf.read(trace)
-    site = Site((PROCESSORS,), figure.mode, each=True)
-    means = []
-    for start in STARTS:
-        origin = -workload.jobs[start].submitted_at
-        simulation = Simulation(workload.window(start, JOBS), site, origin=origin)
-        means.append(simulation.run(HEURISTICS[figure.policy]).bounded_slowdown.mean())
-    return float(np.mean(means))
+    policy = HEURISTICS[figure.policy]
+    runs = [simulation(workload, start, figure.mode).run(policy) for start in STARTS]
+    return float(np.mean([run.bounded_slowdown.mean() for run in runs]))
+
+
+def simulation(
+    workload: Workload, start: int, mode: Mode, jobs: int = JOBS, *, preference: float = 0.5
+) -> Simulation:
+    """The sequence of `jobs` jobs from row `start` on.
+
+    Formulas count submissions from the beginning of the file.
+    """
+    site = Site((PROCESSORS,), mode, preference, each=True)
+    origin = -workload.jobs[start].submitted_at
+    return Simulation(workload.window(start, jobs), site, origin=origin)
 
 
 def main(trace: Path) -> int:

@@ -1,0 +1,97 @@
+"""What the learned policies are worth, beside the heuristics; see docs/results.md.
+
+python -m benchmarks.policy [PART …] [--quick] [--workers N] [--out FOLDER] [--train] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.markup import escape
+
+from agents.compare import cores
+from api.cli import human
+from api.cli.output import err, out
+from benchmarks.policy import artefacts, document, frontier, latency, log, sequences, transfer
+from benchmarks.policy.evaluation import KEPT, Kept
+from benchmarks.policy.part import Found, Measuring, Part
+
+PARTS: Mapping[str, Part] = {
+    part.name: part
+    for part in (
+        frontier.PART,
+        transfer.PART,
+        sequences.PART,
+        log.PART,
+        latency.PART,
+    )
+}
+QUICK = KEPT.parent / "quick"
+"""Results of `--quick` stay away from those that the page is made of."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, print, write; the exit code."""
+    given = _parser().parse_args(words)
+    unknown = sorted(set(given.parts) - set(PARTS))
+    if unknown:
+        _parser().error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    parts = [PARTS[name] for name in given.parts] or list(PARTS.values())
+    out_folder = given.out or (QUICK if given.quick else document.RESULTS)
+    if given.train:
+        groups = dict.fromkeys(group for part in parts for group in part.groups)
+        artefacts.make_anew(artefacts.find(*groups, folder=given.artefacts).trained)
+    if not (given.write and not given.parts):
+        how = Measuring(given.quick, given.workers, given.artefacts, Kept())
+        for part in parts:
+            begun = time.monotonic()
+            found = part.measure(how)
+            file = document.save(part, found, out_folder, time.monotonic() - begun)
+            took = human.seconds(time.monotonic() - begun)
+            show(part, out_folder)
+            err().print(f"[dim]{part.name}: {took}, {file}[/]", soft_wrap=True)
+    if out_folder == document.RESULTS or given.write:
+        without = document.write(PARTS, folder=out_folder)
+        err().print(f"written: {document.PAGE}", soft_wrap=True)
+        if without:
+            err().print(f"not measured yet: {', '.join(without)}", soft_wrap=True)
+    return 0
+
+
+def show(part: Part, folder: Path) -> None:
+    """Print what was measured."""
+    found: Found | None = document.read(part, folder)
+    assert found is not None
+    section = part.report(found, folder / "plots")
+    console = out()
+    console.print(f"\n[bold]{escape(section.title)}[/]")
+    console.print(escape(section.text) + "\n", soft_wrap=True)
+    for table in section.tables:
+        table.show(console)
+    for one in found["missing"]:
+        console.print(f"[yellow]not there:[/] {escape(one)}", soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.policy", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="two workloads: does it work?")
+    parser.add_argument("--workers", type=int, default=cores(), help="processes")
+    parser.add_argument("--out", type=Path, help="folder for results (JSON) and plots")
+    parser.add_argument(
+        "--artefacts", type=Path, default=artefacts.FOLDER, help="folder with NAME-SEED/"
+    )
+    parser.add_argument("--train", action="store_true", help="make the artefacts anew before")
+    parser.add_argument(
+        "--write", action="store_true", help="make docs/results.md; alone: without measuring"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

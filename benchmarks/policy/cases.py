@@ -1,0 +1,195 @@
+"""What one policy is simulated on: values that name themselves, so that results can be kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from agents.policy import LearnedPolicy
+from benchmarks import kth, rlscheduler
+from envs.episodes import scales_of
+from envs.estimators import Requested
+from envs.records import Outcome
+from envs.scenarios import Scenario, Split
+from envs.scenarios.splits import WORKLOAD, place
+from envs.simulation import Simulation
+from envs.site import Site
+from envs.workloads import lublin, swf
+from envs.workloads.base import Workload
+from scheduler.decisions.policy import Policy
+from scheduler.decisions.round import Mode
+
+FASTEST = 1.0
+"""Preference of all jobs where only slowdown counts."""
+FILE_JOBS = 10_000
+"""Jobs of a fresh file out of the model; as many as the published one has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What became of one workload under one policy; means over its jobs."""
+
+    jct_s: float
+    """Submission to end."""
+    dollars: float
+    """Per job, idle nodes included."""
+    slowdown: float
+    """Bounded slowdown max(1, time in the system / max(runtime, 10 s))."""
+    wait_s: float
+    latency: float = math.nan
+    """What the scenario's objective weighs with w …"""
+    cost: float = math.nan
+    """… and with 1 - w; both without a unit."""
+    blocks: tuple[float, ...] = ()
+    """Bounded slowdowns of consecutive parts of a long log."""
+
+
+class Case(Protocol):
+    """A workload with everything around it. A value; travels between processes."""
+
+    @property
+    def key(self) -> str:
+        """Equal keys: equal results for equal policies and code."""
+
+    def run(self, policy: Policy) -> Figures:
+        """Simulate it. Raises whatever the policy or the simulation raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A workload of a scenario, all of whose jobs prefer `w` unless they say otherwise."""
+
+    scenario: Scenario
+    seed: int
+    w: float
+    jobs: int
+    split: Split = Split.TEST
+
+    @property
+    def key(self) -> str:
+        """By the scenario's digest."""
+        return f"{self.scenario.digest}/{self.split}/{self.seed}/{self.jobs}/{self.w:g}"
+
+    def run(self, policy: Policy) -> Figures:
+        """As `agents.world.simulated` runs it."""
+        drawn = replace(self.scenario.draw(self.seed, self.split), preference=self.w)
+        workload = self.scenario.workload(self.seed, self.jobs, self.split)
+        estimator = drawn.estimates.make(self.seed)
+        simulation = Simulation(workload, Site.of(drawn), estimator, seed=self.seed)
+        outcome, scales = simulation.run(policy), scales_of(drawn.objective)
+        jobs = len(outcome.job)
+        return replace(
+            figures(outcome),
+            latency=scales.latency(outcome) / jobs,
+            cost=scales.cost(outcome) / jobs,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One of the ten published sequences of RLScheduler's protocol."""
+
+    trace: Path
+    start: int
+    mode: Mode
+
+    @property
+    def key(self) -> str:
+        """By the file's name: the traces are published and never change."""
+        return f"rlscheduler/{self.trace.name}/{self.start}/{self.mode}"
+
+    def run(self, policy: Policy) -> Figures:
+        """As `benchmarks.rlscheduler` runs it."""
+        made = rlscheduler.simulation(_log(self.trace), self.start, self.mode, preference=FASTEST)
+        return figures(made.run(under(policy, self.mode)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A sequence out of a fresh file of Lublin and Feitelson's model, by the same protocol."""
+
+    seed: int
+    jobs: int
+    mode: Mode
+
+    @property
+    def key(self) -> str:
+        """By seed and length."""
+        return f"lublin/{self.seed}/{self.jobs}/{self.mode}"
+
+    def run(self, policy: Policy) -> Figures:
+        """From a row drawn by the seed."""
+        workload, start = fresh(self.seed, self.jobs)
+        made = rlscheduler.simulation(workload, start, self.mode, self.jobs, preference=FASTEST)
+        return figures(made.run(under(policy, self.mode)))
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """The second half of KTH-SP2's log under EASY backfilling, as one run."""
+
+    trace: Path
+    row: int | None = None
+    """Of `kth.ROWS`: who decides instead of the policy, with what it knows; None: the policy,
+    which knows the users' requests."""
+    jobs: int | None = None
+    """Only the first so many of it."""
+
+    BLOCK = 512
+
+    @property
+    def key(self) -> str:
+        """By the file's name."""
+        who = "" if self.row is None else f"/{kth.ROWS[self.row].title}"
+        return f"kth/{self.trace.name}/second half/{self.jobs or 'all'}{who}"
+
+    def run(self, policy: Policy) -> Figures:
+        """As `benchmarks.kth` runs the whole log."""
+        whole = _log(self.trace)
+        half = len(whole.jobs) // 2
+        count = len(whole.jobs) - half
+        workload = whole.window(half, min(self.jobs or count, count))
+        row = None if self.row is None else kth.ROWS[self.row]
+        estimator = Requested() if row is None else row.estimator()
+        site = Site((kth.PROCESSORS,), preference=FASTEST)
+        chosen = under(policy, site.mode) if row is None else row.policy
+        outcome = Simulation(workload, site, estimator).run(chosen)
+        slow = outcome.bounded_slowdown
+        edges = range(0, len(slow), self.BLOCK)
+        blocks = tuple(float(slow[edge : edge + self.BLOCK].mean()) for edge in edges)
+        return replace(figures(outcome), blocks=blocks)
+
+
+def under(policy: Policy, mode: Mode) -> Policy:
+    """A learned policy would bring the mode of its training; a protocol has its own."""
+    return replace(policy, mode=mode) if isinstance(policy, LearnedPolicy) else policy
+
+
+def figures(outcome: Outcome) -> Figures:
+    """Means over the jobs."""
+    jobs = len(outcome.job)
+    return Figures(
+        jct_s=float(outcome.jct.mean()),
+        dollars=(float(outcome.dollars.sum()) + outcome.idle_dollars) / jobs,
+        slowdown=float(outcome.bounded_slowdown.mean()),
+        wait_s=float(outcome.wait.mean()),
+    )
+
+
+@lru_cache(maxsize=4)
+def fresh(seed: int, jobs: int) -> tuple[Workload, int]:
+    """A fresh file, and the row at which its sequence of `jobs` jobs begins."""
+    where = place(seed, Split.TEST, WORKLOAD)
+    rng = np.random.default_rng(where.spawn(1)[0])
+    workload = lublin.draw(lublin.Lublin(rlscheduler.PROCESSORS.count), FILE_JOBS, where)
+    return workload, int(rng.integers(FILE_JOBS - jobs + 1))
+
+
+@lru_cache(maxsize=2)
+def _log(trace: Path) -> Workload:
+    return swf.read(trace)

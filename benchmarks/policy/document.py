@@ -1,0 +1,100 @@
+"""docs/results.md: what was measured last, between marks; everything else there is by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agents.manifest import commit
+from benchmarks.policy.part import Found, Part
+from benchmarks.policy.tables import Section
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+PAGE = HERE.parents[1] / "docs" / "results.md"
+PLOTS = PAGE.parent / "results"
+_DIGITS = 7
+"""Of every figure that is kept: more than any table shows."""
+
+
+def save(part: Part, found: Found, folder: Path, seconds: float) -> Path:
+    """Write what was measured as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {
+        "at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "commit": commit(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "python": platform.python_version(),
+        "command": f"python -m benchmarks.policy {part.name}",
+        "seconds": round(seconds),
+    }
+    file = folder / f"{part.name}.json"
+    content = {"made": made, **_rounded(dict(found))}
+    file.write_text(json.dumps(content, ensure_ascii=False, allow_nan=True) + "\n", "utf-8")
+    return file
+
+
+def read(part: Part, folder: Path = RESULTS) -> Found | None:
+    """What was measured last; None: nothing yet."""
+    file = folder / f"{part.name}.json"
+    if not file.is_file():
+        return None
+    found: Found = json.loads(file.read_text("utf-8"))
+    return found
+
+
+def write(parts: Mapping[str, Part], page: Path = PAGE, folder: Path = RESULTS) -> list[str]:
+    """Put every part that was measured into the page; names of the others."""
+    text, without = page.read_text("utf-8"), []
+    for name, part in parts.items():
+        found = read(part, folder)
+        if found is None:
+            without.append(name)
+            continue
+        text = replaced(text, name, markdown(part.report(found, PLOTS), found))
+    page.write_text(text, "utf-8")
+    return without
+
+
+def markdown(section: Section, found: Found) -> str:
+    """A section for the page."""
+    return "\n\n".join(_blocks(section, found))
+
+
+def replaced(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the marks of `name`. Raises `ValueError` without marks."""
+    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"the page has no marks for {name}: {begin} … {end}")
+    return pattern.sub(lambda _: f"{begin}\n\n{content}\n\n{end}", text)
+
+
+def _blocks(section: Section, found: Found) -> Iterator[str]:
+    yield f"## {section.title}"
+    yield section.text
+    for table in section.tables:
+        yield table.markdown()
+    for file, title in section.plots:
+        yield f"![{title}](results/{file})\n\n*{title}.*"
+    if found["missing"]:
+        yield "Not there:\n\n" + "\n".join(f"- {one}" for one in found["missing"])
+    made = found["made"]
+    yield f"Measured {made['at'][:10]}, commit `{made['commit']}`: `{made['command']}`."
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return float(f"{value:.{_DIGITS}g}")
+        case dict():
+            return {key: _rounded(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_rounded(one) for one in value]
+    return value

@@ -1,0 +1,248 @@
+"""Latency and cost on `mixed-cloud`: one policy for all preferences, held against every heuristic.
+
+At each w the rival is the heuristic that is best on workloads of the split `tuning`; which one that
+is, is never decided on test workloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from agents.statistics import Interval, hypervolume, interval, relative
+from benchmarks.policy import plots
+from benchmarks.policy.cases import Drawn
+from benchmarks.policy.evaluation import Task
+from benchmarks.policy.pairing import mixed, outline, volume_ratio
+from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.tables import Section, Table, number, signed
+from envs.scenarios import Split, load
+from scheduler.decisions.queue import Floats
+from scheduler.domain.errors import FulcrumError
+from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.lookup import named
+
+SCENARIO = "mixed-cloud"
+TUNED = f"wgc:{SCENARIO}"
+DIAL = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
+WORKLOADS, TUNING, JOBS = 48, 24, 160
+PARTS = ("latency", "cost", "jct_s", "dollars")
+"""Of the figures, what is kept of every workload."""
+LEARNED = "learned"
+"""In reports: the mean over the trainings."""
+
+
+def measure(how: Measuring) -> Found:
+    """Everything on test workloads, the heuristics on tuning workloads too."""
+    scenario, found = load(SCENARIO), how.find(SCENARIO)
+    missing = list(found.missing)
+    heuristics = [*HEURISTICS, *known(("wgc", TUNED), missing)]
+    dial = DIAL[::4] if how.quick else DIAL
+    tuning, test = (
+        {w: [Drawn(scenario, seed, w, JOBS, split) for seed in how.some(count)] for w in dial}
+        for split, count in ((Split.TUNING, TUNING), (Split.TEST, WORKLOADS))
+    )
+    tuned = how.evaluate(
+        "frontier, tuning",
+        [Task(case, name) for name in heuristics for w in dial for case in tuning[w]],
+    )
+    everyone = {name: name for name in heuristics} | found.names
+    tested = how.evaluate(
+        "frontier, test",
+        [Task(case, name) for name in everyone.values() for w in dial for case in test[w]],
+    )
+    runs: dict[str, Any] = {}
+    for name, policy in everyone.items():
+        table = {f"{w:g}": tested.of(policy, test[w]) for w in dial}
+        if any(figures is None for figures in table.values()):
+            missing.append(f"{name}: failed on some workload")
+            continue
+        runs[name] = {
+            w: {part: [getattr(one, part) for one in run] for part in PARTS}
+            for w, run in table.items()
+            if run is not None
+        }
+    on_tuning: dict[str, dict[str, float]] = {}
+    for w in dial:
+        means = {}
+        for name in heuristics:
+            run = tuned.of(name, tuning[w])
+            if run is not None and name in runs:
+                weighed = mixed([one.latency for one in run], [one.cost for one in run], w)
+                means[name] = float(weighed.mean())
+        on_tuning[f"{w:g}"] = means
+    assert scenario.objective is not None
+    return {
+        "scenario": {"name": scenario.name, "version": scenario.version, "digest": scenario.digest},
+        "mode": str(scenario.mode),
+        "reference": [
+            scenario.objective.reference_dollars,
+            scenario.objective.reference_latency_s,
+        ],
+        "dial": list(dial),
+        "workloads": len(how.some(WORKLOADS)),
+        "tuning_workloads": len(how.some(TUNING)),
+        "jobs": JOBS,
+        "learned": [name for name in found.names if name in runs],
+        "tuning": on_tuning,
+        "runs": runs,
+        "missing": missing,
+    }
+
+
+def report(found: Found, folder: Path) -> Section:
+    """Differences at each w, hypervolumes, and everybody's means."""
+    view = View(found)
+    where = found["scenario"]
+    section = Section(
+        f"Latency and cost on {where['name']}",
+        f"`{where['name']}` version {where['version']} (digest {where['digest']}), reservations "
+        f"`{found['mode']}`: {found['workloads']} test workloads of {found['jobs']} jobs; the "
+        f"heuristics were chosen on {found['tuning_workloads']} tuning workloads. Mean of "
+        "w · latency + (1 − w) · cost, relative to the rival on the same workloads; less is "
+        "better.",
+        [view.differences(), view.volumes(), view.everybody()],
+    )
+    if not view.learned:
+        return section
+    plots.write(view.plot, folder / "frontier.svg", "Mean cost against mean completion time")
+    title = (
+        "Mean cost and mean completion time over all preferences; dashed: what all heuristics "
+        "reach together"
+    )
+    return replace(section, plots=(("frontier.svg", title),))
+
+
+class View:
+    """What was measured, as arrays."""
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self.dial: Sequence[float] = found["dial"]
+        self.learned: Sequence[str] = found["learned"]
+        self.heuristics = [name for name in found["runs"] if name not in self.learned]
+
+    def objective(self, name: str, w: float) -> Floats:
+        """(workloads,) `LEARNED`: the mean over the trainings."""
+        if name == LEARNED:
+            table = np.array([self.objective(one, w) for one in self.learned])
+            mean: Floats = table.mean(axis=0)
+            return mean
+        run = self.found["runs"][name][f"{w:g}"]
+        return mixed(run["latency"], run["cost"], w)
+
+    def rival(self, w: float) -> str:
+        """The heuristic that is best on the tuning workloads."""
+        means: Mapping[str, float] = self.found["tuning"][f"{w:g}"]
+        return min(means, key=lambda name: means[name])
+
+    def points(self, names: Sequence[str]) -> Floats:
+        """(names · preferences, workloads, 2) dollars and seconds."""
+        runs = self.found["runs"]
+        table = [
+            np.array([runs[name][f"{w:g}"]["dollars"], runs[name][f"{w:g}"]["jct_s"]]).T
+            for name in names
+            for w in self.dial
+        ]
+        return np.array(table)
+
+    def differences(self) -> Table:
+        """A line each w."""
+        others = [name for name in ("wgc", TUNED) if name in self.heuristics]
+        columns = [">w", "best heuristic (tuning)", ">its mean"]
+        columns += [f">{name}" for name in self.learned]
+        if self.learned:
+            columns += [">learned (mean)", *(f">learned to {name}" for name in others)]
+        rows = []
+        for w in self.dial:
+            rival = self.rival(w)
+            theirs = self.objective(rival, w)
+            row = [f"{w:g}", rival, number(float(theirs.mean()))]
+            row += [signed(relative(self.objective(one, w), theirs)) for one in self.learned]
+            if self.learned:
+                mine = self.objective(LEARNED, w)
+                row.append(signed(relative(mine, theirs)))
+                row += [signed(relative(mine, self.objective(name, w))) for name in others]
+            rows.append(row)
+        return Table("Difference to the best heuristic at each w", columns, rows)
+
+    def volumes(self) -> Table:
+        """Hypervolumes below the reference point."""
+        reference = np.array(self.found["reference"])
+        rivals = self.points(self.heuristics)
+        rows = [["all heuristics together", _volume(rivals, reference), "–"]]
+        for name in (*self.learned, "wgc", TUNED):
+            if name not in self.found["runs"]:
+                continue
+            mine = self.points([name])
+            ratio = volume_ratio(mine, rivals, reference)
+            rows.append([name, _volume(mine, reference), signed(ratio, less=False, digits=2)])
+        if self.learned:
+            mean = self._mean_volume(rivals, reference)
+            rows.append(["learned (mean)", "", signed(mean, less=False, digits=2)])
+        dollars, seconds = reference
+        return Table(
+            "Hypervolume",
+            ["front", ">share of the reference's area", ">to all heuristics"],
+            rows,
+            f"Area of the plane of dollars and seconds that a front dominates below ${dollars:g} "
+            f"and {seconds:,.0f} s per job. Fronts are of means over the workloads, at the "
+            "preferences above; more is better.",
+        )
+
+    def everybody(self) -> Table:
+        """Means of all policies at all w, ÷ the rival's."""
+        rows = []
+        for name in (*self.learned, *self.heuristics):
+            shares = [
+                self.objective(name, w).mean() / self.objective(self.rival(w), w).mean()
+                for w in self.dial
+            ]
+            rows.append([name, *(f"{share:.3f}" for share in shares)])
+        columns = ["policy", *(f">w = {w:g}" for w in self.dial)]
+        return Table("Every policy's mean ÷ that of the best heuristic", columns, rows, folded=True)
+
+    def plot(self) -> Figure:
+        """Curves of the learned ones and of the heuristics that matter."""
+        chosen = dict.fromkeys([*self.learned, "wgc", TUNED, *map(self.rival, self.dial)])
+        curves = [
+            plots.Curve(
+                name,
+                [(float(x), float(y)) for x, y in self.points([name]).mean(axis=1)],
+                bold=name in self.learned,
+            )
+            for name in chosen
+            if name in self.found["runs"]
+        ]
+        return plots.fronts(curves, outline(self.points(self.heuristics).mean(axis=1)))
+
+    def _mean_volume(self, rivals: Floats, reference: Floats) -> Interval:
+        """Over the trainings: they are what varies."""
+        ratios = [
+            volume_ratio(self.points([name]), rivals, reference).mean for name in self.learned
+        ]
+        return interval(ratios)
+
+
+def known(names: Sequence[str], missing: list[str]) -> list[str]:
+    """Those that can be used; `missing` is told of the others."""
+    usable = []
+    for name in names:
+        try:
+            named(name)
+            usable.append(name)
+        except FulcrumError as error:
+            missing.append(f"{name}: {error.message}")
+    return usable
+
+
+def _volume(points: Floats, reference: Floats) -> str:
+    return f"{hypervolume(points.mean(axis=1) / reference, (1.0, 1.0)):.4f}"
+
+
+PART = Part("frontier", measure, report, (SCENARIO,))

@@ -1,0 +1,251 @@
+"""How long the served policy takes to decide, beside SB3's `predict`; how long it took to train.
+
+A decision is everything from a frozen queue on: the cluster, the table of candidates, its
+encoding, the network (ONNX Runtime, one thread), and the choice. Between two decisions a job has
+come and one has gone, as in a service.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.policy import LearnedPolicy, learned
+from benchmarks.decisions import NOW, POOLS, busy, options
+from benchmarks.policy import plots
+from benchmarks.policy.course import best_heuristic, best_of_each, passed
+from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.tables import Section, Table, number
+from envs.scenarios import load
+from scheduler.decisions.encoding import Encoder
+from scheduler.decisions.plan import Plan
+from scheduler.decisions.policy import Policy
+from scheduler.decisions.queue import Backlog, Waiting
+from scheduler.decisions.round import Mode, Round, best, push
+from scheduler.decisions.snapshot import Snapshot
+from scheduler.policies.lookup import named
+
+SIZES = (10, 100, 1_000, 10_000)
+REPEATS = {10: 1_000, 100: 1_000, 1_000: 1_000, 10_000: 300}
+GROUPS = ("random", "mixed-cloud", "hpc-lublin", "hpc-kth")
+AIM_MS = 1.0
+"""p99 of a decision at 1,000 jobs."""
+_WARM = 20
+
+
+def measure(how: Measuring) -> Found:
+    """Times of the first artefact that is there, and every artefact's curve."""
+    found = how.find(*GROUPS, seeds=1)
+    trainings = []
+    for one in found.trained:
+        manifest = one.manifest
+        name, mark = best_heuristic(manifest)
+        first, each = passed(manifest.curve, mark), passed(manifest.curve, best_of_each(manifest))
+        last = manifest.curve[-1] if manifest.curve else {}
+        trainings.append(
+            {
+                "name": one.name,
+                "heuristic": name,
+                "mark": mark,
+                "steps": last.get("steps"),
+                "seconds": last.get("seconds"),
+                "best": first and {"steps": first.steps, "seconds": first.seconds},
+                "each": each and {"steps": each.steps, "seconds": each.seconds},
+            }
+        )
+    times: list[dict[str, Any]] = []
+    missing = list(found.missing)
+    if found.trained:
+        chosen = found.trained[0]
+        policy, manifest = learned(chosen.folder), chosen.manifest
+        for count in SIZES:
+            repeats = 50 if how.quick else REPEATS[count]
+            times.append(_times(policy, count, repeats, int(manifest.config["hidden"])))
+    return {
+        "policy": found.trained[0].name if found.trained else None,
+        "times": times,
+        "trainings": trainings,
+        "missing": missing,
+    }
+
+
+def report(found: Found, folder: Path) -> Section:
+    """Milliseconds by length of the queue, and minutes of training."""
+    rows = [
+        [
+            f"{one['jobs']:,}",
+            *(_pair(one[what]) for what in ("decision", "network", "predict", "wgc")),
+            f"{_at(one['round'], 0.5)} ({one['choices']})",
+        ]
+        for one in found["times"]
+    ]
+    columns = [
+        ">queued jobs",
+        ">decision, p50 / p99",
+        ">of it the network",
+        ">SB3 predict",
+        ">decision of wgc",
+        ">whole round, p50 (choices)",
+    ]
+    minutes = [
+        [
+            one["name"],
+            one["heuristic"],
+            _when(one["best"]),
+            _when(one["each"]),
+            _when(one),
+        ]
+        for one in found["trainings"]
+    ]
+    aim = [one for one in found["times"] if one["jobs"] == 1_000]
+    curves = [
+        (title, [(one["jobs"], *_both(one[what])) for one in found["times"]])
+        for title, what in (
+            ("decision of the learned policy", "decision"),
+            ("SB3 predict, without candidates and encoding", "predict"),
+            ("decision of wgc", "wgc"),
+        )
+    ]
+    shown = "Time of a decision, p50 to p99; dashed: the aim for 1,000 jobs"
+    if found["times"]:
+        plots.write(lambda: plots.times(curves, AIM_MS), folder / "latency.svg", shown)
+    reached = f" The p99 at 1,000 jobs is {_at(aim[0]['decision'], 0.99)} ms." if aim else ""
+    return Section(
+        "Time",
+        f"Milliseconds of one decision of `{found['policy']}` on one core, three pools with three "
+        "widths each: candidates, encoding, network, choice. `predict` of Stable-Baselines3 gets "
+        f"the finished encoding of the same tables and runs the same network in PyTorch.{reached}",
+        [
+            Table("Decisions (ms)", columns, rows),
+            Table(
+                "Until the heuristics were beaten on validation workloads",
+                [
+                    "training",
+                    "best heuristic",
+                    ">it was beaten after",
+                    ">the best at each w was beaten after",
+                    ">these weights were there after",
+                ],
+                minutes,
+            ),
+        ],
+        [("latency.svg", shown)] if found["times"] else [],
+    )
+
+
+def worlds(count: int, repeats: int) -> Iterator[Snapshot]:
+    """Snapshots of a queue of `count` jobs in which jobs come and go."""
+    draw = random.Random(count)
+    backlog = Backlog(origin=NOW - 1e6)
+    running = tuple(busy(draw))
+    for job in range(1, count + repeats + 1):
+        if job > count:
+            backlog.remove(job - count)
+        submitted = NOW - draw.uniform(0.0, 1e4) if job <= count else NOW + job - count
+        backlog.add(
+            Waiting(
+                id=job,
+                submitted_at=submitted,
+                options=options(draw.lognormvariate(7.0, 1.5)),
+                priority=float(draw.randrange(101)),
+                deadline=NOW + draw.uniform(0.0, 1e6),
+                preference=draw.random(),
+            )
+        )
+        if job > count:
+            yield Snapshot(NOW + job - count, backlog.freeze(), POOLS, running)
+
+
+def _times(policy: LearnedPolicy, count: int, repeats: int, hidden: int) -> dict[str, Any]:
+    """Seconds by what was timed."""
+    mode, wgc = policy.mode, named("wgc")
+    encoder = Encoder(policy.rows)
+    predict = _predict(policy.rows, hidden)
+    spent: dict[str, list[float]] = {
+        what: [] for what in ("decision", "network", "predict", "wgc", "round")
+    }
+    choices = 0
+    for turn, world in enumerate(worlds(count, repeats + _WARM)):
+        table = Round(world.queue, world.cluster(), world.now, mode).table()
+        assert table is not None
+        encoding = encoder.encode(table)
+        mask = np.zeros(policy.rows, dtype=np.bool_)
+        mask[: len(encoding.positions)] = True
+        took = {
+            "decision": _seconds(partial(_decide, world, policy, mode)),
+            "network": _seconds(partial(policy.score, encoding.values)),
+            "predict": _seconds(partial(predict, encoding.values, mask)),
+            "wgc": _seconds(partial(_decide, world, wgc, mode)),
+            "round": _seconds(partial(_whole, world, policy)),
+        }
+        if turn >= _WARM:
+            plan = _whole(world, policy)
+            choices += len(plan.placements) + len(plan.reservations)
+            for what, seconds in took.items():
+                spent[what].append(seconds)
+    shares = (0.5, 0.99)
+    quantiles = {
+        what: {f"{share:g}": float(np.quantile(those, share)) for share in shares}
+        for what, those in spent.items()
+    }
+    return {"jobs": count, "choices": round(choices / repeats), **quantiles}
+
+
+def _decide(world: Snapshot, policy: Policy, mode: Mode) -> int:
+    table = Round(world.queue, world.cluster(), world.now, mode).table()
+    assert table is not None
+    return best(table, policy.scores(table), policy)
+
+
+def _whole(world: Snapshot, policy: LearnedPolicy) -> Plan:
+    return push(Round(world.queue, world.cluster(), world.now, policy.mode), policy)
+
+
+def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
+    """SB3's way to ask a network of this size; its weights do not matter for the time."""
+    import torch
+    from sb3_contrib import MaskablePPO
+
+    from agents.network import RowPolicy
+    from envs.cluster_env import ClusterEnv
+
+    torch.set_num_threads(1)
+    env = ClusterEnv(load("mixed-cloud"), 0.5, jobs=10, rows=rows, reward="objective")
+    model = MaskablePPO(RowPolicy, env, policy_kwargs={"hidden": hidden}, device="cpu")
+    return lambda values, mask: model.predict(values, action_masks=mask, deterministic=True)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def _at(quantiles: dict[str, float], share: float) -> str:
+    return number(1e3 * quantiles[f"{share:g}"])
+
+
+def _both(quantiles: dict[str, float]) -> tuple[float, float]:
+    return 1e3 * quantiles["0.5"], 1e3 * quantiles["0.99"]
+
+
+def _pair(quantiles: dict[str, float]) -> str:
+    return f"{_at(quantiles, 0.5)} / {_at(quantiles, 0.99)}"
+
+
+def _when(passed_: dict[str, Any] | None) -> str:
+    if passed_ is None or passed_["steps"] is None:
+        return "not beaten"
+    decisions = f"{passed_['steps'] / 1e3:,.0f}k decisions"
+    if passed_["seconds"] is None:
+        return decisions
+    return f"{passed_['seconds'] / 60:.1f} min ({decisions})"
+
+
+PART = Part("latency", measure, report, GROUPS)

@@ -1,0 +1,96 @@
+"""KTH-SP2, second half: learned policies beside the best of EASY backfilling.
+
+`benchmarks.kth` holds the simulator against published figures of the whole log. The log's first
+half is there to learn from; decisions know the users' requested times. Only slowdown counts, so w
+is 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agents.statistics import relative
+from benchmarks import kth
+from benchmarks.policy import plots
+from benchmarks.policy.cases import Half
+from benchmarks.policy.evaluation import Task
+from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.tables import Section, Table, signed
+
+RIVALS = ("EASY", "EASY-SJBF", "EASY++", "SAF", "F4")
+"""Rows of `benchmarks.kth`."""
+QUICK_JOBS = 600
+
+
+def measure(how: Measuring) -> Found:
+    """One run a policy: the log is one workload."""
+    found = how.find("hpc-kth")
+    missing = list(found.missing)
+    runs: dict[str, Any] = {}
+    if not kth.TRACE.is_file():
+        missing.append("the log: KTH-SP2.swf.gz is no part of the project")
+        return {"learned": [], "runs": runs, "missing": missing}
+    jobs = QUICK_JOBS if how.quick else None
+    titles = [row.title for row in kth.ROWS]
+    tasks = {title: Task(Half(kth.TRACE, titles.index(title), jobs), "fcfs") for title in RIVALS}
+    tasks |= {
+        name: Task(Half(kth.TRACE, jobs=jobs), policy) for name, policy in found.names.items()
+    }
+    results = how.evaluate("kth", list(tasks.values()))
+    for name, task in tasks.items():
+        run = results.of(task.policy, [task.case])
+        if run is None:
+            missing.append(f"{name}: failed")
+            continue
+        runs[name] = {
+            "slowdown": run[0].slowdown,
+            "wait_s": run[0].wait_s,
+            "blocks": list(run[0].blocks),
+        }
+    learned = [name for name in found.names if name in runs]
+    return {"learned": learned, "runs": runs, "missing": missing}
+
+
+def report(found: Found, folder: Path) -> Section:
+    """Slowdowns, and ratios to the best rival."""
+    runs, learned = found["runs"], found["learned"]
+    text = (
+        "The second half of the log of KTH's IBM SP2 (14,241 jobs, 100 processors) as one run: "
+        "EASY backfilling, users' requested times (EASY++: predictions). Intervals resample "
+        f"blocks of {Half.BLOCK} consecutive jobs; neighbouring blocks are not independent, so "
+        "they are somewhat too narrow."
+    )
+    if not runs:
+        return Section("KTH-SP2", text, [])
+    rival = min((name for name in RIVALS if name in runs), key=lambda name: _slowdown(runs, name))
+    rows = []
+    for name in (*RIVALS, *learned):
+        if name not in runs:
+            continue
+        difference = relative(runs[name]["blocks"], runs[rival]["blocks"])
+        rows.append(
+            [
+                name,
+                f"{_slowdown(runs, name):.2f}",
+                f"{runs[name]['wait_s']:,.0f}",
+                f"{_slowdown(runs, name) / _slowdown(runs, rival):.3f}",
+                "–" if name == rival else signed(difference),
+            ]
+        )
+    columns = ["policy", ">slowdown", ">mean wait (s)", ">÷ best", f">to {rival}"]
+    section = Section("KTH-SP2", text, [Table("Mean bounded slowdown", columns, rows)])
+    if not learned:
+        return section
+    drawn = [(name, relative(runs[name]["blocks"], runs[rival]["blocks"])) for name in learned]
+    axis = f"mean bounded slowdown, % of {rival}'s"
+    plots.write(lambda: plots.forest(drawn, axis), folder / "kth.svg", axis)
+    return replace(section, plots=(("kth.svg", f"Difference to {rival}"),))
+
+
+def _slowdown(runs: dict[str, Any], name: str) -> float:
+    return float(runs[name]["slowdown"])
+
+
+PART = Part("kth", measure, report, ("hpc-kth",))

@@ -1,0 +1,106 @@
+"""Plots as files of their own, in the looks of `fulcrum compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from agents.drawing import labels
+from agents.drawing.style import COLOURS, INK, PAPER, figure, look, styled, svg
+from agents.statistics import Interval
+
+_COLOURS = """<style>
+svg { --faint: #c4c8ce; --paper: #ffffff; color: #24292f }
+@media (prefers-color-scheme: dark) {
+  svg { --faint: #545b64; --paper: #0d1117; color: #e6edf3 }
+}
+</style>"""
+"""What a page would define otherwise."""
+_BETTER, _WORSE, _OPEN = COLOURS[2], COLOURS[1], "#888888"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A policy in the plane of cost and latency."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    """(dollars per job, mean job completion time in s), by preference."""
+    bold: bool = False
+
+
+def fronts(curves: Sequence[Curve], outline: Sequence[tuple[float, float]]) -> Figure:
+    """Curves over the preferences, points for who heeds none; `outline`: a front as steps."""
+    made = figure(9.6, 5.4)
+    axes = made.subplots()
+    told: list[tuple[tuple[float, float], str, str]] = []
+    spots: list[tuple[float, float]] = []
+    for index, curve in enumerate(curves):
+        colour, _, marker = look(index)
+        x, y = np.array(curve.points).T
+        width, size = (2.2, 7.5) if curve.bold else (1.1, 5.5)
+        axes.plot(x, y / 60, color=colour, lw=width, alpha=1.0 if curve.bold else 0.65)
+        axes.plot(x, y / 60, marker, color=colour, ms=size, mec=PAPER, mew=0.8, ls="none")
+        points = list(zip(x.tolist(), (y / 60).tolist(), strict=True))
+        told.append((points[-1], curve.name, colour))
+        spots += points
+    steps = np.array(outline)
+    axes.step(
+        steps[:, 0], steps[:, 1] / 60, where="post", color=INK, lw=1, ls=(0, (4, 3)), alpha=0.6
+    )
+    axes.set_yscale("log")
+    axes.set_xlabel("mean cost ($ per job)")
+    axes.set_ylabel("mean job completion time (min)")
+    axes.margins(0.08, 0.1)
+    labels.place(axes, *zip(*told, strict=True), avoid=spots)
+    return made
+
+
+def forest(rows: Sequence[tuple[str, Interval]], axis: str, *, less: bool = True) -> Figure:
+    """Relative differences with their intervals, a line each."""
+    made = figure(9.6, 0.9 + 0.24 * len(rows))
+    axes = made.subplots()
+    for place, (_, one) in enumerate(reversed(rows)):
+        colour = _OPEN
+        if one.significant:
+            colour = _BETTER if (one.mean < 0) is less else _WORSE
+        axes.plot([100 * one.low, 100 * one.high], [place, place], color=colour, lw=2.2)
+        axes.plot(100 * one.mean, place, "o", color=colour, ms=5)
+    axes.axvline(0, color=INK, lw=0.9)
+    axes.set_yticks(np.arange(len(rows))[::-1], [name for name, _ in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlabel(axis)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    return made
+
+
+def times(lines: Sequence[tuple[str, Sequence[tuple[int, float, float]]]], aim_ms: float) -> Figure:
+    """Milliseconds by queued jobs: (jobs, p50, p99) as a line with a band above it."""
+    made = figure(9.6, 4.2)
+    axes = made.subplots()
+    for index, (name, points) in enumerate(lines):
+        colour, _, marker = look(index)
+        jobs, middle, high = np.array(points).T
+        axes.plot(jobs, middle, marker=marker, color=colour, ms=5, label=name)
+        axes.fill_between(jobs, middle, high, color=colour, alpha=0.18, lw=0)
+    axes.axhline(aim_ms, color=INK, lw=0.9, ls=(0, (4, 3)), alpha=0.6)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("queued jobs")
+    axes.set_ylabel("ms, from p50 to p99")
+    axes.legend()
+    return made
+
+
+def write(draw: Callable[[], Figure], file: Path, title: str) -> None:
+    """An SVG file that follows the reader's light or dark colours."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with styled():
+        text = svg(draw(), file.stem, title)
+    head, rest = text.split(">", 1)
+    file.write_text(f"{head}>\n{_COLOURS}{rest}\n", encoding="utf-8")

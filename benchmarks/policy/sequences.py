@@ -1,0 +1,186 @@
+"""RLScheduler's protocol: its ten sequences, and fresh ones out of the same model.
+
+Zhang et al., "RLScheduler: an automated HPC batch job scheduler using reinforcement learning", SC
+2020; `benchmarks.rlscheduler` holds the simulator against its table. Decisions know the runtimes;
+only slowdown counts, so w is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from agents.statistics import Interval, relative
+from benchmarks import rlscheduler
+from benchmarks.policy import plots
+from benchmarks.policy.cases import Case, Fresh, Published
+from benchmarks.policy.evaluation import Task
+from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.tables import Section, Table, number, signed
+from scheduler.decisions.round import Mode
+
+HEURISTICS = ("fcfs", "sjf", "f1", "saf", "f4")
+MODES = {Mode.COMMIT: "no backfilling", Mode.COMMIT_FCFS: "backfilling"}
+LENGTHS = (256, 512, 1024)
+FRESH = 60
+"""Sequences of each length."""
+PUBLISHED = {"RLScheduler, published": (254.67, 58.64), "its greedy checkpoint": (250.50, 58.43)}
+"""Mean over the ten sequences, without and with backfilling."""
+TEN = "ten"
+
+
+def measure(how: Measuring) -> Found:
+    """Mean bounded slowdown of every sequence."""
+    found = how.find("hpc-lublin")
+    missing = list(found.missing)
+    cases: dict[str, dict[str, list[Case]]] = {}
+    for mode in MODES:
+        cases[str(mode)] = {
+            str(jobs): [Fresh(seed, jobs, mode) for seed in how.some(FRESH)]
+            for jobs in (LENGTHS[:1] if how.quick else LENGTHS)
+        }
+        if rlscheduler.TRACE.is_file():
+            starts = rlscheduler.STARTS[:2] if how.quick else rlscheduler.STARTS
+            ten: list[Case] = [Published(rlscheduler.TRACE, start, mode) for start in starts]
+            cases[str(mode)][TEN] = ten
+    if not rlscheduler.TRACE.is_file():
+        missing.append("the ten sequences: lublin_256.swf.gz is no part of the project")
+    everyone = {name: name for name in HEURISTICS} | found.names
+    results = how.evaluate(
+        "rlscheduler",
+        [
+            Task(case, policy)
+            for policy in everyone.values()
+            for sets in cases.values()
+            for those in sets.values()
+            for case in those
+        ],
+    )
+    slowdowns: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name_of_mode, sets in cases.items():
+        slowdowns[name_of_mode] = {}
+        for which, those in sets.items():
+            runs = {name: results.of(policy, those) for name, policy in everyone.items()}
+            failed = [name for name, run in runs.items() if run is None]
+            missing += [f"{name}: failed ({name_of_mode}, {which})" for name in failed]
+            slowdowns[name_of_mode][which] = {
+                name: [one.slowdown for one in run] for name, run in runs.items() if run
+            }
+    return {
+        "learned": list(found.names),
+        "trained_on": {one.name: one.manifest.scenario for one in found.trained},
+        "slowdowns": slowdowns,
+        "missing": missing,
+    }
+
+
+def report(found: Found, folder: Path) -> Section:
+    """The ten sequences, then the fresh ones."""
+    learned: Sequence[str] = found["learned"]
+    slowdowns = found["slowdowns"]
+    tables = []
+    if all(TEN in sets for sets in slowdowns.values()):
+        tables.append(_ten({mode: sets[TEN] for mode, sets in slowdowns.items()}, learned))
+    tables.append(_fresh(slowdowns, learned))
+    section = Section(
+        "RLScheduler's protocol",
+        "Mean bounded slowdown on 256 processors, runtimes known, a chosen job blocks all others "
+        "until it fits (`commit`; with backfilling `commit+fcfs`). A sequence is a window of a "
+        "longer file. The ten sequences were published; the fresh ones are drawn from the model of "
+        "Lublin and Feitelson by other seeds than any training's.",
+        tables,
+    )
+    rows = [
+        (f"{MODES[Mode(mode)]}, {which}: {name}", _against(sets[which], name)[1])
+        for mode, sets in slowdowns.items()
+        for which in sets
+        for name in _present(sets[which], learned)
+    ]
+    if not rows:
+        return section
+    axis = "mean bounded slowdown, % of the best of five heuristics"
+    plots.write(lambda: plots.forest(rows, axis), folder / "rlscheduler.svg", axis)
+    return replace(
+        section, plots=(("rlscheduler.svg", "Difference to the best of the five heuristics"),)
+    )
+
+
+def _ten(sets: Mapping[str, Mapping[str, Sequence[float]]], learned: Sequence[str]) -> Table:
+    rows = [
+        [name, *(f"{value:.2f}" for value in pair), "–", "–"] for name, pair in PUBLISHED.items()
+    ]
+    for name in (*HEURISTICS, *_present(sets[Mode.COMMIT], learned)):
+        row = [name, *(f"{np.mean(sets[mode][name]):.2f}" for mode in MODES)]
+        for mode in MODES:
+            rival, difference = _against(sets[mode], name)
+            row.append("–" if name in HEURISTICS else f"{signed(difference)} to {rival}")
+        rows.append(row)
+    for group, names in _groups(_present(sets[Mode.COMMIT], learned)).items():
+        means = [np.mean([sets[mode][name] for name in names], axis=0) for mode in MODES]
+        row = [f"{group} (mean of {len(names)})", *(f"{mean.mean():.2f}" for mean in means)]
+        for mode, mean in zip(MODES, means, strict=True):
+            rival, _ = _against(sets[mode], names[0])
+            row.append(f"{signed(relative(mean, sets[mode][rival]))} to {rival}")
+        rows.append(row)
+    return Table(
+        f"The ten sequences of {rlscheduler.JOBS:,} jobs",
+        [
+            "policy",
+            *(f">{title}" for title in MODES.values()),
+            *(f">{title}: to the best heuristic" for title in MODES.values()),
+        ],
+        rows,
+        "The published file was in reach of whoever trained on a part of it: see what each was "
+        "trained on. The best heuristic is the one with the least mean here.",
+    )
+
+
+def _fresh(
+    slowdowns: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], learned: Sequence[str]
+) -> Table:
+    rows = []
+    for mode, sets in slowdowns.items():
+        for which, runs in sets.items():
+            if which == TEN:
+                continue
+            for name in (*HEURISTICS, *_present(runs, learned)):
+                mean = np.mean(runs[name])
+                row = [MODES[Mode(mode)], which, name, number(float(mean), 4)]
+                if name in learned:
+                    rival, difference = _against(runs, name)
+                    won = np.mean(np.array(runs[name]) < np.array(runs[rival]))
+                    row += [rival, signed(difference), f"{won:.0%}"]
+                else:
+                    row += ["", "", ""]
+                rows.append(row)
+    count = len(next(iter(next(iter(slowdowns.values())).values()))[HEURISTICS[0]])
+    return Table(
+        f"Fresh sequences, {count} of each length",
+        ["mode", ">jobs", "policy", ">slowdown", "best heuristic", ">to it", ">sequences won"],
+        rows,
+        "The best heuristic is chosen on these very sequences, in its favour.",
+    )
+
+
+def _against(runs: Mapping[str, Sequence[float]], name: str) -> tuple[str, Interval]:
+    """The heuristic with the least mean, and the difference to it."""
+    rival = min(HEURISTICS, key=lambda one: float(np.mean(runs[one])))
+    return rival, relative(runs[name], runs[rival])
+
+
+def _groups(names: Sequence[str]) -> dict[str, list[str]]:
+    """Trainings that differ only in their seed, where there are several."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.rpartition("-")[0], []).append(name)
+    return {group: members for group, members in groups.items() if len(members) > 1}
+
+
+def _present(runs: Mapping[str, Sequence[float]], learned: Sequence[str]) -> list[str]:
+    return [name for name in learned if name in runs]
+
+
+PART = Part("rlscheduler", measure, report, ("hpc-lublin",))

@@ -1,0 +1,287 @@
+"""The pure parts of `python -m benchmarks.policy`."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.artefact import Manifest
+from agents.statistics import Interval, relative
+from benchmarks.policy import artefacts, course, document, evaluation, frontier, plots
+from benchmarks.policy.cases import Drawn, Figures, Fresh, fresh, under
+from benchmarks.policy.evaluation import Kept, Task, evaluate
+from benchmarks.policy.pairing import mixed, outline, volume_ratio
+from benchmarks.policy.part import Part
+from benchmarks.policy.tables import Section, Table, number, signed
+from benchmarks.policy.variants import variants
+from envs.scenarios import Split, load
+from scheduler.decisions.round import Mode
+from scheduler.policies.heuristics import HEURISTICS
+
+FOUND = Figures(jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2)
+
+
+def found(**changes):
+    """What a tiny measurement of the frontier might look like."""
+    runs = {
+        name: {
+            w: {
+                "latency": [1.0 * factor, 2.0 * factor],
+                "cost": [1.0, 1.0],
+                "jct_s": [100.0 * factor, 200.0 * factor],
+                "dollars": [1.0, 1.0],
+            }
+            for w in ("0", "1")
+        }
+        for name, factor in (("fcfs", 2.0), ("wgc", 1.0), ("mixed-cloud-1", 0.5))
+    }
+    return {
+        "made": {"at": "2026-01-01T00:00", "commit": "abc", "command": "x"},
+        "scenario": {"name": "mixed-cloud", "version": 2, "digest": "d"},
+        "mode": "greedy",
+        "reference": [4.0, 400.0],
+        "dial": [0.0, 1.0],
+        "workloads": 2,
+        "tuning_workloads": 2,
+        "jobs": 160,
+        "learned": ["mixed-cloud-1"],
+        "tuning": {"0": {"fcfs": 1.0, "wgc": 2.0}, "1": {"fcfs": 3.0, "wgc": 1.0}},
+        "runs": runs,
+        "missing": [],
+    } | changes
+
+
+class TestTables:
+    def test_a_difference_is_marked_only_if_it_is_significant(self):
+        assert signed(Interval(-0.041, -0.05, -0.032, 48)) == "−4.1 % [−5.0, −3.2] ✓"
+        assert signed(Interval(0.041, 0.032, 0.05, 48)) == "+4.1 % [+3.2, +5.0] ✗"
+        assert signed(Interval(0.041, 0.032, 0.05, 48), less=False).endswith("✓")
+        assert signed(Interval(-0.041, -0.05, 0.01, 48)) == "−4.1 % [−5.0, +1.0]"
+        assert signed(Interval(-0.041, -0.05, -0.032, 3)) == "−4.1 % [−5.0, −3.2]"
+        assert signed(Interval(math.nan, math.nan, math.nan, 0)) == "–"
+
+    def test_nothing_has_no_sign(self):
+        assert signed(Interval(-1e-9, math.nan, math.nan, 1)) == "0.0 %"
+
+    def test_numbers_have_as_many_digits_as_say_something(self):
+        assert [number(value) for value in (0.0123, 1.5, 123.4, 0.0)] == [
+            "0.0123",
+            "1.50",
+            "123",
+            "0",
+        ]
+
+    def test_markdown_aligns_and_escapes(self):
+        text = Table("T", ["a", ">b"], [["x|y", "1"]], "Note.").markdown()
+        assert text == "**T**\n\n| a | b |\n| --- | --: |\n| x\\|y | 1 |\n\nNote."
+
+    def test_a_folded_table_is_shown_when_asked(self):
+        assert Table("T", ["a"], [["1"]], folded=True).markdown().startswith("<details><summary>T<")
+
+
+class TestPairing:
+    def test_objectives_are_mixed_by_the_preference(self):
+        assert mixed([1.0, 2.0], [3.0, 4.0], 0.25).tolist() == [2.5, 3.5]
+
+    def test_the_same_front_has_the_same_volume(self):
+        points = np.random.default_rng(1).uniform(0.1, 0.9, (3, 8, 2))
+        ratio = volume_ratio(points, points, np.ones(2))
+        assert (ratio.mean, ratio.low, ratio.high) == (0.0, 0.0, 0.0)
+
+    def test_a_better_front_has_more(self):
+        points = np.random.default_rng(1).uniform(0.3, 0.9, (3, 8, 2))
+        ratio = volume_ratio(points - 0.2, points, np.ones(2))
+        assert 0 < ratio.low <= ratio.mean <= ratio.high
+
+    def test_an_outline_holds_what_nothing_beats(self):
+        assert outline(np.array([[1.0, 3.0], [2.0, 2.0], [2.5, 2.5]])) == [(1.0, 3.0), (2.0, 2.0)]
+
+
+class TestFrontier:
+    def test_the_rival_is_chosen_on_tuning_workloads(self):
+        view = frontier.View(found())
+        assert [view.rival(w) for w in (0.0, 1.0)] == ["fcfs", "wgc"]
+        first, second = view.differences().rows
+        assert first[1] == "fcfs"
+        assert second[3] == signed(relative([0.5, 1.0], [1.0, 2.0]))
+
+    def test_a_report_has_tables_and_a_plot_that_stands_alone(self, tmp_path):
+        section = frontier.report(found(), tmp_path)
+        assert len(section.tables) == 3
+        text = (tmp_path / "frontier.svg").read_text()
+        assert text.startswith("<svg")
+        assert "prefers-color-scheme" in text
+
+    def test_without_policies_there_are_still_heuristics(self, tmp_path):
+        section = frontier.report(found(learned=[]), tmp_path)
+        assert section.plots == ()
+        assert "learned" not in section.tables[0].columns
+
+    def test_unknown_policies_are_told(self):
+        missing = []
+        assert frontier.known(["wgc", "nonsense"], missing) == ["wgc"]
+        assert missing[0].startswith("nonsense: ")
+
+
+class TestVariants:
+    def test_all_differ_and_can_be_drawn(self):
+        made = variants(load("mixed-cloud"))
+        assert len({scenario.digest for scenario in made.values()}) == len(made) == 9
+        for scenario in made.values():
+            assert len(scenario.workload(1, 5, Split.TEST).jobs) == 5
+
+    def test_sizes_and_pools(self):
+        made = variants(load("mixed-cloud"))
+        sizes = {name: sum(pool.count for pool in made[name].pools) for name in made}
+        base = sizes["as it is"]
+        assert sizes["half the size"] == base / 2
+        assert sizes["2.5 × the size"] == base * 2.5
+        assert [len(made[name].pools) for name in ("three pools", "five pools")] == [3, 5]
+
+
+class TestEvaluation:
+    @pytest.fixture
+    def tasks(self):
+        scenario = load("mixed-cloud")
+        return [
+            Task(Drawn(scenario, seed, 0.5, 4), policy)
+            for seed in (0, 1)
+            for policy in ("fcfs", "nonsense")
+        ]
+
+    def test_what_was_simulated_is_kept_and_failures_are_told(self, tasks, tmp_path):
+        file = tmp_path / "runs.jsonl"
+        first = evaluate("test", tasks, Kept(file), workers=1)
+        cases = [task.case for task in tasks if task.policy == "fcfs"]
+        runs = first.of("fcfs", cases)
+        assert runs is not None
+        assert first.of("nonsense", cases) is None
+        with file.open("a") as rest:
+            rest.write('{"key": "half a li')
+        kept = Kept(file)
+        assert [kept[Task(case, "fcfs").key] for case in cases] == runs
+
+    def test_results_of_other_code_do_not_count(self, tasks, tmp_path, monkeypatch):
+        file = tmp_path / "runs.jsonl"
+        Kept(file).add(tasks[0].key, FOUND)
+        assert tasks[0].key in Kept(file)
+        monkeypatch.setattr(evaluation, "code", lambda: "other")
+        assert tasks[0].key not in Kept(file)
+
+    def test_keys_tell_cases_apart(self):
+        scenario = load("mixed-cloud")
+        case = Drawn(scenario, 0, 0.5, 4)
+        others = [
+            replace(case, seed=1),
+            replace(case, w=0.2),
+            replace(case, jobs=5),
+            replace(case, split=Split.TUNING),
+            Fresh(0, 4, Mode.COMMIT),
+            Fresh(0, 4, Mode.COMMIT_FCFS),
+        ]
+        assert len({one.key for one in (case, *others)}) == 7
+
+    def test_a_fresh_sequence_is_the_same_whenever_it_is_drawn(self):
+        one = fresh(3, 256)
+        fresh.cache_clear()
+        assert fresh(3, 256) == one
+
+    def test_heuristics_have_no_mode_of_their_own(self):
+        assert under(HEURISTICS["sjf"], Mode.COMMIT) is HEURISTICS["sjf"]
+
+
+class TestArtefacts:
+    def test_what_is_not_there_is_missing_and_no_error(self, tmp_path):
+        nothing = artefacts.find("mixed-cloud", folder=tmp_path)
+        assert nothing.trained == ()
+        assert nothing.missing == ("mixed-cloud: 0 of 3 trainings are there",)
+
+    def test_a_damaged_one_is_told(self, tmp_path):
+        folder = tmp_path / "random-1"
+        folder.mkdir()
+        (folder / "policy.onnx").write_bytes(b"")
+        (folder / "manifest.json").write_text("{}")
+        found_ = artefacts.find("random", folder=tmp_path, seeds=1)
+        assert found_.trained == ()
+        assert found_.missing[0].startswith("random-1: ")
+
+    def test_groups_do_not_mix(self, tmp_path):
+        for name in ("hpc-kth-1", "hpc-lublin-1", "hpc-lublin-file-2", "hpc-lublin-notes"):
+            (tmp_path / name).mkdir()
+        missing = artefacts.find("hpc-lublin", folder=tmp_path).missing
+        assert [one.partition(":")[0] for one in missing] == [
+            "hpc-lublin-1",
+            "hpc-lublin-file-2",
+            "hpc-lublin",
+        ]
+
+
+class TestCourse:
+    CURVE = (
+        {"steps": 0, "seconds": 1.0, "raw": {"mean": 1.2}},
+        {"steps": 10, "seconds": 2.0, "raw": {"mean": 1.1}, "averaged": {"mean": 0.98}},
+        {"steps": 20, "raw": {"mean": 0.9}, "averaged": {"mean": 0.95}},
+    )
+    MANIFEST = Manifest(
+        *("", "", 64, "easy", "s", "d", 1, 20, False, "", "", {}, {}),
+        curve=CURVE,
+        evaluation={
+            "policy": {"mean": 0.9, "at": {"0.2": 0.9, "0.8": 0.9}},
+            "wgc": {"mean": 1.0, "at": {"0.2": 1.0, "0.8": 1.0}},
+            "sjf": {"mean": 1.1, "at": {"0.2": 1.3, "0.8": 0.9}},
+        },
+    )
+
+    def test_the_best_heuristic_and_the_best_at_each_w(self):
+        assert course.best_heuristic(self.MANIFEST) == ("wgc", 1.0)
+        assert course.best_of_each(self.MANIFEST) == pytest.approx(0.95)
+
+    def test_when_a_mark_was_passed(self):
+        assert course.passed(self.CURVE, 1.0) == course.Passed(10, 2.0)
+        assert course.passed(self.CURVE, 0.95) == course.Passed(20, None)
+        assert course.passed(self.CURVE, 0.5) is None
+
+
+class TestDocument:
+    PAGE = "# Page\n\n<!-- begin: one -->\nold\n<!-- end: one -->\n\nby hand\n"
+
+    def test_only_what_is_between_the_marks_changes(self):
+        text = document.replaced(self.PAGE, "one", "new \\1")
+        assert text == self.PAGE.replace("\nold\n", "\n\nnew \\1\n\n")
+        assert document.replaced(text, "one", "new \\1") == text
+
+    def test_missing_marks_are_told(self):
+        with pytest.raises(ValueError, match="two"):
+            document.replaced(self.PAGE, "two", "new")
+
+    def test_the_page_is_made_from_what_was_kept(self, tmp_path):
+        def report(found, _):
+            return Section("Title", "Text.", [Table("T", ["a"], [[str(found["value"])]])])
+
+        part = Part("one", lambda _: {}, report, ())
+        page = tmp_path / "page.md"
+        page.write_text(self.PAGE)
+        assert document.write({"one": part}, page, tmp_path) == ["one"]
+        document.save(part, {"value": 1 / 3, "missing": ["a training"]}, tmp_path, 1.0)
+        assert json.loads((tmp_path / "one.json").read_text())["value"] == 0.3333333
+        assert document.write({"one": part}, page, tmp_path) == []
+        text = page.read_text()
+        assert "## Title" in text
+        assert "| 0.3333333 |" in text
+        assert "- a training" in text
+
+    def test_the_real_page_has_marks_for_every_part(self):
+        from benchmarks.policy.__main__ import PARTS
+
+        text = Path(document.PAGE).read_text("utf-8")
+        for name in PARTS:
+            assert document.replaced(text, name, "x") != text
+
+
+def test_a_forest_can_be_drawn(tmp_path):
+    rows = [("a", Interval(-0.1, -0.2, -0.05, 48)), ("b", Interval(0.1, -0.2, 0.3, 48))]
+    plots.write(lambda: plots.forest(rows, "%"), tmp_path / "deep" / "x.svg", "title")
+    assert (tmp_path / "deep" / "x.svg").read_text().count("</svg>") == 1
