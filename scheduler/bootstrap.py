@@ -20,7 +20,7 @@ from scheduler.service.service import Parts, Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
 
-FALLBACK = "priority"
+FALLBACK = "wgc"
 """Decides whenever the active policy cannot."""
 
 
@@ -85,6 +85,7 @@ def assemble(
         preference=settings.preference,
         projects=projects,
         starvation_s=settings.starvation_s or float("inf"),
+        limit_s=settings.decision_limit_s or float("inf"),
     )
     return Service(
         Parts(

@@ -137,6 +137,8 @@ class Settings(BaseSettings):
     """0 cheapest … 1 fastest, for jobs and projects that name none."""
     starvation_s: Seconds = 14_400.0
     """A job that has waited longer goes before all others; 0: never."""
+    decision_limit_s: Seconds = 1.0
+    """A policy that has not answered by then is replaced by wgc for that decision; 0: never."""
     default_runtime_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
     """Estimate for work nothing is known about."""
 

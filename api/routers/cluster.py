@@ -57,6 +57,14 @@ def list_policies(request: Request) -> Response:
     return answer(PoliciesOut(active=PolicyOut.of(active), policies=policies))
 
 
+@router.get(
+    "/policies/active", response_model=PolicyOut, responses=examples.responses("policy", 401, 503)
+)
+def show_policy(request: Request) -> Response:
+    """Show who decides, in which mode, and how often the guard had to."""
+    return answer(PolicyOut.of(doors_of(request).service.policy()))
+
+
 @router.put(
     "/policies/active",
     response_model=PolicyOut,

@@ -68,9 +68,15 @@ class PolicyOut(Answer):
     """Who decides now."""
 
     name: str
-    mode: str = Field(description="What happens to a job that does not fit.")
+    mode: str = Field(
+        description="What happens to a job that does not fit: the mode the policy was made for, "
+        "else the cluster's."
+    )
     preference: float = Field(description="Of jobs and projects that name none.")
     fallbacks: int = Field(description="Decisions the guard took over since it was chosen.")
+    faults: Mapping[str, int] = Field(
+        description="The same by reason: `failed`, `infeasible`, `nan`, `slow`."
+    )
 
     @classmethod
     def of(cls, policy: ActivePolicy) -> Self:

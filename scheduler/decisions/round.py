@@ -58,8 +58,9 @@ class Mode(StrEnum):
     COMMIT_FCFS = "commit+fcfs", True, False, False
     """It keeps its place; the oldest others may start that end before the start it was first
     promised. The rule of Zhang et al., "RLScheduler", SC 2020: for comparison only."""
-    GREEDY = "greedy"
-    """It cannot be chosen: only what fits now, or WAIT."""
+    GREEDY = "greedy", False, True, False
+    """It cannot be chosen: only what fits now, or WAIT. A starving job can (`Round.rescue`): it
+    gets a reservation as under EASY."""
 
 
 @dataclass(slots=True)
@@ -101,7 +102,20 @@ class Round:
         self._placements: list[Placement] = []
         self._promised = {held.job: held for held in committed if mode.sticky}
         self._pending = deque(self._rows_of(held) for held in self._promised.values())
+        self._starving: Bools | None = None
         self._over = False
+
+    def rescue(self, after_s: float) -> None:
+        """Let jobs that have waited longer be reserved even in `Mode.GREEDY`.
+
+        Without that a wide job could starve there, however urgently it is wanted. Before the first
+        `table` only.
+        """
+        if self.mode is not Mode.GREEDY or not np.isfinite(after_s):
+            return
+        starving = self.now - self._queue.submitted > after_s
+        if starving[1:].any():
+            self._starving = starving[self._queue.slot]
 
     def pending(self) -> int | None:
         """The row of a job that was committed to in an earlier round; None if all are taken."""
@@ -189,7 +203,7 @@ class Round:
         nodes = self._room(shape, float(self._queue.runtime[row]))
         if nodes is not None:
             return Action.BACKFILL if shape.pool in self._blocked else Action.START, nodes
-        if self.mode is Mode.GREEDY or shape.pool in self._blocked:
+        if shape.pool in self._blocked or not self._reservable(row):
             raise ValueError(f"row {row} does not fit and may not be reserved")
         return Action.RESERVE, None
 
@@ -206,6 +220,12 @@ class Round:
             if (shape.pool, shape.width) == (held.pool, held.width):
                 return row
         return None
+
+    def _reservable(self, row: int) -> bool:
+        """Whether the row may be chosen although it does not fit yet."""
+        if self.mode is not Mode.GREEDY:
+            return True
+        return self._starving is not None and bool(self._starving[row])
 
     def _allowed(self) -> Bools:
         """Rows that may be chosen: they fit and delay no reservation, or they may be reserved."""
@@ -226,16 +246,27 @@ class Round:
                 short[index], long[index], begin[index], latest[index] = self._verdict(shape)
             else:
                 short[index] = long[index] = True
-        if not short[1:].any() and not long[1:].any():
-            return np.zeros(1, dtype=np.bool_)
         of = self._queue.shape
+        if self._starving is None and not short[1:].any() and not long[1:].any():
+            return np.zeros(1, dtype=np.bool_)
         allowed = self._open & long[of]
         if (short != long).any():
             ends = begin[of] + self._queue.runtime
             # RLScheduler's rule is strict; EASY's lets a job end just when the reserved one starts.
             in_time = ends < latest[of] if self.mode is Mode.COMMIT_FCFS else ends <= latest[of]
             allowed |= self._open & short[of] & in_time
+        if self._starving is not None:
+            allowed |= self._rescued(self._starving, allowed)
         return allowed
+
+    def _rescued(self, starving: Bools, allowed: Bools) -> Bools:
+        """Rows of starving jobs that may be reserved: of those that can start nowhere now."""
+        pools = [shape.pool for shape in self._queue.shapes]
+        free = np.array([pool >= 0 and pool not in self._blocked for pool in pools], dtype=np.bool_)
+        able = np.zeros(len(self._queue.id), dtype=np.bool_)
+        able[self._queue.slot[allowed]] = True
+        found: Bools = self._open & starving & free[self._queue.shape] & ~able[self._queue.slot]
+        return found
 
     def _verdict(self, shape: Shape) -> tuple[bool, bool, float, float]:
         """(may start if it ends in time, may be chosen whatever its end, start, latest end)."""
@@ -327,6 +358,12 @@ class Round:
         )
 
 
+def mode_of(policy: Policy, default: Mode) -> Mode:
+    """The mode that rounds of `policy` use: the one it was made for (`mode`), else `default`."""
+    own: Mode | None = getattr(policy, "mode", None)
+    return default if own is None else own
+
+
 def run_round(
     snapshot: Snapshot,
     policy: Policy,
@@ -339,7 +376,11 @@ def run_round(
 
 
 def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
-    """Let `policy` choose until the round is over."""
+    """Let `policy` choose until the round is over.
+
+    A policy with a `starvation_s`, as the guard has, rescues what has waited longer.
+    """
+    round_.rescue(getattr(policy, "starvation_s", np.inf))
     decisions: list[Decision] = []
     known: Floats | None = None
     while (table := round_.table()) is not None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
 
 import numpy as np
 
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import WAIT, Floats
+from scheduler.decisions.round import Mode
+from scheduler.policies.aside import Aside, LateError
 
 _log = logging.getLogger(__name__)
 
@@ -19,21 +24,43 @@ _TOP = 1e300
 """Greater scores count as this one, so that age can still top them."""
 
 
+class Fault(StrEnum):
+    """Why the fallback decided."""
+
+    FAILED = "failed"
+    """The policy raised."""
+    INFEASIBLE = "infeasible"
+    """Its answer names no row: not one number for each."""
+    NAN = "nan"
+    """Some number is none."""
+    SLOW = "slow"
+    """There was no answer in time."""
+
+
 @dataclass(slots=True)
 class Guard:
     """A policy with a safety net.
 
-    A policy that raises, or returns something else than (n,) numbers without NaN, is replaced by
-    `fallback` for that decision, and counted. A job that has waited longer than `starvation_s`
-    goes before all others, the longest-waiting first; with reservations it then starts for
-    certain.
+    A policy that raises, takes longer than `limit_s`, or returns something else than (n,) numbers
+    without NaN, is replaced by `fallback` for that decision, and counted. While a late answer is
+    still being worked on, the fallback decides at once. A job that has waited longer than
+    `starvation_s` goes before all others, the longest-waiting first; it is reserved if it does not
+    fit, in every mode, and so starts for certain.
+
+    With a finite `limit_s` one thread at a time may ask.
     """
 
     policy: Policy
     fallback: Policy
     starvation_s: float = np.inf
-    fallbacks: int = field(default=0)
-    """Decisions that the fallback made."""
+    limit_s: float = np.inf
+    faults: Counter[Fault] = field(default_factory=Counter)
+    """Decisions that the fallback made, by reason."""
+    _aside: Aside[Floats] | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if np.isfinite(self.limit_s):
+            self._aside = Aside(self.limit_s)
 
     @property
     def name(self) -> str:
@@ -44,6 +71,17 @@ class Guard:
     def stable(self) -> bool:
         """As the guarded policy; overtaking by age does not change inside a round."""
         return self.policy.stable
+
+    @property
+    def mode(self) -> Mode | None:
+        """As the guarded policy's, if it was made for one."""
+        own: Mode | None = getattr(self.policy, "mode", None)
+        return own
+
+    @property
+    def fallbacks(self) -> int:
+        """Decisions that the fallback made."""
+        return self.faults.total()
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) The policy's scores or the fallback's; starving jobs above all."""
@@ -56,15 +94,21 @@ class Guard:
 
     def _checked(self, ask: _Figures, instead: _Figures, table: Candidates) -> Floats:
         try:
-            figures = np.asarray(ask(table), dtype=np.float64)
+            answer = ask(table) if self._aside is None else self._aside.call(partial(ask, table))
+            figures = np.asarray(answer, dtype=np.float64)
+        except LateError:
+            fault = Fault.SLOW
         except Exception:
             # Whatever a plugged-in policy does, jobs must be scheduled.
             _log.exception("policy %s failed; %s decides", self.policy.name, self.fallback.name)
+            fault = Fault.FAILED
         else:
             if figures.shape == (len(table),) and not np.isnan(figures).any():
                 return figures
-            _log.error("policy %s gave unusable figures; %s decides", self.name, self.fallback.name)
-        self.fallbacks += 1
+            fault = Fault.NAN if figures.shape == (len(table),) else Fault.INFEASIBLE
+        if fault is not Fault.FAILED:
+            _log.error("policy %s: answer %s; %s decides", self.name, fault, self.fallback.name)
+        self.faults[fault] += 1
         return instead(table)
 
     def _lifted(self, table: Candidates, scores: Floats) -> Floats:

@@ -50,7 +50,7 @@ class Explaining:
         snapshot = self.board.snapshot(now)
         if job.state is not JobState.QUEUED or snapshot.queue.slot_of(job.id) is None:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
-        policy, mode = self.ruling.current()
+        policy, mode = self.ruling.counsel()
         wait = explanation.wait(snapshot, policy, mode, job.id)
         start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
         return Explanation(
@@ -76,7 +76,7 @@ class Explaining:
             (self.board.pools[found.pool].name, found.width): found.estimate.source
             for found in placements
         }
-        policy, mode = self.ruling.current()
+        policy, mode = self.ruling.counsel()
         outlooks = []
         for name in ("fast", "balanced", "cheap"):
             wished = replace(spec, preference=PREFERENCES[name], after=())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode
+from scheduler.decisions.round import Mode, mode_of
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobSpec
-from scheduler.policies.guard import Guard
+from scheduler.policies.guard import Fault, Guard
 from scheduler.service.views import ActivePolicy
 
 Lookup = Callable[[str], Policy]
@@ -29,10 +32,12 @@ class Ruling:
         preference: float,
         projects: Mapping[str, float] | None = None,
         starvation_s: float = float("inf"),
+        limit_s: float = float("inf"),
     ) -> None:
         self._lookup = lookup
         self._fallback = fallback
         self._starvation_s = starvation_s
+        self._limit_s = limit_s
         self._projects = dict(projects or {})
         self._lock = threading.Lock()
         self._preference = preference
@@ -42,20 +47,29 @@ class Ruling:
     def current(self) -> tuple[Guard, Mode]:
         """The policy and the mode of the next round."""
         with self._lock:
-            return self._guard, self._mode
+            return self._guard, mode_of(self._guard, self._mode)
+
+    def counsel(self) -> tuple[Guard, Mode]:
+        """The same for the questions of one thread: what fails is not counted."""
+        guard, mode = self.current()
+        return replace(guard, faults=Counter()), mode
 
     def view(self) -> ActivePolicy:
         """As people see it."""
         with self._lock:
             return ActivePolicy(
                 name=self._guard.name,
-                mode=self._mode.value,
+                mode=mode_of(self._guard, self._mode).value,
                 preference=self._preference,
                 fallbacks=self._guard.fallbacks,
+                faults={fault.value: self._guard.faults[fault] for fault in Fault},
             )
 
     def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicy:
-        """Switch; raises `NotFoundError` or `InvalidError` and then changes nothing."""
+        """Switch; raises `NotFoundError` or `InvalidError` and then changes nothing.
+
+        `mode`: of policies that were not made for one of their own.
+        """
         guard = self._guarded(name)
         if preference is not None and not 0 <= preference <= 1:
             raise InvalidError(f"preference {preference} is out of range", {"preference": "0 … 1"})
@@ -64,11 +78,35 @@ class Ruling:
         except ValueError:
             legal = ", ".join(known.value for known in Mode)
             raise InvalidError(f"unknown mode {mode!r}", {"mode": f"one of {legal}"}) from None
+        if chosen is not None and mode_of(guard, chosen) is not chosen:
+            raise InvalidError(
+                f"{guard.name} was made for mode {guard.mode}", {"mode": f"{guard.mode}, or none"}
+            )
         with self._lock:
             self._guard = guard
             self._mode = chosen or self._mode
             self._preference = self._preference if preference is None else preference
         return self.view()
+
+    def setting(self) -> dict[str, Any]:
+        """What `restore` takes."""
+        with self._lock:
+            return {
+                "name": self._guard.name,
+                "mode": self._mode.value,
+                "preference": self._preference,
+            }
+
+    def restore(self, name: str, mode: str | None, preference: float | None) -> None:
+        """As it was once: of a policy with a mode of its own, `mode` is the cluster's still.
+
+        Raises `NotFoundError` or `InvalidError` and then changes nothing.
+        """
+        guard = self._guarded(name)
+        with self._lock:
+            self._guard = guard
+            self._mode = self._mode if mode is None else Mode(mode)
+            self._preference = self._preference if preference is None else preference
 
     def preference(self, spec: JobSpec) -> float:
         """The job's own, else its project's, else the cluster's."""
@@ -78,4 +116,4 @@ class Ruling:
             return self._projects.get(spec.project, self._preference)
 
     def _guarded(self, name: str) -> Guard:
-        return Guard(self._lookup(name), self._fallback, self._starvation_s)
+        return Guard(self._lookup(name), self._fallback, self._starvation_s, self._limit_s)

@@ -244,7 +244,7 @@ class Service:
         view = self._ruling.use(name, mode, preference)
         self.store.set_settings(
             {
-                POLICY: {"name": view.name, "mode": view.mode, "preference": view.preference},
+                POLICY: self._ruling.setting(),
                 "policy_set_by": actor,
             }
         )
@@ -270,7 +270,9 @@ class Service:
         numbers: dict[str, float] = dict(self._dispatcher.counters)
         numbers |= {f"jobs_{cause}": count for cause, count in self._board.counts().items()}
         numbers["commits"] = self._submissions.commits
-        numbers["fallbacks"] = self.policy().fallbacks
+        policy = self.policy()
+        numbers["fallbacks"] = policy.fallbacks
+        numbers |= {f"fallbacks_{fault}": count for fault, count in policy.faults.items()}
         numbers["decision_seconds_last"] = seconds[-1] if seconds else 0.0
         numbers["decision_seconds_mean"] = sum(seconds) / len(seconds) if seconds else 0.0
         numbers["decision_seconds_max"] = max(seconds, default=0.0)
@@ -281,7 +283,7 @@ class Service:
         if not remembered:
             return
         try:
-            self._ruling.use(**remembered)
+            self._ruling.restore(**remembered)
         except FulcrumError as error:
             # Its distribution may have been removed: better another policy than no service.
             _log.warning("the remembered policy cannot be used: %s", error)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from scheduler.decisions.explanation import Alternative
 from scheduler.domain.jobs import Job
@@ -91,11 +91,14 @@ class ActivePolicy:
 
     name: str
     mode: str
-    """See `scheduler.decisions.round.Mode`: `easy`, `none`, …"""
+    """In force, see `scheduler.decisions.round.Mode`: the one the policy was made for, else the
+    cluster's."""
     preference: float
     """Of jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
     fallbacks: int = 0
     """Decisions the guard took over since the policy was set."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """The same by reason: `failed`, `infeasible`, `nan`, `slow`."""
 
 
 @dataclass(frozen=True, slots=True)

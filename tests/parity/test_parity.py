@@ -14,7 +14,7 @@ from envs.estimators import Exact
 from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.round import Mode, best
+from scheduler.decisions.round import Mode, best, mode_of
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
@@ -39,7 +39,19 @@ CASES = [
     ("f1", Mode.COMMIT_EASY),
     ("best-value", Mode.EASY),
     ("wgc", Mode.GREEDY),
+    ("made:greedy", Mode.EASY),
 ]
+
+
+class Made:
+    """wgc as if it had been made for one mode, as learned policies are."""
+
+    def __init__(self, mode):
+        self.name, self.mode, self.stable = f"made:{mode}", Mode(mode), False
+        self.scores, self.costs = lookup.WGC.scores, lookup.WGC.costs
+
+
+lookup.register("made", Made)
 
 
 class Believes(Exact):
@@ -97,7 +109,8 @@ def simulated(load, factors, name, mode):
 def pulled(load, factors, name, mode):
     """As an environment does it: choice by choice."""
     policy = lookup.named(name)
-    simulation = Simulation(load, Site(POOLS, mode), Believes(factors), origin=START)
+    site = Site(POOLS, mode_of(policy, mode))
+    simulation = Simulation(load, site, Believes(factors), origin=START)
     while (round_ := simulation.next()) is not None:
         while (table := round_.table()) is not None:
             position = best(table, policy.scores(table), policy) if round_.free else 1
