@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from scheduler.decisions.policy import Policy
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.schedules import tuned
 from scheduler.policies.simulated import SIMULATED
 from scheduler.policies.wgc import Wgc
 
@@ -17,7 +18,7 @@ GROUP = "fulcrum.policies"
 
 WGC = Wgc()
 
-_SCHEMES: dict[str, Callable[[str], Policy]] = {}
+_SCHEMES: dict[str, Callable[[str], Policy]] = {WGC.name: tuned}
 
 
 def register(scheme: str, make: Callable[[str], Policy], *, replace: bool = True) -> None:

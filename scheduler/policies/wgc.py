@@ -1,7 +1,7 @@
 """wgc: a congestion-priced, ageing greedy for the balance of latency and cost.
 
-The cost of a row, with λ the preference (0 cheapest … 1 fastest), u = priority / (ideal + 30 s)
-the rate at which a waiting job's weighted slowdown grows, and U its sum over all waiting jobs:
+The cost of a row, with λ the preference (0 cheapest … 1 fastest), u = priority / (ideal + σ) the
+rate at which a waiting job's weighted slowdown grows, and U its sum over all waiting jobs:
 
     λ · u · (start delay + runtime)  +  (1 - λ) · dollars / scale
       +  μ · λ · U · runtime · width / devices of the pool
@@ -11,42 +11,33 @@ its share of the pool from them. The cheapest row is taken if its regret, the di
 job's best row on any pool, busy or not, is at most θ + κ · λ · u · wait: a job holds out for the
 devices that suit it, and less so the longer it waits. If no row passes, the policy waits.
 
-Priorities are divided by 50, so that a job of middling priority has weight 1. The shadow price
+Priorities are divided by 50, so that a job of middling priority has weight 1. With a σ far above
+all runtimes every job's seconds count alike, with a small one its slowdown counts. The shadow price
 for capacity is in the spirit of Kelly, "Charging and rate control for elastic traffic", 1997.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.queue import WAIT, Floats
+from scheduler.policies.constants import Constants, Schedule, Terms
 
 PATIENCE = -1e200
 """Score of WAIT: below every row that passes, above those that do not."""
-SOFTENING_S = 30.0
-"""Added to the ideal runtime: the shortest jobs must not outweigh everything."""
 MIDDLING = 50.0
 """The priority of weight 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wgc:
-    """The policy; the defaults are reasonable guesses, no tuned values."""
+    """The policy, with its constants at every preference."""
 
+    constants: Constants | Schedule = field(default_factory=Constants)
     name: str = "wgc"
-    preference: float | None = None
-    """λ of every job; None: each job's own preference."""
-    congestion: float = 1.0
-    """μ."""
-    patience: float = 0.5
-    """θ."""
-    ageing: float = 1.0
-    """κ."""
-    dollars: float | None = None
-    """What a slowdown of 1 is worth; None: the job's cheapest placement."""
     stable: bool = False
     summary: str = "waits for the devices that suit a job, priced by congestion"
 
@@ -54,54 +45,57 @@ class Wgc:
         """(n,) Minus the cost of rows that pass, -inf of those that do not."""
         queue = table.queue
         everywhere = table.all_open()
-        cost = self._cost(everywhere, self._pressure(table))
-        spread = np.full(len(queue.slot), np.inf)
-        spread[everywhere.rows] = cost
+        terms = self._terms(everywhere)
+        rate = _rate(everywhere, terms)
+        cost = _cost(everywhere, terms, rate, self._pressure(table))
         best = np.full(len(queue.id), np.inf)
         np.minimum.at(best, everywhere.slot, cost)
-        own = spread[table.rows]
         with np.errstate(invalid="ignore"):
-            regret = own - best[table.slot]
-        light = self._preferences(table)
-        allowed = self.patience + self.ageing * light * _rate(table) * np.maximum(table.wait, 0.0)
-        scores = np.where(regret <= allowed, -own, -np.inf)
+            regret = cost - best[everywhere.slot]
+        age = np.maximum(everywhere.wait, 0.0)
+        passes = regret <= terms.patience + terms.ageing * terms.preference * rate * age
+        spread = np.full(len(queue.slot), -np.inf)
+        spread[everywhere.rows] = np.where(passes, -cost, -np.inf)
+        scores: Floats = spread[table.rows]
         scores[WAIT] = PATIENCE
         return scores
 
     def costs(self, table: Candidates) -> Floats:
         """(n,) The cost of each row; only ever asked about equal scores."""
-        return self._cost(table, self._pressure(table))
+        terms = self._terms(table)
+        return _cost(table, terms, _rate(table, terms), self._pressure(table))
 
-    def _cost(self, table: Candidates, pressure: float) -> Floats:
-        light = self._preferences(table)
-        scale = self.dollars if self.dollars is not None else table.cheapest
-        scale = np.where(np.asarray(scale) > 0, scale, 1.0)
-        finish = table.start_delay + table.runtime
-        # 0 · inf is not a number: what never fits is ruled out whatever the preference.
-        cost: Floats = np.where(
-            np.isfinite(finish),
-            light * _rate(table) * np.where(np.isfinite(finish), finish, 0.0)
-            + (1.0 - light) * table.dollars / scale
-            + self.congestion * light * pressure * table.runtime * table.share,
-            np.inf,
-        )
-        return cost
+    def _terms(self, table: Candidates) -> Terms:
+        return self.constants.at(table.preference)
 
     def _pressure(self, table: Candidates) -> float:
         """U: over all waiting jobs, each counted once."""
         queue = table.queue
         waiting = queue.open[queue.first]
-        waiting[0] = False
+        waiting[WAIT] = False
+        terms = self.constants.at(queue.preference[waiting])
         weight = queue.priority[waiting] / MIDDLING
-        return float((weight / (queue.ideal[waiting] + SOFTENING_S)).sum())
-
-    def _preferences(self, table: Candidates) -> Floats:
-        if self.preference is None:
-            return table.preference
-        return np.full(len(table), self.preference)
+        return float((weight / (queue.ideal[waiting] + terms.softening_s)).sum())
 
 
-def _rate(table: Candidates) -> Floats:
+def _rate(table: Candidates, terms: Terms) -> Floats:
     """u: weighted slowdown a second."""
-    rate: Floats = table.priority / MIDDLING / (table.ideal + SOFTENING_S)
+    rate: Floats = table.priority / MIDDLING / (table.ideal + terms.softening_s)
     return rate
+
+
+def _cost(table: Candidates, terms: Terms, rate: Floats, pressure: float) -> Floats:
+    light = terms.preference
+    hour = max((pool.dollars_per_device_hour for pool in table.cluster.pools), default=0.0)
+    scale = terms.scale(table.cheapest, hour)
+    finish = table.start_delay + table.runtime
+    possible = np.isfinite(finish)
+    # 0 · inf is not a number: what never fits is ruled out whatever the preference.
+    cost: Floats = np.where(
+        possible,
+        light * rate * np.where(possible, finish, 0.0)
+        + (1.0 - light) * table.dollars / scale
+        + terms.congestion * light * pressure * table.runtime * table.share,
+        np.inf,
+    )
+    return cost

@@ -7,6 +7,7 @@ from worlds import option, pool, snapshot, snapshots, table, waiting
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.round import Mode, run_round
+from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.wgc import PATIENCE, Wgc
 
 POOLS = (pool("cpu", 4), pool("gpu", 1))
@@ -19,7 +20,7 @@ def test_the_cost_is_the_formula():
         waiting(1, BOTH, 0.0, priority=100, preference=0.25),
         waiting(2, option(30.0, 2, 0, dollars=2.0), 5.0, preference=0.5),
     ]
-    wgc = Wgc(congestion=2.0, patience=np.inf)
+    wgc = Wgc(Constants(congestion=2.0, patience=np.inf))
     scores = wgc.scores(table(snapshot(POOLS, jobs, now=10.0)))
     u1, u2 = 2.0 / (10.0 + 30.0), 1.0 / (30.0 + 30.0)
     pressure = u1 + u2
@@ -35,7 +36,7 @@ def test_the_cost_is_the_formula():
 
 def test_it_holds_out_for_the_devices_that_suit_and_less_so_with_age():
     busy = [Running(end=12.0, job=9, pool=1, nodes=((0, 1),))]
-    wgc = Wgc(preference=1.0, patience=0.1, ageing=0.01)
+    wgc = Wgc(Constants(preference=1.0, patience=0.1, ageing=0.01))
     jobs = [waiting(1, BOTH, 0.0)]
     young = run_round(snapshot(POOLS, jobs, busy, now=10.0), wgc, Mode.GREEDY)
     assert young.placements == ()
@@ -47,7 +48,9 @@ def test_it_holds_out_for_the_devices_that_suit_and_less_so_with_age():
 def test_congestion_sends_jobs_to_the_larger_pool():
     crowd = [waiting(job, BOTH, 0.0, preference=1.0) for job in range(1, 40)]
     plans = [
-        run_round(snapshot(POOLS, crowd), Wgc(congestion=mu, patience=np.inf), Mode.GREEDY)
+        run_round(
+            snapshot(POOLS, crowd), Wgc(Constants(congestion=mu, patience=np.inf)), Mode.GREEDY
+        )
         for mu in (0.0, 1.0)
     ]
     assert plans[0].placements[0].pool == 1
@@ -57,9 +60,39 @@ def test_congestion_sends_jobs_to_the_larger_pool():
 @given(snapshots())
 def test_scores_are_numbers_and_the_least_regret_passes(snap):
     view = table(snap)
-    scores = Wgc(patience=0.0, ageing=0.0).scores(view)
+    scores = Wgc(Constants(patience=0.0, ageing=0.0)).scores(view)
     assert not np.isnan(scores).any()
     # With every row in the table each job's best row has no regret, unless it never fits.
     possible = np.isfinite(view.start_delay[1:])
     assert len(scores) == 1 or not possible.any() or (scores[1:] > PATIENCE).any()
     assert Wgc().costs(view).shape == (len(view),)
+
+
+def test_cost_is_divided_by_dollars_or_by_what_seconds_cost():
+    pools = (
+        pool("cpu", 4, dollars_per_device_hour=1.0),
+        pool("gpu", 1, dollars_per_device_hour=36),
+    )
+    view = table(snapshot(pools, [waiting(1, BOTH, 0.0)], now=0.0))
+    dollars = {"cheapest": 1.0, "exchange": 36 * 200 / 3600, 8.0: 8.0}
+    for scale, divisor in dollars.items():
+        wgc = Wgc(Constants(preference=0.0, softening_s=200.0, dollars=scale, patience=np.inf))
+        assert -wgc.scores(view)[1:] == pytest.approx([1.0 / divisor, 4.0 / divisor])
+
+
+def test_a_schedule_is_its_constants_at_its_points_and_between_them():
+    low = Constants(preference=0.1, congestion=1.0, softening_s=10.0)
+    high = Constants(preference=0.7, congestion=3.0, softening_s=1000.0)
+    schedule = Schedule(((0.2, low), (0.6, high)))
+    view = table(snapshot(POOLS, [waiting(1, BOTH, 0.0), waiting(2, BOTH, 1.0)], now=9.0))
+
+    def scores(constants, w):
+        jobs = [waiting(1, BOTH, 0.0, preference=w), waiting(2, BOTH, 1.0, preference=w)]
+        return Wgc(constants).scores(table(snapshot(POOLS, jobs, now=9.0)))
+
+    middle = Constants(preference=0.4, congestion=2.0, softening_s=100.0)
+    for w, constants in ((0.0, low), (0.2, low), (0.4, middle), (0.6, high), (1.0, high)):
+        assert scores(schedule, w) == pytest.approx(scores(constants, w))
+    mixed = [waiting(1, BOTH, 0.0, preference=0.2), waiting(2, BOTH, 1.0, preference=0.6)]
+    assert np.isfinite(Wgc(schedule).scores(table(snapshot(POOLS, mixed, now=9.0)))[1:]).any()
+    assert len(Wgc(schedule).scores(view)) == len(view)

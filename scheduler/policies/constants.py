@@ -1,0 +1,149 @@
+"""The constants of wgc: the same for all jobs, or a schedule over their preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from scheduler.decisions.queue import Floats
+from scheduler.domain.errors import InvalidError
+
+STEPS = 1000
+"""A schedule's preferences are rounded to 1 / STEPS."""
+CHEAPEST, EXCHANGE = "cheapest", "exchange"
+"""Scales of cost that are no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The constants for some jobs: numbers, or columns of one number per job."""
+
+    preference: Floats
+    congestion: Floats | float
+    patience: Floats | float
+    ageing: Floats | float
+    softening_s: Floats | float
+    dollars: Floats | float
+    cheapest: Floats | float
+    """Exponent of the job's cheapest dollars in the scale of cost."""
+    exchange: Floats | float
+    """Exponent of what σ seconds on a device of the dearest pool cost."""
+
+    def scale(self, cheapest: Floats, hour: float) -> Floats:
+        """What cost is divided by; `hour`: dollars per device-hour of the dearest pool."""
+        least = np.where(cheapest > 0, cheapest, 1.0)
+        seconds = self.softening_s / 3600 * (hour if hour > 0 else 1.0)
+        scale: Floats = self.dollars * least**self.cheapest * seconds**self.exchange
+        return scale
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """One set; the defaults are reasonable guesses, no tuned values."""
+
+    preference: float | None = None
+    """λ, 0 … 1; None: each job's own preference."""
+    congestion: float = 1.0
+    """μ, at least 0."""
+    patience: float = 0.5
+    """θ, at least 0."""
+    ageing: float = 1.0
+    """κ, at least 0."""
+    softening_s: float = 30.0
+    """σ, above 0: jobs much shorter than this do not outweigh the others."""
+    dollars: float | str = CHEAPEST
+    """What cost is divided by: dollars > 0, `cheapest`, those of the job's cheapest placement, or
+    `exchange`, what σ seconds cost on one device of the cluster's dearest pool."""
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidError` naming the constant and what is legal."""
+        for name, (legal, right) in _LEGAL.items():
+            value = getattr(self, name)
+            if value in _WORDS.get(name, ()):
+                continue
+            if not (isinstance(value, (int, float)) and right(value)):
+                raise InvalidError(f"wgc's {name} is {value!r}", {name: legal})
+
+    def at(self, preferences: Floats) -> Terms:
+        """The constants for jobs of these preferences."""
+        own = self.preference is None
+        return Terms(
+            preferences if own else np.full(len(preferences), self.preference),
+            self.congestion,
+            self.patience,
+            self.ageing,
+            self.softening_s,
+            self.dollars if isinstance(self.dollars, (int, float)) else 1.0,
+            float(self.dollars == CHEAPEST),
+            float(self.dollars == EXCHANGE),
+        )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Constants at some preferences; between them interpolated, beyond them the nearest.
+
+    What may span magnitudes (σ, the scale of cost) is interpolated by its logarithm.
+    """
+
+    points: tuple[tuple[float, Constants], ...]
+    """(preference of the job, constants), ascending; at least one."""
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidError` unless the preferences ascend within 0 … 1."""
+        dial = [w for w, _ in self.points]
+        ascending = all(before < after for before, after in pairwise(dial))
+        if not (dial and ascending and dial[0] >= 0 and dial[-1] <= 1):
+            raise InvalidError(f"a schedule at {dial}", {"w": "ascending numbers from 0 to 1"})
+
+    def at(self, preferences: Floats) -> Terms:
+        """The constants for jobs of these preferences."""
+        if not len(preferences):
+            return Terms(*np.zeros((len(fields(Terms)), 0)))
+        first = preferences[0]
+        if (preferences == first).all():
+            # Nearly always: then numbers do instead of columns.
+            column = self._columns[:, round(float(first) * STEPS)].tolist()
+            return Terms(np.full(len(preferences), column[0]), *column[1:])
+        return Terms(*self._columns[:, np.rint(preferences * STEPS).astype(np.int64)])
+
+    @cached_property
+    def _columns(self) -> Floats:
+        """(constants, STEPS + 1)."""
+        dial = [w for w, _ in self.points]
+        every = np.linspace(0.0, 1.0, STEPS + 1)
+        known = [one.at(np.array([w])) for w, one in self.points]
+        rows = []
+        for field in fields(Terms):
+            values = np.array([float(np.ravel(getattr(terms, field.name))[0]) for terms in known])
+            if field.name in _LOGARITHMIC:
+                rows.append(np.exp(np.interp(every, dial, np.log(values))))
+            else:
+                rows.append(np.interp(every, dial, values))
+        return np.array(rows)
+
+
+def constants(values: Mapping[str, Any]) -> Constants:
+    """From plain values. Raises `InvalidError` for an unknown name or an illegal value."""
+    legal = [field.name for field in fields(Constants)]
+    for name in values:
+        if name not in legal:
+            raise InvalidError(f"wgc has no {name!r}", {name: f"one of {', '.join(legal)}"})
+    return Constants(**values)
+
+
+_WORDS = {"preference": (None,), "dollars": (CHEAPEST, EXCHANGE)}
+_LOGARITHMIC = ("softening_s", "dollars")
+_LEGAL: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "preference": ("0 … 1", lambda value: 0 <= value <= 1),
+    "congestion": ("a number ≥ 0", lambda value: 0 <= value < np.inf),
+    "patience": ("a number ≥ 0", lambda value: value >= 0),
+    "ageing": ("a number ≥ 0", lambda value: 0 <= value < np.inf),
+    "softening_s": ("seconds > 0", lambda value: 0 < value < np.inf),
+    "dollars": (f"dollars > 0, {CHEAPEST} or {EXCHANGE}", lambda value: 0 < value < np.inf),
+}
