@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from operator import mul
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,7 @@ WAIT = 0
 """The row that starts nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What a placement takes from a pool; rows of equal shape fit, or do not fit, together."""
 
     pool: int
@@ -35,8 +35,7 @@ class Shape:
     """Bytes for the whole attempt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One placement that a job accepts, with its estimate."""
 
     pool: int
@@ -126,21 +125,6 @@ class Queue:
         return None
 
 
-_ROW_FLOATS = ("runtime", "dollars", "joules")
-_ROW_INTS = ("slot", "shape")
-_JOB_FLOATS = (
-    "submitted",
-    "priority",
-    "deadline",
-    "preference",
-    "ideal",
-    "cheapest",
-    "size",
-    "request",
-)
-_JOB_INTS = ("id", "first", "count")
-
-
 _LAYOUTS = count(1)
 
 
@@ -150,9 +134,13 @@ class Backlog:
     def __init__(self, origin: float = 0.0) -> None:
         self._origin = origin
         self._shapes: dict[Shape, int] = {}
+        self._known: tuple[Shape, ...] = ()
+        """The same; equal as long as they are the same object."""
+        self._columns: tuple[Any, ...] | None = None
+        """Of the last view; None once a job has entered since."""
         self._slots: dict[int, int] = {}
-        self._rows = _Columns(_ROW_FLOATS, _ROW_INTS)
-        self._jobs = _Columns(_JOB_FLOATS, _JOB_INTS)
+        self._rows = _Columns(floats=3, ints=2)
+        self._jobs = _Columns(floats=8, ints=3)
         self._open: Bools = np.zeros(64, dtype=np.bool_)
         self._dead = 0
         self._layout = next(_LAYOUTS)
@@ -170,25 +158,26 @@ class Backlog:
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
-        least = min(job.options, key=lambda option: (option.runtime_s * option.width, option.width))
+        pools, widths, memories, runtimes, dollars, joules = zip(*job.options, strict=True)
+        areas = map(mul, runtimes, widths)
+        _, request, size = min(zip(areas, widths, runtimes, strict=True))
         slot = self._jobs.append(
             (
                 job.submitted_at,
                 job.priority,
                 job.deadline,
                 job.preference,
-                min(option.runtime_s for option in job.options),
-                min(option.dollars for option in job.options),
-                least.runtime_s,
-                least.width,
+                min(runtimes),
+                min(dollars),
+                size,
+                request,
             ),
-            (job.id, self._rows.length, len(job.options)),
+            (job.id, self._rows.length, len(pools)),
         )
         self._slots[job.id] = slot
-        for option in job.options:
-            shape = Shape(option.pool, option.width, option.memory)
-            index = self._shapes.setdefault(shape, len(self._shapes))
-            self._append_row((option.runtime_s, option.dollars, option.joules), (slot, index))
+        index = self._index
+        shapes = [index(Shape(*size)) for size in zip(pools, widths, memories, strict=True)]
+        self._append_rows((runtimes, dollars, joules), slot, shapes)
 
     def remove(self, job: int) -> None:
         """A job leaves. Raises `KeyError` if it is not here."""
@@ -202,7 +191,7 @@ class Backlog:
     def copy(self) -> Backlog:
         """An independent twin, to try a job that was not submitted."""
         twin = deepcopy(self)
-        twin._layout = next(_LAYOUTS)
+        twin._layout, twin._columns = next(_LAYOUTS), None
         return twin
 
     def view(self) -> Queue:
@@ -214,26 +203,43 @@ class Backlog:
         return self._queue(copy=True)
 
     def _append_wait(self) -> None:
-        self._shapes[Shape(-1, 0, 0)] = 0
+        self._index(Shape(-1, 0, 0))
         self._jobs.append((np.inf, 0.0, np.inf, 0.5, 1.0, 0.0, 1.0, 0.0), (0, 0, 1))
-        self._append_row((0.0, 0.0, 0.0), (0, 0))
+        self._append_rows(((0.0,), (0.0,), (0.0,)), 0, [0])
 
-    def _append_row(self, floats: tuple[float, ...], ints: tuple[int, ...]) -> None:
-        row = self._rows.append(floats, ints)
-        if row == len(self._open):
+    def _index(self, shape: Shape) -> int:
+        index = self._shapes.get(shape)
+        if index is None:
+            index = self._shapes[shape] = len(self._shapes)
+            self._known = tuple(self._shapes)
+        return index
+
+    def _append_rows(
+        self, floats: Sequence[Sequence[float]], slot: int, shapes: Sequence[int]
+    ) -> None:
+        start = self._rows.extend(floats, ([slot] * len(shapes), shapes))
+        while self._rows.length > len(self._open):
             self._open = np.concatenate([self._open, np.zeros_like(self._open)])
-        self._open[row] = True
+        self._open[start : self._rows.length] = True
+        self._columns = None
 
     def _queue(self, *, copy: bool) -> Queue:
-        columns = {**self._rows.columns(copy=copy), **self._jobs.columns(copy=copy)}
+        if copy:
+            columns = self._sliced(copy=True)
+        else:
+            if self._columns is None:
+                self._columns = self._sliced(copy=False)
+            columns = self._columns
         opened = self._open[: self._rows.length]
         return Queue(
-            shapes=tuple(self._shapes),
-            open=opened.copy() if copy else opened,
-            origin=self._origin,
-            layout=self._layout,
-            **columns,
+            self._known, opened.copy() if copy else opened, *columns, self._origin, self._layout
         )
+
+    def _sliced(self, *, copy: bool) -> tuple[Any, ...]:
+        """The columns of a queue from `slot` on, in its order."""
+        runtime, dollars, joules, slot, shape = self._rows.columns(copy=copy)
+        *figures, number, first, count = self._jobs.columns(copy=copy)
+        return (slot, shape, runtime, dollars, joules, number, first, count, *figures)
 
     def _compact(self) -> None:
         self._layout = next(_LAYOUTS)
@@ -250,6 +256,8 @@ class Backlog:
         used, rows[1, : len(keep)] = np.unique(rows[1, : len(keep)], return_inverse=True)
         shapes = list(self._shapes)
         self._shapes = {shapes[old]: new for new, old in enumerate(used)}
+        self._known = tuple(self._shapes)
+        self._columns = None
         counts = table[2, : len(jobs)]
         table[1, : len(jobs)] = np.cumsum(counts) - counts
         self._open[: len(keep)] = True
@@ -261,20 +269,23 @@ class Backlog:
 class _Columns:
     """Growing float and integer columns of equal length."""
 
-    def __init__(self, floats: tuple[str, ...], ints: tuple[str, ...]) -> None:
-        self.names = (floats, ints)
-        self.floats: Floats = np.zeros((len(floats), 64))
-        self.ints: Ints = np.zeros((len(ints), 64), dtype=np.int64)
+    def __init__(self, floats: int, ints: int) -> None:
+        self.floats: Floats = np.zeros((floats, 64))
+        self.ints: Ints = np.zeros((ints, 64), dtype=np.int64)
         self.length = 0
 
-    def append(self, floats: tuple[float, ...], ints: tuple[int, ...]) -> int:
-        if self.length == self.floats.shape[1]:
-            self.floats = np.concatenate([self.floats, np.zeros_like(self.floats)], axis=1)
-            self.ints = np.concatenate([self.ints, np.zeros_like(self.ints)], axis=1)
-        at = self.length
+    def append(self, floats: Sequence[float], ints: Sequence[int]) -> int:
+        """One entry more; its place."""
+        at = self._grow(1)
         self.floats[:, at] = floats
         self.ints[:, at] = ints
-        self.length += 1
+        return at
+
+    def extend(self, floats: Sequence[Sequence[float]], ints: Sequence[Sequence[int]]) -> int:
+        """More entries, each column's in turn; the place of the first."""
+        at = self._grow(len(ints[0]))
+        self.floats[:, at : self.length] = floats
+        self.ints[:, at : self.length] = ints
         return at
 
     def keep(self, indices: Ints) -> None:
@@ -282,11 +293,16 @@ class _Columns:
         self.ints[:, : len(indices)] = self.ints[:, indices]
         self.length = len(indices)
 
-    def columns(self, *, copy: bool) -> dict[str, NDArray[Any]]:
+    def columns(self, *, copy: bool) -> tuple[NDArray[Any], ...]:
         floats, ints = self.floats[:, : self.length], self.ints[:, : self.length]
         if copy:
             floats, ints = floats.copy(), ints.copy()
-        return {
-            **dict(zip(self.names[0], floats, strict=True)),
-            **dict(zip(self.names[1], ints, strict=True)),
-        }
+        return (*floats, *ints)
+
+    def _grow(self, entries: int) -> int:
+        at = self.length
+        self.length += entries
+        while self.length > self.floats.shape[1]:
+            self.floats = np.concatenate([self.floats, np.zeros_like(self.floats)], axis=1)
+            self.ints = np.concatenate([self.ints, np.zeros_like(self.ints)], axis=1)
+        return at
