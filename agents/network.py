@@ -10,7 +10,7 @@ Shared row weights with pooled context: Zaheer et al., "Deep Sets", NeurIPS 2017
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -25,6 +25,19 @@ PADDING = -1e8
 """Logit of a row that is not there."""
 
 
+class Packed(NamedTuple):
+    """Only the rows that are there, P of them: most tables are far shorter than K."""
+
+    embedded: Tensor
+    """(P, hidden)"""
+    context: Tensor
+    """(B, hidden)"""
+    table: Tensor
+    """(P,) Which of the B tables each belongs to."""
+    present: Tensor
+    """(B, K) bool."""
+
+
 class Pooled(nn.Module):
     """Rows → an embedding of each, and one context of all."""
 
@@ -35,16 +48,19 @@ class Pooled(nn.Module):
         )
         self.context = nn.Sequential(nn.Linear(2 * hidden + GLOBALS, hidden), nn.ReLU())
 
-    def forward(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, size) → embeddings (B, K, hidden), context (B, hidden), present (B, K) bool."""
-        rows = observation[:, :-GLOBALS].reshape(observation.shape[0], COLUMNS, -1).transpose(1, 2)
-        present = rows[:, :, 0] > 0.5
-        embedded = self.row(rows)
-        # Embeddings are not negative, so a row that is not there adds nothing to sum and maximum.
-        counted = embedded * present.unsqueeze(-1)
-        number = present.sum(1, keepdim=True).clamp(min=1)
-        pooled = (counted.sum(1) / number, counted.amax(1), observation[:, -GLOBALS:])
-        return embedded, self.context(torch.cat(pooled, dim=1)), present
+    def forward(self, observation: Tensor) -> Packed:
+        """(B, size) → what is known of the rows that are there."""
+        count = observation.shape[0]
+        rows = observation[:, :-GLOBALS].reshape(count, COLUMNS, -1)
+        present = rows[:, 0] > 0.5
+        table, place = present.nonzero(as_tuple=True)
+        embedded: Tensor = self.row(rows[table, :, place])
+        zeros = embedded.new_zeros(count, embedded.shape[1])
+        mean = zeros.index_add(0, table, embedded) / present.sum(1, keepdim=True).clamp(min=1)
+        # Embeddings are not negative: the zeros to begin with change no maximum.
+        most = zeros.scatter_reduce(0, table.unsqueeze(1).expand_as(embedded), embedded, "amax")
+        context = self.context(torch.cat((mean, most, observation[:, -GLOBALS:]), dim=1))
+        return Packed(embedded, context, table, present)
 
 
 class Scorer(nn.Module):
@@ -59,9 +75,10 @@ class Scorer(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """(B, size) → (B, K); rows that are not there have `PADDING`."""
-        embedded, context, present = self.pooled(observation)
-        both = torch.relu(self.own(embedded) + self.common(context).unsqueeze(1))
-        return torch.where(present, self.score(both).squeeze(-1), PADDING)
+        packed: Packed = self.pooled(observation)
+        both = torch.relu(self.own(packed.embedded) + self.common(packed.context)[packed.table])
+        scores = both.new_full(packed.present.shape, PADDING)
+        return scores.masked_scatter(packed.present, self.score(both).squeeze(-1))
 
 
 class Judge(nn.Module):
@@ -74,7 +91,7 @@ class Judge(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """(B, size) → (B, hidden)."""
-        features: Tensor = self.last(self.pooled(observation)[1])
+        features: Tensor = self.last(self.pooled(observation).context)
         return features
 
 
