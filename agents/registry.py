@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agents.artefact import MANIFEST, WEIGHTS, Manifest, load, read
 from agents.ledger import Deed, Event, Ledger
@@ -57,7 +57,7 @@ class Entry:
         return f"{SCHEME}:{self.name}" if self.shipped else f"{SCHEME}:{self.name}@{self.digest}"
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["promoted", "shipped", "candidate"]:
         """`promoted`, `shipped` or `candidate`."""
         return "promoted" if self.promoted else "shipped" if self.shipped else "candidate"
 

@@ -15,7 +15,8 @@ class Exit(IntEnum):
     """The command line or a file is wrong; nothing was sent."""
     NOT_FOUND = 3
     REFUSED = 4
-    """The service refused the request as invalid, infeasible or not allowed."""
+    """The service refused the request as invalid, infeasible or not allowed; or a policy was not
+    promoted, for its test."""
     UNREACHABLE = 5
     """No service answers, or it is not ready."""
     CONFLICT = 6

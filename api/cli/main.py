@@ -12,6 +12,7 @@ from api.cli.commands import (
     compare,
     doctor,
     listing,
+    registry,
     scenario,
     serving,
     submitting,
@@ -88,7 +89,11 @@ app.command(rich_help_panel=_SHARE)(cluster.cluster)
 app.command(rich_help_panel=_SHARE)(cluster.cost)
 app.command(rich_help_panel=_SHARE)(cluster.estimates)
 cluster.policy.command("train")(training.train)
-cluster.policy.command("show")(training.show)
+cluster.policy.command("show")(registry.show)
+cluster.policy.command("compare")(registry.compare)
+cluster.policy.command("promote")(registry.promote)
+cluster.policy.command("export")(registry.export)
+cluster.policy.command("import")(registry.take)
 app.add_typer(cluster.policy, name="policy", rich_help_panel=_SHARE)
 app.add_typer(scenario.scenario, name="scenario", rich_help_panel=_LAB)
 app.add_typer(trace.trace, name="trace", rich_help_panel=_LAB)

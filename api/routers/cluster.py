@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request
@@ -10,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from api import examples
-from api.doors import Doors, Route, admin, answer, doors_of
+from api.doors import Route, admin, answer, doors_of
 from api.routers.queries import unix
 from api.schemas import (
     ClusterOut,
@@ -53,8 +52,8 @@ def list_policies(request: Request) -> Response:
         PolicySummary(name=name, summary=summary, active=name == active.name)
         for name, summary in sorted(doors.service.policies().items())
     )
-    policies = (*found, *_learned(doors, active.name))
-    return answer(PoliciesOut(active=PolicyOut.of(active), policies=policies))
+    learned = (PolicySummary.learned(entry, active.name) for entry in doors.registry.entries())
+    return answer(PoliciesOut(active=PolicyOut.of(active), policies=(*found, *learned)))
 
 
 @router.get(
@@ -140,16 +139,3 @@ def list_events(
             events=tuple(map(EventOut.of, events)), next_after=events[-1].seq if events else after
         )
     )
-
-
-def _learned(doors: Doors, active: str) -> Iterator[PolicySummary]:
-    for entry in doors.registry.entries():
-        yield PolicySummary.model_validate(
-            {
-                "name": entry.reference,
-                "summary": entry.summary(),
-                "active": entry.reference == active,
-                "state": entry.state,
-                "usable": not entry.fault(),
-            }
-        )

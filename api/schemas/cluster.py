@@ -12,6 +12,7 @@ from api.schemas.fields import instant
 from scheduler.domain.resources import DeviceKind
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
+    from agents.registry import Entry
     from scheduler.domain.records import Cost, Measurement
     from scheduler.service.views import ActivePolicy, ClusterView, PoolView
 
@@ -96,6 +97,17 @@ class PolicySummary(Answer):
         "must beat, `candidate`: any other.",
     )
     usable: bool = Field(default=True, description="False: `summary` says why not.")
+
+    @classmethod
+    def learned(cls, entry: Entry, active: str = "") -> Self:
+        """From an entry of the registry; `active` is the name of the policy that decides."""
+        return cls(
+            name=entry.reference,
+            summary=entry.summary(),
+            active=entry.reference == active,
+            state=entry.state,
+            usable=not entry.fault(),
+        )
 
 
 class PoliciesOut(Answer):

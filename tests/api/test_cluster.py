@@ -90,3 +90,37 @@ def test_prometheus_reads_the_figures(world: World) -> None:
     assert values["fulcrum_http_request_seconds_count", labels] == 1
     again = world.client.get("/metrics").text
     assert 'fulcrum_jobs{state="SUCCEEDED"} 1.0' in again, "nothing is counted twice"
+
+
+def test_learned_policies_are_listed_and_used_by_name_without_restart(world):
+    from agents.archive import unpack
+    from agents.policy import SCHEME
+    from agents.registry import Registry
+    from scheduler.policies import lookup
+    from tests.agents.learning.world import saved
+
+    registry = Registry(world.folder)
+    entry = registry.add("ours", *unpack(saved(world.folder / "run")))
+    before = lookup._SCHEMES.get(SCHEME)
+    lookup.register(SCHEME, registry.policy)
+    try:
+        answer = world.client.put("/v1/policies/active", json={"name": "learned:ours"})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["name"] == entry.reference
+        listed = {one["name"]: one for one in world.client.get("/v1/policies").json()["policies"]}
+        assert listed[entry.reference]["active"]
+        assert listed[entry.reference]["state"] == "candidate"
+        assert "mixed-cloud" in listed[entry.reference]["summary"]
+        for name in ("learned:nobody", f"learned:{world.folder / 'run'}"):
+            answer = world.client.put("/v1/policies/active", json={"name": name})
+            assert answer.status_code == 404
+            assert entry.reference in answer.text
+        (entry.folder / "policy.onnx").write_bytes(b"")
+        answer = world.client.put("/v1/policies/active", json={"name": "learned:ours"})
+        assert answer.status_code in (400, 422)
+        listed = {one["name"]: one for one in world.client.get("/v1/policies").json()["policies"]}
+        assert not listed[entry.reference]["usable"]
+    finally:
+        lookup._SCHEMES.pop(SCHEME)
+        if before is not None:
+            lookup.register(SCHEME, before)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
 from api.cli import human
-from api.cli.door import Json, client
-from api.cli.output import out, print_json, table
+from api.cli.door import Door, Json, client
+from api.cli.output import err, out, print_json, table
+
+if TYPE_CHECKING:
+    from api.schemas import PolicySummary
 from scheduler.policies.simulated import SIMULATED
 
 Day = Annotated[
@@ -132,24 +135,38 @@ def estimates(
 
 @policy.command("ls")
 def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the policies; the active one is marked.
+    """List the policies, learned ones with their state; the active one is marked.
+
+    Without a service those of the data folder are listed.
 
     Example: fulcrum policy ls
     """
-    with client(ctx) as service:
-        answer = service.policies()
+    from api.client.errors import UnreachableError
+
+    active = None
+    try:
+        with client(ctx) as service:
+            answer = service.policies()
+        policies, active = answer.policies, answer.active
+    except UnreachableError:
+        door = ctx.find_object(Door)
+        if door is not None and door.url is not None:
+            raise
+        policies = _offline(ctx)
     if as_json:
-        print_json(answer.model_dump(mode="json"))
+        dumped = [one.model_dump(mode="json") for one in policies]
+        print_json({"active": active and active.model_dump(mode="json"), "policies": dumped})
         return
-    result = table("", "POLICY", "PREFERS")
-    for one in answer.policies:
+    result = table("", "POLICY", "STATE", "PREFERS")
+    for one in policies:
         mark = "[green]●[/]" if one.active else " "
-        result.add_row(
-            mark, f"[bold]{one.name}[/]" if one.active else one.name, escape(one.summary)
-        )
+        style = "bold" if one.active else None if one.usable else "red"
+        result.add_row(mark, escape(one.name), one.state, escape(one.summary), style=style)
     out().print(result)
-    active = answer.active
-    out().print(f"\nmode {active.mode}, preference {active.preference:g}")
+    if active is not None:
+        out().print(f"\nmode {active.mode}, preference {active.preference:g}")
+    else:
+        err().print("[dim]no service answers: these are the policies of the data folder[/]")
     others = ", ".join(SIMULATED)
     out().print(f"[dim]in the simulator only (fulcrum compare): {others}[/]", soft_wrap=True)
 
@@ -180,6 +197,18 @@ def policy_use(
             f"[bold]{escape(active.name)}[/] decides ({active.mode}, "
             f"preference {active.preference:g})"
         )
+
+
+def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
+    from api.cli.commands.registry import registry_of
+    from api.schemas.cluster import PolicySummary
+    from scheduler.policies import lookup
+
+    heuristics = (
+        PolicySummary(name=name, summary=summary, active=False)
+        for name, summary in sorted(lookup.names().items())
+    )
+    return (*heuristics, *map(PolicySummary.learned, registry_of(ctx).entries()))
 
 
 def _number(text: str | None) -> float | str | None:

@@ -1,19 +1,17 @@
-"""policy train, policy show: learned policies, made and looked at on this machine."""
+"""policy train: learned policies, made on this machine."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from api.cli.door import Json
-from api.cli.output import err, out, print_json, table
+from api.cli.output import err, out, print_json
 
 if TYPE_CHECKING:
     from agents.config import Training
@@ -50,6 +48,8 @@ def train(
     Example: fulcrum policy train runs/first -s mixed-cloud --steps 300000 --seed 1
     """
     from agents import train as training
+    from agents.artefact import load
+    from api.cli import policyview
 
     command = " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
     with _Bar() as bar:
@@ -62,46 +62,7 @@ def train(
     if as_json:
         print_json({"policy": f"learned:{best}", "best": progress.best, "curve": progress.curve})
     else:
-        show(best)
-
-
-def show(
-    policy: Annotated[Path, typer.Argument(metavar="FOLDER", help="With manifest.json.")],
-    as_json: Json = False,
-) -> None:
-    """What a learned policy was made from, and how it did on validation workloads.
-
-    Example: fulcrum policy show runs/first/best
-    """
-    from agents.artefact import load
-
-    manifest = load(policy).manifest
-    if as_json:
-        print_json(asdict(manifest))
-        return
-    console = out()
-    console.print(f"[bold]learned:{escape(str(policy))}[/]", soft_wrap=True)
-    console.print(
-        f"{manifest.scenario} ({manifest.scenario_digest}), seed {manifest.seed}, "
-        f"{manifest.steps:,} decisions, {'averaged' if manifest.averaged else 'raw'} weights"
-    )
-    console.print(f"encoding {manifest.encoding}, {manifest.rows} rows, mode {manifest.mode}")
-    dial = sorted(manifest.evaluation["policy"]["at"], key=float)
-    result = table("POLICY", *(f">w = {w}" for w in dial), ">MEAN")
-    for name, score in manifest.evaluation.items():
-        style = "bold" if name == "policy" else None
-        result.add_row(escape(name), *_figures(score, dial), style=style)
-    console.print(result)
-    reference = manifest.config.get("reference", "wgc")
-    console.print(
-        f"[dim]objective ÷ {reference}'s on the validation workloads that chose these weights; "
-        "less is better. `fulcrum compare` tells what it is worth elsewhere[/]",
-        soft_wrap=True,
-    )
-
-
-def _figures(score: Mapping[str, Any], dial: list[str]) -> list[str]:
-    return [f"{score['at'][w]:.3f}" for w in dial] + [f"{score['mean']:.3f}"]
+        policyview.show(load(best).manifest, {"name": f"learned:{best}"}, (), out())
 
 
 def _config(scenario: str, steps: int, seed: int, preference: str, options: list[str]) -> Training:

@@ -1,0 +1,288 @@
+"""policy show, compare, promote, export, import: the registry of learned policies."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from api.cli.commands.compare import compare as compare_all
+from api.cli.door import Door, Json
+from api.cli.exits import Exit
+from api.cli.output import err, out, print_json
+
+if TYPE_CHECKING:
+    from agents.artefact import Manifest
+    from agents.promotion import Trial
+    from agents.registry import Entry, Registry
+    from envs.scenarios import Scenario
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="NAME or NAME@DIGEST, as in `fulcrum policy ls`.")
+]
+Scenarios = Annotated[
+    str | None,
+    typer.Option("--scenario", "-s", metavar="NAME|FILE", help="Default: what it learned on."),
+]
+
+
+def show(
+    ctx: typer.Context,
+    policy: Annotated[
+        str, typer.Argument(metavar="NAME|FOLDER", help="Registered, or a folder with a path.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """What a learned policy was made from, how it learned, and how it did on validation workloads.
+
+    Example: fulcrum policy show runs/first/best
+    """
+    from agents.artefact import load
+    from api.cli import policyview
+
+    if "/" in policy or Path(policy, "manifest.json").is_file():
+        manifest, facts = load(Path(policy)).manifest, {"name": f"learned:{policy}"}
+        events: list[dict[str, Any]] = []
+    else:
+        registry = registry_of(ctx)
+        entry = registry.find(policy)
+        manifest, facts = entry.manifest(), {"name": entry.reference, "state": entry.state}
+        events = [asdict(event) for event in registry.history(entry)]
+    if as_json:
+        print_json({**asdict(manifest), **facts, "history": events})
+        return
+    policyview.show(manifest, facts, events, out())
+
+
+def compare(
+    ctx: typer.Context,
+    policies: Annotated[
+        list[str], typer.Argument(metavar="POLICY…", help="Learned ones and heuristics by name.")
+    ],
+    scenario: Annotated[
+        str, typer.Option("--scenario", "-s", metavar="NAME|FILE", help="Where to compare them.")
+    ] = "mixed-cloud",
+    workloads: Annotated[int, typer.Option(min=1, help="Different ones, of the split test.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Hold policies against the first, as `fulcrum compare` does with its own defaults.
+
+    Example: fulcrum policy compare wgc learned:ours -s mixed-cloud
+    """
+    from agents.registry import at
+
+    registry = registry_of(ctx)
+    names = [_known(name, registry) for name in policies]
+    # Other processes look the names up as well, in the data folder that the settings name.
+    with at(registry.folder.parent):
+        compare_all(
+            policies=",".join(dict.fromkeys(names)),
+            scenarios=[scenario],
+            seeds=str(workloads),
+            preferences=".2,.5,.8",
+            as_json=as_json,
+        )
+
+
+def promote(
+    ctx: typer.Context,
+    name: Name,
+    scenario: Scenarios = None,
+    workloads: Annotated[int, typer.Option(min=6, help="Held out from all learning.")] = 24,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Of each workload; default: as the scenario says.")
+    ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="What may be lost to a heuristic, as a share of wgc's."),
+    ] = 0.0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; default: all processors.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote whatever the test says; it is recorded.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a policy the incumbent if it beats the present one and the heuristics.
+
+    A paired test on test workloads: the upper end of the 95 % interval of the mean difference must
+    be below 0 to the incumbent, and at most the margin to every heuristic, wgc as tuned for the
+    scenario included. Exits 4 if it is refused.
+
+    Example: fulcrum policy promote ours --scenario mixed-cloud --workloads 48
+    """
+    from agents.registry import at
+    from api.cli import policyview
+    from scheduler.domain.errors import ConflictError, FulcrumError
+
+    registry = registry_of(ctx)
+    entry, incumbent = registry.find(name), registry.incumbent()
+    if incumbent == entry:
+        raise ConflictError(f"{entry.reference} is the incumbent already")
+    manifest = entry.manifest()
+    if incumbent is not None and (fault := incumbent.fault()):
+        err().print(f"[yellow]not compared with the incumbent:[/] {escape(fault)}")
+        incumbent = None
+    found: Trial | None = None
+    try:
+        where = _scenario(scenario, manifest)
+        with at(registry.folder.parent):
+            found = tested(
+                entry, incumbent, where, workloads=workloads, jobs=jobs, margin=margin,
+                workers=workers,
+            )  # fmt: skip
+    except FulcrumError as error:
+        if not force:
+            raise
+        err().print(f"[yellow]not tested:[/] {escape(error.message)}", soft_wrap=True)
+    entry, promoted = judged(registry, entry, found, force=force)
+    if as_json:
+        plain = None if found is None else found.plain()
+        print_json(
+            {"policy": entry.reference, "promoted": promoted, "forced": force, "trial": plain}
+        )
+    else:
+        if found is not None:
+            policyview.tell(found, out())
+        _tell(entry, promoted, force=force and not (found and found.passed))
+    if not promoted:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def export(
+    ctx: typer.Context,
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="NAME.tar.gz or NAME.zip.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a registered policy into one file.
+
+    Example: fulcrum policy export ours ours.tar.gz
+    """
+    from agents.archive import pack
+
+    entry = registry_of(ctx).find(name)
+    entry.manifest()
+    pack(entry.folder, file, overwrite=force)
+    if as_json:
+        print_json({"policy": entry.reference, "digest": entry.digest, "file": str(file)})
+    else:
+        out().print(f"[bold]{escape(entry.reference)}[/] → {escape(str(file))}", soft_wrap=True)
+
+
+def take(
+    ctx: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="As exported, or of a training.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Default: the file's name.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Register a policy from a file, or from the folder of a training; nothing in it is run.
+
+    Example: fulcrum policy import runs/first/best --as ours
+    """
+    from agents.archive import unpack
+    from scheduler.domain.errors import NotFoundError
+
+    if not file.exists():
+        raise NotFoundError(f"there is no {file}", {"file": "an exported policy, or a folder"})
+    weights, manifest = unpack(file)
+    called = name or file.name.partition(".")[0].casefold()
+    entry = registry_of(ctx).add(called, weights, manifest, command_line())
+    if as_json:
+        print_json({"policy": entry.reference, "digest": entry.digest})
+    else:
+        out().print(f"[bold]{escape(entry.reference)}[/] registered", soft_wrap=True)
+
+
+def registry_of(ctx: typer.Context) -> Registry:
+    """That of the data folder of this command line."""
+    from agents.registry import Registry
+    from scheduler import settings
+
+    door = ctx.find_object(Door) or Door()
+    return Registry(settings.load(overrides={"data_dir": door.data}).data_dir)
+
+
+def tested(
+    entry: Entry,
+    incumbent: Entry | None,
+    scenario: Scenario,
+    *,
+    workloads: int,
+    jobs: int | None,
+    margin: float,
+    workers: int | None,
+) -> Trial:
+    """The test for a promotion, with a bar."""
+    from agents import promotion
+    from agents.compare import cores
+    from api.cli.progress import Progress
+
+    rival = incumbent.reference if incumbent else None
+    plan = promotion.plan(entry.reference, rival, scenario, workloads=workloads, jobs=jobs)
+    with Progress("testing", len(plan.cells), err()) as bar:
+        return promotion.trial(
+            plan, rival, margin=margin, workers=workers or cores(), done=lambda _: bar.step()
+        )
+
+
+def judged(
+    registry: Registry, entry: Entry, trial: Trial | None, *, force: bool
+) -> tuple[Entry, bool]:
+    """Promote it or refuse to, and write that down; the entry then, and whether it was promoted."""
+    passed = trial is not None and trial.passed
+    plain = None if trial is None else trial.plain()
+    if passed or force:
+        forced = force and not passed
+        return registry.promote(entry, command_line(), forced=forced, trial=plain), True
+    assert plain is not None
+    registry.refuse(entry, command_line(), plain)
+    return entry, False
+
+
+def command_line() -> str:
+    """What was typed."""
+    return " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
+
+
+def _known(name: str, registry: Registry) -> str:
+    """The exact reference of a registered policy; anything else as it is."""
+    scheme, _, rest = name.partition(":")
+    path = "/" in rest or rest.startswith((".", "~"))
+    return registry.find(rest).reference if scheme == "learned" and not path else name
+
+
+def _scenario(name: str | None, manifest: Manifest) -> Scenario:
+    from envs.scenarios import load
+    from scheduler.domain.errors import FulcrumError, NotFoundError
+
+    if name is not None:
+        return load(name)
+    learned_on = str(manifest.config.get("scenario", manifest.scenario))
+    try:
+        return load(learned_on)
+    except FulcrumError as error:
+        raise NotFoundError(
+            f"the scenario it learned on cannot be loaded: {error.message}",
+            {"--scenario": "a name or a file to test it in"},
+        ) from error
+
+
+def _tell(entry: Entry, promoted: bool, *, force: bool) -> None:
+    name = escape(entry.reference)
+    if not promoted:
+        out().print(f"[bold red]refused:[/] {name} is not shown to be better; --force promotes it")
+        return
+    how = "promoted by force" if force else "promoted"
+    out().print(f"[bold green]{how}:[/] {name}; let it decide: fulcrum policy use {name}")

@@ -1,0 +1,156 @@
+"""Promotion is gated, and what happens to a policy is written down."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from agents import promotion
+from agents.registry import Registry
+from agents.statistics import Interval
+from api.cli.main import app
+from scheduler.domain.errors import InvalidError
+from tests.agents.compare.worlds import scenario
+from tests.agents.learning.world import saved
+
+TINY = """
+name = "tiny"
+version = 1
+
+[pools.gpu]
+kind = "cuda"
+model = "NVIDIA T4"
+devices = 2
+dollars_per_device_hour = 1.0
+source = "a list"
+
+[workload]
+jobs = 25
+
+[workload.synthetic]
+"""
+
+
+def duel(high, count=8, margin=0.0):
+    return promotion.Duel("wgc", False, 1.0, Interval(-0.1, -0.2, high, count), margin)
+
+
+def test_the_upper_end_decides():
+    assert duel(0.0).passed
+    assert not duel(0.001).passed
+    assert duel(0.001, margin=0.01).passed
+    assert not duel(-0.1, count=5).passed
+    assert not duel(float("nan")).passed
+    assert not replace(duel(0.0), incumbent=True).passed
+    assert replace(duel(-0.001), incumbent=True).passed
+
+
+def test_a_trial_is_paired_and_counts_every_preference_alike():
+    plan = promotion.plan("sjf", "cheapest", scenario(), workloads=6, jobs=5)
+    assert plan.policies[:3] == ("sjf", "cheapest", "wgc")
+    assert plan.conditions.split == "test"
+    found = promotion.trial(plan, "cheapest", margin=0.05)
+    assert [one.incumbent for one in found.duels][:2] == [True, False]
+    margins = {one.rival: one.margin for one in found.duels if not one.incumbent}
+    assert set(margins.values()) == {0.05}
+    assert found.duels[0].margin == 0
+    assert "sjf" not in {one.rival for one in found.duels}
+    wgc = next(one for one in found.duels if one.rival == "wgc")
+    assert wgc.score == 1
+    assert wgc.difference.mean == pytest.approx(found.score - 1)
+    assert [one.score for one in found.duels[1:]] == sorted(one.score for one in found.duels[1:])
+    assert json.loads(json.dumps(found.plain()))["passed"] == found.passed
+
+
+def test_what_cannot_be_judged_is_refused():
+    with pytest.raises(InvalidError, match="tell nothing"):
+        promotion.plan("sjf", None, scenario(), workloads=5)
+    with pytest.raises(InvalidError, match="no objective"):
+        promotion.plan("sjf", None, scenario(objective=None))
+    plan = promotion.plan("nobody", None, scenario(), workloads=6, jobs=2, preferences=(0.5,))
+    with pytest.raises(InvalidError, match="nobody failed on tiny, seed 0"):
+        promotion.trial(plan, None)
+
+
+@pytest.fixture
+def fulcrum(tmp_path, monkeypatch):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, code=0):
+        done = CliRunner().invoke(app, ["--data", str(tmp_path / "data"), "policy", *words])
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+def test_from_import_to_promotion(fulcrum, tmp_path):
+    saved(tmp_path / "best", config={"scenario": "tiny.toml"})
+    fulcrum("import", "best", "--as", "ours")
+    answer = json.loads(fulcrum("ls", "--json").stdout)
+    states = {one["name"]: one["state"] for one in answer["policies"]}
+    (name,) = (each for each in states if each.startswith("learned:ours@"))
+    assert (states[name], states["fcfs"], answer["active"]) == ("candidate", "heuristic", None)
+
+    words = ("promote", "ours", "--workloads", "6", "--workers", "1")
+    refused = fulcrum(*words, code=4)
+    assert "refused" in refused.output
+    assert "wgc" in refused.output
+    forced = json.loads(fulcrum(*words, "--force", "--json").stdout)
+    assert (forced["policy"], forced["promoted"], forced["trial"]["passed"]) == (name, True, False)
+    fulcrum(*words, code=6)  # it is the incumbent already
+    shown = json.loads(fulcrum("show", "ours", "--json").stdout)
+    assert [event["deed"] for event in shown["history"]] == ["registered", "refused", "promoted"]
+    assert [event["forced"] for event in shown["history"]] == [False, False, True]
+    assert "promoted" in fulcrum("show", "ours").stdout
+    assert "promoted" in fulcrum("ls").stdout
+
+    fulcrum("export", "ours", "ours.zip")
+    fulcrum("export", "ours", "ours.zip", code=6)
+    again = json.loads(fulcrum("import", "ours.zip", "--as", "theirs", "--json").stdout)
+    assert again["policy"] == name.replace("ours", "theirs")
+    # No worse than the incumbent, but no better either.
+    fulcrum("promote", "theirs", "-s", "tiny.toml", "--workloads", "6", "--workers", "1", code=4)
+
+
+def test_policies_are_compared_by_name(fulcrum, tmp_path):
+    saved(tmp_path / "best")
+    fulcrum("import", "best", "--as", "ours")
+    done = fulcrum(
+        "compare", "sjf", "learned:ours", "-s", "tiny.toml", "--workloads", "2", "--json"
+    )
+    manifest = json.loads(done.stdout)["manifest"]
+    assert [name[:13] for name in manifest["policies"]] == ["sjf", "learned:ours@"]
+    assert manifest["baseline"] == "sjf"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "nobody"), ("promote", "nobody"), ("export", "nobody", "x.zip"),
+        ("import", "nowhere.zip"), ("compare", "learned:nobody", "fcfs"),
+    ],
+)  # fmt: skip
+def test_unknown_names_are_told(fulcrum, words):
+    assert "there is no" in fulcrum(*words, code=3).stderr
+
+
+def test_a_policy_that_beats_all_is_promoted(tmp_path):
+    from api.cli.commands.registry import judged
+
+    registry = Registry(tmp_path)
+    from agents import archive
+
+    entry = registry.add("ours", *archive.unpack(saved(tmp_path / "one")))
+    trial = promotion.Trial(
+        entry.reference, 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), (duel(-0.01),)
+    )
+    lost = replace(trial, duels=(duel(0.01),))
+    assert judged(registry, entry, lost, force=False) == (entry, False)
+    entry, promoted = judged(registry, entry, trial, force=False)
+    assert promoted
+    assert registry.incumbent() == entry
+    assert registry.history(entry)[-1].trial["passed"]
+    assert not registry.history(entry)[-1].forced
