@@ -39,6 +39,8 @@ from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Cost, Decision, Measurement, Row
 from scheduler.domain.resources import DeviceKind, Request
+from scheduler.service.fitting import Fit
+from scheduler.service.replay import Verdict
 from scheduler.service.views import (
     ActivePolicy,
     ClusterView,
@@ -92,7 +94,28 @@ _DONE = Job(
     started_at=_T + 2.1,
     finished_at=_T + 25,
 )
-_POLICY = ActivePolicy("priority", "easy", 0.5)
+_FAULTS = {"failed": 0, "infeasible": 0, "nan": 0, "slow": 0}
+_POLICY = ActivePolicy("priority", "easy", 0.5, faults=_FAULTS, nominee="priority")
+_FITTED = ActivePolicy(
+    "learned:fulcrum",
+    "greedy",
+    0.5,
+    faults=_FAULTS,
+    nominee="learned:fulcrum",
+    fit=Fit(
+        state="done",
+        why="start",
+        nominee="learned:fulcrum",
+        rival="wgc",
+        preference=0.5,
+        pools="3f9a0c1d2e4b",
+        time=_T,
+        better="learned:fulcrum",
+        verdict=Verdict(
+            "history", "812 jobs of this cluster", 8, 808, 1.92, 2.04, -0.059, -0.08, -0.036, 41.0
+        ),
+    ),
+)
 _ROW = Row(17, "cpu", 1, 50.0, {"runtime": 24.0, "dollars": 0.00027, "preference": 0.5})
 _DECISION = Decision(
     _T + 2, 17, 1, "priority", "start", 2, _ROW, (), "priority: best of 1 job, starts on cpu × 1"
@@ -160,6 +183,7 @@ ANSWERS: dict[str, BaseModel] = {
             policy=_POLICY,
         )
     ),
+    "fit": PolicyOut.of(_FITTED),
     "policies": PoliciesOut(
         active=PolicyOut.of(_POLICY),
         policies=(
@@ -231,6 +255,7 @@ BATCHES: dict[str, Any] = {
     }
 }
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
+FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
 POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}

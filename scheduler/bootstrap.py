@@ -15,16 +15,17 @@ from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.policies import lookup
 from scheduler.service.folders import Folders
 from scheduler.service.lock import FolderLock
+from scheduler.service.replay import Replay
 from scheduler.service.ruling import Ruling
 from scheduler.service.service import Parts, Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
 
 FALLBACK = "wgc"
-"""Decides whenever the active policy cannot."""
+"""Decides whenever the active policy cannot, or where it would do better."""
 
 
-def build(settings: config.Settings) -> Service:
+def build(settings: config.Settings, replay: Replay | None = None) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
     The data folder is held until the service stops or its process ends. Raises `ConflictError` if
@@ -43,7 +44,9 @@ def build(settings: config.Settings) -> Service:
             linger_s=settings.executor.linger_s,
         )
         undo.callback(executor.close)
-        service = assemble(settings, store, executor, cluster(settings), SystemClock(), lock=lock)
+        service = assemble(
+            settings, store, executor, cluster(settings), SystemClock(), lock=lock, replay=replay
+        )
         undo.pop_all()
         return service
 
@@ -70,6 +73,7 @@ def assemble(
     clock: Clock,
     *,
     lock: FolderLock | None = None,
+    replay: Replay | None = None,
 ) -> Service:
     """A service of given parts: also what tests build on. It releases `lock` when it stops."""
     projects = {
@@ -103,6 +107,9 @@ def assemble(
             grace_s=settings.executor.grace_s,
             origin=_origin(store, clock),
             lock=lock,
+            rival=FALLBACK,
+            replay=replay,
+            fit=settings.fit,
         )
     )
 

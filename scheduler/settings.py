@@ -132,6 +132,8 @@ class Settings(BaseSettings):
 
     policy: Annotated[str, Field(min_length=1)] = "priority"
     """Name of the policy until another is chosen in the running service."""
+    fit: bool = True
+    """Whether a learned policy must first be better than wgc in a replay on this cluster."""
     backfilling: Literal["none", "easy"] = "easy"
     preference: Preference = 0.5
     """0 cheapest … 1 fastest, for jobs and projects that name none."""

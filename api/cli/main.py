@@ -11,6 +11,7 @@ from api.cli.commands import (
     cluster,
     compare,
     doctor,
+    fitting,
     listing,
     registry,
     scenario,
@@ -88,6 +89,8 @@ app.command(rich_help_panel=_WATCH)(watching.artifacts)
 app.command(rich_help_panel=_SHARE)(cluster.cluster)
 app.command(rich_help_panel=_SHARE)(cluster.cost)
 app.command(rich_help_panel=_SHARE)(cluster.estimates)
+cluster.policy.command("active")(fitting.active)
+cluster.policy.command("fit")(fitting.fit)
 cluster.policy.command("train")(training.train)
 cluster.policy.command("show")(registry.show)
 cluster.policy.command("compare")(registry.compare)

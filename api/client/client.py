@@ -173,6 +173,22 @@ class Client:
 
         return PoliciesOut.model_validate(self._transport.get("/v1/policies"))
 
+    def policy(self) -> PolicyOut:
+        """Who decides, how often the guard had to, and how well it fits this cluster."""
+        from api.schemas import PolicyOut
+
+        return PolicyOut.model_validate(self._transport.get("/v1/policies/active"))
+
+    def fit_policy(self, name: str | None = None) -> PolicyOut:
+        """Begin to replay jobs with a policy and wgc; the better will decide.
+
+        Raises `NotFoundError`, `InvalidError`, `ConflictError`.
+        """
+        from api.schemas import PolicyOut
+
+        body = _without_none({"name": name})
+        return PolicyOut.model_validate(self._transport.json("POST", "/v1/policies/fit", json=body))
+
     def use_policy(
         self, name: str, *, mode: str | None = None, preference: float | str | None = None
     ) -> PolicyOut:

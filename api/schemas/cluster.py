@@ -14,6 +14,7 @@ from scheduler.domain.resources import DeviceKind
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry import Entry
     from scheduler.domain.records import Cost, Measurement
+    from scheduler.service.fitting import Fit
     from scheduler.service.views import ActivePolicy, ClusterView, PoolView
 
 
@@ -65,6 +66,50 @@ class PoolOut(Answer):
         )
 
 
+class VerdictOut(Answer):
+    """How two policies did on the same workloads."""
+
+    source: Literal["history", "synthetic"]
+    about: str = Field(description="What was replayed.")
+    windows: int = Field(description="Workloads that both were simulated on.")
+    jobs: int
+    nominee: float = Field(description="Mean objective per job; less is better.")
+    rival: float
+    difference: float = Field(description="(nominee - rival) ÷ rival; below 0: better.")
+    low: float | None = Field(description="95 % interval of the difference.")
+    high: float | None
+    seconds: float = Field(description="Real time it took.")
+
+
+class FitOut(Answer):
+    """A replay of two policies in the simulator, on this cluster's pools."""
+
+    state: Literal["running", "done", "failed", "cancelled"]
+    why: str = Field(description="`start`, `pools` (they have changed), `asked` or `shadow`.")
+    nominee: str
+    rival: str
+    preference: float = Field(description="At which the objective was taken.")
+    time: AwareDatetime = Field(description="Its begin.")
+    better: str | None
+    verdict: VerdictOut | None
+    error: str
+
+    @classmethod
+    def of(cls, fit: Fit) -> Self:
+        """From the service's value."""
+        return cls(
+            state=fit.state,
+            why=fit.why,
+            nominee=fit.nominee,
+            rival=fit.rival,
+            preference=fit.preference,
+            time=instant(fit.time),
+            better=fit.better,
+            verdict=None if fit.verdict is None else VerdictOut.model_validate(fit.verdict),
+            error=fit.error,
+        )
+
+
 class PolicyOut(Answer):
     """Who decides now."""
 
@@ -78,11 +123,23 @@ class PolicyOut(Answer):
     faults: Mapping[str, int] = Field(
         description="The same by reason: `failed`, `infeasible`, `nan`, `slow`."
     )
+    nominee: str = Field(
+        description="Wanted by the settings or a person; another decides if it fits better here."
+    )
+    fit: FitOut | None = Field(description="The last replay of the nominee and its rival.")
 
     @classmethod
     def of(cls, policy: ActivePolicy) -> Self:
         """From the service's value."""
-        return cls.model_validate(policy)
+        return cls(
+            name=policy.name,
+            mode=policy.mode,
+            preference=policy.preference,
+            fallbacks=policy.fallbacks,
+            faults=policy.faults,
+            nominee=policy.nominee,
+            fit=None if policy.fit is None else FitOut.of(policy.fit),
+        )
 
 
 class PolicySummary(Answer):

@@ -132,6 +132,20 @@ class CancelIn(BaseModel):
     reason: Name = Field("", examples=["wrong learning rate"])
 
 
+class FitIn(BaseModel):
+    """Which policy shall prove itself on this cluster."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Default: the one that was wanted last.",
+        examples=["learned:fulcrum"],
+    )
+
+
 class PolicyIn(BaseModel):
     """Who shall decide from now on."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,7 +13,9 @@ from scheduler.decisions.policy import Policy
 from scheduler.decisions.round import Mode, mode_of
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobSpec
+from scheduler.domain.pools import Pool
 from scheduler.policies.guard import Fault, Guard
+from scheduler.service.replay import Question
 from scheduler.service.views import ActivePolicy
 
 Lookup = Callable[[str], Policy]
@@ -87,6 +90,27 @@ class Ruling:
             self._mode = chosen or self._mode
             self._preference = self._preference if preference is None else preference
         return self.view()
+
+    def check(self, name: str) -> str:
+        """The policy's own name; raises `NotFoundError` or `InvalidError` if it cannot be had."""
+        return self._lookup(name).name
+
+    def question(
+        self, nominee: str, rival: str, pools: tuple[Pool, ...], since: float, until: float
+    ) -> Question:
+        """What decides which of the two is better here, under these rules."""
+        bound = self._starvation_s
+        with self._lock:
+            return Question(
+                nominee=nominee,
+                rival=rival,
+                pools=pools,
+                mode=self._mode.value,
+                preference=self._preference,
+                starvation_s=None if math.isinf(bound) else bound,
+                since=since,
+                until=until,
+            )
 
     def setting(self) -> dict[str, Any]:
         """What `restore` takes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from scheduler.clock import Clock
 from scheduler.decisions.queue import Option
 from scheduler.domain.errors import (
-    FulcrumError,
     IllegalTransitionError,
     InfeasibleError,
     NotFoundError,
@@ -23,6 +21,7 @@ from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Order
 from scheduler.service.board import Board
+from scheduler.service.choosing import Choosing
 from scheduler.service.dispatcher import Dispatcher
 from scheduler.service.explaining import Explaining
 from scheduler.service.folders import Folders
@@ -31,6 +30,7 @@ from scheduler.service.messages import Admitted, Cancel, Reprice
 from scheduler.service.orders import Devices, Orders
 from scheduler.service.pricing import priced
 from scheduler.service.reconciler import reconcile
+from scheduler.service.replay import Replay
 from scheduler.service.ruling import Ruling
 from scheduler.service.submissions import Submissions
 from scheduler.service.views import (
@@ -43,12 +43,8 @@ from scheduler.service.views import (
 )
 from scheduler.store.base import Store, Submission
 
-POLICY = "policy"
-"""The setting that remembers the active policy."""
 ANSWER_S = 30.0
 """How long a cancellation may take to become durable before its caller is sent away."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +67,12 @@ class Parts:
     """Unix seconds of the first job ever: what formulas count submission times from."""
     lock: FolderLock | None = None
     """Of the data folder; released when the service stops."""
+    rival: str = "wgc"
+    """What a learned policy is held against on this cluster."""
+    replay: Replay | None = None
+    """None: policies decide without having been replayed."""
+    fit: bool = True
+    """Whether a learned policy is replayed at the start."""
 
 
 class Service:
@@ -100,6 +102,15 @@ class Service:
             parts.clock,
             grace_s=parts.grace_s,
         )
+        self._choosing = Choosing(
+            parts.ruling,
+            parts.store,
+            parts.clock,
+            parts.pools,
+            rival=parts.rival,
+            replay=parts.replay,
+            fit=parts.fit,
+        )
         self._submissions = Submissions(parts.store, self._admit)
         self._explaining = Explaining(self._board, parts.ruling, parts.estimator)
 
@@ -110,7 +121,7 @@ class Service:
 
     def start(self, *, threaded: bool = True) -> None:
         """Load, reconcile, accept. `threaded=False`: the caller drives `dispatcher.step`."""
-        self._remember()
+        self._choosing.start()
         jobs, attempts = self.store.live()
         for job in jobs:
             if job.spec.budget is not None and job.attempts:
@@ -133,6 +144,7 @@ class Service:
 
     def stop(self) -> None:
         """Finish what was accepted, then leave; attempts run on."""
+        self._choosing.stop()
         self._submissions.stop()
         self._dispatcher.stop()
         self._parts.executor.close()
@@ -230,7 +242,7 @@ class Service:
 
     def policy(self) -> ActivePolicy:
         """Who decides now."""
-        return self._ruling.view()
+        return self._choosing.view()
 
     def use_policy(
         self,
@@ -241,15 +253,13 @@ class Service:
         actor: str,
     ) -> ActivePolicy:
         """Switch without a restart, and remember it; raises `NotFoundError`, `InvalidError`."""
-        view = self._ruling.use(name, mode, preference)
-        self.store.set_settings(
-            {
-                POLICY: self._ruling.setting(),
-                "policy_set_by": actor,
-            }
-        )
+        view = self._choosing.use(name, mode, preference, actor)
         self._dispatcher.post(Reprice(lambda spec: spec.preference is None))
         return view
+
+    def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicy:
+        """Replay jobs with it and its rival, and let the better decide; see `Choosing.fit`."""
+        return self._choosing.fit(name, actor)
 
     def wait_for_change(self, job_id: int, version: int, timeout_s: float) -> Job:
         """The job as soon as its version is above `version`, or as it is after `timeout_s`."""
@@ -277,16 +287,6 @@ class Service:
         numbers["decision_seconds_mean"] = sum(seconds) / len(seconds) if seconds else 0.0
         numbers["decision_seconds_max"] = max(seconds, default=0.0)
         return numbers
-
-    def _remember(self) -> None:
-        remembered = self.store.setting(POLICY)
-        if not remembered:
-            return
-        try:
-            self._ruling.restore(**remembered)
-        except FulcrumError as error:
-            # Its distribution may have been removed: better another policy than no service.
-            _log.warning("the remembered policy cannot be used: %s", error)
 
     def _admit(self, jobs: Sequence[Job]) -> None:
         self._dispatcher.post(Admitted(jobs))

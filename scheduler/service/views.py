@@ -9,6 +9,7 @@ from scheduler.decisions.explanation import Alternative
 from scheduler.domain.jobs import Job
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Decision
+from scheduler.service.fitting import Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,10 @@ class ActivePolicy:
     """Decisions the guard took over since the policy was set."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """The same by reason: `failed`, `infeasible`, `nan`, `slow`."""
+    nominee: str = ""
+    """Wanted by the settings or a person; another one decides if it fits this cluster better."""
+    fit: Fit | None = None
+    """The last replay of nominee and rival."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,12 @@ def serve(
         signal.signal(number, lambda signum, _: asked.append(signum))
     from agents.policy import SCHEME
     from agents.registry import Registry
+    from agents.replay import Aside
     from scheduler.bootstrap import build
     from scheduler.policies.lookup import register
 
     register(SCHEME, Registry(settings.data_dir).policy)
-    service = build(settings)
+    service = build(settings, Aside(settings.data_dir, settings.database))
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
         url = _url(settings.host, listener)

@@ -1,0 +1,181 @@
+"""`python -m agents.fit`: two policies on one cluster's own jobs, simulated side by side.
+
+Reads a `scheduler.service.replay.Question` as JSON, writes a `Verdict`. A process of its own at
+the lowest priority, so that the service that asks neither waits nor loads a simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from agents.policy import SCHEME
+from agents.registry import Registry
+from agents.statistics import relative
+from envs.episodes import scales_of
+from envs.scenarios import Scenario, Split, load
+from envs.scenarios.recorded import write
+from envs.scenarios.scenario import Estimates, natural
+from envs.scenarios.supply import Supply
+from envs.simulation import Simulation
+from envs.site import Site
+from envs.workloads import history
+from envs.workloads.base import Workload
+from scheduler.decisions.policy import Policy
+from scheduler.decisions.round import Mode
+from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.policies.guard import Guard
+from scheduler.policies.lookup import named, register
+from scheduler.service.replay import Question, Verdict
+from scheduler.store.base import Store
+from scheduler.store.sql.store import SqlStore
+
+MODEL = "mixed-cloud"
+"""Whose jobs are made up for the cluster's own pools where it has too few of its own."""
+NARROWEST = 40
+"""Jobs in a window of the history; windows overlap if there are too few jobs."""
+
+
+def main() -> int:
+    """JSON on standard input, JSON on standard output; a refusal on standard error."""
+    os.nice(19)
+    asked = json.load(sys.stdin)
+    try:
+        register(SCHEME, Registry(Path(asked["data_dir"])).policy)
+        store = SqlStore(asked["database"]) if asked["database"] else None
+        try:
+            verdict = judge(Question.of(asked["question"]), store)
+        finally:
+            if store is not None:
+                store.close()
+    except FulcrumError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    json.dump(asdict(verdict), sys.stdout, allow_nan=False)
+    return 0
+
+
+def judge(question: Question, store: Store | None) -> Verdict:
+    """Both policies under the guard on the same workloads, one after another.
+
+    Raises `InvalidError` or `NotFoundError` for a policy that cannot be had, or a cluster that no
+    jobs can be made up for.
+    """
+    begun = time.monotonic()
+    policies = [_guarded(name, question) for name in (question.nominee, question.rival)]
+    trials = _trials(question, store)
+    scores: list[list[float]] = []
+    jobs = 0
+    for number, workload in enumerate(trials.workloads):
+        if scores and time.monotonic() - begun > question.limit_s:
+            break
+        scores.append([_objective(trials.scenario, workload, one, number) for one in policies])
+        jobs += len(workload.jobs)
+    table = np.array(scores)
+    found = relative(table[:, 0], table[:, 1])
+    bounds = [float(bound) if np.isfinite(bound) else None for bound in (found.low, found.high)]
+    return Verdict(
+        source=trials.source,
+        about=trials.about,
+        windows=len(scores),
+        jobs=jobs,
+        nominee=float(table[:, 0].mean()),
+        rival=float(table[:, 1].mean()),
+        difference=float(found.mean) if np.isfinite(found.mean) else 0.0,
+        low=bounds[0],
+        high=bounds[1],
+        seconds=time.monotonic() - begun,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    source: str
+    about: str
+    scenario: Scenario
+    workloads: Iterator[Workload]
+
+
+def _guarded(name: str, question: Question) -> Guard:
+    bound = np.inf if question.starvation_s is None else question.starvation_s
+    return Guard(named(name), named("wgc"), bound)
+
+
+def _trials(question: Question, store: Store | None) -> _Trials:
+    past = None if store is None else _past(question, store)
+    if past is not None and len(past.jobs) >= question.least_jobs:
+        return _Trials(
+            "history",
+            f"{len(past.jobs)} jobs of this cluster, {past.source}",
+            _set(question, _recorded(past, question)),
+            _windows(past, question.windows),
+        )
+    scenario = _set(question, _made_up(question))
+    own = 0 if past is None else len(past.jobs)
+    return _Trials(
+        "synthetic",
+        f"jobs as in {MODEL}, made up for these pools: of its own the cluster has {own} that ended "
+        f"well, {question.least_jobs} are needed",
+        scenario,
+        (scenario.workload(at, question.jobs, Split.TEST) for at in range(question.windows)),
+    )
+
+
+def _past(question: Question, store: Store) -> Workload | None:
+    try:
+        return history.read(store, question.pools, since=question.since, until=question.until)
+    except InvalidError:
+        return None
+
+
+def _recorded(past: Workload, question: Question) -> Scenario:
+    with tempfile.TemporaryDirectory(prefix="fulcrum-fit-") as folder:
+        return write(past, _supplies(question), Path(folder) / "history.toml").scenario
+
+
+def _made_up(question: Question) -> Scenario:
+    scenario = replace(
+        load(MODEL),
+        name="own-pools",
+        supplies=_supplies(question),
+        estimates=Estimates("noisy", {"sigma": 0.3}),
+        objective=None,
+    )
+    return replace(scenario, objective=natural(scenario))
+
+
+def _set(question: Question, scenario: Scenario) -> Scenario:
+    return replace(scenario, mode=Mode(question.mode), preference=question.preference)
+
+
+def _supplies(question: Question) -> tuple[Supply, ...]:
+    return tuple(Supply(pool, pool.nodes) for pool in question.pools)
+
+
+def _windows(past: Workload, count: int) -> Iterator[Workload]:
+    """Evenly spread, the last one up to the newest job."""
+    size = min(len(past.jobs), max(NARROWEST, len(past.jobs) // count))
+    starts: Sequence[int] = np.linspace(0, len(past.jobs) - size, count).round().astype(int)
+    return (past.window(int(start), size) for start in dict.fromkeys(starts))
+
+
+def _objective(scenario: Scenario, workload: Workload, policy: Policy, seed: int) -> float:
+    """Per job."""
+    estimator = scenario.estimates.make(seed)
+    outcome = Simulation(workload, Site.of(scenario), estimator, seed=seed).run(policy)
+    assert scenario.objective is not None
+    scales, w = scales_of(scenario.objective), scenario.preference
+    total = w * scales.latency(outcome) + (1 - w) * scales.cost(outcome)
+    return total / max(len(outcome.job), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

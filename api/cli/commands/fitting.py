@@ -1,0 +1,96 @@
+"""policy active, policy fit: who decides here, and whether that is for the better."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from api.cli import human
+from api.cli.door import Json, client
+from api.cli.output import out, print_json
+
+if TYPE_CHECKING:
+    from api.schemas import FitOut, PolicyOut
+
+POLL_S = 0.5
+
+
+def active(ctx: typer.Context, as_json: Json = False) -> None:
+    """Who decides, how often the guard had to, and how well it fits this cluster.
+
+    Example: fulcrum policy active
+    """
+    with client(ctx) as service:
+        policy = service.policy()
+    if as_json:
+        print_json(policy.model_dump(mode="json"))
+    else:
+        print_policy(policy)
+
+
+def fit(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="POLICY", help="Default: the one that was wanted last."),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Until it is known which one is better.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Replay jobs with a policy and with wgc on this cluster's pools; the better will decide.
+
+    The jobs of the last 7 days are replayed; where there were fewer than 50, made-up ones.
+
+    Example: fulcrum policy fit learned:fulcrum
+    """
+    with client(ctx) as service:
+        policy = service.fit_policy(name)
+        while wait and policy.fit is not None and policy.fit.state == "running":
+            time.sleep(POLL_S)
+            policy = service.policy()
+    if as_json:
+        print_json(policy.model_dump(mode="json"))
+    else:
+        print_policy(policy)
+    if wait and policy.fit is not None and policy.fit.state != "done":
+        raise typer.Exit(7)
+
+
+def print_policy(policy: PolicyOut) -> None:
+    """Who decides, and why."""
+    console = out()
+    console.print(
+        f"[bold]{escape(policy.name)}[/] decides ({policy.mode}, preference {policy.preference:g})"
+    )
+    if policy.nominee not in ("", policy.name):
+        console.print(f"{escape(policy.nominee)} was wanted")
+    counts = ", ".join(f"{count} {fault}" for fault, count in policy.faults.items() if count)
+    console.print(f"fallbacks: {policy.fallbacks}{f' ({counts})' if counts else ''}")
+    if policy.fit is not None:
+        print_fit(policy.fit)
+
+
+def print_fit(fit: FitOut) -> None:
+    """What a replay found."""
+    console, found = out(), fit.verdict
+    when = human.moment(fit.time)
+    console.print(
+        f"replay of {when}: {escape(fit.nominee)} against {escape(fit.rival)}, "
+        f"{fit.state} {escape(fit.error)}".rstrip(),
+        soft_wrap=True,
+    )
+    if found is None:
+        return
+    interval = ""
+    if found.low is not None and found.high is not None:
+        interval = f" (95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f} %)"
+    console.print(
+        f"  objective at preference {fit.preference:g}: {found.nominee:.4g} against "
+        f"{found.rival:.4g}, {100 * found.difference:+.1f} %{interval}; {escape(fit.better or '')} "
+        f"is better",
+        soft_wrap=True,
+    )
+    console.print(f"  on {found.windows} workloads: {escape(found.about)}", soft_wrap=True)

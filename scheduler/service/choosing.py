@@ -1,0 +1,171 @@
+"""Which policy decides: as the settings say, a person says, or replays on this cluster say."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scheduler.clock import Clock
+from scheduler.domain.errors import FulcrumError, InvalidError, UnavailableError
+from scheduler.domain.pools import Pool
+from scheduler.service.fitting import PAST_S, Fit, FitState, Fitting, digest
+from scheduler.service.replay import Replay
+from scheduler.service.ruling import Ruling
+from scheduler.service.views import ActivePolicy
+from scheduler.store.base import Store
+
+POLICY = "policy"
+"""The setting that remembers what a person has chosen."""
+FIT = "policy_fit"
+"""The setting that remembers the last fit."""
+
+_log = logging.getLogger(__name__)
+
+
+class Choosing:
+    """Changes the ruling, and remembers why. Thread-safe."""
+
+    def __init__(
+        self,
+        ruling: Ruling,
+        store: Store,
+        clock: Clock,
+        pools: Sequence[Pool],
+        *,
+        rival: str,
+        replay: Replay | None = None,
+        fit: bool = True,
+    ) -> None:
+        """`rival`: what a fitted policy is held against. `fit`: without being asked, too."""
+        self._ruling = ruling
+        self._store = store
+        self._clock = clock
+        self._pools = tuple(pools)
+        self._rival = rival
+        self._replay = replay
+        self._wanted = fit
+        self._fitting = None if replay is None else Fitting(replay, clock)
+        self._lock = threading.Lock()
+        self._turn = 0
+        """Rises with every choice of a person: a fit that was begun before changes nothing then."""
+        self._nominee = ruling.view().name
+        self._fit: Fit | None = None
+
+    def start(self) -> None:
+        """Take up what was remembered; replay if the settings' policy must prove itself."""
+        pinned = self._recall()
+        self._nominee = self._ruling.view().name
+        self._fit = last = self._last()
+        if pinned or not self._wanted or self._replay is None:
+            return
+        if not self._replay.concerns(self._nominee):
+            return
+        here = digest(self._pools)
+        known = last is not None and last.nominee == self._nominee
+        if last is not None and known and last.pools == here and last.better is not None:
+            self._serve(last)
+        moved = last is not None and known and last.pools != here
+        with self._lock:
+            self._begin("pools" if moved else "start")
+
+    def stop(self) -> None:
+        """A replay under way is cancelled."""
+        if self._fitting is not None:
+            self._fitting.stop()
+
+    def view(self) -> ActivePolicy:
+        """As people see it."""
+        return replace(self._ruling.view(), nominee=self._nominee, fit=self._fit)
+
+    def use(
+        self, name: str, mode: str | None, preference: float | None, actor: str
+    ) -> ActivePolicy:
+        """What a person has chosen stays, over restarts too; raises as `Ruling.use`."""
+        with self._lock:
+            self._ruling.use(name, mode, preference)
+            self._turn += 1
+            self._nominee = self._ruling.view().name
+            self._keep(actor, fit=False)
+        self.stop()
+        return self.view()
+
+    def fit(self, name: str | None, actor: str) -> ActivePolicy:
+        """Replay the policy (None: the last that was wanted) and the rival; the better decides.
+
+        From now on each start does the same, until a person chooses a policy. Returns at once.
+        Raises `NotFoundError` for an unknown policy, `InvalidError` for the rival itself,
+        `ConflictError` while a replay is under way, `UnavailableError` without a simulator.
+        """
+        nominee = self._ruling.check(name or self._nominee)
+        if nominee == self._rival:
+            raise InvalidError(
+                f"{nominee} is what others are held against", {"name": "another policy"}
+            )
+        if self._fitting is None:
+            raise UnavailableError("this service has no simulator to replay jobs with")
+        with self._lock:
+            before, self._nominee = self._nominee, nominee
+            try:
+                self._begin("asked")
+            except FulcrumError:
+                self._nominee = before
+                raise
+            self._keep(actor, fit=True)
+        return self.view()
+
+    def _recall(self) -> bool:
+        """Whether a person has chosen the policy by name."""
+        remembered = dict(self._store.setting(POLICY) or {})
+        if not remembered:
+            return False
+        fit = bool(remembered.pop("fit", False))
+        try:
+            self._ruling.restore(**remembered)
+        except FulcrumError as error:
+            # Its distribution may have been removed: better another policy than no service.
+            _log.warning("the remembered policy cannot be used: %s", error)
+            return False
+        return not fit
+
+    def _last(self) -> Fit | None:
+        remembered = self._store.setting(FIT)
+        try:
+            return None if remembered is None else Fit.of(remembered)
+        except (FulcrumError, TypeError):  # of another version
+            return None
+
+    def _keep(self, actor: str, *, fit: bool) -> None:
+        remembered = {**self._ruling.setting(), "fit": fit}
+        if fit:
+            remembered["name"] = self._nominee
+        self._store.set_settings({POLICY: remembered, "policy_set_by": actor})
+
+    def _begin(self, why: str) -> None:
+        assert self._fitting is not None
+        turn = self._turn
+        question = self._ruling.question(
+            self._nominee, self._rival, self._pools, self._clock.now() - PAST_S, self._clock.now()
+        )
+        self._fit = self._fitting.begin(question, why, lambda fit: self._ended(fit, turn))
+
+    def _ended(self, fit: Fit, turn: int) -> None:
+        level = logging.WARNING if fit.state is FitState.FAILED else logging.INFO
+        _log.log(level, "fit: %s", fit.sentence())
+        with self._lock:
+            if turn != self._turn:
+                return
+            self._fit = fit
+            if fit.state is FitState.DONE:
+                self._store.set_settings({FIT: fit.json()})
+                self._serve(fit)
+
+    def _serve(self, fit: Fit) -> None:
+        assert fit.better is not None
+        if fit.better == self._ruling.view().name:
+            return
+        try:
+            self._ruling.use(fit.better, None, None)
+        except FulcrumError as error:
+            _log.warning("the better policy cannot be used: %s", error)

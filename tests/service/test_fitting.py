@@ -1,0 +1,205 @@
+"""A learned policy decides where it replays better than its rival, and only there."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from scheduler import bootstrap, settings
+from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from scheduler.hardware.inventory import Inventory
+from scheduler.policies import lookup
+from scheduler.service.replay import Verdict
+from scheduler.store.memory import MemoryStore
+from scheduler.testing.clock import ManualClock
+from scheduler.testing.executors import FakeExecutor
+
+from .worlds import CPU, GPU
+
+PATIENCE_S = 20.0
+
+
+class Made:
+    """sjf under the name of a policy that must prove itself."""
+
+    stable = True
+
+    def __init__(self, rest):
+        self.name = f"made:{rest}"
+        self.scores, self.costs = lookup.HEURISTICS["sjf"].scores, lookup.HEURISTICS["sjf"].costs
+
+
+class FakeReplay:
+    """Answers when it is told to, as it is told to."""
+
+    def __init__(self, nominee=1.0, rival=2.0):
+        self.answer = Verdict(
+            "history", "90 jobs", 8, 90, nominee, rival, nominee / rival - 1, -0.6, -0.4, 1.0
+        )
+        self.may = threading.Event()
+        self.gone = threading.Event()
+        self.asked = []
+
+    def concerns(self, policy):
+        return policy.startswith("made:")
+
+    def run(self, question):
+        self.asked.append(question)
+        assert self.may.wait(PATIENCE_S)
+        if self.gone.is_set():
+            raise UnavailableError("cancelled")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def cancel(self):
+        self.gone.set()
+        self.may.set()
+
+
+@pytest.fixture(autouse=True)
+def scheme():
+    lookup.register("made", Made)
+    yield
+    del lookup._SCHEMES["made"]
+
+
+@pytest.fixture
+def serve(tmp_path):
+    store = MemoryStore()
+    store.close = lambda: None
+    services = []
+
+    def build(replay, pools=(CPU,), **options):
+        clock = ManualClock()
+        devices = {pool.name: tuple(map(str, range(pool.count))) for pool in pools}
+        service = bootstrap.assemble(
+            settings.Settings(data_dir=tmp_path, **{"policy": "made:one", **options}),
+            store,
+            FakeExecutor(clock),
+            Inventory(tuple(pools), devices, {}, {}),
+            clock,
+            replay=replay,
+        )
+        service.start(threaded=False)
+        services.append(service)
+        return service
+
+    yield build
+    for service in services:
+        service.stop()
+
+
+def ended(service):
+    service._choosing._fitting._thread.join(PATIENCE_S)
+    return service.policy()
+
+
+def answered(serve, replay, **options):
+    service = serve(replay, **options)
+    replay.may.set()
+    return service, ended(service)
+
+
+def test_the_wanted_policy_decides_until_the_replay_says_otherwise(serve):
+    replay = FakeReplay(nominee=2.0, rival=1.0)
+    service = serve(replay)
+    assert (service.policy().name, service.policy().fit.state) == ("made:one", "running")
+    replay.may.set()
+    view = ended(service)
+    assert (view.name, view.nominee, view.fit.better) == ("wgc", "made:one", "wgc")
+    assert view.fit.verdict == replay.answer
+    (question,) = replay.asked
+    assert (question.nominee, question.rival, question.pools) == ("made:one", "wgc", (CPU,))
+    assert question.until - question.since == 7 * 86_400
+
+
+def test_the_better_nominee_stays(serve, caplog):
+    caplog.set_level("INFO")
+    _, view = answered(serve, FakeReplay())
+    assert (view.name, view.fit.state, view.fit.why) == ("made:one", "done", "start")
+    assert "made:one is better" in caplog.text
+
+
+def test_the_verdict_is_remembered_for_the_same_pools(serve):
+    answered(serve, FakeReplay(nominee=2.0, rival=1.0))
+    again = FakeReplay()
+    service = serve(again)
+    assert (service.policy().name, service.policy().nominee) == ("wgc", "made:one")
+    again.may.set()
+    assert ended(service).name == "made:one"
+
+
+def test_other_pools_are_another_question(serve):
+    answered(serve, FakeReplay(nominee=2.0, rival=1.0))
+    service = serve(FakeReplay(), pools=(CPU, GPU))
+    assert service.policy().name == "made:one"
+    assert service.policy().fit.why == "pools"
+
+
+def test_what_a_person_chooses_stays(serve):
+    replay = FakeReplay(nominee=2.0, rival=1.0)
+    service = serve(replay)
+    view = service.use_policy("made:two", actor="ann")
+    assert ended(service).name == view.name == "made:two"
+    assert replay.gone.is_set()
+    unasked = FakeReplay()
+    assert serve(unasked).policy().name == "made:two"
+    assert not unasked.asked
+
+
+def test_asked_for_it_replays_whatever_was_chosen(serve):
+    replay = FakeReplay(nominee=2.0, rival=1.0)
+    service = serve(replay, policy="fcfs")
+    assert not replay.asked
+    view = service.fit_policy("made:two", actor="ann")
+    assert (view.name, view.nominee, view.fit.why) == ("fcfs", "made:two", "asked")
+    with pytest.raises(ConflictError, match="under way"):
+        service.fit_policy("made:one", actor="ann")
+    assert service.policy().nominee == "made:two"
+    replay.may.set()
+    assert ended(service).name == "wgc"
+    after = FakeReplay()
+    assert answered(serve, after, policy="fcfs")[1].name == "made:two"
+
+
+def test_wrong_questions_are_refused(serve):
+    service = serve(FakeReplay(), policy="fcfs")
+    with pytest.raises(NotFoundError):
+        service.fit_policy("best", actor="ann")
+    with pytest.raises(InvalidError, match="held against"):
+        service.fit_policy("wgc", actor="ann")
+    with pytest.raises(UnavailableError, match="no simulator"):
+        serve(None).fit_policy("made:one", actor="ann")
+
+
+def test_a_failed_replay_changes_nothing(serve, caplog):
+    replay = FakeReplay()
+    replay.answer = RuntimeError("out of memory")
+    _, view = answered(serve, replay)
+    assert (view.name, view.fit.state) == ("made:one", "failed")
+    assert "out of memory" in view.fit.error
+    assert "out of memory" in caplog.text
+
+
+def test_nothing_is_replayed_unless_wanted(serve):
+    for options in ({"fit": False}, {"policy": "sjf"}):
+        replay = FakeReplay()
+        assert serve(replay, **options).policy().fit is None
+        assert not replay.asked
+
+
+def test_stopping_does_not_wait_for_a_replay(serve):
+    replay = FakeReplay()
+    service = serve(replay)
+    service.stop()
+    assert replay.gone.is_set()
+    assert service._choosing.view().fit.state == "cancelled"
+
+
+def test_the_question_survives_the_way_to_another_process(serve):
+    replay = FakeReplay()
+    serve(replay, pools=(CPU, GPU))
+    (question,) = replay.asked
+    assert type(question).of(question.json()) == question
+    assert replace(question, starvation_s=None).json()["starvation_s"] is None
