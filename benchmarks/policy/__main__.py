@@ -16,7 +16,7 @@ from rich.markup import escape
 from agents.compare import cores
 from api.cli import human
 from api.cli.output import err, out
-from benchmarks.policy import artefacts, document, frontier, latency, log, sequences, transfer
+from benchmarks.policy import artefacts, document, frontier, latency, live, log, sequences, transfer
 from benchmarks.policy.evaluation import KEPT, Kept
 from benchmarks.policy.part import Found, Measuring, Part
 
@@ -28,6 +28,7 @@ PARTS: Mapping[str, Part] = {
         sequences.PART,
         log.PART,
         latency.PART,
+        live.PART,
     )
 }
 QUICK = KEPT.parent / "quick"

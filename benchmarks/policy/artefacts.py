@@ -7,12 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents import config as configs
 from agents.artefact import MANIFEST, WEIGHTS, Manifest, load
 from agents.policy import SCHEME
+from agents.registry import DEFAULT
 from api.cli.output import err
 from scheduler.domain.errors import FulcrumError
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from agents.train import Event
 
 FOLDER = Path(__file__).resolve().parent / "artefacts"
+SHIPPED = "random"
+"""Group of the policy that comes with Fulcrum: trained on drawn clusters."""
 SEEDS = 3
 """Trainings that a statement about a training needs."""
 LARGEST = 2**20
@@ -41,18 +45,12 @@ class Trained:
     @property
     def group(self) -> str:
         """What was trained, without the seed."""
-        return self.name.rpartition("-")[0]
+        return SHIPPED if self.name == DEFAULT else self.name.rpartition("-")[0]
 
     @property
     def policy(self) -> str:
         """As `scheduler.policies.lookup.named` takes it."""
         return f"{SCHEME}:{self.folder}"
-
-    @property
-    def minutes(self) -> str:
-        """What it took to train, as far as its curve tells."""
-        seconds = self.manifest.curve[-1].get("seconds") if self.manifest.curve else None
-        return "not recorded" if seconds is None else f"{seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +67,19 @@ class Found:
 
 
 def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
-    """Artefacts of the groups: `hpc-lublin` means `hpc-lublin-1` and `hpc-lublin-file-1`."""
+    """Artefacts of the groups: `hpc-lublin` means `hpc-lublin-1` and `hpc-lublin-file-1`.
+
+    The policy that is shipped belongs to the group `random`.
+    """
     trained: list[Trained] = []
     missing: list[str] = []
     for group in groups:
         pattern = re.compile(rf"{re.escape(group)}(-[a-z0-9+.-]+)*-\d+")
+        paths = [path for path in sorted(folder.glob(f"{group}-*")) if pattern.fullmatch(path.name)]
+        if group == SHIPPED and _packaged().is_dir() and folder == FOLDER:
+            paths.insert(0, _packaged())
         mine = 0
-        for path in sorted(folder.glob(f"{group}-*")):
-            if not pattern.fullmatch(path.name) or not path.is_dir():
-                continue
+        for path in paths:
             try:
                 trained.append(Trained(path, load(path).manifest))
                 mine += 1
@@ -104,6 +106,10 @@ def make_anew(trained: Sequence[Trained]) -> None:
             train(config, Path(run), one.manifest.command, _tell)
             for file in (WEIGHTS, MANIFEST):
                 shutil.copyfile(Path(run) / BEST / file, one.folder / file)
+
+
+def _packaged() -> Path:
+    return Path(str(resources.files("agents"))) / "shipped" / DEFAULT
 
 
 def _tell(event: Event) -> None:

@@ -20,9 +20,7 @@ from api.cli.progress import Progress
 from benchmarks.policy.cases import Case, Figures
 from scheduler.decisions.policy import Policy
 from scheduler.domain.errors import FulcrumError
-from scheduler.policies.lookup import named, register
-
-register(SCHEME, learned)
+from scheduler.policies.lookup import named
 
 KEPT = Path(__file__).resolve().parents[2] / "build" / "bench-policy" / "runs.jsonl"
 """Where results are kept between runs; may be deleted at any time."""
@@ -101,15 +99,22 @@ def evaluate(what: str, tasks: Sequence[Task], kept: Kept, workers: int) -> Resu
 
 
 @lru_cache(maxsize=64)
-def identity(policy: str) -> str:
+def identity(name: str) -> str:
     """What decides: of learned policies the digest of what decides, not where it lies."""
-    scheme, _, rest = policy.partition(":")
+    scheme, _, rest = name.partition(":")
     if scheme != SCHEME:
-        return policy
+        return name
     from agents.artefact import load
 
     manifest = load(Path(rest)).manifest
     return f"{SCHEME}:{manifest.sha256[:16]}/{manifest.rows}/{manifest.mode}"
+
+
+@lru_cache(maxsize=16)
+def policy(name: str) -> Policy:
+    """The policy of that name; `learned:` is followed by the path of an artefact here."""
+    scheme, _, rest = name.partition(":")
+    return learned(rest) if scheme == SCHEME else named(name)
 
 
 @cache
@@ -161,16 +166,11 @@ def _simulated(missing: Mapping[str, Task], workers: int) -> Iterator[tuple[str,
 
 def _guarded(task: Task) -> Figures | str:
     try:
-        return task.case.run(_policy(task.policy))
+        return task.case.run(policy(task.policy))
     except FulcrumError as error:
         return error.message
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-
-
-@lru_cache(maxsize=16)
-def _policy(name: str) -> Policy:
-    return named(name)
 
 
 def _read(path: Path) -> Iterator[tuple[str, Figures]]:

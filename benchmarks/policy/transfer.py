@@ -11,6 +11,7 @@ import numpy as np
 
 from agents.statistics import Interval, relative
 from benchmarks.policy import plots
+from benchmarks.policy.artefacts import SHIPPED
 from benchmarks.policy.cases import Drawn
 from benchmarks.policy.evaluation import Task
 from benchmarks.policy.frontier import JOBS, SCENARIO, TUNED, known
@@ -23,8 +24,6 @@ from scheduler.decisions.queue import Floats
 
 DIAL = (0.2, 0.5, 0.8)
 WORKLOADS = 24
-SHIPPED = "random"
-"""Group of the policy that is trained on drawn clusters."""
 ALLOWED = 0.01
 """What may be lost to wgc."""
 
