@@ -131,6 +131,7 @@ def _facts(scenario: Scenario) -> dict[str, Any]:
         "digest": scenario.digest,
         "description": scenario.description,
         "mode": str(scenario.mode),
+        "placement": scenario.placement,
         "preference": scenario.preference,
         "jobs": scenario.source.jobs,
         "estimates": scenario.estimates.name,

@@ -2,7 +2,7 @@
 
 Some known policies need more than a table of candidates: they preempt, plan for the whole queue at
 once, or prescribe the reservations and the estimates. Each has a driver here; all other names mean
-what they mean in the service.
+what they mean in the service. A name may end in `@` and a rule of placement, such as `fcfs@fgd`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from envs.backfilling import EASY_SJBF
 from envs.records import Outcome
 from envs.scenarios import Estimates, Scenario
 from envs.simulation import Simulation
+from scheduler.decisions.placement import RULES
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import NotFoundError
@@ -73,19 +74,20 @@ def names() -> dict[str, str]:
 
 def check(name: str) -> None:
     """Raise `NotFoundError` listing the legal names, or what else looking up a policy raises."""
-    if name not in DRIVERS:
-        _served(name)
+    policy, _ = _parts(name)
+    if policy not in DRIVERS:
+        _served(policy)
 
 
 def adapted(scenario: Scenario, name: str) -> Scenario:
-    """The scenario with the reservations and estimates that the policy prescribes."""
-    driver = DRIVERS.get(name)
-    if driver is None:
-        return scenario
+    """The scenario with the reservations, estimates and placement that are part of the name."""
+    policy, placement = _parts(name)
+    driver = DRIVERS.get(policy)
     return replace(
         scenario,
-        mode=driver.mode or scenario.mode,
-        estimates=driver.estimates or scenario.estimates,
+        mode=driver.mode if driver and driver.mode else scenario.mode,
+        estimates=driver.estimates if driver and driver.estimates else scenario.estimates,
+        placement=placement or scenario.placement,
     )
 
 
@@ -94,8 +96,15 @@ def run(simulation: Simulation, name: str) -> Outcome:
 
     The simulation is one of a scenario that was `adapted` to it. Raises `NotFoundError` as `check`.
     """
-    driver = DRIVERS.get(name)
-    return simulation.run(_served(name)) if driver is None else driver.run(simulation)
+    policy, _ = _parts(name)
+    driver = DRIVERS.get(policy)
+    return simulation.run(_served(policy)) if driver is None else driver.run(simulation)
+
+
+def _parts(name: str) -> tuple[str, str | None]:
+    """(policy, placement); what follows an `@` may also be part of the policy's own name."""
+    policy, _, placement = name.rpartition("@")
+    return (policy, placement) if placement in RULES and policy else (name, None)
 
 
 def _served(name: str) -> Policy:
@@ -104,5 +113,8 @@ def _served(name: str) -> Policy:
     except NotFoundError as error:
         if "policy" not in error.fields:
             raise
-        also = f"{error.fields['policy']}; {WHERE}: {', '.join(sorted(DRIVERS))}"
+        also = (
+            f"{error.fields['policy']}; {WHERE}: {', '.join(sorted(DRIVERS))}; "
+            f"each also with @ and a placement: {', '.join(RULES)}"
+        )
         raise NotFoundError(error.message, {"policy": also}) from None

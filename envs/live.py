@@ -37,7 +37,8 @@ class Progress(NamedTuple):
     service_s: float
     """Device-seconds that its attempts have had, restarts included."""
     remaining_s: float
-    """Seconds it needs yet where it runs, or where it needs least, by estimates."""
+    """Seconds it needs yet where it needs least, by estimates: wherever it runs, if it does, so
+    that starting a job does not change its rank."""
 
 
 @dataclass(slots=True)

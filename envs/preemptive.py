@@ -44,7 +44,7 @@ class Preemptive:
 
     name: str
     rank: Callable[[Progress, int], Rank]
-    """Of a job's progress and its width."""
+    """Of a job's progress and a width: for the key that of its shortest run, wherever it runs."""
     summary: str
 
 
@@ -123,6 +123,7 @@ class _Driver:
         self._save, self._disturb = save, disturb
         self._order: list[_Entry] = []
         self._waiting: dict[int, tuple[_Entry, Waiting]] = {}
+        self._widths: dict[int, int] = {}
         self._wakes = NEVER
         self._disturbed = -NEVER
 
@@ -132,7 +133,7 @@ class _Driver:
     def add(self, job: Waiting) -> None:
         options = sorted(job.options, key=lambda option: (option.runtime_s, option.width))
         progress = self._simulation.progress(job.id)
-        rank = self._policy.rank(progress, options[0].width)
+        rank = self._policy.rank(progress, self._widths.setdefault(job.id, options[0].width))
         entry = _Entry(rank.key, True, job.submitted_at, job.id)
         insort(self._order, entry)
         self._waiting[job.id] = entry, Waiting(job.id, job.submitted_at, options)
@@ -187,9 +188,9 @@ class _Driver:
 
     def _ranked(self, running: Mapping[int, Running]) -> list[_Entry]:
         entries = []
-        for job, attempt in running.items():
+        for job in running:
             progress = self._simulation.progress(job)
-            rank = self._policy.rank(progress, attempt.width)
+            rank = self._policy.rank(progress, self._widths[job])
             entries.append(_Entry(rank.key, False, progress.submitted_at, job))
         return sorted(entries)
 

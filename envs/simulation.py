@@ -225,9 +225,11 @@ class Simulation:
         service, working = live.service, 0.0
         if live.running:
             service += max(0.0, now - live.ready) * live.width
-            working = max(0.0, now - live.begun)
-        places = (live.place,) if live.running else live.runs
-        left = min(live.remaining(place, self._estimator, working) for place in places)
+            working = max(0.0, now - live.begun) / max(live.estimates[live.place], 1e-9)
+        left = min(
+            live.remaining(place, self._estimator, working * live.estimates[place])
+            for place in live.runs
+        )
         return Progress(job, live.job.submitted_at, live.started, live.running, service, left)
 
     def holding(self) -> list[Held]:

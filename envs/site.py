@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from envs.scenarios.scenario import Failures, Scenario
 from envs.scenarios.supply import Billing, Supply
+from scheduler.decisions.placement import BEST_FIT, rule
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.pools import Pool
@@ -14,7 +15,7 @@ from scheduler.domain.pools import Pool
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Raises `InvalidError` for a supply whose pool is not among `pools`.
+    """Raises `InvalidError` for a supply whose pool is not among `pools`, or an unknown placement.
 
     A device that can be shared in parts is a pool that counts parts: quarters of 8 GPUs are 8
     nodes of 4 devices, each at a quarter of the price; a whole GPU is then a width of 4.
@@ -30,8 +31,11 @@ class Site:
     """How pools are had, in any order. A pool without one is always there, billed while busy, and
     every start in it waits for `boot_s`."""
     failures: Failures = field(default_factory=Failures)
+    placement: str = BEST_FIT.name
+    """Which nodes of a pool are taken: a name of `scheduler.decisions.placement`."""
 
     def __post_init__(self) -> None:
+        rule(self.placement)
         for supply in self.supplies:
             if supply.pool not in self.pools:
                 raise InvalidError(
@@ -48,6 +52,7 @@ class Site:
             scenario.preference,
             supplies=scenario.supplies,
             failures=scenario.failures,
+            placement=scenario.placement,
         )
 
     def supply(self, index: int) -> Supply:

@@ -10,7 +10,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from envs.scenarios.randomisation import Randomisation
@@ -20,6 +28,7 @@ from envs.workloads import gavel
 from envs.workloads.documents import open_document
 from envs.workloads.throughputs import Throughputs
 from scheduler import settings
+from scheduler.decisions.placement import BEST_FIT, RULES
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.pools import Pool
@@ -73,6 +82,12 @@ def detected(configured: settings.Settings | None = None) -> tuple[Supply, ...]:
     )
 
 
+def _rule(name: str) -> str:
+    if name not in RULES:
+        raise ValueError(f"is one of {', '.join(RULES)}, not {name!r}")
+    return name
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -120,6 +135,7 @@ class _File(_Table):
     estimates: dict[str, str | int | float] = {}
     failures: Failures = Failures()
     reservations: Mode = Mode.EASY
+    placement: Annotated[str, AfterValidator(_rule)] = BEST_FIT.name
     preference: Annotated[float, Field(ge=0, le=1)] = 0.5
     objective: Objective | None = None
     random: Randomisation | None = None
@@ -177,6 +193,7 @@ def _scenario(
         estimates=_estimates(table.estimates),
         failures=table.failures,
         mode=table.reservations,
+        placement=table.placement,
         preference=table.preference,
         objective=table.objective,
         randomisation=table.random,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from scheduler.decisions.occupancy import Nodes, Occupancy
+from scheduler.decisions.placement import BEST_FIT, Mix, Rule
 from scheduler.decisions.queue import Shape
 from scheduler.domain.pools import Pool
 
@@ -28,11 +29,24 @@ class Running(NamedTuple):
 
 
 class Cluster:
-    """Pools, their occupancy and the releases to come. Mutable; `copy()` to try things out."""
+    """Pools, their occupancy and the releases to come. Mutable; `copy()` to try things out.
 
-    def __init__(self, pools: Sequence[Pool], running: Iterable[Running] = ()) -> None:
+    `rule`: which nodes placements take. What it learns from `ask`, copies share.
+    """
+
+    def __init__(
+        self, pools: Sequence[Pool], running: Iterable[Running] = (), rule: Rule = BEST_FIT
+    ) -> None:
         self.pools = tuple(pools)
-        self.occupancy = [Occupancy(pool) for pool in self.pools]
+        self._mixes: list[Mix] = []
+        if rule.cost is None:
+            self.occupancy = [Occupancy(pool) for pool in self.pools]
+        else:
+            self._mixes = [Mix(pool) for pool in self.pools]
+            self.occupancy = [
+                Occupancy(pool, rule.cost(pool, mix))
+                for pool, mix in zip(self.pools, self._mixes, strict=True)
+            ]
         self.version = [0] * len(self.pools)
         """Per pool; rises with every start and finish in it."""
         self._releases: list[list[Running]] = [[] for _ in self.pools]
@@ -49,6 +63,7 @@ class Cluster:
         """An independent twin."""
         twin = object.__new__(Cluster)
         twin.pools = self.pools
+        twin._mixes = self._mixes
         twin.occupancy = [occupancy.copy() for occupancy in self.occupancy]
         twin.version = self.version.copy()
         twin._releases = [releases.copy() for releases in self._releases]
@@ -58,6 +73,12 @@ class Cluster:
         twin._possible = self._possible
         twin._asked = self._asked
         return twin
+
+    def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
+        """A job asks for one of these (pool, width) with so many bytes: the rule learns the mix."""
+        if self._mixes:
+            for pool, width in places:
+                self._mixes[pool].add(width, memory, 1.0 / len(places))
 
     def start(self, attempt: Running) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""

@@ -1,10 +1,11 @@
-"""Free devices and memory of one pool, node by node, with best-fit placement."""
+"""Free devices and memory of one pool, node by node, and which nodes a placement takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 
+from scheduler.decisions.placement import Cost
 from scheduler.domain.pools import Pool
 
 Nodes = tuple[tuple[int, int], ...]
@@ -16,14 +17,16 @@ class Occupancy:
 
     Nodes with equally many free devices share a bucket, so finding the fullest node that still
     fits (best-fit: least left over; Johnson 1973) takes one look per possible count. A pool of
-    one node, be it a machine or a whole supercomputer, needs none.
+    one node, be it a machine or a whole supercomputer, needs none. Another rule says by a `cost`
+    which of the nodes that suffice is taken.
 
     A node is *cold* if a start there waits for the pool's boot time: where there is one, every
     node, until somebody who knows says that it is `warm`. Of empty nodes warm ones come first.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, cost: Cost | None = None) -> None:
         self._pool = pool
+        self._cost = cost
         self._devices = [pool.devices_per_node] * pool.nodes
         self._memory = [pool.memory_per_node] * pool.nodes
         self._cold = set(range(pool.nodes)) if pool.boot_s else set[int]()
@@ -39,6 +42,7 @@ class Occupancy:
         """An independent twin."""
         twin = object.__new__(Occupancy)
         twin._pool = self._pool
+        twin._cost = self._cost
         twin._devices = self._devices.copy()
         twin._memory = self._memory.copy()
         twin._cold = self._cold.copy()
@@ -59,7 +63,7 @@ class Occupancy:
         return empty * self._pool.devices_per_node + partly
 
     def fit(self, width: int, memory: int = 0) -> Nodes | None:
-        """Where `width` devices with `memory` bytes fit best, or None."""
+        """Where `width` devices with `memory` bytes go by the rule; None if nowhere."""
         if width > self.free:
             return None
         if not self._buckets:
@@ -109,7 +113,7 @@ class Occupancy:
 
     def least(self, other: Occupancy) -> Occupancy:
         """Per node the lesser of two states of the same pool: what is free in both."""
-        both = Occupancy(self._pool)
+        both = Occupancy(self._pool, self._cost)
         for node in both._cold - self._cold:
             both.warm(node)
         for node in self._cold - both._cold:
@@ -123,6 +127,8 @@ class Occupancy:
         return both
 
     def _best(self, count: int, memory: int) -> int | None:
+        if self._cost is not None:
+            return self._least(self._cost, count, memory)
         limited = memory and self._pool.memory_per_node
         for bucket in self._buckets[count:]:
             if not limited:
@@ -133,6 +139,30 @@ class Occupancy:
                     if self._memory[node] >= memory:
                         return node
         return None
+
+    def _least(
+        self, cost: Cost, count: int, memory: int, used: Collection[int] = ()
+    ) -> int | None:
+        """The node of least cost; equal nodes are asked about once."""
+        limited = self._pool.memory_per_node > 0
+        claim = memory if limited else 0
+        alike = not (limited or self._cold)
+        best: tuple[bool, float] | None = None
+        found: int | None = None
+        seen: set[tuple[bool, int, int]] = set()
+        for bucket in self._buckets[count:]:
+            for node in bucket:
+                room = self._memory[node] if limited else 0
+                state = node in self._cold, self._devices[node], room
+                if room < claim or node in used or state in seen:
+                    continue
+                seen.add(state)
+                rank = state[0], cost(state[1], room, count, claim)
+                if best is None or rank < best:
+                    best, found = rank, node
+                if alike:
+                    break
+        return found
 
     def _spanning(self, whole: int, rest: int, memory: int, width: int) -> Nodes | None:
         per_node = self._pool.devices_per_node
@@ -150,6 +180,9 @@ class Occupancy:
             return tuple(taken)
         used = set(empty[:whole])
         need = -(-memory * rest // width)
+        if self._cost is not None:
+            node = self._least(self._cost, rest, need, used)
+            return None if node is None else (*taken, (node, rest))
         for bucket in self._buckets[rest:]:
             for node in bucket:
                 if node not in used and (not limited or self._memory[node] >= need):

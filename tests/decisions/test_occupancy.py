@@ -9,6 +9,7 @@ from worlds import MEMORY, held, pool, pools_, running_
 
 from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.occupancy import Occupancy
+from scheduler.decisions.placement import BEST_FIT, RULES, Mix
 
 
 def shares(nodes, memory, width):
@@ -56,9 +57,11 @@ STEPS = st.lists(
 
 
 @settings(max_examples=200)
-@given(pools_(), STEPS)
-def test_fits_exactly_where_something_fits_and_leaves_the_least_over(pools, steps):
-    occupancy, naive, taken = Occupancy(pools[0]), Naive(pools[0]), []
+@given(pools_(), STEPS, st.sampled_from(list(RULES.values())))
+def test_fits_exactly_where_something_fits_and_leaves_the_least_over(pools, steps, rule):
+    mix = Mix(pools[0])
+    cost = None if rule.cost is None else rule.cost(pools[0], mix)
+    occupancy, naive, taken = Occupancy(pools[0], cost), Naive(pools[0]), []
     for kind, number, memory in steps:
         if kind == "give":
             if taken:
@@ -66,13 +69,14 @@ def test_fits_exactly_where_something_fits_and_leaves_the_least_over(pools, step
                 occupancy.give(nodes, held_bytes)
                 naive.change(nodes, held_bytes, width, +1)
             continue
+        mix.add(number, memory)
         nodes, ways = occupancy.fit(number, memory), list(naive.ways(number, memory))
         assert (nodes is None) == (not ways)
         if nodes is None:
             continue
         assert sorted(nodes) in [sorted(way) for way in ways]
         left = naive.free[nodes[-1][0]][0] - nodes[-1][1]
-        if number < pools[0].devices_per_node:
+        if rule is BEST_FIT and number < pools[0].devices_per_node:
             assert left == min(naive.free[way[0][0]][0] - number for way in ways)
         occupancy.take(nodes, memory)
         naive.change(nodes, memory, number, -1)

@@ -34,7 +34,7 @@ def compare(
             "-p",
             metavar="NAMES|all",
             help="fcfs,sjf,… as in `fulcrum policy ls`, or all; and of the simulator only: "
-            f"{', '.join(SIMULATED)}.",
+            f"{', '.join(SIMULATED)}. fcfs@fgd: with another placement on nodes.",
         ),
     ] = "fcfs,sjf,saf,f1,cheapest,fastest,best-value,wgc",
     scenarios: Annotated[

@@ -88,6 +88,7 @@ def show(
                 "estimates": asdict(one.estimates),
                 "failures": asdict(one.failures),
                 "reservations": one.mode.value,
+                "placement": one.placement,
                 "preference": one.preference,
                 "objective": asdict(one.objective) if one.objective else None,
                 "random": asdict(one.randomisation) if one.randomisation else None,
@@ -196,6 +197,7 @@ def _print(one: Scenario) -> None:
     facts["estimates"] = ", ".join((one.estimates.name, *_pairs(one.estimates.parameters)))
     facts["failures"] = ", ".join(_pairs(asdict(one.failures)))
     facts["reservations"] = one.mode.value
+    facts["placement"] = one.placement
     facts["preference"] = f"{one.preference:g}"
     if one.objective is not None:
         facts["objective"] = ", ".join(_pairs(asdict(one.objective)))

@@ -171,6 +171,7 @@ BAD = [
     ("preference = 0.25", "preference = nan", "preference"),
     ("preference = 0.25", 'colour = "red"', "colour"),
     ('reservations = "greedy"', 'reservations = "maybe"', "reservations"),
+    ('reservations = "greedy"', 'placement = "tightest"', "placement"),
     ('name = "noisy"', 'name = "wise"', "estimates.name"),
     ("sigma = 0.5", 'sigma = "much"', "estimates.sigma"),
     ("sigma = 0.5", "tau = 0.5", "estimates"),

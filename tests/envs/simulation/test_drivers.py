@@ -1,6 +1,7 @@
 """Policies of the simulator by name: what is part of a name, and that nothing else knows them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from envs import drivers, preemptive
 from envs.estimators import Exact
 from envs.scenarios import load
 from envs.simulation import Simulation
+from scheduler.decisions.placement import RULES
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies import lookup
@@ -45,7 +47,33 @@ def test_any_other_name_means_what_it_means_in_the_service():
     one, other = (simulation(site(pool("cpu", 4)), *jobs) for _ in range(2))
     assert drivers.run(one, "sjf").ended.tolist() == other.run(HEURISTICS["sjf"]).ended.tolist()
     scenario = load("mixed-cloud")
-    assert drivers.adapted(scenario, "sjf") is scenario
+    assert drivers.adapted(scenario, "sjf") == scenario
+
+
+def test_a_placement_may_be_part_of_the_name():
+    scenario = load("mixed-cloud")
+    assert scenario.placement == "best-fit"
+    assert drivers.adapted(scenario, "sjf@fgd") == replace(scenario, placement="fgd")
+    assert drivers.adapted(scenario, "easy++@dot-product").estimates.name == "tsafrir"
+    drivers.check("srtf@best-fit")
+    for name in ("sjf@tightest", "@fgd", "sfj@fgd"):
+        with pytest.raises(NotFoundError) as caught:
+            drivers.check(name)
+        assert "@ and a placement: best-fit, dot-product, fgd" in caught.value.fields["policy"]
+
+
+def test_placement_decides_which_node_is_taken():
+    # At 6 the nodes have 2 and 3 of 4 free. The tightest fit for job 4 takes one of the two that
+    # most jobs want; where fragmentation counts, jobs 5 and 6 both find room at 7.
+    where = site(pool("cpu", 4, nodes=2), mode=Mode.GREEDY)
+    jobs = (
+        *(job(1, 0, 5, 2), job(2, 0, 90, 2), job(3, 0, 90, 1)),
+        *(job(4, 6, 90, 1), job(5, 7, 90, 2), job(6, 7, 90, 2)),
+    )
+    tight = simulation(where, *jobs).run(HEURISTICS["fcfs"])
+    assert tight.started.tolist() == [0.0, 0.0, 0.0, 6.0, 7.0, 90.0]
+    loose = simulation(replace(where, placement="fgd"), *jobs).run(HEURISTICS["fcfs"])
+    assert loose.started.tolist() == [0.0, 0.0, 0.0, 6.0, 7.0, 7.0]
 
 
 def test_preemption_by_name():
@@ -66,9 +94,9 @@ def test_estimates_and_reservations_are_part_of_the_name():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.data(), st.sampled_from(SIMULATED))
-def test_what_no_cluster_can_do_is_never_done(data, name):
-    where = data.draw(sites(Mode.EASY))
+@given(st.data(), st.sampled_from(("fcfs", "wgc", *SIMULATED)), st.sampled_from(list(RULES)))
+def test_what_no_cluster_can_do_is_never_done(data, name, placement):
+    where = replace(data.draw(sites(Mode.EASY)), placement=placement)
     jobs = data.draw(workloads(where.pools, most=8))
     ran = Simulation(jobs, where, Exact(), seed=1, check=True, record=True)
     outcome = drivers.run(ran, name)

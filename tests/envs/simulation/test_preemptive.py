@@ -11,6 +11,7 @@ from envs.live import Progress
 from envs.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
 from envs.scenarios import Failures
 from envs.simulation import Simulation
+from envs.workloads.base import Arrival, Run
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError
 
@@ -105,3 +106,16 @@ def test_elastic_nodes_and_preemption_are_billed_together():
     outcome = run(simulation(where, *(job(n, 2 * n, 20 - 3 * n) for n in range(1, 6))), SRTF)
     assert outcome.idle_dollars >= 2 * 4.0
     assert outcome.dollars.sum() >= outcome.runtime.sum()
+
+
+def test_a_job_keeps_its_rank_wherever_it_is_placed():
+    # Job 1 would run 10 s on the first pool and takes 25 s on the second, where job 2 waits for 15:
+    # ranked by where they run, each would preempt the other for ever.
+    first, second = pool("cpu0", 1), pool("cpu1", 1)
+    jobs = (
+        Arrival(1, 0.0, (Run("cpu0", 1, 10.0), Run("cpu1", 1, 25.0))),
+        *(job(2, 0, 15, device="cpu1"), job(3, 0, 1, device="cpu0"), job(4, 0, 1, device="cpu0")),
+    )
+    outcome = run(simulation(site(first, second), *jobs), SRTF)
+    assert outcome.attempts.tolist() == [1, 1, 1, 1]
+    assert outcome.ended.tolist() == [25.0, 40.0, 1.0, 2.0]

@@ -1,0 +1,114 @@
+"""Rules that say which of a pool's nodes a placement takes.
+
+A rule decides between nodes that have room; whether there is room does not depend on it. Nodes
+that are up go before such as have to boot, and among equal ones the fullest is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.pools import Pool
+
+Cost = Callable[[int, int, int, int], float]
+"""(devices, bytes free on a node, devices, bytes to be taken there) → the least is chosen.
+
+Bytes are 0 where a pool does not limit memory.
+"""
+
+
+class Mix:
+    """How often parts of which size have been asked of the nodes of one pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._parts: dict[tuple[int, int], float] = {}
+        self._total = 0.0
+        self._known: dict[tuple[int, int], float] = {}
+
+    def add(self, width: int, memory: int, weight: float = 1.0) -> None:
+        """A placement of this size was asked for; one wider than a node counts as its parts."""
+        whole, rest = divmod(width, self._pool.devices_per_node)
+        limited = self._pool.memory_per_node > 0
+        for devices, times in ((self._pool.devices_per_node, whole), (rest, 1 if rest else 0)):
+            if times:
+                part = devices, -(-memory * devices // width) if limited else 0
+                self._parts[part] = self._parts.get(part, 0.0) + times * weight
+                self._total += times * weight
+        self._known.clear()
+
+    def lost(self, devices: int, memory: int) -> float:
+        """Free devices of a node that a part drawn from the mix could not use, expected."""
+        if not devices or not self._total:
+            return 0.0
+        room = devices, memory
+        share = self._known.get(room)
+        if share is None:
+            unfit = sum(
+                weight
+                for (count, claim), weight in self._parts.items()
+                if count > devices or claim > memory
+            )
+            share = self._known[room] = unfit / self._total
+        return devices * share
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Get one from `RULES` or `rule`."""
+
+    name: str
+    summary: str
+    """One line for people, with its source."""
+    cost: Callable[[Pool, Mix], Cost] | None = None
+    """Of a pool and of what is asked of it; None: the fullest node that suffices."""
+
+
+def _dot_product(pool: Pool, _: Mix) -> Cost:
+    """Demand · free, both as shares of a node, over devices and memory.
+
+    Panigrahy, Talwar, Uyeda, Wieder, "Heuristics for vector bin packing", 2011. They fill one bin
+    with the item of the greatest product. Here the item is given: the least product is what leaves
+    the bins that suit other items best (so, too, the comparison of Weng et al. 2023); the greatest
+    would always be the emptiest node.
+    """
+    devices, memory = pool.devices_per_node**2, pool.memory_per_node**2
+
+    def cost(free: int, room: int, count: int, claim: int) -> float:
+        return free * count / devices + (room * claim / memory if memory else 0.0)
+
+    return cost
+
+
+def _fragmentation(_: Pool, mix: Mix) -> Cost:
+    """How much the free devices grow that a typical job cannot use.
+
+    Weng et al., "Beware of fragmentation", USENIX ATC 2023: the fragmentation of a node is the
+    expectation over the mix of jobs of those of its free devices which a job cannot use; a job
+    goes where it grows least. Parts of devices are devices here, see `envs.site.Site`.
+    """
+
+    def cost(free: int, room: int, count: int, claim: int) -> float:
+        return mix.lost(free - count, room - claim) - mix.lost(free, room)
+
+    return cost
+
+
+BEST_FIT = Rule("best-fit", "the fullest node that suffices (Johnson 1973)")
+DOT_PRODUCT = Rule(
+    "dot-product", "least demand · free, over devices and memory (Panigrahy 2011)", _dot_product
+)
+FGD = Rule("fgd", "least growth of fragmentation, given the mix (Weng 2023)", _fragmentation)
+
+RULES: Mapping[str, Rule] = {each.name: each for each in (BEST_FIT, DOT_PRODUCT, FGD)}
+
+
+def rule(name: str) -> Rule:
+    """The rule of that name; raises `InvalidError` listing the legal ones."""
+    if name not in RULES:
+        raise InvalidError(
+            f"there is no placement {name!r}", {"placement": f"one of {', '.join(RULES)}"}
+        )
+    return RULES[name]
