@@ -31,7 +31,7 @@ class Training:
     rows: Annotated[int, Ge(2)] = 64
     """K: rows the network sees."""
     hidden: Annotated[int, Ge(1)] = 64
-    workloads: Annotated[int, Ge(1)] = 64
+    workloads: Annotated[int, Ge(1)] = 256
     """Different training workloads. The reference policy is simulated once on each."""
     reference: str = "wgc"
     """Its objective on the same workload divides the reward."""
@@ -52,7 +52,7 @@ class Training:
     """Of the teacher's choice, spread over the legal rows: an imitation that is too sure of
     itself explores nothing."""
 
-    envs: Annotated[int, Ge(1)] = 8
+    envs: Annotated[int, Ge(1)] = 16
     processes: bool = False
     """Each environment in a process of its own."""
     n_steps: Annotated[int, Ge(1)] = 512
@@ -74,9 +74,11 @@ class Training:
 
     validate_every: Annotated[int, Ge(1)] = 20
     """Rollouts."""
-    validation_workloads: Annotated[int, Ge(1)] = 6
+    validation_workloads: Annotated[int, Ge(1)] = 12
     validation_preferences: tuple[float, ...] = (0.2, 0.5, 0.8)
     """Replaced by `preference` where that is fixed."""
+    patience: Annotated[int, Ge(1)] = 20
+    """Validations without a new best after which the training stops early."""
     checkpoint_every: Annotated[int, Ge(1)] = 5
     """Rollouts."""
     tensorboard: bool = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -63,6 +64,10 @@ class Progress:
     rollouts: int = 0
     best: float = float("inf")
     """Mean ratio to the reference of what lies in `best/`."""
+    stale: int = 0
+    """Validations since the best."""
+    seconds: float = 0.0
+    """Of all that was done so far, lessons and validations included."""
     curve: list[dict[str, Any]] = field(default_factory=list)
     heuristics: dict[str, Any] = field(default_factory=dict)
 
@@ -74,6 +79,7 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
     """
     if (run / configs.FILE).exists():
         raise ConflictError(f"{run} holds a training", {"resume": "the folder, to go on with it"})
+    begun = time.monotonic()
     scenario = load(config.scenario)
     run.mkdir(parents=True, exist_ok=True)
     _quiet()
@@ -84,7 +90,8 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
             lessons = collect(scenario, config, lambda done: tell(Event("lessons", done)))
             assert isinstance(model.policy, RowPolicy)
             teach(model.policy, lessons, config)
-        return _learn(config, scenario, model, run, command, tell, Progress(), None)
+        progress = Progress(seconds=time.monotonic() - begun)
+        return _learn(config, scenario, model, run, command, tell, progress, None)
     finally:
         env.close()
 
@@ -150,6 +157,7 @@ class _Course(BaseCallback):
         self._progress = progress
         self._rest = rest
         self._fresh = True
+        self._since = time.monotonic()
 
     @property
     def _scorer(self) -> Scorer:
@@ -173,7 +181,7 @@ class _Course(BaseCallback):
         self._config.save(self._run)
 
     def _on_step(self) -> bool:
-        return True
+        return self._progress.stale < self._config.patience
 
     def _on_rollout_start(self) -> None:
         # Stable-Baselines3 calls this before a rollout, that is after the update before it.
@@ -182,7 +190,8 @@ class _Course(BaseCallback):
         self._fresh = False
 
     def _on_training_end(self) -> None:
-        self._updated()
+        if self._progress.stale < self._config.patience:
+            self._updated()
 
     def _updated(self) -> None:
         progress, config = self._progress, self._config
@@ -195,6 +204,13 @@ class _Course(BaseCallback):
             self._checkpoint()
         self._tell(Event("learning", progress.rollouts / config.rollouts, steps=self.num_timesteps))
 
+    def _clock(self) -> float:
+        """Seconds of the whole training, earlier parts of a resumed one included."""
+        now = time.monotonic()
+        self._progress.seconds += now - self._since
+        self._since = now
+        return round(self._progress.seconds, 1)
+
     def _validate(self) -> None:
         policy = greedy(self._scorer, self._config, self._scenario)
         scores = {"raw": self._validation.score(policy)}
@@ -202,12 +218,15 @@ class _Course(BaseCallback):
             with self._average.applied():
                 scores["averaged"] = self._validation.score(policy)
         self._progress.curve.append(
-            {"steps": self.num_timesteps} | {name: asdict(score) for name, score in scores.items()}
+            {"steps": self.num_timesteps, "seconds": self._clock()}
+            | {name: asdict(score) for name, score in scores.items()}
         )
+        self._progress.stale += 1
         for name, score in scores.items():
             self.logger.record(f"validation/{name}", score.mean)
             if score.mean < self._progress.best:
                 self._progress.best = score.mean
+                self._progress.stale = 0
                 self._keep(name == "averaged", score)
         (self._run / CURVE).write_text(json.dumps(self._progress.curve, indent=2) + "\n")
         share = self._progress.rollouts / self._config.rollouts
@@ -241,6 +260,7 @@ class _Course(BaseCallback):
 
     def _checkpoint(self) -> None:
         """All of it in a folder of its own, then in place of the last: never half of it."""
+        self._clock()
         folder, part = self._run / CHECKPOINT, self._run / f"{CHECKPOINT}.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
