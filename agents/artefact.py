@@ -67,7 +67,7 @@ class Artefact:
     weights: bytes = field(repr=False)
 
     def session(self) -> Callable[[Floats32], Floats32]:
-        """(size,) → (K,) scores, by ONNX Runtime in one thread."""
+        """(size,) → (K,) scores or (B, size) → (B, K), by ONNX Runtime in one thread."""
         import onnxruntime  # type: ignore[import-untyped]
 
         options = onnxruntime.SessionOptions()
@@ -83,8 +83,8 @@ class Artefact:
             ) from error
 
         def score(values: Floats32) -> Floats32:
-            scores: Floats32 = session.run([OUTPUT], {INPUT: values[None, :]})[0][0]
-            return scores
+            scores: Floats32 = session.run([OUTPUT], {INPUT: np.atleast_2d(values)})[0]
+            return scores if values.ndim == 2 else scores[0]
 
         return score
 

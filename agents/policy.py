@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.ablation import ablate
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.encoding import Encoder, may_wait
 from scheduler.decisions.queue import WAIT, Floats
@@ -22,7 +23,7 @@ SCHEME = "learned"
 """`learned:PATH` names the policy of the artefact at PATH."""
 
 Score = Callable[[Floats32], Floats32]
-"""(size,) encoding → (K,) scores. No state."""
+"""(size,) encoding → (K,) scores, (B, size) → (B, K). No state."""
 
 
 @dataclass(slots=True)
@@ -63,6 +64,15 @@ class LearnedPolicy:
         if not may_wait(table, self.mode):
             scores[WAIT] = -np.inf
         return scores
+
+    def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
+        """What each column did for the row, against the rival; see `agents.ablation`."""
+        with self._lock:
+            encoding = self._encoder.encode(table, self._dial(table))
+        at = {int(row): place for place, row in enumerate(encoding.positions)}
+        if chosen not in at or rival not in at:
+            return {}
+        return ablate(self.score, encoding, self.rows, at[chosen], at[rival])
 
     def costs(self, table: Candidates) -> Floats:
         """(n,) Dollars; only ever asked about equal scores."""

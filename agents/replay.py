@@ -41,7 +41,7 @@ class Aside:
         with self._lock:
             self._cancelled = False
             self._process = process = subprocess.Popen(
-                [sys.executable, "-m", "agents.fit"],
+                [sys.executable, "-P", "-m", "agents.fit"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -80,7 +80,7 @@ def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolic
 
     def score(encoding: Floats32) -> Floats32:
         with torch.no_grad():
-            scores: Floats32 = scorer(torch.as_tensor(encoding).unsqueeze(0))[0].numpy()
-        return scores
+            scores: Floats32 = scorer(torch.as_tensor(np.atleast_2d(encoding))).numpy()
+        return scores if encoding.ndim == 2 else scores[0]
 
     return LearnedPolicy(score, config.rows, scenario.mode)

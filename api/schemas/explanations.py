@@ -25,6 +25,12 @@ class RowOut(Answer):
     width: int
     score: float
     values: Mapping[str, float] = Field(description="Columns in their physical units.")
+    terms: Mapping[str, float] = Field(
+        default_factory=dict,
+        description="Of the chosen row of a learned policy: what each column of the encoding did "
+        "for it beside the best rival, in units of the score, greatest first; `interactions` is "
+        "what single columns do not explain.",
+    )
 
     @classmethod
     def of(cls, row: Row) -> Self:

@@ -5,7 +5,7 @@ Nothing here is invented afterwards: every figure is read from the table that de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -25,14 +25,29 @@ RIVALS = 5
 """Rows kept beside the chosen one."""
 
 
+EXPLAINED = 4
+"""First choices of a round that a policy is asked to give reasons for: a learned one takes as long
+for them as for ten choices."""
+TOLD = 3
+"""Reasons in the sentence."""
+
+Reasons = Callable[[Candidates, int, int], Mapping[str, float]]
+"""(table, chosen position, its best rival's) → what spoke for the choice, in units of the score:
+policies may have such a method, named `reasons`."""
+
+
 def observer(policy: Policy) -> Observer:
-    """Keeps of each decision the chosen row, its best rivals and one sentence."""
+    """Keeps of each decision of one round the chosen row, its best rivals and one sentence."""
+    reasons: Reasons | None = getattr(policy, "reasons", None)
+    asked = 0
 
     def observe(table: Candidates, scores: Floats, chosen: int, action: Action) -> Decision:
-        rivals = _top(scores, RIVALS + 1)
-        rows = _rows(
-            table, scores, [chosen, *(row for row in rivals if row != chosen)][: RIVALS + 1]
-        )
+        nonlocal asked
+        rivals = [row for row in _top(scores, RIVALS + 1) if row != chosen][:RIVALS]
+        rows = _rows(table, scores, [chosen, *rivals])
+        if reasons is not None and rivals and asked < EXPLAINED:
+            asked += 1
+            rows[0] = replace(rows[0], terms=reasons(table, chosen, rivals[0]))
         return Decision(
             time=table.now,
             job=rows[0].job,
@@ -232,7 +247,8 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
             f" rather than {own.pool} × {own.width} ({duration(own.values['runtime'])}, "
             f"{money(own.values['dollars'])}) at preference {values['preference']:.2g}"
         )
-    return text
+    told = [f"{name} {term:+.2g}" for name, term in list(chosen.terms.items())[:TOLD]]
+    return f"{text}; decided by {', '.join(told)}" if told else text
 
 
 def _position(table: Candidates, scores: Floats, own: float, target: int) -> int:

@@ -11,6 +11,9 @@ from scheduler.decisions.queue import Floats
 class Policy(Protocol):
     """Scores rows; the best row wins.
 
+    Some have more: `mode`, the only one they were made for (`round.mode_of`), and `reasons`
+    (`explanation.Reasons`).
+
     Obligations: the same table gives the same scores; no score is NaN; the table is not changed;
     no I/O. WAIT (row 0) may win only if nothing else should start now.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,9 @@ class Row:
     score: float
     values: Mapping[str, float]
     """Column name to value in its physical unit."""
+    terms: Mapping[str, float] = field(default_factory=dict)
+    """What spoke for the row, and against it, beside its best rival: in units of the score, as far
+    as the policy can tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from scheduler.decisions.candidates import Candidates
+from scheduler.decisions.explanation import Reasons
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import WAIT, Floats
 from scheduler.decisions.round import Mode
@@ -56,6 +57,8 @@ class Guard:
     limit_s: float = np.inf
     faults: Counter[Fault] = field(default_factory=Counter)
     """Decisions that the fallback made, by reason."""
+    _replaced: bool = field(init=False, default=False, repr=False)
+    """Whether the last scores are the fallback's."""
     _aside: Aside[Floats] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,12 +88,26 @@ class Guard:
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) The policy's scores or the fallback's; starving jobs above all."""
+        before = self.fallbacks
         scores = self._checked(self.policy.scores, self.fallback.scores, table)
+        self._replaced = self.fallbacks > before
         return self._lifted(table, scores)
 
     def costs(self, table: Candidates) -> Floats:
         """(n,) The policy's costs or the fallback's."""
         return self._checked(self.policy.costs, self.fallback.costs, table)
+
+    def reasons(self, table: Candidates, chosen: int, rival: int) -> Mapping[str, float]:
+        """The policy's for its last choice; none if it cannot tell, or did not decide itself."""
+        tell: Reasons | None = getattr(self.policy, "reasons", None)
+        if tell is None or self._replaced or table.wait[chosen] > self.starvation_s:
+            return {}
+        try:
+            return tell(table, chosen, rival)
+        except Exception:
+            # An explanation must not cost the decision.
+            _log.exception("policy %s cannot tell its reasons", self.name)
+            return {}
 
     def _checked(self, ask: _Figures, instead: _Figures, table: Candidates) -> Floats:
         try:

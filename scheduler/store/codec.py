@@ -115,19 +115,23 @@ def job_spec(data: Mapping[str, Any]) -> JobSpec:
 
 def row_json(row: Row) -> dict[str, Any]:
     """All fields of a candidate row; infinite figures (no deadline) as text."""
-    return {
+    content = {
         "job": int(row.job),
         "pool": row.pool,
         "width": int(row.width),
         "score": _number(row.score),
         "values": {name: _number(value) for name, value in row.values.items()},
     }
+    if row.terms:
+        content["terms"] = {name: _number(value) for name, value in row.terms.items()}
+    return content
 
 
 def row(data: Mapping[str, Any]) -> Row:
     """Inverse of `row_json`."""
     values = {name: float(value) for name, value in data["values"].items()}
-    return Row(data["job"], data["pool"], data["width"], float(data["score"]), values)
+    terms = {name: float(value) for name, value in data.get("terms", {}).items()}
+    return Row(data["job"], data["pool"], data["width"], float(data["score"]), values, terms)
 
 
 def _fields(value: JobSpec | Profile | Request | Retry) -> dict[str, Any]:

@@ -23,6 +23,10 @@ Attempt = Annotated[
     int | None, typer.Option("--attempt", min=1, help="Of this attempt; default: the newest.")
 ]
 
+TERMS = 8
+"""Columns of a learned decision that are shown."""
+INTERACTIONS = "interactions"
+
 
 def logs(
     ctx: typer.Context,
@@ -168,6 +172,19 @@ def print_explanation(explanation: ExplanationOut) -> None:
         console.print(
             f"  [dim]{when} {decision.policy} {decision.action}:[/] {escape(decision.reason)}"
         )
+    told = next((one.chosen for one in explanation.decisions if one.chosen.terms), None)
+    if told is not None:
+        console.print(_terms(told.terms))
+
+
+def _terms(terms: Mapping[str, float]) -> Table:
+    result = table("  COLUMN", ">FOR THE CHOICE")
+    named = [item for item in terms.items() if item[0] != INTERACTIONS][:TERMS]
+    shown = dict(named)
+    shown["all others, and interactions"] = sum(terms.values()) - sum(shown.values())
+    for name, term in shown.items():
+        result.add_row(f"  {escape(name)}", f"{term:+.3f}")
+    return result
 
 
 def _alternatives(explanation: ExplanationOut) -> Table:
