@@ -18,8 +18,11 @@ from envs.simulation import Simulation
 from envs.site import Site
 from scheduler.decisions.queue import Floats, Ints
 from scheduler.domain.pools import Pool
+from scheduler.policies.lookup import register
+from scheduler.policies.schedules import anywhere
 
 offer()
+register("wgc", anywhere)
 
 QUANTILES = np.linspace(0.0, 1.0, 201)
 """At which a run's distributions are kept."""

@@ -125,7 +125,7 @@ def _until_broken(
     Returns the cells that were in the works then; no other is lost.
     """
     running: dict[Future[Run], Cell] = {}
-    pool = ProcessPoolExecutor(workers, _context(), _begin)
+    pool = ProcessPoolExecutor(workers, context(), _begin)
     try:
         while waiting or running:
             while waiting and len(running) < 2 * workers:
@@ -157,7 +157,7 @@ def _guarded(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
         return Run(cell, error=f"{type(error).__name__}: {error}")
 
 
-def _context() -> multiprocessing.context.BaseContext:
+def context() -> multiprocessing.context.BaseContext:
     """Processes forked from one that has the simulator imported, where there is such a thing."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")

@@ -20,6 +20,7 @@ from api.cli.commands import (
     tokens,
     trace,
     training,
+    tuning,
     watching,
 )
 from api.cli.door import Door
@@ -98,6 +99,7 @@ cluster.policy.command("promote")(registry.promote)
 cluster.policy.command("export")(registry.export)
 cluster.policy.command("import")(registry.take)
 app.add_typer(cluster.policy, name="policy", rich_help_panel=_SHARE)
+scenario.scenario.command("tune")(tuning.heuristics)
 app.add_typer(scenario.scenario, name="scenario", rich_help_panel=_LAB)
 app.add_typer(trace.trace, name="trace", rich_help_panel=_LAB)
 app.command(rich_help_panel=_LAB)(compare.compare)

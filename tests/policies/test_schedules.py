@@ -30,7 +30,7 @@ def test_shipped_schedules_are_read(name):
 def test_a_file(tmp_path):
     path = tmp_path / "ours.toml"
     path.write_text(TEXT)
-    policy = lookup.named(f"wgc:{path}")
+    policy = schedules.anywhere(str(path))
     assert policy.constants.points[0][1].congestion == 0.5
 
 
@@ -54,9 +54,9 @@ def test_what_is_not_there_and_what_is_broken(tmp_path):
     with pytest.raises(NotFoundError):
         lookup.named("wgc:moon")
     with pytest.raises(NotFoundError):
-        lookup.named(f"wgc:{tmp_path}/none.toml")
+        schedules.anywhere(f"{tmp_path}/none.toml")
     for text in ("", "at = 3", "at = [{ w = 0.5 }]", "[[at", TEXT.replace("0.5\n", "1.5\n")):
         path = tmp_path / "broken.toml"
         path.write_text(text)
         with pytest.raises(InvalidError):
-            lookup.named(f"wgc:{path}")
+            schedules.anywhere(str(path))

@@ -1,4 +1,4 @@
-"""Schedules of wgc, tuned per scenario: files here, named as the scenario, or anywhere."""
+"""Schedules of wgc, tuned per scenario: the files here, each named as its scenario."""
 
 from __future__ import annotations
 
@@ -24,10 +24,24 @@ def names() -> tuple[str, ...]:
 def tuned(rest: str) -> Wgc:
     """The policy `wgc:rest`.
 
-    `rest` is a scenario's name, a file that `fulcrum scenario tune` wrote, or constants:
-    `congestion=.5,patience=2`. Raises `NotFoundError` or `InvalidError`.
+    `rest` is a scenario's name, or constants: `congestion=.5,patience=2`. Raises `NotFoundError`
+    or `InvalidError`.
     """
-    return Wgc(_constants(rest), f"wgc:{rest}", summary="wgc with other constants")
+    return _named(_constants(rest), rest)
+
+
+def anywhere(rest: str) -> Wgc:
+    """As `tuned`; `rest` may also be a file that `fulcrum scenario tune` wrote.
+
+    For programs on the machine of whoever names it: the service opens no path that it is told.
+    """
+    if not rest.endswith(SUFFIX):
+        return tuned(rest)
+    try:
+        text = Path(rest).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFoundError(f"{rest} cannot be read: {error}", {"policy": "a file"}) from error
+    return _named(read(text, rest), rest)
 
 
 def read(text: str, where: str) -> Schedule:
@@ -46,16 +60,15 @@ def read(text: str, where: str) -> Schedule:
     return Schedule(points)
 
 
+def _named(constants: Constants | Schedule, rest: str) -> Wgc:
+    return Wgc(constants, f"wgc:{rest}", summary="wgc with other constants")
+
+
 def _constants(rest: str) -> Constants | Schedule:
     if "=" in rest:
         return constants(dict(_pair(word) for word in rest.split(",")))
-    if rest.endswith(SUFFIX):
-        try:
-            return read(Path(rest).read_text(), rest)
-        except (OSError, UnicodeDecodeError) as error:
-            raise NotFoundError(f"{rest} cannot be read: {error}", {"policy": "a file"}) from error
     if rest not in names():
-        legal = f"one of {', '.join(names())}, a {SUFFIX} file, or constants as congestion=.5"
+        legal = ", ".join([*names(), "or constants as congestion=.5"])
         raise NotFoundError(f"wgc was not tuned for {rest!r}", {"policy": legal})
     return read((files(__name__) / f"{rest}{SUFFIX}").read_text(), rest)
 
