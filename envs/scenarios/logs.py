@@ -15,6 +15,7 @@ from envs.scenarios.splits import Split, rows
 from envs.workloads import formats
 from envs.workloads.base import Workload
 from envs.workloads.streams import streams, written
+from scheduler.decisions.queue import Floats
 from scheduler.domain.errors import InvalidError
 
 
@@ -26,6 +27,15 @@ class Draw(StrEnum):
     RESAMPLE = "resample"
     """Jobs and pauses drawn with replacement, each by itself: many workloads out of few jobs, but
     without what joined neighbours (bursts, the daily cycle)."""
+    BLOCKS = "blocks"
+    """Runs of up to `BLOCK` consecutive jobs drawn with replacement, with their pauses, so that
+    bursts stay; within each, which job comes when is permuted. The moving block bootstrap of
+    Künsch, "The Jackknife and the Bootstrap for General Stationary Observations", Annals of
+    Statistics 17(3), 1989."""
+
+
+BLOCK = 16
+"""Jobs; fewer where a split has less than four times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,8 @@ def draw_log(log: Log, count: int, where: np.random.SeedSequence, split: Split) 
     whole = log.jobs()
     first, beyond = rows(split, len(whole.jobs))
     (rng,) = streams(where, 1)
-    if log.draw is Draw.RESAMPLE:
-        return _resampled(whole, first, beyond, count, rng, where)
+    if log.draw is not Draw.WINDOW:
+        return _resampled(whole, first, beyond, count, rng, where, log.draw)
     if beyond - first < count:
         raise InvalidError(
             f"{whole.name} has {beyond - first} jobs for {split}, not {count}",
@@ -77,6 +87,7 @@ def _resampled(
     count: int,
     rng: np.random.Generator,
     where: np.random.SeedSequence,
+    how: Draw,
 ) -> Workload:
     if beyond - first < 2:
         raise InvalidError(
@@ -85,15 +96,36 @@ def _resampled(
         )
     pool = whole.jobs[first:beyond]
     pauses = np.diff([job.submitted_at for job in pool])
-    submitted = np.concatenate(([0.0], np.cumsum(rng.choice(pauses, count - 1)))).tolist()
-    chosen = rng.integers(len(pool), size=count).tolist()
+    if how is Draw.BLOCKS:
+        chosen, before = _blocks(pauses, count, rng)
+    else:
+        before = rng.choice(pauses, count - 1)
+        chosen = rng.integers(len(pool), size=count).tolist()
+    submitted = np.concatenate(([0.0], np.cumsum(before))).tolist()
     jobs = []
     for number, (index, time) in enumerate(zip(chosen, submitted, strict=True), 1):
         job = pool[index]
         moved = None if job.deadline is None else job.deadline - job.submitted_at + time
         jobs.append(replace(job, id=number, submitted_at=time, deadline=moved))
-    source = f"{whole.source}, rows {first + 1} to {beyond} resampled, seed {written(where)}"
+    manner = "in blocks, " if how is Draw.BLOCKS else ""
+    source = (
+        f"{whole.source}, rows {first + 1} to {beyond} resampled, {manner}seed {written(where)}"
+    )
     return replace(whole, jobs=tuple(jobs), source=source)
+
+
+def _blocks(pauses: Floats, count: int, rng: np.random.Generator) -> tuple[list[int], Floats]:
+    """(count rows, count - 1 pauses before all but the first), of len(pauses) + 1 rows."""
+    size = len(pauses) + 1
+    length = max(1, min(BLOCK, size // 4))
+    rows_: list[int] = []
+    before: list[float] = []
+    while len(rows_) < count:
+        begin = int(rng.integers(size - length + 1))
+        rows_ += (begin + rng.permutation(length)).tolist()
+        # What came before a block is not before it any more: any pause may join two.
+        before += [float(rng.choice(pauses)), *pauses[begin : begin + length - 1].tolist()]
+    return rows_[:count], np.array(before[1:count])
 
 
 @lru_cache(maxsize=4)

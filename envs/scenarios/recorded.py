@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.scenarios.file import SUFFIX, load
+from envs.scenarios.logs import Draw
 from envs.scenarios.scenario import Objective, Scenario
 from envs.scenarios.supply import Supply
 from envs.workloads import native
@@ -35,9 +36,10 @@ def write(
     path: Path,
     *,
     preference: float = 0.5,
+    draw: Draw = Draw.RESAMPLE,
     overwrite: bool = False,
 ) -> Written:
-    """Write a scenario file and its jobs, and load it: new workloads are resampled from the jobs.
+    """Write a scenario file and its jobs, and load it: new workloads are drawn from the jobs.
 
     It is named as the file, in lower case. Raises `InvalidError` for too few jobs or a file that
     does not end in `.toml`, `ConflictError` if a file is there already.
@@ -55,11 +57,11 @@ def write(
         raise ConflictError(f"{there[0]} exists already", {"output": "a new file, or --force"})
     native.write(workload, jobs)
     name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.casefold()).strip("._-")[:60] or "history"
-    draft = _text(name, workload, supplies, jobs.name, preference, None)
+    draft = _text(name, workload, supplies, jobs.name, preference, draw, None)
     _save(path, draft)
     # The objective follows from the jobs; it is written down so that it never moves.
     objective = load(path).objective
-    _save(path, _text(name, workload, supplies, jobs.name, preference, objective))
+    _save(path, _text(name, workload, supplies, jobs.name, preference, draw, objective))
     return Written(load(path), path, jobs)
 
 
@@ -76,6 +78,7 @@ def _text(
     supplies: Sequence[Supply],
     jobs: str,
     preference: float,
+    draw: Draw,
     objective: Objective | None,
 ) -> str:
     about = f"{len(workload.jobs)} jobs of this cluster: {workload.source}"
@@ -107,7 +110,7 @@ def _text(
         "[workload.trace]",
         f"path = {_quoted(jobs)}",
         'format = "fulcrum"',
-        'draw = "resample"',
+        f'draw = "{draw}"',
     ]
     return "\n".join(lines) + "\n"
 

@@ -74,7 +74,7 @@ def train(
     Example: fulcrum train --model resnet18 --dataset folder:photos --epochs 10 --follow
     """
     body = {**job, "kind": "cnn-train"}
-    _single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
 
 
 @takes(*JOB, *INFER)
@@ -99,7 +99,7 @@ def infer(
     if models:
         named = [int(item) if item.isdecimal() else item for item in models]
         body["work"] = {**job.get("work", {}), "models": named}
-    _single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
 
 
 @takes(*JOB, *COMMAND)
@@ -121,7 +121,7 @@ def run(
     if "env" in work:
         work["env"] = pairs(work["env"])
     body = {"name": Path(argv[0]).name, **job, "kind": "command", "work": work}
-    _single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
 
 
 def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = False) -> None:
@@ -163,7 +163,7 @@ def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
     return result
 
 
-def _single(
+def single(
     ctx: typer.Context,
     body: dict[str, Any],
     key: str | None,
@@ -173,6 +173,7 @@ def _single(
     timeout: float | None,
     as_json: bool,
 ) -> None:
+    """Submit one job from the command line, and report it as asked."""
     _check_timeout(timeout, wait=wait, follow=follow)
     with client(ctx) as service:
         job = service.submit(body, key=key)

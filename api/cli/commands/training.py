@@ -1,33 +1,41 @@
-"""policy train: learned policies, made on this machine."""
+"""policy train: learned policies, made on this machine or as a job of the cluster."""
 
 from __future__ import annotations
 
-import shlex
+import os
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from api.cli.door import Json
-from api.cli.output import err, out, print_json
+from api.cli.commands import registry as registered
+from api.cli.commands.submitting import Follow, Wait, single
+from api.cli.door import Door, Json
+from api.cli.output import out, print_json
+from api.cli.trainingbar import TrainingBar, emit, in_job, leave
 
 if TYPE_CHECKING:
     from agents.config import Training
-    from agents.train import Event
-    from api.cli.progress import Progress
+    from agents.train import Progress
+    from scheduler.settings import Settings
 
-PERCENT = 100
-"""Steps of the progress bar."""
+SCENARIO, STEPS = "mixed-cloud", 1_000_000
 
 
 def train(
+    ctx: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="FOLDER", help="Everything is left there.")],
     scenario: Annotated[
-        str, typer.Option("--scenario", "-s", metavar="NAME|FILE", help="What to train on.")
-    ] = "mixed-cloud",
-    steps: Annotated[int, typer.Option(min=1, help="Decisions to learn from.")] = 1_000_000,
+        str | None,
+        typer.Option(
+            "--scenario", "-s", metavar="NAME|FILE", help=f"To train on; default: {SCENARIO}."
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Decisions to learn from.")] = STEPS,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     preference: Annotated[
         str, typer.Option(metavar="random|W", help="0 cheapest … 1 fastest; random: all of them.")
@@ -36,33 +44,209 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other hyper-parameter; repeatable."),
     ] = None,
+    from_history: Annotated[
+        bool, typer.Option("--from-history", help="On the jobs that this cluster has run.")
+    ] = False,
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="How far back the history goes: 12h, 30d.")
+    ] = "30d",
+    workloads: Annotated[
+        int, typer.Option(min=6, help="Of the test on the history's last part.")
+    ] = 24,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Register the policy; needed for neither "
+            "--from-history nor --as-job, which take the folder's name.",
+        ),
+    ] = None,
+    as_job: Annotated[
+        bool, typer.Option("--as-job", help="Let the cluster do it, as a job.")
+    ] = False,
     resume: Annotated[bool, typer.Option(help="Go on with the training in FOLDER.")] = False,
+    wait: Wait = False,
+    follow: Follow = False,
     as_json: Json = False,
 ) -> None:
     """Train a policy in the simulator; it needs no service.
 
     It imitates wgc, then learns by maskable PPO, and is held against the heuristics on validation
-    workloads. The best weights are in FOLDER/best: `learned:FOLDER/best` names that policy. A
+    workloads. The best weights are in FOLDER/best: `learned:./FOLDER/best` names that policy. A
     training that was interrupted goes on from its last checkpoint with --resume.
+
+    With --from-history the scenario is made of this cluster's pools and of the jobs that it has
+    run, split by time: the first ones train, later ones validate. The policy is registered, and
+    promoted if it passes the test of `fulcrum policy promote` on the last ones.
 
     Example: fulcrum policy train runs/first -s mixed-cloud --steps 300000 --seed 1
     """
+    if from_history and scenario is not None:
+        raise typer.BadParameter("goes without --from-history", param_hint="--scenario")
+    if (wait or follow) and not as_job:
+        raise typer.BadParameter(
+            "goes with --as-job", param_hint="--follow" if follow else "--wait"
+        )
+    called = name or (_slug(run) if from_history or as_job else None)
+    configured = _settings(ctx)
+    if as_job:
+        words = [*_words(ctx), "--name", str(called)]
+        _submit(ctx, run, words, configured, wait=wait, follow=follow, as_json=as_json)
+        return
+    config = _config(scenario or SCENARIO, steps, seed, preference, options or [])
+    resume = resume or (in_job() and _begun(run))
+    progress = _trained(run, config, configured, since if from_history else None, resume=resume)
+    best = run / "best"
+    emit("validated", best=progress.best)
+    leave(best)
+    answer: dict[str, Any] = {
+        "policy": f"learned:{best}", "best": progress.best, "curve": progress.curve
+    }  # fmt: skip
+    if not as_json:
+        _show(best)
+    if called is not None:
+        answer |= _register(ctx, best, called, workloads if from_history else None, quiet=as_json)
+    if as_json:
+        print_json(answer)
+
+
+def _trained(
+    run: Path, config: Training, configured: Settings, since: str | None, *, resume: bool
+) -> Progress:
+    from dataclasses import replace
+
     from agents import train as training
+    from scheduler.domain.errors import ConflictError
+
+    command = registered.command_line()
+    with TrainingBar() as bar:
+        if resume:
+            return training.resume(run, command, bar.tell)
+        if _begun(run):
+            raise ConflictError(f"{run} holds a training", {"resume": "to go on with it"})
+        if since is not None:
+            config = replace(config, scenario=_own(configured, run, since))
+        return training.train(config, run, command, bar.tell)
+
+
+def _own(configured: Settings, run: Path, since: str) -> str:
+    """Make a scenario of the history; its file."""
+    from agents import own
+    from api.schemas.fields import seconds
+    from scheduler.clock import SystemClock
+
+    try:
+        begin = SystemClock().now() - seconds(since)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from None
+    return str(own.scenario(configured, run, begin).path)
+
+
+def _register(
+    ctx: typer.Context, best: Path, name: str, workloads: int | None, *, quiet: bool
+) -> dict[str, Any]:
+    """Into the registry; with `workloads` it is tested, and promoted if it passes."""
+    from agents.archive import unpack
+    from agents.registry import at
+    from api.cli import policyview
+    from envs.scenarios import load
+
+    registry = registered.registry_of(ctx)
+    entry = registry.add(name, *unpack(best), registered.command_line())
+    answer: dict[str, Any] = {"policy": entry.reference, "promoted": entry.promoted}
+    if workloads is not None and not entry.promoted:
+        incumbent = registry.incumbent()
+        if incumbent is not None and incumbent.fault():
+            incumbent = None
+        config = entry.manifest().config
+        with at(registry.folder.parent):
+            trial = registered.tested(
+                entry, incumbent, load(str(config["scenario"])), workloads=workloads,
+                jobs=int(config["jobs"]), margin=0.0, workers=_width(),
+            )  # fmt: skip
+        entry, promoted = registered.judged(registry, entry, trial, force=False)
+        emit("test", objective=round(trial.score, 4), promoted=int(promoted))
+        answer |= {"promoted": promoted, "trial": trial.plain()}
+        if not quiet:
+            policyview.tell(trial, out())
+    if not quiet:
+        state = "promoted" if answer["promoted"] else "a candidate, not promoted"
+        out().print(f"[bold]{escape(entry.reference)}[/] registered: {state}", soft_wrap=True)
+    return answer
+
+
+def _submit(
+    ctx: typer.Context,
+    run: Path,
+    words: list[str],
+    configured: Settings,
+    *,
+    wait: bool,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """The same command as a job; its paths are read on the service's machine."""
+    door = ["--data", str(configured.data_dir.absolute())]
+    argv = [sys.executable, "-m", "api.cli.main", *door, "policy", "train", str(run.absolute())]
+    config = os.environ.get("FULCRUM_CONFIG")
+    body = {
+        "kind": "command",
+        "name": f"policy-{_slug(run)}",
+        "devices": ["cpu"],
+        "work": {
+            "argv": [*argv, *words],
+            "cwd": str(Path.cwd()),
+            **({"env": {"FULCRUM_CONFIG": str(Path(config).absolute())}} if config else {}),
+        },
+    }
+    single(ctx, body, None, wait=wait, follow=follow, timeout=None, as_json=as_json)
+
+
+def _words(ctx: typer.Context) -> list[str]:
+    """The options that were given, but those that are about the job."""
+    words: list[str] = []
+    for parameter in ctx.command.params:
+        value, name = ctx.params.get(str(parameter.name)), parameter.opts[0]
+        about_job = parameter.name in ("as_job", "wait", "follow", "name", "run", "as_json")
+        if about_job or value in (None, parameter.default, []):
+            continue
+        if value is True:
+            words.append(name)
+        else:
+            for one in value if isinstance(value, list | tuple) else [value]:
+                words += [name, str(one)]
+    return words
+
+
+def _settings(ctx: typer.Context) -> Settings:
+    from scheduler import settings
+
+    door = ctx.find_object(Door) or Door()
+    return settings.load(overrides={"data_dir": door.data})
+
+
+def _begun(run: Path) -> bool:
+    return (run / "config.json").is_file()
+
+
+def _width() -> int | None:
+    """Processors that the job has; None: all, or this is no job."""
+    width = os.environ.get("FULCRUM_WIDTH")
+    return int(width) if width else None
+
+
+def _slug(run: Path) -> str:
+    """A name for the registry out of the folder's."""
+    text = re.sub(r"[^a-z0-9._-]+", "-", run.absolute().name.casefold())
+    return text.strip("._-")[:60] or "own"
+
+
+def _show(best: Path) -> None:
     from agents.artefact import load
     from api.cli import policyview
 
-    command = " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
-    with _Bar() as bar:
-        if resume:
-            progress = training.resume(run, command, bar.tell)
-        else:
-            config = _config(scenario, steps, seed, preference, options or [])
-            progress = training.train(config, run, command, bar.tell)
-    best = run / training.BEST
-    if as_json:
-        print_json({"policy": f"learned:{best}", "best": progress.best, "curve": progress.curve})
-    else:
-        policyview.show(load(best).manifest, {"name": f"learned:{best}"}, (), out())
+    policyview.show(load(best).manifest, {"name": f"learned:{best}"}, (), out())
 
 
 def _config(scenario: str, steps: int, seed: int, preference: str, options: list[str]) -> Training:
@@ -106,46 +290,3 @@ def _dial(text: str) -> float | None:
         raise typer.BadParameter(
             f"{text!r} is neither random nor 0 … 1", param_hint="--preference"
         ) from None
-
-
-class _Bar:
-    """Lessons, then learning, each with a bar; validations as lines between."""
-
-    def __init__(self) -> None:
-        self._bar: Progress | None = None
-        self._stage = ""
-        self._shown = 0
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end()
-
-    def tell(self, event: Event) -> None:
-        """Show what has happened."""
-        if event.stage == "validated":
-            for name, score in event.scores.items():
-                dial = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
-                err().print(
-                    f"{event.steps:,} decisions, {name} weights: "
-                    f"[bold]{score.mean:.3f}[/] of the reference's objective ({dial})",
-                    soft_wrap=True,
-                )
-            return
-        if event.stage != self._stage:
-            from api.cli.progress import Progress
-
-            self._end()
-            self._stage, self._shown = event.stage, 0
-            self._bar = Progress(event.stage, PERCENT, err())
-            self._bar.__enter__()
-        assert self._bar is not None
-        while self._shown < int(PERCENT * event.done):
-            self._shown += 1
-            self._bar.step()
-
-    def _end(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None

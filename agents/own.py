@@ -1,0 +1,54 @@
+"""A service's own history as a scenario to learn in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envs.scenarios.file import detected
+from envs.scenarios.logs import Draw
+from envs.scenarios.recorded import Written, write
+from envs.scenarios.splits import SHARES
+from envs.workloads import history
+from scheduler import bootstrap
+from scheduler.domain.errors import InvalidError
+from scheduler.settings import Settings
+
+FILE = "history.toml"
+"""In the folder of the training."""
+FEWEST = 100
+"""Jobs below which the parts of the history say too little: the smallest has a tenth of them."""
+
+
+def scenario(settings: Settings, run: Path, since: float | None = None) -> Written:
+    """Jobs submitted since then (Unix seconds; None: all), as a scenario in the folder `run`.
+
+    The jobs are split by time, the shares as in `envs.scenarios.splits`: policies learn on the
+    first part, weights are chosen on the second, heuristics tuned on the third, and all are tested
+    on the last. Within a part, workloads are drawn in blocks of neighbours.
+
+    Raises `NotFoundError` without a history, `InvalidError` for one with fewer than `FEWEST` jobs
+    that succeeded.
+    """
+    supplies = detected(settings)
+    store = bootstrap.history(settings)
+    try:
+        workload = history.read(store, [supply.pool for supply in supplies], since=since)
+    finally:
+        store.close()
+    found = len(workload.jobs)
+    if found < FEWEST:
+        parts = ", ".join(f"{share:.0%} {part}" for part, share in SHARES.items())
+        raise InvalidError(
+            f"the history has {found} jobs that succeeded in this time; learning needs {FEWEST}, "
+            f"as they are split by time ({parts}); {FEWEST - found} more are missing",
+            {"since": f"a longer time, with at least {FEWEST} jobs that succeeded"},
+        )
+    run.mkdir(parents=True, exist_ok=True)
+    return write(
+        workload,
+        supplies,
+        run.absolute() / FILE,
+        preference=settings.preference,
+        draw=Draw.BLOCKS,
+        overwrite=True,
+    )

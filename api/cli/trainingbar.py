@@ -1,0 +1,96 @@
+"""How a training goes: a bar and lines for people, and lines of metrics if it is a job."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from api.cli.output import err
+
+if TYPE_CHECKING:
+    from agents.train import Event
+    from api.cli.progress import Progress
+
+PERCENT = 100
+"""Steps of the progress bar."""
+LESSONS = 0.1
+"""Of the whole, as a job reports it."""
+_METRICS, _ARTIFACTS = "FULCRUM_METRICS", "FULCRUM_ARTIFACTS"
+
+
+class TrainingBar:
+    """Lessons, then learning, each with a bar; validations as lines between."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._stage = ""
+        self._shown = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def tell(self, event: Event) -> None:
+        """Show what has happened."""
+        _report(event)
+        if event.stage == "validated":
+            for name, score in event.scores.items():
+                dial = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
+                err().print(
+                    f"{event.steps:,} decisions, {name} weights: "
+                    f"[bold]{score.mean:.3f}[/] of the reference's objective ({dial})",
+                    soft_wrap=True,
+                )
+            return
+        if event.stage != self._stage:
+            from api.cli.progress import Progress
+
+            self._end()
+            self._stage, self._shown = event.stage, 0
+            self._bar = Progress(event.stage, PERCENT, err())
+            self._bar.__enter__()
+        assert self._bar is not None
+        while self._shown < int(PERCENT * event.done):
+            self._shown += 1
+            self._bar.step()
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+def in_job() -> bool:
+    """Whether this process is a job of the kind `command`."""
+    return _METRICS in os.environ
+
+
+def emit(kind: str, **values: Any) -> None:
+    """Append a line to the job's metrics; nothing if this is none."""
+    if in_job():
+        line = json.dumps({"time": round(time.time(), 3), "kind": kind, **values})
+        with Path(os.environ[_METRICS]).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def leave(folder: Path) -> None:
+    """Copy the artefact in `folder` to the job's artifacts; nothing if this is no job."""
+    if _ARTIFACTS in os.environ:
+        shutil.copytree(folder, Path(os.environ[_ARTIFACTS]) / "policy", dirs_exist_ok=True)
+
+
+def _report(event: Event) -> None:
+    match event.stage:
+        case "lessons":
+            emit("progress", fraction=round(LESSONS * event.done, 4))
+        case "learning":
+            emit("progress", fraction=round(LESSONS + (1 - LESSONS) * event.done, 4))
+        case "validated":
+            scores = {name: round(score.mean, 4) for name, score in event.scores.items()}
+            emit("validation", steps=event.steps, **scores)

@@ -1,0 +1,168 @@
+"""Learning from what the cluster itself has run, here or as one of its jobs."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from agents import own
+from agents.artefact import load
+from agents.registry import Registry
+from api.cli.main import app
+from api.cli.trainingbar import leave
+from envs.scenarios import Split
+from envs.scenarios.logs import BLOCK
+from scheduler import settings
+from scheduler.clock import SystemClock
+from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.store.sql.store import SqlStore
+from scheduler.testing.samples import ended, job_spec, submitted
+
+SMALL = {
+    "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "lessons": 40, "teaching_epochs": 1,
+    "envs": 2, "n_steps": 16, "batch_size": 16, "n_epochs": 1, "validation_workloads": 1,
+    "validation_preferences": 0.5,
+}  # fmt: skip
+POOLS = """
+[pools.cpu]
+kind = "cpu"
+model = "Test CPU"
+devices = 2
+dollars_per_device_hour = 1.0
+"""
+
+
+def filled(data, jobs):
+    """A data folder in which so many jobs have run within the last hour."""
+    data.mkdir()
+    store = SqlStore(settings.load(overrides={"data_dir": data}).database)
+    begin = SystemClock().now() - 3600
+    for number in range(jobs):
+        now = begin + 20 * number
+        (job,) = submitted(store, job_spec(user=f"user-{number}"), now=now)
+        ended(store, job, 0, start=now + 1, end=now + 60 + number % 60)
+    store.close()
+    return data
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    return filled(tmp_path_factory.mktemp("history") / "data", 120)
+
+
+def test_the_history_is_split_by_time_and_drawn_in_blocks(history, tmp_path):
+    scenario = own.scenario(settings.load(overrides={"data_dir": history}), tmp_path / "r").scenario
+    assert scenario.objective is not None
+    whole = scenario.whole_trace().jobs
+    row = {job.user: number for number, job in enumerate(whole)}
+    seen = {
+        split: {row[job.user] for seed in range(8) for job in drawn(scenario, seed, split)}
+        for split in Split
+    }
+    order = [Split.TRAIN, Split.VALIDATION, Split.TUNING, Split.TEST]
+    for earlier, later in pairwise(order):
+        assert max(seen[earlier]) < min(seen[later])
+    assert len(seen[Split.TRAIN]) > 60
+
+    jobs = drawn(scenario, 0, Split.TRAIN)
+    rows = [row[job.user] for job in jobs]
+    for begin in range(0, 96, BLOCK):
+        block = rows[begin : begin + BLOCK]
+        assert sorted(block) == list(range(min(block), min(block) + BLOCK))
+    assert rows[:BLOCK] != sorted(rows[:BLOCK])
+    np.testing.assert_allclose(np.diff([job.submitted_at for job in jobs]), 20.0, atol=0.1)
+    assert jobs == drawn(scenario, 0, Split.TRAIN) != drawn(scenario, 1, Split.TRAIN)
+
+
+def drawn(scenario, seed, split):
+    return scenario.workload(seed, 96, split).jobs
+
+
+def test_a_short_history_says_how_many_jobs_are_missing(tmp_path):
+    configured = settings.load(overrides={"data_dir": filled(tmp_path / "data", 30)})
+    with pytest.raises(InvalidError, match=r"30 jobs .* learning needs 100.* 70 more"):
+        own.scenario(configured, tmp_path / "run")
+    with pytest.raises(NotFoundError, match="no job history"):
+        own.scenario(settings.load(overrides={"data_dir": tmp_path / "none"}), tmp_path / "run")
+
+
+@pytest.fixture
+def fulcrum(tmp_path, monkeypatch, history):
+    (tmp_path / "fulcrum.toml").write_text(POOLS)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, code=0, data=history):
+        done = CliRunner().invoke(app, ["--data", str(data), "policy", "train", *words])
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+def small():
+    return [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
+
+
+@pytest.mark.slow
+def test_training_on_the_history_registers_and_judges(fulcrum, history, tmp_path, monkeypatch):
+    metrics, artifacts = tmp_path / "metrics.jsonl", tmp_path / "artifacts"
+    for name, value in {"METRICS": metrics, "ARTIFACTS": artifacts, "WIDTH": 1}.items():
+        monkeypatch.setenv(f"FULCRUM_{name}", str(value))
+    words = ["Our Lab", "--from-history", "--steps", "32", "--workloads", "6", *small(), "--json"]
+    answer = json.loads(fulcrum(*words).stdout)
+
+    registry = Registry(history)
+    entry = registry.find("our-lab")
+    assert answer["policy"] == entry.reference
+    assert answer["promoted"] == answer["trial"]["passed"] == entry.promoted
+    assert answer["trial"]["split"] == "test"
+    assert entry.manifest().config["scenario"] == str(tmp_path / "Our Lab" / "history.toml")
+    assert registry.history(entry)[-1].deed in ("promoted", "refused")
+
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    fractions = [line["fraction"] for line in lines if line["kind"] == "progress"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert {"validation", "test"} <= {line["kind"] for line in lines}
+    assert load(artifacts / "policy").manifest == entry.manifest()
+
+    # A further attempt of the job finds the training and goes on with it.
+    assert json.loads(fulcrum(*words).stdout)["policy"] == entry.reference
+
+
+def test_what_goes_with_what(fulcrum):
+    assert "without --from-history" in said(fulcrum("r", "--from-history", "-s", "lab", code=2))
+    assert "goes with --as-job" in said(fulcrum("r", "--wait", code=2))
+    assert "--since" in said(fulcrum("r", "--from-history", "--since", "soon", code=2))
+
+
+def said(done):
+    return " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_training_as_a_job_is_the_same_command(tmp_path, monkeypatch, fulcrum):
+    sent = []
+    monkeypatch.setattr(
+        "api.cli.commands.training.single", lambda _, body, *rest, **__: sent.append(body)
+    )
+    monkeypatch.setenv("FULCRUM_CONFIG", "fulcrum.toml")
+    fulcrum("r", "--from-history", "--since", "7d", "--set", "jobs=12", "--set", "rows=24",
+            "--as-job", "--name", "ours", "--json", data=tmp_path / "d")  # fmt: skip
+    (body,) = sent
+    assert (body["kind"], body["name"]) == ("command", "policy-r")
+    work = body["work"]
+    assert work["cwd"] == str(tmp_path)
+    assert work["env"] == {"FULCRUM_CONFIG": str(tmp_path / "fulcrum.toml")}
+    words = work["argv"][work["argv"].index("--data") :]
+    assert words[:5] == ["--data", str(tmp_path / "d"), "policy", "train", str(tmp_path / "r")]
+    rest = words[5:]
+    assert rest[-2:] == ["--name", "ours"]
+    assert set(rest) == {
+        "--from-history", "--since", "7d", "--set", "jobs=12", "rows=24", "--name", "ours",
+    }  # fmt: skip
+
+
+def test_nothing_is_left_anywhere_outside_of_a_job(tmp_path):
+    leave(tmp_path / "nowhere")
