@@ -6,9 +6,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from scheduler.decisions.occupancy import Nodes, Occupancy
 from scheduler.decisions.placement import BEST_FIT, Mix, Rule
-from scheduler.decisions.queue import Shape
+from scheduler.decisions.queue import Bools, Shape
 from scheduler.domain.pools import Pool
 
 
@@ -56,6 +58,7 @@ class Cluster:
         self._running: dict[int, Running] = {}
         self._possible: dict[tuple[int, int, int], bool] = {}
         self._asked: tuple[tuple[Shape, ...], tuple[int, ...]] = ((), ())
+        self._fitting: _Fitting | None = None
         for attempt in running:
             self.start(attempt)
 
@@ -72,6 +75,7 @@ class Cluster:
         twin._running = self._running.copy()
         twin._possible = self._possible
         twin._asked = self._asked
+        twin._fitting = None
         return twin
 
     def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
@@ -132,6 +136,12 @@ class Cluster:
             )
             self._asked = shapes, found
         return self._asked[1]
+
+    def fitting(self, shapes: tuple[Shape, ...]) -> Bools:
+        """(shapes,) Which of them fit now; an array of the cluster's own, until its next change."""
+        if self._fitting is None or self._fitting.shapes is not shapes:
+            self._fitting = _Fitting(shapes, len(self.pools))
+        return self._fitting.now(self)
 
     def possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold a placement of this size."""
@@ -195,3 +205,29 @@ class Cluster:
         for column in (self._releases[pool], self._ends[pool], self._widths[pool]):
             del column[place]
         self.version[pool] += 1
+
+
+class _Fitting:
+    """Which shapes fit; looks again only into pools that have changed."""
+
+    def __init__(self, shapes: tuple[Shape, ...], pools: int) -> None:
+        self.shapes = shapes
+        self._fits: Bools = np.ones(len(shapes), dtype=np.bool_)
+        self._seen = [-1] * pools
+        self._indices: list[list[int]] = [[] for _ in range(pools)]
+        self._sizes: list[list[tuple[int, int]]] = [[] for _ in range(pools)]
+        for index, (pool, width, memory) in enumerate(shapes):
+            if pool >= 0:
+                self._indices[pool].append(index)
+                self._sizes[pool].append((width, memory))
+
+    def now(self, cluster: Cluster) -> Bools:
+        version = cluster.version
+        if self._seen != version:
+            for pool, (seen, current) in enumerate(zip(self._seen, version, strict=True)):
+                if seen != current:
+                    fit = cluster.occupancy[pool].fit
+                    found = [fit(width, memory) is not None for width, memory in self._sizes[pool]]
+                    self._fits[self._indices[pool]] = found
+            self._seen = version.copy()
+        return self._fits

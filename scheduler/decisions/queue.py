@@ -231,15 +231,14 @@ class Backlog:
                 self._columns = self._sliced(copy=False)
             columns = self._columns
         opened = self._open[: self._rows.length]
-        return Queue(
-            self._known, opened.copy() if copy else opened, *columns, self._origin, self._layout
-        )
+        return Queue(self._known, opened.copy() if copy else opened, *columns)
 
     def _sliced(self, *, copy: bool) -> tuple[Any, ...]:
-        """The columns of a queue from `slot` on, in its order."""
+        """All fields of a queue from `slot` on, in its order."""
         runtime, dollars, joules, slot, shape = self._rows.columns(copy=copy)
         *figures, number, first, count = self._jobs.columns(copy=copy)
-        return (slot, shape, runtime, dollars, joules, number, first, count, *figures)
+        rows = slot, shape, runtime, dollars, joules
+        return (*rows, number, first, count, *figures, self._origin, self._layout)
 
     def _compact(self) -> None:
         self._layout = next(_LAYOUTS)

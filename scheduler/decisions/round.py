@@ -140,7 +140,7 @@ class Round:
                 return self._table(np.array([WAIT, only]))
             self._over = True
             return None
-        rows = np.flatnonzero(self._allowed())
+        rows = self._allowed().nonzero()[0]
         if len(rows) <= 1:
             self._over = True
             return None
@@ -232,32 +232,56 @@ class Round:
         greedy = self.mode is Mode.GREEDY
         if not (self._blocked or greedy):
             return self._open
+        of = self._queue.shape
+        fits = self._cluster.fitting(self._queue.shapes)
+        if not self._blocked:
+            allowed = self._open & fits[of]
+        else:
+            anyway, begin, latest = self._beside_reservations(fits)
+            allowed = self._open & anyway[of]
+            if latest is not None:
+                ends = begin[of] + self._queue.runtime
+                # RLScheduler's rule is strict; EASY's lets a job end just when the reserved starts.
+                strict = self.mode is Mode.COMMIT_FCFS
+                in_time = ends < latest[of] if strict else ends <= latest[of]
+                allowed |= self._open & in_time
+        if self._starving is not None:
+            allowed |= self._rescued(self._starving, allowed)
+        return allowed
+
+    def _beside_reservations(self, fits: Bools) -> tuple[Bools, Floats, Floats | None]:
+        """What may start beside reservations, by shape; (shapes,) each.
+
+        Which may be chosen whatever their end; when the others would begin, and by when they have
+        to end: -inf is never, None is never for all.
+        """
         shapes = self._queue.shapes
-        short = np.zeros(len(shapes), dtype=np.bool_)
-        long = np.zeros(len(shapes), dtype=np.bool_)
-        begin, latest = np.zeros(len(shapes)), np.full(len(shapes), np.inf)
         if self._asked is None:
             wanted = np.zeros(len(shapes), dtype=np.bool_)
             wanted[self._queue.shape[self._open]] = True
             self._asked = np.flatnonzero(wanted).tolist()
+        greedy, closed = self.mode is Mode.GREEDY, self.mode.closed
+        anyway: Bools = fits.copy() if greedy else np.ones(len(shapes), dtype=np.bool_)
+        begin, latest = np.zeros(len(shapes)), np.full(len(shapes), -np.inf)
+        some = False
         for index in self._asked:
-            shape = shapes[index]
-            if greedy or shape.pool in self._blocked:
-                short[index], long[index], begin[index], latest[index] = self._verdict(shape)
-            else:
-                short[index] = long[index] = True
-        of = self._queue.shape
-        if self._starving is None and not short[1:].any() and not long[1:].any():
-            return np.zeros(1, dtype=np.bool_)
-        allowed = self._open & long[of]
-        if (short != long).any():
-            ends = begin[of] + self._queue.runtime
-            # RLScheduler's rule is strict; EASY's lets a job end just when the reserved one starts.
-            in_time = ends < latest[of] if self.mode is Mode.COMMIT_FCFS else ends <= latest[of]
-            allowed |= self._open & short[of] & in_time
-        if self._starving is not None:
-            allowed |= self._rescued(self._starving, allowed)
-        return allowed
+            pool, width, memory = shapes[index]
+            blocked = self._blocked.get(pool)
+            if blocked is None:
+                continue
+            anyway[index] = False
+            if closed or not fits[index]:
+                continue
+            occupancy = self._cluster.occupancy[pool]
+            beside = self._beside(blocked, occupancy)
+            if beside is not None and beside.fit(width, memory) is not None:
+                anyway[index] = True
+                continue
+            nodes = occupancy.fit(width, memory)
+            assert nodes is not None
+            begin[index], latest[index] = self._begin(pool, nodes), blocked.reservation.start
+            some = True
+        return anyway, begin, latest if some else None
 
     def _rescued(self, starving: Bools, allowed: Bools) -> Bools:
         """Rows of starving jobs that may be reserved: of those that can start nowhere now."""
@@ -267,24 +291,6 @@ class Round:
         able[self._queue.slot[allowed]] = True
         found: Bools = self._open & starving & free[self._queue.shape] & ~able[self._queue.slot]
         return found
-
-    def _verdict(self, shape: Shape) -> tuple[bool, bool, float, float]:
-        """(may start if it ends in time, may be chosen whatever its end, start, latest end)."""
-        if shape.pool < 0:
-            return True, True, self.now, np.inf
-        occupancy = self._cluster.occupancy[shape.pool]
-        blocked = self._blocked.get(shape.pool)
-        if blocked is None:
-            possible = self.mode is not Mode.GREEDY or (
-                occupancy.fit(shape.width, shape.memory) is not None
-            )
-            return possible, possible, self.now, np.inf
-        nodes = None if self.mode.closed else occupancy.fit(shape.width, shape.memory)
-        if nodes is None:
-            return False, False, self.now, -np.inf
-        beside = self._beside(blocked, occupancy)
-        long = beside is not None and beside.fit(shape.width, shape.memory) is not None
-        return True, long, self._begin(shape.pool, nodes), blocked.reservation.start
 
     def _room(self, shape: Shape, runtime: float) -> Nodes | None:
         """Where the placement fits now without delaying the pool's reservation."""
