@@ -141,6 +141,7 @@ class Half:
     """Only the first so many of it."""
 
     BLOCK = 512
+    """Jobs, about: all blocks are of one size, so that their mean is the whole's."""
 
     @property
     def key(self) -> str:
@@ -160,8 +161,8 @@ class Half:
         chosen = under(policy, site.mode) if row is None else row.policy
         outcome = Simulation(workload, site, estimator).run(chosen)
         slow = outcome.bounded_slowdown
-        edges = range(0, len(slow), self.BLOCK)
-        blocks = tuple(float(slow[edge : edge + self.BLOCK].mean()) for edge in edges)
+        parts = np.array_split(slow, max(1, round(len(slow) / self.BLOCK)))
+        blocks = tuple(float(part.mean()) for part in parts)
         return replace(figures(outcome), blocks=blocks)
 
 

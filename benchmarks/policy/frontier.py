@@ -21,7 +21,7 @@ from benchmarks.policy.evaluation import Task
 from benchmarks.policy.pairing import mixed, outline, volume_ratio
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
-from envs.scenarios import Split, load
+from envs.scenarios import Scenario, Split, load
 from scheduler.decisions.queue import Floats
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.heuristics import HEURISTICS
@@ -30,7 +30,11 @@ from scheduler.policies.lookup import named
 SCENARIO = "mixed-cloud"
 TUNED = f"wgc:{SCENARIO}"
 DIAL = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
-WORKLOADS, TUNING, JOBS = 48, 24, 160
+WORKLOADS, TUNING, HEATS, JOBS = 48, 24, 8, 160
+FINALISTS = 6
+"""Heuristics at each w that meet all tuning workloads."""
+DEAF = ("cheapest", "fastest", "best-value")
+"""Neither their order nor their placement knows the preference."""
 PARTS = ("latency", "cost", "jct_s", "dollars")
 """Of the figures, what is kept of every workload."""
 LEARNED = "learned"
@@ -38,27 +42,25 @@ LEARNED = "learned"
 
 
 def measure(how: Measuring) -> Found:
-    """Everything on test workloads, the heuristics on tuning workloads too."""
+    """Everything on test workloads, the heuristics on tuning workloads before."""
     scenario, found = load(SCENARIO), how.find(SCENARIO)
     missing = list(found.missing)
     heuristics = [*HEURISTICS, *known(("wgc", TUNED), missing)]
-    dial = DIAL[::4] if how.quick else DIAL
-    tuning, test = (
-        {w: [Drawn(scenario, seed, w, JOBS, split) for seed in how.some(count)] for w in dial}
-        for split, count in ((Split.TUNING, TUNING), (Split.TEST, WORKLOADS))
-    )
-    tuned = how.evaluate(
-        "frontier, tuning",
-        [Task(case, name) for name in heuristics for w in dial for case in tuning[w]],
-    )
+    dial = (0.0, 0.3, 0.9) if how.quick else DIAL
     everyone = {name: name for name in heuristics} | found.names
+    cases = {w: _drawn(scenario, w, how.some(WORKLOADS), Split.TEST) for w in dial}
     tested = how.evaluate(
         "frontier, test",
-        [Task(case, name) for name in everyone.values() for w in dial for case in test[w]],
+        [
+            Task(case, policy)
+            for policy in everyone.values()
+            for w in dial
+            for case in cases[heeded(policy, w)]
+        ],
     )
     runs: dict[str, Any] = {}
     for name, policy in everyone.items():
-        table = {f"{w:g}": tested.of(policy, test[w]) for w in dial}
+        table = {f"{w:g}": tested.of(policy, cases[heeded(policy, w)]) for w in dial}
         if any(figures is None for figures in table.values()):
             missing.append(f"{name}: failed on some workload")
             continue
@@ -67,15 +69,6 @@ def measure(how: Measuring) -> Found:
             for w, run in table.items()
             if run is not None
         }
-    on_tuning: dict[str, dict[str, float]] = {}
-    for w in dial:
-        means = {}
-        for name in heuristics:
-            run = tuned.of(name, tuning[w])
-            if run is not None and name in runs:
-                weighed = mixed([one.latency for one in run], [one.cost for one in run], w)
-                means[name] = float(weighed.mean())
-        on_tuning[f"{w:g}"] = means
     assert scenario.objective is not None
     return {
         "scenario": {"name": scenario.name, "version": scenario.version, "digest": scenario.digest},
@@ -89,7 +82,7 @@ def measure(how: Measuring) -> Found:
         "tuning_workloads": len(how.some(TUNING)),
         "jobs": JOBS,
         "learned": [name for name in found.names if name in runs],
-        "tuning": on_tuning,
+        "tuning": tuned(how, scenario, dial, [name for name in heuristics if name in runs]),
         "runs": runs,
         "missing": missing,
     }
@@ -229,6 +222,43 @@ class View:
         return interval(ratios)
 
 
+def tuned(
+    how: Measuring, scenario: Scenario, dial: Sequence[float], names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """W → means of the `FINALISTS` best heuristics on tuning workloads.
+
+    All meet the first `HEATS` of them; the best go on to the others.
+    """
+    left = {w: list(names) for w in dial}
+    found: dict[str, dict[str, float]] = {}
+    for count in (HEATS, TUNING):
+        cases = {w: _drawn(scenario, w, how.some(count), Split.TUNING) for w in dial}
+        results = how.evaluate(
+            f"frontier, tuning on {len(how.some(count))}",
+            [
+                Task(case, name)
+                for w, those in left.items()
+                for name in those
+                for case in cases[heeded(name, w)]
+            ],
+        )
+        for w, those in left.items():
+            means = {}
+            for name in those:
+                run = results.of(name, cases[heeded(name, w)])
+                if run is not None:
+                    weighed = mixed([one.latency for one in run], [one.cost for one in run], w)
+                    means[name] = float(weighed.mean())
+            best = sorted(means, key=lambda name: means[name])[:FINALISTS]
+            left[w], found[f"{w:g}"] = best, {name: means[name] for name in best}
+    return found
+
+
+def heeded(policy: str, w: float) -> float:
+    """The preference to simulate at: one for all, if the policy does not heed it."""
+    return 0.0 if policy in DEAF else w
+
+
 def known(names: Sequence[str], missing: list[str]) -> list[str]:
     """Those that can be used; `missing` is told of the others."""
     usable = []
@@ -239,6 +269,10 @@ def known(names: Sequence[str], missing: list[str]) -> list[str]:
         except FulcrumError as error:
             missing.append(f"{name}: {error.message}")
     return usable
+
+
+def _drawn(scenario: Scenario, w: float, seeds: Sequence[int], split: Split) -> list[Drawn]:
+    return [Drawn(scenario, seed, w, JOBS, split) for seed in seeds]
 
 
 def _volume(points: Floats, reference: Floats) -> str:

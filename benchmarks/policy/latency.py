@@ -118,9 +118,10 @@ def report(found: Found, folder: Path) -> Section:
     reached = f" The p99 at 1,000 jobs is {_at(aim[0]['decision'], 0.99)} ms." if aim else ""
     return Section(
         "Time",
-        f"Processor time of one decision of `{found['policy']}` in one thread (ms), three pools with three "
-        "widths each: candidates, encoding, network, choice. `predict` of Stable-Baselines3 gets "
-        f"the finished encoding of the same tables and runs the same network in PyTorch.{reached}",
+        f"Processor time of one decision of `{found['policy']}` in one thread (ms), three pools "
+        "with three widths each: candidates, encoding, network, choice. `predict` of "
+        "Stable-Baselines3 gets the finished encoding of the same tables and runs the same "
+        f"network in PyTorch.{reached}",
         [
             Table("Decisions (ms)", columns, rows),
             Table(

@@ -120,6 +120,12 @@ class TestFrontier:
         assert section.plots == ()
         assert "learned" not in section.tables[0].columns
 
+    @pytest.mark.parametrize("name", frontier.DEAF)
+    def test_who_heeds_no_preference_does_the_same_at_any(self, name):
+        assert frontier.heeded(name, 0.7) == 0.0
+        cheap, fast = (Drawn(load("mixed-cloud"), 0, w, 12).run(HEURISTICS[name]) for w in (0, 1))
+        assert cheap == fast
+
     def test_unknown_policies_are_told(self):
         missing = []
         assert frontier.known(["wgc", "nonsense"], missing) == ["wgc"]
