@@ -85,7 +85,7 @@ def _curve(curve: Sequence[Mapping[str, Any]], reference: str, console: Console)
     points = [
         (
             int(point["steps"]),
-            min(score["mean"] for name, score in point.items() if name != "steps"),
+            min(score["mean"] for score in point.values() if isinstance(score, Mapping)),
         )
         for point in curve
     ]

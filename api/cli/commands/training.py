@@ -103,12 +103,12 @@ def train(
     answer: dict[str, Any] = {
         "policy": f"learned:{best}", "best": progress.best, "curve": progress.curve
     }  # fmt: skip
-    if not as_json:
-        _show(best)
     if called is not None:
         answer |= _register(ctx, best, called, workloads if from_history else None, quiet=as_json)
     if as_json:
         print_json(answer)
+    else:
+        _show(best)
 
 
 def _trained(

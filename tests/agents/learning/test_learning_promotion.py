@@ -154,3 +154,18 @@ def test_a_policy_that_beats_all_is_promoted(tmp_path):
     assert registry.incumbent() == entry
     assert registry.history(entry)[-1].trial["passed"]
     assert not registry.history(entry)[-1].forced
+
+
+def test_the_curve_and_the_evaluation_are_shown(fulcrum, tmp_path):
+    score = {"mean": 0.93, "at": {"0.5": 0.93}}
+    curve = (
+        {"steps": 0, "seconds": 1.5, "raw": {**score, "mean": 1.2}},
+        {"steps": 64, "seconds": 9.0, "raw": {**score, "mean": 1.0}, "averaged": score},
+    )
+    saved(tmp_path / "best", curve=curve, evaluation={"policy": score, "wgc": score})
+    shown = fulcrum("show", "best").stdout
+    assert "1.200" in shown
+    assert "0.930" in shown
+    assert "█" in shown
+    fulcrum("import", "best", "--as", "ours")
+    assert "0.930 of" in fulcrum("ls").stdout
