@@ -154,6 +154,8 @@ def _unconserved(outcome: Outcome, log: Log, pools: Sequence[Pool]) -> list[str]
         found += _named(f"has no sensible {name}", wrong, outcome.job)
     if not 0 <= outcome.idle_dollars < np.inf:
         found.append(f"idle nodes cost {outcome.idle_dollars} dollars")
+    if not 0 <= outcome.idle_joules < np.inf:
+        found.append(f"idle devices draw {outcome.idle_joules} joules")
     if outcome.capacity != sum(pool.count for pool in pools):
         found.append(f"{outcome.capacity} devices are not those of the pools")
     if not np.isin(log.job, outcome.job).all():

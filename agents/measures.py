@@ -207,8 +207,8 @@ MEASURES: Mapping[str, Measure] = {
             "joules",
             "Energy",
             Unit.JOULES,
-            lambda v: float(v.outcome.joules.sum()),
-            "Of all attempts.",
+            lambda v: float(v.outcome.joules.sum()) + v.outcome.idle_joules,
+            "Of all attempts, and of devices that were up while none used them.",
         ),
         Measure(
             "utilisation",

@@ -22,7 +22,7 @@ class Reading(NamedTuple):
     dollars: float = 0.0
     """Of running attempts, and of devices that are paid for while idle."""
     joules: float = 0.0
-    """Of running attempts."""
+    """Of running attempts, and of devices that are up and idle."""
     misses: int = 0
     """Jobs that ended after their deadline."""
     ended: int = 0

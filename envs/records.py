@@ -47,6 +47,8 @@ class Outcome:
     """Devices of all pools."""
     idle_dollars: float = 0.0
     """Billed while no job ran: amortisation, boots, idle elastic nodes."""
+    idle_joules: float = 0.0
+    """Drawn by devices that were up while no job used them."""
 
     @property
     def wait(self) -> Floats:
@@ -81,6 +83,7 @@ def outcome(
     lives: Sequence[Live | None],
     pools: Sequence[Pool],
     idle_dollars: float,
+    idle_joules: float,
 ) -> Outcome:
     """The record of `jobs`; a life that is None has not arrived yet."""
 
@@ -107,4 +110,5 @@ def outcome(
         user=tuple(job.user for job in jobs),
         capacity=sum(pool.count for pool in pools),
         idle_dollars=idle_dollars,
+        idle_joules=idle_joules,
     )

@@ -172,15 +172,14 @@ class Simulation:
 
     def outcome(self) -> Outcome:
         """What has happened so far."""
-        billed, used = self._bill.device_seconds(
-            self.now,
-            {index: fleet.device_seconds for index, fleet in self._attempts.fleets.items()},
-        )
+        on = {index: fleet.device_seconds for index, fleet in self._attempts.fleets.items()}
+        billed, used = self._bill.device_seconds(self.now, on)
         if self._invariants is not None:
             self._invariants.end(billed, used)
         lives = [self._live.get(job.id) for job in self._workload.jobs]
         idle_dollars = self._bill.idle_dollars(billed, used)
-        return outcome(self._workload.jobs, lives, self.site.pools, idle_dollars)
+        idle_joules = self._bill.idle_joules(self.now, on)
+        return outcome(self._workload.jobs, lives, self.site.pools, idle_dollars, idle_joules)
 
     def advance(self) -> bool:
         """Run until something may be decided; for drivers that keep the queue themselves."""

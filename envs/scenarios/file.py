@@ -78,7 +78,13 @@ def detected(configured: settings.Settings | None = None) -> tuple[Supply, ...]:
     """
     inventory = cluster(configured or settings.load())
     return tuple(
-        Supply(pool, pool.nodes, origin=inventory.sources[pool.name]) for pool in inventory.pools
+        Supply(
+            pool,
+            pool.nodes,
+            origin=inventory.sources[pool.name],
+            idle_watts_per_device=Supply.idling(pool),
+        )
+        for pool in inventory.pools
     )
 
 
@@ -105,6 +111,8 @@ class _Pool(_Table):
     """Per node; `64GiB` or bytes; 0: not limited."""
     dollars_per_device_hour: Figure | None = None
     watts_per_device: Figure | None = None
+    idle_watts_per_device: Figure | None = None
+    """None: a share of `watts_per_device`, see `envs.scenarios.supply.IDLE_SHARE`."""
     flops_per_device: Annotated[float, Field(gt=0)] | None = None
     boot_s: Figure = 0.0
     min_nodes: Annotated[int, Field(ge=0)] | None = None
@@ -252,6 +260,7 @@ def _supply(name: str, table: _Pool) -> Supply:
         table.revocations_per_hour,
         table.billing,
         table.source or figures.source,
+        Supply.idling(pool) if table.idle_watts_per_device is None else table.idle_watts_per_device,
     )
 
 

@@ -107,14 +107,15 @@ def _supply(ranges: Randomisation, device: Device, rng: np.random.Generator) -> 
         flops_per_device=figures.flops * rate,
     )
     origin = f"{figures.source}; price × {price:.2f}, rate × {rate:.2f}"
+    watts = Supply.idling(pool)
     if not is_elastic:
-        return Supply(pool, nodes, origin=origin)
+        return Supply(pool, nodes, origin=origin, idle_watts_per_device=watts)
     if not is_spot:
         elastic = replace(pool, boot_s=boot)
-        return Supply(elastic, least, idle, billing=Billing.UP, origin=origin)
+        return Supply(elastic, least, idle, 0.0, Billing.UP, origin, watts)
     dollars = pool.dollars_per_device_hour * cheaper
     spot = replace(pool, boot_s=boot, dollars_per_device_hour=dollars)
-    return Supply(spot, 0, idle, revoked, Billing.UP, f"{origin}, spot × {cheaper:.2f}")
+    return Supply(spot, 0, idle, revoked, Billing.UP, f"{origin}, spot × {cheaper:.2f}", watts)
 
 
 def _jobs(ranges: Randomisation, rng: np.random.Generator) -> tuple[Synthetic, float]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.domain.errors import InvalidError
 from scheduler.domain.pools import Pool
+from scheduler.domain.resources import DeviceKind
+
+IDLE_SHARE = {DeviceKind.CPU: 0.3, DeviceKind.CUDA: 0.15}
+"""Power of an idle device ÷ that of a busy one, where nothing else is known: assumptions.
+
+Servers drew half of their full power idle in 2007 (Barroso and Hölzle, "The case for
+energy-proportional computing", IEEE Computer 40(12)), most since about 2012 a fifth to a third
+(published SPECpower_ssj2008 results). Data-centre GPUs idle at 10 to 15 % of their board power, and
+at 26 to 66 W more while a process holds a CUDA context (Vadari, arXiv:2605.23918).
+"""
 
 
 class Billing(StrEnum):
@@ -34,6 +45,22 @@ class Supply:
     billing: Billing = Billing.BUSY
     origin: str = ""
     """Where its price, power and rate come from."""
+    idle_watts_per_device: float = 0.0
+    """Power of a device whose node is up, or booting, while no job uses it (W)."""
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidError` for an idle power that is not from 0 to that of a busy device."""
+        most = self.pool.watts_per_device
+        if not 0 <= self.idle_watts_per_device <= most:
+            raise InvalidError(
+                f"pool {self.pool.name!r}: idle_watts_per_device is {self.idle_watts_per_device}",
+                {f"pools.{self.pool.name}.idle_watts_per_device": f"watts from 0 to {most:g}"},
+            )
+
+    @classmethod
+    def idling(cls, pool: Pool) -> float:
+        """The idle power of its devices where none is given: `IDLE_SHARE` of a busy one's (W)."""
+        return IDLE_SHARE[pool.kind] * pool.watts_per_device
 
     @property
     def elastic(self) -> bool:

@@ -140,9 +140,7 @@ class Occupancy:
                         return node
         return None
 
-    def _least(
-        self, cost: Cost, count: int, memory: int, used: Collection[int] = ()
-    ) -> int | None:
+    def _least(self, cost: Cost, count: int, memory: int, used: Collection[int] = ()) -> int | None:
         """The node of least cost; equal nodes are asked about once."""
         limited = self._pool.memory_per_node > 0
         claim = memory if limited else 0

@@ -34,7 +34,7 @@ def measures(outcome):
         "weighed": (outcome.jct * outcome.priority / 50).sum(),
         "slowdown": (outcome.jct / np.maximum(outcome.ideal, BOUND_S)).sum(),
         "cost": outcome.dollars.sum() + outcome.idle_dollars,
-        "energy": outcome.joules.sum(),
+        "energy": outcome.joules.sum() + outcome.idle_joules,
         "misses": late.sum(),
         "bounded-slowdown": outcome.bounded_slowdown.mean(),
         "completion": outcome.jct.mean(),

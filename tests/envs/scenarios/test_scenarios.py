@@ -178,6 +178,11 @@ BAD = [
     ("devices = 4", "devices = 0", "pools.cpu.devices"),
     ('kind = "cpu"', 'kind = "tpu"', "pools.cpu.kind"),
     ('model = "Some CPU"', "", "pools.cpu.model"),
+    (
+        'model = "Some CPU"',
+        'model = "x"\nidle_watts_per_device = 1e6',
+        "pools.cpu.idle_watts_per_device",
+    ),
     ('source = "a price list"', "", "pools.gpu"),
     ("min_nodes = 1", "min_nodes = 4", "pools.gpu"),
     ('billing = "up"', 'billing = "never"', "pools.gpu.billing"),
