@@ -214,7 +214,7 @@ MEASURES: Mapping[str, Measure] = {
             "utilisation",
             "Utilisation",
             Unit.SHARE,
-            lambda v: utilisation(v.outcome),
+            lambda v: v.outcome.utilisation,
             "Device time of the runs that ended jobs, of all device time from the first "
             "submission to the last end.",
             less=False,
@@ -223,7 +223,7 @@ MEASURES: Mapping[str, Measure] = {
             "fairness",
             "Fairness",
             Unit.RATIO,
-            lambda v: fairness(v.outcome),
+            lambda v: v.outcome.fairness,
             "Jain's index over the users' mean slowdowns: 1 all alike … 1/users "
             "(Jain, Chiu, Hawe, DEC-TR-301, 1984).",
             less=False,

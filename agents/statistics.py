@@ -1,4 +1,4 @@
-"""Statistics of a comparison: intervals over seeds, fairness, fronts and their hypervolume.
+"""Statistics of a comparison: intervals over seeds, fronts and their hypervolume.
 
 Everything is exact or seeded: equal inputs give equal results.
 """

@@ -1,4 +1,4 @@
-"""Dollars and joules of device-seconds: attempts answer for those they use, the site for the rest."""
+"""Dollars and joules of device-seconds: attempts bear those they use, the site the rest."""
 
 from __future__ import annotations
 

@@ -291,4 +291,6 @@ def _metrics(reading: Reading, outcome: Outcome) -> dict[str, float]:
         "joules": reading.joules,
         "misses": float(reading.misses),
         "makespan_s": outcome.makespan,
+        "utilisation": outcome.utilisation,
+        "fairness": outcome.fairness,
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from envs.live import Live
 from envs.workloads.base import Arrival
@@ -73,9 +74,43 @@ class Outcome:
         return np.maximum(slow, 1.0)
 
     @property
+    def utilisation(self) -> float:
+        """Device-seconds of the runs that ended jobs ÷ those from first arrival to last end.
+
+        What failed for good counts as idle, and so do restarts and work that was done twice. nan
+        without jobs.
+        """
+        useful = float(np.where(self.failed, 0.0, self.runtime) @ self.width)
+        whole = self.capacity * self.makespan
+        return useful / whole if whole else np.nan
+
+    @property
+    def fairness(self) -> float:
+        """Jain's index over the users' mean slowdowns."""
+        users, index = np.unique(np.asarray(self.user), return_inverse=True)
+        sums = np.bincount(index, self.slowdown, len(users))
+        return jain(sums / np.bincount(index, minlength=len(users)))
+
+    @property
     def makespan(self) -> float:
         """Seconds from the first submission to the last end."""
         return float(np.nanmax(self.ended) - self.submitted.min()) if len(self.job) else 0.0
+
+
+def jain(shares: ArrayLike) -> float:
+    """Fairness index (Σx)² / (n·Σx²) of shares ≥ 0, shape (n,): 1 equal … 1/n all for one.
+
+    Jain, Chiu, Hawe, "A Quantitative Measure of Fairness and Discrimination for Resource Allocation
+    in Shared Computer Systems", DEC-TR-301, 1984. nan for no shares.
+    """
+    x = np.asarray(shares, dtype=np.float64)
+    if not len(x):
+        return np.nan
+    largest = float(x.max())
+    if largest <= 0:
+        return 1.0
+    x = x / largest
+    return float(x.sum() ** 2 / (len(x) * (x @ x)))
 
 
 def outcome(

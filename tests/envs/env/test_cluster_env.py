@@ -25,7 +25,7 @@ from tests.envs.env.played import CPU, GPU, env, episode, episodes, play, whim
 
 @pytest.mark.parametrize("scenario", ["lab", "mixed-cloud", "random"])
 def test_gymnasium_has_nothing_to_complain_about(scenario):
-    made = gymnasium.make(ENV_ID, scenario=scenario, jobs=20, rows=16)
+    made = gymnasium.make(f"envs:{ENV_ID}", scenario=scenario, jobs=20, rows=16)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(made.unwrapped)
@@ -174,6 +174,8 @@ def test_a_policy_pulled_through_the_environment_does_what_it_does_when_pushed(n
     drawn = episode(9)
     pushed = Simulation(drawn.workload, drawn.site, drawn.estimator, seed=9).run(policy)
     assert info["metrics"]["mean_jct_s"] == pytest.approx(float(pushed.jct.mean()), rel=1e-12)
+    assert info["metrics"]["utilisation"] == pytest.approx(pushed.utilisation, rel=1e-12)
+    assert info["metrics"]["fairness"] == pytest.approx(pushed.fairness, rel=1e-12)
 
 
 def test_wrong_arguments_are_named():
