@@ -14,7 +14,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from agents.config import Training
 from envs.cluster_env import ClusterEnv
 from envs.episodes import drawn_preference, scales_of
-from envs.records import Outcome
+from envs.meter import MIDDLING
+from envs.records import BOUND_S, Outcome
 from envs.rewards import Scales
 from envs.scenarios import Scenario, Split
 from envs.simulation import Simulation
@@ -71,6 +72,12 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
 
     The rewards of an episode sum up to -`gain` if it ends as the reference does, but for what
     `clip_reward` cuts off.
+
+    What a placement costs accrues while it runs, hundreds of decisions later. So the rewards are
+    shaped by a potential: minus what is still to come of all that runs, by estimates. A placement
+    is then paid for when it is chosen, and only what was not foreseen follows. With γΦ(s') - Φ(s)
+    the best policy stays the same (Ng, Harada, Russell, "Policy invariance under reward
+    transformations", ICML 1999).
     """
 
     env: ClusterEnv
@@ -90,6 +97,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         self._config = config
         self._known: dict[int, Totals] = {}
         self._factor = 0.0
+        self._potential = 0.0
         self._rng = np.random.default_rng()
 
     def reset(
@@ -106,17 +114,37 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         if w is None:
             w = drawn_preference(self._rng)
         self._factor = self._config.gain / max(self.reference(workload).at(w), 1e-9)
-        return self.env.reset(seed=seed, options={"workload": workload, "preference": w})
+        begun = self.env.reset(seed=seed, options={"workload": workload, "preference": w})
+        self._potential = self._to_come()
+        return begun
 
     def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
         """As of `ClusterEnv`."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        relative = max(float(reward) * self._factor, -self._config.clip_reward)
+        before, self._potential = self._potential, self._to_come()
+        shaped = float(reward) + self._config.gamma * self._potential - before
+        relative = max(shaped * self._factor, -self._config.clip_reward)
         return observation, relative, terminated, truncated, info
 
     def action_masks(self) -> Bools:
         """(rows,) For MaskablePPO."""
         return self.env.action_masks()
+
+    def _to_come(self) -> float:
+        """Φ: minus the objective that running attempts will add, by estimates."""
+        simulation, scales, w = self.env.simulation, self.env.scales, self.env.preference
+        now, seconds, dollars = simulation.now, 0.0, 0.0
+        for attempt in simulation.cluster.running():
+            left = max(0.0, attempt.end - now)
+            job = simulation.job(attempt.job)
+            pool = simulation.site.pools[attempt.pool]
+            dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
+            seconds += left * (
+                1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
+                if scales.bounded
+                else job.priority / MIDDLING / scales.latency_s
+            )
+        return -(w * seconds + (1 - w) * dollars / scales.dollars)
 
     def reference(self, workload: int) -> Totals:
         """What the reference reaches on a workload."""
@@ -127,10 +155,10 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         return self._known[workload]
 
 
-def vectorised(scenario: Scenario, config: Training, seed: int) -> VecEnv:
-    """`config.envs` of them, seeded from `seed` on."""
+def vectorised(scenario: Scenario, config: Training, seed: int, count: int | None = None) -> VecEnv:
+    """`count` of them, `config.envs` by default, seeded from `seed` on."""
     make = partial(_monitored, scenario, config)
-    makers = [make] * config.envs
+    makers = [make] * (count or config.envs)
     vector: VecEnv = (
         SubprocVecEnv(makers, start_method="forkserver")  # type: ignore[arg-type]
         if config.processes

@@ -80,6 +80,8 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         self.action_space = spaces.Discrete(rows)
         self.preference = 0.5
         """w of this episode."""
+        self.scales = rewards.Scales()
+        """What counts as 1 in the rewards of this episode."""
         self._encoder = Encoder(rows)
         self._simulation: Simulation | None = None
         self._round: Round | None = None
@@ -130,7 +132,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         interval, self._reading = reading - self._reading, reading
         outcome = self.simulation.outcome() if self._table is None else None
         reward = self.reward.of(
-            rewards.Step(interval, tuple(self._committed), outcome, self.preference, self._scales)
+            rewards.Step(interval, tuple(self._committed), outcome, self.preference, self.scales)
         )
         self._committed.clear()
         info = self._info(interval)
@@ -185,7 +187,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         return None
 
     def _begin(self, episode: Episode) -> None:
-        self._scales = replace(episode.scales, miss=self._miss_penalty)
+        self.scales = replace(episode.scales, miss=self._miss_penalty)
         self._meter = Meter()
         site = replace(episode.site, preference=self.preference)
         self._mode: Mode = site.mode

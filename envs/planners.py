@@ -121,7 +121,12 @@ def run(simulation: Simulation, planner: Planner) -> Outcome:
     queue = _Queue()
     simulation.keep_queue(queue)
     while simulation.advance():
-        scene = Scene(simulation.now, simulation.cluster, queue.oldest_first(), simulation.user)
+        scene = Scene(
+            simulation.now,
+            simulation.cluster,
+            queue.oldest_first(),
+            lambda job: simulation.job(job).user,
+        )
         placements = tuple(
             Placement(
                 job,

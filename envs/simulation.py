@@ -239,9 +239,9 @@ class Simulation:
             if live.running
         ]
 
-    def user(self, job: int) -> str:
-        """Who submitted a job. Raises `KeyError` before it arrives."""
-        return self._live[job].job.user
+    def job(self, number: int) -> Arrival:
+        """A job that has arrived, with the truth about it. Raises `KeyError` before."""
+        return self._live[number].job
 
     def _run_in_line(self, line: Line, policy: str) -> None:
         """The same plans, many times faster: the order never changes, so it is kept."""
