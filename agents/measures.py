@@ -8,7 +8,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from agents.statistics import jain
 from envs.episodes import scales_of
 from envs.records import Outcome
 from envs.scenarios import Objective
@@ -70,22 +69,6 @@ def total_dollars(outcome: Outcome) -> float:
 def dollars_per_job(outcome: Outcome) -> float:
     """The cost side of the objective; nan without jobs."""
     return _divided(total_dollars(outcome), len(outcome.job))
-
-
-def fairness(outcome: Outcome) -> float:
-    """Jain's index over the users' mean slowdowns."""
-    users, index = np.unique(np.asarray(outcome.user), return_inverse=True)
-    sums = np.bincount(index, outcome.slowdown, len(users))
-    return jain(sums / np.bincount(index, minlength=len(users)))
-
-
-def utilisation(outcome: Outcome) -> float:
-    """Device-seconds of the runs that ended jobs ÷ device-seconds from first arrival to last end.
-
-    What failed for good counts as idle, and so do restarts and work that was done twice.
-    """
-    useful = float(np.where(outcome.failed, 0.0, outcome.runtime) @ outcome.width)
-    return _divided(useful, outcome.capacity * outcome.makespan)
 
 
 def _misses(view: View) -> float:

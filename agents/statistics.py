@@ -89,22 +89,6 @@ def relative(values: ArrayLike, baseline: ArrayLike) -> Interval:
     return Interval(mean, float(low), float(high), count)
 
 
-def jain(shares: ArrayLike) -> float:
-    """Fairness index (Σx)² / (n·Σx²) of shares ≥ 0, shape (n,): 1 equal … 1/n all for one.
-
-    Jain, Chiu, Hawe, "A Quantitative Measure of Fairness and Discrimination for Resource Allocation
-    in Shared Computer Systems", DEC-TR-301, 1984. nan for no shares.
-    """
-    x = np.asarray(shares, dtype=np.float64)
-    if not len(x):
-        return np.nan
-    largest = float(x.max())
-    if largest <= 0:
-        return 1.0
-    x = x / largest
-    return float(x.sum() ** 2 / (len(x) * (x @ x)))
-
-
 def front(points: ArrayLike) -> Ints:
     """Rows of `points`, shape (n, 2), that no other row beats; less is better.
 
