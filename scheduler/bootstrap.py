@@ -110,6 +110,7 @@ def assemble(
             rival=FALLBACK,
             replay=replay,
             fit=settings.fit,
+            shadow=settings.shadow,
         )
     )
 

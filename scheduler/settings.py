@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     """Name of the policy until another is chosen in the running service."""
     fit: bool = True
     """Whether a learned policy must first be better than wgc in a replay on this cluster."""
+    shadow: Annotated[str, Field(min_length=1)] | None = None
+    """A policy that sees every decision and changes none, until another is named in the running
+    service."""
     backfilling: Literal["none", "easy"] = "easy"
     preference: Preference = 0.5
     """0 cheapest … 1 fastest, for jobs and projects that name none."""

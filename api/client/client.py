@@ -189,6 +189,27 @@ class Client:
         body = _without_none({"name": name})
         return PolicyOut.model_validate(self._transport.json("POST", "/v1/policies/fit", json=body))
 
+    def shadow_policy(self, name: str | None) -> PolicyOut:
+        """Let a candidate see every decision and change none; None: no longer any.
+
+        Raises `NotFoundError`, `InvalidError`.
+        """
+        from api.schemas import PolicyOut
+
+        method, body = ("DELETE", None) if name is None else ("PUT", {"name": name})
+        return PolicyOut.model_validate(
+            self._transport.json(method, "/v1/policies/shadow", json=body)
+        )
+
+    def score_shadow(self) -> PolicyOut:
+        """Begin to replay the jobs since the shadow began with it and with the active policy.
+
+        Raises `NotFoundError`, `ConflictError`.
+        """
+        from api.schemas import PolicyOut
+
+        return PolicyOut.model_validate(self._transport.json("POST", "/v1/policies/shadow/score"))
+
     def use_policy(
         self, name: str, *, mode: str | None = None, preference: float | str | None = None
     ) -> PolicyOut:

@@ -1,4 +1,4 @@
-"""Which policy suits this cluster: replays."""
+"""Which policy suits this cluster: replays, and a candidate that looks on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from api import examples
 from api.doors import Route, admin, answer, doors_of
-from api.schemas import FitIn, PolicyOut
+from api.schemas import FitIn, PolicyOut, ShadowIn
 
 router = APIRouter(route_class=Route, prefix="/v1/policies", tags=["policies"])
 
@@ -26,3 +26,37 @@ def fit_policy(
     who = admin(request)
     service = doors_of(request).service
     return answer(PolicyOut.of(service.fit_policy(fit.name, actor=who.user)))
+
+
+@router.put(
+    "/shadow",
+    response_model=PolicyOut,
+    responses=examples.responses("fit", 400, 401, 403, 404, 413, 415, 422, 503),
+)
+def shadow_policy(
+    request: Request, shadow: Annotated[ShadowIn, Body(openapi_examples=examples.FITS)]
+) -> Response:
+    """Let a candidate see every decision and change none; it is remembered over restarts."""
+    who = admin(request)
+    service = doors_of(request).service
+    return answer(PolicyOut.of(service.shadow_policy(shadow.name, actor=who.user)))
+
+
+@router.delete(
+    "/shadow", response_model=PolicyOut, responses=examples.responses("fit", 401, 403, 503)
+)
+def end_shadow(request: Request) -> Response:
+    """Let no candidate look on any longer."""
+    who = admin(request)
+    return answer(PolicyOut.of(doors_of(request).service.shadow_policy(None, actor=who.user)))
+
+
+@router.post(
+    "/shadow/score",
+    response_model=PolicyOut,
+    responses=examples.responses("fit", 401, 403, 404, 409, 503),
+)
+def score_shadow(request: Request) -> Response:
+    """Replay the jobs since the shadow began with it and with the active policy."""
+    admin(request)
+    return answer(PolicyOut.of(doors_of(request).service.score_shadow()))

@@ -30,6 +30,7 @@ from api.schemas.cluster import (
     PolicyOut,
     PolicySummary,
     PoolOut,
+    ShadowOut,
 )
 from api.schemas.explanations import (
     AlternativeOut,
@@ -52,6 +53,7 @@ from api.schemas.jobs import (
     JobIn,
     PolicyIn,
     RetryIn,
+    ShadowIn,
 )
 from api.schemas.problem import FieldError, Problem
 
@@ -103,4 +105,6 @@ __all__ = [
     "RetryIn",
     "RetryOut",
     "RowOut",
+    "ShadowIn",
+    "ShadowOut",
 ]

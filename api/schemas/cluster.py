@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry import Entry
     from scheduler.domain.records import Cost, Measurement
     from scheduler.service.fitting import Fit
+    from scheduler.service.shadow import ShadowView
     from scheduler.service.views import ActivePolicy, ClusterView, PoolView
 
 
@@ -110,6 +111,35 @@ class FitOut(Answer):
         )
 
 
+class ShadowOut(Answer):
+    """A policy that sees every decision and changes none."""
+
+    name: str
+    since: AwareDatetime
+    rounds: int = Field(description="Decisions that it has seen.")
+    placements: int = Field(description="Different placements that either policy made.")
+    agreed: int = Field(description="Of these, made by both: job, pool and width.")
+    agreement: float | None = Field(description="agreed ÷ placements; null before the first.")
+    dropped: int = Field(description="Decisions passed over because it was too slow.")
+    failed: int = Field(description="Decisions on which it failed, or its guard decided.")
+    fit: FitOut | None = Field(description="The last replay against the active policy.")
+
+    @classmethod
+    def of(cls, shadow: ShadowView) -> Self:
+        """From the service's value."""
+        return cls(
+            name=shadow.name,
+            since=instant(shadow.since),
+            rounds=shadow.rounds,
+            placements=shadow.placements,
+            agreed=shadow.agreed,
+            agreement=shadow.agreement,
+            dropped=shadow.dropped,
+            failed=shadow.failed,
+            fit=None if shadow.fit is None else FitOut.of(shadow.fit),
+        )
+
+
 class PolicyOut(Answer):
     """Who decides now."""
 
@@ -127,6 +157,7 @@ class PolicyOut(Answer):
         description="Wanted by the settings or a person; another decides if it fits better here."
     )
     fit: FitOut | None = Field(description="The last replay of the nominee and its rival.")
+    shadow: ShadowOut | None = Field(description="The candidate that looks on.")
 
     @classmethod
     def of(cls, policy: ActivePolicy) -> Self:
@@ -139,6 +170,7 @@ class PolicyOut(Answer):
             faults=policy.faults,
             nominee=policy.nominee,
             fit=None if policy.fit is None else FitOut.of(policy.fit),
+            shadow=None if policy.shadow is None else ShadowOut.of(policy.shadow),
         )
 
 

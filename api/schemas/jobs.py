@@ -146,6 +146,14 @@ class FitIn(BaseModel):
     )
 
 
+class ShadowIn(BaseModel):
+    """Which policy shall look on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200, examples=["learned:our-lab"])
+
+
 class PolicyIn(BaseModel):
     """Who shall decide from now on."""
 

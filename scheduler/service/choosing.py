@@ -6,13 +6,19 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from scheduler.clock import Clock
-from scheduler.domain.errors import FulcrumError, InvalidError, UnavailableError
+from scheduler.decisions.plan import Placement
+from scheduler.decisions.round import Mode
+from scheduler.decisions.snapshot import Snapshot
+from scheduler.domain.errors import FulcrumError, InvalidError, NotFoundError, UnavailableError
 from scheduler.domain.pools import Pool
+from scheduler.policies.guard import Guard
 from scheduler.service.fitting import PAST_S, Fit, FitState, Fitting, digest
 from scheduler.service.replay import Replay
 from scheduler.service.ruling import Ruling
+from scheduler.service.shadow import Shadow
 from scheduler.service.views import ActivePolicy
 from scheduler.store.base import Store
 
@@ -20,6 +26,9 @@ POLICY = "policy"
 """The setting that remembers what a person has chosen."""
 FIT = "policy_fit"
 """The setting that remembers the last fit."""
+SHADOW = "policy_shadow"
+"""The setting that remembers the candidate that a person has named."""
+_NO_SIMULATOR = "this service has no simulator to replay jobs with"
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +46,13 @@ class Choosing:
         rival: str,
         replay: Replay | None = None,
         fit: bool = True,
+        shadow: str | None = None,
+        shadow_log: Path,
     ) -> None:
-        """`rival`: what a fitted policy is held against. `fit`: without being asked, too."""
+        """`rival`: what a fitted policy is held against. `fit`: without being asked, too.
+
+        `shadow`: the candidate of the settings, until a person names another or none.
+        """
         self._ruling = ruling
         self._store = store
         self._clock = clock
@@ -52,10 +66,15 @@ class Choosing:
         """Rises with every choice of a person: a fit that was begun before changes nothing then."""
         self._nominee = ruling.view().name
         self._fit: Fit | None = None
+        self._candidate = shadow
+        self._shadow: Shadow | None = None
+        self._shadow_fit: Fit | None = None
+        self._shadow_log = shadow_log
 
     def start(self) -> None:
         """Take up what was remembered; replay if the settings' policy must prove itself."""
         pinned = self._recall()
+        self._recall_shadow()
         self._nominee = self._ruling.view().name
         self._fit = last = self._last()
         if pinned or not self._wanted or self._replay is None:
@@ -71,13 +90,52 @@ class Choosing:
             self._begin("pools" if moved else "start")
 
     def stop(self) -> None:
-        """A replay under way is cancelled."""
-        if self._fitting is not None:
-            self._fitting.stop()
+        """A replay under way is cancelled, the shadow ends."""
+        self._cancel()
+        if self._shadow is not None:
+            self._shadow.stop()
 
     def view(self) -> ActivePolicy:
         """As people see it."""
-        return replace(self._ruling.view(), nominee=self._nominee, fit=self._fit)
+        shadow = None if self._shadow is None else self._shadow.view()
+        if shadow is not None:
+            shadow = replace(shadow, fit=self._shadow_fit)
+        return replace(self._ruling.view(), nominee=self._nominee, fit=self._fit, shadow=shadow)
+
+    def watch(self, snapshot: Snapshot, mode: Mode, placed: Sequence[Placement]) -> None:
+        """What was decided; returns at once."""
+        shadow = self._shadow
+        if shadow is not None:
+            shadow.offer(snapshot, mode, placed)
+
+    def follow(self, name: str | None, actor: str) -> ActivePolicy:
+        """Let a candidate see every decision (None: no longer any); remembered over restarts.
+
+        Raises `NotFoundError` or `InvalidError` and then changes nothing.
+        """
+        guard = None if name is None else self._ruling.guarded(name)
+        with self._lock:
+            self._shadows(guard)
+            self._store.set_settings({SHADOW: {"name": name}, "shadow_set_by": actor})
+        return self.view()
+
+    def score(self) -> ActivePolicy:
+        """Replay the shadow and the active policy on the jobs since the shadow began.
+
+        Changes nobody's place. Raises `NotFoundError` without a shadow, `ConflictError` while a
+        replay is under way, `UnavailableError` without a simulator.
+        """
+        with self._lock:
+            if self._shadow is None:
+                raise NotFoundError("there is no shadow", {"shadow": "name one first"})
+            if self._fitting is None:
+                raise UnavailableError(_NO_SIMULATOR)
+            shadow = self._shadow.view()
+            question = self._ruling.question(
+                shadow.name, self._ruling.view().name, self._pools, shadow.since, self._clock.now()
+            )
+            self._shadow_fit = self._fitting.begin(question, "shadow", self._scored)
+        return self.view()
 
     def use(
         self, name: str, mode: str | None, preference: float | None, actor: str
@@ -88,7 +146,7 @@ class Choosing:
             self._turn += 1
             self._nominee = self._ruling.view().name
             self._keep(actor, fit=False)
-        self.stop()
+        self._cancel()
         return self.view()
 
     def fit(self, name: str | None, actor: str) -> ActivePolicy:
@@ -104,7 +162,7 @@ class Choosing:
                 f"{nominee} is what others are held against", {"name": "another policy"}
             )
         if self._fitting is None:
-            raise UnavailableError("this service has no simulator to replay jobs with")
+            raise UnavailableError(_NO_SIMULATOR)
         with self._lock:
             before, self._nominee = self._nominee, nominee
             try:
@@ -128,6 +186,32 @@ class Choosing:
             _log.warning("the remembered policy cannot be used: %s", error)
             return False
         return not fit
+
+    def _recall_shadow(self) -> None:
+        remembered = self._store.setting(SHADOW)
+        name = self._candidate if remembered is None else remembered["name"]
+        if name is None:
+            return
+        try:
+            self._shadows(self._ruling.guarded(name))
+        except FulcrumError as error:
+            _log.warning("the shadow policy cannot be used: %s", error)
+
+    def _shadows(self, guard: Guard | None) -> None:
+        if self._shadow is not None:
+            self._shadow.stop()
+        self._shadow_fit = None
+        self._shadow = None if guard is None else Shadow(guard, self._clock, self._shadow_log)
+
+    def _scored(self, fit: Fit) -> None:
+        _log.info("shadow: %s", fit.sentence())
+        with self._lock:
+            if self._shadow is not None and self._shadow.view().name == fit.nominee:
+                self._shadow_fit = fit
+
+    def _cancel(self) -> None:
+        if self._fitting is not None:
+            self._fitting.stop()
 
     def _last(self) -> Fit | None:
         remembered = self._store.setting(FIT)

@@ -11,15 +11,16 @@ import queue
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.decisions.explanation import observer
-from scheduler.decisions.plan import Action, Plan
+from scheduler.decisions.plan import Action, Placement, Plan
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import run_round
+from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain import transitions
 from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError
 from scheduler.domain.events import Transition
@@ -48,6 +49,9 @@ REPRICE_S = 30.0
 RETRY_S = 1.0
 """Pause after a failed step."""
 
+Watch = Callable[[Snapshot, Mode, Sequence[Placement]], None]
+"""(what was decided on, the cluster's mode, what was placed)."""
+
 
 class Dispatcher:
     """Owns the board: hears, decides, commits, launches."""
@@ -63,7 +67,9 @@ class Dispatcher:
         clock: Clock,
         *,
         grace_s: float = 5.0,
+        watch: Watch | None = None,
     ) -> None:
+        """`watch` is told of every round after its plan was carried out, and must not linger."""
         self._store = store
         self._board = board
         self._executor = executor
@@ -72,6 +78,7 @@ class Dispatcher:
         self._ruling = ruling
         self._clock = clock
         self._grace_s = grace_s
+        self._watch = watch
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._unheard: list[Message] = []
         self._unsettled: deque[Transition] = deque()
@@ -291,6 +298,8 @@ class Dispatcher:
         self.counters["rounds"] += 1
         self._waits = any(decision.action == Action.WAIT for decision in plan.decisions)
         self._carry_out(plan, now)
+        if self._watch is not None:
+            self._watch(snapshot, self._ruling.mode, plan.placements)
 
     def _carry_out(self, plan: Plan, now: float) -> None:
         changes = Changes(self._board)

@@ -45,12 +45,18 @@ class Ruling:
         self._lock = threading.Lock()
         self._preference = preference
         self._mode = mode
-        self._guard = self._guarded(name)
+        self._guard = self.guarded(name)
 
     def current(self) -> tuple[Guard, Mode]:
         """The policy and the mode of the next round."""
         with self._lock:
             return self._guard, mode_of(self._guard, self._mode)
+
+    @property
+    def mode(self) -> Mode:
+        """Of policies that were not made for one of their own."""
+        with self._lock:
+            return self._mode
 
     def counsel(self) -> tuple[Guard, Mode]:
         """The same for the questions of one thread: what fails is not counted."""
@@ -73,7 +79,7 @@ class Ruling:
 
         `mode`: of policies that were not made for one of their own.
         """
-        guard = self._guarded(name)
+        guard = self.guarded(name)
         if preference is not None and not 0 <= preference <= 1:
             raise InvalidError(f"preference {preference} is out of range", {"preference": "0 … 1"})
         try:
@@ -126,7 +132,7 @@ class Ruling:
 
         Raises `NotFoundError` or `InvalidError` and then changes nothing.
         """
-        guard = self._guarded(name)
+        guard = self.guarded(name)
         with self._lock:
             self._guard = guard
             self._mode = self._mode if mode is None else Mode(mode)
@@ -139,5 +145,6 @@ class Ruling:
         with self._lock:
             return self._projects.get(spec.project, self._preference)
 
-    def _guarded(self, name: str) -> Guard:
+    def guarded(self, name: str) -> Guard:
+        """A policy under a guard of its own; raises `NotFoundError` or `InvalidError`."""
         return Guard(self._lookup(name), self._fallback, self._starvation_s, self._limit_s)

@@ -73,6 +73,8 @@ class Parts:
     """None: policies decide without having been replayed."""
     fit: bool = True
     """Whether a learned policy is replayed at the start."""
+    shadow: str | None = None
+    """A policy that sees every decision and changes none."""
 
 
 class Service:
@@ -92,6 +94,17 @@ class Service:
             parts.origin,
         )
         self._orders = Orders(parts.folders, parts.devices)
+        self._choosing = Choosing(
+            parts.ruling,
+            parts.store,
+            parts.clock,
+            parts.pools,
+            rival=parts.rival,
+            replay=parts.replay,
+            fit=parts.fit,
+            shadow=parts.shadow,
+            shadow_log=parts.folders.root.with_name("shadow") / "decisions.jsonl",
+        )
         self._dispatcher = Dispatcher(
             parts.store,
             self._board,
@@ -101,15 +114,7 @@ class Service:
             parts.ruling,
             parts.clock,
             grace_s=parts.grace_s,
-        )
-        self._choosing = Choosing(
-            parts.ruling,
-            parts.store,
-            parts.clock,
-            parts.pools,
-            rival=parts.rival,
-            replay=parts.replay,
-            fit=parts.fit,
+            watch=self._choosing.watch,
         )
         self._submissions = Submissions(parts.store, self._admit)
         self._explaining = Explaining(self._board, parts.ruling, parts.estimator)
@@ -144,9 +149,9 @@ class Service:
 
     def stop(self) -> None:
         """Finish what was accepted, then leave; attempts run on."""
-        self._choosing.stop()
         self._submissions.stop()
         self._dispatcher.stop()
+        self._choosing.stop()
         self._parts.executor.close()
         self.store.close()
         if self._parts.lock is not None:
@@ -260,6 +265,14 @@ class Service:
     def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicy:
         """Replay jobs with it and its rival, and let the better decide; see `Choosing.fit`."""
         return self._choosing.fit(name, actor)
+
+    def shadow_policy(self, name: str | None, *, actor: str) -> ActivePolicy:
+        """Let a candidate see every decision (None: no longer any); see `Choosing.follow`."""
+        return self._choosing.follow(name, actor)
+
+    def score_shadow(self) -> ActivePolicy:
+        """Replay the shadow and the active policy; see `Choosing.score`."""
+        return self._choosing.score()
 
     def wait_for_change(self, job_id: int, version: int, timeout_s: float) -> Job:
         """The job as soon as its version is above `version`, or as it is after `timeout_s`."""

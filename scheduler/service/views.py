@@ -10,6 +10,7 @@ from scheduler.domain.jobs import Job
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Decision
 from scheduler.service.fitting import Fit
+from scheduler.service.shadow import ShadowView
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class ActivePolicy:
     """Wanted by the settings or a person; another one decides if it fits this cluster better."""
     fit: Fit | None = None
     """The last replay of nominee and rival."""
+    shadow: ShadowView | None = None
 
 
 @dataclass(frozen=True, slots=True)

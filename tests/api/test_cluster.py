@@ -124,3 +124,21 @@ def test_learned_policies_are_listed_and_used_by_name_without_restart(world):
         lookup._SCHEMES.pop(SCHEME)
         if before is not None:
             lookup.register(SCHEME, before)
+
+
+def test_a_shadow_is_named_shown_and_ended(world: World) -> None:
+    answer = world.client.put("/v1/policies/shadow", json={"name": "fcfs"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["shadow"]["name"] == "fcfs"
+    assert world.client.get("/v1/policies/active").json()["shadow"]["agreement"] is None
+    assert world.client.post("/v1/policies/shadow/score").status_code == 503
+    assert world.client.put("/v1/policies/shadow", json={"name": "best"}).status_code == 404
+    assert world.client.delete("/v1/policies/shadow").json()["shadow"] is None
+    assert world.client.post("/v1/policies/shadow/score").status_code == 404
+
+
+def test_a_fit_needs_a_simulator_and_another_policy_than_wgc(world: World) -> None:
+    assert world.client.post("/v1/policies/fit", json={"name": "wgc"}).status_code == 422
+    assert world.client.post("/v1/policies/fit", json={"name": "sjf"}).status_code == 503
+    active = world.client.get("/v1/policies/active").json()
+    assert (active["fit"], active["faults"]["slow"]) == (None, 0)

@@ -1,4 +1,4 @@
-"""policy active, policy fit: who decides here, and whether that is for the better."""
+"""policy active, fit, shadow: who decides here, and whether that is for the better."""
 
 from __future__ import annotations
 
@@ -57,6 +57,51 @@ def fit(
         print_policy(policy)
     if wait and policy.fit is not None and policy.fit.state != "done":
         raise typer.Exit(7)
+
+
+def shadow(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="POLICY", help="Default: show the one there is.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="No longer any.")] = False,
+    score: Annotated[
+        bool, typer.Option("--score", help="Replay the jobs since it began, with both policies.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """A candidate that sees every decision and changes none: how often it would agree.
+
+    Example: fulcrum policy shadow learned:our-lab
+    """
+    with client(ctx) as service:
+        policy = service.shadow_policy(name) if name or off else service.policy()
+        if score:
+            policy = service.score_shadow()
+            while _scoring(policy):
+                time.sleep(POLL_S)
+                policy = service.policy()
+    if as_json:
+        print_json(None if policy.shadow is None else policy.shadow.model_dump(mode="json"))
+        return
+    if policy.shadow is None:
+        out().print("[dim]no shadow[/]")
+        return
+    found = policy.shadow
+    share = "–" if found.agreement is None else human.share(found.agreement)
+    out().print(
+        f"[bold]{escape(found.name)}[/] looks on since {human.moment(found.since)}: "
+        f"{found.rounds} decisions, agreement {share} ({found.agreed} of {found.placements} "
+        f"placements), {found.dropped} dropped, {found.failed} failed",
+        soft_wrap=True,
+    )
+    if found.fit is not None:
+        print_fit(found.fit)
+
+
+def _scoring(policy: PolicyOut) -> bool:
+    fit = None if policy.shadow is None else policy.shadow.fit
+    return fit is not None and fit.state == "running"
 
 
 def print_policy(policy: PolicyOut) -> None:

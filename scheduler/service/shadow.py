@@ -1,0 +1,147 @@
+"""Shadow mode: what another policy would have done at each decision, beside the one that decides.
+
+It sees every snapshot that was decided on, after the plan was carried out, in a thread of its own.
+Snapshots that it cannot keep up with are dropped and counted; nothing it does reaches a job.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.clock import Clock
+from scheduler.decisions.plan import Placement
+from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.snapshot import Snapshot
+from scheduler.policies.guard import Guard
+from scheduler.service.fitting import Fit
+
+_log = logging.getLogger(__name__)
+
+WAITING = 64
+"""Snapshots that may wait for the shadow."""
+LARGEST = 8 * 2**20
+"""Bytes of a log; the one before it is kept as `.1`."""
+_JOIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowView:
+    """How a candidate policy compares, decision by decision."""
+
+    name: str
+    since: float
+    """Unix seconds."""
+    rounds: int
+    """Snapshots that both decided on."""
+    placements: int
+    """Different placements that either made."""
+    agreed: int
+    """Of these, made by both: the same job in the same pool at the same width."""
+    dropped: int
+    """Snapshots passed over because the candidate was too slow."""
+    failed: int
+    """Snapshots on which it failed or was replaced by its guard."""
+    fit: Fit | None = None
+    """The last replay against the active policy, if one was asked for."""
+
+    @property
+    def agreement(self) -> float | None:
+        """Agreed ÷ placements; None before the first."""
+        return self.agreed / self.placements if self.placements else None
+
+
+class Shadow:
+    """One candidate and its log. `offer` returns at once; all else happens in the thread."""
+
+    def __init__(self, guard: Guard, clock: Clock, log: Path) -> None:
+        """`log`: JSON lines, one for each snapshot on which either policy placed a job."""
+        self._guard = guard
+        self._log = log
+        self._inbox: queue.Queue[tuple[Snapshot, Mode, tuple[Placement, ...]] | None]
+        self._inbox = queue.Queue(WAITING)
+        self._lock = threading.Lock()
+        self._since = clock.now()
+        self._rounds = self._placements = self._agreed = self._dropped = self._failed = 0
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
+        self._thread.start()
+
+    def offer(self, snapshot: Snapshot, mode: Mode, placed: Sequence[Placement]) -> None:
+        """What was decided on, the cluster's mode, and what the deciding policy placed."""
+        try:
+            self._inbox.put_nowait((snapshot, mode, tuple(placed)))
+        except queue.Full:
+            with self._lock:
+                self._dropped += 1
+
+    def view(self) -> ShadowView:
+        """Counts so far."""
+        with self._lock:
+            return ShadowView(
+                self._guard.name,
+                self._since,
+                self._rounds,
+                self._placements,
+                self._agreed,
+                self._dropped,
+                self._failed,
+            )
+
+    def stop(self) -> None:
+        """End; what still waits is passed over. A candidate that hangs is left behind."""
+        self._gone.set()
+        with suppress(queue.Full):  # then the thread has something to wake up for
+            self._inbox.put_nowait(None)
+        self._thread.join(_JOIN_S)
+
+    def _run(self) -> None:
+        while (item := self._inbox.get()) is not None and not self._gone.is_set():
+            try:
+                self._follow(*item)
+            except Exception:
+                _log.exception("shadow %s failed", self._guard.name)
+                with self._lock:
+                    self._failed += 1
+
+    def _follow(self, snapshot: Snapshot, mode: Mode, placed: tuple[Placement, ...]) -> None:
+        before = self._guard.fallbacks
+        plan = run_round(snapshot, self._guard, self._guard.mode or mode)
+        replaced = self._guard.fallbacks > before
+        live = [_place(snapshot, one) for one in placed]
+        would = [_place(snapshot, one) for one in plan.placements]
+        both, either = len(set(live) & set(would)), len(set(live) | set(would))
+        with self._lock:
+            self._rounds += 1
+            self._placements += either
+            self._agreed += both
+            self._failed += replaced
+        if either:
+            self._write(
+                {
+                    "time": snapshot.now,
+                    "shadow": self._guard.name,
+                    "queued": snapshot.queue.depth,
+                    "placed": live,
+                    "would": would,
+                    "replaced": replaced,
+                }
+            )
+
+    def _write(self, line: dict[str, object]) -> None:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(line) + "\n"
+        if self._log.exists() and self._log.stat().st_size + len(text) > LARGEST:
+            self._log.replace(self._log.with_name(self._log.name + ".1"))
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _place(snapshot: Snapshot, placed: Placement) -> tuple[int, str, int]:
+    return placed.job, snapshot.pools[placed.pool].name, placed.width

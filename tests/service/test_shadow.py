@@ -1,0 +1,141 @@
+"""A shadow sees every decision and changes none."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from scheduler.decisions.round import Mode
+from scheduler.domain.errors import NotFoundError, UnavailableError
+from scheduler.policies.guard import Guard
+from scheduler.policies.lookup import named
+from scheduler.service.shadow import WAITING, Shadow
+from scheduler.testing.clock import ManualClock
+
+from .worlds import CPU, GPU, train, wide
+
+PATIENCE_S = 20.0
+
+
+def seen(service, rounds=1):
+    """The shadow's view once it has followed so many rounds."""
+    done = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.01)):
+        view = service.policy().shadow
+        if view.rounds + view.failed >= rounds:
+            return view
+        done.wait(0.01)
+    raise AssertionError(view)
+
+
+def lines(world):
+    file = world.folder / "shadow" / "decisions.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_it_agrees_with_itself_and_is_logged(build):
+    world = build((CPU, GPU), policy="sjf", shadow="sjf")
+    world.submit(train(), train(request=wide(1, "cpu")))
+    view = seen(world.service)
+    assert (view.name, view.rounds, view.agreed, view.agreement) == ("sjf", 1, 2, 1.0)
+    (line,) = lines(world)
+    assert line["placed"] == line["would"]
+    assert {job for job, _, _ in line["placed"]} == {1, 2}
+
+
+def test_it_differs_and_changes_nothing(build):
+    world = build((CPU, GPU), policy="fastest", preference=0.5)
+    world.service.shadow_policy("cheapest", actor="ann")
+    world.submit(train())
+    view = seen(world.service)
+    assert (view.placements, view.agreed, view.agreement) == (2, 0, 0.0)
+    assert world.attempt(1).pool == "gpu"
+    (line,) = lines(world)
+    assert [line["placed"][0][1], line["would"][0][1]] == ["gpu", "cpu"]
+
+
+def test_it_is_named_changed_remembered_and_ended(build):
+    world = build(policy="sjf")
+    assert world.service.policy().shadow is None
+    with pytest.raises(NotFoundError):
+        world.service.shadow_policy("best", actor="ann")
+    assert world.service.shadow_policy("fcfs", actor="ann").shadow.name == "fcfs"
+    world.restart(policy="sjf", shadow="wgc")
+    assert world.service.policy().shadow.name == "fcfs"
+    assert world.service.shadow_policy(None, actor="ann").shadow is None
+    world.restart(policy="sjf", shadow="wgc")
+    assert world.service.policy().shadow is None
+
+
+def test_without_shadow_or_simulator_there_is_no_score(build):
+    world = build(policy="sjf")
+    with pytest.raises(NotFoundError, match="no shadow"):
+        world.service.score_shadow()
+    world.service.shadow_policy("fcfs", actor="ann")
+    with pytest.raises(UnavailableError, match="no simulator"):
+        world.service.score_shadow()
+
+
+class Stuck:
+    name, stable = "stuck", False
+
+    def __init__(self):
+        self.asked, self.may = threading.Event(), threading.Event()
+
+    def scores(self, table):
+        self.asked.set()
+        assert self.may.wait(PATIENCE_S)
+        return np.zeros(len(table))
+
+    def costs(self, table):
+        return table.dollars
+
+
+def snapshot_of(world):
+    return world.service._board.snapshot(world.clock.now())
+
+
+def test_what_it_cannot_keep_up_with_is_dropped_and_counted(build, tmp_path):
+    world = build(policy="sjf")
+    world.submit(train(request=wide(2)), train(request=wide(2)))
+    stuck = Stuck()
+    shadow = Shadow(Guard(stuck, named("wgc")), ManualClock(), tmp_path / "log")
+    shadow.offer(snapshot_of(world), Mode.EASY, ())
+    try:
+        assert stuck.asked.wait(PATIENCE_S)
+        for _ in range(WAITING + 10):
+            shadow.offer(snapshot_of(world), Mode.EASY, ())
+        assert shadow.view().dropped == 10
+    finally:
+        stuck.may.set()
+        shadow.stop()
+
+
+def test_a_failing_shadow_costs_nothing(build, caplog, monkeypatch):
+    world = build(policy="sjf", shadow="fcfs")
+
+    def broken(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Shadow, "_write", broken)
+    (job,) = world.submit(train())
+    assert job.state.value != "QUEUED"
+    assert seen(world.service, 2).failed == 1
+    assert "disk full" in caplog.text
+
+
+def test_its_log_is_bounded(build, tmp_path, monkeypatch):
+    monkeypatch.setattr("scheduler.service.shadow.LARGEST", 400)
+    world = build(policy="sjf", shadow="sjf")
+    for index in range(12):
+        (job,) = world.submit(train(request=wide(1)))
+        world.settle()
+        world.finish(f"{job.id}.1")
+        seen(world.service, index + 1)
+    folder = world.folder / "shadow"
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "decisions.jsonl",
+        "decisions.jsonl.1",
+    ]
+    assert all(file.stat().st_size <= 400 for file in folder.iterdir())
