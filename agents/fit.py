@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -163,8 +163,8 @@ def _supplies(question: Question) -> tuple[Supply, ...]:
 def _windows(past: Workload, count: int) -> Iterator[Workload]:
     """Evenly spread, the last one up to the newest job."""
     size = min(len(past.jobs), max(NARROWEST, len(past.jobs) // count))
-    starts: Sequence[int] = np.linspace(0, len(past.jobs) - size, count).round().astype(int)
-    return (past.window(int(start), size) for start in dict.fromkeys(starts))
+    starts = np.linspace(0, len(past.jobs) - size, count).round().astype(int).tolist()
+    return (past.window(start, size) for start in dict.fromkeys(starts))
 
 
 def _objective(scenario: Scenario, workload: Workload, policy: Policy, seed: int) -> float:

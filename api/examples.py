@@ -30,6 +30,7 @@ from api.schemas import (
     PoliciesOut,
     PolicyOut,
     PolicySummary,
+    PreferencesOut,
 )
 from api.schemas.fields import instant
 from scheduler.decisions.explanation import Alternative
@@ -183,6 +184,7 @@ ANSWERS: dict[str, BaseModel] = {
             policy=_POLICY,
         )
     ),
+    "preferences": PreferencesOut(cluster=0.5, projects={"vision": 1.0}),
     "fit": PolicyOut.of(_FITTED),
     "policies": PoliciesOut(
         active=PolicyOut.of(_POLICY),
@@ -255,6 +257,9 @@ BATCHES: dict[str, Any] = {
     }
 }
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
+PREFERENCES: dict[str, Any] = {
+    "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
+}
 FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
 POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}
 

@@ -23,6 +23,8 @@ from api.schemas import (
     PolicyIn,
     PolicyOut,
     PolicySummary,
+    PreferencesIn,
+    PreferencesOut,
 )
 from scheduler.domain.errors import NotFoundError
 from scheduler.estimates import accuracy
@@ -83,6 +85,33 @@ def use_policy(
         legal = ", ".join(error.fields.values())
         raise NotFoundError(error.message, {"name": legal}) from None
     return answer(PolicyOut.of(active))
+
+
+@router.get(
+    "/preferences",
+    response_model=PreferencesOut,
+    responses=examples.responses("preferences", 401, 503),
+)
+def show_preferences(request: Request) -> Response:
+    """Show how much speed is worth to jobs that do not say."""
+    return answer(PreferencesOut.model_validate(doors_of(request).service.preferences()))
+
+
+@router.put(
+    "/preferences",
+    response_model=PreferencesOut,
+    responses=examples.responses("preferences", 400, 401, 403, 413, 415, 422, 503),
+)
+def set_preferences(
+    request: Request,
+    preferences: Annotated[PreferencesIn, Body(openapi_examples=examples.PREFERENCES)],
+) -> Response:
+    """Change the cluster's or projects' preferences from the next round on; remembered."""
+    who = admin(request)
+    now = doors_of(request).service.prefer(
+        preferences.cluster, preferences.projects, actor=who.user
+    )
+    return answer(PreferencesOut.model_validate(now))
 
 
 @router.get("/costs", response_model=CostsOut, responses=examples.responses("costs", 401, 422, 503))

@@ -30,6 +30,7 @@ from api.schemas.cluster import (
     PolicyOut,
     PolicySummary,
     PoolOut,
+    PreferencesOut,
     ShadowOut,
 )
 from api.schemas.explanations import (
@@ -52,6 +53,7 @@ from api.schemas.jobs import (
     JobCommon,
     JobIn,
     PolicyIn,
+    PreferencesIn,
     RetryIn,
     ShadowIn,
 )
@@ -100,6 +102,8 @@ __all__ = [
     "PolicyOut",
     "PolicySummary",
     "PoolOut",
+    "PreferencesIn",
+    "PreferencesOut",
     "Problem",
     "RequestOut",
     "RetryIn",

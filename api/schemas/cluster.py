@@ -67,6 +67,13 @@ class PoolOut(Answer):
         )
 
 
+class PreferencesOut(Answer):
+    """How much speed is worth to jobs that do not say: 0 cheapest … 1 fastest."""
+
+    cluster: float
+    projects: Mapping[str, float] = Field(description="Of projects that have one of their own.")
+
+
 class VerdictOut(Answer):
     """How two policies did on the same workloads."""
 
@@ -98,7 +105,7 @@ class FitOut(Answer):
     @classmethod
     def of(cls, fit: Fit) -> Self:
         """From the service's value."""
-        return cls(
+        return cls.model_construct(
             state=fit.state,
             why=fit.why,
             nominee=fit.nominee,

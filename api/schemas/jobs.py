@@ -146,6 +146,22 @@ class FitIn(BaseModel):
     )
 
 
+class PreferencesIn(BaseModel):
+    """How much speed shall be worth from now on; what is not named stays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cluster: Preference | None = Field(
+        None, description="Of jobs and projects that name none.", examples=[0.3]
+    )
+    projects: dict[Project, Preference | None] = Field(
+        default_factory=dict,
+        max_length=1000,
+        description="Of their jobs that name none; null: the cluster's.",
+        examples=[{"vision": "fast"}],
+    )
+
+
 class ShadowIn(BaseModel):
     """Which policy shall look on."""
 

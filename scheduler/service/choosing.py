@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +19,15 @@ from scheduler.service.fitting import PAST_S, Fit, FitState, Fitting, digest
 from scheduler.service.replay import Replay
 from scheduler.service.ruling import Ruling
 from scheduler.service.shadow import Shadow
-from scheduler.service.views import ActivePolicy
+from scheduler.service.views import ActivePolicy, Preferences
 from scheduler.store.base import Store
 
 POLICY = "policy"
 """The setting that remembers what a person has chosen."""
 FIT = "policy_fit"
 """The setting that remembers the last fit."""
+PREFERENCES = "preferences"
+"""The setting that remembers the preferences that a person has set."""
 SHADOW = "policy_shadow"
 """The setting that remembers the candidate that a person has named."""
 _NO_SIMULATOR = "this service has no simulator to replay jobs with"
@@ -74,6 +76,7 @@ class Choosing:
     def start(self) -> None:
         """Take up what was remembered; replay if the settings' policy must prove itself."""
         pinned = self._recall()
+        self._recall_preferences()
         self._recall_shadow()
         self._nominee = self._ruling.view().name
         self._fit = last = self._last()
@@ -146,8 +149,23 @@ class Choosing:
             self._turn += 1
             self._nominee = self._ruling.view().name
             self._keep(actor, fit=False)
+            if preference is not None:
+                known = (self._store.setting(PREFERENCES) or {}).get("projects", {})
+                kept = {"cluster": preference, "projects": known}
+                self._store.set_settings({PREFERENCES: kept})
         self._cancel()
         return self.view()
+
+    def prefer(
+        self, cluster: float | None, projects: Mapping[str, float | None], actor: str
+    ) -> Preferences:
+        """Change preferences, over restarts too; who decides stays. Raises as `Ruling.prefer`."""
+        with self._lock:
+            preferences = self._ruling.prefer(cluster, projects)
+            known = dict((self._store.setting(PREFERENCES) or {}).get("projects", {}))
+            kept = {"cluster": preferences.cluster, "projects": {**known, **projects}}
+            self._store.set_settings({PREFERENCES: kept, "preferences_set_by": actor})
+        return preferences
 
     def fit(self, name: str | None, actor: str) -> ActivePolicy:
         """Replay the policy (None: the last that was wanted) and the rival; the better decides.
@@ -186,6 +204,11 @@ class Choosing:
             _log.warning("the remembered policy cannot be used: %s", error)
             return False
         return not fit
+
+    def _recall_preferences(self) -> None:
+        remembered = self._store.setting(PREFERENCES)
+        if remembered:
+            self._ruling.prefer(remembered["cluster"], remembered["projects"])
 
     def _recall_shadow(self) -> None:
         remembered = self._store.setting(SHADOW)

@@ -16,7 +16,7 @@ from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.policies.guard import Fault, Guard
 from scheduler.service.replay import Question
-from scheduler.service.views import ActivePolicy
+from scheduler.service.views import ActivePolicy, Preferences
 
 Lookup = Callable[[str], Policy]
 """Policy by name; raises `NotFoundError` listing the legal names."""
@@ -144,6 +144,26 @@ class Ruling:
             return spec.preference
         with self._lock:
             return self._projects.get(spec.project, self._preference)
+
+    def preferences(self) -> Preferences:
+        """The cluster's, and those of the projects that have one of their own."""
+        with self._lock:
+            return Preferences(self._preference, dict(self._projects))
+
+    def prefer(self, cluster: float | None, projects: Mapping[str, float | None]) -> Preferences:
+        """Change those that are named; None for a project: the cluster's from now on.
+
+        Raises `InvalidError` and then changes nothing.
+        """
+        named = {"preference": cluster} | {f"projects.{name}": w for name, w in projects.items()}
+        wrong = [field for field, w in named.items() if w is not None and not 0 <= w <= 1]
+        if wrong:
+            raise InvalidError(f"{wrong[0]} is out of range", dict.fromkeys(wrong, "0 … 1"))
+        with self._lock:
+            self._preference = self._preference if cluster is None else cluster
+            merged = {**self._projects, **projects}
+            self._projects = {name: w for name, w in merged.items() if w is not None}
+        return self.preferences()
 
     def guarded(self, name: str) -> Guard:
         """A policy under a guard of its own; raises `NotFoundError` or `InvalidError`."""

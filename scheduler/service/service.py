@@ -40,6 +40,7 @@ from scheduler.service.views import (
     Explanation,
     Outlook,
     PoolView,
+    Preferences,
 )
 from scheduler.store.base import Store, Submission
 
@@ -261,6 +262,32 @@ class Service:
         view = self._choosing.use(name, mode, preference, actor)
         self._dispatcher.post(Reprice(lambda spec: spec.preference is None))
         return view
+
+    def preferences(self) -> Preferences:
+        """The cluster's, and the projects'."""
+        return self._ruling.preferences()
+
+    def prefer(
+        self,
+        cluster: float | None = None,
+        projects: Mapping[str, float | None] | None = None,
+        *,
+        actor: str,
+    ) -> Preferences:
+        """Change them without a restart, for waiting jobs too, and remember it.
+
+        None for a project: the cluster's from now on. Raises `InvalidError`.
+        """
+        chosen = projects or {}
+        preferences = self._choosing.prefer(cluster, chosen, actor)
+        self._dispatcher.post(
+            Reprice(
+                lambda spec: (
+                    spec.preference is None and (cluster is not None or spec.project in chosen)
+                )
+            )
+        )
+        return preferences
 
     def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicy:
         """Replay jobs with it and its rival, and let the better decide; see `Choosing.fit`."""

@@ -109,6 +109,15 @@ class ActivePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """How much speed is worth to jobs that do not say: 0 cheapest … 1 fastest."""
+
+    cluster: float
+    projects: Mapping[str, float]
+    """Of projects that have one of their own."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterView:
     """The whole cluster at one instant."""
 

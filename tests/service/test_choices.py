@@ -187,3 +187,29 @@ def test_a_cheap_job_never_spills_over_to_dear_devices(build):
     world.settle()
     held = {attempt.pool for attempt in world.service.store.live()[1]}
     assert held == {"cpu"}
+
+
+def test_preferences_of_projects_and_cluster_change_while_running(build):
+    world = build((CPU, GPU), policy="wgc", preference=0.0, projects={"paper": {"preference": 0.0}})
+    world.submit(train(request=wide(2, "cpu")), train(request=Request(("cuda",))))
+    world.submit(train(project="paper"), train(project="thesis"), train(preference=0.0))
+    world.settle()
+
+    def preferences():
+        queue = world.service._board.snapshot(world.clock.now()).queue
+        return {job: float(queue.preference[queue.slot_of(job)]) for job in (3, 4, 5)}
+
+    assert preferences() == {3: 0.0, 4: 0.0, 5: 0.0}
+    world.service.prefer(projects={"paper": 1.0}, actor="ann")
+    world.step()
+    assert preferences() == {3: 1.0, 4: 0.0, 5: 0.0}
+    world.service.prefer(0.4, {"paper": None}, actor="ann")
+    world.step()
+    assert preferences() == {3: 0.4, 4: 0.4, 5: 0.0}
+    with pytest.raises(InvalidError, match=r"projects\.paper"):
+        world.service.prefer(0.1, {"paper": 2.0}, actor="ann")
+    world.service.prefer(projects={"thesis": 0.9}, actor="ann")
+    world.restart((CPU, GPU), policy="wgc", projects={"paper": {"preference": 0.0}})
+    assert world.service.preferences().cluster == 0.4
+    assert world.service.preferences().projects == {"thesis": 0.9}
+    assert world.service.policy().name == "wgc"
