@@ -164,21 +164,29 @@ class Encoder:
         Of a table with more rows than fit, those are shown that come first by several orders
         (see `preselection`); the other columns and the globals are of the whole queue still.
         """
-        queue, now = table.queue, table.now
         horizon, known, crowd, site = self._look(table)
+        queue = table.queue
         starts, boots = horizon.starts(queue.shapes, crowd.used)
-        delays = np.minimum(np.maximum(starts - now, 0.0), _FAR_S) + boots
+        delays = _delays(starts, boots, table.now)
         # Of every row of the queue: the job's soonest end may be on a pool that is closed now.
-        ends = delays[queue.shape] + queue.runtime
-        free = horizon.free(now)
+        figures = np.empty((3, len(queue.shape)))
+        ends, prices = figures[0], figures[1:]
+        np.add(delays.take(queue.shape), queue.runtime, out=ends)
+        known.prices(ends, crowd.weight, crowd.pressure, prices)
 
-        slots = queue.slot[table.rows[1:]]
-        ranked = ranks(slots, known.scores)
-        prices = known.prices(ends, crowd.weight, crowd.pressure)
-        priced = _places(prices, table.rows[1:])
-        positions = nearest(table, ranked, ends, priced, self.rows)
-        rows = table.rows[positions[1:]]
-        slot, shape, end = queue.slot[rows], queue.shape[rows], ends[rows]
+        rows = table.rows[1:]
+        ranked = ranks(queue.slot.take(rows), known.scores)
+        priced = prices.take(rows, axis=1).argsort(axis=1, kind="stable").argsort(axis=1)
+        if len(table) <= self.rows:
+            positions = np.arange(len(table))
+            before = ranked.jobs.take(ranked.job, axis=1)
+        else:
+            positions = nearest(table, ranked, ends, priced, self.rows)
+            rows, before = table.rows[positions[1:]], ranked.of(positions[1:])
+            priced = priced.take(positions[1:] - 1, axis=1)
+        slot, shape = queue.slot.take(rows), queue.shape.take(rows)
+        own = figures.take(rows, axis=1)
+        least = np.minimum.reduceat(figures, queue.first, axis=1).take(slot, axis=1)
 
         values = np.zeros(size(self.rows), dtype=np.float32)
         split = self.rows * len(ROW_COLUMNS)
@@ -186,28 +194,19 @@ class Encoder:
         whole[0, : len(positions)] = 1.0
         whole[1:3, 0] = 1.0
         shown = whole[:, 1 : len(positions)]
-        shown[2] = starts[shape] == -np.inf
-        shown[_FREE] = np.array(free, dtype=np.float32).T[:, known.pool[shape]]
-        shown[_STAND] = known.columns[:, rows]
-        passing = shown[_PASS]
-        moved = known.slope[:, rows]
-        moved[:3] *= now
-        moved[3] *= crowd.urgency
-        moved += known.base[:, rows]
-        moved[2] -= end
-        passing[:4] = moved
-        np.negative(moved[2], out=passing[4], casting="same_kind")
-        passing[5] = delays[shape]
-        if len(ends) > len(queue.id):
-            soonest = np.minimum.reduceat(ends, queue.first)[slot]
-            passing[6] = end / np.maximum(soonest, 1e-9) - 1
-        for column, price in enumerate(prices, 7):
-            least = np.minimum.reduceat(price, queue.first)
-            passing[column] = own = price[rows]
-            passing[column + 2] = own - least[slot]
-        passing[11:-2] = ranked.of(positions[1:])
-        passing[-2:] = priced[:, positions[1:] - 1]
+        free = horizon.free(table.now)
+        np.equal(starts.take(shape), -np.inf, out=shown[2], casting="unsafe")
+        shown[_FREE] = np.array(free, dtype=np.float32).take(known.pool.take(shape), axis=0).T
+        shown[_STAND] = known.columns.take(rows, axis=1)
+        passing = known.passing(rows, own[0], table.now, crowd.urgency, len(_UNITS))
+        passing[5] = delays.take(shape)
+        passing[6] = own[0] / np.maximum(least[0], 1e-9) - 1
+        passing[7:9] = own[1:]
+        np.subtract(own[1:], least[1:], out=passing[9:11], casting="same_kind")
+        passing[11:-2] = before
+        passing[-2:] = priced
         squash(passing, _UNITS)
+        shown[_PASS] = passing
         overall = [preference, float(table.backfilling)]
         overall += site.free(free)
         overall += crowd.figures(site.devices)
@@ -278,10 +277,13 @@ class _Crowd:
         ]
 
 
-def _places(prices: tuple[Floats, Floats], rows: Ints) -> Ints:
-    """(2, n - 1) How many of these rows cost less; equal ones in their order."""
-    order = np.array(prices)[:, rows].argsort(axis=1, kind="stable")
-    return order.argsort(axis=1)
+def _delays(starts: Floats, boots: Floats, now: float) -> Floats:
+    """Seconds from now, boot included."""
+    delays = starts - now
+    np.maximum(delays, 0.0, out=delays)
+    np.minimum(delays, _FAR_S, out=delays)
+    delays += boots
+    return delays
 
 
 def _squashed(name: str, value: float) -> float:

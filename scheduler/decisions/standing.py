@@ -37,14 +37,14 @@ def squash(values: Floats32, units: Floats32) -> None:
     np.minimum(values, TOP, out=values)
 
 
-def _f1(queue: Queue, slot: Ints) -> Floats:
+def _f1(queue: Queue, slot: Ints | slice) -> Floats:
     """log10(r)·n + 870·log10(s), Carastan-Santos and de Camargo, SC 2017."""
     r = np.log10(np.maximum(queue.size[slot], 1.0))
     born = np.log10(np.maximum(queue.submitted[slot] - queue.origin, 1.0))
     return r * queue.request[slot] + 870.0 * born
 
 
-ORDERS: Mapping[str, Callable[[Queue, Ints], Floats]] = {
+ORDERS: Mapping[str, Callable[[Queue, Ints | slice], Floats]] = {
     "fcfs": lambda queue, slot: queue.submitted[slot],
     "sjf": lambda queue, slot: queue.size[slot],
     "saf": lambda queue, slot: queue.size[slot] * queue.request[slot],
@@ -86,7 +86,7 @@ class Standing:
         self.columns: Floats32 = np.zeros((len(LINEAR) + len(LOGARITHMIC), 64), dtype=np.float32)
         """(13, ≥ rows) Finished columns of the encoding."""
         self.base: Floats = np.zeros((4, 64))
-        self.slope: Floats = np.zeros((4, 64))
+        self.slope: Floats = _slopes(64)
         """(4, ≥ rows) base + slope · x: wait (s), expansion and deadline (s from now) with the time
         as x; slowdown inflicted with the urgency of the whole queue as x."""
         self.price: Floats = np.zeros((4, 64))
@@ -114,64 +114,32 @@ class Standing:
             return
         while rows > self.columns.shape[1]:
             self.columns = _doubled(self.columns)
-            self.base, self.slope = _doubled(self.base), _doubled(self.slope)
+            self.base = _doubled(self.base)
+            self.slope = np.concatenate([self.slope, _slopes(self.slope.shape[1])], axis=1)
             self.price = _doubled(self.price)
         while slots > self.scores.shape[1]:
             self.scores, self.weights = _doubled(self.scores), _doubled(self.weights)
-        self._describe(queue, np.arange(self._rows, rows))
-        new = np.arange(self._slots, slots)
-        for score, order in zip(self.scores, ORDERS.values(), strict=True):
-            score[self._slots : slots] = order(queue, new)
-        self.weights[0, self._slots : slots] = queue.size[new] * queue.request[new]
-        self.weights[1, self._slots : slots] = _urgency(queue.priority[new], queue.ideal[new])
-        weight = queue.priority[new] / 50.0
-        self.weights[2, self._slots : slots] = weight
-        self.weights[3, self._slots : slots] = weight / (queue.ideal[new] + SOFTENING_S)
+        self._describe(queue, slice(self._slots, slots), slice(self._rows, rows))
         self._rows, self._slots = rows, slots
 
-    def _describe(self, queue: Queue, rows: Ints) -> None:
-        slot = queue.slot[rows]
-        share = self._share[queue.shape[rows]]
-        size, request, ideal = queue.size[slot], queue.request[slot], queue.ideal[slot]
-        runtime, dollars, priority = queue.runtime[rows], queue.dollars[rows], queue.priority[slot]
-        least = np.minimum.reduceat(queue.joules, queue.first)[slot]
+    def passing(
+        self, rows: Ints, ends: Floats, now: float, urgency: float, columns: int
+    ) -> Floats32:
+        """(columns, rows) What changes while a job waits, the first five columns filled in.
 
-        columns = self.columns[:, rows[0] : rows[-1] + 1]
-        columns[0] = share
-        columns[1] = priority / 100.0
-        columns[2] = queue.preference[slot]
-        logs = columns[len(LINEAR) :]
-        logs[0] = request
-        logs[1] = size
-        logs[2] = size * request
-        logs[3] = ideal
-        logs[4] = runtime
-        logs[5] = runtime / np.maximum(ideal, _LEAST) - 1
-        logs[6] = dollars
-        logs[7] = dollars * self._second
-        logs[8] = (dollars + _LEAST) / (queue.cheapest[slot] + _LEAST) - 1
-        logs[9] = (queue.joules[rows] + _LEAST) / (least + _LEAST) - 1
-        squash(logs, _UNITS)
+        Wait and expansion, slack (s, from `ends`), slowdown inflicted, and seconds too late.
+        """
+        moved = self.slope.take(rows, axis=1)
+        moved *= np.array(((now,), (now,), (now,), (urgency,)))
+        moved += self.base.take(rows, axis=1)
+        moved[2] -= ends
+        passing = np.empty((columns, len(rows)), dtype=np.float32)
+        passing[:4] = moved
+        np.negative(moved[2], out=passing[4], casting="same_kind")
+        return passing
 
-        base, slope = self.base[:, rows[0] : rows[-1] + 1], self.slope[:, rows[0] : rows[-1] + 1]
-        held, submitted = runtime * share, queue.submitted[slot]
-        slope[0] = 1.0
-        slope[1] = 1.0 / np.maximum(size, SHORT_S)
-        slope[2] = -1.0
-        slope[3] = held
-        base[0] = -submitted
-        base[1] = -submitted * slope[1]
-        base[2] = queue.deadline[slot]
-        base[3] = -_urgency(priority, ideal) * held
-
-        price, preference = self.price[:, rows[0] : rows[-1] + 1], queue.preference[slot]
-        price[0] = preference * priority / 50.0
-        price[1] = (1.0 - preference) * dollars * self._second
-        price[2] = preference * held
-        price[3] = 1.0 / (ideal + SOFTENING_S)
-
-    def prices(self, ends: Floats, weight: float, urgency: float) -> tuple[Floats, Floats]:
-        """(rows,) twice: what each placement costs the job and all who wait, lower is better.
+    def prices(self, ends: Floats, weight: float, urgency: float, out: Floats) -> None:
+        """(2, rows) into `out`: what each placement costs the job and who wait, lower is better.
 
         In seconds: p · v · end + (1 - p) · dollars + p · V · runtime · share, dollars as seconds
         of one device of the dearest pool, v = priority ÷ 50. In slowdown: each job's own part
@@ -179,12 +147,83 @@ class Standing:
         Σ v of those who wait; `urgency`: U, Σ v ÷ (ideal + 30 s).
         """
         light, dollars, held, rate = self.price[:, : len(ends)]
-        own = light * ends
+        own, slow = out
+        np.multiply(light, ends, out=own)
         own += dollars
-        slow = own * rate
+        np.multiply(own, rate, out=slow)
         slow += urgency * held
         own += weight * held
-        return own, slow
+
+    def _describe(self, queue: Queue, slots: slice, rows: slice) -> None:
+        size, request, ideal = queue.size[slots], queue.request[slots], queue.ideal[slots]
+        priority, preference = queue.priority[slots], queue.preference[slots]
+        submitted = queue.submitted[slots]
+        for score, order in zip(self.scores, ORDERS.values(), strict=True):
+            score[slots] = order(queue, slots)
+        area, urgency, weight = size * request, _urgency(priority, ideal), priority / 50.0
+        rate, slope = 1.0 / (ideal + SOFTENING_S), 1.0 / np.maximum(size, SHORT_S)
+        self.weights[0, slots] = area
+        self.weights[1, slots] = urgency
+        self.weights[2, slots] = weight
+        self.weights[3, slots] = weight / (ideal + SOFTENING_S)
+
+        runtime, dollars = queue.runtime[rows], queue.dollars[rows]
+        joules = queue.joules[rows]
+        least = np.minimum.reduceat(joules, queue.first[slots] - rows.start)
+        worth = dollars * self._second
+        share = self._share.take(queue.shape[rows])
+        held = runtime * share
+        of_job = np.array(
+            (
+                (priority / 100.0),
+                preference,
+                request,
+                size,
+                area,
+                ideal,
+                np.maximum(ideal, _LEAST),
+                queue.cheapest[slots] + _LEAST,
+                least + _LEAST,
+                slope,
+                -submitted,
+                -submitted * slope,
+                queue.deadline[slots],
+                -urgency,
+                preference * priority / 50.0,
+                1.0 - preference,
+                rate,
+            )
+        ).take(queue.slot[rows] - slots.start, axis=1)
+
+        columns = self.columns[:, rows]
+        columns[0] = share
+        columns[1:3] = of_job[:2]
+        logs = columns[len(LINEAR) :]
+        logs[:4] = of_job[2:6]
+        logs[4] = runtime
+        logs[5] = runtime / of_job[6] - 1
+        logs[6] = dollars
+        logs[7] = worth
+        logs[8] = (dollars + _LEAST) / of_job[7] - 1
+        logs[9] = (joules + _LEAST) / of_job[8] - 1
+        squash(logs, _UNITS)
+        self.slope[1, rows] = of_job[9]
+        self.slope[3, rows] = held
+        base = self.base[:, rows]
+        base[:3] = of_job[10:13]
+        base[3] = of_job[13] * held
+        price = self.price[:, rows]
+        price[0] = of_job[14]
+        price[1] = of_job[15] * dollars * self._second
+        price[2] = of_job[1] * held
+        price[3] = of_job[16]
+
+
+def _slopes(rows: int) -> Floats:
+    """Those that all rows share are there from the start."""
+    slope = np.ones((4, rows))
+    slope[2] = -1.0
+    return slope
 
 
 def seconds_per_dollar(pools: tuple[Pool, ...]) -> float:
