@@ -39,6 +39,8 @@ UNTUNED = Constants()
 """The reference: what everything is divided by."""
 DOUBT = 0.1
 """p below which a candidate counts as worse than the best one."""
+FIRST = 6
+"""Candidates before the sampler takes over, the guesses among them."""
 REACH = 0.35
 """λ is sought this far from the preference."""
 BOUNDS = {
@@ -50,6 +52,7 @@ BOUNDS = {
 
 Step = Callable[[], None]
 """Called after each candidate and each rival."""
+Found = Callable[[tuple["Point", ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +112,23 @@ class Point:
 
 
 def tune(
-    scenario: Scenario, search: Search, *, workers: int = 1, step: Step = lambda: None
+    scenario: Scenario,
+    search: Search,
+    *,
+    workers: int = 1,
+    step: Step = lambda: None,
+    found: Found = lambda _: None,
 ) -> tuple[Point, ...]:
     """The best constants at each preference, ascending.
 
-    Raises `InvalidError` for a scenario without an objective.
+    `found` hears of all so far after each. Raises `InvalidError` if the scenario has no objective.
     """
     bench = Bench(scenario, search.jobs)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if workers == 1:
-        return _tune(partial(map, bench.totals), search, step)
+        return _tune(partial(map, bench.totals), search, step, found)
     with ProcessPoolExecutor(workers, context(), _begin, (bench,)) as pool:
-        return _tune(partial(_ahead, pool), search, step)
+        return _tune(partial(_ahead, pool), search, step, found)
 
 
 def document(
@@ -212,7 +220,7 @@ class Task:
 Simulate = Callable[[Sequence[Task]], Iterator[Totals]]
 
 
-def _tune(simulate: Simulate, search: Search, step: Step) -> tuple[Point, ...]:
+def _tune(simulate: Simulate, search: Search, step: Step, found: Found) -> tuple[Point, ...]:
     points: dict[float, Point] = {}
     known: list[Constants] = []
     # From the middle outwards, so that each begins with what was found beside it.
@@ -225,6 +233,7 @@ def _tune(simulate: Simulate, search: Search, step: Step) -> tuple[Point, ...]:
             rivals[rival] = one.score(rival, search.held_out)
             step()
         points[w] = Point(w, best, score, one.score(best, search.held_out), rivals)
+        found(tuple(points[w] for w in sorted(points)))
     return tuple(points[w] for w in sorted(points))
 
 
@@ -251,7 +260,7 @@ class _Dial:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(
                 sampler=optuna.samplers.TPESampler(
-                    seed=self._search.seed, multivariate=True, n_startup_trials=8
+                    seed=self._search.seed, multivariate=True, n_startup_trials=FIRST
                 ),
                 pruner=optuna.pruners.WilcoxonPruner(p_threshold=DOUBT, n_startup_steps=4),
             )
@@ -286,9 +295,9 @@ class _Dial:
         beside = sorted(known, key=lambda one: abs((one.preference or 0.0) - self._w))
         return [
             replace(UNTUNED, preference=self._w),
-            *(replace(one, preference=self._w) for one in beside[:2]),
             *beside[:1],
-            Constants(self._w, 0.5, 0.1, 0.3, 3000.0, EXCHANGE),
+            *(replace(one, preference=self._w) for one in beside[:2]),
+            Constants(self._w, 0.1, 0.01, 0.2, 10_000.0, EXCHANGE),
         ]
 
     def _suggest(self, trial: optuna.Trial) -> Constants:

@@ -44,6 +44,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other hyper-parameter; repeatable."),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Of a run, or of `fulcrum policy tune`."),
+    ] = None,
     from_history: Annotated[
         bool, typer.Option("--from-history", help="On the jobs that this cluster has run.")
     ] = False,
@@ -94,7 +98,11 @@ def train(
         words = [*_words(ctx), "--name", str(called)]
         _submit(ctx, run, words, configured, wait=wait, follow=follow, as_json=as_json)
         return
-    config = _config(scenario or SCENARIO, steps, seed, preference, options or [])
+    said = (steps, seed, preference, options or [])
+    if file is None:
+        config = training_of(scenario or SCENARIO, *said)
+    else:
+        config = _from_file(ctx, file, scenario, *said)
     resume = resume or (in_job() and _begun(run))
     progress = _trained(run, config, configured, since if from_history else None, resume=resume)
     best = run / "best"
@@ -249,10 +257,47 @@ def _show(best: Path) -> None:
     policyview.show(load(best).manifest, {"name": f"learned:{best}"}, (), out())
 
 
-def _config(scenario: str, steps: int, seed: int, preference: str, options: list[str]) -> Training:
-    from agents.config import Training, of
+def training_of(
+    scenario: str, steps: int, seed: int, preference: str, options: list[str]
+) -> Training:
+    """A configuration from the words of a command. Raises `InvalidError`, `BadParameter`."""
+    from agents.config import Training
 
     base = Training(scenario=scenario, steps=steps, seed=seed, preference=_dial(preference))
+    return _with(base, options)
+
+
+def _from_file(
+    ctx: typer.Context,
+    file: Path,
+    scenario: str | None,
+    steps: int,
+    seed: int,
+    preference: str,
+    options: list[str],
+) -> Training:
+    """What a file says, but for what the command says."""
+    import json
+    from dataclasses import replace
+
+    from agents.config import of
+
+    try:
+        base = of(json.loads(file.read_text()))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file}: {error}", param_hint="--config") from None
+    given: dict[str, Any] = {} if scenario is None else {"scenario": scenario}
+    said = {"steps": steps, "seed": seed, "preference": _dial(preference)}
+    for name, value in said.items():
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            given[name] = value
+    return _with(replace(base, **given), options)
+
+
+def _with(base: Training, options: list[str]) -> Training:
+    from agents.config import of
+
     values = {}
     for option in options:
         name, equals, text = option.partition("=")

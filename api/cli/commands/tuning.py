@@ -65,17 +65,74 @@ def heuristics(
         named(rival)
     dial = DIAL if preferences is None else _dial(preferences)
     search = Search(dial, trials, workloads, jobs, seed, names)
+    command = " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
+    date = datetime.now(UTC).date().isoformat()
+
+    def found(points: tuple[Point, ...]) -> None:
+        # After each preference: whoever breaks off keeps what was found.
+        if output is not None:
+            output.write_text(document(scenario, search, points, command, date))
+
     with Progress("tuning", search.steps, err()) as progress:
-        points = tune(scenario, search, workers=workers or cores(), step=progress.step)
+        points = tune(scenario, search, workers=workers or cores(), step=progress.step, found=found)
     if output is not None:
-        command = " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
-        date = datetime.now(UTC).date().isoformat()
-        output.write_text(document(scenario, search, points, command, date))
         err().print(f"[dim]policy:[/] wgc:{output}", soft_wrap=True)
     if as_json:
         print_json([asdict(point) for point in points])
     else:
         _show(points)
+
+
+def hyperparameters(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the study.")],
+    scenario: Annotated[
+        str, typer.Option("--scenario", "-s", metavar="NAME|FILE", help="What to train on.")
+    ] = "mixed-cloud",
+    trials: Annotated[int, typer.Option(min=1, help="Trainings, earlier ones included.")] = 20,
+    steps: Annotated[int, typer.Option(min=1, help="Decisions of each training.")] = 200_000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    preference: Annotated[
+        str, typer.Option(metavar="random|W", help="0 cheapest … 1 fastest; random: all of them.")
+    ] = "random",
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other hyper-parameter; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Search hyper-parameters of `fulcrum policy train`.
+
+    Each trial is a training in FOLDER/trials; bad ones are broken off by their validations. The
+    same command goes on with a study that was interrupted, or adds trials with a greater --trials.
+    The best configuration is in FOLDER/best.json.
+
+    Example: fulcrum policy tune studies/first -s mixed-cloud --trials 20 --steps 200000
+    """
+    from agents.study import BEST, Trial, search
+    from api.cli.commands.registry import command_line
+    from api.cli.commands.training import training_of
+    from api.cli.trainingbar import TrainingBar
+
+    base = training_of(scenario, steps, seed, preference, options or [])
+
+    def done(trial: Trial) -> None:
+        figure = "" if trial.score is None else f", {trial.score:.3f} of the reference's objective"
+        err().print(f"trial {trial.number}: {trial.state}{figure}")
+
+    with TrainingBar() as bar:
+        found = search(folder, base, trials, command_line(), bar.tell, done)
+    if as_json:
+        print_json([asdict(trial) for trial in found])
+        return
+    result = table(">TRIAL", "STATE", ">SCORE", "PARAMETERS")
+    for trial in sorted(found, key=lambda trial: (trial.score is None, trial.score)):
+        parameters = ", ".join(
+            f"{name} {value:.3g}" for name, value in sorted(trial.parameters.items())
+        )
+        score = "" if trial.score is None else f"{trial.score:.4f}"
+        result.add_row(str(trial.number), trial.state, score, parameters)
+    out().print(result)
+    out().print(f"\nfulcrum policy train RUN --config {folder / BEST}", soft_wrap=True)
 
 
 def _dial(text: str) -> tuple[float, ...]:
