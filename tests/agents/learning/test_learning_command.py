@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from agents import config as configs
 from agents.cell import Cell, Conditions, run
-from api.cli.commands.training import _config
+from api.cli.commands.training import training_of
 from api.cli.main import app
 from scheduler.domain.errors import InvalidError
 from tests.agents.learning.world import mixed_cloud
@@ -43,12 +43,12 @@ def test_a_policy_is_trained_shown_and_compared(tmp_path):
 
 def test_options_have_the_type_of_their_field():
     options = ["tensorboard=true", "teacher=none", "gamma=1", "validation_preferences=.1,.9"]
-    config = _config("lab", 10, 1, "0.7", options)
+    config = training_of("lab", 10, 1, "0.7", options)
     assert (config.tensorboard, config.teacher, config.gamma) == (True, None, 1.0)
     assert (config.validation_preferences, config.judged_at) == ((0.1, 0.9), (0.7,))
 
 
 def test_a_wrong_hyper_parameter_names_the_legal_ones():
     with pytest.raises(InvalidError, match="unknown: gama") as caught:
-        _config("lab", 10, 1, "random", ["gama=1"])
+        training_of("lab", 10, 1, "random", ["gama=1"])
     assert "gamma" in caught.value.fields["config"]
