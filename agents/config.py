@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Gt, Le
 
@@ -14,15 +14,34 @@ from scheduler.domain.errors import InvalidError
 
 FILE = "config.json"
 
+Algorithm = Literal["ppo", "ars"]
+"""Maskable PPO; augmented random search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The one algorithm that reads a field."""
+
+    algo: Algorithm
+
+
+PPO, ARS = Only("ppo"), Only("ars")
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training; equal ones give equal weights on the same machine and versions."""
+    """A training; equal ones give equal weights on the same machine and versions.
+
+    Fields marked `PPO` or `ARS` are read by that algorithm alone, and are refused under the other
+    unless they have their defaults.
+    """
 
     scenario: str = "mixed-cloud"
     """Name or file."""
     steps: Annotated[int, Ge(1)] = 1_000_000
-    """Decisions, rounded up to whole rollouts."""
+    """Decisions, rounded up to whole rollouts: of PPO `envs` · `n_steps` decisions, of ARS
+    2 · `n_delta` · `n_eval_episodes` episodes."""
+    algo: Algorithm = "ppo"
     seed: Annotated[int, Ge(0)] = 0
     preference: float | None = None
     """w; None: drawn for every episode, with extra mass at both ends."""
@@ -37,7 +56,7 @@ class Training:
     """Its objective on the same workload divides the reward."""
     gain: Annotated[float, Gt(0)] = 10.0
     """What the reference's whole episode is worth: returns of a size that critics learn well."""
-    clip_reward: Annotated[float, Gt(0)] = 1.0
+    clip_reward: Annotated[float, Gt(0)] = 5.0
     """Largest loss of a single step: tails of starvation do not drown everything else."""
 
     teacher: str | None = "wgc"
@@ -52,23 +71,36 @@ class Training:
     """Of the teacher's choice, spread over the legal rows: an imitation that is too sure of
     itself explores nothing."""
 
-    envs: Annotated[int, Ge(1)] = 16
-    processes: bool = False
+    envs: Annotated[int, Ge(1), PPO] = 16
+    processes: Annotated[bool, PPO] = False
     """Each environment in a process of its own."""
-    n_steps: Annotated[int, Ge(1)] = 512
+    n_steps: Annotated[int, Ge(1), PPO] = 512
     """Of each environment in a rollout."""
-    batch_size: Annotated[int, Ge(2)] = 1024
-    n_epochs: Annotated[int, Ge(1)] = 4
-    gamma: Annotated[float, Gt(0), Le(1)] = 0.998
+    batch_size: Annotated[int, Ge(2), PPO] = 1024
+    n_epochs: Annotated[int, Ge(1), PPO] = 4
+    gamma: Annotated[float, Gt(0), Le(1), PPO] = 0.998
     """Per decision. At .99 putting things off pays."""
-    gae_lambda: Annotated[float, Ge(0), Le(1)] = 0.97
-    learning_rate: Annotated[float, Gt(0)] = 3e-4
+    gae_lambda: Annotated[float, Ge(0), Le(1), PPO] = 0.97
+    learning_rate: Annotated[float, Gt(0), PPO] = 3e-4
     """Falls linearly. Without a teacher 7e-4 … 1e-3."""
     final_rate: Annotated[float, Ge(0), Le(1)] = 0.1
-    """Of the learning rate, at the end."""
-    clip_range: Annotated[float, Gt(0)] = 0.2
-    target_kl: Annotated[float, Gt(0)] = 0.05
-    ent_coef: Annotated[float, Ge(0)] = 0.001
+    """Of `learning_rate` or `step_size`, at the end."""
+    clip_range: Annotated[float, Gt(0), PPO] = 0.2
+    target_kl: Annotated[float, Gt(0), PPO] = 0.05
+    ent_coef: Annotated[float, Ge(0), PPO] = 0.001
+
+    n_delta: Annotated[int, Ge(1), ARS] = 16
+    """N of Mania et al.: directions tried in a rollout, each both ways."""
+    n_top: Annotated[int, Ge(1), ARS] = 8
+    """b: the best of them, which the step is made of; at most `n_delta`."""
+    delta_std: Annotated[float, Gt(0), ARS] = 0.02
+    """ν: standard deviation of the noise on each weight."""
+    step_size: Annotated[float, Gt(0), ARS] = 0.005
+    """α: `learning_rate` of Stable-Baselines3's ARS; falls linearly. Divided by the standard
+    deviation of the returns."""
+    n_eval_episodes: Annotated[int, Ge(1), ARS] = 2
+    """Of each candidate; all candidates of a rollout play the same ones."""
+
     averaging: Annotated[float, Ge(0), Le(1)] = 0.95
     """Share of the averaged weights that stays after a rollout."""
 
@@ -85,11 +117,25 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raises `InvalidError` naming the field and what is legal."""
+        if self.algo not in get_args(Algorithm):
+            raise InvalidError(
+                f"no algorithm {self.algo!r}", {"algo": ", ".join(get_args(Algorithm))}
+            )
         for field in fields(self):
             value = getattr(self, field.name)
             for bound in getattr(_hint(field.name), "__metadata__", ()):
-                if not _within(value, bound):
+                if isinstance(bound, Only):
+                    if bound.algo != self.algo and value != field.default:
+                        raise InvalidError(
+                            f"{self.algo} does not read {field.name}",
+                            {field.name: f"left out, or with algo={bound.algo}"},
+                        )
+                elif not _within(value, bound):
                     raise InvalidError(f"{field.name} is {value}", {field.name: str(bound)})
+        if self.n_top > self.n_delta:
+            raise InvalidError(
+                f"n_top is {self.n_top}", {"n_top": f"at most n_delta, {self.n_delta}"}
+            )
         for w in (*self.validation_preferences, self.preference):
             if w is not None and not 0 <= w <= 1:
                 raise InvalidError(f"preference {w}", {"preference": "0 … 1, or random"})
@@ -98,13 +144,23 @@ class Training:
 
     @property
     def rollout(self) -> int:
-        """Decisions in a rollout."""
+        """Decisions in a rollout of PPO."""
         return self.envs * self.n_steps
 
     @property
     def rollouts(self) -> int:
-        """In the whole training."""
+        """Of PPO, in the whole training."""
         return -(-self.steps // self.rollout)
+
+    @property
+    def discount(self) -> float:
+        """γ of the potential in the rewards; 1 for ARS, which sums rewards undiscounted."""
+        return self.gamma if self.algo == "ppo" else 1.0
+
+    @property
+    def goal(self) -> int:
+        """Decisions at which the training is over."""
+        return self.rollouts * self.rollout if self.algo == "ppo" else self.steps
 
     @property
     def judged_at(self) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""A start from a teacher: actor and critic learn what a heuristic does, and what comes of it."""
+"""A start from a teacher: the actor learns what a heuristic does, a critic what comes of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from agents.config import Training
 from agents.network import RowPolicy
+from agents.search import SearchPolicy
 from agents.world import Relative
 from envs.scenarios import Scenario
 from scheduler.decisions.queue import Bools, Floats, Ints
@@ -81,11 +82,11 @@ def discounted(rewards: list[float], gamma: float) -> Floats:
     return worth
 
 
-def teach(policy: RowPolicy, lessons: Lessons, config: Training) -> float:
+def teach(policy: RowPolicy | SearchPolicy, lessons: Lessons, config: Training) -> float:
     """Fit the policy to the lessons; the share of choices in which it then agrees.
 
     Cross-entropy to the teacher's choice with label smoothing over the legal rows, and the
-    squared error of the critic.
+    squared error of the critic if there is one.
     """
     rng = np.random.default_rng(config.seed)
     optimizer = torch.optim.Adam(policy.parameters(), lr=config.teaching_rate)
@@ -101,11 +102,12 @@ def teach(policy: RowPolicy, lessons: Lessons, config: Training) -> float:
         order = rng.permutation(count)
         for first in range(0, count, batch):
             index = torch.as_tensor(order[first : first + batch])
-            logits = policy.mlp_extractor.forward_actor(observations[index])
-            value = policy.predict_values(observations[index]).squeeze(-1)
+            logits = policy.scorer(observations[index])
             legal, chosen = masks[index], actions[index]
-            imitation = _imitation(logits, legal, chosen, config.smoothing)
-            loss = imitation + 0.5 * torch.nn.functional.mse_loss(value, returns[index])
+            loss = _imitation(logits, legal, chosen, config.smoothing)
+            if isinstance(policy, RowPolicy):
+                value = policy.predict_values(observations[index]).squeeze(-1)
+                loss = loss + 0.5 * torch.nn.functional.mse_loss(value, returns[index])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)

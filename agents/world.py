@@ -122,7 +122,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         """As of `ClusterEnv`."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         before, self._potential = self._potential, self._to_come()
-        shaped = float(reward) + self._config.gamma * self._potential - before
+        shaped = float(reward) + self._config.discount * self._potential - before
         relative = max(shaped * self._factor, -self._config.clip_reward)
         return observation, relative, terminated, truncated, info
 

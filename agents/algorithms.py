@@ -1,0 +1,102 @@
+"""Algorithms by name: what learns, on which environments.
+
+Adding one: its policy has a `scorer`, it is made and loaded here, and it calls back as
+Stable-Baselines3's do: `on_rollout_start` before each rollout, False from `on_step` ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.config import Algorithm, Training
+from agents.network import RowPolicy
+from agents.search import RowSearch, SearchPolicy
+from agents.world import vectorised
+from envs.scenarios import Scenario
+
+Model = MaskablePPO | RowSearch
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """How an algorithm begins, and goes on."""
+
+    environments: Callable[[Scenario, Training, int], VecEnv]
+    """Scenario, configuration, seed → what it plays on."""
+    begin: Callable[[Training, VecEnv, Path], Model]
+    """Configuration, environments, folder of the run → untrained."""
+    load: Callable[[Path, VecEnv, int], Model]
+    """File, environments, seed → as it was saved."""
+
+
+def _ppo(config: Training, env: VecEnv, run: Path) -> MaskablePPO:
+    return MaskablePPO(
+        RowPolicy,
+        env,
+        learning_rate=_falling(config.learning_rate, config),
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        clip_range=config.clip_range,
+        target_kl=config.target_kl,
+        ent_coef=config.ent_coef,
+        policy_kwargs={"hidden": config.hidden},
+        tensorboard_log=_curves(config, run),
+        seed=config.seed,
+        device="cpu",
+    )
+
+
+def _ppo_again(file: Path, env: VecEnv, _: int) -> MaskablePPO:
+    return MaskablePPO.load(file, env=env, device="cpu")
+
+
+def _ars(config: Training, env: VecEnv, run: Path) -> RowSearch:
+    return RowSearch(
+        SearchPolicy,
+        env,
+        n_delta=config.n_delta,
+        n_top=config.n_top,
+        learning_rate=_falling(config.step_size, config),
+        delta_std=config.delta_std,
+        zero_policy=False,
+        n_eval_episodes=config.n_eval_episodes,
+        policy_kwargs={"hidden": config.hidden},
+        tensorboard_log=_curves(config, run),
+        seed=config.seed,
+        device="cpu",
+    )
+
+
+def _ars_again(file: Path, env: VecEnv, seed: int) -> RowSearch:
+    # Under the old seed the directions would be those of the beginning once more.
+    model = RowSearch.load(file, env=env, device="cpu", seed=seed)
+    model.adopt()
+    return model
+
+
+def _alone(scenario: Scenario, config: Training, seed: int) -> VecEnv:
+    """One environment: candidates play one after the other, each with weights of its own."""
+    return vectorised(scenario, config, seed, count=1)
+
+
+def _falling(rate: float, config: Training) -> LinearSchedule:
+    return LinearSchedule(rate, config.final_rate * rate, 1.0)
+
+
+def _curves(config: Training, run: Path) -> str | None:
+    return str(run / "tensorboard") if config.tensorboard else None
+
+
+MAKERS: dict[Algorithm, Maker] = {
+    "ppo": Maker(vectorised, _ppo, _ppo_again),
+    "ars": Maker(_alone, _ars, _ars_again),
+}
