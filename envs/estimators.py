@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -58,8 +59,7 @@ class Noisy(Exact):
         """One factor for all of a job's runs: what is unknown is its amount of work."""
         factor = self._factors.get(job.id)
         if factor is None:
-            drawn = np.random.default_rng((self._seed, job.id)).standard_normal()
-            factor = self._factors[job.id] = math.exp(self._sigma * drawn)
+            factor = self._factors[job.id] = math.exp(self._sigma * _normal(self._seed, job.id))
         return max(SHORTEST_S, run.runtime_s * factor)
 
 
@@ -162,6 +162,12 @@ def estimator(name: str, **parameters: float) -> Estimator:
         return make(**parameters)
     except TypeError as error:
         raise InvalidError(f"estimator {name!r}: {error}", {"estimates": str(error)}) from None
+
+
+@lru_cache(maxsize=2**17)
+def _normal(seed: int, job: int) -> float:
+    """N(0, 1). Kept, as training comes back to the same workloads: a generator takes its time."""
+    return float(np.random.default_rng((seed, job)).standard_normal())
 
 
 def _longer(elapsed_s: float) -> float:

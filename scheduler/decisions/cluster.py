@@ -128,19 +128,23 @@ class Cluster:
 
     def impossible(self, shapes: tuple[Shape, ...]) -> tuple[int, ...]:
         """Indices of the shapes that even the empty pools could not hold."""
-        if shapes != self._asked[0]:
-            found = tuple(
-                index
-                for index, shape in enumerate(shapes)
-                if shape.pool >= 0 and not self.possible(shape.pool, shape.width, shape.memory)
+        asked, found = self._asked
+        if shapes is not asked:
+            known = len(asked)
+            if shapes[:known] != asked:
+                known, found = 0, ()
+            new = enumerate(shapes[known:], known)
+            found += tuple(
+                index for index, shape in new if shape.pool >= 0 and not self.possible(*shape)
             )
             self._asked = shapes, found
-        return self._asked[1]
+        return found
 
     def fitting(self, shapes: tuple[Shape, ...]) -> Bools:
         """(shapes,) Which of them fit now; an array of the cluster's own, until its next change."""
-        if self._fitting is None or self._fitting.shapes is not shapes:
-            self._fitting = _Fitting(shapes, len(self.pools))
+        if self._fitting is None or not self._fitting.serves(shapes):
+            self._fitting = _Fitting(len(self.pools))
+            self._fitting.serves(shapes)
         return self._fitting.now(self)
 
     def possible(self, pool: int, width: int, memory: int) -> bool:
@@ -210,24 +214,41 @@ class Cluster:
 class _Fitting:
     """Which shapes fit; looks again only into pools that have changed."""
 
-    def __init__(self, shapes: tuple[Shape, ...], pools: int) -> None:
-        self.shapes = shapes
-        self._fits: Bools = np.ones(len(shapes), dtype=np.bool_)
+    def __init__(self, pools: int) -> None:
+        self._shapes: tuple[Shape, ...] = ()
+        self._fits: Bools = np.ones(0, dtype=np.bool_)
         self._seen = [-1] * pools
         self._indices: list[list[int]] = [[] for _ in range(pools)]
         self._sizes: list[list[tuple[int, int]]] = [[] for _ in range(pools)]
-        for index, (pool, width, memory) in enumerate(shapes):
+        self._new: list[int] = []
+
+    def serves(self, shapes: tuple[Shape, ...]) -> bool:
+        """Whether what is known holds for these shapes: more may have come, none may be gone."""
+        if shapes is self._shapes:
+            return True
+        known = len(self._shapes)
+        if shapes[:known] != self._shapes:
+            return False
+        for index, (pool, width, memory) in enumerate(shapes[known:], known):
             if pool >= 0:
                 self._indices[pool].append(index)
                 self._sizes[pool].append((width, memory))
+                self._new.append(index)
+        self._fits = np.concatenate([self._fits, np.ones(len(shapes) - known, dtype=np.bool_)])
+        self._shapes = shapes
+        return True
 
     def now(self, cluster: Cluster) -> Bools:
-        version = cluster.version
+        version, fits = cluster.version, self._fits
+        for index in self._new:
+            pool, width, memory = self._shapes[index]
+            fits[index] = cluster.occupancy[pool].fit(width, memory) is not None
+        self._new.clear()
         if self._seen != version:
             for pool, (seen, current) in enumerate(zip(self._seen, version, strict=True)):
                 if seen != current:
                     fit = cluster.occupancy[pool].fit
                     found = [fit(width, memory) is not None for width, memory in self._sizes[pool]]
-                    self._fits[self._indices[pool]] = found
+                    fits[self._indices[pool]] = found
             self._seen = version.copy()
-        return self._fits
+        return fits

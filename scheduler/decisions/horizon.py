@@ -30,11 +30,13 @@ class Horizon:
         -inf: it fits now (and for WAIT); inf: not even with everything else gone. `used`: indices
         of the shapes to look at; the others hold anything. The arrays are the horizon's own.
         """
-        if shapes != self._shapes:
+        if shapes is not self._shapes:
+            known = len(self._shapes) if shapes[: len(self._shapes)] == self._shapes else 0
+            new = len(shapes) - known
             self._shapes = shapes
-            self._starts = np.full(len(shapes), -np.inf)
-            self._boots = np.zeros(len(shapes))
-            self._seen = [-1] * len(shapes)
+            self._starts = np.concatenate([self._starts[:known], np.full(new, -np.inf)])
+            self._boots = np.concatenate([self._boots[:known], np.zeros(new)])
+            self._seen = self._seen[:known] + [-1] * new
         version, unknown = self.cluster.version, dict[int, list[int]]()
         for index in used:
             pool = shapes[index].pool

@@ -76,12 +76,9 @@ class Standing:
 
     def __init__(self, layout: int, shapes: tuple[Shape, ...], pools: tuple[Pool, ...]) -> None:
         self.layout = layout
-        self.shapes = shapes
-        counts = np.array([pool.count for pool in pools], dtype=np.float64)
+        self._counts = np.array([pool.count for pool in pools], dtype=np.float64)
         self._second = seconds_per_dollar(pools)
-        self.pool: Ints = np.array([shape.pool for shape in shapes], dtype=np.int64)
-        """(shapes,)"""
-        self._share: Floats = np.array([shape.width for shape in shapes]) / counts[self.pool]
+        self._look_at(shapes)
         self._rows = self._slots = 0
         self.columns: Floats32 = np.zeros((len(LINEAR) + len(LOGARITHMIC), 64), dtype=np.float32)
         """(13, ≥ rows) Finished columns of the encoding."""
@@ -102,8 +99,10 @@ class Standing:
         """Whether what is known holds for that queue; afterwards it is known of all its rows."""
         if queue.layout != self.layout or not queue.layout:
             return False
-        if queue.shapes != self.shapes:
-            return False
+        if queue.shapes is not self.shapes:
+            if queue.shapes[: len(self.shapes)] != self.shapes:
+                return False
+            self._look_at(queue.shapes)
         self.learn(queue)
         return True
 
@@ -153,6 +152,12 @@ class Standing:
         np.multiply(own, rate, out=slow)
         slow += urgency * held
         own += weight * held
+
+    def _look_at(self, shapes: tuple[Shape, ...]) -> None:
+        self.shapes = shapes
+        self.pool: Ints = np.array([shape[0] for shape in shapes], dtype=np.int64)
+        """(shapes,)"""
+        self._share: Floats = np.array([shape[1] for shape in shapes]) / self._counts[self.pool]
 
     def _describe(self, queue: Queue, slots: slice, rows: slice) -> None:
         size, request, ideal = queue.size[slots], queue.request[slots], queue.ideal[slots]
