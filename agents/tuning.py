@@ -222,12 +222,11 @@ Simulate = Callable[[Sequence[Task]], Iterator[Totals]]
 
 def _tune(simulate: Simulate, search: Search, step: Step, found: Found) -> tuple[Point, ...]:
     points: dict[float, Point] = {}
-    known: list[Constants] = []
     # From the middle outwards, so that each begins with what was found beside it.
     for w in sorted(search.preferences, key=lambda w: (w < 0.5, abs(w - 0.5))):
         one = _Dial(simulate, search, w)
-        best, score = one.search(known, step)
-        known.append(best)
+        nearest = sorted(points, key=lambda other: abs(other - w))
+        best, score = one.search([points[other].constants for other in nearest], step)
         rivals = {}
         for rival in search.rivals:
             rivals[rival] = one.score(rival, search.held_out)
@@ -254,8 +253,8 @@ class _Dial:
         ratios = [ratio for _, ratio in self._ratios(policy, seeds)]
         return math.fsum(ratios) / len(ratios)
 
-    def search(self, known: Sequence[Constants], step: Step) -> tuple[Constants, float]:
-        """(best constants, their score)."""
+    def search(self, beside: Sequence[Constants], step: Step) -> tuple[Constants, float]:
+        """(best constants, their score); `beside`: those of other preferences, nearest first."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(
@@ -264,7 +263,7 @@ class _Dial:
                 ),
                 pruner=optuna.pruners.WilcoxonPruner(p_threshold=DOUBT, n_startup_steps=4),
             )
-        for constants in self._guesses(known)[: self._search.trials]:
+        for constants in self._guesses(beside)[: self._search.trials]:
             study.enqueue_trial(self._parameters(constants))
         complete: dict[int, tuple[float, Constants]] = {}
 
@@ -290,14 +289,14 @@ class _Dial:
         for seed, each in zip(seeds, found, strict=True):
             yield seed, each.at(self._w) / max(self._reference[seed], 1e-12)
 
-    def _guesses(self, known: Sequence[Constants]) -> list[Constants]:
-        """What is tried first: the untuned, the objective itself, and what others found."""
-        beside = sorted(known, key=lambda one: abs((one.preference or 0.0) - self._w))
+    def _guesses(self, beside: Sequence[Constants]) -> list[Constants]:
+        """What is tried first: the untuned, what others found, and the objective itself."""
         return [
             replace(UNTUNED, preference=self._w),
             *beside[:1],
             *(replace(one, preference=self._w) for one in beside[:2]),
             Constants(self._w, 0.1, 0.01, 0.2, 10_000.0, EXCHANGE),
+            Constants(self._w, 0.5, 0.2, 0.5, 300.0, CHEAPEST),
         ]
 
     def _suggest(self, trial: optuna.Trial) -> Constants:
