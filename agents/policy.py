@@ -61,8 +61,7 @@ class LearnedPolicy:
         scores = np.full(len(table), -np.inf)
         shown = encoding.positions
         scores[shown] = self.score(encoding.values)[: len(shown)]
-        if not may_wait(table, self.mode):
-            scores[WAIT] = -np.inf
+        scores[WAIT] = held_back(scores) if may_wait(table, self.mode) else -np.inf
         return scores
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
@@ -82,6 +81,19 @@ class LearnedPolicy:
         if self.preference is not None:
             return self.preference
         return float(np.median(table.preference[1:])) if len(table) > 1 else 0.5
+
+
+def held_back(scores: Floats) -> float:
+    """The score of WAIT, such that it is best only if waiting is likelier than acting.
+
+    A network spreads what speaks for acting over several rows that are almost as good, and all
+    that speaks for waiting on one: the likeliest single choice would be to wait where acting is
+    likelier by far, again and again.
+    """
+    most = float(scores[1:].max())
+    if not np.isfinite(most):
+        return float(scores[WAIT])
+    return float(scores[WAIT] - np.log(np.exp(scores[1:] - most).sum()))
 
 
 def learned(path: str | Path, name: str | None = None) -> LearnedPolicy:
