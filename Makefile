@@ -15,7 +15,7 @@ KEEP ?=
 export KEEP
 
 .PHONY: help install demo test test-all check format bench bench-rlscheduler bench-kth bench-muri \
-  bench-policy bench-sim constraints clean
+  policy bench-policy bench-sim constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -56,6 +56,11 @@ bench-kth: $(STAMP) ## Hold EASY and EASY++ against published figures on a real 
 
 bench-muri: $(STAMP) ## Hold preemptive policies against Muri's published figures
 	@$(RUN)/python -m benchmarks.muri $(ARGS)
+
+policy: $(STAMP) ## Train the policy that is shipped, from its seed (FOLDER=build/policy)
+	@$(RUN)/fulcrum policy train "$(or $(FOLDER),build/policy)" --scenario random --steps 450000 --seed 1 \
+	  --set teacher=wgc:mixed-cloud --set reference=wgc:mixed-cloud --set lessons=50000 \
+	  --set workloads=400 --set validate_every=25 --set validation_workloads=6
 
 bench-policy: $(STAMP) ## Hold the learned policies against the heuristics: docs/results.md (TRAIN=1 trains anew)
 	@$(RUN)/python -m benchmarks.policy $(if $(TRAIN),--train) $(ARGS)

@@ -67,27 +67,27 @@ class Training:
     teaching_batch: Annotated[int, Ge(2)] = 256
     """Small, for many updates: a half-taught policy waits where it should act, and starves."""
     teaching_rate: Annotated[float, Gt(0)] = 1e-3
-    smoothing: Annotated[float, Ge(0), Le(1)] = 0.1
+    smoothing: Annotated[float, Ge(0), Le(1)] = 0.03
     """Of the teacher's choice, spread over the legal rows: an imitation that is too sure of
     itself explores nothing."""
 
     envs: Annotated[int, Ge(1), PPO] = 16
     processes: Annotated[bool, PPO] = False
     """Each environment in a process of its own."""
-    n_steps: Annotated[int, Ge(1), PPO] = 512
+    n_steps: Annotated[int, Ge(1), PPO] = 256
     """Of each environment in a rollout."""
     batch_size: Annotated[int, Ge(2), PPO] = 1024
     n_epochs: Annotated[int, Ge(1), PPO] = 4
-    gamma: Annotated[float, Gt(0), Le(1), PPO] = 0.998
-    """Per decision. At .99 putting things off pays."""
-    gae_lambda: Annotated[float, Ge(0), Le(1), PPO] = 0.97
+    gamma: Annotated[float, Gt(0), Le(1), PPO] = 1.0
+    """Per decision, and there are hundreds: below 1, putting things off pays."""
+    gae_lambda: Annotated[float, Ge(0), Le(1), PPO] = 0.95
     learning_rate: Annotated[float, Gt(0), PPO] = 3e-4
     """Falls linearly. Without a teacher 7e-4 … 1e-3."""
     final_rate: Annotated[float, Ge(0), Le(1)] = 0.1
     """Of `learning_rate` or `step_size`, at the end."""
     clip_range: Annotated[float, Gt(0), PPO] = 0.2
-    target_kl: Annotated[float, Gt(0), PPO] = 0.05
-    ent_coef: Annotated[float, Ge(0), PPO] = 0.001
+    target_kl: Annotated[float, Gt(0), PPO] = 0.02
+    ent_coef: Annotated[float, Ge(0), PPO] = 0.0
 
     n_delta: Annotated[int, Ge(1), ARS] = 16
     """N of Mania et al.: directions tried in a rollout, each both ways."""
