@@ -7,7 +7,7 @@ import re
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -36,6 +36,9 @@ def train(
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Decisions to learn from.")] = STEPS,
+    algo: Annotated[
+        Literal["ppo", "ars"], typer.Option(help="Maskable PPO, or augmented random search.")
+    ] = "ppo",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     preference: Annotated[
         str, typer.Option(metavar="random|W", help="0 cheapest … 1 fastest; random: all of them.")
@@ -76,7 +79,7 @@ def train(
 ) -> None:
     """Train a policy in the simulator; it needs no service.
 
-    It imitates wgc, then learns by maskable PPO, and is held against the heuristics on validation
+    It imitates wgc, then learns (--algo), and is held against the heuristics on validation
     workloads. The best weights are in FOLDER/best: `learned:./FOLDER/best` names that policy. A
     training that was interrupted goes on from its last checkpoint with --resume.
 
@@ -98,7 +101,7 @@ def train(
         words = [*_words(ctx), "--name", str(called)]
         _submit(ctx, run, words, configured, wait=wait, follow=follow, as_json=as_json)
         return
-    said = (steps, seed, preference, options or [])
+    said = (steps, seed, preference, options or [], algo)
     if file is None:
         config = training_of(scenario or SCENARIO, *said)
     else:
@@ -258,12 +261,19 @@ def _show(best: Path) -> None:
 
 
 def training_of(
-    scenario: str, steps: int, seed: int, preference: str, options: list[str]
+    scenario: str,
+    steps: int,
+    seed: int,
+    preference: str,
+    options: list[str],
+    algo: Literal["ppo", "ars"] = "ppo",
 ) -> Training:
     """A configuration from the words of a command. Raises `InvalidError`, `BadParameter`."""
     from agents.config import Training
 
-    base = Training(scenario=scenario, steps=steps, seed=seed, preference=_dial(preference))
+    base = Training(
+        scenario=scenario, steps=steps, algo=algo, seed=seed, preference=_dial(preference)
+    )
     return _with(base, options)
 
 
@@ -275,6 +285,7 @@ def _from_file(
     seed: int,
     preference: str,
     options: list[str],
+    algo: Literal["ppo", "ars"],
 ) -> Training:
     """What a file says, but for what the command says."""
     import json
@@ -287,7 +298,7 @@ def _from_file(
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{file}: {error}", param_hint="--config") from None
     given: dict[str, Any] = {} if scenario is None else {"scenario": scenario}
-    said = {"steps": steps, "seed": seed, "preference": _dial(preference)}
+    said = {"steps": steps, "seed": seed, "preference": _dial(preference), "algo": algo}
     for name, value in said.items():
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":

@@ -1,0 +1,141 @@
+"""Augmented random search behind the same training: `--algo ars`."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import config as configs
+from agents.algorithms import MAKERS
+from agents.artefact import load
+from agents.config import Training
+from agents.course import BEST, CHECKPOINT
+from agents.train import resume, train
+from api.cli.commands.training import training_of
+from scheduler.domain.errors import InvalidError
+from tests.agents.learning.world import TINY, mixed_cloud, observations
+
+SHARED = (
+    "scenario", "jobs", "rows", "hidden", "workloads", "teacher", "lessons", "teaching_epochs",
+    "validate_every", "validation_workloads", "validation_preferences", "checkpoint_every",
+)  # fmt: skip
+ARS = Training(
+    **{name: getattr(TINY, name) for name in SHARED},
+    algo="ars", n_delta=2, n_top=1, n_eval_episodes=1, steps=200,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    run = tmp_path_factory.mktemp("searched") / "run"
+    return run, train(ARS, run)
+
+
+@pytest.fixture
+def model(tmp_path):
+    maker = MAKERS["ars"]
+    env = maker.environments(mixed_cloud(), ARS, ARS.seed)
+    yield maker.begin(ARS, env, tmp_path)
+    env.close()
+
+
+class Course(BaseCallback):
+    """Ends the search after `most` decisions."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.most = most
+
+    def _on_step(self):
+        return self.num_timesteps < self.most
+
+
+def test_a_search_leaves_the_same_artefact_as_ppo(trained):
+    run, progress = trained
+    artefact = load(run / BEST)
+    assert configs.of(artefact.manifest.config) == configs.read(run) == ARS
+    assert progress.best <= progress.curve[0]["raw"]["mean"]
+    assert progress.curve[-1]["steps"] >= ARS.steps
+    values, *_ = observations(1, 5, ARS.rows)
+    assert np.isfinite(artefact.session()(values[0])).all()
+
+
+def test_equal_seeds_give_equal_weights(trained, tmp_path):
+    again = train(ARS, tmp_path / "again")
+    assert [point["raw"] for point in again.curve] == [
+        point["raw"] for point in trained[1].curve
+    ]  # fmt: skip
+    first, second = (load(run / BEST).manifest for run in (trained[0], tmp_path / "again"))
+    assert first.sha256 == second.sha256
+
+
+def test_a_search_that_was_killed_goes_on_from_its_weights(tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def kill(event):
+        if event.stage == "learning":
+            raise KilledError
+
+    run = tmp_path / "run"
+    with pytest.raises(KilledError):
+        train(ARS, run, tell=kill)
+    maker = MAKERS["ars"]
+    env = maker.environments(mixed_cloud(), ARS, 1)
+    model = maker.load(run / CHECKPOINT / "model.zip", env, 1)
+    torch.testing.assert_close(
+        model.weights, torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach()
+    )
+    done = model.num_timesteps
+    env.close()
+    progress = resume(run)
+    assert 0 < done < ARS.steps <= progress.curve[-1]["steps"]
+
+
+def test_the_best_legal_row_is_taken_never_an_illegal_one(model):
+    values, *_ = observations(4, 9, ARS.rows)
+    scores = model.policy.scorer(torch.as_tensor(values)).detach().numpy()
+    legal = np.zeros(scores.shape, dtype=np.bool_)
+    legal[:, 2:9] = True
+    chosen, _ = model.policy.predict(values, action_masks=legal)
+    np.testing.assert_array_equal(chosen, np.where(legal, scores, -np.inf).argmax(1))
+
+
+def test_equal_candidates_earn_equal_returns(model):
+    # They play the same episodes; otherwise the workloads' luck would be taken for merit.
+    _, course = model._setup_learn(10_000, Course(10_000))
+    weights = model.weights.repeat(3, 1)
+    returns = model.evaluate_candidates(weights, course, None)
+    assert returns.min() == returns.max() < 0
+
+
+def test_a_callback_ends_the_search(model):
+    model.learn(10_000, callback=Course(30))
+    assert model.num_timesteps == 30
+
+
+def test_potentials_are_not_discounted_where_returns_are_not():
+    assert (ARS.discount, TINY.discount) == (1.0, TINY.gamma)
+
+
+@pytest.mark.parametrize(
+    ("base", "wrong"),
+    [(ARS, {"n_steps": 7}), (ARS, {"gamma": 1.0}), (TINY, {"delta_std": 0.5}), (ARS, {"n_top": 9})],
+)
+def test_what_an_algorithm_does_not_read_is_refused(base, wrong):
+    with pytest.raises(InvalidError) as caught:
+        replace(base, **wrong)
+    assert set(caught.value.fields) == set(wrong)
+
+
+def test_unknown_algorithms_are_refused_with_the_known_ones():
+    with pytest.raises(InvalidError) as caught:
+        replace(TINY, algo="dqn")
+    assert caught.value.fields == {"algo": "ppo, ars"}
+
+
+def test_the_command_names_the_algorithm():
+    config = training_of("lab", 10, 1, "random", ["step_size=.01"], "ars")
+    assert (config.algo, config.step_size) == ("ars", 0.01)
