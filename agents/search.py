@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from agents.network import Scorer
-from scheduler.decisions.queue import Bools, Ints
+from agents.policy import held_back
+from scheduler.decisions.queue import WAIT, Bools, Ints
 from scheduler.decisions.standing import Floats32
 
 APART = 10_000
@@ -31,7 +32,7 @@ APART = 10_000
 
 
 class SearchPolicy(ARSPolicy):
-    """The `Scorer` alone: the best legal row, nothing drawn. Random search has no critic."""
+    """The `Scorer` alone: nothing drawn, no critic."""
 
     def __init__(
         self,
@@ -61,12 +62,14 @@ class SearchPolicy(ARSPolicy):
         deterministic: bool = True,
         action_masks: Bools | None = None,
     ) -> tuple[Ints, tuple[np.ndarray[Any, Any], ...] | None]:
-        """(B, size) → (B,) the best row, of the legal ones if `action_masks` (B, K) tells them."""
+        """(B, size) → (B,) what `LearnedPolicy` would choose, of the legal rows (B, K)."""
         with torch.no_grad():
-            scores = self.scorer(torch.as_tensor(observation))
+            scores: Floats32 = self.scorer(torch.as_tensor(observation)).numpy()
         if action_masks is not None:
-            scores = scores.masked_fill(~torch.as_tensor(action_masks), -torch.inf)
-        return scores.argmax(1).numpy(), state
+            scores = np.where(action_masks, scores, -np.inf)
+        for one in scores:
+            one[WAIT] = held_back(one)
+        return scores.argmax(1), state
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
