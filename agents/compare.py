@@ -20,6 +20,8 @@ from scheduler.domain.errors import FulcrumError, InvalidError
 
 Done = Callable[[Run], None]
 """Called for every run as it is done, in any order."""
+PREFIX = "FULCRUM_"
+"""Of environment variables that are settings."""
 _MAIN = "agents.compare"
 
 
@@ -125,7 +127,7 @@ def _until_broken(
     Returns the cells that were in the works then; no other is lost.
     """
     running: dict[Future[Run], Cell] = {}
-    pool = ProcessPoolExecutor(workers, context(), _begin)
+    pool = ProcessPoolExecutor(workers, context(), _begin, (_settings(),))
     try:
         while waiting or running:
             while waiting and len(running) < 2 * workers:
@@ -143,7 +145,13 @@ def _until_broken(
     return []
 
 
-def _begin() -> None:
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+
+
+def _begin(settings: dict[str, str]) -> None:
+    # Processes inherit from the one they are forked from, which may be older than these.
+    os.environ.update(settings)
     # Ctrl-C ends a worker at once and without a traceback; the parent tells what happened.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -42,7 +42,7 @@ SPACES: Mapping[str, Mapping[str, BaseDistribution]] = {
         "learning_rate": FloatDistribution(5e-5, 2e-3, log=True),
         "gamma": CategoricalDistribution((0.99, 0.995, 0.998, 0.999, 1.0)),
         "gae_lambda": FloatDistribution(0.9, 1.0),
-        "ent_coef": FloatDistribution(1e-5, 1e-2, log=True),
+        "ent_coef": FloatDistribution(0.0, 0.005),
         "clip_range": FloatDistribution(0.1, 0.3),
         "target_kl": FloatDistribution(0.01, 0.1, log=True),
         "batch_size": CategoricalDistribution((256, 512, 1024, 2048)),

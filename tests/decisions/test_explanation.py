@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from worlds import option, pool, snapshot, snapshots, table, waiting
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.explanation import RIVALS, Cause, observer, wait
 from scheduler.decisions.round import Mode, run_round
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
+from tests.worlds import option, pool, snapshot, snapshots, table, waiting
 
 FCFS, PRIORITY = HEURISTICS["fcfs"], HEURISTICS["priority"]
 BUSY = Running(end=40.0, job=17, pool=0, nodes=((0, 2),))

@@ -2,7 +2,6 @@
 
 import numpy as np
 from hypothesis import given, settings
-from worlds import after, option, option_of, pool, snapshot, snapshots, waiting
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.forecast import Start, forecast
@@ -10,6 +9,7 @@ from scheduler.decisions.queue import Backlog, Waiting
 from scheduler.decisions.round import Mode, run_round
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
+from tests.worlds import after, option, option_of, pool, snapshot, snapshots, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
 BUSY = Running(end=10.0, job=100, pool=0, nodes=((0, 2),))

@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import option, option_of, pool, snapshot, snapshots, waiting
 
 from scheduler.decisions.line import Line, walk
 from scheduler.decisions.plan import Reservation
 from scheduler.decisions.queue import Backlog, Waiting
 from scheduler.decisions.round import Mode, Round, push
 from scheduler.policies.heuristics import HEURISTICS
+from tests.worlds import option, option_of, pool, snapshot, snapshots, waiting
 
 STATIC = [heuristic for heuristic in HEURISTICS.values() if heuristic.rank is not None]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import after, held, option_of, snapshots
 
 from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action, Reservation
@@ -17,6 +16,7 @@ from scheduler.decisions.round import Mode, Round, best, run_round
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
+from tests.worlds import after, held, option_of, snapshots
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from itertools import combinations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import MEMORY, held, pool, pools_, running_
 
 from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.occupancy import Occupancy
 from scheduler.decisions.placement import BEST_FIT, RULES, Mix
+from tests.worlds import MEMORY, held, pool, pools_, running_
 
 
 def shares(nodes, memory, width):

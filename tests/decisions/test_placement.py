@@ -1,12 +1,12 @@
 """Rules of placement by hand; that they never change what fits is in test_occupancy."""
 
 import pytest
-from worlds import pool
 
 from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.occupancy import Occupancy
 from scheduler.decisions.placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, Mix, rule
 from scheduler.domain.errors import InvalidError
+from tests.worlds import pool
 
 
 def occupied(chosen, each, *held, mix=None):

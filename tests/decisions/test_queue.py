@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import option, waiting
 
 from scheduler.decisions.queue import Backlog, Shape
+from tests.worlds import option, waiting
 
 ENTER = st.tuples(st.just("enter"), st.integers(1, 60))
 LEAVE = st.tuples(st.just("leave"), st.integers(1, 60), st.sampled_from(["old", "new"]))

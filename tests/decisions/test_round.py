@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from worlds import option, pool, snapshot, waiting
 
 from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action
 from scheduler.decisions.round import Mode, Round, push, run_round
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
+from tests.worlds import option, pool, snapshot, waiting
 
 FCFS = HEURISTICS["fcfs"]
 BUSY = Running(end=10.0, job=100, pool=0, nodes=((0, 2),))

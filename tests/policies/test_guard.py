@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from worlds import option, pool, snapshot, table, waiting
 
 from scheduler.decisions.round import Mode, run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
+from tests.worlds import option, pool, snapshot, table, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
 

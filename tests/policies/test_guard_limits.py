@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import option, pool, snapshot, table, waiting
 
 from envs.simulation import Simulation
 from envs.site import Site
@@ -19,6 +18,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
+from tests.worlds import option, pool, snapshot, table, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
 PATIENCE_S = 20.0

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from worlds import option, pool, snapshot, table, waiting
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.round import Mode, run_round
 from scheduler.policies.heuristics import HEURISTICS, LAST
+from tests.worlds import option, pool, snapshot, table, waiting
 
 JOBS = (
     waiting(1, option(100.0, 4), 100.0, priority=50, deadline=2500.0),

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from worlds import option, pool, snapshot, waiting
 
 from scheduler.decisions.round import Mode, run_round
 from scheduler.policies.heuristics import HEURISTICS
+from tests.worlds import option, pool, snapshot, waiting
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
 

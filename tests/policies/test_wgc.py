@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from worlds import option, pool, snapshot, snapshots, table, waiting
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.round import Mode, run_round
 from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.wgc import PATIENCE, Wgc
+from tests.worlds import option, pool, snapshot, snapshots, table, waiting
 
 POOLS = (pool("cpu", 4), pool("gpu", 1))
 BOTH = [option(90.0, 1, 0, dollars=1.0), option(10.0, 1, 1, dollars=4.0)]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from worlds import option, pool, snapshot, waiting
 
 from agents.ablation import INTERACTIONS, ablate
 from agents.policy import LearnedPolicy
@@ -12,6 +11,7 @@ from scheduler.decisions.round import Mode, run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
 from tests.agents.learning.world import observations
+from tests.worlds import option, pool, snapshot, waiting
 
 ROWS, SHOWN = 8, 5
 NAMES = [column.name for column in ROW_COLUMNS]

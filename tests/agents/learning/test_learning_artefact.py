@@ -17,8 +17,9 @@ from envs.simulation import Simulation
 from envs.site import Site
 from scheduler.decisions import encoding
 from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.policies import lookup
 from scheduler.policies.guard import Guard
-from scheduler.policies.lookup import named, register
+from scheduler.policies.lookup import named
 from tests.agents.learning.world import mixed_cloud, scorer
 
 ROWS = 24
@@ -101,8 +102,8 @@ def test_nothing_there_says_what_should_be(tmp_path):
         load(tmp_path)
 
 
-def test_policies_are_found_by_path(artefact):
-    register("learned", learned)
+def test_policies_are_found_by_path(artefact, monkeypatch):
+    monkeypatch.setitem(lookup._SCHEMES, "learned", learned)
     assert named(f"learned:{artefact}").rows == ROWS
     with pytest.raises(NotFoundError, match="no learned policy"):
         named("learned:nowhere")
