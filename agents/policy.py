@@ -61,7 +61,8 @@ class LearnedPolicy:
         scores = np.full(len(table), -np.inf)
         shown = encoding.positions
         scores[shown] = self.score(encoding.values)[: len(shown)]
-        scores[WAIT] = held_back(scores) if may_wait(table, self.mode) else -np.inf
+        waits = may_wait(table, self.mode, encoding)
+        scores[WAIT] = held_back(scores) if waits else -np.inf
         return scores
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:

@@ -112,7 +112,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             self.preference = drawn_preference(self.np_random) if fixed is None else fixed
             self._begin(self._draw(seed_))
             if self._table is not None:
-                return self._observe(self._table), self._info(Reading())
+                return self._encoding.values, self._info(Reading())
         raise InvalidError(
             "the workload leaves nothing to decide",
             {"scenario": "one with more jobs than fit at once, or several placements a job"},
@@ -137,7 +137,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         self._committed.clear()
         info = self._info(interval)
         if self._table is not None:
-            return self._observe(self._table), reward, False, False, info
+            return self._encoding.values, reward, False, False, info
         assert outcome is not None
         info["metrics"] = _metrics(reading, outcome)
         self._legal[:] = False
@@ -212,7 +212,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             if table is None:
                 self.simulation.commit(self._round.plan())
                 self._round = self.simulation.next()
-            elif not self._round.free or (len(table) == 2 and not may_wait(table, self._mode)):
+            elif not self._round.free or not self._choice(table):
                 self._forced += 1
                 self._take(table, 1)
             else:
@@ -236,13 +236,14 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             )
         )
 
-    def _observe(self, table: Candidates) -> Floats32:
+    def _choice(self, table: Candidates) -> bool:
+        """Encode the table; whether more than one of its rows is legal."""
         self._encoding: Encoding = self._encoder.encode(table, self.preference)
         shown = len(self._encoding.positions)
         self._legal[:shown] = True
         self._legal[shown:] = False
-        self._legal[WAIT] = may_wait(table, self._mode)
-        return self._encoding.values
+        self._legal[WAIT] = may_wait(table, self._mode, self._encoding)
+        return shown > 2 or bool(self._legal[WAIT])
 
     def _checked(self, action: int) -> int:
         """The action, or what stands for it."""

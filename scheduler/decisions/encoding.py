@@ -125,18 +125,6 @@ def unflatten(values: Floats32, rows: int) -> tuple[Floats32, Floats32]:
     return np.swapaxes(shown, -1, -2), values[..., split:]
 
 
-def may_wait(table: Candidates, mode: Mode) -> bool:
-    """Whether WAIT is a sensible choice.
-
-    Never while nothing runs: no event would end the waiting. In `Mode.GREEDY` and wherever there
-    is another pool to wait for, otherwise always. With a single pool and reservations, waiting
-    for a job's devices is said by reserving them.
-    """
-    if mode is Mode.COMMIT_FCFS or (mode is not Mode.GREEDY and len(table.cluster.pools) == 1):
-        return False
-    return next(iter(table.cluster.running()), None) is not None
-
-
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """A table as numbers."""
@@ -145,6 +133,27 @@ class Encoding:
     """(size(rows),) float32 in [0, TOP]: column by column of the rows, then the globals."""
     positions: Ints
     """(shown,) The table's rows that are shown, in this order; the first is WAIT."""
+    ready: bool = False
+    """One of the rows could start now at the least price (`Standing.prices`, in seconds) that its
+    job has anywhere, on busy pools too."""
+
+
+def may_wait(table: Candidates, mode: Mode, encoding: Encoding) -> bool:
+    """Whether WAIT is a sensible choice.
+
+    Never while nothing runs: no event would end the waiting. Never while a job can start where it
+    is best off: a policy that waits once too often would do so at every event that follows, and
+    leave the cluster idle behind one long job. In `Mode.GREEDY` and wherever there is another pool
+    to wait for, otherwise always. With a single pool and reservations, waiting for a job's devices
+    is said by reserving them.
+    """
+    if (
+        encoding.ready
+        or mode is Mode.COMMIT_FCFS
+        or (mode is not Mode.GREEDY and len(table.cluster.pools) == 1)
+    ):
+        return False
+    return next(iter(table.cluster.running()), None) is not None
 
 
 class Encoder:
@@ -203,6 +212,7 @@ class Encoder:
         passing[6] = own[0] / np.maximum(least[0], 1e-9) - 1
         passing[7:9] = own[1:]
         np.subtract(own[1:], least[1:], out=passing[9:11], casting="same_kind")
+        ready = bool(((starts.take(shape) == -np.inf) & (own[1] <= least[1])).any())
         passing[11:-2] = before
         passing[-2:] = priced
         squash(passing, _UNITS)
@@ -213,7 +223,7 @@ class Encoder:
         overall += site.figures
         overall.append(_squashed("beyond", len(table) - len(positions)))
         values[split:] = overall
-        return Encoding(values, positions)
+        return Encoding(values, positions, ready)
 
     def _look(self, table: Candidates) -> tuple[Horizon, Standing, _Crowd, _Site]:
         """What is known of this table's world; learnt anew where that is another one."""
