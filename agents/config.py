@@ -54,9 +54,9 @@ class Training:
     """Different training workloads. The reference policy is simulated once on each."""
     reference: str = "wgc"
     """Its objective on the same workload divides the reward."""
-    gain: Annotated[float, Gt(0)] = 10.0
+    gain: Annotated[float, Gt(0)] = 50.0
     """What the reference's whole episode is worth: returns of a size that critics learn well."""
-    clip_reward: Annotated[float, Gt(0)] = 5.0
+    clip_reward: Annotated[float, Gt(0)] = 25.0
     """Largest loss of a single step: tails of starvation do not drown everything else."""
 
     teacher: str | None = "wgc"
@@ -67,7 +67,7 @@ class Training:
     teaching_batch: Annotated[int, Ge(2)] = 256
     """Small, for many updates: a half-taught policy waits where it should act, and starves."""
     teaching_rate: Annotated[float, Gt(0)] = 1e-3
-    smoothing: Annotated[float, Ge(0), Le(1)] = 0.03
+    smoothing: Annotated[float, Ge(0), Le(1)] = 0.0
     """Of the teacher's choice, spread over the legal rows: an imitation that is too sure of
     itself explores nothing."""
 
@@ -151,11 +151,6 @@ class Training:
     def rollouts(self) -> int:
         """Of PPO, in the whole training."""
         return -(-self.steps // self.rollout)
-
-    @property
-    def discount(self) -> float:
-        """γ of the potential in the rewards; 1 for ARS, which sums rewards undiscounted."""
-        return self.gamma if self.algo == "ppo" else 1.0
 
     @property
     def goal(self) -> int:

@@ -18,6 +18,7 @@ from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
+from agents.world import PRIVILEGED
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
 
 COLUMNS, GLOBALS = len(ROW_COLUMNS), len(GLOBAL_COLUMNS)
@@ -82,17 +83,23 @@ class Scorer(nn.Module):
 
 
 class Judge(nn.Module):
-    """Observation → features of the whole for the critic; shares no weight with the actor."""
+    """Observation → features of the whole for the critic; no weight is shared with the actor."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.pooled = Pooled(hidden)
-        self.last = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU())
+        self.last = nn.Sequential(nn.Linear(hidden + PRIVILEGED, hidden), nn.ReLU())
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, size) → (B, hidden)."""
-        features: Tensor = self.last(self.pooled(observation).context)
+        """(B, size + PRIVILEGED) → (B, hidden)."""
+        context = self.pooled(encoding(observation)).context
+        features: Tensor = self.last(torch.cat((context, observation[:, -PRIVILEGED:]), dim=1))
         return features
+
+
+def encoding(observation: Tensor) -> Tensor:
+    """(B, size + PRIVILEGED) → (B, size): what a policy may see."""
+    return observation[:, :-PRIVILEGED]
 
 
 class RowNetwork(nn.Module):
@@ -106,16 +113,16 @@ class RowNetwork(nn.Module):
         self.judge = Judge(hidden)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, size) → scores (B, K), critic's features (B, hidden)."""
+        """(B, size + PRIVILEGED) → scores (B, K), critic's features (B, hidden)."""
         return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: Tensor) -> Tensor:
-        """(B, size) → (B, K)."""
-        scores: Tensor = self.scorer(features)
+        """(B, size + PRIVILEGED) → (B, K)."""
+        scores: Tensor = self.scorer(encoding(features))
         return scores
 
     def forward_critic(self, features: Tensor) -> Tensor:
-        """(B, size) → (B, hidden)."""
+        """(B, size + PRIVILEGED) → (B, hidden)."""
         judged: Tensor = self.judge(features)
         return judged
 

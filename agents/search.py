@@ -22,7 +22,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
-from agents.network import Scorer
+from agents.network import Scorer, encoding
 from agents.policy import held_back
 from scheduler.decisions.queue import WAIT, Bools, Ints
 from scheduler.decisions.standing import Floats32
@@ -62,9 +62,9 @@ class SearchPolicy(ARSPolicy):
         deterministic: bool = True,
         action_masks: Bools | None = None,
     ) -> tuple[Ints, tuple[np.ndarray[Any, Any], ...] | None]:
-        """(B, size) → (B,) what `LearnedPolicy` would choose, of the legal rows (B, K)."""
+        """(B, size + PRIVILEGED) → (B,) what `LearnedPolicy` would choose of the legal (B, K)."""
         with torch.no_grad():
-            scores: Floats32 = self.scorer(torch.as_tensor(observation)).numpy()
+            scores: Floats32 = self.scorer(encoding(torch.as_tensor(observation))).numpy()
         if action_masks is not None:
             scores = np.where(action_masks, scores, -np.inf)
         for one in scores:

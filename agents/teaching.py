@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from agents.config import Training
-from agents.network import RowPolicy
+from agents.network import RowPolicy, encoding
 from agents.search import SearchPolicy
 from agents.world import Relative
 from envs.scenarios import Scenario
@@ -24,7 +24,7 @@ class Lessons:
     """Decisions of a teacher, n of them."""
 
     observations: Floats32
-    """(n, size)"""
+    """(n, size + PRIVILEGED)"""
     masks: Bools
     """(n, K)"""
     actions: Ints
@@ -102,7 +102,7 @@ def teach(policy: RowPolicy | SearchPolicy, lessons: Lessons, config: Training) 
         order = rng.permutation(count)
         for first in range(0, count, batch):
             index = torch.as_tensor(order[first : first + batch])
-            logits = policy.scorer(observations[index])
+            logits = policy.scorer(encoding(observations[index]))
             legal, chosen = masks[index], actions[index]
             loss = _imitation(logits, legal, chosen, config.smoothing)
             if isinstance(policy, RowPolicy):

@@ -8,27 +8,30 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
+from agents.reference import play, to_come
 from envs.cluster_env import ClusterEnv
-from envs.episodes import drawn_preference, scales_of
-from envs.meter import MIDDLING
-from envs.records import BOUND_S, Outcome
+from envs.episodes import drawn_preference, of_scenario, scales_of
+from envs.records import Outcome
 from envs.rewards import Scales
 from envs.scenarios import Scenario, Split
 from envs.simulation import Simulation
 from envs.site import Site
+from scheduler.decisions.encoding import size
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import Bools
-from scheduler.decisions.standing import Floats32
+from scheduler.decisions.standing import TOP, Floats32
 from scheduler.domain.errors import InvalidError
 from scheduler.policies.lookup import named
 
-MIDDLE = 0.5
-"""The reference is simulated at this preference; its latency and dollars scale the rewards of all,
-as running it anew at each w would cost as much as the episode."""
+PRIVILEGED = 5
+"""Numbers behind the encoding that only a critic sees, each in -TOP … TOP: how much of the episode
+is over; jobs that wait under the reference; and how many more jobs wait, have ended and how much
+more is to come of what runs than there (% of the reference's objective)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,20 @@ def totals(outcome: Outcome, drawn: Scenario) -> Totals:
 class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
     """`ClusterEnv` on a fixed number of training workloads, each again at other preferences.
 
-    The rewards of an episode sum up to -`gain` if it ends as the reference does, but for what
-    `clip_reward` cuts off.
+    The reference plays every episode first. Rewards are the difference to it, and sum up to
+    `gain` · (1 - objective ÷ the reference's), but for what `clip_reward` cuts off.
 
-    What a placement costs accrues while it runs, hundreds of decisions later. So the rewards are
-    shaped by a potential: minus what is still to come of all that runs, by estimates. A placement
-    is then paid for when it is chosen, and only what was not foreseen follows. With γΦ(s') - Φ(s)
-    the best policy stays the same (Ng, Harada, Russell, "Policy invariance under reward
-    transformations", ICML 1999).
+    - Most of what an episode costs is decided by which jobs arrive. A step's reward is what the
+      reference was charged in the same time, less what this policy is: a baseline that depends on
+      the workload, but not on what is chosen (Mao et al., "Variance Reduction for Reinforcement
+      Learning in Input-Driven Environments", ICLR 2019).
+    - What a placement costs accrues while it runs, hundreds of decisions later. So both are charged
+      at the start for all that is still to come of what runs, by estimates. With γ = 1 the best
+      policy stays the same (Ng, Harada, Russell, "Policy invariance under reward
+      transformations", ICML 1999).
+    - Behind the encoding stand `PRIVILEGED` numbers about how the reference fares. A critic that
+      sees them tells luck from merit; the policy does not see them (Pinto et al., "Asymmetric
+      Actor Critic for Image-Based Robot Learning", RSS 2018).
     """
 
     env: ClusterEnv
@@ -93,11 +102,11 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
                 split=Split.TRAIN,
             )
         )
-        self._scenario = scenario
+        self.observation_space = spaces.Box(-TOP, TOP, (size(config.rows) + PRIVILEGED,))
         self._config = config
-        self._known: dict[int, Totals] = {}
-        self._factor = 0.0
-        self._potential = 0.0
+        self._draw = of_scenario(scenario, config.jobs, Split.TRAIN)
+        self._reference = named(config.reference)
+        self._factor = self._potential = 0.0
         self._rng = np.random.default_rng()
 
     def reset(
@@ -113,46 +122,52 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         w = wished.get("preference", self._config.preference)
         if w is None:
             w = drawn_preference(self._rng)
-        self._factor = self._config.gain / max(self.reference(workload).at(w), 1e-9)
-        begun = self.env.reset(seed=seed, options={"workload": workload, "preference": w})
-        self._potential = self._to_come()
-        return begun
+        self._way = play(self._reference, self._draw(workload), w)
+        self._factor = self._config.gain / max(self._way.total, 1e-9)
+        encoding, info = self.env.reset(seed=seed, options={"workload": workload, "preference": w})
+        observation = self._seen(encoding)
+        # What both were charged before the first decision is part of its reward.
+        self._potential = 0.0
+        return observation, info
 
     def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
         """As of `ClusterEnv`."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        before, self._potential = self._potential, self._to_come()
-        shaped = float(reward) + self._config.discount * self._potential - before
-        relative = max(shaped * self._factor, -self._config.clip_reward)
+        before, factor = self._potential, self._factor
+        encoding, reward, terminated, truncated, info = self.env.step(action)
+        observation = self._seen(encoding, terminated)
+        shaped = factor * float(reward) + self._potential - before
+        relative = max(shaped, -self._config.clip_reward)
         return observation, relative, terminated, truncated, info
 
     def action_masks(self) -> Bools:
         """(rows,) For MaskablePPO."""
         return self.env.action_masks()
 
-    def _to_come(self) -> float:
-        """Φ: minus the objective that running attempts will add, by estimates."""
-        simulation, scales, w = self.env.simulation, self.env.scales, self.env.preference
-        now, seconds, dollars = simulation.now, 0.0, 0.0
-        for attempt in simulation.cluster.running():
-            left = max(0.0, attempt.end - now)
-            job = simulation.job(attempt.job)
-            pool = simulation.site.pools[attempt.pool]
-            dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
-            seconds += left * (
-                1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
-                if scales.bounded
-                else job.priority / MIDDLING / scales.latency_s
-            )
-        return -(w * seconds + (1 - w) * dollars / scales.dollars)
+    def _seen(self, encoding: Floats32, over: bool = False) -> Floats32:
+        """The observation, and the potential set.
 
-    def reference(self, workload: int) -> Totals:
-        """What the reference reaches on a workload."""
-        if workload not in self._known:
-            policy, jobs = named(self._config.reference), self._config.jobs
-            w = self._config.preference if self._config.preference is not None else MIDDLE
-            self._known[workload] = simulated(self._scenario, policy, workload, w, jobs)
-        return self._known[workload]
+        Φ: what the reference was charged until now, less what is to come of what runs here.
+        """
+        env, factor, way = self.env, self._factor, self._way
+        if over:
+            self._potential = factor * way.total
+            return np.append(encoding, np.zeros(PRIVILEGED, dtype=np.float32))
+        simulation = env.simulation
+        rival = way.at(simulation.now)
+        ahead = to_come(simulation, env.scales, env.preference)
+        self._potential = factor * (rival.charged - ahead)
+        privileged = (
+            simulation.finished / way.jobs,
+            np.log1p(rival.waiting),
+            _signed(simulation.waiting - rival.waiting),
+            _signed(simulation.finished - rival.ended),
+            _signed(100 * (ahead - rival.to_come) / max(way.total, 1e-9)),
+        )
+        return np.concatenate((encoding, np.clip(privileged, -TOP, TOP)), dtype=np.float32)
+
+
+def _signed(x: float) -> float:
+    return float(np.sign(x) * np.log1p(abs(x)))
 
 
 def vectorised(scenario: Scenario, config: Training, seed: int, count: int | None = None) -> VecEnv:

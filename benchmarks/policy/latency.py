@@ -213,13 +213,20 @@ def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
     import torch
     from sb3_contrib import MaskablePPO
 
+    from agents.config import Training
     from agents.network import RowPolicy
-    from envs.cluster_env import ClusterEnv
+    from agents.world import PRIVILEGED, Relative
 
     torch.set_num_threads(1)
-    env = ClusterEnv(load("mixed-cloud"), 0.5, jobs=10, rows=rows, reward="objective")
+    env = Relative(load("mixed-cloud"), Training(rows=rows, jobs=10))
     model = MaskablePPO(RowPolicy, env, policy_kwargs={"hidden": hidden}, device="cpu")
-    return lambda values, mask: model.predict(values, action_masks=mask, deterministic=True)
+    privileged = np.zeros(PRIVILEGED, dtype=np.float32)
+
+    def predict(values: Any, mask: Any) -> object:
+        seen = np.append(values, privileged)
+        return model.predict(seen, action_masks=mask, deterministic=True)
+
+    return predict
 
 
 def _seconds(work: Callable[[], object]) -> float:

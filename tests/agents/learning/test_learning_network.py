@@ -10,7 +10,7 @@ from agents.artefact import Artefact
 from agents.export import exported
 from agents.network import PADDING, Judge, RowPolicy
 from agents.world import vectorised
-from tests.agents.learning.world import TINY, flat, mixed_cloud, observations, scorer
+from tests.agents.learning.world import TINY, flat, mixed_cloud, observations, privileged, scorer
 
 
 def scores(network, values):
@@ -40,8 +40,21 @@ def test_the_critic_sees_neither_order_nor_padding():
     torch.manual_seed(0)
     judge = Judge(16)
     values, shown, overall = observations(2, 6, 6)
-    other = flat(shown[:, ::-1], overall, 20)
+    values, other = privileged(values), privileged(flat(shown[:, ::-1], overall, 20))
     np.testing.assert_allclose(scores(judge, other), scores(judge, values), atol=1e-5)
+
+
+def test_only_the_critic_sees_how_the_reference_fares():
+    env = vectorised(mixed_cloud(), TINY, 0)
+    policy = MaskablePPO(RowPolicy, env, n_steps=4, batch_size=4).policy
+    values, *_ = observations(4, 9, TINY.rows)
+    behind, ahead = (torch.as_tensor(privileged(values, level)) for level in (-1, 1))
+    torch.testing.assert_close(
+        policy.get_distribution(behind).distribution.logits,
+        policy.get_distribution(ahead).distribution.logits,
+    )
+    assert (policy.predict_values(behind) != policy.predict_values(ahead)).all()
+    env.close()
 
 
 def test_the_preference_reaches_every_score():
@@ -58,7 +71,7 @@ def test_ppo_uses_the_scores_as_logits():
     policy = model.policy
     assert isinstance(policy.action_net, nn.Identity)
     values, *_ = observations(4, 9, TINY.rows)
-    logits = policy.get_distribution(torch.as_tensor(values)).distribution.logits
+    logits = policy.get_distribution(torch.as_tensor(privileged(values))).distribution.logits
     expected = torch.log_softmax(policy.scorer(torch.as_tensor(values)), 1)
     torch.testing.assert_close(logits, expected)
     dense = [each for each in policy.modules() if isinstance(each, nn.Linear)]

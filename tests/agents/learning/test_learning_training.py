@@ -17,8 +17,11 @@ from agents.policy import LearnedPolicy
 from agents.teaching import collect, discounted
 from agents.train import BEST, CHECKPOINT, CURVE, resume, train
 from agents.validation import Validation, relative
-from agents.world import Relative
+from agents.world import Relative, simulated, totals
+from envs.scenarios import Split
+from envs.scenarios import load as scenario
 from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.policies.lookup import named
 from tests.agents.learning.world import TINY, mixed_cloud
 
 
@@ -102,11 +105,28 @@ def test_unknown_hyper_parameters_are_named():
         configs.of({**asdict(Training()), "gama": 1})
 
 
-def test_the_reference_earns_minus_the_gain():
-    # What the environment pays for wgc's own choices, at the preference of the reference run.
-    config = replace(TINY, preference=0.5, clip_reward=1e9, rows=200)
-    lessons = collect(mixed_cloud(), replace(config, lessons=1, gamma=1.0))
-    assert lessons.returns[0] == pytest.approx(-config.gain, rel=0.05)
+@pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
+def test_the_reference_earns_nothing(w):
+    config = replace(TINY, preference=w, rows=200, teacher="wgc", lessons=1, gamma=1.0)
+    lessons = collect(scenario("random"), config)
+    assert lessons.returns[0] == pytest.approx(0.0, abs=1e-6 * config.gain)
+
+
+def test_rewards_sum_up_to_the_gain_over_the_reference():
+    config = replace(TINY, preference=0.3, clip_reward=1e9)
+    env = Relative(mixed_cloud(), config)
+    observation, _ = env.reset(seed=0, options={"workload": 1})
+    total, done = 0.0, False
+    while not done:
+        assert observation in env.observation_space
+        action = np.flatnonzero(env.action_masks())[-1]
+        observation, reward, done, _, _ = env.step(action)
+        total += reward
+    drawn = replace(mixed_cloud().draw(1, Split.TRAIN), preference=0.3)
+    reached = totals(env.env.simulation.outcome(), drawn).at(0.3)
+    wgc = simulated(mixed_cloud(), named("wgc"), 1, 0.3, config.jobs).at(0.3)
+    assert reached > 1.01 * wgc
+    assert total == pytest.approx(config.gain * (1 - reached / wgc))
 
 
 def test_rewards_of_a_step_are_clipped():

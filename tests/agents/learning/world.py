@@ -7,6 +7,7 @@ from agents.artefact import Manifest, digest, save
 from agents.config import Training
 from agents.export import exported
 from agents.network import Scorer
+from agents.world import PRIVILEGED
 from envs.scenarios import load
 from scheduler.decisions import encoding
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
@@ -57,6 +58,12 @@ def flat(shown, overall, rows):
     padded = np.zeros((count, rows, columns), dtype=np.float32)
     padded[:, :present] = shown
     return np.concatenate([padded.transpose(0, 2, 1).reshape(count, -1), overall], axis=1)
+
+
+def privileged(values, level=0.5):
+    """What training's environments observe: (B, size) and numbers that only critics see."""
+    added = np.full((len(values), PRIVILEGED), level, dtype=np.float32)
+    return np.concatenate((values, added), axis=1)
 
 
 def saved(folder, seed=0, rows=24, **fields):

@@ -1,0 +1,96 @@
+"""The reference's way through an episode: what a training's rewards are measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from envs.episodes import Episode
+from envs.meter import MIDDLING, Meter, Reading
+from envs.records import BOUND_S
+from envs.rewards import Scales, Step, objective
+from envs.simulation import Simulation
+from scheduler.decisions.policy import Policy
+from scheduler.decisions.queue import Floats
+from scheduler.decisions.round import push
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """How far a policy is in an episode."""
+
+    charged: float
+    """Objective that has accrued, and that is still to come of all that runs, by estimates."""
+    to_come: float
+    """The second part of it."""
+    waiting: float
+    """Jobs."""
+    ended: float
+    """Jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A whole episode under one policy, at its rounds, before and after each."""
+
+    time: Floats
+    """(n,) Seconds, ascending."""
+    instants: Floats
+    """(n, 4) The fields of `Instant`."""
+    total: float
+    """The episode's objective."""
+    jobs: int
+
+    def at(self, now: float) -> Instant:
+        """On the straight line between the rounds; what a round at `now` does comes after it."""
+        after = int(np.searchsorted(self.time, now, side="left"))
+        if after == len(self.time):
+            return Instant(*self.instants[-1])
+        if after == 0:
+            return Instant(*self.instants[0])
+        earlier, later = self.time[after - 1], self.time[after]
+        share = (now - earlier) / (later - earlier)
+        return Instant(*((1 - share) * self.instants[after - 1] + share * self.instants[after]))
+
+
+def play(policy: Policy, episode: Episode, w: float) -> Way:
+    """Let a policy decide a whole episode at preference w."""
+    site, meter = replace(episode.site, preference=w), Meter()
+    simulation = Simulation(episode.workload, site, episode.estimator, meter, seed=episode.seed)
+    time: list[float] = []
+    instants: list[tuple[float, float, float, float]] = []
+
+    def note(waiting: int) -> None:
+        running = to_come(simulation, episode.scales, w)
+        accrued = worth(meter.read(simulation.now), episode.scales, w)
+        time.append(simulation.now)
+        instants.append((accrued + running, running, waiting, simulation.finished))
+
+    while (round_ := simulation.next()) is not None:
+        note(simulation.waiting)
+        simulation.commit(push(round_, policy))
+        note(simulation.waiting)
+    note(0)
+    return Way(np.array(time), np.array(instants), instants[-1][0], len(episode.workload.jobs))
+
+
+def worth(reading: Reading, scales: Scales, w: float) -> float:
+    """The objective of what has accrued; less is better."""
+    return -objective(Step(reading, preference=w, scales=scales))
+
+
+def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
+    """The objective that running attempts will add, by estimates."""
+    now, seconds, dollars = simulation.now, 0.0, 0.0
+    for attempt in simulation.cluster.running():
+        left = max(0.0, attempt.end - now)
+        job = simulation.job(attempt.job)
+        pool = simulation.site.pools[attempt.pool]
+        dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
+        seconds += left * (
+            1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
+            if scales.bounded
+            else job.priority / MIDDLING / scales.latency_s
+        )
+    return w * seconds + (1 - w) * dollars / scales.dollars
