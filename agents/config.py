@@ -67,9 +67,11 @@ class Training:
     teaching_batch: Annotated[int, Ge(2)] = 256
     """Small, for many updates: a half-taught policy waits where it should act, and starves."""
     teaching_rate: Annotated[float, Gt(0)] = 1e-3
-    smoothing: Annotated[float, Ge(0), Le(1)] = 0.0
-    """Of the teacher's choice, spread over the legal rows: an imitation that is too sure of
-    itself explores nothing."""
+    alternatives: tuple[str, ...] = ()
+    """Heuristics whose choices are worth trying where they differ from the teacher's."""
+    hesitation: Annotated[float, Ge(0), Le(1)] = 0.3
+    """Share of the alternatives in what is imitated. An imitation that is too sure of itself
+    explores nothing; one that tries every legal row drowns learning in its blunders."""
 
     envs: Annotated[int, Ge(1), PPO] = 16
     processes: Annotated[bool, PPO] = False
@@ -190,8 +192,9 @@ def of(content: Mapping[str, Any]) -> Training:
             f"unknown: {', '.join(unknown)}", {"config": f"any of {', '.join(sorted(legal))}"}
         )
     values = dict(content)
-    if "validation_preferences" in values:
-        values["validation_preferences"] = tuple(values["validation_preferences"])
+    for name in ("alternatives", "validation_preferences"):
+        if name in values:
+            values[name] = tuple(values[name])
     return Training(**values)
 
 

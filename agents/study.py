@@ -34,7 +34,7 @@ COMMON: Mapping[str, BaseDistribution] = {
     "averaging": FloatDistribution(0.8, 0.99),
     "hidden": CategoricalDistribution((32, 64, 96, 128)),
     "final_rate": FloatDistribution(0.0, 1.0),
-    "smoothing": FloatDistribution(0.0, 0.4),
+    "hesitation": FloatDistribution(0.0, 0.5),
 }
 SPACES: Mapping[str, Mapping[str, BaseDistribution]] = {
     "ppo": {

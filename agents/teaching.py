@@ -29,6 +29,8 @@ class Lessons:
     """(n, K)"""
     actions: Ints
     """(n,)"""
+    others: Ints
+    """(n, alternatives) What those would have chosen; the teacher's choice if that is illegal."""
     returns: Floats
     """(n,) Discounted rewards from the decision on."""
 
@@ -42,10 +44,12 @@ def collect(
     learnt from that. `tell` hears the share that is done.
     """
     teacher = named(config.teacher or config.reference)
+    alternatives = [named(name) for name in config.alternatives]
     env = Relative(scenario, config)
     observations: list[Floats32] = []
     masks: list[Bools] = []
     actions: list[int] = []
+    others: list[list[int]] = []
     returns: list[float] = []
     seed = config.seed
     while len(actions) < config.lessons:
@@ -61,6 +65,8 @@ def collect(
                 observations.append(observation)
                 masks.append(mask)
                 actions.append(action)
+                tried = [env.env.action_of(other) for other in alternatives]
+                others.append([other if mask[other] else action for other in tried])
             else:
                 action = int(np.flatnonzero(mask)[0])
             observation, reward, done, _, _ = env.step(np.int64(action))
@@ -69,7 +75,13 @@ def collect(
         returns.extend(worth[taught].tolist())
         seed += 1
         tell(min(1.0, len(actions) / config.lessons))
-    return Lessons(np.stack(observations), np.stack(masks), np.array(actions), np.array(returns))
+    return Lessons(
+        np.stack(observations),
+        np.stack(masks),
+        np.array(actions),
+        np.array(others, dtype=np.int64).reshape(len(actions), len(alternatives)),
+        np.array(returns),
+    )
 
 
 def discounted(rewards: list[float], gamma: float) -> Floats:
@@ -85,13 +97,14 @@ def discounted(rewards: list[float], gamma: float) -> Floats:
 def teach(policy: RowPolicy | SearchPolicy, lessons: Lessons, config: Training) -> float:
     """Fit the policy to the lessons; the share of choices in which it then agrees.
 
-    Cross-entropy to the teacher's choice with label smoothing over the legal rows, and the
-    squared error of the critic if there is one.
+    Cross-entropy to the teacher's choice and, less, to the alternatives', and the squared error of
+    the critic if there is one.
     """
     rng = np.random.default_rng(config.seed)
     optimizer = torch.optim.Adam(policy.parameters(), lr=config.teaching_rate)
     observations = torch.as_tensor(lessons.observations)
     masks, actions = torch.as_tensor(lessons.masks), torch.as_tensor(lessons.actions)
+    others = torch.as_tensor(lessons.others)
     returns = torch.as_tensor(lessons.returns, dtype=torch.float32)
     count, batch = len(actions), config.teaching_batch
     agreed = 0
@@ -104,7 +117,7 @@ def teach(policy: RowPolicy | SearchPolicy, lessons: Lessons, config: Training) 
             index = torch.as_tensor(order[first : first + batch])
             logits = policy.scorer(encoding(observations[index]))
             legal, chosen = masks[index], actions[index]
-            loss = _imitation(logits, legal, chosen, config.smoothing)
+            loss = imitation(logits, legal, chosen, others[index], config.hesitation)
             if isinstance(policy, RowPolicy):
                 value = policy.predict_values(observations[index]).squeeze(-1)
                 loss = loss + 0.5 * torch.nn.functional.mse_loss(value, returns[index])
@@ -116,8 +129,12 @@ def teach(policy: RowPolicy | SearchPolicy, lessons: Lessons, config: Training) 
     return agreed / count
 
 
-def _imitation(logits: Tensor, legal: Tensor, chosen: Tensor, smoothing: float) -> Tensor:
+def imitation(
+    logits: Tensor, legal: Tensor, chosen: Tensor, others: Tensor, hesitation: float
+) -> Tensor:
+    """Cross-entropy of legal (B, K) logits to chosen (B,), mixed with that to others (B, m)."""
     logs = logits.masked_fill(~legal, -1e8).log_softmax(1)
     own = logs.gather(1, chosen.unsqueeze(1)).squeeze(1)
-    spread = (logs * legal).sum(1) / legal.sum(1)
-    return -((1 - smoothing) * own + smoothing * spread).mean()
+    if not others.shape[1]:
+        return -own.mean()
+    return -((1 - hesitation) * own + hesitation * logs.gather(1, others).mean(1)).mean()

@@ -327,7 +327,8 @@ def _value(name: str, text: str) -> Any:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text]
         if isinstance(default, tuple):
-            return tuple(float(word) for word in text.split(","))
+            # Of names the default is empty.
+            return tuple(float(word) if default else word for word in text.split(","))
         if isinstance(default, (int, float)):
             return type(default)(text)
     except (KeyError, ValueError):

@@ -14,7 +14,7 @@ from agents.averaging import Average
 from agents.config import Training
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
-from agents.teaching import collect, discounted
+from agents.teaching import collect, discounted, imitation
 from agents.train import BEST, CHECKPOINT, CURVE, resume, train
 from agents.validation import Validation, relative
 from agents.world import Relative, simulated, totals
@@ -127,6 +127,27 @@ def test_rewards_sum_up_to_the_gain_over_the_reference():
     wgc = simulated(mixed_cloud(), named("wgc"), 1, 0.3, config.jobs).at(0.3)
     assert reached > 1.01 * wgc
     assert total == pytest.approx(config.gain * (1 - reached / wgc))
+
+
+def test_lessons_tell_what_alternatives_would_have_chosen():
+    config = replace(TINY, alternatives=("fastest", "wgc"), lessons=200)
+    lessons = collect(mixed_cloud(), config)
+    assert (lessons.others[:, 1] == lessons.actions).all()
+    differs = lessons.others[:, 0] != lessons.actions
+    assert 0.05 < differs.mean() < 0.95
+    assert np.take_along_axis(lessons.masks, lessons.others, 1).all()
+
+
+def test_alternatives_get_their_share_of_what_is_imitated():
+    logits = torch.zeros(1, 4, requires_grad=True)
+    legal = torch.tensor([[True, True, True, False]])
+    optimizer = torch.optim.Adam([logits], lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        imitation(logits, legal, torch.tensor([1]), torch.tensor([[1, 2]]), 0.4).backward()
+        optimizer.step()
+    shares = logits.detach().masked_fill(~legal, -torch.inf).softmax(1)
+    torch.testing.assert_close(shares, torch.tensor([[0.0, 0.8, 0.2, 0.0]]), atol=0.01, rtol=0)
 
 
 def test_rewards_of_a_step_are_clipped():
