@@ -177,7 +177,8 @@ def rounded(constants: Constants) -> Constants:
 
 def _inline(values: Mapping[str, Any]) -> str:
     pairs = (
-        f"{name} = {value:.4g}" if isinstance(value, float) else f'{name} = "{value}"'
+        # Quoted, as names of rivals may have colons.
+        f'"{name}" = {value:.4g}' if isinstance(value, float) else f'"{name}" = "{value}"'
         for name, value in values.items()
     )
     return f"{{ {', '.join(pairs)} }}"

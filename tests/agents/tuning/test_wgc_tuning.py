@@ -61,7 +61,7 @@ def test_a_search_begins_with_the_untuned_and_keeps_the_best(tiny):
 def test_the_command_writes_what_the_policy_reads(tiny, tmp_path):
     output = tmp_path / "ours.toml"
     words = ["scenario", "tune", str(tiny), "--trials", "2", "--workloads", "2", "--jobs", "8"]
-    more = ["--preferences", "0.2,0.8", "--rivals", "fcfs,sjf", "--workers", "1"]
+    more = ["--preferences", "0.2,0.8", "--rivals", "fcfs,wgc:mixed-cloud", "--workers", "1"]
     done = CliRunner().invoke(app, [*words, *more, "--output", str(output)])
     assert done.exit_code == 0, done.output
     assert "HELD OUT" in done.stdout
@@ -70,7 +70,7 @@ def test_the_command_writes_what_the_policy_reads(tiny, tmp_path):
     told = CliRunner().invoke(app, [*words, *more, "--json"])
     for (_, constants), point in zip(policy.constants.points, json.loads(told.stdout), strict=True):
         assert constants.congestion == point["constants"]["congestion"]
-        assert set(point["rivals"]) == {"fcfs", "sjf"}
+        assert set(point["rivals"]) == {"fcfs", "wgc:mixed-cloud"}
 
 
 @pytest.mark.slow
