@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
 from agents.reference import play, to_come
-from envs.cluster_env import ClusterEnv
+from envs.cluster_env import ClusterEnv, NothingToDecideError
 from envs.episodes import drawn_preference, of_scenario, scales_of
 from envs.records import Outcome
 from envs.rewards import Scales
@@ -32,6 +32,8 @@ PRIVILEGED = 5
 """Numbers behind the encoding that only a critic sees, each in -TOP … TOP: how much of the episode
 is over; jobs that wait under the reference; and how many more jobs wait, have ended and how much
 more is to come of what runs than there (% of the reference's objective)."""
+TRIES = 100
+"""Workloads in a row that may leave nothing to decide before a scenario counts as unfit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +114,32 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats32, dict[str, Any]]:
-        """`options`: as of `ClusterEnv`; what they leave out is drawn."""
+        """`options`: as of `ClusterEnv`; what they leave out is drawn.
+
+        A drawn workload that leaves nothing to decide (few jobs on a large cluster of one pool) is
+        drawn again, at most `TRIES` times.
+        """
         wished = dict(options or {})
         if seed is not None:
             self._rng = np.random.default_rng(seed)
-        workload = wished.get("workload")
-        if workload is None:
-            workload = int(self._rng.integers(self._config.workloads))
-        w = wished.get("preference", self._config.preference)
-        if w is None:
-            w = drawn_preference(self._rng)
+        for _ in range(1 if "workload" in wished else TRIES):
+            workload = wished.get("workload")
+            if workload is None:
+                workload = int(self._rng.integers(self._config.workloads))
+            w = wished.get("preference", self._config.preference)
+            if w is None:
+                w = drawn_preference(self._rng)
+            try:
+                encoding, info = self.env.reset(
+                    seed=seed, options={"workload": workload, "preference": w}
+                )
+                break
+            except NothingToDecideError as error:
+                idle = error
+        else:
+            raise idle
         self._way = play(self._reference, self._draw(workload), w)
         self._factor = self._config.gain / max(self._way.total, 1e-9)
-        encoding, info = self.env.reset(seed=seed, options={"workload": workload, "preference": w})
         observation = self._seen(encoding)
         # What both were charged before the first decision is part of its reward.
         self._potential = 0.0

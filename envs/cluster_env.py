@@ -32,6 +32,10 @@ _TRIES = 100
 """Workloads drawn until one holds a decision."""
 
 
+class NothingToDecideError(InvalidError):
+    """Every round of a workload has one choice at most."""
+
+
 class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     """One episode is one workload; one step is one choice of a candidate row.
 
@@ -113,7 +117,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             self._begin(self._draw(seed_))
             if self._table is not None:
                 return self._encoding.values, self._info(Reading())
-        raise InvalidError(
+        raise NothingToDecideError(
             "the workload leaves nothing to decide",
             {"scenario": "one with more jobs than fit at once, or several placements a job"},
         )

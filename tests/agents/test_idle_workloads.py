@@ -1,0 +1,55 @@
+"""Training on drawn scenarios: some draws leave nothing to decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents.config import Training
+from agents.world import TRIES, Relative
+from envs.cluster_env import NothingToDecideError
+from envs.scenarios import load
+
+
+def test_draws_that_leave_nothing_to_decide_are_drawn_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = _env()
+    met = _idle(monkeypatch, env, 3)
+    env.reset(seed=1)
+    assert len(met) == 4
+    assert env.action_masks().any()
+
+
+def test_a_scenario_that_never_leaves_a_choice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = _env()
+    met = _idle(monkeypatch, env, TRIES + 1)
+    with pytest.raises(NothingToDecideError):
+        env.reset(seed=1)
+    assert len(met) == TRIES
+
+
+def test_a_workload_that_was_asked_for_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = _env()
+    _idle(monkeypatch, env, 1)
+    with pytest.raises(NothingToDecideError):
+        env.reset(options={"workload": 3})
+
+
+def _env() -> Relative:
+    return Relative(load("mixed-cloud"), Training(jobs=20))
+
+
+def _idle(monkeypatch: pytest.MonkeyPatch, env: Relative, count: int) -> list[dict[str, Any]]:
+    """The first `count` workloads leave nothing to decide."""
+    reset, met = env.env.reset, []
+
+    def resets(*, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        met.append(options or {})
+        if len(met) <= count:
+            raise NothingToDecideError("the workload leaves nothing to decide", {})
+        return reset(seed=seed, options=options)
+
+    monkeypatch.setattr(env.env, "reset", resets)
+    return met
