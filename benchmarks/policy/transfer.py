@@ -23,7 +23,7 @@ from envs.scenarios import load
 from scheduler.decisions.queue import Floats
 
 DIAL = (0.2, 0.5, 0.8)
-WORKLOADS = 24
+WORKLOADS = 12
 ALLOWED = 0.01
 """What may be lost to wgc."""
 
