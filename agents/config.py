@@ -69,6 +69,9 @@ class Training:
     teaching_rate: Annotated[float, Gt(0)] = 1e-3
     alternatives: tuple[str, ...] = ()
     """Heuristics whose choices are worth trying where they differ from the teacher's."""
+    contest: bool = False
+    """Whichever of the teacher and the alternatives does best on an episode teaches there: no one
+    heuristic suits every cluster, and the network sees which it is on."""
     hesitation: Annotated[float, Ge(0), Le(1)] = 0.3
     """Share of the alternatives in what is imitated. An imitation that is too sure of itself
     explores nothing; one that tries every legal row drowns learning in its blunders."""

@@ -30,7 +30,8 @@ class Lessons:
     actions: Ints
     """(n,)"""
     others: Ints
-    """(n, alternatives) What those would have chosen; the teacher's choice if that is illegal."""
+    """(n, alternatives) What those would have chosen who did not teach; the teacher's choice if
+    that is illegal."""
     returns: Floats
     """(n,) Discounted rewards from the decision on."""
 
@@ -38,13 +39,12 @@ class Lessons:
 def collect(
     scenario: Scenario, config: Training, tell: Callable[[float], None] = lambda _: None
 ) -> Lessons:
-    """Let the teacher play whole episodes until `config.lessons` decisions are there.
+    """Let a teacher play whole episodes until `config.lessons` decisions are there.
 
     Where it would choose nothing that may be chosen, the first legal row is taken and nothing is
     learnt from that. `tell` hears the share that is done.
     """
-    teacher = named(config.teacher or config.reference)
-    alternatives = [named(name) for name in config.alternatives]
+    school = [named(name) for name in (config.teacher or config.reference, *config.alternatives)]
     env = Relative(scenario, config)
     observations: list[Floats32] = []
     masks: list[Bools] = []
@@ -54,6 +54,12 @@ def collect(
     seed = config.seed
     while len(actions) < config.lessons:
         observation, _ = env.reset(seed=seed)
+        best = (
+            min(range(len(school)), key=lambda who: env.way(school[who]).total)
+            if config.contest
+            else 0
+        )
+        teacher, rest = school[best], school[:best] + school[best + 1 :]
         rewards: list[float] = []
         taught: list[int] = []
         done = False
@@ -65,7 +71,7 @@ def collect(
                 observations.append(observation)
                 masks.append(mask)
                 actions.append(action)
-                tried = [env.env.action_of(other) for other in alternatives]
+                tried = [env.env.action_of(other) for other in rest]
                 others.append([other if mask[other] else action for other in tried])
             else:
                 action = int(np.flatnonzero(mask)[0])
@@ -79,7 +85,7 @@ def collect(
         np.stack(observations),
         np.stack(masks),
         np.array(actions),
-        np.array(others, dtype=np.int64).reshape(len(actions), len(alternatives)),
+        np.array(others, dtype=np.int64).reshape(len(actions), len(config.alternatives)),
         np.array(returns),
     )
 

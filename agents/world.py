@@ -13,7 +13,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
-from agents.reference import play, to_come
+from agents.reference import Way, play, to_come
 from envs.cluster_env import ClusterEnv, NothingToDecideError
 from envs.episodes import drawn_preference, of_scenario, scales_of
 from envs.records import Outcome
@@ -138,7 +138,8 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
                 idle = error
         else:
             raise idle
-        self._way = play(self._reference, self._draw(workload), w)
+        self._episode = workload, w
+        self._way = self.way(self._reference)
         self._factor = self._config.gain / max(self._way.total, 1e-9)
         observation = self._seen(encoding)
         # What both were charged before the first decision is part of its reward.
@@ -153,6 +154,11 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         shaped = factor * float(reward) + self._potential - before
         relative = max(shaped, -self._config.clip_reward)
         return observation, relative, terminated, truncated, info
+
+    def way(self, policy: Policy) -> Way:
+        """How another policy fares on the current episode, from its beginning to its end."""
+        workload, w = self._episode
+        return play(policy, self._draw(workload), w)
 
     def action_masks(self) -> Bools:
         """(rows,) For MaskablePPO."""

@@ -138,6 +138,16 @@ def test_lessons_tell_what_alternatives_would_have_chosen():
     assert np.take_along_axis(lessons.masks, lessons.others, 1).all()
 
 
+def test_who_does_best_on_an_episode_teaches_it():
+    """On mixed-cloud that is never the cheapest where only latency counts."""
+    config = replace(TINY, preference=1.0, jobs=40, lessons=200)
+    plain = collect(mixed_cloud(), config)
+    config = replace(config, teacher="cheapest", alternatives=("wgc",), contest=True)
+    lessons = collect(mixed_cloud(), config)
+    assert (lessons.actions == plain.actions).all()
+    assert (lessons.others[:, 0] != lessons.actions).any()
+
+
 def test_alternatives_get_their_share_of_what_is_imitated():
     logits = torch.zeros(1, 4, requires_grad=True)
     legal = torch.tensor([[True, True, True, False]])
