@@ -58,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fulcrum-bench-") as folder:
         cold = cold_import()
-        with private_service(Path(folder)) as client:
+        with private_service(Path(folder), {"FULCRUM_FIT": "false"}) as client:
             measured = sorted(latencies(client, options.jobs))
     cuts = statistics.quantiles(measured, n=100, method="inclusive")
     p50, p99 = cuts[49], cuts[98]

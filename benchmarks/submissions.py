@@ -96,7 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fulcrum-bench-") as name:
         folder = Path(name)
         figures["raw_commits_per_s"] = raw = commits_per_second(folder, 3.0)
-        with private_service(folder / "data") as client:
+        with private_service(folder / "data", {"FULCRUM_FIT": "false"}) as client:
             sleeper = client.run("sleep", "600")
             for batch in (1, options.batch):
                 measured = rate(client, options.clients, options.seconds, batch)

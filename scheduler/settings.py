@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[ByteSize, Field(ge=1024)] = ByteSize(4 * 1024**2)
     """A larger request is refused."""
 
-    policy: Annotated[str, Field(min_length=1)] = "priority"
+    policy: Annotated[str, Field(min_length=1)] = "learned:fulcrum"
     """Name of the policy until another is chosen in the running service."""
     fit: bool = True
     """Whether a learned policy must first be better than wgc in a replay on this cluster."""

@@ -114,7 +114,7 @@ class World:
 @contextmanager
 def serving(folder: Path, store: Store | None = None, **settings: Any) -> Iterator[World]:
     executor = FakeExecutor()
-    given = Settings(data_dir=folder, port=0, **settings)
+    given = Settings(**{"data_dir": folder, "port": 0, "policy": "priority", **settings})
     names = {"cpu": tuple(str(index) for index in range(CPU.count))}
     inventory = Inventory((CPU,), names, {}, {})
     service = assemble(given, store or MemoryStore(), executor, inventory, SystemClock())

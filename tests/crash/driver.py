@@ -75,8 +75,9 @@ def main() -> int:
 
     bootstrap.LocalExecutor = executor  # type: ignore[assignment, misc]
     pools = {"cpu": {"devices": DEVICES, "memory": 0}}
+    given = {"data_dir": options.data, "pools": pools, "policy": "priority"}
     try:
-        service = bootstrap.build(load(overrides={"data_dir": options.data, "pools": pools}))
+        service = bootstrap.build(load(overrides=given))
     except ConflictError as error:
         print(error.message, file=sys.stderr)
         return REFUSED

@@ -170,7 +170,7 @@ def test_killed_while_many_submit(place: Place) -> None:
 
     pool = Pool("cpu", DeviceKind.CPU, "CPU", 6)
     again = bootstrap.assemble(
-        settings.Settings(data_dir=place.data),
+        settings.Settings(data_dir=place.data, policy="priority"),
         SqlStore(f"sqlite:///{place.data}/fulcrum.sqlite"),
         FakeExecutor(ManualClock()),
         Inventory((pool,), {"cpu": tuple("012345")}, {}, {}),

@@ -11,7 +11,7 @@ from scheduler.settings import Settings
 
 
 def test_a_second_service_is_refused_naming_folder_and_process(tmp_path):
-    settings = Settings(data_dir=tmp_path)
+    settings = Settings(data_dir=tmp_path, policy="priority")
     service = bootstrap.build(settings)
     with pytest.raises(ConflictError) as caught:
         bootstrap.build(settings)
@@ -24,7 +24,7 @@ def test_a_second_service_is_refused_naming_folder_and_process(tmp_path):
 
 def test_a_service_that_could_not_be_built_holds_nothing(tmp_path):
     with pytest.raises(InvalidError):
-        bootstrap.build(Settings(data_dir=tmp_path, database_url="nonsense://"))
+        bootstrap.build(Settings(data_dir=tmp_path, policy="priority", database_url="nonsense://"))
     FolderLock(tmp_path).release()
 
 

@@ -36,7 +36,7 @@ def executor() -> FakeExecutor:
 @pytest.fixture
 def service(tmp_path: Path, store: Failing, executor: FakeExecutor) -> Iterator[Service]:
     service = bootstrap.assemble(
-        settings.Settings(data_dir=tmp_path),
+        settings.Settings(data_dir=tmp_path, policy="priority"),
         store,
         executor,
         Inventory((CPU,), {"cpu": ("0", "1")}, {}, {}),
