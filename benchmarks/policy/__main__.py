@@ -16,7 +16,17 @@ from rich.markup import escape
 from agents.compare import cores
 from api.cli import human
 from api.cli.output import err, out
-from benchmarks.policy import artefacts, document, frontier, latency, live, log, sequences, transfer
+from benchmarks.policy import (
+    artefacts,
+    document,
+    drawn,
+    frontier,
+    latency,
+    live,
+    log,
+    sequences,
+    transfer,
+)
 from benchmarks.policy.evaluation import KEPT, Kept
 from benchmarks.policy.part import Found, Measuring, Part
 
@@ -25,6 +35,7 @@ PARTS: Mapping[str, Part] = {
     for part in (
         frontier.PART,
         transfer.PART,
+        drawn.PART,
         sequences.PART,
         log.PART,
         latency.PART,

@@ -10,7 +10,7 @@ import pytest
 
 from agents.artefact import Manifest
 from agents.statistics import Interval, relative
-from benchmarks.policy import artefacts, course, document, evaluation, frontier, plots
+from benchmarks.policy import artefacts, course, document, drawn, evaluation, frontier, plots
 from benchmarks.policy.cases import Drawn, Figures, Fresh, fresh, under
 from benchmarks.policy.evaluation import Kept, Task, evaluate
 from benchmarks.policy.pairing import mixed, outline, volume_ratio
@@ -291,3 +291,16 @@ def test_a_forest_can_be_drawn(tmp_path):
     rows = [("a", Interval(-0.1, -0.2, -0.05, 48)), ("b", Interval(0.1, -0.2, 0.3, 48))]
     plots.write(lambda: plots.forest(rows, "%"), tmp_path / "deep" / "x.svg", "title")
     assert (tmp_path / "deep" / "x.svg").read_text().count("</svg>") == 1
+
+
+def test_on_drawn_clusters_every_cluster_counts_alike(tmp_path):
+    """A tenth less on a cheap cluster and a tenth more on a dear one is no difference."""
+    runs = {"wgc": [1.0, 100.0], "wgc:random": [1.0, 100.0], "fulcrum": [0.9, 110.0]}
+    measured = {
+        "digest": "d", "version": 3, "workloads": 2, "jobs": 160,
+        "learned": ["fulcrum"], "runs": {"0.5": runs}, "missing": [],
+    }  # fmt: skip
+    [table] = drawn.report(measured, tmp_path).tables
+    assert [row[0] for row in table.rows] == ["**fulcrum**", "wgc:random"]
+    assert table.rows[0][1].startswith("0.0 %")
+    assert (tmp_path / "drawn.svg").is_file()

@@ -1,0 +1,105 @@
+"""The shipped policy on drawn clusters: what it was trained for, on draws that it has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.statistics import relative
+from benchmarks.policy import plots
+from benchmarks.policy.artefacts import SHIPPED
+from benchmarks.policy.cases import Drawn
+from benchmarks.policy.evaluation import Task
+from benchmarks.policy.frontier import JOBS, known
+from benchmarks.policy.pairing import mixed
+from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.tables import Section, Table, signed
+from envs.scenarios import load
+
+DIAL = (0.2, 0.5, 0.8)
+WORKLOADS = 48
+TUNED = f"wgc:{SHIPPED}"
+BASE = "wgc"
+RIVALS = (BASE, TUNED, "wgc:mixed-cloud", "priority", "sjf", "fcfs")
+
+
+def measure(how: Measuring) -> Found:
+    """Every w, policy and draw."""
+    shipped = how.find(SHIPPED, seeds=1)
+    missing = list(shipped.missing)
+    everyone = {name: name for name in known(RIVALS, missing)} | shipped.names
+    scenario = load(SHIPPED)
+    cases = {w: [Drawn(scenario, seed, w, JOBS) for seed in how.some(WORKLOADS)] for w in DIAL}
+    results = how.evaluate(
+        "drawn",
+        [
+            Task(case, name)
+            for those in cases.values()
+            for name in everyone.values()
+            for case in those
+        ],
+    )
+    runs: dict[str, Any] = {}
+    for w, those in cases.items():
+        for name, policy in everyone.items():
+            run = results.of(policy, those)
+            if run is None:
+                missing.append(f"{name}: failed at w = {w:g}")
+                continue
+            weighed = mixed([one.latency for one in run], [one.cost for one in run], w)
+            runs.setdefault(f"{w:g}", {})[name] = weighed.tolist()
+    return {
+        "digest": scenario.digest,
+        "version": scenario.version,
+        "workloads": len(how.some(WORKLOADS)),
+        "jobs": JOBS,
+        "learned": list(shipped.names),
+        "runs": runs,
+        "missing": missing,
+    }
+
+
+def report(found: Found, folder: Path) -> Section:
+    """A line for each policy: to untuned wgc, and to the one tuned for this scenario."""
+    learned, dial = set(found["learned"]), list(found["runs"])
+    ratios = {
+        w: {name: np.asarray(run) / np.asarray(runs[BASE]) for name, run in runs.items()}
+        for w, runs in found["runs"].items()
+    }
+    names = [name for name in ratios[dial[0]] if name != BASE]
+    rows, drawn = [], []
+    for name in sorted(names, key=lambda one: one not in learned):
+        row = [f"**{name}**" if name in learned else name]
+        for rival in (BASE, TUNED):
+            for w in dial:
+                here = ratios[w]
+                if name == rival or name not in here or rival not in here:
+                    row.append("–")
+                    continue
+                difference = relative(here[name], here[rival])
+                row.append(signed(difference))
+                if name in learned or (name == TUNED and rival == BASE):
+                    drawn.append((f"{name} to {rival}, w = {w}", difference))
+        rows.append(row)
+    columns = ["policy", *(f">to {rival}, w = {w}" for rival in (BASE, TUNED) for w in dial)]
+    section = Section(
+        "The shipped policy on drawn clusters",
+        f"`{SHIPPED}` version {found['version']} (digest {found['digest']}): {found['workloads']} "
+        f"test draws of pools, prices, loads and {found['jobs']} jobs each. Objectives are divided "
+        f"by {BASE}'s on the same draw, so that all clusters count alike, and their means are "
+        f"compared; less is better. `{TUNED}` was tuned on other draws of the same scenario.",
+        [Table("Differences", columns, rows)],
+    )
+    if not drawn:
+        return section
+    axis = "mean of w · latency + (1 − w) · cost, %"
+    plots.write(
+        lambda: plots.forest(drawn, axis), folder / "drawn.svg", "Differences on drawn clusters"
+    )
+    return replace(section, plots=(("drawn.svg", "Differences on drawn clusters"),))
+
+
+PART = Part("drawn", measure, report, (SHIPPED,))
