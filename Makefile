@@ -66,12 +66,7 @@ policy: $(STAMP) ## Train the policy that is shipped, from its seed (FOLDER=buil
 	  --set validation_workloads=24 --set checkpoint_every=5 --seed 1
 
 bench-policy: $(STAMP) ## Hold the learned policies against the heuristics: docs/results.md (TRAIN=1 trains anew)
-	@$(RUN)/fulcrum policy train "$(or $(FOLDER),build/policy)" \
-	  --scenario random --steps 150000 --set teacher=wgc:random --set reference=wgc:random \
-	  --set alternatives=wgc,wgc:mixed-cloud,sjf --set contest=true --set hesitation=0.1 \
-	  --set lessons=100000 --set workloads=2000 --set n_steps=512 --set batch_size=2048 \
-	  --set learning_rate=0.0003 --set target_kl=0.02 --set validate_every=5 \
-	  --set validation_workloads=24 --set checkpoint_every=5 --seed 1
+	@$(RUN)/python -m benchmarks.policy $(if $(TRAIN),--train) $(ARGS)
 
 bench-sim: $(STAMP) ## Measure the speed of simulation and environment
 	@$(RUN)/python -m benchmarks.simulation $(ARGS)
