@@ -42,8 +42,9 @@ class LearnedPolicy:
     """Of the training: where WAIT was a choice in it, it is one now."""
     name: str = SCHEME
     preference: float | None = None
-    """w; None: the median over the table's rows. Jobs have preferences, a cluster has none of its
-    own here; where no job names one, all have the cluster's and so does the median."""
+    """w; None: the median over the jobs that wait as the round begins. Jobs have preferences, a
+    cluster has none of its own here; where no job names one, all have the cluster's and so does
+    the median."""
     stable: bool = field(default=False, init=False)
     """Every placement changes the context that all rows are scored in."""
     _encoder: Encoder = field(init=False, repr=False)
@@ -81,7 +82,15 @@ class LearnedPolicy:
     def _dial(self, table: Candidates) -> float:
         if self.preference is not None:
             return self.preference
-        return float(np.median(table.preference[1:])) if len(table) > 1 else 0.5
+        queue = table.queue
+        waits = queue.open.take(queue.first)
+        waits[WAIT] = False
+        if not waits.any():
+            return 0.5
+        # NumPy's median takes longer than all of this.
+        sorted_ = np.sort(queue.preference[waits])
+        middle = len(sorted_) // 2
+        return float(sorted_[middle] + sorted_[~middle]) / 2
 
 
 def held_back(scores: Floats) -> float:

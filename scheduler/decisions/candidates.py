@@ -59,7 +59,7 @@ class Candidates:
     @cached_property
     def slot(self) -> Ints:
         """(n,) int64: the job's position in the queue's job columns."""
-        return self.queue.slot[self.rows]
+        return self.queue.slot.take(self.rows)
 
     @cached_property
     def job(self) -> Ints:
@@ -69,7 +69,7 @@ class Candidates:
     @cached_property
     def shape(self) -> Ints:
         """(n,) int64: index into `queue.shapes`."""
-        return self.queue.shape[self.rows]
+        return self.queue.shape.take(self.rows)
 
     @cached_property
     def pool(self) -> Ints:

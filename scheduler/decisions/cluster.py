@@ -57,10 +57,17 @@ class Cluster:
         self._widths: list[list[int]] = [[] for _ in self.pools]
         self._running: dict[int, Running] = {}
         self._possible: dict[tuple[int, int, int], bool] = {}
+        self._empty: dict[int, Occupancy] = {}
         self._asked: tuple[tuple[Shape, ...], tuple[int, ...]] = ((), ())
         self._fitting: _Fitting | None = None
         for attempt in running:
-            self.start(attempt)
+            self._occupy(attempt)
+            self._releases[attempt.pool].append(attempt)
+        for pool, releases in enumerate(self._releases):
+            releases.sort()
+            self._ends[pool] = [attempt.end for attempt in releases]
+            self._widths[pool] = [attempt.width for attempt in releases]
+            self.version[pool] = len(releases)
 
     def copy(self) -> Cluster:
         """An independent twin."""
@@ -73,7 +80,7 @@ class Cluster:
         twin._ends = [ends.copy() for ends in self._ends]
         twin._widths = [widths.copy() for widths in self._widths]
         twin._running = self._running.copy()
-        twin._possible = self._possible
+        twin._possible, twin._empty = self._possible, self._empty
         twin._asked = self._asked
         twin._fitting = None
         return twin
@@ -86,9 +93,7 @@ class Cluster:
 
     def start(self, attempt: Running) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
-        if attempt.job in self._running:
-            raise ValueError(f"job {attempt.job} runs already")
-        self.occupancy[attempt.pool].take(attempt.nodes, attempt.memory)
+        self._occupy(attempt)
         self._expect(attempt)
 
     def finish(self, job: int) -> Running:
@@ -102,7 +107,8 @@ class Cluster:
         """The job is now believed to end then. Raises `KeyError` if it does not run."""
         attempt = self._running[job]
         self._forget(attempt)
-        self._expect(attempt._replace(end=end))
+        self._running[job] = attempt = attempt._replace(end=end)
+        self._expect(attempt)
 
     def warm(self, pool: int, node: int) -> None:
         """The node is up: a start there need not wait for a boot."""
@@ -151,8 +157,9 @@ class Cluster:
         """Whether the empty pool could hold a placement of this size."""
         size = (pool, width, memory)
         if size not in self._possible:
-            empty = Occupancy(self.pools[pool])
-            self._possible[size] = empty.fit(width, memory) is not None
+            if pool not in self._empty:
+                self._empty[pool] = Occupancy(self.pools[pool])
+            self._possible[size] = self._empty[pool].fit(width, memory) is not None
         return self._possible[size]
 
     def earliest(
@@ -194,6 +201,12 @@ class Cluster:
                 return max(now, attempt.end), free
         return None
 
+    def _occupy(self, attempt: Running) -> None:
+        if attempt.job in self._running:
+            raise ValueError(f"job {attempt.job} runs already")
+        self.occupancy[attempt.pool].take(attempt.nodes, attempt.memory)
+        self._running[attempt.job] = attempt
+
     def _expect(self, attempt: Running) -> None:
         pool = attempt.pool
         place = bisect_left(self._releases[pool], attempt)
@@ -201,7 +214,6 @@ class Cluster:
         self._ends[pool].insert(place, attempt.end)
         self._widths[pool].insert(place, attempt.width)
         self.version[pool] += 1
-        self._running[attempt.job] = attempt
 
     def _forget(self, attempt: Running) -> None:
         pool = attempt.pool

@@ -15,10 +15,10 @@ from operator import mul
 
 import numpy as np
 
-from scheduler.decisions import standing
+from scheduler.decisions import ranking, standing
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.horizon import AHEAD_S, Horizon
-from scheduler.decisions.preselection import nearest, ranks
+from scheduler.decisions.preselection import nearest
 from scheduler.decisions.queue import Floats, Ints, Queue
 from scheduler.decisions.round import Mode
 from scheduler.decisions.standing import GAIN, ORDERS, TOP, Floats32, Standing, squash
@@ -184,18 +184,18 @@ class Encoder:
         known.prices(ends, crowd.weight, crowd.pressure, prices)
 
         rows = table.rows[1:]
-        ranked = ranks(queue.slot.take(rows), known.scores)
-        priced = prices.take(rows, axis=1).argsort(axis=1, kind="stable").argsort(axis=1)
+        before = ranking.among(known.orders, queue.slot.take(rows))
         if len(table) <= self.rows:
             positions = np.arange(len(table))
-            before = ranked.jobs.take(ranked.job, axis=1)
+            priced = ranking.everywhere(prices.take(rows, axis=1))
         else:
-            positions = nearest(table, ranked, ends, priced, self.rows)
-            rows, before = table.rows[positions[1:]], ranked.of(positions[1:])
-            priced = priced.take(positions[1:] - 1, axis=1)
+            of_table = prices.take(rows, axis=1)
+            positions = nearest(table, before, ends, of_table, self.rows)
+            rows = table.rows[positions[1:]]
+            priced = np.array([ranking.ranks(price, positions[1:] - 1) for price in of_table])
         slot, shape = queue.slot.take(rows), queue.shape.take(rows)
         own = figures.take(rows, axis=1)
-        least = np.minimum.reduceat(figures, queue.first, axis=1).take(slot, axis=1)
+        least = _least(figures, queue, slot)
 
         values = np.zeros(size(self.rows), dtype=np.float32)
         split = self.rows * len(ROW_COLUMNS)
@@ -213,7 +213,7 @@ class Encoder:
         passing[7:9] = own[1:]
         np.subtract(own[1:], least[1:], out=passing[9:11], casting="same_kind")
         ready = bool(((starts.take(shape) == -np.inf) & (own[1] <= least[1])).any())
-        passing[11:-2] = before
+        passing[11:-2] = before.take(slot, axis=1)
         passing[-2:] = priced
         squash(passing, _UNITS)
         shown[_PASS] = passing
@@ -285,6 +285,19 @@ class _Crowd:
             _squashed("work", self._work / devices),
             _squashed("urgency", self.urgency * 3600.0),
         ]
+
+
+def _least(figures: Floats, queue: Queue, slot: Ints) -> Floats:
+    """(figures, slot) The least over all rows of each job; `slot`: of rows, ascending."""
+    new = np.ones(len(slot), dtype=np.bool_)
+    np.not_equal(slot[1:], slot[:-1], out=new[1:])
+    jobs = slot[new]
+    counts = queue.count.take(jobs)
+    starts = counts.cumsum() - counts
+    # The rows of these jobs, one job after another.
+    rows = np.arange(counts.sum()) + (queue.first.take(jobs) - starts).repeat(counts)
+    least = np.minimum.reduceat(figures.take(rows, axis=1), starts, axis=1)
+    return least.take(new.cumsum() - 1, axis=1)
 
 
 def _delays(starts: Floats, boots: Floats, now: float) -> Floats:

@@ -7,68 +7,68 @@ near to the front as its best rank says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from scheduler.decisions import ranking
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.queue import Floats, Ints
 
 
-@dataclass(frozen=True, slots=True)
-class Ranks:
-    """How many of a table's jobs come before each, by every order."""
-
-    jobs: Ints
-    """(orders, jobs)"""
-    job: Ints
-    """(n - 1,) Index into `jobs` of every row but WAIT."""
-
-    def of(self, positions: Ints) -> Ints:
-        """(orders, positions) Ranks of the jobs of these rows of the table; none is WAIT."""
-        return self.jobs[:, self.job[positions - 1]]
-
-
-def ranks(slot: Ints, scores: Floats) -> Ranks:
-    """Ranks of the jobs of a table.
-
-    `slot`: (n - 1,) of every row but WAIT, ascending. `scores`: (orders, slots), least first.
-    """
-    new = np.empty(len(slot), dtype=np.bool_)
-    new[:1] = True
-    np.not_equal(slot[1:], slot[:-1], out=new[1:])
-    # Jobs stand in the order in which they came: a stable sort keeps it between equal ones.
-    orders = scores[:, slot[new]].argsort(axis=1, kind="stable")
-    return Ranks(orders.argsort(axis=1), new.cumsum() - 1)
-
-
-def nearest(table: Candidates, ranked: Ranks, ends: Floats, priced: Ints, rows: int) -> Ints:
+def nearest(table: Candidates, before: Ints, ends: Floats, prices: Floats, rows: int) -> Ints:
     """Positions of the `rows` rows of the table to be shown, ascending, WAIT first.
 
     A row is the nearer, the less (1 + best rank of its job by any order) · (1 + its own rank
     among the job's rows): the first jobs show all their placements, later ones their best. A
     job's rows are ranked by `Candidates.regret`; `ends`: (rows of the queue) seconds until the
-    end if started as soon as possible. A row is no farther than its best rank in `priced`:
-    (prices, n - 1) ranks of every row but WAIT, 0 least.
+    end if started as soon as possible. A row is no farther than its best rank by any of the
+    prices says. `before`: (orders, slots) of the table's jobs; `prices`: (prices, n - 1) of every
+    row but WAIT.
     """
     if len(table) <= rows:
         return np.arange(len(table))
-    job, jobs = ranked.job, ranked.jobs.shape[1]
-    near = ranked.jobs.min(axis=0)[job]
-    if jobs < len(job):
-        choice, slot, queue = table.rows[1:], table.slot[1:], table.queue
-        p = queue.preference[slot]
-        regret = p * ends[choice] / np.maximum(queue.ideal[slot], 1e-9)
-        regret += (1 - p) * (queue.dollars[choice] + 1e-9) / (queue.cheapest[slot] + 1e-9)
-        order = np.lexsort((regret, job))
-        own = np.empty_like(order)
-        own[order] = np.arange(len(order)) - np.searchsorted(job, np.arange(jobs))[job[order]]
-        near = (1 + near) * (1 + own)
-    near = np.minimum(near, 1 + priced.min(axis=0))
+    slot, wanted = table.slot[1:], rows - 1
+    first, counts = 1 + before.min(axis=0), np.bincount(slot)
+    jobs = counts.nonzero()[0]
+    bound = _bound(first.take(jobs), counts.take(jobs), wanted)
+    near = np.full(len(slot), bound + 1)
+    for price in prices:
+        cheap = ranking.least(price, min(bound, len(price)))
+        near[cheap] = np.minimum(near.take(cheap), 1 + ranking.everywhere(price.take(cheap)))
+    first = first.take(slot)
+    close = np.flatnonzero(np.minimum(near, first) <= bound)
+    near, first = near.take(close), first.take(close)
+    ahead = np.flatnonzero(first <= bound)
+    own = 1 + _own_ranks(table, close.take(ahead), ends)
+    near[ahead] = np.minimum(near.take(ahead), first.take(ahead) * own)
     # Between equally near ones the older job: the position decides, so no sort is left to chance.
-    near = near * len(table) + np.arange(len(near))
-    chosen = np.argpartition(near, rows - 2)[: rows - 1]
+    near *= len(table)
+    near += close
+    chosen = close.take(np.argpartition(near, wanted - 1)[:wanted])
     chosen.sort()
     positions = np.zeros(rows, dtype=np.int64)
     positions[1:] = chosen + 1
     return positions
+
+
+def _bound(first: Ints, counts: Ints, wanted: int) -> int:
+    """At least so many rows are no farther than this: what is farther by all orders is not shown.
+
+    (jobs,) `first`: 1 + best rank of the job; `counts`: its rows in the table.
+    """
+    bound = 1
+    while np.minimum(counts, bound // first).sum() < wanted:
+        bound *= 2
+    return bound
+
+
+def _own_ranks(table: Candidates, places: Ints, ends: Floats) -> Ints:
+    """(places,) Ranks among the rows of the same job by regret; all of them are among `places`."""
+    queue, choice, slot = table.queue, table.rows.take(places + 1), table.slot.take(places + 1)
+    p = queue.preference.take(slot)
+    regret = p * ends.take(choice) / np.maximum(queue.ideal.take(slot), 1e-9)
+    regret += (1 - p) * (queue.dollars.take(choice) + 1e-9) / (queue.cheapest.take(slot) + 1e-9)
+    # Job by job, ascending as they stand in the table, and within each by regret.
+    order = np.lexsort((regret, slot))
+    own = np.empty_like(order)
+    own[order] = np.arange(len(order)) - slot.searchsorted(slot)
+    return own

@@ -235,10 +235,10 @@ class Round:
         of = self._queue.shape
         fits = self._cluster.fitting(self._queue.shapes)
         if not self._blocked:
-            allowed = self._open & fits[of]
+            allowed = self._open & fits.take(of)
         else:
             anyway, begin, latest = self._beside_reservations(fits)
-            allowed = self._open & anyway[of]
+            allowed = self._open & anyway.take(of)
             if latest is not None:
                 ends = begin[of] + self._queue.runtime
                 # RLScheduler's rule is strict; EASY's lets a job end just when the reserved starts.

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.decisions import ranking
 from scheduler.decisions.queue import Floats, Ints, Queue, Shape
 from scheduler.domain.pools import Pool
 
@@ -89,8 +90,9 @@ class Standing:
         self.price: Floats = np.zeros((4, 64))
         """(4, ≥ rows) Parts of a placement's price, see `prices`: p · v; (1 - p) · dollars as
         seconds; p · runtime · share; and 1 ÷ (ideal + 30 s)."""
-        self.scores: Floats = np.zeros((len(ORDERS), 64))
-        """(orders, ≥ slots)"""
+        self.orders: Ints = np.empty((len(ORDERS), 0), dtype=np.int64)
+        """(orders, slots) Slots, least first; equal ones oldest first."""
+        self._scores: Floats = np.zeros((len(ORDERS), 64))
         self.weights: Floats = np.zeros((4, 64))
         """(4, ≥ slots) r·n (device-seconds); slowdown per second of waiting, by priority; v; and
         v ÷ (ideal + 30 s)."""
@@ -116,9 +118,10 @@ class Standing:
             self.base = _doubled(self.base)
             self.slope = np.concatenate([self.slope, _slopes(self.slope.shape[1])], axis=1)
             self.price = _doubled(self.price)
-        while slots > self.scores.shape[1]:
-            self.scores, self.weights = _doubled(self.scores), _doubled(self.weights)
+        while slots > self._scores.shape[1]:
+            self._scores, self.weights = _doubled(self._scores), _doubled(self.weights)
         self._describe(queue, slice(self._slots, slots), slice(self._rows, rows))
+        self.orders = ranking.extended(self.orders, self._scores[:, :slots])
         self._rows, self._slots = rows, slots
 
     def passing(
@@ -163,7 +166,7 @@ class Standing:
         size, request, ideal = queue.size[slots], queue.request[slots], queue.ideal[slots]
         priority, preference = queue.priority[slots], queue.preference[slots]
         submitted = queue.submitted[slots]
-        for score, order in zip(self.scores, ORDERS.values(), strict=True):
+        for score, order in zip(self._scores, ORDERS.values(), strict=True):
             score[slots] = order(queue, slots)
         area, urgency, weight = size * request, _urgency(priority, ideal), priority / 50.0
         rate, slope = 1.0 / (ideal + SOFTENING_S), 1.0 / np.maximum(size, SHORT_S)

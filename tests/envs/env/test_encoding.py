@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions import encoding, preselection
+from scheduler.decisions import encoding, preselection, ranking
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, Encoder, unflatten
 from scheduler.decisions.horizon import AHEAD_S, Horizon
@@ -188,11 +188,32 @@ def test_the_first_jobs_show_all_their_placements():
     assert (counts > 0).sum() > 10
 
 
-def test_ranks_count_jobs_not_rows():
-    slot = np.array([1, 1, 2, 3, 3])
-    scores = np.array([[0.0, 5.0, 1.0, 3.0], [0.0, 2.0, 2.0, 2.0]])
-    ranked = preselection.ranks(slot, scores)
-    assert ranked.of(np.arange(1, 6)).tolist() == [[2, 2, 0, 1, 1], [0, 0, 1, 2, 2]]
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 4)), min_size=8),
+    st.integers(2, 24),
+)
+def test_the_nearest_rows_are_shown(drawn, rows):
+    jobs = [
+        waiting(number, [option(50.0 * length, width) for width in range(1, widths + 1)])
+        for number, (length, widths, _) in enumerate(drawn, 1)
+    ]
+    whole = table(snapshot(pool("cpu", 4), jobs, now=1000.0))
+    slot, count = whole.slot[1:], len(whole) - 1
+    scores = np.array([[0.0, *(float(one[which]) for one in drawn)] for which in (0, 2)])
+    scores[:, 0] = -1.0  # WAIT is no job of the table, wherever it stands
+    before = ranking.among(ranking.extended(np.empty((2, 0), dtype=np.int64), scores), slot)
+    ends = whole.queue.runtime
+    prices = np.array([ends[whole.rows[1:]], 100.0 - ends[whole.rows[1:]]])
+    shown = preselection.nearest(whole, before, ends, prices, rows)
+
+    alike = slot[:, np.newaxis] == slot
+    places = np.lexsort((np.arange(count), whole.regret[1:])).argsort()
+    own = (alike & (places < places[:, np.newaxis])).sum(axis=1)
+    near = (1 + before.min(axis=0)[slot]) * (1 + own)
+    near = np.minimum(near, 1 + ranking.everywhere(prices).min(axis=0))
+    first = np.lexsort((np.arange(count), near))[: rows - 1]
+    expected = [0, *sorted(1 + first)] if len(whole) > rows else range(len(whole))
+    assert shown.tolist() == list(expected)
 
 
 def test_the_digest_tells_encodings_apart(monkeypatch):
