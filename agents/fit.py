@@ -157,7 +157,10 @@ def _set(question: Question, scenario: Scenario) -> Scenario:
 
 
 def _supplies(question: Question) -> tuple[Supply, ...]:
-    return tuple(Supply(pool, pool.nodes) for pool in question.pools)
+    return tuple(
+        Supply(pool, pool.nodes, idle_watts_per_device=Supply.idling(pool))
+        for pool in question.pools
+    )
 
 
 def _windows(past: Workload, count: int) -> Iterator[Workload]:

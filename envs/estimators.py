@@ -114,8 +114,8 @@ class Tsafrir(Requested):
 class History(Requested):
     """The geometric mean of the last runs of the same kind of work on the same way of running.
 
-    The request, where there is one, until the kind has been seen; else the truth blurred by
-    `sigma`, as a first guess from a model's size would be.
+    Until the kind has been seen, what is on record of having been expected; else the request; else
+    the truth blurred by `sigma`, as a first guess from a model's size would be.
     """
 
     def __init__(self, sigma: float = 0.7, seed: int = 0, memory: int = 10) -> None:
@@ -127,6 +127,9 @@ class History(Requested):
         """Scaled between devices as the truth is: rates by device are known from other work."""
         logs = self._ratios.get(job.kind)
         if not logs:
+            if job.expected_s is not None:
+                share = run.runtime_s / max(job.runs[0].runtime_s, 1e-9)
+                return max(SHORTEST_S, job.expected_s * share)
             if job.requested_s is not None:
                 return super().estimate(job, run)
             return self._first.estimate(job, run)

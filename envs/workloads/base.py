@@ -45,6 +45,9 @@ class Arrival:
     """Seconds from the start of the workload."""
     preference: float | None = None
     """0 cheapest … 1 fastest; None: the scenario's."""
+    expected_s: float | None = None
+    """What a scheduler expected of it on its first run's device and width when it arrived, where
+    that is on record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from envs.workloads.base import Run, Workload
@@ -34,19 +36,25 @@ def read(
     the last job that it waited for had ended. Its runtime is the measured one where it ran; a last
     attempt that went on from a checkpoint is extended to the whole work. On other devices and
     widths of `pools` it is scaled by the ratio of the two estimates, made from all measurements in
-    the store. Raises `InvalidError` if no job is left.
+    the store; what was expected of it, from those before its arrival. Raises `InvalidError` if no
+    job is left.
     """
-    measured = {(one.job, one.attempt): one for one in store.measurements(limit=1_000_000)}
-    estimator = Estimator(measured.values(), pools)
-    by_name = {pool.name: pool for pool in pools}
+    measurements = store.measurements(limit=1_000_000)
+    past = _Past(
+        {pool.name: pool for pool in pools},
+        {(one.job, one.attempt): one for one in measurements},
+        Estimator(measurements, pools),
+    )
     document = Document(
         name, "", f"job history from {since or 'its start'} to {until or 'its end'}"
     )
     rejects = Rejects(document, strict=False)
     rows: list[tuple[float, dict[str, Any]]] = []
-    for job in _jobs(store, JobQuery(submitted_from=since, submitted_to=until)):
+    found = _jobs(store, JobQuery(submitted_from=since, submitted_to=until))
+    before = _Before(measurements, pools)
+    for ready, _, job in sorted((_ready(job, store), job.id, job) for job in found):
         try:
-            rows.append(_arrival(job, store, by_name, estimator, measured))
+            rows.append((ready, _arrival(job, store, past, before.at(ready))))
         except (ValueError, InfeasibleError) as error:
             rejects.reasons.append(f"job {job.id}: {error}")
     origin = min((submitted for submitted, _ in rows), default=0.0)
@@ -63,25 +71,51 @@ def _jobs(store: Store, query: JobQuery) -> Iterator[Job]:
         before = page[-1].id
 
 
-def _arrival(
-    job: Job,
-    store: Store,
-    pools: Mapping[str, Pool],
-    estimator: Estimator,
-    measured: Mapping[tuple[int, int], Measurement],
-) -> tuple[float, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What is known now."""
+
+    pools: Mapping[str, Pool]
+    measured: Mapping[tuple[int, int], Measurement]
+    estimator: Estimator
+
+    def model(self, attempt: Attempt) -> str | None:
+        """Device model that it ran on."""
+        measurement = self.measured.get((attempt.job, attempt.number))
+        if measurement is not None:
+            return measurement.model
+        pool = self.pools.get(attempt.pool)
+        return pool.model if pool else None
+
+
+class _Before:
+    """What was known then."""
+
+    def __init__(self, measurements: Sequence[Measurement], pools: Sequence[Pool]) -> None:
+        self._left = deque(sorted(measurements, key=lambda one: one.time))
+        self._estimator = Estimator((), pools)
+
+    def at(self, time: float) -> Estimator:
+        """From the measurements up to then; later times only."""
+        while self._left and self._left[0].time <= time:
+            self._estimator.observe(self._left.popleft())
+        return self._estimator
+
+
+def _arrival(job: Job, store: Store, past: _Past, before: Estimator) -> dict[str, Any]:
     if job.state is not JobState.SUCCEEDED:
         raise ValueError(f"{job.state}, not {JobState.SUCCEEDED}")
     attempts = [one for one in store.attempts(job.id) if one.state is AttemptState.SUCCEEDED]
     if not attempts or attempts[-1].started_at is None or attempts[-1].finished_at is None:
         raise ValueError("when it ran is not known")
     last, spec = attempts[-1], job.spec
-    device = _model(last, pools, measured)
+    device, here = past.model(last), past.pools.get(last.pool)
     if device is None:
         raise ValueError(f"ran in pool {last.pool!r}, of which nothing is known now")
-    runtime = _whole_runtime(job, last, measured.get((job.id, last.number)))
-    return _ready(job, store), {
-        "runs": _runs(job, last, device, runtime, pools, estimator),
+    runtime = _whole_runtime(job, last, past.measured.get((job.id, last.number)))
+    expected = None if here is None else before.estimate(spec, here, last.width).runtime_s
+    return {
+        "runs": _runs(job, last, device, runtime, past),
         "requested_s": spec.max_duration_s,
         "memory_bytes": spec.request.memory_bytes,
         "kind": spec.profile.key,
@@ -90,20 +124,8 @@ def _arrival(
         "priority": float(spec.priority),
         "deadline": spec.deadline,
         "preference": spec.preference,
+        "expected_s": expected,
     }
-
-
-def _model(
-    attempt: Attempt,
-    pools: Mapping[str, Pool],
-    measured: Mapping[tuple[int, int], Measurement],
-) -> str | None:
-    """Device model that it ran on."""
-    measurement = measured.get((attempt.job, attempt.number))
-    if measurement is not None:
-        return measurement.model
-    pool = pools.get(attempt.pool)
-    return pool.model if pool else None
 
 
 def _whole_runtime(job: Job, attempt: Attempt, measurement: Measurement | None) -> float:
@@ -129,17 +151,16 @@ def _runs(
     attempt: Attempt,
     device: str,
     runtime: float,
-    pools: Mapping[str, Pool],
-    estimator: Estimator,
+    past: _Past,
 ) -> tuple[Run, ...]:
     """Where it ran first; then every other placement that its request allows now."""
-    spec, here = job.spec, pools.get(attempt.pool)
+    spec, here, estimator = job.spec, past.pools.get(attempt.pool), past.estimator
     runs = {(device.casefold(), attempt.width): Run(device, attempt.width, runtime)}
     scale = 1.0
     if here is not None and here.model == device:
         expected = estimator.estimate(spec, here, attempt.width).runtime_s
         scale = runtime / expected
-    known = tuple(pools.values())
+    known = tuple(past.pools.values())
     try:
         placements = options(spec, known, estimator)
     except InfeasibleError:

@@ -23,7 +23,7 @@ _DEFAULTS = {
     field.name: field.default for field in fields(Arrival) if field.name not in ("id", "runs")
 }
 _TEXTS = ("kind", "user", "project")
-_MAYBE = ("requested_s", "deadline", "preference")
+_MAYBE = ("requested_s", "deadline", "preference", "expected_s")
 _MOST_PRIORITY = 100
 
 
@@ -93,8 +93,9 @@ def _job(line: Any, limit: int | None) -> tuple[float, dict[str, Any]]:
         fields_[name] = None if value is None else _figure(line, name, None)
     fields_["memory_bytes"] = int(_figure(line, "memory_bytes", 0))
     fields_["priority"] = _figure(line, "priority", _DEFAULTS["priority"])
-    if fields_["memory_bytes"] < 0 or (fields_["requested_s"] or 0) < 0:
-        raise ValueError("negative memory or requested time")
+    for name in ("memory_bytes", "requested_s", "expected_s"):
+        if (fields_[name] or 0) < 0:
+            raise ValueError(f"{name} is negative")
     if not 0 <= fields_["priority"] <= _MOST_PRIORITY:
         raise ValueError("priority is not in 0…100")
     if not 0 <= (fields_["preference"] or 0) <= 1:

@@ -10,6 +10,7 @@ from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
+from scheduler.estimates.estimator import DEFAULT_S
 from scheduler.store.memory import MemoryStore
 from scheduler.testing.samples import POOL, ended, job_spec, measurement, placed, submitted
 
@@ -53,8 +54,8 @@ def test_what_was_run_is_what_arrives():
     # It could not have started before the first had ended.
     assert b.submitted_at == 120.0
     assert found.skipped == (
-        f"job {running.id}: STARTING, not SUCCEEDED",
         f"job {waiting.id}: QUEUED, not SUCCEEDED",
+        f"job {running.id}: STARTING, not SUCCEEDED",
     )
     # The truth where it ran; elsewhere the ratio of the estimates.
     for arrival, truth in ((a, 100.0), (b, 200.0)):
@@ -64,6 +65,25 @@ def test_what_was_run_is_what_arrives():
         assert runs["Test CPU", 2] == pytest.approx(truth / 1.7, rel=0.1)
         assert runs["Test GPU", 1] < truth / 20
     assert b.runs[2].runtime_s == pytest.approx(2 * a.runs[2].runtime_s)
+
+
+def test_what_was_expected_is_what_was_known_at_the_arrival():
+    store = MemoryStore()
+    # Submitted at once: the second of a kind is no better known than the first, unlike the third.
+    first, second = submitted(store, training(), training(), now=100)
+    (unknown,) = submitted(store, job_spec(), now=100)
+    for job, seconds in ((first, 50.0), (second, 60.0), (unknown, 2.0)):
+        ran, attempt = ended(store, job, 0, start=110, end=110 + seconds)
+        key = job.spec.profile.key
+        store.measure(measured(ran, attempt, seconds, time=110 + seconds, key=key, samples=1e3))
+    (third,) = submitted(store, training(), now=200)
+    ended(store, third, 0, start=210, end=265)
+
+    jobs = history.read(store, POOLS).jobs
+    assert [job.runs[0].runtime_s for job in jobs] == [50.0, 60.0, 2.0, 55.0]
+    assert jobs[0].expected_s == jobs[1].expected_s == pytest.approx(2.0 + 1000 * 1e9 / 1e10)
+    assert jobs[2].expected_s == DEFAULT_S
+    assert 49.9 < jobs[3].expected_s < 60.1
 
 
 def test_only_the_time_asked_for():
@@ -117,6 +137,7 @@ WORKLOAD = Workload(
             80.0,
             90.0,
             0.0,
+            300.0,
         ),
     ),
 )
@@ -135,6 +156,7 @@ def test_native_round_trip(tmp_path, name):
     ("line", "reason"),
     [
         ("[]", "not a JSON object"),
+        ('{"submitted_at": 0, "runs": [["any", 1, 1]], "expected_s": -1}', "expected_s is neg"),
         ('{"submitted_at": 0}', "runs is not a list"),
         ('{"submitted_at": 0, "runs": []}', "runs is not a list"),
         ('{"submitted_at": 0, "runs": [["any", 0, 1]]}', "not a whole number"),
