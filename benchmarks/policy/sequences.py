@@ -16,10 +16,11 @@ import numpy as np
 from agents.statistics import Interval, relative
 from benchmarks import rlscheduler
 from benchmarks.policy import plots
-from benchmarks.policy.cases import Case, Fresh, Published
+from benchmarks.policy.cases import FILE_JOBS, Case, Fresh, Published
 from benchmarks.policy.evaluation import Task
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
+from benchmarks.policy.traces import PARTS
 from scheduler.decisions.round import Mode
 
 HEURISTICS = ("fcfs", "sjf", "f1", "saf", "f4")
@@ -30,6 +31,8 @@ FRESH = 60
 PUBLISHED = {"RLScheduler, published": (254.67, 58.64), "its greedy checkpoint": (250.50, 58.43)}
 """Mean over the ten sequences, without and with backfilling."""
 TEN = "ten"
+FILE = "-file-"
+"""In the name of an artefact: trained on a part of the file that the ten sequences are from."""
 
 
 def measure(how: Measuring) -> Found:
@@ -88,7 +91,10 @@ def report(found: Found, folder: Path) -> Section:
     slowdowns = found["slowdowns"]
     tables = []
     if all(TEN in sets for sets in slowdowns.values()):
-        tables.append(_ten({mode: sets[TEN] for mode, sets in slowdowns.items()}, learned))
+        ten = {mode: sets[TEN] for mode, sets in slowdowns.items()}
+        tables.append(_sequences(f"The ten sequences of {rlscheduler.JOBS:,} jobs", ten, learned))
+        if any(FILE in name for name in learned):
+            tables.append(_unseen(ten, learned))
     tables.append(_fresh(slowdowns, learned))
     section = Section(
         "RLScheduler's protocol",
@@ -113,9 +119,35 @@ def report(found: Found, folder: Path) -> Section:
     )
 
 
-def _ten(sets: Mapping[str, Mapping[str, Sequence[float]]], learned: Sequence[str]) -> Table:
+def _unseen(ten: Mapping[str, Mapping[str, Sequence[float]]], learned: Sequence[str]) -> Table:
+    """Of the ten sequences those behind the part of the file that was trained on."""
+    share = PARTS["lublin-65"][1]
+    unseen = [at for at, start in enumerate(rlscheduler.STARTS) if start >= share * FILE_JOBS]
+    sets = {
+        mode: {name: [runs[at] for at in unseen] for name, runs in those.items()}
+        for mode, those in ten.items()
+    }
+    table = _sequences(
+        f"Those {len(unseen)} of the ten that lie behind the first {share:.0%} of the file",
+        sets,
+        learned,
+        published=False,
+    )
+    note = f"Policies with `{FILE}` in their names were trained on that part of the file."
+    return replace(table, note=note)
+
+
+def _sequences(
+    title: str,
+    sets: Mapping[str, Mapping[str, Sequence[float]]],
+    learned: Sequence[str],
+    *,
+    published: bool = True,
+) -> Table:
     rows = [
-        [name, *(f"{value:.2f}" for value in pair), "–", "–"] for name, pair in PUBLISHED.items()
+        [name, *(f"{value:.2f}" for value in pair), "–", "–"]
+        for name, pair in PUBLISHED.items()
+        if published
     ]
     for name in (*HEURISTICS, *learned):
         own = {mode: [sets[mode][name]] for mode in MODES if name in sets[mode]}
@@ -128,7 +160,7 @@ def _ten(sets: Mapping[str, Mapping[str, Sequence[float]]], learned: Sequence[st
         }
         rows.append([f"{group} (mean of {len(names)})", *_cells(sets, own, rated=True)])
     return Table(
-        f"The ten sequences of {rlscheduler.JOBS:,} jobs",
+        title,
         [
             "policy",
             *(f">{title}" for title in MODES.values()),

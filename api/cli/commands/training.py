@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from rich.markup import escape
 from api.cli.commands import registry as registered
 from api.cli.commands.submitting import Follow, Wait, single
 from api.cli.door import Door, Json
+from api.cli.hyperparameters import from_file, training_of
 from api.cli.output import out, print_json
 from api.cli.trainingbar import TrainingBar, emit, in_job, leave
 
@@ -105,7 +105,7 @@ def train(
     if file is None:
         config = training_of(scenario or SCENARIO, *said)
     else:
-        config = _from_file(ctx, file, scenario, *said)
+        config = from_file(ctx, file, scenario, *said)
     resume = resume or (in_job() and _begun(run))
     progress = _trained(run, config, configured, since if from_history else None, resume=resume)
     best = run / "best"
@@ -258,92 +258,3 @@ def _show(best: Path) -> None:
     from api.cli import policyview
 
     policyview.show(load(best).manifest, {"name": f"learned:{best}"}, (), out())
-
-
-def training_of(
-    scenario: str,
-    steps: int,
-    seed: int,
-    preference: str,
-    options: list[str],
-    algo: Literal["ppo", "ars"] = "ppo",
-) -> Training:
-    """A configuration from the words of a command. Raises `InvalidError`, `BadParameter`."""
-    from agents.config import Training
-
-    base = Training(
-        scenario=scenario, steps=steps, algo=algo, seed=seed, preference=_dial(preference)
-    )
-    return _with(base, options)
-
-
-def _from_file(
-    ctx: typer.Context,
-    file: Path,
-    scenario: str | None,
-    steps: int,
-    seed: int,
-    preference: str,
-    options: list[str],
-    algo: Literal["ppo", "ars"],
-) -> Training:
-    """What a file says, but for what the command says."""
-    import json
-    from dataclasses import replace
-
-    from agents.config import of
-
-    try:
-        base = of(json.loads(file.read_text()))
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{file}: {error}", param_hint="--config") from None
-    given: dict[str, Any] = {} if scenario is None else {"scenario": scenario}
-    said = {"steps": steps, "seed": seed, "preference": _dial(preference), "algo": algo}
-    for name, value in said.items():
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            given[name] = value
-    return _with(replace(base, **given), options)
-
-
-def _with(base: Training, options: list[str]) -> Training:
-    from agents.config import of
-
-    values = {}
-    for option in options:
-        name, equals, text = option.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{option!r} is not NAME=VALUE", param_hint="--set")
-        values[name] = _value(name, text)
-    return of({**{each.name: getattr(base, each.name) for each in fields(base)}, **values})
-
-
-def _value(name: str, text: str) -> Any:
-    """A number, true or false, none, or text, as the field's default is."""
-    from agents.config import Training
-
-    default = getattr(Training(), name, None)
-    try:
-        if isinstance(default, bool):
-            return {"true": True, "false": False}[text]
-        if isinstance(default, tuple):
-            # Of names the default is empty.
-            return tuple(float(word) if default else word for word in text.split(","))
-        if isinstance(default, (int, float)):
-            return type(default)(text)
-    except (KeyError, ValueError):
-        raise typer.BadParameter(
-            f"{name} is {text!r}, but {default!r} by default", param_hint="--set"
-        ) from None
-    return None if text == "none" else text
-
-
-def _dial(text: str) -> float | None:
-    if text == "random":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is neither random nor 0 … 1", param_hint="--preference"
-        ) from None

@@ -110,7 +110,7 @@ def hyperparameters(
     """
     from agents.study import BEST, Trial, search
     from api.cli.commands.registry import command_line
-    from api.cli.commands.training import training_of
+    from api.cli.hyperparameters import training_of
     from api.cli.trainingbar import TrainingBar
 
     base = training_of(scenario, steps, seed, preference, options or [])

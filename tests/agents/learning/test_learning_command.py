@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from agents import config as configs
 from agents.cell import Cell, Conditions, run
-from api.cli.commands.training import training_of
+from api.cli.hyperparameters import training_of
 from api.cli.main import app
 from scheduler.domain.errors import InvalidError
 from tests.agents.learning.world import mixed_cloud

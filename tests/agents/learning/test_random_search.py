@@ -13,7 +13,7 @@ from agents.artefact import load
 from agents.config import Training
 from agents.course import BEST, CHECKPOINT
 from agents.train import resume, train
-from api.cli.commands.training import training_of
+from api.cli.hyperparameters import training_of
 from scheduler.domain.errors import InvalidError
 from tests.agents.learning.world import TINY, mixed_cloud, observations, privileged
 
