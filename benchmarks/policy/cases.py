@@ -75,6 +75,25 @@ class Drawn:
         """By the scenario's digest."""
         return f"{self.scenario.digest}/{self.split}/{self.seed}/{self.jobs}/{self.w:g}"
 
+    def ideal(self) -> tuple[float, float]:
+        """Mean dollars and seconds of its jobs that no scheduler does better by.
+
+        Each is where it is cheapest and, at once, where it is fastest, and none ever waits.
+        """
+        drawn = self.scenario.draw(self.seed, self.split)
+        pools = {supply.pool.model.casefold(): supply.pool for supply in drawn.supplies}
+        dollars, seconds = [], []
+        for job in self.scenario.workload(self.seed, self.jobs, self.split).jobs:
+            ways = [
+                (run.width * run.runtime_s * pool.dollars_per_device_hour / 3600, run.runtime_s)
+                for run in job.runs
+                if (pool := pools.get(run.device.casefold())) is not None
+            ]
+            cheapest, fastest = map(min, zip(*ways, strict=True))
+            dollars.append(cheapest)
+            seconds.append(fastest)
+        return float(np.mean(dollars)), float(np.mean(seconds))
+
     def run(self, policy: Policy) -> Figures:
         """As `agents.world.simulated` runs it."""
         drawn = replace(self.scenario.draw(self.seed, self.split), preference=self.w)

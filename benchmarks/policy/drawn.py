@@ -28,7 +28,7 @@ RIVALS = (BASE, TUNED, "wgc:mixed-cloud", "priority", "sjf", "fcfs")
 
 def measure(how: Measuring) -> Found:
     """Every w, policy and draw."""
-    shipped = how.find(SHIPPED, seeds=1)
+    shipped = how.find(SHIPPED)
     missing = list(shipped.missing)
     everyone = {name: name for name in known(RIVALS, missing)} | shipped.names
     scenario = load(SHIPPED)

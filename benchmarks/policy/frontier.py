@@ -79,6 +79,7 @@ def measure(how: Measuring) -> Found:
             scenario.objective.reference_dollars,
             scenario.objective.reference_latency_s,
         ],
+        "ideal": [one.ideal() for one in _drawn(scenario, 0.0, how.some(WORKLOADS), Split.TEST)],
         "dial": list(dial),
         "workloads": len(how.some(WORKLOADS)),
         "tuning_workloads": len(how.some(TUNING)),
@@ -184,6 +185,10 @@ class View:
         if self.learned:
             mean = self._mean_volume(rivals, reference)
             rows.append(["learned (mean)", "", signed(mean, less=False, digits=2)])
+        # Of one point: the ideal one.
+        ideal = np.array([self.found["ideal"]])
+        most = volume_ratio(ideal, rivals, reference)
+        rows.append(["more than anybody can reach", _volume(ideal, reference), _bare(most)])
         dollars, seconds = reference
         return Table(
             "Hypervolume",
@@ -191,7 +196,9 @@ class View:
             rows,
             f"Area of the plane of dollars and seconds that a front dominates below ${dollars:g} "
             f"and {seconds:,.0f} s per job. Fronts are of means over the workloads, at the "
-            "preferences above; more is better.",
+            "preferences above; more is better. Nobody can exceed the point at which each job "
+            "costs what it costs where it is cheapest and, at once, takes as long as it takes "
+            "where it is fastest, without any waiting.",
         )
 
     def everybody(self) -> Table:
@@ -279,6 +286,11 @@ def known(names: Sequence[str], missing: list[str]) -> list[str]:
 
 def _drawn(scenario: Scenario, w: float, seeds: Sequence[int], split: Split) -> list[Drawn]:
     return [Drawn(scenario, seed, w, JOBS, split) for seed in seeds]
+
+
+def _bare(found: Interval) -> str:
+    """Without a mark: a bound wins nothing."""
+    return signed(found, less=False, digits=2).rstrip(" ✓✗")
 
 
 def _volume(points: Floats, reference: Floats) -> str:

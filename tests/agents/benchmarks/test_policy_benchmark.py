@@ -20,6 +20,7 @@ from benchmarks.policy.variants import variants
 from envs.scenarios import Split, load
 from scheduler.decisions.round import Mode
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.lookup import named
 
 FOUND = Figures(jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2)
 
@@ -43,6 +44,7 @@ def found(**changes):
         "scenario": {"name": "mixed-cloud", "version": 2, "digest": "d"},
         "mode": "greedy",
         "reference": [4.0, 400.0],
+        "ideal": [[0.5, 40.0], [0.5, 40.0]],
         "dial": [0.0, 1.0],
         "workloads": 2,
         "tuning_workloads": 2,
@@ -101,6 +103,18 @@ class TestPairing:
 
 
 class TestFrontier:
+    def test_nobody_reaches_more_than_the_ideal(self):
+        rows = {row[0]: row[1:] for row in frontier.View(found()).volumes().rows}
+        assert float(rows["more than anybody can reach"][0]) > float(rows["mixed-cloud-1"][0])
+
+    @pytest.mark.parametrize("name", ["cheapest", "fastest", "wgc"])
+    def test_nobody_is_better_than_the_ideal(self, name):
+        case = Drawn(load("mixed-cloud"), 3, 0.5, 30)
+        dollars, seconds = case.ideal()
+        run = case.run(named(name))
+        assert 0 < dollars <= run.dollars
+        assert 0 < seconds <= run.jct_s
+
     def test_the_rival_is_chosen_on_tuning_workloads(self):
         view = frontier.View(found())
         assert [view.rival(w) for w in (0.0, 1.0)] == ["fcfs", "wgc"]
