@@ -63,6 +63,11 @@ class Training:
     """Imitated before learning; None: from random weights."""
     lessons: Annotated[int, Ge(1)] = 30_000
     """The teacher's decisions."""
+    corrections: Annotated[int, Ge(0)] = 0
+    """Decisions at which the taught policy plays and the teacher says what it would do: where its
+    own mistakes lead, no lesson has been (DAgger; Ross, Gordon, Bagnell, AISTATS 2011)."""
+    correction_rounds: Annotated[int, Ge(1)] = 2
+    """The corrections come in so many parts; after each the policy is taught all there is."""
     teaching_epochs: Annotated[int, Ge(1)] = 8
     teaching_batch: Annotated[int, Ge(2)] = 256
     """Small, for many updates: a half-taught policy waits where it should act, and starves."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -12,11 +12,16 @@ from torch import Tensor
 from agents.config import Training
 from agents.network import RowPolicy, encoding
 from agents.search import SearchPolicy
+from agents.validation import greedy
 from agents.world import Relative
 from envs.scenarios import Scenario
+from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import Bools, Floats, Ints
 from scheduler.decisions.standing import Floats32
 from scheduler.policies.lookup import named
+
+_APART = 1_000_000
+"""Between the seeds of one part and the next: no two play the same episodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,51 @@ class Lessons:
     returns: Floats
     """(n,) Discounted rewards from the decision on."""
 
+    def __add__(self, more: Lessons) -> Lessons:
+        """All of both."""
+        pairs = ((getattr(self, each.name), getattr(more, each.name)) for each in fields(self))
+        return Lessons(*map(np.concatenate, pairs))
+
+
+def taught(
+    policy: RowPolicy | SearchPolicy,
+    scenario: Scenario,
+    config: Training,
+    tell: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Lessons, then corrections; `tell` hears the share of them that is done."""
+    parts = np.array_split(np.arange(config.corrections), config.correction_rounds)
+    counts = [config.lessons, *map(len, parts)]
+    lessons: Lessons | None = None
+    for number, count in enumerate(counts):
+        if not count:
+            continue
+        student = None if lessons is None else greedy(policy.scorer, config, scenario)
+        part = replace(config, lessons=count, seed=config.seed + number * _APART)
+        new = collect(scenario, part, _share_of(tell, counts, number), student)
+        lessons = new if lessons is None else lessons + new
+        teach(policy, lessons, config)
+
+
+def _share_of(
+    tell: Callable[[float], None], counts: Sequence[int], number: int
+) -> Callable[[float], None]:
+    """Tells of a part as of its share of the whole."""
+    before, own, whole = sum(counts[:number]), counts[number], sum(counts)
+    return lambda share: tell((before + share * own) / whole)
+
 
 def collect(
-    scenario: Scenario, config: Training, tell: Callable[[float], None] = lambda _: None
+    scenario: Scenario,
+    config: Training,
+    tell: Callable[[float], None] = lambda _: None,
+    student: Policy | None = None,
 ) -> Lessons:
     """Let a teacher play whole episodes until `config.lessons` decisions are there.
 
-    Where it would choose nothing that may be chosen, the first legal row is taken and nothing is
-    learnt from that. `tell` hears the share that is done.
+    With a `student` that one plays, and the teacher says what it would do. Where the teacher would
+    choose nothing that may be chosen, nothing is learnt; where the player would, the first legal
+    row is taken. `tell` hears the share that is done.
     """
     school = [named(name) for name in (config.teacher or config.reference, *config.alternatives)]
     env = Relative(scenario, config)
@@ -61,24 +103,25 @@ def collect(
         )
         teacher, rest = school[best], school[:best] + school[best + 1 :]
         rewards: list[float] = []
-        taught: list[int] = []
+        at: list[int] = []
         done = False
         while not done:
             mask = env.action_masks()
-            action = env.env.action_of(teacher)
-            if mask[action]:
-                taught.append(len(rewards))
+            right = env.env.action_of(teacher)
+            if mask[right]:
+                at.append(len(rewards))
                 observations.append(observation)
                 masks.append(mask)
-                actions.append(action)
+                actions.append(right)
                 tried = [env.env.action_of(other) for other in rest]
-                others.append([other if mask[other] else action for other in tried])
-            else:
+                others.append([other if mask[other] else right for other in tried])
+            action = right if student is None else env.env.action_of(student)
+            if not mask[action]:
                 action = int(np.flatnonzero(mask)[0])
             observation, reward, done, _, _ = env.step(np.int64(action))
             rewards.append(reward)
         worth = discounted(rewards, config.gamma)
-        returns.extend(worth[taught].tolist())
+        returns.extend(worth[at].tolist())
         seed += 1
         tell(min(1.0, len(actions) / config.lessons))
     return Lessons(

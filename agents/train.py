@@ -32,7 +32,7 @@ from agents.course import (
 )
 from agents.network import RowPolicy
 from agents.search import APART, RowSearch, SearchPolicy
-from agents.teaching import collect, teach
+from agents.teaching import taught
 from envs.scenarios import Scenario, load
 from scheduler.domain.errors import ConflictError, InvalidError
 
@@ -55,9 +55,8 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
     try:
         model = maker.begin(config, env, run)
         if config.teacher is not None:
-            lessons = collect(scenario, config, lambda done: tell(Event("lessons", done)))
             assert isinstance(model.policy, RowPolicy | SearchPolicy)
-            teach(model.policy, lessons, config)
+            taught(model.policy, scenario, config, lambda done: tell(Event("lessons", done)))
             if isinstance(model, RowSearch):
                 model.adopt()
         progress = Progress(seconds=time.monotonic() - begun)

@@ -148,6 +148,32 @@ def test_who_does_best_on_an_episode_teaches_it():
     assert (lessons.others[:, 0] != lessons.actions).any()
 
 
+def test_corrections_are_the_teachers_where_the_student_has_led():
+    config = replace(TINY, preference=1.0, jobs=40, lessons=120)
+    plain = collect(mixed_cloud(), config)
+    same = collect(mixed_cloud(), config, student=named("wgc"))
+    assert (same.observations == plain.observations).all()
+    led = collect(mixed_cloud(), config, student=named("cheapest"))
+    assert (
+        led.observations.shape != plain.observations.shape
+        or (led.observations != plain.observations).any()
+    )
+    # From the teacher's own choices on, a greedy student is worth less than the teacher.
+    assert led.returns.mean() < plain.returns.mean()
+    both = plain + led
+    assert len(both.actions) == len(both.returns) == len(plain.actions) + len(led.actions)
+
+
+def test_corrections_come_after_the_lessons(tmp_path):
+    events = []
+    config = replace(TINY, lessons=60, corrections=41, teaching_epochs=1, steps=32)
+    train(config, tmp_path / "run", tell=events.append)
+    shares = [event.done for event in events if event.stage == "lessons"]
+    assert shares == sorted(shares)
+    assert any(share == pytest.approx(60 / 101) for share in shares)
+    assert shares[-1] == pytest.approx(1.0)
+
+
 def test_alternatives_get_their_share_of_what_is_imitated():
     logits = torch.zeros(1, 4, requires_grad=True)
     legal = torch.tensor([[True, True, True, False]])
