@@ -51,7 +51,8 @@ class Training:
     """K: rows the network sees."""
     hidden: Annotated[int, Ge(1)] = 64
     workloads: Annotated[int, Ge(1)] = 256
-    """Different training workloads. The reference policy is simulated once on each."""
+    """Different training workloads. How the reference fares on them is kept for up to
+    `agents.reference.ROOM` of them, which saves time where `preference` is fixed."""
     reference: str = "wgc"
     """Its objective on the same workload divides the reward."""
     gain: Annotated[float, Gt(0)] = 50.0

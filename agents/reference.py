@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from envs.episodes import Episode
+from envs.episodes import Draw, Episode
 from envs.meter import MIDDLING, Meter, Reading
 from envs.records import BOUND_S
 from envs.rewards import Scales, Step, objective
@@ -14,6 +15,9 @@ from envs.simulation import Simulation
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import Floats
 from scheduler.decisions.round import push
+
+ROOM = 1024
+"""Ways that are remembered: of 512 jobs, some 80 KiB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,23 @@ class Way:
         earlier, later = self.time[after - 1], self.time[after]
         share = (now - earlier) / (later - earlier)
         return Instant(*((1 - share) * self.instants[after - 1] + share * self.instants[after]))
+
+
+class Ways:
+    """Ways that were played, the last `ROOM` of them: where w is fixed, episodes come again."""
+
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
+        self._played: OrderedDict[tuple[str, int, float], Way] = OrderedDict()
+
+    def of(self, policy: Policy, workload: int, w: float) -> Way:
+        """A policy's way through the episode drawn from the seed `workload`, at preference w."""
+        key = policy.name, workload, w
+        way = self._played.pop(key, None) or play(policy, self._draw(workload), w)
+        self._played[key] = way
+        if len(self._played) > ROOM:
+            self._played.popitem(last=False)
+        return way
 
 
 def play(policy: Policy, episode: Episode, w: float) -> Way:

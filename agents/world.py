@@ -13,7 +13,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
-from agents.reference import Way, play, to_come
+from agents.reference import Way, Ways, to_come
 from envs.cluster_env import ClusterEnv, NothingToDecideError
 from envs.episodes import drawn_preference, of_scenario, scales_of
 from envs.records import Outcome
@@ -93,7 +93,8 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
 
     env: ClusterEnv
 
-    def __init__(self, scenario: Scenario, config: Training) -> None:
+    def __init__(self, scenario: Scenario, config: Training, ways: Ways | None = None) -> None:
+        """`ways`: shared by environments of one process."""
         super().__init__(
             ClusterEnv(
                 scenario,
@@ -106,7 +107,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         )
         self.observation_space = spaces.Box(-TOP, TOP, (size(config.rows) + PRIVILEGED,))
         self._config = config
-        self._draw = of_scenario(scenario, config.jobs, Split.TRAIN)
+        self._ways = ways or drawn_ways(scenario, config)
         self._reference = named(config.reference)
         self._factor = self._potential = 0.0
         self._rng = np.random.default_rng()
@@ -157,8 +158,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
 
     def way(self, policy: Policy) -> Way:
         """How another policy fares on the current episode, from its beginning to its end."""
-        workload, w = self._episode
-        return play(policy, self._draw(workload), w)
+        return self._ways.of(policy, *self._episode)
 
     def action_masks(self) -> Bools:
         """(rows,) For MaskablePPO."""
@@ -193,7 +193,7 @@ def _signed(x: float) -> float:
 
 def vectorised(scenario: Scenario, config: Training, seed: int, count: int | None = None) -> VecEnv:
     """`count` of them, `config.envs` by default, seeded from `seed` on."""
-    make = partial(_monitored, scenario, config)
+    make = partial(_monitored, scenario, config, drawn_ways(scenario, config))
     makers = [make] * (count or config.envs)
     vector: VecEnv = (
         SubprocVecEnv(makers, start_method="forkserver")  # type: ignore[arg-type]
@@ -204,8 +204,13 @@ def vectorised(scenario: Scenario, config: Training, seed: int, count: int | Non
     return vector
 
 
-def _monitored(scenario: Scenario, config: Training) -> Monitor[Floats32, np.int64]:
-    return Monitor(Relative(scenario, config))
+def drawn_ways(scenario: Scenario, config: Training) -> Ways:
+    """None played yet, through the episodes of a training."""
+    return Ways(of_scenario(scenario, config.jobs, Split.TRAIN))
+
+
+def _monitored(scenario: Scenario, config: Training, ways: Ways) -> Monitor[Floats32, np.int64]:
+    return Monitor(Relative(scenario, config, ways))
 
 
 def _scales(drawn: Scenario) -> Scales:
