@@ -256,6 +256,9 @@ BATCHES: dict[str, Any] = {
         },
     }
 }
+UPDATES: dict[str, Any] = {
+    "urgent": {"value": {"priority": 90, "preference": "fast", "deadline": "+2h"}}
+}
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
 PREFERENCES: dict[str, Any] = {
     "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.faults import summary
 from api.schemas.fields import MAX_ID, moment
-from api.schemas.jobs import AnyJob, CnnInferJob
+from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
 from scheduler.clock import Clock
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
@@ -55,6 +55,17 @@ class Intake:
         field: unknown and ambiguous names, cycles, missing folders, deadlines in the past.
         """
         return Batch(*_Draft(self, jobs, user, batch=True).build())
+
+    def changes(self, update: JobUpdateIn) -> dict[str, Any]:
+        """The new values of a spec's fields. Raises `InvalidError` for a deadline in the past."""
+        values = {name: getattr(update, name) for name in update.model_fields_set}
+        if update.deadline is not None:
+            now = self.clock.now()
+            values["deadline"] = moment(update.deadline, now)
+            if values["deadline"] <= now:
+                wrong = {"deadline": _past(update.deadline)}
+                raise InvalidError(summary(wrong), wrong)
+        return values
 
 
 @dataclass(slots=True)
@@ -178,7 +189,7 @@ class _Draft:
             for name, text in error.fields.items():
                 self.wrong.setdefault(self._field(position, name), text)
         if job.deadline is not None and moment(job.deadline, now) <= now:
-            self.wrong[self._field(position, "deadline")] = f"{job.deadline} is in the past"
+            self.wrong[self._field(position, "deadline")] = _past(job.deadline)
 
     def _spec(
         self, job: AnyJob, place: Mapping[int, int], specs: Sequence[JobSpec], now: float
@@ -219,3 +230,7 @@ class _Draft:
 
     def _field(self, position: int, name: str) -> str:
         return f"jobs.{position}.{name}" if self.batch else name
+
+
+def _past(deadline: str) -> str:
+    return f"{deadline} is in the past"

@@ -38,3 +38,11 @@ Timeout = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", min=0, help="Wait at most so long (exit 124)."),
 ]
+
+
+def dial(text: str) -> float | str:
+    """A preference as typed: a number, or a name for the service to know."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

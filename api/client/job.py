@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import quote
 
 from api.client.errors import JobFailed, WaitTimeoutError
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
 POLL_S = 20.0
 """The service holds a question for a change at most about this long."""
+
+
+class JobUpdate(TypedDict, total=False):
+    """What of a waiting job may be changed."""
+
+    priority: int
+    preference: float | str | None
+    deadline: str | None
 
 
 class Job:
@@ -172,6 +180,18 @@ class Job:
             target = target / Path(name).name
         target.parent.mkdir(parents=True, exist_ok=True)
         return self._transport.download(self._path(f"artifacts/{quote(name)}"), target)
+
+    def update(self, **changes: Unpack[JobUpdate]) -> Job:
+        """Change it while it waits; returns itself. Raises `ConflictError` if it does not.
+
+        `job.update(priority=90, preference="fast", deadline="+2h")`; None for the last two: none of
+        its own.
+        """
+        from api.schemas import JobOut
+
+        answer = self._transport.json("PATCH", self._path(), json=dict(changes))
+        self.info = JobOut.model_validate(answer)
+        return self
 
     def cancel(self, reason: str = "") -> Job:
         """Stop it, or take it from the queue; returns itself. Raises `ConflictError` if ended."""

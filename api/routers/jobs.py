@@ -1,4 +1,4 @@
-"""Submitting, listing, cancelling and repeating jobs; what would happen, and why one waits."""
+"""Submitting, listing, changing, cancelling and repeating jobs; what would happen, and why."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from api.schemas import (
     JobIn,
     JobOut,
     JobPage,
+    JobUpdateIn,
     OutlookOut,
     PlanOut,
 )
@@ -208,6 +209,24 @@ def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
     doors = doors_of(request)
     return answer(ExplanationOut.of(doors.service.explain(job_id)))
+
+
+@router.patch(
+    "/jobs/{job_id}",
+    response_model=JobOut,
+    responses=examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
+def update_job(
+    request: Request,
+    job_id: JobId,
+    update: Annotated[JobUpdateIn, Body(openapi_examples=examples.UPDATES)],
+) -> Response:
+    """Make a waiting job more or less important, urgent or fast, from the next round on."""
+    who = submitter(request)
+    doors = doors_of(request)
+    require_owner(who, doors.service.store.job(job_id))
+    changes = doors.intake.changes(update)
+    return answer(JobOut.of(doors.service.update(job_id, changes, actor=who.user)))
 
 
 @router.post(

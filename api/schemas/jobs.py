@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.schemas.fields import (
     After,
@@ -122,6 +123,24 @@ class JobBatchIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     jobs: tuple[JobIn, ...] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class JobUpdateIn(BaseModel):
+    """What shall be otherwise about a waiting job; what is not named stays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    priority: Priority = Field(50, description="0 (whenever) … 100 (first).")
+    preference: Preference | None = Field(
+        None, description="null: the project's, else the cluster's.", examples=["fast"]
+    )
+    deadline: Deadline | None = Field(None, description="null: none.", examples=["+30m"])
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("update", "should name priority, preference or deadline")
+        return self
 
 
 class CancelIn(BaseModel):

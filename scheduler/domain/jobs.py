@@ -51,7 +51,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What was submitted, validated; never changes."""
+    """What was submitted, validated; of a waiting job `CHANGEABLE` fields may change."""
 
     kind: JobKind
     work: Mapping[str, Any]
@@ -74,6 +74,10 @@ class JobSpec:
     retry: Retry = field(default_factory=Retry)
     max_duration_s: float | None = None
     """Seconds one attempt may run; it is stopped then."""
+
+
+CHANGEABLE = ("priority", "preference", "deadline")
+"""How important and urgent a job is, and what its speed is worth; not what it does or needs."""
 
 
 def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:

@@ -56,6 +56,8 @@ class EventName(StrEnum):
     """What can happen to a job; past tense, one row of its history each."""
 
     SUBMITTED = "submitted"
+    UPDATED = "updated"
+    """A person changed what the job wishes: priority, preference or deadline."""
     PLACED = "placed"
     STARTED = "started"
     SUCCEEDED = "succeeded"
@@ -76,6 +78,7 @@ class EventName(StrEnum):
 _S, _E = JobState, EventName
 
 TRANSITIONS: Mapping[tuple[JobState, EventName], JobState] = {
+    (_S.QUEUED, _E.UPDATED): _S.QUEUED,
     (_S.QUEUED, _E.PLACED): _S.STARTING,
     (_S.QUEUED, _E.CANCELLED): _S.CANCELLED,
     (_S.QUEUED, _E.UNMET): _S.CANCELLED,

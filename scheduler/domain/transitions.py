@@ -91,6 +91,21 @@ def lost(job: Job, attempt: Attempt, pool: Pool, reason: str, now: float) -> Tra
     return _transition(job, EventName.LOST, now, "reconciler", f"requeued: {reason}", ended)
 
 
+def updated(job: Job, changes: Mapping[str, Any], actor: str, now: float) -> Transition:
+    """QUEUED → QUEUED with other values of `jobs.CHANGEABLE` fields; old and new are its data."""
+    data = {name: [getattr(job.spec, name), value] for name, value in changes.items()}
+    said = ", ".join(f"{name} {_said(old)} → {_said(new)}" for name, (old, new) in data.items())
+    change = _transition(
+        replace(job, spec=replace(job.spec, **changes)), EventName.UPDATED, now, actor, said
+    )
+    # It still waits for what it waited for.
+    return replace(
+        change,
+        job=replace(change.job, reason=job.reason),
+        event=replace(change.event, data=data),
+    )
+
+
 def cancel_requested(job: Job, actor: str, reason: str, now: float) -> Transition:
     """STARTING or RUNNING → CANCELLING: the attempt is told to stop."""
     return _transition(job, EventName.CANCEL_REQUESTED, now, actor, reason)
@@ -122,6 +137,10 @@ def unmet(job: Job, dependency: Job, now: float) -> Transition:
 def rejected(job: Job, reason: str, now: float) -> Transition:
     """QUEUED → FAILED: it can never start (over its budget, devices gone)."""
     return _transition(replace(job, finished_at=now), EventName.FAILED, now, "scheduler", reason)
+
+
+def _said(value: float | None) -> str:
+    return "none" if value is None else f"{value:.10g}"
 
 
 def _ended(

@@ -34,7 +34,7 @@ from scheduler.service.board import Board
 from scheduler.service.changes import Changes
 from scheduler.service.launcher import Launcher
 from scheduler.service.measuring import measured
-from scheduler.service.messages import Admitted, Cancel, Message, Reprice
+from scheduler.service.messages import Admitted, Cancel, Message, Reprice, Request, Update
 from scheduler.service.orders import Orders
 from scheduler.service.progress import latest
 from scheduler.service.ruling import Ruling
@@ -119,13 +119,13 @@ class Dispatcher:
             self._thread.join()
         unheard, self._unheard = [*self._unheard, *self._drain()], []
         for message in unheard:
-            if isinstance(message, Cancel):
+            if isinstance(message, Request):
                 message.answer.set_exception(_closed())
 
     def post(self, message: Message) -> None:
         """Let the dispatcher know; returns at once."""
         with self._gate:
-            if isinstance(message, Cancel) and self._stopping.is_set():
+            if isinstance(message, Request) and self._stopping.is_set():
                 message.answer.set_exception(_closed())
             else:
                 self._inbox.put(message)
@@ -203,7 +203,7 @@ class Dispatcher:
 
     def _hear(self, now: float) -> None:
         changes = Changes(self._board)
-        answers: list[tuple[Cancel, FulcrumError | None]] = []
+        answers: list[tuple[Request, FulcrumError | None]] = []
         for message in self._unheard:
             match message:
                 case Admitted(jobs):
@@ -213,6 +213,9 @@ class Dispatcher:
                     self._board.reconsider(now, chosen)
                 case Cancel():
                     refused = hearing.cancel(message, changes, self._store.job, now)
+                    answers.append((message, refused))
+                case Update():
+                    refused = hearing.update(message, changes, self._store.job, now)
                     answers.append((message, refused))
                 case Started():
                     hearing.started(message, changes)
@@ -348,7 +351,7 @@ class Dispatcher:
 def _about(message: Message) -> int | None:
     """The one job that a message changes."""
     match message:
-        case Cancel():
+        case Cancel() | Update():
             return message.job
         case Started() | Exited():
             return int(message.attempt.partition(".")[0])

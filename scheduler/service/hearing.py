@@ -13,7 +13,7 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Exited, Started
 from scheduler.service.changes import Changes
-from scheduler.service.messages import Cancel
+from scheduler.service.messages import Cancel, Update
 
 MOST_LOSSES = 5
 """A job whose attempts vanish this often is given up: perhaps it takes its machine down."""
@@ -25,19 +25,30 @@ def cancel(
     """Adds the change a cancellation means; returns the reason if it is refused."""
     job = changes.job(message.job)
     if job is None:
-        try:
-            ended = changes.ended(message.job) or stored(message.job)
-        except NotFoundError as error:
-            return error
-        return IllegalTransitionError(
-            f"job {ended.id} is {ended.state} already",
-            {"state": "only a job that has not ended can be cancelled"},
-        )
+        return _gone(message.job, changes, stored, "only a job that has not ended can be cancelled")
     reason = message.reason or f"cancelled by {message.actor}"
     if job.state in (JobState.QUEUED, JobState.PREEMPTED):
         changes.add(transitions.cancelled(job, now, message.actor, reason))
     elif job.state is not JobState.CANCELLING:
         changes.add(transitions.cancel_requested(job, message.actor, reason, now))
+    return None
+
+
+def update(
+    message: Update, changes: Changes, stored: Callable[[int], Job], now: float
+) -> FulcrumError | None:
+    """Adds the change of a waiting job; returns the reason if it is refused."""
+    legal = "only a job that waits can be changed"
+    job = changes.job(message.job)
+    if job is None:
+        return _gone(message.job, changes, stored, legal)
+    if job.state is not JobState.QUEUED:
+        return IllegalTransitionError(f"job {job.id} is {job.state}", {"state": legal})
+    other = {
+        name: value for name, value in message.changes.items() if getattr(job.spec, name) != value
+    }
+    if other:
+        changes.add(transitions.updated(job, other, message.actor, now))
     return None
 
 
@@ -78,6 +89,14 @@ def exited(event: Exited, changes: Changes, pool_of: Callable[[str], Pool | None
             )
         )
     return True
+
+
+def _gone(job_id: int, changes: Changes, stored: Callable[[int], Job], legal: str) -> FulcrumError:
+    try:
+        ended = changes.ended(job_id) or stored(job_id)
+    except NotFoundError as error:
+        return error
+    return IllegalTransitionError(f"job {ended.id} is {ended.state} already", {"state": legal})
 
 
 def _current(attempt_id: str, changes: Changes) -> tuple[Job | None, Attempt | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scheduler.clock import Clock
 from scheduler.decisions.queue import Option
@@ -26,7 +27,7 @@ from scheduler.service.dispatcher import Dispatcher
 from scheduler.service.explaining import Explaining
 from scheduler.service.folders import Folders
 from scheduler.service.lock import FolderLock
-from scheduler.service.messages import Admitted, Cancel, Reprice
+from scheduler.service.messages import Admitted, Cancel, Reprice, Request, Update
 from scheduler.service.orders import Devices, Orders
 from scheduler.service.pricing import priced
 from scheduler.service.reconciler import reconcile
@@ -45,7 +46,7 @@ from scheduler.service.views import (
 from scheduler.store.base import Store, Submission
 
 ANSWER_S = 30.0
-"""How long a cancellation may take to become durable before its caller is sent away."""
+"""How long a change may take to become durable before its caller is sent away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +190,15 @@ class Service:
 
         `UnavailableError` if nobody confirms it: then it may take effect later.
         """
-        message = Cancel(job_id, actor, reason)
-        self._dispatcher.post(message)
-        try:
-            message.answer.result(ANSWER_S)
-        except TimeoutError:
-            raise UnavailableError(
-                f"cancelling job {job_id} is not confirmed yet; ask for its state later"
-            ) from None
-        return self.store.job(job_id)
+        return self._asked(Cancel(job_id, actor, reason))
+
+    def update(self, job_id: int, changes: Mapping[str, Any], *, actor: str) -> Job:
+        """Change `CHANGEABLE` fields of a waiting job, from the next round on.
+
+        Raises `NotFoundError`, or `IllegalTransitionError` if it does not wait; `UnavailableError`
+        as `cancel`.
+        """
+        return self._asked(Update(job_id, changes, actor))
 
     def retry(self, job_id: int, *, actor: str, key: str | None = None, digest: str = "") -> Job:
         """Submit an ended job once more, as a new job; raises as `submit` and for live jobs."""
@@ -327,6 +328,16 @@ class Service:
         numbers["decision_seconds_mean"] = sum(seconds) / len(seconds) if seconds else 0.0
         numbers["decision_seconds_max"] = max(seconds, default=0.0)
         return numbers
+
+    def _asked(self, request: Request) -> Job:
+        self._dispatcher.post(request)
+        try:
+            request.answer.result(ANSWER_S)
+        except TimeoutError:
+            raise UnavailableError(
+                f"the change of job {request.job} is not confirmed yet; ask for its state later"
+            ) from None
+        return self.store.job(request.job)
 
     def _admit(self, jobs: Sequence[Job]) -> None:
         self._dispatcher.post(Admitted(jobs))

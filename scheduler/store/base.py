@@ -81,7 +81,8 @@ class Store(Protocol):
         One whose job has meanwhile another version, or whose new attempt claims a device that
         is held, is skipped (False) with the decisions on its job. They are checked in order,
         each against what those before it left. A final attempt state frees its devices. Numbers
-        of `result` and `data` that are not finite are kept as None.
+        of `result` and `data` that are not finite are kept as None. What was submitted (`spec`)
+        is written with `updated` events alone.
         """
 
     def job(self, job_id: int) -> Job:

@@ -245,8 +245,9 @@ def _record(tables: _Tables, transition: Transition) -> bool:
             tables.held.update(dict.fromkeys(claims, mine))
         result = None if attempt.result is None else plain(attempt.result)
         tables.attempts[mine] = replace(attempt, result=result)
+    spec = stored(job.spec) if transition.event.name is EventName.UPDATED else old.spec
     tables.jobs[job.id] = replace(
-        job, spec=old.spec, submitted_at=old.submitted_at, retry_of=old.retry_of
+        job, spec=spec, submitted_at=old.submitted_at, retry_of=old.retry_of
     )
     _append(tables, replace(transition.event, data=plain(transition.event.data)))
     return True

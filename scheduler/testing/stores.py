@@ -197,6 +197,20 @@ class RecordContract:
         assert store.job(1) == cancel.job
         assert [event.name for event in store.events(1)][1:] == ["placed", "cancel-requested"]
 
+    def test_wishes_are_written_with_an_update_alone(self, store: Store) -> None:
+        """Kept by what follows in the same call; no other transition writes what was submitted."""
+        first, second = submitted(store, job_spec(), job_spec())
+        wishes = {"priority": 90, "preference": None, "deadline": 7.5}
+        change = transitions.updated(first, wishes, "ann", 1.0)
+        place, _ = placement(change.job, 0)
+        assert store.record([change, place]) == [True, True]
+        assert store.job(1) == place.job
+        assert store.job(1).spec == replace(first.spec, priority=90, deadline=7.5)
+        assert store.events(1)[1].data["priority"] == [first.spec.priority, 90]
+        other = replace(second, spec=replace(second.spec, priority=1))
+        assert store.record([placement(other, 1)[0]]) == [True]
+        assert store.job(2).spec == second.spec
+
     def test_a_held_device_is_not_taken(self, store: Store) -> None:
         """Not in a later call, not in the same one, not one twice; until its holder ends."""
         jobs = submitted(store, *[job_spec()] * 4)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from scheduler.store.memory import MemoryStore
@@ -135,6 +136,50 @@ def test_cancel_and_retry(world: World) -> None:
     assert again.status_code == 201
     assert again.json()["retry_of"] == number
     assert again.headers["Location"] == f"/v1/jobs/{again.json()['id']}"
+
+
+def test_a_waiting_job_can_be_changed(world: World) -> None:
+    world.running(width=2)
+    number = world.submit(width=2, preference="cheap")
+
+    def patch(body: dict[str, object]) -> httpx.Response:
+        return world.client.patch(f"/v1/jobs/{number}", json=body)
+
+    changed = patch({"priority": 90, "preference": None, "deadline": "+2h"})
+    assert changed.status_code == 200, changed.text
+    job = world.client.get(f"/v1/jobs/{number}").json()
+    assert (job["state"], job["priority"], job["preference"]) == ("QUEUED", 90, None)
+    assert job["deadline"] is not None
+    assert patch({"deadline": None}).json()["deadline"] is None
+    events = world.client.get(f"/v1/jobs/{number}/events").json()["events"]
+    assert [event["name"] for event in events] == ["submitted", "updated", "updated"]
+    assert events[1]["data"]["priority"] == [50, 90]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "body"),
+        ({"priority": 101}, "priority"),
+        ({"priority": None}, "priority"),
+        ({"preference": "slow"}, "preference"),
+        ({"deadline": "2001-01-01T00:00:00Z"}, "deadline"),
+        ({"budget": 3}, "budget"),
+    ],
+)
+def test_a_wrong_change_changes_nothing(world: World, body: dict[str, object], field: str) -> None:
+    world.running(width=2)
+    number = world.submit(width=2)
+    before = world.client.get(f"/v1/jobs/{number}").json()
+    answer = world.client.patch(f"/v1/jobs/{number}", json=body)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert world.client.get(f"/v1/jobs/{number}").json() == before
+
+
+def test_a_running_job_cannot_be_changed(world: World) -> None:
+    answer = world.client.patch(f"/v1/jobs/{world.running()}", json={"priority": 90})
+    assert (answer.status_code, answer.json()["code"]) == (409, "illegal-transition")
 
 
 def test_a_repeated_retry_makes_one_job(world: World) -> None:

@@ -169,6 +169,19 @@ def test_cancel_and_retry(fulcrum, world):
     assert fulcrum("retry", str(again["id"])).exit_code == 6
 
 
+def test_update(fulcrum, world):
+    world.running(width=2)
+    waiting = world.submit(width=2, deadline="+1h")
+    said = fulcrum.json(
+        "update", str(waiting), "-p", "90", "--preference", "fast", "--deadline", "none"
+    )
+    assert (said["priority"], said["preference"], said["deadline"]) == (90, 1.0, None)
+    assert "priority 50 → 90" in fulcrum("events", str(waiting)).stdout
+    assert fulcrum.json("update", str(waiting), "--preference", "none")["preference"] is None
+    assert fulcrum("update", str(waiting)).exit_code == 2
+    assert fulcrum("update", "1", "-p", "90").exit_code == 6
+
+
 def test_cluster_cost_policy_estimates(fulcrum, world):
     assert "no" in fulcrum("estimates").stdout
     number = world.running(width=2)

@@ -19,6 +19,7 @@ from scheduler.domain.lifecycle import (
 
 LEGAL = {
     "QUEUED": {
+        "updated": "QUEUED",
         "placed": "STARTING",
         "cancelled": "CANCELLED",
         "dependency-unmet": "CANCELLED",

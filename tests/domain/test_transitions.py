@@ -44,6 +44,21 @@ def test_placing_makes_an_attempt():
     assert (event.before, event.after, event.attempt) == (JobState.QUEUED, JobState.STARTING, 1)
 
 
+def test_an_update_tells_old_and_new_and_keeps_the_reason():
+    waiting = replace(job(priority=50, deadline=99.5), reason="retry 1 of 2")
+    change = transitions.updated(waiting, {"priority": 90, "deadline": None}, "ann", 10.0)
+    assert (change.job.spec.priority, change.job.spec.deadline) == (90, None)
+    assert (change.job.state, change.job.reason, change.job.version) == (
+        "QUEUED",
+        "retry 1 of 2",
+        1,
+    )
+    assert change.event.reason == "priority 50 → 90, deadline 99.5 → none"
+    assert change.event.data == {"priority": [50, 90], "deadline": [99.5, None]}
+    with pytest.raises(IllegalTransitionError):
+        transitions.updated(run(job())[0], {"priority": 90}, "ann", 10.0)
+
+
 def test_starting_keeps_the_process():
     running, attempt = run(job())
     assert (running.state, running.started_at, running.version) == (JobState.RUNNING, 12.0, 2)

@@ -192,6 +192,14 @@ def test_retry_is_a_new_job_and_cancel_may_be_refused():
         again.cancel()
 
 
+def test_an_update_says_only_what_shall_be_otherwise():
+    service = Service([job(), job(priority=90)])
+    handle = service.client().submit(kind="command").update(priority=90, preference=None)
+    assert handle.info.priority == 90
+    assert service.requests[1].method == "PATCH"
+    assert service.bodies[1] == {"priority": 90, "preference": None}
+
+
 def test_events_are_read_page_by_page():
     event = {
         "seq": 5,

@@ -240,6 +240,35 @@ def test_what_has_ended_or_never_was_cannot_be_cancelled(world):
         world.cancel(7)
 
 
+def test_a_waiting_job_overtakes_once_it_is_more_important(world):
+    world.service.use_policy("priority", actor="ann")
+    world.submit(*[job_spec(request=wide(2)) for _ in range(3)])
+    world.settle()
+    version = world.job(3).version
+    world.update(3, priority=90, preference=1.0)
+    assert (world.state(3), world.job(3).spec.priority) == ("QUEUED", 90)
+    world.update(3, priority=90)
+    assert world.job(3).version == version + 1
+    world.restart()
+    world.finish("1.1")
+    assert (world.state(2), world.state(3)) == ("QUEUED", "RUNNING")
+    assert world.names(3)[:3] == ["submitted", "updated", "placed"]
+    assert world.job(3).spec.preference == 1.0
+
+
+def test_what_does_not_wait_cannot_be_changed(world):
+    world.submit()
+    world.settle()
+    with pytest.raises(IllegalTransitionError, match="job 1 is RUNNING"):
+        world.update(1, priority=90)
+    world.finish("1.1")
+    with pytest.raises(IllegalTransitionError, match="job 1 is SUCCEEDED already"):
+        world.update(1, priority=90)
+    with pytest.raises(NotFoundError):
+        world.update(7, priority=90)
+    assert world.job(1).spec.priority == 50
+
+
 def test_a_cancellation_heard_together_with_the_end_names_the_end(world):
     world.submit()
     world.settle()

@@ -24,6 +24,8 @@ from .worlds import CPU, GPU, Failing, World, memory_store
 
 POOLS = (CPU, GPU)
 
+PREFERENCES = st.sampled_from([None, 0.0, 0.5, 1.0])
+
 
 class Life(RuleBasedStateMachine):
     """A service whose store fails at times, whose machine is lost at times, killed at will."""
@@ -105,6 +107,15 @@ class Life(RuleBasedStateMachine):
         self.world.executor.obeys = obeys
         try:
             self._try(lambda: self.world.cancel(1 + which % self.accepted))
+        except (IllegalTransitionError, TimeoutError):
+            return
+
+    @precondition(lambda self: self.accepted)
+    @rule(which=st.integers(0, 30), priority=st.integers(0, 100), preference=PREFERENCES)
+    def update(self, which, priority, preference):
+        number = 1 + which % self.accepted
+        try:
+            self._try(lambda: self.world.update(number, priority=priority, preference=preference))
         except (IllegalTransitionError, TimeoutError):
             return
 

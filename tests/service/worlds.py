@@ -14,7 +14,7 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.executors.base import Exited
 from scheduler.hardware.inventory import Inventory
-from scheduler.service.messages import Cancel
+from scheduler.service.messages import Cancel, Update
 from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.memory import MemoryStore
@@ -111,6 +111,13 @@ class World:
         self.step()
         message.answer.result(0)
         self.settle()
+
+    def update(self, job: int, **changes: Any) -> None:
+        """Raises what `Service.update` raises."""
+        message = Update(job, changes, "ann")
+        self.service.dispatcher.post(message)
+        self.step()
+        message.answer.result(0)
 
     def tell(self, attempt: str, **fields: Any) -> None:
         """An event that the executor delivers once more, or late."""

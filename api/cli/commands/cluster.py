@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from api.cli import human
-from api.cli.door import Door, Json, client
+from api.cli.door import Door, Json, client, dial
 from api.cli.output import err, out, print_json, table
 
 if TYPE_CHECKING:
@@ -189,7 +189,9 @@ def policy_use(
     Example: fulcrum policy use sjf --preference cheap
     """
     with client(ctx) as service:
-        active = service.use_policy(name, mode=mode, preference=_number(preference))
+        active = service.use_policy(
+            name, mode=mode, preference=None if preference is None else dial(preference)
+        )
     if as_json:
         print_json(active.model_dump(mode="json"))
     else:
@@ -209,10 +211,3 @@ def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
         for name, summary in sorted(lookup.names().items())
     )
     return (*heuristics, *map(PolicySummary.learned, registry_of(ctx).entries()))
-
-
-def _number(text: str | None) -> float | str | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text

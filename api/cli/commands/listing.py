@@ -1,4 +1,4 @@
-"""ls, show, cancel, retry."""
+"""ls, show, update, cancel, retry."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli import human
-from api.cli.door import JobId, JobIds, Json, client
+from api.cli.door import JobId, JobIds, Json, client, dial
 from api.cli.jobtable import LIVE, jobs_table, ran, state, waited
 from api.cli.output import out, print_json, table
 
 if TYPE_CHECKING:
     from api.client import Job
+    from api.client.job import JobUpdate
     from api.schemas import JobDetail, JobOut
 
 RECENT = 20
@@ -98,6 +99,40 @@ def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
     if detail.result:
         console.print()
         console.print(mapping(detail.result, "Result"))
+
+
+def update(
+    ctx: typer.Context,
+    jobs: JobIds,
+    priority: Annotated[
+        int | None, typer.Option("--priority", "-p", help="0 (whenever) … 100 (first).")
+    ] = None,
+    preference: Annotated[
+        str | None,
+        typer.Option(help="cheap, balanced, fast or 0 … 1; none: the project's or cluster's."),
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="ISO 8601 with zone, or from now: +2h; none: none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make waiting jobs more or less important, urgent or fast.
+
+    Example: fulcrum update 17 --priority 90 --preference fast --deadline +2h
+    """
+    changes: JobUpdate = {}
+    if priority is not None:
+        changes["priority"] = priority
+    if preference is not None:
+        changes["preference"] = None if preference == "none" else dial(preference)
+    if deadline is not None:
+        changes["deadline"] = None if deadline == "none" else deadline
+    if not changes:
+        raise typer.BadParameter(
+            "nothing to change", param_hint="--priority, --preference or --deadline"
+        )
+    with client(ctx) as service:
+        _changed([service.job(one).update(**changes) for one in jobs], as_json)
 
 
 def cancel(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, tupl
 
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.lifecycle import EventName
 from scheduler.domain.records import Decision
 from scheduler.store.sql import rows
 from scheduler.store.sql.statements import chunks, upsert
@@ -111,6 +112,12 @@ def _write(connection: Connection, transitions: Sequence[Transition]) -> None:
         update(jobs).where(jobs.c.id == bindparam("row_id")),
         [{"row_id": job_id, **rows.job_changes(job)} for job_id, job in changed.items()],
     )
+    wished = [one.job for one in transitions if one.event.name is EventName.UPDATED]
+    if wished:
+        connection.execute(
+            update(jobs).where(jobs.c.id == bindparam("row_id")),
+            [{"row_id": job.id, **rows.job_wishes(job)} for job in wished],
+        )
     if tried:
         connection.execute(
             upsert(connection.dialect.name, attempts),

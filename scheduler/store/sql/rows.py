@@ -28,9 +28,14 @@ def job_values(job: Job) -> Values:
         "name_folded": job.spec.name.casefold(),
         "submitted_at": job.submitted_at,
         "retry_of": job.retry_of,
-        "spec": codec.job_spec_json(job.spec),
+        **job_wishes(job),
         **job_changes(job),
     }
+
+
+def job_wishes(job: Job) -> Values:
+    """The column that an update by a person changes."""
+    return {"spec": codec.job_spec_json(job.spec)}
 
 
 def job_changes(job: Job) -> Values:
