@@ -134,11 +134,6 @@ def unmet(job: Job, dependency: Job, now: float) -> Transition:
     return _transition(replace(job, finished_at=now), EventName.UNMET, now, "scheduler", reason)
 
 
-def rejected(job: Job, reason: str, now: float) -> Transition:
-    """QUEUED → FAILED: it can never start (over its budget, devices gone)."""
-    return _transition(replace(job, finished_at=now), EventName.FAILED, now, "scheduler", reason)
-
-
 def _said(value: float | None) -> str:
     return "none" if value is None else f"{value:.10g}"
 

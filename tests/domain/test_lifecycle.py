@@ -23,7 +23,6 @@ LEGAL = {
         "placed": "STARTING",
         "cancelled": "CANCELLED",
         "dependency-unmet": "CANCELLED",
-        "failed": "FAILED",
     },
     "STARTING": {
         "started": "RUNNING",

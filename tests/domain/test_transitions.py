@@ -153,20 +153,16 @@ def test_cancelling_what_waits_and_what_runs():
 def test_no_job_ends_or_queues_again_over_an_attempt_that_holds_devices():
     running, attempt = run(job())
     asked = transitions.cancel_requested(running, "ann", "", 20.0).job
-    with pytest.raises(IllegalTransitionError, match="job 7 cannot be failed: its attempt still"):
-        transitions.rejected(running, "over its budget", 21.0)
     with pytest.raises(IllegalTransitionError, match="cannot be cancelled: its attempt still"):
         transitions.cancelled(asked, 21.0, "ann", "")
     done = transitions.cancelled(asked, 21.0, "executor", "stopped", attempt, POOL)
     assert (done.job.state, done.attempt.state.final) == (JobState.CANCELLED, True)
 
 
-def test_what_can_never_start_ends():
+def test_what_waits_for_a_failure_ends():
     first = replace(job(), id=3, state=JobState.FAILED)
     change = transitions.unmet(job(after=(3,)), first, 9.0)
     assert (change.job.state, change.job.reason) == (JobState.CANCELLED, "job 3 ended FAILED")
-    change = transitions.rejected(job(), "over its budget", 9.0)
-    assert (change.job.state, change.job.finished_at) == (JobState.FAILED, 9.0)
 
 
 HAPPENINGS = {
@@ -177,7 +173,7 @@ HAPPENINGS = {
     "lose": lambda j, a, t: transitions.lost(j, a, POOL, "gone", t),
     "ask": lambda j, a, t: transitions.cancel_requested(j, "ann", "", t),
     "cancel": lambda j, a, t: transitions.cancelled(j, t, "ann", ""),
-    "reject": lambda j, a, t: transitions.rejected(j, "", t),
+    "update": lambda j, a, t: transitions.updated(j, {"priority": int(t)}, "ann", t),
 }
 NEED_ATTEMPT = {"start", "succeed", "fail", "lose"}
 

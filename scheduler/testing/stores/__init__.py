@@ -1,0 +1,11 @@
+"""What every `Store` must do, as tests: subclass `StoreContract` and give it a `store` fixture."""
+
+from scheduler.testing.stores.reading import ReadContract
+from scheduler.testing.stores.recording import RecordContract
+from scheduler.testing.stores.submitting import SubmitContract
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(SubmitContract, RecordContract, ReadContract):
+    """All obligations of `scheduler.store.base`."""
