@@ -17,7 +17,7 @@ from agents.policy import LearnedPolicy
 from agents.teaching import collect, discounted, imitation
 from agents.train import BEST, CHECKPOINT, CURVE, resume, train
 from agents.validation import Validation, relative
-from agents.world import Relative, simulated, totals
+from agents.world import Relative, drawn_ways, simulated, totals
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
 from scheduler.domain.errors import ConflictError, InvalidError
@@ -110,6 +110,18 @@ def test_the_reference_earns_nothing(w):
     config = replace(TINY, preference=w, rows=200, teacher="wgc", lessons=1, gamma=1.0)
     lessons = collect(scenario("random"), config)
     assert lessons.returns[0] == pytest.approx(0.0, abs=1e-6 * config.gain)
+
+
+def test_a_way_is_played_once_while_it_is_remembered(monkeypatch):
+    monkeypatch.setattr("agents.reference.ROOM", 2)
+    ways, wgc = drawn_ways(mixed_cloud(), TINY), named("wgc")
+    first = ways.of(wgc, 1, 0.5)
+    others = [ways.of(wgc, 1, 0.6), ways.of(wgc, 1, 0.5), ways.of(named("sjf"), 1, 0.5)]
+    assert [other is first for other in others] == [False, True, False]
+    assert ways.of(wgc, 1, 0.5) is first
+    ways.of(wgc, 2, 0.5), ways.of(wgc, 3, 0.5)
+    assert ways.of(wgc, 1, 0.5) is not first
+    assert ways.of(wgc, 1, 0.5).total == first.total
 
 
 def test_rewards_sum_up_to_the_gain_over_the_reference():
