@@ -14,6 +14,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents import rigid
 from agents.config import Algorithm, Training
 from agents.network import RowPolicy
 from agents.search import RowSearch, SearchPolicy
@@ -83,6 +84,15 @@ def _ars_again(file: Path, env: VecEnv, seed: int) -> RowSearch:
     return model
 
 
+def _many(scenario: Scenario, config: Training, seed: int) -> VecEnv:
+    """As many as `config.envs`, compiled where the scenario allows it."""
+    if not rigid.fits(scenario, config):
+        return vectorised(scenario, config, seed)
+    worlds = rigid.RelativeWorlds(scenario, config)
+    worlds.seed(seed)
+    return worlds
+
+
 def _alone(scenario: Scenario, config: Training, seed: int) -> VecEnv:
     """One environment: candidates play one after the other, each with weights of its own."""
     return vectorised(scenario, config, seed, count=1)
@@ -97,6 +107,6 @@ def _curves(config: Training, run: Path) -> str | None:
 
 
 MAKERS: dict[Algorithm, Maker] = {
-    "ppo": Maker(vectorised, _ppo, _ppo_again),
+    "ppo": Maker(_many, _ppo, _ppo_again),
     "ars": Maker(_alone, _ars, _ars_again),
 }

@@ -20,7 +20,7 @@ from agents.export import exported
 from agents.manifest import commit, versions
 from agents.network import RowPolicy, Scorer
 from agents.search import SearchPolicy
-from agents.validation import Score, Validation, greedy
+from agents.validation import Score, Validation
 from envs.scenarios import Scenario
 from scheduler.decisions import encoding
 
@@ -143,11 +143,10 @@ class Course(BaseCallback):
         return round(self._progress.seconds, 1)
 
     def _validate(self) -> None:
-        policy = greedy(self._scorer, self._config, self._scenario)
-        scores = {"raw": self._validation.score(policy)}
+        scores = {"raw": self._validation.judge(self._scorer)}
         if self._progress.rollouts:
             with self._average.applied():
-                scores["averaged"] = self._validation.score(policy)
+                scores["averaged"] = self._validation.judge(self._scorer)
         self._progress.curve.append(
             {"steps": self.num_timesteps, "seconds": self._clock()}
             | {name: asdict(score) for name, score in scores.items()}

@@ -11,6 +11,7 @@ import torch
 from agents.config import Training
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
+from agents.rigid import Examination, fits
 from agents.world import simulated
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.policy import Policy
@@ -49,6 +50,9 @@ class Validation:
         self._scenario = scenario
         self._config = config
         self.reference = self.objectives(named(config.reference))
+        self._examination = (
+            Examination(scenario, config, Split.VALIDATION) if fits(scenario, config) else None
+        )
 
     def objectives(self, policy: Policy) -> Objectives:
         """A policy on all of them, at every w."""
@@ -64,6 +68,12 @@ class Validation:
     def score(self, policy: Policy) -> Score:
         """A policy against the reference."""
         return relative(self.objectives(policy), self.reference)
+
+    def judge(self, scorer: Scorer) -> Score:
+        """A network's greedy policy against the reference."""
+        if self._examination is not None:
+            return relative(self._examination.objectives(scorer), self.reference)
+        return self.score(greedy(scorer, self._config, self._scenario))
 
     def table(self, rivals: Sequence[str] = RIVALS) -> dict[str, Score]:
         """Name → score of heuristics."""

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import ArrayLike
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
@@ -23,7 +24,7 @@ from envs.simulation import Simulation
 from envs.site import Site
 from scheduler.decisions.encoding import size
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.queue import Bools
+from scheduler.decisions.queue import Bools, Floats
 from scheduler.decisions.standing import TOP, Floats32
 from scheduler.domain.errors import InvalidError
 from scheduler.policies.lookup import named
@@ -177,18 +178,21 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         rival = way.at(simulation.now)
         ahead = to_come(simulation, env.scales, env.preference)
         self._potential = factor * (rival.charged - ahead)
-        privileged = (
-            simulation.finished / way.jobs,
-            np.log1p(rival.waiting),
-            _signed(simulation.waiting - rival.waiting),
-            _signed(simulation.finished - rival.ended),
-            _signed(100 * (ahead - rival.to_come) / max(way.total, 1e-9)),
+        apart = signed(
+            (
+                simulation.waiting - rival.waiting,
+                simulation.finished - rival.ended,
+                100 * (ahead - rival.to_come) / max(way.total, 1e-9),
+            )
         )
+        privileged = np.array((simulation.finished / way.jobs, np.log1p(rival.waiting), *apart))
         return np.concatenate((encoding, np.clip(privileged, -TOP, TOP)), dtype=np.float32)
 
 
-def _signed(x: float) -> float:
-    return float(np.sign(x) * np.log1p(abs(x)))
+def signed(x: ArrayLike) -> Floats:
+    """Logarithmic on both sides of 0."""
+    logs: Floats = np.sign(x) * np.log1p(np.abs(x))
+    return logs
 
 
 def vectorised(scenario: Scenario, config: Training, seed: int, count: int | None = None) -> VecEnv:

@@ -61,7 +61,7 @@ class Simulation:
         estimator: Estimator | None = None,
         meter: Meter | None = None,
         *,
-        origin: float = 0.0,
+        origin: float | None = None,
         seed: Seed = 0,
         restart: Callable[[Arrival], float] | None = None,
         check: bool = False,
@@ -69,10 +69,9 @@ class Simulation:
     ) -> None:
         """Nothing has happened yet.
 
-        `origin`: the time that formulas count submissions from (s, below 0 in a window of a longer
-        history). `seed`: of failures and revocations. `restart`: seconds that a further attempt of
-        a job loses, if not the site's. `check`: hold every instant against `Invariants`.
-        `record`: keep `held`.
+        `origin`: the time that formulas count submissions from (s), if not the workload's. `seed`:
+        of failures and revocations. `restart`: seconds that a further attempt of a job loses, if
+        not the site's. `check`: hold every instant against `Invariants`. `record`: keep `held`.
         """
         self.site = site
         self.meter = meter
@@ -81,8 +80,8 @@ class Simulation:
         self._mode = site.mode
         self._workload = workload
         self._estimator = estimator or Exact()
-        self._origin = origin
-        self._queue: Queued = Backlog(origin)
+        self._origin = workload.origin if origin is None else origin
+        self._queue: Queued = Backlog(self._origin)
         self._live: dict[int, Live] = {}
         self._committed: tuple[Reservation, ...] = ()
         self._stirred = False

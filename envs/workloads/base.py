@@ -60,6 +60,8 @@ class Workload:
     """Where it comes from: file and digest, or model, parameters and seed."""
     skipped: Sequence[str] = ()
     """Rows that could not be used, each with its line and reason."""
+    origin: float = 0.0
+    """Where formulas count submissions from (s): below 0 in a window of a longer history."""
 
     def window(self, start: int, count: int) -> Workload:
         """`count` consecutive jobs from row `start` (0-based), times and ids counted anew.
@@ -77,6 +79,7 @@ class Workload:
             self,
             name=f"{self.name}[{start}:{start + count}]",
             jobs=tuple(_shifted(job, origin, number) for number, job in enumerate(chosen, 1)),
+            origin=0.0,
         )
 
 

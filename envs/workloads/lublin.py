@@ -121,6 +121,10 @@ class Lublin:
     """Hour of the day at which the workload begins; its first job comes a little later."""
     pause_factor: Annotated[float, Gt(0)] = 1.0
     """Times all pauses between arrivals, the daily cycle as it is: below 1 raises the load."""
+    history: Annotated[int, Ge(0)] = 0
+    """Jobs of a longer history that a workload is a window of, from a row drawn on: it begins at
+    any hour, and formulas count submissions from the history's beginning. Up to the length of the
+    workload: there is none."""
 
 
 def draw(
@@ -131,8 +135,9 @@ def draw(
 ) -> Workload:
     """`jobs` jobs on any device; times in whole seconds, as logs have them.
 
-    `classes` replaces the published parameters of `parameters.types`; they are fitted to the
-    machine likewise. Raises `InvalidError` for fewer than 0 jobs or 1 processor.
+    Of a window of a longer history they count from its first job. `classes` replaces the published
+    parameters of `parameters.types`; they are fitted to the machine likewise. Raises `InvalidError`
+    for fewer than 0 jobs or 1 processor.
     """
     if jobs < 0 or parameters.processors < 1:
         raise InvalidError(
@@ -140,22 +145,25 @@ def draw(
             {"jobs": "a whole number ≥ 0", "processors": "a whole number ≥ 1"},
         )
     chosen = CLASSES[parameters.types] if classes is None else classes
-    purposes = streams(seed, 3 * len(chosen))
+    count = max(jobs, parameters.history)
+    purposes = streams(seed, 3 * len(chosen) + 1)
     columns = [
         _class(
-            one.for_machine(parameters.processors), parameters, jobs, purposes[3 * k : 3 * k + 3]
+            one.for_machine(parameters.processors), parameters, count, purposes[3 * k : 3 * k + 3]
         )
         for k, one in enumerate(chosen)
     ]
     submitted, sizes, runtimes = (np.concatenate(column) for column in zip(*columns, strict=True))
-    first = np.argsort(submitted, kind="stable")[:jobs]
     # One of several classes is whichever comes next: of each, enough were drawn.
-    names = [one.name for one in chosen for _ in range(jobs)]
+    names = [one.name for one in chosen for _ in range(count)]
+    before = int(purposes[-1].integers(count - jobs + 1))
+    kept = np.argsort(submitted, kind="stable")[before : before + jobs]
+    begin = float(submitted[kept[0]]) if count > jobs else 0.0
     table = zip(
-        first.tolist(),
-        submitted[first].tolist(),
-        sizes[first].tolist(),
-        runtimes[first].tolist(),
+        kept.tolist(),
+        (submitted[kept] - begin).tolist(),
+        sizes[kept].tolist(),
+        runtimes[kept].tolist(),
         strict=True,
     )
     return Workload(
@@ -172,6 +180,7 @@ def draw(
             for number, (index, time, size, runtime) in enumerate(table, 1)
         ),
         source=f"Lublin-Feitelson 2003, {parameters}, seed {written(seed)}",
+        origin=-begin,
     )
 
 

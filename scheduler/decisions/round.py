@@ -390,8 +390,9 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
     decisions: list[Decision] = []
     known: Floats | None = None
     while (table := round_.table()) is not None:
+        scores: Floats | None = None
         if not round_.free:
-            scores, position = policy.scores(table), 1
+            position = 1
         else:
             if known is None:
                 scores = policy.scores(table)
@@ -401,6 +402,8 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
             position = best(table, scores, policy)
         row = int(table.rows[position])
         if observe is not None:
+            if scores is None:
+                scores = policy.scores(table)
             # Before `take`: columns are computed when read, and must show what the policy saw.
             decisions.append(observe(table, scores, position, round_.outcome(row)))
         if round_.take(row) is Action.WAIT:

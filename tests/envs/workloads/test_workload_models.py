@@ -228,3 +228,14 @@ def test_bursts_are_burstier_and_days_have_peaks():
     assert dispersion(Process.POISSON) == pytest.approx(1.0, abs=0.1)
     assert dispersion(Process.DIURNAL) > 1.5
     assert dispersion(Process.BURSTS) > 3
+
+
+def test_a_window_of_a_longer_history_begins_anywhere_and_knows_its_beginning():
+    windows = [lublin.draw(lublin.Lublin(64, history=500), 40, seed) for seed in range(20)]
+    assert all(window.jobs[0].submitted_at == 0 for window in windows)
+    assert {window.origin for window in windows} != {0.0}
+    whole = lublin.draw(lublin.Lublin(64), 500, 3)
+    times = [job.submitted_at for job in whole.jobs]
+    start = times.index(-windows[3].origin)
+    assert windows[3].jobs == whole.window(start, 40).jobs
+    assert lublin.draw(lublin.Lublin(64, history=40), 40, 3).origin == 0.0

@@ -1,0 +1,269 @@
+"""`agents.world.Relative` many times at once, on the compiled simulation of rigid jobs.
+
+The same observations, rewards and episodes, tested side by side; only faster. Trainings take it
+by themselves where every episode suits it (`envs.rigid.suits`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+
+from agents.config import Training
+from agents.network import Scorer
+from agents.reference import ROOM, Way
+from agents.world import PRIVILEGED, TRIES, drawn_ways, signed
+from envs.cluster_env import NothingToDecideError
+from envs.episodes import Episode, drawn_preference, of_scenario
+from envs.rigid import Facts, Worlds, facts, suits
+from envs.scenarios import Scenario, Split
+from scheduler.decisions.encoding import size
+from scheduler.decisions.queue import WAIT, Bools, Floats, Ints
+from scheduler.decisions.standing import TOP, Floats32
+from scheduler.policies.lookup import named
+
+
+def fits(scenario: Scenario, config: Training) -> bool:
+    """Whether a training on this scenario can use it; all its episodes are alike in that."""
+    return scenario.randomisation is None and suits(of_scenario(scenario, config.jobs)(0))
+
+
+class Examination:
+    """Episodes that networks are judged by, all of them played at once."""
+
+    def __init__(self, scenario: Scenario, config: Training, split: Split) -> None:
+        """Every w of `config.judged_at` on each of `config.validation_workloads`."""
+        draw = of_scenario(scenario, config.jobs, split)
+        episodes = [draw(seed) for seed in range(config.validation_workloads)]
+        self._keys = [(w, seed) for w in config.judged_at for seed in range(len(episodes))]
+        self._facts = [facts(episodes[seed], w) for w, seed in self._keys]
+        self._worlds = Worlds(episodes[0].site, len(self._keys), config.jobs, config.rows)
+        self._scales, self._dollar_s = episodes[0].scales, _dollar_s(episodes[0])
+
+    def objectives(self, scorer: Scorer) -> dict[tuple[float, int], float]:
+        """(w, seed) → objective of the workload when the likeliest row is chosen every time."""
+        worlds = self._worlds
+        for b, ((w, _), known) in enumerate(zip(self._keys, self._facts, strict=True)):
+            worlds.begin(b, known, w)
+        while (going := np.flatnonzero(worlds.state.rows)).size:
+            with torch.no_grad():
+                scores = scorer(torch.as_tensor(worlds.seen[going])).numpy()
+            scores[:, WAIT] = -np.inf
+            worlds.step(scores.argmax(axis=1), going)
+        return {key: self._objective(b) for b, key in enumerate(self._keys)}
+
+    def _objective(self, b: int) -> float:
+        """As `Totals.at` of the simulated outcome."""
+        worlds, scales, w = self._worlds, self._scales, self._keys[b][0]
+        latency = worlds.completion(b) * self._facts[b].impatience[1:]
+        if scales.bounded:
+            latency = np.maximum(latency, 1.0 / scales.slowdown)
+        dollars = float(worlds.state.spent[b]) * self._dollar_s
+        return float(w * latency.sum() + (1 - w) * dollars / scales.dollars)
+
+
+class RelativeWorlds(VecEnv):
+    """`config.envs` of them; rewards and observations are those of `agents.world.Relative`."""
+
+    def __init__(self, scenario: Scenario, config: Training) -> None:
+        """Raises `InvalidError` for a scenario that does not suit."""
+        self.render_mode = None
+        super().__init__(
+            config.envs,
+            spaces.Box(-TOP, TOP, (size(config.rows) + PRIVILEGED,)),
+            spaces.Discrete(config.rows),
+        )
+        self._config = config
+        self._draw = of_scenario(scenario, config.jobs, Split.TRAIN)
+        first = self._draw(0)
+        self._scales = first.scales
+        self._worlds = Worlds(first.site, config.envs, config.jobs, config.rows)
+        self._dollar_s = _dollar_s(first)
+        self._reference = named(config.reference)
+        self._ways = drawn_ways(scenario, config)
+        self._facts: OrderedDict[tuple[int, float], Facts] = OrderedDict()
+        self._way: list[Way | None] = [None] * config.envs
+        self._factor: Floats = np.zeros(config.envs)
+        self._charged: Floats = np.zeros(config.envs)
+        """Objective so far, before the factor."""
+        self._potential: Floats = np.zeros(config.envs)
+        self._returns: Floats = np.zeros(config.envs)
+        self._lengths: Ints = np.zeros(config.envs, dtype=np.int64)
+        self._rngs = [np.random.default_rng()] * config.envs
+        self._all: Ints = np.arange(config.envs)
+        self._actions: Ints = np.zeros(config.envs, dtype=np.int64)
+        self._begun = time.time()
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Of the workloads and preferences that each world draws."""
+        seeds = [None if seed is None else seed + index for index in range(self.num_envs)]
+        self._rngs = [np.random.default_rng(one) for one in seeds]
+        return seeds
+
+    def reset(self) -> Floats32:
+        """(B, size + PRIVILEGED) First observations."""
+        for b in range(self.num_envs):
+            self._begin(b)
+        observations = self._observations()
+        # What both were charged before the first decision is part of its reward.
+        self._potential[:] = 0.0
+        return observations
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """(B,) Legal actions."""
+        self._actions = np.asarray(actions, dtype=np.int64)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Worlds whose episode is over begin another one."""
+        worlds, gain = self._worlds, self._factor
+        worlds.step(self._actions, self._all)
+        over: Bools = worlds.state.rows == 0
+        charged, before = self._objective(), self._potential
+        observations = self._observations()
+        for b in np.flatnonzero(over):
+            way = self._way[b]
+            assert way is not None
+            self._potential[b] = gain[b] * way.total
+        rewards = self._potential - before - gain * (charged - self._charged)
+        np.maximum(rewards, -self._config.clip_reward, out=rewards)
+        self._charged = charged
+        self._returns += rewards
+        self._lengths += 1
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for b in np.flatnonzero(over):
+            infos[b] = {
+                "terminal_observation": np.zeros(observations.shape[1], dtype=np.float32),
+                "TimeLimit.truncated": False,
+                "episode": {
+                    "r": float(self._returns[b]),
+                    "l": int(self._lengths[b]),
+                    "t": time.time() - self._begun,
+                },
+            }
+            self._begin(int(b))
+        if over.any():
+            observations = self._observations()
+            self._potential[over] = 0.0
+        return observations, rewards.astype(np.float32), over, infos
+
+    def action_masks(self) -> Bools:
+        """(B, K) Shown rows; WAIT is legal in none of these worlds."""
+        rows = self._worlds.state.rows[:, np.newaxis]
+        at = np.arange(self._config.rows)
+        masks: Bools = (at > 0) & (at < rows)
+        return masks
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **kwargs: Any
+    ) -> list[Any]:
+        """`action_masks` alone."""
+        if method_name != "action_masks":
+            raise AttributeError(method_name)
+        masks = self.action_masks()
+        return [masks[b] for b in self._get_indices(indices)]
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """Of these worlds, which share all attributes."""
+        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Whether they have it."""
+        return hasattr(self, attr_name)
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Nothing can be set."""
+        raise AttributeError(attr_name)
+
+    def env_is_wrapped(
+        self,
+        wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]],
+        indices: VecEnvIndices = None,
+    ) -> list[bool]:
+        """Episodes are watched as by Stable-Baselines3's `Monitor`."""
+        from stable_baselines3.common.monitor import Monitor
+
+        watched = issubclass(Monitor, wrapper_class)
+        return [watched for _ in self._get_indices(indices)]
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def _begin(self, b: int) -> None:
+        """The world's next episode that leaves something to decide."""
+        config, rng = self._config, self._rngs[b]
+        for _ in range(TRIES):
+            workload = int(rng.integers(config.workloads))
+            w = drawn_preference(rng) if config.preference is None else config.preference
+            if self._worlds.begin(b, self._of(workload, w), w):
+                break
+        else:
+            raise NothingToDecideError(
+                "the workloads leave nothing to decide", {"scenario": "one with more jobs"}
+            )
+        way = self._ways.of(self._reference, workload, w)
+        self._way[b] = way
+        self._factor[b] = config.gain / max(way.total, 1e-9)
+        self._charged[b] = self._potential[b] = self._returns[b] = 0.0
+        self._lengths[b] = 0
+
+    def _of(self, workload: int, w: float) -> Facts:
+        """Remembered while w is fixed, as `Ways` are."""
+        key = workload, w
+        known = self._facts.pop(key, None) or facts(self._draw(workload), w)
+        self._facts[key] = known
+        if len(self._facts) > ROOM:
+            self._facts.popitem(last=False)
+        return known
+
+    def _objective(self) -> Floats:
+        """(B,) Of what has accrued."""
+        state, w = self._worlds.state, self._worlds.w
+        return self._weighed(state.accrued, state.spent, w)
+
+    def _weighed(self, latency: Floats, device_s: Floats, w: Floats) -> Floats:
+        dollars = device_s * self._dollar_s / self._scales.dollars
+        weighed: Floats = w * latency + (1 - w) * dollars
+        return weighed
+
+    def _observations(self) -> Floats32:
+        """What is seen, and the potentials set; Φ as in `Relative`."""
+        worlds, state = self._worlds, self._worlds.state
+        ahead = self._weighed(worlds.ahead[:, 0], worlds.ahead[:, 1], worlds.w)
+        rivals = np.array([self._rival(b) for b in range(self.num_envs)])
+        charged, to_come, waiting, ended, total, jobs = rivals.T
+        self._potential = self._factor * (charged - ahead)
+        privileged = np.stack(
+            (
+                state.ended / jobs,
+                np.log1p(waiting),
+                # As the round began: the simulation is told of its placements at its end.
+                signed(state.crowd[:, 4] - waiting),
+                signed(state.ended - ended),
+                signed(100 * (ahead - to_come) / np.maximum(total, 1e-9)),
+            ),
+            axis=1,
+        )
+        np.clip(privileged, -TOP, TOP, out=privileged)
+        seen: Floats32 = np.concatenate((worlds.seen, privileged), axis=1, dtype=np.float32)
+        return seen
+
+    def _rival(self, b: int) -> Sequence[float]:
+        way = self._way[b]
+        assert way is not None
+        there = way.at(float(self._worlds.state.now[b]))
+        return there.charged, there.to_come, there.waiting, there.ended, way.total, way.jobs
+
+
+def _dollar_s(episode: Episode) -> float:
+    """Dollars of a device-second."""
+    return episode.site.pools[0].dollars_per_device_hour / 3600

@@ -1,0 +1,105 @@
+"""Many worlds that are stepped together, each through episodes of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+from numba import njit
+
+from envs.rigid.facts import MODES, Facts
+from envs.rigid.kernel import settle, take, to_come
+from envs.rigid.looking import encode
+from envs.rigid.state import Jobs, Setting, State, room
+from envs.site import Site
+from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, size
+from scheduler.decisions.horizon import AHEAD_S
+from scheduler.decisions.queue import Floats, Ints
+from scheduler.decisions.standing import GAIN, TOP, Floats32
+
+
+class Worlds:
+    """B worlds on equal sites. Deterministic."""
+
+    def __init__(self, site: Site, worlds: int, jobs: int, rows: int) -> None:
+        """`jobs`: at most so many in an episode; `rows`: K."""
+        self.jobs, self.state = room(worlds, jobs + 1, rows)
+        self.setting = _setting(site, rows)
+        self.w: Floats = np.full(worlds, 0.5)
+        """(B,) Preference of each world."""
+        self.seen: Floats32 = np.zeros((worlds, size(rows)), dtype=np.float32)
+        """(B, size) Encodings of what is to be decided; 0 where an episode is over."""
+        self.ahead: Floats = np.zeros((worlds, 2))
+        """(B, 2) Latency and device-seconds that running jobs will add, by estimates."""
+
+    def begin(self, b: int, facts: Facts, w: float) -> bool:
+        """World `b` begins an episode; whether anything is to be decided in it."""
+        jobs, state, slots = self.jobs, self.state, facts.jobs + 1
+        jobs.total[b] = facts.jobs
+        for field in fields(facts):
+            getattr(jobs, field.name)[b, ..., :slots] = getattr(facts, field.name)
+        for figures in state:
+            figures[b] = 0
+        state.free[b] = self.setting.devices
+        self.w[b] = w
+        _begin(b, w, jobs, state, self.setting, self.seen, self.ahead)
+        return bool(state.rows[b])
+
+    def completion(self, b: int) -> Floats:
+        """(jobs,) Seconds from submission to end of each job of a world whose episode is over."""
+        slots = slice(1, int(self.jobs.total[b]) + 1)
+        jct: Floats = self.state.over[b, slots] - self.jobs.submitted[b, slots]
+        return jct
+
+    def step(self, actions: Ints, worlds: Ints) -> None:
+        """(n,) A shown row, never WAIT, for each of these worlds."""
+        _step(actions, worlds, self.w, self.jobs, self.state, self.setting, self.seen, self.ahead)
+
+
+def _setting(site: Site, rows: int) -> Setting:
+    pool = site.pools[0]
+    unit = {column.name: column.unit for column in GLOBAL_COLUMNS}
+
+    def squashed(name: str, value: float) -> float:
+        return min(GAIN * math.log1p(value / unit[name]), TOP)
+
+    return Setting(
+        mode=MODES.index(site.mode),
+        devices=pool.count,
+        rows=rows,
+        units=np.array([column.unit for column in ROW_COLUMNS], dtype=np.float32),
+        ahead=np.array(AHEAD_S),
+        globals=_units(unit, ("depth", "work", "urgency", "beyond")),
+        site=np.array([squashed("devices", pool.count), squashed("pools", 1), 0.0]),
+    )
+
+
+def _units(unit: dict[str, float], names: Sequence[str]) -> Floats:
+    return np.array([unit[name] for name in names])
+
+
+@njit(cache=True)
+def _begin(
+    b: int, w: float, jobs: Jobs, state: State, setting: Setting, seen: Floats32, ahead: Floats
+) -> None:
+    rows = np.empty(state.queue.shape[1], dtype=np.int64)
+    count = settle(b, jobs, state, setting, rows)
+    ahead[b] = to_come(b, jobs, state)
+    if count:
+        encode(b, rows, count, w, jobs, state, setting, seen[b])
+    else:
+        state.rows[b] = 0
+        seen[b] = 0.0
+
+
+@njit(cache=True)
+def _step(
+    actions: Ints, worlds: Ints, w: Floats, jobs: Jobs, state: State, setting: Setting,
+    seen: Floats32, ahead: Floats,
+) -> None:  # fmt: skip
+    for index in range(len(worlds)):
+        b = worlds[index]
+        take(b, state.shown[b, actions[index]], jobs, state, setting)
+        _begin(b, w[b], jobs, state, setting, seen, ahead)

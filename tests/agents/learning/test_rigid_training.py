@@ -1,0 +1,85 @@
+"""Trainings on rigid jobs use the compiled simulation, and learn from the same numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from agents import train
+from agents.algorithms import MAKERS
+from agents.rigid import RelativeWorlds, fits
+from agents.validation import Validation, greedy
+from agents.world import vectorised
+from envs.scenarios import load
+from tests.agents.learning.world import TINY, mixed_cloud, scorer
+
+RIGID = replace(
+    TINY,
+    scenario="hpc-lublin",
+    jobs=50,
+    rows=16,
+    envs=3,
+    workloads=4,
+    reference="saf",
+    teacher="saf",
+)
+
+
+@pytest.fixture(scope="module")
+def lublin():
+    return load("hpc-lublin")
+
+
+@pytest.mark.parametrize("preference", [None, 1.0])
+def test_observations_rewards_and_episodes_are_those_of_the_environment(lublin, preference):
+    config = replace(RIGID, preference=preference, clip_reward=5.0)
+    plain, compiled = vectorised(lublin, config, seed=5), RelativeWorlds(lublin, config)
+    compiled.seed(5)
+    seen, ours = plain.reset(), compiled.reset()
+    rng, ended = np.random.default_rng(0), 0
+    for _ in range(150):
+        assert ours == pytest.approx(seen, abs=1e-5)
+        masks = np.stack(plain.env_method("action_masks"))
+        assert (np.stack(compiled.env_method("action_masks")) == masks).all()
+        actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
+        seen, rewards, done, infos = plain.step(actions)
+        ours, our_rewards, our_done, our_infos = compiled.step(actions)
+        assert our_rewards == pytest.approx(rewards, abs=1e-4)
+        assert (our_done == done).all()
+        for b in np.flatnonzero(done):
+            ended += 1
+            for figure in "rl":
+                told = our_infos[b]["episode"][figure]
+                assert told == pytest.approx(infos[b]["episode"][figure], abs=1e-3)
+    assert ended > 3
+
+
+def test_a_network_is_judged_as_the_simulation_would(lublin):
+    config = replace(RIGID, validation_workloads=2, validation_preferences=(0.2, 1.0))
+    network = scorer()
+    judged = Validation(lublin, config).judge(network)
+    simulated = Validation(lublin, config).score(greedy(network, config, lublin))
+    assert judged.at == pytest.approx(simulated.at)
+
+
+def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
+    assert fits(lublin, RIGID)
+    assert not fits(mixed_cloud(), TINY)
+    assert not fits(load("random"), TINY)
+    make = MAKERS["ppo"].environments
+    assert isinstance(make(lublin, RIGID, 1), RelativeWorlds)
+    assert isinstance(make(mixed_cloud(), TINY, 1), DummyVecEnv)
+    progress = train.train(RIGID, tmp_path / "run")
+    assert progress.rollouts == 2
+    assert (tmp_path / "run" / "best" / "policy.onnx").is_file()
+
+
+def test_nothing_of_it_can_be_set_or_called_by_name(lublin):
+    worlds = RelativeWorlds(lublin, RIGID)
+    with pytest.raises(AttributeError):
+        worlds.env_method("render")
+    with pytest.raises(AttributeError):
+        worlds.set_attr("render_mode", "human")
+    assert worlds.get_attr("render_mode") == [None] * 3
+    assert worlds.has_attr("action_space")

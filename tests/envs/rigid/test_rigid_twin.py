@@ -1,0 +1,130 @@
+"""The compiled simulation of rigid jobs is the environment, decision by decision."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from envs.cluster_env import ClusterEnv, NothingToDecideError
+from envs.episodes import Episode
+from envs.estimators import Exact, Noisy, Requested
+from envs.rewards import Scales
+from envs.rigid import Worlds, facts, suits
+from envs.rigid.facts import MODES
+from envs.scenarios import Billing, Failures, Supply
+from envs.site import Site
+from envs.workloads.base import Arrival, Run, Workload
+from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.round import Mode
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import ANY, DeviceKind
+
+POOL = Pool("gpu", DeviceKind.CUDA, "GPU", 8, dollars_per_device_hour=2.0)
+ROWS = 12
+JOBS = 60
+
+
+def workload(seed, jobs=JOBS):
+    """Whole seconds, so that much happens at once; requests above and below the truth."""
+    rng = np.random.default_rng(seed)
+    now, made = 0.0, []
+    for number in range(1, jobs + 1):
+        now += float(rng.integers(0, 30))
+        seconds = float(rng.integers(1, 400))
+        made.append(
+            Arrival(
+                number,
+                now,
+                (Run(ANY, int(rng.choice([1, 1, 2, 3, 5, 8])), seconds),),
+                requested_s=seconds * float(rng.choice([0.4, 1.0, 1.0, 3.0])),
+                priority=float(rng.choice([20, 50, 80])),
+                deadline=now + 4 * seconds if rng.random() < 0.3 else None,
+                preference=float(rng.random()) if rng.random() < 0.2 else None,
+            )
+        )
+    return Workload(f"rigid-{seed}", tuple(made), origin=-1000.0 * seed)
+
+
+def episode(seed, mode, *, requested, bounded=True):
+    scales = Scales(latency_s=100.0, slowdown=7.0, dollars=0.3, bounded=bounded)
+    return Episode(
+        workload(seed), Site((POOL,), mode), Requested() if requested else Exact(), scales
+    )
+
+
+def where(index):
+    """The name of a number of the encoding, for a failed test."""
+    split = ROWS * len(ROW_COLUMNS)
+    if index < split:
+        return ROW_COLUMNS[index // ROWS].name, index % ROWS
+    return GLOBAL_COLUMNS[index - split].name
+
+
+@pytest.mark.parametrize("requested", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_every_decision_of_an_episode_is_the_environments(mode, requested):
+    decisions = 0
+    worlds = Worlds(Site((POOL,), mode), 2, JOBS, ROWS)
+    for seed in range(6):
+        w = (0.0, 0.4, 1.0)[seed % 3]
+        drawn = episode(seed, mode, requested=requested, bounded=seed % 2 == 0)
+        env = ClusterEnv(lambda _, drawn=drawn: drawn, w, rows=ROWS, reward="objective")
+        observation, _ = env.reset(options={"workload": 0})
+        # The world beside it plays along, and must not be touched by it.
+        assert worlds.begin(0, facts(drawn, w), w)
+        assert worlds.begin(1, facts(drawn, 0.5), 0.5)
+        rng, done, reward = np.random.default_rng(seed), False, 0.0
+        while not done:
+            apart = np.abs(observation - worlds.seen[0])
+            assert apart.max() < 1e-5, where(int(apart.argmax()))
+            legal = np.flatnonzero(env.action_masks())
+            assert list(legal) == list(range(1, int(worlds.state.rows[0])))
+            # Often the oldest: queues grow beyond what is shown.
+            action = np.int64(1 if rng.random() < 0.5 else rng.choice(legal))
+            observation, step, done, _, _ = env.step(action)
+            reward += float(step)
+            worlds.step(np.array([action]), np.array([0]))
+            assert worlds.state.now[0] == pytest.approx(env.simulation.now)
+            decisions += 1
+        assert worlds.state.rows[0] == 0
+        outcome = env.simulation.outcome()
+        assert worlds.completion(0) == pytest.approx(outcome.jct)
+        dollars = worlds.state.spent[0] * POOL.dollars_per_device_hour / 3600 / 0.3
+        assert w * worlds.state.accrued[0] + (1 - w) * dollars == pytest.approx(-reward)
+        assert worlds.state.rows[1] > 0
+        assert worlds.state.now[1] < worlds.state.now[0]
+    assert decisions > 50
+
+
+def test_what_it_cannot_play_it_refuses():
+    rigid = episode(0, Mode.EASY, requested=False)
+    assert suits(rigid)
+    site = rigid.site
+    jobs = rigid.workload.jobs
+    elsewhere = replace(jobs[0], runs=(*jobs[0].runs, Run(ANY, 4, 1.0)))
+    others = {
+        "two placements": replace(rigid, workload=Workload("two", (elsewhere, *jobs[1:]))),
+        "noise": replace(rigid, estimator=Noisy()),
+        "greedy": replace(rigid, site=replace(site, mode=Mode.GREEDY)),
+        "failures": replace(rigid, site=replace(site, failures=Failures(per_attempt=0.1))),
+        "each event": replace(rigid, site=replace(site, each=True)),
+        "two pools": replace(rigid, site=replace(site, pools=(POOL, replace(POOL, name="b")))),
+        "nodes": replace(rigid, site=Site((replace(POOL, nodes=2, devices_per_node=8),))),
+        "paid idle": replace(
+            rigid, site=replace(site, supplies=(Supply(POOL, 1, billing=Billing.AMORTISED),))
+        ),
+    }
+    assert [name for name, other in others.items() if suits(other)] == []
+    with pytest.raises(InvalidError, match="compiled"):
+        facts(others["noise"], 0.5)
+
+
+def test_a_workload_without_choices_is_over_at_once():
+    calm = Workload("calm", (Arrival(1, 0.0, (Run(ANY, 1, 5.0),)),))
+    drawn = replace(episode(0, Mode.COMMIT, requested=False), workload=calm)
+    worlds = Worlds(drawn.site, 1, 1, ROWS)
+    assert not worlds.begin(0, facts(drawn, 1.0), 1.0)
+    assert worlds.completion(0).tolist() == [5.0]
+    with pytest.raises(NothingToDecideError):
+        ClusterEnv(lambda _: drawn, 1.0, rows=ROWS).reset(options={"workload": 0})
