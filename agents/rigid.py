@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -34,8 +35,15 @@ from scheduler.policies.lookup import named
 
 
 def fits(scenario: Scenario, config: Training) -> bool:
-    """Whether a training on this scenario can use it; all its episodes are alike in that."""
-    return scenario.randomisation is None and suits(of_scenario(scenario, config.jobs)(0))
+    """Whether every episode of a training on this scenario suits it."""
+    source = scenario.source
+    if scenario.randomisation is not None or not (source.lublin or source.trace):
+        return False
+    episode = of_scenario(scenario, config.jobs)(0)
+    if source.trace is not None:
+        # Any of its jobs may come up.
+        episode = replace(episode, workload=scenario.whole_trace())
+    return suits(episode)
 
 
 class Examination:

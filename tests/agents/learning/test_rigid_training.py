@@ -12,6 +12,11 @@ from agents.rigid import RelativeWorlds, fits
 from agents.validation import Validation, greedy
 from agents.world import vectorised
 from envs.scenarios import load
+from envs.scenarios.recorded import write
+from envs.scenarios.scenario import Estimates
+from envs.scenarios.supply import Supply
+from envs.workloads.base import Arrival, Run, Workload
+from scheduler.testing.samples import POOL
 from tests.agents.learning.world import TINY, mixed_cloud, scorer
 
 RIGID = replace(
@@ -73,6 +78,18 @@ def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
     progress = train.train(RIGID, tmp_path / "run")
     assert progress.rollouts == 2
     assert (tmp_path / "run" / "best" / "policy.onnx").is_file()
+
+
+def test_one_job_with_a_choice_of_placements_in_a_trace_is_enough_to_refuse_it(tmp_path):
+    def written(name, runs):
+        jobs = [Arrival(n, 9.0 * n, (Run("cpu", 1, 30.0),)) for n in range(1, 60)]
+        jobs[-1] = replace(jobs[-1], runs=runs)
+        made = write(Workload(name, tuple(jobs)), (Supply(POOL, 1),), tmp_path / f"{name}.toml")
+        return replace(made.scenario, estimates=Estimates("requested"))
+
+    wide = min(2, POOL.count)
+    assert fits(written("rigid", (Run("cpu", 1, 30.0),)), RIGID)
+    assert not fits(written("moldable", (Run("cpu", 1, 30.0), Run("cpu", wide, 16.0))), RIGID)
 
 
 def test_nothing_of_it_can_be_set_or_called_by_name(lublin):
