@@ -271,8 +271,7 @@ class _Crowd:
         self.queue = queue
         waits = queue.open[queue.first]
         waits[0] = False
-        asked = np.zeros(len(queue.shapes), dtype=np.bool_)
-        asked[queue.shape[queue.open]] = True
+        asked = np.bincount(queue.shape, queue.open, minlength=len(queue.shapes))
         self.used: list[int] = np.flatnonzero(asked).tolist()
         """Shapes that waiting jobs ask for."""
         totals: list[float] = (known.weights[:, : len(waits)] @ waits).tolist()
