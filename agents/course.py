@@ -59,6 +59,8 @@ class Progress:
     """Of all that was done so far, lessons and validations included."""
     curve: list[dict[str, Any]] = field(default_factory=list)
     heuristics: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    """All command lines that had a part in it, in order."""
 
 
 class Course(BaseCallback):
@@ -69,7 +71,6 @@ class Course(BaseCallback):
         config: Training,
         scenario: Scenario,
         run: Path,
-        command: str,
         tell: Tell,
         progress: Progress,
         rest: dict[str, object] | None,
@@ -78,7 +79,6 @@ class Course(BaseCallback):
         self._config = config
         self._scenario = scenario
         self._run = run
-        self._command = command
         self._tell = tell
         self._progress = progress
         self._rest = rest
@@ -178,7 +178,7 @@ class Course(BaseCallback):
             seed=config.seed,
             steps=self.num_timesteps,
             averaged=averaged,
-            command=self._command,
+            command=self._progress.command,
             commit=commit(),
             versions=versions(LIBRARIES),
             config=asdict(config),

@@ -59,8 +59,8 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
             taught(model.policy, scenario, config, lambda done: tell(Event("lessons", done)))
             if isinstance(model, RowSearch):
                 model.adopt()
-        progress = Progress(seconds=time.monotonic() - begun)
-        return _learn(config, scenario, model, run, command, tell, progress, None)
+        progress = Progress(seconds=time.monotonic() - begun, command=command)
+        return _learn(config, scenario, model, run, tell, progress, None)
     finally:
         env.close()
 
@@ -75,6 +75,7 @@ def resume(run: Path, command: str = "", tell: Tell = lambda _: None) -> Progres
     if not (folder / PROGRESS).is_file():
         raise InvalidError(f"{run} has no checkpoint", {"resume": "a run that got that far"})
     progress = Progress(**json.loads((folder / PROGRESS).read_text()))
+    progress.command = " && ".join(filter(None, (progress.command, command)))
     scenario, maker = load(config.scenario), MAKERS[config.algo]
     _quiet()
     # Other episodes than those that were seen, but the same ones whenever this is done.
@@ -83,7 +84,7 @@ def resume(run: Path, command: str = "", tell: Tell = lambda _: None) -> Progres
     try:
         model = maker.load(folder / MODEL, env, seed)
         rest = torch.load(folder / REST, weights_only=True)
-        return _learn(config, scenario, model, run, command, tell, progress, rest)
+        return _learn(config, scenario, model, run, tell, progress, rest)
     finally:
         env.close()
 
@@ -93,13 +94,12 @@ def _learn(
     scenario: Scenario,
     model: Model,
     run: Path,
-    command: str,
     tell: Tell,
     progress: Progress,
     rest: dict[str, object] | None,
 ) -> Progress:
     steps = config.goal - model.num_timesteps
-    course = Course(config, scenario, run, command, tell, progress, rest)
+    course = Course(config, scenario, run, tell, progress, rest)
     if steps > 0:
         model.learn(steps, callback=course, reset_num_timesteps=model.num_timesteps == 0)
     return progress

@@ -73,10 +73,11 @@ def test_a_training_that_was_killed_goes_on(tmp_path):
 
     run = tmp_path / "run"
     with pytest.raises(KilledError):
-        train(TINY, run, tell=kill)
+        train(TINY, run, "begun", tell=kill)
     assert (run / CHECKPOINT).is_dir()
-    progress = resume(run)
+    progress = resume(run, "resumed")
     assert progress.rollouts == TINY.rollouts
+    assert progress.command == "begun && resumed"
     assert [point["steps"] for point in progress.curve] == [0, 64, 96]
     assert resume(run).rollouts == TINY.rollouts  # nothing left to do
 
