@@ -14,22 +14,20 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from agents.config import Training
-from agents.network import Scorer
 from agents.reference import ROOM, Way
 from agents.world import PRIVILEGED, TRIES, drawn_ways, signed
 from envs.cluster_env import NothingToDecideError
-from envs.episodes import Episode, drawn_preference, of_scenario
+from envs.episodes import drawn_preference, of_scenario
 from envs.rigid import Facts, Worlds, facts, suits
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.encoding import size
-from scheduler.decisions.queue import WAIT, Bools, Floats, Ints
+from scheduler.decisions.queue import Bools, Floats, Ints
 from scheduler.decisions.standing import TOP, Floats32
 from scheduler.policies.lookup import named
 
@@ -44,40 +42,6 @@ def fits(scenario: Scenario, config: Training) -> bool:
         # Any of its jobs may come up.
         episode = replace(episode, workload=scenario.whole_trace())
     return suits(episode)
-
-
-class Examination:
-    """Episodes that networks are judged by, all of them played at once."""
-
-    def __init__(self, scenario: Scenario, config: Training, split: Split) -> None:
-        """Every w of `config.judged_at` on each of `config.validation_workloads`."""
-        draw = of_scenario(scenario, config.jobs, split)
-        episodes = [draw(seed) for seed in range(config.validation_workloads)]
-        self._keys = [(w, seed) for w in config.judged_at for seed in range(len(episodes))]
-        self._facts = [facts(episodes[seed], w) for w, seed in self._keys]
-        self._worlds = Worlds(episodes[0].site, len(self._keys), config.jobs, config.rows)
-        self._scales, self._dollar_s = episodes[0].scales, _dollar_s(episodes[0])
-
-    def objectives(self, scorer: Scorer) -> dict[tuple[float, int], float]:
-        """(w, seed) → objective of the workload when the likeliest row is chosen every time."""
-        worlds = self._worlds
-        for b, ((w, _), known) in enumerate(zip(self._keys, self._facts, strict=True)):
-            worlds.begin(b, known, w)
-        while (going := np.flatnonzero(worlds.state.rows)).size:
-            with torch.no_grad():
-                scores = scorer(torch.as_tensor(worlds.seen[going])).numpy()
-            scores[:, WAIT] = -np.inf
-            worlds.step(scores.argmax(axis=1), going)
-        return {key: self._objective(b) for b, key in enumerate(self._keys)}
-
-    def _objective(self, b: int) -> float:
-        """As `Totals.at` of the simulated outcome."""
-        worlds, scales, w = self._worlds, self._scales, self._keys[b][0]
-        latency = worlds.completion(b) * self._facts[b].impatience[1:]
-        if scales.bounded:
-            latency = np.maximum(latency, 1.0 / scales.slowdown)
-        dollars = float(worlds.state.spent[b]) * self._dollar_s
-        return float(w * latency.sum() + (1 - w) * dollars / scales.dollars)
 
 
 class RelativeWorlds(VecEnv):
@@ -96,7 +60,6 @@ class RelativeWorlds(VecEnv):
         first = self._draw(0)
         self._scales = first.scales
         self._worlds = Worlds(first.site, config.envs, config.jobs, config.rows)
-        self._dollar_s = _dollar_s(first)
         self._reference = named(config.reference)
         self._ways = drawn_ways(scenario, config)
         self._facts: OrderedDict[tuple[int, float], Facts] = OrderedDict()
@@ -239,7 +202,7 @@ class RelativeWorlds(VecEnv):
         return self._weighed(state.accrued, state.spent, w)
 
     def _weighed(self, latency: Floats, device_s: Floats, w: Floats) -> Floats:
-        dollars = device_s * self._dollar_s / self._scales.dollars
+        dollars = device_s * self._worlds.dollars_per_device_s / self._scales.dollars
         weighed: Floats = w * latency + (1 - w) * dollars
         return weighed
 
@@ -270,8 +233,3 @@ class RelativeWorlds(VecEnv):
         assert way is not None
         there = way.at(float(self._worlds.state.now[b]))
         return there.charged, there.to_come, there.waiting, there.ended, way.total, way.jobs
-
-
-def _dollar_s(episode: Episode) -> float:
-    """Dollars of a device-second."""
-    return episode.site.pools[0].dollars_per_device_hour / 3600

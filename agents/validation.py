@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from agents.config import Training
+from agents.examination import Examination
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
-from agents.rigid import Examination, fits
+from agents.rigid import fits
 from agents.world import simulated
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.policy import Policy
@@ -76,12 +77,12 @@ class Validation:
         return self.score(greedy(scorer, self._config, self._scenario))
 
     def table(self, rivals: Sequence[str] = RIVALS) -> dict[str, Score]:
-        """Name → score of heuristics."""
+        """Name → score of heuristics, the reference among them."""
         return {
             name: Score(1.0, dict.fromkeys(self._config.judged_at, 1.0))
             if name == self._config.reference
             else self.score(named(name))
-            for name in rivals
+            for name in dict.fromkeys((*rivals, self._config.reference))
         }
 
 

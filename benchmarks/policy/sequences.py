@@ -114,9 +114,7 @@ def report(found: Found, folder: Path) -> Section:
         return section
     axis = "mean bounded slowdown, % of the best heuristic"
     plots.write(lambda: plots.forest(rows, axis), folder / "rlscheduler.svg", axis)
-    return replace(
-        section, plots=(("rlscheduler.svg", "Difference to the best heuristic"),)
-    )
+    return replace(section, plots=(("rlscheduler.svg", "Difference to the best heuristic"),))
 
 
 def _unseen(ten: Mapping[str, Mapping[str, Sequence[float]]], learned: Sequence[str]) -> Table:

@@ -27,6 +27,7 @@ class Worlds:
         """`jobs`: at most so many in an episode; `rows`: K."""
         self.jobs, self.state = room(worlds, jobs + 1, rows)
         self.setting = _setting(site, rows)
+        self.dollars_per_device_s = site.pools[0].dollars_per_device_hour / 3600
         self.w: Floats = np.full(worlds, 0.5)
         """(B,) Preference of each world."""
         self.seen: Floats32 = np.zeros((worlds, size(rows)), dtype=np.float32)
