@@ -85,8 +85,8 @@ def _ars_again(file: Path, env: VecEnv, seed: int) -> RowSearch:
 
 
 def _many(scenario: Scenario, config: Training, seed: int) -> VecEnv:
-    """As many as `config.envs`, compiled where the scenario allows it."""
-    if not rigid.fits(scenario, config):
+    """`config.envs` of them; compiled where the scenario suits and no processes are wanted."""
+    if config.processes or not rigid.fits(scenario, config):
         return vectorised(scenario, config, seed)
     worlds = rigid.RelativeWorlds(scenario, config)
     worlds.seed(seed)

@@ -84,7 +84,7 @@ class Training:
 
     envs: Annotated[int, Ge(1), PPO] = 16
     processes: Annotated[bool, PPO] = False
-    """Each environment in a process of its own."""
+    """Each environment in a process of its own; never the compiled ones (`agents.rigid`)."""
     n_steps: Annotated[int, Ge(1), PPO] = 256
     """Of each environment in a rollout."""
     batch_size: Annotated[int, Ge(2), PPO] = 1024

@@ -16,6 +16,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
@@ -161,8 +162,6 @@ class RelativeWorlds(VecEnv):
         indices: VecEnvIndices = None,
     ) -> list[bool]:
         """Episodes are watched as by Stable-Baselines3's `Monitor`."""
-        from stable_baselines3.common.monitor import Monitor
-
         watched = issubclass(Monitor, wrapper_class)
         return [watched for _ in self._get_indices(indices)]
 

@@ -88,8 +88,7 @@ def simulation(
     Formulas count submissions from the beginning of the file.
     """
     site = Site((PROCESSORS,), mode, preference, each=True)
-    origin = -workload.jobs[start].submitted_at
-    return Simulation(workload.window(start, jobs), site, origin=origin)
+    return Simulation(workload.window(start, jobs, aged=True), site)
 
 
 def main(trace: Path) -> int:

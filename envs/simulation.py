@@ -61,7 +61,6 @@ class Simulation:
         estimator: Estimator | None = None,
         meter: Meter | None = None,
         *,
-        origin: float | None = None,
         seed: Seed = 0,
         restart: Callable[[Arrival], float] | None = None,
         check: bool = False,
@@ -69,9 +68,9 @@ class Simulation:
     ) -> None:
         """Nothing has happened yet.
 
-        `origin`: the time that formulas count submissions from (s), if not the workload's. `seed`:
-        of failures and revocations. `restart`: seconds that a further attempt of a job loses, if
-        not the site's. `check`: hold every instant against `Invariants`. `record`: keep `held`.
+        `seed`: of failures and revocations. `restart`: seconds that a further attempt of a job
+        loses, if not the site's. `check`: hold every instant against `Invariants`. `record`: keep
+        `held`.
         """
         self.site = site
         self.meter = meter
@@ -80,8 +79,8 @@ class Simulation:
         self._mode = site.mode
         self._workload = workload
         self._estimator = estimator or Exact()
-        self._origin = workload.origin if origin is None else origin
-        self._queue: Queued = Backlog(self._origin)
+        self._origin = workload.origin
+        self._queue: Queued = Backlog(workload.origin)
         self._live: dict[int, Live] = {}
         self._committed: tuple[Reservation, ...] = ()
         self._stirred = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,11 @@ MODES = (Mode.COMMIT, Mode.COMMIT_FCFS, Mode.EASY)
 """Those that the kernel knows; its numbers for them are their positions here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Columns by slot: slot 0 is WAIT, slot n the n-th job to arrive."""
+class Facts(NamedTuple):
+    """Columns by slot: slot 0 is WAIT, slot n the n-th job to arrive.
+
+    `Worlds` keeps those of its worlds together, with a first dimension more.
+    """
 
     submitted: Floats
     """(slots,) Seconds."""

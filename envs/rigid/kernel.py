@@ -7,20 +7,20 @@ are walked from end to end: at this size nothing cleverer is faster.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.attempts import OVERRUN_S
 from envs.estimators import SHORTEST_S
-from envs.rigid.facts import MODES
-from envs.rigid.state import Jobs, Setting, State
+from envs.rigid.compiling import compiled
+from envs.rigid.facts import MODES, Facts
+from envs.rigid.state import Setting, State
 from scheduler.decisions.queue import Ints
 from scheduler.decisions.round import Mode
 
 _COMMIT_FCFS, _EASY = MODES.index(Mode.COMMIT_FCFS), MODES.index(Mode.EASY)
 
 
-@njit(cache=True)
-def settle(b: int, jobs: Jobs, state: State, setting: Setting, rows: Ints) -> int:
+@compiled
+def settle(b: int, jobs: Facts, state: State, setting: Setting, rows: Ints) -> int:
     """Do what goes without saying, until there is a choice: how many slots of `rows` are one.
 
     0: the episode is over.
@@ -31,17 +31,18 @@ def settle(b: int, jobs: Jobs, state: State, setting: Setting, rows: Ints) -> in
                 return 0
             _begin(b, jobs, state, setting)
             continue
-        count = _candidates(b, jobs, state, setting, rows)
+        count = _candidates(b, jobs, state, rows)
         if count == 0:
-            state.open[b] = False
+            # Under EASY the next round chooses anew; elsewhere nobody is held here.
+            state.open[b], state.held[b] = False, 0
         elif count == 1:
             take(b, rows[0], jobs, state, setting)
         else:
             return count
 
 
-@njit(cache=True)
-def take(b: int, slot: int, jobs: Jobs, state: State, setting: Setting) -> None:
+@compiled
+def take(b: int, slot: int, jobs: Facts, state: State, setting: Setting) -> None:
     """Start the job if it fits, else keep the pool for it."""
     width = jobs.width[b, slot]
     if state.held[b]:
@@ -57,8 +58,8 @@ def take(b: int, slot: int, jobs: Jobs, state: State, setting: Setting) -> None:
             _blocked(b, jobs, state, setting)
 
 
-@njit(cache=True)
-def earliest(b: int, width: int, jobs: Jobs, state: State) -> tuple[float, int]:
+@compiled
+def earliest(b: int, width: int, jobs: Facts, state: State) -> tuple[float, int]:
     """When so many devices could be free by estimates, and how many are free then."""
     free, start = state.free[b], state.now[b]
     for index in range(state.running[b]):
@@ -69,8 +70,8 @@ def earliest(b: int, width: int, jobs: Jobs, state: State) -> tuple[float, int]:
     return start, free
 
 
-@njit(cache=True)
-def to_come(b: int, jobs: Jobs, state: State) -> tuple[float, float]:
+@compiled
+def to_come(b: int, jobs: Facts, state: State) -> tuple[float, float]:
     """Latency and device-seconds that running jobs will add, by estimates."""
     latency = seconds = 0.0
     for index in range(state.running[b]):
@@ -81,8 +82,8 @@ def to_come(b: int, jobs: Jobs, state: State) -> tuple[float, float]:
     return latency, seconds
 
 
-@njit(cache=True)
-def _begin(b: int, jobs: Jobs, state: State, setting: Setting) -> None:
+@compiled
+def _begin(b: int, jobs: Facts, state: State, setting: Setting) -> None:
     """A round; who was promised the pool before comes first."""
     state.open[b] = True
     slot = state.held[b]
@@ -99,8 +100,8 @@ def _begin(b: int, jobs: Jobs, state: State, setting: Setting) -> None:
         _start(b, slot, jobs, state)
 
 
-@njit(cache=True)
-def _blocked(b: int, jobs: Jobs, state: State, setting: Setting) -> None:
+@compiled
+def _blocked(b: int, jobs: Facts, state: State, setting: Setting) -> None:
     """The pool is kept for a job that does not fit yet; nobody has a choice until it has started.
 
     RLScheduler's rule: the oldest may start that end before the start it was first promised.
@@ -122,8 +123,8 @@ def _blocked(b: int, jobs: Jobs, state: State, setting: Setting) -> None:
             index += 1
 
 
-@njit(cache=True)
-def _candidates(b: int, jobs: Jobs, state: State, setting: Setting, rows: Ints) -> int:
+@compiled
+def _candidates(b: int, jobs: Facts, state: State, rows: Ints) -> int:
     """Slots that may be chosen now, ascending."""
     held, free, count = state.held[b], state.free[b], 0
     beside = min(state.spare[b], free)
@@ -136,14 +137,11 @@ def _candidates(b: int, jobs: Jobs, state: State, setting: Setting, rows: Ints) 
                 continue
         rows[count] = slot
         count += 1
-    if held and count == 0 and setting.mode == _EASY:
-        # The next round chooses anew.
-        state.held[b] = 0
     return count
 
 
-@njit(cache=True)
-def _start(b: int, slot: int, jobs: Jobs, state: State) -> None:
+@compiled
+def _start(b: int, slot: int, jobs: Facts, state: State) -> None:
     count = state.waiting[b]
     _drop(state.queue[b], count, slot)
     for order in state.sorted[b]:
@@ -153,7 +151,7 @@ def _start(b: int, slot: int, jobs: Jobs, state: State) -> None:
     _run(b, slot, state.now[b], state.now[b] + jobs.estimate[b, slot], state)
 
 
-@njit(cache=True)
+@compiled
 def _run(b: int, slot: int, begun: float, end: float, state: State) -> None:
     """Among what runs, by estimated end."""
     place = state.running[b]
@@ -169,7 +167,7 @@ def _run(b: int, slot: int, begun: float, end: float, state: State) -> None:
     state.running[b] += 1
 
 
-@njit(cache=True)
+@compiled
 def _stop(b: int, index: int, state: State) -> None:
     for place in range(index, state.running[b] - 1):
         state.believed[b, place] = state.believed[b, place + 1]
@@ -178,10 +176,10 @@ def _stop(b: int, index: int, state: State) -> None:
     state.running[b] -= 1
 
 
-@njit(cache=True)
-def _advance(b: int, jobs: Jobs, state: State, setting: Setting) -> bool:
+@compiled
+def _advance(b: int, jobs: Facts, state: State, setting: Setting) -> bool:
     """Let time pass until something happens while jobs wait; False when all have ended."""
-    while state.ended[b] < jobs.total[b]:
+    while state.ended[b] < state.total[b]:
         now = _next(b, jobs, state)
         passed = now - state.now[b]
         state.accrued[b] += passed * state.rate[b]
@@ -193,11 +191,11 @@ def _advance(b: int, jobs: Jobs, state: State, setting: Setting) -> bool:
     return False
 
 
-@njit(cache=True)
-def _next(b: int, jobs: Jobs, state: State) -> float:
+@compiled
+def _next(b: int, jobs: Facts, state: State) -> float:
     """When something happens."""
     soonest = np.inf
-    if state.arrived[b] < jobs.total[b]:
+    if state.arrived[b] < state.total[b]:
         soonest = jobs.submitted[b, state.arrived[b] + 1]
     for index in range(state.running[b]):
         end = state.begun[b, index] + jobs.runtime[b, state.slot[b, index]]
@@ -207,8 +205,8 @@ def _next(b: int, jobs: Jobs, state: State) -> float:
     return soonest
 
 
-@njit(cache=True)
-def _outlives(b: int, index: int, jobs: Jobs, state: State) -> bool:
+@compiled
+def _outlives(b: int, index: int, jobs: Facts, state: State) -> bool:
     """Whether a running job will still run when it is believed to end."""
     slot = state.slot[b, index]
     end = state.begun[b, index] + jobs.runtime[b, slot]
@@ -217,8 +215,8 @@ def _outlives(b: int, index: int, jobs: Jobs, state: State) -> bool:
     return bool(state.believed[b, index] < end)
 
 
-@njit(cache=True)
-def _happen(b: int, jobs: Jobs, state: State) -> None:
+@compiled
+def _happen(b: int, jobs: Facts, state: State) -> None:
     """All that happens at this instant: jobs end, outlive their estimates, arrive."""
     now, index = state.now[b], 0
     while index < state.running[b]:
@@ -244,13 +242,13 @@ def _happen(b: int, jobs: Jobs, state: State) -> None:
             _run(b, slot, begun, now + left, state)
         else:
             index += 1
-    while state.arrived[b] < jobs.total[b] and jobs.submitted[b, state.arrived[b] + 1] <= now:
+    while state.arrived[b] < state.total[b] and jobs.submitted[b, state.arrived[b] + 1] <= now:
         state.arrived[b] += 1
         _arrive(b, state.arrived[b], jobs, state)
 
 
-@njit(cache=True)
-def _arrive(b: int, slot: int, jobs: Jobs, state: State) -> None:
+@compiled
+def _arrive(b: int, slot: int, jobs: Facts, state: State) -> None:
     count = state.waiting[b]
     state.rate[b] += jobs.impatience[b, slot]
     state.queue[b, count] = slot
@@ -263,7 +261,7 @@ def _arrive(b: int, slot: int, jobs: Jobs, state: State) -> None:
     state.waiting[b] += 1
 
 
-@njit(cache=True)
+@compiled
 def _drop(line: Ints, count: int, slot: int) -> None:
     """Take a slot out of the first `count` of a line."""
     place = 0

@@ -6,10 +6,11 @@ The columns are the encoding's own, by name; nothing is defined here that is not
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from envs.rigid.compiling import compiled
+from envs.rigid.facts import Facts
 from envs.rigid.kernel import earliest
-from envs.rigid.state import Jobs, Setting, State
+from envs.rigid.state import Setting, State
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.queue import Floats, Ints
 from scheduler.decisions.standing import GAIN, ORDERS, TOP, Floats32
@@ -23,9 +24,9 @@ _ORDERS, _ROW, _GLOBALS = len(ORDERS), len(ROW_COLUMNS), len(GLOBAL_COLUMNS)
 _GAIN, _TOP = np.float32(GAIN), np.float32(TOP)
 
 
-@njit(cache=True)
+@compiled
 def encode(
-    b: int, rows: Ints, count: int, w: float, jobs: Jobs, state: State, setting: Setting,
+    b: int, rows: Ints, count: int, w: float, jobs: Facts, state: State, setting: Setting,
     seen: Floats32,
 ) -> None:  # fmt: skip
     """Of the table of WAIT and `count` slots `rows`: the encoding into `seen` (size,).
@@ -76,9 +77,9 @@ def encode(
     _whole(b, w, free, count - len(positions), state, setting, seen[_ROW * k :])
 
 
-@njit(cache=True)
+@compiled
 def _figures(
-    b: int, rows: Ints, count: int, jobs: Jobs, state: State
+    b: int, rows: Ints, count: int, jobs: Facts, state: State
 ) -> tuple[Floats, Floats, Ints]:
     """(count,) soonest ends (s from now), (2, count) prices, (orders + 2, count) ranks."""
     ends, prices = np.empty(count), np.empty((2, count))
@@ -109,7 +110,7 @@ def _figures(
     return ends, prices, ranks
 
 
-@njit(cache=True)
+@compiled
 def _shown(ranks: Ints, count: int, room: int) -> Ints:
     """Positions that are shown, ascending: see `preselection.nearest`."""
     if count <= room:
@@ -122,8 +123,8 @@ def _shown(ranks: Ints, count: int, room: int) -> Ints:
     return chosen
 
 
-@njit(cache=True)
-def _free(b: int, jobs: Jobs, state: State, setting: Setting) -> Floats:
+@compiled
+def _free(b: int, jobs: Facts, state: State, setting: Setting) -> Floats:
     """Share of the pool that is free so many seconds ahead, by estimates."""
     shares: Floats = np.empty(len(setting.ahead))
     for index in range(len(setting.ahead)):
@@ -137,7 +138,7 @@ def _free(b: int, jobs: Jobs, state: State, setting: Setting) -> Floats:
     return shares
 
 
-@njit(cache=True)
+@compiled
 def _whole(
     b: int, w: float, free: Floats, beyond: int, state: State, setting: Setting, seen: Floats32
 ) -> None:
@@ -157,7 +158,7 @@ def _whole(
     seen[at + 6] = min(GAIN * np.log1p(beyond / setting.globals[3]), TOP)
 
 
-@njit(cache=True)
+@compiled
 def _squashed(value: float, unit: np.float32) -> np.float32:
     """As `standing.squash`, in the same precision."""
     x = max(np.float32(value) / unit, np.float32(0.0)) + np.float32(1.0)

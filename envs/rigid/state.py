@@ -6,30 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.rigid.facts import Facts
 from scheduler.decisions.queue import Bools, Floats, Ints
 from scheduler.decisions.standing import LINEAR, LOGARITHMIC, ORDERS, Floats32
-
-
-class Jobs(NamedTuple):
-    """`Facts` of B worlds, room for S slots each."""
-
-    total: Ints
-    """(B,) Jobs."""
-    submitted: Floats
-    """(B, S)"""
-    estimate: Floats
-    runtime: Floats
-    width: Ints
-    impatience: Floats
-    columns: Floats32
-    """(B, 13, S)"""
-    base: Floats
-    """(B, 4, S)"""
-    slope: Floats
-    price: Floats
-    weights: Floats
-    place: Ints
-    """(B, orders, S)"""
 
 
 class State(NamedTuple):
@@ -38,6 +17,8 @@ class State(NamedTuple):
     Queues and running jobs are the first `waiting` and `running` entries of their rows.
     """
 
+    total: Ints
+    """(B,) Jobs of the episode."""
     now: Floats
     """(B,) Seconds."""
     accrued: Floats
@@ -102,7 +83,7 @@ class Setting(NamedTuple):
     """(3,) What an encoding says of the number of devices, of pools, and the spread of prices."""
 
 
-def room(worlds: int, slots: int, rows: int) -> tuple[Jobs, State]:
+def room(worlds: int, slots: int, rows: int) -> tuple[Facts, State]:
     """Empty arrays for so many worlds, jobs and WAIT, and rows that are shown."""
 
     def floats(*shape: int) -> Floats:
@@ -111,8 +92,7 @@ def room(worlds: int, slots: int, rows: int) -> tuple[Jobs, State]:
     def ints(*shape: int) -> Ints:
         return np.zeros((worlds, *shape), dtype=np.int64)
 
-    jobs = Jobs(
-        total=ints(),
+    jobs = Facts(
         submitted=floats(slots),
         estimate=floats(slots),
         runtime=floats(slots),
@@ -126,6 +106,7 @@ def room(worlds: int, slots: int, rows: int) -> tuple[Jobs, State]:
         place=ints(len(ORDERS), slots),
     )
     state = State(
+        total=ints(),
         now=floats(),
         accrued=floats(),
         spent=floats(),

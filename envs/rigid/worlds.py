@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
-from numba import njit
 
+from envs.rigid.compiling import compiled
 from envs.rigid.facts import MODES, Facts
 from envs.rigid.kernel import settle, take, to_come
 from envs.rigid.looking import encode
-from envs.rigid.state import Jobs, Setting, State, room
+from envs.rigid.state import Setting, State, room
 from envs.site import Site
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, size
 from scheduler.decisions.horizon import AHEAD_S
@@ -38,11 +37,11 @@ class Worlds:
     def begin(self, b: int, facts: Facts, w: float) -> bool:
         """World `b` begins an episode; whether anything is to be decided in it."""
         jobs, state, slots = self.jobs, self.state, facts.jobs + 1
-        jobs.total[b] = facts.jobs
-        for field in fields(facts):
-            getattr(jobs, field.name)[b, ..., :slots] = getattr(facts, field.name)
+        for field in Facts._fields:
+            getattr(jobs, field)[b, ..., :slots] = getattr(facts, field)
         for figures in state:
             figures[b] = 0
+        state.total[b] = facts.jobs
         state.free[b] = self.setting.devices
         self.w[b] = w
         _begin(b, w, jobs, state, self.setting, self.seen, self.ahead)
@@ -50,7 +49,7 @@ class Worlds:
 
     def completion(self, b: int) -> Floats:
         """(jobs,) Seconds from submission to end of each job of a world whose episode is over."""
-        slots = slice(1, int(self.jobs.total[b]) + 1)
+        slots = slice(1, int(self.state.total[b]) + 1)
         jct: Floats = self.state.over[b, slots] - self.jobs.submitted[b, slots]
         return jct
 
@@ -81,9 +80,9 @@ def _units(unit: dict[str, float], names: Sequence[str]) -> Floats:
     return np.array([unit[name] for name in names])
 
 
-@njit(cache=True)
+@compiled
 def _begin(
-    b: int, w: float, jobs: Jobs, state: State, setting: Setting, seen: Floats32, ahead: Floats
+    b: int, w: float, jobs: Facts, state: State, setting: Setting, seen: Floats32, ahead: Floats
 ) -> None:
     rows = np.empty(state.queue.shape[1], dtype=np.int64)
     count = settle(b, jobs, state, setting, rows)
@@ -95,9 +94,9 @@ def _begin(
         seen[b] = 0.0
 
 
-@njit(cache=True)
+@compiled
 def _step(
-    actions: Ints, worlds: Ints, w: Floats, jobs: Jobs, state: State, setting: Setting,
+    actions: Ints, worlds: Ints, w: Floats, jobs: Facts, state: State, setting: Setting,
     seen: Floats32, ahead: Floats,
 ) -> None:  # fmt: skip
     for index in range(len(worlds)):

@@ -63,10 +63,11 @@ class Workload:
     origin: float = 0.0
     """Where formulas count submissions from (s): below 0 in a window of a longer history."""
 
-    def window(self, start: int, count: int) -> Workload:
+    def window(self, start: int, count: int, *, aged: bool = False) -> Workload:
         """`count` consecutive jobs from row `start` (0-based), times and ids counted anew.
 
-        Raises `InvalidError` if there are not so many.
+        `aged`: formulas count submissions from the beginning of the whole still. Raises
+        `InvalidError` if there are not so many.
         """
         if not 0 <= start <= start + count <= len(self.jobs):
             raise InvalidError(
@@ -79,7 +80,7 @@ class Workload:
             self,
             name=f"{self.name}[{start}:{start + count}]",
             jobs=tuple(_shifted(job, origin, number) for number, job in enumerate(chosen, 1)),
-            origin=0.0,
+            origin=self.origin - origin if aged else 0.0,
         )
 
 

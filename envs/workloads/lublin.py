@@ -158,7 +158,7 @@ def draw(
     names = [one.name for one in chosen for _ in range(count)]
     before = int(purposes[-1].integers(count - jobs + 1))
     kept = np.argsort(submitted, kind="stable")[before : before + jobs]
-    begin = float(submitted[kept[0]]) if count > jobs else 0.0
+    begin = float(submitted[kept].min()) if count > jobs > 0 else 0.0
     table = zip(
         kept.tolist(),
         (submitted[kept] - begin).tolist(),

@@ -96,12 +96,12 @@ def workload(seed):
         )
         now += float(rng.exponential(25.0))
     factors = {job.id: 1.0 + float(rng.exponential(0.5)) for job in jobs}
-    return Workload(f"parity-{seed}", tuple(jobs)), factors
+    return Workload(f"parity-{seed}", tuple(jobs), origin=START), factors
 
 
 def simulated(load, factors, name, mode):
     site = Site(POOLS, mode)
-    simulation = Simulation(load, site, Believes(factors), origin=START, check=True)
+    simulation = Simulation(load, site, Believes(factors), check=True)
     outcome = simulation.run(lookup.named(name))
     return log(outcome)
 
@@ -110,7 +110,7 @@ def pulled(load, factors, name, mode):
     """As an environment does it: choice by choice."""
     policy = lookup.named(name)
     site = Site(POOLS, mode_of(policy, mode))
-    simulation = Simulation(load, site, Believes(factors), origin=START)
+    simulation = Simulation(load, site, Believes(factors))
     while (round_ := simulation.next()) is not None:
         while (table := round_.table()) is not None:
             position = best(table, policy.scores(table), policy) if round_.free else 1

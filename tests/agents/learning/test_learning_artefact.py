@@ -118,6 +118,7 @@ def test_serving_needs_nothing_that_training_needs(artefact):
         "policy = learned(sys.argv[1])\n"
         "policy.score(np.zeros(encoding.size(policy.rows), np.float32))\n"
         "heavy = {'torch', 'stable_baselines3', 'sb3_contrib', 'gymnasium', 'simpy', 'onnx'}\n"
+        "heavy.add('numba')\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     words = [sys.executable, "-c", code, str(artefact)]

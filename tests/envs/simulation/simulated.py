@@ -1,5 +1,7 @@
 """Sites and workloads small enough to follow by hand, and random ones."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from envs.scenarios import Billing, Failures, Supply
@@ -36,8 +38,9 @@ def elastic(pool, min_nodes=0, idle=100.0, **figures):
     return Supply(pool, min_nodes, idle, billing=Billing.UP, **figures)
 
 
-def simulation(where, *jobs, estimator=None, **figures):
-    return Simulation(workload(*jobs), where, estimator, check=True, record=True, **figures)
+def simulation(where, *jobs, estimator=None, origin=0.0, **figures):
+    load = replace(workload(*jobs), origin=origin)
+    return Simulation(load, where, estimator, check=True, record=True, **figures)
 
 
 @st.composite
