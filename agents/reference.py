@@ -13,8 +13,8 @@ from envs.records import BOUND_S
 from envs.rewards import Scales, Step, objective
 from envs.simulation import Simulation
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.pushing import push
 from scheduler.decisions.queue import Floats
-from scheduler.decisions.round import push
 
 ROOM = 1024
 """Ways that are remembered: of 512 jobs, some 80 KiB each."""

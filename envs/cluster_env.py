@@ -23,8 +23,9 @@ from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.encoding import Encoder, Encoding, may_wait
 from scheduler.decisions.plan import Action
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.pushing import best
 from scheduler.decisions.queue import WAIT, Bools
-from scheduler.decisions.round import Mode, Round, best
+from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.standing import TOP, Floats32
 from scheduler.domain.errors import InvalidError
 

@@ -32,8 +32,9 @@ from scheduler.decisions.line import Line, walk
 from scheduler.decisions.placement import rule
 from scheduler.decisions.plan import Plan, Reservation
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.pushing import mode_of, push
 from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Round, mode_of, push
+from scheduler.decisions.round import Round
 
 __all__ = ["Queued", "Simulation", "Site"]
 

@@ -26,8 +26,9 @@ from envs.scenarios import load
 from scheduler.decisions.encoding import Encoder
 from scheduler.decisions.plan import Plan
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.pushing import best, push
 from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Mode, Round, best, push
+from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.policies.lookup import named
 

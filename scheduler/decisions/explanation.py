@@ -15,8 +15,9 @@ from scheduler.decisions.candidates import COLUMNS, Candidates
 from scheduler.decisions.cluster import Cluster
 from scheduler.decisions.plan import Action, Plan
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.pushing import Observer, best, push
 from scheduler.decisions.queue import WAIT, Floats
-from scheduler.decisions.round import Mode, Observer, Round, best, push
+from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.records import Decision, Row
 from scheduler.domain.units import duration, money

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode, Round, push
+from scheduler.decisions.pushing import push
+from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.snapshot import Snapshot
 
 

@@ -1,13 +1,13 @@
 """One round: choices at one instant until nothing more can be chosen.
 
-Time stands still inside a round. `run_round` pushes a policy through it; an environment pulls:
-`table` shows the candidates, `take` applies one choice.
+Time stands still inside a round. An environment pulls: `table` shows the candidates, `take` applies
+one choice. `pushing.run_round` pushes a policy through it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -18,13 +18,8 @@ from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.occupancy import Nodes, Occupancy
 from scheduler.decisions.plan import Action, Placement, Plan, Reservation
-from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import WAIT, Bools, Floats, Ints, Queue, Shape
-from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.records import Decision
-
-Observer = Callable[[Candidates, Floats, int, Action], Decision]
-"""(table, scores, chosen position, what became of it) → the part worth keeping."""
 
 
 class Mode(StrEnum):
@@ -362,78 +357,3 @@ class Round:
             ),
             spare,
         )
-
-
-def mode_of(policy: Policy, default: Mode) -> Mode:
-    """The mode that rounds of `policy` use: the one it was made for (`mode`), else `default`."""
-    own: Mode | None = getattr(policy, "mode", None)
-    return default if own is None else own
-
-
-def run_round(
-    snapshot: Snapshot,
-    policy: Policy,
-    mode: Mode = Mode.EASY,
-    observe: Observer | None = None,
-) -> Plan:
-    """Push `policy` through a round over `snapshot`."""
-    round_ = Round(snapshot.queue, snapshot.cluster(), snapshot.now, mode, snapshot.committed)
-    return push(round_, policy, observe)
-
-
-def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
-    """Let `policy` choose until the round is over.
-
-    A policy with a `starvation_s`, as the guard has, rescues what has waited longer.
-    """
-    round_.rescue(getattr(policy, "starvation_s", np.inf))
-    decisions: list[Decision] = []
-    known: Floats | None = None
-    while (table := round_.table()) is not None:
-        scores: Floats | None = None
-        if not round_.free:
-            position = 1
-        else:
-            if known is None:
-                scores = policy.scores(table)
-                known = _spread(table, scores) if policy.stable else None
-            else:
-                scores = known[table.rows]
-            position = best(table, scores, policy)
-        row = int(table.rows[position])
-        if observe is not None:
-            if scores is None:
-                scores = policy.scores(table)
-            # Before `take`: columns are computed when read, and must show what the policy saw.
-            decisions.append(observe(table, scores, position, round_.outcome(row)))
-        if round_.take(row) is Action.WAIT:
-            break
-    return round_.plan(policy.name, tuple(decisions))
-
-
-def best(table: Candidates, scores: Floats, policy: Policy) -> int:
-    """Position of the best row: highest score, then the oldest job.
-
-    Between equally scored rows of that job: least cost, then soonest end.
-    """
-    position = int(np.argmax(scores))
-    if position == WAIT:
-        return position
-    ties = np.flatnonzero(scores == scores[position])
-    if len(ties) > 1:
-        position = int(ties[np.argmin(table.queue.submitted[table.slot[ties]])])
-    rivals = table.rivals(position)
-    if len(rivals) == 1:
-        return position
-    tied = [row for row in rivals if scores[row] == scores[position]]
-    if len(tied) == 1:
-        return position
-    part = table.only(tied)
-    return tied[int(np.lexsort((part.start_delay + part.runtime, policy.costs(part)))[0])]
-
-
-def _spread(table: Candidates, scores: Floats) -> Floats:
-    """Scores of a table's rows at the positions of the queue's rows."""
-    spread = np.full(len(table.queue.slot), -np.inf)
-    spread[table.rows] = scores
-    return spread

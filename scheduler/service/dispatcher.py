@@ -19,7 +19,8 @@ from scheduler.clock import Clock
 from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action, Placement, Plan
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.pushing import run_round
+from scheduler.decisions.round import Mode
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain import transitions
 from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError

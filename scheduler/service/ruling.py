@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode, mode_of
+from scheduler.decisions.pushing import mode_of
+from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool

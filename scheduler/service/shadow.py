@@ -17,7 +17,8 @@ from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.decisions.plan import Placement
-from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.pushing import run_round
+from scheduler.decisions.round import Mode
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.policies.guard import Guard
 from scheduler.service.fitting import Fit

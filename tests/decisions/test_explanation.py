@@ -9,7 +9,8 @@ from hypothesis import given, settings
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.explanation import RIVALS, Cause, observer, wait
-from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.pushing import run_round
+from scheduler.decisions.round import Mode
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import option, pool, snapshot, snapshots, table, waiting
 

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.forecast import Start, forecast
+from scheduler.decisions.pushing import run_round
 from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.round import Mode
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import after, option, option_of, pool, snapshot, snapshots, waiting

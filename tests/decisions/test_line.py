@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from scheduler.decisions.line import Line, walk
 from scheduler.decisions.plan import Reservation
+from scheduler.decisions.pushing import push
 from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Mode, Round, push
+from scheduler.decisions.round import Mode, Round
 from scheduler.policies.heuristics import HEURISTICS
 from tests.worlds import option, option_of, pool, snapshot, snapshots, waiting
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action, Reservation
+from scheduler.decisions.pushing import best, run_round
 from scheduler.decisions.queue import Backlog, Option, Waiting
-from scheduler.decisions.round import Mode, Round, best, run_round
+from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS

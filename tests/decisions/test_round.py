@@ -8,7 +8,8 @@ import pytest
 from scheduler.decisions.cluster import Cluster, Running
 from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action
-from scheduler.decisions.round import Mode, Round, push, run_round
+from scheduler.decisions.pushing import push, run_round
+from scheduler.decisions.round import Mode, Round
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import option, pool, snapshot, waiting
 

@@ -14,7 +14,8 @@ from envs.estimators import Exact
 from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.round import Mode, best, mode_of
+from scheduler.decisions.pushing import best, mode_of
+from scheduler.decisions.round import Mode
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request

@@ -12,7 +12,8 @@ from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.plan import Action
-from scheduler.decisions.round import Mode, Round, mode_of, run_round
+from scheduler.decisions.pushing import mode_of, run_round
+from scheduler.decisions.round import Mode, Round
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from scheduler.decisions.cluster import Running
-from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.pushing import run_round
+from scheduler.decisions.round import Mode
 from scheduler.policies.heuristics import HEURISTICS, LAST
 from tests.worlds import option, pool, snapshot, table, waiting
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 
 from scheduler.decisions.cluster import Running
-from scheduler.decisions.round import Mode, run_round
+from scheduler.decisions.pushing import run_round
+from scheduler.decisions.round import Mode
 from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.wgc import PATIENCE, Wgc
 from tests.worlds import option, pool, snapshot, snapshots, table, waiting

@@ -10,7 +10,8 @@ from envs.cluster_env import ClusterEnv
 from envs.episodes import Episode
 from envs.workloads.base import Workload
 from scheduler.decisions.candidates import COLUMNS
-from scheduler.decisions.round import Mode, best
+from scheduler.decisions.pushing import best
+from scheduler.decisions.round import Mode
 from scheduler.policies import lookup
 from tests.envs.env.played import Believed, arrivals, episode, whim
 
