@@ -16,6 +16,8 @@ FILE = "config.json"
 
 Algorithm = Literal["ppo", "ars"]
 """Maskable PPO; augmented random search."""
+Criterion = Literal["mean_of_ratios", "ratio_of_means"]
+"""Of episodes: every one counts alike, or as much as it costs the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ class Training:
     """Different training workloads. How the reference fares on them is kept for up to
     `agents.reference.ROOM` of them, which saves time where `preference` is fixed."""
     reference: str = "wgc"
-    """Its objective on the same workload divides the reward."""
+    """Its objective divides the reward."""
+    criterion: Criterion = "mean_of_ratios"
+    """What is learnt and validated: the reward is divided by the reference's objective on the same
+    workload, or by its mean over workloads. Means of the slowdown are decided by few of them."""
     gain: Annotated[float, Gt(0)] = 50.0
     """What the reference's whole episode is worth: returns of a size that critics learn well."""
     clip_reward: Annotated[float, Gt(0)] = 25.0
@@ -131,6 +136,15 @@ class Training:
         if self.algo not in get_args(Algorithm):
             raise InvalidError(
                 f"no algorithm {self.algo!r}", {"algo": ", ".join(get_args(Algorithm))}
+            )
+        if self.criterion not in get_args(Criterion):
+            raise InvalidError(
+                f"no criterion {self.criterion!r}", {"criterion": ", ".join(get_args(Criterion))}
+            )
+        if self.criterion == "ratio_of_means" and self.preference is None:
+            raise InvalidError(
+                "ratio_of_means needs one preference: means at different ones cannot be compared",
+                {"preference": "0 … 1", "criterion": "mean_of_ratios where it is random"},
             )
         for field in fields(self):
             value = getattr(self, field.name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agents.config import Training
 from envs.episodes import Draw, Episode
 from envs.meter import MIDDLING, Meter, Reading
 from envs.records import BOUND_S
@@ -18,6 +19,13 @@ from scheduler.decisions.queue import Floats
 
 ROOM = 1024
 """Ways that are remembered: of 512 jobs, some 80 KiB each."""
+SAMPLE = 64
+"""Training workloads, at most, that the reference's mean is taken over."""
+
+
+SOON = (32, 128, 512)
+"""Instants of a way ahead: busy ones come faster, so that no time scale is needed."""
+_SOON = np.array(SOON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +65,20 @@ class Way:
         share = (now - earlier) / (later - earlier)
         return Instant(*((1 - share) * self.instants[after - 1] + share * self.instants[after]))
 
+    def soon(self, now: float) -> Floats:
+        """(SOON,) Jobs that will wait."""
+        after = int(np.searchsorted(self.time, now, side="left"))
+        waiting: Floats = self.instants[np.minimum(after + _SOON, len(self.time) - 1), 2]
+        return waiting
+
 
 class Ways:
     """Ways that were played, the last `ROOM` of them: where w is fixed, episodes come again."""
 
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, draw: Draw, config: Training) -> None:
         self._draw = draw
+        self._config = config
+        self._mean: float | None = None
         self._played: OrderedDict[tuple[str, int, float], Way] = OrderedDict()
 
     def of(self, policy: Policy, workload: int, w: float) -> Way:
@@ -73,6 +89,16 @@ class Ways:
         if len(self._played) > ROOM:
             self._played.popitem(last=False)
         return way
+
+    def scale(self, reference: Policy, way: Way) -> float:
+        """What divides the rewards of an episode that the reference goes this way through."""
+        if self._config.criterion == "mean_of_ratios":
+            return max(way.total, 1e-9)
+        if self._mean is None:
+            w, sample = self._config.preference, range(min(SAMPLE, self._config.workloads))
+            assert w is not None
+            self._mean = float(np.mean([self.of(reference, seed, w).total for seed in sample]))
+        return self._mean
 
 
 def play(policy: Policy, episode: Episode, w: float) -> Way:

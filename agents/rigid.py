@@ -182,7 +182,7 @@ class RelativeWorlds(VecEnv):
             )
         way = self._ways.of(self._reference, workload, w)
         self._way[b] = way
-        self._factor[b] = config.gain / max(way.total, 1e-9)
+        self._factor[b] = config.gain / self._ways.scale(self._reference, way)
         self._charged[b] = self._potential[b] = self._returns[b] = 0.0
         self._lengths[b] = 0
 
@@ -210,7 +210,7 @@ class RelativeWorlds(VecEnv):
         worlds, state = self._worlds, self._worlds.state
         ahead = self._weighed(worlds.ahead[:, 0], worlds.ahead[:, 1], worlds.w)
         rivals = np.array([self._rival(b) for b in range(self.num_envs)])
-        charged, to_come, waiting, ended, total, jobs = rivals.T
+        charged, to_come, left, waiting, ended, jobs, *soon = rivals.T
         self._potential = self._factor * (charged - ahead)
         privileged = np.stack(
             (
@@ -219,7 +219,9 @@ class RelativeWorlds(VecEnv):
                 # As the round began: the simulation is told of its placements at its end.
                 signed(state.crowd[:, 4] - waiting),
                 signed(state.ended - ended),
-                signed(100 * (ahead - to_come) / np.maximum(total, 1e-9)),
+                signed(100 * (ahead - to_come) * self._factor / self._config.gain),
+                signed(100 * left * self._factor / self._config.gain),
+                *signed(soon),
             ),
             axis=1,
         )
@@ -230,5 +232,10 @@ class RelativeWorlds(VecEnv):
     def _rival(self, b: int) -> Sequence[float]:
         way = self._way[b]
         assert way is not None
-        there = way.at(float(self._worlds.state.now[b]))
-        return there.charged, there.to_come, there.waiting, there.ended, way.total, way.jobs
+        now = float(self._worlds.state.now[b])
+        there = way.at(now)
+        left = way.total - there.charged
+        return (
+            *(there.charged, there.to_come, left, there.waiting, there.ended, way.jobs),
+            *way.soon(now),
+        )

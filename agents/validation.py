@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from agents.config import Training
+from agents.config import Criterion, Training
 from agents.examination import Examination
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
@@ -31,17 +31,22 @@ class Score:
     """A policy's objectives ÷ the reference's on the same workloads."""
 
     mean: float
-    """Over everything; below 1: better than the reference."""
+    """Over all w; below 1: better than the reference."""
     at: Mapping[float, float]
-    """w → mean over its workloads."""
+    """w → mean of the ratios on its workloads, or ratio of the means."""
 
 
-def relative(objectives: Objectives, reference: Objectives) -> Score:
-    """Paired: each ratio is of one workload at one w."""
-    ratios = {key: objectives[key] / reference[key] for key in objectives}
-    dial = sorted({w for w, _ in ratios})
-    at = {w: float(np.mean([ratio for (v, _), ratio in ratios.items() if v == w])) for w in dial}
-    return Score(float(np.mean(list(ratios.values()))), at)
+def relative(
+    objectives: Objectives, reference: Objectives, criterion: Criterion = "mean_of_ratios"
+) -> Score:
+    """Paired: all w on the same workloads."""
+    at = {}
+    for w in sorted({w for w, _ in objectives}):
+        keys = [key for key in objectives if key[0] == w]
+        own, theirs = (np.array([one[key] for key in keys]) for one in (objectives, reference))
+        alike = criterion == "mean_of_ratios"
+        at[w] = float(np.mean(own / theirs) if alike else own.sum() / theirs.sum())
+    return Score(float(np.mean(list(at.values()))), at)
 
 
 class Validation:
@@ -68,13 +73,16 @@ class Validation:
 
     def score(self, policy: Policy) -> Score:
         """A policy against the reference."""
-        return relative(self.objectives(policy), self.reference)
+        return self._relative(self.objectives(policy))
 
     def judge(self, scorer: Scorer) -> Score:
         """A network's greedy policy against the reference."""
         if self._examination is not None:
-            return relative(self._examination.objectives(scorer), self.reference)
+            return self._relative(self._examination.objectives(scorer))
         return self.score(greedy(scorer, self._config, self._scenario))
+
+    def _relative(self, objectives: Objectives) -> Score:
+        return relative(objectives, self.reference, self._config.criterion)
 
     def table(self, rivals: Sequence[str] = RIVALS) -> dict[str, Score]:
         """Name → score of heuristics, the reference among them."""

@@ -14,7 +14,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
-from agents.reference import Way, Ways, to_come
+from agents.reference import SOON, Way, Ways, to_come
 from envs.cluster_env import ClusterEnv, NothingToDecideError
 from envs.episodes import drawn_preference, of_scenario, scales_of
 from envs.records import Outcome
@@ -29,10 +29,11 @@ from scheduler.decisions.standing import TOP, Floats32
 from scheduler.domain.errors import InvalidError
 from scheduler.policies.lookup import named
 
-PRIVILEGED = 5
+PRIVILEGED = 6 + len(SOON)
 """Numbers behind the encoding that only a critic sees, each in -TOP … TOP: how much of the episode
-is over; jobs that wait under the reference; and how many more jobs wait, have ended and how much
-more is to come of what runs than there (% of the reference's objective)."""
+is over; jobs that wait under the reference; how many more jobs wait, have ended and how much more
+is to come of what runs than there (% of what divides the rewards); what the reference will still be
+charged (as much), and the jobs that will wait under it."""
 TRIES = 100
 """Workloads in a row that may leave nothing to decide before a scenario counts as unfit."""
 
@@ -77,7 +78,8 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
     """`ClusterEnv` on a fixed number of training workloads, each again at other preferences.
 
     The reference plays every episode first. Rewards are the difference to it, and sum up to
-    `gain` · (1 - objective ÷ the reference's), but for what `clip_reward` cuts off.
+    `gain` · (reference's objective - own) ÷ what `criterion` says, but for what `clip_reward` cuts
+    off.
 
     - Most of what an episode costs is decided by which jobs arrive. A step's reward is what the
       reference was charged in the same time, less what this policy is: a baseline that depends on
@@ -111,6 +113,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         self._ways = ways or drawn_ways(scenario, config)
         self._reference = named(config.reference)
         self._factor = self._potential = 0.0
+        self._scale = 1.0
         self._rng = np.random.default_rng()
 
     def reset(
@@ -142,7 +145,8 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
             raise idle
         self._episode = workload, w
         self._way = self.way(self._reference)
-        self._factor = self._config.gain / max(self._way.total, 1e-9)
+        self._scale = self._ways.scale(self._reference, self._way)
+        self._factor = self._config.gain / self._scale
         observation = self._seen(encoding)
         # What both were charged before the first decision is part of its reward.
         self._potential = 0.0
@@ -180,12 +184,15 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         self._potential = factor * (rival.charged - ahead)
         apart = signed(
             (
+                rival.waiting,
                 simulation.waiting - rival.waiting,
                 simulation.finished - rival.ended,
-                100 * (ahead - rival.to_come) / max(way.total, 1e-9),
+                100 * (ahead - rival.to_come) / self._scale,
+                100 * (way.total - rival.charged) / self._scale,
+                *way.soon(simulation.now),
             )
         )
-        privileged = np.array((simulation.finished / way.jobs, np.log1p(rival.waiting), *apart))
+        privileged = np.array((simulation.finished / way.jobs, *apart))
         return np.concatenate((encoding, np.clip(privileged, -TOP, TOP)), dtype=np.float32)
 
 
@@ -210,7 +217,7 @@ def vectorised(scenario: Scenario, config: Training, seed: int, count: int | Non
 
 def drawn_ways(scenario: Scenario, config: Training) -> Ways:
     """None played yet, through the episodes of a training."""
-    return Ways(of_scenario(scenario, config.jobs, Split.TRAIN))
+    return Ways(of_scenario(scenario, config.jobs, Split.TRAIN), config)
 
 
 def _monitored(scenario: Scenario, config: Training, ways: Ways) -> Monitor[Floats32, np.int64]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents import config as configs
 from agents.artefact import load
@@ -82,6 +83,13 @@ def test_a_training_that_was_killed_goes_on(tmp_path):
     assert resume(run).rollouts == TINY.rollouts  # nothing left to do
 
 
+def test_curves_can_be_read_by_tensorboard(tmp_path):
+    train(replace(TINY, tensorboard=True, teacher=None), tmp_path / "run")
+    (folder,) = (tmp_path / "run" / "tensorboard").iterdir()
+    events = EventAccumulator(str(folder)).Reload()
+    assert {"validation/raw", "rollout/ep_rew_mean"} <= set(events.Tags()["scalars"])
+
+
 def test_a_run_is_never_overwritten(trained):
     with pytest.raises(ConflictError, match="holds a training"):
         train(TINY, trained[0])
@@ -93,7 +101,15 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 0}, {"gamma": 1.5}, {"preference": 2.0}, {"validation_preferences": ()}]
+    "wrong",
+    [
+        {"steps": 0},
+        {"gamma": 1.5},
+        {"preference": 2.0},
+        {"validation_preferences": ()},
+        {"criterion": "mean"},
+        {"criterion": "ratio_of_means", "preference": None},
+    ],
 )
 def test_hyper_parameters_out_of_range_are_named(wrong):
     with pytest.raises(InvalidError) as caught:
@@ -216,6 +232,30 @@ def test_returns_are_discounted_from_each_step_on():
 def test_ratios_are_paired():
     score = relative({(0.2, 0): 1.0, (0.8, 0): 6.0}, {(0.2, 0): 2.0, (0.8, 0): 4.0})
     assert (score.mean, score.at) == (1.0, {0.2: 0.5, 0.8: 1.5})
+
+
+def test_what_a_workload_counts_is_up_to_the_criterion():
+    own, reference = {(1.0, 0): 1.0, (1.0, 1): 30.0}, {(1.0, 0): 2.0, (1.0, 1): 18.0}
+    assert relative(own, reference).mean == pytest.approx((1 / 2 + 30 / 18) / 2)
+    assert relative(own, reference, "ratio_of_means").mean == 31 / 20
+
+
+def test_rewards_of_costly_workloads_count_more_where_means_are_compared():
+    def gain(criterion, workload):
+        config = replace(TINY, preference=0.3, criterion=criterion, clip_reward=1e9)
+        env = Relative(mixed_cloud(), config)
+        env.reset(seed=0, options={"workload": workload})
+        total, done = 0.0, False
+        while not done:
+            action = np.flatnonzero(env.action_masks())[-1]
+            _, reward, done, _, _ = env.step(action)
+            total += reward
+        return total, env.way(named("wgc")).total
+
+    workloads = range(TINY.workloads)
+    ratios, totals = np.transpose([gain("mean_of_ratios", one) for one in workloads])
+    means = [gain("ratio_of_means", one)[0] for one in workloads]
+    assert means == pytest.approx(ratios * totals / np.mean(totals))
 
 
 def test_the_average_of_unchanged_weights_is_those_weights():

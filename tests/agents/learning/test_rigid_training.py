@@ -36,9 +36,14 @@ def lublin():
     return load("hpc-lublin")
 
 
-@pytest.mark.parametrize("preference", [None, 1.0])
-def test_observations_rewards_and_episodes_are_those_of_the_environment(lublin, preference):
-    config = replace(RIGID, preference=preference, clip_reward=5.0)
+@pytest.mark.parametrize(
+    ("preference", "criterion"),
+    [(None, "mean_of_ratios"), (1.0, "mean_of_ratios"), (1.0, "ratio_of_means")],
+)
+def test_observations_rewards_and_episodes_are_those_of_the_environment(
+    lublin, preference, criterion
+):
+    config = replace(RIGID, preference=preference, criterion=criterion, clip_reward=5.0)
     plain, compiled = vectorised(lublin, config, seed=5), RelativeWorlds(lublin, config)
     compiled.seed(5)
     seen, ours = plain.reset(), compiled.reset()
