@@ -15,6 +15,7 @@ from agents.averaging import Average
 from agents.config import Training
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
+from agents.reference import Way
 from agents.teaching import collect, discounted, imitation
 from agents.train import BEST, CHECKPOINT, CURVE, resume, train
 from agents.validation import Validation, relative
@@ -139,6 +140,14 @@ def test_a_way_is_played_once_while_it_is_remembered(monkeypatch):
     ways.of(wgc, 2, 0.5), ways.of(wgc, 3, 0.5)
     assert ways.of(wgc, 1, 0.5) is not first
     assert ways.of(wgc, 1, 0.5).total == first.total
+
+
+def test_a_way_tells_what_will_wait_and_no_more_than_its_end():
+    instants = np.zeros((100, 4))
+    instants[:, 2] = np.arange(100)
+    way = Way(np.arange(100.0), instants, total=1.0, jobs=1)
+    assert way.soon(2.0).tolist() == [34, 99, 99]
+    assert way.soon(1e9).tolist() == [99] * 3
 
 
 def test_rewards_sum_up_to_the_gain_over_the_reference():
