@@ -21,8 +21,6 @@ ROOM = 1024
 """Ways that are remembered: of 512 jobs, some 80 KiB each."""
 SAMPLE = 64
 """Training workloads, at most, that the reference's mean is taken over."""
-
-
 SOON = (32, 128, 512)
 """Instants of a way ahead: busy ones come faster, so that no time scale is needed."""
 _SOON = np.array(SOON)
