@@ -63,7 +63,8 @@ class Training:
     gain: Annotated[float, Gt(0)] = 50.0
     """What the reference's whole episode is worth: returns of a size that critics learn well."""
     clip_reward: Annotated[float, Gt(0)] = 25.0
-    """Largest loss of a single step: tails of starvation do not drown everything else."""
+    """Largest loss or gain of a single step: tails of starvation do not drown everything else. Cut
+    on one side, moving a loss to another time than the reference's would count as a gain."""
 
     teacher: str | None = "wgc"
     """Imitated before learning; None: from random weights."""

@@ -107,7 +107,8 @@ class RelativeWorlds(VecEnv):
             assert way is not None
             self._potential[b] = gain[b] * way.total
         rewards = self._potential - before - gain * (charged - self._charged)
-        np.maximum(rewards, -self._config.clip_reward, out=rewards)
+        limit = self._config.clip_reward
+        np.clip(rewards, -limit, limit, out=rewards)
         self._charged = charged
         self._returns += rewards
         self._lengths += 1

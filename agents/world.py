@@ -158,7 +158,8 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         encoding, reward, terminated, truncated, info = self.env.step(action)
         observation = self._seen(encoding, terminated)
         shaped = factor * float(reward) + self._potential - before
-        relative = max(shaped, -self._config.clip_reward)
+        limit = self._config.clip_reward
+        relative = min(max(shaped, -limit), limit)
         return observation, relative, terminated, truncated, info
 
     def way(self, policy: Policy) -> Way:

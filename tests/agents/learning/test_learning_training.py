@@ -224,14 +224,14 @@ def test_alternatives_get_their_share_of_what_is_imitated():
     torch.testing.assert_close(shares, torch.tensor([[0.0, 0.8, 0.2, 0.0]]), atol=0.01, rtol=0)
 
 
-def test_rewards_of_a_step_are_clipped():
+def test_rewards_of_a_step_are_clipped_on_both_sides():
     env = Relative(mixed_cloud(), replace(TINY, clip_reward=0.01))
     env.reset(seed=0)
-    worst, done = 0.0, False
+    rewards, done = [], False
     while not done:
         _, reward, done, _, _ = env.step(np.flatnonzero(env.action_masks())[-1])
-        worst = min(worst, reward)
-    assert worst == -0.01
+        rewards.append(reward)
+    assert (min(rewards), max(rewards)) == (-0.01, 0.01)
 
 
 def test_returns_are_discounted_from_each_step_on():
