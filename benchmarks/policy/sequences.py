@@ -200,13 +200,16 @@ def _fresh(
         for which, runs in sets.items():
             if which == TEN:
                 continue
-            for name in (*HEURISTICS, *_present(runs, learned)):
-                mean = np.mean(runs[name])
-                row = [MODES[Mode(mode)], which, name, number(float(mean), 4)]
-                if name in learned:
-                    rival, difference = _against(runs, name)
-                    won = np.mean(np.array(runs[name]) < np.array(runs[rival]))
-                    row += [rival, signed(difference), f"{won:.0%}"]
+            rival, present = _best(runs), _present(runs, learned)
+            rated = {name: runs[name] for name in present} | {
+                f"{group} (mean of {len(names)})": np.mean([runs[name] for name in names], axis=0)
+                for group, names in _groups(present).items()
+            }
+            for name, own in ({name: runs[name] for name in HEURISTICS} | rated).items():
+                row = [MODES[Mode(mode)], which, name, number(float(np.mean(own)), 4)]
+                if name in rated:
+                    won = np.mean(np.array(own) < np.array(runs[rival]))
+                    row += [rival, signed(relative(own, runs[rival])), f"{won:.0%}"]
                 else:
                     row += ["", "", ""]
                 rows.append(row)
