@@ -26,7 +26,7 @@ from scheduler.decisions.round import Mode
 HEURISTICS = ("fcfs", "sjf", "f1", "saf", "f4", "wgc")
 MODES = {Mode.COMMIT: "no backfilling", Mode.COMMIT_FCFS: "backfilling"}
 LENGTHS = (256, 512, 1024)
-FRESH = 60
+FRESH = 120
 """Sequences of each length."""
 PUBLISHED = {"RLScheduler, published": (254.67, 58.64), "its greedy checkpoint": (250.50, 58.43)}
 """Mean over the ten sequences, without and with backfilling."""
