@@ -7,6 +7,7 @@ by decision: it is an optimisation, never another world.
 """
 
 from envs.rigid.facts import Facts, facts, suits
+from envs.rigid.walking import places
 from envs.rigid.worlds import Worlds
 
-__all__ = ["Facts", "Worlds", "facts", "suits"]
+__all__ = ["Facts", "Worlds", "facts", "places", "suits"]

@@ -27,11 +27,11 @@ def settle(b: int, jobs: Facts, state: State, setting: Setting, rows: Ints) -> i
     """
     while True:
         if not state.open[b]:
-            if not _advance(b, jobs, state, setting):
+            if not advance(b, jobs, state, setting):
                 return 0
-            _begin(b, jobs, state, setting)
+            begin(b, jobs, state, setting)
             continue
-        count = _candidates(b, jobs, state, rows)
+        count = candidates(b, jobs, state, rows)
         if count == 0:
             # Under EASY the next round chooses anew; elsewhere nobody is held here.
             state.open[b], state.held[b] = False, 0
@@ -83,7 +83,7 @@ def to_come(b: int, jobs: Facts, state: State) -> tuple[float, float]:
 
 
 @compiled
-def _begin(b: int, jobs: Facts, state: State, setting: Setting) -> None:
+def begin(b: int, jobs: Facts, state: State, setting: Setting) -> None:
     """A round; who was promised the pool before comes first."""
     state.open[b] = True
     slot = state.held[b]
@@ -124,7 +124,7 @@ def _blocked(b: int, jobs: Facts, state: State, setting: Setting) -> None:
 
 
 @compiled
-def _candidates(b: int, jobs: Facts, state: State, rows: Ints) -> int:
+def candidates(b: int, jobs: Facts, state: State, rows: Ints) -> int:
     """Slots that may be chosen now, ascending."""
     held, free, count = state.held[b], state.free[b], 0
     beside = min(state.spare[b], free)
@@ -177,7 +177,7 @@ def _stop(b: int, index: int, state: State) -> None:
 
 
 @compiled
-def _advance(b: int, jobs: Facts, state: State, setting: Setting) -> bool:
+def advance(b: int, jobs: Facts, state: State, setting: Setting) -> bool:
     """Let time pass until something happens while jobs wait; False when all have ended."""
     while state.ended[b] < state.total[b]:
         now = _next(b, jobs, state)

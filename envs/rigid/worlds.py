@@ -12,6 +12,7 @@ from envs.rigid.facts import MODES, Facts
 from envs.rigid.kernel import settle, take, to_come
 from envs.rigid.looking import encode
 from envs.rigid.state import Setting, State, room
+from envs.rigid.walking import walk
 from envs.site import Site
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, size
 from scheduler.decisions.horizon import AHEAD_S
@@ -36,16 +37,15 @@ class Worlds:
 
     def begin(self, b: int, facts: Facts, w: float) -> bool:
         """World `b` begins an episode; whether anything is to be decided in it."""
-        jobs, state, slots = self.jobs, self.state, facts.jobs + 1
-        for field in Facts._fields:
-            getattr(jobs, field)[b, ..., :slots] = getattr(facts, field)
-        for figures in state:
-            figures[b] = 0
-        state.total[b] = facts.jobs
-        state.free[b] = self.setting.devices
-        self.w[b] = w
-        _begin(b, w, jobs, state, self.setting, self.seen, self.ahead)
-        return bool(state.rows[b])
+        self._load(b, facts, w)
+        _begin(b, w, self.jobs, self.state, self.setting, self.seen, self.ahead)
+        return bool(self.state.rows[b])
+
+    def walk(self, b: int, facts: Facts, place: Ints) -> Floats:
+        """World `b` plays an episode to its end by a static order; see `walking.walk`."""
+        self._load(b, facts, 1.0)
+        self.seen[b] = 0.0
+        return walk(b, place, self.jobs, self.state, self.setting)
 
     def completion(self, b: int) -> Floats:
         """(jobs,) Seconds from submission to end of each job of a world whose episode is over."""
@@ -56,6 +56,16 @@ class Worlds:
     def step(self, actions: Ints, worlds: Ints) -> None:
         """(n,) A shown row, never WAIT, for each of these worlds."""
         _step(actions, worlds, self.w, self.jobs, self.state, self.setting, self.seen, self.ahead)
+
+    def _load(self, b: int, facts: Facts, w: float) -> None:
+        jobs, state, slots = self.jobs, self.state, facts.jobs + 1
+        for field in Facts._fields:
+            getattr(jobs, field)[b, ..., :slots] = getattr(facts, field)
+        for figures in state:
+            figures[b] = 0
+        state.total[b] = facts.jobs
+        state.free[b] = self.setting.devices
+        self.w[b] = w
 
 
 def _setting(site: Site, rows: int) -> Setting:

@@ -8,16 +8,20 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import train
 from agents.algorithms import MAKERS
+from agents.reference import pushed, walked
 from agents.rigid import RelativeWorlds, fits
 from agents.validation import Validation, greedy
 from agents.world import vectorised
+from envs.rigid.facts import MODES
 from envs.scenarios import load
 from envs.scenarios.recorded import write
 from envs.scenarios.scenario import Estimates
 from envs.scenarios.supply import Supply
 from envs.workloads.base import Arrival, Run, Workload
+from scheduler.policies.lookup import named
 from scheduler.testing.samples import POOL
 from tests.agents.learning.world import TINY, mixed_cloud, scorer
+from tests.envs.rigid.episodes import episode
 
 RIGID = replace(
     TINY,
@@ -63,6 +67,19 @@ def test_observations_rewards_and_episodes_are_those_of_the_environment(
                 told = our_infos[b]["episode"][figure]
                 assert told == pytest.approx(infos[b]["episode"][figure], abs=1e-3)
     assert ended > 3
+
+
+@pytest.mark.parametrize("requested", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ["fcfs", "sjf", "f1", "f4", "edf", "priority"])
+def test_a_static_order_goes_the_way_that_it_goes_in_the_simulation(name, mode, requested):
+    policy = named(name)
+    for seed, w in enumerate((0.0, 0.4, 1.0)):
+        drawn = episode(seed, mode, requested=requested, bounded=seed != 1)
+        ours, theirs = walked(policy.rank, drawn, w), pushed(policy, drawn, w)
+        assert ours.time == pytest.approx(theirs.time)
+        assert ours.instants == pytest.approx(theirs.instants, abs=1e-9)
+        assert (ours.total, ours.jobs) == (pytest.approx(theirs.total), theirs.jobs)
 
 
 def test_a_network_is_judged_as_the_simulation_would(lublin):

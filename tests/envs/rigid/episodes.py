@@ -1,0 +1,42 @@
+"""Episodes of rigid jobs in which much happens at once."""
+
+import numpy as np
+
+from envs.episodes import Episode
+from envs.estimators import Exact, Requested
+from envs.rewards import Scales
+from envs.site import Site
+from envs.workloads.base import Arrival, Run, Workload
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import ANY, DeviceKind
+
+POOL = Pool("gpu", DeviceKind.CUDA, "GPU", 8, dollars_per_device_hour=2.0)
+JOBS = 60
+
+
+def workload(seed, jobs=JOBS):
+    """Whole seconds, so that much happens at once; requests above and below the truth."""
+    rng = np.random.default_rng(seed)
+    now, made = 0.0, []
+    for number in range(1, jobs + 1):
+        now += float(rng.integers(0, 30))
+        seconds = float(rng.integers(1, 400))
+        made.append(
+            Arrival(
+                number,
+                now,
+                (Run(ANY, int(rng.choice([1, 1, 2, 3, 5, 8])), seconds),),
+                requested_s=seconds * float(rng.choice([0.4, 1.0, 1.0, 3.0])),
+                priority=float(rng.choice([20, 50, 80])),
+                deadline=now + 4 * seconds if rng.random() < 0.3 else None,
+                preference=float(rng.random()) if rng.random() < 0.2 else None,
+            )
+        )
+    return Workload(f"rigid-{seed}", tuple(made), origin=-1000.0 * seed)
+
+
+def episode(seed, mode, *, requested, bounded=True):
+    scales = Scales(latency_s=100.0, slowdown=7.0, dollars=0.3, bounded=bounded)
+    return Episode(
+        workload(seed), Site((POOL,), mode), Requested() if requested else Exact(), scales
+    )
