@@ -19,6 +19,9 @@ Algorithm = Literal["ppo", "ars"]
 Criterion = Literal["mean_of_ratios", "ratio_of_means"]
 """Of episodes: every one counts alike, or as much as it costs the reference."""
 
+Kept = Literal["best", "last"]
+"""Of validations: the weights of the best one, or the averaged weights of the last one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Only:
@@ -128,20 +131,18 @@ class Training:
     """Replaced by `preference` where that is fixed."""
     patience: Annotated[int, Ge(1)] = 20
     """Validations without a new best after which the training stops early."""
+    keep: Kept = "best"
+    """`last` where validation has too few jobs to tell good weights from lucky ones."""
     checkpoint_every: Annotated[int, Ge(1)] = 5
     """Rollouts."""
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         """Raises `InvalidError` naming the field and what is legal."""
-        if self.algo not in get_args(Algorithm):
-            raise InvalidError(
-                f"no algorithm {self.algo!r}", {"algo": ", ".join(get_args(Algorithm))}
-            )
-        if self.criterion not in get_args(Criterion):
-            raise InvalidError(
-                f"no criterion {self.criterion!r}", {"criterion": ", ".join(get_args(Criterion))}
-            )
+        for name, legal in (("algo", Algorithm), ("criterion", Criterion), ("keep", Kept)):
+            said = getattr(self, name)
+            if said not in get_args(legal):
+                raise InvalidError(f"{name} is {said!r}", {name: ", ".join(get_args(legal))})
         if self.criterion == "ratio_of_means" and self.preference is None:
             raise InvalidError(
                 "ratio_of_means needs one preference: means at different ones cannot be compared",

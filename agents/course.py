@@ -52,7 +52,7 @@ class Progress:
 
     rollouts: int = 0
     best: float = float("inf")
-    """Mean ratio to the reference of what lies in `best/`."""
+    """Least mean ratio to the reference of any validation."""
     stale: int = 0
     """Validations since the best."""
     seconds: float = 0.0
@@ -157,7 +157,11 @@ class Course(BaseCallback):
             if score.mean < self._progress.best:
                 self._progress.best = score.mean
                 self._progress.stale = 0
-                self._keep(name == "averaged", score)
+                if self._config.keep == "best":
+                    self._keep(name == "averaged", score)
+        if self._config.keep == "last":
+            name, score = list(scores.items())[-1]
+            self._keep(name == "averaged", score)
         (self._run / CURVE).write_text(json.dumps(self._progress.curve, indent=2) + "\n")
         self._tell(Event("validated", self._share, scores, self.num_timesteps))
 

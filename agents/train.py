@@ -4,7 +4,8 @@ Maskable PPO: Schulman et al., arXiv 1707.06347; masks: Huang, Ontañón, FLAIRS
 Augmented random search: Mania, Guy, Recht, NeurIPS 2018.
 
 A run is a folder: `config.json`, `checkpoint/` to go on from, `curve.json`, and `best/`, the
-artefact of the weights that were best on validation workloads, raw or averaged.
+artefact of the weights that were best on validation workloads, raw or averaged (with `keep=last`:
+of those that were averaged last).
 """
 
 from __future__ import annotations

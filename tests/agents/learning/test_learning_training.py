@@ -109,6 +109,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         {"preference": 2.0},
         {"validation_preferences": ()},
         {"criterion": "mean"},
+        {"keep": "first"},
         {"criterion": "ratio_of_means", "preference": None},
     ],
 )

@@ -1,6 +1,7 @@
 """Trainings on rigid jobs use the compiled simulation, and learn from the same numbers."""
 
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import train
 from agents.algorithms import MAKERS
+from agents.artefact import load as load_artefact
 from agents.reference import pushed, walked
 from agents.rigid import RelativeWorlds, fits
-from agents.validation import Validation, greedy
+from agents.validation import Score, Validation, greedy
 from agents.world import vectorised
 from envs.rigid.facts import MODES
 from envs.scenarios import load
@@ -100,6 +102,15 @@ def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
     progress = train.train(RIGID, tmp_path / "run")
     assert progress.rollouts == 2
     assert (tmp_path / "run" / "best" / "policy.onnx").is_file()
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("best", (0, False)), ("last", (96, True))])
+def test_where_validation_tells_nothing_the_last_weights_stay(tmp_path, monkeypatch, keep, kept):
+    worse = count(1.0, 0.1)
+    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(worse), {}))
+    train.train(replace(RIGID, n_steps=8, keep=keep), tmp_path)
+    manifest = load_artefact(tmp_path / "best").manifest
+    assert (manifest.steps, manifest.averaged) == kept
 
 
 def test_one_job_with_a_choice_of_placements_in_a_trace_is_enough_to_refuse_it(tmp_path):
