@@ -20,7 +20,8 @@ from scheduler.decisions.round import Mode
 from scheduler.decisions.standing import Floats32
 
 SCHEME = "learned"
-"""`learned:PATH` names the policy of the artefact at PATH."""
+"""`learned:NAME` names a registered policy; on a command line, `learned:PATH` the artefact at PATH.
+The service opens no path (`agents.registry`)."""
 
 Score = Callable[[Floats32], Floats32]
 """(size,) encoding → (K,) scores, (B, size) → (B, K). No state."""
