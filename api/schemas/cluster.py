@@ -156,7 +156,10 @@ class PolicyOut(Answer):
         "else the cluster's."
     )
     preference: float = Field(description="Of jobs and projects that name none.")
-    fallbacks: int = Field(description="Decisions the guard took over since it was chosen.")
+    fallbacks: int = Field(
+        description="Decisions the guard took over since it was chosen, and explanations it did "
+        "not get."
+    )
     faults: Mapping[str, int] = Field(
         description="The same by reason: `failed`, `infeasible`, `nan`, `slow`."
     )

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
@@ -17,7 +17,7 @@ class LateError(Exception):
     """There is no answer in time."""
 
 
-class Aside(Generic[Answer]):
+class Aside:
     """Carries calls out in a thread of its own, one at a time.
 
     Python cannot break off a call, so a late one runs on; until it has ended, further calls are

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,13 +21,14 @@ from scheduler.policies.aside import Aside, LateError
 
 _log = logging.getLogger(__name__)
 
+_Answer = TypeVar("_Answer")
 _Figures = Callable[[Candidates], Floats]
 _TOP = 1e300
 """Greater scores count as this one, so that age can still top them."""
 
 
 class Fault(StrEnum):
-    """Why the fallback decided."""
+    """Why an answer of the policy did not count."""
 
     FAILED = "failed"
     """The policy raised."""
@@ -44,7 +46,8 @@ class Guard:
 
     A policy that raises, takes longer than `limit_s`, or returns something else than (n,) numbers
     without NaN, is replaced by `fallback` for that decision, and counted. While a late answer is
-    still being worked on, the fallback decides at once. A job that has waited longer than
+    still being worked on, the fallback decides at once. An explanation that fails or is late is
+    counted, too, and left out. A job that has waited longer than
     `starvation_s` goes before all others, the longest-waiting first; it is reserved if it does not
     fit, in every mode, and so starts for certain.
 
@@ -56,10 +59,10 @@ class Guard:
     starvation_s: float = np.inf
     limit_s: float = np.inf
     faults: Counter[Fault] = field(default_factory=Counter)
-    """Decisions that the fallback made, by reason."""
+    """Decisions that the fallback made and explanations that were left out, by reason."""
     _replaced: bool = field(init=False, default=False, repr=False)
     """Whether the last scores are the fallback's."""
-    _aside: Aside[Floats] | None = field(init=False, default=None, repr=False)
+    _aside: Aside | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         if np.isfinite(self.limit_s):
@@ -83,7 +86,7 @@ class Guard:
 
     @property
     def fallbacks(self) -> int:
-        """Decisions that the fallback made."""
+        """Of all reasons together."""
         return self.faults.total()
 
     def scores(self, table: Candidates) -> Floats:
@@ -103,16 +106,24 @@ class Guard:
         if tell is None or self._replaced or table.wait[chosen] > self.starvation_s:
             return {}
         try:
-            return tell(table, chosen, rival)
+            return self._asked(partial(_told, tell, table, chosen, rival))
+        except LateError:
+            fault = Fault.SLOW
+            _log.error("policy %s: reasons %s; none are kept", self.name, fault)
         except Exception:
             # An explanation must not cost the decision.
             _log.exception("policy %s cannot tell its reasons", self.name)
-            return {}
+            fault = Fault.FAILED
+        self.faults[fault] += 1
+        return {}
+
+    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
+        """What `ask` returns or raises; `LateError` after the limit."""
+        return ask() if self._aside is None else self._aside.call(ask)
 
     def _checked(self, ask: _Figures, instead: _Figures, table: Candidates) -> Floats:
         try:
-            answer = ask(table) if self._aside is None else self._aside.call(partial(ask, table))
-            figures = np.asarray(answer, dtype=np.float64)
+            figures = np.asarray(self._asked(partial(ask, table)), dtype=np.float64)
         except LateError:
             fault = Fault.SLOW
         except Exception:
@@ -141,3 +152,8 @@ class Guard:
         _, age = np.unique(table.wait[starving], return_inverse=True)
         lifted[starving] = top + step * (1.0 + age)
         return lifted
+
+
+def _told(tell: Reasons, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
+    """Reasons as a plain mapping: none is looked up later, outside the limit."""
+    return {name: float(did) for name, did in tell(table, chosen, rival).items()}

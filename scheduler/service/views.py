@@ -98,7 +98,7 @@ class ActivePolicy:
     preference: float
     """Of jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
     fallbacks: int = 0
-    """Decisions the guard took over since the policy was set."""
+    """Decisions the guard took over since the policy was set, and explanations it did not get."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """The same by reason: `failed`, `infeasible`, `nan`, `slow`."""
     nominee: str = ""

@@ -11,6 +11,7 @@ from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
 from scheduler.decisions.cluster import Running
+from scheduler.decisions.explanation import observer
 from scheduler.decisions.plan import Action
 from scheduler.decisions.pushing import mode_of, run_round
 from scheduler.decisions.round import Mode, Round
@@ -82,6 +83,69 @@ def test_within_the_limit_nothing_changes():
     guard = Guard(SJF, FCFS, limit_s=PATIENCE_S)
     assert guard.scores(view).tolist() == SJF.scores(view).tolist()
     assert not guard.faults
+
+
+class Pensive:
+    """sjf, but for its reasons: those come when it is told to."""
+
+    name, stable = "pensive", False
+    scores, costs = SJF.scores, SJF.costs
+
+    def __init__(self):
+        self.may = threading.Event()
+
+    def reasons(self, table, chosen, rival):
+        assert self.may.wait(PATIENCE_S)
+        return {"runtime": 1.0}
+
+
+def test_a_late_explanation_is_not_waited_for(caplog):
+    policy = Pensive()
+    guard = Guard(policy, FCFS, limit_s=PATIENCE_S)
+    view = table(world())
+    guard.scores(view)
+    guard._aside._limit_s = 0.01
+    assert guard.reasons(view, 1, 2) == {}
+    assert "reasons slow" in caplog.text
+    # Nothing else is asked of it before it has come to an end.
+    assert guard.scores(view).tolist() == FCFS.scores(view).tolist()
+    assert guard.faults == {Fault.SLOW: 2}
+    policy.may.set()
+    guard._aside._limit_s = PATIENCE_S
+    assert guard._aside._done.acquire(timeout=PATIENCE_S)
+    guard._aside._done.release()
+    assert guard.scores(view).tolist() == SJF.scores(view).tolist()
+    assert guard.reasons(view, 1, 2) == {"runtime": 1.0}
+    assert guard.fallbacks == 2
+
+
+def test_a_round_ends_although_the_policy_never_explains_itself():
+    policy = Pensive()
+    guard = Guard(policy, FCFS, limit_s=0.05)
+    try:
+        plan = run_round(world(), guard, Mode.EASY, observer(guard))
+    finally:
+        policy.may.set()
+    assert plan.placements
+    assert not any(decision.chosen.terms for decision in plan.decisions)
+    assert guard.faults[Fault.SLOW] >= 1
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no words"), None, {"runtime": "long"}])
+@pytest.mark.parametrize("limit_s", [np.inf, PATIENCE_S])
+def test_an_explanation_that_fails_is_counted_and_left_out(answer, limit_s, caplog):
+    class Mute(Pensive):
+        def reasons(self, table, chosen, rival):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    guard = Guard(Mute(), FCFS, limit_s=limit_s)
+    view = table(world())
+    assert guard.scores(view).tolist() == SJF.scores(view).tolist()
+    assert guard.reasons(view, 1, 2) == {}
+    assert guard.faults == {Fault.FAILED: 1}
+    assert "cannot tell its reasons" in caplog.text
 
 
 @pytest.mark.parametrize(
