@@ -14,11 +14,10 @@ from scheduler.decisions.round import Mode
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.errors import FulcrumError, InvalidError, NotFoundError, UnavailableError
 from scheduler.domain.pools import Pool
-from scheduler.policies.guard import Guard
 from scheduler.service.fitting import PAST_S, Fit, FitState, Fitting, digest
 from scheduler.service.replay import Replay
 from scheduler.service.ruling import Ruling
-from scheduler.service.shadow import Shadow
+from scheduler.service.shadowing import Shadowing
 from scheduler.service.views import ActivePolicy, Preferences
 from scheduler.store.base import Store
 
@@ -28,8 +27,6 @@ FIT = "policy_fit"
 """The setting that remembers the last fit."""
 PREFERENCES = "preferences"
 """The setting that remembers the preferences that a person has set."""
-SHADOW = "policy_shadow"
-"""The setting that remembers the candidate that a person has named."""
 _NO_SIMULATOR = "this service has no simulator to replay jobs with"
 
 _log = logging.getLogger(__name__)
@@ -68,16 +65,13 @@ class Choosing:
         """Rises with every choice of a person: a fit that was begun before changes nothing then."""
         self._nominee = ruling.view().name
         self._fit: Fit | None = None
-        self._candidate = shadow
-        self._shadow: Shadow | None = None
-        self._shadow_fit: Fit | None = None
-        self._shadow_log = shadow_log
+        self._shadowing = Shadowing(store, clock, shadow_log, candidate=shadow)
 
     def start(self) -> None:
         """Take up what was remembered; replay if the settings' policy must prove itself."""
         pinned = self._recall()
         self._recall_preferences()
-        self._recall_shadow()
+        self._shadowing.recall(self._ruling.guarded)
         self._nominee = self._ruling.view().name
         self._fit = last = self._last()
         if pinned or not self._wanted or self._replay is None:
@@ -95,49 +89,49 @@ class Choosing:
     def stop(self) -> None:
         """A replay under way is cancelled, the shadow ends."""
         self._cancel()
-        if self._shadow is not None:
-            self._shadow.stop()
+        self._shadowing.stop()
 
     def view(self) -> ActivePolicy:
         """As people see it."""
-        shadow = None if self._shadow is None else self._shadow.view()
-        if shadow is not None:
-            shadow = replace(shadow, fit=self._shadow_fit)
-        return replace(self._ruling.view(), nominee=self._nominee, fit=self._fit, shadow=shadow)
+        return replace(
+            self._ruling.view(),
+            nominee=self._nominee,
+            fit=self._fit,
+            shadow=self._shadowing.view(),
+        )
 
     def watch(self, snapshot: Snapshot, mode: Mode, placed: Sequence[Placement]) -> None:
         """What was decided; returns at once."""
-        shadow = self._shadow
-        if shadow is not None:
-            shadow.offer(snapshot, mode, placed)
+        self._shadowing.offer(snapshot, mode, placed)
 
     def follow(self, name: str | None, actor: str) -> ActivePolicy:
         """Let a candidate see every decision (None: no longer any); remembered over restarts.
 
-        Raises `NotFoundError` or `InvalidError` and then changes nothing.
+        The same one named again begins anew. Raises `NotFoundError` or `InvalidError` and then
+        changes nothing.
         """
         guard = None if name is None else self._ruling.guarded(name)
         with self._lock:
-            self._shadows(guard)
-            self._store.set_settings({SHADOW: {"name": name}, "shadow_set_by": actor})
+            self._shadowing.follow(guard, name, actor)
         return self.view()
 
     def score(self) -> ActivePolicy:
         """Replay the shadow and the active policy on the jobs since the shadow began.
 
+        With fewer than `Question.least_jobs` of them that ended well, on made-up ones.
         Changes nobody's place. Raises `NotFoundError` without a shadow, `ConflictError` while a
         replay is under way, `UnavailableError` without a simulator.
         """
         with self._lock:
-            if self._shadow is None:
+            shadow = self._shadowing.view()
+            if shadow is None:
                 raise NotFoundError("there is no shadow", {"shadow": "name one first"})
             if self._fitting is None:
                 raise UnavailableError(_NO_SIMULATOR)
-            shadow = self._shadow.view()
             question = self._ruling.question(
                 shadow.name, self._ruling.view().name, self._pools, shadow.since, self._clock.now()
             )
-            self._shadow_fit = self._fitting.begin(question, "shadow", self._scored)
+            self._shadowing.scored(self._fitting.begin(question, "shadow", self._scored))
         return self.view()
 
     def use(
@@ -210,27 +204,10 @@ class Choosing:
         if remembered:
             self._ruling.prefer(remembered["cluster"], remembered["projects"])
 
-    def _recall_shadow(self) -> None:
-        remembered = self._store.setting(SHADOW)
-        name = self._candidate if remembered is None else remembered["name"]
-        if name is None:
-            return
-        try:
-            self._shadows(self._ruling.guarded(name))
-        except FulcrumError as error:
-            _log.warning("the shadow policy cannot be used: %s", error)
-
-    def _shadows(self, guard: Guard | None) -> None:
-        if self._shadow is not None:
-            self._shadow.stop()
-        self._shadow_fit = None
-        self._shadow = None if guard is None else Shadow(guard, self._clock, self._shadow_log)
-
     def _scored(self, fit: Fit) -> None:
         _log.info("shadow: %s", fit.sentence())
         with self._lock:
-            if self._shadow is not None and self._shadow.view().name == fit.nominee:
-                self._shadow_fit = fit
+            self._shadowing.scored(fit)
 
     def _cancel(self) -> None:
         if self._fitting is not None:

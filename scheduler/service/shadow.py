@@ -10,10 +10,11 @@ import json
 import logging
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from scheduler.clock import Clock
 from scheduler.decisions.plan import Placement
@@ -29,6 +30,8 @@ WAITING = 64
 """Snapshots that may wait for the shadow."""
 LARGEST = 8 * 2**20
 """Bytes of a log; the one before it is kept as `.1`."""
+KEEP_S = 60.0
+"""Seconds of looking on that a killed service may forget."""
 _JOIN_S = 5.0
 
 
@@ -38,16 +41,16 @@ class ShadowView:
 
     name: str
     since: float
-    """Unix seconds."""
-    rounds: int
+    """Unix seconds; no restart changes it."""
+    rounds: int = 0
     """Snapshots that both decided on."""
-    placements: int
+    placements: int = 0
     """Different placements that either made."""
-    agreed: int
+    agreed: int = 0
     """Of these, made by both: the same job in the same pool at the same width."""
-    dropped: int
+    dropped: int = 0
     """Snapshots passed over because the candidate was too slow."""
-    failed: int
+    failed: int = 0
     """Snapshots on which it failed or was replaced by its guard."""
     fit: Fit | None = None
     """The last replay against the active policy, if one was asked for."""
@@ -57,19 +60,47 @@ class ShadowView:
         """Agreed ÷ placements; None before the first."""
         return self.agreed / self.placements if self.placements else None
 
+    def json(self) -> dict[str, Any]:
+        """All but the fit, for the store."""
+        values = asdict(self)
+        del values["fit"]
+        return values
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `json`; raises `TypeError` for anything else."""
+        return cls(**values)
+
+
+Keep = Callable[[ShadowView], None]
+"""Stores what has been seen; raises nothing."""
+
 
 class Shadow:
     """One candidate and its log. `offer` returns at once; all else happens in the thread."""
 
-    def __init__(self, guard: Guard, clock: Clock, log: Path) -> None:
-        """`log`: JSON lines, one for each snapshot on which either policy placed a job."""
+    def __init__(
+        self,
+        guard: Guard,
+        clock: Clock,
+        log: Path,
+        *,
+        before: ShadowView | None = None,
+        keep: Keep | None = None,
+    ) -> None:
+        """`log`: JSON lines, one for each snapshot on which either policy placed a job.
+
+        `before`: what it had seen before a restart. `keep`: called now and then, and at the end.
+        """
         self._guard = guard
+        self._clock = clock
         self._log = log
+        self._keep = keep
+        self._kept = clock.now()
         self._inbox: queue.Queue[tuple[Snapshot, Mode, tuple[Placement, ...]] | None]
         self._inbox = queue.Queue(WAITING)
         self._lock = threading.Lock()
-        self._since = clock.now()
-        self._rounds = self._placements = self._agreed = self._dropped = self._failed = 0
+        self._view = before or ShadowView(guard.name, clock.now())
         self._gone = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
         self._thread.start()
@@ -79,28 +110,23 @@ class Shadow:
         try:
             self._inbox.put_nowait((snapshot, mode, tuple(placed)))
         except queue.Full:
-            with self._lock:
-                self._dropped += 1
+            self._count(dropped=1)
 
     def view(self) -> ShadowView:
         """Counts so far."""
         with self._lock:
-            return ShadowView(
-                self._guard.name,
-                self._since,
-                self._rounds,
-                self._placements,
-                self._agreed,
-                self._dropped,
-                self._failed,
-            )
+            return self._view
 
     def stop(self) -> None:
         """End; what still waits is passed over. A candidate that hangs is left behind."""
+        if self._gone.is_set():
+            return
         self._gone.set()
         with suppress(queue.Full):  # then the thread has something to wake up for
             self._inbox.put_nowait(None)
         self._thread.join(_JOIN_S)
+        if self._keep is not None:
+            self._keep(self.view())
 
     def _run(self) -> None:
         while (item := self._inbox.get()) is not None and not self._gone.is_set():
@@ -108,8 +134,11 @@ class Shadow:
                 self._follow(*item)
             except Exception:
                 _log.exception("shadow %s failed", self._guard.name)
-                with self._lock:
-                    self._failed += 1
+                self._count(failed=1)
+            now = self._clock.now()
+            if self._keep is not None and now - self._kept >= KEEP_S and not self._gone.is_set():
+                self._kept = now
+                self._keep(self.view())
 
     def _follow(self, snapshot: Snapshot, mode: Mode, placed: tuple[Placement, ...]) -> None:
         before = self._guard.fallbacks
@@ -118,11 +147,7 @@ class Shadow:
         live = [_place(snapshot, one) for one in placed]
         would = [_place(snapshot, one) for one in plan.placements]
         both, either = len(set(live) & set(would)), len(set(live) | set(would))
-        with self._lock:
-            self._rounds += 1
-            self._placements += either
-            self._agreed += both
-            self._failed += replaced
+        self._count(rounds=1, placements=either, agreed=both, failed=int(replaced))
         if either:
             self._write(
                 {
@@ -134,6 +159,11 @@ class Shadow:
                     "replaced": replaced,
                 }
             )
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            sums = {name: getattr(self._view, name) + count for name, count in more.items()}
+            self._view = replace(self._view, **sums)
 
     def _write(self, line: dict[str, object]) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)

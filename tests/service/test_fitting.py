@@ -69,9 +69,9 @@ def serve(tmp_path):
     store = MemoryStore()
     store.close = lambda: None
     services = []
+    clock = ManualClock()
 
     def build(replay, pools=(CPU,), **options):
-        clock = ManualClock()
         devices = {pool.name: tuple(map(str, range(pool.count))) for pool in pools}
         service = bootstrap.assemble(
             settings.Settings(data_dir=tmp_path, **{"policy": "made:one", **options}),
@@ -85,6 +85,7 @@ def serve(tmp_path):
         services.append(service)
         return service
 
+    build.clock = clock
     yield build
     for service in services:
         service.stop()
@@ -180,6 +181,51 @@ def test_a_failed_replay_changes_nothing(serve, caplog):
     assert (view.name, view.fit.state) == ("made:one", "failed")
     assert "out of memory" in view.fit.error
     assert "out of memory" in caplog.text
+
+
+def test_a_shadow_is_scored_and_nobody_changes_places(serve):
+    replay = FakeReplay(nominee=1.0, rival=2.0)
+    service = serve(replay, policy="fcfs", shadow="made:two")
+    begun = serve.clock.now()
+    serve.clock.advance(50)
+    view = service.score_shadow()
+    assert (view.shadow.fit.state, view.shadow.fit.why) == ("running", "shadow")
+    with pytest.raises(ConflictError, match="under way"):
+        service.score_shadow()
+    replay.may.set()
+    view = ended(service)
+    assert (view.shadow.fit.state, view.shadow.fit.better) == ("done", "made:two")
+    assert view.shadow.fit.verdict == replay.answer
+    assert (view.name, view.nominee, view.fit) == ("fcfs", "fcfs", None)
+    (question,) = replay.asked
+    assert (question.nominee, question.rival) == ("made:two", "fcfs")
+    assert (question.since, question.until) == (begun, begun + 50)
+
+
+def test_a_shadow_is_scored_since_it_began_over_restarts(serve):
+    service = serve(FakeReplay(), policy="fcfs")
+    serve.clock.advance(50)
+    begun = service.shadow_policy("made:two", actor="ann").shadow.since
+    service.stop()
+    serve.clock.advance(1000)
+    replay = FakeReplay()
+    service = serve(replay, policy="fcfs")
+    service.score_shadow()
+    replay.may.set()
+    assert ended(service).shadow.since == begun
+    (question,) = replay.asked
+    assert (question.since, question.until) == (begun, begun + 1000)
+
+
+def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
+    caplog.set_level("INFO")
+    replay = FakeReplay()
+    service = serve(replay, policy="fcfs", shadow="made:two")
+    service.score_shadow()
+    service.shadow_policy("made:one", actor="ann")
+    replay.may.set()
+    assert ended(service).shadow.fit is None
+    assert "shadow: made:two has" in caplog.text
 
 
 def test_nothing_is_replayed_unless_wanted(serve):

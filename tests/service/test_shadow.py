@@ -10,7 +10,7 @@ from scheduler.decisions.round import Mode
 from scheduler.domain.errors import NotFoundError, UnavailableError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from scheduler.service.shadow import WAITING, Shadow
+from scheduler.service.shadow import WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
 
 from .worlds import CPU, GPU, train, wide
@@ -66,6 +66,64 @@ def test_it_is_named_changed_remembered_and_ended(build):
     assert world.service.shadow_policy(None, actor="ann").shadow is None
     world.restart(policy="sjf", shadow="wgc")
     assert world.service.policy().shadow is None
+
+
+def test_it_looks_on_since_it_was_named_over_restarts(build):
+    world = build(policy="sjf", shadow="sjf")
+    begun = world.service.policy().shadow.since
+    world.submit(train())
+    before = seen(world.service)
+    world.service.stop()
+    world.clock.advance(30)
+    world.restart(policy="sjf", shadow="sjf", step=False)
+    assert world.service.policy().shadow == before
+    # One that it was not there for has to begin anew, as does another policy.
+    world.restart(policy="sjf", shadow="fcfs", step=False)
+    assert world.service.policy().shadow == ShadowView("fcfs", begun + 30)
+    world.restart(policy="sjf", step=False)
+    world.clock.advance(30)
+    world.restart(policy="sjf", shadow="fcfs", step=False)
+    assert world.service.policy().shadow == ShadowView("fcfs", begun + 60)
+
+
+def test_what_it_saw_is_remembered_now_and_then_for_a_service_that_is_killed(build, monkeypatch):
+    world = build(policy="sjf", shadow="sjf")
+    begun = world.clock.now()
+    world.submit(train())
+    assert seen(world.service).since == begun
+    world.restart(policy="sjf", shadow="sjf", step=False)
+    assert world.service.policy().shadow == ShadowView("sjf", begun)
+    kept = threading.Event()
+    monkeypatch.setattr("scheduler.service.shadow.KEEP_S", 0.0)
+    monkeypatch.setattr(world.service._choosing._shadowing._shadow, "_keep", told(world, kept))
+    world.submit(train())
+    assert kept.wait(PATIENCE_S)
+    world.restart(policy="sjf", shadow="sjf", step=False)
+    assert world.service.policy().shadow.rounds >= 1
+
+
+def told(world, kept):
+    keep = world.service._choosing._shadowing._keep
+
+    def keep_and_tell(view):
+        keep(view)
+        kept.set()
+
+    return keep_and_tell
+
+
+def test_a_store_that_fails_costs_no_decision_of_it(build, caplog, monkeypatch):
+    world = build(policy="sjf", shadow="sjf")
+
+    def broken(_):
+        raise UnavailableError("disk full")
+
+    monkeypatch.setattr(world.store, "set_settings", broken)
+    world.submit(train())
+    seen(world.service)
+    world.service._choosing.stop()
+    assert "not remembered: disk full" in caplog.text
+    assert world.service.policy().shadow.failed == 0
 
 
 def test_without_shadow_or_simulator_there_is_no_score(build):
