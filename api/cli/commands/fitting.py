@@ -72,8 +72,8 @@ def shadow(
 ) -> None:
     """A candidate that sees every decision and changes none: how often it would agree.
 
-    It goes on over restarts; the same one named again begins anew. `--score` replays the jobs since
-    it began; where fewer than 50 of them ended well, made-up ones.
+    `--score` replays made-up jobs where fewer than 50 succeeded since it began.
+    Restarts do not end it; the same one named again begins anew.
 
     Example: fulcrum policy shadow learned:our-lab
     """
