@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -140,13 +140,13 @@ def nested(given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return job
 
 
-def pairs(items: Iterable[str]) -> Mapping[str, str]:
-    """`NAME=VALUE` texts as a mapping. Raises `typer.BadParameter`."""
+def pairs(items: Iterable[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE` texts, given with `option`, as a mapping. Raises `typer.BadParameter`."""
     result = {}
     for item in items:
         name, equals, value = item.partition("=")
         if not equals or not name:
-            raise typer.BadParameter(f"{item!r} is not NAME=VALUE", param_hint="--env")
+            raise typer.BadParameter(f"{item!r} is not NAME=VALUE", param_hint=option)
         result[name] = value
     return result
 

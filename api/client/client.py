@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         OutlookOut,
         PoliciesOut,
         PolicyOut,
+        PreferencesOut,
     )
 
 JobSource = Mapping[str, Any] | str | Path
@@ -219,6 +220,30 @@ class Client:
         body = {"name": name, "mode": mode, "preference": preference}
         return PolicyOut.model_validate(
             self._transport.json("PUT", "/v1/policies/active", json=_without_none(body))
+        )
+
+    def preferences(self) -> PreferencesOut:
+        """How much speed is worth to jobs that do not say, on the cluster and in projects."""
+        from api.schemas import PreferencesOut
+
+        return PreferencesOut.model_validate(self._transport.get("/v1/preferences"))
+
+    def prefer(
+        self,
+        cluster: float | str | None = None,
+        *,
+        projects: Mapping[str, float | str | None] | None = None,
+    ) -> PreferencesOut:
+        """Change preferences (0 cheapest … 1 fastest, or a name); what is not named stays.
+
+        A project's None is the cluster's from now on. Jobs that wait follow; who decides stays, as
+        does whether a fit may change that. Raises `InvalidError`.
+        """
+        from api.schemas import PreferencesOut
+
+        body = {**_without_none({"cluster": cluster}), "projects": dict(projects or {})}
+        return PreferencesOut.model_validate(
+            self._transport.json("PUT", "/v1/preferences", json=body)
         )
 
     def costs(

@@ -32,6 +32,27 @@ def test_another_policy_decides_from_now_on(world: World) -> None:
     assert [policy["name"] for policy in after["policies"] if policy["active"]] == ["sjf"]
 
 
+def test_preferences_change_and_who_decides_stays(world: World) -> None:
+    before = world.client.get("/v1/policies/active").json()
+    body = {"cluster": "cheap", "projects": {"vision": "fast", "nlp": 0.25}}
+    answer = world.client.put("/v1/preferences", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"cluster": 0.0, "projects": {"vision": 1.0, "nlp": 0.25}}
+    world.client.put("/v1/preferences", json={"projects": {"vision": None}})
+    assert world.client.get("/v1/preferences").json() == {"cluster": 0.0, "projects": {"nlp": 0.25}}
+    assert world.client.get("/v1/policies/active").json() == {**before, "preference": 0.0}
+    assert world.service.store.setting("policy") is None
+    for wrong, field in (
+        ({"cluster": 1.5}, "cluster"),
+        ({"projects": {"nlp": "quick"}}, "projects.nlp"),
+        ({"users": {}}, "users"),
+    ):
+        answer = world.client.put("/v1/preferences", json=wrong)
+        assert answer.status_code == 422
+        assert field in answer.text
+    assert world.client.get("/v1/preferences").json() == {"cluster": 0.0, "projects": {"nlp": 0.25}}
+
+
 def test_answers_are_not_held_back(world: World) -> None:
     """Else each one in two parts waits 40 ms for a delayed acknowledgement."""
     assert world.listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

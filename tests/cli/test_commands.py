@@ -203,6 +203,23 @@ def test_cluster_cost_policy_estimates(fulcrum, world):
     assert "all" in fulcrum("estimates").stdout
 
 
+def test_preferences_are_shown_and_changed_while_who_decides_stays(fulcrum, world):
+    before = fulcrum.json("policy", "prefer")
+    assert before["projects"] == {}
+    both = ("--project", "vision=fast", "--project", "nlp=0.25")
+    assert fulcrum.json("policy", "prefer", "cheap", *both) == {
+        "cluster": 0.0,
+        "projects": {"vision": 1.0, "nlp": 0.25},
+    }
+    said = fulcrum("policy", "prefer", "--project", "vision=none").stdout
+    assert "preference 0 " in said
+    assert "nlp" in said
+    assert "vision" not in said
+    assert world.service.preferences().projects == {"nlp": 0.25}
+    assert world.service.store.setting("policy") is None
+    assert "nlp" in fulcrum("policy", "prefer").stdout
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
@@ -213,6 +230,9 @@ def test_cluster_cost_policy_estimates(fulcrum, world):
         (("run", "--width", "99", "--", "true"), 4, "width"),
         (("run", "-E", "novalue", "--", "true"), 2, "NAME=VALUE"),
         (("run", "--timeout", "3", "--", "true"), 2, "--wait"),
+        (("policy", "prefer", "quick"), 4, "cheap"),
+        (("policy", "prefer", "--project", "vision"), 2, "NAME=VALUE"),
+        (("policy", "prefer", "--project", "vision=2"), 4, "projects.vision"),
         (("submit", "none.yaml"), 2, "none.yaml"),
         (("ls", "--limit", "0"), 2, "--limit"),
     ],

@@ -200,6 +200,24 @@ def test_an_update_says_only_what_shall_be_otherwise():
     assert service.bodies[1] == {"priority": 90, "preference": None}
 
 
+def test_preferences_say_only_what_shall_be_otherwise():
+    now = {"cluster": 0.3, "projects": {"vision": 1.0}}
+    service = Service([now, now, now])
+    client = service.client()
+    assert client.preferences().projects == {"vision": 1.0}
+    assert client.prefer(projects={"vision": "fast", "nlp": None}).cluster == 0.3
+    client.prefer("cheap")
+    assert [(one.method, one.url.path) for one in service.requests] == [
+        ("GET", "/v1/preferences"),
+        ("PUT", "/v1/preferences"),
+        ("PUT", "/v1/preferences"),
+    ]
+    assert service.bodies == [
+        {"projects": {"vision": "fast", "nlp": None}},
+        {"cluster": "cheap", "projects": {}},
+    ]
+
+
 def test_events_are_read_page_by_page():
     event = {
         "seq": 5,

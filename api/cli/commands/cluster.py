@@ -1,4 +1,4 @@
-"""cluster, cost, policy, estimates."""
+"""cluster, cost, estimates; policy ls, use, prefer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from api.cli import human
 from api.cli.door import Door, Json, client, dial
+from api.cli.flags import pairs
 from api.cli.output import err, out, print_json, table
 
 if TYPE_CHECKING:
@@ -199,6 +200,46 @@ def policy_use(
             f"[bold]{escape(active.name)}[/] decides ({active.mode}, "
             f"preference {active.preference:g})"
         )
+
+
+@policy.command("prefer")
+def policy_prefer(
+    ctx: typer.Context,
+    preference: Annotated[
+        str | None,
+        typer.Argument(metavar="W", help="Of the cluster: cheap, balanced, fast, or 0 … 1."),
+    ] = None,
+    project: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=W", help="Of a project; none: the cluster's. Repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """How much speed is worth to jobs that name no preference; without arguments: show it.
+
+    Jobs that wait follow. Who decides stays, as does whether a fit may change that.
+
+    Example: fulcrum policy prefer 0.3 --project vision=fast --project nlp=none
+    """
+    projects = {
+        name: None if w == "none" else dial(w)
+        for name, w in pairs(project or (), "--project").items()
+    }
+    with client(ctx) as service:
+        if preference is None and not projects:
+            found = service.preferences()
+        else:
+            cluster_w = None if preference is None else dial(preference)
+            found = service.prefer(cluster_w, projects=projects)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    out().print(f"preference {found.cluster:g} (0 cheapest … 1 fastest)")
+    if found.projects:
+        result = table("PROJECT", ">PREFERENCE")
+        for name, w in sorted(found.projects.items()):
+            result.add_row(escape(name), f"{w:g}")
+        out().print(result)
 
 
 def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:

@@ -119,7 +119,7 @@ def run(
     """
     work = {"cwd": str(Path.cwd()), **job.get("work", {}), "argv": argv}
     if "env" in work:
-        work["env"] = pairs(work["env"])
+        work["env"] = pairs(work["env"], "--env")
     body = {"name": Path(argv[0]).name, **job, "kind": "command", "work": work}
     single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
 
