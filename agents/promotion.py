@@ -17,6 +17,7 @@ import numpy as np
 
 from agents.cell import Conditions
 from agents.compare import Comparison, Done, compare
+from agents.rivals import RIVALS
 from agents.statistics import LEAST, Interval, paired
 from agents.summary import WEIGHED
 from envs.scenarios import Scenario, Split
@@ -24,8 +25,6 @@ from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.policies.lookup import named
 
 REFERENCE = "wgc"
-HEURISTICS = (REFERENCE, "fastest", "cheapest", "best-value", "sjf", "fcfs")
-"""What is on everybody's shelf; the best of them is the one to beat."""
 PREFERENCES = (0.2, 0.5, 0.8)
 WORKLOADS = 24
 
@@ -100,7 +99,7 @@ def plan(
         raise InvalidError(
             f"scenario {scenario.name!r} has no objective", {"scenario": "one with [objective]"}
         )
-    rivals = (*([incumbent] if incumbent else []), *HEURISTICS, *_tuned(scenario))
+    rivals = (*([incumbent] if incumbent else []), *RIVALS, *_tuned(scenario))
     return Comparison(
         scenarios={scenario.name: scenario},
         policies=tuple(dict.fromkeys((candidate, *rivals))),

@@ -13,14 +13,12 @@ from agents.examination import Examination
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
 from agents.rigid import fits
+from agents.rivals import RIVALS
 from agents.world import simulated
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.standing import Floats32
 from scheduler.policies.lookup import named
-
-RIVALS = ("wgc", "fastest", "cheapest", "best-value", "sjf", "fcfs")
-"""Heuristics that a training is held against."""
 
 Objectives = Mapping[tuple[float, int], float]
 """(w, seed) → objective of a whole workload; less is better."""
@@ -85,12 +83,14 @@ class Validation:
         return relative(objectives, self.reference, self._config.criterion)
 
     def table(self, rivals: Sequence[str] = RIVALS) -> dict[str, Score]:
-        """Name → score of heuristics, the reference among them."""
+        """Name → score of heuristics, of all that taught and of the reference among them."""
+        config = self._config
+        taught = filter(None, (config.teacher, *config.alternatives))
         return {
-            name: Score(1.0, dict.fromkeys(self._config.judged_at, 1.0))
-            if name == self._config.reference
+            name: Score(1.0, dict.fromkeys(config.judged_at, 1.0))
+            if name == config.reference
             else self.score(named(name))
-            for name in dict.fromkeys((*rivals, self._config.reference))
+            for name in dict.fromkeys((*rivals, *taught, config.reference))
         }
 
 

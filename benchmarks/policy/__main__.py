@@ -29,6 +29,7 @@ from benchmarks.policy import (
 )
 from benchmarks.policy.evaluation import KEPT, Kept
 from benchmarks.policy.part import Found, Measuring, Part
+from scheduler.domain.errors import InvalidError
 
 PARTS: Mapping[str, Part] = {
     part.name: part
@@ -56,7 +57,11 @@ def main(words: Sequence[str] | None = None) -> int:
     out_folder = given.out or (QUICK if given.quick else document.RESULTS)
     if given.train:
         groups = dict.fromkeys(group for part in parts for group in part.groups)
-        artefacts.make_anew(artefacts.find(*groups, folder=given.artefacts).trained)
+        try:
+            artefacts.make_anew(*groups, folder=given.artefacts)
+        except InvalidError as error:
+            err().print(escape(error.message), *error.fields.values(), sep="\n", soft_wrap=True)
+            return 2
     if not (given.write and not given.parts):
         how = Measuring(given.quick, given.workers, given.artefacts, Kept())
         for part in parts:

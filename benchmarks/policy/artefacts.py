@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from agents import config as configs
-from agents.artefact import MANIFEST, WEIGHTS, Manifest, load
+from agents.artefact import MANIFEST, WEIGHTS, Manifest, load, save
 from agents.policy import SCHEME
 from agents.registry import DEFAULT
 from api.cli.output import err
-from scheduler.domain.errors import FulcrumError
+from benchmarks.policy.evaluation import KEPT
+from envs.scenarios import load as scenario
+from scheduler.domain.errors import FulcrumError, InvalidError
 
 if TYPE_CHECKING:
     from agents.train import Event
 
 FOLDER = Path(__file__).resolve().parent / "artefacts"
+RUNS = KEPT.parent / "training"
+"""Of trainings that are made anew, until all of them are done."""
 SHIPPED = "random"
 """Group of the policy that comes with Fulcrum: trained on drawn clusters."""
 SEEDS = 3
@@ -74,12 +80,8 @@ def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
     trained: list[Trained] = []
     missing: list[str] = []
     for group in groups:
-        pattern = re.compile(rf"{re.escape(group)}(-[a-z0-9+.-]+)*-\d+")
-        paths = [path for path in sorted(folder.glob(f"{group}-*")) if pattern.fullmatch(path.name)]
-        if group == SHIPPED and _packaged().is_dir() and folder == FOLDER:
-            paths.insert(0, _packaged())
         mine = 0
-        for path in paths:
+        for path in _paths(group, folder):
             try:
                 trained.append(Trained(path, load(path).manifest))
                 mine += 1
@@ -91,21 +93,73 @@ def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
                 missing.append(f"{path.name} has {size:,} bytes, not less than {LARGEST:,}")
         if mine < seeds:
             missing.append(f"{group}: {mine} of {seeds} trainings are there")
-    return Found(tuple(trained), tuple(missing))
+    return Found(tuple(trained), (*missing, *_unlike(trained), *_outdated(trained)))
 
 
-def make_anew(trained: Sequence[Trained]) -> None:
-    """Train every one again, as its manifest says, and put the result in its place."""
-    from agents.train import BEST, train  # PyTorch is for those who train
+def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
+    """Train every artefact of the groups again, as its manifest says; in its place once it is done.
 
+    Also those that today's encoding refuses. `runs` keeps what was trained until all are: after an
+    interruption the same call goes on. Raises `InvalidError` before the first training if a
+    scenario, or the log it is made of, is missing.
+    """
+    from agents.train import BEST, resume, train  # PyTorch is for those who train
+
+    paths = dict.fromkeys(path for group in groups for path in _paths(group, folder))
+    recorded = {path: json.loads((path / MANIFEST).read_text()) for path in paths}
+    trainings = {path: configs.of(manifest["config"]) for path, manifest in recorded.items()}
+    for path, config in trainings.items():
+        try:
+            scenario(config.scenario)
+        except FulcrumError as error:
+            raise InvalidError(
+                f"{path.name} cannot be trained: {error.message}",
+                {"traces": "`python -m benchmarks.policy.traces` cuts them out of public logs"},
+            ) from error
+    for path, config in trainings.items():
+        command = recorded[path]["command"]
+        err().print(f"[bold]{path.name}[/]: {escape(command)}", soft_wrap=True)
+        run = runs / path.name
+        if (run / configs.FILE).is_file() and configs.read(run) == config:
+            resume(run, tell=_tell)
+        else:
+            shutil.rmtree(run, ignore_errors=True)
+            # The configuration is what the command line has set, with all that it left alone.
+            train(config, run, command, _tell)
+        made = load(run / BEST)
+        save(path, made.weights, made.manifest)
+    shutil.rmtree(runs, ignore_errors=True)
+
+
+def _unlike(trained: Sequence[Trained]) -> Iterator[str]:
+    """Trainings of a group that differ in more than their seed from its first."""
+    firsts: dict[str, Trained] = {}
     for one in trained:
-        err().print(f"[bold]{one.name}[/]: {one.manifest.command}", soft_wrap=True)
-        # The configuration is what the command line has set, with all that it left alone.
-        config = configs.of(one.manifest.config)
-        with tempfile.TemporaryDirectory() as run:
-            train(config, Path(run), one.manifest.command, _tell)
-            for file in (WEIGHTS, MANIFEST):
-                shutil.copyfile(Path(run) / BEST / file, one.folder / file)
+        first = firsts.setdefault(one.group, one)
+        ours, theirs = (configs.of({**each.manifest.config, "seed": 0}) for each in (one, first))
+        names = [field.name for field in fields(ours)]
+        apart = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+        if apart:
+            yield f"{one.name} was trained otherwise than {first.name}: {', '.join(apart)}"
+
+
+def _outdated(trained: Sequence[Trained]) -> Iterator[str]:
+    """Trainings on a scenario that is another by now."""
+    for one in trained:
+        try:
+            today = scenario(one.manifest.config["scenario"]).digest
+        except FulcrumError:
+            continue  # its log is not here, so it cannot be told
+        if today != one.manifest.scenario_digest:
+            yield f"{one.name}: {one.manifest.scenario} has changed since it was trained"
+
+
+def _paths(group: str, folder: Path) -> list[Path]:
+    pattern = re.compile(rf"{re.escape(group)}(-[a-z0-9+.-]+)*-\d+")
+    paths = [path for path in sorted(folder.glob(f"{group}-*")) if pattern.fullmatch(path.name)]
+    if group == SHIPPED and _packaged().is_dir() and folder == FOLDER:
+        paths.insert(0, _packaged())
+    return paths
 
 
 def _packaged() -> Path:

@@ -138,6 +138,10 @@ class Scenario:
         content = asdict(replace(self, description="", throughputs=None))
         if content["source"]["trace"] is not None:
             del content["source"]["trace"]["path"]
+        lublin = content["source"]["lublin"]
+        if lublin is not None and not lublin["history"]:
+            # Scenarios from before there were histories keep their digest.
+            del lublin["history"]
         for supply in content["supplies"]:
             del supply["origin"]
         if self.throughputs is not None:
