@@ -112,8 +112,8 @@ def promote(
     """Make a policy the incumbent if it beats the present one and the heuristics.
 
     A paired test on test workloads: the upper end of the 95 % interval of the mean difference must
-    be below 0 to the incumbent, and at most the margin to every heuristic, wgc as tuned for the
-    scenario included. Exits 4 if it is refused.
+    be below 0 to the incumbent, and at most the margin to wgc, also as tuned for the scenario, to
+    fastest, cheapest, best-value, sjf, fcfs, saf, f1 and f4. Exits 4 if it is refused.
 
     Example: fulcrum policy promote ours --scenario mixed-cloud --workloads 48
     """
