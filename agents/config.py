@@ -190,8 +190,10 @@ class Training:
         return self.validation_preferences if self.preference is None else (self.preference,)
 
     def save(self, run: Path) -> None:
-        """Write it into the folder of the run."""
-        (run / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        """Write it into the folder of the run: all of it, or nothing."""
+        part = run / f"{FILE}.part"
+        part.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        part.rename(run / FILE)
 
 
 def read(run: Path) -> Training:

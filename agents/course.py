@@ -23,10 +23,14 @@ from agents.search import SearchPolicy
 from agents.validation import Score, Validation
 from envs.scenarios import Scenario
 from scheduler.decisions import encoding
+from scheduler.domain.errors import InvalidError
 
 CHECKPOINT, BEST, CURVE = "checkpoint", "best", "curve.json"
+LESSONS = "lessons"
+"""Before the first checkpoint: the finished parts of the lessons, and `Progress`."""
 MODEL, REST, PROGRESS = "model.zip", "rest.pt", "progress.json"
 """In a checkpoint: the algorithm's own, the averaged weights, and `Progress`."""
+_PART, _OLD = f"{CHECKPOINT}.part", f"{CHECKPOINT}.old"
 LIBRARIES = ("fulcrum-scheduler", "numpy", "torch", "stable-baselines3", "sb3-contrib", "onnx")
 
 
@@ -61,6 +65,32 @@ class Progress:
     heuristics: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     """All command lines that had a part in it, in order."""
+
+    def over(self, config: Training) -> bool:
+        """Whether patience is at its end, and with it the training."""
+        return self.stale >= config.patience
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder."""
+        (folder / PROGRESS).write_text(json.dumps(asdict(self)))
+
+
+def progress_in(run: Path) -> Progress:
+    """How far a run has got: of its checkpoint, or of its lessons if it has none yet.
+
+    A checkpoint that was just being replaced by the next is put back. Raises `InvalidError` if
+    there is nothing.
+    """
+    checkpoint, old = run / CHECKPOINT, run / _OLD
+    if old.is_dir() and not checkpoint.is_dir():
+        old.rename(checkpoint)
+    for folder in (checkpoint, run / LESSONS):
+        if (folder / PROGRESS).is_file():
+            return Progress(**json.loads((folder / PROGRESS).read_text()))
+    raise InvalidError(
+        f"{run} has neither a checkpoint nor lessons",
+        {"resume": "the folder of a training that got that far"},
+    )
 
 
 class Course(BaseCallback):
@@ -108,11 +138,9 @@ class Course(BaseCallback):
         # What the teacher left is the first that counts.
         self._validate()
         self._checkpoint()
-        # Now there is something to go on from: before, the same command begins anew.
-        self._config.save(self._run)
 
     def _on_step(self) -> bool:
-        return self._progress.stale < self._config.patience
+        return not self._progress.over(self._config)
 
     def _on_rollout_start(self) -> None:
         # Stable-Baselines3 calls this before a rollout, that is after the update before it.
@@ -121,7 +149,7 @@ class Course(BaseCallback):
         self._fresh = False
 
     def _on_training_end(self) -> None:
-        if self._progress.stale < self._config.patience:
+        if not self._progress.over(self._config):
             self._updated()
 
     def _updated(self) -> None:
@@ -131,7 +159,7 @@ class Course(BaseCallback):
         last = self.num_timesteps >= config.goal
         if last or progress.rollouts % config.validate_every == 0:
             self._validate()
-        if last or progress.rollouts % config.checkpoint_every == 0:
+        if last or progress.over(config) or progress.rollouts % config.checkpoint_every == 0:
             self._checkpoint()
         self._tell(Event("learning", self._share, steps=self.num_timesteps))
 
@@ -192,13 +220,18 @@ class Course(BaseCallback):
         save(self._run / BEST, weights, manifest)
 
     def _checkpoint(self) -> None:
-        """All of it in a folder of its own, then in place of the last: never half of it."""
+        """All of it in a folder of its own, then in place of the last: never half, never none."""
         self._clock()
-        folder, part = self._run / CHECKPOINT, self._run / f"{CHECKPOINT}.part"
-        shutil.rmtree(part, ignore_errors=True)
+        folder, part, old = (self._run / name for name in (CHECKPOINT, _PART, _OLD))
+        for rest in (part, old):
+            shutil.rmtree(rest, ignore_errors=True)
         part.mkdir(parents=True)
         self.model.save(part / MODEL)
         torch.save(self._average.state(), part / REST)
-        (part / PROGRESS).write_text(json.dumps(asdict(self._progress)))
-        shutil.rmtree(folder, ignore_errors=True)
+        self._progress.save(part)
+        if folder.is_dir():
+            folder.rename(old)
         part.rename(folder)
+        # What they taught is in the weights.
+        for rest in (old, self._run / LESSONS):
+            shutil.rmtree(rest, ignore_errors=True)

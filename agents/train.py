@@ -3,15 +3,18 @@
 Maskable PPO: Schulman et al., arXiv 1707.06347; masks: Huang, Ontañón, FLAIRS 2022.
 Augmented random search: Mania, Guy, Recht, NeurIPS 2018.
 
-A run is a folder: `config.json`, `checkpoint/` to go on from, `curve.json`, and `best/`, the
-artefact of the weights that were best on validation workloads, raw or averaged (with `keep=last`:
-of those that were averaged last).
+A run is a folder: `config.json`, `checkpoint/` to go on from (before the first one: `lessons/`),
+`curve.json`, and `best/`, the artefact of the weights that were best on validation workloads, raw
+or averaged (with `keep=last`: of those that were averaged last).
 """
 
 from __future__ import annotations
 
-import json
+import fcntl
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -23,21 +26,25 @@ from agents.course import (
     BEST,
     CHECKPOINT,
     CURVE,
+    LESSONS,
     MODEL,
-    PROGRESS,
     REST,
     Course,
     Event,
     Progress,
     Tell,
+    progress_in,
 )
 from agents.network import RowPolicy
 from agents.search import APART, RowSearch, SearchPolicy
 from agents.teaching import taught
 from envs.scenarios import Scenario, load
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import ConflictError
 
-__all__ = ["BEST", "CHECKPOINT", "CURVE", "Event", "Progress", "Tell", "resume", "train"]
+__all__ = ["BEST", "CHECKPOINT", "CURVE", "LESSONS", "Event", "Progress", "Tell", "resume", "train"]
+
+LOCK = "training.lock"
+"""In a run: held by the process that trains there."""
 
 
 def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _: None) -> Progress:
@@ -45,39 +52,67 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
 
     Raises `ConflictError` if there is a training in it already.
     """
-    if (run / configs.FILE).exists():
-        raise ConflictError(f"{run} holds a training", {"resume": "the folder, to go on with it"})
-    begun = time.monotonic()
     scenario = load(config.scenario)
-    maker = MAKERS[config.algo]
-    run.mkdir(parents=True, exist_ok=True)
+    with _alone(run):
+        if (run / configs.FILE).exists():
+            raise ConflictError(
+                f"{run} holds a training", {"resume": "the folder, to go on with it"}
+            )
+        # Without a configuration nobody knows what they taught.
+        shutil.rmtree(run / LESSONS, ignore_errors=True)
+        return _begun(config, scenario, run, tell, Progress(command=command))
+
+
+def resume(run: Path, command: str = "", tell: Tell = lambda _: None) -> Progress:
+    """Go on from the last checkpoint, with new episodes; before the first one, from the lessons.
+
+    A training that is over, early or not, stays as it is. Raises `InvalidError` if there is
+    nothing to go on from, `ConflictError` while another process trains in the folder.
+    """
+    config = configs.read(run)
+    scenario = load(config.scenario)
+    with _alone(run):
+        progress = progress_in(run)
+        progress.command = " && ".join(filter(None, (progress.command, command)))
+        if (run / CHECKPOINT).is_dir():
+            return _gone_on(config, scenario, run, tell, progress)
+        return _begun(config, scenario, run, tell, progress)
+
+
+def _begun(
+    config: Training, scenario: Scenario, run: Path, tell: Tell, progress: Progress
+) -> Progress:
+    """From the start, but for lessons that are there already: with them the same comes of it."""
+    begun = time.monotonic()
+    maker, lessons = MAKERS[config.algo], run / LESSONS
     _quiet()
     env = maker.environments(scenario, config, config.seed)
     try:
         model = maker.begin(config, env, run)
+        # Only now: a configuration that is refused leaves no training.
+        lessons.mkdir(exist_ok=True)
+        progress.save(lessons)
+        config.save(run)
+        saved = 0.0
         if config.teacher is not None:
             assert isinstance(model.policy, RowPolicy | SearchPolicy)
-            taught(model.policy, scenario, config, lambda done: tell(Event("lessons", done)))
+            saved = taught(
+                model.policy, scenario, config, lessons, lambda done: tell(Event("lessons", done))
+            )
             if isinstance(model, RowSearch):
                 model.adopt()
-        progress = Progress(seconds=time.monotonic() - begun, command=command)
+        progress.seconds = saved + time.monotonic() - begun
         return _learn(config, scenario, model, run, tell, progress, None)
     finally:
         env.close()
 
 
-def resume(run: Path, command: str = "", tell: Tell = lambda _: None) -> Progress:
-    """Go on from the last checkpoint; episodes begin anew.
-
-    Raises `InvalidError` if there is none.
-    """
-    config = configs.read(run)
-    folder = run / CHECKPOINT
-    if not (folder / PROGRESS).is_file():
-        raise InvalidError(f"{run} has no checkpoint", {"resume": "a run that got that far"})
-    progress = Progress(**json.loads((folder / PROGRESS).read_text()))
-    progress.command = " && ".join(filter(None, (progress.command, command)))
-    scenario, maker = load(config.scenario), MAKERS[config.algo]
+def _gone_on(
+    config: Training, scenario: Scenario, run: Path, tell: Tell, progress: Progress
+) -> Progress:
+    if progress.over(config):
+        return progress
+    maker, folder = MAKERS[config.algo], run / CHECKPOINT
     _quiet()
     # Other episodes than those that were seen, but the same ones whenever this is done.
     seed = config.seed + APART * progress.rollouts
@@ -109,3 +144,17 @@ def _learn(
 def _quiet() -> None:
     # The networks are small: several threads would wait for each other most of the time.
     torch.set_num_threads(1)
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """Nobody else trains in the folder meanwhile; the kernel ends this with the process."""
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError(
+                f"{run} holds a training that is under way", {"run": "another folder"}
+            ) from None
+        yield

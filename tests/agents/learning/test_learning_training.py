@@ -3,6 +3,7 @@
 import json
 import warnings
 from dataclasses import asdict, replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ from agents.network import Scorer
 from agents.policy import LearnedPolicy
 from agents.reference import Way
 from agents.teaching import collect, discounted, imitation
-from agents.train import BEST, CHECKPOINT, CURVE, resume, train
-from agents.validation import Validation, relative
+from agents.train import BEST, CHECKPOINT, CURVE, LESSONS, resume, train
+from agents.validation import Score, Validation, relative
 from agents.world import Relative, drawn_ways, simulated, totals
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
@@ -65,23 +66,89 @@ def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
     assert [point["raw"] for point in first.curve] == [point["raw"] for point in again.curve]
 
 
-def test_a_training_that_was_killed_goes_on(tmp_path):
-    class KilledError(Exception):
-        pass
+class KilledError(Exception):
+    pass
+
+
+def killed(config, run, stage, at):
+    """Let a training end as the stage's share `at` is reached."""
 
     def kill(event):
-        if event.stage == "learning" and event.done < 0.5:
+        if event.stage == stage and event.done >= at:
             raise KilledError
 
-    run = tmp_path / "run"
     with pytest.raises(KilledError):
-        train(TINY, run, "begun", tell=kill)
+        train(config, run, "begun", tell=kill)
+
+
+def test_a_training_that_was_killed_goes_on(tmp_path):
+    run = tmp_path / "run"
+    killed(TINY, run, "learning", 0.2)
     assert (run / CHECKPOINT).is_dir()
     progress = resume(run, "resumed")
     assert progress.rollouts == TINY.rollouts
     assert progress.command == "begun && resumed"
     assert [point["steps"] for point in progress.curve] == [0, 64, 96]
     assert resume(run).rollouts == TINY.rollouts  # nothing left to do
+
+
+def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
+    tmp_path, monkeypatch
+):
+    config = replace(TINY, corrections=30)
+    train(config, tmp_path / "whole")
+    run = tmp_path / "run"
+    killed(config, run, "lessons", 0.8)
+    assert [file.name for file in sorted((run / LESSONS).glob("*.npz"))] == ["0.npz"]
+    with pytest.raises(ConflictError, match="holds a training"):
+        train(config, run)
+    killed(config, tmp_path / "early", "lessons", 0.0)
+    assert not [*(tmp_path / "early" / LESSONS).glob("*.npz")]
+
+    collected = []
+
+    def watched(scenario, part, *rest):
+        collected.append(part.lessons)
+        return collect(scenario, part, *rest)
+
+    monkeypatch.setattr("agents.teaching.collect", watched)
+    progress = resume(run, "resumed")
+    assert collected == [15, 15]
+    assert progress.command == "begun && resumed"
+    assert not (run / LESSONS).exists()
+    shas = {load(each / BEST).manifest.sha256 for each in (run, tmp_path / "whole")}
+    assert len(shas) == 1
+
+
+def test_a_training_that_was_killed_while_its_checkpoint_was_replaced_goes_on(tmp_path):
+    run = tmp_path / "run"
+    killed(TINY, run, "learning", 0.2)
+    (run / CHECKPOINT).rename(run / f"{CHECKPOINT}.old")
+    assert [point["steps"] for point in resume(run).curve] == [0, 64, 96]
+
+
+def test_an_early_stop_is_final(tmp_path, monkeypatch):
+    worse = count(1.0, 0.1)
+    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(worse), {}))
+    run = tmp_path / "run"
+    config = replace(TINY, patience=1, validate_every=1, checkpoint_every=100)
+    progress = train(config, run)
+    assert (progress.rollouts, progress.stale) == (1, 1)
+    again = resume(run)
+    assert (again.rollouts, again.curve) == (1, progress.curve)
+
+
+def test_nobody_else_trains_in_the_folder_meanwhile(tmp_path):
+    run = tmp_path / "run"
+
+    def meddle(event):
+        for begin in (lambda: train(TINY, run), lambda: resume(run)):
+            with pytest.raises(ConflictError, match="under way"):
+                begin()
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        train(TINY, run, tell=meddle)
 
 
 def test_curves_can_be_read_by_tensorboard(tmp_path):
