@@ -185,6 +185,12 @@ class Training:
         return self.rollouts * self.rollout if self.algo == "ppo" else self.steps
 
     @property
+    def schooling(self) -> float:
+        """Share of the lessons in all decisions: roughly, and rather less than, that of time."""
+        taught = 0 if self.teacher is None else self.lessons + self.corrections
+        return taught / (taught + self.goal)
+
+    @property
     def judged_at(self) -> tuple[float, ...]:
         """Preferences at which it is validated."""
         return self.validation_preferences if self.preference is None else (self.preference,)

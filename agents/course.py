@@ -39,9 +39,10 @@ class Event:
     """How far a training is."""
 
     stage: str
-    """`lessons`, `learning` or `validated`."""
+    """`lessons`, `teaching` (what they teach is learnt), `heuristics` (they play the validation
+    workloads), `learning` or `validated`."""
     done: float
-    """Share of the stage."""
+    """Share of the stage, from where it begins; of `validated`: of `learning`."""
     scores: dict[str, Score] = field(default_factory=dict)
     """Of `validated`: `raw` and `averaged`."""
     steps: int = 0
@@ -127,15 +128,20 @@ class Course(BaseCallback):
         return min(1.0, self.num_timesteps / self._config.goal)
 
     def _on_training_start(self) -> None:
+        self._tell(Event("heuristics", 0.0))
         self._average = Average(self._scorer, self._config.averaging)
         self._validation = Validation(self._scenario, self._config)
-        if self._rest is not None:
+        if self._rest is None:
+            self._first()
+        else:
             self._average.restore(self._rest)
-            return
-        self._progress.heuristics = {
-            name: asdict(score) for name, score in self._validation.table().items()
-        }
-        # What the teacher left is the first that counts.
+        self._tell(Event("heuristics", 1.0))
+        self._tell(Event("learning", self._share, steps=self.num_timesteps))
+
+    def _first(self) -> None:
+        """What the teacher left is the first that counts."""
+        table = self._validation.table(tell=lambda done: self._tell(Event("heuristics", done)))
+        self._progress.heuristics = {name: asdict(score) for name, score in table.items()}
         self._validate()
         self._checkpoint()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +69,12 @@ def taught(
     scenario: Scenario,
     config: Training,
     keep: Path,
-    tell: Callable[[float], None] = lambda _: None,
+    tell: Callable[[str, float], None] = lambda *_: None,
 ) -> float:
-    """Lessons, then corrections; `tell` hears the share of them that is done.
+    """Lessons, then corrections, each learnt at once.
+
+    `tell` hears `lessons` with the share of all that is played, and `teaching` with that of what is
+    learnt now.
 
     Each finished part of them is kept in the folder `keep`, and taken over if it is there: they
     are most of the time, and depend on nothing but the configuration and the parts before. What
@@ -84,7 +88,8 @@ def taught(
     for number, count in enumerate(counts):
         if not count:
             continue
-        file, heard = keep / f"{number}.npz", _share_of(tell, counts, number)
+        file, heard = keep / f"{number}.npz", _share_of(partial(tell, "lessons"), counts, number)
+        heard(0.0)
         if file.is_file():
             new, seconds = Lessons.load(file)
             saved += seconds
@@ -96,7 +101,7 @@ def taught(
             new = collect(scenario, part, heard, student)
             new.save(file, time.monotonic() - begun)
         lessons = new if lessons is None else lessons + new
-        teach(policy, lessons, config)
+        teach(policy, lessons, config, partial(tell, "teaching"))
     return saved
 
 
@@ -177,12 +182,18 @@ def discounted(rewards: list[float], gamma: float) -> Floats:
     return worth
 
 
-def teach(policy: RowPolicy | SearchPolicy, lessons: Lessons, config: Training) -> float:
+def teach(
+    policy: RowPolicy | SearchPolicy,
+    lessons: Lessons,
+    config: Training,
+    tell: Callable[[float], None] = lambda _: None,
+) -> float:
     """Fit the policy to the lessons; the share of choices in which it then agrees.
 
     Cross-entropy to the teacher's choice and, less, to the alternatives', and the squared error of
-    the critic if there is one.
+    the critic if there is one. `tell` hears the share that is done.
     """
+    tell(0.0)
     rng = np.random.default_rng(config.seed)
     optimizer = torch.optim.Adam(policy.parameters(), lr=config.teaching_rate)
     observations = torch.as_tensor(lessons.observations)
@@ -209,6 +220,7 @@ def teach(policy: RowPolicy | SearchPolicy, lessons: Lessons, config: Training) 
             torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
             optimizer.step()
             agreed += int((logits.masked_fill(~legal, -torch.inf).argmax(1) == chosen).sum())
+        tell((epoch + 1) / config.teaching_epochs)
     return agreed / count
 
 

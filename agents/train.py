@@ -97,7 +97,11 @@ def _begun(
         if config.teacher is not None:
             assert isinstance(model.policy, RowPolicy | SearchPolicy)
             saved = taught(
-                model.policy, scenario, config, lessons, lambda done: tell(Event("lessons", done))
+                model.policy,
+                scenario,
+                config,
+                lessons,
+                lambda stage, done: tell(Event(stage, done)),
             )
             if isinstance(model, RowSearch):
                 model.adopt()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,16 +82,25 @@ class Validation:
     def _relative(self, objectives: Objectives) -> Score:
         return relative(objectives, self.reference, self._config.criterion)
 
-    def table(self, rivals: Sequence[str] = RIVALS) -> dict[str, Score]:
-        """Name → score of heuristics, of all that taught and of the reference among them."""
+    def table(
+        self, rivals: Sequence[str] = RIVALS, tell: Callable[[float], None] = lambda _: None
+    ) -> dict[str, Score]:
+        """Name → score of heuristics, of all that taught and of the reference among them.
+
+        `tell` hears the share of all that is known then; one more, a network, is left in the end.
+        """
         config = self._config
         taught = filter(None, (config.teacher, *config.alternatives))
-        return {
-            name: Score(1.0, dict.fromkeys(config.judged_at, 1.0))
-            if name == config.reference
-            else self.score(named(name))
-            for name in dict.fromkeys((*rivals, *taught, config.reference))
-        }
+        names = tuple(dict.fromkeys((config.reference, *rivals, *taught)))
+        table = {}
+        for count, name in enumerate(names, 1):
+            table[name] = (
+                Score(1.0, dict.fromkeys(config.judged_at, 1.0))
+                if name == config.reference
+                else self.score(named(name))
+            )
+            tell(count / (len(names) + 1))
+        return table
 
 
 def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolicy:

@@ -20,6 +20,8 @@ from api.cli import human
 
 STEPS = 10
 """Lines in all when the output is no terminal."""
+PERIOD_S = 3600
+"""The time left is estimated from the steps of so many last seconds: one may take minutes."""
 
 
 class Progress:
@@ -37,7 +39,9 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._already:
-            self._console.print(f"[dim]{self._already} of {self._total} are there already[/]")
+            self._console.print(
+                f"[dim]{self._what}: {self._already} of {self._total} are there already[/]"
+            )
         if self._console.is_terminal:
             self._bar = Bar(
                 TextColumn("{task.description}"),
@@ -48,6 +52,7 @@ class Progress:
                 TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
+                speed_estimate_period=PERIOD_S,
             )
             self._bar.start()
             self._task = self._bar.add_task(self._what, total=self._total, completed=self._already)
@@ -59,14 +64,20 @@ class Progress:
 
     def step(self) -> None:
         """One more is done."""
-        self._done += 1
-        if self._bar is not None:
-            self._bar.advance(self._task)
+        self.reach(self._done + 1)
+
+    def reach(self, done: int) -> None:
+        """So many are done now; no effect if they were before."""
+        before = self._done
+        if done <= before:
             return
-        tenth = STEPS * self._done // self._total
+        self._done = done
+        if self._bar is not None:
+            self._bar.advance(self._task, done - before)
+            return
         # The first tells how long it will take.
-        first = self._done == self._already + 1
-        if first or tenth > STEPS * (self._done - 1) // self._total:
+        first = before == self._already
+        if first or STEPS * done // self._total > STEPS * before // self._total:
             took = time.monotonic() - self._begun
             rest = took / (self._done - self._already) * (self._total - self._done)
             left = f", {human.seconds(rest)} left" if self._done < self._total else ""

@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 
 PERCENT = 100
 """Steps of the progress bar."""
-LESSONS = 0.1
-"""Of the whole, as a job reports it."""
 _METRICS, _ARTIFACTS = "FULCRUM_METRICS", "FULCRUM_ARTIFACTS"
 
 
 class TrainingBar:
-    """Lessons, then learning, each with a bar; validations as lines between."""
+    """A bar for each stage; validations as lines between."""
 
-    def __init__(self) -> None:
+    def __init__(self, schooling: float) -> None:
+        """`schooling`: share of the lessons in the whole, as a job reports it."""
+        self._schooling = schooling
         self._bar: Progress | None = None
         self._stage = ""
-        self._shown = 0
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +37,7 @@ class TrainingBar:
 
     def tell(self, event: Event) -> None:
         """Show what has happened."""
-        _report(event)
+        _report(event, self._schooling)
         if event.stage == "validated":
             for name, score in event.scores.items():
                 dial = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
@@ -48,17 +47,16 @@ class TrainingBar:
                     soft_wrap=True,
                 )
             return
+        done = int(PERCENT * event.done)
         if event.stage != self._stage:
             from api.cli.progress import Progress
 
             self._end()
-            self._stage, self._shown = event.stage, 0
-            self._bar = Progress(event.stage, PERCENT, err())
+            self._stage = event.stage
+            self._bar = Progress(event.stage, PERCENT, err(), already=done)
             self._bar.__enter__()
         assert self._bar is not None
-        while self._shown < int(PERCENT * event.done):
-            self._shown += 1
-            self._bar.step()
+        self._bar.reach(done)
 
     def _end(self) -> None:
         if self._bar is not None:
@@ -85,12 +83,12 @@ def leave(folder: Path) -> None:
         shutil.copytree(folder, Path(os.environ[_ARTIFACTS]) / "policy", dirs_exist_ok=True)
 
 
-def _report(event: Event) -> None:
+def _report(event: Event, schooling: float) -> None:
     match event.stage:
         case "lessons":
-            emit("progress", fraction=round(LESSONS * event.done, 4))
+            emit("progress", fraction=round(schooling * event.done, 4))
         case "learning":
-            emit("progress", fraction=round(LESSONS + (1 - LESSONS) * event.done, 4))
+            emit("progress", fraction=round(schooling + (1 - schooling) * event.done, 4))
         case "validated":
             scores = {name: round(score.mean, 4) for name, score in event.scores.items()}
             emit("validation", steps=event.steps, **scores)

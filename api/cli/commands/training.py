@@ -127,11 +127,14 @@ def _trained(
 ) -> Progress:
     from dataclasses import replace
 
+    from agents import config as configs
     from agents import train as training
     from scheduler.domain.errors import ConflictError
 
     command = registered.command_line()
-    with TrainingBar() as bar:
+    if resume:
+        config = configs.read(run)
+    with TrainingBar(config.schooling) as bar:
         if resume:
             return training.resume(run, command, bar.tell)
         if _begun(run):

@@ -119,7 +119,7 @@ def hyperparameters(
         figure = "" if trial.score is None else f", {trial.score:.3f} of the reference's objective"
         err().print(f"trial {trial.number}: {trial.state}{figure}")
 
-    with TrainingBar() as bar:
+    with TrainingBar(base.schooling) as bar:
         found = search(folder, base, trials, command_line(), bar.tell, done)
     if as_json:
         print_json([asdict(trial) for trial in found])

@@ -3,7 +3,7 @@
 import json
 import warnings
 from dataclasses import asdict, replace
-from itertools import count
+from itertools import count, groupby
 
 import numpy as np
 import pytest
@@ -53,9 +53,14 @@ def test_a_run_leaves_an_artefact_that_says_how_it_was_made(trained):
     scores = [point[name] for point in curve for name in ("raw", "averaged") if name in point]
     best = min(score["mean"] for score in scores)
     assert manifest.evaluation["policy"]["mean"] == best
-    assert [event.stage for event in events if event.stage != "lessons"] == [
-        "validated", "learning", "validated", "learning", "validated", "learning",
+    assert [stage for stage, _ in groupby(event.stage for event in events)] == [
+        "lessons", "teaching", "heuristics", "validated", "heuristics", "learning", "validated",
+        "learning", "validated", "learning",
     ]  # fmt: skip
+    for stage in ("lessons", "teaching", "heuristics", "learning"):
+        shares = [event.done for event in events if event.stage == stage]
+        assert (shares[0], shares[-1]) == (0, 1)
+        assert shares == sorted(shares)
 
 
 def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
@@ -85,7 +90,9 @@ def test_a_training_that_was_killed_goes_on(tmp_path):
     run = tmp_path / "run"
     killed(TINY, run, "learning", 0.2)
     assert (run / CHECKPOINT).is_dir()
-    progress = resume(run, "resumed")
+    events = []
+    progress = resume(run, "resumed", events.append)
+    assert next(event.done for event in events if event.stage == "learning") == pytest.approx(1 / 3)
     assert progress.rollouts == TINY.rollouts
     assert progress.command == "begun && resumed"
     assert [point["steps"] for point in progress.curve] == [0, 64, 96]
