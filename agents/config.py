@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Gt, Le
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.policies.lookup import named
 
 FILE = "config.json"
 
@@ -150,15 +151,16 @@ class Training:
             )
         for field in fields(self):
             value = getattr(self, field.name)
-            for bound in getattr(_hint(field.name), "__metadata__", ()):
-                if isinstance(bound, Only):
-                    if bound.algo != self.algo and value != field.default:
-                        raise InvalidError(
-                            f"{self.algo} does not read {field.name}",
-                            {field.name: f"left out, or with algo={bound.algo}"},
-                        )
-                elif not _within(value, bound):
-                    raise InvalidError(f"{field.name} is {value}", {field.name: str(bound)})
+            marks = getattr(_hint(field.name), "__metadata__", ())
+            bounds = [mark for mark in marks if not isinstance(mark, Only)]
+            for mark in marks:
+                if isinstance(mark, Only) and mark.algo != self.algo and value != field.default:
+                    raise InvalidError(
+                        f"{self.algo} does not read {field.name}",
+                        {field.name: f"left out, or with algo={mark.algo}"},
+                    )
+            if not all(_within(value, bound) for bound in bounds):
+                raise InvalidError(f"{field.name} is {value}", {field.name: _legal(bounds)})
         if self.n_top > self.n_delta:
             raise InvalidError(
                 f"n_top is {self.n_top}", {"n_top": f"at most n_delta, {self.n_delta}"}
@@ -216,14 +218,31 @@ def read(run: Path) -> Training:
     return of(content)
 
 
-def of(content: Mapping[str, Any]) -> Training:
-    """A configuration from plain values. Raises `InvalidError` for unknown fields."""
+def known(names: Iterable[str]) -> None:
+    """Raises `InvalidError` for names that no field has."""
     legal = {field.name for field in fields(Training)}
-    unknown = sorted(set(content) - legal)
+    unknown = sorted(set(names) - legal)
     if unknown:
         raise InvalidError(
             f"unknown: {', '.join(unknown)}", {"config": f"any of {', '.join(sorted(legal))}"}
         )
+
+
+def look_up(config: Training) -> None:
+    """Raises `InvalidError`, naming the field, for policies that there are not."""
+    parts = {"teacher": (config.teacher,), "reference": (config.reference,)}
+    for field, names in {**parts, "alternatives": config.alternatives}.items():
+        for name in filter(None, names):
+            try:
+                named(name)
+            except FulcrumError as error:
+                legal = "; ".join(error.fields.values())
+                raise InvalidError(f"{field}: {error.message}", {field: legal}) from error
+
+
+def of(content: Mapping[str, Any]) -> Training:
+    """A configuration from plain values. Raises `InvalidError` for unknown fields."""
+    known(content)
     values = dict(content)
     for name in ("alternatives", "validation_preferences"):
         if name in values:
@@ -251,3 +270,20 @@ def _within(value: Any, bound: object) -> bool:
         case Le(most):
             return bool(value <= most)
     return True
+
+
+def _legal(bounds: Sequence[object]) -> str:
+    """`≥ 0`, `> 0`, `> 0, ≤ 1` or `0 … 1`."""
+    match bounds:
+        case [Ge(least), Le(most)]:
+            return f"{least} … {most}"
+    words = []
+    for bound in bounds:
+        match bound:
+            case Ge(least):
+                words.append(f"≥ {least}")
+            case Gt(below):
+                words.append(f"> {below}")
+            case Le(most):
+                words.append(f"≤ {most}")
+    return ", ".join(words)

@@ -25,7 +25,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from agents.config import Training, of
+from agents.config import Training, look_up, of
 from agents.train import Event, Tell, train
 from scheduler.domain.errors import ConflictError
 
@@ -84,8 +84,10 @@ def search(
     """Run trainings until the study in `folder` has `trials` of them; returns all.
 
     It goes on with a study that is there already; what was interrupted is begun anew. `done` hears
-    of each that has ended. Raises `ConflictError` if the folder's study has another base.
+    of each that has ended. Raises `ConflictError` if the folder's study has another base,
+    `InvalidError` for unknown policies.
     """
+    look_up(base)
     folder.mkdir(parents=True, exist_ok=True)
     study = _open(folder, base)
     space = dict(SPACES[base.algo])

@@ -50,8 +50,10 @@ LOCK = "training.lock"
 def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _: None) -> Progress:
     """Train from the start; leaves everything in the folder `run`.
 
-    Raises `ConflictError` if there is a training in it already.
+    Raises `ConflictError` if there is a training in it already, `InvalidError` for unknown
+    policies.
     """
+    configs.look_up(config)
     scenario = load(config.scenario)
     with _alone(run):
         if (run / configs.FILE).exists():

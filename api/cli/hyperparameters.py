@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
 if TYPE_CHECKING:
     from agents.config import Training
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def training_of(
@@ -71,31 +74,44 @@ def _with(base: Training, options: list[str]) -> Training:
 
 
 def _value(name: str, text: str) -> Any:
-    """A number, true or false, none, or text, as the field's default is."""
+    """As the field's type is: a number, true or false, a list with commas, a word, or none."""
+    if name == "preference" and text != "none":
+        return _dial(text, "--set")
+    hint = _type(name)
+    parts = get_args(hint)
+    if NoneType in parts:
+        if text == "none":
+            return None
+        (hint,) = set(parts) - {NoneType}
+    if get_origin(hint) is tuple:
+        return tuple(_one(name, parts[0], word) for word in text.split(",") if word)
+    return _one(name, hint, text)
+
+
+def _type(name: str) -> Any:
     from agents.config import Training
 
-    default = getattr(Training(), name, None)
+    # Of a name that there is not `of` tells the legal ones.
+    return get_type_hints(Training).get(name, str)
+
+
+def _one(name: str, hint: Any, text: str) -> Any:
+    if hint not in _KINDS:
+        return text
     try:
-        if isinstance(default, bool):
-            return {"true": True, "false": False}[text]
-        if isinstance(default, tuple):
-            # Of names the default is empty.
-            return tuple(float(word) if default else word for word in text.split(","))
-        if isinstance(default, (int, float)):
-            return type(default)(text)
+        return {"true": True, "false": False}[text] if hint is bool else hint(text)
     except (KeyError, ValueError):
         raise typer.BadParameter(
-            f"{name} is {text!r}, but {default!r} by default", param_hint="--set"
+            f"{name} is {text!r}, not {_KINDS[hint]}", param_hint="--set"
         ) from None
-    return None if text == "none" else text
 
 
-def _dial(text: str) -> float | None:
+def _dial(text: str, option: str = "--preference") -> float | None:
     if text == "random":
         return None
     try:
         return float(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is neither random nor 0 … 1", param_hint="--preference"
+            f"{text!r} is neither random nor 0 … 1", param_hint=option
         ) from None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -90,6 +90,9 @@ def hyperparameters(
     ] = "mixed-cloud",
     trials: Annotated[int, typer.Option(min=1, help="Trainings, earlier ones included.")] = 20,
     steps: Annotated[int, typer.Option(min=1, help="Decisions of each training.")] = 200_000,
+    algo: Annotated[
+        Literal["ppo", "ars"], typer.Option(help="Maskable PPO, or augmented random search.")
+    ] = "ppo",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     preference: Annotated[
         str, typer.Option(metavar="random|W", help="0 cheapest … 1 fastest; random: all of them.")
@@ -113,7 +116,7 @@ def hyperparameters(
     from api.cli.hyperparameters import training_of
     from api.cli.trainingbar import TrainingBar
 
-    base = training_of(scenario, steps, seed, preference, options or [])
+    base = training_of(scenario, steps, seed, preference, options or [], algo)
 
     def done(trial: Trial) -> None:
         figure = "" if trial.score is None else f", {trial.score:.3f} of the reference's objective"

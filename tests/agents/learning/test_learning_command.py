@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from agents import config as configs
@@ -46,6 +47,70 @@ def test_options_have_the_type_of_their_field():
     config = training_of("lab", 10, 1, "0.7", options)
     assert (config.tensorboard, config.teacher, config.gamma) == (True, None, 1.0)
     assert (config.validation_preferences, config.judged_at) == ((0.1, 0.9), (0.7,))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("preference=0.5", 0.5),
+        ("preference=none", None),
+        ("preference=random", None),
+        ("alternatives=", ()),
+        ("alternatives=sjf,wgc", ("sjf", "wgc")),
+        ("validation_preferences=.5", (0.5,)),
+        ("teacher=sjf", "sjf"),
+        ("criterion=mean_of_ratios", "mean_of_ratios"),
+        ("processes=false", False),
+        ("jobs=12", 12),
+    ],
+)
+def test_a_value_has_the_type_of_its_field(option, value):
+    name = option.partition("=")[0]
+    assert getattr(training_of("lab", 10, 1, "0.7", [option]), name) == value
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("jobs=few", "not a whole number"),
+        ("gamma=high", "not a number"),
+        ("processes=1", "not true or false"),
+        ("validation_preferences=.5,x", "'x', not a number"),
+        ("preference=dear", "neither random nor 0 … 1"),
+        ("jobs", "is not NAME=VALUE"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(option, said):
+    with pytest.raises(typer.BadParameter, match=said):
+        training_of("lab", 10, 1, "0.7", [option])
+
+
+@pytest.mark.parametrize(
+    ("option", "legal"),
+    [
+        ("hesitation=-1", "0 … 1"),
+        ("lessons=0", "≥ 1"),
+        ("gain=0", "> 0"),
+        ("gamma=2", "> 0, ≤ 1"),
+        ("preference=2", "0 … 1, or random"),
+    ],
+)
+def test_what_is_legal_is_said_in_signs(option, legal):
+    with pytest.raises(InvalidError) as caught:
+        training_of("lab", 10, 1, "random", [option])
+    assert caught.value.fields == {option.partition("=")[0]: legal}
+
+
+@pytest.mark.parametrize("option", ["teacher=sfj", "reference=sfj", "alternatives=wgc,sfj"])
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_unknown_policies_are_named_before_anything_begins(command, option, tmp_path):
+    folder = tmp_path / "run"
+    done = CliRunner().invoke(app, ["policy", command, str(folder), "--set", option])
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert f"{option.partition('=')[0]}: there is no policy 'sfj'" in said
+    assert "wgc" in said
+    assert not folder.exists()
 
 
 def test_a_wrong_hyper_parameter_names_the_legal_ones():

@@ -76,7 +76,7 @@ def test_a_search_that_was_killed_goes_on_from_its_weights(tmp_path):
         pass
 
     def kill(event):
-        if event.stage == "learning":
+        if event.stage == "learning" and event.done:
             raise KilledError
 
     run = tmp_path / "run"

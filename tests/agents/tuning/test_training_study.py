@@ -90,6 +90,13 @@ def test_the_command_tells_the_trials_and_training_takes_the_file(trainings, tmp
     assert config.learning_rate == json.loads(file.read_text())["learning_rate"]
 
 
+def test_the_command_takes_the_algorithm(trainings, tmp_path):
+    words = ["policy", "tune", str(tmp_path), "--trials", "1", "--algo", "ars"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert trainings[0].algo == "ars"
+
+
 def test_every_space_lies_within_what_is_legal():
     for algo, space in study.SPACES.items():
         base = Training(algo=algo)
