@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -65,16 +66,28 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
         return _begun(config, scenario, run, tell, Progress(command=command))
 
 
-def resume(run: Path, command: str = "", tell: Tell = lambda _: None) -> Progress:
+def resume(
+    run: Path, command: str = "", tell: Tell = lambda _: None, steps: int | None = None
+) -> Progress:
     """Go on from the last checkpoint, with new episodes; before the first one, from the lessons.
 
-    A training that is over, early or not, stays as it is. Raises `InvalidError` if there is
-    nothing to go on from, `ConflictError` while another process trains in the folder.
+    More `steps` than it was begun with prolong the training, and are saved; without, one that is
+    over stays as it is. Raises `InvalidError` if there is nothing to go on from, `ConflictError`
+    while another process trains in the folder, or if one that was stopped early is to be prolonged.
     """
     config = configs.read(run)
     scenario = load(config.scenario)
     with _alone(run):
         progress = progress_in(run)
+        if steps is not None and steps > config.steps:
+            if progress.over(config):
+                raise ConflictError(
+                    f"the training in {run} was stopped early: "
+                    f"{config.patience} validations in a row found nothing better",
+                    {"steps": f"{config.steps}, or another folder with more patience"},
+                )
+            config = replace(config, steps=steps)
+            config.save(run)
         progress.command = " && ".join(filter(None, (progress.command, command)))
         if (run / CHECKPOINT).is_dir():
             return _gone_on(config, scenario, run, tell, progress)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
@@ -15,6 +17,15 @@ if TYPE_CHECKING:
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A value that a command line gives a field."""
+
+    option: str
+    """By which option: `--seed`, `--set gamma`, `--config: gamma`."""
+    value: Any
+
+
 def training_of(
     scenario: str,
     steps: int,
@@ -24,53 +35,61 @@ def training_of(
     algo: Literal["ppo", "ars"] = "ppo",
 ) -> Training:
     """A configuration from the words of a command. Raises `InvalidError`, `BadParameter`."""
-    from agents.config import Training
+    from agents.config import of
 
-    base = Training(
-        scenario=scenario, steps=steps, algo=algo, seed=seed, preference=_dial(preference)
-    )
-    return _with(base, options)
+    words = {
+        "scenario": scenario,
+        "steps": steps,
+        "algo": algo,
+        "seed": seed,
+        "preference": _dial(preference),
+    }
+    return of(words | {name: each.value for name, each in _set(options).items()})
 
 
-def from_file(
-    ctx: typer.Context,
-    file: Path,
-    scenario: str | None,
-    steps: int,
-    seed: int,
-    preference: str,
-    options: list[str],
-    algo: Literal["ppo", "ars"],
-) -> Training:
-    """What a file says, but for what the command says. Raises `InvalidError`, `BadParameter`."""
-    import json
-    from dataclasses import replace
+def said(
+    ctx: typer.Context, own: Mapping[str, Any], file: Path | None, options: list[str]
+) -> dict[str, Said]:
+    """What a command line says of a training, by field: its file, then its other options.
 
+    `own`: of fields that have an option of their own; defaults are left out. Raises `InvalidError`
+    for unknown fields, `BadParameter`.
+    """
+    found = {} if file is None else _read(file)
+    for name, value in own.items():
+        if given(ctx, name):
+            found[name] = Said(f"--{name}", _dial(value) if name == "preference" else value)
+    return found | _set(options)
+
+
+def given(ctx: typer.Context, parameter: str) -> bool:
+    """Whether the command line has it; else it is a default."""
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _read(file: Path) -> dict[str, Said]:
     from agents.config import of
 
     try:
-        base = of(json.loads(file.read_text()))
-    except (OSError, ValueError) as error:
+        content = dict(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise typer.BadParameter(f"{file}: {error}", param_hint="--config") from None
-    given: dict[str, Any] = {} if scenario is None else {"scenario": scenario}
-    said = {"steps": steps, "seed": seed, "preference": _dial(preference), "algo": algo}
-    for name, value in said.items():
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            given[name] = value
-    return _with(replace(base, **given), options)
+    config = of(content)
+    return {name: Said(f"--config: {name}", getattr(config, name)) for name in content}
 
 
-def _with(base: Training, options: list[str]) -> Training:
-    from agents.config import of
+def _set(options: list[str]) -> dict[str, Said]:
+    from agents.config import known
 
-    values = {}
+    found = {}
     for option in options:
         name, equals, text = option.partition("=")
         if not equals:
             raise typer.BadParameter(f"{option!r} is not NAME=VALUE", param_hint="--set")
-        values[name] = _value(name, text)
-    return of({**{each.name: getattr(base, each.name) for each in fields(base)}, **values})
+        found[name] = Said(f"--set {name}", _value(name, text))
+    known(found)
+    return found
 
 
 def _value(name: str, text: str) -> Any:
@@ -91,7 +110,7 @@ def _value(name: str, text: str) -> Any:
 def _type(name: str) -> Any:
     from agents.config import Training
 
-    # Of a name that there is not `of` tells the legal ones.
+    # Of a name that there is not `known` tells the legal ones.
     return get_type_hints(Training).get(name, str)
 
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
 
+from api.cli import resumption
 from api.cli.commands import registry as registered
 from api.cli.commands.submitting import Follow, Wait, single
 from api.cli.door import Door, Json
-from api.cli.hyperparameters import from_file, training_of
+from api.cli.hyperparameters import Said, given, said
 from api.cli.output import out, print_json
+from api.cli.resumption import Ending
 from api.cli.trainingbar import TrainingBar, emit, in_job, leave
 
 if TYPE_CHECKING:
-    from agents.config import Training
     from agents.train import Progress
     from scheduler.settings import Settings
 
@@ -81,7 +85,8 @@ def train(
 
     It imitates wgc, then learns (--algo), and is held against the heuristics on validation
     workloads. The best weights are in FOLDER/best: `learned:./FOLDER/best` names that policy. A
-    training that was interrupted goes on from its last checkpoint with --resume.
+    training that was interrupted goes on with --resume, which needs no other option; a greater
+    --steps prolongs it, others must be as they were.
 
     With --from-history the scenario is made of this cluster's pools and of the jobs that it has
     run, split by time: the first ones train, later ones validate. The policy is registered, and
@@ -91,6 +96,8 @@ def train(
     """
     if from_history and scenario is not None:
         raise typer.BadParameter("goes without --from-history", param_hint="--scenario")
+    if given(ctx, "since") and not from_history:
+        raise typer.BadParameter("goes with --from-history", param_hint="--since")
     if (wait or follow) and not as_job:
         raise typer.BadParameter(
             "goes with --as-job", param_hint="--follow" if follow else "--wait"
@@ -101,21 +108,25 @@ def train(
         words = [*_words(ctx), "--name", str(called)]
         _submit(ctx, run, words, configured, wait=wait, follow=follow, as_json=as_json)
         return
-    said = (steps, seed, preference, options or [], algo)
-    if file is None:
-        config = training_of(scenario or SCENARIO, *said)
+    own = {
+        "scenario": scenario, "steps": steps, "algo": algo, "seed": seed, "preference": preference
+    }  # fmt: skip
+    values = said(ctx, own, file, options or [])
+    ending = Ending(called, since if from_history else None, workloads)
+    if resume or (in_job() and _begun(run)):
+        ending = resumption.ending(run, ending, partial(given, ctx))
+        progress = _resumed(run, values, ending)
     else:
-        config = from_file(ctx, file, scenario, *said)
-    resume = resume or (in_job() and _begun(run))
-    progress = _trained(run, config, configured, since if from_history else None, resume=resume)
+        progress = _trained(run, values, configured, ending)
     best = run / "best"
     emit("validated", best=progress.best)
     leave(best)
     answer: dict[str, Any] = {
         "policy": f"learned:{best}", "best": progress.best, "curve": progress.curve
     }  # fmt: skip
-    if called is not None:
-        answer |= _register(ctx, best, called, workloads if from_history else None, quiet=as_json)
+    if ending.name is not None:
+        tests = None if ending.since is None else ending.workloads
+        answer |= _register(ctx, best, ending.name, tests, quiet=as_json)
     if as_json:
         print_json(answer)
     else:
@@ -123,25 +134,38 @@ def train(
 
 
 def _trained(
-    run: Path, config: Training, configured: Settings, since: str | None, *, resume: bool
+    run: Path, values: Mapping[str, Said], configured: Settings, ending: Ending
 ) -> Progress:
-    from dataclasses import replace
-
-    from agents import config as configs
     from agents import train as training
+    from agents.config import look_up, of
+    from envs.scenarios import load
     from scheduler.domain.errors import ConflictError
 
-    command = registered.command_line()
-    if resume:
-        config = configs.read(run)
+    defaults = {"scenario": SCENARIO, "steps": STEPS}
+    config = of(defaults | {name: each.value for name, each in values.items()})
+    if _begun(run):
+        raise ConflictError(f"{run} holds a training", {"resume": "to go on with it"})
+    # What is refused leaves no folder.
+    look_up(config)
+    if ending.since is not None:
+        config = replace(config, scenario=_own(configured, run, ending.since))
+    load(config.scenario)
     with TrainingBar(config.schooling) as bar:
-        if resume:
-            return training.resume(run, command, bar.tell)
-        if _begun(run):
-            raise ConflictError(f"{run} holds a training", {"resume": "to go on with it"})
-        if since is not None:
-            config = replace(config, scenario=_own(configured, run, since))
-        return training.train(config, run, command, bar.tell)
+        ending.save(run)
+        return training.train(config, run, registered.command_line(), bar.tell)
+
+
+def _resumed(run: Path, values: Mapping[str, Said], ending: Ending) -> Progress:
+    from agents import config as configs
+    from agents import train as training
+
+    if ending.since is not None:
+        # A file's scenario gave way to the history's.
+        values = {name: one for name, one in values.items() if one.option != "--config: scenario"}
+    config = resumption.agreed(run, configs.read(run), values)
+    with TrainingBar(config.schooling) as bar:
+        ending.save(run)
+        return training.resume(run, registered.command_line(), bar.tell, config.steps)
 
 
 def _own(configured: Settings, run: Path, since: str) -> str:
@@ -223,10 +247,10 @@ def _words(ctx: typer.Context) -> list[str]:
     for parameter in ctx.command.params:
         value, name = ctx.params.get(str(parameter.name)), parameter.opts[0]
         about_job = parameter.name in ("as_job", "wait", "follow", "name", "run", "as_json")
-        if about_job or value in (None, parameter.default, []):
+        if about_job or not given(ctx, str(parameter.name)):
             continue
-        if value is True:
-            words.append(name)
+        if isinstance(value, bool):
+            words.append(name if value else parameter.secondary_opts[0])
         else:
             for one in value if isinstance(value, list | tuple) else [value]:
                 words += [name, str(one)]

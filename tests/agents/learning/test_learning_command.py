@@ -1,6 +1,7 @@
 """`fulcrum policy train` and `show`."""
 
 import json
+from itertools import count
 
 import pytest
 import typer
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from agents import config as configs
 from agents.cell import Cell, Conditions, run
+from agents.validation import Score
 from api.cli.hyperparameters import training_of
 from api.cli.main import app
 from scheduler.domain.errors import InvalidError
@@ -40,6 +42,85 @@ def test_a_policy_is_trained_shown_and_compared(tmp_path):
     cell = Cell("mixed-cloud", answer["policy"], seed=0, preference=0.5)
     found = run(mixed_cloud(), cell, Conditions(jobs=10))
     assert found.measures["objective"] > 0
+
+
+@pytest.fixture
+def train(tmp_path):
+    """`policy train` in a folder, of few steps."""
+
+    def run(*words, code=0):
+        small = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
+        small = [] if "--resume" in words else small
+        done = CliRunner().invoke(app, ["policy", "train", str(tmp_path / "run"), *small, *words])
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+def killed(monkeypatch, stage):
+    """Trainings end where that stage begins."""
+
+    def tell(_, event):
+        if event.stage == stage:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("api.cli.trainingbar.TrainingBar.tell", tell)
+
+
+def test_a_training_goes_on_and_may_be_prolonged(train, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        killed(patch, "teaching")
+        train("--steps", "32", "--seed", "3", code=130)
+    assert configs.read(run).seed == 3
+    assert "holds a training" in train("--steps", "32", "--seed", "3", code=6).stderr
+    # The same words again, as a job's next attempt says them, are no contradiction.
+    same = ["--steps", "32", "--seed", "3", "--set", "alternatives=", "--preference", "random"]
+    answer = json.loads(train("--resume", *same, "--json").stdout)
+    assert [point["steps"] for point in answer["curve"]] == [0, 32]
+    answer = json.loads(train("--resume", "--steps", "64", "--json").stdout)
+    assert [point["steps"] for point in answer["curve"]] == [0, 32, 64]
+    assert configs.read(run).steps == 64
+    assert json.loads(train("--resume", "--json").stdout) == answer
+
+
+def test_a_job_goes_on_by_itself_also_before_the_first_checkpoint(train, tmp_path, monkeypatch):
+    monkeypatch.setenv("FULCRUM_METRICS", str(tmp_path / "metrics.jsonl"))
+    with monkeypatch.context() as patch:
+        killed(patch, "teaching")
+        train("--steps", "32", code=130)
+    answer = json.loads(train("--steps", "32", "--json").stdout)
+    assert [point["steps"] for point in answer["curve"]] == [0, 32]
+
+
+def test_a_resumption_refuses_what_contradicts_the_training(train, tmp_path, monkeypatch):
+    file = tmp_path / "other.json"
+    file.write_text(json.dumps({"gain": 10}))
+    with monkeypatch.context() as patch:
+        killed(patch, "lessons")
+        train("--steps", "32", "--seed", "3", code=130)
+    words = ["--seed", "4", "--steps", "16", "--set", "gamma=0.9", "-s", "lab"]
+    refused = train("--resume", *words, "--config", str(file), code=6).stderr
+    for said in (
+        "--seed: 3 is saved, 4 given",
+        "--steps: 32 is saved, 16 given",
+        "--set gamma: 1.0 is saved, 0.9 given",
+        "--scenario: mixed-cloud is saved, lab given",
+        "--config: gain: 50.0 is saved, 10 given",
+    ):
+        assert said in refused
+    assert "unknown: gama" in train("--resume", "--set", "gama=1", code=2).stderr
+    assert "not on the history" in train("--resume", "--from-history", code=6).stderr
+    assert configs.read(tmp_path / "run").seed == 3
+
+
+def test_a_training_that_stopped_early_is_not_prolonged(train, monkeypatch):
+    worse = count(1.0, 0.1)
+    monkeypatch.setattr("agents.validation.Validation.judge", lambda *_: Score(next(worse), {}))
+    train("--steps", "96", "--set", "patience=1", "--set", "validate_every=1")
+    assert "stopped early: 1 valid" in train("--resume", "--steps", "128", code=6).stderr
+    train("--resume")
 
 
 def test_options_have_the_type_of_their_field():

@@ -132,8 +132,31 @@ def test_training_on_the_history_registers_and_judges(fulcrum, history, tmp_path
     assert json.loads(fulcrum(*words).stdout)["policy"] == entry.reference
 
 
+@pytest.mark.slow
+def test_a_training_that_was_killed_is_registered_and_judged_all_the_same(
+    fulcrum, history, monkeypatch
+):
+    def killed(_, event):
+        if event.stage == "learning":
+            raise KeyboardInterrupt
+
+    words = ["ours", "--from-history", "--steps", "32", "--workloads", "6", "--name", "lab"]
+    with monkeypatch.context() as patch:
+        patch.setattr("api.cli.trainingbar.TrainingBar.tell", killed)
+        fulcrum(*words, *small(), code=130)
+    again = fulcrum("ours", "--resume", "--from-history", "--since", "7d", code=6)
+    assert "on the history since 30d" in said(again)
+    answer = json.loads(fulcrum("ours", "--resume", "--json").stdout)
+    assert answer["policy"].startswith("learned:lab")
+    assert answer["trial"]["workloads"] == 6
+    assert Registry(history).history(Registry(history).find("lab"))[-1].deed in (
+        "promoted", "refused",
+    )  # fmt: skip
+
+
 def test_what_goes_with_what(fulcrum):
     assert "without --from-history" in said(fulcrum("r", "--from-history", "-s", "lab", code=2))
+    assert "goes with --from-history" in said(fulcrum("r", "--since", "7d", code=2))
     assert "goes with --as-job" in said(fulcrum("r", "--wait", code=2))
     assert "--since" in said(fulcrum("r", "--from-history", "--since", "soon", code=2))
 
