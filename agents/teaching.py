@@ -89,12 +89,12 @@ def taught(
         if not count:
             continue
         file, heard = keep / f"{number}.npz", _share_of(partial(tell, "lessons"), counts, number)
-        heard(0.0)
         if file.is_file():
             new, seconds = Lessons.load(file)
             saved += seconds
             heard(1.0)
         else:
+            heard(0.0)
             begun = time.monotonic()
             student = None if lessons is None else greedy(policy.scorer, config, scenario)
             part = replace(config, lessons=count, seed=config.seed + number * _APART)

@@ -119,8 +119,11 @@ def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
         return collect(scenario, part, *rest)
 
     monkeypatch.setattr("agents.teaching.collect", watched)
-    progress = resume(run, "resumed")
+    events = []
+    progress = resume(run, "resumed", events.append)
     assert collected == [15, 15]
+    # What is taken over is no progress of this time.
+    assert (events[0].stage, events[0].done) == ("lessons", pytest.approx(60 / 90))
     assert progress.command == "begun && resumed"
     assert not (run / LESSONS).exists()
     shas = {load(each / BEST).manifest.sha256 for each in (run, tmp_path / "whole")}
