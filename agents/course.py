@@ -72,8 +72,10 @@ class Progress:
         return self.stale >= config.patience
 
     def save(self, folder: Path) -> None:
-        """Write it into a folder."""
-        (folder / PROGRESS).write_text(json.dumps(asdict(self)))
+        """Write it into a folder: all of it, or nothing."""
+        part = folder / f"{PROGRESS}.part"
+        part.write_text(json.dumps(asdict(self)))
+        part.rename(folder / PROGRESS)
 
 
 def progress_in(run: Path) -> Progress:
