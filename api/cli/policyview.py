@@ -108,7 +108,7 @@ def _evaluation(evaluation: Mapping[str, Any], reference: str, console: Console)
         result.add_row(escape(name), *figures, f"{score['mean']:.3f}", style=style)
     console.print(result)
     console.print(
-        f"[dim]objective ÷ {reference}'s on the validation workloads that chose these weights; "
-        "less is better. `fulcrum compare` tells what it is worth elsewhere[/]",
+        f"[dim]objective ÷ {reference}'s on validation workloads, which may have chosen these "
+        "weights; less is better. `fulcrum compare` tells what it is worth elsewhere[/]",
         soft_wrap=True,
     )

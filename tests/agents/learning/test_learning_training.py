@@ -17,6 +17,7 @@ from agents.config import Training
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
 from agents.reference import Way
+from agents.rivals import RIVALS
 from agents.teaching import collect, discounted, imitation
 from agents.train import BEST, CHECKPOINT, CURVE, LESSONS, resume, train
 from agents.validation import Score, Validation, relative
@@ -44,9 +45,7 @@ def test_a_run_leaves_an_artefact_that_says_how_it_was_made(trained):
     assert manifest.command == "the command"
     assert configs.of(manifest.config) == configs.read(run) == TINY
     assert manifest.scenario_digest == mixed_cloud().digest
-    assert set(manifest.evaluation) == {
-        "policy", "wgc", "fastest", "cheapest", "best-value", "sjf", "fcfs",
-    }  # fmt: skip
+    assert set(manifest.evaluation) == {"policy", *RIVALS}
     assert manifest.evaluation["wgc"]["mean"] == 1
     curve = json.loads((run / CURVE).read_text())
     assert [point["steps"] for point in curve] == [0, 64, 96]
