@@ -53,13 +53,13 @@ class World:
         number: int = answer.json()["id"]
         return number
 
-    def until(self, job_id: int, *states: str) -> Job:
-        """The job once it is in one of these states."""
+    def until(self, job_id: int, *states: str, attempt: int = 0) -> Job:
+        """The job once it is in one of these states, in that attempt or a later one."""
         end = time.monotonic() + ENDLESS
         while True:
             self.executor.deliver()
             job = self.service.store.job(job_id)
-            if job.state in states:
+            if job.state in states and job.attempts >= attempt:
                 return job
             assert time.monotonic() < end, f"job {job_id} stays {job.state}: {job.reason}"
             self.service.wait_for_change(job_id, job.version, 0.05)

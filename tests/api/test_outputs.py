@@ -63,7 +63,7 @@ def test_following_goes_on_over_attempts_until_the_end(world: World) -> None:
     assert next(events).data == "half a line"
     world.executor.fail(f"{number}.1")
     assert next(events).data == "bye", "the rest comes once the attempt has ended"
-    world.until(number, "RUNNING")
+    world.until(number, "RUNNING", attempt=2)
     world.log(number, "second\n", attempt=2)
     second = next(events)
     assert (second.data, second.id) == ("second", "2:7")
@@ -149,7 +149,7 @@ def test_metrics_are_read_by_attempt_and_kind(world: World) -> None:
     path = world.log(number, "").with_name("metrics.jsonl")
     path.write_text('{"kind": "epoch", "epoch": 1}\n{"kind": "progress"}\nnull\n{"kind": "ep')
     world.executor.fail(f"{number}.1")
-    world.until(number, "RUNNING")
+    world.until(number, "RUNNING", attempt=2)
     second = world.log(number, "", attempt=2).with_name("metrics.jsonl")
     second.write_text('{"kind": "epoch", "epoch": 1}\n{"kind": "epoch", "epoch": 2}\n')
 
