@@ -125,11 +125,12 @@ def code() -> str:
         root = Path(str(resources.files(package)))
         for file in sorted(root.rglob("*")):
             # Scenarios are in the key of each case; the compiled twin plays in trainings alone.
-            if "rigid" in file.parts:
+            within = file.relative_to(root).parts
+            if "rigid" in within:
                 continue
             if file.suffix == ".py":
                 digest.update(_meaning(file))
-            elif file.suffix in (".toml", ".json") and "scenarios" not in file.parts:
+            elif file.suffix in (".toml", ".json") and "scenarios" not in within:
                 digest.update(file.read_bytes())
     digest.update(_meaning(Path(str(resources.files("agents"))) / "policy.py"))
     return digest.hexdigest()[:12]

@@ -61,6 +61,14 @@ def world():
     return snapshot(pool(devices=1), jobs, now=10.0)
 
 
+def let_it_end(policy, guard):
+    """The late answer is of another table: it is thrown away, whenever it comes."""
+    policy.may.set()
+    guard._aside._limit_s = PATIENCE_S
+    assert guard._aside._done.acquire(timeout=PATIENCE_S)
+    guard._aside._done.release()
+
+
 def test_a_late_answer_is_not_waited_for(caplog):
     policy = Slow()
     guard = Guard(policy, FCFS, limit_s=0.01)
@@ -68,11 +76,7 @@ def test_a_late_answer_is_not_waited_for(caplog):
     assert guard.scores(view).tolist() == FCFS.scores(view).tolist()
     assert guard.scores(view).tolist() == FCFS.scores(view).tolist()
     assert guard.faults == {Fault.SLOW: 2}
-    policy.may.set()
-    guard._aside._limit_s = PATIENCE_S
-    # The late answer is of another table: it is thrown away, whenever it comes.
-    assert guard._aside._done.acquire(timeout=PATIENCE_S)
-    guard._aside._done.release()
+    let_it_end(policy, guard)
     assert guard.scores(view).tolist() == SJF.scores(view).tolist()
     assert guard.fallbacks == 2
     assert "slow" in caplog.text
@@ -110,10 +114,7 @@ def test_a_late_explanation_is_not_waited_for(caplog):
     # Nothing else is asked of it before it has come to an end.
     assert guard.scores(view).tolist() == FCFS.scores(view).tolist()
     assert guard.faults == {Fault.SLOW: 2}
-    policy.may.set()
-    guard._aside._limit_s = PATIENCE_S
-    assert guard._aside._done.acquire(timeout=PATIENCE_S)
-    guard._aside._done.release()
+    let_it_end(policy, guard)
     assert guard.scores(view).tolist() == SJF.scores(view).tolist()
     assert guard.reasons(view, 1, 2) == {"runtime": 1.0}
     assert guard.fallbacks == 2
