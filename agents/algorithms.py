@@ -56,8 +56,9 @@ def _ppo(config: Training, env: VecEnv, run: Path) -> MaskablePPO:
     )
 
 
-def _ppo_again(file: Path, env: VecEnv, _: int) -> MaskablePPO:
-    return MaskablePPO.load(file, env=env, device="cpu")
+def _ppo_again(file: Path, env: VecEnv, seed: int) -> MaskablePPO:
+    # Under the saved seed the episodes and the noise of the beginning would come once more.
+    return MaskablePPO.load(file, env=env, device="cpu", seed=seed)
 
 
 def _ars(config: Training, env: VecEnv, run: Path) -> RowSearch:
@@ -78,7 +79,6 @@ def _ars(config: Training, env: VecEnv, run: Path) -> RowSearch:
 
 
 def _ars_again(file: Path, env: VecEnv, seed: int) -> RowSearch:
-    # Under the old seed the directions would be those of the beginning once more.
     model = RowSearch.load(file, env=env, device="cpu", seed=seed)
     model.adopt()
     return model

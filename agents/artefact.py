@@ -11,14 +11,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from scheduler.decisions import encoding
 from scheduler.decisions.round import Mode
 from scheduler.decisions.standing import Floats32
 from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.files import write_bytes, write_text
 
 WEIGHTS, MANIFEST = "policy.onnx", "manifest.json"
 FORMAT = 1
@@ -26,6 +29,25 @@ FORMAT = 1
 LARGEST = 16 * 2**20
 """Bytes: nothing greater is read."""
 INPUT, OUTPUT = "encoding", "scores"
+
+
+class Judged(TypedDict):
+    """A policy's objectives ÷ the reference's on validation workloads."""
+
+    mean: float
+    at: Mapping[str, float]
+    """By w, as text."""
+
+
+class Point(TypedDict):
+    """A validation in the course of a training."""
+
+    steps: int
+    """Decisions."""
+    seconds: NotRequired[float]
+    """Since the training began; old ones do not tell."""
+    raw: Judged
+    averaged: NotRequired[Judged]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +74,14 @@ class Manifest:
     versions: Mapping[str, str]
     config: Mapping[str, Any]
     """Every hyper-parameter."""
-    curve: Sequence[Mapping[str, Any]] = ()
+    curve: Sequence[Point] = ()
     """Validations in the course of the training."""
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Judged] = field(default_factory=dict)
     """Name → mean and per-w objective ÷ the reference's, on validation workloads."""
     format: int = FORMAT
+
+
+_FIELDS = TypeAdapter(Manifest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +119,9 @@ def save(folder: Path, weights: bytes, manifest: Manifest) -> None:
 
     Each file appears whole or not at all.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
-    _replace(folder / WEIGHTS, weights)
-    _replace(folder / MANIFEST, text.encode())
+    write_bytes(folder / WEIGHTS, weights)
+    write_text(folder / MANIFEST, text)
 
 
 def load(folder: Path) -> Artefact:
@@ -147,8 +171,13 @@ def _manifest(content: bytes) -> Manifest:
     if set(values) != legal:
         odd = ", ".join(sorted(set(values) ^ legal))
         raise _refused(f"{MANIFEST} has too much or too little: {odd}", "an undamaged file")
-    manifest = Manifest(**values)
-    if not isinstance(manifest.rows, int) or manifest.rows < 2:
+    try:
+        manifest = _FIELDS.validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _refused(f"{where} in {MANIFEST}: {first['msg']}", "an undamaged file") from error
+    if manifest.rows < 2:
         raise _refused(f"rows is {manifest.rows!r}", "a whole number ≥ 2")
     if manifest.mode not in set(Mode):
         raise _refused(f"mode is {manifest.mode!r}", f"one of {', '.join(Mode)}")
@@ -175,9 +204,3 @@ def _read(file: Path) -> bytes:
 
 def _refused(why: str, legal: str) -> InvalidError:
     return InvalidError(f"the learned policy is refused: {why}", {"policy": legal})
-
-
-def _replace(file: Path, content: bytes) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_bytes(content)
-    part.replace(file)

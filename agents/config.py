@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from annotated_types import Ge, Gt, Le
 
 from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.files import write_text
 from scheduler.policies.lookup import named
 
 FILE = "config.json"
@@ -199,9 +200,7 @@ class Training:
 
     def save(self, run: Path) -> None:
         """Write it into the folder of the run: all of it, or nothing."""
-        part = run / f"{FILE}.part"
-        part.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        part.rename(run / FILE)
+        write_text(run / FILE, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def read(run: Path) -> Training:

@@ -8,22 +8,22 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.artefact import Manifest, digest, save
+from agents.artefact import Judged, Manifest, Point, digest, save
 from agents.averaging import Average
 from agents.config import Training
 from agents.export import exported
-from agents.manifest import commit, versions
+from agents.manifest import versions
 from agents.network import RowPolicy, Scorer
 from agents.search import SearchPolicy
 from agents.validation import Score, Validation
 from envs.scenarios import Scenario
 from scheduler.decisions import encoding
 from scheduler.domain.errors import InvalidError
+from scheduler.files import write_text
 
 CHECKPOINT, BEST, CURVE = "checkpoint", "best", "curve.json"
 LESSONS = "lessons"
@@ -62,10 +62,12 @@ class Progress:
     """Validations since the best."""
     seconds: float = 0.0
     """Of all that was done so far, lessons and validations included."""
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    heuristics: dict[str, Any] = field(default_factory=dict)
+    curve: list[Point] = field(default_factory=list)
+    heuristics: dict[str, Judged] = field(default_factory=dict)
     command: str = ""
     """All command lines that had a part in it, in order."""
+    commit: str = ""
+    """Of the code that each of them ran, in order: files may change while it runs."""
 
     def over(self, config: Training) -> bool:
         """Whether patience is at its end, and with it the training."""
@@ -73,9 +75,7 @@ class Progress:
 
     def save(self, folder: Path) -> None:
         """Write it into a folder: all of it, or nothing."""
-        part = folder / f"{PROGRESS}.part"
-        part.write_text(json.dumps(asdict(self)))
-        part.rename(folder / PROGRESS)
+        write_text(folder / PROGRESS, json.dumps(asdict(self)))
 
 
 def progress_in(run: Path) -> Progress:
@@ -143,7 +143,7 @@ class Course(BaseCallback):
     def _first(self) -> None:
         """What the teacher left is the first that counts."""
         table = self._validation.table(tell=lambda done: self._tell(Event("heuristics", done)))
-        self._progress.heuristics = {name: asdict(score) for name, score in table.items()}
+        self._progress.heuristics = {name: _judged(score) for name, score in table.items()}
         self._validate()
         self._checkpoint()
 
@@ -165,9 +165,12 @@ class Course(BaseCallback):
         progress.rollouts += 1
         self._average.update()
         last = self.num_timesteps >= config.goal
-        if last or progress.rollouts % config.validate_every == 0:
+        validated = last or progress.rollouts % config.validate_every == 0
+        if validated:
             self._validate()
-        if last or progress.over(config) or progress.rollouts % config.checkpoint_every == 0:
+        # What was kept and what is known of it belong together: a training that goes on from
+        # before a validation would take the next one's weights for better than those it kept.
+        if validated or progress.rollouts % config.checkpoint_every == 0:
             self._checkpoint()
         self._tell(Event("learning", self._share, steps=self.num_timesteps))
 
@@ -183,10 +186,10 @@ class Course(BaseCallback):
         if self._progress.rollouts:
             with self._average.applied():
                 scores["averaged"] = self._validation.judge(self._scorer)
-        self._progress.curve.append(
-            {"steps": self.num_timesteps, "seconds": self._clock()}
-            | {name: asdict(score) for name, score in scores.items()}
-        )
+        point = Point(steps=self.num_timesteps, seconds=self._clock(), raw=_judged(scores["raw"]))
+        if "averaged" in scores:
+            point["averaged"] = _judged(scores["averaged"])
+        self._progress.curve.append(point)
         self._progress.stale += 1
         for name, score in scores.items():
             self.logger.record(f"validation/{name}", score.mean)
@@ -198,7 +201,7 @@ class Course(BaseCallback):
         if self._config.keep == "last":
             name, score = list(scores.items())[-1]
             self._keep(name == "averaged", score)
-        (self._run / CURVE).write_text(json.dumps(self._progress.curve, indent=2) + "\n")
+        write_text(self._run / CURVE, json.dumps(self._progress.curve, indent=2) + "\n")
         self._tell(Event("validated", self._share, scores, self.num_timesteps))
 
     def _keep(self, averaged: bool, score: Score) -> None:
@@ -219,11 +222,11 @@ class Course(BaseCallback):
             steps=self.num_timesteps,
             averaged=averaged,
             command=self._progress.command,
-            commit=commit(),
+            commit=self._progress.commit,
             versions=versions(LIBRARIES),
             config=asdict(config),
             curve=tuple(self._progress.curve),
-            evaluation={"policy": asdict(score), **self._progress.heuristics},
+            evaluation={"policy": _judged(score), **self._progress.heuristics},
         )
         save(self._run / BEST, weights, manifest)
 
@@ -243,3 +246,7 @@ class Course(BaseCallback):
         # What they taught is in the weights.
         for rest in (old, self._run / LESSONS):
             shutil.rmtree(rest, ignore_errors=True)
+
+
+def _judged(score: Score) -> Judged:
+    return Judged(mean=score.mean, at={str(w): mean for w, mean in score.at.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -13,11 +14,15 @@ from agents.cell import Cell, Run
 from agents.compare import Comparison
 from agents.manifest import code
 from agents.measures import MEASURES
-from scheduler.domain.errors import InvalidError
+from agents.policy import SCHEME
+from agents.registry import content, default
+from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.policies.lookup import WGC
+from scheduler.policies.schedules import SUFFIX
 
 
 class Journal:
-    """A file of JSON lines. A line counts only for equal code, scenario and conditions.
+    """A file of JSON lines. A line counts only for equal code, policy, scenario and conditions.
 
     Use it as a context; raises `InvalidError` if the file cannot be read and written.
     """
@@ -25,7 +30,7 @@ class Journal:
     def __init__(self, path: Path, comparison: Comparison) -> None:
         self._path = path
         self._comparison = comparison
-        self._stamps = _stamps(comparison)
+        self._contents = {name: _content(name) for name in comparison.policies}
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
@@ -50,7 +55,7 @@ class Journal:
             run = _run(line)
             if run is None or run.cell not in wanted or run.error:
                 continue
-            if line.get("stamp") != self._stamps[run.cell.scenario]:
+            if line.get("stamp") != self._stamp(run.cell):
                 continue
             if run.cell.seed != self._comparison.conditions.timeline:
                 found[run.cell] = run
@@ -59,11 +64,23 @@ class Journal:
     def add(self, run: Run) -> None:
         """Write a run, at once."""
         assert self._file is not None
-        content = asdict(run)
-        del content["timeline"]
-        content["stamp"] = self._stamps[run.cell.scenario]
-        self._file.write(json.dumps(content) + "\n")
+        line = asdict(run)
+        del line["timeline"]
+        line["stamp"] = self._stamp(run.cell)
+        self._file.write(json.dumps(line) + "\n")
         self._file.flush()
+
+    def _stamp(self, cell: Cell) -> list[Any]:
+        """What must be equal for a run to be taken over."""
+        conditions = self._comparison.conditions
+        return [
+            self._comparison.scenarios[cell.scenario].digest,
+            self._contents[cell.policy],
+            code(),
+            str(conditions.split),
+            conditions.jobs,
+            conditions.starved_s,
+        ]
 
     def _lines(self) -> list[dict[str, Any]]:
         assert self._file is not None
@@ -83,11 +100,20 @@ class Journal:
         return lines
 
 
-def _stamps(comparison: Comparison) -> dict[str, list[Any]]:
-    """What must be equal for a run to be taken over, by scenario."""
-    conditions = comparison.conditions
-    shared = [code(), str(conditions.split), conditions.jobs, conditions.starved_s]
-    return {name: [scenario.digest, *shared] for name, scenario in comparison.scenarios.items()}
+def _content(policy: str) -> str:
+    """Of the files that a policy is read from, which may be others by the next time.
+
+    Empty for what is part of the code, and for what cannot be read: its runs tell why.
+    """
+    scheme, _, rest = policy.partition(":")
+    try:
+        if scheme == SCHEME:
+            return content(rest, default())
+        if scheme == WGC.name and rest.endswith(SUFFIX):
+            return hashlib.sha256(Path(rest).read_bytes()).hexdigest()[:12]
+    except (FulcrumError, OSError):
+        pass
+    return ""
 
 
 def _run(line: Mapping[str, Any]) -> Run | None:

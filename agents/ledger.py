@@ -6,7 +6,7 @@ import fcntl
 import getpass
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scheduler.domain.errors import InvalidError
+from scheduler.files import write_text
 
 FILE, LOCK = "ledger.json", ".lock"
 FORMAT = 1
@@ -86,18 +87,17 @@ class Ledger:
                 {"policies": "an undamaged file; without it nothing counts as promoted"},
             ) from error
 
-    def write(self, event: Event) -> None:
-        """Append an event; readers see the file before or after it."""
+    def write(self, event: Event, may: Callable[[Sequence[Event]], None] = lambda _: None) -> None:
+        """Append an event; readers see the file before or after it.
+
+        `may` raises, and then nothing is written, if the events so far rule this one out.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.locked():
-            events = [asdict(one) for one in (*self.events(), event)]
-            text = json.dumps({f"events-{FORMAT}": events}, indent=1)
-            part = self._path.with_name(f".{FILE}.{os.getpid()}")
-            with part.open("w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
+            events = self.events()
+            may(events)
+            plain = [asdict(one) for one in (*events, event)]
+            write_text(self._path, json.dumps({f"events-{FORMAT}": plain}, indent=1) + "\n")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

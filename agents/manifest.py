@@ -20,7 +20,14 @@ from envs.scenarios import Scenario
 
 LIBRARIES = ("fulcrum-scheduler", "numpy", "simpy", "matplotlib", "rich")
 """Whose versions are told."""
-_PACKAGES = ("scheduler.domain", "scheduler.decisions", "scheduler.policies", "envs", "agents")
+_PACKAGES = (
+    "scheduler.domain",
+    "scheduler.decisions",
+    "scheduler.policies",
+    "scheduler.estimates",
+    "envs",
+    "agents",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +81,19 @@ def manifest(comparison: Comparison, command: Sequence[str]) -> Manifest:
 def code() -> str:
     """12 hexadecimal digits of the source that decides, simulates and measures.
 
-    Results of equal code, scenario and cell are equal.
+    Results of equal code, scenario, policy and cell are equal. Tables and tuned constants count as
+    source; scenarios and networks have digests of their own.
     """
     digest = hashlib.sha256()
     for package in _PACKAGES:
         root = Path(str(resources.files(package)))
-        for file in sorted(root.rglob("*.py")):
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+        for file in sorted(root.rglob("*")):
+            within = file.relative_to(root)
+            table = file.suffix in (".json", ".toml") and not {"scenarios", "shipped"} & set(
+                within.parts
+            )
+            if file.suffix == ".py" or table:
+                digest.update(within.as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
 
 

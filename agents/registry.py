@@ -15,9 +15,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +34,7 @@ DEFAULT = "fulcrum"
 """The shipped policy that is the incumbent until another is promoted."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _LEGAL = "lower-case letters, digits and . _ -, at most 60, e.g. our-lab"
+_SHIPPED = "shipped"
 _DIGITS = 12
 _INCOMING = ".incoming-"
 _DATA = "FULCRUM_DATA_DIR"
@@ -55,6 +56,11 @@ class Entry:
     def reference(self) -> str:
         """What names exactly this version wherever policies are named."""
         return f"{SCHEME}:{self.name}" if self.shipped else f"{SCHEME}:{self.name}@{self.digest}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Name and digest, as in the ledger: a shipped policy is what the package has."""
+        return self.name, _SHIPPED if self.shipped else self.digest
 
     @property
     def state(self) -> Literal["promoted", "shipped", "candidate"]:
@@ -84,10 +90,12 @@ class Entry:
         if fault := self.fault():
             return fault
         manifest = self.manifest()
-        mean = manifest.evaluation.get("policy", {}).get("mean")
+        told = f"learned on {manifest.scenario}, {manifest.steps:,} decisions"
+        judged = manifest.evaluation.get("policy")
+        if judged is None:
+            return told
         reference = manifest.config.get("reference", "the reference")
-        judged = "" if mean is None else f", {mean:.3f} of {reference}'s objective on validation"
-        return f"learned on {manifest.scenario}, {manifest.steps:,} decisions{judged}"
+        return f"{told}, {judged['mean']:.3f} of {reference}'s objective on validation"
 
     def _check(self) -> None:
         if not self.shipped and _digest_of(self.folder) != self.digest:
@@ -109,11 +117,8 @@ class Registry:
     def entries(self) -> tuple[Entry, ...]:
         """Shipped ones first, then by name and oldest first; damaged ones too."""
         events = self.ledger.events()
-        incumbent = _incumbent(events)
         found = [
-            Entry(
-                folder.name, _digest_of(folder), folder, True, (folder.name, "shipped") == incumbent
-            )
+            Entry(folder.name, _digest_of(folder), folder, True, False)
             for folder in _folders(self._shipped)
         ]
         taken = {entry.name for entry in found}
@@ -129,7 +134,8 @@ class Registry:
             if event.deed is Deed.REGISTERED
         }
         own.sort(key=lambda entry: (entry.name, order.get((entry.name, entry.digest), -1)))
-        return (*found, *(_marked(entry, incumbent) for entry in own))
+        incumbent = _incumbent(events, (*found, *own))
+        return tuple(replace(entry, promoted=entry == incumbent) for entry in (*found, *own))
 
     def incumbent(self) -> Entry | None:
         """The promoted entry; until there is one, the shipped default, if there is that."""
@@ -156,7 +162,7 @@ class Registry:
 
         Raises `NotFoundError` or `InvalidError`.
         """
-        if _is_path(text):
+        if is_path(text):
             legal = ", ".join(entry.reference for entry in self.entries()) or "none yet"
             raise NotFoundError(
                 f"{SCHEME}:{text} is a path; only registered policies may decide here",
@@ -195,23 +201,38 @@ class Registry:
         return self.find(f"{name}@{digest}")
 
     def promote(
-        self, entry: Entry, command: str = "", *, forced: bool, trial: dict[str, Any] | None = None
+        self,
+        entry: Entry,
+        command: str = "",
+        *,
+        forced: bool,
+        trial: dict[str, Any] | None = None,
+        instead: Entry | None = None,
     ) -> Entry:
-        """Make it the incumbent; whether that is deserved, `agents.promotion` tells."""
-        digest = "shipped" if entry.shipped else entry.digest
-        self.ledger.write(Event.now(Deed.PROMOTED, entry.name, digest, command, forced, trial))
+        """Make it the incumbent; whether that is deserved, `agents.promotion` tells.
+
+        `instead`: the incumbent when the test began, if there was one. Raises `ConflictError` if
+        another has been promoted meanwhile, which the test knew nothing of; not if `forced`.
+        """
+
+        def still(events: Iterable[Event]) -> None:
+            now = _incumbent(events, self.entries())
+            if not forced and instead is not None and now is not None and now.key != instead.key:
+                raise ConflictError(
+                    f"{now.reference} was promoted meanwhile, and {entry.reference} has not met it",
+                    {"policy": "promote it once more"},
+                )
+
+        self.ledger.write(Event.now(Deed.PROMOTED, *entry.key, command, forced, trial), still)
         return self.find(entry.reference)
 
     def refuse(self, entry: Entry, command: str, trial: dict[str, Any]) -> None:
         """Remember that it was not promoted, and why."""
-        digest = "shipped" if entry.shipped else entry.digest
-        self.ledger.write(Event.now(Deed.REFUSED, entry.name, digest, command, trial=trial))
+        self.ledger.write(Event.now(Deed.REFUSED, *entry.key, command, trial=trial))
 
     def history(self, entry: Entry) -> tuple[Event, ...]:
         """What happened to it, oldest first."""
-        digest = "shipped" if entry.shipped else entry.digest
-        events = self.ledger.events()
-        return tuple(one for one in events if (one.name, one.digest) == (entry.name, digest))
+        return tuple(one for one in self.ledger.events() if (one.name, one.digest) == entry.key)
 
     def _check_name(self, name: str) -> None:
         if not NAME.fullmatch(name):
@@ -228,7 +249,7 @@ def resolve(text: str, registry: Registry) -> LearnedPolicy:
     What has a separator, or begins with `.` or `~`, is a path. Raises `NotFoundError` or
     `InvalidError`.
     """
-    if _is_path(text):
+    if is_path(text):
         return learned(Path(text).expanduser(), f"{SCHEME}:{text}")
     try:
         return registry.find(text).policy()
@@ -236,6 +257,16 @@ def resolve(text: str, registry: Registry) -> LearnedPolicy:
         if Path(text).is_dir():
             error.fields["policy"] += f"; the folder is {SCHEME}:./{text}"
         raise
+
+
+def content(text: str, registry: Registry) -> str:
+    """12 hexadecimal digits of the files that `resolve` reads, empty if one is missing.
+
+    Raises `NotFoundError`.
+    """
+    if is_path(text):
+        return _digest_of(Path(text).expanduser())
+    return _digest_of(registry.find(text).folder)
 
 
 def default() -> Registry:
@@ -265,7 +296,8 @@ def at(data_dir: Path | None) -> Iterator[None]:
             del os.environ[_DATA]
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Whether `learned:TEXT` names a folder on a command line, and no registered policy."""
     return "/" in text or os.sep in text or text.startswith((".", "~"))
 
 
@@ -281,15 +313,12 @@ def _folders(folder: Path) -> Iterator[Path]:
         )
 
 
-def _incumbent(events: tuple[Event, ...]) -> tuple[str, str]:
-    """(name, digest) of the last that was promoted, else of the shipped default."""
-    promoted = [event for event in events if event.deed is Deed.PROMOTED]
-    return (promoted[-1].name, promoted[-1].digest) if promoted else (DEFAULT, "shipped")
-
-
-def _marked(entry: Entry, incumbent: tuple[str, str]) -> Entry:
-    promoted = (entry.name, entry.digest) == incumbent
-    return Entry(entry.name, entry.digest, entry.folder, entry.shipped, promoted)
+def _incumbent(events: Iterable[Event], entries: Iterable[Entry]) -> Entry | None:
+    """The last that was promoted and is still there, else the shipped default."""
+    there = {entry.key: entry for entry in entries}
+    promoted = [(event.name, event.digest) for event in events if event.deed is Deed.PROMOTED]
+    last = (there[key] for key in reversed(promoted) if key in there)
+    return next(last, there.get((DEFAULT, _SHIPPED)))
 
 
 def _digest_of(folder: Path) -> str:

@@ -25,9 +25,11 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
+from agents.alone import alone
 from agents.config import Training, look_up, of
 from agents.train import Event, Tell, train
 from scheduler.domain.errors import ConflictError
+from scheduler.files import write_text
 
 DATABASE, TRIALS, BEST = "study.db", "trials", "best.json"
 COMMON: Mapping[str, BaseDistribution] = {
@@ -84,13 +86,24 @@ def search(
     """Run trainings until the study in `folder` has `trials` of them; returns all.
 
     It goes on with a study that is there already; what was interrupted is begun anew. `done` hears
-    of each that has ended. Raises `ConflictError` if the folder's study has another base,
-    `InvalidError` for unknown policies.
+    of each that has ended. Raises `ConflictError` if the folder's study has another base
+    or while another process works in it, `InvalidError` for unknown policies.
     """
     look_up(base)
-    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder, "study"):
+        return _search(folder, base, trials, command, tell, done)
+
+
+def _search(
+    folder: Path,
+    base: Training,
+    trials: int,
+    command: str,
+    tell: Tell,
+    done: Callable[[Trial], None],
+) -> tuple[Trial, ...]:
     study = _open(folder, base)
-    space = dict(SPACES[base.algo])
+    space = _space(base)
 
     def objective(trial: optuna.Trial) -> float:
         values = {name: _suggest(trial, name, each) for name, each in space.items()}
@@ -115,7 +128,7 @@ def search(
     def ended(study: optuna.Study, frozen: FrozenTrial) -> None:
         if frozen.state is TrialState.COMPLETE:
             config = replace(base, **study.best_params)
-            (folder / BEST).write_text(json.dumps(asdict(config), indent=2) + "\n")
+            write_text(folder / BEST, json.dumps(asdict(config), indent=2) + "\n")
         done(_trial(frozen))
 
     left = trials - sum(trial.state.is_finished() for trial in _counted(study))
@@ -142,13 +155,29 @@ def _open(folder: Path, base: Training) -> optuna.Study:
     known = study.user_attrs.get(_BASE)
     if known is None:
         study.set_user_attr(_BASE, json.dumps(asdict(base)))
-        study.enqueue_trial({name: getattr(base, name) for name in SPACES[base.algo]})
+        study.enqueue_trial({name: getattr(base, name) for name in _space(base)})
     elif of(json.loads(known)) != base:
         raise ConflictError(
             f"the study in {folder} has another base", {"folder": "a new one, or the same options"}
         )
     _again(study)
     return study
+
+
+def _space(base: Training) -> dict[str, BaseDistribution]:
+    """What is searched, wide enough for the base itself, which is the first trial."""
+    return {name: _with(each, getattr(base, name)) for name, each in SPACES[base.algo].items()}
+
+
+def _with(space: BaseDistribution, value: Any) -> BaseDistribution:
+    match space:
+        case FloatDistribution():
+            return FloatDistribution(min(space.low, value), max(space.high, value), log=space.log)
+        case IntDistribution():
+            return IntDistribution(min(space.low, value), max(space.high, value))
+        case CategoricalDistribution():
+            return CategoricalDistribution(tuple(sorted({*space.choices, value})))
+    raise AssertionError(space)
 
 
 def _again(study: optuna.Study) -> None:

@@ -10,11 +10,8 @@ or averaged (with `keep=last`: of those that were averaged last).
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +19,7 @@ import torch
 
 from agents import config as configs
 from agents.algorithms import MAKERS, Model
+from agents.alone import alone
 from agents.config import Training
 from agents.course import (
     BEST,
@@ -36,6 +34,7 @@ from agents.course import (
     Tell,
     progress_in,
 )
+from agents.manifest import commit
 from agents.network import RowPolicy
 from agents.search import APART, RowSearch, SearchPolicy
 from agents.teaching import taught
@@ -44,7 +43,6 @@ from scheduler.domain.errors import ConflictError
 
 __all__ = ["BEST", "CHECKPOINT", "CURVE", "LESSONS", "Event", "Progress", "Tell", "resume", "train"]
 
-LOCK = "training.lock"
 """In a run: held by the process that trains there."""
 
 
@@ -56,14 +54,15 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
     """
     configs.look_up(config)
     scenario = load(config.scenario)
-    with _alone(run):
+    with alone(run, "training"):
         if (run / configs.FILE).exists():
             raise ConflictError(
                 f"{run} holds a training", {"resume": "the folder, to go on with it"}
             )
         # Without a configuration nobody knows what they taught.
         shutil.rmtree(run / LESSONS, ignore_errors=True)
-        return _begun(config, scenario, run, tell, Progress(command=command))
+        progress = Progress(command=command, commit=commit())
+        return _begun(config, scenario, run, tell, progress)
 
 
 def resume(
@@ -77,7 +76,7 @@ def resume(
     """
     config = configs.read(run)
     scenario = load(config.scenario)
-    with _alone(run):
+    with alone(run, "training"):
         progress = progress_in(run)
         if steps is not None and steps > config.steps:
             if progress.over(config):
@@ -89,6 +88,8 @@ def resume(
             config = replace(config, steps=steps)
             config.save(run)
         progress.command = " && ".join(filter(None, (progress.command, command)))
+        commits = (*progress.commit.split(" && "), commit())
+        progress.commit = " && ".join(dict.fromkeys(filter(None, commits)))
         if (run / CHECKPOINT).is_dir():
             return _gone_on(config, scenario, run, tell, progress)
         return _begun(config, scenario, run, tell, progress)
@@ -163,17 +164,3 @@ def _learn(
 def _quiet() -> None:
     # The networks are small: several threads would wait for each other most of the time.
     torch.set_num_threads(1)
-
-
-@contextmanager
-def _alone(run: Path) -> Iterator[None]:
-    """Nobody else trains in the folder meanwhile; the kernel ends this with the process."""
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConflictError(
-                f"{run} holds a training that is under way", {"run": "another folder"}
-            ) from None
-        yield

@@ -17,11 +17,13 @@ from agents.rivals import RIVALS
 from agents.world import simulated
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.queue import Floats
 from scheduler.decisions.standing import Floats32
 from scheduler.policies.lookup import named
 
 Objectives = Mapping[tuple[float, int], float]
 """(w, seed) → objective of a whole workload; less is better."""
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,13 @@ def relative(
         keys = [key for key in objectives if key[0] == w]
         own, theirs = (np.array([one[key] for key in keys]) for one in (objectives, reference))
         alike = criterion == "mean_of_ratios"
-        at[w] = float(np.mean(own / theirs) if alike else own.sum() / theirs.sum())
+        at[w] = float(np.mean(_ratio(own, theirs)) if alike else _ratio(own.sum(), theirs.sum()))
     return Score(float(np.mean(list(at.values()))), at)
+
+
+def _ratio(own: Floats | float, theirs: Floats | float) -> Floats:
+    """Of equals 1: where devices are free both may be 0."""
+    return np.where(own == theirs, 1.0, own / np.maximum(theirs, _LEAST))
 
 
 class Validation:

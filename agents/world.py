@@ -79,7 +79,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
 
     The reference plays every episode first. Rewards are the difference to it, and sum up to
     `gain` · (reference's objective - own) ÷ what `criterion` says, but for what `clip_reward` cuts
-    off.
+    off, and where slowdowns count for those of jobs shorter than `BOUND_S` that end below 1.
 
     - Most of what an episode costs is decided by which jobs arrive. A step's reward is what the
       reference was charged in the same time, less what this policy is: a baseline that depends on

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.cli.hyperparameters import Said
+from scheduler.files import write_text
 
 if TYPE_CHECKING:
     from agents.config import Training
@@ -29,8 +30,7 @@ class Ending:
 
     def save(self, run: Path) -> None:
         """Write it into the folder of the run."""
-        run.mkdir(parents=True, exist_ok=True)
-        (run / FILE).write_text(json.dumps(asdict(self)) + "\n")
+        write_text(run / FILE, json.dumps(asdict(self)) + "\n")
 
 
 def ending(run: Path, asked: Ending, given: Callable[[str], bool]) -> Ending:

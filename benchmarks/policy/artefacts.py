@@ -121,7 +121,7 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
         err().print(f"[bold]{path.name}[/]: {escape(command)}", soft_wrap=True)
         run = runs / path.name
         if (run / configs.FILE).is_file() and configs.read(run) == config:
-            resume(run, tell=_tell)
+            resume(run, f"fulcrum policy train {run} --resume", _tell)
         else:
             shutil.rmtree(run, ignore_errors=True)
             # The configuration is what the command line has set, with all that it left alone.

@@ -43,6 +43,8 @@ class Aside:
                 answers.append(ask())
             except Exception as error:
                 errors.append(error)
+            except BaseException as error:  # `sys.exit` ends neither this thread nor its caller
+                errors.append(RuntimeError(repr(error)))
             finally:
                 self._done.release()
 

@@ -239,6 +239,8 @@ class Choosing:
         _log.log(level, "fit: %s", fit.sentence())
         with self._lock:
             if turn != self._turn:
+                # A person has chosen meanwhile: it is over, and decides nothing.
+                self._fit = replace(fit, state=FitState.CANCELLED)
                 return
             self._fit = fit
             if fit.state is FitState.DONE:

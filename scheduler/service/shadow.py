@@ -43,7 +43,7 @@ class ShadowView:
     since: float
     """Unix seconds; no restart changes it."""
     rounds: int = 0
-    """Snapshots that both decided on."""
+    """Snapshots that both decided on, the candidate without its guard's help."""
     placements: int = 0
     """Different placements that either made."""
     agreed: int = 0
@@ -147,7 +147,11 @@ class Shadow:
         live = [_place(snapshot, one) for one in placed]
         would = [_place(snapshot, one) for one in plan.placements]
         both, either = len(set(live) & set(would)), len(set(live) | set(would))
-        self._count(rounds=1, placements=either, agreed=both, failed=int(replaced))
+        if replaced:
+            # What the guard decided in its place says nothing about the candidate.
+            self._count(failed=1)
+        else:
+            self._count(rounds=1, placements=either, agreed=both)
         if either:
             self._write(
                 {

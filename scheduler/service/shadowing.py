@@ -42,13 +42,13 @@ class Shadowing:
         remembered = self._store.setting(SHADOW)
         name = self._candidate if remembered is None else remembered["name"]
         if name is None:
-            if self._store.setting(SEEN) is not None:
-                self._keep(None)  # one that looks on later will have missed what comes now
+            self._keep(None)  # one that looks on later will have missed what comes now
             return
         try:
             guard = guarded(name)
         except FulcrumError as error:
             _log.warning("the shadow policy cannot be used: %s", error)
+            self._keep(None)  # nor will it know later what comes now
             return
         self._replace(guard, self._seen(guard.name))
         self._keep(self.view())

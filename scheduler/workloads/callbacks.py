@@ -14,7 +14,8 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from scheduler.domain.errors import InvalidError
-from scheduler.workloads.context import Context, write_bytes
+from scheduler.files import write_bytes
+from scheduler.workloads.context import Context
 from scheduler.workloads.module import Classifier, learning_rate
 from scheduler.workloads.weights import State, copy
 

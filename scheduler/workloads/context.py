@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from scheduler.executors.base import Order
+from scheduler.files import write_text
 
 METRICS, RESULT = "metrics.jsonl", "result.json"
 
@@ -84,18 +84,7 @@ class Context:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write the file whole or not at all; it survives a power cut."""
-    write_bytes(path, (json.dumps(finite(value), indent=1) + "\n").encode())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all; it survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_text(path, json.dumps(finite(value), indent=1) + "\n")
 
 
 def finite(value: Any) -> Any:

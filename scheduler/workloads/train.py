@@ -20,9 +20,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.resources import DeviceKind
+from scheduler.files import write_bytes
 from scheduler.workloads import architectures, datasets, tables, weights
 from scheduler.workloads.callbacks import AtomicCheckpoints, Patience, Reporter, Row, newest
-from scheduler.workloads.context import Context, finite, write_bytes, write_json
+from scheduler.workloads.context import Context, finite, write_json
 from scheduler.workloads.datasets import Parts
 from scheduler.workloads.module import VALIDATION_LOSS, Classifier, ImageData
 from scheduler.workloads.work import CnnTrainWork

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torchvision import models
 
 from scheduler.domain.errors import InvalidError
+from scheduler.files import write_bytes
 from scheduler.workloads import architectures, tables
-from scheduler.workloads.context import write_bytes, write_json
+from scheduler.workloads.context import write_json
 from scheduler.workloads.work import IMAGENET
 
 State = dict[str, Tensor]

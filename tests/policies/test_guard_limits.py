@@ -69,6 +69,20 @@ def let_it_end(policy, guard):
     guard._aside._done.release()
 
 
+class Leaving(Slow):
+    def scores(self, table):
+        raise SystemExit("enough")
+
+
+def test_a_policy_that_wants_to_leave_takes_nobody_with_it(caplog):
+    guard = Guard(Leaving(), FCFS, limit_s=PATIENCE_S)
+    view = table(world())
+    for asked in (1, 2):
+        assert guard.scores(view).tolist() == FCFS.scores(view).tolist()
+        assert guard.faults == {Fault.FAILED: asked}
+    assert "enough" in caplog.text
+
+
 def test_a_late_answer_is_not_waited_for(caplog):
     policy = Slow()
     guard = Guard(policy, FCFS, limit_s=0.01)

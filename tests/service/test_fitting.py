@@ -144,6 +144,7 @@ def test_what_a_person_chooses_stays(serve):
     view = service.use_policy("made:two", actor="ann")
     assert ended(service).name == view.name == "made:two"
     assert replay.gone.is_set()
+    assert service.policy().fit.state == "cancelled"  # nobody waits for it any longer
     unasked = FakeReplay()
     assert serve(unasked).policy().name == "made:two"
     assert not unasked.asked

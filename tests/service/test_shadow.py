@@ -6,10 +6,12 @@ import threading
 import numpy as np
 import pytest
 
+from scheduler.decisions.pushing import run_round
 from scheduler.decisions.round import Mode
 from scheduler.domain.errors import NotFoundError, UnavailableError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
+from scheduler.service.ruling import Ruling
 from scheduler.service.shadow import WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
 
@@ -82,6 +84,25 @@ def test_it_looks_on_since_it_was_named_over_restarts(build):
     assert world.service.policy().shadow == ShadowView("fcfs", begun + 30)
     world.restart(policy="sjf", step=False)
     world.clock.advance(30)
+    world.restart(policy="sjf", shadow="fcfs", step=False)
+    assert world.service.policy().shadow == ShadowView("fcfs", begun + 60)
+
+
+def test_one_that_could_not_be_used_for_a_while_begins_anew(build, monkeypatch):
+    guarded = Ruling.guarded
+
+    def gone(ruling, name):
+        if name == "fcfs":
+            raise NotFoundError("its files are gone")
+        return guarded(ruling, name)
+
+    world = build(policy="sjf", shadow="fcfs")
+    begun = world.clock.now()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Ruling, "guarded", gone)
+        world.restart(policy="sjf", shadow="fcfs", step=False)
+        assert world.service.policy().shadow is None
+    world.clock.advance(60)
     world.restart(policy="sjf", shadow="fcfs", step=False)
     assert world.service.policy().shadow == ShadowView("fcfs", begun + 60)
 
@@ -181,6 +202,19 @@ def test_a_failing_shadow_costs_nothing(build, caplog, monkeypatch):
     assert job.state.value != "QUEUED"
     assert seen(world.service, 2).failed == 1
     assert "disk full" in caplog.text
+
+
+def test_what_the_guard_decided_for_it_is_no_agreement(build, tmp_path):
+    world = build(policy="sjf")
+    world.submit(train(request=wide(2)), train(request=wide(2)))
+    stuck = Stuck()
+    stuck.scores = lambda table: np.zeros(1)
+    shadow = Shadow(Guard(stuck, named("wgc")), ManualClock(), tmp_path / "log")
+    plan = run_round(snapshot_of(world), named("wgc"), Mode.EASY)
+    shadow.stop()
+    shadow._follow(snapshot_of(world), Mode.EASY, plan.placements)
+    view = shadow.view()
+    assert (view.rounds, view.placements, view.failed, view.agreement) == (0, 0, 1, None)
 
 
 def test_its_log_is_bounded(build, tmp_path, monkeypatch):

@@ -128,7 +128,6 @@ def promote(
     manifest = entry.manifest()
     if incumbent is not None and (fault := incumbent.fault()):
         err().print(f"[yellow]not compared with the incumbent:[/] {escape(fault)}")
-        incumbent = None
     found: Trial | None = None
     try:
         where = _scenario(scenario, manifest)
@@ -141,7 +140,7 @@ def promote(
         if not force:
             raise
         err().print(f"[yellow]not tested:[/] {escape(error.message)}", soft_wrap=True)
-    entry, promoted = judged(registry, entry, found, force=force)
+    entry, promoted = judged(registry, entry, found, incumbent, force=force)
     if as_json:
         plain = None if found is None else found.plain()
         print_json(
@@ -224,12 +223,12 @@ def tested(
     margin: float,
     workers: int | None,
 ) -> Trial:
-    """The test for a promotion, with a bar."""
+    """The test for a promotion, with a bar; an incumbent that is damaged takes no part."""
     from agents import promotion
     from agents.compare import cores
     from api.cli.progress import Progress
 
-    rival = incumbent.reference if incumbent else None
+    rival = incumbent.reference if incumbent and not incumbent.fault() else None
     plan = promotion.plan(entry.reference, rival, scenario, workloads=workloads, jobs=jobs)
     with Progress("testing", len(plan.cells), err()) as bar:
         return promotion.trial(
@@ -238,14 +237,20 @@ def tested(
 
 
 def judged(
-    registry: Registry, entry: Entry, trial: Trial | None, *, force: bool
+    registry: Registry, entry: Entry, trial: Trial | None, incumbent: Entry | None, *, force: bool
 ) -> tuple[Entry, bool]:
-    """Promote it or refuse to, and write that down; the entry then, and whether it was promoted."""
+    """Promote it or refuse to, and write that down; the entry then, and whether it was promoted.
+
+    `incumbent`: of when the test began. Raises `ConflictError` if there is another by now.
+    """
     passed = trial is not None and trial.passed
     plain = None if trial is None else trial.plain()
     if passed or force:
         forced = force and not passed
-        return registry.promote(entry, command_line(), forced=forced, trial=plain), True
+        entry = registry.promote(
+            entry, command_line(), forced=forced, trial=plain, instead=incumbent
+        )
+        return entry, True
     assert plain is not None
     registry.refuse(entry, command_line(), plain)
     return entry, False
@@ -258,9 +263,11 @@ def command_line() -> str:
 
 def _known(name: str, registry: Registry) -> str:
     """The exact reference of a registered policy; anything else as it is."""
+    from agents.policy import SCHEME
+    from agents.registry import is_path
+
     scheme, _, rest = name.partition(":")
-    path = "/" in rest or rest.startswith((".", "~"))
-    return registry.find(rest).reference if scheme == "learned" and not path else name
+    return registry.find(rest).reference if scheme == SCHEME and not is_path(rest) else name
 
 
 def _scenario(name: str | None, manifest: Manifest) -> Scenario:

@@ -195,15 +195,13 @@ def _register(
     answer: dict[str, Any] = {"policy": entry.reference, "promoted": entry.promoted}
     if workloads is not None and not entry.promoted:
         incumbent = registry.incumbent()
-        if incumbent is not None and incumbent.fault():
-            incumbent = None
         config = entry.manifest().config
         with at(registry.folder.parent):
             trial = registered.tested(
                 entry, incumbent, load(str(config["scenario"])), workloads=workloads,
                 jobs=int(config["jobs"]), margin=0.0, workers=_width(),
             )  # fmt: skip
-        entry, promoted = registered.judged(registry, entry, trial, force=False)
+        entry, promoted = registered.judged(registry, entry, trial, incumbent, force=False)
         emit("test", objective=round(trial.score, 4), promoted=int(promoted))
         answer |= {"promoted": promoted, "trial": trial.plain()}
         if not quiet:

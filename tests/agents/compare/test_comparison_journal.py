@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from agents.cell import Conditions
+from agents.cell import Conditions, Run
 from agents.compare import Comparison, compare
 from agents.journal import Journal
+from agents.measures import MEASURES
 from scheduler.domain.errors import InvalidError
 from tests.agents.compare.worlds import scenario
+from tests.agents.learning.world import saved
 
 
 @pytest.fixture
@@ -62,6 +64,21 @@ def test_the_seed_of_the_timelines_runs_again(full, plan):
 def test_other_code_takes_nothing_over(full, plan, monkeypatch):
     monkeypatch.setattr("agents.journal.code", lambda: "0" * 12)
     assert known(full[0], plan) == {}
+
+
+def test_a_policy_that_was_changed_runs_again(tmp_path, plan, monkeypatch):
+    constants = tmp_path / "mine.toml"
+    constants.write_text("[[at]]\npreference = 0.5\npatience = 1\n")
+    artefact = saved(tmp_path / "best")
+    plan = replace(plan, policies=(f"wgc:{constants}", f"learned:{artefact}", "fcfs"), seeds=(0,))
+    path = tmp_path / "runs.jsonl"
+    with Journal(path, plan) as journal:
+        for cell in plan.cells:
+            journal.add(Run(cell, dict.fromkeys(MEASURES, 1.0)))
+    assert len(known(path, plan)) == 3
+    constants.write_text("[[at]]\npreference = 0.5\npatience = 2\n")
+    saved(tmp_path / "best", seed=1)
+    assert {cell.policy for cell in known(path, plan)} == {"fcfs"}
 
 
 def test_damaged_lines_are_passed_over(full, plan):

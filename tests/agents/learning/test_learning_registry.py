@@ -1,6 +1,7 @@
 """Learned policies by name: registered whole, found, promoted, sent to others."""
 
 import json
+import shutil
 import tarfile
 import zipfile
 from io import BytesIO
@@ -72,6 +73,26 @@ def test_shipped_policies_come_first_and_keep_their_name(registry, shipped, tmp_
     assert [one.reference for one in registry.entries()] == ["learned:fulcrum", own.reference]
     assert registry.incumbent() == own
     assert registry.promote(registry.find("fulcrum"), forced=True) == registry.incumbent()
+
+
+def test_a_test_against_a_former_incumbent_promotes_nobody(registry, tmp_path):
+    first, second, third = (added(registry, tmp_path, seed=seed) for seed in (0, 1, 2))
+    first = registry.promote(first, forced=False)
+    second = registry.promote(second, forced=False, instead=first)
+    with pytest.raises(ConflictError, match=f"{second.reference} was promoted meanwhile"):
+        registry.promote(third, forced=False, instead=first)
+    assert registry.incumbent() == second
+    assert registry.promote(third, forced=True, instead=first) == registry.incumbent()
+
+
+def test_an_incumbent_that_is_gone_is_followed_by_the_one_before(registry, shipped, tmp_path):
+    first, second = (added(registry, tmp_path, seed=seed) for seed in (0, 1))
+    for one in (first, second):
+        registry.promote(one, forced=True)
+    shutil.rmtree(second.folder)
+    assert registry.incumbent().key == first.key
+    shutil.rmtree(first.folder)
+    assert registry.incumbent() == registry.find("fulcrum")
 
 
 @pytest.mark.parametrize("name", ["", "Ours", "../x", "a/b", ".hidden", "a" * 61, "a@b"])

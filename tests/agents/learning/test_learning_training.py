@@ -16,7 +16,7 @@ from agents.averaging import Average
 from agents.config import Training
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
-from agents.reference import Way
+from agents.reference import Way, Ways
 from agents.rivals import RIVALS
 from agents.teaching import collect, discounted, imitation
 from agents.train import BEST, CHECKPOINT, CURVE, LESSONS, resume, train
@@ -96,6 +96,36 @@ def test_a_training_that_was_killed_goes_on(tmp_path):
     assert progress.command == "begun && resumed"
     assert [point["steps"] for point in progress.curve] == [0, 64, 96]
     assert resume(run).rollouts == TINY.rollouts  # nothing left to do
+
+
+def test_episodes_of_a_training_that_goes_on_are_new(tmp_path, monkeypatch):
+    played = []
+
+    def watched(ways, policy, workload, w):
+        played.append(w)
+        return of(ways, policy, workload, w)
+
+    of = Ways.of
+    monkeypatch.setattr(Ways, "of", watched)
+    run = tmp_path / "run"
+    killed(replace(TINY, teacher=None), run, "learning", 0.2)
+    before, played[:] = {*played} - {0.0, 1.0}, []
+    resume(run)
+    after = {*played} - {0.0, 1.0}
+    assert before
+    assert after
+    assert not before & after
+
+
+def test_what_was_kept_last_is_known_to_who_goes_on(tmp_path, monkeypatch):
+    scores = iter([0.9, 0.5, 0.6, 0.8, 0.7, 0.8, 0.7])
+    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(scores), {0.5: 1.0}))
+    run = tmp_path / "run"
+    config = replace(TINY, teacher=None, validate_every=1, checkpoint_every=100)
+    killed(config, run, "learning", 0.2)
+    assert load(run / BEST).manifest.evaluation["policy"]["mean"] == 0.5
+    resume(run)
+    assert load(run / BEST).manifest.evaluation["policy"]["mean"] == 0.5
 
 
 def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
@@ -318,6 +348,9 @@ def test_returns_are_discounted_from_each_step_on():
 def test_ratios_are_paired():
     score = relative({(0.2, 0): 1.0, (0.8, 0): 6.0}, {(0.2, 0): 2.0, (0.8, 0): 4.0})
     assert (score.mean, score.at) == (1.0, {0.2: 0.5, 0.8: 1.5})
+    free = {(0.0, 0): 0.0, (0.0, 1): 3.0}
+    for criterion in ("mean_of_ratios", "ratio_of_means"):
+        assert relative(free, free, criterion).mean == 1.0
 
 
 def test_what_a_workload_counts_is_up_to_the_criterion():

@@ -45,6 +45,20 @@ def test_the_base_comes_first_and_the_best_is_written(trainings, tmp_path):
     assert all(replace(each, **found[0].parameters) == BASE for each in trainings)
 
 
+def test_a_base_beyond_what_is_searched_is_tried_all_the_same(trainings, tmp_path):
+    base = replace(BASE, hidden=48, batch_size=100, learning_rate=0.01, n_epochs=20)
+    study.search(tmp_path, base, 1)
+    assert trainings == [base]
+
+
+def test_nobody_else_searches_in_the_folder_meanwhile(trainings, tmp_path):
+    def meddle(_):
+        with pytest.raises(ConflictError, match="a study that is under way"):
+            study.search(tmp_path, BASE, 2)
+
+    assert len(study.search(tmp_path, BASE, 1, done=meddle)) == 1
+
+
 def test_a_study_goes_on_and_begins_anew_what_was_interrupted(trainings, tmp_path, monkeypatch):
     study.search(tmp_path, BASE, 2)
     whole = study.train

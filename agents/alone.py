@@ -1,0 +1,29 @@
+"""One process at a time in a folder that trainings work in."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scheduler.domain.errors import ConflictError
+
+LOCK = "training.lock"
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Nobody else does `what` in the folder meanwhile; the kernel ends this with the process.
+
+    Makes the folder. Raises `ConflictError` if somebody does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError(
+                f"{folder} holds a {what} that is under way", {"run": "another folder"}
+            ) from None
+        yield
