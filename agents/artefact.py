@@ -24,6 +24,8 @@ from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.files import write_bytes, write_text
 
 WEIGHTS, MANIFEST = "policy.onnx", "manifest.json"
+BEST = "best"
+"""The artefact's folder in that of a training."""
 FORMAT = 1
 """Raised when the manifest's fields come to mean something else."""
 LARGEST = 16 * 2**20
@@ -138,9 +140,10 @@ def read(folder: Path) -> Artefact:
     another format, or trained for another encoding.
     """
     if not (folder / MANIFEST).is_file() or not (folder / WEIGHTS).is_file():
+        within = folder / BEST
+        legal = within if (within / MANIFEST).is_file() else f"FOLDER with {MANIFEST} and {WEIGHTS}"
         raise NotFoundError(
-            f"there is no learned policy in {folder}",
-            {"policy": f"learned:FOLDER with {MANIFEST} and {WEIGHTS}"},
+            f"there is no learned policy in {folder}", {"policy": f"learned:{legal}"}
         )
     manifest = _manifest(_read(folder / MANIFEST))
     if manifest.encoding != encoding.digest():

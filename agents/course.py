@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.artefact import Judged, Manifest, Point, digest, save
+from agents.artefact import BEST, Judged, Manifest, Point, digest, save
 from agents.averaging import Average
 from agents.config import Training
 from agents.export import exported
@@ -25,7 +25,7 @@ from scheduler.decisions import encoding
 from scheduler.domain.errors import InvalidError
 from scheduler.files import write_text
 
-CHECKPOINT, BEST, CURVE = "checkpoint", "best", "curve.json"
+CHECKPOINT, CURVE = "checkpoint", "curve.json"
 LESSONS = "lessons"
 """Before the first checkpoint: the finished parts of the lessons, and `Progress`."""
 MODEL, REST, PROGRESS = "model.zip", "rest.pt", "progress.json"

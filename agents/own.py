@@ -33,9 +33,11 @@ def scenario(settings: Settings, run: Path, since: float | None = None) -> Writt
     store = bootstrap.history(settings)
     try:
         workload = history.read(store, [supply.pool for supply in supplies], since=since)
+        found = len(workload.jobs)
+    except InvalidError:
+        found = 0
     finally:
         store.close()
-    found = len(workload.jobs)
     if found < FEWEST:
         parts = ", ".join(f"{share:.0%} {part}" for part, share in SHARES.items())
         raise InvalidError(

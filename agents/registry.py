@@ -176,7 +176,7 @@ class Registry:
         Raises `InvalidError` for an illegal name or an artefact that cannot be loaded,
         `ConflictError` for the name of a shipped policy.
         """
-        self._check_name(name)
+        self.check(name)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=self.folder))
         try:
@@ -234,7 +234,8 @@ class Registry:
         """What happened to it, oldest first."""
         return tuple(one for one in self.ledger.events() if (one.name, one.digest) == entry.key)
 
-    def _check_name(self, name: str) -> None:
+    def check(self, name: str) -> None:
+        """Raises `InvalidError` for an illegal name, `ConflictError` for a shipped policy's."""
         if not NAME.fullmatch(name):
             raise InvalidError(f"{name!r} is no name for a policy", {"name": _LEGAL})
         if name in {folder.name for folder in _folders(self._shipped)}:

@@ -20,9 +20,9 @@ import torch
 from agents import config as configs
 from agents.algorithms import MAKERS, Model
 from agents.alone import alone
+from agents.artefact import BEST
 from agents.config import Training
 from agents.course import (
-    BEST,
     CHECKPOINT,
     CURVE,
     LESSONS,

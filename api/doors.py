@@ -21,7 +21,7 @@ from api.problems import DoorError
 from api.schemas.fields import MAX_ID
 from api.telemetry import Telemetry
 from scheduler.clock import Clock
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.domain.jobs import Job
 from scheduler.service.service import Service
 from scheduler.store.base import JobQuery
@@ -170,6 +170,17 @@ class Route(APIRoute):
             return await handle(request)
 
         return checked
+
+
+@contextmanager
+def naming() -> Iterator[None]:
+    """What is wrong with a policy is wrong with the field `name` of the body."""
+    try:
+        yield
+    except FulcrumError as error:
+        if "policy" in error.fields:
+            error.fields["name"] = error.fields.pop("policy")
+        raise
 
 
 def answer(

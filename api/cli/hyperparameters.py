@@ -126,11 +126,14 @@ def _one(name: str, hint: Any, text: str) -> Any:
 
 
 def _dial(text: str, option: str = "--preference") -> float | None:
+    from scheduler.domain.jobs import PREFERENCES
+
     if text == "random":
         return None
     try:
-        return float(text)
+        return PREFERENCES[text] if text in PREFERENCES else float(text)
     except ValueError:
+        words = ", ".join(("random", *PREFERENCES))
         raise typer.BadParameter(
-            f"{text!r} is neither random nor 0 … 1", param_hint=option
+            f"{text!r} is none of {words} and no number from 0 to 1", param_hint=option
         ) from None

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from api import examples
-from api.doors import Route, admin, answer, doors_of
+from api.doors import Route, admin, answer, doors_of, naming
 from api.routers.queries import unix
 from api.schemas import (
     ClusterOut,
@@ -26,7 +26,6 @@ from api.schemas import (
     PreferencesIn,
     PreferencesOut,
 )
-from scheduler.domain.errors import NotFoundError
 from scheduler.estimates import accuracy
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["cluster"])
@@ -77,13 +76,10 @@ def use_policy(
     """Let another policy decide from the next round on; it is remembered over restarts."""
     who = admin(request)
     doors = doors_of(request)
-    try:
+    with naming():
         active = doors.service.use_policy(
             policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
         )
-    except NotFoundError as error:
-        legal = ", ".join(error.fields.values())
-        raise NotFoundError(error.message, {"name": legal}) from None
     return answer(PolicyOut.of(active))
 
 

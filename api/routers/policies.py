@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
 from api import examples
-from api.doors import Route, admin, answer, doors_of
+from api.doors import Route, admin, answer, doors_of, naming
 from api.schemas import FitIn, PolicyOut, ShadowIn
 
 router = APIRouter(route_class=Route, prefix="/v1/policies", tags=["policies"])
@@ -25,7 +25,9 @@ def fit_policy(
     """Replay jobs with a policy and with wgc on this cluster's pools; the better will decide."""
     who = admin(request)
     service = doors_of(request).service
-    return answer(PolicyOut.of(service.fit_policy(fit.name, actor=who.user)))
+    with naming():
+        active = service.fit_policy(fit.name, actor=who.user)
+    return answer(PolicyOut.of(active))
 
 
 @router.put(
@@ -39,7 +41,9 @@ def shadow_policy(
     """Let a candidate see every decision and change none; it is remembered over restarts."""
     who = admin(request)
     service = doors_of(request).service
-    return answer(PolicyOut.of(service.shadow_policy(shadow.name, actor=who.user)))
+    with naming():
+        active = service.shadow_policy(shadow.name, actor=who.user)
+    return answer(PolicyOut.of(active))
 
 
 @router.delete(

@@ -12,7 +12,13 @@ from scheduler.clock import Clock
 from scheduler.decisions.plan import Placement
 from scheduler.decisions.round import Mode
 from scheduler.decisions.snapshot import Snapshot
-from scheduler.domain.errors import FulcrumError, InvalidError, NotFoundError, UnavailableError
+from scheduler.domain.errors import (
+    ConflictError,
+    FulcrumError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 from scheduler.domain.pools import Pool
 from scheduler.service.fitting import PAST_S, Fit, FitState, Fitting, digest
 from scheduler.service.replay import Replay
@@ -73,16 +79,18 @@ class Choosing:
         self._recall_preferences()
         self._shadowing.recall(self._ruling.guarded)
         self._nominee = self._ruling.view().name
-        self._fit = last = self._last()
+        last = self._last()
+        if last is not None and last.nominee != self._nominee:
+            last = None  # it tells nothing of what is wanted now
+        self._fit = last
         if pinned or not self._wanted or self._replay is None:
             return
         if not self._replay.concerns(self._nominee):
             return
         here = digest(self._pools)
-        known = last is not None and last.nominee == self._nominee
-        if last is not None and known and last.pools == here and last.better is not None:
+        if last is not None and last.pools == here and last.better is not None:
             self._serve(last)
-        moved = last is not None and known and last.pools != here
+        moved = last is not None and last.pools != here
         with self._lock:
             self._begin("pools" if moved else "start")
 
@@ -112,7 +120,10 @@ class Choosing:
         """
         guard = None if name is None else self._ruling.guarded(name)
         with self._lock:
+            scored = self._shadowing.scoring
             self._shadowing.follow(guard, name, actor)
+        if scored:
+            self._cancel()
         return self.view()
 
     def score(self) -> ActivePolicy:
@@ -120,12 +131,16 @@ class Choosing:
 
         With fewer than `Question.least_jobs` of them that ended well, on made-up ones.
         Changes nobody's place. Raises `NotFoundError` without a shadow, `ConflictError` while a
-        replay is under way, `UnavailableError` without a simulator.
+        replay is under way or if the shadow decides itself, `UnavailableError` without a simulator.
         """
         with self._lock:
             shadow = self._shadowing.view()
             if shadow is None:
                 raise NotFoundError("there is no shadow", {"shadow": "name one first"})
+            if shadow.name == self._ruling.view().name:
+                raise ConflictError(
+                    f"{shadow.name} decides itself", {"shadow": "another than the active policy"}
+                )
             if self._fitting is None:
                 raise UnavailableError(_NO_SIMULATOR)
             question = self._ruling.question(
@@ -142,6 +157,8 @@ class Choosing:
             self._ruling.use(name, mode, preference)
             self._turn += 1
             self._nominee = self._ruling.view().name
+            if self._fit is not None and self._fit.nominee != self._nominee:
+                self._fit = None  # it tells nothing of what decides now
             self._keep(actor, fit=False)
             if preference is not None:
                 known = (self._store.setting(PREFERENCES) or {}).get("projects", {})

@@ -90,7 +90,8 @@ class Ruling:
             raise InvalidError(f"unknown mode {mode!r}", {"mode": f"one of {legal}"}) from None
         if chosen is not None and mode_of(guard, chosen) is not chosen:
             raise InvalidError(
-                f"{guard.name} was made for mode {guard.mode}", {"mode": f"{guard.mode}, or none"}
+                f"{guard.name} was made for mode {guard.mode}",
+                {"mode": f"{guard.mode}, or nothing said"},
             )
         with self._lock:
             self._guard = guard

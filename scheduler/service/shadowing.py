@@ -13,7 +13,7 @@ from scheduler.decisions.round import Mode
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.guard import Guard
-from scheduler.service.fitting import Fit
+from scheduler.service.fitting import Fit, FitState
 from scheduler.service.shadow import Shadow, ShadowView
 from scheduler.store.base import Store
 
@@ -71,6 +71,11 @@ class Shadowing:
         """As people see it, with the last replay against the active policy."""
         shadow = self._shadow
         return None if shadow is None else replace(shadow.view(), fit=self._fit)
+
+    @property
+    def scoring(self) -> bool:
+        """Whether a replay of the candidate is under way."""
+        return self._fit is not None and self._fit.state == FitState.RUNNING
 
     def scored(self, fit: Fit) -> None:
         """A replay has begun or ended; of another candidate's nothing is kept."""

@@ -153,7 +153,10 @@ def test_a_shadow_is_named_shown_and_ended(world: World) -> None:
     assert answer.json()["shadow"]["name"] == "fcfs"
     assert world.client.get("/v1/policies/active").json()["shadow"]["agreement"] is None
     assert world.client.post("/v1/policies/shadow/score").status_code == 503
-    assert world.client.put("/v1/policies/shadow", json={"name": "best"}).status_code == 404
+    for method, path in (("PUT", "shadow"), ("POST", "fit")):
+        unknown = world.client.request(method, f"/v1/policies/{path}", json={"name": "best"})
+        assert unknown.status_code == 404
+        assert [error["field"] for error in unknown.json()["errors"]] == ["name"]
     assert world.client.delete("/v1/policies/shadow").json()["shadow"] is None
     assert world.client.post("/v1/policies/shadow/score").status_code == 404
 

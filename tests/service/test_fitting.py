@@ -218,15 +218,35 @@ def test_a_shadow_is_scored_since_it_began_over_restarts(serve):
     assert (question.since, question.until) == (begun, begun + 1000)
 
 
+def test_a_score_ends_with_its_shadow_and_nobody_is_scored_against_itself(serve):
+    replay = FakeReplay()
+    service = serve(replay, policy="fcfs")
+    service.shadow_policy("fcfs", actor="ann")
+    with pytest.raises(ConflictError, match="decides itself"):
+        service.score_shadow()
+    service.shadow_policy("made:two", actor="ann")
+    assert service.score_shadow().shadow.fit.state == "running"
+    service.shadow_policy(None, actor="ann")
+    assert replay.gone.is_set()
+    assert service.fit_policy("made:one", actor="ann").fit.state == "running"
+
+
+def test_a_replay_tells_nothing_of_another_policy(serve):
+    service, view = answered(serve, FakeReplay())
+    assert view.fit.nominee == "made:one"
+    assert service.use_policy("sjf", actor="ann").fit is None
+    assert serve(FakeReplay()).policy().fit is None
+
+
 def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
     caplog.set_level("INFO")
     replay = FakeReplay()
     service = serve(replay, policy="fcfs", shadow="made:two")
     service.score_shadow()
     service.shadow_policy("made:one", actor="ann")
-    replay.may.set()
+    assert replay.gone.is_set()
     assert ended(service).shadow.fit is None
-    assert "shadow: made:two has" in caplog.text
+    assert "shadow: made:two against fcfs: cancelled" in caplog.text
 
 
 def test_nothing_is_replayed_unless_wanted(serve):

@@ -77,6 +77,8 @@ def shadow(
 
     Example: fulcrum policy shadow learned:our-lab
     """
+    if off and (name or score):
+        raise typer.BadParameter("goes without POLICY and --score", param_hint="--off")
     with client(ctx) as service:
         policy = service.shadow_policy(name) if name or off else service.policy()
         if score:

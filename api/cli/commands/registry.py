@@ -105,7 +105,11 @@ def promote(
         int | None, typer.Option(min=1, help="Processes; default: all processors.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Promote whatever the test says; it is recorded.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Promote whatever the test, which is run all the same, says; it is recorded.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -182,7 +186,8 @@ def take(
         Path, typer.Argument(metavar="FILE|FOLDER", help="As exported, or of a training.")
     ],
     name: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Default: the file's name.")
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Default: that of the file or the training."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -191,12 +196,16 @@ def take(
     Example: fulcrum policy import runs/first/best --as ours
     """
     from agents.archive import unpack
+    from agents.artefact import BEST
     from scheduler.domain.errors import NotFoundError
 
     if not file.exists():
         raise NotFoundError(f"there is no {file}", {"file": "an exported policy, or a folder"})
-    weights, manifest = unpack(file)
-    called = name or file.name.partition(".")[0].casefold()
+    weights, manifest = unpack(file / BEST if (file / BEST).is_dir() else file)
+    whole = file.resolve()
+    # What trainings leave is called `best` in all of them.
+    origin = whole.parent if whole.name == BEST else whole
+    called = name or origin.name.partition(".")[0].casefold()
     entry = registry_of(ctx).add(called, weights, manifest, command_line())
     if as_json:
         print_json({"policy": entry.reference, "digest": entry.digest})

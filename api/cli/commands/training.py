@@ -24,6 +24,7 @@ from api.cli.resumption import Ending
 from api.cli.trainingbar import TrainingBar, emit, in_job, leave
 
 if TYPE_CHECKING:
+    from agents.config import Training
     from agents.train import Progress
     from scheduler.settings import Settings
 
@@ -45,7 +46,10 @@ def train(
     ] = "ppo",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     preference: Annotated[
-        str, typer.Option(metavar="random|W", help="0 cheapest … 1 fastest; random: all of them.")
+        str,
+        typer.Option(
+            metavar="random|W", help="cheap, balanced, fast or 0 … 1; random: all of them."
+        ),
     ] = "random",
     options: Annotated[
         list[str] | None,
@@ -102,16 +106,22 @@ def train(
         raise typer.BadParameter(
             "goes with --as-job", param_hint="--follow" if follow else "--wait"
         )
+    if given(ctx, "workloads") and not (from_history or resume):
+        raise typer.BadParameter("goes with --from-history", param_hint="--workloads")
     called = name or (_slug(run) if from_history or as_job else None)
     configured = _settings(ctx)
-    if as_job:
-        words = [*_words(ctx), "--name", str(called)]
-        _submit(ctx, run, words, configured, wait=wait, follow=follow, as_json=as_json)
-        return
+    if called is not None:
+        registered.registry_of(ctx).check(called)
     own = {
         "scenario": scenario, "steps": steps, "algo": algo, "seed": seed, "preference": preference
     }  # fmt: skip
     values = said(ctx, own, file, options or [])
+    if as_job:
+        if not resume:
+            _configured(run, values, own=from_history)
+        words = [*_words(ctx), "--name", str(called)]
+        _submit(ctx, run, words, configured, wait=wait, follow=follow, as_json=as_json)
+        return
     ending = Ending(called, since if from_history else None, workloads)
     if resume or (in_job() and _begun(run)):
         ending = resumption.ending(run, ending, partial(given, ctx))
@@ -137,6 +147,20 @@ def _trained(
     run: Path, values: Mapping[str, Said], configured: Settings, ending: Ending
 ) -> Progress:
     from agents import train as training
+
+    config = _configured(run, values, own=ending.since is not None)
+    if ending.since is not None:
+        config = replace(config, scenario=_own(configured, run, ending.since))
+    with TrainingBar(config.schooling) as bar:
+        ending.save(run)
+        return training.train(config, run, registered.command_line(), bar.tell)
+
+
+def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training:
+    """Of a new training; what is refused here leaves neither a folder nor a job.
+
+    `own`: on the history, of which a scenario is made later.
+    """
     from agents.config import look_up, of
     from envs.scenarios import load
     from scheduler.domain.errors import ConflictError
@@ -145,14 +169,10 @@ def _trained(
     config = of(defaults | {name: each.value for name, each in values.items()})
     if _begun(run):
         raise ConflictError(f"{run} holds a training", {"resume": "to go on with it"})
-    # What is refused leaves no folder.
     look_up(config)
-    if ending.since is not None:
-        config = replace(config, scenario=_own(configured, run, ending.since))
-    load(config.scenario)
-    with TrainingBar(config.schooling) as bar:
-        ending.save(run)
-        return training.train(config, run, registered.command_line(), bar.tell)
+    if not own:
+        load(config.scenario)
+    return config
 
 
 def _resumed(run: Path, values: Mapping[str, Said], ending: Ending) -> Progress:

@@ -157,7 +157,7 @@ def test_a_value_has_the_type_of_its_field(option, value):
         ("gamma=high", "not a number"),
         ("processes=1", "not true or false"),
         ("validation_preferences=.5,x", "'x', not a number"),
-        ("preference=dear", "neither random nor 0 … 1"),
+        ("preference=dear", "none of random, cheap, balanced, fast and no number"),
         ("jobs", "is not NAME=VALUE"),
     ],
 )
@@ -192,6 +192,25 @@ def test_unknown_policies_are_named_before_anything_begins(command, option, tmp_
     assert f"{option.partition('=')[0]}: there is no policy 'sfj'" in said
     assert "wgc" in said
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--name", "bad name/"], 2, "no name for a policy"),
+        (["--name", "fulcrum"], 6, "the name of a shipped policy"),
+        (["--workloads", "7"], 2, "goes with --from-history"),
+        (["--as-job", "--set", "nope=3"], 2, "unknown: nope"),
+        (["--as-job", "-s", "nope"], 3, "nope"),
+        (["--as-job", "--set", "teacher=sfj"], 2, "there is no policy 'sfj'"),
+    ],
+)
+def test_what_would_be_refused_in_the_end_is_refused_at_once(words, code, said, tmp_path):
+    data = ["--data", str(tmp_path / "data"), "--url", "http://127.0.0.1:1"]
+    done = CliRunner().invoke(app, [*data, "policy", "train", str(tmp_path / "run"), *words])
+    assert done.exit_code == code, done.output
+    assert said in " ".join(done.stderr.split())
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_wrong_hyper_parameter_names_the_legal_ones():
