@@ -87,8 +87,10 @@ def fulcrum(tmp_path, monkeypatch):
 
 
 def test_from_import_to_promotion(fulcrum, tmp_path):
-    saved(tmp_path / "best", config={"scenario": "tiny.toml"})
-    fulcrum("import", "best", "--as", "ours")
+    saved(tmp_path / "Ours" / "best", config={"scenario": "tiny.toml"})
+    assert "learned:Ours/best" in fulcrum("show", "./Ours", code=3).stderr
+    for folder in ("Ours", "Ours/best"):  # named as the training
+        fulcrum("import", folder)
     answer = json.loads(fulcrum("ls", "--json").stdout)
     states = {one["name"]: one["state"] for one in answer["policies"]}
     (name,) = (each for each in states if each.startswith("learned:ours@"))
@@ -148,8 +150,8 @@ def test_a_policy_that_beats_all_is_promoted(tmp_path):
         entry.reference, 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), (duel(-0.01),)
     )
     lost = replace(trial, duels=(duel(0.01),))
-    assert judged(registry, entry, lost, force=False) == (entry, False)
-    entry, promoted = judged(registry, entry, trial, force=False)
+    assert judged(registry, entry, lost, None, force=False) == (entry, False)
+    entry, promoted = judged(registry, entry, trial, None, force=False)
     assert promoted
     assert registry.incumbent() == entry
     assert registry.history(entry)[-1].trial["passed"]
