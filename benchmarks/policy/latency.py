@@ -48,14 +48,14 @@ def measure(how: Measuring) -> Found:
         manifest = one.manifest
         name, mark = best_heuristic(manifest)
         first, each = passed(manifest.curve, mark), passed(manifest.curve, best_of_each(manifest))
-        last = manifest.curve[-1] if manifest.curve else {}
+        last = manifest.curve[-1] if manifest.curve else None
         trainings.append(
             {
                 "name": one.name,
                 "heuristic": name,
                 "mark": mark,
-                "steps": last.get("steps"),
-                "seconds": last.get("seconds"),
+                "steps": last and last["steps"],
+                "seconds": last and last.get("seconds"),
                 "best": first and {"steps": first.steps, "seconds": first.seconds},
                 "each": each and {"steps": each.steps, "seconds": each.seconds},
             }
