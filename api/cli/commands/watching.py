@@ -169,9 +169,8 @@ def print_explanation(explanation: ExplanationOut) -> None:
         console.print(_alternatives(explanation))
     for decision in explanation.decisions[:3]:
         when = human.moment(decision.time)
-        console.print(
-            f"  [dim]{when} {decision.policy} {decision.action}:[/] {escape(decision.reason)}"
-        )
+        # The reason begins with the policy's name.
+        console.print(f"  [dim]{when} {decision.action}:[/] {escape(decision.reason)}")
     told = next((one.chosen for one in explanation.decisions if one.chosen.terms), None)
     if told is not None:
         console.print(_terms(told.terms))
