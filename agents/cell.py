@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+import agents.names  # noqa: F401 - so that policies are found
 from agents.invariants import Log, check, logged
 from agents.measures import STARVED_S, View, dollars_per_job, measure
-from agents.registry import offer
 from envs import drivers
 from envs.records import Outcome
 from envs.scenarios import Objective, Scenario, Split
@@ -18,11 +18,6 @@ from envs.simulation import Simulation
 from envs.site import Site
 from scheduler.decisions.queue import Floats, Ints
 from scheduler.domain.pools import Pool
-from scheduler.policies.lookup import register
-from scheduler.policies.schedules import anywhere
-
-offer()
-register("wgc", anywhere)
 
 QUANTILES = np.linspace(0.0, 1.0, 201)
 """At which a run's distributions are kept."""

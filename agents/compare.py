@@ -6,23 +6,18 @@ ran it, or when.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 from agents.cell import Cell, Conditions, Run, run
+from agents.crew import begin, context, settings
 from envs.scenarios import Scenario
 from scheduler.domain.errors import FulcrumError, InvalidError
 
 Done = Callable[[Run], None]
 """Called for every run as it is done, in any order."""
-PREFIX = "FULCRUM_"
-"""Of environment variables that are settings."""
-_MAIN = "agents.compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +122,7 @@ def _until_broken(
     Returns the cells that were in the works then; no other is lost.
     """
     running: dict[Future[Run], Cell] = {}
-    pool = ProcessPoolExecutor(workers, context(), _begin, (_settings(),))
+    pool = ProcessPoolExecutor(workers, context(), begin, (settings(),))
     try:
         while waiting or running:
             while waiting and len(running) < 2 * workers:
@@ -145,17 +140,6 @@ def _until_broken(
     return []
 
 
-def _settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
-
-
-def _begin(settings: dict[str, str]) -> None:
-    # Processes inherit from the one they are forked from, which may be older than these.
-    os.environ.update(settings)
-    # Ctrl-C ends a worker at once and without a traceback; the parent tells what happened.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def _guarded(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
     try:
         return run(scenario, cell, conditions)
@@ -163,17 +147,3 @@ def _guarded(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
         return Run(cell, error=error.message)
     except Exception as error:
         return Run(cell, error=f"{type(error).__name__}: {error}")
-
-
-def context() -> multiprocessing.context.BaseContext:
-    """Processes forked from one that has the simulator imported, where there is such a thing."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_MAIN])
-    return context
-
-
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,12 +15,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.artefact import BEST, Judged, Manifest, Point, digest, save
 from agents.averaging import Average
 from agents.config import Training
+from agents.crew import Crew
 from agents.export import exported
+from agents.ground import Ground
 from agents.manifest import versions
 from agents.network import RowPolicy, Scorer
 from agents.search import SearchPolicy
 from agents.validation import Score, Validation
-from envs.scenarios import Scenario
 from scheduler.decisions import encoding
 from scheduler.domain.errors import InvalidError
 from scheduler.files import write_text
@@ -101,16 +102,15 @@ class Course(BaseCallback):
 
     def __init__(
         self,
-        config: Training,
-        scenario: Scenario,
+        crew: Crew[Ground],
         run: Path,
         tell: Tell,
         progress: Progress,
         rest: dict[str, object] | None,
     ) -> None:
         super().__init__()
-        self._config = config
-        self._scenario = scenario
+        self._crew = crew
+        self._scenario, self._config = crew.bench.scenario, crew.bench.config
         self._run = run
         self._tell = tell
         self._progress = progress
@@ -132,7 +132,7 @@ class Course(BaseCallback):
     def _on_training_start(self) -> None:
         self._tell(Event("heuristics", 0.0))
         self._average = Average(self._scorer, self._config.averaging)
-        self._validation = Validation(self._scenario, self._config)
+        self._validation = Validation(self._crew)
         if self._rest is None:
             self._first()
         else:

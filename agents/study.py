@@ -82,8 +82,12 @@ def search(
     command: str = "",
     tell: Tell = lambda _: None,
     done: Callable[[Trial], None] = lambda _: None,
+    *,
+    workers: int = 1,
 ) -> tuple[Trial, ...]:
     """Run trainings until the study in `folder` has `trials` of them; returns all.
+
+    One after the other, with `workers` processes each.
 
     It goes on with a study that is there already; what was interrupted is begun anew. `done` hears
     of each that has ended. Raises `ConflictError` if the folder's study has another base
@@ -91,7 +95,7 @@ def search(
     """
     look_up(base)
     with alone(folder, "study"):
-        return _search(folder, base, trials, command, tell, done)
+        return _search(folder, base, trials, command, tell, done, workers)
 
 
 def _search(
@@ -101,6 +105,7 @@ def _search(
     command: str,
     tell: Tell,
     done: Callable[[Trial], None],
+    workers: int,
 ) -> tuple[Trial, ...]:
     study = _open(folder, base)
     space = _space(base)
@@ -123,7 +128,7 @@ def _search(
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        return train(config, run, command, heard).best
+        return train(config, run, command, heard, workers=workers).best
 
     def ended(study: optuna.Study, frozen: FrozenTrial) -> None:
         if frozen.state is TrialState.COMPLETE:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import torch
 from torch import Tensor
 
 from agents.config import Training
+from agents.crew import Crew
+from agents.ground import Ground, Player
 from agents.network import RowPolicy, encoding
 from agents.search import SearchPolicy
-from agents.validation import greedy
-from agents.world import Relative
-from envs.scenarios import Scenario
+from agents.world import PRIVILEGED
+from scheduler.decisions.encoding import size
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import Bools, Floats, Ints
 from scheduler.decisions.standing import Floats32
@@ -43,10 +45,12 @@ class Lessons:
     returns: Floats
     """(n,) Discounted rewards from the decision on."""
 
-    def __add__(self, more: Lessons) -> Lessons:
-        """All of both."""
-        pairs = ((getattr(self, each.name), getattr(more, each.name)) for each in fields(self))
-        return Lessons(*map(np.concatenate, pairs))
+    @classmethod
+    def of(cls, parts: Sequence[Lessons]) -> Lessons:
+        """All of them, in order; at least one."""
+        return cls(
+            *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls))
+        )
 
     def save(self, file: Path, seconds: float) -> None:
         """Write them, and how long they took: all, or no file."""
@@ -66,8 +70,7 @@ class Lessons:
 
 def taught(
     policy: RowPolicy | SearchPolicy,
-    scenario: Scenario,
-    config: Training,
+    crew: Crew[Ground],
     keep: Path,
     tell: Callable[[str, float], None] = lambda *_: None,
 ) -> float:
@@ -81,6 +84,7 @@ def taught(
     is learnt of them is learnt anew, so the weights are the same. Returns the seconds that
     this has saved.
     """
+    config = crew.bench.config
     parts = np.array_split(np.arange(config.corrections), config.correction_rounds)
     counts = [config.lessons, *map(len, parts)]
     lessons: Lessons | None = None
@@ -96,11 +100,10 @@ def taught(
         else:
             heard(0.0)
             begun = time.monotonic()
-            student = None if lessons is None else greedy(policy.scorer, config, scenario)
-            part = replace(config, lessons=count, seed=config.seed + number * _APART)
-            new = collect(scenario, part, heard, student)
+            student = None if lessons is None else policy.scorer
+            new = collect(crew, count, config.seed + number * _APART, heard, student)
             new.save(file, time.monotonic() - begun)
-        lessons = new if lessons is None else lessons + new
+        lessons = new if lessons is None else Lessons.of((lessons, new))
         teach(policy, lessons, config, partial(tell, "teaching"))
     return saved
 
@@ -113,63 +116,89 @@ def _share_of(
     return lambda share: tell((before + share * own) / whole)
 
 
-def collect(
-    scenario: Scenario,
-    config: Training,
-    tell: Callable[[float], None] = lambda _: None,
-    student: Policy | None = None,
-) -> Lessons:
-    """Let a teacher play whole episodes until `config.lessons` decisions are there.
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One episode that a teacher is asked about."""
 
-    With a `student` that one plays, and the teacher says what it would do. Where the teacher would
-    choose nothing that may be chosen, nothing is learnt; where the player would, the first legal
-    row is taken. `tell` hears the share that is done.
+    seed: int
+    student: Player | None
+    """Who plays; None: the teacher."""
+
+
+def collect(
+    crew: Crew[Ground],
+    count: int,
+    seed: int,
+    tell: Callable[[float], None] = lambda _: None,
+    student: Player | None = None,
+) -> Lessons:
+    """Let a teacher play whole episodes, drawn from `seed` on, until `count` decisions are there.
+
+    With a `student` that one plays, and the teacher says what it would do. `tell` hears the share
+    that is done.
     """
-    school = [named(name) for name in (config.teacher or config.reference, *config.alternatives)]
-    env = Relative(scenario, config)
+    episodes: list[Lessons] = []
+    known = 0
+    lessons = (Lesson(each, student) for each in itertools.count(seed))
+    for episode in crew.map(attended, lessons):
+        episodes.append(episode)
+        known += len(episode.actions)
+        tell(min(1.0, known / count))
+        if known >= count:
+            break
+    return Lessons.of(episodes)
+
+
+def attended(ground: Ground, lesson: Lesson) -> Lessons:
+    """The decisions of an episode.
+
+    Where the teacher would choose nothing that may be chosen, nothing is learnt; where the player
+    would, the first legal row is taken.
+    """
+    env, config = ground.env, ground.config
+    student = None if lesson.student is None else ground.policy(lesson.student)
+    observation, _ = env.reset(seed=lesson.seed)
+    teacher, rest = _school(ground)
     observations: list[Floats32] = []
     masks: list[Bools] = []
     actions: list[int] = []
     others: list[list[int]] = []
-    returns: list[float] = []
-    seed = config.seed
-    while len(actions) < config.lessons:
-        observation, _ = env.reset(seed=seed)
-        best = (
-            min(range(len(school)), key=lambda who: env.way(school[who]).total)
-            if config.contest
-            else 0
-        )
-        teacher, rest = school[best], school[:best] + school[best + 1 :]
-        rewards: list[float] = []
-        at: list[int] = []
-        done = False
-        while not done:
-            mask = env.action_masks()
-            right = env.env.action_of(teacher)
-            if mask[right]:
-                at.append(len(rewards))
-                observations.append(observation)
-                masks.append(mask)
-                actions.append(right)
-                tried = [env.env.action_of(other) for other in rest]
-                others.append([other if mask[other] else right for other in tried])
-            action = right if student is None else env.env.action_of(student)
-            if not mask[action]:
-                action = int(np.flatnonzero(mask)[0])
-            observation, reward, done, _, _ = env.step(np.int64(action))
-            rewards.append(reward)
-        worth = discounted(rewards, config.gamma)
-        returns.extend(worth[at].tolist())
-        seed += 1
-        tell(min(1.0, len(actions) / config.lessons))
+    rewards: list[float] = []
+    at: list[int] = []
+    done = False
+    while not done:
+        mask = env.action_masks()
+        right = env.env.action_of(teacher)
+        if mask[right]:
+            at.append(len(rewards))
+            observations.append(observation)
+            masks.append(mask)
+            actions.append(right)
+            tried = [env.env.action_of(other) for other in rest]
+            others.append([other if mask[other] else right for other in tried])
+        action = right if student is None else env.env.action_of(student)
+        if not mask[action]:
+            action = int(np.flatnonzero(mask)[0])
+        observation, reward, done, _, _ = env.step(np.int64(action))
+        rewards.append(reward)
+    rows, many = config.rows, len(actions)
     return Lessons(
-        np.stack(observations),
-        np.stack(masks),
-        np.array(actions),
-        np.array(others, dtype=np.int64).reshape(len(actions), len(config.alternatives)),
-        np.array(returns),
+        np.array(observations, dtype=np.float32).reshape(many, size(rows) + PRIVILEGED),
+        np.array(masks, dtype=np.bool_).reshape(many, rows),
+        np.array(actions, dtype=np.int64),
+        np.array(others, dtype=np.int64).reshape(many, len(config.alternatives)),
+        discounted(rewards, config.gamma)[at],
     )
+
+
+def _school(ground: Ground) -> tuple[Policy, list[Policy]]:
+    """Who teaches the current episode, and whose choices are worth trying beside."""
+    env, config = ground.env, ground.config
+    school = [named(name) for name in (config.teacher or config.reference, *config.alternatives)]
+    if not config.contest:
+        return school[0], school[1:]
+    best = min(range(len(school)), key=lambda who: env.way(school[who]).total)
+    return school[best], school[:best] + school[best + 1 :]
 
 
 def discounted(rewards: list[float], gamma: float) -> Floats:

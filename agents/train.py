@@ -34,20 +34,30 @@ from agents.course import (
     Tell,
     progress_in,
 )
+from agents.crew import Crew
+from agents.ground import Ground, quiet
 from agents.manifest import commit
 from agents.network import RowPolicy
 from agents.search import APART, RowSearch, SearchPolicy
 from agents.teaching import taught
-from envs.scenarios import Scenario, load
+from envs.scenarios import load
 from scheduler.domain.errors import ConflictError
 
 __all__ = ["BEST", "CHECKPOINT", "CURVE", "LESSONS", "Event", "Progress", "Tell", "resume", "train"]
 
-"""In a run: held by the process that trains there."""
 
-
-def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _: None) -> Progress:
+def train(
+    config: Training,
+    run: Path,
+    command: str = "",
+    tell: Tell = lambda _: None,
+    *,
+    workers: int = 1,
+) -> Progress:
     """Train from the start; leaves everything in the folder `run`.
+
+    `workers` processes (1: this one) share the lessons and validations; the weights are the same
+    with any number of them.
 
     Raises `ConflictError` if there is a training in it already, `InvalidError` for unknown
     policies.
@@ -62,17 +72,24 @@ def train(config: Training, run: Path, command: str = "", tell: Tell = lambda _:
         # Without a configuration nobody knows what they taught.
         shutil.rmtree(run / LESSONS, ignore_errors=True)
         progress = Progress(command=command, commit=commit())
-        return _begun(config, scenario, run, tell, progress)
+        with Crew(Ground(scenario, config), workers) as crew:
+            return _begun(crew, run, tell, progress)
 
 
 def resume(
-    run: Path, command: str = "", tell: Tell = lambda _: None, steps: int | None = None
+    run: Path,
+    command: str = "",
+    tell: Tell = lambda _: None,
+    steps: int | None = None,
+    *,
+    workers: int = 1,
 ) -> Progress:
     """Go on from the last checkpoint, with new episodes; before the first one, from the lessons.
 
     More `steps` than it was begun with prolong the training, and are saved; without, one that is
-    over stays as it is. Raises `InvalidError` if there is nothing to go on from, `ConflictError`
-    while another process trains in the folder, or if one that was stopped early is to be prolonged.
+    over stays as it is. `workers` as of `train`. Raises `InvalidError` if there is nothing to go on
+    from, `ConflictError` while another process trains in the folder, or if one that was stopped
+    early is to be prolonged.
     """
     config = configs.read(run)
     scenario = load(config.scenario)
@@ -90,18 +107,17 @@ def resume(
         progress.command = " && ".join(filter(None, (progress.command, command)))
         commits = (*progress.commit.split(" && "), commit())
         progress.commit = " && ".join(dict.fromkeys(filter(None, commits)))
-        if (run / CHECKPOINT).is_dir():
-            return _gone_on(config, scenario, run, tell, progress)
-        return _begun(config, scenario, run, tell, progress)
+        go_on = _gone_on if (run / CHECKPOINT).is_dir() else _begun
+        with Crew(Ground(scenario, config), workers) as crew:
+            return go_on(crew, run, tell, progress)
 
 
-def _begun(
-    config: Training, scenario: Scenario, run: Path, tell: Tell, progress: Progress
-) -> Progress:
+def _begun(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Progress:
     """From the start, but for lessons that are there already: with them the same comes of it."""
     begun = time.monotonic()
+    scenario, config = crew.bench.scenario, crew.bench.config
     maker, lessons = MAKERS[config.algo], run / LESSONS
-    _quiet()
+    quiet()
     env = maker.environments(scenario, config, config.seed)
     try:
         model = maker.begin(config, env, run)
@@ -113,54 +129,43 @@ def _begun(
         if config.teacher is not None:
             assert isinstance(model.policy, RowPolicy | SearchPolicy)
             saved = taught(
-                model.policy,
-                scenario,
-                config,
-                lessons,
-                lambda stage, done: tell(Event(stage, done)),
+                model.policy, crew, lessons, lambda stage, done: tell(Event(stage, done))
             )
             if isinstance(model, RowSearch):
                 model.adopt()
         progress.seconds = saved + time.monotonic() - begun
-        return _learn(config, scenario, model, run, tell, progress, None)
+        return _learn(crew, model, run, tell, progress, None)
     finally:
         env.close()
 
 
-def _gone_on(
-    config: Training, scenario: Scenario, run: Path, tell: Tell, progress: Progress
-) -> Progress:
+def _gone_on(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Progress:
+    scenario, config = crew.bench.scenario, crew.bench.config
     if progress.over(config):
         return progress
     maker, folder = MAKERS[config.algo], run / CHECKPOINT
-    _quiet()
+    quiet()
     # Other episodes than those that were seen, but the same ones whenever this is done.
     seed = config.seed + APART * progress.rollouts
     env = maker.environments(scenario, config, seed)
     try:
         model = maker.load(folder / MODEL, env, seed)
         rest = torch.load(folder / REST, weights_only=True)
-        return _learn(config, scenario, model, run, tell, progress, rest)
+        return _learn(crew, model, run, tell, progress, rest)
     finally:
         env.close()
 
 
 def _learn(
-    config: Training,
-    scenario: Scenario,
+    crew: Crew[Ground],
     model: Model,
     run: Path,
     tell: Tell,
     progress: Progress,
     rest: dict[str, object] | None,
 ) -> Progress:
-    steps = config.goal - model.num_timesteps
-    course = Course(config, scenario, run, tell, progress, rest)
+    steps = crew.bench.config.goal - model.num_timesteps
+    course = Course(crew, run, tell, progress, rest)
     if steps > 0:
         model.learn(steps, callback=course, reset_num_timesteps=model.num_timesteps == 0)
     return progress
-
-
-def _quiet() -> None:
-    # The networks are small: several threads would wait for each other most of the time.
-    torch.set_num_threads(1)

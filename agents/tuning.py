@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any
@@ -21,7 +19,7 @@ from typing import Annotated, Any
 import optuna
 from annotated_types import Ge
 
-from agents.compare import context
+from agents.crew import Crew
 from agents.world import Totals, totals
 from envs.scenarios import Scenario, Split
 from envs.simulation import Simulation
@@ -125,10 +123,8 @@ def tune(
     """
     bench = Bench(scenario, search.jobs)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if workers == 1:
-        return _tune(partial(map, bench.totals), search, step, found)
-    with ProcessPoolExecutor(workers, context(), _begin, (bench,)) as pool:
-        return _tune(partial(_ahead, pool), search, step, found)
+    with Crew(bench, workers) as crew:
+        return _tune(partial(crew.map, Bench.totals), search, step, found)
 
 
 def document(
@@ -320,21 +316,3 @@ class _Dial:
 
     def _reach(self) -> tuple[float, float]:
         return max(0.0, self._w - REACH), min(1.0, self._w + REACH)
-
-
-_BENCH: list[Bench] = []
-"""Of a worker process."""
-
-
-def _begin(bench: Bench) -> None:
-    # Ctrl-C ends a worker at once and without a traceback; the parent tells what happened.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _BENCH[:] = [bench]
-
-
-def _one(task: Task) -> Totals:
-    return _BENCH[0].totals(task)
-
-
-def _ahead(pool: Executor, tasks: Sequence[Task]) -> Iterator[Totals]:
-    return pool.map(_one, tasks)

@@ -6,20 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from agents.config import Criterion, Training
+from agents.config import Criterion
+from agents.crew import Crew
 from agents.examination import Examination
+from agents.ground import Ground, Player
 from agents.network import Scorer
-from agents.policy import LearnedPolicy
 from agents.rigid import fits
 from agents.rivals import RIVALS
 from agents.world import simulated
-from envs.scenarios import Scenario, Split
-from scheduler.decisions.policy import Policy
+from envs.scenarios import Split
 from scheduler.decisions.queue import Floats
-from scheduler.decisions.standing import Floats32
-from scheduler.policies.lookup import named
 
 Objectives = Mapping[tuple[float, int], float]
 """(w, seed) → objective of a whole workload; less is better."""
@@ -54,37 +51,50 @@ def _ratio(own: Floats | float, theirs: Floats | float) -> Floats:
     return np.where(own == theirs, 1.0, own / np.maximum(theirs, _LEAST))
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One player on one validation workload."""
+
+    player: Player
+    w: float
+    seed: int
+
+
+def objective(ground: Ground, match: Match) -> float:
+    """What the player reaches; less is better."""
+    policy, jobs = ground.policy(match.player), ground.config.jobs
+    found = simulated(ground.scenario, policy, match.seed, match.w, jobs, Split.VALIDATION)
+    return found.at(match.w)
+
+
 class Validation:
     """Validation workloads, with what the heuristics reach on them."""
 
-    def __init__(self, scenario: Scenario, config: Training) -> None:
-        self._scenario = scenario
+    def __init__(self, crew: Crew[Ground]) -> None:
+        scenario, config = crew.bench.scenario, crew.bench.config
         self._config = config
-        self.reference = self.objectives(named(config.reference))
+        self._crew = crew
+        self.reference = self.objectives(config.reference)
         self._examination = (
             Examination(scenario, config, Split.VALIDATION) if fits(scenario, config) else None
         )
 
-    def objectives(self, policy: Policy) -> Objectives:
-        """A policy on all of them, at every w."""
-        config = self._config
-        return {
-            (w, seed): simulated(self._scenario, policy, seed, w, config.jobs, Split.VALIDATION).at(
-                w
-            )
-            for w in config.judged_at
-            for seed in range(config.validation_workloads)
-        }
+    def objectives(self, player: Player) -> Objectives:
+        """A player on all of them, at every w."""
+        seeds = range(self._config.validation_workloads)
+        keys = [(w, seed) for w in self._config.judged_at for seed in seeds]
+        matches = (Match(player, *key) for key in keys)
+        return dict(zip(keys, self._crew.map(objective, matches), strict=True))
 
-    def score(self, policy: Policy) -> Score:
-        """A policy against the reference."""
-        return self._relative(self.objectives(policy))
+    def score(self, player: Player) -> Score:
+        """A player against the reference."""
+        return self._relative(self.objectives(player))
 
     def judge(self, scorer: Scorer) -> Score:
         """A network's greedy policy against the reference."""
         if self._examination is not None:
             return self._relative(self._examination.objectives(scorer))
-        return self.score(greedy(scorer, self._config, self._scenario))
+        return self.score(scorer)
 
     def _relative(self, objectives: Objectives) -> Score:
         return relative(objectives, self.reference, self._config.criterion)
@@ -104,18 +114,7 @@ class Validation:
             table[name] = (
                 Score(1.0, dict.fromkeys(config.judged_at, 1.0))
                 if name == config.reference
-                else self.score(named(name))
+                else self.score(name)
             )
             tell(count / (len(names) + 1))
         return table
-
-
-def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolicy:
-    """The policy of a network that is still being trained."""
-
-    def score(encoding: Floats32) -> Floats32:
-        with torch.no_grad():
-            scores: Floats32 = scorer(torch.as_tensor(np.atleast_2d(encoding))).numpy()
-        return scores if encoding.ndim == 2 else scores[0]
-
-    return LearnedPolicy(score, config.rows, scenario.mode)

@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from agents import config as configs
 from agents.artefact import MANIFEST, WEIGHTS, Manifest, load, save
+from agents.crew import cores
 from agents.policy import SCHEME
 from agents.registry import DEFAULT
 from api.cli.output import err
@@ -121,11 +122,11 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
         err().print(f"[bold]{path.name}[/]: {escape(command)}", soft_wrap=True)
         run = runs / path.name
         if (run / configs.FILE).is_file() and configs.read(run) == config:
-            resume(run, f"fulcrum policy train {run} --resume", _tell)
+            resume(run, f"fulcrum policy train {run} --resume", _tell, workers=cores())
         else:
             shutil.rmtree(run, ignore_errors=True)
             # The configuration is what the command line has set, with all that it left alone.
-            train(config, run, command, _tell)
+            train(config, run, command, _tell, workers=cores())
         made = load(run / BEST)
         save(path, made.weights, made.manifest)
     shutil.rmtree(runs, ignore_errors=True)

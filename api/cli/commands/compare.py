@@ -15,6 +15,7 @@ import typer
 from api.cli.door import Json
 from api.cli.exits import Exit
 from api.cli.output import err, out
+from api.cli.processes import Workers, processes
 from scheduler.policies.simulated import SIMULATED
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ def compare(
     starved: Annotated[
         str, typer.Option(metavar="DURATION", help="A longer wait counts as starved.")
     ] = "1d",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; default: all processors.")
-    ] = None,
+    workers: Workers = None,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one row per run; - for stdout.")
     ] = None,
@@ -98,7 +97,7 @@ def compare(
     Example: fulcrum compare -s mixed-cloud -p fcfs,sjf,fastest --html report.html
     """
     from agents.cell import Conditions
-    from agents.compare import Comparison, cores
+    from agents.compare import Comparison
     from agents.documents import as_csv, write
     from agents.documents import as_json as document
     from agents.manifest import manifest
@@ -125,7 +124,7 @@ def compare(
             timeline=None if html is None else chosen,
         ),
     )
-    comparison = replace(plan, runs=_runs(plan, workers or cores(), resume))
+    comparison = replace(plan, runs=_runs(plan, processes(workers), resume))
     summaries = summarise(comparison)
     made = manifest(comparison, ["fulcrum", *map(shlex.quote, sys.argv[1:])])
     if csv is not None and str(csv) != "-":

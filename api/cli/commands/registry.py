@@ -15,6 +15,7 @@ from api.cli.commands.compare import compare as compare_all
 from api.cli.door import Door, Json
 from api.cli.exits import Exit
 from api.cli.output import err, out, print_json
+from api.cli.processes import Workers, processes
 
 if TYPE_CHECKING:
     from agents.artefact import Manifest
@@ -101,9 +102,7 @@ def promote(
         float,
         typer.Option(min=0, max=1, help="What may be lost to a heuristic, as a share of wgc's."),
     ] = 0.0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; default: all processors.")
-    ] = None,
+    workers: Workers = None,
     force: Annotated[
         bool,
         typer.Option(
@@ -234,14 +233,13 @@ def tested(
 ) -> Trial:
     """The test for a promotion, with a bar; an incumbent that is damaged takes no part."""
     from agents import promotion
-    from agents.compare import cores
     from api.cli.progress import Progress
 
     rival = incumbent.reference if incumbent and not incumbent.fault() else None
     plan = promotion.plan(entry.reference, rival, scenario, workloads=workloads, jobs=jobs)
     with Progress("testing", len(plan.cells), err()) as bar:
         return promotion.trial(
-            plan, rival, margin=margin, workers=workers or cores(), done=lambda _: bar.step()
+            plan, rival, margin=margin, workers=processes(workers), done=lambda _: bar.step()
         )
 
 

@@ -20,6 +20,7 @@ from api.cli.commands.submitting import Follow, Wait, single
 from api.cli.door import Door, Json
 from api.cli.hyperparameters import Said, given, said
 from api.cli.output import out, print_json
+from api.cli.processes import Workers, processes
 from api.cli.resumption import Ending
 from api.cli.trainingbar import TrainingBar, emit, in_job, leave
 
@@ -81,6 +82,7 @@ def train(
         bool, typer.Option("--as-job", help="Let the cluster do it, as a job.")
     ] = False,
     resume: Annotated[bool, typer.Option(help="Go on with the training in FOLDER.")] = False,
+    workers: Workers = None,
     wait: Wait = False,
     follow: Follow = False,
     as_json: Json = False,
@@ -125,9 +127,9 @@ def train(
     ending = Ending(called, since if from_history else None, workloads)
     if resume or (in_job() and _begun(run)):
         ending = resumption.ending(run, ending, partial(given, ctx))
-        progress = _resumed(run, values, ending)
+        progress = _resumed(run, values, ending, workers)
     else:
-        progress = _trained(run, values, configured, ending)
+        progress = _trained(run, values, configured, ending, workers)
     best = run / "best"
     emit("validated", best=progress.best)
     leave(best)
@@ -136,7 +138,7 @@ def train(
     }  # fmt: skip
     if ending.name is not None:
         tests = None if ending.since is None else ending.workloads
-        answer |= _register(ctx, best, ending.name, tests, quiet=as_json)
+        answer |= _register(ctx, best, ending.name, tests, workers, quiet=as_json)
     if as_json:
         print_json(answer)
     else:
@@ -144,7 +146,11 @@ def train(
 
 
 def _trained(
-    run: Path, values: Mapping[str, Said], configured: Settings, ending: Ending
+    run: Path,
+    values: Mapping[str, Said],
+    configured: Settings,
+    ending: Ending,
+    workers: int | None,
 ) -> Progress:
     from agents import train as training
 
@@ -153,7 +159,9 @@ def _trained(
         config = replace(config, scenario=_own(configured, run, ending.since))
     with TrainingBar(config.schooling) as bar:
         ending.save(run)
-        return training.train(config, run, registered.command_line(), bar.tell)
+        return training.train(
+            config, run, registered.command_line(), bar.tell, workers=processes(workers)
+        )
 
 
 def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training:
@@ -175,7 +183,9 @@ def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training
     return config
 
 
-def _resumed(run: Path, values: Mapping[str, Said], ending: Ending) -> Progress:
+def _resumed(
+    run: Path, values: Mapping[str, Said], ending: Ending, workers: int | None
+) -> Progress:
     from agents import config as configs
     from agents import train as training
 
@@ -185,7 +195,9 @@ def _resumed(run: Path, values: Mapping[str, Said], ending: Ending) -> Progress:
     config = resumption.agreed(run, configs.read(run), values)
     with TrainingBar(config.schooling) as bar:
         ending.save(run)
-        return training.resume(run, registered.command_line(), bar.tell, config.steps)
+        return training.resume(
+            run, registered.command_line(), bar.tell, config.steps, workers=processes(workers)
+        )
 
 
 def _own(configured: Settings, run: Path, since: str) -> str:
@@ -202,7 +214,13 @@ def _own(configured: Settings, run: Path, since: str) -> str:
 
 
 def _register(
-    ctx: typer.Context, best: Path, name: str, workloads: int | None, *, quiet: bool
+    ctx: typer.Context,
+    best: Path,
+    name: str,
+    workloads: int | None,
+    workers: int | None,
+    *,
+    quiet: bool,
 ) -> dict[str, Any]:
     """Into the registry; with `workloads` it is tested, and promoted if it passes."""
     from agents.archive import unpack
@@ -219,7 +237,7 @@ def _register(
         with at(registry.folder.parent):
             trial = registered.tested(
                 entry, incumbent, load(str(config["scenario"])), workloads=workloads,
-                jobs=int(config["jobs"]), margin=0.0, workers=_width(),
+                jobs=int(config["jobs"]), margin=0.0, workers=workers,
             )  # fmt: skip
         entry, promoted = registered.judged(registry, entry, trial, incumbent, force=False)
         emit("test", objective=round(trial.score, 4), promoted=int(promoted))
@@ -284,12 +302,6 @@ def _settings(ctx: typer.Context) -> Settings:
 
 def _begun(run: Path) -> bool:
     return (run / "config.json").is_file()
-
-
-def _width() -> int | None:
-    """Processors that the job has; None: all, or this is no job."""
-    width = os.environ.get("FULCRUM_WIDTH")
-    return int(width) if width else None
 
 
 def _slug(run: Path) -> str:

@@ -14,6 +14,7 @@ import typer
 
 from api.cli.door import Json
 from api.cli.output import err, out, print_json, table
+from api.cli.processes import Workers, processes
 
 if TYPE_CHECKING:
     from agents.tuning import Point
@@ -33,9 +34,7 @@ def heuristics(
         str | None, typer.Option(metavar="NAMES", help="Reported beside; default: all heuristics.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; default: all processors.")
-    ] = None,
+    workers: Workers = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "--out", "-o", metavar="FILE", help="The schedule's file."),
@@ -50,7 +49,6 @@ def heuristics(
 
     Example: fulcrum scenario tune mixed-cloud --trials 40 --output ours.toml
     """
-    from agents.compare import cores
     from agents.tuning import DIAL, Search, document, tune
     from api.cli.progress import Progress
     from envs.scenarios import load
@@ -74,7 +72,7 @@ def heuristics(
             output.write_text(document(scenario, search, points, command, date))
 
     with Progress("tuning", search.steps, err()) as progress:
-        points = tune(scenario, search, workers=workers or cores(), step=progress.step, found=found)
+        points = tune(scenario, search, workers=processes(workers), step=progress.step, found=found)
     if output is not None:
         err().print(f"[dim]policy:[/] wgc:{output}", soft_wrap=True)
     if as_json:
@@ -101,6 +99,7 @@ def hyperparameters(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other hyper-parameter; repeatable."),
     ] = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Search hyper-parameters of `fulcrum policy train`.
@@ -123,7 +122,9 @@ def hyperparameters(
         err().print(f"trial {trial.number}: {trial.state}{figure}")
 
     with TrainingBar(base.schooling) as bar:
-        found = search(folder, base, trials, command_line(), bar.tell, done)
+        found = search(
+            folder, base, trials, command_line(), bar.tell, done, workers=processes(workers)
+        )
     if as_json:
         print_json([asdict(trial) for trial in found])
         return

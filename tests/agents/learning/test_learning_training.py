@@ -14,11 +14,13 @@ from agents import config as configs
 from agents.artefact import load
 from agents.averaging import Average
 from agents.config import Training
+from agents.crew import Crew
+from agents.ground import Ground
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
 from agents.reference import Way, Ways
 from agents.rivals import RIVALS
-from agents.teaching import collect, discounted, imitation
+from agents.teaching import Lessons, collect, discounted, imitation
 from agents.train import BEST, CHECKPOINT, CURVE, LESSONS, resume, train
 from agents.validation import Score, Validation, relative
 from agents.world import Relative, drawn_ways, simulated, totals
@@ -68,6 +70,16 @@ def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
     assert first.sha256 == again.sha256
     # Seconds differ.
     assert [point["raw"] for point in first.curve] == [point["raw"] for point in again.curve]
+
+
+def test_several_processes_train_as_one_does(tmp_path):
+    config = replace(TINY, corrections=30)
+    train(config, tmp_path / "alone")
+    train(config, tmp_path / "shared", workers=2)
+    alone, shared = (load(tmp_path / name / BEST).manifest for name in ("alone", "shared"))
+    assert alone.sha256 == shared.sha256
+    assert [point["raw"] for point in alone.curve] == [point["raw"] for point in shared.curve]
+    assert alone.evaluation == shared.evaluation
 
 
 class KilledError(Exception):
@@ -143,9 +155,9 @@ def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
 
     collected = []
 
-    def watched(scenario, part, *rest):
-        collected.append(part.lessons)
-        return collect(scenario, part, *rest)
+    def watched(crew, count, *rest):
+        collected.append(count)
+        return collect(crew, count, *rest)
 
     monkeypatch.setattr("agents.teaching.collect", watched)
     events = []
@@ -230,10 +242,15 @@ def test_unknown_hyper_parameters_are_named():
         configs.of({**asdict(Training()), "gama": 1})
 
 
+def taught_by(config, count, world=None, student=None):
+    ground = Ground(world or mixed_cloud(), config)
+    return collect(Crew(ground), count, config.seed, student=student)
+
+
 @pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
 def test_the_reference_earns_nothing(w):
-    config = replace(TINY, preference=w, rows=200, teacher="wgc", lessons=1, gamma=1.0)
-    lessons = collect(scenario("random"), config)
+    config = replace(TINY, preference=w, rows=200, teacher="wgc", gamma=1.0)
+    lessons = taught_by(config, 1, scenario("random"))
     assert lessons.returns[0] == pytest.approx(0.0, abs=1e-6 * config.gain)
 
 
@@ -275,8 +292,8 @@ def test_rewards_sum_up_to_the_gain_over_the_reference():
 
 
 def test_lessons_tell_what_alternatives_would_have_chosen():
-    config = replace(TINY, alternatives=("fastest", "wgc"), lessons=200)
-    lessons = collect(mixed_cloud(), config)
+    config = replace(TINY, alternatives=("fastest", "wgc"))
+    lessons = taught_by(config, 200)
     assert (lessons.others[:, 1] == lessons.actions).all()
     differs = lessons.others[:, 0] != lessons.actions
     assert 0.05 < differs.mean() < 0.95
@@ -285,27 +302,27 @@ def test_lessons_tell_what_alternatives_would_have_chosen():
 
 def test_who_does_best_on_an_episode_teaches_it():
     """On mixed-cloud that is never the cheapest where only latency counts."""
-    config = replace(TINY, preference=1.0, jobs=40, lessons=200)
-    plain = collect(mixed_cloud(), config)
+    config = replace(TINY, preference=1.0, jobs=40)
+    plain = taught_by(config, 200)
     config = replace(config, teacher="cheapest", alternatives=("wgc",), contest=True)
-    lessons = collect(mixed_cloud(), config)
+    lessons = taught_by(config, 200)
     assert (lessons.actions == plain.actions).all()
     assert (lessons.others[:, 0] != lessons.actions).any()
 
 
 def test_corrections_are_the_teachers_where_the_student_has_led():
-    config = replace(TINY, preference=1.0, jobs=40, lessons=120)
-    plain = collect(mixed_cloud(), config)
-    same = collect(mixed_cloud(), config, student=named("wgc"))
+    config = replace(TINY, preference=1.0, jobs=40)
+    plain = taught_by(config, 120)
+    same = taught_by(config, 120, student="wgc")
     assert (same.observations == plain.observations).all()
-    led = collect(mixed_cloud(), config, student=named("cheapest"))
+    led = taught_by(config, 120, student="cheapest")
     assert (
         led.observations.shape != plain.observations.shape
         or (led.observations != plain.observations).any()
     )
     # From the teacher's own choices on, a greedy student is worth less than the teacher.
     assert led.returns.mean() < plain.returns.mean()
-    both = plain + led
+    both = Lessons.of((plain, led))
     assert len(both.actions) == len(both.returns) == len(plain.actions) + len(led.actions)
 
 
@@ -393,7 +410,7 @@ def test_the_average_of_unchanged_weights_is_those_weights():
 
 
 @pytest.mark.slow
-def test_a_short_training_is_better_than_chance(tmp_path):
+def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
     """Against a masked policy that scores at random."""
     config = replace(
         TINY, jobs=40, lessons=1500, teaching_epochs=10, n_steps=128, steps=512, hidden=32,
@@ -402,4 +419,6 @@ def test_a_short_training_is_better_than_chance(tmp_path):
     progress = train(config, tmp_path / "run")
     rng = np.random.default_rng(0)
     chance = LearnedPolicy(lambda _: rng.random(config.rows, dtype=np.float32), config.rows)
-    assert progress.best < 0.8 * Validation(mixed_cloud(), config).score(chance).mean
+    monkeypatch.setattr("agents.ground.named", {"chance": chance, "wgc": named("wgc")}.get)
+    validation = Validation(Crew(Ground(mixed_cloud(), config)))
+    assert progress.best < 0.8 * validation.score("chance").mean

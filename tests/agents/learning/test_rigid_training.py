@@ -10,9 +10,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from agents import train
 from agents.algorithms import MAKERS
 from agents.artefact import load as load_artefact
+from agents.crew import Crew
+from agents.ground import Ground
 from agents.reference import pushed, walked
 from agents.rigid import RelativeWorlds, fits
-from agents.validation import Score, Validation, greedy
+from agents.validation import Score, Validation
 from agents.world import vectorised
 from envs.rigid.facts import MODES
 from envs.scenarios import load
@@ -87,8 +89,8 @@ def test_a_static_order_goes_the_way_that_it_goes_in_the_simulation(name, mode, 
 def test_a_network_is_judged_as_the_simulation_would(lublin):
     config = replace(RIGID, validation_workloads=2, validation_preferences=(0.2, 1.0))
     network = scorer()
-    judged = Validation(lublin, config).judge(network)
-    simulated = Validation(lublin, config).score(greedy(network, config, lublin))
+    validation = Validation(Crew(Ground(lublin, config)))
+    judged, simulated = validation.judge(network), validation.score(network)
     assert judged.at == pytest.approx(simulated.at)
 
 

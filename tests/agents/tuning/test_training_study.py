@@ -21,7 +21,7 @@ def trainings(monkeypatch):
     """Trainings made up: the closer the learning rate to 1e-3, the better."""
     seen = []
 
-    def train(config, run, command, tell):
+    def train(config, run, command, tell, workers):
         seen.append(config)
         run.mkdir(parents=True)
         best = abs(config.learning_rate - 1e-3) * 1e3 + 0.5
@@ -63,7 +63,7 @@ def test_a_study_goes_on_and_begins_anew_what_was_interrupted(trainings, tmp_pat
     study.search(tmp_path, BASE, 2)
     whole = study.train
 
-    def interrupted(*_):
+    def interrupted(*_, workers):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(study, "train", interrupted)
@@ -91,7 +91,7 @@ def test_the_command_tells_the_trials_and_training_takes_the_file(trainings, tmp
 
     seen = []
 
-    def train(config, *_):
+    def train(config, *_, workers):
         seen.append(config)
         raise ConflictError("enough")
 

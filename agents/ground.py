@@ -1,0 +1,57 @@
+"""Where a training's policies play: its scenario, in each of the processes that share the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from agents.config import Training
+from agents.network import Scorer
+from agents.policy import LearnedPolicy
+from agents.world import Relative
+from envs.scenarios import Scenario
+from scheduler.decisions.policy import Policy
+from scheduler.decisions.standing import Floats32
+from scheduler.policies.lookup import named
+
+Player = str | Scorer
+"""A policy's name, or a network that decides greedily: what goes from one process to another."""
+
+
+@dataclass
+class Ground:
+    """Where the players of a training meet; a bench for `agents.crew.Crew`."""
+
+    scenario: Scenario
+    config: Training
+
+    @cached_property
+    def env(self) -> Relative:
+        """The training's environment, made as it is first needed."""
+        return Relative(self.scenario, self.config)
+
+    def policy(self, player: Player) -> Policy:
+        """As it decides here."""
+        if isinstance(player, str):
+            return named(player)
+        return greedy(player, self.config, self.scenario)
+
+
+def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolicy:
+    """The policy of a network that is still being trained."""
+    quiet()
+
+    def score(encoding: Floats32) -> Floats32:
+        with torch.no_grad():
+            scores: Floats32 = scorer(torch.as_tensor(np.atleast_2d(encoding))).numpy()
+        return scores if encoding.ndim == 2 else scores[0]
+
+    return LearnedPolicy(score, config.rows, scenario.mode)
+
+
+def quiet() -> None:
+    """One thread for PyTorch: in small networks several wait for each other most of the time."""
+    torch.set_num_threads(1)

@@ -1,0 +1,79 @@
+"""A crew: the same results in the same order, whoever does the work; and nobody left behind."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from agents.crew import Crew
+
+WORKERS = (1, 2)
+
+
+def scaled(bench, task):
+    return bench * task
+
+
+def who(_, task):
+    return os.getpid(), task
+
+
+def refused(_, task):
+    if task == 3:
+        raise ValueError("three")
+    return task
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_results_come_in_the_order_of_the_tasks(workers):
+    with Crew(10, workers) as crew:
+        assert list(crew.map(scaled, range(50))) == [10 * task for task in range(50)]
+        assert list(crew.map(scaled, [])) == []
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_of_endless_tasks_few_more_are_begun_than_heard_of(workers):
+    drawn = itertools.count()
+    with Crew(1, workers) as crew:
+        heard = list(itertools.islice(crew.map(scaled, drawn), 5))
+        assert heard == [0, 1, 2, 3, 4]
+        assert next(drawn) <= 5 + 2 * workers
+        assert list(crew.map(scaled, [7])) == [7]
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_what_a_task_raises_is_raised_in_its_turn(workers):
+    with Crew(None, workers) as crew:
+        results = crew.map(refused, range(10))
+        assert list(itertools.islice(results, 3)) == [0, 1, 2]
+        with pytest.raises(ValueError, match="three"):
+            next(results)
+
+
+def test_one_is_this_process_and_several_are_others():
+    with Crew(None) as crew:
+        assert dict(crew.map(who, range(3))).keys() == {os.getpid()}
+    with Crew(None, 2) as crew:
+        assert os.getpid() not in dict(crew.map(who, range(9)))
+
+
+ENDLESS = """
+import itertools
+from agents.crew import Crew
+from tests.agents.test_crew import who
+with Crew(None, 2) as crew:
+    for pid, _ in crew.map(who, itertools.count()):
+        print(pid, flush=True)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed():
+    parent = subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, text=True)
+    worker = psutil.Process(int(parent.stdout.readline()))
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    assert not psutil.wait_procs([worker], timeout=30)[1]
