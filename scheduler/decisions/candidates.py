@@ -97,16 +97,9 @@ class Candidates:
 
         With the pool's boot time; inf if it would not fit even with everything else gone.
         """
-
-        def delay(shape: Shape) -> float:
-            found = self.cluster.earliest(shape.pool, shape.width, shape.memory, self.now)
-            if found is None:
-                return np.inf
-            start, free = found
-            nodes = free.fit(shape.width, shape.memory)
-            return start - self.now + (0.0 if nodes is None else free.boot_s(nodes))
-
-        return self._of_shape(delay, 0.0)
+        starts, boots = self.cluster.starts(self.queue.shapes, self._used.tolist())
+        delays: Floats = np.maximum(starts, self.now) - self.now + boots
+        return delays.take(self.shape)
 
     @cached_property
     def dollars(self) -> Floats:
@@ -178,10 +171,7 @@ class Candidates:
     @cached_property
     def fits(self) -> Bools:
         """(n,) bool: whether it could start now; True for WAIT."""
-        occupancy = self.cluster.occupancy
-        return self._of_shape(
-            lambda shape: occupancy[shape.pool].fit(shape.width, shape.memory) is not None, 1.0
-        ).astype(np.bool_)
+        return self.cluster.fitting(self.queue.shapes).take(self.shape)
 
     @cached_property
     def free(self) -> Floats:
@@ -222,13 +212,18 @@ class Candidates:
         stop = int(np.searchsorted(self.slot, slot, side="right"))
         return range(start, stop)
 
+    @cached_property
+    def _used(self) -> Ints:
+        """Indices of the shapes that the rows have."""
+        used = np.zeros(len(self.queue.shapes), dtype=np.bool_)
+        used[self.shape] = True
+        return np.flatnonzero(used)
+
     def _of_shape(self, figure: Callable[[Shape], float], wait: float) -> Floats:
         """(n,) A figure that depends on the shape alone, looked up once per shape in use."""
         shapes = self.queue.shapes
-        used = np.zeros(len(shapes), dtype=np.bool_)
-        used[self.shape] = True
         values = np.zeros(len(shapes))
-        for index in np.flatnonzero(used):
+        for index in self._used:
             shape = shapes[index]
             values[index] = wait if shape.pool < 0 else figure(shape)
         return values[self.shape]

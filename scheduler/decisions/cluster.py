@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scheduler.decisions.horizon import Horizon
 from scheduler.decisions.occupancy import Nodes, Occupancy
 from scheduler.decisions.placement import BEST_FIT, Mix, Rule
-from scheduler.decisions.queue import Bools, Shape
+from scheduler.decisions.queue import Bools, Floats, Shape
 from scheduler.domain.pools import Pool
 
 
@@ -60,6 +61,7 @@ class Cluster:
         self._empty: dict[int, Occupancy] = {}
         self._asked: tuple[tuple[Shape, ...], tuple[int, ...]] = ((), ())
         self._fitting: _Fitting | None = None
+        self._horizon: Horizon | None = None
         for attempt in running:
             self._occupy(attempt)
             self._releases[attempt.pool].append(attempt)
@@ -82,7 +84,7 @@ class Cluster:
         twin._running = self._running.copy()
         twin._possible, twin._empty = self._possible, self._empty
         twin._asked = self._asked
-        twin._fitting = None
+        twin._fitting = twin._horizon = None
         return twin
 
     def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
@@ -152,6 +154,17 @@ class Cluster:
             self._fitting = _Fitting(len(self.pools))
             self._fitting.serves(shapes)
         return self._fitting.now(self)
+
+    def starts(self, shapes: tuple[Shape, ...], used: Sequence[int]) -> tuple[Floats, Floats]:
+        """(shapes,) twice: Unix seconds when each could have its devices, and their boot time (s).
+
+        -inf: it fits now (and for WAIT); inf: not even with everything else gone. `used`: indices
+        of the shapes to look at; the others hold anything. The arrays are the cluster's own, until
+        the next call.
+        """
+        if self._horizon is None:
+            self._horizon = Horizon()
+        return self._horizon.starts(self, shapes, used)
 
     def possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold a placement of this size."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from scheduler.decisions import ranking, standing
 from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.horizon import AHEAD_S, Horizon
+from scheduler.decisions.horizon import AHEAD_S, ahead
 from scheduler.decisions.preselection import nearest
 from scheduler.decisions.queue import Floats, Ints, Queue
 from scheduler.decisions.round import Mode
@@ -162,7 +162,6 @@ class Encoder:
     def __init__(self, rows: int = 64) -> None:
         self.rows = rows
         """K: rows shown, WAIT included."""
-        self._horizon: Horizon | None = None
         self._standing: Standing | None = None
         self._crowd: _Crowd | None = None
         self._site: _Site | None = None
@@ -173,9 +172,9 @@ class Encoder:
         Of a table with more rows than fit, those are shown that come first by several orders
         (see `preselection`); the other columns and the globals are of the whole queue still.
         """
-        horizon, known, crowd, site = self._look(table)
-        queue = table.queue
-        starts, boots = horizon.starts(queue.shapes, crowd.used)
+        known, crowd, site = self._look(table)
+        queue, cluster = table.queue, table.cluster
+        starts, boots = cluster.starts(queue.shapes, crowd.used)
         delays = _delays(starts, boots, table.now)
         # Of every row of the queue: the job's soonest end may be on a pool that is closed now.
         figures = np.empty((3, len(queue.shape)))
@@ -203,7 +202,7 @@ class Encoder:
         whole[0, : len(positions)] = 1.0
         whole[1:3, 0] = 1.0
         shown = whole[:, 1 : len(positions)]
-        free = horizon.free(table.now)
+        free = ahead(cluster, table.now)
         np.equal(starts.take(shape), -np.inf, out=shown[2], casting="unsafe")
         shown[_FREE] = np.array(free, dtype=np.float32).take(known.pool.take(shape), axis=0).T
         shown[_STAND] = known.columns.take(rows, axis=1)
@@ -225,19 +224,17 @@ class Encoder:
         values[split:] = overall
         return Encoding(values, positions, ready)
 
-    def _look(self, table: Candidates) -> tuple[Horizon, Standing, _Crowd, _Site]:
+    def _look(self, table: Candidates) -> tuple[Standing, _Crowd, _Site]:
         """What is known of this table's world; learnt anew where that is another one."""
         queue, cluster = table.queue, table.cluster
         if self._site is None or self._site.pools is not cluster.pools:
             self._site, self._standing = _Site(cluster.pools), None
-        if self._horizon is None or self._horizon.cluster is not cluster:
-            self._horizon = Horizon(cluster)
         if self._standing is None or not self._standing.serves(queue):
             self._standing = Standing(queue.layout, queue.shapes, cluster.pools)
             self._standing.learn(queue)
         if self._crowd is None or self._crowd.queue is not queue:
             self._crowd = _Crowd(queue, self._standing)
-        return self._horizon, self._standing, self._crowd, self._site
+        return self._standing, self._crowd, self._site
 
 
 class _Site:
@@ -257,10 +254,10 @@ class _Site:
     def free(self, shares: list[list[float]]) -> list[float]:
         """Total, least and most share, of each time ahead in turn."""
         figures: list[float] = []
-        for ahead in zip(*shares, strict=True):
-            total = sum(map(mul, self._weights, ahead))
+        for moment in zip(*shares, strict=True):
+            total = sum(map(mul, self._weights, moment))
             # Rounding may lead beyond the whole.
-            figures += (min(total, 1.0), min(ahead), max(ahead))
+            figures += (min(total, 1.0), min(moment), max(moment))
         return figures
 
 

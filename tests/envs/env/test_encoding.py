@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scheduler.decisions import encoding, preselection, ranking
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, Encoder, unflatten
-from scheduler.decisions.horizon import AHEAD_S, Horizon
+from scheduler.decisions.horizon import AHEAD_S
 from scheduler.decisions.queue import Backlog
 from scheduler.decisions.round import Round
 from scheduler.decisions.standing import GAIN, ORDERS, TOP
@@ -119,9 +119,8 @@ def test_padding_changes_nothing(snap):
 @given(snapshots())
 def test_the_horizon_is_what_the_cluster_says(snap):
     cluster = snap.cluster()
-    horizon = Horizon(cluster)
     for _ in range(2):
-        starts, boots = horizon.starts(snap.queue.shapes, range(len(snap.queue.shapes)))
+        starts, boots = cluster.starts(snap.queue.shapes, range(len(snap.queue.shapes)))
         for shape, start, boot in zip(snap.queue.shapes[1:], starts[1:], boots[1:], strict=True):
             found = cluster.earliest(shape.pool, shape.width, shape.memory, snap.now)
             if found is None:
