@@ -16,10 +16,12 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents import rigid
 from agents.config import Algorithm, Training
+from agents.crew import Crew
+from agents.ground import Ground
 from agents.network import RowPolicy
+from agents.reference import Elsewhere
 from agents.search import RowSearch, SearchPolicy
 from agents.world import vectorised
-from envs.scenarios import Scenario
 
 Model = MaskablePPO | RowSearch
 
@@ -28,8 +30,8 @@ Model = MaskablePPO | RowSearch
 class Maker:
     """How an algorithm begins, and goes on."""
 
-    environments: Callable[[Scenario, Training, int], VecEnv]
-    """Scenario, configuration, seed → what it plays on."""
+    environments: Callable[[Crew[Ground], int], VecEnv]
+    """Crew, seed → what it plays on."""
     begin: Callable[[Training, VecEnv, Path], Model]
     """Configuration, environments, folder of the run → untrained."""
     load: Callable[[Path, VecEnv, int], Model]
@@ -84,18 +86,24 @@ def _ars_again(file: Path, env: VecEnv, seed: int) -> RowSearch:
     return model
 
 
-def _many(scenario: Scenario, config: Training, seed: int) -> VecEnv:
+def _many(crew: Crew[Ground], seed: int) -> VecEnv:
     """`config.envs` of them; compiled where the scenario suits and no processes are wanted."""
+    scenario, config = crew.bench.scenario, crew.bench.config
     if config.processes or not rigid.fits(scenario, config):
-        return vectorised(scenario, config, seed)
+        return vectorised(scenario, config, seed, elsewhere=_elsewhere(crew))
     worlds = rigid.RelativeWorlds(scenario, config)
     worlds.seed(seed)
     return worlds
 
 
-def _alone(scenario: Scenario, config: Training, seed: int) -> VecEnv:
+def _alone(crew: Crew[Ground], seed: int) -> VecEnv:
     """One environment: candidates play one after the other, each with weights of its own."""
-    return vectorised(scenario, config, seed, count=1)
+    ground = crew.bench
+    return vectorised(ground.scenario, ground.config, seed, 1, _elsewhere(crew))
+
+
+def _elsewhere(crew: Crew[Ground]) -> Elsewhere:
+    return lambda workload, w: crew.begin(Ground.way, (workload, w))
 
 
 def _falling(rate: float, config: Training) -> LinearSchedule:

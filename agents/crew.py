@@ -56,15 +56,12 @@ class Crew(Generic[Bench]):
         if self._workers == 1:
             yield from (do(self.bench, task) for task in tasks)
             return
-        if self._pool is None:
-            given = (settings(), self.bench)
-            self._pool = ProcessPoolExecutor(self._workers, context(), _begin, given)
-        waiting = iter(tasks)
+        pool, waiting = self._begun(), iter(tasks)
         given_out: deque[Future[Result]] = deque()
         try:
             while True:
                 for task in waiting:
-                    given_out.append(self._pool.submit(_done, do, task))
+                    given_out.append(pool.submit(_done, do, task))
                     if len(given_out) >= _AHEAD * self._workers:
                         break
                 if not given_out:
@@ -73,6 +70,16 @@ class Crew(Generic[Bench]):
         finally:
             for future in given_out:
                 future.cancel()
+
+    def begin(self, do: Callable[[Bench, Task], Result], task: Task) -> Future[Result] | None:
+        """Let another process do one task meanwhile; None if there is no other."""
+        return None if self._workers == 1 else self._begun().submit(_done, do, task)
+
+    def _begun(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            given = (settings(), self.bench)
+            self._pool = ProcessPoolExecutor(self._workers, context(), _begin, given)
+        return self._pool
 
 
 def cores() -> int:

@@ -11,8 +11,10 @@ import torch
 from agents.config import Training
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
+from agents.reference import Way, play
 from agents.world import Relative
-from envs.scenarios import Scenario
+from envs.episodes import Draw, of_scenario
+from envs.scenarios import Scenario, Split
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.standing import Floats32
 from scheduler.policies.lookup import named
@@ -32,6 +34,16 @@ class Ground:
     def env(self) -> Relative:
         """The training's environment, made as it is first needed."""
         return Relative(self.scenario, self.config)
+
+    @cached_property
+    def draw(self) -> Draw:
+        """Training episodes."""
+        return of_scenario(self.scenario, self.config.jobs, Split.TRAIN)
+
+    def way(self, episode: tuple[int, float]) -> Way:
+        """The reference's through the training episode (workload, w)."""
+        workload, w = episode
+        return play(named(self.config.reference), self.draw(workload), w)
 
     def policy(self, player: Player) -> Policy:
         """As it decides here."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,23 +74,43 @@ class Way:
         return waiting
 
 
+Elsewhere = Callable[[int, float], Future[Way] | None]
+"""(workload, w) → the reference's way, as another process will have played it; None: there is no
+other process."""
+
+
 class Ways:
     """Ways that were played, the last `ROOM` of them: where w is fixed, episodes come again."""
 
-    def __init__(self, draw: Draw, config: Training) -> None:
+    def __init__(self, draw: Draw, config: Training, elsewhere: Elsewhere | None = None) -> None:
         self._draw = draw
         self._config = config
+        self._elsewhere = elsewhere
+        self._coming: dict[tuple[str, int, float], Future[Way]] = {}
         self._mean: float | None = None
         self._played: OrderedDict[tuple[str, int, float], Way] = OrderedDict()
 
     def of(self, policy: Policy, workload: int, w: float) -> Way:
         """A policy's way through the episode drawn from the seed `workload`, at preference w."""
         key = policy.name, workload, w
-        way = self._played.pop(key, None) or play(policy, self._draw(workload), w)
+        way = self._played.pop(key, None)
+        if way is None and key in self._coming:
+            way = self._coming.pop(key).result()
+        if way is None:
+            way = play(policy, self._draw(workload), w)
         self._played[key] = way
         if len(self._played) > ROOM:
             self._played.popitem(last=False)
         return way
+
+    def expect(self, reference: Policy, workload: int, w: float) -> None:
+        """The reference's way will be asked for: whoever has time may play it already."""
+        key = reference.name, workload, w
+        if self._elsewhere is None or key in self._played or key in self._coming:
+            return
+        way = self._elsewhere(workload, w)
+        if way is not None:
+            self._coming[key] = way
 
     def scale(self, reference: Policy, way: Way) -> float:
         """What divides the rewards of an episode that the reference goes this way through."""

@@ -115,10 +115,10 @@ def resume(
 def _begun(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Progress:
     """From the start, but for lessons that are there already: with them the same comes of it."""
     begun = time.monotonic()
-    scenario, config = crew.bench.scenario, crew.bench.config
+    config = crew.bench.config
     maker, lessons = MAKERS[config.algo], run / LESSONS
     quiet()
-    env = maker.environments(scenario, config, config.seed)
+    env = maker.environments(crew, config.seed)
     try:
         model = maker.begin(config, env, run)
         # Only now: a configuration that is refused leaves no training.
@@ -140,14 +140,14 @@ def _begun(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Pro
 
 
 def _gone_on(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Progress:
-    scenario, config = crew.bench.scenario, crew.bench.config
+    config = crew.bench.config
     if progress.over(config):
         return progress
     maker, folder = MAKERS[config.algo], run / CHECKPOINT
     quiet()
     # Other episodes than those that were seen, but the same ones whenever this is done.
     seed = config.seed + APART * progress.rollouts
-    env = maker.environments(scenario, config, seed)
+    env = maker.environments(crew, seed)
     try:
         model = maker.load(folder / MODEL, env, seed)
         rest = torch.load(folder / REST, weights_only=True)

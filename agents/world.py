@@ -14,7 +14,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
-from agents.reference import SOON, Way, Ways, to_come
+from agents.reference import SOON, Elsewhere, Way, Ways, to_come
 from envs.cluster_env import ClusterEnv, NothingToDecideError
 from envs.episodes import drawn_preference, of_scenario, scales_of
 from envs.records import Outcome
@@ -115,6 +115,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         self._factor = self._potential = 0.0
         self._scale = 1.0
         self._rng = np.random.default_rng()
+        self._upcoming: tuple[int, float] | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -127,13 +128,10 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         wished = dict(options or {})
         if seed is not None:
             self._rng = np.random.default_rng(seed)
+            self._upcoming = None
         for _ in range(1 if "workload" in wished else TRIES):
-            workload = wished.get("workload")
-            if workload is None:
-                workload = int(self._rng.integers(self._config.workloads))
-            w = wished.get("preference", self._config.preference)
-            if w is None:
-                w = drawn_preference(self._rng)
+            workload, w = self._drawn()
+            workload, w = wished.get("workload", workload), wished.get("preference", w)
             try:
                 encoding, info = self.env.reset(
                     seed=seed, options={"workload": workload, "preference": w}
@@ -170,6 +168,17 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         """(rows,) For MaskablePPO."""
         return self.env.action_masks()
 
+    def _drawn(self) -> tuple[int, float]:
+        """An episode, drawn the last time already, so that its reference could be played since."""
+        episode = self._upcoming or self._lot()
+        self._upcoming = self._lot()
+        self._ways.expect(self._reference, *self._upcoming)
+        return episode
+
+    def _lot(self) -> tuple[int, float]:
+        workload, w = int(self._rng.integers(self._config.workloads)), self._config.preference
+        return workload, drawn_preference(self._rng) if w is None else w
+
     def _seen(self, encoding: Floats32, over: bool = False) -> Floats32:
         """The observation, and the potential set.
 
@@ -203,9 +212,19 @@ def signed(x: ArrayLike) -> Floats:
     return logs
 
 
-def vectorised(scenario: Scenario, config: Training, seed: int, count: int | None = None) -> VecEnv:
-    """`count` of them, `config.envs` by default, seeded from `seed` on."""
-    make = partial(_monitored, scenario, config, drawn_ways(scenario, config))
+def vectorised(
+    scenario: Scenario,
+    config: Training,
+    seed: int,
+    count: int | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> VecEnv:
+    """`count` of them, `config.envs` by default, seeded from `seed` on.
+
+    `elsewhere`: what plays the reference meanwhile, unless each has a process of its own.
+    """
+    ways = drawn_ways(scenario, config, None if config.processes else elsewhere)
+    make = partial(_monitored, scenario, config, ways)
     makers = [make] * (count or config.envs)
     vector: VecEnv = (
         SubprocVecEnv(makers, start_method="forkserver")  # type: ignore[arg-type]
@@ -216,9 +235,9 @@ def vectorised(scenario: Scenario, config: Training, seed: int, count: int | Non
     return vector
 
 
-def drawn_ways(scenario: Scenario, config: Training) -> Ways:
+def drawn_ways(scenario: Scenario, config: Training, elsewhere: Elsewhere | None = None) -> Ways:
     """None played yet, through the episodes of a training."""
-    return Ways(of_scenario(scenario, config.jobs, Split.TRAIN), config)
+    return Ways(of_scenario(scenario, config.jobs, Split.TRAIN), config, elsewhere)
 
 
 def _monitored(scenario: Scenario, config: Training, ways: Ways) -> Monitor[Floats32, np.int64]:

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from concurrent.futures import Future
 from dataclasses import asdict, replace
 from itertools import count, groupby
 
@@ -264,6 +265,24 @@ def test_a_way_is_played_once_while_it_is_remembered(monkeypatch):
     ways.of(wgc, 2, 0.5), ways.of(wgc, 3, 0.5)
     assert ways.of(wgc, 1, 0.5) is not first
     assert ways.of(wgc, 1, 0.5).total == first.total
+
+
+def test_a_way_that_is_expected_is_played_elsewhere():
+    asked = []
+    played = Future()
+    played.set_result(Way(np.arange(2.0), np.zeros((2, 4)), total=1.0, jobs=1))
+
+    def elsewhere(*episode):
+        asked.append(episode)
+        return played
+
+    ways, wgc = drawn_ways(mixed_cloud(), TINY, elsewhere), named("wgc")
+    for _ in range(2):
+        ways.expect(wgc, 1, 0.5)
+    assert ways.of(wgc, 1, 0.5) is played.result()
+    ways.expect(wgc, 1, 0.5)
+    assert asked == [(1, 0.5)]
+    assert ways.of(wgc, 0, 0.5) is not played.result()
 
 
 def test_a_way_tells_what_will_wait_and_no_more_than_its_end():

@@ -12,6 +12,8 @@ from agents.algorithms import MAKERS
 from agents.artefact import load
 from agents.config import Training
 from agents.course import BEST, CHECKPOINT
+from agents.crew import Crew
+from agents.ground import Ground
 from agents.train import resume, train
 from api.cli.hyperparameters import training_of
 from scheduler.domain.errors import InvalidError
@@ -36,7 +38,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def model(tmp_path):
     maker = MAKERS["ars"]
-    env = maker.environments(mixed_cloud(), ARS, ARS.seed)
+    env = maker.environments(Crew(Ground(mixed_cloud(), ARS)), ARS.seed)
     yield maker.begin(ARS, env, tmp_path)
     env.close()
 
@@ -83,7 +85,7 @@ def test_a_search_that_was_killed_goes_on_from_its_weights(tmp_path):
     with pytest.raises(KilledError):
         train(ARS, run, tell=kill)
     maker = MAKERS["ars"]
-    env = maker.environments(mixed_cloud(), ARS, 1)
+    env = maker.environments(Crew(Ground(mixed_cloud(), ARS)), 1)
     model = maker.load(run / CHECKPOINT / "model.zip", env, 1)
     torch.testing.assert_close(
         model.weights, torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach()

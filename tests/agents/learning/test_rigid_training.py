@@ -99,8 +99,8 @@ def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
     assert not fits(mixed_cloud(), TINY)
     assert not fits(load("random"), TINY)
     make = MAKERS["ppo"].environments
-    assert isinstance(make(lublin, RIGID, 1), RelativeWorlds)
-    assert isinstance(make(mixed_cloud(), TINY, 1), DummyVecEnv)
+    assert isinstance(make(Crew(Ground(lublin, RIGID)), 1), RelativeWorlds)
+    assert isinstance(make(Crew(Ground(mixed_cloud(), TINY)), 1), DummyVecEnv)
     progress = train.train(RIGID, tmp_path / "run")
     assert progress.rollouts == 2
     assert (tmp_path / "run" / "best" / "policy.onnx").is_file()
