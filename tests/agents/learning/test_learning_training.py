@@ -4,7 +4,7 @@ import json
 import warnings
 from concurrent.futures import Future
 from dataclasses import asdict, replace
-from itertools import count, groupby
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ from agents.crew import Crew
 from agents.ground import Ground
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
-from agents.reference import Way, Ways
+from agents.reference import Way
 from agents.rivals import RIVALS
 from agents.teaching import Lessons, collect, discounted, imitation
-from agents.train import BEST, CHECKPOINT, CURVE, LESSONS, resume, train
-from agents.validation import Score, Validation, relative
+from agents.train import BEST, CURVE, train
+from agents.validation import Validation, relative
 from agents.world import Relative, drawn_ways, simulated, totals
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
@@ -83,126 +83,6 @@ def test_several_processes_train_as_one_does(tmp_path):
     assert alone.evaluation == shared.evaluation
 
 
-class KilledError(Exception):
-    pass
-
-
-def killed(config, run, stage, at):
-    """Let a training end as the stage's share `at` is reached."""
-
-    def kill(event):
-        if event.stage == stage and event.done >= at:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        train(config, run, "begun", tell=kill)
-
-
-def test_a_training_that_was_killed_goes_on(tmp_path):
-    run = tmp_path / "run"
-    killed(TINY, run, "learning", 0.2)
-    assert (run / CHECKPOINT).is_dir()
-    events = []
-    progress = resume(run, "resumed", events.append)
-    assert next(event.done for event in events if event.stage == "learning") == pytest.approx(1 / 3)
-    assert progress.rollouts == TINY.rollouts
-    assert progress.command == "begun && resumed"
-    assert [point["steps"] for point in progress.curve] == [0, 64, 96]
-    assert resume(run).rollouts == TINY.rollouts  # nothing left to do
-
-
-def test_episodes_of_a_training_that_goes_on_are_new(tmp_path, monkeypatch):
-    played = []
-
-    def watched(ways, policy, workload, w):
-        played.append(w)
-        return of(ways, policy, workload, w)
-
-    of = Ways.of
-    monkeypatch.setattr(Ways, "of", watched)
-    run = tmp_path / "run"
-    killed(replace(TINY, teacher=None), run, "learning", 0.2)
-    before, played[:] = {*played} - {0.0, 1.0}, []
-    resume(run)
-    after = {*played} - {0.0, 1.0}
-    assert before
-    assert after
-    assert not before & after
-
-
-def test_what_was_kept_last_is_known_to_who_goes_on(tmp_path, monkeypatch):
-    scores = iter([0.9, 0.5, 0.6, 0.8, 0.7, 0.8, 0.7])
-    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(scores), {0.5: 1.0}))
-    run = tmp_path / "run"
-    config = replace(TINY, teacher=None, validate_every=1, checkpoint_every=100)
-    killed(config, run, "learning", 0.2)
-    assert load(run / BEST).manifest.evaluation["policy"]["mean"] == 0.5
-    resume(run)
-    assert load(run / BEST).manifest.evaluation["policy"]["mean"] == 0.5
-
-
-def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
-    tmp_path, monkeypatch
-):
-    config = replace(TINY, corrections=30)
-    train(config, tmp_path / "whole")
-    run = tmp_path / "run"
-    killed(config, run, "lessons", 0.8)
-    assert [file.name for file in sorted((run / LESSONS).glob("*.npz"))] == ["0.npz"]
-    with pytest.raises(ConflictError, match="holds a training"):
-        train(config, run)
-    killed(config, tmp_path / "early", "lessons", 0.0)
-    assert not [*(tmp_path / "early" / LESSONS).glob("*.npz")]
-
-    collected = []
-
-    def watched(crew, count, *rest):
-        collected.append(count)
-        return collect(crew, count, *rest)
-
-    monkeypatch.setattr("agents.teaching.collect", watched)
-    events = []
-    progress = resume(run, "resumed", events.append)
-    assert collected == [15, 15]
-    # What is taken over is no progress of this time.
-    assert (events[0].stage, events[0].done) == ("lessons", pytest.approx(60 / 90))
-    assert progress.command == "begun && resumed"
-    assert not (run / LESSONS).exists()
-    shas = {load(each / BEST).manifest.sha256 for each in (run, tmp_path / "whole")}
-    assert len(shas) == 1
-
-
-def test_a_training_that_was_killed_while_its_checkpoint_was_replaced_goes_on(tmp_path):
-    run = tmp_path / "run"
-    killed(TINY, run, "learning", 0.2)
-    (run / CHECKPOINT).rename(run / f"{CHECKPOINT}.old")
-    assert [point["steps"] for point in resume(run).curve] == [0, 64, 96]
-
-
-def test_an_early_stop_is_final(tmp_path, monkeypatch):
-    worse = count(1.0, 0.1)
-    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(worse), {}))
-    run = tmp_path / "run"
-    config = replace(TINY, patience=1, validate_every=1, checkpoint_every=100)
-    progress = train(config, run)
-    assert (progress.rollouts, progress.stale) == (1, 1)
-    again = resume(run)
-    assert (again.rollouts, again.curve) == (1, progress.curve)
-
-
-def test_nobody_else_trains_in_the_folder_meanwhile(tmp_path):
-    run = tmp_path / "run"
-
-    def meddle(event):
-        for begin in (lambda: train(TINY, run), lambda: resume(run)):
-            with pytest.raises(ConflictError, match="under way"):
-                begin()
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        train(TINY, run, tell=meddle)
-
-
 def test_curves_can_be_read_by_tensorboard(tmp_path):
     train(replace(TINY, tensorboard=True, teacher=None), tmp_path / "run")
     (folder,) = (tmp_path / "run" / "tensorboard").iterdir()
@@ -213,11 +93,6 @@ def test_curves_can_be_read_by_tensorboard(tmp_path):
 def test_a_run_is_never_overwritten(trained):
     with pytest.raises(ConflictError, match="holds a training"):
         train(TINY, trained[0])
-
-
-def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(InvalidError, match=r"no readable config\.json"):
-        resume(tmp_path)
 
 
 @pytest.mark.parametrize(
