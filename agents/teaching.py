@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from scheduler.decisions.encoding import size
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import Bools, Floats, Ints
 from scheduler.decisions.standing import Floats32
+from scheduler.files import write_bytes
 from scheduler.policies.lookup import named
 
 _APART = 1_000_000
@@ -54,11 +56,10 @@ class Lessons:
 
     def save(self, file: Path, seconds: float) -> None:
         """Write them, and how long they took: all, or no file."""
-        part = file.with_suffix(".part")
-        with part.open("wb") as opened:
-            content = {each.name: getattr(self, each.name) for each in fields(self)}
-            np.savez_compressed(opened, seconds=np.float64(seconds), **content)
-        part.rename(file)
+        content = {each.name: getattr(self, each.name) for each in fields(self)}
+        packed = io.BytesIO()
+        np.savez_compressed(packed, seconds=np.float64(seconds), **content)
+        write_bytes(file, packed.getvalue())
 
     @classmethod
     def load(cls, file: Path) -> tuple[Lessons, float]:
