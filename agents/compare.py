@@ -122,7 +122,7 @@ def _until_broken(
     Returns the cells that were in the works then; no other is lost.
     """
     running: dict[Future[Run], Cell] = {}
-    pool = ProcessPoolExecutor(workers, context(), begin, (settings(),))
+    pool = ProcessPoolExecutor(workers, context(Cell.__module__), begin, (settings(),))
     try:
         while waiting or running:
             while waiting and len(running) < 2 * workers:

@@ -9,10 +9,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, Generic, Self, TypeVar
 
 import agents.names  # noqa: F401 - so that policies are found
+from scheduler.domain.errors import UnavailableError
 
 Bench = TypeVar("Bench")
 Task = TypeVar("Task")
@@ -20,7 +22,6 @@ Result = TypeVar("Result")
 
 PREFIX = "FULCRUM_"
 """Of environment variables that are settings."""
-_PRELOADED = "agents.cell"
 _AHEAD = 2
 """Tasks given out for each process: it has the next one as it ends one."""
 
@@ -42,10 +43,15 @@ class Crew(Generic[Bench]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        """Raises `UnavailableError` in place of what tells that a worker's process is gone."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+        if isinstance(error, BrokenProcessPool):
+            raise UnavailableError(
+                "a worker process died (killed, or out of memory)", {"workers": "fewer of them"}
+            ) from error
 
     def map(self, do: Callable[[Bench, Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """The results of `do(bench, task)`, in the order of the tasks.
@@ -78,7 +84,8 @@ class Crew(Generic[Bench]):
     def _begun(self) -> ProcessPoolExecutor:
         if self._pool is None:
             given = (settings(), self.bench)
-            self._pool = ProcessPoolExecutor(self._workers, context(), _begin, given)
+            forked = context(type(self.bench).__module__)
+            self._pool = ProcessPoolExecutor(self._workers, forked, _begin, given)
         return self._pool
 
 
@@ -87,12 +94,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def context() -> multiprocessing.context.BaseContext:
-    """Processes forked from one that has the simulator imported, where there is such a thing."""
+def context(module: str) -> multiprocessing.context.BaseContext:
+    """Processes forked from one that has the module imported, where there is such a thing.
+
+    What one program began first holds for all that it begins later.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_PRELOADED])
+    context.set_forkserver_preload([module])
     return context
 
 

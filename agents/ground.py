@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,8 +20,9 @@ from scheduler.decisions.policy import Policy
 from scheduler.decisions.standing import Floats32
 from scheduler.policies.lookup import named
 
-Player = str | Scorer
-"""A policy's name, or a network that decides greedily: what goes from one process to another."""
+Player = str | bytes
+"""A policy's name, or a network that decides greedily, as `frozen` makes it: what goes from one
+process to another."""
 
 
 @dataclass
@@ -49,7 +51,16 @@ class Ground:
         """As it decides here."""
         if isinstance(player, str):
             return named(player)
-        return greedy(player, self.config, self.scenario)
+        return greedy(pickle.loads(player), self.config, self.scenario)
+
+
+def frozen(scorer: Scorer) -> bytes:
+    """The network as it is now.
+
+    PyTorch hands its tensors to other processes as shared memory: there they would change with
+    what is learnt here, and each takes a file descriptor.
+    """
+    return pickle.dumps(scorer)
 
 
 def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolicy:

@@ -111,6 +111,9 @@ class Ways:
         way = self._elsewhere(workload, w)
         if way is not None:
             self._coming[key] = way
+        if len(self._coming) > ROOM:
+            # Of episodes that were given up.
+            del self._coming[next(iter(self._coming))]
 
     def scale(self, reference: Policy, way: Way) -> float:
         """What divides the rewards of an episode that the reference goes this way through."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from agents.config import Training
 from agents.crew import Crew
-from agents.ground import Ground, Player
+from agents.ground import Ground, Player, frozen
 from agents.network import RowPolicy, encoding
 from agents.search import SearchPolicy
 from agents.world import PRIVILEGED
@@ -101,7 +101,7 @@ def taught(
         else:
             heard(0.0)
             begun = time.monotonic()
-            student = None if lessons is None else policy.scorer
+            student = None if lessons is None else frozen(policy.scorer)
             new = collect(crew, count, config.seed + number * _APART, heard, student)
             new.save(file, time.monotonic() - begun)
         lessons = new if lessons is None else Lessons.of((lessons, new))

@@ -56,8 +56,9 @@ def train(
 ) -> Progress:
     """Train from the start; leaves everything in the folder `run`.
 
-    `workers` processes (1: this one) share the lessons and validations; the weights are the same
-    with any number of them.
+    `workers` processes (1: this one) share lessons, validations and what the reference does in
+    the episodes to come; the weights are the same with any number of them. Raises
+    `UnavailableError` if one of them dies.
 
     Raises `ConflictError` if there is a training in it already, `InvalidError` for unknown
     policies.

@@ -10,7 +10,7 @@ import numpy as np
 from agents.config import Criterion
 from agents.crew import Crew
 from agents.examination import Examination
-from agents.ground import Ground, Player
+from agents.ground import Ground, Player, frozen
 from agents.network import Scorer
 from agents.rigid import fits
 from agents.rivals import RIVALS
@@ -94,7 +94,7 @@ class Validation:
         """A network's greedy policy against the reference."""
         if self._examination is not None:
             return self._relative(self._examination.objectives(scorer))
-        return self.score(scorer)
+        return self.score(frozen(scorer))
 
     def _relative(self, objectives: Objectives) -> Score:
         return relative(objectives, self.reference, self._config.criterion)

@@ -129,9 +129,12 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         if seed is not None:
             self._rng = np.random.default_rng(seed)
             self._upcoming = None
-        for _ in range(1 if "workload" in wished else TRIES):
+        for _ in range(1 if wished.get("workload") is not None else TRIES):
             workload, w = self._drawn()
-            workload, w = wished.get("workload", workload), wished.get("preference", w)
+            if wished.get("workload") is not None:
+                workload = wished["workload"]
+            if wished.get("preference") is not None:
+                w = wished["preference"]
             try:
                 encoding, info = self.env.reset(
                     seed=seed, options={"workload": workload, "preference": w}

@@ -61,11 +61,17 @@ def told(error: Exception) -> Exit | None:
 
 
 def _local_code(error: FulcrumError) -> Exit:
-    from scheduler.domain.errors import ConflictError, NotFoundError
+    from scheduler.domain.errors import ConflictError, NotFoundError, UnavailableError
 
-    if isinstance(error, ConflictError):
-        return Exit.CONFLICT
-    return Exit.NOT_FOUND if isinstance(error, NotFoundError) else Exit.USAGE
+    match error:
+        case ConflictError():
+            return Exit.CONFLICT
+        case NotFoundError():
+            return Exit.NOT_FOUND
+        case UnavailableError():
+            return Exit.ERROR
+        case _:
+            return Exit.USAGE
 
 
 def _code(error: ApiError) -> Exit:

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from agents.crew import Crew
+from scheduler.domain.errors import UnavailableError
 
 WORKERS = (1, 2)
 
@@ -20,6 +21,10 @@ def scaled(bench, task):
 
 def who(_, task):
     return os.getpid(), task
+
+
+def gone(_, task):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def refused(_, task):
@@ -54,6 +59,12 @@ def test_what_a_task_raises_is_raised_in_its_turn(workers):
             next(results)
 
 
+def test_a_worker_that_dies_is_told_of():
+    with pytest.raises(UnavailableError, match="died") as caught, Crew(None, 2) as crew:
+        list(crew.map(gone, [1]))
+    assert "workers" in caught.value.fields
+
+
 def test_one_is_this_process_and_several_are_others():
     with Crew(None) as crew:
         assert dict(crew.map(who, range(3))).keys() == {os.getpid()}
@@ -64,6 +75,7 @@ def test_one_is_this_process_and_several_are_others():
 ENDLESS = """
 import itertools
 from agents.crew import Crew
+from scheduler.domain.errors import UnavailableError
 from tests.agents.test_crew import who
 with Crew(None, 2) as crew:
     for pid, _ in crew.map(who, itertools.count()):

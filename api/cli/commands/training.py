@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from scheduler.settings import Settings
 
 SCENARIO, STEPS = "mixed-cloud", 1_000_000
+_OF_JOB = ("as_job", "wait", "follow", "workers", "name", "run", "as_json")
+"""Options that a training's job is not given as they are."""
 
 
 def train(
@@ -122,7 +124,7 @@ def train(
         if not resume:
             _configured(run, values, own=from_history)
         words = [*_words(ctx), "--name", str(called)]
-        _submit(ctx, run, words, configured, wait=wait, follow=follow, as_json=as_json)
+        _submit(ctx, run, words, configured, workers, wait=wait, follow=follow, as_json=as_json)
         return
     ending = Ending(called, since if from_history else None, workloads)
     if resume or (in_job() and _begun(run)):
@@ -255,12 +257,16 @@ def _submit(
     run: Path,
     words: list[str],
     configured: Settings,
+    workers: int | None,
     *,
     wait: bool,
     follow: bool,
     as_json: bool,
 ) -> None:
-    """The same command as a job; its paths are read on the service's machine."""
+    """The same command as a job, on as many processors as it shall have workers.
+
+    Its paths are read on the service's machine.
+    """
     door = ["--data", str(configured.data_dir.absolute())]
     argv = [sys.executable, "-m", "api.cli.main", *door, "policy", "train", str(run.absolute())]
     config = os.environ.get("FULCRUM_CONFIG")
@@ -268,6 +274,7 @@ def _submit(
         "kind": "command",
         "name": f"policy-{_slug(run)}",
         "devices": ["cpu"],
+        **({"width": workers} if workers else {}),
         "work": {
             "argv": [*argv, *words],
             "cwd": str(Path.cwd()),
@@ -282,7 +289,7 @@ def _words(ctx: typer.Context) -> list[str]:
     words: list[str] = []
     for parameter in ctx.command.params:
         value, name = ctx.params.get(str(parameter.name)), parameter.opts[0]
-        about_job = parameter.name in ("as_job", "wait", "follow", "name", "run", "as_json")
+        about_job = parameter.name in _OF_JOB
         if about_job or not given(ctx, str(parameter.name)):
             continue
         if isinstance(value, bool):

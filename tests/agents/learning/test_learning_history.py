@@ -172,9 +172,10 @@ def test_a_training_as_a_job_is_the_same_command(tmp_path, monkeypatch, fulcrum)
     )
     monkeypatch.setenv("FULCRUM_CONFIG", "fulcrum.toml")
     fulcrum("r", "--from-history", "--since", "7d", "--set", "jobs=12", "--set", "rows=24",
-            "--as-job", "--name", "ours", "--json", data=tmp_path / "d")  # fmt: skip
+            "--as-job", "--workers", "3", "--name", "ours", "--json",
+            data=tmp_path / "d")  # fmt: skip
     (body,) = sent
-    assert (body["kind"], body["name"]) == ("command", "policy-r")
+    assert (body["kind"], body["name"], body["width"]) == ("command", "policy-r", 3)
     work = body["work"]
     assert work["cwd"] == str(tmp_path)
     assert work["env"] == {"FULCRUM_CONFIG": str(tmp_path / "fulcrum.toml")}

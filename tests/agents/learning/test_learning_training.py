@@ -16,7 +16,7 @@ from agents.artefact import load
 from agents.averaging import Average
 from agents.config import Training
 from agents.crew import Crew
-from agents.ground import Ground
+from agents.ground import Ground, frozen
 from agents.network import Scorer
 from agents.policy import LearnedPolicy
 from agents.reference import Way
@@ -27,9 +27,10 @@ from agents.validation import Validation, relative
 from agents.world import Relative, drawn_ways, simulated, totals
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
+from scheduler.decisions.encoding import size
 from scheduler.domain.errors import ConflictError, InvalidError
 from scheduler.policies.lookup import named
-from tests.agents.learning.world import TINY, mixed_cloud
+from tests.agents.learning.world import TINY, mixed_cloud, scorer
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +159,19 @@ def test_a_way_that_is_expected_is_played_elsewhere():
     ways.expect(wgc, 1, 0.5)
     assert asked == [(1, 0.5)]
     assert ways.of(wgc, 0, 0.5) is not played.result()
+
+
+def test_networks_for_other_processes_do_not_change_with_what_is_learnt():
+    network = scorer()
+    ground, sent = Ground(mixed_cloud(), TINY), frozen(network)
+    values = np.ones(size(TINY.rows), dtype=np.float32)
+    before = ground.policy(sent).score(values)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.add_(1)
+    assert (ground.policy(sent).score(values) == before).all()
+    assert (ground.policy(frozen(network)).score(values) != before).any()
+    assert not any(weights.is_shared() for weights in network.parameters())
 
 
 def test_a_way_tells_what_will_wait_and_no_more_than_its_end():

@@ -11,7 +11,7 @@ from agents import train
 from agents.algorithms import MAKERS
 from agents.artefact import load as load_artefact
 from agents.crew import Crew
-from agents.ground import Ground
+from agents.ground import Ground, frozen
 from agents.reference import pushed, walked
 from agents.rigid import RelativeWorlds, fits
 from agents.validation import Score, Validation
@@ -90,7 +90,7 @@ def test_a_network_is_judged_as_the_simulation_would(lublin):
     config = replace(RIGID, validation_workloads=2, validation_preferences=(0.2, 1.0))
     network = scorer()
     validation = Validation(Crew(Ground(lublin, config)))
-    judged, simulated = validation.judge(network), validation.score(network)
+    judged, simulated = validation.judge(network), validation.score(frozen(network))
     assert judged.at == pytest.approx(simulated.at)
 
 
