@@ -125,16 +125,13 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         A drawn workload that leaves nothing to decide (few jobs on a large cluster of one pool) is
         drawn again, at most `TRIES` times.
         """
-        wished = dict(options or {})
+        wished = {name: value for name, value in (options or {}).items() if value is not None}
         if seed is not None:
             self._rng = np.random.default_rng(seed)
             self._upcoming = None
-        for _ in range(1 if wished.get("workload") is not None else TRIES):
+        for _ in range(1 if "workload" in wished else TRIES):
             workload, w = self._drawn()
-            if wished.get("workload") is not None:
-                workload = wished["workload"]
-            if wished.get("preference") is not None:
-                w = wished["preference"]
+            workload, w = wished.get("workload", workload), wished.get("preference", w)
             try:
                 encoding, info = self.env.reset(
                     seed=seed, options={"workload": workload, "preference": w}
