@@ -175,8 +175,7 @@ def _objective(scenario: Scenario, workload: Workload, policy: Policy, seed: int
     estimator = scenario.estimates.make(seed)
     outcome = Simulation(workload, Site.of(scenario), estimator, seed=seed).run(policy)
     assert scenario.objective is not None
-    scales, w = scales_of(scenario.objective), scenario.preference
-    total = w * scales.latency(outcome) + (1 - w) * scales.cost(outcome)
+    total = scales_of(scenario.objective).value(outcome, scenario.preference)
     return total / max(len(outcome.job), 1)
 
 

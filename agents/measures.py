@@ -80,9 +80,8 @@ def _misses(view: View) -> float:
 def _objective(view: View) -> float:
     if view.objective is None:
         return np.nan
-    scales, outcome, w = scales_of(view.objective), view.outcome, view.preference
-    weighed = w * scales.latency(outcome) + (1 - w) * scales.cost(outcome)
-    return _divided(weighed, len(outcome.job))
+    value = scales_of(view.objective).value(view.outcome, view.preference)
+    return _divided(value, len(view.outcome.job))
 
 
 def _mean(values: Floats) -> float:
@@ -224,8 +223,8 @@ MEASURES: Mapping[str, Measure] = {
             Unit.RATIO,
             _objective,
             "w · mean latency / its scale + (1 − w) · dollars per job / their scale, with the "
-            "preference w of the run; the latency is the JCT weighed by priority ÷ 50, or the "
-            "bounded slowdown, as the scenario says.",
+            "preference w of the run, and for each missed deadline per job what the scenario says; "
+            "the latency is the JCT weighed by priority ÷ 50, or the bounded slowdown.",
         ),
     )
 }

@@ -37,7 +37,7 @@ UNTUNED = Constants()
 """The reference: what everything is divided by."""
 DOUBT = 0.1
 """p below which a candidate counts as worse than the best one."""
-FIRST = 6
+FIRST = 7
 """Candidates before the sampler takes over, the guesses among them."""
 REACH = 0.35
 """λ is sought this far from the preference."""
@@ -62,7 +62,7 @@ class Search:
     """Candidates at each preference."""
     workloads: Annotated[int, Ge(2)] = 24
     """One half to search on, one half to report."""
-    jobs: Annotated[int, Ge(1)] = 160
+    jobs: Annotated[int, Ge(1)] = 400
     """Of each workload."""
     seed: Annotated[int, Ge(0)] = 0
     """Of the sampler."""
@@ -292,8 +292,9 @@ class _Dial:
             replace(UNTUNED, preference=self._w),
             *beside[:1],
             *(replace(one, preference=self._w) for one in beside[:2]),
-            Constants(self._w, 0.1, 0.01, 0.2, 10_000.0, EXCHANGE),
-            Constants(self._w, 0.5, 0.2, 0.5, 300.0, CHEAPEST),
+            Constants(self._w, 0.05, 0.018, 0.2, 11_600.0, EXCHANGE),
+            Constants(self._w, 0.03, 0.02, 0.025, 22_000.0, EXCHANGE),
+            Constants(self._w, 1.0, 0.5, 1.0, 30.0, CHEAPEST),
         ]
 
     def _suggest(self, trial: optuna.Trial) -> Constants:

@@ -46,11 +46,13 @@ class Totals:
     """Σ completion times weighed by priority, or Σ bounded slowdowns."""
     cost: float
     """Σ dollars, idle nodes included."""
+    missed: float
+    """Missed deadlines, each counted as the objective says."""
     jobs: int
 
     def at(self, w: float) -> float:
         """The objective's total; ÷ jobs it is the measure `objective`."""
-        return w * self.latency + (1 - w) * self.cost
+        return w * self.latency + (1 - w) * self.cost + self.missed
 
 
 def simulated(
@@ -71,7 +73,9 @@ def simulated(
 def totals(outcome: Outcome, drawn: Scenario) -> Totals:
     """Of what has happened in a scenario without anything left to draw."""
     scales = _scales(drawn)
-    return Totals(scales.latency(outcome), scales.cost(outcome), len(outcome.job))
+    return Totals(
+        scales.latency(outcome), scales.cost(outcome), scales.missed(outcome), len(outcome.job)
+    )
 
 
 class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):

@@ -23,6 +23,7 @@ from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.encoding import Encoder, Encoding, may_wait
 from scheduler.decisions.plan import Action
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.precedence import preceding
 from scheduler.decisions.pushing import best
 from scheduler.decisions.queue import WAIT, Bools
 from scheduler.decisions.round import Mode, Round
@@ -48,8 +49,9 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     `preference`: w, 0 cheapest … 1 fastest; None or `random`: drawn for every episode. Jobs that
     name their own keep it. `jobs`, `split`: see `Scenario.workload`; a function has its own.
     `rows`: K, rows shown. `reward`: a name of `envs.rewards.REWARDS`; `miss_penalty`: of a missed
-    deadline in it. `illegal`: what becomes of an action that `action_masks` forbids: `first` takes
-    the first legal row instead and counts it in the info, `raise` raises `InvalidError`.
+    deadline in it, by default what the scenario's objective says. `illegal`: what becomes of an
+    action that `action_masks` forbids: `first` takes the first legal row instead and counts it in
+    the info, `raise` raises `InvalidError`.
 
     Raises `InvalidError` or `NotFoundError`, naming the legal values.
     """
@@ -67,7 +69,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         rows: int = 64,
         split: Split | str = Split.TRAIN,
         reward: str = "latency-cost",
-        miss_penalty: float = 0.0,
+        miss_penalty: float | None = None,
         illegal: str = "first",
         render_mode: str | None = None,
     ) -> None:
@@ -126,12 +128,16 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
         """Choose a row; the reward is for all that happens until the next decision.
 
+        As wherever a policy chooses, a more urgent job that differs in nothing else takes the place
+        (`scheduler.decisions.precedence`).
+
         Raises `InvalidError` for an action outside the action space, after the end, or, under
         `illegal="raise"`, for one that is not legal now.
         """
         table = self.table
         self._choices += 1
-        self._take(table, int(self._encoding.positions[self._checked(int(action))]))
+        position = int(self._encoding.positions[self._checked(int(action))])
+        self._take(table, preceding(table, position))
         self._settle()
         reading = self._meter.read(self.simulation.now)
         interval, self._reading = reading - self._reading, reading
@@ -192,7 +198,9 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         return None
 
     def _begin(self, episode: Episode) -> None:
-        self.scales = replace(episode.scales, miss=self._miss_penalty)
+        self.scales = episode.scales
+        if self._miss_penalty is not None:
+            self.scales = replace(self.scales, miss=self._miss_penalty)
         self._meter = Meter()
         site = replace(episode.site, preference=self.preference)
         self._mode: Mode = site.mode

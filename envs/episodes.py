@@ -66,9 +66,10 @@ def scales_of(objective: Objective | None) -> Scales:
     if objective is None:
         return Scales()
     scale, dollars = objective.latency_scale, objective.cost_scale_dollars
+    miss = objective.missed_deadline
     if objective.latency is Latency.SLOWDOWN:
-        return Scales(slowdown=scale, dollars=dollars, bounded=True)
-    return Scales(latency_s=scale, dollars=dollars)
+        return Scales(slowdown=scale, dollars=dollars, miss=miss, bounded=True)
+    return Scales(latency_s=scale, dollars=dollars, miss=miss)
 
 
 def drawn_preference(rng: np.random.Generator) -> float:

@@ -27,7 +27,7 @@ class Scales:
     slowdown: float = 1.0
     dollars: float = 1.0
     miss: float = 0.0
-    """Penalty of a job that ended after its deadline."""
+    """What a job that ended after its deadline adds to an objective; no unit."""
     bounded: bool = False
     """Whether the latency of an objective is the slowdown, not the time in the system."""
 
@@ -40,6 +40,15 @@ class Scales:
     def cost(self, outcome: Outcome) -> float:
         """Dollars of a whole workload, those of idle devices included, scaled."""
         return (float(outcome.dollars.sum()) + outcome.idle_dollars) / self.dollars
+
+    def missed(self, outcome: Outcome) -> float:
+        """Of a whole workload: what its missed deadlines add, at every preference."""
+        return self.miss * float((outcome.ended > outcome.deadline).sum())
+
+    def value(self, outcome: Outcome, w: float) -> float:
+        """The objective of a whole workload: a sum over jobs, less is better."""
+        balance = w * self.latency(outcome) + (1 - w) * self.cost(outcome)
+        return balance + self.missed(outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +159,7 @@ def mean_jct(step: Step) -> float:
 
 
 def objective(step: Step) -> float:
-    """-[w · latency / scale + (1 - w) · dollars / scale] - penalty · misses; no unit.
+    """-[w · latency / scale + (1 - w) · dollars / scale] - miss · missed deadlines; no unit.
 
     The latency is the time in the system weighed by priority, or the slowdown if `bounded`.
     """

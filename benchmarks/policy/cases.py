@@ -44,9 +44,15 @@ class Figures:
     latency: float = math.nan
     """What the scenario's objective weighs with w …"""
     cost: float = math.nan
-    """… and with 1 - w; both without a unit."""
+    """… and with 1 - w …"""
+    missed: float = 0.0
+    """… and what missed deadlines add; all three without a unit."""
     blocks: tuple[float, ...] = ()
     """Bounded slowdowns of consecutive parts of a long log."""
+
+    def at(self, w: float) -> float:
+        """The objective per job at preference w: `agents.world.Totals.at` ÷ jobs."""
+        return w * self.latency + (1 - w) * self.cost + self.missed
 
 
 class Case(Protocol):
@@ -106,6 +112,7 @@ class Drawn:
             figures(outcome),
             latency=scales.latency(outcome) / jobs,
             cost=scales.cost(outcome) / jobs,
+            missed=scales.missed(outcome) / jobs,
         )
 
 

@@ -14,7 +14,6 @@ from benchmarks.policy.artefacts import SHIPPED
 from benchmarks.policy.cases import Drawn
 from benchmarks.policy.evaluation import Task
 from benchmarks.policy.frontier import JOBS, known
-from benchmarks.policy.pairing import mixed
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, signed
 from envs.scenarios import load
@@ -49,8 +48,7 @@ def measure(how: Measuring) -> Found:
             if run is None:
                 missing.append(f"{name}: failed at w = {w:g}")
                 continue
-            weighed = mixed([one.latency for one in run], [one.cost for one in run], w)
-            runs.setdefault(f"{w:g}", {})[name] = weighed.tolist()
+            runs.setdefault(f"{w:g}", {})[name] = [one.at(w) for one in run]
     return {
         "digest": scenario.digest,
         "version": scenario.version,

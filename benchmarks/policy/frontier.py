@@ -18,7 +18,7 @@ from agents.statistics import Interval, hypervolume, interval, relative
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Drawn
 from benchmarks.policy.evaluation import Task
-from benchmarks.policy.pairing import mixed, outline, volume_ratio
+from benchmarks.policy.pairing import outline, volume_ratio
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from envs.scenarios import Scenario, Split, load
@@ -35,7 +35,7 @@ FINALISTS = 3
 """Heuristics at each w that meet all tuning workloads, and the test."""
 DEAF = ("cheapest", "fastest", "best-value")
 """Neither their order nor their placement knows the preference."""
-PARTS = ("latency", "cost", "jct_s", "dollars")
+PARTS = ("jct_s", "dollars")
 """Of the figures, what is kept of every workload."""
 LEARNED = "learned"
 """In reports: the mean over the trainings."""
@@ -62,12 +62,13 @@ def measure(how: Measuring) -> Found:
     )
     runs: dict[str, Any] = {}
     for name, policy in everyone.items():
-        table = {f"{w:g}": tested.of(policy, cases[heeded(policy, w)]) for w in dial}
+        table = {w: tested.of(policy, cases[heeded(policy, w)]) for w in dial}
         if any(figures is None for figures in table.values()):
             missing.append(f"{name}: failed on some workload")
             continue
         runs[name] = {
-            w: {part: [getattr(one, part) for one in run] for part in PARTS}
+            f"{w:g}": {part: [getattr(one, part) for one in run] for part in PARTS}
+            | {"objective": [one.at(w) for one in run]}
             for w, run in table.items()
             if run is not None
         }
@@ -104,8 +105,8 @@ def report(found: Found, folder: Path) -> Section:
         f"`{found['mode']}`: {found['workloads']} test workloads of {found['jobs']} jobs; the "
         f"heuristics were chosen on {found['tuning_workloads']} tuning workloads: the best "
         f"{FINALISTS} at each w came to the test, beside both wgc. Mean of "
-        "w · latency + (1 − w) · cost, relative to the rival on the same workloads; less is "
-        "better.",
+        "w · latency + (1 − w) · cost + missed deadlines, relative to the rival on the same "
+        "workloads; less is better.",
         [view.differences(), view.volumes(), view.everybody()],
     )
     if not view.learned:
@@ -133,8 +134,7 @@ class View:
             table = np.array([self.objective(one, w) for one in self.learned])
             mean: Floats = table.mean(axis=0)
             return mean
-        run = self.found["runs"][name][f"{w:g}"]
-        return mixed(run["latency"], run["cost"], w)
+        return np.array(self.found["runs"][name][f"{w:g}"]["objective"])
 
     def rival(self, w: float) -> str:
         """The heuristic that is best on the tuning workloads."""
@@ -260,8 +260,7 @@ def tuned(
             for name in those:
                 run = results.of(name, cases[heeded(name, w)])
                 if run is not None:
-                    weighed = mixed([one.latency for one in run], [one.cost for one in run], w)
-                    means[name] = float(weighed.mean())
+                    means[name] = float(np.mean([one.at(w) for one in run]))
             best = sorted(means, key=lambda name: means[name])[:FINALISTS]
             left[w], found[f"{w:g}"] = best, {name: means[name] for name in best}
     return found

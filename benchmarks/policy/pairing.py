@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from agents.statistics import CONFIDENCE, Interval, front, hypervolume
 from scheduler.decisions.queue import Floats
 
 RESAMPLES = 2_000
 _SEED = 20_261_123
-
-
-def mixed(latency: ArrayLike, cost: ArrayLike, w: float) -> Floats:
-    """(workloads,) w · latency + (1 - w) · cost: `agents.world.Totals.at` per job."""
-    return w * np.asarray(latency, np.float64) + (1 - w) * np.asarray(cost, np.float64)
 
 
 def volume_ratio(points: Floats, rivals: Floats, reference: Floats) -> Interval:

@@ -15,7 +15,6 @@ from benchmarks.policy.artefacts import SHIPPED
 from benchmarks.policy.cases import Drawn
 from benchmarks.policy.evaluation import Task
 from benchmarks.policy.frontier import JOBS, SCENARIO, TUNED, known
-from benchmarks.policy.pairing import mixed
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
@@ -56,8 +55,8 @@ def measure(how: Measuring) -> Found:
             if run is None:
                 missing.append(f"{name}: failed on {variant} at w = {w:g}")
                 continue
-            weighed = mixed([one.latency for one in run], [one.cost for one in run], w)
-            runs.setdefault(variant, {}).setdefault(f"{w:g}", {})[name] = weighed.tolist()
+            objectives = [one.at(w) for one in run]
+            runs.setdefault(variant, {}).setdefault(f"{w:g}", {})[name] = objectives
     return {
         "digests": {name: scenario.digest for name, scenario in scenarios.items()},
         "dial": list(DIAL),

@@ -37,6 +37,10 @@ class Facts(NamedTuple):
     """(slots,) Devices."""
     impatience: Floats
     """(slots,) What a second in the system adds to the objective's latency, by the truth."""
+    priority: Floats
+    """(slots,)"""
+    preference: Floats
+    """(slots,) 0 cheapest … 1 fastest."""
     columns: Floats32
     """(13, slots) `Standing.columns`."""
     base: Floats
@@ -56,8 +60,8 @@ class Facts(NamedTuple):
 def suits(episode: Episode) -> bool:
     """Whether the kernel plays this episode as `Simulation` does.
 
-    One pool of one node that is always up, jobs with one placement each, no failures, and
-    estimates that depend on nothing but the job.
+    One pool of one node that is always up, jobs with one placement each and no deadline, no
+    failures, and estimates that depend on nothing but the job.
     """
     site = episode.site
     alone = len(site.pools) == 1 and site.pools[0].nodes == 1 and not site.pools[0].boot_s
@@ -67,7 +71,10 @@ def suits(episode: Episode) -> bool:
     if not (billed and steady and believed and site.mode in MODES):
         return False
     places = Places(site.pools)
-    return all(len(places.of(job)) == 1 and not job.memory_bytes for job in episode.workload.jobs)
+    return all(
+        len(places.of(job)) == 1 and not job.memory_bytes and job.deadline is None
+        for job in episode.workload.jobs
+    )
 
 
 def facts(episode: Episode, preference: float) -> Facts:
@@ -111,6 +118,8 @@ def facts(episode: Episode, preference: float) -> Facts:
         estimate=queue.runtime.copy(),
         runtime=np.array(runtime),
         width=width[queue.shape],
+        priority=queue.priority.copy(),
+        preference=queue.preference.copy(),
         impatience=np.array(impatience),
         columns=standing.columns[:, :slots].copy(),
         base=standing.base[:, :slots].copy(),

@@ -141,6 +141,32 @@ def candidates(b: int, jobs: Facts, state: State, rows: Ints) -> int:
 
 
 @compiled
+def preceding(b: int, slot: int, jobs: Facts, state: State) -> int:
+    """The job that takes the chosen one's place, as `decisions.precedence` says; 0 stays WAIT."""
+    first = slot
+    for index in range(state.waiting[b]):
+        other = state.queue[b, index]
+        if (
+            slot
+            and other != state.held[b]
+            and jobs.width[b, other] == jobs.width[b, slot]
+            and jobs.estimate[b, other] == jobs.estimate[b, slot]
+            and jobs.preference[b, other] == jobs.preference[b, slot]
+            and jobs.priority[b, other] >= jobs.priority[b, slot]
+            and jobs.submitted[b, other] <= jobs.submitted[b, slot]
+            and (
+                jobs.submitted[b, other] < jobs.submitted[b, first]
+                or (
+                    jobs.submitted[b, other] == jobs.submitted[b, first]
+                    and jobs.priority[b, other] > jobs.priority[b, first]
+                )
+            )
+        ):
+            first = other
+    return first
+
+
+@compiled
 def _start(b: int, slot: int, jobs: Facts, state: State) -> None:
     count = state.waiting[b]
     _drop(state.queue[b], count, slot)

@@ -97,6 +97,8 @@ def room(worlds: int, slots: int, rows: int) -> tuple[Facts, State]:
         estimate=floats(slots),
         runtime=floats(slots),
         width=ints(slots),
+        priority=floats(slots),
+        preference=floats(slots),
         impatience=floats(slots),
         columns=np.zeros((worlds, len(LINEAR) + len(LOGARITHMIC), slots), dtype=np.float32),
         base=floats(4, slots),

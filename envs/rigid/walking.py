@@ -30,19 +30,19 @@ class _Columns(NamedTuple):
 
 
 def places(episode: Episode, known: Facts, rank: Rank) -> Ints:
-    """(slots,) Position of each job by a static order; equal ones by arrival. WAIT is last."""
+    """(slots,) Position of each job by a static order. WAIT is last."""
     jobs = episode.workload.jobs
-    scores = rank(
-        _Columns(
-            born=known.submitted[1:] - episode.workload.origin,
-            size=known.estimate[1:],
-            request=known.width[1:].astype(np.float64),
-            priority=np.array([job.priority for job in jobs]),
-            deadline=np.array([np.inf if job.deadline is None else job.deadline for job in jobs]),
-        )
+    columns = _Columns(
+        born=known.submitted[1:] - episode.workload.origin,
+        size=known.estimate[1:],
+        request=known.width[1:].astype(np.float64),
+        priority=np.array([job.priority for job in jobs]),
+        deadline=np.array([np.inf if job.deadline is None else job.deadline for job in jobs]),
     )
+    # Ties as `precedence.most_urgent` breaks them.
+    ties = (columns.deadline, -columns.priority, columns.born, -rank(columns))
     place = np.full(len(jobs) + 1, len(jobs), dtype=np.int64)
-    place[1 + (-scores).argsort(kind="stable")] = np.arange(len(jobs))
+    place[1 + np.lexsort(ties)] = np.arange(len(jobs))
     return place
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.rigid.compiling import compiled
 from envs.rigid.facts import MODES, Facts
-from envs.rigid.kernel import settle, take, to_come
+from envs.rigid.kernel import preceding, settle, take, to_come
 from envs.rigid.looking import encode
 from envs.rigid.state import Setting, State, room
 from envs.rigid.walking import walk
@@ -111,5 +111,5 @@ def _step(
 ) -> None:  # fmt: skip
     for index in range(len(worlds)):
         b = worlds[index]
-        take(b, state.shown[b, actions[index]], jobs, state, setting)
+        take(b, preceding(b, state.shown[b, actions[index]], jobs, state), jobs, state, setting)
         _begin(b, w[b], jobs, state, setting, seen, ahead)

@@ -99,6 +99,7 @@ def _text(
             f'latency = "{objective.latency}"',
             f"latency_scale = {objective.latency_scale}",
             f"cost_scale_dollars = {objective.cost_scale_dollars}",
+            f"missed_deadline = {objective.missed_deadline}",
             f"reference_latency_s = {objective.reference_latency_s}",
             f"reference_dollars = {objective.reference_dollars}",
         ]

@@ -90,7 +90,7 @@ class Latency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """How latency and dollars are weighed against each other; both per job."""
+    """How latency, dollars and missed deadlines are weighed against each other; all per job."""
 
     latency_scale: Annotated[float, Gt(0)]
     """What counts as 1: seconds in the system, or a slowdown."""
@@ -101,6 +101,9 @@ class Objective:
     count nothing. Fixed, so that figures of different runs can be compared."""
     reference_dollars: Annotated[float, Gt(0)]
     latency: Latency = Latency.COMPLETION
+    missed_deadline: Annotated[float, Ge(0)] = 1.0
+    """What a job that ends after its deadline adds, at every preference: 1 counts as much as
+    `latency_scale` seconds do at w = 1, or `cost_scale_dollars` at w = 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,9 @@ class Scenario:
         if lublin is not None and not lublin["history"]:
             # Scenarios from before there were histories keep their digest.
             del lublin["history"]
+        if content["objective"] is not None and (lublin or content["source"]["trace"]):
+            # No job of these has a deadline.
+            del content["objective"]["missed_deadline"]
         for supply in content["supplies"]:
             del supply["origin"]
         if self.throughputs is not None:

@@ -33,12 +33,15 @@ class Facts(NamedTuple):
 
 
 Order = Callable[[Facts], float]
-"""Score of a job; higher first, equal ones oldest first."""
+"""Score of a job; higher first, equal ones as `precedence.most_urgent` says."""
 
 
 class _Entry(NamedTuple):
     rank: float
     submitted: float
+    calm: float
+    """Minus the priority."""
+    deadline: float
     number: int
     """Of entering: the last tie-break."""
     job: Waiting
@@ -73,7 +76,15 @@ class Line:
             job.priority,
             job.deadline,
         )
-        entry = _Entry(-self._order(facts), job.submitted_at, self._count, job, option)
+        entry = _Entry(
+            -self._order(facts),
+            job.submitted_at,
+            -job.priority,
+            job.deadline,
+            self._count,
+            job,
+            option,
+        )
         self._count += 1
         insort(self._entries, entry)
         self._arrivals[job.id] = entry
@@ -92,7 +103,7 @@ class Line:
 
     def oldest(self) -> Iterable[_Entry]:
         """Oldest submission first."""
-        return sorted(self._arrivals.values(), key=lambda entry: entry[1:3])
+        return sorted(self._arrivals.values(), key=lambda entry: (entry.submitted, entry.number))
 
 
 def walk(
@@ -176,7 +187,9 @@ class _Walk:
         nodes = cluster.occupancy[pool].fit(option.width, option.memory)
         if nodes is not None:
             self._start(entry, nodes, Action.START)
-        elif self._mode is not Mode.GREEDY and cluster.possible(pool, option.width, option.memory):
+        elif (self._mode is not Mode.GREEDY or option.width > 1) and cluster.possible(
+            pool, option.width, option.memory
+        ):
             self._reserve(entry)
 
     def _beside(self, option: Option) -> Nodes | None:

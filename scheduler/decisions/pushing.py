@@ -9,6 +9,7 @@ import numpy as np
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.plan import Action, Plan
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.precedence import most_urgent, preceding
 from scheduler.decisions.queue import WAIT, Floats
 from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.snapshot import Snapshot
@@ -48,12 +49,12 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
         if not round_.free:
             position = 1
         else:
-            if known is None:
+            scores = None if known is None else known[table.rows]
+            if scores is None or np.isnan(scores).any():
+                # A later table may have rows that the first one had not.
                 scores = policy.scores(table)
                 known = _spread(table, scores) if policy.stable else None
-            else:
-                scores = known[table.rows]
-            position = best(table, scores, policy)
+            position = preceding(table, best(table, scores, policy))
         row = int(table.rows[position])
         if observe is not None:
             if scores is None:
@@ -66,7 +67,7 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
 
 
 def best(table: Candidates, scores: Floats, policy: Policy) -> int:
-    """Position of the best row: highest score, then the oldest job.
+    """Position of the best row: highest score, then the oldest job, then the most urgent.
 
     Between equally scored rows of that job: least cost, then soonest end.
     """
@@ -75,7 +76,7 @@ def best(table: Candidates, scores: Floats, policy: Policy) -> int:
         return position
     ties = np.flatnonzero(scores == scores[position])
     if len(ties) > 1:
-        position = int(ties[np.argmin(table.queue.submitted[table.slot[ties]])])
+        position = int(ties[most_urgent(table.queue, table.slot[ties])])
     rivals = table.rivals(position)
     if len(rivals) == 1:
         return position
@@ -87,7 +88,7 @@ def best(table: Candidates, scores: Floats, policy: Policy) -> int:
 
 
 def _spread(table: Candidates, scores: Floats) -> Floats:
-    """Scores of a table's rows at the positions of the queue's rows."""
-    spread = np.full(len(table.queue.slot), -np.inf)
+    """Scores of a table's rows at the positions of the queue's rows; NaN where it has none."""
+    spread = np.full(len(table.queue.slot), np.nan)
     spread[table.rows] = scores
     return spread

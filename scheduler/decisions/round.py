@@ -54,8 +54,9 @@ class Mode(StrEnum):
     """It keeps its place; the oldest others may start that end before the start it was first
     promised. The rule of Zhang et al., "RLScheduler", SC 2020: for comparison only."""
     GREEDY = "greedy", False, True, False
-    """It cannot be chosen: only what fits now, or WAIT. A starving job can (`Round.rescue`): it
-    gets a reservation as under EASY."""
+    """It cannot be chosen: only what fits now, or WAIT. But a job that can start nowhere now may be
+    reserved as under EASY if it is wide, or starves (`Round.rescue`): narrow jobs would take each
+    device that it needs as soon as it is free."""
 
 
 @dataclass(slots=True)
@@ -97,20 +98,20 @@ class Round:
         self._placements: list[Placement] = []
         self._promised = {held.job: held for held in committed if mode.sticky}
         self._pending = deque(self._rows_of(held) for held in self._promised.values())
-        self._starving: Bools | None = None
+        self._held: Bools | None = self._wide() if mode is Mode.GREEDY else None
         self._over = False
 
     def rescue(self, after_s: float) -> None:
-        """Let jobs that have waited longer be reserved even in `Mode.GREEDY`.
+        """Let all jobs that have waited longer be reserved even in `Mode.GREEDY`.
 
-        Without that a wide job could starve there, however urgently it is wanted. Before the first
-        `table` only.
+        Before the first `table` only.
         """
         if self.mode is not Mode.GREEDY or not np.isfinite(after_s):
             return
         starving = self.now - self._queue.submitted > after_s
         if starving[1:].any():
-            self._starving = starving[self._queue.slot]
+            rows = starving[self._queue.slot]
+            self._held = rows if self._held is None else self._held | rows
 
     def pending(self) -> int | None:
         """The row of a job that was committed to in an earlier round; None if all are taken."""
@@ -220,7 +221,7 @@ class Round:
         """Whether the row may be chosen although it does not fit yet."""
         if self.mode is not Mode.GREEDY:
             return True
-        return self._starving is not None and bool(self._starving[row])
+        return self._held is not None and bool(self._held[row])
 
     def _allowed(self) -> Bools:
         """Rows that may be chosen: they fit and delay no reservation, or they may be reserved."""
@@ -240,9 +241,14 @@ class Round:
                 strict = self.mode is Mode.COMMIT_FCFS
                 in_time = ends < latest[of] if strict else ends <= latest[of]
                 allowed |= self._open & in_time
-        if self._starving is not None:
-            allowed |= self._rescued(self._starving, allowed)
+        if self._held is not None:
+            allowed |= self._reserved(self._held, allowed)
         return allowed
+
+    def _wide(self) -> Bools | None:
+        """(rows,) Placements on more than one device; None if there are none."""
+        wide = np.array([shape.width > 1 for shape in self._queue.shapes], dtype=np.bool_)
+        return wide[self._queue.shape] if wide.any() else None
 
     def _beside_reservations(self, fits: Bools) -> tuple[Bools, Floats, Floats | None]:
         """What may start beside reservations, by shape; (shapes,) each.
@@ -278,13 +284,13 @@ class Round:
             some = True
         return anyway, begin, latest if some else None
 
-    def _rescued(self, starving: Bools, allowed: Bools) -> Bools:
-        """Rows of starving jobs that may be reserved: of those that can start nowhere now."""
+    def _reserved(self, held: Bools, allowed: Bools) -> Bools:
+        """Which of these rows may be reserved: those of jobs that can start nowhere now."""
         pools = [shape.pool for shape in self._queue.shapes]
         free = np.array([pool >= 0 and pool not in self._blocked for pool in pools], dtype=np.bool_)
         able = np.zeros(len(self._queue.id), dtype=np.bool_)
         able[self._queue.slot[allowed]] = True
-        found: Bools = self._open & starving & free[self._queue.shape] & ~able[self._queue.slot]
+        found: Bools = self._open & held & free[self._queue.shape] & ~able[self._queue.slot]
         return found
 
     def _room(self, shape: Shape, runtime: float) -> Nodes | None:

@@ -54,7 +54,7 @@ def test_order():
 
 
 def test_order_where_only_what_fits_can_be_chosen():
-    jobs = [waiting(1, option(9.0, 3), 0.0), waiting(2, option(9.0, 2), 1.0)]
+    jobs = [waiting(1, option(9.0, 4), 0.0), waiting(2, option(9.0, 1), 1.0)]
     found = wait(snapshot(pool(), jobs), FCFS, Mode.GREEDY, 2)
     assert (found.cause, found.text) == (Cause.ORDER, "job 1 goes first on cpu")
     assert found.blockers == (1,)

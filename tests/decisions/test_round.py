@@ -100,9 +100,20 @@ def test_the_rlscheduler_rule_looks_at_ends_only_oldest_first_and_strictly():
     assert reserved(plan) == [(1, 10.0)]
 
 
-def test_greedy_starts_whatever_fits_in_the_policys_order():
+def test_greedy_starts_whatever_fits_in_the_policys_order_and_reserves_the_wide_alone():
+    busy = BUSY._replace(nodes=((0, 4),))
+    narrow = [waiting(1, option(10.0, 1), 0.0), waiting(2, option(12.0, 1), 1.0)]
+    plan = run_round(snapshot(pool(), narrow, [busy]), FCFS, Mode.GREEDY)
+    assert (started(plan), reserved(plan)) == ([], [])
     plan = run_round(snapshot(pool(), shadow(), [BUSY]), FCFS, Mode.GREEDY)
-    assert (started(plan), reserved(plan)) == ([(2, "start")], [])
+    assert (started(plan), reserved(plan)) == ([(3, "backfill")], [(1, 10.0)])
+
+
+def test_greedy_reserves_nothing_for_a_wide_job_that_can_start_elsewhere():
+    jobs = [waiting(1, [option(10.0, 4), option(90.0, 1, pool=1)], 0.0, preference=1.0)]
+    pools = (pool(), pool("slow", 1))
+    plan = run_round(snapshot(pools, jobs, [BUSY]), FCFS, Mode.GREEDY)
+    assert (started(plan), reserved(plan)) == ([(1, "start")], [])
 
 
 def test_a_reservation_closes_only_its_own_pool():

@@ -211,10 +211,12 @@ def test_a_starving_job_is_reserved_in_greedy_mode_and_others_start_beside_it():
 
 
 def test_nothing_is_reserved_in_greedy_mode_before_its_time():
+    jobs = [waiting(1, option(99.0), 0.0)]
+    snap = snapshot(pool(devices=1), jobs, [Running(1100.0, 9, 0, ((0, 1),))], now=100.0)
     for guard in (Narrow(), Guard(Narrow(), FCFS), Guard(Narrow(), FCFS, 100.0)):
-        plan = run_round(wide_and_narrow(100.0), guard, Mode.GREEDY)
-        assert not plan.reservations
-        assert [one.job for one in plan.placements] == [2]
+        assert not run_round(snap, guard, Mode.GREEDY).reservations
+    plan = run_round(snap, Guard(Narrow(), FCFS, 60.0), Mode.GREEDY)
+    assert [held.job for held in plan.reservations] == [1]
 
 
 def test_a_starving_job_that_fits_somewhere_starts_there():

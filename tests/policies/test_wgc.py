@@ -21,18 +21,31 @@ def test_the_cost_is_the_formula():
         waiting(1, BOTH, 0.0, priority=100, preference=0.25),
         waiting(2, option(30.0, 2, 0, dollars=2.0), 5.0, preference=0.5),
     ]
-    wgc = Wgc(Constants(congestion=2.0, patience=np.inf))
-    scores = wgc.scores(table(snapshot(POOLS, jobs, now=10.0)))
+    wgc = Wgc(Constants(congestion=2.0, patience=np.inf, softening_s=30.0))
+    costs = wgc.costs(table(snapshot(POOLS, jobs, now=10.0)))
     u1, u2 = 2.0 / (10.0 + 30.0), 1.0 / (30.0 + 30.0)
     pressure = u1 + u2
-    assert scores[0] == PATIENCE
-    assert -scores[1:] == pytest.approx(
+    assert costs[1:] == pytest.approx(
         [
             0.25 * u1 * 90.0 + 0.75 * 1.0 / 1.0 + 2.0 * 0.25 * pressure * 90.0 / 4,
             0.25 * u1 * 10.0 + 0.75 * 4.0 / 1.0 + 2.0 * 0.25 * pressure * 10.0,
             0.50 * u2 * 30.0 + 0.50 * 2.0 / 2.0 + 2.0 * 0.50 * pressure * 30.0 * 2 / 4,
         ]
     )
+
+
+def test_the_index_is_the_formula():
+    jobs = [
+        waiting(1, BOTH, 0.0, priority=100, preference=1.0),
+        waiting(2, option(30.0, 2, 0, dollars=2.0), 5.0, deadline=100.0),
+        waiting(3, option(30.0, 2, 0, dollars=2.0), 5.0, priority=0, deadline=30.0),
+    ]
+    scores = Wgc(Constants(congestion=0.0)).scores(table(snapshot(POOLS, jobs, now=10.0)))
+    gpu = np.log(2.0 / ((10.0 + 300.0) * 1.0)) + 0.25 * np.log1p(10.0 / (10.0 + 600.0))
+    aged = 0.25 * np.log1p(5.0 / (30.0 + 600.0))
+    met = np.log(1.0 / (330.0 * 0.5)) + aged + np.exp(-60.0 / 630.0)
+    missed = np.log(1 / 50 / (330.0 * 0.5)) + aged
+    assert scores == pytest.approx([PATIENCE, gpu, gpu, met, missed])
 
 
 def test_it_holds_out_for_the_devices_that_suit_and_less_so_with_age():
@@ -78,7 +91,7 @@ def test_cost_is_divided_by_dollars_or_by_what_seconds_cost():
     dollars = {"cheapest": 1.0, "exchange": 36 * 200 / 3600, 8.0: 8.0}
     for scale, divisor in dollars.items():
         wgc = Wgc(Constants(preference=0.0, softening_s=200.0, dollars=scale, patience=np.inf))
-        assert -wgc.scores(view)[1:] == pytest.approx([1.0 / divisor, 4.0 / divisor])
+        assert wgc.costs(view)[1:] == pytest.approx([1.0 / divisor, 4.0 / divisor])
 
 
 def test_a_schedule_is_its_constants_at_its_points_and_between_them():

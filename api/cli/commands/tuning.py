@@ -26,7 +26,7 @@ def heuristics(
     workloads: Annotated[
         int, typer.Option(min=2, help="One half to search on, one half to report.")
     ] = 24,
-    jobs: Annotated[int, typer.Option(min=1, help="Of each workload.")] = 160,
+    jobs: Annotated[int, typer.Option(min=1, help="Of each workload.")] = 400,
     preferences: Annotated[
         str | None, typer.Option(metavar="LIST", help="Default: 0,.05,.1,.2,.3,.5,.7,.8,.9,1.")
     ] = None,

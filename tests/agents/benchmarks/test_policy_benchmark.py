@@ -15,7 +15,7 @@ from agents.train import train
 from benchmarks.policy import artefacts, course, document, drawn, evaluation, frontier, plots
 from benchmarks.policy.cases import Drawn, Figures, Fresh, fresh, under
 from benchmarks.policy.evaluation import Kept, Task, evaluate
-from benchmarks.policy.pairing import mixed, outline, volume_ratio
+from benchmarks.policy.pairing import outline, volume_ratio
 from benchmarks.policy.part import Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
@@ -26,7 +26,9 @@ from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
 from tests.agents.learning.world import TINY
 
-FOUND = Figures(jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2)
+FOUND = Figures(
+    jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2, missed=0.5
+)
 
 
 def found(**changes):
@@ -34,8 +36,7 @@ def found(**changes):
     runs = {
         name: {
             w: {
-                "latency": [1.0 * factor, 2.0 * factor],
-                "cost": [1.0, 1.0],
+                "objective": [1.0 * factor, 2.0 * factor] if w == "1" else [1.0, 1.0],
                 "jct_s": [100.0 * factor, 200.0 * factor],
                 "dollars": [1.0, 1.0],
             }
@@ -89,9 +90,6 @@ class TestTables:
 
 
 class TestPairing:
-    def test_objectives_are_mixed_by_the_preference(self):
-        assert mixed([1.0, 2.0], [3.0, 4.0], 0.25).tolist() == [2.5, 3.5]
-
     def test_the_same_front_has_the_same_volume(self):
         points = np.random.default_rng(1).uniform(0.1, 0.9, (3, 8, 2))
         ratio = volume_ratio(points, points, np.ones(2))

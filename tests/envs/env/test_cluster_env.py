@@ -174,7 +174,7 @@ def test_options_fix_the_workload_and_the_preference():
     assert set(made.table.preference[1:]) == {0.25}
 
 
-@pytest.mark.parametrize("name", ["fcfs", "sjf", "wgc", "best-value"])
+@pytest.mark.parametrize("name", ["fcfs", "sjf", "wgc:patience=1000", "best-value"])
 def test_a_policy_pulled_through_the_environment_does_what_it_does_when_pushed(name):
     policy = lookup.named(name)
     made = env(rows=128)

@@ -17,7 +17,7 @@ from scheduler.decisions.round import Mode
 
 GOLDEN = {
     ("mixed-cloud", Mode.EASY): "5f78e44f150ee206",
-    ("mixed-cloud", Mode.GREEDY): "307d60bf0ecf7705",
+    ("mixed-cloud", Mode.GREEDY): "6cb4e0a90f1cd38c",
     ("smart-home", Mode.EASY): "9f09bfcc317390b6",
     ("hpc-lublin", Mode.EASY): "65ba9dc3ffd66c28",
     ("hpc-lublin", Mode.COMMIT_EASY): "d1c074c67fb7864b",

@@ -28,7 +28,6 @@ def workload(seed, jobs=JOBS):
                 (Run(ANY, int(rng.choice([1, 1, 2, 3, 5, 8])), seconds),),
                 requested_s=seconds * float(rng.choice([0.4, 1.0, 1.0, 3.0])),
                 priority=float(rng.choice([20, 50, 80])),
-                deadline=now + 4 * seconds if rng.random() < 0.3 else None,
                 preference=float(rng.random()) if rng.random() < 0.2 else None,
             )
         )

@@ -23,8 +23,8 @@ JOBS = (job(1, 0, 100, 3), job(2, 0, 50, 4), job(3, 1, 30, 1), job(4, 1, 120, 1)
         (Mode.NONE, [0, 100, 150, 150]),
         # Job 3 ends before job 2 may start at 100, job 4 does not.
         (Mode.EASY, [0, 100, 1, 150]),
-        # Whatever fits goes: job 4 takes job 3's place and delays job 2.
-        (Mode.GREEDY, [0, 151, 1, 31]),
+        # Job 2 is wide and can start nowhere: it is reserved as under EASY.
+        (Mode.GREEDY, [0, 100, 1, 150]),
     ],
 )
 def test_first_come_first_served(mode, starts):
