@@ -1,0 +1,311 @@
+"""What is done to a service and to its processes, files, disk and clock."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api.client import ApiError, Client, ClientError, Job, UnreachableError
+from benchmarks.torture import processes
+from benchmarks.torture.clients import send
+from benchmarks.torture.ledger import Ledger, Submission
+from benchmarks.torture.processes import Process
+from benchmarks.torture.program import FORGED, body
+from benchmarks.torture.site import GRACE_S, Site
+
+WATCHDOG_S = 45.0
+"""Within so long a hung fork server or supervisor must be dealt with, or /readyz must say so."""
+CLOCK_STEPS_S = (-3600.0, -120.0, 120.0, 3 * 3600.0)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where a round's blows fall."""
+
+    site: Site
+    ledger: Ledger
+    draw: random.Random
+    _later: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _order: itertools.count[int] = field(default_factory=itertools.count)
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something once so many seconds have passed; other blows may fall before."""
+        heapq.heappush(self._later, (time.monotonic() + seconds, next(self._order), act))
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, and do what is due."""
+        end = time.monotonic() + seconds
+        while self._later and self._later[0][0] <= end:
+            due, _, act = heapq.heappop(self._later)
+            time.sleep(max(0.0, due - time.monotonic()))
+            act()
+        time.sleep(max(0.0, end - time.monotonic()))
+
+    def finish(self) -> None:
+        """Do all that is still to be done, now."""
+        while self._later:
+            heapq.heappop(self._later)[2]()
+
+    def victim(self, *roles: str) -> Process | None:
+        """A process of one of these roles, if there is any."""
+        found = [one for one in self.site.processes() if one.role in roles]
+        return self.draw.choice(sorted(found, key=lambda one: one.pid)) if found else None
+
+    def supervisor(self) -> tuple[Process, str | None] | None:
+        """A supervisor, stopped, and the attempt that it runs; rather one that runs one."""
+        found = self.site.processes()
+        busy = {one.parent for one in found if one.attempt}
+        every = [one for one in found if one.role == processes.SUPERVISOR]
+        chosen = [one for one in every if one.pid in busy] or every
+        if not chosen:
+            return None
+        process = self.draw.choice(sorted(chosen, key=lambda one: one.pid))
+        process.send(signal.SIGSTOP)  # what it runs cannot change from here on
+        return process, processes.supervised(self.site.processes(), process)
+
+    def probe(self, client: Client) -> Job:
+        """Submit a short job that is checked like all others. Raises `ClientError`."""
+        name = f"r{self.ledger.round}probe{len(self.ledger.submissions)}"
+        job = body(name, "job-ends-well", self.site.beats, self.draw)
+        submission = Submission(name, [job])
+        with self.ledger.lock:
+            self.ledger.submissions.append(submission)
+        return send(client, self.ledger, submission)[0]
+
+
+def service_killed(stage: Stage) -> bool:
+    """Kill -9, and start again at once or a little later."""
+    stage.site.kill()
+    stage.pause(stage.draw.choice((0.0, stage.draw.uniform(0.0, 1.0))))
+    stage.site.start()
+    return True
+
+
+def service_killed_while_starting(stage: Stage) -> bool:
+    """Kill -9, start, kill -9 in the middle of the start, start."""
+    stage.site.kill()
+    stage.site.start()
+    stage.pause(stage.draw.uniform(0.3, 4.0))
+    return service_killed(stage)
+
+
+def service_stopped(stage: Stage) -> bool:
+    """SIGTERM, as a restart by hand."""
+    stage.site.kill(signal.SIGTERM)
+    stage.site.start()
+    return True
+
+
+def service_paused(stage: Stage) -> bool:
+    """SIGSTOP, and SIGCONT after a while."""
+    service = stage.site.service
+    if service is None:
+        return False
+    service.send_signal(signal.SIGSTOP)
+    stage.pause(stage.draw.uniform(0.2, 2.0))
+    service.send_signal(signal.SIGCONT)
+    return True
+
+
+def fork_server_killed(stage: Stage) -> bool:
+    """Kill -9."""
+    victim = stage.victim(processes.SERVER)
+    if victim is not None:
+        victim.send(signal.SIGKILL)
+    return victim is not None
+
+
+def supervisor_killed(stage: Stage) -> bool:
+    """Kill -9; its attempt is lost, and only that."""
+    found = stage.supervisor()
+    if found is None:
+        return False
+    victim, attempt = found
+    if attempt is not None:
+        stage.ledger.killed.add(attempt)
+    victim.send(signal.SIGKILL)
+    return True
+
+
+def worker_killed(stage: Stage) -> bool:
+    """Kill -9 of the process that runs a job's program."""
+    return _killed(stage, processes.WORKER)
+
+
+def program_killed(stage: Stage) -> bool:
+    """Kill -9 of a job's program."""
+    return _killed(stage, processes.PROGRAM)
+
+
+def _killed(stage: Stage, role: str) -> bool:
+    victim = stage.victim(role)
+    if victim is None or victim.attempt is None:
+        return False
+    stage.ledger.killed.add(victim.attempt)
+    victim.send(signal.SIGKILL)
+    return True
+
+
+def process_paused(stage: Stage) -> bool:
+    """SIGSTOP of any process but the service, and SIGCONT after a while."""
+    roles = processes.SERVER, processes.SUPERVISOR, processes.WORKER, processes.PROGRAM
+    victim = stage.victim(stage.draw.choice(roles))
+    if victim is None:
+        return False
+    victim.send(signal.SIGSTOP)
+    stage.later(stage.draw.uniform(0.2, 3.0), lambda: victim.send(signal.SIGCONT))
+    return True
+
+
+def fork_server_hung(stage: Stage) -> bool:
+    """SIGSTOP for good: jobs must start nevertheless, or /readyz must say that they do not."""
+    victim = stage.victim(processes.SERVER)
+    if victim is None or stage.site.until_ready() is None:
+        return False
+    victim.send(signal.SIGSTOP)
+    said: list[int] = []
+    try:
+        with stage.site.client() as client:
+            job = stage.probe(client)
+            end = time.monotonic() + WATCHDOG_S
+            while not job.refresh().attempts or job.attempts[-1].started_at is None:
+                said.append(stage.site.readyz())
+                if time.monotonic() > end:
+                    break
+                time.sleep(0.25)
+            else:
+                return True
+        if set(said) == {200}:
+            text = f"200 for {WATCHDOG_S:g} s in which the stopped fork server started nothing"
+            stage.ledger.find("readyz", text)
+    except ClientError as error:
+        stage.ledger.answers[f"probe: {type(error).__name__}"] += 1
+    finally:
+        victim.send(signal.SIGCONT)
+    return True
+
+
+def supervisor_hung(stage: Stage) -> bool:
+    """SIGSTOP for good: a cancellation must take effect nevertheless."""
+    found = stage.supervisor()
+    if found is None:
+        return False
+    victim, attempt = found
+    try:
+        if attempt is None:
+            return False
+        stage.ledger.killed.add(attempt)
+        number = int(attempt.partition(".")[0])
+        if stage.site.until_ready() is None:
+            return False
+        with stage.site.client() as client:
+            job = client.job(number)
+            stage.ledger.asked_to_cancel.add(number)
+            job.cancel("torture: its supervisor hangs").wait(GRACE_S + WATCHDOG_S)
+    except (ApiError, UnreachableError):
+        return True  # it had ended before
+    except ClientError:
+        text = f"attempt {attempt} hangs: cancelled {GRACE_S + WATCHDOG_S:g} s ago"
+        stage.ledger.find("unended", text)
+    finally:
+        victim.send(signal.SIGCONT)
+    return True
+
+
+def disk_full(stage: Stage) -> bool:
+    """Fill the disk of the data folder for a while; /readyz must not promise what is refused."""
+    if stage.site.no_disk or stage.site.until_ready() is None:
+        return False
+    stage.site.fill_disk()
+    end = time.monotonic() + stage.draw.uniform(1.0, 4.0)
+    try:
+        with stage.site.client(patience=0.5) as client:
+            while time.monotonic() < end:
+                before = stage.site.readyz()
+                try:
+                    stage.probe(client)
+                except ApiError as error:
+                    if before == stage.site.readyz() == 200:
+                        text = f"200 while a full disk makes submissions fail: {error}"
+                        stage.ledger.find("readyz", text)
+                        break
+                except UnreachableError:
+                    pass
+                stage.pause(0.3)
+        stage.pause(max(0.0, end - time.monotonic()))
+    finally:
+        stage.site.free_disk()
+    return True
+
+
+def clock_stepped(stage: Stage) -> bool:
+    """Set the wall clock forward or back."""
+    offset = stage.site.clock_offset_s + stage.draw.choice(CLOCK_STEPS_S)
+    stage.site.step_clock(offset)
+    return True
+
+
+def file_damaged(stage: Stage) -> bool:
+    """Truncate a file of a running attempt, or write something else into it."""
+    file = _file(stage)
+    if file is None:
+        return False
+    path, attempt = file
+    stage.ledger.damaged.add(attempt)
+    content = stage.draw.choice((b"", b"{", b"\0" * 64, *map(str.encode, FORGED[path.name])))
+    try:
+        path.write_bytes(content)
+    except OSError:  # it has gone, or no file can be written
+        return False
+    return True
+
+
+def folder_removed(stage: Stage) -> bool:
+    """Remove the folder of a running attempt, or the whole folder of its job."""
+    victim = stage.victim(processes.WORKER)
+    if victim is None or victim.attempt is None:
+        return False
+    job, _, number = victim.attempt.partition(".")
+    stage.ledger.damaged.add(victim.attempt)
+    folder = stage.site.data / "jobs" / job
+    shutil.rmtree(stage.draw.choice((folder, folder / f"attempt-{number}")), ignore_errors=True)
+    return True
+
+
+def _file(stage: Stage) -> tuple[Path, str] | None:
+    running = {one.attempt for one in stage.site.processes() if one.role == processes.WORKER}
+    found = []
+    for attempt in running - {None}:
+        job, _, number = str(attempt).partition(".")
+        for folder in (f"{job}/attempt-{number}", str(attempt)):
+            for path in stage.site.data.glob(f"**/{folder}/**/*"):
+                if path.name in FORGED:
+                    found.append((path, str(attempt)))
+    return stage.draw.choice(sorted(found)) if found else None
+
+
+BLOWS: Mapping[str, tuple[Callable[[Stage], bool], int]] = {
+    "service killed": (service_killed, 8),
+    "service killed while starting": (service_killed_while_starting, 3),
+    "service stopped": (service_stopped, 2),
+    "service paused": (service_paused, 3),
+    "fork server killed": (fork_server_killed, 3),
+    "fork server hung": (fork_server_hung, 1),
+    "supervisor killed": (supervisor_killed, 6),
+    "supervisor hung": (supervisor_hung, 1),
+    "worker killed": (worker_killed, 4),
+    "program killed": (program_killed, 3),
+    "process paused": (process_paused, 6),
+    "disk full": (disk_full, 2),
+    "clock stepped": (clock_stepped, 2),
+    "file damaged": (file_damaged, 3),
+    "folder removed": (folder_removed, 1),
+}
+"""Name to what it does (False: there was nothing to do it to), and how often."""
