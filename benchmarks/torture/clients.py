@@ -21,6 +21,8 @@ ACTIONS: Mapping[str, int] = {
     "repeat": 2,
     "read": 2,
 }
+MOST_JOBS = 15
+"""Jobs that one client submits in a round, however long it lasts."""
 
 
 class Person(threading.Thread):
@@ -62,9 +64,12 @@ class Person(threading.Thread):
         return "done"
 
     def _submit(self) -> None:
-        self._send([self._body()])
+        if len(self.submitted) < MOST_JOBS:
+            self._send([self._body()])
 
     def _submit_several(self) -> None:
+        if len(self.submitted) >= MOST_JOBS:
+            return
         bodies = [self._body() for _ in range(self._draw.randint(2, 4))]
         for before, after in pairwise(bodies):
             if self._draw.random() < 0.5:

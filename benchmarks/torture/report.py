@@ -33,14 +33,9 @@ def as_json(plan: Plan, figures: Figures, seconds: float) -> Mapping[str, Any]:
         "skipped": figures.skipped,
         "rules": {rule: broken[rule] for rule in RULES},
         "findings": [
-            {
-                "round": one.round,
-                "rule": one.rule,
-                "text": one.text,
-                "again": again(plan, one.round),
-            }
-            for one in figures.findings
+            {"round": one.round, "rule": one.rule, "text": one.text} for one in figures.findings
         ],
+        "again": {str(one.round): again(plan, one.round) for one in figures.findings},
         "passed": not figures.findings,
     }
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.client import ClientError
-from benchmarks.torture import blows, processes, verdict
+from benchmarks.torture import processes, verdict
 from benchmarks.torture.blows import BLOWS, Stage
 from benchmarks.torture.clients import Person, send
 from benchmarks.torture.ledger import Figures, Ledger
-from benchmarks.torture.program import lives
+from benchmarks.torture.program import BEHAVIOURS, lives
 from benchmarks.torture.site import Site
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.events import Event
@@ -122,9 +122,12 @@ class Torture:
             person.start()
         stage.pause(1.5)
         kinds = {name: often for name, (_, often) in BLOWS.items() if name not in self.plan.without}
+        count = stage.draw.randint(*BLOWS_A_ROUND) if kinds else 0
+        planned = stage.draw.choices(list(kinds), list(kinds.values()), k=count)
         fallen = []
-        for _ in range(stage.draw.randint(*BLOWS_A_ROUND) if kinds else 0):
-            (name,) = stage.draw.choices(list(kinds), list(kinds.values()))
+        for at, name in enumerate(planned):
+            # Of its own: how often a blow draws depends on what it finds.
+            stage.draw = random.Random(f"{self.plan.seed} {stage.ledger.round} {name} {at}")
             if BLOWS[name][0](stage):
                 fallen.append(name)
                 self._recover(stage.ledger, name)
@@ -236,9 +239,4 @@ class Torture:
 
 def known() -> Sequence[str]:
     """What `Plan.without` may name."""
-    from benchmarks.torture.program import BEHAVIOURS
-
     return [*BLOWS, *BEHAVIOURS]
-
-
-__all__ = ["Plan", "Torture", "blows", "known"]
