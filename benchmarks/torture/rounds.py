@@ -13,11 +13,12 @@ from pathlib import Path
 
 from api.client import ClientError
 from benchmarks.torture import processes, verdict
-from benchmarks.torture.blows import BLOWS, Stage
+from benchmarks.torture.blows import BLOWS
 from benchmarks.torture.clients import Person, send
 from benchmarks.torture.ledger import Figures, Ledger
 from benchmarks.torture.program import BEHAVIOURS, lives
 from benchmarks.torture.site import Site
+from benchmarks.torture.stage import Stage
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.events import Event
 from scheduler.domain.jobs import Job
@@ -26,8 +27,10 @@ from scheduler.store.sql import SqlStore
 
 CLIENTS = 4
 BLOWS_A_ROUND = (2, 6)
+TRIES = 6
+"""Of a blow that finds nothing to fall on."""
 PATIENCE_S = 90.0
-"""A job that has not ended so long after all was put right does not end."""
+"""If no job has ended for so long, although all was put right, those left do not end."""
 _STRAY_S = 10.0
 _RESTARTS = ("service killed", "service killed while starting", "service stopped")
 
@@ -128,9 +131,12 @@ class Torture:
         for at, name in enumerate(planned):
             # Of its own: how often a blow draws depends on what it finds.
             stage.draw = random.Random(f"{self.plan.seed} {stage.ledger.round} {name} {at}")
-            if BLOWS[name][0](stage):
-                fallen.append(name)
-                self._recover(stage.ledger, name)
+            for _ in range(TRIES):
+                if BLOWS[name][0](stage):
+                    fallen.append(name)
+                    self._recover(stage.ledger, name)
+                    break
+                stage.pause(0.5)
             stage.pause(stage.draw.uniform(0.0, 1.0))
         stage.finish()
         for person in people:
@@ -178,18 +184,22 @@ class Torture:
         if not (late := self._unended(PATIENCE_S)):
             return self._nothing_left(ledger)
         for job in late:
-            text = f"job {job.id} ({job.spec.name}) is {job.state} after {PATIENCE_S:g} s: "
+            text = (
+                f"job {job.id} ({job.spec.name}) is {job.state}, none ended for {PATIENCE_S:g} s: "
+            )
             ledger.find("unended", text + job.reason)
         return False
 
     def _unended(self, patience_s: float) -> list[Job]:
-        end = time.monotonic() + patience_s
+        left, since = 0, time.monotonic()
         with self._store() as store:
-            while True:
-                jobs = store.live()[0]
-                if not jobs or time.monotonic() > end:
-                    return jobs
+            while jobs := store.live()[0]:
+                if len(jobs) != left:
+                    left, since = len(jobs), time.monotonic()
+                if time.monotonic() - since > patience_s:
+                    break
                 time.sleep(0.1)
+        return jobs
 
     def _nothing_left(self, ledger: Ledger) -> bool:
         """Whether no program of an ended job runs on."""

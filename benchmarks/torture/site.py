@@ -24,7 +24,7 @@ from benchmarks.torture.processes import Process
 
 DEVICES = 6
 GRACE_S = 2.0
-START_S = 90.0
+START_S = 180.0
 """A service that needs longer to be ready has not started: generous, for busy machines."""
 SETTINGS = {
     "FULCRUM_FIT": "false",

@@ -16,8 +16,9 @@ from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState, next_state
 
-_SLACK_S = 60.0
-"""Between a run time in the store and by heartbeats: below every step of the clock."""
+_LONGER_S, _SHORTER_S = 60.0, 1.0
+"""How much a run time in the store may differ from that of the heartbeats, which begin after the
+attempt and end before it; the first is below every step of the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _attempt(ledger: Ledger, job: Job, attempt: Attempt, life: Life | None) -> N
             ledger.find("blamed", f"{told}; its program: {life}")
     if life is not None and attempt.started_at is not None and attempt.finished_at is not None:
         stored, real = attempt.finished_at - attempt.started_at, life.last - life.first
-        if abs(stored - real) > _SLACK_S:
+        if not real - _SHORTER_S < stored < real + _LONGER_S and attempt.id not in ledger.damaged:
             ledger.find("duration", f"{told}; it ran {real:.1f} s and is billed {stored:.1f} s")
 
 

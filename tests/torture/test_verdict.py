@@ -109,8 +109,8 @@ def test_a_job_in_another_state_than_its_history(played):
 
 def test_two_attempts_of_a_job_at_the_same_time(played):
     played.ledger.killed.add("1.1")
-    job = played.runs(played.job(), code=None, ends=is_lost, beats=(10.0, 13.0))
-    played.runs(job, beats=(12.0, 14.0))
+    job = played.runs(played.job(), code=None, ends=is_lost, beats=(10.0, 12.0))
+    played.runs(job, beats=(11.9, 13.0))
     assert played.judged() == ["overlap"]
 
 
@@ -162,8 +162,9 @@ def test_work_done_twice(played, complete, broken):
     assert (played.figures.losses, played.figures.redone) == (1, 1)
 
 
-def test_a_run_time_by_a_clock_that_was_set(played):
-    played.runs(played.job(), stored=(120.0, 10_922.0))
+@pytest.mark.parametrize("end", [120.5, 10_922.0])
+def test_a_run_time_by_a_clock_that_was_set(played, end):
+    played.runs(played.job(), stored=(120.0, end))
     assert played.judged() == ["duration"]
 
 
