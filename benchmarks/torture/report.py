@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.torture.ledger import RULES, Figures
-from benchmarks.torture.rounds import Plan
+from benchmarks.torture.rounds import Plan, known
 
 
 def as_json(plan: Plan, figures: Figures, seconds: float) -> Mapping[str, Any]:
@@ -42,9 +42,10 @@ def as_json(plan: Plan, figures: Figures, seconds: float) -> Mapping[str, Any]:
 
 def again(plan: Plan, number: int) -> str:
     """The command that repeats a round."""
-    left_out = "".join(f" --without '{name}'" for name in sorted(plan.without))
-    seed = f"--seed {plan.seed} --first {number} --rounds 1"
-    return f"python -m benchmarks.torture {seed}{left_out}"
+    without, only = sorted(plan.without), sorted(set(known()) - plan.without)
+    chosen = ("--only", only) if len(only) < len(without) else ("--without", without)
+    names = "".join(f" {chosen[0]} '{name}'" for name in chosen[1])
+    return f"python -m benchmarks.torture --seed {plan.seed} --first {number} --rounds 1{names}"
 
 
 def as_text(report: Mapping[str, Any]) -> str:
