@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 
+from benchmarks.torture.program import BEHAVIOURS
 from benchmarks.torture.report import as_json, as_text
 from benchmarks.torture.rounds import Plan, Torture, known
 
@@ -37,8 +38,9 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the disk is unmounted
     without = set(options.without)
-    if options.only:
-        without |= set(known()) - set(options.only) - {"job-ends-well"}
+    if only := set(options.only):
+        only |= set() if only & BEHAVIOURS.keys() else {"job-ends-well"}
+        without |= set(known()) - only
     plan = Plan(options.seed, options.first, options.rounds, frozenset(without), options.disk)
     begun = time.monotonic()
     torture = Torture(plan, say=lambda line: print(line, file=sys.stderr, flush=True))

@@ -27,6 +27,8 @@ from scheduler.store.sql import SqlStore
 
 CLIENTS = 4
 BLOWS_A_ROUND = (2, 6)
+ROUND_S = 6.0
+"""Clients work at least so long."""
 TRIES = 6
 """Of a blow that finds nothing to fall on."""
 PATIENCE_S = 90.0
@@ -121,12 +123,13 @@ class Torture:
             )
             for number in range(CLIENTS)
         ]
+        begun = time.monotonic()
         for person in people:
             person.start()
         stage.pause(1.5)
         kinds = {name: often for name, (_, often) in BLOWS.items() if name not in self.plan.without}
         count = stage.draw.randint(*BLOWS_A_ROUND) if kinds else 0
-        planned = stage.draw.choices(list(kinds), list(kinds.values()), k=count)
+        planned = stage.draw.choices(list(kinds), list(kinds.values()), k=count) if count else []
         fallen = []
         for at, name in enumerate(planned):
             # Of its own: how often a blow draws depends on what it finds.
@@ -139,6 +142,7 @@ class Torture:
                 stage.pause(0.5)
             stage.pause(stage.draw.uniform(0.0, 1.0))
         stage.finish()
+        stage.pause(max(0.0, begun + ROUND_S - time.monotonic()))
         for person in people:
             person.stopping.set()
         for person in people:
@@ -183,11 +187,11 @@ class Torture:
             return False
         if not (late := self._unended(PATIENCE_S)):
             return self._nothing_left(ledger)
-        for job in late:
-            text = (
-                f"job {job.id} ({job.spec.name}) is {job.state}, none ended for {PATIENCE_S:g} s: "
-            )
-            ledger.find("unended", text + job.reason)
+        some = "; ".join(
+            f"job {job.id} ({job.spec.name}) is {job.state}: {job.reason}" for job in late[:3]
+        )
+        text = f"{len(late)} jobs left, none has ended for {PATIENCE_S:g} s, /readyz says "
+        ledger.find("unended", f"{text}{self._site.readyz()}: {some}")
         return False
 
     def _unended(self, patience_s: float) -> list[Job]:
