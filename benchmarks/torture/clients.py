@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from api.client import ApiError, Client, Job, UnreachableError
+from api.client import ApiError, Client, ClientError, Job
 from benchmarks.torture.ledger import Ledger, Submission
 from benchmarks.torture.program import BEHAVIOURS, body
 from benchmarks.torture.site import Site
@@ -55,12 +55,12 @@ class Person(threading.Thread):
     def _try(self, action: str) -> str:
         try:
             getattr(self, f"_{action}")()
-        except UnreachableError:
-            return "no answer"
         except ApiError as error:
             if error.status >= 500 and error.status != 503:
                 self._ledger.find("service", f"{action} was answered {error.status}: {error}")
             return str(error.status)
+        except ClientError:
+            return "no answer"
         return "done"
 
     def _submit(self) -> None:

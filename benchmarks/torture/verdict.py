@@ -46,6 +46,9 @@ def judge(done: Round, figures: Figures) -> None:
             _attempt(done.ledger, job, attempt, done.lives.get(attempt.id))
         _redone(done, attempts, figures)
     _together(done)
+    known = {attempt.id for attempts in done.attempts.values() for attempt in attempts}
+    for name in sorted(done.lives.keys() - known):
+        done.ledger.find("doubled", f"attempt {name} ran and is not in the store")
     figures.jobs += len(done.jobs)
     figures.states.update(job.state.value for job in done.jobs)
     figures.events += sum(len(history) for history in done.histories.values())

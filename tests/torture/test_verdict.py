@@ -96,6 +96,12 @@ def test_an_attempt_that_ran_twice(played):
     assert played.judged() == ["doubled"]
 
 
+def test_an_attempt_that_the_store_does_not_know(played):
+    played.runs(played.job())
+    played.lives["1.2"] = Life(13.0, 14.0, starts=[8], code=0)
+    assert played.judged() == ["doubled"]
+
+
 def test_a_history_with_a_gap(played):
     job = played.runs(played.job())
     history = [event for event in played.store.events(job.id) if event.name != EventName.PLACED]
