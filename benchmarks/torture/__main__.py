@@ -1,4 +1,4 @@
-"""A real service is tortured: python -m benchmarks.torture [--rounds 10] [--seed 1] [--json].
+"""Torture a real service: python -m benchmarks.torture [--rounds 10] [--seed 1] [--json].
 
 Exit code 0: every promise was kept; 1: some were not, each with the command that repeats its
 round; 2: wrong arguments. Linux only; as root also with a full disk.
@@ -14,7 +14,7 @@ import time
 
 from benchmarks.torture.program import BEHAVIOURS
 from benchmarks.torture.report import as_json, as_text
-from benchmarks.torture.rounds import Plan, Torture, known
+from benchmarks.torture.rounds import Torture, TorturePlan, known
 
 
 def main() -> int:
@@ -31,17 +31,19 @@ def main() -> int:
             default=[],
             choices=known(),
             metavar="NAME",
-            help=f"{does}; may be repeated. Blows and what jobs do: {names}",
+            help=f"{does}; may be repeated. Faults and what jobs do: {names}",
         )
     parser.add_argument("--disk", type=int, default=256, help="size of the disk (MiB)")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the totals as JSON")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the disk is unmounted
     without = set(options.without)
     if only := set(options.only):
         only |= set() if only & BEHAVIOURS.keys() else {"job-ends-well"}
         without |= set(known()) - only
-    plan = Plan(options.seed, options.first, options.rounds, frozenset(without), options.disk)
+    plan = TorturePlan(
+        options.seed, options.first, options.rounds, frozenset(without), options.disk
+    )
     begun = time.monotonic()
     torture = Torture(plan, say=lambda line: print(line, file=sys.stderr, flush=True))
     report = as_json(plan, torture.run(), time.monotonic() - begun)

@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from api.client import ApiError, Client, ClientError, Job
-from benchmarks.torture.ledger import Ledger, Submission
+from benchmarks.torture.ledger import KeyedRequest, RoundLedger
 from benchmarks.torture.program import BEHAVIOURS, body
-from benchmarks.torture.site import Site
+from benchmarks.torture.testbed import Testbed
 
 ACTIONS: Mapping[str, int] = {
     "submit": 8,
@@ -25,26 +25,31 @@ MOST_JOBS = 15
 """Jobs that one client submits in a round, however long it lasts."""
 
 
-class Person(threading.Thread):
+class ClientThread(threading.Thread):
     """Submits, updates, cancels, repeats and reads until told to stop."""
 
     def __init__(
-        self, site: Site, ledger: Ledger, number: int, draw: random.Random, without: frozenset[str]
+        self,
+        testbed: Testbed,
+        ledger: RoundLedger,
+        number: int,
+        draw: random.Random,
+        without: frozenset[str],
     ) -> None:
         super().__init__(name=f"client-{number}", daemon=True)
         self.stopping = threading.Event()
         self.behaviours = {k: n for k, n in BEHAVIOURS.items() if k not in without}
         self.submitted: list[str] = []
         """Behaviours, in order."""
-        self._site = site
+        self._testbed = testbed
         self._ledger = ledger
         self._number = number
         self._draw = draw
-        self._client: Client = site.client()
+        self._client: Client = testbed.client()
         self._jobs: list[Job] = []
 
     def run(self) -> None:
-        """See the class."""
+        """Act until told to stop."""
         with self._client:
             while not self.stopping.wait(self._draw.uniform(0.1, 0.6)):
                 (action,) = self._draw.choices(list(ACTIONS), list(ACTIONS.values()))
@@ -57,7 +62,7 @@ class Person(threading.Thread):
             getattr(self, f"_{action}")()
         except ApiError as error:
             if error.status >= 500 and error.status != 503:
-                self._ledger.find("service", f"{action} was answered {error.status}: {error}")
+                self._ledger.report("service", f"{action} was answered {error.status}: {error}")
             return str(error.status)
         except ClientError:
             return "no answer"
@@ -121,16 +126,16 @@ class Person(threading.Thread):
         told = behaviour.removeprefix("job-")
         name = f"r{self._ledger.round}c{self._number}n{len(self.submitted)}-{told}"
         self.submitted.append(behaviour)
-        return body(name, behaviour, self._site.beats, self._draw)
+        return body(name, behaviour, self._testbed.beats, self._draw)
 
     def _send(self, bodies: list[dict[str, Any]]) -> None:
-        submission = Submission(f"{bodies[0]['name']}-{self._draw.getrandbits(64):x}", bodies)
+        submission = KeyedRequest(f"{bodies[0]['name']}-{self._draw.getrandbits(64):x}", bodies)
         with self._ledger.lock:
             self._ledger.submissions.append(submission)
         self._jobs += send(self._client, self._ledger, submission)
 
 
-def send(client: Client, ledger: Ledger, submission: Submission) -> list[Job]:
+def send(client: Client, ledger: RoundLedger, submission: KeyedRequest) -> list[Job]:
     """Submit under the submission's key, and note the answer."""
     if len(submission.bodies) == 1:
         jobs = [client.submit(submission.bodies[0], key=submission.key)]

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Violation:
     """One promise that was not kept."""
 
     round: int
@@ -39,7 +39,7 @@ RULES: Mapping[str, str] = {
 
 
 @dataclass(slots=True)
-class Submission:
+class KeyedRequest:
     """One request; asked again with the same key until it is answered."""
 
     key: str
@@ -48,13 +48,13 @@ class Submission:
 
 
 @dataclass(slots=True)
-class Ledger:
-    """Of one round; clients write from their threads."""
+class RoundLedger:
+    """What happened in one round; clients write from their threads."""
 
     round: int
-    submissions: list[Submission] = field(default_factory=list)
+    submissions: list[KeyedRequest] = field(default_factory=list)
     accepted: dict[int, str] = field(default_factory=dict)
-    """Job to its name; those that a person repeated included."""
+    """Job to its name; repetitions included."""
     retries: Counter[str] = field(default_factory=Counter)
     """Name to how often it was asked to be repeated."""
     cancelled: set[int] = field(default_factory=set)
@@ -69,16 +69,16 @@ class Ledger:
     """Attempts whose files were damaged from outside."""
     answers: Counter[str] = field(default_factory=Counter)
     """What clients were answered: a kind of answer to how often."""
-    findings: list[Finding] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, rule: str, text: str) -> None:
+    def report(self, rule: str, text: str) -> None:
         """Note a broken promise."""
         assert rule in RULES, rule
         with self.lock:
-            self.findings.append(Finding(self.round, rule, text))
+            self.violations.append(Violation(self.round, rule, text))
 
-    def accept(self, submission: Submission, jobs: list[tuple[int, str]]) -> None:
+    def accept(self, submission: KeyedRequest, jobs: list[tuple[int, str]]) -> None:
         """Note the answer to a submission; a second answer must be the same."""
         with self.lock:
             submission.answered = True
@@ -91,8 +91,8 @@ class Ledger:
 
 
 @dataclass(slots=True)
-class Figures:
-    """Of the whole run."""
+class Totals:
+    """Figures of the whole run."""
 
     jobs: int = 0
     attempts: int = 0
@@ -105,9 +105,9 @@ class Figures:
     """Work that was complete for its program, but whose result was not, and was done again."""
     behaviours: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
-    blows: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     to_ready: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """Blow to seconds until /readyz said 200 again."""
+    """Fault to seconds until /readyz said 200 again."""
     skipped: dict[str, str] = field(default_factory=dict)
-    """Blow to why it was left out."""
-    findings: list[Finding] = field(default_factory=list)
+    """Fault to why it was left out."""
+    violations: list[Violation] = field(default_factory=list)

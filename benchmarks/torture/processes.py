@@ -16,7 +16,7 @@ _ATTEMPT = re.compile(rb"fulcrum-(\d+\.\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ServiceProcess:
     """One process of a service or of its jobs."""
 
     pid: int
@@ -30,18 +30,18 @@ class Process:
             os.kill(self.pid, number)
 
 
-def find(data: Path, beats: Path) -> list[Process]:
+def find(data: Path, beats: Path) -> list[ServiceProcess]:
     """What was forked for the service over `data`, and programs that write to `beats`."""
     return list(_find(os.fsencode(data), b"BEATS=" + os.fsencode(beats)))
 
 
-def supervised(found: list[Process], supervisor: Process) -> str | None:
+def supervised(found: list[ServiceProcess], supervisor: ServiceProcess) -> str | None:
     """The attempt that a supervisor runs; None if it waits for one."""
     named = (one.attempt for one in found if one.parent == supervisor.pid)
     return next((attempt for attempt in named if attempt), None)
 
 
-def _find(data: bytes, mark: bytes) -> Iterator[Process]:
+def _find(data: bytes, mark: bytes) -> Iterator[ServiceProcess]:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal():
             continue
@@ -55,13 +55,13 @@ def _find(data: bytes, mark: bytes) -> Iterator[Process]:
             if name.startswith(b"fulcrum-") and data in (folder / "cmdline").read_bytes():
                 attempt = _ATTEMPT.fullmatch(name)
                 number = attempt.group(1).decode() if attempt else None
-                yield Process(pid, above, _ROLES.get(name, WORKER), number)
+                yield ServiceProcess(pid, above, _ROLES.get(name, WORKER), number)
                 continue
             variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:  # it has ended meanwhile
             continue
         if mark in variables:
-            yield Process(pid, above, PROGRAM, _attempt(variables))
+            yield ServiceProcess(pid, above, PROGRAM, _attempt(variables))
 
 
 def _attempt(variables: list[bytes]) -> str:

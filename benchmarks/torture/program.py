@@ -88,7 +88,7 @@ def body(name: str, behaviour: str, beats: Path, draw: random.Random) -> dict[st
 
 
 @dataclass(slots=True)
-class Life:
+class Heartbeats:
     """What one attempt's program said. Times are seconds since boot."""
 
     first: float
@@ -99,20 +99,20 @@ class Life:
     """The exit code it announced; None if it did not come to its end."""
 
 
-def lives(beats: Path) -> Mapping[str, Life]:
-    """Attempt to life; empty if nothing has run yet."""
+def heartbeats(beats: Path) -> Mapping[str, Heartbeats]:
+    """Attempt to heartbeats; empty if nothing has run yet."""
     found: defaultdict[str, list[list[str]]] = defaultdict(list)
     if beats.exists():
         for line in beats.read_text().splitlines():
             word, attempt, *rest = line.split()
             found[attempt].append([word, *rest])
-    return {attempt: _life(lines) for attempt, lines in found.items()}
+    return {attempt: _said(lines) for attempt, lines in found.items()}
 
 
-def _life(lines: Sequence[Sequence[str]]) -> Life:
+def _said(lines: Sequence[Sequence[str]]) -> Heartbeats:
     times = [float(now) for _, _, now, _ in lines]
     codes = [int(code) for word, _, _, code in lines if word == "stop"]
-    return Life(
+    return Heartbeats(
         first=min(times),
         last=max(times),
         starts=[int(pid) for word, pid, _, _ in lines if word == "start"],

@@ -7,40 +7,40 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.torture.ledger import RULES, Figures
-from benchmarks.torture.rounds import Plan, known
+from benchmarks.torture.ledger import RULES, Totals
+from benchmarks.torture.rounds import TorturePlan, known
 
 
-def as_json(plan: Plan, figures: Figures, seconds: float) -> Mapping[str, Any]:
-    """All figures."""
-    broken = Counter(found.rule for found in figures.findings)
+def as_json(plan: TorturePlan, totals: Totals, seconds: float) -> Mapping[str, Any]:
+    """Every figure of a run."""
+    broken = Counter(found.rule for found in totals.violations)
     return {
         "seed": plan.seed,
         "rounds": [plan.first, plan.first + plan.rounds - 1],
         "seconds": round(seconds, 1),
-        "jobs": figures.jobs,
-        "attempts": figures.attempts,
-        "events": figures.events,
-        "states": dict(figures.states),
-        "lost_attempts": figures.losses,
-        "redone_incomplete": figures.redone - broken["redone"],
-        "behaviours": dict(figures.behaviours),
-        "answers": dict(sorted(figures.answers.items())),
-        "blows": {
-            name: {"count": count, **_percentiles(figures.to_ready[name])}
-            for name, count in figures.blows.most_common()
+        "jobs": totals.jobs,
+        "attempts": totals.attempts,
+        "events": totals.events,
+        "states": dict(totals.states),
+        "lost_attempts": totals.losses,
+        "redone_incomplete": totals.redone - broken["redone"],
+        "behaviours": dict(totals.behaviours),
+        "answers": dict(sorted(totals.answers.items())),
+        "faults": {
+            name: {"count": count, **_percentiles(totals.to_ready[name])}
+            for name, count in totals.faults.most_common()
         },
-        "skipped": figures.skipped,
+        "skipped": totals.skipped,
         "rules": {rule: broken[rule] for rule in RULES},
-        "findings": [
-            {"round": one.round, "rule": one.rule, "text": one.text} for one in figures.findings
+        "violations": [
+            {"round": one.round, "rule": one.rule, "text": one.text} for one in totals.violations
         ],
-        "again": {str(one.round): again(plan, one.round) for one in figures.findings},
-        "passed": not figures.findings,
+        "again": {str(one.round): again(plan, one.round) for one in totals.violations},
+        "passed": not totals.violations,
     }
 
 
-def again(plan: Plan, number: int) -> str:
+def again(plan: TorturePlan, number: int) -> str:
     """The command that repeats a round."""
     without, only = sorted(plan.without), sorted(set(known()) - plan.without)
     chosen = ("--only", only) if len(only) < len(without) else ("--without", without)
@@ -59,10 +59,10 @@ def as_text(report: Mapping[str, Any]) -> str:
         f"({report['lost_attempts']} lost), {report['events']} events",
         "",
         *_table(
-            ("blow", "times", "ready p50", "p99"),
+            ("fault", "times", "ready p50", "p99"),
             [
                 (name, f"{one['count']}", _seconds(one["p50_s"]), _seconds(one["p99_s"]))
-                for name, one in report["blows"].items()
+                for name, one in report["faults"].items()
             ],
         ),
         "",
@@ -80,7 +80,7 @@ def as_text(report: Mapping[str, Any]) -> str:
         f"{report['redone_incomplete']} of {jobs} jobs",
         *(f"left out: {name}: {reason}" for name, reason in report["skipped"].items()),
     ]
-    rows += [f"round {one['round']}, {one['rule']}: {one['text']}" for one in report["findings"]]
+    rows += [f"round {one['round']}, {one['rule']}: {one['text']}" for one in report["violations"]]
     rows += [f"round {number} again: {command}" for number, command in report["again"].items()]
     rows.append("passed" if report["passed"] else "FAILED")
     return "\n".join(rows)

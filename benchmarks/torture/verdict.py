@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.torture.ledger import Figures, Ledger
-from benchmarks.torture.program import Life
+from benchmarks.torture.ledger import RoundLedger, Totals
+from benchmarks.torture.program import Heartbeats
 from scheduler.domain.errors import IllegalTransitionError
 from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Job
@@ -22,20 +22,20 @@ attempt and end before it; the first is below every step of the clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class RoundRecord:
     """What a round has left."""
 
-    ledger: Ledger
+    ledger: RoundLedger
     jobs: Sequence[Job]
     attempts: Mapping[int, Sequence[Attempt]]
     """Job to its attempts, oldest first."""
     histories: Mapping[int, Sequence[Event]]
-    lives: Mapping[str, Life]
+    heartbeats: Mapping[str, Heartbeats]
     data: Path
     """The data folder."""
 
 
-def judge(done: Round, figures: Figures) -> None:
+def judge(done: RoundRecord, totals: Totals) -> None:
     """Note every broken promise in the ledger, and count."""
     _submissions(done)
     for job in done.jobs:
@@ -43,25 +43,25 @@ def judge(done: Round, figures: Figures) -> None:
         _promises(done.ledger, job)
         attempts = done.attempts[job.id]
         for attempt in attempts:
-            _attempt(done.ledger, job, attempt, done.lives.get(attempt.id))
-        _redone(done, attempts, figures)
+            _attempt(done.ledger, job, attempt, done.heartbeats.get(attempt.id))
+        _redone(done, attempts, totals)
     _together(done)
     known = {attempt.id for attempts in done.attempts.values() for attempt in attempts}
-    for name in sorted(done.lives.keys() - known):
-        done.ledger.find("doubled", f"attempt {name} ran and is not in the store")
-    figures.jobs += len(done.jobs)
-    figures.states.update(job.state.value for job in done.jobs)
-    figures.events += sum(len(history) for history in done.histories.values())
+    for name in sorted(done.heartbeats.keys() - known):
+        done.ledger.report("doubled", f"attempt {name} ran and is not in the store")
+    totals.jobs += len(done.jobs)
+    totals.states.update(job.state.value for job in done.jobs)
+    totals.events += sum(len(history) for history in done.histories.values())
     every = [attempt for attempts in done.attempts.values() for attempt in attempts]
-    figures.attempts += len(every)
-    figures.losses += sum(attempt.state is AttemptState.LOST for attempt in every)
+    totals.attempts += len(every)
+    totals.losses += sum(attempt.state is AttemptState.LOST for attempt in every)
 
 
-def _submissions(done: Round) -> None:
+def _submissions(done: RoundRecord) -> None:
     ledger, stored = done.ledger, {job.id: job for job in done.jobs}
     for number, name in ledger.accepted.items():
         if number not in stored or stored[number].spec.name != name:
-            ledger.find("lost", f"job {number} ({name}) was accepted and is not in the store")
+            ledger.report("lost", f"job {number} ({name}) was accepted and is not in the store")
     by_name: defaultdict[str, list[Job]] = defaultdict(list)
     for job in done.jobs:
         by_name[job.spec.name].append(job)
@@ -69,76 +69,76 @@ def _submissions(done: Round) -> None:
     for name, jobs in by_name.items():
         first = [job.id for job in jobs if job.retry_of is None]
         if name not in names or len(first) != 1:
-            ledger.find("doubled", f"{name} was submitted once and is jobs {first}")
+            ledger.report("doubled", f"{name} was submitted once and is jobs {first}")
         if len(jobs) - len(first) > ledger.retries[name]:
             text = f"{name} was repeated {ledger.retries[name]} times and is jobs "
-            ledger.find("doubled", text + str([job.id for job in jobs]))
+            ledger.report("doubled", text + str([job.id for job in jobs]))
     for name, answered in names.items():
         if answered and name not in by_name:
-            ledger.find("lost", f"{name} was answered and is not in the store")
+            ledger.report("lost", f"{name} was answered and is not in the store")
 
 
-def _history(ledger: Ledger, job: Job, history: Sequence[Event]) -> None:
+def _history(ledger: RoundLedger, job: Job, history: Sequence[Event]) -> None:
     told = f"job {job.id}: {', '.join(event.name for event in history)}"
     if not history or history[0].name is not EventName.SUBMITTED:
-        ledger.find("history", f"{told}: does not begin with a submission")
+        ledger.report("history", f"{told}: does not begin with a submission")
         return
     state = JobState.QUEUED
     for event in history[1:]:
         try:
             state = next_state(state, event.name)
         except IllegalTransitionError as error:
-            ledger.find("history", f"{told}: {error.message}")
+            ledger.report("history", f"{told}: {error.message}")
             return
         if event.after is not state:
-            ledger.find("history", f"{told}: {event.name} led to {event.after}, not {state}")
+            ledger.report("history", f"{told}: {event.name} led to {event.after}, not {state}")
     if state is not job.state:
-        ledger.find("history", f"{told}: ends in {state}, the job is {job.state}")
+        ledger.report("history", f"{told}: ends in {state}, the job is {job.state}")
     numbers = [event.attempt for event in history if event.name is EventName.PLACED]
     if numbers != list(range(1, job.attempts + 1)):
-        ledger.find("history", f"{told}: placed as attempts {numbers} of {job.attempts}")
+        ledger.report("history", f"{told}: placed as attempts {numbers} of {job.attempts}")
 
 
-def _promises(ledger: Ledger, job: Job) -> None:
+def _promises(ledger: RoundLedger, job: Job) -> None:
     wanted = ledger.priorities.get(job.id)
     if wanted is not None and job.spec.priority != wanted:
         text = f"job {job.id} was given priority {wanted} and has {job.spec.priority}"
-        ledger.find("forgotten", text)
+        ledger.report("forgotten", text)
     kept = (JobState.CANCELLED, JobState.SUCCEEDED)
     if job.id in ledger.cancelled and job.state.final and job.state not in kept:
-        ledger.find("forgotten", f"job {job.id} was cancelled and is {job.state}: {job.reason}")
+        ledger.report("forgotten", f"job {job.id} was cancelled and is {job.state}: {job.reason}")
 
 
-def _attempt(ledger: Ledger, job: Job, attempt: Attempt, life: Life | None) -> None:
+def _attempt(ledger: RoundLedger, job: Job, attempt: Attempt, said: Heartbeats | None) -> None:
     told = f"attempt {attempt.id} ({job.spec.name}) is {attempt.state}: {attempt.exit_reason}"
-    if life is not None and len(life.starts) > 1:
-        ledger.find("doubled", f"{told}; it ran as processes {life.starts}")
-    well = life is not None and life.code == 0
+    if said is not None and len(said.starts) > 1:
+        ledger.report("doubled", f"{told}; it ran as processes {said.starts}")
+    well = said is not None and said.code == 0
     if attempt.state is AttemptState.SUCCEEDED and not well:
-        ledger.find("untrue", f"{told}; its program did not end well: {life}")
+        ledger.report("untrue", f"{told}; its program did not end well: {said}")
     if attempt.state in (AttemptState.FAILED, AttemptState.LOST):
         excused = attempt.id in ledger.killed | ledger.damaged
-        failed = life is not None and life.code not in (0, None)
+        failed = said is not None and said.code not in (0, None)
         reason = attempt.exit_reason or ""
         too_long = reason.startswith("time limit") and job.spec.max_duration_s is not None
         if not (excused or failed or too_long):
-            ledger.find("blamed", f"{told}; its program: {life}")
-    if life is not None and attempt.started_at is not None and attempt.finished_at is not None:
-        stored, real = attempt.finished_at - attempt.started_at, life.last - life.first
+            ledger.report("blamed", f"{told}; its program: {said}")
+    if said is not None and attempt.started_at is not None and attempt.finished_at is not None:
+        stored, real = attempt.finished_at - attempt.started_at, said.last - said.first
         if not real - _SHORTER_S < stored < real + _LONGER_S and attempt.id not in ledger.damaged:
-            ledger.find("duration", f"{told}; it ran {real:.1f} s and is billed {stored:.1f} s")
+            ledger.report("duration", f"{told}; it ran {real:.1f} s and is billed {stored:.1f} s")
 
 
-def _redone(done: Round, attempts: Sequence[Attempt], figures: Figures) -> None:
+def _redone(done: RoundRecord, attempts: Sequence[Attempt], totals: Totals) -> None:
     for attempt in attempts[:-1]:
-        life = done.lives.get(attempt.id)
-        later = any(other.id in done.lives for other in attempts[attempt.number :])
-        if life is None or life.code != 0 or not later:
+        said = done.heartbeats.get(attempt.id)
+        later = any(other.id in done.heartbeats for other in attempts[attempt.number :])
+        if said is None or said.code != 0 or not later:
             continue
-        figures.redone += 1
+        totals.redone += 1
         if attempt.id not in done.ledger.damaged and _complete(done.data, attempt):
             text = f"attempt {attempt.id} left a complete result, is {attempt.state} and was redone"
-            done.ledger.find("redone", f"{text}: {attempt.exit_reason}")
+            done.ledger.report("redone", f"{text}: {attempt.exit_reason}")
 
 
 def _complete(data: Path, attempt: Attempt) -> bool:
@@ -153,28 +153,30 @@ def _complete(data: Path, attempt: Attempt) -> bool:
     return False
 
 
-def _together(done: Round) -> None:
+def _together(done: RoundRecord) -> None:
     """Attempts of one job, and attempts on one device, must not have run at the same time."""
     jobs: defaultdict[int, list[Attempt]] = defaultdict(list)
     devices: defaultdict[tuple[str, int], list[Attempt]] = defaultdict(list)
     for attempts in done.attempts.values():
         for attempt in attempts:
-            if attempt.id in done.lives:
+            if attempt.id in done.heartbeats:
                 jobs[attempt.job].append(attempt)
                 for device in attempt.devices:
                     devices[attempt.pool, device].append(attempt)
     for number, attempts in jobs.items():
-        for first, second in _overlaps(attempts, done.lives):
-            done.ledger.find("overlap", f"job {number}: {first} and {second} ran together")
+        for first, second in _overlaps(attempts, done.heartbeats):
+            done.ledger.report("overlap", f"job {number}: {first} and {second} ran together")
     for (pool, device), attempts in devices.items():
-        for first, second in _overlaps(attempts, done.lives):
+        for first, second in _overlaps(attempts, done.heartbeats):
             if first.partition(".")[0] != second.partition(".")[0]:
                 text = f"{pool} device {device}: {first} and {second} ran together"
-                done.ledger.find("device", text)
+                done.ledger.report("device", text)
 
 
-def _overlaps(attempts: Iterable[Attempt], lives: Mapping[str, Life]) -> Iterator[tuple[str, str]]:
-    ordered = sorted((attempt.id for attempt in attempts), key=lambda name: lives[name].first)
+def _overlaps(
+    attempts: Iterable[Attempt], heartbeats: Mapping[str, Heartbeats]
+) -> Iterator[tuple[str, str]]:
+    ordered = sorted((attempt.id for attempt in attempts), key=lambda name: heartbeats[name].first)
     for first, second in pairwise(ordered):
-        if lives[first].last > lives[second].first:
+        if heartbeats[first].last > heartbeats[second].first:
             yield first, second

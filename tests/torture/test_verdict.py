@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.torture.ledger import Figures, Ledger, Submission
-from benchmarks.torture.program import Life, lives
-from benchmarks.torture.verdict import Round, judge
+from benchmarks.torture.ledger import KeyedRequest, RoundLedger, Totals
+from benchmarks.torture.program import Heartbeats, heartbeats
+from benchmarks.torture.verdict import RoundRecord, judge
 from scheduler.domain import transitions
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.store.base import JobQuery
@@ -24,13 +24,13 @@ class Played:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.store = MemoryStore()
-        self.ledger = Ledger(1)
-        self.lives: dict[str, Life] = {}
-        self.figures = Figures()
+        self.ledger = RoundLedger(1)
+        self.heartbeats: dict[str, Heartbeats] = {}
+        self.totals = Totals()
 
     def job(self, name: str = "one", **fields):
         (job,) = submitted(self.store, job_spec(name=name, **fields))
-        submission = Submission(name, [{"name": name}])
+        submission = KeyedRequest(name, [{"name": name}])
         self.ledger.submissions.append(submission)
         self.ledger.accept(submission, [(job.id, name)])
         return job
@@ -41,7 +41,7 @@ class Played:
         begin = transitions.started(job, attempt, 7, stored[0])
         end = (ends or succeeds)(begin.job, begin.attempt, stored[1])
         assert self.store.record([begin, end]) == [True, True]
-        self.lives[end.attempt.id] = Life(*beats, starts=[7], code=code)
+        self.heartbeats[end.attempt.id] = Heartbeats(*beats, starts=[7], code=code)
         return end.job
 
     def judged(self, *, jobs=None, histories=None):
@@ -49,9 +49,11 @@ class Played:
         every = list(reversed(self.store.jobs(JobQuery(), limit=100))) if jobs is None else jobs
         told = {job.id: self.store.events(job.id) for job in every}
         attempts = {job.id: self.store.attempts(job.id) for job in every}
-        done = Round(self.ledger, every, attempts, histories or told, self.lives, self.data)
-        judge(done, self.figures)
-        return sorted({found.rule for found in self.ledger.findings})
+        done = RoundRecord(
+            self.ledger, every, attempts, histories or told, self.heartbeats, self.data
+        )
+        judge(done, self.totals)
+        return sorted({found.rule for found in self.ledger.violations})
 
 
 def succeeds(job, attempt, now):
@@ -75,8 +77,8 @@ def test_an_orderly_round(played):
     played.runs(played.job())
     played.runs(played.job("two"), code=3, beats=(12.0, 13.0), ends=fails)
     assert played.judged() == []
-    assert played.figures.states == {"SUCCEEDED": 1, "FAILED": 1}
-    assert (played.figures.jobs, played.figures.attempts, played.figures.events) == (2, 2, 8)
+    assert played.totals.states == {"SUCCEEDED": 1, "FAILED": 1}
+    assert (played.totals.jobs, played.totals.attempts, played.totals.events) == (2, 2, 8)
 
 
 def test_an_accepted_job_that_is_not_stored(played):
@@ -92,13 +94,13 @@ def test_a_submission_that_made_two_jobs(played):
 
 def test_an_attempt_that_ran_twice(played):
     played.runs(played.job())
-    played.lives["1.1"].starts.append(8)
+    played.heartbeats["1.1"].starts.append(8)
     assert played.judged() == ["doubled"]
 
 
 def test_an_attempt_that_the_store_does_not_know(played):
     played.runs(played.job())
-    played.lives["1.2"] = Life(13.0, 14.0, starts=[8], code=0)
+    played.heartbeats["1.2"] = Heartbeats(13.0, 14.0, starts=[8], code=0)
     assert played.judged() == ["doubled"]
 
 
@@ -134,7 +136,7 @@ def test_a_success_that_was_none(played, code):
 
 def test_a_success_that_never_ran(played):
     played.runs(played.job())
-    played.lives.clear()
+    played.heartbeats.clear()
     assert played.judged() == ["untrue"]
 
 
@@ -142,7 +144,7 @@ def test_a_success_that_never_ran(played):
 def test_a_failure_needs_a_cause(played, set_):
     played.runs(played.job(), code=None, ends=fails)
     assert played.judged() == ["blamed"]
-    played.ledger.findings.clear()
+    played.ledger.violations.clear()
     getattr(played.ledger, set_).add("1.1")
     assert played.judged() == []
 
@@ -165,7 +167,7 @@ def test_work_done_twice(played, complete, broken):
     result = {"samples": 1, "exit_code": 0} if complete else {"samples": 1}
     (folder / "result.json").write_text(json.dumps(result))
     assert played.judged() == broken
-    assert (played.figures.losses, played.figures.redone) == (1, 1)
+    assert (played.totals.losses, played.totals.redone) == (1, 1)
 
 
 @pytest.mark.parametrize("end", [120.5, 10_922.0])
@@ -181,7 +183,7 @@ def test_a_cancellation_and_an_update_that_were_forgotten(played):
     played.ledger.killed.add("1.1")
     played.runs(job, code=None, ends=fails)
     played.judged()
-    assert [found.rule for found in played.ledger.findings] == ["forgotten", "forgotten"]
+    assert [found.rule for found in played.ledger.violations] == ["forgotten", "forgotten"]
 
 
 def test_a_cancelled_job_may_have_been_done(played):
@@ -191,7 +193,7 @@ def test_a_cancelled_job_may_have_been_done(played):
     asked = transitions.cancel_requested(begin.job, "ann", "", 121.0)
     end = succeeds(asked.job, begin.attempt, 122.0)
     assert all(played.store.record([begin, asked, end]))
-    played.lives["1.1"] = Life(10.0, 12.0, starts=[7], code=0)
+    played.heartbeats["1.1"] = Heartbeats(10.0, 12.0, starts=[7], code=0)
     played.ledger.cancelled.add(1)
     assert played.judged() == []
     assert played.store.attempts(1)[0].state is AttemptState.SUCCEEDED
@@ -199,9 +201,9 @@ def test_a_cancelled_job_may_have_been_done(played):
 
 def test_heartbeats(tmp_path):
     beats = tmp_path / "beats"
-    assert lives(beats) == {}
+    assert heartbeats(beats) == {}
     beats.write_text("start 1.1 7 10.5 -\non 1.1 7 10.7 -\nstart 1.2 9 11.0 -\nstop 1.1 7 10.9 3\n")
-    assert lives(beats) == {
-        "1.1": Life(10.5, 10.9, starts=[7], code=3),
-        "1.2": Life(11.0, 11.0, starts=[9], code=None),
+    assert heartbeats(beats) == {
+        "1.1": Heartbeats(10.5, 10.9, starts=[7], code=3),
+        "1.2": Heartbeats(11.0, 11.0, starts=[9], code=None),
     }

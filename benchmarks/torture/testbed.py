@@ -20,7 +20,7 @@ import httpx
 from api.client import Client
 from api.private import clear
 from benchmarks.torture import processes
-from benchmarks.torture.processes import Process
+from benchmarks.torture.processes import ServiceProcess
 
 DEVICES = 6
 GRACE_S = 2.0
@@ -38,7 +38,7 @@ _CLOCK = Path(__file__).with_name("stepped_clock")
 _REPOSITORY = Path(__file__).parents[2]
 
 
-class Site:
+class Testbed:
     """One data folder with its service; `close` ends every process of it."""
 
     def __init__(self, root: Path, *, disk_mib: int) -> None:
@@ -118,7 +118,7 @@ class Site:
         token = (self.data / "token").read_text().strip()
         return Client(url, token, timeout=10.0, patience=patience)
 
-    def processes(self) -> list[Process]:
+    def processes(self) -> list[ServiceProcess]:
         """What the service has forked, and the programs of its jobs."""
         return processes.find(self.data, self.beats)
 

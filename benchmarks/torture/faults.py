@@ -11,8 +11,8 @@ from pathlib import Path
 from api.client import ApiError, ClientError, UnreachableError
 from benchmarks.torture import processes
 from benchmarks.torture.program import FORGED
-from benchmarks.torture.site import GRACE_S
 from benchmarks.torture.stage import Stage
+from benchmarks.torture.testbed import GRACE_S
 
 WATCHDOG_S = 90.0
 """Within so long a hung fork server or supervisor must be dealt with, or /readyz must say so."""
@@ -21,30 +21,30 @@ CLOCK_STEPS_S = (-3600.0, -120.0, 120.0, 3 * 3600.0)
 
 def service_killed(stage: Stage) -> bool:
     """Kill -9, and start again at once or a little later."""
-    stage.site.kill()
+    stage.testbed.kill()
     stage.pause(stage.draw.choice((0.0, stage.draw.uniform(0.0, 1.0))))
-    stage.site.start()
+    stage.testbed.start()
     return True
 
 
 def service_killed_while_starting(stage: Stage) -> bool:
     """Kill -9, start, kill -9 in the middle of the start, start."""
-    stage.site.kill()
-    stage.site.start()
+    stage.testbed.kill()
+    stage.testbed.start()
     stage.pause(stage.draw.uniform(0.3, 4.0))
     return service_killed(stage)
 
 
 def service_stopped(stage: Stage) -> bool:
     """SIGTERM, as a restart by hand."""
-    stage.site.kill(signal.SIGTERM)
-    stage.site.start()
+    stage.testbed.kill(signal.SIGTERM)
+    stage.testbed.start()
     return True
 
 
 def service_paused(stage: Stage) -> bool:
     """SIGSTOP, and SIGCONT after a while."""
-    service = stage.site.service
+    service = stage.testbed.service
     if service is None:
         return False
     service.send_signal(signal.SIGSTOP)
@@ -106,16 +106,16 @@ def process_paused(stage: Stage) -> bool:
 def fork_server_hung(stage: Stage) -> bool:
     """SIGSTOP for good: jobs must start nevertheless, or /readyz must say that they do not."""
     victim = stage.victim(processes.SERVER)
-    if victim is None or stage.site.until_ready() is None:
+    if victim is None or stage.testbed.until_ready() is None:
         return False
     victim.send(signal.SIGSTOP)
     said: list[int] = []
     try:
-        with stage.site.client() as client:
+        with stage.testbed.client() as client:
             job = stage.probe(client)
             end = time.monotonic() + WATCHDOG_S
             while not job.refresh().attempts or job.attempts[-1].started_at is None:
-                said.append(stage.site.readyz())
+                said.append(stage.testbed.readyz())
                 if time.monotonic() > end:
                     break
                 time.sleep(0.25)
@@ -123,7 +123,7 @@ def fork_server_hung(stage: Stage) -> bool:
                 return True
         if set(said) == {200}:
             text = f"200 for {WATCHDOG_S:g} s in which the stopped fork server started nothing"
-            stage.ledger.find("readyz", text)
+            stage.ledger.report("readyz", text)
     except ClientError as error:
         stage.ledger.answers[f"probe: {type(error).__name__}"] += 1
     finally:
@@ -142,9 +142,9 @@ def supervisor_hung(stage: Stage) -> bool:
             return False
         stage.ledger.killed.add(attempt)
         number = int(attempt.partition(".")[0])
-        if stage.site.until_ready() is None:
+        if stage.testbed.until_ready() is None:
             return False
-        with stage.site.client() as client:
+        with stage.testbed.client() as client:
             job = client.job(number)
             stage.ledger.asked_to_cancel.add(number)
             job.cancel("torture: its supervisor hangs").wait(GRACE_S + WATCHDOG_S)
@@ -152,7 +152,7 @@ def supervisor_hung(stage: Stage) -> bool:
         return True  # it had ended before
     except ClientError:
         text = f"attempt {attempt} hangs: cancelled {GRACE_S + WATCHDOG_S:g} s ago"
-        stage.ledger.find("unended", text)
+        stage.ledger.report("unended", text)
     finally:
         victim.send(signal.SIGCONT)
     return True
@@ -160,34 +160,34 @@ def supervisor_hung(stage: Stage) -> bool:
 
 def disk_full(stage: Stage) -> bool:
     """Fill the disk of the data folder for a while; /readyz must not promise what is refused."""
-    if stage.site.no_disk or stage.site.until_ready() is None:
+    if stage.testbed.no_disk or stage.testbed.until_ready() is None:
         return False
-    stage.site.fill_disk()
+    stage.testbed.fill_disk()
     end = time.monotonic() + stage.draw.uniform(1.0, 4.0)
     try:
-        with stage.site.client(patience=0.5) as client:
+        with stage.testbed.client(patience=0.5) as client:
             while time.monotonic() < end:
-                before = stage.site.readyz()
+                before = stage.testbed.readyz()
                 try:
                     stage.probe(client)
                 except ApiError as error:
-                    if before == stage.site.readyz() == 200:
+                    if before == stage.testbed.readyz() == 200:
                         text = f"200 while a full disk makes submissions fail: {error}"
-                        stage.ledger.find("readyz", text)
+                        stage.ledger.report("readyz", text)
                         break
                 except UnreachableError:
                     pass
                 stage.pause(0.3)
         stage.pause(max(0.0, end - time.monotonic()))
     finally:
-        stage.site.free_disk()
+        stage.testbed.free_disk()
     return True
 
 
 def clock_stepped(stage: Stage) -> bool:
     """Set the wall clock forward or back."""
-    offset = stage.site.clock_offset_s + stage.draw.choice(CLOCK_STEPS_S)
-    stage.site.step_clock(offset)
+    offset = stage.testbed.clock_offset_s + stage.draw.choice(CLOCK_STEPS_S)
+    stage.testbed.step_clock(offset)
     return True
 
 
@@ -213,24 +213,24 @@ def folder_removed(stage: Stage) -> bool:
         return False
     job, _, number = victim.attempt.partition(".")
     stage.ledger.damaged.add(victim.attempt)
-    folder = stage.site.data / "jobs" / job
+    folder = stage.testbed.data / "jobs" / job
     shutil.rmtree(stage.draw.choice((folder, folder / f"attempt-{number}")), ignore_errors=True)
     return True
 
 
 def _file(stage: Stage) -> tuple[Path, str] | None:
-    running = {one.attempt for one in stage.site.processes() if one.role == processes.WORKER}
+    running = {one.attempt for one in stage.testbed.processes() if one.role == processes.WORKER}
     found = []
     for attempt in running - {None}:
         job, _, number = str(attempt).partition(".")
         for folder in (f"{job}/attempt-{number}", str(attempt)):
-            for path in stage.site.data.glob(f"**/{folder}/**/*"):
+            for path in stage.testbed.data.glob(f"**/{folder}/**/*"):
                 if path.name in FORGED:
                     found.append((path, str(attempt)))
     return stage.draw.choice(sorted(found)) if found else None
 
 
-BLOWS: Mapping[str, tuple[Callable[[Stage], bool], int]] = {
+FAULTS: Mapping[str, tuple[Callable[[Stage], bool], int]] = {
     "service killed": (service_killed, 8),
     "service killed while starting": (service_killed_while_starting, 3),
     "service stopped": (service_stopped, 2),
