@@ -64,7 +64,7 @@ class Torture:
     """The last job of earlier rounds."""
 
     def run(self) -> Totals:
-        """Play all rounds. A testbed that cannot be put right is given up; the next round has another.
+        """Play all rounds; a testbed that cannot be put right is replaced by another.
 
         Needs about a CPU core; raises nothing that the service does wrong: see `violations`.
         """
