@@ -29,7 +29,7 @@ RULES: Mapping[str, str] = {
     "untrue": "a job succeeds only if its program did",
     "blamed": "an attempt fails or is lost only if something of it failed or was killed",
     "redone": "work with a complete result is not done twice",
-    "forgotten": "an answered cancellation or update holds",
+    "forgotten": "an answered cancellation or update holds, and nothing is cancelled unasked",
     "stray": "nothing of an ended attempt runs on",
     "duration": "run times are real ones, whatever the clock does",
     "readyz": "/readyz says 200 only while jobs are accepted and started",

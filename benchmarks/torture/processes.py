@@ -22,6 +22,8 @@ class ServiceProcess:
     pid: int
     parent: int
     role: str
+    ticks: int
+    """Clock ticks of processor time that it has used."""
     attempt: str | None = None
 
     def send(self, number: signal.Signals) -> None:
@@ -48,20 +50,20 @@ def _find(data: bytes, mark: bytes) -> Iterator[ServiceProcess]:
         try:
             name = (folder / "comm").read_bytes().strip()
             stat = (folder / "stat").read_bytes()
-            state, parent = stat[stat.rindex(b")") + 2 :].split()[:2]
+            state, parent, *values = stat[stat.rindex(b")") + 2 :].split()
             if state in b"ZX":
                 continue
-            pid, above = int(folder.name), int(parent)
+            pid, above, ticks = int(folder.name), int(parent), int(values[9]) + int(values[10])
             if name.startswith(b"fulcrum-") and data in (folder / "cmdline").read_bytes():
                 attempt = _ATTEMPT.fullmatch(name)
                 number = attempt.group(1).decode() if attempt else None
-                yield ServiceProcess(pid, above, _ROLES.get(name, WORKER), number)
+                yield ServiceProcess(pid, above, _ROLES.get(name, WORKER), ticks, number)
                 continue
             variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:  # it has ended meanwhile
             continue
         if mark in variables:
-            yield ServiceProcess(pid, above, PROGRAM, _attempt(variables))
+            yield ServiceProcess(pid, above, PROGRAM, ticks, _attempt(variables))
 
 
 def _attempt(variables: list[bytes]) -> str:

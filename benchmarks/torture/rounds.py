@@ -32,7 +32,9 @@ ROUND_S = 6.0
 TRIES = 6
 """A fault that finds no victim is tried so often."""
 PATIENCE_S = 90.0
-"""If no job has ended for so long, although all was put right, those left do not end."""
+"""If no job has ended for so long, although all was put right, those left do not end. A fork
+server that is still starting is waited for."""
+_MOST_PATIENCE_S = 1800.0
 _STRAY_S = 10.0
 _RESTARTS = ("service killed", "service killed while starting", "service stopped")
 
@@ -197,14 +199,18 @@ class Torture:
         return False
 
     def _unended(self, patience_s: float) -> list[Job]:
-        left, since = 0, time.monotonic()
+        begun = since = time.monotonic()
+        seen = (0, 0)
         with self._store() as store:
             while jobs := store.live()[0]:
-                if len(jobs) != left:
-                    left, since = len(jobs), time.monotonic()
+                progress = len(jobs), self._testbed.fork_server_ticks()
+                if progress != seen:
+                    seen, since = progress, time.monotonic()
                 if time.monotonic() - since > patience_s:
                     break
-                time.sleep(0.1)
+                if time.monotonic() - begun > _MOST_PATIENCE_S:
+                    break
+                time.sleep(0.2)
         return jobs
 
     def _nothing_left(self, ledger: RoundLedger) -> bool:

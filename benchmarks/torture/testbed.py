@@ -24,7 +24,7 @@ from benchmarks.torture.processes import ServiceProcess
 
 DEVICES = 6
 GRACE_S = 2.0
-START_S = 180.0
+START_S = 600.0
 """A service that needs longer to be ready has not started: generous, for busy machines."""
 SETTINGS = {
     "FULCRUM_FIT": "false",
@@ -121,6 +121,10 @@ class Testbed:
     def processes(self) -> list[ServiceProcess]:
         """What the service has forked, and the programs of its jobs."""
         return processes.find(self.data, self.beats)
+
+    def fork_server_ticks(self) -> int:
+        """Processor time of the fork server: while it starts, it rises."""
+        return sum(one.ticks for one in self.processes() if one.role == processes.SERVER)
 
     def step_clock(self, offset_s: float) -> None:
         """Let the wall clock of service, supervisors and workers be off by `offset_s`."""

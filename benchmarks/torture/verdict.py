@@ -104,6 +104,9 @@ def _promises(ledger: RoundLedger, job: Job) -> None:
     if wanted is not None and job.spec.priority != wanted:
         text = f"job {job.id} was given priority {wanted} and has {job.spec.priority}"
         ledger.report("forgotten", text)
+    asked = job.id in ledger.asked_to_cancel or job.spec.after
+    if job.state is JobState.CANCELLED and not asked:
+        ledger.report("forgotten", f"job {job.id} is cancelled and nobody asked for it")
     kept = (JobState.CANCELLED, JobState.SUCCEEDED)
     if job.id in ledger.cancelled and job.state.final and job.state not in kept:
         ledger.report("forgotten", f"job {job.id} was cancelled and is {job.state}: {job.reason}")

@@ -111,7 +111,7 @@ def test_a_history_with_a_gap(played):
 
 
 def test_a_job_in_another_state_than_its_history(played):
-    job = replace(played.runs(played.job()), state=JobState.CANCELLED)
+    job = replace(played.runs(played.job()), state=JobState.FAILED)
     assert played.judged(jobs=[job]) == ["history"]
 
 
@@ -184,6 +184,12 @@ def test_a_cancellation_and_an_update_that_were_forgotten(played):
     played.runs(job, code=None, ends=fails)
     played.judged()
     assert [found.rule for found in played.ledger.violations] == ["forgotten", "forgotten"]
+
+
+def test_a_job_that_was_cancelled_unasked(played):
+    job = played.job()
+    assert played.store.record([transitions.cancelled(job, 120.0, "ann", "")]) == [True]
+    assert played.judged() == ["forgotten"]
 
 
 def test_a_cancelled_job_may_have_been_done(played):
