@@ -14,7 +14,7 @@ IMAGES ?=
 KEEP ?=
 export KEEP
 
-.PHONY: help install demo test test-all check format bench bench-rlscheduler bench-kth bench-muri \
+.PHONY: help install demo test test-all check format torture bench bench-rlscheduler bench-kth bench-muri \
   policy bench-policy bench-sim constraints clean
 
 help: ## Show this list
@@ -47,6 +47,9 @@ bench: $(STAMP) ## Measure start latency, submissions and decision time
 	@for name in start_latency submissions decisions; do \
 	  printf '\n== %s\n' "$$name"; $(RUN)/python -m benchmarks.$$name; \
 	done
+
+torture: $(STAMP) ## Kill, stop, starve and deceive a real service at random (ARGS="--rounds 200 --seed 1")
+	@$(RUN)/python -m benchmarks.torture $(ARGS)
 
 bench-rlscheduler: $(STAMP) ## Hold the simulator against RLScheduler's published table
 	@$(RUN)/python -m benchmarks.rlscheduler $(ARGS)
