@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from agents.statistics import LEAST, Interval, paired, relative
 from scheduler.decisions.queue import Floats
@@ -47,9 +47,14 @@ class Difference:
         """Workloads on which both have a figure."""
         return self.value.count
 
+    @property
+    def shown(self) -> bool:
+        """Whether a difference is shown, in either direction."""
+        return self.verdict in (Verdict.BETTER, Verdict.WORSE)
+
 
 def difference(
-    values: Sequence[float], baseline: Sequence[float], *, distinct: int, less: bool = True
+    values: ArrayLike, baseline: ArrayLike, *, distinct: int, less: bool = True
 ) -> Difference:
     """Of figures of the same workloads, in the same order, shapes (n,).
 

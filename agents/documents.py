@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.classes import JOBS, Class
 from agents.compare import Comparison
-from agents.differences import Difference, Verdict
+from agents.differences import Difference
 from agents.manifest import Manifest
 from agents.measures import MEASURES
 from agents.summary import Area, Line, Summary
@@ -123,7 +123,7 @@ def _difference(one: Difference) -> dict[str, Any]:
         "median": one.median,
         "won": one.won,
         "lost": one.lost,
-        "significant": one.verdict in (Verdict.BETTER, Verdict.WORSE),
+        "significant": one.shown,
         "verdict": one.verdict,
     }
 

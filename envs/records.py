@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,7 +57,7 @@ class Outcome:
 
     def of(self, rows: Bools) -> Outcome:
         """The record of some jobs, shape (jobs,); what idle nodes cost is not theirs."""
-        columns = {
+        columns: dict[str, Any] = {
             name: value[rows]
             for name in self.__slots__
             if isinstance(value := getattr(self, name), np.ndarray)
@@ -169,9 +170,7 @@ def outcome(
         wasted=column("wasted", 0.0),
         priority=np.array([job.priority for job in jobs]),
         deadline=np.array([np.inf if job.deadline is None else job.deadline for job in jobs]),
-        preference=np.array(
-            [np.nan if job.preference is None else job.preference for job in jobs]
-        ),
+        preference=np.array([np.nan if job.preference is None else job.preference for job in jobs]),
         user=tuple(job.user for job in jobs),
         capacity=sum(pool.count for pool in pools),
         idle_dollars=idle_dollars,
