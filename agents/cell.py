@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 import agents.names  # noqa: F401 - so that policies are found
-from agents.classes import Figures, classify
+from agents.classes import Breakdown, classify
 from agents.invariants import Log, check, logged
 from agents.measures import STARVED_S, View, dollars_per_job, measure
 from envs import drivers
@@ -68,7 +68,7 @@ class Run:
     cell: Cell
     measures: Mapping[str, float] = field(default_factory=dict)
     """By name, see `agents.measures`; empty if it failed."""
-    classes: Figures = field(default_factory=dict)
+    classes: Breakdown = field(default_factory=dict)
     """Who waited, see `agents.classes`."""
     rows: tuple[int, int] | None = None
     """(first, beyond) of the trace that the workload comes from; None: drawn from a model."""

@@ -26,7 +26,7 @@ class By(StrEnum):
     USER = "user"
 
 
-Figures = Mapping[str, Mapping[str, Mapping[str, float]]]
+Breakdown = Mapping[str, Mapping[str, Mapping[str, float]]]
 """`By` → class → measure → figure of one run."""
 
 JOBS = Measure(
@@ -60,7 +60,7 @@ class Class:
     """By measure, to the same class under the baseline; empty for the baseline."""
 
 
-def classify(view: View) -> Figures:
+def classify(view: View) -> Breakdown:
     """The figures of one run; classes in ascending order, those without a job left out."""
     outcome = view.outcome
     named = outcome.preference
@@ -82,7 +82,11 @@ def classify(view: View) -> Figures:
 
 
 def summarised(
-    runs: Sequence[Figures], pairs: Sequence[tuple[Figures, Figures]], by: By, *, distinct: int
+    runs: Sequence[Breakdown],
+    pairs: Sequence[tuple[Breakdown, Breakdown]],
+    by: By,
+    *,
+    distinct: int,
 ) -> tuple[Class, ...]:
     """Of the runs of a policy; `pairs`: its and the baseline's on the same workloads, or none.
 
@@ -126,7 +130,7 @@ def _figures(view: View) -> dict[str, float]:
     return {each.name: float(each.of(view)) for each in MEASURED.values()}
 
 
-def _figure(run: Figures, by: By, name: str, measure: str) -> float:
+def _figure(run: Breakdown, by: By, name: str, measure: str) -> float:
     """nan: the workload has no such job."""
     return run.get(by, {}).get(name, {}).get(measure, np.nan)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from agents.cell import Cell, Run
-from agents.classes import MEASURED, By, Figures
+from agents.classes import MEASURED, Breakdown, By
 from agents.compare import Comparison
 from agents.manifest import code
 from agents.measures import MEASURES
@@ -140,7 +140,7 @@ def _run(line: Mapping[str, Any]) -> Run | None:
     return run if whole and math.isfinite(run.seconds) else None
 
 
-def _classes(told: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figures:
+def _classes(told: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Breakdown:
     return {
         by: {
             name: {measure: float(values[measure]) for measure in MEASURED}
