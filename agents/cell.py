@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 import agents.names  # noqa: F401 - so that policies are found
+from agents.classes import Breakdown, classify
 from agents.invariants import Log, check, logged
 from agents.measures import STARVED_S, View, dollars_per_job, measure
 from envs import drivers
@@ -67,6 +68,10 @@ class Run:
     cell: Cell
     measures: Mapping[str, float] = field(default_factory=dict)
     """By name, see `agents.measures`; empty if it failed."""
+    classes: Breakdown = field(default_factory=dict)
+    """Who waited, see `agents.classes`."""
+    rows: tuple[int, int] | None = None
+    """(first, beyond) of the trace that the workload comes from; None: drawn from a model."""
     point: tuple[float, float] = (np.nan, np.nan)
     """(mean JCT, dollars per job) ÷ the reference point of the objective; nan without one."""
     jct: tuple[float, ...] = ()
@@ -100,6 +105,8 @@ def run(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
     return Run(
         cell,
         measures=measure(view),
+        classes=classify(view),
+        rows=workload.rows,
         point=_point(outcome, drawn.objective),
         jct=_quantiles(outcome.jct),
         bounded_slowdown=_quantiles(outcome.bounded_slowdown),

@@ -11,10 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from agents.classes import JOBS, Class
 from agents.compare import Comparison
+from agents.differences import Difference
 from agents.manifest import Manifest
 from agents.measures import MEASURES
-from agents.summary import Area, Difference, Line, Summary
+from agents.summary import Area, Line, Summary
 from scheduler.domain.errors import InvalidError
 
 
@@ -47,14 +49,19 @@ def as_json(comparison: Comparison, summaries: Sequence[Summary], manifest: Mani
             each.name: {
                 "title": each.title,
                 "unit": each.unit,
-                "better": "less" if each.less else "more",
+                "better": None if not each.judged else "less" if each.less else "more",
                 "meaning": each.meaning,
             }
-            for each in MEASURES.values()
+            for each in (*MEASURES.values(), JOBS)
         },
         "scenarios": {one.scenario: _summary(one) for one in summaries},
         "runs": [
-            {**asdict(run.cell), "measures": run.measures, "error": run.error or None}
+            {
+                **asdict(run.cell),
+                "measures": run.measures,
+                "classes": run.classes,
+                "error": run.error or None,
+            }
             for run in comparison.runs
         ],
     }
@@ -79,6 +86,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "policies": [_line(line) for line in summary.lines],
         "front": [line.label for line in summary.front],
         "hypervolume": [_area(area) for area in summary.areas],
+        "evidence": asdict(summary.evidence),
     }
 
 
@@ -89,6 +97,17 @@ def _line(line: Line) -> dict[str, Any]:
         "label": line.label,
         "values": {name: asdict(value) for name, value in line.values.items()},
         "differences": {name: _difference(one) for name, one in line.differences.items()},
+        "classes": {
+            str(by): [_class(one) for one in classes] for by, classes in line.classes.items()
+        },
+    }
+
+
+def _class(one: Class) -> dict[str, Any]:
+    return {
+        "class": one.name,
+        "values": {name: asdict(value) for name, value in one.values.items()},
+        "differences": {name: _difference(each) for name, each in one.differences.items()},
     }
 
 
@@ -101,7 +120,10 @@ def _difference(one: Difference) -> dict[str, Any]:
     return {
         "value": asdict(one.value),
         "relative": asdict(one.relative),
-        "significant": one.value.significant,
+        "median": one.median,
+        "won": one.won,
+        "lost": one.lost,
+        "significant": one.shown,
         "verdict": one.verdict,
     }
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.differences import difference
 from agents.policy import SCHEME
 from agents.registry import Registry
-from agents.statistics import relative
 from envs.episodes import scales_of
+from envs.records import Outcome
 from envs.scenarios import Scenario, Split, load
 from envs.scenarios.recorded import write
 from envs.scenarios.scenario import Estimates, natural
@@ -41,7 +42,7 @@ from scheduler.store.sql.store import SqlStore
 MODEL = "mixed-cloud"
 """Whose jobs are made up for the cluster's own pools where it has too few of its own."""
 NARROWEST = 40
-"""Jobs in a window of the history; windows overlap if there are too few jobs."""
+"""Jobs in a window of the history; there are fewer windows if there are too few jobs."""
 
 
 def main() -> int:
@@ -72,28 +73,38 @@ def judge(question: Question, store: Store | None) -> Verdict:
     begun = time.monotonic()
     policies = [_guarded(name, question) for name in (question.nominee, question.rival)]
     trials = _trials(question, store)
-    scores: list[list[float]] = []
-    jobs = 0
+    runs: list[list[Outcome]] = []
     for number, workload in enumerate(trials.workloads):
-        if scores and time.monotonic() - begun > question.limit_s:
+        if runs and time.monotonic() - begun > question.limit_s:
             break
-        scores.append([_objective(trials.scenario, workload, one, number) for one in policies])
-        jobs += len(workload.jobs)
-    table = np.array(scores)
-    found = relative(table[:, 0], table[:, 1])
-    bounds = [float(bound) if np.isfinite(bound) else None for bound in (found.low, found.high)]
+        runs.append([_simulated(trials.scenario, workload, one, number) for one in policies])
+    table = np.array([[_objective(trials.scenario, one) for one in pair] for pair in runs])
+    found = difference(table[:, 0], table[:, 1], distinct=len(runs))
+    rivals = [rival for _, rival in runs]
     return Verdict(
         source=trials.source,
         about=trials.about,
-        windows=len(scores),
-        jobs=jobs,
+        windows=len(runs),
+        jobs=sum(len(rival.job) for rival in rivals),
         nominee=float(table[:, 0].mean()),
         rival=float(table[:, 1].mean()),
-        difference=float(found.mean) if np.isfinite(found.mean) else 0.0,
-        low=bounds[0],
-        high=bounds[1],
+        difference=_finite(found.relative.mean) or 0.0,
+        low=_finite(found.relative.low),
+        high=_finite(found.relative.high),
+        median=_finite(found.median) or 0.0,
+        won=found.won,
+        lost=found.lost,
+        shown=found.shown,
+        utilisation=float(np.mean([one.utilisation for one in rivals])),
+        queue_mean=float(np.mean([one.queue_mean for one in rivals])),
+        queue_max=max(one.queue_max for one in rivals),
+        waiting=sum(one.wait.sum() for one in rivals) / sum(one.jct.sum() for one in rivals),
         seconds=time.monotonic() - begun,
     )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +175,20 @@ def _supplies(question: Question) -> tuple[Supply, ...]:
 
 
 def _windows(past: Workload, count: int) -> Iterator[Workload]:
-    """Evenly spread, the last one up to the newest job."""
-    size = min(len(past.jobs), max(NARROWEST, len(past.jobs) // count))
-    starts = np.linspace(0, len(past.jobs) - size, count).round().astype(int).tolist()
-    return (past.window(start, size) for start in dict.fromkeys(starts))
+    """Side by side, the last one up to the newest job: each says something of its own."""
+    count = max(1, min(count, len(past.jobs) // NARROWEST))
+    size = len(past.jobs) // count
+    first = len(past.jobs) - count * size
+    return (past.window(first + number * size, size) for number in range(count))
 
 
-def _objective(scenario: Scenario, workload: Workload, policy: Policy, seed: int) -> float:
-    """Per job."""
+def _simulated(scenario: Scenario, workload: Workload, policy: Policy, seed: int) -> Outcome:
     estimator = scenario.estimates.make(seed)
-    outcome = Simulation(workload, Site.of(scenario), estimator, seed=seed).run(policy)
+    return Simulation(workload, Site.of(scenario), estimator, seed=seed).run(policy)
+
+
+def _objective(scenario: Scenario, outcome: Outcome) -> float:
+    """Per job."""
     assert scenario.objective is not None
     total = scales_of(scenario.objective).value(outcome, scenario.preference)
     return total / max(len(outcome.job), 1)

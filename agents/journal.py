@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from agents.cell import Cell, Run
+from agents.classes import MEASURED, Breakdown, By
 from agents.compare import Comparison
 from agents.manifest import code
 from agents.measures import MEASURES
@@ -19,6 +20,8 @@ from agents.registry import content, default
 from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.policies.lookup import WGC
 from scheduler.policies.schedules import SUFFIX
+
+_BY = frozenset(map(str, By))
 
 
 class Journal:
@@ -123,6 +126,8 @@ def _run(line: Mapping[str, Any]) -> Run | None:
         run = Run(
             cell=Cell(**line["cell"]),
             measures=measures,
+            classes=_classes(line["classes"]),
+            rows=None if line["rows"] is None else (int(line["rows"][0]), int(line["rows"][1])),
             point=(float(line["point"][0]), float(line["point"][1])),
             jct=tuple(map(float, line["jct"])),
             bounded_slowdown=tuple(map(float, line["bounded_slowdown"])),
@@ -131,5 +136,15 @@ def _run(line: Mapping[str, Any]) -> Run | None:
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return None
-    whole = not run.error and run.measures.keys() == MEASURES.keys()
+    whole = not run.error and run.measures.keys() == MEASURES.keys() and run.classes.keys() == _BY
     return run if whole and math.isfinite(run.seconds) else None
+
+
+def _classes(told: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Breakdown:
+    return {
+        by: {
+            name: {measure: float(values[measure]) for measure in MEASURED}
+            for name, values in classes.items()
+        }
+        for by, classes in told.items()
+    }

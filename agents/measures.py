@@ -11,7 +11,7 @@ import numpy as np
 from envs.episodes import scales_of
 from envs.records import Outcome
 from envs.scenarios import Objective
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.queue import Bools, Floats
 
 STARVED_S = 86_400.0
 """A job that waits for longer counts as starved, unless said otherwise."""
@@ -54,6 +54,12 @@ class Measure:
     """One sentence, with the source of the formula."""
     less: bool = True
     """Whether less is better."""
+    judged: bool = True
+    """Whether it says how good a policy is; if not, it describes the regime."""
+
+
+REGIME = ("utilisation", "queue_mean", "queue_max", "waiting")
+"""Names of the measures that say how busy the cluster was: what a result holds for."""
 
 
 def measure(view: View) -> dict[str, float]:
@@ -71,10 +77,18 @@ def dollars_per_job(outcome: Outcome) -> float:
     return _divided(total_dollars(outcome), len(outcome.job))
 
 
+def _due(view: View) -> Bools:
+    due: Bools = np.isfinite(view.outcome.deadline)
+    return due
+
+
+def _late(view: View) -> Bools:
+    """Whether each job ended after its deadline."""
+    return view.outcome.ended > view.outcome.deadline
+
+
 def _misses(view: View) -> float:
-    due = np.isfinite(view.outcome.deadline)
-    late = view.outcome.ended[due] > view.outcome.deadline[due]
-    return _divided(float(late.sum()), len(late))
+    return _divided(float(_late(view).sum()), float(_due(view).sum()))
 
 
 def _objective(view: View) -> float:
@@ -112,6 +126,13 @@ MEASURES: Mapping[str, Measure] = {
             Unit.SECONDS,
             lambda v: _mean(v.outcome.wait),
             "From submission to the first start, mean over jobs.",
+        ),
+        Measure(
+            "wait_p95_s",
+            "Wait p95",
+            Unit.SECONDS,
+            lambda v: _at(v.outcome.wait, 0.95),
+            "Wait that 95 % of the jobs stay below.",
         ),
         Measure(
             "bsld_mean",
@@ -172,6 +193,13 @@ MEASURES: Mapping[str, Measure] = {
             "Jobs whose last attempt that was allowed has failed.",
         ),
         Measure(
+            "missed",
+            "Late jobs",
+            Unit.JOBS,
+            lambda v: float(_late(v).sum()) if _due(v).any() else np.nan,
+            "Jobs with a deadline that ended after it.",
+        ),
+        Measure(
             "misses",
             "Missed",
             Unit.SHARE,
@@ -200,6 +228,31 @@ MEASURES: Mapping[str, Measure] = {
             "Device time of the runs that ended jobs, of all device time from the first "
             "submission to the last end.",
             less=False,
+        ),
+        Measure(
+            "queue_mean",
+            "Queue mean",
+            Unit.JOBS,
+            lambda v: v.outcome.queue_mean,
+            "Jobs that wait for their first start, mean over the time from the first submission to "
+            "the last end.",
+            judged=False,
+        ),
+        Measure(
+            "queue_max",
+            "Queue max",
+            Unit.JOBS,
+            lambda v: float(v.outcome.queue_max) if len(v.outcome.job) else np.nan,
+            "The most jobs that wait for their first start at one time.",
+            judged=False,
+        ),
+        Measure(
+            "waiting",
+            "Waiting",
+            Unit.SHARE,
+            lambda v: _divided(float(v.outcome.wait.sum()), float(v.outcome.jct.sum())),
+            "Share of the latency that is waiting: mean wait ÷ mean job completion time.",
+            judged=False,
         ),
         Measure(
             "fairness",

@@ -17,8 +17,11 @@ import numpy as np
 
 from agents.cell import Conditions
 from agents.compare import Comparison, Done, compare
+from agents.differences import difference
+from agents.evidence import Evidence
+from agents.measures import REGIME
 from agents.rivals import RIVALS
-from agents.statistics import LEAST, Interval, paired
+from agents.statistics import LEAST, Interval
 from agents.summary import WEIGHED
 from envs.scenarios import Scenario, Split
 from scheduler.domain.errors import FulcrumError, InvalidError
@@ -41,11 +44,17 @@ class Duel:
     """Candidate minus rival, over the workloads; below 0: the candidate is better."""
     margin: float
     """Largest upper end of the difference that passes."""
+    median: float
+    """Of the workloads' differences, each ÷ the rival's figure."""
+    won: int
+    """Workloads on which the candidate is better."""
+    distinct: int
+    """Independent workloads that the test is worth, see `agents.evidence`."""
 
     @property
     def passed(self) -> bool:
-        """Never with fewer than `LEAST` workloads; an equal does not replace the incumbent."""
-        high, enough = self.difference.high, self.difference.count >= LEAST
+        """Never with fewer than `LEAST` distinct workloads, nor by being equal to the incumbent."""
+        high, enough = self.difference.high, self.distinct >= LEAST
         return enough and (high < 0 if self.incumbent else high <= self.margin)
 
 
@@ -62,6 +71,10 @@ class Trial:
     workloads: int
     jobs: int | None
     preferences: tuple[float, ...]
+    evidence: str
+    """What a person must know of the workloads; empty if each stands for itself."""
+    regime: Mapping[str, float]
+    """Means under `REFERENCE` of the measures of `REGIME`."""
     duels: tuple[Duel, ...]
     """Strongest rival first, but the incumbent before all."""
 
@@ -99,6 +112,7 @@ def plan(
         raise InvalidError(
             f"scenario {scenario.name!r} has no objective", {"scenario": "one with [objective]"}
         )
+    scenario.check()
     rivals = (*([incumbent] if incumbent else []), *RIVALS, *_tuned(scenario))
     return Comparison(
         scenarios={scenario.name: scenario},
@@ -133,17 +147,24 @@ def trial(
         )
     candidate, *rivals = comparison.policies
     figures = _figures(comparison)
-    duels = [
-        Duel(
-            rival,
-            rival == incumbent,
-            float(np.mean(figures[rival])),
-            paired(figures[candidate], figures[rival]),
-            0.0 if rival == incumbent else margin,
-        )
-        for rival in rivals
-    ]
     (scenario,) = comparison.scenarios.values()
+    evidence = Evidence.of(scenario, comparison.conditions.jobs, comparison.runs)
+    duels = []
+    for rival in rivals:
+        found = difference(figures[candidate], figures[rival], distinct=evidence.distinct)
+        duels.append(
+            Duel(
+                rival,
+                rival == incumbent,
+                float(np.mean(figures[rival])),
+                found.value,
+                0.0 if rival == incumbent else margin,
+                found.median,
+                found.won,
+                evidence.distinct,
+            )
+        )
+    referred = [run for run in comparison.runs if run.cell.policy == REFERENCE]
     return Trial(
         candidate=candidate,
         score=float(np.mean(figures[candidate])),
@@ -153,6 +174,8 @@ def trial(
         workloads=len(comparison.seeds),
         jobs=comparison.conditions.jobs,
         preferences=tuple(w for w in comparison.preferences if w is not None),
+        evidence=evidence.sentence,
+        regime={name: float(np.mean([run.measures[name] for run in referred])) for name in REGIME},
         duels=tuple(sorted(duels, key=lambda duel: (not duel.incumbent, duel.score))),
     )
 

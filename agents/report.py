@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from agents import pagetables
 from agents.cell import Timeline
+from agents.classes import By
 from agents.compare import Comparison
+from agents.differences import Verdict
 from agents.drawing import plots
 from agents.drawing.style import styled, svg
 from agents.drawing.timelines import horizon, timeline
-from agents.figures import NONE, Scale, percent, scale
 from agents.manifest import Manifest
-from agents.measures import MEASURES, Measure
-from agents.statistics import LEAST, Interval
-from agents.summary import Difference, Line, Summary, Verdict
-
-GROUPS = (
-    ("Time", ("jct_s", "wait_s", "bsld_mean", "bsld_median", "bsld_p95", "bsld_p99")),
-    ("Service", ("slowdown_mean", "misses", "longest_wait_s", "starved", "failed", "fairness")),
-    ("Resources", ("dollars", "joules", "utilisation", "makespan_s", "objective")),
-)
-"""Measures that share a table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A cell of a table."""
-
-    mean: str
-    limits: str = ""
-    """Of the interval; empty if there is none."""
-    key: float = 0.0
-    """What the column is sorted by."""
-    style: str = ""
-    """CSS class."""
-    mark: str = ""
-    """Says the same as the style to those who see no colours."""
+from agents.measures import MEASURES
+from agents.statistics import LEAST
+from agents.summary import Summary
 
 
 def report(comparison: Comparison, summaries: Sequence[Summary], manifest: Manifest) -> str:
@@ -76,105 +54,26 @@ def _section(comparison: Comparison, summary: Summary, names: Iterator[str]) -> 
         "jobs": comparison.conditions.jobs or scenario.source.jobs,
         "preference": typical.lines[0].preference if several and typical.lines else None,
         "empty": not summary.lines,
-        "tables": list(_tables(typical, comparison.baseline)),
-        "differences": list(_differences(typical)),
-        "all_tables": list(_tables(summary, comparison.baseline)) if several else [],
-        "all_differences": list(_differences(summary)) if several else [],
+        "evidence": summary.evidence.sentence,
+        "tables": list(pagetables.tables(typical, comparison.baseline)),
+        "differences": list(pagetables.differences(typical)),
+        "all_tables": list(pagetables.tables(summary, comparison.baseline)) if several else [],
+        "all_differences": list(pagetables.differences(summary)) if several else [],
         "balance": [
             (line.label, *(line.count(each) for each in Verdict))
             for line in typical.lines
             if line.differences
         ],
-        "areas": [_area(area.policy, area.value, area.difference) for area in summary.areas],
+        "classes": [pagetables.classes(typical, by, comparison.baseline) for by in By]
+        if typical.lines
+        else [],
+        "areas": [
+            pagetables.area(area.policy, area.value, area.difference) for area in summary.areas
+        ],
         "front": [line.label for line in summary.front],
         "tradeoff": _tradeoff(comparison, summary, names),
         "plots": list(_plots(comparison, typical, names)) if typical.lines else [],
         "timelines": list(_timelines(comparison, typical, names)),
-    }
-
-
-def _tables(summary: Summary, baseline: str) -> Iterator[dict[str, Any]]:
-    for title, names in GROUPS:
-        shown = [each for each in summary.measures if each.name in names]
-        if not shown or not summary.distinct:
-            continue
-        scales = [
-            scale(each.unit, (line.values[each.name].mean for line in summary.distinct))
-            for each in shown
-        ]
-        best = [summary.best(each) for each in shown]
-        yield {
-            "title": title,
-            "columns": [
-                {"title": each.title, "unit": one.unit, "meaning": each.meaning}
-                for each, one in zip(shown, scales, strict=True)
-            ],
-            "rows": [
-                {
-                    "label": line.label,
-                    "baseline": line.policy == baseline,
-                    "cells": [
-                        _value(line, each, one, line.label in top)
-                        for each, one, top in zip(shown, scales, best, strict=True)
-                    ],
-                }
-                for line in summary.distinct
-            ],
-        }
-
-
-def _value(line: Line, measure: Measure, scaled: Scale, best: bool) -> Figures:
-    value = line.values[measure.name]
-    return Figures(
-        scaled.text(value.mean),
-        _limits(value, scaled.text),
-        value.mean,
-        "best" if best else "",
-    )
-
-
-def _differences(summary: Summary) -> Iterator[dict[str, Any]]:
-    lines = [line for line in summary.lines if line.differences]
-    for title, names in GROUPS:
-        shown = [each for each in summary.measures if each.name in names]
-        if shown and lines:
-            yield {
-                "title": title,
-                "columns": [
-                    {"title": each.title, "unit": "", "meaning": each.meaning} for each in shown
-                ],
-                "rows": [
-                    {
-                        "label": line.label,
-                        "baseline": False,
-                        "cells": [_difference(each, line.differences[each.name]) for each in shown],
-                    }
-                    for line in lines
-                ],
-            }
-
-
-def _difference(measure: Measure | None, one: Difference) -> Figures:
-    """In percent of the baseline; where that is 0, in the measure's unit."""
-    mark = {Verdict.BETTER: "✓", Verdict.WORSE: "✗"}.get(one.verdict, "")
-    if not math.isnan(one.relative.mean) or measure is None:
-        value = one.relative
-        text, limits = percent(value.mean), _limits(value, percent).replace("\u2009%", "")
-    else:
-        value = one.value
-        scaled = scale(measure.unit, (value.mean,))
-        text, limits = f"{scaled.text(value.mean)} {scaled.unit}", _limits(value, scaled.text)
-    return Figures(text, limits, value.mean, one.verdict, mark)
-
-
-def _area(policy: str, value: Interval, difference: Difference | None) -> dict[str, Any]:
-    def text(part: float) -> str:
-        return f"{100 * part:.2f}"
-
-    return {
-        "policy": policy,
-        "value": Figures(text(value.mean), _limits(value, text), value.mean),
-        "difference": None if difference is None else _difference(None, difference),
     }
 
 
@@ -189,12 +88,20 @@ def _tradeoff(
     if objective is not None:
         latency, dollars = objective.reference_latency_s, objective.reference_dollars
         corner = f"the reference point ({latency:g} s, ${dollars:g} per job) of the scenario"
+    area = f"The hypervolume counts the area between a policy's front and {corner}."
+    if plots.one_cost(summary):
+        return {
+            "title": "Latency, at one cost",
+            "text": "Every policy costs the same here, to the percent: this cluster has one price, "
+            "so only latency tells policies apart. Further left is better; bars: 95 % intervals. "
+            + area,
+            "svg": _drawn(plots.latencies(comparison, summary, objective), names, "Latency"),
+        }
     return {
         "title": "Latency against cost",
         "text": "Down and to the left is better. Dashed: the Pareto front, which nobody "
         "undercuts in both; bars, if any: 95 % intervals. A curve joins a policy's preferences, "
-        "from the hollow point (the first) to its name (the last). The hypervolume counts the "
-        f"area between a policy's front and {corner}.",
+        "from the hollow point (the first) to its name (the last). " + area,
         "svg": _drawn(plots.tradeoff(comparison, summary, objective), names, "Latency and cost"),
     }
 
@@ -207,8 +114,15 @@ def _plots(
         yield {
             "title": f"Differences to {comparison.baseline}",
             "text": "On the same seeds, with 95 % intervals. Green: better; red: worse; "
-            "grey: these seeds do not tell.",
+            "grey: these workloads show no difference.",
             "svg": _drawn(forest, names, "Differences to the baseline"),
+        }
+    if len(summary.classes(By.PRIORITY)) > 1:
+        yield {
+            "title": "Mean wait by priority",
+            "text": "Of the jobs of each class, with 95 % intervals; lower is better. Where a "
+            "policy heeds priorities, its line falls to the right.",
+            "svg": _drawn(plots.waits(comparison, summary), names, "Mean wait by priority"),
         }
     yield {
         "title": "Distributions over jobs",
@@ -235,9 +149,3 @@ def _timelines(
 
 def _drawn(made: Any, names: Iterator[str], title: str) -> Markup:
     return Markup(svg(made, next(names), title))
-
-
-def _limits(value: Interval, text: Callable[[float], str]) -> str:
-    """`12 to 14`; empty where one seed says nothing about others, or all say the same."""
-    low, high = text(value.low), text(value.high)
-    return "" if NONE in (low, high) or low == high else f"{low} to {high}"

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from agents.cell import Run
+from agents.classes import By, Class, summarised
 from agents.compare import Comparison
+from agents.differences import Difference, Verdict, difference
+from agents.evidence import Evidence
 from agents.measures import MEASURES, Measure
-from agents.statistics import Interval, front, hypervolume, interval, paired, relative
+from agents.statistics import Interval, front, hypervolume, interval
 
 WEIGHED = "objective"
 """The measure that weighs others by the preference, even if the policy does not heed it."""
-
-ROUNDING = 1e-9
-"""Relative difference of two figures that counts as none."""
-
-
-class Verdict(StrEnum):
-    """What a paired difference to the baseline says."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    OPEN = "open"
-    """The interval holds 0, or there are too few seeds: these do not tell."""
-    EQUAL = "equal"
-    """No difference on any seed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A measure of a policy minus that of the baseline, on the same seeds and preference."""
-
-    value: Interval
-    """In the measure's unit."""
-    relative: Interval
-    """The same ÷ the baseline's mean; nan where that is 0."""
-    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +36,14 @@ class Line:
     """Mean JCT ÷ the reference's; nan without an objective."""
     cost: Interval
     """Dollars per job ÷ the reference's; nan without an objective."""
+    classes: Mapping[By, tuple[Class, ...]] = field(default_factory=dict)
+    """Who waited: figures and differences by priority, preference and user."""
+    runs: Mapping[int, Run] = field(default_factory=dict, repr=False)
+    """Seed → what all of this is taken from."""
+
+    def column(self, measure: Measure, seeds: Sequence[int]) -> list[float]:
+        """Its figures of these seeds."""
+        return [self.runs[seed].measures[measure.name] for seed in seeds]
 
     def far(self, preference: float) -> float:
         """How far its preference is from another."""
@@ -95,6 +80,8 @@ class Summary:
     """That no other beats in both mean latency and mean cost; cheapest last."""
     areas: tuple[Area, ...]
     """Best first; empty without an objective."""
+    evidence: Evidence
+    """How many independent workloads the differences rest on."""
 
     @property
     def distinct(self) -> tuple[Line, ...]:
@@ -117,14 +104,37 @@ class Summary:
             self, lines=tuple(replace(line, label=line.policy) for line in found.values())
         )
 
-    def best(self, measure: Measure) -> frozenset[str]:
-        """Labels of the distinct lines whose mean is best; none if all are equal."""
-        means = {one.label: one.values[measure.name].mean for one in self.distinct}
-        known = [mean for mean in means.values() if not np.isnan(mean)]
-        if not known or (len(known) > 1 and min(known) == max(known)):
-            return frozenset()
-        top = min(known) if measure.less else max(known)
-        return frozenset(label for label, mean in means.items() if mean == top)
+    def classes(self, by: By) -> Mapping[str, Sequence[tuple[Line, Class]]]:
+        """Class → the lines under which there are such jobs, with their figures."""
+        found: dict[str, list[tuple[Line, Class]]] = {}
+        for line in self.lines:
+            for one in line.classes.get(by, ()):
+                found.setdefault(one.name, []).append((line, one))
+        return found
+
+    def best(self, measure: Measure) -> str | None:
+        """Label of the distinct line that is better than every other; None if none is shown to be.
+
+        As everywhere, a difference is shown on the workloads that both have.
+        """
+        if not measure.judged:
+            return None
+        known = [one for one in self.distinct if not np.isnan(one.values[measure.name].mean)]
+        known.sort(key=lambda one: one.values[measure.name].mean, reverse=not measure.less)
+        if len(known) < 2:
+            return None
+        first, *others = known
+        for other in others:
+            seeds = sorted(first.runs.keys() & other.runs.keys())
+            found = difference(
+                first.column(measure, seeds),
+                other.column(measure, seeds),
+                distinct=self.evidence.distinct,
+                less=measure.less,
+            )
+            if found.verdict is not Verdict.BETTER:
+                return None
+        return first.label
 
 
 def summarise(comparison: Comparison) -> tuple[Summary, ...]:
@@ -145,15 +155,13 @@ def _summary(comparison: Comparison, scenario: str) -> Summary:
         for preference in comparison.preferences
         if (runs := comparison.of(scenario, policy, preference))
     }
+    whole = [run for runs in found.values() for run in runs.values()]
     applying = tuple(
         each
         for each in MEASURES.values()
-        if any(
-            not np.isnan(run.measures[each.name])
-            for runs in found.values()
-            for run in runs.values()
-        )
+        if any(not np.isnan(run.measures[each.name]) for run in whole)
     )
+    evidence = Evidence.of(comparison.scenarios[scenario], comparison.conditions.jobs, whole)
     lines = tuple(
         _line(
             label(comparison, policy, preference),
@@ -162,6 +170,7 @@ def _summary(comparison: Comparison, scenario: str) -> Summary:
             runs,
             None if policy == comparison.baseline else found.get((comparison.baseline, preference)),
             applying,
+            evidence.distinct,
         )
         for (policy, preference), runs in found.items()
     )
@@ -172,7 +181,8 @@ def _summary(comparison: Comparison, scenario: str) -> Summary:
         lines,
         applying,
         tuple(placed[row] for row in front(points)),
-        _areas(comparison, found) if placed else (),
+        _areas(comparison, found, evidence.distinct) if placed else (),
+        evidence,
     )
 
 
@@ -183,17 +193,25 @@ def _line(
     runs: Mapping[int, Run],
     baseline: Mapping[int, Run] | None,
     measures: Sequence[Measure],
+    distinct: int,
 ) -> Line:
     seeds = sorted(runs)
-    both = [seed for seed in seeds if baseline and seed in baseline]
+    other = baseline or {}
+    both = [seed for seed in seeds if seed in other]
     differences = {
-        each.name: _difference(
+        each.name: difference(
             [runs[seed].measures[each.name] for seed in both],
-            [baseline[seed].measures[each.name] for seed in both],
+            [other[seed].measures[each.name] for seed in both],
+            distinct=distinct,
             less=each.less,
         )
         for each in measures
-        if baseline and both
+        if both and each.judged
+    }
+    pairs = [(runs[seed].classes, other[seed].classes) for seed in both]
+    classes = {
+        by: summarised([runs[seed].classes for seed in seeds], pairs, by, distinct=distinct)
+        for by in By
     }
     return Line(
         policy,
@@ -203,22 +221,9 @@ def _line(
         differences,
         interval([runs[seed].point[0] for seed in seeds]),
         interval([runs[seed].point[1] for seed in seeds]),
+        classes,
+        runs,
     )
-
-
-def _difference(values: Sequence[float], baseline: Sequence[float], *, less: bool) -> Difference:
-    other = np.asarray(baseline, dtype=np.float64)
-    # The same jobs added up in another order: a difference of sums, not of policies.
-    one = np.where(np.isclose(values, other, rtol=ROUNDING, atol=0.0), other, values)
-    value = paired(one, other)
-    both = ~np.isnan(one - other)
-    if value.count and bool((one[both] == other[both]).all()):
-        verdict = Verdict.EQUAL
-    elif not value.significant:
-        verdict = Verdict.OPEN
-    else:
-        verdict = Verdict.BETTER if (value.mean < 0) is less else Verdict.WORSE
-    return Difference(value, relative(one, other), verdict)
 
 
 def _same(one: Mapping[str, Interval], other: Mapping[str, Interval]) -> bool:
@@ -236,7 +241,9 @@ def _deaf(line: Line) -> Line:
 
 
 def _areas(
-    comparison: Comparison, found: Mapping[tuple[str, float | None], Mapping[int, Run]]
+    comparison: Comparison,
+    found: Mapping[tuple[str, float | None], Mapping[int, Run]],
+    distinct: int,
 ) -> tuple[Area, ...]:
     volumes = {policy: _volumes(policy, found) for policy in comparison.policies}
     baseline = volumes[comparison.baseline]
@@ -244,13 +251,18 @@ def _areas(
     for policy, by_seed in volumes.items():
         both = sorted(by_seed.keys() & baseline.keys())
         compared = policy != comparison.baseline and both
-        difference = (
-            _difference([by_seed[s] for s in both], [baseline[s] for s in both], less=False)
+        held = (
+            difference(
+                [by_seed[s] for s in both],
+                [baseline[s] for s in both],
+                distinct=distinct,
+                less=False,
+            )
             if compared
             else None
         )
         if by_seed:
-            areas.append(Area(policy, interval(list(by_seed.values())), difference))
+            areas.append(Area(policy, interval(list(by_seed.values())), held))
     return tuple(sorted(areas, key=lambda area: -area.value.mean))
 
 

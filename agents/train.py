@@ -65,6 +65,7 @@ def train(
     """
     configs.look_up(config)
     scenario = load(config.scenario)
+    scenario.check()
     with alone(run, "training"):
         if (run / configs.FILE).exists():
             raise ConflictError(

@@ -119,8 +119,10 @@ def tune(
 ) -> tuple[Point, ...]:
     """The best constants at each preference, ascending.
 
-    `found` hears of all so far after each. Raises `InvalidError` if the scenario has no objective.
+    `found` hears of all so far after each. Raises `InvalidError` if the scenario has no objective,
+    or no trace is named for it.
     """
+    scenario.check()
     bench = Bench(scenario, search.jobs)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with Crew(bench, workers) as crew:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,6 +45,8 @@ class Outcome:
     priority: Floats
     deadline: Floats
     """inf: none."""
+    preference: Floats
+    """0 cheapest … 1 fastest; nan: the job names none."""
     user: tuple[str, ...]
     capacity: int
     """Devices of all pools."""
@@ -50,6 +54,16 @@ class Outcome:
     """Billed while no job ran: amortisation, boots, idle elastic nodes."""
     idle_joules: float = 0.0
     """Drawn by devices that were up while no job used them."""
+
+    def of(self, rows: Bools) -> Outcome:
+        """The record of some jobs, shape (jobs,); what idle nodes cost is not theirs."""
+        columns: dict[str, Any] = {
+            name: value[rows]
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), np.ndarray)
+        }
+        user = tuple(compress(self.user, rows))
+        return replace(self, **columns, user=user, idle_dollars=0.0, idle_joules=0.0)
 
     @property
     def wait(self) -> Floats:
@@ -90,6 +104,20 @@ class Outcome:
         users, index = np.unique(np.asarray(self.user), return_inverse=True)
         sums = np.bincount(index, self.slowdown, len(users))
         return jain(sums / np.bincount(index, minlength=len(users)))
+
+    @property
+    def queue_mean(self) -> float:
+        """Jobs that wait for their first start, mean over the makespan; nan without one."""
+        return float(self.wait.sum()) / self.makespan if self.makespan else np.nan
+
+    @property
+    def queue_max(self) -> int:
+        """The most jobs that wait for their first start at one time."""
+        times = np.concatenate((self.started, self.submitted))
+        changes = np.repeat([-1, 1], len(self.job))
+        # At equal times starts come first: a job that starts at once never waits.
+        order = np.argsort(times, kind="stable")
+        return max(0, int(np.cumsum(changes[order]).max(initial=0)))
 
     @property
     def makespan(self) -> float:
@@ -142,6 +170,7 @@ def outcome(
         wasted=column("wasted", 0.0),
         priority=np.array([job.priority for job in jobs]),
         deadline=np.array([np.inf if job.deadline is None else job.deadline for job in jobs]),
+        preference=np.array([np.nan if job.preference is None else job.preference for job in jobs]),
         user=tuple(job.user for job in jobs),
         capacity=sum(pool.count for pool in pools),
         idle_dollars=idle_dollars,

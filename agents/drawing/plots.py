@@ -10,13 +10,15 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from agents.classes import By
 from agents.compare import Comparison
+from agents.differences import Verdict
 from agents.drawing import labels
 from agents.drawing.style import INK, PAPER, figure, look
 from agents.figures import scale
 from agents.measures import Measure, Unit
 from agents.statistics import Interval
-from agents.summary import Line, Summary, Verdict
+from agents.summary import Line, Summary
 from envs.scenarios import Objective
 from scheduler.decisions.queue import Floats
 
@@ -24,6 +26,8 @@ SHOWN = ("jct_s", "bsld_mean", "bsld_p95", "dollars")
 """Measures whose differences are drawn."""
 MOST_INTERVALS = 16
 """Points in a plane beside which their intervals can be told apart."""
+ONE_COST = 0.005
+"""Costs that differ by no more, relatively, are one cost."""
 _VERDICTS = {
     Verdict.BETTER: "#228833",
     Verdict.WORSE: "#cc3344",
@@ -71,13 +75,74 @@ def tradeoff(comparison: Comparison, summary: Summary, objective: Objective | No
     heights = [line.latency.mean * up for line in lines]
     if max(heights) > 6 * min(heights):
         axes.set_yscale("log")
-        _plain(axes.yaxis)
+        plain(axes.yaxis)
     axes.margins(0.08, 0.1)
     _outline(axes, [(line.cost.mean * across, line.latency.mean * up) for line in summary.front])
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     spots = [(line.cost.mean * across, line.latency.mean * up) for line in lines]
     labels.place(axes, *zip(*told, strict=True), avoid=spots)
+    return made
+
+
+def one_cost(summary: Summary) -> bool:
+    """Whether all lines cost the same within `ONE_COST`: a plane of both would be a line."""
+    costs = [line.cost.mean for line in summary.lines if not np.isnan(line.cost.mean)]
+    return not costs or max(costs) - min(costs) <= ONE_COST * max(costs)
+
+
+def latencies(comparison: Comparison, summary: Summary, objective: Objective | None) -> Figure:
+    """Mean latency of every distinct line, with its interval."""
+    lines = summary.distinct
+    _, factor, (_, name) = _units(objective, lines)
+    made = figure(9.6, 1.0 + 0.26 * len(lines))
+    axes = made.subplots()
+    places = np.arange(len(lines))[::-1]
+    for place, line in zip(places.tolist(), lines, strict=True):
+        colour, _, marker = look(comparison.policies.index(line.policy))
+        one = line.latency
+        axes.plot([one.low * factor, one.high * factor], [place, place], color=colour, lw=2.2)
+        edge = INK if line.policy == comparison.baseline else PAPER
+        axes.plot(one.mean * factor, place, marker, color=colour, ms=7, mec=edge, mew=1)
+    _rows(axes, [line.label for line in lines])
+    means = [line.latency.mean for line in lines]
+    if max(means) > 6 * min(means):
+        axes.set_xscale("log")
+        plain(axes.xaxis)
+    axes.set_xlabel(name)
+    return made
+
+
+def waits(comparison: Comparison, summary: Summary) -> Figure:
+    """Mean wait by priority, a line for each policy, with intervals."""
+    classes = summary.classes(By.PRIORITY)
+    means = [one.values["wait_s"].mean for rows in classes.values() for _, one in rows]
+    unit = scale(Unit.SECONDS, means)
+    made = figure(9.6, 4.2)
+    axes = made.subplots()
+    count = len(summary.lines)
+    for number, line in enumerate(summary.lines):
+        colour, dashes, marker = look(comparison.policies.index(line.policy))
+        mine = {one.name: one.values["wait_s"] for one in line.classes[By.PRIORITY]}
+        held = [(place, mine[name]) for place, name in enumerate(classes) if name in mine]
+        # Side by side, so that intervals do not hide each other.
+        x = np.array([place for place, _ in held]) + 0.4 * ((number + 0.5) / count - 0.5)
+        y = np.array([value.mean for _, value in held]) / unit.factor
+        reach = _reach([value for _, value in held]) / unit.factor
+        axes.errorbar(x, y, yerr=reach, fmt="none", ecolor=colour, elinewidth=1, alpha=0.45)
+        style = {"color": colour, "ls": dashes, "marker": marker, "ms": 6, "mec": PAPER}
+        axes.plot(x, y, **style, lw=2.4 if line.policy == comparison.baseline else 1.4,
+                  label=line.label)  # fmt: skip
+    axes.set_xticks(np.arange(len(classes)), list(classes))
+    axes.set_xlim(-0.5, len(classes) - 0.5)
+    axes.set_xlabel("priority")
+    axes.set_ylabel(f"mean wait ({unit.unit})")
+    if max(means) > 12 * min(means) > 0:
+        axes.set_yscale("log")
+        plain(axes.yaxis)
+    else:
+        axes.set_ylim(bottom=0)
+    made.legend(loc="outside right center", handlelength=2.4)
     return made
 
 
@@ -105,7 +170,7 @@ def distributions(comparison: Comparison, summary: Summary) -> Figure:
     right.set_xlabel(f"job completion time ({unit.unit})")
     for axes in (left, right):
         axes.set_xscale("log")
-        _plain(axes.xaxis)
+        plain(axes.xaxis)
     left.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
     left.set_ylim(0, 1.01)
     left.set_xlim(left=0.95)
@@ -129,8 +194,17 @@ def differences(summary: Summary, baseline: str) -> Figure | None:
     panels = made.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, each in zip(panels, shown, strict=True):
         _forest(axes, lines, each, baseline)
-    panels[0].set_yticks(np.arange(len(lines))[::-1], [line.label for line in lines])
+        _rows(axes, [line.label for line in lines])
     return made
+
+
+def _rows(axes: Axes, names: Sequence[str]) -> None:
+    """One line for each name, from the top."""
+    axes.set_yticks(np.arange(len(names))[::-1], names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
 
 
 def _units(
@@ -159,10 +233,6 @@ def _forest(axes: Axes, lines: Sequence[Line], measure: Measure, baseline: str) 
     axes.axvline(0, color=INK, lw=0.9)
     axes.set_title(measure.title)
     axes.set_xlabel(f"% of {baseline}")
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-0.6, len(lines) - 0.4)
     if max(ends) > 500:
         # One policy that is ten times worse would squeeze all others onto the zero.
         axes.set_xscale("symlog", linthresh=100, linscale=0.6)
@@ -199,7 +269,7 @@ def _reach(intervals: Sequence[Interval]) -> Floats:
     return reach
 
 
-def _plain(axis: Axis) -> None:
+def plain(axis: Axis) -> None:
     """A logarithmic axis with figures as people write them."""
     low, high = sorted(axis.get_view_interval())
     decades = np.log10(high / low) if low > 0 else 9.0

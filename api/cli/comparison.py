@@ -8,17 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.markup import escape
 
+from agents.classes import By, applying
 from agents.compare import Comparison
+from agents.differences import Difference, Verdict
 from agents.figures import percent, scale
-from agents.measures import Measure
+from agents.measures import REGIME, Measure
 from agents.statistics import LEAST, Interval
-from agents.summary import Difference, Summary, Verdict
+from agents.summary import Summary
+from api.cli import human
 from api.cli.output import WIDE, table
 
 WIDTH = 15
 """Columns of the terminal that a column of a table takes at most, intervals below the means."""
+WIDER = 20
+"""The same of a difference, with its median and the workloads won."""
 HEADLINES = ("jct_s", "bsld_mean", "bsld_p95", "misses", "dollars", "joules", "objective")
 """Measures whose differences are shown."""
+MOST_USERS = 10
+"""Users in the table: those with most jobs."""
 MARKS = {
     Verdict.BETTER: ("green", " ✓"),
     Verdict.WORSE: ("red", " ✗"),
@@ -27,7 +34,7 @@ MARKS = {
 }
 
 
-def show(comparison: Comparison, summaries: Sequence[Summary], console: Console) -> None:
+def show(comparison: Comparison, summaries: Sequence[Summary], by: By, console: Console) -> None:
     """Print everything; plain and one line per policy when piped."""
     for whole in summaries:
         scenario = comparison.scenarios[whole.scenario]
@@ -41,6 +48,8 @@ def show(comparison: Comparison, summaries: Sequence[Summary], console: Console)
             "means over seeds, below them 95 % intervals[/]",
             soft_wrap=True,
         )
+        if whole.evidence.sentence:
+            console.print(f"[yellow]{escape(whole.evidence.sentence)}[/]", soft_wrap=True)
         if not whole.lines:
             console.print("[red]every run failed[/]")
             continue
@@ -50,23 +59,31 @@ def show(comparison: Comparison, summaries: Sequence[Summary], console: Console)
                 f"[dim]at preference {summary.lines[0].preference}; "
                 "all of them: --csv, --html, --json[/]"
             )
+        for line in summary.lines:
+            if line.policy == comparison.baseline:
+                figures = (line.values[name].mean for name in REGIME)
+                told = f"under {escape(line.policy)}: {human.regime(*figures)}"
+                console.print(f"[dim]{told}[/]", soft_wrap=True)
         longest = max(len(line.label) for line in summary.lines)
-        room = max(1, (console.width - max(longest, len("AGAINST ") + 8)) // WIDTH)
-        for shown in _chunks(summary.measures, room):
+        room = console.width - max(longest, len("AGAINST ") + 8)
+        for shown in _chunks(summary.measures, room // WIDTH):
             console.print()
             _values(summary, shown, console)
         if any(line.differences for line in summary.lines):
             headlines = [each for each in summary.measures if each.name in HEADLINES]
-            for shown in _chunks(headlines, room):
+            for shown in _chunks(headlines, room // WIDER):
                 console.print()
                 _differences(summary, shown, comparison.baseline, console)
             console.print(
-                "[dim]✓ better, ✗ worse: the interval of the difference on the same seeds "
-                f"excludes 0; nothing is marked for fewer than {LEAST} seeds[/]",
+                "[dim]✓ better, ✗ worse: the interval of the mean difference on the same workloads "
+                f"excludes 0; fewer than {LEAST} workloads show no difference. Below: the median "
+                "difference, and on how many workloads the policy is better[/]",
                 soft_wrap=True,
             )
             console.print()
             _balance(summary, console)
+        console.print()
+        _classes(summary, by, console)
         if whole.areas:
             console.print()
             _front(whole, console)
@@ -86,7 +103,7 @@ def _values(summary: Summary, measures: Sequence[Measure], console: Console) -> 
         for each in measures:
             one, value = scales[each.name], line.values[each.name]
             mean = one.text(value.mean)
-            if line.label in best[each.name]:
+            if line.label == best[each.name]:
                 mean = f"[bold green]{mean}[/]"
             limits = _limits(value, one.text)
             between = _between(console)
@@ -108,9 +125,8 @@ def _differences(
 
 def _balance(summary: Summary, console: Console) -> None:
     """Wins and losses of every policy."""
-    result = table(
-        f"OF {len(summary.measures)} MEASURES", *(f">{each.value.upper()}" for each in Verdict)
-    )
+    judged = sum(each.judged for each in summary.measures)
+    result = table(f"OF {judged} MEASURES", *(f">{each.value.upper()}" for each in Verdict))
     for line in summary.lines:
         if line.differences:
             counts = (f"[{MARKS[each][0]}]{line.count(each)}[/]" for each in Verdict)
@@ -125,8 +141,36 @@ def _difference(one: Difference, console: Console) -> str:
         return f"[{style}]–{mark}[/]"
     limits = _limits(scaled, lambda part: percent(part).removesuffix("\u2009%"))
     between = _between(console)
-    tail = f"{between}[dim]{limits}  [/]" if limits else ""
+    also = "" if math.isnan(one.median) else f"med {percent(one.median)} {one.won}/{one.count}"
+    tail = "".join(f"{between}[dim]{part}  [/]" for part in (limits, also) if part)
     return f"[{style}]{percent(scaled.mean)}{mark}[/]{tail}"
+
+
+def _classes(summary: Summary, by: By, console: Console) -> None:
+    """Who waited: a row for each class and policy, with marks as in the differences."""
+    found = summary.classes(by)
+    if len(found) < 2:
+        console.print(f"[dim]by {by}: all jobs are of one class, {escape(next(iter(found)))}[/]")
+        return
+    shown = list(found.items())[:MOST_USERS] if by is By.USER else list(found.items())
+    every = [one for _, rows in shown for _, one in rows]
+    measures = applying(every)
+    scales = [scale(each.unit, (one.values[each.name].mean for one in every)) for each in measures]
+    titles = (
+        f">{each.title} {one.unit}".rstrip() for each, one in zip(measures, scales, strict=True)
+    )
+    result = table(f"BY {by.upper()}", "POLICY", *titles)
+    for name, rows in shown:
+        for place, (line, one) in enumerate(rows):
+            cells = []
+            for each, scaled in zip(measures, scales, strict=True):
+                held = one.differences.get(each.name)
+                style, mark = MARKS[held.verdict] if held else ("default", "  ")
+                cells.append(f"[{style}]{scaled.text(one.values[each.name].mean)}{mark}[/]")
+            result.add_row("" if place else escape(name), escape(line.label), *cells)
+    console.print(result)
+    if len(found) > len(shown):
+        console.print(f"[dim]{len(found) - len(shown)} more with fewer jobs: --json[/]")
 
 
 def _front(summary: Summary, console: Console) -> None:
@@ -150,7 +194,7 @@ def _between(console: Console) -> str:
 
 def _chunks(measures: Sequence[Measure], most: int) -> Iterator[Sequence[Measure]]:
     """As few groups as can be, about equally long."""
-    groups = -(-len(measures) // most)
+    groups = -(-len(measures) // max(1, most))
     for number in range(groups):
         yield measures[number * len(measures) // groups : (number + 1) * len(measures) // groups]
 

@@ -67,3 +67,11 @@ def size(value: float | None) -> str:
 def share(value: float | None) -> str:
     """`97.2 %`."""
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
+
+
+def regime(utilisation: float, mean: float, most: float, waiting: float) -> str:
+    """How busy the cluster was that a result holds for: shares, jobs in the queue."""
+    return (
+        f"utilisation {share(utilisation)}, {mean:.1f} jobs waiting on average and {most:.0f} at "
+        f"most, {share(waiting)} of the latency is waiting"
+    )

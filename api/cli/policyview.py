@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from agents.figures import percent
 from agents.statistics import LEAST
+from api.cli import human
 from api.cli.output import table
 
 if TYPE_CHECKING:
@@ -60,7 +62,12 @@ def tell(trial: Trial, console: Console) -> None:
         f"{trial.split}), each at w = {dial}; objective ÷ wgc's, less is better[/]",
         soft_wrap=True,
     )
-    result = table("RIVAL", ">OBJECTIVE", ">DIFFERENCE", ">95 %", ">UPPER END", "")
+    console.print(f"[dim]under wgc: {human.regime(*trial.regime.values())}[/]", soft_wrap=True)
+    if trial.evidence:
+        console.print(f"[yellow]{escape(trial.evidence)}[/]", soft_wrap=True)
+    result = table(
+        "RIVAL", ">OBJECTIVE", ">DIFFERENCE", ">95 %", ">MEDIAN", ">WON", ">UPPER END", ""
+    )
     for duel in trial.duels:
         name = escape(duel.rival) + (" (incumbent)" if duel.incumbent else "")
         result.add_row(
@@ -68,6 +75,8 @@ def tell(trial: Trial, console: Console) -> None:
             f"{duel.score:.4f}",
             f"{duel.difference.mean:+.4f}",
             f"{duel.difference.low:+.4f}…{duel.difference.high:+.4f}",
+            percent(duel.median),
+            f"{duel.won} of {duel.difference.count}",
             "< 0" if duel.incumbent else f"≤ {duel.margin:g}",
             "[green]passed[/]" if duel.passed else "[red]not passed[/]",
         )
@@ -75,7 +84,7 @@ def tell(trial: Trial, console: Console) -> None:
     console.print(result)
     console.print(
         "[dim]the 95 % interval is of the mean paired difference, over at least "
-        f"{LEAST} workloads[/]",
+        f"{LEAST} distinct workloads; won: those on which the candidate is better[/]",
         soft_wrap=True,
     )
 
@@ -94,7 +103,7 @@ def _curve(curve: Sequence[Mapping[str, Any]], reference: str, console: Console)
     result = table(">DECISIONS", f">÷ {reference}", "")
     for steps, mean in points:
         bar = "█" * max(1, round(WIDTH * mean / most))
-        result.add_row(f"{steps:,}", f"{mean:.3f}", f"[{'green' if mean < 1 else 'dim'}]{bar}[/]")
+        result.add_row(f"{steps:,}", f"{mean:.3f}", f"[dim]{bar}[/]")
     console.print(result)
 
 

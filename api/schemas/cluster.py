@@ -79,13 +79,29 @@ class VerdictOut(Answer):
 
     source: Literal["history", "synthetic"]
     about: str = Field(description="What was replayed.")
-    windows: int = Field(description="Workloads that both were simulated on.")
+    windows: int = Field(
+        description="Workloads that both were simulated on; none shares a job with another."
+    )
     jobs: int
     nominee: float = Field(description="Mean objective per job; less is better.")
     rival: float
     difference: float = Field(description="(nominee - rival) ÷ rival; below 0: better.")
     low: float | None = Field(description="95 % interval of the difference.")
     high: float | None
+    median: float = Field(description="Median of the workloads' differences.")
+    won: int = Field(description="Workloads on which the nominee is better.")
+    lost: int = Field(description="Workloads on which it is worse.")
+    shown: bool = Field(
+        description="Whether a difference is shown: the interval excludes 0, on 6 workloads or "
+        "more."
+    )
+    utilisation: float = Field(
+        description="Share of the device time that was of use; this and the next are under the "
+        "rival."
+    )
+    queue_mean: float = Field(description="Jobs waiting, mean over time.")
+    queue_max: float = Field(description="The most jobs waiting at a time.")
+    waiting: float = Field(description="Share of the latency that is waiting.")
     seconds: float = Field(description="Real time it took.")
 
 
@@ -98,7 +114,12 @@ class FitOut(Answer):
     rival: str
     preference: float = Field(description="At which the objective was taken.")
     time: AwareDatetime = Field(description="Its begin.")
-    better: str | None
+    better: str | None = Field(
+        description="The policy that is shown to be better; null: no difference is shown."
+    )
+    ahead: str | None = Field(
+        description="The policy with the lower mean: it decides, unless the replay was of a shadow."
+    )
     verdict: VerdictOut | None
     error: str
 
@@ -113,6 +134,7 @@ class FitOut(Answer):
             preference=fit.preference,
             time=instant(fit.time),
             better=fit.better,
+            ahead=fit.ahead,
             verdict=None if fit.verdict is None else VerdictOut.model_validate(fit.verdict),
             error=fit.error,
         )

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from agents.drawing import labels
+from agents.drawing.plots import plain
 from agents.drawing.style import COLOURS, INK, PAPER, figure, look, styled, svg
 from agents.statistics import Interval
 
@@ -53,6 +54,7 @@ def fronts(curves: Sequence[Curve], outline: Sequence[tuple[float, float]]) -> F
         steps[:, 0], steps[:, 1] / 60, where="post", color=INK, lw=1, ls=(0, (4, 3)), alpha=0.6
     )
     axes.set_yscale("log")
+    plain(axes.yaxis)
     axes.set_xlabel("mean cost ($ per job)")
     axes.set_ylabel("mean job completion time (min)")
     axes.margins(0.08, 0.1)
@@ -91,6 +93,8 @@ def times(lines: Sequence[tuple[str, Sequence[tuple[int, float, float]]]], aim_m
     axes.axhline(aim_ms, color=INK, lw=0.9, ls=(0, (4, 3)), alpha=0.6)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    plain(axes.xaxis)
+    plain(axes.yaxis)
     axes.set_xlabel("queued jobs")
     axes.set_ylabel("ms, from p50 to p99")
     axes.legend()

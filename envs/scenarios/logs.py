@@ -34,6 +34,11 @@ class Draw(StrEnum):
     Statistics 17(3), 1989."""
 
 
+NAMED = (
+    "--trace FILE (in Python: load(name, trace=FILE)); for commands without --trace, a scenario "
+    'file of your own with path = "FILE" under [workload.trace]'
+)
+"""How a person names the trace of a scenario that has none."""
 BLOCK = 16
 """Jobs; fewer where a split has less than four times as many."""
 
@@ -53,12 +58,8 @@ class Log:
     draw: Draw = Draw.WINDOW
 
     def jobs(self) -> Workload:
-        """All of it. Raises `InvalidError` if no file is named or it cannot be read."""
-        if self.path is None:
-            raise InvalidError(
-                "this scenario replays a trace that is not part of Fulcrum",
-                {"trace": "path of the trace file, e.g. load(name, trace=PATH)"},
-            )
+        """All of it. Raises `InvalidError` if it cannot be read; see `Scenario.check`."""
+        assert self.path is not None, "no file is named"
         return _read(self.path, self.digest, self.format, self.processors)
 
 
@@ -77,7 +78,8 @@ def draw_log(log: Log, count: int, where: np.random.SeedSequence, split: Split) 
             f"{whole.name} has {beyond - first} jobs for {split}, not {count}",
             {"jobs": f"1 to {beyond - first} for {split}"},
         )
-    return whole.window(first + int(rng.integers(beyond - first - count + 1)), count)
+    begin = first + int(rng.integers(beyond - first - count + 1))
+    return replace(whole.window(begin, count), rows=(begin, begin + count))
 
 
 def _resampled(
@@ -111,7 +113,7 @@ def _resampled(
     source = (
         f"{whole.source}, rows {first + 1} to {beyond} resampled, {manner}seed {written(where)}"
     )
-    return replace(whole, jobs=tuple(jobs), source=source)
+    return replace(whole, jobs=tuple(jobs), source=source, rows=(first, beyond))
 
 
 def _blocks(pauses: Floats, count: int, rng: np.random.Generator) -> tuple[list[int], Floats]:

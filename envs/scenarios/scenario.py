@@ -17,7 +17,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 
 from envs.estimators import Estimator, estimator
-from envs.scenarios.logs import Log, draw_log
+from envs.scenarios.logs import NAMED, Log, draw_log
 from envs.scenarios.randomisation import Randomisation, concrete
 from envs.scenarios.splits import CLUSTER, WORKLOAD, Split, place
 from envs.scenarios.supply import Supply
@@ -158,6 +158,15 @@ class Scenario:
         text = json.dumps(content, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    def check(self) -> None:
+        """Raise `InvalidError` if no workload can be drawn, as nobody has named the trace."""
+        trace = self.source.trace
+        if trace is not None and trace.path is None:
+            raise InvalidError(
+                f"scenario {self.name} replays a trace, which is not part of Fulcrum",
+                {"trace": NAMED},
+            )
+
     def draw(self, seed: int, split: Split | str = Split.TRAIN) -> Scenario:
         """This scenario with everything drawn but its workload; itself if nothing is random.
 
@@ -180,6 +189,7 @@ class Scenario:
         count = self.source.jobs if jobs is None else jobs
         if count < 1:
             raise InvalidError(f"{count} jobs", {"jobs": "a whole number ≥ 1"})
+        self.check()
         drawn = _concrete(self, seed, split)
         label = f"{drawn.name}/{Split(split)}/{seed}"
         return replace(_drawn(drawn, count, where, Split(split)), name=label)
@@ -193,6 +203,7 @@ class Scenario:
             raise InvalidError(
                 f"scenario {self.name!r} replays no trace", {"scenario": "one with a trace"}
             )
+        self.check()
         return self.source.trace.jobs()
 
 

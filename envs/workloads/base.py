@@ -62,6 +62,8 @@ class Workload:
     """Rows that could not be used, each with its line and reason."""
     origin: float = 0.0
     """Where formulas count submissions from (s): below 0 in a window of a longer history."""
+    rows: tuple[int, int] | None = None
+    """(first, beyond) rows of the trace that the jobs come from; None: not from a trace."""
 
     def window(self, start: int, count: int, *, aged: bool = False) -> Workload:
         """`count` consecutive jobs from row `start` (0-based), times and ids counted anew.

@@ -35,8 +35,9 @@ class Document:
 
 
 def open_document(path: Path | str) -> Document:
-    """The text of a file, gunzipped if it is gzip; bytes that are not UTF-8 become U+FFFD.
+    """The text of a file, gunzipped if it is gzip, without a byte order mark at its beginning.
 
+    Bytes that are not UTF-8 become U+FFFD.
     Raises `InvalidError` for a file that cannot be read.
     """
     path = Path(path)
@@ -49,7 +50,7 @@ def open_document(path: Path | str) -> Document:
         ) from None
     digest = hashlib.sha256(plain).hexdigest()[:12]
     name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    text = plain.decode("utf-8", errors="replace")
+    text = plain.decode("utf-8-sig", errors="replace")
     return Document(name, text, f"{path.name} sha256:{digest}", digest)
 
 
@@ -98,7 +99,7 @@ def records(document: Document, columns: Sequence[str]) -> Iterator[tuple[int, l
     """
     reader = csv.reader(io.StringIO(document.text, newline=""))
     try:
-        header = [name.strip().lstrip("\ufeff") for name in next(reader, [])]
+        header = [name.strip() for name in next(reader, [])]
         missing = [name for name in columns if name not in header]
         if missing:
             raise InvalidError(

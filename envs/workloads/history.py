@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from envs.workloads.base import Run, Workload
@@ -19,6 +20,8 @@ from scheduler.estimates import Estimator, options
 from scheduler.store.base import JobQuery, Store
 
 _PAGE = 500
+_YEAR_9999 = 253_370_764_800.0
+"""Unix seconds; dates end there."""
 
 
 def read(
@@ -45,9 +48,8 @@ def read(
         {(one.job, one.attempt): one for one in measurements},
         Estimator(measurements, pools),
     )
-    document = Document(
-        name, "", f"job history from {since or 'its start'} to {until or 'its end'}"
-    )
+    span = f"from {_moment(since, 'its start')} to {_moment(until, 'its end')}"
+    document = Document(name, "", f"job history {span}")
     rejects = Rejects(document, strict=False)
     rows: list[tuple[float, dict[str, Any]]] = []
     found = _jobs(store, JobQuery(submitted_from=since, submitted_to=until))
@@ -62,6 +64,12 @@ def read(
         if fields["deadline"] is not None:
             fields["deadline"] = max(fields["deadline"], submitted) - origin
     return ordered(document, rows, rejects)
+
+
+def _moment(time: float | None, otherwise: str) -> str:
+    if time is None or not 0 <= time < _YEAR_9999:
+        return otherwise
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _jobs(store: Store, query: JobQuery) -> Iterator[Job]:

@@ -24,7 +24,7 @@ def read(path: Path | str, *, strict: bool = False, processors: int | None = Non
 
 
 def parse(document: Document, *, strict: bool = False, processors: int | None = None) -> Workload:
-    """Jobs on CUDA devices, in order of their timestamps (taken as UTC).
+    """Jobs on CUDA devices, in order of their timestamps (those without an offset: in UTC).
 
     The log names no user: the virtual cluster is both user and project. `processors` is the
     number of GPUs of the machine; wider jobs are left out. Raises `InvalidError` if no job is
@@ -44,7 +44,8 @@ def _job(
     timestamp: str, duration: str, gpus: str, cluster: str, *, limit: int | None
 ) -> tuple[float, dict[str, Any]]:
     try:
-        submitted = datetime.fromisoformat(timestamp).replace(tzinfo=UTC).timestamp()
+        moment = datetime.fromisoformat(timestamp)
+        submitted = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise ValueError(f"timestamp {timestamp[:40]!r} is not a date and time") from None
     runtime, width = figure(duration, "duration"), whole(gpus, "num_gpus")

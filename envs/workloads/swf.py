@@ -15,7 +15,9 @@ from envs.workloads.documents import Document, Rejects, figure, open_document, w
 from scheduler.domain.resources import ANY
 
 COLUMNS = 18
-_HEADER = re.compile(r"^;\s*(MaxProcs|MaxNodes):\s*(\d{1,9})\b", re.IGNORECASE | re.MULTILINE)
+_HEADER = re.compile(
+    r"^;\s*(MaxProcs|MaxNodes):\s*(\d{1,9}(?:,\d{3})*)(?![\w,])", re.IGNORECASE | re.MULTILINE
+)
 
 
 def read(path: Path | str, *, strict: bool = False, processors: int | None = None) -> Workload:
@@ -47,7 +49,10 @@ def parse(document: Document, *, strict: bool = False, processors: int | None = 
 
 def machine_size(document: Document) -> int | None:
     """MaxProcs of the header, else MaxNodes; None if neither is given."""
-    given = {name.casefold(): int(count) for name, count in _HEADER.findall(document.text)}
+    given = {
+        name.casefold(): int(count.replace(",", ""))
+        for name, count in _HEADER.findall(document.text)
+    }
     return given.get("maxprocs") or given.get("maxnodes") or None
 
 

@@ -88,7 +88,7 @@ class Choosing:
         if not self._replay.concerns(self._nominee):
             return
         here = digest(self._pools)
-        if last is not None and last.pools == here and last.better is not None:
+        if last is not None and last.pools == here and last.ahead is not None:
             self._serve(last)
         moved = last is not None and last.pools != here
         with self._lock:
@@ -265,10 +265,10 @@ class Choosing:
                 self._serve(fit)
 
     def _serve(self, fit: Fit) -> None:
-        assert fit.better is not None
-        if fit.better == self._ruling.view().name:
+        assert fit.ahead is not None
+        if fit.ahead == self._ruling.view().name:
             return
         try:
-            self._ruling.use(fit.better, None, None)
+            self._ruling.use(fit.ahead, None, None)
         except FulcrumError as error:
-            _log.warning("the better policy cannot be used: %s", error)
+            _log.warning("the policy that is ahead cannot be used: %s", error)

@@ -1,5 +1,6 @@
 """Fit to the cluster at hand: of a learned policy and wgc, that one decides which replays better.
 
+Where a replay shows no difference, the one with the lower mean decides, and nobody claims more.
 A replay runs beside the service, which decides meanwhile as it was told to.
 """
 
@@ -49,6 +50,10 @@ class Fit:
     time: float
     """Unix seconds of its begin."""
     better: str | None = None
+    """The one that is shown to be better; None: no difference is shown."""
+    ahead: str | None = None
+    """The one with the lower mean: it decides, as one of them must, if none is shown to be better.
+    """
     verdict: Verdict | None = None
     error: str = ""
 
@@ -70,8 +75,9 @@ class Fit:
         interval = "" if found.low is None else f" [{found.low:+.1%}, {found.high:+.1%}]"
         return (
             f"{self.nominee} has {found.difference:+.1%}{interval} of {self.rival}'s objective at "
-            f"preference {self.preference:g} on {found.windows} workloads ({found.about}): "
-            f"{self.better} is better"
+            f"preference {self.preference:g}, is better on {found.won} of "
+            f"{found.windows} workloads ({found.about}): "
+            + (f"{self.better} is better" if self.better else "no difference is shown")
         )
 
 
@@ -132,8 +138,9 @@ class Fitting:
         if verdict is None or cancelled.is_set():
             told(replace(fit, state=FitState.CANCELLED))
             return
-        better = fit.nominee if verdict.nominee <= verdict.rival else fit.rival
-        told(replace(fit, state=FitState.DONE, verdict=verdict, better=better))
+        ahead = fit.nominee if verdict.nominee <= verdict.rival else fit.rival
+        better = ahead if verdict.shown else None
+        told(replace(fit, state=FitState.DONE, verdict=verdict, better=better, ahead=ahead))
 
 
 def digest(pools: object) -> str:

@@ -36,7 +36,7 @@ class Question:
     jobs: int = 200
     """In a made-up workload."""
     windows: int = 8
-    """Workloads on which the two are compared."""
+    """Workloads on which the two are compared, if there are jobs enough for distinct ones."""
     limit_s: float = 300.0
     """Real seconds after which no further workload is begun."""
 
@@ -73,6 +73,22 @@ class Verdict:
     low: float | None
     """95 % interval of the difference, resampled over the workloads; None: too few."""
     high: float | None
+    median: float
+    """Of the workloads' differences, each ÷ the rival's objective."""
+    won: int
+    """Workloads on which the nominee is better."""
+    lost: int
+    """Workloads on which it is worse."""
+    shown: bool
+    """Whether a difference is shown: the interval excludes 0, on enough distinct workloads."""
+    utilisation: float
+    """Under the rival, as are the figures below: share of the device time that was of use."""
+    queue_mean: float
+    """Jobs waiting, mean over time."""
+    queue_max: float
+    """The most that waited in any of the workloads."""
+    waiting: float
+    """Share of the latency that is waiting."""
     seconds: float
     """Real time it took."""
 

@@ -29,13 +29,34 @@ class Made:
         self.scores, self.costs = lookup.HEURISTICS["sjf"].scores, lookup.HEURISTICS["sjf"].costs
 
 
+def verdict(nominee, rival, shown=True):
+    return Verdict(
+        source="history",
+        about="90 jobs",
+        windows=8,
+        jobs=90,
+        nominee=nominee,
+        rival=rival,
+        difference=nominee / rival - 1,
+        low=-0.6,
+        high=-0.4 if shown else 0.1,
+        median=-0.5,
+        won=7,
+        lost=1,
+        shown=shown,
+        utilisation=0.8,
+        queue_mean=3.0,
+        queue_max=20.0,
+        waiting=0.4,
+        seconds=1.0,
+    )
+
+
 class FakeReplay:
     """Answers when it is told to, as it is told to."""
 
-    def __init__(self, nominee=1.0, rival=2.0):
-        self.answer = Verdict(
-            "history", "90 jobs", 8, 90, nominee, rival, nominee / rival - 1, -0.6, -0.4, 1.0
-        )
+    def __init__(self, nominee=1.0, rival=2.0, shown=True):
+        self.answer = verdict(nominee, rival, shown)
         self.may = threading.Event()
         self.gone = threading.Event()
         self.asked = []
@@ -120,6 +141,16 @@ def test_the_better_nominee_stays(serve, caplog):
     _, view = answered(serve, FakeReplay())
     assert (view.name, view.fit.state, view.fit.why) == ("made:one", "done", "start")
     assert "made:one is better" in caplog.text
+
+
+def test_a_difference_that_is_not_shown_is_not_claimed(serve, caplog):
+    caplog.set_level("INFO")
+    _, view = answered(serve, FakeReplay(nominee=2.0, rival=1.0, shown=False))
+    assert (view.name, view.fit.better, view.fit.ahead) == ("wgc", None, "wgc")
+    assert "no difference is shown" in caplog.text
+    assert "is better\n" not in caplog.text
+    again = FakeReplay()
+    assert serve(again).policy().name == "wgc"  # the one ahead is remembered
 
 
 def test_the_verdict_is_remembered_for_the_same_pools(serve):

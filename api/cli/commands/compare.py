@@ -72,6 +72,9 @@ def compare(
     starved: Annotated[
         str, typer.Option(metavar="DURATION", help="A longer wait counts as starved.")
     ] = "1d",
+    by: Annotated[
+        str, typer.Option(help="Who waited, in the table: by priority, preference or user.")
+    ] = "priority",
     workers: Workers = None,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one row per run; - for stdout.")
@@ -92,11 +95,13 @@ def compare(
     """Run policies on the same simulated workloads, and hold them against each other.
 
     Means over seeds with bootstrap 95 % intervals, and differences to the baseline on the same
-    seeds. Exits 1 if a run failed; the others are told all the same.
+    seeds; waits, slowdowns and missed deadlines also by priority, preference and user. Exits 1 if a
+    run failed; the others are told all the same.
 
-    Example: fulcrum compare -s mixed-cloud -p fcfs,sjf,fastest --html report.html
+    Example: fulcrum compare -s mixed-cloud -p fcfs,sjf,fastest --by user --html report.html
     """
     from agents.cell import Conditions
+    from agents.classes import By
     from agents.compare import Comparison
     from agents.documents import as_csv, write
     from agents.documents import as_json as document
@@ -110,6 +115,8 @@ def compare(
     numbers = _seeds(seeds)
     if timeline is not None and timeline not in numbers:
         raise typer.BadParameter("is none of the seeds", param_hint="--timeline")
+    if by not in set(By):
+        raise typer.BadParameter(f"{by!r} is none of {', '.join(By)}", param_hint="--by")
     chosen = numbers[0] if timeline is None else timeline
     plan = Comparison(
         scenarios=_scenarios(scenarios or ["mixed-cloud"], trace, mode),
@@ -139,7 +146,7 @@ def compare(
     elif csv is not None and str(csv) == "-":
         sys.stdout.write(as_csv(comparison))
     else:
-        show(comparison, summaries, out())
+        show(comparison, summaries, By(by), out())
     if comparison.failures:
         _tell(comparison.failures)
         raise typer.Exit(Exit.FAILED)
@@ -170,6 +177,7 @@ def _scenarios(names: Sequence[str], trace: Path | None, mode: str | None) -> di
         log = scenario.source.trace
         if trace is not None and log is not None and log.path is None:
             scenario = load(name, trace=trace)
+        scenario.check()
         if mode is not None:
             scenario = replace(scenario, mode=Mode(mode))
         if scenario.name in found:

@@ -139,8 +139,20 @@ def print_fit(fit: FitOut) -> None:
         interval = f" (95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f} %)"
     console.print(
         f"  objective at preference {fit.preference:g}: {found.nominee:.4g} against "
-        f"{found.rival:.4g}, {100 * found.difference:+.1f} %{interval}; {escape(fit.better or '')} "
-        f"is better",
+        f"{found.rival:.4g}, {100 * found.difference:+.1f} %{interval}, median "
+        f"{100 * found.median:+.1f} %, better on {found.won} of {found.windows} workloads",
         soft_wrap=True,
     )
-    console.print(f"  on {found.windows} workloads: {escape(found.about)}", soft_wrap=True)
+    if fit.better is not None:
+        console.print(f"  {escape(fit.better)} is better", soft_wrap=True)
+    else:
+        console.print(
+            f"  no difference is shown; the lower mean is {escape(fit.ahead or '')}'s",
+            soft_wrap=True,
+        )
+    regime = human.regime(found.utilisation, found.queue_mean, found.queue_max, found.waiting)
+    console.print(
+        f"  on {found.windows} workloads: {escape(found.about)}; under {escape(fit.rival)}: "
+        f"{regime}",
+        soft_wrap=True,
+    )

@@ -181,7 +181,7 @@ def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training
         raise ConflictError(f"{run} holds a training", {"resume": "to go on with it"})
     look_up(config)
     if not own:
-        load(config.scenario)
+        load(config.scenario).check()
     return config
 
 

@@ -96,6 +96,7 @@ def test_failed_runs_are_told_and_exit_1(fulcrum, monkeypatch):
         (("--mode", "lazy"), "none of none, easy"),
         (("--split", "exam"), "none of train"),
         (("--starved", "soon"), "no duration"),
+        (("--by", "age"), "none of priority, preference, user"),
         (("--seeds", "2", "--timeline", "5"), "none of the seeds"),
         (("--csv", "-", "--json"), "not both"),
         (("-s", "atlantis"), "there is no scenario 'atlantis'"),
@@ -105,6 +106,30 @@ def test_wrong_words_are_usage_errors_that_name_the_legal_ones(fulcrum, words, a
     done = fulcrum(*words)
     assert done.exit_code in (2, 3), done.output
     assert advice in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("name", ["hpc-kth", "philly"])
+def test_a_scenario_without_its_trace_is_refused_before_anything_runs(fulcrum, name):
+    done = fulcrum("-s", name, "-p", "fcfs,sjf", scenario=False)
+    assert done.exit_code == 2
+    assert f"scenario {name} replays a trace" in done.stderr
+    assert "--trace FILE" in done.stderr
+    assert "simulating" not in done.stderr
+
+
+def test_who_waited_is_told_by_priority_unless_asked_otherwise(tmp_path, fulcrum):
+    kinds = (
+        "[workload.synthetic.training]\npriorities = [[90, 1]]\n"
+        "[workload.synthetic.inference]\npriorities = [[10, 1]]\n"
+    )
+    (tmp_path / "tiny.toml").write_text(TINY + kinds)
+    done = fulcrum("-p", "fcfs,sjf", "--seeds", "2")
+    assert "BY PRIORITY" in done.stdout
+    assert "67–100" in done.stdout
+    assert "under fcfs: utilisation" in done.stdout
+    assert "BY USER" in fulcrum("-p", "fcfs", "--seeds", "2", "--by", "user").stdout
+    alike = fulcrum("-p", "fcfs", "--seeds", "2", "--by", "preference")
+    assert "by preference: all jobs are of one class, 34–66" in alike.stdout
 
 
 def test_policies_of_the_simulator_are_compared_too(fulcrum):

@@ -1,10 +1,12 @@
 """What was run is found again; what was damaged or made otherwise is not."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from agents.cell import Conditions, Run
+from agents.classes import By
 from agents.compare import Comparison, compare
 from agents.journal import Journal
 from agents.measures import MEASURES
@@ -74,7 +76,7 @@ def test_a_policy_that_was_changed_runs_again(tmp_path, plan, monkeypatch):
     path = tmp_path / "runs.jsonl"
     with Journal(path, plan) as journal:
         for cell in plan.cells:
-            journal.add(Run(cell, dict.fromkeys(MEASURES, 1.0)))
+            journal.add(Run(cell, dict.fromkeys(MEASURES, 1.0), {str(by): {} for by in By}))
     assert len(known(path, plan)) == 3
     constants.write_text("[[at]]\npreference = 0.5\npatience = 2\n")
     saved(tmp_path / "best", seed=1)
@@ -89,6 +91,15 @@ def test_damaged_lines_are_passed_over(full, plan):
         assert len(journal.known()) == 1
         compare(plan, known=journal.known(), done=journal.add)
     assert len(known(path, plan)) == 2
+
+
+def test_a_line_that_does_not_tell_who_waited_runs_again(full, plan):
+    path, _ = full
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        del line["classes"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert known(path, plan) == {}
 
 
 def test_a_folder_is_no_journal(tmp_path, plan):

@@ -32,7 +32,19 @@ def test_starved_jobs_are_those_over_the_limit():
 
 def test_misses_count_only_jobs_with_a_deadline():
     assert measured(deadline=np.array([np.inf, 25.0, 99.0]))["misses"] == 0.5
+    assert measured(deadline=np.array([np.inf, 24.0, 99.0]))["missed"] == 2
     assert np.isnan(measured()["misses"])
+    assert np.isnan(measured()["missed"])
+
+
+def test_the_regime_tells_how_long_the_queue_was():
+    values = measured()
+    assert values["wait_p95_s"] == pytest.approx(20 + 0.9 * 60)
+    assert values["queue_mean"] == pytest.approx((20 + 80) / 100)
+    assert values["queue_max"] == 2  # the job that starts at once never waits
+    assert values["waiting"] == pytest.approx(100 / 225)
+    relay = outcome([0, 10, 20], [10, 20, 30], [11, 21, 31])
+    assert relay.queue_max == 1
 
 
 def test_money_holds_what_idle_nodes_cost():

@@ -111,6 +111,8 @@ def test_page_shows_everything(page, compared):
     ):
         assert words in text
     assert page.count("<svg") == 1 + 2 * (2 + 2)
+    assert "By priority" in text
+    assert "All jobs are of one class: 34–66." in text
     assert "#010203" not in page
 
 
@@ -138,5 +140,13 @@ def test_json_holds_manifest_tables_and_runs(compared):
     line = next(one for one in policies if one["label"] == "sjf @1")
     assert line["values"]["jct_s"]["count"] == 3
     assert line["differences"]["jct_s"]["verdict"] in ("better", "worse", "open", "equal")
+    assert line["differences"]["jct_s"].keys() >= {"median", "won", "lost"}
+    assert line["classes"].keys() == {"priority", "preference", "user"}
+    (middle,) = line["classes"]["priority"]
+    assert (middle["class"], middle["values"]["jobs"]["mean"]) == ("34–66", 12)
+    assert content["scenarios"]["tiny"]["evidence"] == {
+        "workloads": 3, "distinct": 3, "jobs": None,
+    }  # fmt: skip
+    assert content["runs"][0]["classes"]["user"]
     assert content["scenarios"]["other <b>"]["hypervolume"] == []
     assert len(content["runs"]) == len(comparison.cells)

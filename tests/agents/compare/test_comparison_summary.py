@@ -5,8 +5,9 @@ import pytest
 
 from agents.cell import Cell, Run
 from agents.compare import Comparison
+from agents.differences import Verdict
 from agents.measures import MEASURES
-from agents.summary import Verdict, summarise
+from agents.summary import summarise
 from tests.agents.compare.worlds import scenario
 
 JCT = MEASURES["jct_s"]
@@ -45,7 +46,8 @@ def test_means_and_differences_are_over_the_same_seeds():
     assert difference.relative.mean == pytest.approx(-0.1)
     assert difference.verdict is Verdict.BETTER
     assert new.differences["dollars"].verdict is Verdict.EQUAL
-    assert found.best(JCT) == {"new"}
+    assert (difference.median, difference.won, difference.lost) == (pytest.approx(-0.1), 6, 0)
+    assert found.best(JCT) == "new"
     assert new.count(Verdict.BETTER) == 1
 
 
@@ -93,6 +95,29 @@ def test_few_seeds_prove_nothing():
 def test_measures_that_do_not_apply_are_left_out():
     found = summary(*series("old", [1, 2]))
     assert [each.name for each in found.measures] == ["jct_s", "dollars", "utilisation"]
+
+
+def test_the_best_is_shown_to_be_better_than_every_other():
+    slow, fast = series("old", [10, 20, 30] * 2), series("new", [9, 18, 27] * 2)
+    assert summary(*slow, *fast, *series("twin", [9, 18, 27] * 2)).best(JCT) is None
+    assert summary(*slow, *fast, *series("odd", [20, 15, 31] * 2)).best(JCT) is None
+    assert summary(*slow[:5], *fast[:5]).best(JCT) is None
+    assert summary(*slow).best(JCT) is None
+
+
+def test_mean_median_and_workloads_won_may_disagree():
+    found = summary(*series("old", [10] * 6 + [100]), *series("new", [11] * 6 + [50]))
+    one = found.lines[1].differences["jct_s"]
+    assert one.relative.mean < 0 < one.median
+    assert (one.won, one.lost, one.count, one.verdict) == (1, 6, 7, Verdict.OPEN)
+
+
+def test_what_describes_the_regime_is_not_judged():
+    runs = [*series("old", [1, 2], queue_mean=3.0), *series("new", [1, 2], queue_mean=1.0)]
+    found = summary(*runs)
+    assert found.lines[1].values["queue_mean"].mean == 1.0
+    assert "queue_mean" not in found.lines[1].differences
+    assert found.best(MEASURES["queue_mean"]) is None
 
 
 def test_front_and_hypervolume():

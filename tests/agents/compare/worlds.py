@@ -47,6 +47,7 @@ def outcome(submitted, started, ended, width=None, pool=None, **figures):
             "wasted": np.zeros(count),
             "priority": np.full(count, 50.0),
             "deadline": np.full(count, np.inf),
+            "preference": np.full(count, np.nan),
             "user": ("ada",) * count,
             "capacity": 4,
             **figures,

@@ -53,6 +53,7 @@ def test_without_a_history_jobs_are_made_up_for_the_pools(pools):
 def test_a_policy_does_as_well_as_itself():
     verdict = judge(question(nominee="wgc"), None)
     assert (verdict.difference, verdict.nominee) == (0.0, verdict.rival)
+    assert (verdict.won, verdict.lost, verdict.shown) == (0, 0, False)
 
 
 def test_the_limit_ends_it_after_a_whole_workload():
@@ -62,8 +63,12 @@ def test_the_limit_ends_it_after_a_whole_workload():
 def test_own_jobs_are_replayed_where_there_are_enough(history):
     verdict = judge(question(least_jobs=50, windows=3), history)
     assert verdict.source == "history"
-    assert (verdict.windows, verdict.jobs) == (3, 120)
+    # Windows share no job: there are as many as the jobs can fill.
+    assert (verdict.windows, verdict.jobs) == (1, 60)
+    assert (verdict.low, verdict.high, verdict.shown) == (None, None, False)
     assert "60 jobs of this cluster" in verdict.about
+    assert "to its end" in verdict.about
+    assert 0 < verdict.utilisation <= 1
     assert judge(question(least_jobs=61), history).source == "synthetic"
 
 

@@ -10,6 +10,7 @@ from agents import promotion
 from agents.registry import Registry
 from agents.statistics import Interval
 from api.cli.main import app
+from envs.scenarios import load
 from scheduler.domain.errors import InvalidError
 from tests.agents.compare.worlds import scenario
 from tests.agents.learning.world import saved
@@ -32,15 +33,16 @@ jobs = 25
 """
 
 
-def duel(high, count=8, margin=0.0):
-    return promotion.Duel("wgc", False, 1.0, Interval(-0.1, -0.2, high, count), margin)
+def duel(high, distinct=8, margin=0.0):
+    interval = Interval(-0.1, -0.2, high, 8)
+    return promotion.Duel("wgc", False, 1.0, interval, margin, -0.1, 7, distinct)
 
 
 def test_the_upper_end_decides():
     assert duel(0.0).passed
     assert not duel(0.001).passed
     assert duel(0.001, margin=0.01).passed
-    assert not duel(-0.1, count=5).passed
+    assert not duel(-0.1, distinct=5).passed
     assert not duel(float("nan")).passed
     assert not replace(duel(0.0), incumbent=True).passed
     assert replace(duel(-0.001), incumbent=True).passed
@@ -59,6 +61,9 @@ def test_a_trial_is_paired_and_counts_every_preference_alike():
     wgc = next(one for one in found.duels if one.rival == "wgc")
     assert wgc.score == 1
     assert wgc.difference.mean == pytest.approx(found.score - 1)
+    assert (wgc.distinct, found.evidence) == (6, "")
+    assert 0 <= wgc.won <= 6
+    assert set(found.regime) == {"utilisation", "queue_mean", "queue_max", "waiting"}
     assert [one.score for one in found.duels[1:]] == sorted(one.score for one in found.duels[1:])
     assert json.loads(json.dumps(found.plain()))["passed"] == found.passed
 
@@ -68,6 +73,8 @@ def test_what_cannot_be_judged_is_refused():
         promotion.plan("sjf", None, scenario(), workloads=5)
     with pytest.raises(InvalidError, match="no objective"):
         promotion.plan("sjf", None, scenario(objective=None))
+    with pytest.raises(InvalidError, match="scenario hpc-kth replays a trace"):
+        promotion.plan("sjf", None, load("hpc-kth"))
     plan = promotion.plan("nobody", None, scenario(), workloads=6, jobs=2, preferences=(0.5,))
     with pytest.raises(InvalidError, match="nobody failed on tiny, seed 0"):
         promotion.trial(plan, None)
@@ -147,7 +154,7 @@ def test_a_policy_that_beats_all_is_promoted(tmp_path):
 
     entry = registry.add("ours", *archive.unpack(saved(tmp_path / "one")))
     trial = promotion.Trial(
-        entry.reference, 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), (duel(-0.01),)
+        entry.reference, 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), "", {}, (duel(-0.01),)
     )
     lost = replace(trial, duels=(duel(0.01),))
     assert judged(registry, entry, lost, None, force=False) == (entry, False)

@@ -49,6 +49,9 @@ def test_what_was_run_is_what_arrives():
 
     found = history.read(store, POOLS)
     a, b = found.jobs
+    assert found.source == "job history from its start to its end"
+    spanned = history.read(store, POOLS, since=0.0, until=1_700_000_000.0)
+    assert spanned.source == "job history from 1970-01-01 00:00 UTC to 2023-11-14 22:13 UTC"
     assert (a.submitted_at, a.deadline, a.requested_s, a.priority) == (0.0, 900.0, 900, 70.0)
     assert (a.user, a.project, a.kind) == ("ann", "cats", "resnet18:224")
     # It could not have started before the first had ended.

@@ -56,6 +56,9 @@ def test_swf_machine_size_is_the_argument_then_the_processors_then_the_nodes():
     assert swf.machine_size(document("; MaxNodes: 4\n; MaxProcs: 8\n")) == 8
     assert swf.machine_size(document("; MaxNodes: 4\n; MaxProcs: -1\n")) == 4
     assert swf.machine_size(document("; MaxJobs: 4\n")) is None
+    assert swf.machine_size(document("; MaxProcs: 1,024\n")) == 1024
+    assert swf.machine_size(document("; MaxProcs: 1,163,648 (cores)\n")) == 1_163_648
+    assert swf.machine_size(document("; MaxProcs: 1,02\n")) is None
 
 
 def test_strict_refuses_the_first_bad_row():
@@ -83,6 +86,20 @@ def test_philly():
         (86_400.0, Run("cuda", 1, 66.0), "11cb48"),
     ]
     assert log.skipped == ("line 4: timestamp '' is not a date and time", "line 5: asks for no GPU")
+
+
+def test_philly_times_with_offsets_are_the_moments_they_name():
+    log = philly.parse(
+        document(
+            "timestamp,duration,num_gpus,cluster\n"
+            "2017-11-05 01:30:00-07:00,9,1,a\n"
+            "2017-11-05 01:10:00-08:00,9,2,a\n"  # the clocks went back between the two
+            "2017-11-05 08:00:00,9,3,a\n"
+        )
+    )
+    assert [(job.submitted_at, job.runs[0].width) for job in log.jobs] == [
+        (0.0, 3), (1800.0, 1), (4200.0, 2),
+    ]  # fmt: skip
 
 
 def test_muri_is_in_milliseconds():
@@ -201,6 +218,18 @@ def test_unknown_formats_and_files_are_refused(tmp_path):
     with pytest.raises(InvalidError, match="not a format"):
         formats.read(damaged, "gavel")
     assert formats.read(damaged).name == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("log.swf", SWF), ("jobs.jsonl", '{"submitted_at": 1, "runs": [["cpu", 1, 2]]}\n')],
+)
+def test_a_byte_order_mark_hides_neither_header_nor_row(tmp_path, name, text):
+    plain, marked = tmp_path / name, tmp_path / f"marked-{name}"
+    plain.write_text(text)
+    marked.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    found = formats.read(marked)
+    assert (found.jobs, found.skipped) == (formats.read(plain).jobs, formats.read(plain).skipped)
 
 
 def test_bytes_that_are_not_text_do_not_hide_the_rows(tmp_path):

@@ -1,0 +1,82 @@
+"""Workloads count as far as they differ."""
+
+from dataclasses import replace
+
+import pytest
+
+from agents.cell import Cell, Conditions, Run
+from agents.compare import Comparison, compare
+from agents.differences import Verdict
+from agents.documents import as_json
+from agents.evidence import Evidence, covered
+from agents.manifest import manifest
+from agents.report import report
+from agents.summary import summarise
+from envs.scenarios import Source, load
+from envs.scenarios.logs import Draw, Log
+from envs.workloads import native
+from envs.workloads.base import Arrival, Workload
+from envs.workloads.base import Run as Way
+from tests.agents.compare.worlds import scenario
+
+
+def traced(draw, jobs=10):
+    return replace(scenario(), source=Source(jobs=jobs, trace=Log("x", draw=draw)))
+
+
+def of(where, *rows, jobs=None):
+    runs = [Run(Cell("tiny", "fcfs", seed), rows=span) for seed, span in enumerate(rows)]
+    return Evidence.of(where, jobs, runs)
+
+
+def test_workloads_of_a_model_stand_each_for_itself():
+    found = of(scenario(), None, None, None)
+    assert (found.workloads, found.distinct, found.jobs, found.sentence) == (3, 3, None, "")
+
+
+def test_windows_are_worth_what_fits_into_the_rows_that_they_cover():
+    window = traced(Draw.WINDOW)
+    assert of(window, (0, 10), (5, 15), (12, 22)).distinct == 2
+    assert of(window, (0, 10), (30, 40), (60, 70)).distinct == 3
+    assert of(window, *[(0, 10)] * 8).distinct == 1
+    assert of(window, (0, 20), (10, 30), jobs=20).distinct == 1
+
+
+@pytest.mark.parametrize(
+    ("beyond", "jobs", "distinct"), [(5, None, 0), (400, 1000, 8), (400, 20, 8), (90, 1000, 2)]
+)
+def test_jobs_drawn_again_and_again_are_still_the_same_jobs(beyond, jobs, distinct):
+    found = of(traced(Draw.RESAMPLE), *[(0, beyond)] * 8, jobs=jobs)
+    assert (found.distinct, found.jobs, found.enough) == (distinct, beyond, distinct >= 6)
+
+
+def test_rows_in_several_spans_count_once():
+    assert covered([(4, 9), (0, 5), (20, 21), (20, 21)]) == 10
+    assert covered([]) == 0
+
+
+def test_eight_seeds_over_five_different_jobs_show_nothing(tmp_path):
+    jobs = tuple(
+        Arrival(number, 10.0 * number, (Way("any", 1, 5.0 + 90 * (number % 3)),))
+        for number in range(1, 25)
+    )
+    native.write(Workload("ours", jobs), tmp_path / "ours.jsonl.gz")
+    (tmp_path / "ours.toml").write_text(
+        'name = "ours"\nversion = 1\n[pools.gpu]\nkind = "cuda"\nmodel = "NVIDIA T4"\n'
+        'devices = 1\n[workload]\njobs = 24\n[workload.trace]\npath = "ours.jsonl.gz"\n'
+        'format = "fulcrum"\ndraw = "resample"\n'
+    )
+    ours = load(tmp_path / "ours.toml")
+    plan = Comparison({"ours": ours}, ("fcfs", "sjf"), tuple(range(8)), "fcfs",
+                      conditions=Conditions())  # fmt: skip
+    comparison = replace(plan, runs=compare(plan))
+    (found,) = summaries = summarise(comparison)
+    sjf = found.lines[1].differences["wait_s"]
+    assert sjf.value.significant  # so eight independent workloads would say
+    assert sjf.verdict is Verdict.OPEN
+    assert found.evidence == Evidence(8, 0, 5)
+    made = manifest(comparison, ["fulcrum"])
+    page = report(comparison, summaries, made)
+    assert "share 5 different jobs of the trace: they are worth 0 independent ones" in page
+    assert "✓" not in page.split("</header>")[1].replace("Better ✓", "")
+    assert '"significant": true' not in as_json(comparison, summaries, made)
