@@ -144,12 +144,17 @@ class Look:
         """(images, folders) in each chunk of the names in a folder; `_EnoughError` at a bound."""
         size = 1  # the first name often tells enough
         with os.scandir(folder) as entries:
-            while chunk := list(islice(entries, size)):
-                if self.entries >= self._max_entries or self._clock() > self._deadline:
-                    raise _EnoughError
+            while chunk := list(islice(entries, min(size, self._left()))):
                 self.entries += len(chunk)
                 size = min(2 * size, _CHUNK)
                 yield _sorted_out(chunk)
+
+    def _left(self) -> int:
+        """Names that may still be read; raises `_EnoughError` if that is none."""
+        left = self._max_entries - self.entries
+        if left <= 0 or self._clock() > self._deadline:
+            raise _EnoughError
+        return left
 
 
 def _sorted_out(chunk: Sequence[os.DirEntry[str]]) -> tuple[int, list[Path]]:

@@ -1,6 +1,6 @@
 """Files as pictures: what a person sees in them, in 8 bits per colour.
 
-docs/workloads.md, "Pictures", states the rules.
+docs/images.md states the rules.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     reporter = Reporter(context, len(data.train), work.epochs)
     patience = Patience(VALIDATION_LOSS, work.early_stopping) if work.early_stopping else None
     trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
-    with _loaders_in_words():
+    with loaders_in_words():
         _fit(trainer, module, data, context)
         if patience and patience.best:
             weights.load(network, patience.best, "work")
@@ -131,7 +131,7 @@ def _fit(trainer: pl.Trainer, module: Classifier, data: ImageData, context: Cont
 
 
 @contextmanager
-def _loaders_in_words() -> Iterator[None]:
+def loaders_in_words() -> Iterator[None]:
     """Raises `RuntimeError` that says what to do if a loader process died."""
     try:
         yield

@@ -111,9 +111,8 @@ def read(path: Path, field: str) -> State:
         raise
     except Exception as error:  # what it raises for damaged files is not documented
         raise _invalid(field, f"{path} does not load as weights: {_reason(error)}") from None
-    for key in _WRAPPERS:
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
+    while inner := _wrapped(found):
+        found = inner
     if not isinstance(found, dict) or not found:
         legal = ", ".join(_WRAPPERS)
         raise _invalid(field, f"{path} holds no state dict; legal: one alone, or under {legal}")
@@ -226,6 +225,12 @@ def _described(state: State, origin: State) -> State:
     if hasattr(origin, "_metadata"):
         state._metadata = origin._metadata  # type: ignore[attr-defined]
     return state
+
+
+def _wrapped(found: Any) -> dict[Any, Any] | None:
+    """The state dict inside a checkpoint, if it is one."""
+    held = [found.get(key) for key in _WRAPPERS] if isinstance(found, dict) else []
+    return next((value for value in held if isinstance(value, dict)), None)
 
 
 def _bare(name: str) -> str:
