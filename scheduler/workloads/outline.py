@@ -17,9 +17,9 @@ from scheduler.domain.errors import InvalidError
 from scheduler.workloads.folders import EXTENSIONS, visible_image
 from scheduler.workloads.layouts import Layout, arrange, refuse, require_folder
 
-MAX_ENTRIES = 100_000
+MAX_ENTRIES = 50_000
 """Names that one request may read, in all its folders together."""
-MAX_SECONDS = 0.2
+MAX_SECONDS = 0.1
 """Time that it may take over them (s)."""
 _CHUNK = 256
 

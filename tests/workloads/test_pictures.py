@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,10 @@ def test_odd_formats_are_named(kind: str, tmp_path: Path) -> None:
 
 
 def test_an_enormous_picture_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    path = write(Image.new("1", (20_000, 10_000)), tmp_path / "bomb.png")
+    path = write(grey(), tmp_path / "bomb.bmp")
+    whole = bytearray(path.read_bytes())
+    whole[18:26] = struct.pack("<ii", 20_000, 10_000)
+    path.write_bytes(whole)
     with pytest.raises(UnreadableError, match="20000 × 10000 px are more than max_image_pixels"):
         decode(path, 8)
     assert seen(write(grey(), tmp_path / "a.png")).shape == (24, 32)
