@@ -18,7 +18,7 @@ from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.resources import Request
 from scheduler.store.base import Store
-from scheduler.workloads.specs import CnnInferWork, Work, check_paths, profile
+from scheduler.workloads.specs import CnnInferWork, Look, Work, check_paths, profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class _Draft:
     """Position → positions it refers to."""
     earlier: dict[int, Job] = field(default_factory=dict)
     """Stored jobs that were referred to: a batch asks for each once."""
+    look: Look = field(default_factory=Look)
+    """What the request sees of folders."""
 
     def build(self) -> tuple[list[JobSpec], list[int]]:
         if self.batch:
@@ -184,7 +186,7 @@ class _Draft:
             models = tuple(1 if item in self.names else item for item in work.models)
             work = work.model_copy(update={"models": models})
         try:
-            check_paths(work)
+            check_paths(work, self.look)
         except InvalidError as error:
             for name, text in error.fields.items():
                 self.wrong.setdefault(self._field(position, name), text)
@@ -211,7 +213,7 @@ class _Draft:
         return JobSpec(
             kind=JobKind(job.kind),
             work=work.model_dump(mode="json"),
-            profile=profile(job.kind, work, trained),
+            profile=profile(job.kind, work, trained, self.look),
             name=job.name,
             user=self.user,
             project=job.project,

@@ -73,6 +73,7 @@ TRAIN = (
     Flag("work.step_size", int, "Epochs between two steps of `step`."),
     Flag("work.gamma", float, "Factor of each step of `step`."),
     Flag("work.image_size", int, "Edge in px to which images are resized."),
+    Flag("work.max_image_pixels", int, "Leave out images with more pixels than this."),
     Flag("work.normalise", str, "imagenet, half or none."),
     Flag("work.weights", str, "Start from these: a file, or imagenet."),
     Flag("work.freeze", bool, "Train the head only."),
@@ -94,6 +95,7 @@ INFER = (
     Flag("work.classes", list[str], "Names of their classes, in order.", ("--class",), "NAME"),
     Flag("work.batch_size", int, "Images at a time.", ("--batch-size", "-b")),
     Flag("work.image_size", int, "Edge in px; default: as trained."),
+    Flag("work.max_image_pixels", int, "Leave out images with more pixels than this."),
     Flag("work.limit", int, "Classify at most so many images."),
 )
 COMMAND = (

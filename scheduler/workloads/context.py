@@ -11,6 +11,7 @@ from typing import Any
 
 from scheduler.executors.base import Order
 from scheduler.files import write_text
+from scheduler.text import shown
 
 METRICS, RESULT = "metrics.jsonl", "result.json"
 
@@ -88,11 +89,13 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def finite(value: Any) -> Any:
-    """The same with null for NaN and infinity, which JSON cannot say."""
+    """The same as JSON can say it: null for NaN and infinity, text without lone surrogates."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return shown(value)
     if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
+        return {shown(str(key)): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return value

@@ -35,7 +35,7 @@ class Parts:
     validation: Source | None
     test: Source
     skipped: tuple[str, ...] = ()
-    """Unreadable images, relative to the dataset's folder."""
+    """Names of what was left out, relative to the dataset's folder."""
 
 
 def load(work: CnnTrainWork, edge: int, *, threads: int, cache_bytes: int) -> Parts:
@@ -114,7 +114,8 @@ def _from_folder(work: CnnTrainWork, edge: int, threads: int, cache_bytes: int) 
     whole = None if work.augmentation.random_resized_crop else edge
 
     def files(items: tuple[folders.Labelled, ...], size: int | None = edge) -> Files:
-        return Files([path for path, _ in items], [label for _, label in items], size, cache)
+        paths, labels = [path for path, _ in items], [label for _, label in items]
+        return Files(paths, labels, size, cache, work.max_image_pixels)
 
     def some(indices: NDArray[np.intp]) -> tuple[folders.Labelled, ...]:
         return tuple(folder.train[index] for index in indices)
@@ -124,17 +125,25 @@ def _from_folder(work: CnnTrainWork, edge: int, threads: int, cache_bytes: int) 
         "validation": files(folder.validation or some(rest[validation])),
         "test": files(folder.test or some(off)),
     }
-    skipped: list[str] = []
+    skipped = list(folder.skipped)
     for name, part in parts.items():
         asked = len(part.paths)
-        for path, problem in part.drop_unreadable(threads):
-            skipped.append(str(path.relative_to(root)))
-            print(f"skipped unreadable image {path.relative_to(root)}: {problem}")
+        bad = part.drop_unreadable(threads)
+        skipped += [(folders.name_below(path, root), problem) for path, problem in bad]
         if asked and not part.paths:
+            folders.tell(skipped)
             problem = f"{root}: none of the {asked} {name} images can be read"
             raise InvalidError(problem, {"work.dataset": problem})
+    folders.tell(skipped)
     validated = parts["validation"] if parts["validation"].paths else None
-    return Parts(folder.classes, 3, parts["train"], validated, parts["test"], tuple(skipped))
+    return Parts(
+        folder.classes,
+        3,
+        parts["train"],
+        validated,
+        parts["test"],
+        tuple(name for name, _ in skipped),
+    )
 
 
 def _pick(source: Arrays, indices: NDArray[np.intp]) -> Arrays:

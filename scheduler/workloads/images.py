@@ -12,19 +12,20 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F  # noqa: N812
+
+from scheduler.text import shown
+from scheduler.workloads.pictures import UnreadableError, decode
 
 Key = tuple[int, int]
 """Epoch and index of one image: its random changes depend on both and on nothing else."""
 Batch = tuple[Tensor, Tensor]
 """Images (N, C, H, W) as float32 and their labels (N) as int64."""
 
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no whole image."""
+_TOLD_EVERY = 10_000
 
 
 class Source(Protocol):
@@ -53,18 +54,29 @@ class Files:
     """Images in files, decoded once and kept while memory allows."""
 
     def __init__(
-        self, paths: Sequence[Path], labels: Sequence[int], edge: int | None, cache: Cache
+        self,
+        paths: Sequence[Path],
+        labels: Sequence[int],
+        edge: int | None,
+        cache: Cache,
+        max_pixels: int,
     ) -> None:
         self.paths = list(paths)
         self.labels = np.asarray(labels, dtype=np.int64)
         self._edge = edge
         self._cache = cache
+        self._max_pixels = max_pixels
 
     def image(self, index: int) -> Tensor:
-        """uint8 (3, H, W)."""
+        """uint8 (3, H, W); raises `UnreadableError` naming a file that has changed since."""
         path = self.paths[index]
         kept = self._cache.get(path, self._edge)
-        return decode(path, self._edge) if kept is None else kept
+        if kept is not None:
+            return kept
+        try:
+            return decode(path, self._edge, self._max_pixels)
+        except UnreadableError as error:
+            raise UnreadableError(f"{shown(str(path))} can no longer be read: {error}") from None
 
     def drop_unreadable(self, threads: int) -> list[tuple[Path, str]]:
         """Decode everything once, forget what cannot be; returns that with the reason."""
@@ -75,15 +87,17 @@ class Files:
                 good.append(index)
             else:
                 bad.append((self.paths[index], problem))
+            if not (index + 1) % _TOLD_EVERY:
+                print(f"{index + 1:,} of {len(self.paths):,} images read", flush=True)
         self.paths = [self.paths[index] for index in good]
         self.labels = self.labels[good]
         return bad
 
     def _try(self, path: Path) -> str | None:
         try:
-            self._cache.put(path, self._edge, decode(path, self._edge))
-        except UNREADABLE as error:
-            return str(error).replace(str(path), path.name) or type(error).__name__
+            self._cache.put(path, self._edge, decode(path, self._edge, self._max_pixels))
+        except UnreadableError as error:
+            return str(error)
         return None
 
 
@@ -103,22 +117,6 @@ class Cache:
         if image.nbytes <= self._left:
             self._left -= image.nbytes
             self._kept[path, edge] = image
-
-
-def decode(path: Path, edge: int | None = None) -> Tensor:
-    """Read one file as uint8 (3, H, W), resized to a square of `edge` px unless None.
-
-    Pillow does it, outside the interpreter lock and without threads of its own.
-    Raises one of `UNREADABLE` if it is no whole image.
-    """
-    with Image.open(path) as file:
-        if edge is not None:
-            file.draft("RGB", (edge, edge))  # lets JPEG skip detail that is thrown away anyway
-        image = file.convert("RGB")
-    if edge is not None and image.size != (edge, edge):
-        image = image.resize((edge, edge), Image.Resampling.BILINEAR)
-    tensor: Tensor = F.pil_to_tensor(image)
-    return tensor
 
 
 class Prepared(Dataset[Batch]):
@@ -248,8 +246,33 @@ def chosen(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.bool_
 
 
 def _whole(batch: Any) -> Any:
-    """The dataset fetches whole batches already."""
+    """The dataset fetches whole batches already; a loader process hands them over in /dev/shm.
+
+    It moves them there itself: torch does it in a thread, where a full /dev/shm loses the batch
+    without a word, and the training waits for ever.
+    """
+    if get_worker_info() is None:
+        return batch
+    try:
+        for tensor in batch:
+            tensor.share_memory_()
+    except RuntimeError:
+        return _Piped(batch)
     return batch
+
+
+class _Piped:
+    """A batch that goes through the pipe between two processes, and comes out as a batch."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def __reduce__(self) -> tuple[Callable[..., Batch], tuple[NDArray[Any], ...]]:
+        return _batch_of, tuple(tensor.numpy() for tensor in self._batch)
+
+
+def _batch_of(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Batch:
+    return torch.from_numpy(images), torch.from_numpy(labels)
 
 
 def _in_order(

@@ -6,14 +6,11 @@ Classifiers", sec. 5.3); the label is the class with the greatest mean.
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +21,10 @@ from scheduler.domain.errors import InvalidError
 from scheduler.domain.resources import DeviceKind
 from scheduler.workloads import architectures, datasets, folders, tables, weights
 from scheduler.workloads.context import Context
-from scheduler.workloads.images import UNREADABLE, Arrays, decode, finish
+from scheduler.workloads.images import Arrays, finish
 from scheduler.workloads.paths import folder_of, model_file
+from scheduler.workloads.pictures import UnreadableError, decode
+from scheduler.workloads.predictions import Predictions
 from scheduler.workloads.weights import Card
 from scheduler.workloads.work import CnnInferWork, known_size
 
@@ -36,16 +35,25 @@ SKIPPED_NAMED = 20
 class Voter:
     """One model, ready to be asked."""
 
+    field: str
+    """Of the job, which names it."""
     card: Card
     network: nn.Module
     gpus: int = 0
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) → (N, classes), summing to 1 per image."""
+        """uint8 (N, C, H, W) → (N, classes), summing to 1 per image.
+
+        Raises `InvalidError` naming `field` where the network answers with no finite number.
+        """
         card = self.card
         device = next(self.network.parameters()).device
         ready = finish(images.to(device), card.image_size, card.channels, card.mean, card.std)
-        return torch.softmax(architectures.spread(self.network, self.gpus)(ready).float(), dim=1)
+        answer = torch.softmax(architectures.spread(self.network, self.gpus)(ready).float(), dim=1)
+        if not answer.isfinite().all():
+            problem = "the outputs of this model are not finite; its weights do not fit its layers"
+            raise InvalidError(f"{self.field}: {problem}", {self.field: problem})
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,11 @@ class Item:
     image: Tensor | Path
     """uint8 (C, H, W), or the file that holds it."""
 
-    def load(self, edge: int) -> Tensor:
-        """uint8 (C, H, W), from a file as a square of `edge` px; raises one of `UNREADABLE`."""
-        return decode(self.image, edge) if isinstance(self.image, Path) else self.image
+    def load(self, edge: int, max_pixels: int) -> Tensor:
+        """uint8 (C, H, W), from a file as a square of `edge` px; raises `UnreadableError`."""
+        if isinstance(self.image, Path):
+            return decode(self.image, edge, max_pixels)
+        return self.image
 
 
 def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
@@ -71,19 +81,22 @@ def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
     on_cpu = context.device_kind is DeviceKind.CPU
     voters = load(work, torch.device("cpu" if on_cpu else "cuda"), 0 if on_cpu else context.width)
     classes = voters[0].card.classes
-    items = _items(work, [voter.card for voter in voters])
+    items, left_out = _items(work, [voter.card for voter in voters])
+    folders.tell(left_out)
     print(_headline(work, voters, items), flush=True)
     latencies: list[float] = []
     sizes: list[int] = []
-    skipped: list[str] = []
+    skipped = [name for name, _ in left_out]
     hits = judged = 0
-    with _Predictions(context.artifacts) as out, torch.inference_mode():
+    with Predictions(context.artifacts) as out, torch.inference_mode():
         _warm_up(voters, work.batch_size)
         context.begin()
         for start in range(0, len(items), work.batch_size):
             begun = time.perf_counter()
             edges = {voter.card.image_size for voter in voters}
-            batch, images = _read(items[start : start + work.batch_size], edges, skipped)
+            batch, images, bad = _read(work, items[start : start + work.batch_size], edges)
+            folders.tell(bad)
+            skipped += [name for name, _ in bad]
             if batch:
                 votes = [voter.probabilities(images[voter.card.image_size]) for voter in voters]
                 certainty, label = torch.stack(votes).mean(0).max(1)
@@ -149,7 +162,7 @@ def _voter(work: CnnInferWork, path: Path, field: str) -> Voter:
         card = _card_of_bare(work, state, field)
     network = card.network()
     weights.load(network, state, field)
-    return Voter(card, network)
+    return Voter(field, card, network)
 
 
 def _card_of_bare(work: CnnInferWork, state: weights.State, field: str) -> Card:
@@ -184,15 +197,19 @@ def _check_size(model: str, size: int) -> None:
         raise InvalidError(str(error), {"work.image_size": str(error)}) from None
 
 
-def _items(work: CnnInferWork, cards: Sequence[Card]) -> list[Item]:
+def _items(
+    work: CnnInferWork, cards: Sequence[Card]
+) -> tuple[list[Item], Sequence[folders.Skipped]]:
+    """What to classify, and what is left out of it."""
     index = {name: number for number, name in enumerate(cards[0].classes)}
     if work.data.startswith("folder:"):
         root = folder_of(work.data)
-        items = [
-            Item(str(path.relative_to(root)), index.get(path.parent.name), path)
-            for path, _ in folders.images(root, "work.data")
-        ]
-        return items[: work.limit]
+        paths, skipped = folders.images(root, "work.data")
+        items = []
+        for path in paths[: work.limit]:
+            name = folders.name_below(path, root)
+            items.append(Item(name, _truth(name, index), path))
+        return items, skipped
     name, _, part = work.data.partition(":")
     items = []
     for which in ("train", "test") if not part else (part,):
@@ -201,7 +218,12 @@ def _items(work: CnnInferWork, cards: Sequence[Card]) -> list[Item]:
             Item(f"{name}/{which}/{number:05d}", index.get(classes[label]), source.images[number])
             for number, label in zip(numbers, source.labels[numbers], strict=True)
         ]
-    return items[: work.limit]
+    return items[: work.limit], ()
+
+
+def _truth(name: str, index: Mapping[str, int]) -> int | None:
+    """The class of the outermost folder that bears a class's name, as in a training."""
+    return next((index[part] for part in name.split("/")[:-1] if part in index), None)
 
 
 def _part(
@@ -221,22 +243,22 @@ def _part(
 
 
 def _read(
-    items: Sequence[Item], edges: Collection[int], skipped: list[str]
-) -> tuple[list[Item], dict[int, Tensor]]:
-    """The readable ones, and their images for each edge as uint8 (N, C, H, W)."""
+    work: CnnInferWork, items: Sequence[Item], edges: Collection[int]
+) -> tuple[list[Item], dict[int, Tensor], list[folders.Skipped]]:
+    """The readable ones, their images for each edge as uint8 (N, C, H, W), and the others."""
     batch: list[Item] = []
+    bad: list[folders.Skipped] = []
     images: dict[int, list[Tensor]] = {edge: [] for edge in edges}
     for item in items:
         try:
-            loaded = {edge: item.load(edge) for edge in edges}
-        except UNREADABLE as error:
-            skipped.append(item.name)
-            print(f"skipped unreadable image {item.name}: {type(error).__name__}", flush=True)
+            loaded = {edge: item.load(edge, work.max_image_pixels) for edge in edges}
+        except UnreadableError as error:
+            bad.append((item.name, str(error)))
             continue
         batch.append(item)
         for edge, image in loaded.items():
             images[edge].append(image)
-    return batch, {edge: torch.stack(each) for edge, each in images.items() if each}
+    return batch, {edge: torch.stack(each) for edge, each in images.items() if each}, bad
 
 
 def _warm_up(voters: Sequence[Voter], batch_size: int) -> None:
@@ -260,32 +282,3 @@ def _figures(latencies: Sequence[float], sizes: Sequence[int]) -> dict[str, floa
 def _headline(work: CnnInferWork, voters: Sequence[Voter], items: Sequence[Item]) -> str:
     names = " + ".join(f"{voter.card.model} at {voter.card.image_size} px" for voter in voters)
     return f"{names} on {work.data}: {len(items)} images, {len(voters[0].card.classes)} classes"
-
-
-class _Predictions:
-    """predictions.csv and predictions.jsonl; they appear when the last image is done."""
-
-    def __init__(self, folder: Path) -> None:
-        self._final = [folder / "predictions.csv", folder / "predictions.jsonl"]
-        self._drafts = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in self._final]
-
-    def __enter__(self) -> Self:
-        self._csv, self._jsonl = (path.open("w", encoding="utf-8") for path in self._drafts)
-        self._rows = csv.writer(self._csv, lineterminator="\n")
-        self._rows.writerow(("image", "label", "probability"))
-        return self
-
-    def add(self, image: str, label: str, probability: float) -> None:
-        """One image's answer."""
-        self._rows.writerow((image, label, f"{probability:.6f}"))
-        row = {"image": image, "label": label, "probability": round(probability, 6)}
-        self._jsonl.write(json.dumps(row) + "\n")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._csv.close()
-        self._jsonl.close()
-        for draft, final in zip(self._drafts, self._final, strict=True):
-            if kind is None:
-                draft.replace(final)
-            else:
-                draft.unlink()

@@ -7,16 +7,20 @@ import shutil
 from pathlib import Path
 
 from scheduler.domain.errors import InvalidError
-from scheduler.workloads import folders
+from scheduler.workloads.outline import Look
 from scheduler.workloads.work import IMAGENET, CnnInferWork, CnnTrainWork, CommandWork, Work
 
 
-def check_paths(work: Work) -> None:
-    """Raise `InvalidError` unless every folder, file and program it names exists here."""
+def check_paths(work: Work, look: Look | None = None) -> None:
+    """Raise `InvalidError` unless every folder, file and program it names exists here.
+
+    Folders of images are looked at within the bounds of `look`, by default one of its own.
+    """
+    look = look or Look()
     match work:
         case CnnTrainWork():
             if work.dataset.startswith("folder:"):
-                folders.labelled(folder_of(work.dataset), "work.dataset")
+                look.training(folder_of(work.dataset), "work.dataset")
             if work.weights not in (None, IMAGENET):
                 _weights(work.weights, "work.weights")
         case CnnInferWork():
@@ -26,7 +30,7 @@ def check_paths(work: Work) -> None:
             for index, file in enumerate(work.weights):
                 _weights(file, f"work.weights.{index}")
             if work.data.startswith("folder:"):
-                folders.images(folder_of(work.data), "work.data")
+                look.images(folder_of(work.data), "work.data")
         case CommandWork():
             _program(work)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.domain.jobs import JobKind, Profile
-from scheduler.workloads import folders, tables
+from scheduler.workloads import tables
+from scheduler.workloads.outline import Look
 from scheduler.workloads.paths import folder_of
 from scheduler.workloads.work import WORK, CnnInferWork, CnnTrainWork, CommandWork, Work
 
@@ -24,14 +25,18 @@ TRAINING_PASSES = 3.0
 """Cost of a training step in forward passes."""
 FROZEN_PASSES = 1.05
 """The same with a frozen backbone."""
+_MAX_CARD_BYTES = 2**20
 
 
 def profile(
     kind: JobKind | str,
     work: Work | Mapping[str, Any],
     works: Callable[[int], Mapping[str, Any]] | None = None,
+    look: Look | None = None,
 ) -> Profile:
-    """The profile of a valid work; folders it names are counted, so they must exist.
+    """The profile of a valid work; folders it names must exist.
+
+    Their images are counted within the bounds of `look`, by default one of its own.
 
     `works` gives the work of a training job by its number, so that the size of an inference with
     its model is known; without it such a model counts as unknown (0 FLOPs).
@@ -39,19 +44,18 @@ def profile(
     if isinstance(work, Mapping):
         work = WORK[JobKind(kind)].model_validate(work)
     if isinstance(work, CnnTrainWork):
-        return _training(work)
+        return _training(work, look or Look())
     if isinstance(work, CnnInferWork):
-        return _inference(work, works)
+        return _inference(work, works, look or Look())
     return _command(work)
 
 
-def training_images(work: CnnTrainWork) -> int:
+def training_images(work: CnnTrainWork, look: Look) -> int:
     """Images of one epoch, before unreadable ones are left out."""
     own_validation = False
     if work.dataset.startswith("folder:"):
-        folder = folders.labelled(folder_of(work.dataset), "work.dataset")
-        images = len(folder.train)
-        own_test, own_validation = bool(folder.test), bool(folder.validation)
+        outline = look.training(folder_of(work.dataset), "work.dataset")
+        images, own_test, own_validation = outline.images, outline.own_test, outline.own_validation
     else:
         known = tables.DATASETS[work.dataset]
         images, own_test = known.train, bool(known.test)
@@ -62,7 +66,7 @@ def training_images(work: CnnTrainWork) -> int:
     return min(images, work.limit or images)
 
 
-def _training(work: CnnTrainWork) -> Profile:
+def _training(work: CnnTrainWork, look: Look) -> Profile:
     size = work.image_size or tables.default_image_size(work.model, work.dataset)
     kind_of_data = "folder" if work.dataset.startswith("folder:") else work.dataset
     key = f"{JobKind.CNN_TRAIN}:{work.model}:{size}:{work.batch_size}:{kind_of_data}"
@@ -75,11 +79,13 @@ def _training(work: CnnTrainWork) -> Profile:
     key += "".join(f":{name}" for name, set_ in marks.items() if set_)
     passes = FROZEN_PASSES if work.freeze else TRAINING_PASSES
     forward = tables.architectures()[work.model].forward_flops(size)
-    samples = training_images(work) * work.epochs
+    samples = training_images(work, look) * work.epochs
     return Profile(key, float(samples), passes * forward)
 
 
-def _inference(work: CnnInferWork, works: Callable[[int], Mapping[str, Any]] | None) -> Profile:
+def _inference(
+    work: CnnInferWork, works: Callable[[int], Mapping[str, Any]] | None, look: Look
+) -> Profile:
     known = [_model(item, work, works) for item in (*work.models, *work.weights)]
     names = "+".join(
         f"{count}x{name}@{size}" if count > 1 else f"{name}@{size}"
@@ -89,7 +95,7 @@ def _inference(work: CnnInferWork, works: Callable[[int], Mapping[str, Any]] | N
     key = f"{JobKind.CNN_INFER}:{names}:{work.batch_size}:{kind_of_data}"
     table = tables.architectures()
     costs = [table[name].forward_flops(size) if name in table else 0.0 for name, size in known]
-    images = _images(work)
+    images = _images(work, look)
     return Profile(key, float(min(images, work.limit or images)), sum(costs) if all(costs) else 0.0)
 
 
@@ -104,19 +110,25 @@ def _model(
         size = trained.image_size or tables.default_image_size(trained.model, trained.dataset)
         return (trained.model, work.image_size or size)
     path = Path(item).expanduser()
-    card = (path if path.is_dir() else path.parent) / "model.json"
     try:
-        card_of_model = json.loads(card.read_text("utf-8"))
-        return (str(card_of_model["model"]), work.image_size or int(card_of_model["image_size"]))
+        card = _card((path if path.is_dir() else path.parent) / "model.json")
+        return (str(card["model"]), work.image_size or int(card["image_size"]))
     except (OSError, ValueError, KeyError, TypeError):
         name = work.model or "unknown"
         known = tables.architectures().get(name)
         return (name, work.image_size or (known.image_size if known else 0))
 
 
-def _images(work: CnnInferWork) -> int:
+def _card(path: Path) -> Any:
+    """What a model.json says; an empty table for what is none."""
+    if not path.is_file() or path.stat().st_size > _MAX_CARD_BYTES:
+        return {}
+    return json.loads(path.read_text("utf-8"))
+
+
+def _images(work: CnnInferWork, look: Look) -> int:
     if work.data.startswith("folder:"):
-        return len(folders.images(folder_of(work.data), "work.data"))
+        return look.images(folder_of(work.data), "work.data")
     name, _, part = work.data.partition(":")
     known = tables.DATASETS[name]
     train, test = known.train, known.test

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import logging
 import os
 import signal
@@ -83,6 +84,7 @@ def preload() -> None:
 
 def run(order: Order) -> int:
     """Do the work; the exit code. Everything it has to say is in the attempt's folder."""
+    _print_anything()
     context = Context(order)
     outcome: dict[str, Any] = {}
     try:
@@ -102,6 +104,13 @@ def run(order: Order) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     return code
+
+
+def _print_anything() -> None:
+    """The log is UTF-8 whatever the locale says, and no name that is printed ends the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _work(context: Context) -> tuple[int, dict[str, Any]]:

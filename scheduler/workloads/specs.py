@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind
+from scheduler.workloads.outline import Look
 from scheduler.workloads.paths import check_paths
 from scheduler.workloads.profile import profile
 from scheduler.workloads.work import (
@@ -33,6 +34,7 @@ __all__ = [
     "CnnInferWork",
     "CnnTrainWork",
     "CommandWork",
+    "Look",
     "Work",
     "absolute",
     "check_paths",

@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -65,10 +66,11 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     reporter = Reporter(context, len(data.train), work.epochs)
     patience = Patience(VALIDATION_LOSS, work.early_stopping) if work.early_stopping else None
     trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
-    _fit(trainer, module, data, context)
-    if patience and patience.best:
-        weights.load(network, patience.best, "work")
-    trainer.test(module, datamodule=data, verbose=False)
+    with loaders_in_words():
+        _fit(trainer, module, data, context)
+        if patience and patience.best:
+            weights.load(network, patience.best, "work")
+        trainer.test(module, datamodule=data, verbose=False)
     return _leave(context, module, card, reporter, parts)
 
 
@@ -126,6 +128,20 @@ def _fit(trainer: pl.Trainer, module: Classifier, data: ImageData, context: Cont
             raise
         problem = "this network needs at least 2 images at a time to normalise over"
         raise InvalidError(f"batch_size: {problem}", {"work.batch_size": problem}) from None
+
+
+@contextmanager
+def loaders_in_words() -> Iterator[None]:
+    """Raises `RuntimeError` that says what to do if a loader process died."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise RuntimeError(
+            "a loader process was killed, perhaps for want of memory: ask for more memory or for "
+            f"fewer loader_workers ({str(error).partition(chr(10))[0]})"
+        ) from None
 
 
 def _precision(work: CnnTrainWork, on_cpu: bool) -> Any:

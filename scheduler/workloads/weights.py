@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy._core import multiarray
 from torch import Tensor, nn
 from torchvision import models
 
 from scheduler.domain.errors import InvalidError
 from scheduler.files import write_bytes
+from scheduler.text import shown
 from scheduler.workloads import architectures, tables
 from scheduler.workloads.context import write_json
 from scheduler.workloads.work import IMAGENET
@@ -30,6 +33,21 @@ NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "none": ((0.0,) * 3, (1.0,) * 3),
 }
 """Mean and standard deviation per colour channel of images in 0…1."""
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
+"""Names under which checkpoints keep a state dict."""
+
+_NUMPY: list[Any] = [
+    *(
+        (function, f"numpy.{core}.multiarray.{function.__name__}")
+        for function in (multiarray.scalar, multiarray._reconstruct)
+        for core in ("core", "_core")
+    ),
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(code)) for code in "?bBhHiIlLqQefdU"),
+]
+"""What numbers of NumPy are made with, which checkpoints hold beside the weights; data alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +100,38 @@ def save(folder: Path, network: nn.Module, card: Card) -> None:
 def read(path: Path, field: str) -> State:
     """Weights from a file, without running code from it.
 
-    Takes a state dict, or a checkpoint that holds one under `state_dict` or `model`.
-    Raises `InvalidError` naming `field` if the file is missing or is no such thing.
+    Takes a state dict, or a checkpoint that holds one under one of `_WRAPPERS`; what DataParallel
+    and torch.compile put before names is taken off. Raises `InvalidError` naming `field` if the
+    file is missing, is no such thing or holds numbers that are not finite.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
-        raise _invalid(field, f"{path} does not load as weights: {reason}") from None
-    for key in ("state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
+        with torch.serialization.safe_globals(_NUMPY):
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # what it raises for damaged files is not documented
+        raise _invalid(field, f"{path} does not load as weights: {_reason(error)}") from None
+    while inner := _wrapped(found):
+        found = inner
     if not isinstance(found, dict) or not found:
-        raise _invalid(field, f"{path} holds no state dict")
-    if not all(isinstance(value, Tensor) for value in found.values()):
-        raise _invalid(field, f"{path} holds no state dict of tensors")
-    state = OrderedDict((str(name).removeprefix("module."), it) for name, it in found.items())
-    return _described(state, found)
+        legal = ", ".join(_WRAPPERS)
+        raise _invalid(field, f"{path} holds no state dict; legal: one alone, or under {legal}")
+    strange = [str(name) for name, value in found.items() if not isinstance(value, Tensor)]
+    if strange:
+        raise _invalid(field, f"{path} holds no state dict of tensors: {_few(strange)} is none")
+    broken = [str(name) for name, value in found.items() if not value.double().isfinite().all()]
+    if broken:
+        raise _invalid(
+            field,
+            f"{path} holds NaN or infinity in {len(broken)} of {len(found)} tensors "
+            f"({_few(broken)}); legal: finite weights",
+        )
+    state = OrderedDict((_bare(str(name)), value) for name, value in found.items())
+    versions = getattr(found, "_metadata", None)
+    if versions is not None:
+        kept = {_bare(f"{name}.").removesuffix("."): value for name, value in versions.items()}
+        state._metadata = kept  # type: ignore[attr-defined]
+    return state
 
 
 def read_card(path: Path, field: str) -> Card:
@@ -106,6 +139,7 @@ def read_card(path: Path, field: str) -> Card:
     try:
         row = json.loads(path.read_text("utf-8"))
         row |= {name: tuple(row[name]) for name in ("classes", "mean", "std")}
+        row["classes"] = tuple(map(shown, row["classes"]))
         card = Card(**row)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _invalid(field, f"{path} does not describe a model: {error}") from None
@@ -191,6 +225,30 @@ def _described(state: State, origin: State) -> State:
     if hasattr(origin, "_metadata"):
         state._metadata = origin._metadata  # type: ignore[attr-defined]
     return state
+
+
+def _wrapped(found: Any) -> dict[Any, Any] | None:
+    """The state dict inside a checkpoint, if it is one."""
+    held = [found.get(key) for key in _WRAPPERS] if isinstance(found, dict) else []
+    return next((value for value in held if isinstance(value, dict)), None)
+
+
+def _bare(name: str) -> str:
+    """A weight's name without what DataParallel and torch.compile put before it."""
+    return re.sub(r"^(module\.)+", "", re.sub(r"(^|(?<=\.))_orig_mod\.", "", name))
+
+
+def _reason(error: Exception) -> str:
+    """Why torch refused a file, in one line; its own text is made for a terminal."""
+    text = re.sub("\x1b\\[[0-9;]*m", "", str(error))
+    unsafe = re.search(r"GLOBAL ([\w.]+)", text)
+    if unsafe:
+        return (
+            f"it holds a {unsafe[1]}, which could run code; "
+            "legal: tensors and numbers, as torch.save(model.state_dict(), FILE) writes them"
+        )
+    said = text.rpartition("WeightsUnpickler error: ")[2].strip().partition("\n")[0]
+    return said or type(error).__name__
 
 
 def _few(names: Sequence[str]) -> str:

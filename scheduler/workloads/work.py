@@ -17,6 +17,16 @@ IMAGENET = "imagenet"
 
 PathText = Annotated[str, Field(min_length=1, max_length=4096)]
 Fraction = Annotated[float, Field(ge=0, le=0.9)]
+MAX_IMAGE_PIXELS = 120_000_000
+"""Room for what phones take (108 million); 360 MB in colour."""
+PixelLimit = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=1_000_000_000,
+        description="Images with more pixels (width × height) are left out, counted and named.",
+    ),
+]
 
 
 class Augmentation(BaseModel):
@@ -60,8 +70,8 @@ class CnnTrainWork(BaseModel):
     )
     dataset: str = Field(
         default="digits",
-        description="`digits` (built in), `folder:PATH` (one folder per class, or train/ and "
-        "test/ of such) or one of torchvision's by name.",
+        description="`digits` (built in), `folder:PATH` (one folder per class, or train/, "
+        "perhaps val/ and test/ of such) or one of torchvision's by name.",
         examples=["digits", "folder:/data/cats_dogs", "cifar10"],
     )
     test_fraction: Fraction = Field(
@@ -87,6 +97,7 @@ class CnnTrainWork(BaseModel):
         "simple-cnn (folders: 64), else the architecture's usual one.",
         examples=[32, 224],
     )
+    max_image_pixels: PixelLimit = MAX_IMAGE_PIXELS
     normalise: Literal["imagenet", "half", "none"] = Field(
         default="imagenet",
         description="Subtract the mean and divide by the deviation: ImageNet's, 0.5 and 0.5, "
@@ -200,6 +211,7 @@ class CnnInferWork(BaseModel):
         le=1024,
         description="Edge in px; default: the one the model was trained with.",
     )
+    max_image_pixels: PixelLimit = MAX_IMAGE_PIXELS
     limit: int | None = Field(default=None, ge=1, description="Classify at most this many images.")
 
     @field_validator("models", "weights", "classes", mode="before")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from scheduler.workloads.specs import resolve
 
@@ -109,3 +112,44 @@ def test_models_of_other_classes_do_not_vote_together(
     assert ended.code == 2
     assert list(ended.result["fields"]) == ["work.models.1"]
     assert not list(ended.artifacts.iterdir())
+
+
+def test_nested_classes_in_any_bytes_are_judged_as_they_were_trained(
+    nursery: Nursery, photographs: Path, tmp_path: Path
+) -> None:
+    strange, mark = os.fsdecode(b"clair \xe9"), os.fsdecode(b"\xff")
+    for name, label in (("dark/2023/june", "dark"), (f"{strange}/2024", "light")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for path in (photographs / "train" / label).glob("[01]*.jpg"):
+            shutil.copy(path, tmp_path / "set" / name / f"{mark}{path.name}")
+    data = f"folder:{tmp_path / 'set'}"
+    work = {"dataset": data, "image_size": 16, "epochs": 4, "learning_rate": 0.01}
+    model = nursery.run(tmp_path / "train", "cnn-train", work)
+    assert model.code == 0, model.log
+    os.mkfifo(tmp_path / "set" / "dark" / "pipe.jpg")
+    ended = nursery.run(
+        tmp_path / "infer", "cnn-infer", {"models": [str(model.artifacts)], "data": data}
+    )
+    assert ended.code == 0, ended.log
+    assert ended.result["metrics"]["accuracy"] == 1
+    assert ended.result["skipped"] == ["dark/pipe.jpg"]
+    assert "skipped dark/pipe.jpg: no regular file" in ended.log
+    assert {row["label"] for row in predictions(ended)} == {"dark", r"clair \udce9"}
+    assert predictions(ended)[0]["image"].startswith(r"clair \udce9/2024/\udcff")
+
+
+def test_weights_that_answer_with_no_number_are_refused(
+    trained: list[Ended], nursery: Nursery, tmp_path: Path
+) -> None:
+    state = torch.load(trained[0].artifacts / "model.pt", weights_only=True)
+    for factor, problem in ((float("nan"), "NaN or infinity"), (1e38, "not finite")):
+        work = {"weights": [str(tmp_path / "model.pt")], "data": "digits:test"}
+        scaled = {
+            name: value * factor for name, value in state.items() if value.is_floating_point()
+        }
+        torch.save(state | scaled, tmp_path / "model.pt")
+        shutil.copy(trained[0].artifacts / "model.json", tmp_path)
+        ended = nursery.run(tmp_path / str(factor), "cnn-infer", work)
+        assert ended.code == 2, ended.log
+        assert problem in ended.result["fields"]["work.weights.0"]
+        assert not list(ended.artifacts.iterdir())

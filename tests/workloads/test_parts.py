@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from scheduler.domain.errors import InvalidError
 from scheduler.workloads import architectures, datasets, tables, weights
 from scheduler.workloads.flops import measure
-from scheduler.workloads.images import Batches, chosen, decode, finish
+from scheduler.workloads.images import Batches, chosen, finish
 from scheduler.workloads.module import learning_rate
+from scheduler.workloads.outline import Look
+from scheduler.workloads.pictures import decode
 from scheduler.workloads.profile import training_images
 from scheduler.workloads.work import CnnTrainWork
 
@@ -111,7 +113,7 @@ def test_a_choice_is_even_over_the_labels_and_grows(
 def test_the_digits_are_split_as_the_profile_says() -> None:
     for work in (CnnTrainWork(), CnnTrainWork(validation_fraction=0), CnnTrainWork(limit=100)):
         parts = datasets.load(work, 8, threads=1, cache_bytes=0)
-        assert len(parts.train.labels) == training_images(work)
+        assert len(parts.train.labels) == training_images(work, Look())
         assert (parts.validation is None) == (work.validation_fraction == 0)
         assert len(parts.test.labels) == 359
 

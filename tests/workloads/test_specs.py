@@ -136,8 +136,8 @@ def test_folders_are_checked(photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "train" / "cats").mkdir(parents=True)
     bad = {
         "/nowhere": "is not a folder",
-        str(tmp_path): "holds 1 class folders",
-        str(photographs / "test" / "dark"): "holds 0 class folders",
+        str(tmp_path): "only one class folder",
+        str(photographs / "test" / "dark"): "holds no class folder",
     }
     for path, problem in bad.items():
         with pytest.raises(InvalidError, match=problem) as caught:
