@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
 from scheduler.decisions.round import Mode
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.executors.local import LocalExecutor
@@ -75,7 +75,15 @@ def assemble(
     lock: FolderLock | None = None,
     replay: Replay | None = None,
 ) -> Service:
-    """A service of given parts: also what tests build on. It releases `lock` when it stops."""
+    """A service of given parts: also what tests build on. It releases `lock` when it stops.
+
+    Raises `InvalidError` if this machine has the devices of no pool.
+    """
+    if not inventory.present:
+        raise InvalidError(
+            "no pool has devices on this machine",
+            {f"pools.{name}": why for name, why in inventory.absent.items()},
+        )
     projects = {
         name: project.preference
         for name, project in settings.projects.items()
@@ -95,10 +103,9 @@ def assemble(
         Parts(
             store=store,
             executor=executor,
-            pools=inventory.pools,
-            devices=inventory.devices,
+            inventory=inventory,
             estimator=Estimator(
-                store.measurements(), inventory.pools, default_s=settings.default_runtime_s
+                store.measurements(), inventory.present, default_s=settings.default_runtime_s
             ),
             ruling=ruling,
             policies=lookup.names(),

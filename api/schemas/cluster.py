@@ -43,6 +43,12 @@ class PoolOut(Answer):
     watts_per_device: float
     flops_per_device: float
     boot_s: float
+    available: bool = Field(
+        default=True,
+        description="False: the service's machine lacks its devices; nothing is placed on it.",
+    )
+    note: str = Field(default="", description="What a person should know about it.")
+    source: str = Field(default="", description="Where price, power and rate come from.")
     devices: tuple[DeviceOut, ...]
 
     @classmethod
@@ -63,6 +69,9 @@ class PoolOut(Answer):
             watts_per_device=pool.watts_per_device,
             flops_per_device=pool.flops_per_device,
             boot_s=pool.boot_s,
+            available=view.available,
+            note=view.note,
+            source=view.source,
             devices=tuple(DeviceOut.model_validate(device) for device in view.devices),
         )
 

@@ -21,6 +21,7 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Order
+from scheduler.hardware.inventory import Inventory
 from scheduler.service.board import Board
 from scheduler.service.choosing import Choosing
 from scheduler.service.dispatcher import Dispatcher
@@ -28,7 +29,7 @@ from scheduler.service.explaining import Explaining
 from scheduler.service.folders import Folders
 from scheduler.service.lock import FolderLock
 from scheduler.service.messages import Admitted, Cancel, Reprice, Request, Update
-from scheduler.service.orders import Devices, Orders
+from scheduler.service.orders import Orders
 from scheduler.service.pricing import priced
 from scheduler.service.reconciler import reconcile
 from scheduler.service.replay import Replay
@@ -55,8 +56,7 @@ class Parts:
 
     store: Store
     executor: Executor
-    pools: Sequence[Pool]
-    devices: Devices
+    inventory: Inventory
     estimator: Estimator
     ruling: Ruling
     policies: Mapping[str, str]
@@ -88,19 +88,20 @@ class Service:
         self._parts = parts
         self._clock = parts.clock
         self._ruling = parts.ruling
+        self._pools = parts.inventory.present
         self._board = Board(
-            parts.pools,
+            self._pools,
             self._options,
             parts.ruling.preference,
             lambda job: self.store.job(job).state,
             parts.origin,
         )
-        self._orders = Orders(parts.folders, parts.devices)
+        self._orders = Orders(parts.folders, parts.inventory.devices)
         self._choosing = Choosing(
             parts.ruling,
             parts.store,
             parts.clock,
-            parts.pools,
+            self._pools,
             rival=parts.rival,
             replay=parts.replay,
             fit=parts.fit,
@@ -237,7 +238,7 @@ class Service:
             active = len(self._board.attempts)
         return ClusterView(
             now=self._clock.now(),
-            pools=[self._pool_view(pool, holders) for pool in self._parts.pools],
+            pools=[self._pool_view(pool, holders) for pool in self._parts.inventory.pools],
             queued=queued,
             active=active,
             policy=self.policy(),
@@ -343,7 +344,16 @@ class Service:
         self._dispatcher.post(Admitted(jobs))
 
     def _options(self, spec: JobSpec) -> Sequence[Option]:
-        return priced(spec, self._parts.pools, self._parts.estimator)
+        try:
+            return priced(spec, self._pools, self._parts.estimator)
+        except InfeasibleError as error:
+            absent = [
+                f"pool {pool.name} cannot run it: {why}"
+                for pool in self._parts.inventory.pools
+                if (why := self._parts.inventory.absent.get(pool.name))
+                and spec.request.accepts(pool.kind, pool.model)
+            ]
+            raise InfeasibleError("; ".join((error.message, *absent)), error.fields) from None
 
     def _check(self, spec: JobSpec, prefix: str) -> None:
         """Refuse what could never start: no pool fits, or even the cheapest is over its budget."""
@@ -371,7 +381,8 @@ class Service:
             return None
 
     def _pool_view(self, pool: Pool, holders: Mapping[tuple[str, int], Attempt]) -> PoolView:
-        names = self._parts.devices(pool.name, range(pool.count))
+        inventory = self._parts.inventory
+        names = inventory.devices(pool.name, range(pool.count))
         here = {holder.id: holder for (name, _), holder in holders.items() if name == pool.name}
         return PoolView(
             pool=pool,
@@ -384,4 +395,7 @@ class Service:
                 for index in range(pool.count)
             ],
             memory_used=sum(attempt.memory_bytes for attempt in here.values()),
+            available=pool.name not in inventory.absent,
+            note=inventory.absent.get(pool.name) or inventory.notes.get(pool.name, ""),
+            source=inventory.sources.get(pool.name, ""),
         )

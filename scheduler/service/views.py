@@ -80,6 +80,12 @@ class PoolView:
     pool: Pool
     devices: Sequence[DeviceView]
     memory_used: int
+    available: bool = True
+    """False: this machine lacks its devices; nothing is placed on it."""
+    note: str = ""
+    """What a person should know about it."""
+    source: str = ""
+    """Where its price, power and rate come from."""
 
     @property
     def busy(self) -> int:

@@ -108,7 +108,8 @@ def _url(host: str, listener: socket.socket) -> str:
 def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) -> None:
     from api.client.connection import TOKEN_FILE
 
-    pools = [view.pool for view in service.cluster().pools]
+    views = service.cluster().pools
+    pools = [view.pool for view in views]
     token = settings.data_dir / TOKEN_FILE
     if as_json:
         names = [pool.name for pool in pools]
@@ -120,13 +121,16 @@ def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) 
     console.print(f"Fulcrum listens on [bold]{url}[/]", soft_wrap=True)
     console.print(f"data in {escape(str(settings.data_dir))}", soft_wrap=True)
     console.print(f"token in {escape(str(token))}", soft_wrap=True)
-    result = table("POOL", "KIND", "MODEL", ">DEVICES", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
-    for pool in pools:
+    columns = ("POOL", "KIND", "MODEL", "STATE", ">DEVICES", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
+    result = table(*columns)
+    for view in views:
+        pool = view.pool
         memory = pool.memory_per_node * pool.nodes
         result.add_row(
             escape(pool.name),
             pool.kind.value,
             escape(pool.model),
+            "up" if view.available else "unavailable",
             str(pool.count),
             human.size(memory) if memory else "–",
             f"{pool.dollars_per_device_hour:.4g}",
