@@ -95,7 +95,7 @@ _DONE = Job(
     started_at=_T + 2.1,
     finished_at=_T + 25,
 )
-_FAULTS = {"failed": 0, "infeasible": 0, "nan": 0, "slow": 0}
+_FAULTS = {"failed": 0, "infeasible": 0, "nan": 0, "slow": 0, "idle": 0}
 _POLICY = ActivePolicy("priority", "easy", 0.5, faults=_FAULTS, nominee="priority")
 _FITTED = ActivePolicy(
     "learned:fulcrum",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 
 from scheduler import settings as config
@@ -13,6 +14,7 @@ from scheduler.executors.base import Executor
 from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.policies import lookup
+from scheduler.service.crashes import Crashes, ended
 from scheduler.service.folders import Folders
 from scheduler.service.lock import FolderLock
 from scheduler.service.replay import Replay
@@ -20,6 +22,8 @@ from scheduler.service.ruling import Ruling
 from scheduler.service.service import Parts, Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
+
+_log = logging.getLogger(__name__)
 
 FALLBACK = "wgc"
 """Decides whenever the active policy cannot, or where it would do better."""
@@ -89,10 +93,13 @@ def assemble(
         for name, project in settings.projects.items()
         if project.preference is not None
     }
+    crashes = Crashes(settings.data_dir / "policy.mark", lookup.named, lookup.builtin)
+    for name in crashes.refused:
+        _log.error("%s; another decides in its place", ended(name))
     ruling = Ruling(
-        lookup.named,
+        crashes.policy,
         lookup.named(FALLBACK),
-        name=settings.policy,
+        name=FALLBACK if settings.policy in crashes.refused else settings.policy,
         mode=Mode(settings.backfilling),
         preference=settings.preference,
         projects=projects,
@@ -118,6 +125,7 @@ def assemble(
             replay=replay,
             fit=settings.fit,
             shadow=settings.shadow,
+            crashes=crashes,
         )
     )
 

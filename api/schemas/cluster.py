@@ -170,7 +170,7 @@ class PolicyOut(Answer):
         "not get."
     )
     faults: Mapping[str, int] = Field(
-        description="The same by reason: `failed`, `infeasible`, `nan`, `slow`."
+        description="The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."
     )
     nominee: str = Field(
         description="Wanted by the settings or a person; another decides if it fits better here."

@@ -24,6 +24,7 @@ from scheduler.executors.base import Executor, Order
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.board import Board
 from scheduler.service.choosing import Choosing
+from scheduler.service.crashes import Crashes
 from scheduler.service.dispatcher import Dispatcher
 from scheduler.service.explaining import Explaining
 from scheduler.service.folders import Folders
@@ -77,6 +78,8 @@ class Parts:
     """Whether a learned policy is replayed at the start."""
     shadow: str | None = None
     """A policy that sees every decision and changes none."""
+    crashes: Crashes | None = None
+    """Marks the calls of policies; None: they are not marked."""
 
 
 class Service:
@@ -155,6 +158,8 @@ class Service:
         self._submissions.stop()
         self._dispatcher.stop()
         self._choosing.stop()
+        if self._parts.crashes is not None:
+            self._parts.crashes.close()
         self._parts.executor.close()
         self.store.close()
         if self._parts.lock is not None:
@@ -261,6 +266,8 @@ class Service:
         actor: str,
     ) -> ActivePolicy:
         """Switch without a restart, and remember it; raises `NotFoundError`, `InvalidError`."""
+        if self._parts.crashes is not None:
+            self._parts.crashes.pardon(name)
         view = self._choosing.use(name, mode, preference, actor)
         self._dispatcher.post(Reprice(lambda spec: spec.preference is None))
         return view

@@ -106,7 +106,7 @@ class ActivePolicy:
     fallbacks: int = 0
     """Decisions the guard took over since the policy was set, and explanations it did not get."""
     faults: Mapping[str, int] = field(default_factory=dict)
-    """The same by reason: `failed`, `infeasible`, `nan`, `slow`."""
+    """The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."""
     nominee: str = ""
     """Wanted by the settings or a person; another one decides if it fits this cluster better."""
     fit: Fit | None = None
