@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
@@ -126,6 +128,12 @@ def assemble(
             fit=settings.fit,
             shadow=settings.shadow,
             crashes=crashes,
+            disks={
+                "data folder": settings.data_dir,
+                "run folder": settings.data_dir / "run",
+                "temporary folder": Path(tempfile.gettempdir()),
+            },
+            least_free=settings.min_free,
         )
     )
 

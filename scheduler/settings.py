@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     """0: any free one."""
     max_body_bytes: Annotated[ByteSize, Field(ge=1024)] = ByteSize(4 * 1024**2)
     """A larger request is refused."""
+    min_free: Annotated[ByteSize, Field(ge=0)] = ByteSize(256 * 1024**2)
+    """With less free disk space the service is not ready; 0: never looked at."""
 
     policy: Annotated[str, Field(min_length=1)] = "learned:fulcrum"
     """Name of the policy until another is chosen in the running service."""

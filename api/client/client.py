@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         PoliciesOut,
         PolicyOut,
         PreferencesOut,
+        ProblemOut,
     )
 
 JobSource = Mapping[str, Any] | str | Path
@@ -276,9 +277,15 @@ class Client:
         """What the service's clock says (HTTP date); raises unless it answers. Needs no token."""
         return str(self._transport.request("GET", "/healthz").headers.get("Date", ""))
 
-    def ready(self) -> None:
-        """Raises `UnavailableError` unless jobs can be accepted and started."""
-        self._transport.request("GET", "/readyz", safe=False)
+    def ready(self) -> tuple[ProblemOut, ...]:
+        """What is not well although jobs are accepted and started.
+
+        Raises `UnavailableError` if they are not; its `fields` name each reason.
+        """
+        from api.schemas import HealthOut
+
+        answer = self._transport.request("GET", "/readyz", safe=False).json()
+        return HealthOut.model_validate(answer).problems
 
     def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[Job]:
         cursor = None

@@ -31,6 +31,7 @@ from api.schemas.cluster import (
     PolicySummary,
     PoolOut,
     PreferencesOut,
+    ProblemOut,
     ShadowOut,
 )
 from api.schemas.explanations import (
@@ -107,6 +108,7 @@ __all__ = [
     "PreferencesIn",
     "PreferencesOut",
     "Problem",
+    "ProblemOut",
     "RequestOut",
     "RetryIn",
     "RetryOut",

@@ -362,7 +362,16 @@ class JobMetricsOut(Answer):
     attempts: tuple[MetricsOut, ...] = Field(description="Oldest first.")
 
 
+class ProblemOut(Answer):
+    """Something that is not well, although jobs are accepted and started."""
+
+    part: str = Field(description="`policy`, `pools`, `logs` and the like.")
+    text: str
+    advice: str = Field(description="What to do about it.")
+
+
 class HealthOut(Answer):
     """Whether the service answers."""
 
     status: Literal["ok"]
+    problems: tuple[ProblemOut, ...] = ()

@@ -49,9 +49,9 @@ class Guard:
 
     A policy that raises, takes longer than `limit_s`, or returns something else than (n,) numbers
     without NaN, is replaced by `fallback` for that decision, and counted; so is one that decides
-    nothing: it scores all rows with the same infinity, or waits although nothing runs. While a late answer is
-    still being worked on, the fallback decides at once. An explanation that fails or is late is
-    counted, too, and left out. A job that has waited longer than
+    nothing: it scores all rows with the same infinity, or waits although nothing runs. While a
+    late answer is still being worked on, the fallback decides at once. An explanation that fails
+    or is late is counted, too, and left out. A job that has waited longer than
     `starvation_s` goes before all others, the longest-waiting first; it is reserved if it does not
     fit, in every mode, and so starts for certain.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scheduler.clock import Clock
@@ -22,12 +24,16 @@ from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Order
 from scheduler.hardware.inventory import Inventory
+from scheduler.problems import Problem, disks
+from scheduler.service import health
 from scheduler.service.board import Board
 from scheduler.service.choosing import Choosing
-from scheduler.service.crashes import Crashes
+from scheduler.service.crashes import Crashes, ended
 from scheduler.service.dispatcher import Dispatcher
 from scheduler.service.explaining import Explaining
 from scheduler.service.folders import Folders
+from scheduler.service.health import Deciding, Health
+from scheduler.service.housekeeping import Housekeeping, Task
 from scheduler.service.lock import FolderLock
 from scheduler.service.messages import Admitted, Cancel, Reprice, Request, Update
 from scheduler.service.orders import Orders
@@ -46,6 +52,8 @@ from scheduler.service.views import (
     Preferences,
 )
 from scheduler.store.base import Store, Submission
+
+_log = logging.getLogger(__name__)
 
 ANSWER_S = 30.0
 """How long a change may take to become durable before its caller is sent away."""
@@ -80,6 +88,10 @@ class Parts:
     """A policy that sees every decision and changes none."""
     crashes: Crashes | None = None
     """Marks the calls of policies; None: they are not marked."""
+    disks: Mapping[str, Path] = field(default_factory=dict)
+    """Name → folder that must not run full; the first is the service's own."""
+    least_free: int = 0
+    """Bytes that must be free there."""
 
 
 class Service:
@@ -124,6 +136,17 @@ class Service:
         )
         self._submissions = Submissions(parts.store, self._admit)
         self._explaining = Explaining(self._board, parts.ruling, parts.estimator)
+        self._health = Health(
+            {
+                "disk": self._look_at_disks,
+                "store": self._look_at_store,
+                "executor": lambda: (Problem("executor", text) for text in parts.executor.health()),
+                "policy": Deciding(parts.ruling, self._board, self._dispatcher, parts.clock),
+                "logs": lambda: health.logs(self._board, self._log_of),
+            }
+        )
+        self._told: frozenset[str] = frozenset()
+        self._housekeeping = Housekeeping([Task("the look at the service", 30.0, self._tell)])
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -152,9 +175,11 @@ class Service:
         self._submissions.start()
         if threaded:
             self._dispatcher.start()
+            self._housekeeping.start()
 
     def stop(self) -> None:
         """Finish what was accepted, then leave; attempts run on."""
+        self._housekeeping.stop()
         self._submissions.stop()
         self._dispatcher.stop()
         self._choosing.stop()
@@ -165,11 +190,14 @@ class Service:
         if self._parts.lock is not None:
             self._parts.lock.release()
 
-    def ready(self) -> None:
-        """Raises `UnavailableError` unless jobs can be accepted and started."""
-        if not self._dispatcher.alive:
-            raise UnavailableError("the dispatcher does not run")
-        self.store.check()
+    def problems(self) -> tuple[Problem, ...]:
+        """What is not well, the fatal first; returns within seconds, whatever hangs."""
+        found = (
+            *health.dispatching(self._dispatcher, lambda: self._submissions.alive),
+            *self._health.problems(),
+            *self._shortcomings(),
+        )
+        return tuple(sorted(found, key=lambda one: not one.fatal))
 
     def submit(
         self,
@@ -336,6 +364,39 @@ class Service:
         numbers["decision_seconds_mean"] = sum(seconds) / len(seconds) if seconds else 0.0
         numbers["decision_seconds_max"] = max(seconds, default=0.0)
         return numbers
+
+    def _look_at_disks(self) -> Iterator[Problem]:
+        own = next(iter(self._parts.disks.items()), None)
+        if own is not None and not own[1].is_dir():
+            yield Problem("disk", f"the {own[0]} is gone", "put it back and restart the service")
+        yield from disks(self._parts.disks, self._parts.least_free)
+
+    def _look_at_store(self) -> Iterator[Problem]:
+        self.store.check()
+        for text in self.store.health():
+            yield Problem("store", text, "restore it from a backup if it does not recover")
+
+    def _shortcomings(self) -> Iterator[Problem]:
+        """What was decided at the start."""
+        for name in self._parts.crashes.refused if self._parts.crashes is not None else ():
+            again = f"choose another, or this one again: fulcrum policy use {name}"
+            yield Problem("policy", f"{ended(name)}; it is not asked", again, fatal=False)
+        for name, why in self._parts.inventory.absent.items():
+            text = f"pool {name} is unavailable: {why}"
+            way_out = f"set pools.{name}.enabled = false, or mend its devices and restart"
+            yield Problem("pools", text, way_out, fatal=False)
+
+    def _tell(self) -> None:
+        """Write into the log what has come up since the last look, and what is over."""
+        found = {problem.text for problem in self.problems()}
+        for text in found - self._told:
+            _log.warning("not well: %s", text)
+        for text in self._told - found:
+            _log.warning("over: %s", text)
+        self._told = frozenset(found)
+
+    def _log_of(self, attempt: Attempt) -> Path:
+        return self.folders.attempt(attempt.job, attempt.number) / "log.txt"
 
     def _asked(self, request: Request) -> Job:
         self._dispatcher.post(request)
