@@ -19,9 +19,11 @@ from scheduler.policies import lookup
 from scheduler.service.crashes import Crashes, ended
 from scheduler.service.folders import Folders
 from scheduler.service.lock import FolderLock
+from scheduler.service.parts import Parts
 from scheduler.service.replay import Replay
+from scheduler.service.retention import PRUNABLE, Kind, Rule, rules
 from scheduler.service.ruling import Ruling
-from scheduler.service.service import Parts, Service
+from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
 
@@ -134,8 +136,15 @@ def assemble(
                 "temporary folder": Path(tempfile.gettempdir()),
             },
             least_free=settings.min_free,
+            retention=_rules(settings.retention),
+            success_checkpoints=settings.retention.success_checkpoints,
         )
     )
+
+
+def _rules(settings: config.RetentionSettings) -> tuple[Rule, ...]:
+    kept: dict[Kind, config.KeepSettings] = {kind: getattr(settings, kind) for kind in PRUNABLE}
+    return rules({kind: (one.days, one.bytes) for kind, one in kept.items()})
 
 
 def _origin(store: Store, clock: Clock) -> float:

@@ -2,96 +2,49 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scheduler.clock import Clock
 from scheduler.decisions.queue import Option
 from scheduler.domain.errors import (
     IllegalTransitionError,
     InfeasibleError,
+    InvalidError,
     NotFoundError,
     UnavailableError,
 )
 from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
-from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
-from scheduler.estimates.estimator import Estimator
-from scheduler.executors.base import Executor, Order
-from scheduler.hardware.inventory import Inventory
-from scheduler.problems import Problem, disks
-from scheduler.service import health
+from scheduler.executors.base import Order
+from scheduler.problems import Problem
 from scheduler.service.board import Board
+from scheduler.service.checkup import Checkup
 from scheduler.service.choosing import Choosing
-from scheduler.service.crashes import Crashes, ended
 from scheduler.service.dispatcher import Dispatcher
 from scheduler.service.explaining import Explaining
-from scheduler.service.folders import Folders
-from scheduler.service.health import Deciding, Health
 from scheduler.service.housekeeping import Housekeeping, Task
-from scheduler.service.lock import FolderLock
 from scheduler.service.messages import Admitted, Cancel, Reprice, Request, Update
 from scheduler.service.orders import Orders
+from scheduler.service.parts import Parts
 from scheduler.service.pricing import priced
 from scheduler.service.reconciler import reconcile
-from scheduler.service.replay import Replay
-from scheduler.service.ruling import Ruling
+from scheduler.service.retention import SWEEP_S, Kind, Retention
 from scheduler.service.submissions import Submissions
 from scheduler.service.views import (
     ActivePolicy,
     ClusterView,
-    DeviceView,
     Explanation,
     Outlook,
     PoolView,
     Preferences,
 )
-from scheduler.store.base import Store, Submission
-
-_log = logging.getLogger(__name__)
+from scheduler.store.base import Submission
+from scheduler.workloads.specs import references
 
 ANSWER_S = 30.0
 """How long a change may take to become durable before its caller is sent away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a service is made of; chosen in `scheduler.bootstrap`."""
-
-    store: Store
-    executor: Executor
-    inventory: Inventory
-    estimator: Estimator
-    ruling: Ruling
-    policies: Mapping[str, str]
-    """Name → summary of every policy that can be used."""
-    folders: Folders
-    clock: Clock
-    grace_s: float = 5.0
-    """Between asking an attempt to stop and stopping it."""
-    origin: float = 0.0
-    """Unix seconds of the first job ever: what formulas count submission times from."""
-    lock: FolderLock | None = None
-    """Of the data folder; released when the service stops."""
-    rival: str = "wgc"
-    """What a learned policy is held against on this cluster."""
-    replay: Replay | None = None
-    """None: policies decide without having been replayed."""
-    fit: bool = True
-    """Whether a learned policy is replayed at the start."""
-    shadow: str | None = None
-    """A policy that sees every decision and changes none."""
-    crashes: Crashes | None = None
-    """Marks the calls of policies; None: they are not marked."""
-    disks: Mapping[str, Path] = field(default_factory=dict)
-    """Name → folder that must not run full; the first is the service's own."""
-    least_free: int = 0
-    """Bytes that must be free there."""
 
 
 class Service:
@@ -136,17 +89,35 @@ class Service:
         )
         self._submissions = Submissions(parts.store, self._admit)
         self._explaining = Explaining(self._board, parts.ruling, parts.estimator)
-        self._health = Health(
-            {
-                "disk": self._look_at_disks,
-                "store": self._look_at_store,
-                "executor": lambda: (Problem("executor", text) for text in parts.executor.health()),
-                "policy": Deciding(parts.ruling, self._board, self._dispatcher, parts.clock),
-                "logs": lambda: health.logs(self._board, self._log_of),
-            }
+        self._checkup = Checkup(
+            parts.store,
+            parts.executor,
+            self._board,
+            self._dispatcher,
+            parts.ruling,
+            parts.folders,
+            parts.clock,
+            lambda: self._submissions.alive,
+            parts.inventory.absent,
+            parts.crashes,
+            parts.disks,
+            parts.least_free,
         )
-        self._told: frozenset[str] = frozenset()
-        self._housekeeping = Housekeeping([Task("the look at the service", 30.0, self._tell)])
+        self.retention = Retention(
+            parts.store,
+            self._board,
+            parts.folders,
+            parts.clock,
+            parts.folders.root.parent,
+            rules=parts.retention,
+            success_checkpoints=parts.success_checkpoints,
+        )
+        self._housekeeping = Housekeeping(
+            [
+                Task("the look at the service", 30.0, self._checkup.tell),
+                Task("the sweep", SWEEP_S, self.retention.sweep),
+            ]
+        )
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -192,12 +163,7 @@ class Service:
 
     def problems(self) -> tuple[Problem, ...]:
         """What is not well, the fatal first; returns within seconds, whatever hangs."""
-        found = (
-            *health.dispatching(self._dispatcher, lambda: self._submissions.alive),
-            *self._health.problems(),
-            *self._shortcomings(),
-        )
-        return tuple(sorted(found, key=lambda one: not one.fatal))
+        return self._checkup.problems()
 
     def submit(
         self,
@@ -261,19 +227,15 @@ class Service:
 
     def cluster(self) -> ClusterView:
         """Pools, devices and who holds them."""
+        inventory = self._parts.inventory
         with self._board.lock:
-            holders = {
-                (attempt.pool, device): attempt
-                for attempt in self._board.attempts.values()
-                for device in attempt.devices
-            }
+            holders = list(self._board.attempts.values())
             queued = sum(job.state is JobState.QUEUED for job in self._board.jobs.values())
-            active = len(self._board.attempts)
         return ClusterView(
             now=self._clock.now(),
-            pools=[self._pool_view(pool, holders) for pool in self._parts.inventory.pools],
+            pools=[PoolView.of(pool, inventory, holders) for pool in inventory.pools],
             queued=queued,
-            active=active,
+            active=len(holders),
             policy=self.policy(),
         )
 
@@ -365,39 +327,6 @@ class Service:
         numbers["decision_seconds_max"] = max(seconds, default=0.0)
         return numbers
 
-    def _look_at_disks(self) -> Iterator[Problem]:
-        own = next(iter(self._parts.disks.items()), None)
-        if own is not None and not own[1].is_dir():
-            yield Problem("disk", f"the {own[0]} is gone", "put it back and restart the service")
-        yield from disks(self._parts.disks, self._parts.least_free)
-
-    def _look_at_store(self) -> Iterator[Problem]:
-        self.store.check()
-        for text in self.store.health():
-            yield Problem("store", text, "restore it from a backup if it does not recover")
-
-    def _shortcomings(self) -> Iterator[Problem]:
-        """What was decided at the start."""
-        for name in self._parts.crashes.refused if self._parts.crashes is not None else ():
-            again = f"choose another, or this one again: fulcrum policy use {name}"
-            yield Problem("policy", f"{ended(name)}; it is not asked", again, fatal=False)
-        for name, why in self._parts.inventory.absent.items():
-            text = f"pool {name} is unavailable: {why}"
-            way_out = f"set pools.{name}.enabled = false, or mend its devices and restart"
-            yield Problem("pools", text, way_out, fatal=False)
-
-    def _tell(self) -> None:
-        """Write into the log what has come up since the last look, and what is over."""
-        found = {problem.text for problem in self.problems()}
-        for text in found - self._told:
-            _log.warning("not well: %s", text)
-        for text in self._told - found:
-            _log.warning("over: %s", text)
-        self._told = frozenset(found)
-
-    def _log_of(self, attempt: Attempt) -> Path:
-        return self.folders.attempt(attempt.job, attempt.number) / "log.txt"
-
     def _asked(self, request: Request) -> Job:
         self._dispatcher.post(request)
         try:
@@ -424,7 +353,10 @@ class Service:
             raise InfeasibleError("; ".join((error.message, *absent)), error.fields) from None
 
     def _check(self, spec: JobSpec, prefix: str) -> None:
-        """Refuse what could never start: no pool fits, or even the cheapest is over its budget."""
+        """Refuse what could never start: no model, no pool that fits, too small a budget."""
+        for number in references(spec.work):
+            if number > 0:  # below it is a job of the same submission
+                self._require_model(number, prefix)
         try:
             found = self._options(spec)
         except InfeasibleError as error:
@@ -439,6 +371,13 @@ class Service:
                 {f"{prefix}budget": f"at least {money(least, up=True)}"},
             )
 
+    def _require_model(self, number: int, prefix: str) -> None:
+        model = self.folders.artifacts(number) / "model.pt"
+        try:
+            self.retention.require(self.store.job(number), Kind.MODELS, model)
+        except NotFoundError as error:
+            raise InvalidError(error.message, {f"{prefix}work.models": error.message}) from None
+
     def _order(self, job: Job, attempt: Attempt) -> Order | None:
         pool = self._board.pool(attempt.pool)
         if pool is None:
@@ -447,23 +386,3 @@ class Service:
             return self._orders.order(job, attempt, pool)
         except NotFoundError:  # the pool has become smaller
             return None
-
-    def _pool_view(self, pool: Pool, holders: Mapping[tuple[str, int], Attempt]) -> PoolView:
-        inventory = self._parts.inventory
-        names = inventory.devices(pool.name, range(pool.count))
-        here = {holder.id: holder for (name, _), holder in holders.items() if name == pool.name}
-        return PoolView(
-            pool=pool,
-            devices=[
-                DeviceView(
-                    index=index,
-                    id=names[index],
-                    job=holder.job if (holder := holders.get((pool.name, index))) else None,
-                )
-                for index in range(pool.count)
-            ],
-            memory_used=sum(attempt.memory_bytes for attempt in here.values()),
-            available=pool.name not in inventory.absent,
-            note=inventory.absent.get(pool.name) or inventory.notes.get(pool.name, ""),
-            source=inventory.sources.get(pool.name, ""),
-        )

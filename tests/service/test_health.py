@@ -100,7 +100,7 @@ def test_a_disk_without_room_for_files_is_told(tmp_path, monkeypatch):
 
 
 def test_a_data_folder_that_is_gone_is_told(world, tmp_path):
-    world.service._parts.disks["data folder"] = tmp_path / "gone"
+    world.service._checkup.disks["data folder"] = tmp_path / "gone"
     assert parts(world.service)["disk"].text == "the data folder is gone"
 
 
@@ -192,10 +192,10 @@ def test_an_unavailable_pool_is_known_but_not_fatal(build):
 
 def test_the_log_tells_what_comes_and_goes(world, monkeypatch, caplog):
     monkeypatch.setattr(world.executor, "health", lambda: ("it hangs",))
-    world.service._tell()
-    world.service._tell()
+    world.service._checkup.tell()
+    world.service._checkup.tell()
     monkeypatch.setattr(world.executor, "health", lambda: ())
-    world.service._tell()
+    world.service._checkup.tell()
     assert [line for line in caplog.messages if "it hangs" in line] == [
         "not well: it hangs",
         "over: it hangs",
