@@ -19,7 +19,7 @@ from api.auth import Gate
 from api.doors import Doors, Keys, Newest
 from api.intake import Intake
 from api.middleware import LOOPBACK, Authentication, BodyLimit, Hosts, LastResort, Observation
-from api.routers import cluster, health, jobs, outputs, policies
+from api.routers import cluster, health, jobs, outputs, policies, storage
 from api.schemas import Problem
 from api.telemetry import Telemetry
 from scheduler.clock import Clock, SystemClock
@@ -78,7 +78,7 @@ def create_app(
     )
     app.state.doors = doors
     problems.install(app)
-    routers = [part.router for part in (jobs, outputs, cluster, policies, health)]
+    routers = [part.router for part in (jobs, outputs, cluster, policies, storage, health)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

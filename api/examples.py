@@ -23,6 +23,7 @@ from api.schemas import (
     JobMetricsOut,
     JobOut,
     JobPage,
+    JobUsageOut,
     MeasurementOut,
     MetricsOut,
     OutlookOut,
@@ -31,6 +32,9 @@ from api.schemas import (
     PolicyOut,
     PolicySummary,
     PreferencesOut,
+    PrunedOut,
+    PruneOut,
+    UsageOut,
 )
 from api.schemas.fields import instant
 from scheduler.decisions.explanation import Alternative
@@ -215,6 +219,29 @@ ANSWERS: dict[str, BaseModel] = {
         ),
     ),
     "health": HealthOut(status="ok"),
+    "usage": UsageOut(
+        bytes=3_400_000_000,
+        free=812_000_000_000,
+        kinds={"logs": 2e8, "checkpoints": 3e9, "artifacts": 0, "models": 1.9e8, "other": 1e6,
+               "database": 9e6},
+        users={"ada": 3_391_000_000},
+        projects={"vision": 3_391_000_000},
+        jobs=(
+            JobUsageOut(
+                job=17, kind=JobKind.CNN_TRAIN, name="digits", user="ada", project="vision",
+                state=JobState.FAILED, bytes=3_000_400_000,
+                kinds={"checkpoints": 3_000_000_000, "logs": 400_000},
+            ),
+        ),
+    ),
+    "prune": PruneOut(
+        dry_run=True,
+        bytes=3_000_000_000,
+        count=1,
+        items=(PrunedOut(job=17, kind="checkpoints", bytes=3_000_000_000),),
+        failed=(),
+        more=False,
+    ),
 }  # fmt: skip
 
 JOBS: dict[str, Any] = {
@@ -262,6 +289,10 @@ UPDATES: dict[str, Any] = {
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
 PREFERENCES: dict[str, Any] = {
     "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
+}
+PRUNES: dict[str, Any] = {
+    "dry": {"value": {"what": ["logs", "checkpoints"], "older_than": "30d", "dry_run": True}},
+    "size": {"value": {"keep_bytes": "50GiB"}},
 }
 FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
 POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}

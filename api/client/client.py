@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         PolicyOut,
         PreferencesOut,
         ProblemOut,
+        PruneOut,
+        UsageOut,
     )
 
 JobSource = Mapping[str, Any] | str | Path
@@ -268,6 +270,44 @@ class Client:
         from api.schemas import EstimatesOut
 
         return EstimatesOut.model_validate(self._transport.get("/v1/estimates", by=by, limit=limit))
+
+    def usage(self, *, limit: int = 10) -> UsageOut:
+        """What takes the space in the service's data folder; `limit`: of the biggest jobs."""
+        from api.schemas import UsageOut
+
+        return UsageOut.model_validate(self._transport.get("/v1/usage", limit=limit))
+
+    def prune(
+        self,
+        *,
+        what: Sequence[str] = ("logs", "checkpoints", "artifacts"),
+        older_than: float | str | None = None,
+        keep_bytes: int | str | None = None,
+        dry_run: bool = False,
+    ) -> PruneOut:
+        """Remove files of jobs that ended before `older_than` (seconds, or `30d`).
+
+        `keep_bytes` (or `50GiB`): the oldest go until so much is left of these kinds together. At
+        least one of both is needed. Raises `InvalidError`, `UnauthorizedError`.
+        """
+        from api.schemas import PruneOut
+
+        limits = _without_none({"older_than": older_than, "keep_bytes": keep_bytes})
+        body = {"what": list(what), **limits, "dry_run": dry_run}
+        answers = []
+        while not answers or answers[-1].more:
+            found = self._transport.json("POST", "/v1/prune", json=body, safe=True)
+            answers.append(PruneOut.model_validate(found))
+            if not answers[-1].count:  # what is left cannot be removed
+                break
+        return PruneOut(
+            dry_run=dry_run,
+            bytes=sum(one.bytes for one in answers),
+            count=sum(one.count for one in answers),
+            items=tuple(item for one in answers for item in one.items),
+            failed=tuple(dict.fromkeys(text for one in answers for text in one.failed)),
+            more=answers[-1].more,
+        )
 
     def events(self, after: int = 0) -> Iterator[EventOut]:
         """What happened to any job, oldest first, behind event number `after`."""

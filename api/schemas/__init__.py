@@ -60,6 +60,7 @@ from api.schemas.jobs import (
     ShadowIn,
 )
 from api.schemas.problem import FieldError, Problem
+from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
     "JOB",
@@ -96,6 +97,7 @@ __all__ = [
     "JobOut",
     "JobPage",
     "JobUpdateIn",
+    "JobUsageOut",
     "MeasurementOut",
     "MetricsOut",
     "OutlookOut",
@@ -109,10 +111,14 @@ __all__ = [
     "PreferencesOut",
     "Problem",
     "ProblemOut",
+    "PruneIn",
+    "PruneOut",
+    "PrunedOut",
     "RequestOut",
     "RetryIn",
     "RetryOut",
     "RowOut",
     "ShadowIn",
     "ShadowOut",
+    "UsageOut",
 ]

@@ -347,6 +347,9 @@ class ArtifactsOut(Answer):
     """The files that a job left, by name."""
 
     artifacts: tuple[ArtifactOut, ...]
+    pruned_at: AwareDatetime | None = Field(
+        default=None, description="When files that are not listed were removed to save space."
+    )
 
 
 class MetricsOut(Answer):

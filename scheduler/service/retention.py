@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
 from collections import Counter
@@ -249,7 +250,7 @@ class Retention:
     def require(self, job: Job, kind: Kind, path: Path) -> None:
         """Raise `NotFoundError` that says when it was pruned, if `path` is gone for that reason."""
         time = self.pruned(job, kind)
-        if time is not None and not path.exists():
+        if time is not None and not os.path.lexists(path):
             day = datetime.fromtimestamp(time, UTC)
             raise NotFoundError(
                 f"the {kind} of job {job.id} were pruned on {day:%Y-%m-%d %H:%M} UTC"
