@@ -23,6 +23,7 @@ from api.routers import cluster, health, jobs, outputs, policies, storage
 from api.schemas import Problem
 from api.telemetry import Telemetry
 from scheduler.clock import Clock, SystemClock
+from scheduler.policies.schedules.library import Library
 from scheduler.service.service import Service
 from scheduler.settings import Settings
 
@@ -56,6 +57,7 @@ def create_app(
         newest=Newest.of(service),
         keys=Keys(),
         registry=Registry(settings.data_dir),
+        schedules=Library(settings.data_dir),
     )
     app = FastAPI(
         title=TITLE,

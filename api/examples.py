@@ -205,6 +205,7 @@ ANSWERS: dict[str, BaseModel] = {
         ),
     ),
     "policy": PolicyOut.of(_POLICY),
+    "schedule": PolicySummary.tuned("our-lab"),
     "costs": CostsOut.of("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
     "estimates": EstimatesOut(
         by="source",
@@ -293,6 +294,9 @@ PREFERENCES: dict[str, Any] = {
 PRUNES: dict[str, Any] = {
     "dry": {"value": {"what": ["logs", "checkpoints"], "older_than": "30d", "dry_run": True}},
     "size": {"value": {"keep_bytes": "50GiB"}},
+}
+SCHEDULES: dict[str, Any] = {
+    "one-point": {"value": {"text": "[[at]]\nw = 0.5\nconstants = { congestion = 0.5 }\n"}}
 }
 FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
 POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from api.client import files
 from api.client.connection import find
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         OutlookOut,
         PoliciesOut,
         PolicyOut,
+        PolicySummary,
         PreferencesOut,
         ProblemOut,
         PruneOut,
@@ -190,7 +192,7 @@ class Client:
         """
         from api.schemas import PolicyOut
 
-        body = _without_none({"name": name})
+        body = _without_none({"name": name and self._registered(name)})
         return PolicyOut.model_validate(self._transport.json("POST", "/v1/policies/fit", json=body))
 
     def shadow_policy(self, name: str | None) -> PolicyOut:
@@ -200,7 +202,10 @@ class Client:
         """
         from api.schemas import PolicyOut
 
-        method, body = ("DELETE", None) if name is None else ("PUT", {"name": name})
+        if name is None:
+            method, body = "DELETE", None
+        else:
+            method, body = "PUT", {"name": self._registered(name)}
         return PolicyOut.model_validate(
             self._transport.json(method, "/v1/policies/shadow", json=body)
         )
@@ -217,13 +222,26 @@ class Client:
     def use_policy(
         self, name: str, *, mode: str | None = None, preference: float | str | None = None
     ) -> PolicyOut:
-        """Let another policy decide from now on. Raises `NotFoundError`, `InvalidError`."""
+        """Let another policy decide from now on. Raises `NotFoundError`, `InvalidError`.
+
+        `wgc:./ours.toml` registers that file of this machine first, as `wgc:ours`.
+        """
         from api.schemas import PolicyOut
 
-        body = {"name": name, "mode": mode, "preference": preference}
+        body = {"name": self._registered(name), "mode": mode, "preference": preference}
         return PolicyOut.model_validate(
             self._transport.json("PUT", "/v1/policies/active", json=_without_none(body))
         )
+
+    def add_schedule(self, name: str, text: str) -> PolicySummary:
+        """Register a schedule of wgc, the text of its file; it is `wgc:NAME` then.
+
+        Raises `InvalidError`, `UnauthorizedError`.
+        """
+        from api.schemas.cluster import PolicySummary
+
+        path = f"/v1/policies/schedules/{quote(name, safe='')}"
+        return PolicySummary.model_validate(self._transport.json("PUT", path, json={"text": text}))
 
     def preferences(self) -> PreferencesOut:
         """How much speed is worth to jobs that do not say, on the cluster and in projects."""
@@ -326,6 +344,18 @@ class Client:
 
         answer = self._transport.request("GET", "/readyz", safe=False).json()
         return HealthOut.model_validate(answer).problems
+
+    def _registered(self, policy: str) -> str:
+        """The name of a policy that may be a file here, which is registered then."""
+        scheme, _, rest = policy.partition(":")
+        if scheme != "wgc" or not rest.endswith(".toml"):
+            return policy
+        file = Path(rest).expanduser()
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise files.FileError(f"{file} cannot be read: {error}", "name") from None
+        return self.add_schedule(file.stem.casefold(), text).name
 
     def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[Job]:
         cursor = None

@@ -57,6 +57,7 @@ from api.schemas.jobs import (
     PolicyIn,
     PreferencesIn,
     RetryIn,
+    ScheduleIn,
     ShadowIn,
 )
 from api.schemas.problem import FieldError, Problem
@@ -118,6 +119,7 @@ __all__ = [
     "RetryIn",
     "RetryOut",
     "RowOut",
+    "ScheduleIn",
     "ShadowIn",
     "ShadowOut",
     "UsageOut",

@@ -207,6 +207,13 @@ class PolicySummary(Answer):
     usable: bool = Field(default=True, description="False: `summary` says why not.")
 
     @classmethod
+    def tuned(cls, name: str, active: str = "") -> Self:
+        """A registered schedule of wgc; `active` is the name of the policy that decides."""
+        full = f"wgc:{name}"
+        summary = "wgc with constants that were tuned and registered"
+        return cls(name=full, summary=summary, active=full == active)
+
+    @classmethod
     def learned(cls, entry: Entry, active: str = "") -> Self:
         """From an entry of the registry; `active` is the name of the policy that decides."""
         return cls(

@@ -248,7 +248,7 @@ def policy_prefer(
 
 
 def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
-    from api.cli.commands.registry import registry_of
+    from api.cli.commands.registry import registry_of, schedules_of
     from api.schemas.cluster import PolicySummary
     from scheduler.policies import lookup
 
@@ -256,4 +256,5 @@ def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
         PolicySummary(name=name, summary=summary, active=False)
         for name, summary in sorted(lookup.names().items())
     )
-    return (*heuristics, *map(PolicySummary.learned, registry_of(ctx).entries()))
+    tuned = map(PolicySummary.tuned, schedules_of(ctx).names())
+    return (*heuristics, *tuned, *map(PolicySummary.learned, registry_of(ctx).entries()))

@@ -54,9 +54,18 @@ def serve(
     from agents.registry import Registry
     from agents.replay import Aside
     from scheduler.bootstrap import build
-    from scheduler.policies.lookup import register
+    from scheduler.policies import lookup
+    from scheduler.policies.schedules.library import Library
 
-    register(SCHEME, Registry(settings.data_dir).policy)
+    schedules = Library(settings.data_dir)
+    lookup.register(SCHEME, Registry(settings.data_dir).policy)
+    lookup.register(lookup.WGC.name, schedules.policy)
+    settings = settings.model_copy(
+        update={
+            "policy": schedules.taken(settings.policy),
+            "shadow": settings.shadow and schedules.taken(settings.shadow),
+        }
+    )
     service = build(settings, Aside(settings.data_dir, settings.database))
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
