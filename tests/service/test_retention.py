@@ -155,7 +155,8 @@ def test_what_is_pruned_is_remembered_and_said(world, tmp_path):
         world.service.submit([infer], actor="ann")
     assert set(caught.value.fields) == {"work.models"}
     assert world.service.retry(job, actor="ann").id == job + 1
-    (tmp_path / "pruned.jsonl").open("a").write('{"job": 1, "ki\n[]\n"x"\n')
+    with (tmp_path / "pruned.jsonl").open("a") as ledger:
+        ledger.write('{"job": 1, "ki\n[]\n"x"\n')
     again = Retention(keep.store, keep.board, keep.folders, keep.clock, tmp_path)
     assert again.pruned(world.job(job), Kind.LOGS) == keep.pruned(world.job(job), Kind.LOGS)
 
