@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+LEAVE_S = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -35,10 +36,10 @@ class Housekeeping:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present task."""
+        """End after the present task; one that takes long is left behind."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(LEAVE_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -247,6 +247,10 @@ class Retention:
             yield from (job for job in page if job.id in wanted)
             before = page[-1].id if len(page) == _PAGE else None
 
+    def touched(self, job: int, kind: Kind) -> bool:
+        """Whether anything of that kind was ever pruned of a job of this number."""
+        return (job, kind) in self._pruned
+
     def require(self, job: Job, kind: Kind, path: Path) -> None:
         """Raise `NotFoundError` that says when it was pruned, if `path` is gone for that reason."""
         time = self.pruned(job, kind)

@@ -355,7 +355,7 @@ class Service:
     def _check(self, spec: JobSpec, prefix: str) -> None:
         """Refuse what could never start: no model, no pool that fits, too small a budget."""
         for number in references(spec.work):
-            if number > 0:  # below it is a job of the same submission
+            if self.retention.touched(number, Kind.MODELS):
                 self._require_model(number, prefix)
         try:
             found = self._options(spec)

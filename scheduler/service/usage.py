@@ -117,7 +117,7 @@ def below(entry: os.DirEntry[str]) -> list[os.DirEntry[str]]:
 
 
 def _tree(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> int:
-    """Bytes on disk of a file, or of all below a folder; a file with two names counts once."""
+    """Bytes on disk of a file, or of all files below a folder; one with two names counts once."""
     total, stack = 0, [entry]
     while stack:
         one = stack.pop()
@@ -125,10 +125,12 @@ def _tree(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> int:
             figures = one.stat(follow_symlinks=False)
         except OSError:
             continue
-        if figures.st_nlink > 1 and not stat.S_ISDIR(figures.st_mode):
+        if stat.S_ISDIR(figures.st_mode):
+            stack += below(one)
+            continue
+        if figures.st_nlink > 1:
             if (figures.st_dev, figures.st_ino) in seen:
                 continue
             seen.add((figures.st_dev, figures.st_ino))
         total += figures.st_blocks * 512
-        stack += below(one)
     return total

@@ -80,7 +80,8 @@ def prune(
         if sizes:
             out().print(_sizes("KIND", sizes))
         verb = "would go" if done.dry_run else "removed"
-        out().print(f"{human.size(done.bytes)} of {done.count} files' kinds and jobs {verb}")
+        jobs = len({item.job for item in done.items})
+        out().print(f"{human.size(done.bytes)} of {jobs} jobs {verb}")
         for text in done.failed:
             err().print(f"[red]not removed:[/] {escape(text)}", soft_wrap=True)
     if done.failed:
