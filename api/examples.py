@@ -223,8 +223,10 @@ ANSWERS: dict[str, BaseModel] = {
     "usage": UsageOut(
         bytes=3_400_000_000,
         free=812_000_000_000,
-        kinds={"logs": 2e8, "checkpoints": 3e9, "artifacts": 0, "models": 1.9e8, "other": 1e6,
-               "database": 9e6},
+        kinds={
+            "logs": 200_000_000, "checkpoints": 3_000_000_000, "artifacts": 0,
+            "models": 190_000_000, "other": 1_000_000, "database": 9_000_000,
+        },
         users={"ada": 3_391_000_000},
         projects={"vision": 3_391_000_000},
         jobs=(

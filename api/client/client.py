@@ -312,7 +312,7 @@ class Client:
 
         limits = _without_none({"older_than": older_than, "keep_bytes": keep_bytes})
         body = {"what": list(what), **limits, "dry_run": dry_run}
-        answers = []
+        answers: list[PruneOut] = []
         while not answers or answers[-1].more:
             found = self._transport.json("POST", "/v1/prune", json=body, safe=True)
             answers.append(PruneOut.model_validate(found))
