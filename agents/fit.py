@@ -35,6 +35,7 @@ from scheduler.decisions.round import Mode
 from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, register
+from scheduler.policies.schedules.library import Library
 from scheduler.service.replay import Question, Verdict
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
@@ -51,6 +52,7 @@ def main() -> int:
     asked = json.load(sys.stdin)
     try:
         register(SCHEME, Registry(Path(asked["data_dir"])).policy)
+        register("wgc", Library(Path(asked["data_dir"])).policy)
         store = SqlStore(asked["database"]) if asked["database"] else None
         try:
             verdict = judge(Question.of(asked["question"]), store)

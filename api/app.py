@@ -19,10 +19,11 @@ from api.auth import Gate
 from api.doors import Doors, Keys, Newest
 from api.intake import Intake
 from api.middleware import LOOPBACK, Authentication, BodyLimit, Hosts, LastResort, Observation
-from api.routers import cluster, health, jobs, outputs, policies
+from api.routers import cluster, health, jobs, outputs, policies, storage
 from api.schemas import Problem
 from api.telemetry import Telemetry
 from scheduler.clock import Clock, SystemClock
+from scheduler.policies.schedules.library import Library
 from scheduler.service.service import Service
 from scheduler.settings import Settings
 
@@ -56,6 +57,7 @@ def create_app(
         newest=Newest.of(service),
         keys=Keys(),
         registry=Registry(settings.data_dir),
+        schedules=Library(settings.data_dir),
     )
     app = FastAPI(
         title=TITLE,
@@ -78,7 +80,7 @@ def create_app(
     )
     app.state.doors = doors
     problems.install(app)
-    routers = [part.router for part in (jobs, outputs, cluster, policies, health)]
+    routers = [part.router for part in (jobs, outputs, cluster, policies, storage, health)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

@@ -23,6 +23,7 @@ from api.telemetry import Telemetry
 from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.domain.jobs import Job
+from scheduler.policies.schedules.library import Library
 from scheduler.service.service import Service
 from scheduler.store.base import JobQuery
 
@@ -41,6 +42,7 @@ class Doors:
     newest: Newest
     keys: Keys
     registry: Registry
+    schedules: Library
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
     )

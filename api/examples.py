@@ -23,6 +23,7 @@ from api.schemas import (
     JobMetricsOut,
     JobOut,
     JobPage,
+    JobUsageOut,
     MeasurementOut,
     MetricsOut,
     OutlookOut,
@@ -31,6 +32,9 @@ from api.schemas import (
     PolicyOut,
     PolicySummary,
     PreferencesOut,
+    PrunedOut,
+    PruneOut,
+    UsageOut,
 )
 from api.schemas.fields import instant
 from scheduler.decisions.explanation import Alternative
@@ -95,7 +99,7 @@ _DONE = Job(
     started_at=_T + 2.1,
     finished_at=_T + 25,
 )
-_FAULTS = {"failed": 0, "infeasible": 0, "nan": 0, "slow": 0}
+_FAULTS = {"failed": 0, "infeasible": 0, "nan": 0, "slow": 0, "idle": 0}
 _POLICY = ActivePolicy("priority", "easy", 0.5, faults=_FAULTS, nominee="priority")
 _FITTED = ActivePolicy(
     "learned:fulcrum",
@@ -219,6 +223,7 @@ ANSWERS: dict[str, BaseModel] = {
         ),
     ),
     "policy": PolicyOut.of(_POLICY),
+    "schedule": PolicySummary.tuned("our-lab"),
     "costs": CostsOut.of("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
     "estimates": EstimatesOut(
         by="source",
@@ -233,6 +238,31 @@ ANSWERS: dict[str, BaseModel] = {
         ),
     ),
     "health": HealthOut(status="ok"),
+    "usage": UsageOut(
+        bytes=3_400_000_000,
+        free=812_000_000_000,
+        kinds={
+            "logs": 200_000_000, "checkpoints": 3_000_000_000, "artifacts": 0,
+            "models": 190_000_000, "other": 1_000_000, "database": 9_000_000,
+        },
+        users={"ada": 3_391_000_000},
+        projects={"vision": 3_391_000_000},
+        jobs=(
+            JobUsageOut(
+                job=17, kind=JobKind.CNN_TRAIN, name="digits", user="ada", project="vision",
+                state=JobState.FAILED, bytes=3_000_400_000,
+                kinds={"checkpoints": 3_000_000_000, "logs": 400_000},
+            ),
+        ),
+    ),
+    "prune": PruneOut(
+        dry_run=True,
+        bytes=3_000_000_000,
+        count=1,
+        items=(PrunedOut(job=17, kind="checkpoints", bytes=3_000_000_000),),
+        failed=(),
+        more=False,
+    ),
 }  # fmt: skip
 
 JOBS: dict[str, Any] = {
@@ -280,6 +310,13 @@ UPDATES: dict[str, Any] = {
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
 PREFERENCES: dict[str, Any] = {
     "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
+}
+PRUNES: dict[str, Any] = {
+    "dry": {"value": {"what": ["logs", "checkpoints"], "older_than": "30d", "dry_run": True}},
+    "size": {"value": {"keep_bytes": "50GiB"}},
+}
+SCHEDULES: dict[str, Any] = {
+    "one-point": {"value": {"text": "[[at]]\nw = 0.5\nconstants = { congestion = 0.5 }\n"}}
 }
 FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
 POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}

@@ -94,6 +94,7 @@ class _ServiceFigures(Collector):
         self._history.catch_up()
         yield from self._jobs()
         yield from self._cluster()
+        yield from self._problems()
         known = self._service.statistics()
         numbers = GaugeMetricFamily(
             "fulcrum_service", "Counters and gauges of the service, by name.", labels=["name"]
@@ -113,6 +114,18 @@ class _ServiceFigures(Collector):
         for name in EventName:
             events.add_metric([name.value], self._history.events[name])
         yield events
+
+    def _problems(self) -> Iterator[Metric]:
+        found = self._service.problems()
+        ready = not any(problem.fatal for problem in found)
+        yield GaugeMetricFamily("fulcrum_ready", "1: as /readyz says.", value=float(ready))
+        gauge = GaugeMetricFamily(
+            "fulcrum_problems", "Problems that /readyz tells, by part.", labels=["part", "fatal"]
+        )
+        tally = Tally((problem.part, str(problem.fatal).lower()) for problem in found)
+        for labels, count in tally.items():
+            gauge.add_metric(labels, count)
+        yield gauge
 
     def _cluster(self) -> Iterator[Metric]:
         view = self._service.cluster()

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
 from scheduler.decisions.round import Mode
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.policies import lookup
+from scheduler.service.crashes import Crashes, ended
 from scheduler.service.folders import Folders
 from scheduler.service.lock import FolderLock
+from scheduler.service.parts import Parts
 from scheduler.service.replay import Replay
+from scheduler.service.retention import PRUNABLE, Kind, Rule, rules
 from scheduler.service.ruling import Ruling
-from scheduler.service.service import Parts, Service
+from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
+
+_log = logging.getLogger(__name__)
 
 FALLBACK = "wgc"
 """Decides whenever the active policy cannot, or where it would do better."""
@@ -75,16 +83,27 @@ def assemble(
     lock: FolderLock | None = None,
     replay: Replay | None = None,
 ) -> Service:
-    """A service of given parts: also what tests build on. It releases `lock` when it stops."""
+    """A service of given parts: also what tests build on. It releases `lock` when it stops.
+
+    Raises `InvalidError` if this machine has the devices of no pool.
+    """
+    if not inventory.present:
+        raise InvalidError(
+            "no pool has devices on this machine",
+            {f"pools.{name}": why for name, why in inventory.absent.items()},
+        )
     projects = {
         name: project.preference
         for name, project in settings.projects.items()
         if project.preference is not None
     }
+    crashes = Crashes(settings.data_dir / "policy.mark", lookup.named, lookup.builtin)
+    for name in crashes.refused:
+        _log.error("%s; another decides in its place", ended(name))
     ruling = Ruling(
-        lookup.named,
+        crashes.policy,
         lookup.named(FALLBACK),
-        name=settings.policy,
+        name=FALLBACK if settings.policy in crashes.refused else settings.policy,
         mode=Mode(settings.backfilling),
         preference=settings.preference,
         projects=projects,
@@ -95,10 +114,9 @@ def assemble(
         Parts(
             store=store,
             executor=executor,
-            pools=inventory.pools,
-            devices=inventory.devices,
+            inventory=inventory,
             estimator=Estimator(
-                store.measurements(), inventory.pools, default_s=settings.default_runtime_s
+                store.measurements(), inventory.present, default_s=settings.default_runtime_s
             ),
             ruling=ruling,
             policies=lookup.names(),
@@ -111,8 +129,22 @@ def assemble(
             replay=replay,
             fit=settings.fit,
             shadow=settings.shadow,
+            crashes=crashes,
+            disks={
+                "data folder": settings.data_dir,
+                "run folder": settings.data_dir / "run",
+                "temporary folder": Path(tempfile.gettempdir()),
+            },
+            least_free=settings.min_free,
+            retention=_rules(settings.retention),
+            success_checkpoints=settings.retention.success_checkpoints,
         )
     )
+
+
+def _rules(settings: config.RetentionSettings) -> tuple[Rule, ...]:
+    kept: dict[Kind, config.KeepSettings] = {kind: getattr(settings, kind) for kind in PRUNABLE}
+    return rules({kind: (one.days, one.bytes) for kind, one in kept.items()})
 
 
 def _origin(store: Store, clock: Clock) -> float:

@@ -81,6 +81,29 @@ class ExecutorSettings(_Section):
     not need it."""
 
 
+class KeepSettings(_Section):
+    """How much is kept of one kind of files of jobs that have ended."""
+
+    days: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Since the job's end; None: for ever."""
+    bytes: ByteSize | None = None
+    """The oldest go until so much is left; None: all stays."""
+
+
+class RetentionSettings(_Section):
+    """What the service removes of jobs that have ended. Their history stays for ever."""
+
+    success_checkpoints: bool = False
+    """Whether a training that succeeded keeps its checkpoints beside its model."""
+    logs: KeepSettings = KeepSettings()
+    """Output, metrics, and what else attempts left in their folders."""
+    checkpoints: KeepSettings = KeepSettings()
+    artifacts: KeepSettings = KeepSettings()
+    """All but the model."""
+    models: KeepSettings = KeepSettings()
+    """`model.pt` and `model.json`."""
+
+
 class HardwareSettings(_Section):
     """What is taken of the machine that the service runs on."""
 
@@ -129,6 +152,8 @@ class Settings(BaseSettings):
     """0: any free one."""
     max_body_bytes: Annotated[ByteSize, Field(ge=1024)] = ByteSize(4 * 1024**2)
     """A larger request is refused."""
+    min_free: Annotated[ByteSize, Field(ge=0)] = ByteSize(256 * 1024**2)
+    """With less free disk space the service is not ready; 0: never looked at."""
 
     policy: Annotated[str, Field(min_length=1)] = "learned:fulcrum"
     """Name of the policy until another is chosen in the running service."""
@@ -149,6 +174,7 @@ class Settings(BaseSettings):
 
     executor: ExecutorSettings = ExecutorSettings()
     hardware: HardwareSettings = HardwareSettings()
+    retention: RetentionSettings = RetentionSettings()
     projects: dict[str, ProjectSettings] = {}
     pools: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")], PoolSettings] = {}
 

@@ -15,18 +15,25 @@ from contextlib import closing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from importlib.metadata import packages_distributions
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.cli import human
-from api.client import ApiError, Client, ClientError
+from api.client import ApiError, Client, ClientError, UnavailableError
 from api.client.connection import TOKEN_FILE
+from scheduler import problems
 from scheduler.domain.errors import FulcrumError
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings
 
 GIB = 1 << 30
+LOADER_BYTES = 64 * 2**20
+"""What one loader process may have under way in /dev/shm: two batches of 53 images at 224 × 224."""
+DISTRIBUTION = "fulcrum-scheduler"
+PACKAGES = ("agents", "api", "envs", "scheduler")
 
 
 class Verdict(StrEnum):
@@ -61,6 +68,7 @@ class Patient:
 def examine(patient: Patient) -> Iterator[Finding]:
     """All findings, in an order in which later ones rest on earlier ones."""
     yield from python()
+    yield from packages()
     yield from torch()
     yield from nvml()
     yield from shared_memory()
@@ -88,6 +96,26 @@ def python() -> Iterator[Finding]:
         f"{found} ({sys.executable})",
         "" if good else "install Python 3.11 or newer",
     )
+
+
+def packages() -> Iterator[Finding]:
+    """Whether other distributions, or folders on the path, stand in for Fulcrum's packages."""
+    root = Path(__file__).resolve().parents[2]
+    owners = packages_distributions()
+    advice = "install Fulcrum in an environment of its own, without these in PYTHONPATH"
+    wrong = []
+    for name in PACKAGES:
+        others = sorted({owner for owner in owners.get(name, ()) if owner != DISTRIBUTION})
+        if others:
+            wrong.append(f"{name} is also installed by {', '.join(others)}")
+        spec = find_spec(name)
+        places = list(spec.submodule_search_locations or ()) if spec is not None else []
+        if places and Path(places[0]).resolve() != root / name:
+            wrong.append(f"{name} is imported from {places[0]}")
+    for text in wrong:
+        yield Finding("packages", Verdict.FAIL, text, advice)
+    if not wrong:
+        yield Finding("packages", Verdict.OK, f"{', '.join(PACKAGES)} from {root}")
 
 
 _PROBE = """
@@ -154,12 +182,15 @@ def shared_memory() -> Iterator[Finding]:
         yield Finding("/dev/shm", Verdict.OK, "not used on this system")
         return
     free = shutil.disk_usage(place).free
-    enough = free >= GIB // 4 and os.access(place, os.W_OK)
+    writable = os.access(place, os.W_OK)
+    # As many as a common batch of 224 × 224 images needs, several of them under way.
+    workers = min(os.cpu_count() or 1, int(free / LOADER_BYTES)) if writable else 0
+    enough = workers >= (os.cpu_count() or 1)
     yield Finding(
         "/dev/shm",
         Verdict.OK if enough else Verdict.WARN,
-        f"{human.size(free)} free",
-        "" if enough else "trainings with loader_workers need more: docker run --shm-size=2g",
+        f"{human.size(free)} free" if writable else "cannot be written",
+        "" if enough else f"room for {workers} loader_workers: docker run --shm-size=2g gives more",
     )
 
 
@@ -189,12 +220,14 @@ def folder(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Room for checkpoints, logs and the database."""
-    place = next(p for p in (settings.data_dir, *settings.data_dir.parents) if p.exists())
-    free = shutil.disk_usage(place).free
-    verdict = Verdict.FAIL if free < GIB // 4 else Verdict.WARN if free < 5 * GIB else Verdict.OK
-    advice = "" if verdict is Verdict.OK else "free some; folders of ended jobs under jobs/ may go"
-    yield Finding("disk", verdict, f"{human.size(free)} free for {settings.data_dir}", advice)
+    """Room for checkpoints, logs and the database, as the service sees it."""
+    places = {"data folder": settings.data_dir, "temporary folder": Path(tempfile.gettempdir())}
+    full = list(problems.disks(places, settings.min_free))
+    for problem in full:
+        yield Finding("disk", Verdict.FAIL, problem.text, problem.advice)
+    if not full:
+        left = human.size(problems.free(settings.data_dir))
+        yield Finding("disk", Verdict.OK, f"{left} free for {settings.data_dir}")
 
 
 def database(settings: Settings) -> Iterator[Finding]:
@@ -229,12 +262,19 @@ def service(patient: Patient) -> Iterator[Finding]:
             answer = client.health()
             yield Finding("service", Verdict.OK, f"answers at {url}")
             yield _clock(answer, begun)
-            client.ready()
+            warnings = client.ready()
             yield Finding("ready", Verdict.OK, "accepts and starts jobs")
+            for one in warnings:
+                yield Finding(one.part, Verdict.WARN, one.text, one.advice)
             client.cluster()
             yield Finding("token", Verdict.OK, "lets you in")
+    except UnavailableError as error:
+        yield Finding("ready", Verdict.FAIL, error.message)
+        for name, text in error.fields.items():
+            reason, _, advice = text.partition("; ")
+            yield Finding(name, Verdict.FAIL, reason, advice)
     except ApiError as error:
-        name = "token" if error.status in (401, 403) else "ready"
+        name = "token" if error.status in (401, 403) else "service"
         advice = (
             "set FULCRUM_TOKEN, or run as the service's user"
             if name == "token"

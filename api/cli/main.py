@@ -16,6 +16,7 @@ from api.cli.commands import (
     registry,
     scenario,
     serving,
+    storage,
     submitting,
     tokens,
     trace,
@@ -91,6 +92,8 @@ app.command(rich_help_panel=_WATCH)(watching.artifacts)
 app.command(rich_help_panel=_SHARE)(cluster.cluster)
 app.command(rich_help_panel=_SHARE)(cluster.cost)
 app.command(rich_help_panel=_SHARE)(cluster.estimates)
+app.command(rich_help_panel=_SHARE)(storage.du)
+app.command(rich_help_panel=_SHARE)(storage.prune)
 cluster.policy.command("active")(fitting.active)
 cluster.policy.command("fit")(fitting.fit)
 cluster.policy.command("shadow")(fitting.shadow)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from api.client import files
 from api.client.connection import find
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
         OutlookOut,
         PoliciesOut,
         PolicyOut,
+        PolicySummary,
         PreferencesOut,
+        ProblemOut,
+        PruneOut,
+        UsageOut,
     )
 
 JobSource = Mapping[str, Any] | str | Path
@@ -187,7 +192,7 @@ class Client:
         """
         from api.schemas import PolicyOut
 
-        body = _without_none({"name": name})
+        body = _without_none({"name": name and self._registered(name)})
         return PolicyOut.model_validate(self._transport.json("POST", "/v1/policies/fit", json=body))
 
     def shadow_policy(self, name: str | None) -> PolicyOut:
@@ -197,7 +202,10 @@ class Client:
         """
         from api.schemas import PolicyOut
 
-        method, body = ("DELETE", None) if name is None else ("PUT", {"name": name})
+        if name is None:
+            method, body = "DELETE", None
+        else:
+            method, body = "PUT", {"name": self._registered(name)}
         return PolicyOut.model_validate(
             self._transport.json(method, "/v1/policies/shadow", json=body)
         )
@@ -214,13 +222,26 @@ class Client:
     def use_policy(
         self, name: str, *, mode: str | None = None, preference: float | str | None = None
     ) -> PolicyOut:
-        """Let another policy decide from now on. Raises `NotFoundError`, `InvalidError`."""
+        """Let another policy decide from now on. Raises `NotFoundError`, `InvalidError`.
+
+        `wgc:./ours.toml` registers that file of this machine first, as `wgc:ours`.
+        """
         from api.schemas import PolicyOut
 
-        body = {"name": name, "mode": mode, "preference": preference}
+        body = {"name": self._registered(name), "mode": mode, "preference": preference}
         return PolicyOut.model_validate(
             self._transport.json("PUT", "/v1/policies/active", json=_without_none(body))
         )
+
+    def add_schedule(self, name: str, text: str) -> PolicySummary:
+        """Register a schedule of wgc, the text of its file; it is `wgc:NAME` then.
+
+        Raises `InvalidError`, `UnauthorizedError`.
+        """
+        from api.schemas.cluster import PolicySummary
+
+        path = f"/v1/policies/schedules/{quote(name, safe='')}"
+        return PolicySummary.model_validate(self._transport.json("PUT", path, json={"text": text}))
 
     def preferences(self) -> PreferencesOut:
         """How much speed is worth to jobs that do not say, on the cluster and in projects."""
@@ -268,6 +289,44 @@ class Client:
 
         return EstimatesOut.model_validate(self._transport.get("/v1/estimates", by=by, limit=limit))
 
+    def usage(self, *, limit: int = 10) -> UsageOut:
+        """What takes the space in the service's data folder; `limit`: of the biggest jobs."""
+        from api.schemas import UsageOut
+
+        return UsageOut.model_validate(self._transport.get("/v1/usage", limit=limit))
+
+    def prune(
+        self,
+        *,
+        what: Sequence[str] = ("logs", "checkpoints", "artifacts"),
+        older_than: float | str | None = None,
+        keep_bytes: int | str | None = None,
+        dry_run: bool = False,
+    ) -> PruneOut:
+        """Remove files of jobs that ended before `older_than` (seconds, or `30d`).
+
+        `keep_bytes` (or `50GiB`): the oldest go until so much is left of these kinds together. At
+        least one of both is needed. Raises `InvalidError`, `UnauthorizedError`.
+        """
+        from api.schemas import PruneOut
+
+        limits = _without_none({"older_than": older_than, "keep_bytes": keep_bytes})
+        body = {"what": list(what), **limits, "dry_run": dry_run}
+        answers: list[PruneOut] = []
+        while not answers or answers[-1].more:
+            found = self._transport.json("POST", "/v1/prune", json=body, safe=True)
+            answers.append(PruneOut.model_validate(found))
+            if not answers[-1].count:  # what is left cannot be removed
+                break
+        return PruneOut(
+            dry_run=dry_run,
+            bytes=sum(one.bytes for one in answers),
+            count=sum(one.count for one in answers),
+            items=tuple(item for one in answers for item in one.items),
+            failed=tuple(dict.fromkeys(text for one in answers for text in one.failed)),
+            more=answers[-1].more,
+        )
+
     def events(self, after: int = 0) -> Iterator[EventOut]:
         """What happened to any job, oldest first, behind event number `after`."""
         return events(self._transport, "/v1/events", after)
@@ -276,9 +335,27 @@ class Client:
         """What the service's clock says (HTTP date); raises unless it answers. Needs no token."""
         return str(self._transport.request("GET", "/healthz").headers.get("Date", ""))
 
-    def ready(self) -> None:
-        """Raises `UnavailableError` unless jobs can be accepted and started."""
-        self._transport.request("GET", "/readyz", safe=False)
+    def ready(self) -> tuple[ProblemOut, ...]:
+        """What is not well although jobs are accepted and started.
+
+        Raises `UnavailableError` if they are not; its `fields` name each reason.
+        """
+        from api.schemas import HealthOut
+
+        answer = self._transport.request("GET", "/readyz", safe=False).json()
+        return HealthOut.model_validate(answer).problems
+
+    def _registered(self, policy: str) -> str:
+        """The name of a policy that may be a file here, which is registered then."""
+        scheme, _, rest = policy.partition(":")
+        if scheme != "wgc" or not rest.endswith(".toml"):
+            return policy
+        file = Path(rest).expanduser()
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise files.FileError(f"{file} cannot be read: {error}", "name") from None
+        return self.add_schedule(file.stem.casefold(), text).name
 
     def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[Job]:
         cursor = None

@@ -15,6 +15,7 @@ from api.client.transport import Transport, new_key
 if TYPE_CHECKING:
     from api.schemas import (
         ArtifactOut,
+        ArtifactsOut,
         AttemptOut,
         EventOut,
         ExplanationOut,
@@ -166,9 +167,13 @@ class Job:
 
     def artifacts(self) -> tuple[ArtifactOut, ...]:
         """The files it left."""
+        return self.listing().artifacts
+
+    def listing(self) -> ArtifactsOut:
+        """The files it left, and when others were pruned."""
         from api.schemas import ArtifactsOut
 
-        return ArtifactsOut.model_validate(self._transport.get(self._path("artifacts"))).artifacts
+        return ArtifactsOut.model_validate(self._transport.get(self._path("artifacts")))
 
     def download(self, name: str, to: str | Path | None = None) -> Path:
         """Fetch one of its files to `to` (a file, or a folder; default: the working directory).

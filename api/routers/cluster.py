@@ -53,8 +53,9 @@ def list_policies(request: Request) -> Response:
         PolicySummary(name=name, summary=summary, active=name == active.name)
         for name, summary in sorted(doors.service.policies().items())
     )
+    tuned = (PolicySummary.tuned(name, active.name) for name in doors.schedules.names())
     learned = (PolicySummary.learned(entry, active.name) for entry in doors.registry.entries())
-    return answer(PoliciesOut(active=PolicyOut.of(active), policies=(*found, *learned)))
+    return answer(PoliciesOut(active=PolicyOut.of(active), policies=(*found, *tuned, *learned)))
 
 
 @router.get(

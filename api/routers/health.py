@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api import examples
 from api.doors import Route, answer, doors_of
-from api.schemas import HealthOut
+from api.schemas import HealthOut, ProblemOut
+from scheduler.domain.errors import UnavailableError
+from scheduler.problems import Problem
 
 router = APIRouter(route_class=Route, tags=["health"])
 
@@ -31,10 +35,25 @@ async def check_health() -> Response:
     openapi_extra={"security": []},
 )
 def check_readiness(request: Request) -> Response:
-    """Tell whether jobs can be accepted and started; needs no token."""
-    doors = doors_of(request)
-    doors.service.ready()
-    return answer(HealthOut(status="ok"))
+    """Tell whether jobs can be accepted and started, and what is not well; needs no token.
+
+    If they cannot, `errors` of the problem document names each reason by the part it lies in.
+    """
+    problems = doors_of(request).service.problems()
+    if any(problem.fatal for problem in problems):
+        raise not_ready(problems)
+    return answer(HealthOut(status="ok", problems=tuple(map(ProblemOut.model_validate, problems))))
+
+
+def not_ready(problems: Sequence[Problem]) -> UnavailableError:
+    """The error that names the part of each problem, those of one part in order."""
+    fields: dict[str, str] = {}
+    for one in problems:
+        told = sum(name.partition(".")[0] == one.part for name in fields)
+        name = f"{one.part}.{told + 1}" if told else one.part
+        fields[name] = f"{one.text}; {one.advice}" if one.advice else one.text
+    fatal = "; ".join(one.text for one in problems if one.fatal)
+    return UnavailableError(f"the service is not ready: {fatal}", fields)
 
 
 @router.get("/metrics", response_class=Response, responses=examples.prometheus(401, 503))

@@ -13,8 +13,10 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from api import artifacts, examples, logs
 from api.doors import Doors, JobId, Route, answer, doors_of
 from api.schemas import ArtifactsOut, JobMetricsOut, MetricsOut
+from api.schemas.fields import instant
 from scheduler.domain.errors import NotFoundError
 from scheduler.domain.jobs import Job
+from scheduler.service.usage import MODELS, Kind
 
 AttemptNumber = Annotated[
     int | None, Query(ge=1, le=10**9, description="Of the job; default: the newest.")
@@ -50,6 +52,7 @@ async def read_logs(
     job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
     number = _attempt(job, attempt)
     path = doors.service.folders.attempt(job_id, number) / "log.txt"
+    await anyio.to_thread.run_sync(doors.service.retention.require, job, Kind.LOGS, path)
     if not follow:
         return await anyio.to_thread.run_sync(_text, path, tail, number)
     if last_event_id:
@@ -90,6 +93,9 @@ def read_metrics(
     doors = doors_of(request)
     job = doors.service.store.job(job_id)
     numbers = range(1, job.attempts + 1) if attempt is None else [_attempt(job, attempt)]
+    newest = doors.service.folders.attempt(job_id, numbers[-1]) if numbers else None
+    if newest is not None:
+        doors.service.retention.require(job, Kind.LOGS, newest / "metrics.jsonl")
     found = tuple(
         MetricsOut.model_construct(attempt=one, lines=_metrics(doors, job_id, one, kind, tail))
         for one in numbers
@@ -105,9 +111,16 @@ def read_metrics(
 def list_artifacts(request: Request, job_id: JobId) -> Response:
     """List the files that a job left."""
     doors = doors_of(request)
-    doors.service.store.job(job_id)
+    job = doors.service.store.job(job_id)
     folder = doors.service.folders.artifacts(job_id)
-    return answer(ArtifactsOut(artifacts=tuple(artifacts.list_files(folder))))
+    kinds = (Kind.ARTIFACTS, Kind.MODELS)
+    times = [time for kind in kinds if (time := doors.service.retention.pruned(job, kind))]
+    return answer(
+        ArtifactsOut(
+            artifacts=tuple(artifacts.list_files(folder)),
+            pruned_at=instant(max(times, default=None)),
+        )
+    )
 
 
 @router.get(
@@ -122,8 +135,11 @@ def fetch_artifact(
 ) -> Response:
     """Fetch a file that a job left; parts of it with `Range`."""
     doors = doors_of(request)
-    doors.service.store.job(job_id)
-    path, figures, media_type = artifacts.find(doors.service.folders.artifacts(job_id), name)
+    job = doors.service.store.job(job_id)
+    folder = doors.service.folders.artifacts(job_id)
+    kind = Kind.MODELS if name in MODELS else Kind.ARTIFACTS
+    doors.service.retention.require(job, kind, folder / name)
+    path, figures, media_type = artifacts.find(folder, name)
     headers = {"X-Content-Type-Options": "nosniff"}
     return FileResponse(
         path, stat_result=figures, media_type=media_type, filename=path.name, headers=headers

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Path, Request
 from fastapi.responses import Response
 
 from api import examples
 from api.doors import Route, admin, answer, doors_of, naming
-from api.schemas import FitIn, PolicyOut, ShadowIn
+from api.schemas import FitIn, PolicyOut, PolicySummary, ScheduleIn, ShadowIn
 
 router = APIRouter(route_class=Route, prefix="/v1/policies", tags=["policies"])
 
@@ -28,6 +28,26 @@ def fit_policy(
     with naming():
         active = service.fit_policy(fit.name, actor=who.user)
     return answer(PolicyOut.of(active))
+
+
+@router.put(
+    "/schedules/{name}",
+    response_model=PolicySummary,
+    responses=examples.responses("schedule", 400, 401, 403, 413, 415, 422, 503),
+)
+def register_schedule(
+    request: Request,
+    name: Annotated[str, Path(max_length=60, examples=["our-lab"])],
+    schedule: Annotated[ScheduleIn, Body(openapi_examples=examples.SCHEDULES)],
+) -> Response:
+    """Register a schedule of wgc under a name, in place of one of that name: `wgc:NAME`.
+
+    A policy that decides already goes on as it was, until it is chosen once more.
+    """
+    admin(request)
+    doors = doors_of(request)
+    doors.schedules.add(name, schedule.text)
+    return answer(PolicySummary.tuned(name, doors.service.policy().name))
 
 
 @router.put(

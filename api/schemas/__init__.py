@@ -31,6 +31,7 @@ from api.schemas.cluster import (
     PolicySummary,
     PoolOut,
     PreferencesOut,
+    ProblemOut,
     ShadowOut,
 )
 from api.schemas.explanations import (
@@ -56,9 +57,11 @@ from api.schemas.jobs import (
     PolicyIn,
     PreferencesIn,
     RetryIn,
+    ScheduleIn,
     ShadowIn,
 )
 from api.schemas.problem import FieldError, Problem
+from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
     "JOB",
@@ -95,6 +98,7 @@ __all__ = [
     "JobOut",
     "JobPage",
     "JobUpdateIn",
+    "JobUsageOut",
     "MeasurementOut",
     "MetricsOut",
     "OutlookOut",
@@ -107,10 +111,16 @@ __all__ = [
     "PreferencesIn",
     "PreferencesOut",
     "Problem",
+    "ProblemOut",
+    "PruneIn",
+    "PruneOut",
+    "PrunedOut",
     "RequestOut",
     "RetryIn",
     "RetryOut",
     "RowOut",
+    "ScheduleIn",
     "ShadowIn",
     "ShadowOut",
+    "UsageOut",
 ]

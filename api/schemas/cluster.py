@@ -43,6 +43,12 @@ class PoolOut(Answer):
     watts_per_device: float
     flops_per_device: float
     boot_s: float
+    available: bool = Field(
+        default=True,
+        description="False: the service's machine lacks its devices; nothing is placed on it.",
+    )
+    note: str = Field(default="", description="What a person should know about it.")
+    source: str = Field(default="", description="Where price, power and rate come from.")
     devices: tuple[DeviceOut, ...]
 
     @classmethod
@@ -63,6 +69,9 @@ class PoolOut(Answer):
             watts_per_device=pool.watts_per_device,
             flops_per_device=pool.flops_per_device,
             boot_s=pool.boot_s,
+            available=view.available,
+            note=view.note,
+            source=view.source,
             devices=tuple(DeviceOut.model_validate(device) for device in view.devices),
         )
 
@@ -183,7 +192,7 @@ class PolicyOut(Answer):
         "not get."
     )
     faults: Mapping[str, int] = Field(
-        description="The same by reason: `failed`, `infeasible`, `nan`, `slow`."
+        description="The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."
     )
     nominee: str = Field(
         description="Wanted by the settings or a person; another decides if it fits better here."
@@ -218,6 +227,13 @@ class PolicySummary(Answer):
         "must beat, `candidate`: any other.",
     )
     usable: bool = Field(default=True, description="False: `summary` says why not.")
+
+    @classmethod
+    def tuned(cls, name: str, active: str = "") -> Self:
+        """A registered schedule of wgc; `active` is the name of the policy that decides."""
+        full = f"wgc:{name}"
+        summary = "wgc with constants that were tuned and registered"
+        return cls(name=full, summary=summary, active=full == active)
 
     @classmethod
     def learned(cls, entry: Entry, active: str = "") -> Self:
@@ -360,6 +376,9 @@ class ArtifactsOut(Answer):
     """The files that a job left, by name."""
 
     artifacts: tuple[ArtifactOut, ...]
+    pruned_at: AwareDatetime | None = Field(
+        default=None, description="When files that are not listed were removed to save space."
+    )
 
 
 class MetricsOut(Answer):
@@ -375,7 +394,16 @@ class JobMetricsOut(Answer):
     attempts: tuple[MetricsOut, ...] = Field(description="Oldest first.")
 
 
+class ProblemOut(Answer):
+    """Something that is not well, although jobs are accepted and started."""
+
+    part: str = Field(description="`policy`, `pools`, `logs` and the like.")
+    text: str
+    advice: str = Field(description="What to do about it.")
+
+
 class HealthOut(Answer):
     """Whether the service answers."""
 
     status: Literal["ok"]
+    problems: tuple[ProblemOut, ...] = ()

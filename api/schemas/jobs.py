@@ -151,6 +151,19 @@ class CancelIn(BaseModel):
     reason: Name = Field("", examples=["wrong learning rate"])
 
 
+class ScheduleIn(BaseModel):
+    """A schedule of wgc's constants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str = Field(
+        min_length=1,
+        max_length=65_536,
+        description="The file that `fulcrum scenario tune` wrote.",
+        examples=["[[at]]\nw = 0.5\nconstants = { congestion = 0.5 }\n"],
+    )
+
+
 class FitIn(BaseModel):
     """Which policy shall prove itself on this cluster."""
 

@@ -95,5 +95,8 @@ class Executor(Protocol):
         started here.
         """
 
+    def health(self) -> tuple[str, ...]:
+        """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
+
     def close(self) -> None:
         """Stop watching; running attempts go on."""

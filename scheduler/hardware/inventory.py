@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
 from scheduler.domain.errors import InvalidError, NotFoundError
@@ -31,6 +32,14 @@ class Inventory:
     """Pool name → where price, power and rate come from."""
     notes: Mapping[str, str]
     """Pool name → what a person should know about it; only pools with such a note."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Pool name → why jobs cannot run on it here; only pools whose devices this machine lacks. They
+    are for planning: the service places nothing on them."""
+
+    @property
+    def present(self) -> tuple[Pool, ...]:
+        """The pools whose devices this machine has."""
+        return tuple(pool for pool in self.pools if pool.name not in self.absent)
 
     def devices(self, pool: str, indices: Sequence[int]) -> tuple[str, ...]:
         """Identifiers of these devices; raises `NotFoundError` for an unknown pool or index."""
@@ -55,8 +64,8 @@ def cluster(
 
     `cpus` and `gpus` default to what this machine has. A configured CPU pool shares this
     machine's CPUs in turn if it has more devices than they; a GPU pool without GPUs behind it is
-    named by index. Raises `InvalidError` if a further pool lacks its kind or devices, or if no
-    pool remains.
+    named by index, and absent. Raises `InvalidError` if a further pool lacks its kind or devices,
+    or if no pool remains.
     """
     cpus = cpus or detect_cpus()
     gpus = detect_gpus() if gpus is None else gpus
@@ -66,6 +75,7 @@ def cluster(
     identifiers: dict[str, tuple[str, ...]] = {}
     sources: dict[str, str] = {}
     notes: dict[str, str] = {}
+    absent: dict[str, str] = {}
     for name in dict.fromkeys((*found, *settings.pools)):
         wish = settings.pools.get(name, PoolSettings())
         if not wish.enabled:
@@ -74,20 +84,24 @@ def cluster(
         if base is None:
             base = _further(name, wish)
         pool = _overridden(base, wish)
-        known = wish.identifiers or detected.identifiers.get(name) or _behind(pool, cpus, gpus)
+        known = wish.identifiers or detected.identifiers.get(name)
+        known = known or _behind(pool, cpus, gpus, alike=wish.model is not None)
         pools.append(pool)
-        identifiers[name] = tuple(islice(cycle(known), pool.count))
+        named = known or tuple(map(str, range(pool.count)))
+        identifiers[name] = tuple(islice(cycle(named), pool.count))
         given = [field for field in _FIGURES if getattr(wish, field) is not None]
         default = detected.sources.get(name) or figures_for(pool.kind, pool.model).source
         sources[name] = f"settings: {', '.join(given)}; else {default}" if given else default
-        if note := _note(pool, known, cpus, gpus):
-            notes[name] = note
+        if why := _absence(pool, known, cpus, gpus):
+            absent[name] = why
+        elif pool.count > len(known):
+            notes[name] = f"{pool.count} devices share {len(known)}"
     if not pools:
         raise InvalidError(
             "no pool is left to run jobs on",
             {"pools": "at least one enabled pool, detected or with kind and devices"},
         )
-    return Inventory(tuple(pools), identifiers, sources, notes)
+    return Inventory(tuple(pools), identifiers, sources, notes, absent)
 
 
 def detect(hardware: HardwareSettings, cpus: Cpus, gpus: Sequence[Gpu]) -> Inventory:
@@ -182,20 +196,28 @@ def _overridden(pool: Pool, wish: PoolSettings) -> Pool:
     return replace(pool, **changes)
 
 
-def _behind(pool: Pool, cpus: Cpus, gpus: Sequence[Gpu]) -> tuple[str, ...]:
-    """Devices of this machine for a further pool."""
+def _behind(pool: Pool, cpus: Cpus, gpus: Sequence[Gpu], *, alike: bool) -> tuple[str, ...]:
+    """Devices of this machine for a further pool; `alike`: GPUs of the pool's model only."""
     if pool.kind is DeviceKind.CPU:
         return tuple(map(str, cpus.numbers))
-    same = tuple(gpu.uuid for gpu in gpus if gpu.model.casefold() == pool.model.casefold())
-    return same or tuple(gpu.uuid for gpu in gpus) or tuple(map(str, range(pool.count)))
+    same = tuple(gpu.uuid for gpu in gpus if _slug(gpu.model) == _slug(pool.model))
+    return same if same or alike else tuple(gpu.uuid for gpu in gpus)
 
 
-def _note(pool: Pool, known: Sequence[str], cpus: Cpus, gpus: Sequence[Gpu]) -> str:
-    if pool.kind is DeviceKind.CUDA and not gpus:
-        return "this machine has no GPU: its jobs can be planned, not run here"
-    if pool.count > len(known):
-        return f"{pool.count} devices share {len(known)}"
-    real = {str(number) for number in cpus.numbers} | {gpu.uuid for gpu in gpus}
+def _absence(pool: Pool, known: Sequence[str], cpus: Cpus, gpus: Sequence[Gpu]) -> str:
+    """Why no job can run on the pool here; empty if jobs can."""
+    if pool.kind is DeviceKind.CUDA:
+        if not gpus:
+            return "this machine has no GPU"
+        if not known:
+            models = ", ".join(dict.fromkeys(gpu.model for gpu in gpus))
+            return f"this machine has no {pool.model}, but {models}"
+        # What CUDA takes: UUIDs, and indices in NVML's order.
+        real = {gpu.uuid for gpu in gpus} | {str(index) for index in range(len(gpus))}
+    else:
+        # A quota leaves only some CPUs to be counted; all that the kernel allows can be named.
+        allowed = getattr(os, "sched_getaffinity", lambda _: ())(0)
+        real = {str(number) for number in (*cpus.numbers, *allowed)}
     missing = [name for name in known[: pool.count] if name not in real]
     return f"not on this machine: {', '.join(missing)}" if missing else ""
 

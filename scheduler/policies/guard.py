@@ -18,6 +18,7 @@ from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import WAIT, Floats
 from scheduler.decisions.round import Mode
 from scheduler.policies.aside import Aside, LateError
+from scheduler.policies.indecision import Idling, ordered
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +34,13 @@ class Fault(StrEnum):
     FAILED = "failed"
     """The policy raised."""
     INFEASIBLE = "infeasible"
-    """Its answer names no row: not one number for each."""
+    """Its answer names no row: not one number for each, or the same infinity for all."""
     NAN = "nan"
     """Some number is none."""
     SLOW = "slow"
     """There was no answer in time."""
+    IDLE = "idle"
+    """It waited although nothing ran and a job could start."""
 
 
 @dataclass(slots=True)
@@ -45,9 +48,10 @@ class Guard:
     """A policy with a safety net.
 
     A policy that raises, takes longer than `limit_s`, or returns something else than (n,) numbers
-    without NaN, is replaced by `fallback` for that decision, and counted. While a late answer is
-    still being worked on, the fallback decides at once. An explanation that fails or is late is
-    counted, too, and left out. A job that has waited longer than
+    without NaN, is replaced by `fallback` for that decision, and counted; so is one that decides
+    nothing: it scores all rows with the same infinity, or waits although nothing runs. While a
+    late answer is still being worked on, the fallback decides at once. An explanation that fails
+    or is late is counted, too, and left out. A job that has waited longer than
     `starvation_s` goes before all others, the longest-waiting first; it is reserved if it does not
     fit, in every mode, and so starts for certain.
 
@@ -63,6 +67,7 @@ class Guard:
     _replaced: bool = field(init=False, default=False, repr=False)
     """Whether the last scores are the fallback's."""
     _aside: Aside | None = field(init=False, default=None, repr=False)
+    _idling: Idling = field(init=False, default_factory=Idling, repr=False)
 
     def __post_init__(self) -> None:
         if np.isfinite(self.limit_s):
@@ -93,6 +98,12 @@ class Guard:
         """(n,) The policy's scores or the fallback's; starving jobs above all."""
         before = self.fallbacks
         scores = self._checked(self.policy.scores, self.fallback.scores, table)
+        if self.fallbacks == before:
+            fault = None if ordered(scores) else Fault.INFEASIBLE
+            if fault is None and self._idling.sees(table, scores):
+                fault = Fault.IDLE
+            if fault is not None:
+                scores = self._instead(fault, self.fallback.scores, table)
         self._replaced = self.fallbacks > before
         return self._lifted(table, scores)
 
@@ -134,10 +145,14 @@ class Guard:
             if figures.shape == (len(table),) and not np.isnan(figures).any():
                 return figures
             fault = Fault.NAN if figures.shape == (len(table),) else Fault.INFEASIBLE
+        return self._instead(fault, instead, table)
+
+    def _instead(self, fault: Fault, ask: _Figures, table: Candidates) -> Floats:
+        """The fallback's figures; the fault is counted."""
         if fault is not Fault.FAILED:
             _log.error("policy %s: answer %s; %s decides", self.name, fault, self.fallback.name)
         self.faults[fault] += 1
-        return instead(table)
+        return ask(table)
 
     def _lifted(self, table: Candidates, scores: Floats) -> Floats:
         if not np.isfinite(self.starvation_s):

@@ -41,6 +41,11 @@ def names() -> dict[str, str]:
     return known
 
 
+def builtin(name: str) -> bool:
+    """Whether that name means one of this package's own rules."""
+    return name in HEURISTICS or name.partition(":")[0] == WGC.name
+
+
 def named(name: str) -> Policy:
     """The policy of that name.
 

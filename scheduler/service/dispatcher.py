@@ -101,6 +101,12 @@ class Dispatcher:
         )
         self.decision_s: deque[float] = deque(maxlen=1000)
         """Seconds of the newest rounds: candidates, scores, plan."""
+        self.busy_since: float | None = None
+        """Monotonic seconds at which the present step began; None between steps."""
+        self.failures = 0
+        """Steps that failed since the last that did not."""
+        self.error = ""
+        """Why the last of these failed."""
 
     @property
     def alive(self) -> bool:
@@ -170,17 +176,21 @@ class Dispatcher:
     def _run(self) -> None:
         while not self._stopping.is_set():
             now = self._clock.now()
+            self.busy_since = time.monotonic()
             try:
                 self.step(now)
                 if now >= self._next_tick:
                     self._next_tick = now + TICK_S
                     self.tick(now)
-            except Exception:
+            except Exception as error:
                 # What was heard is kept and said again; what was not committed did not happen.
                 _log.exception("a scheduling step failed; it is tried again")
                 self.counters["failed_steps"] += 1
+                self.failures, self.error = self.failures + 1, f"{type(error).__name__}: {error}"
+                self.busy_since = None
                 self._stopping.wait(RETRY_S)
             else:
+                self.failures, self.busy_since = 0, None
                 self._await_message()
 
     def _await_message(self) -> None:

@@ -59,6 +59,11 @@ class Ruling:
         with self._lock:
             return self._mode
 
+    @property
+    def fallback(self) -> Policy:
+        """Decides when the active policy cannot."""
+        return self._fallback
+
     def counsel(self) -> tuple[Guard, Mode]:
         """The same for the questions of one thread: what fails is not counted."""
         guard, mode = self.current()

@@ -4,79 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from scheduler.clock import Clock
 from scheduler.decisions.queue import Option
 from scheduler.domain.errors import (
     IllegalTransitionError,
     InfeasibleError,
+    InvalidError,
     NotFoundError,
     UnavailableError,
 )
 from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
-from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
-from scheduler.estimates.estimator import Estimator
-from scheduler.executors.base import Executor, Order
+from scheduler.executors.base import Order
+from scheduler.problems import Problem
 from scheduler.service.board import Board
+from scheduler.service.checkup import Checkup
 from scheduler.service.choosing import Choosing
 from scheduler.service.dispatcher import Dispatcher
 from scheduler.service.explaining import Explaining
-from scheduler.service.folders import Folders
-from scheduler.service.lock import FolderLock
+from scheduler.service.housekeeping import Housekeeping, Task
 from scheduler.service.messages import Admitted, Cancel, Reprice, Request, Update
-from scheduler.service.orders import Devices, Orders
+from scheduler.service.orders import Orders
+from scheduler.service.parts import Parts
 from scheduler.service.pricing import priced
 from scheduler.service.reconciler import reconcile
-from scheduler.service.replay import Replay
-from scheduler.service.ruling import Ruling
+from scheduler.service.retention import SWEEP_S, Kind, Retention
 from scheduler.service.submissions import Submissions
 from scheduler.service.views import (
     ActivePolicy,
     ClusterView,
-    DeviceView,
     Explanation,
     Outlook,
     PoolView,
     Preferences,
 )
-from scheduler.store.base import Store, Submission
+from scheduler.store.base import Submission
+from scheduler.workloads.specs import references
 
 ANSWER_S = 30.0
 """How long a change may take to become durable before its caller is sent away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a service is made of; chosen in `scheduler.bootstrap`."""
-
-    store: Store
-    executor: Executor
-    pools: Sequence[Pool]
-    devices: Devices
-    estimator: Estimator
-    ruling: Ruling
-    policies: Mapping[str, str]
-    """Name → summary of every policy that can be used."""
-    folders: Folders
-    clock: Clock
-    grace_s: float = 5.0
-    """Between asking an attempt to stop and stopping it."""
-    origin: float = 0.0
-    """Unix seconds of the first job ever: what formulas count submission times from."""
-    lock: FolderLock | None = None
-    """Of the data folder; released when the service stops."""
-    rival: str = "wgc"
-    """What a learned policy is held against on this cluster."""
-    replay: Replay | None = None
-    """None: policies decide without having been replayed."""
-    fit: bool = True
-    """Whether a learned policy is replayed at the start."""
-    shadow: str | None = None
-    """A policy that sees every decision and changes none."""
 
 
 class Service:
@@ -88,19 +56,20 @@ class Service:
         self._parts = parts
         self._clock = parts.clock
         self._ruling = parts.ruling
+        self._pools = parts.inventory.present
         self._board = Board(
-            parts.pools,
+            self._pools,
             self._options,
             parts.ruling.preference,
             lambda job: self.store.job(job).state,
             parts.origin,
         )
-        self._orders = Orders(parts.folders, parts.devices)
+        self._orders = Orders(parts.folders, parts.inventory.devices)
         self._choosing = Choosing(
             parts.ruling,
             parts.store,
             parts.clock,
-            parts.pools,
+            self._pools,
             rival=parts.rival,
             replay=parts.replay,
             fit=parts.fit,
@@ -120,6 +89,35 @@ class Service:
         )
         self._submissions = Submissions(parts.store, self._admit)
         self._explaining = Explaining(self._board, parts.ruling, parts.estimator)
+        self._checkup = Checkup(
+            parts.store,
+            parts.executor,
+            self._board,
+            self._dispatcher,
+            parts.ruling,
+            parts.folders,
+            parts.clock,
+            lambda: self._submissions.alive,
+            parts.inventory.absent,
+            parts.crashes,
+            parts.disks,
+            parts.least_free,
+        )
+        self.retention = Retention(
+            parts.store,
+            self._board,
+            parts.folders,
+            parts.clock,
+            parts.folders.root.parent,
+            rules=parts.retention,
+            success_checkpoints=parts.success_checkpoints,
+        )
+        self._housekeeping = Housekeeping(
+            [
+                Task("the look at the service", 30.0, self._checkup.tell),
+                Task("the sweep", SWEEP_S, self.retention.sweep),
+            ]
+        )
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -148,22 +146,24 @@ class Service:
         self._submissions.start()
         if threaded:
             self._dispatcher.start()
+            self._housekeeping.start()
 
     def stop(self) -> None:
         """Finish what was accepted, then leave; attempts run on."""
+        self._housekeeping.stop()
         self._submissions.stop()
         self._dispatcher.stop()
         self._choosing.stop()
+        if self._parts.crashes is not None:
+            self._parts.crashes.close()
         self._parts.executor.close()
         self.store.close()
         if self._parts.lock is not None:
             self._parts.lock.release()
 
-    def ready(self) -> None:
-        """Raises `UnavailableError` unless jobs can be accepted and started."""
-        if not self._dispatcher.alive:
-            raise UnavailableError("the dispatcher does not run")
-        self.store.check()
+    def problems(self) -> tuple[Problem, ...]:
+        """What is not well, the fatal first; returns within seconds, whatever hangs."""
+        return self._checkup.problems()
 
     def submit(
         self,
@@ -227,19 +227,15 @@ class Service:
 
     def cluster(self) -> ClusterView:
         """Pools, devices and who holds them."""
+        inventory = self._parts.inventory
         with self._board.lock:
-            holders = {
-                (attempt.pool, device): attempt
-                for attempt in self._board.attempts.values()
-                for device in attempt.devices
-            }
+            holders = list(self._board.attempts.values())
             queued = sum(job.state is JobState.QUEUED for job in self._board.jobs.values())
-            active = len(self._board.attempts)
         return ClusterView(
             now=self._clock.now(),
-            pools=[self._pool_view(pool, holders) for pool in self._parts.pools],
+            pools=[PoolView.of(pool, inventory, holders) for pool in inventory.pools],
             queued=queued,
-            active=active,
+            active=len(holders),
             policy=self.policy(),
         )
 
@@ -260,6 +256,8 @@ class Service:
         actor: str,
     ) -> ActivePolicy:
         """Switch without a restart, and remember it; raises `NotFoundError`, `InvalidError`."""
+        if self._parts.crashes is not None:
+            self._parts.crashes.pardon(name)
         view = self._choosing.use(name, mode, preference, actor)
         self._dispatcher.post(Reprice(lambda spec: spec.preference is None))
         return view
@@ -343,10 +341,22 @@ class Service:
         self._dispatcher.post(Admitted(jobs))
 
     def _options(self, spec: JobSpec) -> Sequence[Option]:
-        return priced(spec, self._parts.pools, self._parts.estimator)
+        try:
+            return priced(spec, self._pools, self._parts.estimator)
+        except InfeasibleError as error:
+            absent = [
+                f"pool {pool.name} cannot run it: {why}"
+                for pool in self._parts.inventory.pools
+                if (why := self._parts.inventory.absent.get(pool.name))
+                and spec.request.accepts(pool.kind, pool.model)
+            ]
+            raise InfeasibleError("; ".join((error.message, *absent)), error.fields) from None
 
     def _check(self, spec: JobSpec, prefix: str) -> None:
-        """Refuse what could never start: no pool fits, or even the cheapest is over its budget."""
+        """Refuse what could never start: no model, no pool that fits, too small a budget."""
+        for number in references(spec.work):
+            if self.retention.touched(number, Kind.MODELS):
+                self._require_model(number, prefix)
         try:
             found = self._options(spec)
         except InfeasibleError as error:
@@ -361,6 +371,13 @@ class Service:
                 {f"{prefix}budget": f"at least {money(least, up=True)}"},
             )
 
+    def _require_model(self, number: int, prefix: str) -> None:
+        model = self.folders.artifacts(number) / "model.pt"
+        try:
+            self.retention.require(self.store.job(number), Kind.MODELS, model)
+        except NotFoundError as error:
+            raise InvalidError(error.message, {f"{prefix}work.models": error.message}) from None
+
     def _order(self, job: Job, attempt: Attempt) -> Order | None:
         pool = self._board.pool(attempt.pool)
         if pool is None:
@@ -369,19 +386,3 @@ class Service:
             return self._orders.order(job, attempt, pool)
         except NotFoundError:  # the pool has become smaller
             return None
-
-    def _pool_view(self, pool: Pool, holders: Mapping[tuple[str, int], Attempt]) -> PoolView:
-        names = self._parts.devices(pool.name, range(pool.count))
-        here = {holder.id: holder for (name, _), holder in holders.items() if name == pool.name}
-        return PoolView(
-            pool=pool,
-            devices=[
-                DeviceView(
-                    index=index,
-                    id=names[index],
-                    job=holder.job if (holder := holders.get((pool.name, index))) else None,
-                )
-                for index in range(pool.count)
-            ],
-            memory_used=sum(attempt.memory_bytes for attempt in here.values()),
-        )

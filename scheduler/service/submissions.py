@@ -34,6 +34,11 @@ class Submissions:
         self.commits = 0
         """Transactions made."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Begin to accept."""
         self._open = True

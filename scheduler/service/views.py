@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from scheduler.decisions.explanation import Alternative
-from scheduler.domain.jobs import Job
+from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Decision
+from scheduler.hardware.inventory import Inventory
 from scheduler.service.fitting import Fit
 from scheduler.service.shadow import ShadowView
 
@@ -80,6 +82,29 @@ class PoolView:
     pool: Pool
     devices: Sequence[DeviceView]
     memory_used: int
+    available: bool = True
+    """False: this machine lacks its devices; nothing is placed on it."""
+    note: str = ""
+    """What a person should know about it."""
+    source: str = ""
+    """Where its price, power and rate come from."""
+
+    @classmethod
+    def of(cls, pool: Pool, inventory: Inventory, holders: Iterable[Attempt]) -> Self:
+        """`holders`: active attempts, of other pools too."""
+        here = [holder for holder in holders if holder.pool == pool.name]
+        jobs = {device: holder.job for holder in here for device in holder.devices}
+        names = inventory.devices(pool.name, range(pool.count))
+        return cls(
+            pool=pool,
+            devices=[
+                DeviceView(index, names[index], jobs.get(index)) for index in range(pool.count)
+            ],
+            memory_used=sum(holder.memory_bytes for holder in here),
+            available=pool.name not in inventory.absent,
+            note=inventory.absent.get(pool.name) or inventory.notes.get(pool.name, ""),
+            source=inventory.sources.get(pool.name, ""),
+        )
 
     @property
     def busy(self) -> int:
@@ -100,7 +125,7 @@ class ActivePolicy:
     fallbacks: int = 0
     """Decisions the guard took over since the policy was set, and explanations it did not get."""
     faults: Mapping[str, int] = field(default_factory=dict)
-    """The same by reason: `failed`, `infeasible`, `nan`, `slow`."""
+    """The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."""
     nominee: str = ""
     """Wanted by the settings or a person; another one decides if it fits this cluster better."""
     fit: Fit | None = None

@@ -132,5 +132,8 @@ class Store(Protocol):
     def check(self) -> None:
         """Raise `UnavailableError` unless a transaction would work now."""
 
+    def health(self) -> tuple[str, ...]:
+        """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
+
     def close(self) -> None:
         """Release files and connections; later calls fail."""

@@ -165,6 +165,10 @@ class MemoryStore:
         with self._change():
             pass
 
+    def health(self) -> tuple[str, ...]:
+        """See `Store.health`."""
+        return ()
+
     def close(self) -> None:
         """See `Store.close`."""
         with self._writing:

@@ -47,6 +47,10 @@ class FakeExecutor:
         self._lock = threading.RLock()
         self._sink: Sink | None = None
 
+    def health(self) -> tuple[str, ...]:
+        """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
+        return ()
+
     def start(self, sink: Sink) -> None:
         """Events go to `sink` from now on."""
         self._sink = sink

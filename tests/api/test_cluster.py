@@ -6,6 +6,7 @@ import socket
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from scheduler.problems import Problem
 from tests.api.conftest import World
 
 
@@ -166,3 +167,31 @@ def test_a_fit_needs_a_simulator_and_another_policy_than_wgc(world: World) -> No
     assert world.client.post("/v1/policies/fit", json={"name": "sjf"}).status_code == 503
     active = world.client.get("/v1/policies/active").json()
     assert (active["fit"], active["faults"]["slow"]) == (None, 0)
+
+
+def test_readyz_names_every_reason_and_the_figures_count_them(world: World, monkeypatch) -> None:
+    assert world.client.get("/readyz").json() == {"status": "ok", "problems": []}
+    found = [
+        Problem("policy", "odd was replaced", "choose another", fatal=False),
+        Problem("disk", "the disk is nearly full", "free some"),
+        Problem("disk", "the data folder is gone"),
+    ]
+    monkeypatch.setattr(world.service, "problems", lambda: found)
+    answer = world.with_token(None).get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == (
+        "the service is not ready: the disk is nearly full; the data folder is gone"
+    )
+    assert [(one["field"], one["message"]) for one in answer.json()["errors"]] == [
+        ("policy", "odd was replaced; choose another"),
+        ("disk", "the disk is nearly full; free some"),
+        ("disk.2", "the data folder is gone"),
+    ]
+    assert world.with_token(None).get("/healthz").status_code == 200
+    text = world.client.get("/metrics").text
+    assert "fulcrum_ready 0.0" in text
+    assert 'fulcrum_problems{fatal="true",part="disk"} 2.0' in text
+    found[1:] = []
+    (told,) = world.client.get("/readyz").json()["problems"]
+    assert told == {"part": "policy", "text": "odd was replaced", "advice": "choose another"}
+    assert "fulcrum_ready 1.0" in world.client.get("/metrics").text

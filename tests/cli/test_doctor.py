@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
 from api.cli import checks
 from api.cli.checks import Finding, Verdict
+from scheduler import problems
+from scheduler.service import health
 
 
 @pytest.fixture(autouse=True)
 def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing it takes seconds, and is tested by every training."""
     monkeypatch.setattr(checks, "torch", lambda: iter([Finding("torch", Verdict.OK, "2")]))
+    # The tests' own folders are packages named as Fulcrum's.
+    monkeypatch.setattr(checks, "packages", lambda: iter(()))
 
 
 def lines(fulcrum, world, *args):
@@ -53,6 +59,49 @@ def test_a_row_that_refers_to_nothing(fulcrum, world):
         connection.execute("insert into b values (3)")
     connection.close()
     assert lines(fulcrum, world)[1]["database"] == "fail"
+
+
+@pytest.mark.parametrize("shadow", ["folder", "distribution", None])
+def test_packages_that_stand_in_for_fulcrums_are_found(tmp_path, shadow):
+    """In a process of its own: what is imported from where is the process's."""
+    if shadow:
+        (tmp_path / "agents").mkdir()
+        (tmp_path / "agents" / "__init__.py").write_text("")
+    if shadow == "distribution":
+        info = tmp_path / "openai_agents-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openai-agents\nVersion: 1.0\n")
+        (info / "top_level.txt").write_text("agents\n")
+    code = (
+        "from api.cli import checks; print([(f.verdict.value, f.text) for f in checks.packages()])"
+    )
+    first = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", first + code],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert ("('fail', " in found) == (shadow is not None)
+    assert (f"agents is imported from {tmp_path}" in found) == (shadow is not None)
+    assert ("also installed by openai-agents" in found) == (shadow == "distribution")
+
+
+def test_what_readyz_tells_the_doctor_tells(fulcrum, world, monkeypatch):
+    monkeypatch.setattr(health, "FRESH_S", 0.0)
+    monkeypatch.setattr(world.executor, "health", lambda: ("the fork server hangs",))
+    code, found = lines(fulcrum, world)
+    assert code == 1
+    assert (found["ready"], found["executor"]) == ("fail", "fail")
+    told = fulcrum("--data", str(world.folder), "doctor").stdout
+    assert "the fork server hangs" in told
+
+
+def test_a_disk_that_is_nearly_full_fails(fulcrum, world, monkeypatch):
+    monkeypatch.setattr(problems, "LEAST_SHARE", 1.0)
+    monkeypatch.setenv("FULCRUM_MIN_FREE", "900PiB")
+    code, found = lines(fulcrum, world)
+    assert (code, found["disk"]) == (1, "fail")
 
 
 def test_wrong_settings_end_the_examination(fulcrum, world, monkeypatch):

@@ -95,14 +95,34 @@ def test_gpus_that_are_not_here_are_named_by_index_and_noted():
     wish = {"k80": {"kind": "cuda", "devices": 2, "model": "Tesla K80"}}
     found = built({"pools": wish}, ())
     assert found.identifiers["k80"] == ("0", "1")
-    assert "no GPU" in found.notes["k80"]
+    assert found.absent == {"k80": "this machine has no GPU"}
+    assert [pool.name for pool in found.present] == ["cpu"]
     assert found.pools[-1].dollars_per_device_hour == 0.45
+
+
+def test_a_further_pool_takes_only_gpus_of_its_model():
+    kind = {"kind": "cuda", "devices": 1}
+    found = built({"pools": {"k80": {**kind, "model": "Tesla K80"}, "any": kind}})
+    assert found.absent == {"k80": "this machine has no Tesla K80, but NVIDIA A10, Tesla T4"}
+    assert found.identifiers["any"] == ("GPU-a",)
+    found = built({"pools": {"more": {**kind, "model": "A10"}}})
+    assert (found.identifiers["more"], found.absent) == (("GPU-a",), {})
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [(["1"], None), (["GPU-c"], None), (["3"], "3"), (["GPU-a", "GPU-z"], "GPU-z")],
+)
+def test_gpus_listed_by_hand_must_be_there(names, why):
+    wish = {"kind": "cuda", "devices": len(names), "identifiers": names}
+    found = built({"pools": {"mine": wish}})
+    assert found.absent == ({"mine": f"not on this machine: {why}"} if why else {})
 
 
 def test_named_identifiers_are_taken_and_foreign_ones_noted():
     found = built({"pools.cpu.devices": 2, "pools.cpu.identifiers": ["6", "99"]}, ())
     assert found.devices("cpu", (0, 1)) == ("6", "99")
-    assert found.notes == {"cpu": "not on this machine: 99"}
+    assert found.absent == {"cpu": "not on this machine: 99"}
 
 
 def test_without_detection_only_configured_pools_count():

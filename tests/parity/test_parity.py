@@ -20,10 +20,12 @@ from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.estimates.estimator import Estimator
+from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
 from scheduler.service.folders import Folders
+from scheduler.service.parts import Parts
 from scheduler.service.ruling import Ruling
-from scheduler.service.service import Parts, Service
+from scheduler.service.service import Service
 from scheduler.store.memory import MemoryStore
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
@@ -152,8 +154,9 @@ def live(load, factors, name, mode, folder):
         Parts(
             store=store,
             executor=executor,
-            pools=POOLS,
-            devices=lambda pool, indices: [str(index) for index in indices],
+            inventory=Inventory(
+                POOLS, {pool.name: tuple(map(str, range(pool.count))) for pool in POOLS}, {}, {}
+            ),
             estimator=Told(told),
             ruling=Ruling(lookup.named, priority, name=name, mode=mode, preference=0.5),
             policies=lookup.names(),

@@ -152,6 +152,7 @@ class World:
             file.write(text + "\n")
 
     def _assemble(self, pools: Sequence[Pool], options: dict[str, Any]) -> Service:
+        absent = options.pop("absent", {})
         devices = {
             pool.name: tuple(f"{pool.name}-{at}" for at in range(pool.count)) for pool in pools
         }
@@ -159,7 +160,7 @@ class World:
             settings.Settings(data_dir=self.folder, **{"policy": "best-value", **options}),
             self.store,
             self.executor,
-            Inventory(tuple(pools), devices, {}, {}),
+            Inventory(tuple(pools), devices, {}, {}, absent),
             self.clock,
         )
 

@@ -33,6 +33,8 @@ def test_every_setting_is_on_the_page(tmp_path):
         settings.Settings,
         settings.ExecutorSettings,
         settings.HardwareSettings,
+        settings.RetentionSettings,
+        settings.KeepSettings,
         settings.PoolSettings,
         settings.ProjectSettings,
     )

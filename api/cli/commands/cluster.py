@@ -36,7 +36,8 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
         print_json(view.model_dump(mode="json"))
         return
     console = out()
-    result = table("POOL", "KIND", "MODEL", ">BUSY", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS", "JOBS")
+    columns = ("POOL", "KIND", "MODEL", "STATE", ">BUSY", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
+    result = table(*columns, "JOBS")
     for pool in view.pools:
         jobs = sorted({device.job for device in pool.devices if device.job is not None})
         total = pool.memory_per_node * pool.nodes
@@ -44,6 +45,7 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
             escape(pool.name),
             pool.kind.value,
             escape(pool.model),
+            "up" if pool.available else "[yellow]unavailable[/]",
             f"{pool.busy} of {pool.count}",
             f"{human.size(pool.memory_used)} of {human.size(total)}" if total else "–",
             f"{pool.dollars_per_device_hour:.4g}",
@@ -51,6 +53,9 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
             " ".join(map(str, jobs)) or "–",
         )
     console.print(result)
+    for pool in view.pools:
+        about = "; ".join(filter(None, (pool.note, f"prices and watts: {pool.source}")))
+        console.print(f"[dim]{escape(pool.name)}: {escape(about)}[/]", soft_wrap=True)
     active = view.policy
     console.print(
         f"\n{view.queued} queued, {view.active} active; {escape(active.name)} decides "
@@ -243,7 +248,7 @@ def policy_prefer(
 
 
 def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
-    from api.cli.commands.registry import registry_of
+    from api.cli.commands.registry import registry_of, schedules_of
     from api.schemas.cluster import PolicySummary
     from scheduler.policies import lookup
 
@@ -251,4 +256,5 @@ def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
         PolicySummary(name=name, summary=summary, active=False)
         for name, summary in sorted(lookup.names().items())
     )
-    return (*heuristics, *map(PolicySummary.learned, registry_of(ctx).entries()))
+    tuned = map(PolicySummary.tuned, schedules_of(ctx).names())
+    return (*heuristics, *tuned, *map(PolicySummary.learned, registry_of(ctx).entries()))

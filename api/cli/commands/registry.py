@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agents.promotion import Trial
     from agents.registry import Entry, Registry
     from envs.scenarios import Scenario
+    from scheduler.policies.schedules.library import Library
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="NAME or NAME@DIGEST, as in `fulcrum policy ls`.")
@@ -192,14 +193,26 @@ def take(
 ) -> None:
     """Register a policy from a file, or from the folder of a training; nothing in it is run.
 
+    A `.toml` that `fulcrum scenario tune` wrote becomes `wgc:NAME`.
+
     Example: fulcrum policy import runs/first/best --as ours
     """
     from agents.archive import unpack
     from agents.artefact import BEST
     from scheduler.domain.errors import NotFoundError
+    from scheduler.policies import schedules
+    from scheduler.policies.schedules import library
 
     if not file.exists():
         raise NotFoundError(f"there is no {file}", {"file": "an exported policy, or a folder"})
+    if file.suffix == schedules.SUFFIX:
+        text = library.text_of(file)
+        reference = schedules_of(ctx).add(name or library.name_of(file), text)
+        if as_json:
+            print_json({"policy": reference, "digest": None})
+        else:
+            out().print(f"[bold]{escape(reference)}[/] registered", soft_wrap=True)
+        return
     weights, manifest = unpack(file / BEST if (file / BEST).is_dir() else file)
     whole = file.resolve()
     # What trainings leave is called `best` in all of them.
@@ -215,10 +228,22 @@ def take(
 def registry_of(ctx: typer.Context) -> Registry:
     """That of the data folder of this command line."""
     from agents.registry import Registry
+
+    return Registry(_data_dir(ctx))
+
+
+def schedules_of(ctx: typer.Context) -> Library:
+    """Those of the data folder of this command line."""
+    from scheduler.policies.schedules.library import Library
+
+    return Library(_data_dir(ctx))
+
+
+def _data_dir(ctx: typer.Context) -> Path:
     from scheduler import settings
 
     door = ctx.find_object(Door) or Door()
-    return Registry(settings.load(overrides={"data_dir": door.data}).data_dir)
+    return settings.load(overrides={"data_dir": door.data}).data_dir
 
 
 def tested(

@@ -54,9 +54,18 @@ def serve(
     from agents.registry import Registry
     from agents.replay import Aside
     from scheduler.bootstrap import build
-    from scheduler.policies.lookup import register
+    from scheduler.policies import lookup
+    from scheduler.policies.schedules.library import Library
 
-    register(SCHEME, Registry(settings.data_dir).policy)
+    schedules = Library(settings.data_dir)
+    lookup.register(SCHEME, Registry(settings.data_dir).policy)
+    lookup.register(lookup.WGC.name, schedules.policy)
+    settings = settings.model_copy(
+        update={
+            "policy": schedules.taken(settings.policy),
+            "shadow": settings.shadow and schedules.taken(settings.shadow),
+        }
+    )
     service = build(settings, Aside(settings.data_dir, settings.database))
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
@@ -108,7 +117,8 @@ def _url(host: str, listener: socket.socket) -> str:
 def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) -> None:
     from api.client.connection import TOKEN_FILE
 
-    pools = [view.pool for view in service.cluster().pools]
+    views = service.cluster().pools
+    pools = [view.pool for view in views]
     token = settings.data_dir / TOKEN_FILE
     if as_json:
         names = [pool.name for pool in pools]
@@ -120,13 +130,16 @@ def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) 
     console.print(f"Fulcrum listens on [bold]{url}[/]", soft_wrap=True)
     console.print(f"data in {escape(str(settings.data_dir))}", soft_wrap=True)
     console.print(f"token in {escape(str(token))}", soft_wrap=True)
-    result = table("POOL", "KIND", "MODEL", ">DEVICES", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
-    for pool in pools:
+    columns = ("POOL", "KIND", "MODEL", "STATE", ">DEVICES", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
+    result = table(*columns)
+    for view in views:
+        pool = view.pool
         memory = pool.memory_per_node * pool.nodes
         result.add_row(
             escape(pool.name),
             pool.kind.value,
             escape(pool.model),
+            "up" if view.available else "unavailable",
             str(pool.count),
             human.size(memory) if memory else "–",
             f"{pool.dollars_per_device_hour:.4g}",

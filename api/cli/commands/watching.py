@@ -14,7 +14,7 @@ from rich.table import Table
 from api.cli import human
 from api.cli.door import JobId, Json, client
 from api.cli.jobtable import state
-from api.cli.output import out, print_json, print_line, table
+from api.cli.output import err, out, print_json, print_line, table
 
 if TYPE_CHECKING:
     from api.schemas import ExplanationOut
@@ -122,7 +122,11 @@ def artifacts(
     with client(ctx) as service:
         handle = service.job(job)
         if not names and not everything:
-            found = handle.artifacts()
+            listing = handle.listing()
+            found = listing.artifacts
+            if listing.pruned_at is not None:
+                when = human.moment(listing.pruned_at)
+                err().print(f"[dim]artifacts were pruned on {when}[/]")
             if as_json:
                 print_json([one.model_dump(mode="json") for one in found])
                 return

@@ -80,6 +80,10 @@ class LocalExecutor:
         """Why the fork server does not start; empty if it does."""
         return self._link.problem
 
+    def health(self) -> tuple[str, ...]:
+        """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
+        return (self._link.problem,) if self._link.problem else ()
+
     def start(self, sink: Sink) -> None:
         """Begin to deliver events to `sink`; the fork server is started or found again."""
         self._sink = sink

@@ -27,7 +27,7 @@ def tuned(rest: str) -> Wgc:
     `rest` is a scenario's name, or constants: `congestion=.5,patience=2`. Raises `NotFoundError`
     or `InvalidError`.
     """
-    return _named(_constants(rest), rest)
+    return made(_constants(rest), rest)
 
 
 def anywhere(rest: str) -> Wgc:
@@ -41,7 +41,7 @@ def anywhere(rest: str) -> Wgc:
         text = Path(rest).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise NotFoundError(f"{rest} cannot be read: {error}", {"policy": "a file"}) from error
-    return _named(read(text, rest), rest)
+    return made(read(text, rest), rest)
 
 
 def read(text: str, where: str) -> Schedule:
@@ -60,7 +60,8 @@ def read(text: str, where: str) -> Schedule:
     return Schedule(points)
 
 
-def _named(constants: Constants | Schedule, rest: str) -> Wgc:
+def made(constants: Constants | Schedule, rest: str) -> Wgc:
+    """The policy `wgc:rest`."""
     return Wgc(constants, f"wgc:{rest}", summary="wgc with other constants")
 
 

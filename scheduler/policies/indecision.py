@@ -1,0 +1,35 @@
+"""Whether a policy's scores choose anything: what is well formed may still decide nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.decisions.candidates import Candidates
+from scheduler.decisions.queue import WAIT, Floats
+
+
+def ordered(scores: Floats) -> bool:
+    """Whether the scores prefer any row: not the same infinity for all of them."""
+    return bool(np.isfinite(scores).any() or scores.min() != scores.max())
+
+
+@dataclass(slots=True)
+class Idling:
+    """Notices a policy that waits although nothing runs.
+
+    No event would end such a wait. From then on every WAIT of the policy counts as indecision,
+    until the policy itself chooses a job again: else one job after another would run alone.
+    """
+
+    stuck: bool = False
+
+    def sees(self, table: Candidates, scores: Floats) -> bool:
+        """Whether these scores wait where the fallback should decide."""
+        if int(np.argmax(scores)) != WAIT:
+            self.stuck = False
+        elif not self.stuck:
+            alone = next(iter(table.cluster.running()), None) is None
+            self.stuck = alone and bool(table.fits[1:].any())
+        return self.stuck
