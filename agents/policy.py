@@ -48,6 +48,8 @@ class LearnedPolicy:
     the median."""
     stable: bool = field(default=False, init=False)
     """Every placement changes the context that all rows are scored in."""
+    heeds_urgency: bool = field(default=True, init=False)
+    """A network may have learned anything; what urgency means is no matter of its weights."""
     _encoder: Encoder = field(init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 

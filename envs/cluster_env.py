@@ -128,7 +128,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
         """Choose a row; the reward is for all that happens until the next decision.
 
-        As wherever a policy chooses, a more urgent job that differs in nothing else takes the place
+        Among jobs that are alike the most urgent takes the place, as in service
         (`scheduler.decisions.precedence`).
 
         Raises `InvalidError` for an action outside the action space, after the end, or, under
@@ -137,7 +137,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         table = self.table
         self._choices += 1
         position = int(self._encoding.positions[self._checked(int(action))])
-        self._take(table, preceding(table, position))
+        self._take(table, preceding(table, position, heed=True))
         self._settle()
         reading = self._meter.read(self.simulation.now)
         interval, self._reading = reading - self._reading, reading

@@ -13,6 +13,7 @@ from envs.estimators import SHORTEST_S
 from envs.rigid.compiling import compiled
 from envs.rigid.facts import MODES, Facts
 from envs.rigid.state import Setting, State
+from scheduler.decisions.precedence import AGEING, MIDDLING, SOON_S
 from scheduler.decisions.queue import Ints
 from scheduler.decisions.round import Mode
 
@@ -143,26 +144,22 @@ def candidates(b: int, jobs: Facts, state: State, rows: Ints) -> int:
 @compiled
 def preceding(b: int, slot: int, jobs: Facts, state: State) -> int:
     """The job that takes the chosen one's place, as `decisions.precedence` says; 0 stays WAIT."""
-    first = slot
+    if not slot:
+        return slot
+    first, most = slot, -np.inf
     for index in range(state.waiting[b]):
         other = state.queue[b, index]
         if (
-            slot
-            and other != state.held[b]
+            other != state.held[b]
             and jobs.width[b, other] == jobs.width[b, slot]
             and jobs.estimate[b, other] == jobs.estimate[b, slot]
             and jobs.preference[b, other] == jobs.preference[b, slot]
-            and jobs.priority[b, other] >= jobs.priority[b, slot]
-            and jobs.submitted[b, other] <= jobs.submitted[b, slot]
-            and (
-                jobs.submitted[b, other] < jobs.submitted[b, first]
-                or (
-                    jobs.submitted[b, other] == jobs.submitted[b, first]
-                    and jobs.priority[b, other] > jobs.priority[b, first]
-                )
-            )
         ):
-            first = other
+            wait = max(state.now[b] - jobs.submitted[b, other], 0.0)
+            value = np.log(max(jobs.priority[b, other], 1.0) / MIDDLING)
+            value += AGEING * np.log1p(wait / (jobs.estimate[b, other] + SOON_S))
+            if value > most:
+                first, most = other, value
     return first
 
 

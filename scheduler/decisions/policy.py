@@ -11,8 +11,9 @@ from scheduler.decisions.queue import Floats
 class Policy(Protocol):
     """Scores rows; the best row wins.
 
-    Some have more: `mode`, the only one they were made for (`round.mode_of`), and `reasons`
-    (`explanation.Reasons`).
+    Some have more: `mode`, the only one they were made for (`round.mode_of`), `reasons`
+    (`explanation.Reasons`), and `heeds_urgency`: whether among jobs that are alike the most urgent
+    takes the place, whatever their scores (`precedence`).
 
     Obligations: the same table gives the same scores; no score is NaN; the table is not changed;
     no I/O. WAIT (row 0) may win only if nothing else should start now.

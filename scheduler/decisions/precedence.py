@@ -1,12 +1,17 @@
 """Of two jobs that differ in nothing else, the more urgent one goes first.
 
-A job precedes another one if both accept the same placements at the same estimates and share their
-preference, and it is at least as urgent in every respect (priority, deadline, wait) and more urgent
-in one. A nearer deadline counts only where the job would meet it; one that is missed anyway makes
-nobody more urgent.
+Jobs are *alike* if they accept the same placements at the same estimates and share their
+preference. When a policy chooses one of them, a job like it may take the place:
 
-Estimates must be equal. A job whose estimates are merely no worse may rightly wait: a faster run
-elsewhere may be what it holds out for.
+- under every policy, one that is at least as urgent in every respect (priority, wait, deadline) and
+  more urgent in one;
+- under a policy that is told to heed urgency (`Policy`), the one whose `urgency` is greatest. Jobs
+  that arrive one after another differ in their waits, so the first rule alone would leave their
+  priorities to the policy.
+
+A nearer deadline counts only where the job would meet it; one that is missed anyway makes no job
+more urgent. Estimates must be equal. A job whose estimates are merely no worse may rightly wait: a
+faster run elsewhere may be what it holds out for.
 """
 
 from __future__ import annotations
@@ -14,7 +19,29 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.queue import WAIT, Bools, Ints, Queue
+from scheduler.decisions.queue import WAIT, Bools, Floats, Ints, Queue
+
+MIDDLING = 50.0
+"""The priority of weight 1."""
+AGEING = 0.25
+"""Weight of the wait."""
+SOON_S = 600.0
+"""Added to the runtimes that waits and slacks are measured against."""
+
+
+def urgency(table: Candidates, rows: Ints) -> Floats:
+    """(rows,) How urgent a job is where it would start; no unit.
+
+    ln(priority / 50) + ¼ · ln(1 + wait / (least runtime + 600 s)) + exp(-slack / (runtime + 600 s))
+
+    The last term counts only with a deadline that this placement meets.
+    """
+    slack, wait = table.slack[rows], np.maximum(table.wait[rows], 0.0)
+    value = np.log(np.maximum(table.priority[rows], 1.0) / MIDDLING)
+    value += AGEING * np.log1p(wait / (table.ideal[rows] + SOON_S))
+    near = np.exp(-np.maximum(slack, 0.0) / (table.runtime[rows] + SOON_S))
+    value += np.where(slack >= 0, near, 0.0)
+    return value
 
 
 def most_urgent(queue: Queue, slots: Ints) -> int:
@@ -24,12 +51,14 @@ def most_urgent(queue: Queue, slots: Ints) -> int:
     )
 
 
-def preceding(table: Candidates, position: int) -> int:
-    """The same placement of the job that goes first: `position`, unless another job precedes it."""
+def preceding(table: Candidates, position: int, *, heed: bool = False) -> int:
+    """The same placement of the job that goes first: `position`, unless another job precedes it.
+
+    `heed`: whether urgency decides among jobs that are alike.
+    """
     if position == WAIT:
         return position
-    queue = table.queue
-    row, slot = int(table.rows[position]), int(table.slot[position])
+    queue, slot = table.queue, int(table.slot[position])
     same = np.flatnonzero(
         (table.shape == table.shape[position])
         & (table.runtime == table.runtime[position])
@@ -37,13 +66,20 @@ def preceding(table: Candidates, position: int) -> int:
     )
     if len(same) == 1:
         return position
-    slots = table.slot[same]
-    more = _more_urgent(queue, slots, slot, met=table.only(same.tolist()).slack >= 0)
-    more &= queue.first[slots] + row - queue.first[slot] == table.rows[same]
-    same, slots = same[more], slots[more]
-    alike = _alike(queue, slots, slot)
-    same, slots = same[alike], slots[alike]
-    return int(same[most_urgent(queue, slots)]) if len(same) else position
+    place = table.rows[position] - queue.first[slot]
+    same = same[table.rows[same] - queue.first[table.slot[same]] == place]
+    same = same[_alike(queue, table.slot[same], slot)]
+    if len(same) == 1:
+        return position
+    part = table.only(same.tolist())
+    if heed:
+        value = urgency(part, np.arange(len(part)))
+        first = np.flatnonzero(value == value.max())
+    else:
+        first = np.flatnonzero(_more_urgent(queue, part.slot, slot, met=part.slack >= 0))
+    if not len(first):
+        return position
+    return int(same[first[most_urgent(queue, part.slot[first])]])
 
 
 def _more_urgent(queue: Queue, slots: Ints, slot: int, met: Bools) -> Bools:

@@ -42,6 +42,7 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
     A policy with a `starvation_s`, as the guard has, rescues what has waited longer.
     """
     round_.rescue(getattr(policy, "starvation_s", np.inf))
+    heed: bool = getattr(policy, "heeds_urgency", False)
     decisions: list[Decision] = []
     known: Floats | None = None
     while (table := round_.table()) is not None:
@@ -54,7 +55,7 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
                 # A later table may have rows that the first one had not.
                 scores = policy.scores(table)
                 known = _spread(table, scores) if policy.stable else None
-            position = preceding(table, best(table, scores, policy))
+            position = preceding(table, best(table, scores, policy), heed=heed)
         row = int(table.rows[position])
         if observe is not None:
             if scores is None:

@@ -90,6 +90,11 @@ class Guard:
         return own
 
     @property
+    def heeds_urgency(self) -> bool:
+        """As the guarded policy."""
+        return getattr(self.policy, "heeds_urgency", False)
+
+    @property
     def fallbacks(self) -> int:
         """Of all reasons together."""
         return self.faults.total()

@@ -42,19 +42,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scheduler.decisions.candidates import Candidates
+from scheduler.decisions.precedence import MIDDLING, urgency
 from scheduler.decisions.queue import WAIT, Floats, Ints
 from scheduler.policies.constants import Constants, Schedule, Terms
 
 PATIENCE = -1e200
 """Score of WAIT: below every job that is eligible, above those that are not."""
-MIDDLING = 50.0
-"""The priority of weight 1."""
 SHORT_S = 300.0
 """Added to runtimes in the index: jobs much shorter than this do not overtake by their length."""
-AGEING = 0.25
-"""Weight of the wait in the index."""
-SOON_S = 600.0
-"""Added to the runtimes that waits and slacks are measured against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +123,9 @@ def _positions(values: Floats, wanted: Floats, count: Ints, first: Ints) -> Ints
 
 def _index(table: Candidates, rows: Ints) -> Floats:
     """(rows,) What is gained per device-second held, growing with the wait and the deadline."""
-    runtime, slack = table.runtime[rows], table.slack[rows]
-    priority, wait = np.maximum(table.priority[rows], 1.0), np.maximum(table.wait[rows], 0.0)
-    value = np.log(priority / MIDDLING / ((runtime + SHORT_S) * table.share[rows]))
-    value += AGEING * np.log1p(wait / (table.ideal[rows] + SOON_S))
-    near = np.exp(-np.maximum(slack, 0.0) / (runtime + SOON_S))
-    value += np.where(slack >= 0, near, 0.0)
-    return value
+    held = (table.runtime[rows] + SHORT_S) * table.share[rows]
+    index: Floats = urgency(table, rows) - np.log(held)
+    return index
 
 
 def _rate(table: Candidates, terms: Terms) -> Floats:

@@ -46,7 +46,15 @@ class Fixed(Random):
     stable = True
 
 
+class Heeding(Random):
+    """As a learned policy."""
+
+    heeds_urgency = True
+
+
 offer()
+HEEDING = ("priority", "wgc", *(f"wgc:{name}" for name in schedules.names()), "learned:fulcrum")
+"""Policies that say they heed priority."""
 SERVED = (
     *sorted(lookup.names()),
     *(f"wgc:{name}" for name in schedules.names()),
@@ -116,24 +124,29 @@ def test_the_urgent_twin_never_starts_later(name, drawn, mode):
     twins(),
     st.sampled_from([Mode.GREEDY, Mode.EASY, Mode.NONE]),
     st.integers(0, 99),
-    st.sampled_from([Random, Fixed]),
+    st.sampled_from([Random, Fixed, Heeding]),
 )
 def test_nor_under_any_scores_whatever(drawn, mode, seed, kind):
     snap, urgent, calm = drawn
     assert urgent_first(run_round(snap, kind(seed), mode), mode, urgent, calm)
 
 
-def test_wgc_starts_eight_equal_jobs_by_priority():
+PRIORITIES = (50, 0, 100, 20, 80, 50, 10, 90)
+"""Of eight equal jobs that arrive a second apart."""
+
+
+@pytest.mark.parametrize("policy", [*map(Heeding, range(5)), *map(lookup.named, HEEDING)])
+def test_equal_jobs_start_by_priority_whoever_came_a_little_earlier(policy):
     jobs = [
-        waiting(number, option(60.0), 0.0, priority=float(priority))
-        for number, priority in enumerate((50, 0, 100, 20, 80, 50, 10, 90), start=1)
+        waiting(number, option(60.0), float(number), priority=float(priority))
+        for number, priority in enumerate(PRIORITIES, start=1)
     ]
     order = []
+    guard = Guard(policy, lookup.named("wgc"), starvation_s=4000.0)
     while jobs:
-        plan = run_round(snapshot(pool("cpu", 1), jobs, now=10.0), lookup.named("wgc"))
-        (placed,) = plan.placements
-        order.append(placed.job)
-        jobs = [job for job in jobs if job.id != placed.job]
+        plan = run_round(snapshot(pool("cpu", 1), jobs, now=20.0), guard)
+        order += [placed.job for placed in plan.placements]
+        jobs = [job for job in jobs if job.id not in order]
     assert order == [3, 8, 5, 1, 6, 4, 7, 2]
 
 
