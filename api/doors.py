@@ -13,6 +13,7 @@ from fastapi import Header, Path, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
 
 from agents.registry import Registry
 from api.auth import Identity, Role
@@ -24,6 +25,7 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.domain.jobs import Job
 from scheduler.service.service import Service
+from scheduler.store import codec
 from scheduler.store.base import JobQuery
 
 MOST_WAITING = 256
@@ -186,7 +188,12 @@ def naming() -> Iterator[None]:
 def answer(
     model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The model as JSON; not validated again, for it was made of the domain's own values."""
-    return Response(
-        model.model_dump_json().encode(), status, headers, media_type="application/json"
-    )
+    """The model as JSON; not validated again, for it was made of the domain's own values.
+
+    Text that UTF-8 cannot hold, as older services stored it, is answered as its escapes.
+    """
+    try:
+        text = model.model_dump_json()
+    except PydanticSerializationError:
+        text = codec.dumps(codec.plain(model.model_dump(mode="json")))
+    return Response(text.encode(), status, headers, media_type="application/json")

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from api.faults import as_model, fields_of, summary
 from api.schemas import FieldError, Problem
 from scheduler.domain.errors import FulcrumError
+from scheduler.text import shown
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -102,21 +103,16 @@ def problem(
         type=f"/problems/{code}",
         title=TITLES[code],
         status=status or STATUS[code],
-        detail=_sendable(detail),
+        detail=shown(detail),
         code=code,
         errors=tuple(
-            FieldError(field=_sendable(name), message=_sendable(text))
+            FieldError(field=shown(name), message=shown(text))
             for name, text in (fields or {}).items()
         ),
         id=log_id,
     )
     body = document.model_dump_json(exclude_none=True).encode()
     return Response(body, document.status, headers, MEDIA_TYPE)
-
-
-def _sendable(text: str) -> str:
-    """Without halves of characters, which JSON can bring in and UTF-8 cannot send back."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def install(app: FastAPI) -> None:

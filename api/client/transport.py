@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -103,19 +103,31 @@ class Transport:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         read_timeout: float | None = None,
+        patient: bool = False,
     ) -> Iterator[httpx.Response]:
-        """An open answer whose body is read piece by piece; tried once."""
+        """An open answer whose body is read piece by piece.
+
+        Asked for once, or with `patient` as often as a request; its body is read once.
+        """
         options: dict[str, Any] = {}
         if read_timeout is not None:
             options["timeout"] = httpx.Timeout(read_timeout, connect=5.0)
+        request = self._http.build_request(
+            "GET", path, params=_clean(params), headers=dict(headers or {}), **options
+        )
+
+        def opened() -> httpx.Response:
+            response = self._http.send(request, stream=True)
+            self.met = True
+            if response.is_error:
+                response.read()
+                response.close()
+            return checked(response)
+
         try:
-            with self._http.stream(
-                "GET", path, params=_clean(params), headers=dict(headers or {}), **options
-            ) as response:
-                self.met = True
-                if response.is_error:
-                    response.read()
-                yield checked(response)
+            response = self._repeat(opened, repeatable=True) if patient else opened()
+            with closing(response):
+                yield response
         except httpx.TransportError as error:
             raise UnreachableError(self._unreachable(error)) from error
 

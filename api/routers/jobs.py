@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 import anyio.to_thread
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from api import examples
 from api.doors import Doors, JobId, Key, Route, answer, doors_of, require_owner, submitter
-from api.routers.queries import cursor_of, place_of, some_of, unix
+from api.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
 from api.schemas import (
     CancelIn,
     EventOut,
@@ -33,6 +33,7 @@ from api.schemas import (
     OutlookOut,
     PlanOut,
 )
+from api.schemas.fields import Instant
 from api.waiting import MOST_WAIT_S, changed
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.jobs import Job, JobKind, JobSpec
@@ -113,14 +114,12 @@ def list_jobs(
         list[str], Query(description="Several: repeated, or with commas.", examples=["RUNNING"])
     ] = [],  # noqa: B006 — FastAPI copies it
     kind: Annotated[list[str], Query(examples=["cnn-train"])] = [],  # noqa: B006
-    user: Annotated[str | None, Query(max_length=200)] = None,
-    project: Annotated[str | None, Query(max_length=200)] = None,
-    name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
-    submitted_from: Annotated[AwareDatetime | None, Query(description="Inclusive.")] = None,
-    submitted_to: Annotated[AwareDatetime | None, Query(description="Exclusive.")] = None,
-    cursor: Annotated[
-        str | None, Query(max_length=100, description="`next_cursor` of the page before.")
-    ] = None,
+    user: Part = None,
+    project: Part = None,
+    name: Annotated[Part, Query(description="Part of the name.")] = None,
+    submitted_from: Annotated[Instant | None, Query(description="Inclusive.")] = None,
+    submitted_to: Annotated[Instant | None, Query(description="Exclusive.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """List jobs, newest first, page by page.

@@ -13,6 +13,7 @@ from api.schemas.fields import (
     Devices,
     Dollars,
     Duration,
+    Line,
     Memory,
     Name,
     Preference,
@@ -156,10 +157,9 @@ class FitIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str | None = Field(
+    name: Line | None = Field(
         None,
         min_length=1,
-        max_length=200,
         description="Default: the one that was wanted last.",
         examples=["learned:fulcrum"],
     )
@@ -186,7 +186,7 @@ class ShadowIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=200, examples=["learned:our-lab"])
+    name: Line = Field(min_length=1, examples=["learned:our-lab"])
 
 
 class PolicyIn(BaseModel):
@@ -194,8 +194,8 @@ class PolicyIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=200, examples=["best-value"])
-    mode: str | None = Field(
+    name: Line = Field(min_length=1, examples=["best-value"])
+    mode: Line | None = Field(
         None,
         max_length=100,
         description="What happens to a job that does not fit: `none`, `easy`, … as "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from scheduler.jsonlines import record
 
 TAIL = 8192
 """Bytes read from the end of the file: some dozens of lines."""
@@ -31,9 +32,9 @@ def latest(metrics: Path) -> Progress | None:
     except OSError:
         return None
     for line in reversed(lines):
+        value = record(line) or {}
         try:
-            value = json.loads(line)
-            if isinstance(value, dict) and value.get("kind") == "progress":
+            if value.get("kind") == "progress":
                 return Progress(
                     fraction=min(max(float(value["fraction"]), 0.0), 1.0),
                     time=float(value["time"]),
