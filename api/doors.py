@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 from agents.registry import Registry
-from api.auth import Identity, Role
+from api.auth import Gate, Identity, Role
 from api.intake import Intake
 from api.problems import DoorError
 from api.schemas.fields import MAX_ID
@@ -43,6 +43,7 @@ class Doors:
     newest: Newest
     keys: Keys
     registry: Registry
+    gate: Gate
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
     )

@@ -10,6 +10,7 @@ from api.problems import MEDIA_TYPE, STATUS, TITLES
 from api.schemas import (
     ArtifactOut,
     ArtifactsOut,
+    CancelledOut,
     ClusterOut,
     CostsOut,
     ErrorOut,
@@ -31,6 +32,7 @@ from api.schemas import (
     PolicyOut,
     PolicySummary,
     PreferencesOut,
+    ProofOut,
 )
 from api.schemas.fields import instant
 from scheduler.decisions.explanation import Alternative
@@ -132,6 +134,7 @@ ANSWERS: dict[str, BaseModel] = {
     "batch": JobBatchOut(jobs=(JobOut.of(_QUEUED),)),
     "page": JobPage(jobs=(JobOut.of(_QUEUED),), next_cursor="am9iOjE3"),
     "detail": JobDetail.with_attempts(_DONE, [_ATTEMPT]),
+    "cancelled": CancelledOut(count=2, jobs=(18, 17), passed_over=()),
     "events": EventPage(events=tuple(map(EventOut.of, _EVENTS)), next_after=42),
     "plan": PlanOut(
         outlooks=(
@@ -214,6 +217,7 @@ ANSWERS: dict[str, BaseModel] = {
             ),
         ),
     ),
+    "proof": ProofOut(proof="9c" * 32),
     "health": HealthOut(status="ok"),
 }  # fmt: skip
 
@@ -260,6 +264,11 @@ UPDATES: dict[str, Any] = {
     "urgent": {"value": {"priority": 90, "preference": "fast", "deadline": "+2h"}}
 }
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
+CANCEL_JOBS: dict[str, Any] = {
+    "queued": {"summary": "What waits of a project",
+               "value": {"state": ["QUEUED"], "project": "vision", "reason": "wrong data"}},
+    "everything": {"summary": "All live jobs", "value": {"everything": True, "dry_run": True}},
+}  # fmt: skip
 PREFERENCES: dict[str, Any] = {
     "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
 }

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Gate
+from api.client import proof
 from api.problems import TooLargeError, problem, unexpected
 from api.telemetry import Telemetry
 
-OPEN = frozenset({"/healthz", "/readyz"})
+OPEN = frozenset({"/healthz", "/readyz", proof.PATH})
 """Paths that need no token."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

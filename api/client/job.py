@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import quote
 
 from api.client.errors import JobFailed, WaitTimeoutError
+from api.client.files import here
 from api.client.lines import split
 from api.client.stream import lines
 from api.client.transport import Transport, new_key
+from scheduler.text import shown
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -184,11 +186,11 @@ class Job:
 
         Returns where it lies; it appears there only when it is whole. Raises `NotFoundError`.
         """
-        target = Path(to) if to is not None else Path.cwd()
+        target = Path(to) if to is not None else here()
         if target.is_dir():
             target = target / Path(name).name
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self._transport.download(self._path(f"artifacts/{quote(name)}"), target)
+        return self._transport.download(self._path(f"artifacts/{quote(shown(name))}"), target)
 
     def update(self, **changes: Unpack[JobUpdate]) -> Job:
         """Change it while it waits; returns itself. Raises `ConflictError` if it does not.

@@ -121,6 +121,7 @@ def list_jobs(
     submitted_to: Annotated[Instant | None, Query(description="Exclusive.")] = None,
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    count: Annotated[bool, Query(description="Also tell how many there are in `total`.")] = False,
 ) -> Response:
     """List jobs, newest first, page by page.
 
@@ -141,7 +142,9 @@ def list_jobs(
     more = len(jobs) > limit
     following = cursor_of(jobs[limit - 1].id) if more else None
     page = JobPage.model_construct(
-        jobs=tuple(JobOut.of(job) for job in jobs[:limit]), next_cursor=following
+        jobs=tuple(JobOut.of(job) for job in jobs[:limit]),
+        next_cursor=following,
+        total=doors.service.store.count(query) if count else None,
     )
     headers = {}
     if following:

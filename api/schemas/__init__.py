@@ -2,6 +2,7 @@
 
 from api.schemas.answers import (
     AttemptOut,
+    CancelledOut,
     EstimateOut,
     EventOut,
     EventPage,
@@ -31,6 +32,7 @@ from api.schemas.cluster import (
     PolicySummary,
     PoolOut,
     PreferencesOut,
+    ProofOut,
     ShadowOut,
 )
 from api.schemas.explanations import (
@@ -45,6 +47,7 @@ from api.schemas.jobs import (
     JOB,
     AnyJob,
     CancelIn,
+    CancelJobsIn,
     CnnInferJob,
     CnnTrainJob,
     CommandJob,
@@ -68,6 +71,8 @@ __all__ = [
     "ArtifactsOut",
     "AttemptOut",
     "CancelIn",
+    "CancelJobsIn",
+    "CancelledOut",
     "ClusterOut",
     "CnnInferJob",
     "CnnTrainJob",
@@ -107,6 +112,7 @@ __all__ = [
     "PreferencesIn",
     "PreferencesOut",
     "Problem",
+    "ProofOut",
     "RequestOut",
     "RetryIn",
     "RetryOut",

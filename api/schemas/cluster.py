@@ -357,3 +357,9 @@ class HealthOut(Answer):
     """Whether the service answers."""
 
     status: Literal["ok"]
+
+
+class ProofOut(Answer):
+    """Who answers knows the token of the data folder."""
+
+    proof: str = Field(description="Hexadecimal digits.")

@@ -191,6 +191,7 @@ Line = Annotated[
     Field(max_length=200, json_schema_extra={"pattern": LINE_PATTERN}),
 ]
 """Short text for people."""
+JobNumber = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
 Name = Line
 """A job's own name; need not be unique."""
 Project = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]

@@ -13,6 +13,7 @@ from api.schemas.fields import (
     Devices,
     Dollars,
     Duration,
+    JobNumber,
     Line,
     Memory,
     Name,
@@ -21,6 +22,8 @@ from api.schemas.fields import (
     Project,
     Width,
 )
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.lifecycle import JobState
 from scheduler.workloads.work import CnnInferWork, CnnTrainWork, CommandWork
 
 MAX_BATCH = 1000
@@ -150,6 +153,30 @@ class CancelIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reason: Name = Field("", examples=["wrong learning rate"])
+
+
+class CancelJobsIn(BaseModel):
+    """Which live jobs are cancelled: those to which all that is named applies."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ids: tuple[JobNumber, ...] = Field((), max_length=10_000, examples=[[17, 18]])
+    state: tuple[JobState, ...] = Field((), max_length=8, examples=[["QUEUED"]])
+    kind: tuple[JobKind, ...] = Field((), max_length=3)
+    user: Line | None = Field(None, description="Default: yourself; admins: everybody.")
+    project: Line | None = None
+    name: Line | None = Field(None, description="Part of the name.", examples=["sweep-"])
+    everything: bool = Field(False, description="Must be true if nothing else is named.")
+    reason: Line = Field("", examples=["wrong learning rate"])
+    dry_run: bool = Field(False, description="Only tell which ones; nothing is cancelled.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.everything and not self.model_fields_set - {"everything", "reason", "dry_run"}:
+            raise PydanticCustomError(
+                "cancel", "should name ids, state, kind, user, project or name, or everything: true"
+            )
+        return self
 
 
 class FitIn(BaseModel):
