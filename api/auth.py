@@ -156,9 +156,9 @@ class Gate:
         if scheme.lower() != "bearer" or not 0 < len(text) <= MAX_TOKEN:
             return None
         digest = proof.digest(text.strip())
-        found = self._admin if hmac.compareproof.digest(digest, self._admin_digest) else None
+        found = self._admin if hmac.compare_digest(digest, self._admin_digest) else None
         for known, identity in self._others():
-            if hmac.compareproof.digest(digest, known):
+            if hmac.compare_digest(digest, known):
                 found = found or identity
         return found
 

@@ -31,6 +31,7 @@ STATUS: Mapping[str, int] = {
     "forbidden": 403,
     "not-found": 404,
     "method-not-allowed": 405,
+    "too-slow": 408,
     "conflict": 409,
     "illegal-transition": 409,
     "too-large": 413,
@@ -49,6 +50,7 @@ TITLES: Mapping[str, str] = {
     "forbidden": "The token does not allow this",
     "not-found": "There is no such thing",
     "method-not-allowed": "The path does not take this method",
+    "too-slow": "The body did not arrive in time",
     "conflict": "The request contradicts an earlier one",
     "illegal-transition": "The job's state does not allow this",
     "too-large": "The body is too large",
@@ -87,6 +89,13 @@ class TooLargeError(HTTPException):
     def __init__(self, most: int) -> None:
         super().__init__(413, f"the body is larger than {most} bytes")
         self.fields = {"body": f"at most {most} bytes"}
+
+
+class TooSlowError(HTTPException):
+    """The body does not arrive; an HTTP exception, as `TooLargeError`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(408, f"the body did not arrive within {seconds:g} s")
 
 
 def problem(
@@ -171,6 +180,8 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, TooLargeError):
         return problem("too-large", error.detail, error.fields)
+    if isinstance(error, TooSlowError):
+        return problem("too-slow", error.detail, headers={"Connection": "close"})
     match error.status_code:
         case 404:
             return problem("not-found", f"there is no {request.url.path}")

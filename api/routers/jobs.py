@@ -156,7 +156,7 @@ def list_jobs(
 
 
 @router.get(
-    "/jobs/{job_id}",
+    "/jobs/{job_id:int}",
     response_model=JobDetail,
     responses=examples.responses("detail", 401, 404, 422, 503),
 )
@@ -180,7 +180,7 @@ async def show_job(
 
 
 @router.get(
-    "/jobs/{job_id}/events",
+    "/jobs/{job_id:int}/events",
     response_model=EventPage,
     responses=examples.responses("events", 401, 404, 422, 503),
 )
@@ -203,7 +203,7 @@ def list_job_events(
 
 
 @router.get(
-    "/jobs/{job_id}/explain",
+    "/jobs/{job_id:int}/explain",
     response_model=ExplanationOut,
     responses=examples.responses("explanation", 401, 404, 422, 503),
 )
@@ -214,7 +214,7 @@ def explain_job(request: Request, job_id: JobId) -> Response:
 
 
 @router.patch(
-    "/jobs/{job_id}",
+    "/jobs/{job_id:int}",
     response_model=JobOut,
     responses=examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
@@ -232,7 +232,7 @@ def update_job(
 
 
 @router.post(
-    "/jobs/{job_id}/cancel",
+    "/jobs/{job_id:int}/cancel",
     response_model=JobOut,
     responses=examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
@@ -250,7 +250,7 @@ def cancel_job(
 
 
 @router.post(
-    "/jobs/{job_id}/retry",
+    "/jobs/{job_id:int}/retry",
     status_code=201,
     response_model=JobOut,
     responses=examples.responses("job", 401, 403, 404, 409, 422, 503, created=True),

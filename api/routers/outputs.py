@@ -30,7 +30,7 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["outputs"])
 
 
 @router.get(
-    "/jobs/{job_id}/logs", response_class=Response, responses=examples.logs(401, 404, 422, 503)
+    "/jobs/{job_id:int}/logs", response_class=Response, responses=examples.logs(401, 404, 422, 503)
 )
 async def read_logs(
     request: Request,
@@ -75,7 +75,7 @@ async def read_logs(
 
 
 @router.get(
-    "/jobs/{job_id}/metrics",
+    "/jobs/{job_id:int}/metrics",
     response_model=JobMetricsOut,
     responses=examples.responses("metrics", 401, 404, 422, 503),
 )
@@ -99,7 +99,7 @@ def read_metrics(
 
 
 @router.get(
-    "/jobs/{job_id}/artifacts",
+    "/jobs/{job_id:int}/artifacts",
     response_model=ArtifactsOut,
     responses=examples.responses("artifacts", 401, 404, 422, 503),
 )
@@ -112,7 +112,7 @@ def list_artifacts(request: Request, job_id: JobId) -> Response:
 
 
 @router.get(
-    "/jobs/{job_id}/artifacts/{name:path}",
+    "/jobs/{job_id:int}/artifacts/{name:path}",
     response_class=FileResponse,
     responses=examples.file(401, 404, 422, 503),
 )
