@@ -65,7 +65,7 @@ def told(error: Exception) -> Exit | None:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
+    return str(getattr(error, "message", error))
 
 
 def _local_code(error: FulcrumError) -> Exit:

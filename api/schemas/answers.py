@@ -170,7 +170,7 @@ class JobPage(Answer):
 
     jobs: tuple[JobOut, ...]
     next_cursor: str | None = Field(description="For the next page; null: this is the last.")
-    total: int | None = Field(None, description="Jobs on all pages; null unless asked for.")
+    total: int | None = Field(default=None, description="Jobs on all pages; null unless asked for.")
 
 
 class JobBatchOut(Answer):
