@@ -26,13 +26,13 @@ from tests.api.conftest import World, serving
 CASES = 330
 """Of each operation; all together at least `BAR`."""
 BAR = 9_000
-CHECKS = (
+CHECKS = [
     checks.not_a_server_error,
     status_code_conformance,
     content_type_conformance,
     response_schema_conformance,
     unsupported_method,
-)
+]
 sent: list[str] = []
 
 
@@ -72,7 +72,7 @@ def test_every_operation_does_as_documented(case: schemathesis.Case, served: Wor
     sent.append(case.operation.label)
     case.call_and_validate(
         base_url=served.url,
-        headers={"Authorization": f"Bearer {served.token}", **(case.headers or {})},
+        headers={"Authorization": f"Bearer {served.token}"},
         checks=CHECKS,
     )
 
