@@ -18,6 +18,7 @@ from api import tails
 from api.client.lines import MOST, text, whole
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import Job
+from scheduler.files import regular
 
 CHUNK = MOST
 """Bytes of one event at most."""
@@ -129,7 +130,7 @@ class Follow:
         """
         attempt, offset = self._place.attempt, self._place.offset
         try:
-            with self._log(attempt).open("rb") as file:
+            with regular(self._log(attempt)) as file:
                 file.seek(offset)
                 block = file.read(CHUNK + 1)
         except FileNotFoundError:

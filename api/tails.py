@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from scheduler.files import regular
+
 BLOCK = 64 * 1024
 """Bytes read at a time."""
 LINE = 64 * 1024
@@ -52,7 +54,7 @@ def tail(path: Path, lines: int, back: int = BACK) -> list[Piece]:
     """The last `lines` lines of a file, in order; none if it does not exist."""
     found: list[Piece] = []
     try:
-        file = path.open("rb")
+        file = regular(path)
     except FileNotFoundError:
         return found
     with file:
@@ -69,7 +71,7 @@ def tail(path: Path, lines: int, back: int = BACK) -> list[Piece]:
 
 def read(path: Path, pieces: list[Piece]) -> Iterator[bytes]:
     """The bytes of `pieces`, block by block."""
-    with path.open("rb") as file:
+    with regular(path) as file:
         for piece in pieces:
             if piece.cut:
                 yield MARK

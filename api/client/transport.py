@@ -67,12 +67,14 @@ class Transport:
             "transport": transport,
             # A proxy of the environment is meant for others, never for this machine.
             "trust_env": httpx.URL(connection.url).host not in LOOPBACK,
+            # Certificates take long to load, and plain HTTP has none.
+            "verify": connection.url.startswith("https:"),
         }
         self._extensions = {"trace": self._traced} if connection.proves else {}
         try:
             self._http = httpx.Client(**options, headers=headers)
             # Of its own, for it must never send the token.
-            self._stranger = httpx.Client(**options)
+            self._stranger = httpx.Client(**options) if connection.proves else None
         except (ImportError, ValueError) as error:
             raise UnreachableError(
                 f"the environment's proxy (HTTP_PROXY, ALL_PROXY) cannot be used: {error}"
@@ -179,11 +181,12 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-        self._stranger.close()
+        if self._stranger is not None:
+            self._stranger.close()
 
     def _traced(self, event: str, _: Mapping[str, Any]) -> None:
         """Before a new connection may carry the token, who listens must prove to know it."""
-        if event != "connection.connect_tcp.started":
+        if event != "connection.connect_tcp.started" or self._stranger is None:
             return
         address = httpx.URL(self.connection.url)
         challenge = nonce()

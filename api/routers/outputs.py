@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path as FilePath
@@ -18,6 +19,7 @@ from api.schemas import ArtifactsOut, JobMetricsOut
 from scheduler import jsonlines
 from scheduler.domain.errors import NotFoundError
 from scheduler.domain.jobs import Job
+from scheduler.files import regular
 from scheduler.service.folders import Folders
 from scheduler.store import codec
 from scheduler.text import shown
@@ -147,7 +149,8 @@ def _text(path: FilePath, tail: int | None, attempt: int) -> Response:
     """The file as it is now; one that grows meanwhile is told up to here."""
     headers = {"X-Content-Type-Options": "nosniff", "Fulcrum-Attempt": str(attempt)}
     try:
-        figures = path.stat()
+        with regular(path) as file:
+            figures = os.fstat(file.fileno())
     except FileNotFoundError:
         return Response(b"", 200, headers, "text/plain; charset=utf-8")
     if tail is None:
@@ -166,7 +169,7 @@ def _metrics(
     for position, number in enumerate(numbers):
         yield b'%s{"attempt":%d,"lines":[' % (b"," if position else b"", number)
         path = folders.attempt(job_id, number) / "metrics.jsonl"
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(FileNotFoundError), regular(path) as file:
             yield from _lines(file, kind, tail)
         yield b"]}"
     yield b"]}"

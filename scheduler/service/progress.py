@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduler.files import regular
 from scheduler.jsonlines import record
 
 TAIL = 8192
@@ -25,7 +26,7 @@ class Progress:
 def latest(metrics: Path) -> Progress | None:
     """The last progress line of a metrics.jsonl; None if there is none yet."""
     try:
-        with metrics.open("rb") as file:
+        with regular(metrics) as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL))
             lines = file.read().splitlines()

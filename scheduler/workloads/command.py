@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import jsonlines
+from scheduler.files import regular
 from scheduler.workloads.context import METRICS, Context
 from scheduler.workloads.paths import check_paths
 from scheduler.workloads.work import CommandWork
@@ -70,7 +71,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _reported(path: Path) -> dict[str, float]:
     """Numbers of the program's last line of kind `test`."""
     found: dict[str, float] = {}
-    with suppress(FileNotFoundError), path.open("rb") as file:
+    with suppress(FileNotFoundError), regular(path) as file:
         for line in jsonlines.lines(file):
             row = jsonlines.record(line) or {}
             if row.get("kind") == "test":

@@ -15,6 +15,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from api import tails
 from api.client.lines import split
 from api.logs import CHUNK
+from scheduler.service.progress import latest
 from tests.api.conftest import World
 
 
@@ -204,6 +205,33 @@ def test_metrics_are_read_by_attempt_and_kind(world: World) -> None:
     second.write_text('{"kind": "epoch", "epoch": 3}\n' + '{"kind": "progress"}\n' * 9000)
     assert lines(tail=1, kind="epoch", attempt=2) == [[{"kind": "epoch", "epoch": 3}]]
     assert lines(tail=2, attempt=2) == [[{"kind": "progress"}] * 2]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_file_holds_nobody_up_and_shows_nothing(world: World, kind: str) -> None:
+    """A job may put anything where its log and its metrics are."""
+    number = world.running()
+    folder = world.log(number, "x").parent
+    secret = world.folder / "secret.jsonl"
+    secret.write_text('{"secret": 1}\n')
+    for name in ("log.txt", "metrics.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+        match kind:
+            case "pipe":
+                os.mkfifo(folder / name)
+            case "link":
+                (folder / name).symlink_to(secret)
+            case _:
+                (folder / name).mkdir()
+    assert latest(folder / "metrics.jsonl") is None
+    for path in ("logs", "logs?tail=3"):
+        answer = world.client.get(f"/v1/jobs/{number}/{path}")
+        assert (answer.status_code, answer.content) == (200, b""), path
+    for path in ("metrics", "metrics?tail=1"):
+        (attempt,) = world.client.get(f"/v1/jobs/{number}/{path}").json()["attempts"]
+        assert attempt["lines"] == [], path
+    world.finish(number)
+    assert [event.event for event in follow(world, number)] == ["end"]
 
 
 def test_artifacts_are_listed_and_fetched(world: World) -> None:
