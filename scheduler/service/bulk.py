@@ -14,7 +14,7 @@ from scheduler.service.messages import Cancel
 from scheduler.store.base import JobQuery, Store
 
 TOGETHER = 2000
-"""Jobs that are cancelled in one transaction; in between the dispatcher does its other work."""
+"""Jobs that are asked for at once: mostly one transaction; then the dispatcher does other work."""
 ANSWER_S = 60.0
 """How long one transaction may take before its caller is sent away."""
 

@@ -124,7 +124,7 @@ class Dispatcher:
                 message.answer.set_exception(_closed())
 
     def post(self, *messages: Message) -> None:
-        """Let the dispatcher know; returns at once. It hears what is posted together as one."""
+        """Let the dispatcher know; returns at once."""
         with self._gate:
             for message in messages:
                 if isinstance(message, Request) and self._stopping.is_set():

@@ -55,7 +55,8 @@ def test_retry_prints_the_number_alone_to_a_pipe(fulcrum):
 
 
 def test_plain_seconds_are_a_duration(fulcrum):
-    assert fulcrum.json("run", "--max-duration", "90", "--", "true")["max_duration_s"] == 90.0
+    assert fulcrum("run", "--max-duration", "90", "--", "true").stdout == "1\n"
+    assert fulcrum.json("show", "1")["max_duration_s"] == 90.0
 
 
 def test_an_argument_that_is_no_utf8_is_refused_by_name(fulcrum):
