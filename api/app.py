@@ -19,7 +19,7 @@ from api.auth import Gate
 from api.doors import Doors, Keys, Newest
 from api.intake import Intake
 from api.middleware import LOOPBACK, Authentication, BodyLimit, Hosts, LastResort, Observation
-from api.routers import cluster, health, jobs, outputs, policies, storage
+from api.routers import bulk, cluster, health, jobs, outputs, policies, storage
 from api.schemas import Problem
 from api.telemetry import Telemetry
 from scheduler.clock import Clock, SystemClock
@@ -30,8 +30,8 @@ from scheduler.settings import Settings
 TITLE = "Fulcrum"
 DESCRIPTION = """Schedules a team's CNN training and inference jobs on its own GPUs and CPUs.
 
-Every path but `/healthz` and `/readyz` takes `Authorization: Bearer TOKEN`. Every error is a
-problem document (RFC 9457) with a stable `code`."""
+Every path but `/healthz`, `/readyz` and `/v1/proof` takes `Authorization: Bearer TOKEN`. Every
+error is a problem document (RFC 9457) with a stable `code`."""
 
 
 def create_app(
@@ -58,6 +58,7 @@ def create_app(
         keys=Keys(),
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
+        gate=Gate(settings.data_dir),
     )
     app = FastAPI(
         title=TITLE,
@@ -74,13 +75,13 @@ def create_app(
             Middleware(Observation, telemetry=telemetry),
             Middleware(LastResort),
             Middleware(Hosts, allowed=allowed_hosts or _hosts(settings)),
-            Middleware(Authentication, gate=Gate(settings.data_dir)),
+            Middleware(Authentication, gate=doors.gate),
             Middleware(BodyLimit, most=int(settings.max_body_bytes)),
         ],
     )
     app.state.doors = doors
     problems.install(app)
-    routers = [part.router for part in (jobs, outputs, cluster, policies, storage, health)]
+    routers = [part.router for part in (jobs, bulk, outputs, cluster, policies, storage, health)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

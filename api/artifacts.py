@@ -6,11 +6,13 @@ import mimetypes
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from api.schemas import ArtifactOut
 from api.schemas.fields import instant
 from scheduler.domain.errors import NotFoundError
+from scheduler.text import shown
 
 _TYPES = {
     ".csv": "text/csv",
@@ -39,7 +41,7 @@ def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
     parts = name.split("/")
     if "\0" not in name and not any(part in ("", ".", "..") for part in parts):
         for part in parts:
-            path /= part
+            path = _entry(path, part)
             try:
                 found = path.lstat()
             except OSError:
@@ -52,6 +54,16 @@ def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
             f"the job has no artifact {name!r}", {"name": "one of those listed at …/artifacts"}
         )
     return path, found, media_type(name)
+
+
+def _entry(folder: Path, name: str) -> Path:
+    """What is listed as `name` in a folder: a name that is no UTF-8 is listed with escapes."""
+    path = folder / name
+    if "\\" not in name or path.is_symlink() or path.exists():
+        return path
+    with suppress(OSError):
+        return next((one for one in folder.iterdir() if shown(one.name) == name), path)
+    return path
 
 
 def media_type(name: str) -> str:
@@ -67,9 +79,7 @@ def _below(folder: Path, prefix: str) -> Iterator[ArtifactOut]:
         return
     with entries:
         for entry in entries:
-            name = f"{prefix}{entry.name}"
-            if not name.isprintable():
-                continue  # could not be asked for in a URL
+            name = f"{prefix}{shown(entry.name)}"
             if entry.is_dir(follow_symlinks=False):
                 yield from _below(folder / entry.name, f"{name}/")
             elif entry.is_file(follow_symlinks=False):

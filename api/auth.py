@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import getpass
-import hashlib
 import hmac
 import json
+import logging
 import os
 import secrets
 import tempfile
@@ -23,7 +23,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from api.client import proof
 from scheduler.domain.errors import InvalidError, NotFoundError
+
+_log = logging.getLogger(__name__)
 
 ADMIN_FILE = "token"
 TOKENS_FILE = "tokens.json"
@@ -102,7 +105,7 @@ def create_token(data_dir: Path, user: str, role: Role | str = Role.USER) -> tup
     except ValueError:
         raise InvalidError(f"unknown role {role!r}", {"role": ", ".join(Role)}) from None
     text = secrets.token_urlsafe(32)
-    token = Token(secrets.token_hex(4), user, role, _digest(text), time.time())
+    token = Token(secrets.token_hex(4), user, role, proof.digest(text), time.time())
     with _locked(data_dir):
         _save(data_dir, [*list_tokens(data_dir), token])
     return text, token
@@ -139,7 +142,7 @@ class Gate:
         self._data_dir = data_dir
         self._file = data_dir / TOKENS_FILE
         self._admin = Identity(owner or _os_user(), Role.ADMIN)
-        self._admin_digest = _digest(admin_token(data_dir))
+        self._admin_digest = proof.digest(admin_token(data_dir))
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
         self._known: Sequence[tuple[str, Identity]] = ()
@@ -152,12 +155,16 @@ class Gate:
         scheme, _, text = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not 0 < len(text) <= MAX_TOKEN:
             return None
-        digest = _digest(text.strip())
+        digest = proof.digest(text.strip())
         found = self._admin if hmac.compare_digest(digest, self._admin_digest) else None
         for known, identity in self._others():
             if hmac.compare_digest(digest, known):
                 found = found or identity
         return found
+
+    def proof(self, challenge: str, port: int) -> str:
+        """That this service, on `port`, knows the token of its data folder."""
+        return proof.proof(self._admin_digest, challenge, port)
 
     def _others(self) -> Sequence[tuple[str, Identity]]:
         """The further tokens; read again when their file has changed."""
@@ -168,14 +175,18 @@ class Gate:
         stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         with self._lock:
             if stamp != self._seen:
-                tokens = list_tokens(self._data_dir)
+                tokens = self._read()
                 self._known = [(token.sha256, Identity(token.user, token.role)) for token in tokens]
                 self._seen = stamp
             return self._known
 
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+    def _read(self) -> Sequence[Token]:
+        """The further tokens; none, and a line in the log, while their file cannot be read."""
+        try:
+            return list_tokens(self._data_dir)
+        except (InvalidError, OSError) as error:
+            _log.error("no token but the owner's is honoured: %s", error)
+            return ()
 
 
 def _os_user() -> str:

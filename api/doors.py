@@ -13,9 +13,10 @@ from fastapi import Header, Path, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
 
 from agents.registry import Registry
-from api.auth import Identity, Role
+from api.auth import Gate, Identity, Role
 from api.intake import Intake
 from api.problems import DoorError
 from api.schemas.fields import MAX_ID
@@ -25,6 +26,7 @@ from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.domain.jobs import Job
 from scheduler.policies.schedules.library import Library
 from scheduler.service.service import Service
+from scheduler.store import codec
 from scheduler.store.base import JobQuery
 
 MOST_WAITING = 256
@@ -43,6 +45,7 @@ class Doors:
     keys: Keys
     registry: Registry
     schedules: Library
+    gate: Gate
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
     )
@@ -188,7 +191,12 @@ def naming() -> Iterator[None]:
 def answer(
     model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The model as JSON; not validated again, for it was made of the domain's own values."""
-    return Response(
-        model.model_dump_json().encode(), status, headers, media_type="application/json"
-    )
+    """The model as JSON; not validated again, for it was made of the domain's own values.
+
+    Text that UTF-8 cannot hold, as older services stored it, is answered as its escapes.
+    """
+    try:
+        text = model.model_dump_json()
+    except PydanticSerializationError:
+        text = codec.dumps(codec.plain(model.model_dump(mode="json")))
+    return Response(text.encode(), status, headers, media_type="application/json")

@@ -10,6 +10,7 @@ from api.problems import MEDIA_TYPE, STATUS, TITLES
 from api.schemas import (
     ArtifactOut,
     ArtifactsOut,
+    CancelledOut,
     ClusterOut,
     CostsOut,
     ErrorOut,
@@ -32,6 +33,7 @@ from api.schemas import (
     PolicyOut,
     PolicySummary,
     PreferencesOut,
+    ProofOut,
     PrunedOut,
     PruneOut,
     UsageOut,
@@ -154,6 +156,7 @@ ANSWERS: dict[str, BaseModel] = {
     "batch": JobBatchOut(jobs=(JobOut.of(_QUEUED),)),
     "page": JobPage(jobs=(JobOut.of(_QUEUED),), next_cursor="am9iOjE3"),
     "detail": JobDetail.with_attempts(_DONE, [_ATTEMPT]),
+    "cancelled": CancelledOut(count=2, jobs=(18, 17), passed_over=()),
     "events": EventPage(events=tuple(map(EventOut.of, _EVENTS)), next_after=42),
     "plan": PlanOut(
         outlooks=(
@@ -237,6 +240,7 @@ ANSWERS: dict[str, BaseModel] = {
             ),
         ),
     ),
+    "proof": ProofOut(proof="9c" * 32),
     "health": HealthOut(status="ok"),
     "usage": UsageOut(
         bytes=3_400_000_000,
@@ -308,6 +312,11 @@ UPDATES: dict[str, Any] = {
     "urgent": {"value": {"priority": 90, "preference": "fast", "deadline": "+2h"}}
 }
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
+CANCEL_JOBS: dict[str, Any] = {
+    "queued": {"summary": "What waits of a project",
+               "value": {"state": ["QUEUED"], "project": "vision", "reason": "wrong data"}},
+    "everything": {"summary": "All live jobs", "value": {"everything": True, "dry_run": True}},
+}  # fmt: skip
 PREFERENCES: dict[str, Any] = {
     "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
 }
@@ -327,6 +336,7 @@ _ERRORS = {
     401: ("unauthorized", "the token is missing", {"Authorization": "Bearer TOKEN"}),
     403: ("forbidden", "job 17 belongs to ada", {}),
     404: ("not-found", "there is no job 17", {}),
+    408: ("too-slow", "the body did not arrive within 60 s", {}),
     409: ("conflict", "the key 'k' was used for another request",
           {"Idempotency-Key": "a new key, or the same request again"}),
     413: ("too-large", "the body is larger than 4194304 bytes", {"body": "at most 4194304 bytes"}),
@@ -367,20 +377,24 @@ def complete(document: dict[str, Any]) -> None:
 def logs(*errors: int) -> Responses:
     """A log as text, or followed."""
     stream = 'data: epoch 1: loss 0.61\nid: 1:21\n\nevent: end\ndata: {"state": "SUCCEEDED"}\n\n'
+    text = {"type": "string"}
+    event = {"type": "object", "properties": {"data": text, "id": text, "event": text}}
     content = {
-        "text/plain": {"schema": {"type": "string"}, "example": "epoch 1: loss 0.61\n"},
-        "text/event-stream": {"schema": {"type": "string"}, "example": stream},
+        "text/plain": {"schema": text, "example": "epoch 1: loss 0.61\n"},
+        "text/event-stream": {"itemSchema": event, "example": stream},
     }
     return {200: {"description": "The log.", "content": content}} | _problems(errors)
 
 
 def file(*errors: int) -> Responses:
-    """Any file."""
+    """Any file, or a part of one."""
     schema = {"type": "string", "format": "binary"}
-    content = {"application/octet-stream": {"schema": schema, "example": "(bytes)"}}
-    return {200: {"description": "The file, by its own media type.", "content": content}} | (
-        _problems(errors)
-    )
+    content = {"*/*": {"schema": schema, "example": "(bytes)"}}
+    found: Responses = {
+        200: {"description": "The file, by its own media type.", "content": content},
+        206: {"description": "The part that `Range` asks for.", "content": content},
+    }
+    return found | _problems(errors)
 
 
 def prometheus(*errors: int) -> Responses:
@@ -390,7 +404,9 @@ def prometheus(*errors: int) -> Responses:
 
 
 def _problems(statuses: tuple[int, ...]) -> Responses:
-    return {status: _problem(status) for status in (*statuses, 500)}
+    slow = (408,) if 413 in statuses else ()  # whatever takes a body
+    # An unknown parameter is invalid everywhere.
+    return {status: _problem(status) for status in (*statuses, *slow, 422, 500)}
 
 
 def _problem(status: int) -> dict[str, Any]:

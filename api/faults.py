@@ -19,6 +19,8 @@ KINDS: Mapping[str, type[JobCommon]] = {
 }
 
 _ORIGINS = frozenset({"body", "query", "path", "header", "cookie"})
+_KEY = "[key]"
+"""Ends the place of a mapping's wrong name; the name itself stands before it."""
 _UNION_MARKS = frozenset({"int", "str", "constrained-int", "constrained-str"})
 
 
@@ -78,7 +80,7 @@ def _unknown_kind(loc: list[int | str], error: Mapping[str, Any]) -> dict[str, s
 
 def _path(loc: Sequence[int | str]) -> str:
     """`("body", "jobs", 2, "cnn-train", "work", "epochs")` → `jobs.2.work.epochs`."""
-    kept = _plain(loc)
+    kept = [part for part in _plain(loc) if part != _KEY]
     while len(kept) > 1 and kept[-1] in _UNION_MARKS:
         kept = kept[:-1]
     return ".".join(map(str, kept)) or "body"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from typing import Any
 
 from api.faults import summary
@@ -151,7 +151,7 @@ class _Draft:
     def _is_folder(self, item: str) -> bool:
         if item in self.names:
             return False
-        return not self.batch or "/" in item or Path(item).is_dir()
+        return not self.batch or "/" in item or os.path.isdir(item)  # noqa: PTH112 — never raises
 
     def _require_training(self, kind: str, item: int | str, name: str) -> None:
         if kind != JobKind.CNN_TRAIN:

@@ -14,17 +14,20 @@ import anyio
 import anyio.to_thread
 from fastapi.sse import format_sse_event
 
+from api import tails
+from api.client.lines import MOST, text, whole
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import Job
+from scheduler.files import regular
 
-CHUNK = 64 * 1024
+CHUNK = MOST
 """Bytes of one event at most."""
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.05, 0.5
 """Between two looks at a log: doubles while nothing comes."""
 PING_S = 15.0
 """A silent stream says that it lives."""
 
-_ID = re.compile(r"(\d{1,9}):(\d{1,18})")
+_ID = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
@@ -51,28 +54,15 @@ class Place:
         return f"{self.attempt}:{self.offset}"
 
 
-def tail_offset(path: Path, lines: int) -> int:
-    """Bytes before the last `lines` lines of a file; 0 if it has no more, or does not exist."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
+def tail_place(path: Path, lines: int) -> int:
+    """Bytes before the last `lines` lines of a file; 0 if it has no more, or does not exist.
+
+    At most `CHUNK` bytes a line: a bar that rewrites its line for hours is joined at its end.
+    """
+    pieces = tails.tail(path, lines)
+    if not pieces:
         return 0
-    with file:
-        end = file.seek(0, 2)
-        found, position = 0, end
-        while position > 0:
-            start = max(0, position - CHUNK)
-            file.seek(start)
-            block = file.read(position - start)
-            at = len(block)
-            while (at := block.rfind(b"\n", 0, at)) >= 0:
-                # The newline that ends the file begins no line.
-                if start + at + 1 < end:
-                    found += 1
-                    if found == lines:
-                        return start + at + 1
-            position = start
-    return 0
+    return max(pieces[0].start, pieces[-1].end - lines * CHUNK)
 
 
 class Follow:
@@ -136,24 +126,27 @@ class Follow:
         """One event a line of the next block; half a line waits for its rest, while there is any.
 
         Lines end as server-sent events have it: a carriage return ends one too, so that a
-        progress bar that rewrites its line is seen.
+        progress bar that rewrites its line is seen. A line above `CHUNK` bytes comes in pieces.
         """
         attempt, offset = self._place.attempt, self._place.offset
         try:
-            with self._log(attempt).open("rb") as file:
+            with regular(self._log(attempt)) as file:
                 file.seek(offset)
-                block = file.read(CHUNK)
+                block = file.read(CHUNK + 1)
         except FileNotFoundError:
             return b""
-        events = []
-        for line in _LINE.findall(block):
-            whole = line.endswith((b"\n", b"\r"))
-            if not whole and not (over and len(block) < CHUNK) and len(line) < CHUNK:
+        more, events = len(block) > CHUNK, []
+        for found in _LINE.findall(block[:CHUNK]):
+            line: bytes = found
+            ended, full = line.endswith((b"\n", b"\r")), len(line) == CHUNK
+            if not ended and not full and (more or not over):
                 break
+            if full and not ended:
+                line = block[: whole(block, CHUNK)]
             offset += len(line)
             self._place = Place(attempt, offset)
-            text = line.decode("utf-8", "replace").rstrip("\r\n")
-            events.append(format_sse_event(data_str=text, id=str(self._place)))
+            data = text(line.rstrip(b"\r\n"))
+            events.append(format_sse_event(data_str=data, id=str(self._place)))
         return b"".join(events)
 
     def _end(self, job: Job) -> bytes:

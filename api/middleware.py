@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -9,10 +10,11 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Gate
-from api.problems import TooLargeError, problem, unexpected
+from api.client import proof
+from api.problems import TooLargeError, TooSlowError, problem, unexpected
 from api.telemetry import Telemetry
 
-OPEN = frozenset({"/healthz", "/readyz"})
+OPEN = frozenset({"/healthz", "/readyz", proof.PATH})
 """Paths that need no token."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -42,7 +44,7 @@ class Observation:
             await self._app(scope, receive, noting)
         finally:
             # Only routes that exist become labels: paths are the client's to invent.
-            route = getattr(scope.get("route"), "path", "none")
+            route = getattr(scope.get("route"), "path_format", "none")
             seconds = time.perf_counter() - begun
             self._telemetry.request(scope["method"], route, status, seconds)
 
@@ -128,8 +130,15 @@ class Authentication:
         await self._app(scope, receive, send)
 
 
+BODY_S = 60.0
+"""Seconds in which the body of a request must arrive."""
+
+
 class BodyLimit:
-    """Refuses a body above `most` bytes, by its stated length or as soon as it gets there."""
+    """Refuses a body above `most` bytes, by its stated length or as soon as it gets there.
+
+    And one that does not arrive in time.
+    """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
@@ -146,13 +155,20 @@ class BodyLimit:
             await problem("too-large", error.detail, error.fields)(scope, receive, send)
             return
         total = 0
+        end: float | None = asyncio.get_running_loop().time() + BODY_S
 
         async def counting() -> Message:
-            nonlocal total
-            message = await receive()
+            nonlocal total, end
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlowError(BODY_S) from None
             total += len(message.get("body", b""))
             if total > self._most:
                 raise TooLargeError(self._most)
+            if not message.get("more_body"):
+                end = None  # what comes now is the client's leaving, some day
             return message
 
         await self._app(scope, counting, send)

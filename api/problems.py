@@ -19,6 +19,7 @@ from starlette.responses import Response
 from api.faults import as_model, fields_of, summary
 from api.schemas import FieldError, Problem
 from scheduler.domain.errors import FulcrumError
+from scheduler.text import shown
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -30,6 +31,7 @@ STATUS: Mapping[str, int] = {
     "forbidden": 403,
     "not-found": 404,
     "method-not-allowed": 405,
+    "too-slow": 408,
     "conflict": 409,
     "illegal-transition": 409,
     "too-large": 413,
@@ -48,6 +50,7 @@ TITLES: Mapping[str, str] = {
     "forbidden": "The token does not allow this",
     "not-found": "There is no such thing",
     "method-not-allowed": "The path does not take this method",
+    "too-slow": "The body did not arrive in time",
     "conflict": "The request contradicts an earlier one",
     "illegal-transition": "The job's state does not allow this",
     "too-large": "The body is too large",
@@ -88,6 +91,13 @@ class TooLargeError(HTTPException):
         self.fields = {"body": f"at most {most} bytes"}
 
 
+class TooSlowError(HTTPException):
+    """The body does not arrive; an HTTP exception, as `TooLargeError`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(408, f"the body did not arrive within {seconds:g} s")
+
+
 def problem(
     code: str,
     detail: str,
@@ -102,21 +112,16 @@ def problem(
         type=f"/problems/{code}",
         title=TITLES[code],
         status=status or STATUS[code],
-        detail=_sendable(detail),
+        detail=shown(detail),
         code=code,
         errors=tuple(
-            FieldError(field=_sendable(name), message=_sendable(text))
+            FieldError(field=shown(name), message=shown(text))
             for name, text in (fields or {}).items()
         ),
         id=log_id,
     )
     body = document.model_dump_json(exclude_none=True).encode()
     return Response(body, document.status, headers, MEDIA_TYPE)
-
-
-def _sendable(text: str) -> str:
-    """Without halves of characters, which JSON can bring in and UTF-8 cannot send back."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def install(app: FastAPI) -> None:
@@ -175,6 +180,8 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, TooLargeError):
         return problem("too-large", error.detail, error.fields)
+    if isinstance(error, TooSlowError):
+        return problem("too-slow", error.detail, headers={"Connection": "close"})
     match error.status_code:
         case 404:
             return problem("not-found", f"there is no {request.url.path}")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+
+from api.connections import Connections, Protocol
 
 LEAVE_S = 5
 """Seconds for open requests to end when the server stops."""
@@ -15,12 +19,20 @@ class Server(uvicorn.Server):
     """Tells those who wait or follow that it stops, so that none holds it up."""
 
     def __init__(
-        self, app: FastAPI, *, log_level: str = "warning", access_log: bool = False
+        self,
+        app: FastAPI,
+        *,
+        log_level: str = "warning",
+        access_log: bool = False,
+        connections: int | None = None,
     ) -> None:
+        """`connections`: at the same time; default: what the limit of open files allows."""
         self._app = app
+        protocol: Any = partial(Protocol, connections=Connections(connections))
         super().__init__(
             uvicorn.Config(
                 app,
+                http=protocol,
                 log_level=log_level,
                 access_log=access_log,
                 lifespan="on",

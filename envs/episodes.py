@@ -13,6 +13,7 @@ from envs.scenarios import Latency, Objective, Scenario, Split, load
 from envs.site import Site
 from envs.workloads.base import Workload
 from scheduler.domain.errors import InvalidError
+from scheduler.domain.jobs import PREFERENCES
 
 RANDOM = "random"
 """As a preference: drawn anew for every episode."""
@@ -83,15 +84,15 @@ def drawn_preference(rng: np.random.Generator) -> float:
 def checked_preference(preference: float | str | None) -> float | None:
     """A preference as a number, None for a random one.
 
-    Raises `InvalidError` for anything that is not 0 … 1, `random` or None.
+    Raises `InvalidError` for anything that is not 0 … 1, one of `PREFERENCES`, `random` or None.
     """
     if preference is None or preference == RANDOM:
         return None
-    if isinstance(preference, (int, float)) and 0 <= preference <= 1:
-        return float(preference)
-    raise InvalidError(
-        f"preference {preference!r}", {"preference": "0 (cheapest) … 1 (fastest), or random"}
-    )
+    number = PREFERENCES.get(preference) if isinstance(preference, str) else preference
+    if isinstance(number, int | float) and 0 <= number <= 1:
+        return float(number)
+    legal = f"0 (cheapest) … 1 (fastest), {', '.join(PREFERENCES)}, or random"
+    raise InvalidError(f"no preference {preference!r}", {"preference": legal})
 
 
 def _split(split: Split | str) -> Split:

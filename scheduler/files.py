@@ -1,9 +1,14 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and paths as people write them."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
+
+from scheduler.domain.errors import InvalidError
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -20,3 +25,32 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """As `write_bytes`, in UTF-8."""
     write_bytes(path, text.encode())
+
+
+def regular(path: Path) -> BinaryIO:
+    """A file that a job wrote, open for reading; nothing that blocks or leads elsewhere.
+
+    Raises `FileNotFoundError` for what is no regular file: a named pipe would hold its reader up
+    for ever, a link would show a file that is not the job's. Raises `OSError` as `open` does.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise FileNotFoundError(errno.ENOENT, "a link, not a file", str(path)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def expanded(path: str | Path) -> Path:
+    """`path` with `~` filled in. Raises `InvalidError` if no home folder is known for it."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InvalidError(
+            f"{path}: no such home folder is known",
+            {"path": "one without ~, or with $HOME set to the home folder of an existing user"},
+        ) from None

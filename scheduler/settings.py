@@ -10,6 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -27,6 +28,7 @@ from pydantic_settings import (
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import DeviceKind
+from scheduler.files import expanded
 
 FILE_NAME = "fulcrum.toml"
 
@@ -49,7 +51,7 @@ def _default_data_dir() -> Path:
 
 
 def _expanded(path: Path) -> Path:
-    return path.expanduser().absolute()
+    return expanded(path).absolute()
 
 
 Preference = Annotated[float, BeforeValidator(_preference), Field(ge=0, le=1)]
@@ -233,13 +235,15 @@ def find_file(path: Path | None = None) -> Path | None:
     """The settings file `load` reads; raises `InvalidError` if a named one does not exist."""
     named = path or (Path(value) if (value := os.environ.get("FULCRUM_CONFIG")) else None)
     if named is not None:
-        if not named.expanduser().is_file():
+        if not expanded(named).is_file():
             raise InvalidError(
                 f"there is no settings file {named}", {"config": "an existing TOML file"}
             )
-        return named.expanduser()
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
-    candidates = (Path(FILE_NAME), home / "fulcrum" / FILE_NAME)
+        return expanded(named)
+    candidates = [Path(FILE_NAME)]
+    with suppress(InvalidError):  # without a home there is nothing in it
+        home = expanded(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+        candidates.append(home / "fulcrum" / FILE_NAME)
     return next((file for file in candidates if file.is_file()), None)
 
 

@@ -1,8 +1,51 @@
-"""How any text is shown, names of files that are no UTF-8 included."""
+"""Text from outside: what may be stored, and how any text is shown."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+LEGAL = "text of whole Unicode characters, without zero bytes"
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    r"""`text` itself. Raises `ValueError` if it holds a zero byte or half a character.
+
+    Half a character (a lone surrogate) comes from JSON (`"\ud83d"`) and from names of files that
+    are not UTF-8. UTF-8 cannot hold it, so no database, no JSON answer and no terminal can.
+    """
+    found = _UNSTORABLE.search(text)
+    if found is None:
+        return text
+    what = "a zero byte" if found[0] == "\0" else f"half a character ({ascii(found[0])[1:-1]})"
+    raise ValueError(f"holds {what} at position {found.start()}; legal: {LEGAL}")
+
+
+def unstorable(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong) for each text inside `value` that cannot be stored.
+
+    `path` is the field that holds `value`; below it, keys and positions follow with dots.
+    """
+    if isinstance(value, str):
+        try:
+            storable(value)
+        except ValueError as error:
+            yield path, str(error)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            below = f"{path}.{shown(str(key))}"
+            yield from unstorable(str(key), below)
+            yield from unstorable(item, below)
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from unstorable(item, f"{path}.{position}")
+
 
 def shown(text: str) -> str:
-    r"""`text` as it can be stored and sent: a lone surrogate becomes an escape (`\udcff`)."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    r"""`text` with escapes (`\udcff`, `\x00`) for what can be neither stored nor sent."""
+    if _UNSTORABLE.search(text) is None:
+        return text
+    return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode("utf-8")

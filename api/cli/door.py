@@ -24,12 +24,13 @@ class Door:
 def client(ctx: typer.Context) -> Client:
     """The client of this command line."""
     from api.client import Client
+    from api.client.connection import AddressError
 
     door = ctx.find_object(Door) or Door()
     try:
         return Client(door.url, data_dir=door.data)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--url") from None
+    except AddressError as error:
+        raise typer.BadParameter(str(error), param_hint=error.field) from None
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

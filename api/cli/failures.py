@@ -54,10 +54,18 @@ def told(error: Exception) -> Exit | None:
             code, hint = Exit.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():
             code, fields = _local_code(error), error.fields
+        case OSError() if not isinstance(error, BrokenPipeError):
+            code = Exit.ERROR
         case _:
             return None
-    print_error(str(error), fields, hint)
+    print_error(_sentence(error), fields, hint)
     return code
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(getattr(error, "message", error))
 
 
 def _local_code(error: FulcrumError) -> Exit:

@@ -56,7 +56,12 @@ JOB = (
     Flag("after", list[int], "Start after this job succeeded; repeatable.", metavar="JOB"),
     Flag("retry.max_attempts", int, "Attempts in all, the first included."),
     Flag("retry.backoff_s", float, "Seconds before the second attempt.", ("--backoff",), "SECONDS"),
-    Flag("max_duration", str, "Stop an attempt after this: 90, 30m, 2h.", metavar="DURATION"),
+    Flag(
+        "max_duration",
+        str,
+        "Stop an attempt after this: 90 (s), 30m, 2h.",
+        metavar="DURATION",
+    ),
 )
 TRAIN = (
     Flag(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli.commands import (
+    cancelling,
     cluster,
     compare,
     doctor,
@@ -80,7 +83,7 @@ app.command(rich_help_panel=_SUBMIT)(submitting.infer)
 app.command(rich_help_panel=_SUBMIT, context_settings=_ARGV)(submitting.run)
 app.command(rich_help_panel=_SUBMIT)(submitting.plan)
 app.command(rich_help_panel=_SUBMIT)(listing.update)
-app.command(rich_help_panel=_SUBMIT)(listing.cancel)
+app.command(rich_help_panel=_SUBMIT)(cancelling.cancel)
 app.command(rich_help_panel=_SUBMIT)(listing.retry)
 app.command(rich_help_panel=_WATCH)(listing.ls)
 app.command(rich_help_panel=_WATCH)(listing.show)
@@ -113,6 +116,9 @@ app.command(rich_help_panel=_LAB)(compare.compare)
 
 def main() -> None:
     """Entry point of the `fulcrum` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the terminal cannot show
     app(prog_name="fulcrum")
 
 

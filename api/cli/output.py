@@ -65,7 +65,8 @@ def print_error(message: str, fields: Mapping[str, str] | None = None, hint: str
     console = err()
     console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     for name, advice in (fields or {}).items():
-        if advice not in message:
+        # Only what the sentence says already, about this very field, is left out.
+        if f"{name}: {advice}" not in message and (advice not in message or len(fields or {}) > 1):
             console.print(f"  [bold]{escape(name)}[/]: {escape(advice)}", soft_wrap=True)
     if hint:
         console.print(f"  [dim]{escape(hint)}[/]", soft_wrap=True)

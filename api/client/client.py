@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from api.schemas import (
+        CancelledOut,
         ClusterOut,
         CostsOut,
         EstimatesOut,
@@ -89,18 +90,22 @@ class Client:
         return self._job(answer)
 
     def submit_batch(
-        self, jobs: Iterable[Mapping[str, Any]] | str | Path, *, key: str | None = None
+        self,
+        jobs: Iterable[Mapping[str, Any]] | Mapping[str, Any] | str | Path,
+        *,
+        key: str | None = None,
     ) -> list[Job]:
-        """Submit several jobs, or a job file, together: all or none.
+        """Submit several jobs, or a job file or its content, together: all or none.
 
         Inside a batch a job may name an earlier one in `after` and `work.models`.
         """
         if isinstance(jobs, str | Path):
             bodies: list[Any] = list(files.read(jobs))
         else:
-            plain = [_plain(dict(job)) for job in jobs]
+            held = files.jobs_of(jobs, "the batch") if isinstance(jobs, Mapping) else jobs
+            plain = [_plain(dict(job)) for job in held]
             names = [str(job["name"]) for job in plain if job.get("name")]
-            bodies = [files.rooted(job, Path.cwd(), names) for job in plain]
+            bodies = [files.rooted(job, files.here(), names) for job in plain]
         answer = self._transport.json(
             "POST", "/v1/jobs:batch", json={"jobs": bodies}, key=key or new_key()
         )
@@ -145,16 +150,51 @@ class Client:
 
         `name` is a part of the name; `since` and `until` bound the submission.
         """
-        filters: dict[str, Any] = {
-            "state": [state] if isinstance(state, str) else list(state),
-            "kind": [kind] if isinstance(kind, str) else list(kind),
+        filters = _filters(
+            state=state, kind=kind, user=user, project=project, name=name, since=since, until=until
+        )
+        return itertools.islice(self._pages(filters, limit), limit)
+
+    def count(self, **filters: Any) -> int:
+        """How many jobs match; filters as for `jobs`."""
+        answer = self._transport.get("/v1/jobs", **_filters(**filters), limit=1, count="true")
+        return int(answer["total"])
+
+    def cancel_jobs(
+        self,
+        jobs: Iterable[Job | int] = (),
+        *,
+        state: str | Sequence[str] = (),
+        kind: str | Sequence[str] = (),
+        user: str | None = None,
+        project: str | None = None,
+        name: str | None = None,
+        everything: bool = False,
+        reason: str = "",
+        dry_run: bool = False,
+    ) -> CancelledOut:
+        """Stop all live jobs to which all that is named applies; those that wait first.
+
+        `everything` must be true if nothing else is named; `dry_run` only tells which ones.
+        Without `user`, yours; admins: everybody's. Raises `InvalidError`, `UnauthorizedError`.
+        """
+        from api.schemas import CancelledOut
+
+        wanted = {
+            "ids": _plain(list(jobs)),
+            "state": _several(state),
+            "kind": _several(kind),
             "user": user,
             "project": project,
             "name": name,
-            "submitted_from": _instant(since),
-            "submitted_to": _instant(until),
+            "everything": everything,
+            "reason": reason,
+            "dry_run": dry_run,
         }
-        return itertools.islice(self._pages(filters, limit), limit)
+        body = {key: value for key, value in wanted.items() if value}
+        # Cancelling once more changes nothing, so a lost answer is asked for again.
+        answer = self._transport.json("POST", "/v1/jobs:cancel", json=body, safe=True, timeout=300)
+        return CancelledOut.model_validate(answer)
 
     def wait(
         self, jobs: Iterable[Job], timeout: float | None = None, *, check: bool = False
@@ -383,13 +423,30 @@ def gathered(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": kind, **common, "work": work}
 
 
+def _filters(
+    *,
+    state: str | Sequence[str] = (),
+    kind: str | Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    **same: str | None,
+) -> dict[str, Any]:
+    """Parameters of a listing."""
+    times = {"submitted_from": _instant(since), "submitted_to": _instant(until)}
+    return {"state": _several(state), "kind": _several(kind), **times, **same}
+
+
+def _several(value: str | Sequence[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
 def _single(job: JobSource | None, fields: Mapping[str, Any]) -> Any:
     if isinstance(job, str | Path):
         jobs = files.read(job)
         if len(jobs) != 1:
             raise files.FileError(f"{job} holds {len(jobs)} jobs; use submit_batch", "jobs")
         job = jobs[0]
-    return files.rooted(_plain({**(job or {}), **fields}), Path.cwd())
+    return files.rooted(_plain({**(job or {}), **fields}), files.here())
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ ADDRESS_FILE = "address"
 TOKEN_FILE = "token"
 """In the data folder (0600): the token that was made on first start."""
 
+DEFAULT_PORT = 8470
+_TOKEN = re.compile(r"[\x21-\x7e]*")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -25,6 +28,16 @@ class Connection:
     """None: none was found."""
     origin: str
     """Where the URL comes from, for messages."""
+    proves: bool = False
+    """The token was found in the data folder: the service must prove that it knows it."""
+
+
+class AddressError(ValueError):
+    """An address or a token that cannot be; `field` is where it was given."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def find(
@@ -35,7 +48,8 @@ def find(
     The URL is the argument, else $FULCRUM_URL, else what `fulcrum serve` left in the data
     folder, else the default port on this machine. The token is the argument, else
     $FULCRUM_TOKEN, else the file in the data folder; the file's token is only ever sent to the
-    service of that data folder. Raises `ValueError` for a URL that is not http(s).
+    service of that data folder, once it has proved that it is. Raises `AddressError` for a URL
+    that is not http(s), and for a token that cannot be one (which is not repeated).
     """
     folder: Path | None = None
     if url := url or os.environ.get("FULCRUM_URL"):
@@ -46,21 +60,43 @@ def find(
     url = url.rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is not the URL of a service, such as http://127.0.0.1:8470")
-    token = token or os.environ.get("FULCRUM_TOKEN") or None
-    if token is None:
-        folder = folder or data_folder(data_dir)
-        if origin != "given" or _same(url, _local_address(folder)[0]):
-            token = _content(folder / TOKEN_FILE)
-    return Connection(url, token, origin)
+        raise AddressError(
+            f"{url!r} is not the URL of a service, such as http://127.0.0.1:8470", "--url"
+        )
+    field = "token" if token else "FULCRUM_TOKEN"
+    if given := _sendable(token or os.environ.get("FULCRUM_TOKEN"), field):
+        return Connection(url, given, origin)
+    folder = folder or data_folder(data_dir)
+    if origin == "given" and not _same(url, _local_address(folder)[0]):
+        return Connection(url, None, origin)
+    file = folder / TOKEN_FILE
+    return Connection(url, _sendable(_content(file), str(file)), origin, proves=True)
+
+
+def reachable(host: str, port: int) -> str:
+    """The URL by which this machine reaches a service that listens on `host` and `port`."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+
+
+def _sendable(token: str | None, field: str) -> str | None:
+    """The token without the spaces and line ends around it; None: there is none."""
+    token = (token or "").strip()
+    if not _TOKEN.fullmatch(token):
+        raise AddressError(
+            f"what is in {field} is no token: it has spaces or other characters than visible "
+            "ASCII ones inside",
+            field,
+        )
+    return token or None
 
 
 def data_folder(data_dir: str | Path | None = None) -> Path:
     """The service's data folder as its own settings name it."""
-    if data_dir is not None:
-        return Path(data_dir).expanduser().absolute()
-    if named := os.environ.get("FULCRUM_DATA_DIR"):
-        return Path(named).expanduser().absolute()
+    if named := data_dir or os.environ.get("FULCRUM_DATA_DIR"):
+        from scheduler.files import expanded
+
+        return expanded(named).absolute()
     from scheduler.settings import load
 
     return load().data_dir
@@ -69,7 +105,10 @@ def data_folder(data_dir: str | Path | None = None) -> Path:
 def _local_address(folder: Path) -> tuple[str, str]:
     if address := _content(folder / ADDRESS_FILE):
         return address, f"from {folder / ADDRESS_FILE}"
-    return "http://127.0.0.1:8470", "the default"
+    from scheduler.settings import load
+
+    settings = load()
+    return reachable(settings.host, settings.port or DEFAULT_PORT), "where the settings say"
 
 
 def _content(file: Path) -> str | None:

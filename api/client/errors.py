@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from api.client.job import Job
 
 
+def standing(state: str, reason: str) -> str:
+    """`failed: exit code 3`; a reason that says the state itself stands alone."""
+    name = state.lower()
+    repeats = reason.lower().startswith(name)
+    return name + reason[len(name) :] if repeats else f"{name}: {reason}"
+
+
 class ClientError(Exception):
     """Base of everything this package raises on purpose."""
 
@@ -70,7 +77,7 @@ class JobFailed(ClientError):  # noqa: N818
     """A job that was waited for ended without success."""
 
     def __init__(self, job: Job) -> None:
-        super().__init__(f"job {job.id} ended {job.state}: {job.reason}")
+        super().__init__(f"job {job.id} ended {standing(job.state, job.reason)}")
         self.job = job
 
 

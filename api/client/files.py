@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from api.client import jobyaml
 
 JobInput = dict[str, Any]
 """A job as POST /v1/jobs takes it."""
@@ -31,12 +31,12 @@ def read(path: str | Path, sets: Sequence[str] = (), *, base: Path | None = None
     """
     path = Path(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = jobyaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FileError(f"{path} is not YAML: {error}") from None
-    jobs = _jobs(data, path)
+    except ValueError as error:
+        raise FileError(f"{path} is not YAML of a job: {error}") from None
+    jobs = jobs_of(data, str(path))
     names = [str(job["name"]) for job in jobs if job.get("name")]
     jobs = [rooted(job, base or path.parent, names) for job in jobs]
     for text in sets:
@@ -61,7 +61,16 @@ def rooted(job: Mapping[str, Any], base: Path, names: Collection[str] = ()) -> J
     return {**job, "work": full}
 
 
-def _jobs(data: Any, path: Path) -> list[JobInput]:
+def here() -> Path:
+    """The working directory. Raises `FileError` if it has been removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise FileError("the current folder has been removed; go to another one", "cwd") from None
+
+
+def jobs_of(data: Any, path: str) -> list[JobInput]:
+    """The jobs in what a job file holds; `path` names it. Raises `FileError`."""
     defaults: Mapping[str, Any] = {}
     if isinstance(data, Mapping) and "jobs" in data:
         defaults = data.get("defaults") or {}
@@ -99,8 +108,8 @@ def _apply(jobs: list[JobInput], text: str, names_of_jobs: Collection[str]) -> N
             raise FileError(f"{path}: the file has jobs.0 … jobs.{len(jobs) - 1}", "--set")
         chosen, names = [int(names[1])], names[2:]
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+        parsed = jobyaml.load(value)
+    except ValueError:
         parsed = value
     for index in chosen:
         single: JobInput = {}
@@ -108,7 +117,7 @@ def _apply(jobs: list[JobInput], text: str, names_of_jobs: Collection[str]) -> N
         for name in names[:-1]:
             place = place.setdefault(name, {})
         place[names[-1]] = parsed
-        jobs[index] = _merged(jobs[index], rooted(single, Path.cwd(), names_of_jobs))
+        jobs[index] = _merged(jobs[index], rooted(single, here(), names_of_jobs))
 
 
 def _listed(value: Any) -> list[Any]:

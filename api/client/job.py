@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import quote
 
 from api.client.errors import JobFailed, WaitTimeoutError
+from api.client.files import here
+from api.client.lines import split
 from api.client.stream import lines
 from api.client.transport import Transport, new_key
+from scheduler.text import shown
 
 if TYPE_CHECKING:
     from api.schemas import (
@@ -140,24 +144,31 @@ class Job:
     ) -> Iterator[str]:
         """The lines that an attempt (the newest, if not named) wrote, without line ends.
 
-        With `follow` also those to come, of later attempts too, until the job has ended.
+        With `follow` also those to come, of later attempts too, until the job has ended. Only a
+        newline ends a line; followed, a carriage return does too, so that a progress bar that
+        rewrites its line is seen. A line above 64 KiB comes in pieces; `tail` shows its end.
         """
         if follow:
             return self._followed(attempt, tail)
-        response = self._transport.request(
-            "GET", self._path("logs"), params={"attempt": attempt, "tail": tail}
-        )
-        return iter(response.text.splitlines())
+        written = self._written(attempt, tail)
+        first = list(islice(written, 1))  # asked for at once: what is wrong is raised here
+        return chain(first, written)
 
     def events(self) -> Iterator[EventOut]:
         """Its history, oldest first: who did what, when and why."""
         return events(self._transport, self._path("events"))
 
-    def metrics(self) -> tuple[MetricsOut, ...]:
-        """What each attempt has measured so far (loss and accuracy per epoch, …)."""
+    def metrics(
+        self, *, kind: str | None = None, tail: int | None = None
+    ) -> tuple[MetricsOut, ...]:
+        """What each attempt has measured so far (loss and accuracy per epoch, …).
+
+        `kind` chooses lines (`epoch`, `progress`, …), `tail` the last ones of each attempt.
+        """
         from api.schemas import JobMetricsOut
 
-        return JobMetricsOut.model_validate(self._transport.get(self._path("metrics"))).attempts
+        answer = self._transport.get(self._path("metrics"), kind=kind, tail=tail)
+        return JobMetricsOut.model_validate(answer).attempts
 
     def explain(self) -> ExplanationOut:
         """Why it is where it is: one dominant reason, its evidence, the expected start."""
@@ -180,11 +191,11 @@ class Job:
 
         Returns where it lies; it appears there only when it is whole. Raises `NotFoundError`.
         """
-        target = Path(to) if to is not None else Path.cwd()
+        target = Path(to) if to is not None else here()
         if target.is_dir():
             target = target / Path(name).name
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self._transport.download(self._path(f"artifacts/{quote(name)}"), target)
+        return self._transport.download(self._path(f"artifacts/{quote(shown(name))}"), target)
 
     def update(self, **changes: Unpack[JobUpdate]) -> Job:
         """Change it while it waits; returns itself. Raises `ConflictError` if it does not.
@@ -226,6 +237,11 @@ class Job:
             timeout=seconds + 15.0,
         )
         self.info = JobDetail.model_validate(answer)
+
+    def _written(self, attempt: int | None, tail: int | None) -> Iterator[str]:
+        params = {"attempt": attempt, "tail": tail}
+        with self._transport.stream(self._path("logs"), params=params, patient=True) as response:
+            yield from split(response.iter_bytes())
 
     def _followed(self, attempt: int | None, tail: int | None) -> Iterator[str]:
         params = {"follow": "true", "attempt": attempt, "tail": tail}

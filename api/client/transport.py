@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from json import dumps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +15,15 @@ import httpx
 import tenacity
 
 from api.client.connection import LOOPBACK, Connection
-from api.client.errors import ApiError, UnavailableError, UnreachableError, from_problem
+from api.client.errors import (
+    ApiError,
+    InvalidError,
+    UnavailableError,
+    UnreachableError,
+    from_problem,
+)
+from api.client.proof import PATH, digest, nonce, proof
+from scheduler.text import shown
 
 T = TypeVar("T")
 Params = Mapping[str, Any]
@@ -22,6 +33,7 @@ ATTEMPTS = 5
 SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 """Methods whose repetition changes nothing."""
 
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -49,14 +61,24 @@ class Transport:
         self.connection = connection
         self._patience = patience
         self.met = False
-        self._http = httpx.Client(
-            base_url=connection.url,
-            headers=headers,
-            timeout=httpx.Timeout(timeout, connect=min(5.0, timeout)),
-            transport=transport,
+        options: dict[str, Any] = {
+            "base_url": connection.url,
+            "timeout": httpx.Timeout(timeout, connect=min(5.0, timeout)),
+            "transport": transport,
             # A proxy of the environment is meant for others, never for this machine.
-            trust_env=httpx.URL(connection.url).host not in LOOPBACK,
-        )
+            "trust_env": httpx.URL(connection.url).host not in LOOPBACK,
+            # Certificates take long to load, and plain HTTP has none.
+            "verify": connection.url.startswith("https:"),
+        }
+        self._extensions = {"trace": self._traced} if connection.proves else {}
+        try:
+            self._http = httpx.Client(**options, headers=headers)
+            # Of its own, for it must never send the token.
+            self._stranger = httpx.Client(**options) if connection.proves else None
+        except (ImportError, ValueError) as error:
+            raise UnreachableError(
+                f"the environment's proxy (HTTP_PROXY, ALL_PROXY) cannot be used: {error}"
+            ) from None
 
     def request(
         self,
@@ -75,10 +97,14 @@ class Transport:
         """
         repeatable = (method in SAFE or key is not None) if safe is None else safe
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        headers: dict[str, str] = {}
         if json is not None:
-            options["json"] = json
+            # In ASCII: text that the service cannot store arrives there, and is refused by name.
+            options["content"] = dumps(json).encode()
+            headers["Content-Type"] = "application/json"
         if key is not None:
-            options["headers"] = {"Idempotency-Key": key}
+            headers["Idempotency-Key"] = _checked_key(key)
+        options |= {"headers": headers, "extensions": self._extensions}
 
         def once() -> httpx.Response:
             response = self._http.request(method, path, params=_clean(params), **options)
@@ -103,19 +129,36 @@ class Transport:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         read_timeout: float | None = None,
+        patient: bool = False,
     ) -> Iterator[httpx.Response]:
-        """An open answer whose body is read piece by piece; tried once."""
+        """An open answer whose body is read piece by piece.
+
+        Asked for once, or with `patient` as often as a request; its body is read once.
+        """
         options: dict[str, Any] = {}
         if read_timeout is not None:
             options["timeout"] = httpx.Timeout(read_timeout, connect=5.0)
+        request = self._http.build_request(
+            "GET",
+            path,
+            params=_clean(params),
+            headers=dict(headers or {}),
+            extensions=self._extensions,
+            **options,
+        )
+
+        def opened() -> httpx.Response:
+            response = self._http.send(request, stream=True)
+            self.met = True
+            if response.is_error:
+                response.read()
+                response.close()
+            return checked(response)
+
         try:
-            with self._http.stream(
-                "GET", path, params=_clean(params), headers=dict(headers or {}), **options
-            ) as response:
-                self.met = True
-                if response.is_error:
-                    response.read()
-                yield checked(response)
+            response = self._repeat(opened, repeatable=True) if patient else opened()
+            with closing(response):
+                yield response
         except httpx.TransportError as error:
             raise UnreachableError(self._unreachable(error)) from error
 
@@ -138,6 +181,27 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        if self._stranger is not None:
+            self._stranger.close()
+
+    def _traced(self, event: str, _: Mapping[str, Any]) -> None:
+        """Before a new connection may carry the token, who listens must prove to know it."""
+        if event != "connection.connect_tcp.started" or self._stranger is None:
+            return
+        address = httpx.URL(self.connection.url)
+        challenge = nonce()
+        answer = self._stranger.get(PATH, params={"nonce": challenge})
+        port = address.port or (443 if address.scheme == "https" else 80)
+        right = proof(digest(self.connection.token or ""), challenge, port)
+        try:
+            found = str(answer.json()["proof"])
+        except (ValueError, KeyError, TypeError):
+            found = ""
+        if not hmac.compare_digest(found.encode(), right.encode()):
+            raise UnreachableError(
+                f"what answers at {address} ({self.connection.origin}) does not know the token of "
+                "the data folder, and was not given it: another program may listen there"
+            )
 
     def _repeat(self, once: Callable[[], T], repeatable: bool) -> T:
         stop: Any = tenacity.stop_after_delay(self._patience)
@@ -201,4 +265,20 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 def _clean(params: Params | None) -> dict[str, Any]:
-    return {name: value for name, value in (params or {}).items() if value not in (None, (), [])}
+    return {
+        name: shown(value) if isinstance(value, str) else value
+        for name, value in (params or {}).items()
+        if value not in (None, (), [])
+    }
+
+
+def _checked_key(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        legal = "1 to 255 visible ASCII characters, no space"
+        raise InvalidError(
+            f"{key!r} is no idempotency key; legal: {legal}",
+            status=422,
+            code="invalid",
+            fields={"Idempotency-Key": legal},
+        )
+    return key

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime
 
 from api import examples
 from api.doors import Route, admin, answer, doors_of, naming
@@ -26,6 +25,7 @@ from api.schemas import (
     PreferencesIn,
     PreferencesOut,
 )
+from api.schemas.fields import Instant
 from scheduler.estimates import accuracy
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["cluster"])
@@ -115,8 +115,8 @@ def set_preferences(
 def sum_costs(
     request: Request,
     by: Annotated[Literal["user", "project", "day"], Query()] = "user",
-    since: Annotated[AwareDatetime | None, Query(description="By its end; inclusive.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Exclusive.")] = None,
+    since: Annotated[Instant | None, Query(description="By its end; inclusive.")] = None,
+    until: Annotated[Instant | None, Query(description="Exclusive.")] = None,
 ) -> Response:
     """Sum measured device time, dollars and joules of ended attempts."""
     doors = doors_of(request)

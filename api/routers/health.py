@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api import examples
+from api.client import proof
 from api.doors import Route, answer, doors_of
-from api.schemas import HealthOut, ProblemOut
+from api.schemas import HealthOut, ProblemOut, ProofOut
 from scheduler.domain.errors import UnavailableError
 from scheduler.problems import Problem
 
@@ -54,6 +56,26 @@ def not_ready(problems: Sequence[Problem]) -> UnavailableError:
         fields[name] = f"{one.text}; {one.advice}" if one.advice else one.text
     fatal = "; ".join(one.text for one in problems if one.fatal)
     return UnavailableError(f"the service is not ready: {fatal}", fields)
+
+
+@router.get(
+    proof.PATH,
+    response_model=ProofOut,
+    responses=examples.responses("proof", 422),
+    openapi_extra={"security": []},
+)
+async def prove_identity(
+    request: Request,
+    nonce: Annotated[
+        str, Query(pattern="^[0-9a-f]{32,128}$", description="Random bytes.", examples=["5f" * 32])
+    ],
+) -> Response:
+    """Prove that this service knows the token of its data folder; needs no token.
+
+    `proof` is HMAC-SHA256 of `fulcrum proof PORT NONCE` with the SHA-256 of the token as the key.
+    """
+    _, port = request.scope["server"]
+    return answer(ProofOut(proof=doors_of(request).gate.proof(nonce, port)))
 
 
 @router.get("/metrics", response_class=Response, responses=examples.prometheus(401, 503))

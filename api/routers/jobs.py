@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 import anyio.to_thread
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from api import examples
 from api.doors import Doors, JobId, Key, Route, answer, doors_of, require_owner, submitter
-from api.routers.queries import cursor_of, place_of, some_of, unix
+from api.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
 from api.schemas import (
     CancelIn,
     EventOut,
@@ -33,6 +33,7 @@ from api.schemas import (
     OutlookOut,
     PlanOut,
 )
+from api.schemas.fields import Instant
 from api.waiting import MOST_WAIT_S, changed
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.jobs import Job, JobKind, JobSpec
@@ -113,15 +114,14 @@ def list_jobs(
         list[str], Query(description="Several: repeated, or with commas.", examples=["RUNNING"])
     ] = [],  # noqa: B006 — FastAPI copies it
     kind: Annotated[list[str], Query(examples=["cnn-train"])] = [],  # noqa: B006
-    user: Annotated[str | None, Query(max_length=200)] = None,
-    project: Annotated[str | None, Query(max_length=200)] = None,
-    name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
-    submitted_from: Annotated[AwareDatetime | None, Query(description="Inclusive.")] = None,
-    submitted_to: Annotated[AwareDatetime | None, Query(description="Exclusive.")] = None,
-    cursor: Annotated[
-        str | None, Query(max_length=100, description="`next_cursor` of the page before.")
-    ] = None,
+    user: Part = None,
+    project: Part = None,
+    name: Annotated[Part, Query(description="Part of the name.")] = None,
+    submitted_from: Annotated[Instant | None, Query(description="Inclusive.")] = None,
+    submitted_to: Annotated[Instant | None, Query(description="Exclusive.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    count: Annotated[bool, Query(description="Also tell how many there are in `total`.")] = False,
 ) -> Response:
     """List jobs, newest first, page by page.
 
@@ -142,7 +142,9 @@ def list_jobs(
     more = len(jobs) > limit
     following = cursor_of(jobs[limit - 1].id) if more else None
     page = JobPage.model_construct(
-        jobs=tuple(JobOut.of(job) for job in jobs[:limit]), next_cursor=following
+        jobs=tuple(JobOut.of(job) for job in jobs[:limit]),
+        next_cursor=following,
+        total=doors.service.store.count(query) if count else None,
     )
     headers = {}
     if following:
@@ -154,7 +156,7 @@ def list_jobs(
 
 
 @router.get(
-    "/jobs/{job_id}",
+    "/jobs/{job_id:int}",
     response_model=JobDetail,
     responses=examples.responses("detail", 401, 404, 422, 503),
 )
@@ -178,7 +180,7 @@ async def show_job(
 
 
 @router.get(
-    "/jobs/{job_id}/events",
+    "/jobs/{job_id:int}/events",
     response_model=EventPage,
     responses=examples.responses("events", 401, 404, 422, 503),
 )
@@ -201,7 +203,7 @@ def list_job_events(
 
 
 @router.get(
-    "/jobs/{job_id}/explain",
+    "/jobs/{job_id:int}/explain",
     response_model=ExplanationOut,
     responses=examples.responses("explanation", 401, 404, 422, 503),
 )
@@ -212,7 +214,7 @@ def explain_job(request: Request, job_id: JobId) -> Response:
 
 
 @router.patch(
-    "/jobs/{job_id}",
+    "/jobs/{job_id:int}",
     response_model=JobOut,
     responses=examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
@@ -230,7 +232,7 @@ def update_job(
 
 
 @router.post(
-    "/jobs/{job_id}/cancel",
+    "/jobs/{job_id:int}/cancel",
     response_model=JobOut,
     responses=examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
@@ -248,7 +250,7 @@ def cancel_job(
 
 
 @router.post(
-    "/jobs/{job_id}/retry",
+    "/jobs/{job_id:int}/retry",
     status_code=201,
     response_model=JobOut,
     responses=examples.responses("job", 401, 403, 404, 409, 422, 503, created=True),

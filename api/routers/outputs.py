@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import anyio.to_thread
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from api import artifacts, examples, logs
-from api.doors import Doors, JobId, Route, answer, doors_of
-from api.schemas import ArtifactsOut, JobMetricsOut, MetricsOut
+from api import artifacts, examples, logs, tails
+from api.doors import JobId, Route, answer, doors_of
+from api.routers.queries import Part
+from api.schemas import ArtifactsOut, JobMetricsOut
 from api.schemas.fields import instant
+from scheduler import jsonlines
 from scheduler.domain.errors import NotFoundError
 from scheduler.domain.jobs import Job
+from scheduler.files import regular
+from scheduler.service.folders import Folders
 from scheduler.service.usage import MODELS, Kind
+from scheduler.store import codec
+from scheduler.text import shown
 
 AttemptNumber = Annotated[
     int | None, Query(ge=1, le=10**9, description="Of the job; default: the newest.")
@@ -26,7 +34,7 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["outputs"])
 
 
 @router.get(
-    "/jobs/{job_id}/logs", response_class=Response, responses=examples.logs(401, 404, 422, 503)
+    "/jobs/{job_id:int}/logs", response_class=Response, responses=examples.logs(401, 404, 422, 503)
 )
 async def read_logs(
     request: Request,
@@ -58,7 +66,7 @@ async def read_logs(
     if last_event_id:
         place = logs.Place.parse(last_event_id)
     else:
-        offset = await anyio.to_thread.run_sync(logs.tail_offset, path, tail) if tail else 0
+        offset = await anyio.to_thread.run_sync(logs.tail_place, path, tail) if tail else 0
         place = logs.Place(number, offset)
     stream = logs.Follow(
         place,
@@ -72,7 +80,7 @@ async def read_logs(
 
 
 @router.get(
-    "/jobs/{job_id}/metrics",
+    "/jobs/{job_id:int}/metrics",
     response_model=JobMetricsOut,
     responses=examples.responses("metrics", 401, 404, 422, 503),
 )
@@ -82,9 +90,7 @@ def read_metrics(
     attempt: Annotated[
         int | None, Query(ge=1, le=10**9, description="Of the job; default: all.")
     ] = None,
-    kind: Annotated[
-        str | None, Query(max_length=100, description="Lines with this `kind`.", examples=["epoch"])
-    ] = None,
+    kind: Annotated[Part, Query(description="Lines with this `kind`.", examples=["epoch"])] = None,
     tail: Annotated[
         int | None, Query(ge=1, le=1_000_000, description="The last lines of each attempt only.")
     ] = None,
@@ -93,18 +99,15 @@ def read_metrics(
     doors = doors_of(request)
     job = doors.service.store.job(job_id)
     numbers = range(1, job.attempts + 1) if attempt is None else [_attempt(job, attempt)]
-    newest = doors.service.folders.attempt(job_id, numbers[-1]) if numbers else None
-    if newest is not None:
+    if numbers:
+        newest = doors.service.folders.attempt(job_id, numbers[-1])
         doors.service.retention.require(job, Kind.LOGS, newest / "metrics.jsonl")
-    found = tuple(
-        MetricsOut.model_construct(attempt=one, lines=_metrics(doors, job_id, one, kind, tail))
-        for one in numbers
-    )
-    return answer(JobMetricsOut.model_construct(attempts=found))
+    content = tails.blocks(_metrics(doors.service.folders, job_id, numbers, kind, tail))
+    return StreamingResponse(content, media_type="application/json")
 
 
 @router.get(
-    "/jobs/{job_id}/artifacts",
+    "/jobs/{job_id:int}/artifacts",
     response_model=ArtifactsOut,
     responses=examples.responses("artifacts", 401, 404, 422, 503),
 )
@@ -124,7 +127,7 @@ def list_artifacts(request: Request, job_id: JobId) -> Response:
 
 
 @router.get(
-    "/jobs/{job_id}/artifacts/{name:path}",
+    "/jobs/{job_id:int}/artifacts/{name:path}",
     response_class=FileResponse,
     responses=examples.file(401, 404, 422, 503),
 )
@@ -142,7 +145,7 @@ def fetch_artifact(
     path, figures, media_type = artifacts.find(folder, name)
     headers = {"X-Content-Type-Options": "nosniff"}
     return FileResponse(
-        path, stat_result=figures, media_type=media_type, filename=path.name, headers=headers
+        path, stat_result=figures, media_type=media_type, filename=shown(path.name), headers=headers
     )
 
 
@@ -162,32 +165,59 @@ def _text(path: FilePath, tail: int | None, attempt: int) -> Response:
     """The file as it is now; one that grows meanwhile is told up to here."""
     headers = {"X-Content-Type-Options": "nosniff", "Fulcrum-Attempt": str(attempt)}
     try:
-        figures = path.stat()
+        with regular(path) as file:
+            figures = os.fstat(file.fileno())
     except FileNotFoundError:
         return Response(b"", 200, headers, "text/plain; charset=utf-8")
     if tail is None:
         return FileResponse(path, 200, headers, "text/plain; charset=utf-8", stat_result=figures)
-    offset = logs.tail_offset(path, tail)
-    with path.open("rb") as file:
-        file.seek(offset)
-        body = file.read(max(0, figures.st_size - offset))
-    return Response(body, 200, headers, "text/plain; charset=utf-8")
+    pieces = tails.tail(path, tail)
+    return StreamingResponse(
+        tails.read(path, pieces), 200, headers, media_type="text/plain; charset=utf-8"
+    )
 
 
 def _metrics(
-    doors: Doors, job_id: int, number: int, kind: str | None, tail: int | None
-) -> tuple[dict[str, Any], ...]:
-    path = doors.service.folders.attempt(job_id, number) / "metrics.jsonl"
-    found = []
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    value = json.loads(line)
-                except ValueError:
-                    continue  # half a line: it is being written
-                if isinstance(value, dict) and kind in (None, value.get("kind")):
-                    found.append(value)
-    except FileNotFoundError:
-        pass
-    return tuple(found[-tail:] if tail else found)
+    folders: Folders, job_id: int, numbers: Sequence[int], kind: str | None, tail: int | None
+) -> Iterator[bytes]:
+    """The answer of `read_metrics`, piece by piece: no answer is held as a whole."""
+    yield b'{"attempts":['
+    for position, number in enumerate(numbers):
+        yield b'%s{"attempt":%d,"lines":[' % (b"," if position else b"", number)
+        path = folders.attempt(job_id, number) / "metrics.jsonl"
+        with suppress(FileNotFoundError), regular(path) as file:
+            yield from _lines(file, kind, tail)
+        yield b"]}"
+    yield b"]}"
+
+
+def _lines(file: BinaryIO, kind: str | None, tail: int | None) -> Iterator[bytes]:
+    end = file.seek(0, 2)
+    file.seek(_first(file, end, kind, tail) if tail else 0)
+    comma = b""
+    for line in jsonlines.lines(file):
+        value = _measured(line, kind)
+        if value is not None:
+            yield comma + codec.dumps(codec.plain(value)).encode()
+            comma = b","
+        if file.tell() >= end:
+            return  # what was written since is for the next request
+
+
+def _first(file: BinaryIO, end: int, kind: str | None, tail: int) -> int:
+    """Bytes before the last `tail` lines of that kind."""
+    start, found, stop = end, 0, end
+    for start in tails.starts(file, end):
+        length = stop - start
+        if length <= jsonlines.MOST_BYTES:
+            file.seek(start)
+            found += _measured(file.read(length), kind) is not None
+        if found == tail:
+            break
+        stop = start
+    return start
+
+
+def _measured(line: bytes, kind: str | None) -> dict[str, Any] | None:
+    value = jsonlines.record(line)
+    return value if value is not None and kind in (None, value.get("kind")) else None

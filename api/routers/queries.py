@@ -7,12 +7,26 @@ import binascii
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from fastapi import Query
 
 from api.schemas.fields import MAX_ID
 from scheduler.domain.errors import InvalidError
+from scheduler.workloads.work import Text
 
 E = TypeVar("E", bound=StrEnum)
+
+Part = Annotated[Text | None, Query(max_length=200)]
+"""Text to look for."""
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        pattern="^[A-Za-z0-9_-]+$",
+        description="`next_cursor` of the page before.",
+    ),
+]
 
 
 def cursor_of(job_id: int) -> str:

@@ -2,6 +2,7 @@
 
 from api.schemas.answers import (
     AttemptOut,
+    CancelledOut,
     EstimateOut,
     EventOut,
     EventPage,
@@ -32,6 +33,7 @@ from api.schemas.cluster import (
     PoolOut,
     PreferencesOut,
     ProblemOut,
+    ProofOut,
     ShadowOut,
 )
 from api.schemas.explanations import (
@@ -46,6 +48,7 @@ from api.schemas.jobs import (
     JOB,
     AnyJob,
     CancelIn,
+    CancelJobsIn,
     CnnInferJob,
     CnnTrainJob,
     CommandJob,
@@ -71,6 +74,8 @@ __all__ = [
     "ArtifactsOut",
     "AttemptOut",
     "CancelIn",
+    "CancelJobsIn",
+    "CancelledOut",
     "ClusterOut",
     "CnnInferJob",
     "CnnTrainJob",
@@ -112,6 +117,7 @@ __all__ = [
     "PreferencesOut",
     "Problem",
     "ProblemOut",
+    "ProofOut",
     "PruneIn",
     "PruneOut",
     "PrunedOut",

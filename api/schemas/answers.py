@@ -170,12 +170,23 @@ class JobPage(Answer):
 
     jobs: tuple[JobOut, ...]
     next_cursor: str | None = Field(description="For the next page; null: this is the last.")
+    total: int | None = Field(default=None, description="Jobs on all pages; null unless asked for.")
 
 
 class JobBatchOut(Answer):
     """The jobs of a batch, in the order in which they were sent."""
 
     jobs: tuple[JobOut, ...]
+
+
+class CancelledOut(Answer):
+    """What became of a request to cancel several jobs."""
+
+    count: int = Field(description="Jobs that were cancelled, or would be (`dry_run`).")
+    jobs: tuple[int, ...] = Field(description="Their numbers.")
+    passed_over: tuple[int, ...] = Field(
+        description="Numbers in `ids` that no live job has to which the rest applies."
+    )
 
 
 class EventOut(Answer):

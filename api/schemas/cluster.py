@@ -407,3 +407,9 @@ class HealthOut(Answer):
 
     status: Literal["ok"]
     problems: tuple[ProblemOut, ...] = ()
+
+
+class ProofOut(Answer):
+    """Who answers knows the token of the data folder."""
+
+    proof: str = Field(description="Hexadecimal digits.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, overload
 
@@ -26,29 +27,37 @@ from pydantic_core import PydanticCustomError
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import parse_width
+from scheduler.text import storable
 
 MAX_ID = 2**63 - 1
 """Greatest job number a store can hold."""
 MAX_WIDTH = 65_536
 MAX_BYTES = 2**60
 
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"[0-9]+(?:\.[0-9]+)?|(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+")
+_NUMBER = re.compile(r"[0-9.]+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)")
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
 _SIZE_LEGAL = "bytes, or a number with a unit: 512MiB, 2GiB, 1.5GB"
 _DURATION_LEGAL = "seconds, or numbers with ms, s, m, h, d: 90, 30m, 2h, 1h30m"
 _DEADLINE_LEGAL = "an ISO 8601 time with its zone (2030-01-31T18:00:00Z) or from now (+30m, 2h)"
+_TIME_LEGAL = "an ISO 8601 time with its zone, such as 2030-01-31T18:00:00Z"
+_DATE = re.compile(r"[0-9]{4}-")
+LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+"""Neither control characters nor those that end a line or turn the direction of writing."""
+_ONE_LINE = re.compile(LINE_PATTERN)
 _DAYS_AHEAD = 36_500
 """Deadlines and durations end within a century."""
 
 
 def seconds(text: str) -> float:
-    """`1h30m` → 5400.0. Raises `ValueError` with the legal forms."""
+    """`1h30m` → 5400.0, `90` → 90.0. Raises `ValueError` with the legal forms."""
     plain = text.strip().lower()
     if not _DURATION.fullmatch(plain):
         raise ValueError(f"{text!r} is no duration; legal: {_DURATION_LEGAL}")
-    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(plain))
+    # A number without a unit is seconds, as it is outside of text.
+    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in _PART.findall(plain))
     if total > _DAYS_AHEAD * _UNITS["d"]:
         raise ValueError(f"{text!r} is longer than a century")
     return total
@@ -59,12 +68,11 @@ def moment(text: str, now: float) -> float:
 
     Raises `ValueError` with the legal forms.
     """
+    if not _NUMBER.fullmatch(text.strip()):  # a bare number could be a date's Unix seconds
+        with suppress(ValueError):
+            return now + seconds(text.strip().removeprefix("+"))
     try:
-        return now + seconds(text.strip().removeprefix("+"))
-    except ValueError:
-        pass
-    try:
-        return _INSTANT.validate_python(text.strip()).timestamp()
+        return _INSTANT.validate_python(_written(text.strip())).timestamp()
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no deadline; legal: {_DEADLINE_LEGAL}") from None
 
@@ -145,8 +153,8 @@ def _reference(value: Any) -> int | str:
     found = int(value) if isinstance(value, str) and value.isdecimal() else value
     if isinstance(found, int) and not isinstance(found, bool) and 1 <= found <= MAX_ID:
         return found
-    if isinstance(found, str) and 1 <= len(found) <= 200 and found.isprintable():
-        return found
+    if isinstance(found, str) and 1 <= len(found) <= 200:
+        return one_line(found)
     raise PydanticCustomError("job", "should be a job's number ≥ 1, or a name within a batch")
 
 
@@ -160,18 +168,34 @@ def _not_boolean(value: Any) -> Any:
     return value
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("holds characters that cannot be printed")
+def one_line(text: str) -> str:
+    """`text` itself; raises `ValueError` for what would break a line or hide part of it."""
+    if not _ONE_LINE.fullmatch(storable(text)):
+        raise ValueError(f"{text!r} holds control characters; legal: text on one line")
     return text
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, str) and not _DATE.match(value):
+        raise ValueError(f"{value!r} is no time; legal: {_TIME_LEGAL}")
+    return value
 
 
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 
-Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
+"""ISO 8601 with its zone; a bare number is refused, for it could be seconds or milliseconds."""
+Line = Annotated[
+    str,
+    AfterValidator(one_line),
+    Field(max_length=200, json_schema_extra={"pattern": LINE_PATTERN}),
+]
+"""Short text for people."""
+JobNumber = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
+Name = Line
 """A job's own name; need not be unique."""
 Project = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Device = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Device = Annotated[Line, Field(min_length=1)]
 Devices = Annotated[
     tuple[Device, ...],
     Field(min_length=1, max_length=32),
@@ -235,7 +259,7 @@ Duration = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^([0-9.]+(ms|s|m|h|d))+$"},
+                {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)?)+$"},
             ]
         }
     ),
@@ -248,7 +272,12 @@ Reference = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": MAX_ID},
-                {"type": "string", "minLength": 1, "maxLength": 200},
+                {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 200,
+                    "pattern": LINE_PATTERN,
+                },
             ]
         }
     ),

@@ -13,6 +13,8 @@ from api.schemas.fields import (
     Devices,
     Dollars,
     Duration,
+    JobNumber,
+    Line,
     Memory,
     Name,
     Preference,
@@ -20,6 +22,8 @@ from api.schemas.fields import (
     Project,
     Width,
 )
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.lifecycle import JobState
 from scheduler.workloads.work import CnnInferWork, CnnTrainWork, CommandWork
 
 MAX_BATCH = 1000
@@ -164,15 +168,38 @@ class ScheduleIn(BaseModel):
     )
 
 
+class CancelJobsIn(BaseModel):
+    """Which live jobs are cancelled: those to which all that is named applies."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ids: tuple[JobNumber, ...] = Field((), max_length=10_000, examples=[[17, 18]])
+    state: tuple[JobState, ...] = Field((), max_length=8, examples=[["QUEUED"]])
+    kind: tuple[JobKind, ...] = Field((), max_length=3)
+    user: Line | None = Field(None, description="Default: yourself; admins: everybody.")
+    project: Line | None = None
+    name: Line | None = Field(None, description="Part of the name.", examples=["sweep-"])
+    everything: bool = Field(False, description="Must be true if nothing else is named.")
+    reason: Line = Field("", examples=["wrong learning rate"])
+    dry_run: bool = Field(False, description="Only tell which ones; nothing is cancelled.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.everything and not self.model_fields_set - {"everything", "reason", "dry_run"}:
+            raise PydanticCustomError(
+                "cancel", "should name ids, state, kind, user, project or name, or everything: true"
+            )
+        return self
+
+
 class FitIn(BaseModel):
     """Which policy shall prove itself on this cluster."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str | None = Field(
+    name: Line | None = Field(
         None,
         min_length=1,
-        max_length=200,
         description="Default: the one that was wanted last.",
         examples=["learned:fulcrum"],
     )
@@ -199,7 +226,7 @@ class ShadowIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=200, examples=["learned:our-lab"])
+    name: Line = Field(min_length=1, examples=["learned:our-lab"])
 
 
 class PolicyIn(BaseModel):
@@ -207,8 +234,8 @@ class PolicyIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=200, examples=["best-value"])
-    mode: str | None = Field(
+    name: Line = Field(min_length=1, examples=["best-value"])
+    mode: Line | None = Field(
         None,
         max_length=100,
         description="What happens to a job that does not fit: `none`, `easy`, … as "

@@ -18,6 +18,11 @@ class FulcrumError(Exception):
         self.fields: dict[str, str] = dict(fields or {})
         """Field path (`request.width`) to what is wrong with it and which values are legal."""
 
+    def __str__(self) -> str:
+        """The sentence, with what is legal where it does not say so itself."""
+        rest = [f"{name}: {text}" for name, text in self.fields.items() if text not in self.message]
+        return f"{self.message} ({'; '.join(rest)})" if rest else self.message
+
 
 class InvalidError(FulcrumError):
     """The input is malformed or asks for something that cannot exist."""

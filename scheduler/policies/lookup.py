@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.decisions.policy import Policy
 from scheduler.domain.errors import InvalidError, NotFoundError
@@ -63,12 +63,24 @@ def named(name: str) -> Policy:
         )
     for entry in entry_points(group=GROUP):
         if entry.name == name:
-            policy: Policy = entry.load()()
-            return policy
+            return _loaded(entry)
     scheme, colon, rest = name.partition(":")
     if colon and scheme in _SCHEMES:
         return _SCHEMES[scheme](rest)
     raise NotFoundError(f"there is no policy {name!r}", {"policy": f"one of {_legal()}"})
+
+
+def _loaded(entry: EntryPoint) -> Policy:
+    """The policy of an installed distribution. Raises `InvalidError` if it does not load."""
+    try:
+        policy: Policy = entry.load()()
+    except Exception as error:
+        raise InvalidError(
+            f"policy {entry.name!r} of {entry.value} cannot be loaded: "
+            f"{type(error).__name__}: {error}",
+            {"policy": f"mend or remove what is installed as {entry.value}, or one of {_legal()}"},
+        ) from error
+    return policy
 
 
 def _legal() -> str:

@@ -129,13 +129,14 @@ class Dispatcher:
             if isinstance(message, Request):
                 message.answer.set_exception(_closed())
 
-    def post(self, message: Message) -> None:
+    def post(self, *messages: Message) -> None:
         """Let the dispatcher know; returns at once."""
         with self._gate:
-            if isinstance(message, Request) and self._stopping.is_set():
-                message.answer.set_exception(_closed())
-            else:
-                self._inbox.put(message)
+            for message in messages:
+                if isinstance(message, Request) and self._stopping.is_set():
+                    message.answer.set_exception(_closed())
+                else:
+                    self._inbox.put(message)
 
     def step(self, now: float) -> None:
         """Hear everything posted, then decide once if anything changed.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from scheduler.files import regular
+from scheduler.jsonlines import record
 
 TAIL = 8192
 """Bytes read from the end of the file: some dozens of lines."""
@@ -24,16 +26,16 @@ class Progress:
 def latest(metrics: Path) -> Progress | None:
     """The last progress line of a metrics.jsonl; None if there is none yet."""
     try:
-        with metrics.open("rb") as file:
+        with regular(metrics) as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL))
             lines = file.read().splitlines()
     except OSError:
         return None
     for line in reversed(lines):
+        value = record(line) or {}
         try:
-            value = json.loads(line)
-            if isinstance(value, dict) and value.get("kind") == "progress":
+            if value.get("kind") == "progress":
                 return Progress(
                     fraction=min(max(float(value["fraction"]), 0.0), 1.0),
                     time=float(value["time"]),

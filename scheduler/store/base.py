@@ -58,6 +58,19 @@ class JobQuery:
     submitted_to: float | None = None
     """Exclusive."""
 
+    def matches(self, job: Job) -> bool:
+        """Whether `job` is one of those."""
+        spec, since, until = job.spec, self.submitted_from, self.submitted_to
+        return (
+            (not self.states or job.state in self.states)
+            and (not self.kinds or spec.kind in self.kinds)
+            and (self.user is None or spec.user == self.user)
+            and (self.project is None or spec.project == self.project)
+            and (self.name is None or self.name.casefold() in spec.name.casefold())
+            and (since is None or job.submitted_at >= since)
+            and (until is None or job.submitted_at < until)
+        )
+
 
 class Store(Protocol):
     """The system's memory. All times are Unix seconds."""
@@ -90,6 +103,9 @@ class Store(Protocol):
 
     def jobs(self, query: JobQuery, *, before: int | None = None, limit: int = 100) -> list[Job]:
         """Newest first: the jobs with an id below `before` that match, at most `limit`."""
+
+    def count(self, query: JobQuery) -> int:
+        """How many jobs match."""
 
     def live(self) -> tuple[list[Job], list[Attempt]]:
         """All jobs that are not final (oldest first) and all attempts that have not ended."""

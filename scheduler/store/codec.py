@@ -17,6 +17,7 @@ from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind, JobSpec, Profile, Retry
 from scheduler.domain.records import Row
 from scheduler.domain.resources import Request
+from scheduler.text import shown, unstorable
 
 LARGEST_INT = 2**63 - 1
 """The largest whole number that a database column holds."""
@@ -47,27 +48,25 @@ def exact(value: Any, field: str) -> Any:
 def plain(value: Any) -> Any:
     """A copy of `value` for JSON, whatever it holds: what a finished work reports is not refused.
 
-    Numbers that are not finite become null, unknown objects their text.
+    Numbers that are not finite become null, unknown objects their text, and text that cannot be
+    stored its escapes.
     """
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, Integral):
-        return int(value)
     if isinstance(value, Real):
-        return float(value) if math.isfinite(value) else None
+        return _plain_number(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {shown(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    return str(value)
+    return shown(str(value))
 
 
-def legible(text: str) -> str:
-    """`text` with NUL and lone surrogates, which not every database takes, made U+FFFD."""
-    text = str(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _plain_number(value: Real) -> int | float | None:
+    if isinstance(value, Integral):
+        return int(value)
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def stored(spec: JobSpec) -> JobSpec:
@@ -81,11 +80,16 @@ def stored(spec: JobSpec) -> JobSpec:
         )
     data = job_spec_json(spec)
     try:
-        return job_spec(json.loads(dumps(data)))
+        text = dumps(data)
+        found = job_spec(json.loads(text))
     except (TypeError, ValueError, RecursionError):
         for field, value in data.items():
             exact(value, field)
         raise
+    if "\\u" in text:  # most specs are ASCII: nothing is wrong with their text
+        for field, problem in (odd for name in data for odd in unstorable(data[name], name)):
+            raise InvalidError(f"{field} {problem}", {field: problem})
+    return found
 
 
 def job_spec_json(spec: JobSpec) -> dict[str, Any]:

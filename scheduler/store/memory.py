@@ -90,9 +90,13 @@ class MemoryStore:
         found = (
             job
             for job in reversed(self._tables.jobs.values())
-            if (before is None or job.id < before) and _matches(job, query)
+            if (before is None or job.id < before) and query.matches(job)
         )
         return list(found)[: max(limit, 0)]
+
+    def count(self, query: JobQuery) -> int:
+        """See `Store.count`."""
+        return sum(query.matches(job) for job in self._tables.jobs.values())
 
     def live(self) -> tuple[list[Job], list[Attempt]]:
         """See `Store.live`."""
@@ -259,18 +263,6 @@ def _record(tables: _Tables, transition: Transition) -> bool:
 
 def _append(tables: _Tables, event: Event) -> None:
     tables.events.append(replace(event, seq=len(tables.events) + 1))
-
-
-def _matches(job: Job, query: JobQuery) -> bool:
-    spec = job.spec
-    return (
-        (not query.states or job.state in query.states)
-        and (not query.kinds or spec.kind in query.kinds)
-        and (query.user is None or spec.user == query.user)
-        and (query.project is None or spec.project == query.project)
-        and (query.name is None or query.name.casefold() in spec.name.casefold())
-        and _within(job.submitted_at, query.submitted_from, query.submitted_to)
-    )
 
 
 def _within(time: float, since: float | None, until: float | None) -> bool:

@@ -10,12 +10,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from scheduler import jsonlines
+from scheduler.files import regular
 from scheduler.workloads.context import METRICS, Context
 from scheduler.workloads.paths import check_paths
 from scheduler.workloads.work import CommandWork
@@ -69,13 +71,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _reported(path: Path) -> dict[str, float]:
     """Numbers of the program's last line of kind `test`."""
     found: dict[str, float] = {}
-    if path.exists():
-        for line in path.read_text("utf-8", errors="replace").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict) and row.get("kind") == "test":
+    with suppress(FileNotFoundError), regular(path) as file:
+        for line in jsonlines.lines(file):
+            row = jsonlines.record(line) or {}
+            if row.get("kind") == "test":
                 found = {
                     name: value
                     for name, value in row.items()

@@ -20,17 +20,18 @@ def check_paths(work: Work, look: Look | None = None) -> None:
     match work:
         case CnnTrainWork():
             if work.dataset.startswith("folder:"):
-                look.training(folder_of(work.dataset), "work.dataset")
+                look.training(_folder(work.dataset, "work.dataset"), "work.dataset")
             if work.weights not in (None, IMAGENET):
                 _weights(work.weights, "work.weights")
         case CnnInferWork():
             for index, item in enumerate(work.models):
                 if isinstance(item, str):
-                    model_file(Path(item), f"work.models.{index}")
+                    field = f"work.models.{index}"
+                    model_file(local(item, field), field)
             for index, file in enumerate(work.weights):
                 _weights(file, f"work.weights.{index}")
             if work.data.startswith("folder:"):
-                look.images(folder_of(work.data), "work.data")
+                look.images(_folder(work.data, "work.data"), "work.data")
         case CommandWork():
             _program(work)
 
@@ -38,6 +39,24 @@ def check_paths(work: Work, look: Look | None = None) -> None:
 def folder_of(name: str) -> Path:
     """The path in `folder:PATH`."""
     return Path(name.removeprefix("folder:")).expanduser()
+
+
+def local(text: str, field: str) -> Path:
+    """The path that `text` names, `~` filled in; it need not exist.
+
+    Raises `InvalidError` naming `field` for a path that this machine cannot look at: a name
+    that is too long, an unknown user's home, a folder that may not be entered.
+    """
+    try:
+        path = Path(text).expanduser()
+        path.is_dir()  # fails where a mere absence does not
+    except OSError as error:
+        problem = f"{text} cannot be looked at: {error.strerror}"
+    except (RuntimeError, ValueError) as error:
+        problem = f"{text} is no path of this machine: {error}"
+    else:
+        return path
+    raise InvalidError(problem, {field: problem})
 
 
 def model_file(folder: Path, field: str) -> Path:
@@ -49,20 +68,25 @@ def model_file(folder: Path, field: str) -> Path:
     return folder / "model.pt"
 
 
+def _folder(name: str, field: str) -> Path:
+    return local(name.removeprefix("folder:"), field)
+
+
 def _weights(file: str, field: str) -> None:
-    path = Path(file).expanduser()
+    path = local(file, field)
     if not path.is_file() or not os.access(path, os.R_OK):
         problem = f"{path} is not a readable file on this machine"
         raise InvalidError(problem, {field: problem})
 
 
 def _program(work: CommandWork) -> None:
-    if work.cwd is not None and not Path(work.cwd).expanduser().is_dir():
+    cwd = local(work.cwd or ".", "work.cwd")
+    if work.cwd is not None and not cwd.is_dir():
         problem = f"{work.cwd} is not a folder on this machine"
         raise InvalidError(problem, {"work.cwd": problem})
     program = work.argv[0]
     if os.sep in program:
-        path = Path(work.cwd or ".").expanduser() / program
+        path = local(str(cwd / program), "work.argv.0")
         found = path.is_file() and os.access(path, os.X_OK)
         where = str(path)
     else:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind
+from scheduler.files import expanded
 from scheduler.workloads.outline import Look
 from scheduler.workloads.paths import check_paths
 from scheduler.workloads.profile import profile
@@ -84,7 +85,7 @@ def absolute(work: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
     """
 
     def full(path: str) -> str:
-        return os.path.normpath(base / Path(path).expanduser())
+        return os.path.normpath(base / expanded(path))
 
     def each(value: Any) -> Any:
         if isinstance(value, str):

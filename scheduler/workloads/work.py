@@ -7,15 +7,20 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from scheduler.domain.jobs import JobKind
+from scheduler.text import storable
 from scheduler.workloads import tables
 
 IMAGENET = "imagenet"
 """As `weights`: torchvision's own for that architecture."""
 
-PathText = Annotated[str, Field(min_length=1, max_length=4096)]
+Text = Annotated[
+    str, AfterValidator(storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
+]
+"""Any text that can be stored."""
+PathText = Annotated[Text, Field(min_length=1, max_length=4096)]
 Fraction = Annotated[float, Field(ge=0, le=0.9)]
 MAX_IMAGE_PIXELS = 120_000_000
 """Room for what phones take (108 million); 360 MB in colour."""
@@ -68,7 +73,7 @@ class CnnTrainWork(BaseModel):
         default=False,
         description="Train the head only; needs `weights`. False: fine-tune everything.",
     )
-    dataset: str = Field(
+    dataset: Text = Field(
         default="digits",
         description="`digits` (built in), `folder:PATH` (one folder per class, or train/, "
         "perhaps val/ and test/ of such) or one of torchvision's by name.",
@@ -195,10 +200,10 @@ class CnnInferWork(BaseModel):
         description="Architecture of `weights` without a model.json.",
         examples=["resnet18"],
     )
-    classes: tuple[str, ...] = Field(
+    classes: tuple[Text, ...] = Field(
         default=(), description="Names of the classes of `weights` without a model.json, in order."
     )
-    data: str = Field(
+    data: Text = Field(
         default="digits:test",
         description="`folder:PATH` (images in it, or one folder per class), or a part of a "
         "dataset: `digits`, `digits:train`, `digits:test`, `cifar10:test`, …",
@@ -257,13 +262,13 @@ class CommandWork(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    argv: tuple[str, ...] = Field(
+    argv: tuple[Text, ...] = Field(
         min_length=1,
         max_length=4096,
         description="Program and its arguments; no shell in between.",
         examples=[["python", "train.py", "--epochs", "3"]],
     )
-    env: Mapping[str, str] = Field(
+    env: Mapping[Text, Text] = Field(
         default_factory=dict, description="Set on top of the service's own environment."
     )
     cwd: PathText | None = Field(
@@ -275,18 +280,14 @@ class CommandWork(BaseModel):
     def _program(cls, argv: tuple[str, ...]) -> tuple[str, ...]:
         if not argv[0]:
             raise ValueError("argv[0], the program, is empty")
-        if any("\0" in argument for argument in argv):
-            raise ValueError("an argument holds a zero byte")
         return argv
 
     @field_validator("env")
     @classmethod
     def _names(cls, env: Mapping[str, str]) -> Mapping[str, str]:
-        for name, value in env.items():
+        for name in env:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise ValueError(f"{name!r}: names are letters, digits and _, no digit first")
-            if "\0" in value:
-                raise ValueError(f"the value of {name} holds a zero byte")
         return env
 
 
@@ -314,7 +315,7 @@ def known_dataset(name: str) -> str:
     """The name itself; raises `ValueError` with the legal ones."""
     legal = f"folder:PATH, {', '.join(tables.DATASETS)}"
     if name.startswith("folder:"):
-        if not name.removeprefix("folder:").strip() or "\0" in name:
+        if not name.removeprefix("folder:").strip():
             raise ValueError(f"{name!r} names no folder; legal: {legal}")
     elif name not in tables.DATASETS:
         raise ValueError(f"unknown dataset {name!r}; legal: {legal}")

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from httpx_sse import EventSource, ServerSentEvent
 
-from api.logs import CHUNK, tail_offset
+from api import tails
+from api.client.lines import split
+from api.logs import CHUNK
+from scheduler.service.progress import latest
 from tests.api.conftest import World
 
 
@@ -51,7 +54,46 @@ def test_the_tail_of_a_long_file(tmp_path: Path, last: bytes) -> None:
     assert path.stat().st_size > 3 * CHUNK
     for count in (1, 2, 150, 500, 501, 10_000):
         expected = b"".join([*lines, last][-count:])
-        assert path.read_bytes()[tail_offset(path, count) :] == expected
+        assert b"".join(tails.read(path, tails.tail(path, count))) == expected
+
+
+def test_the_tail_of_long_lines_is_bounded(tmp_path: Path) -> None:
+    """Of each line its end, behind a mark; and a file is looked at only so far back."""
+    path = tmp_path / "log.txt"
+    long = b"0%\r" + b"x" * 10 * tails.LINE
+    path.write_bytes(b"first\n" + long + b"\n" + b"short\n" + long)
+    shown = tails.MARK + b"x" * (tails.LINE - 1)
+    assert b"".join(tails.read(path, tails.tail(path, 3))) == (shown + b"\nshort\n" + shown + b"x")
+    everything = b"".join(tails.read(path, tails.tail(path, 9)))
+    assert everything.startswith(b"first\n" + tails.MARK)
+    back = len(long) + 3
+    assert tails.tail(path, 9, back)[0].start == path.stat().st_size - back
+    assert tails.tail(path, 9, back)[0].cut
+
+
+ODD = "a\u2028b\x0bc\x0cd\x1ce\x85f 10%\r20%"
+
+
+def test_only_a_newline_ends_a_line(world: World) -> None:
+    number = world.running()
+    world.log(number, f"{ODD}\r\nlast\n")
+    world.finish(number)
+    whole = world.client.get(f"/v1/jobs/{number}/logs").content
+    assert list(split([whole[:3], whole[3:]])) == [ODD, "last"]
+    tail = world.client.get(f"/v1/jobs/{number}/logs?tail=2").content
+    assert tail == whole
+    followed = [event.data for event in follow(world, number) if event.event != "end"]
+    assert followed == [*ODD.split("\r"), "last"]
+
+
+def test_a_piece_of_a_line_cuts_no_character(world: World) -> None:
+    number = world.running()
+    line = "x" + "ß" * CHUNK
+    world.log(number, line)
+    world.finish(number)
+    followed = [event.data for event in follow(world, number) if event.event != "end"]
+    assert followed == list(split([line.encode()]))
+    assert "".join(followed) == line
 
 
 def test_following_goes_on_over_attempts_until_the_end(world: World) -> None:
@@ -160,6 +202,36 @@ def test_metrics_are_read_by_attempt_and_kind(world: World) -> None:
     assert [len(found) for found in lines()] == [2, 2]
     assert lines(kind="epoch", attempt=1) == [[{"kind": "epoch", "epoch": 1}]]
     assert lines(tail=1)[1] == [{"kind": "epoch", "epoch": 2}]
+    second.write_text('{"kind": "epoch", "epoch": 3}\n' + '{"kind": "progress"}\n' * 9000)
+    assert lines(tail=1, kind="epoch", attempt=2) == [[{"kind": "epoch", "epoch": 3}]]
+    assert lines(tail=2, attempt=2) == [[{"kind": "progress"}] * 2]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_file_holds_nobody_up_and_shows_nothing(world: World, kind: str) -> None:
+    """A job may put anything where its log and its metrics are."""
+    number = world.running()
+    folder = world.log(number, "x").parent
+    secret = world.folder / "secret.jsonl"
+    secret.write_text('{"secret": 1}\n')
+    for name in ("log.txt", "metrics.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+        match kind:
+            case "pipe":
+                os.mkfifo(folder / name)
+            case "link":
+                (folder / name).symlink_to(secret)
+            case _:
+                (folder / name).mkdir()
+    assert latest(folder / "metrics.jsonl") is None
+    for path in ("logs", "logs?tail=3"):
+        answer = world.client.get(f"/v1/jobs/{number}/{path}")
+        assert (answer.status_code, answer.content) == (200, b""), path
+    for path in ("metrics", "metrics?tail=1"):
+        (attempt,) = world.client.get(f"/v1/jobs/{number}/{path}").json()["attempts"]
+        assert attempt["lines"] == [], path
+    world.finish(number)
+    assert [event.event for event in follow(world, number)] == ["end"]
 
 
 def test_artifacts_are_listed_and_fetched(world: World) -> None:

@@ -13,14 +13,17 @@ from scheduler.store import codec
 from scheduler.testing.samples import job_spec
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+odd = st.text(st.characters())
+"""Also halves of characters, which nothing can store."""
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | numbers | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
 requests = st.builds(
     lambda devices, low, more, memory: Request(tuple(devices), low, low + more, memory),
-    st.lists(st.text(), min_size=1, max_size=3),
+    st.lists(texts, min_size=1, max_size=3),
     st.integers(1, 64),
     st.integers(0, 64),
     st.integers(0, codec.LARGEST_INT),
@@ -28,11 +31,11 @@ requests = st.builds(
 specs = st.builds(
     JobSpec,
     kind=st.sampled_from(JobKind),
-    work=st.dictionaries(st.text(), values, max_size=4),
-    profile=st.builds(Profile, st.text(), numbers, numbers),
-    name=st.text(),
-    user=st.text(),
-    project=st.text(),
+    work=st.dictionaries(texts, values, max_size=4),
+    profile=st.builds(Profile, texts, numbers, numbers),
+    name=texts,
+    user=texts,
+    project=texts,
     request=requests,
     priority=st.integers(0, 100),
     preference=st.none() | st.floats(0, 1),
@@ -66,7 +69,9 @@ def test_a_candidate_row_comes_back_equal(row: Row) -> None:
     assert codec.row(json.loads(codec.dumps(codec.row_json(row)))) == row
 
 
-@given(st.recursive(values | st.floats() | st.binary(), lambda inner: st.tuples(inner, inner)))
+@given(
+    st.recursive(values | odd | st.floats() | st.binary(), lambda inner: st.tuples(inner, inner))
+)
 @settings(max_examples=60, deadline=None)
 def test_plain_is_json_whatever_was_given(value: Any) -> None:
     plain = codec.plain(value)

@@ -54,7 +54,7 @@ BAD = [
     ("command", {"argv": []}, "work.argv", "at least 1"),
     ("command", {"argv": [""]}, "work.argv", "is empty"),
     ("command", {"argv": "ls -l"}, "work.argv", "valid tuple"),
-    ("command", {"argv": ["a\0b"]}, "work.argv", "zero byte"),
+    ("command", {"argv": ["true", "a\0b"]}, "work.argv.1", "zero byte"),
     ("command", {"argv": ["ls"], "env": {"1A": ""}}, "work.env", "'1A'"),
     ("cnn-guess", {}, "kind", "legal: cnn-train, cnn-infer, command"),
 ]

@@ -1,4 +1,4 @@
-"""ls, show, update, cancel, retry."""
+"""ls, show, update, retry."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from api.client.job import JobUpdate
     from api.schemas import JobDetail, JobOut
 
+SHOWN = 50
+"""Jobs that `ls` shows unless told otherwise; of live ones, those that run come first."""
 RECENT = 20
-"""Ended jobs that `ls` shows beside all live ones."""
+"""Ended jobs that `ls` shows beside live ones."""
 
 
 def ls(
@@ -43,7 +45,9 @@ def ls(
     watch: Annotated[bool, typer.Option("--watch", help="Keep showing, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List jobs, newest first: all live ones and the latest ended ones.
+    """List jobs, newest first: live ones and the latest ended ones, a page of them.
+
+    With --json all live ones; --all is every job ever.
 
     Example: fulcrum ls --state failed --project vision --all
     """
@@ -61,24 +65,40 @@ def ls(
                 )
             )
 
+        wanted = [item.upper() for item in states or ()]
+        most = limit or (None if everything or as_json else SHOWN)
+
         def chosen() -> list[JobOut]:
             if everything or states or limit:
-                found = jobs([item.upper() for item in states or ()], limit)
+                found = jobs(wanted, most)
             else:
-                by_id = {job.id: job for job in [*jobs(LIVE, None), *jobs((), RECENT)]}
+                live = jobs(LIVE[1:], most)
+                if most is None or len(live) < most:
+                    live += jobs(LIVE[:1], None if most is None else most - len(live))
+                by_id = {job.id: job for job in [*live, *jobs((), RECENT)]}
                 found = [by_id[number] for number in sorted(by_id, reverse=True)]
             return [job.info for job in found]
+
+        def left_out(found: Sequence[JobOut]) -> int:
+            """Jobs that the default page leaves out."""
+            if most is None or limit or len(found) < most:
+                return 0
+            states = wanted or LIVE
+            shown = sum(job.state.value in states for job in found)
+            filters = {"user": user, "project": project, "name": name}
+            return service.count(state=states, kind=kinds or (), **filters) - shown
 
         if watch and not as_json:
             watched(lambda: jobs_table(chosen(), out().width))
             return
         found = chosen()
+        more = left_out(found)
     if as_json:
         print_json([job.model_dump(mode="json") for job in found])
-    elif found:
-        out().print(jobs_table(found, out().width))
-    else:
-        out().print("[dim]no jobs[/]")
+        return
+    out().print(jobs_table(found, out().width) if found else "[dim]no jobs[/]")
+    if more > 0:
+        out().print(f"[dim]… {more:,} more: --limit N, or --all[/]")
 
 
 def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
@@ -132,21 +152,7 @@ def update(
             "nothing to change", param_hint="--priority, --preference or --deadline"
         )
     with client(ctx) as service:
-        _changed([service.job(one).update(**changes) for one in jobs], as_json)
-
-
-def cancel(
-    ctx: typer.Context,
-    jobs: JobIds,
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Kept in its history.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Stop jobs, or take them from the queue.
-
-    Example: fulcrum cancel 17 18 --reason "wrong learning rate"
-    """
-    with client(ctx) as service:
-        _changed([service.job(number).cancel(reason) for number in jobs], as_json)
+        changed([service.job(one).update(**changes) for one in jobs], as_json)
 
 
 def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
@@ -155,7 +161,12 @@ def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
     Example: fulcrum retry 17
     """
     with client(ctx) as service:
-        _changed([service.job(number).retry() for number in jobs], as_json)
+        again = [service.job(number).retry() for number in jobs]
+    if as_json or out().is_terminal:
+        changed(again, as_json)
+    else:
+        for job in again:  # the number alone, for scripts
+            print(job.id)
 
 
 def watched(view: Callable[[], RenderableType]) -> None:
@@ -178,7 +189,8 @@ def mapping(values: Mapping[str, Any], title: str | None = None) -> Table:
     return result
 
 
-def _changed(jobs: Sequence[Job], as_json: bool) -> None:
+def changed(jobs: Sequence[Job], as_json: bool) -> None:
+    """Tell how jobs are now, each on a line."""
     if as_json:
         dumped = [job.info.model_dump(mode="json") for job in jobs]
         print_json(dumped if len(dumped) > 1 else dumped[0])

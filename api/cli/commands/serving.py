@@ -41,6 +41,7 @@ def serve(
     """
     from api.auth import admin_token
     from api.cli.address import announced
+    from api.client.connection import reachable
     from scheduler.settings import load
 
     door = ctx.find_object(Door) or Door()
@@ -69,7 +70,7 @@ def serve(
     service = build(settings, Aside(settings.data_dir, settings.database))
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
-        url = _url(settings.host, listener)
+        url = reachable(settings.host, listener.getsockname()[1])
         server = _server(service, settings, log_level)
         with announced(settings.data_dir, url):
             _announce(service, settings, url, as_json=as_json)
@@ -105,13 +106,6 @@ def _listening(settings: Settings) -> socket.socket:
             {"port": "a free one; 0 takes any", "host": "an address of this machine"},
         ) from None
     return listener
-
-
-def _url(host: str, listener: socket.socket) -> str:
-    """Where this machine reaches the service."""
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    port = listener.getsockname()[1]
-    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
 
 
 def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) -> None:

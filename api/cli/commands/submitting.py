@@ -117,7 +117,9 @@ def run(
 
     Example: fulcrum run --width 2 --max-duration 1h -- python train.py --epochs 3
     """
-    work = {"cwd": str(Path.cwd()), **job.get("work", {}), "argv": argv}
+    from api.client.files import here
+
+    work = {"cwd": str(here()), **job.get("work", {}), "argv": argv}
     if "env" in work:
         work["env"] = pairs(work["env"], "--env")
     body = {"name": Path(argv[0]).name, **job, "kind": "command", "work": work}
@@ -195,7 +197,9 @@ def _report(
             # Piped output is the number alone, for scripts.
             plain = not out().is_terminal
             name = f" ({escape(job.name)})" if job.name else ""
-            out().print(str(job.id) if plain else f"job [bold]{job.id}[/]{name} {job.reason}")
+            out().print(
+                str(job.id) if plain else f"job [bold]{job.id}[/]{name} {escape(job.reason)}"
+            )
     if wait or follow:
         for job in jobs:
             watch(job, follow=follow, timeout=timeout, quiet=as_json)
@@ -208,11 +212,13 @@ def _report(
 
 def watch(job: Job, *, follow: bool, timeout: float | None, quiet: bool = False) -> None:
     """Tell each change of a job on stderr, or its output on stdout, until it has ended."""
+    from api.client.errors import standing
+
     if follow:
         for line in job.logs(follow=True):
             print(line, flush=True)
         job.refresh()
     for now in job.changes(timeout):
         if not quiet:
-            text = f"job {now.id} {now.state.lower()}: {now.reason}"
+            text = f"job {now.id} {standing(now.state, now.reason)}"
             err().print(escape(text), style="dim", soft_wrap=True)

@@ -267,6 +267,8 @@ def _submit(
 
     Its paths are read on the service's machine.
     """
+    from api.client.files import here
+
     door = ["--data", str(configured.data_dir.absolute())]
     argv = [sys.executable, "-m", "api.cli.main", *door, "policy", "train", str(run.absolute())]
     config = os.environ.get("FULCRUM_CONFIG")
@@ -277,7 +279,7 @@ def _submit(
         **({"width": workers} if workers else {}),
         "work": {
             "argv": [*argv, *words],
-            "cwd": str(Path.cwd()),
+            "cwd": str(here()),
             **({"env": {"FULCRUM_CONFIG": str(Path(config).absolute())}} if config else {}),
         },
     }

@@ -72,20 +72,28 @@ def events(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
     out().print(result)
 
 
-def metrics(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
+def metrics(
+    ctx: typer.Context,
+    job: JobId,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind, such as epoch.")] = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", min=1, help="Only the last lines of each attempt.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """What a job has measured so far: loss, accuracy, … epoch by epoch.
 
     Example: fulcrum metrics 17 --json
     """
     with client(ctx) as service:
-        attempts = service.job(job).metrics()
+        attempts = service.job(job).metrics(kind=kind, tail=tail)
     if as_json:
         print_json([attempt.model_dump(mode="json") for attempt in attempts])
         return
     console = out()
     for attempt in attempts:
-        for kind, lines in _by_kind(attempt.lines).items():
-            console.print(_measured(lines, f"Attempt {attempt.attempt}, {kind}"))
+        for title, lines in _by_kind(attempt.lines).items():
+            console.print(_measured(lines, f"Attempt {attempt.attempt}, {title}"))
     if not any(attempt.lines for attempt in attempts):
         console.print("[dim]nothing measured yet[/]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from scheduler.domain.errors import FulcrumError, NotFoundError
 from scheduler.domain.events import Event, Transition
@@ -73,6 +73,12 @@ class SqlStore:
             found = found.where(jobs.c.id < _number(before))
         with self._database.read() as connection:
             return [rows.job(row) for row in connection.execute(found)]
+
+    def count(self, query: JobQuery) -> int:
+        """See `Store.count`."""
+        number = _filtered(select(func.count()).select_from(jobs), query)
+        with self._database.read() as connection:
+            return int(connection.execute(number).scalar_one())
 
     def live(self) -> tuple[list[Job], list[Attempt]]:
         """See `Store.live`."""

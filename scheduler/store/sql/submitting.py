@@ -13,10 +13,11 @@ from scheduler.domain.events import Event
 from scheduler.domain.jobs import Job, bound
 from scheduler.domain.lifecycle import EventName, JobState
 from scheduler.store.base import Submission, named
-from scheduler.store.codec import LARGEST_INT, legible, stored
+from scheduler.store.codec import LARGEST_INT, stored
 from scheduler.store.sql import rows
 from scheduler.store.sql.statements import chunks
 from scheduler.store.sql.tables import events, idempotency_keys, jobs
+from scheduler.text import shown
 
 Key = tuple[str, str]
 """Actor and idempotency key."""
@@ -62,7 +63,7 @@ class _Batch:
         """The submission's jobs: new ones, or those its key stands for."""
         if submission.key is None:
             return self._add(submission)
-        key = (legible(submission.actor), legible(submission.key))
+        key = (shown(submission.actor), shown(submission.key))
         if key not in self.first:
             accepted = self._add(submission)
             self.first[key] = (submission.digest, accepted)

@@ -24,18 +24,18 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-from scheduler.store import codec
+from scheduler.text import shown
 
 
 class Text(TypeDecorator[str]):
-    """Text made legible: exit reasons and names may carry any bytes of files and programs."""
+    """Text as `shown`: exit reasons and names may carry any bytes of files and programs."""
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """On the way into the database."""
-        return None if value is None else codec.legible(value)
+        return None if value is None else shown(value)
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")

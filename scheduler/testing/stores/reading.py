@@ -78,6 +78,7 @@ class ReadContract:
         ended(store, first)
         placed(store, second)
         assert [job.id for job in store.jobs(query)] == ids
+        assert store.count(query) == len(ids)
 
     def test_live_jobs_are_oldest_first(self, store: Store) -> None:
         """With the attempts that have not ended, again and again."""

@@ -20,6 +20,7 @@ from scheduler.testing.samples import (
     submission,
     submitted,
 )
+from scheduler.text import shown
 
 EVERYTHING = JobQuery()
 
@@ -126,15 +127,31 @@ class SubmitContract:
         assert [job.id for job in good] == [1]
 
     def test_odd_text_does_no_harm(self, store: Store) -> None:
-        """NUL, lone surrogates, quotes: in names, keys and reasons."""
+        """NUL, lone surrogates, quotes: in actors, keys and reasons."""
         odd = "a\0b\ud800'\"%_\\\u2603"
-        store.submit([submission(job_spec(name=odd, user=odd), key=odd, digest="1")])
-        (again,) = store.submit([submission(key=odd, digest="2")])
+        store.submit([submission(actor=odd, key=odd, digest="1")])
+        (again,) = store.submit([submission(actor=odd, key=odd, digest="2")])
         assert isinstance(again, ConflictError)
         job, attempt = placed(store, store.job(1))
-        change = transitions.failed(job, attempt, POOL, odd, 120.0)
+        change = transitions.failed(job, attempt, POOL, odd, 120.0, result={odd: [odd]})
         assert store.record([change]) == [True]
         assert store.job(1).state is JobState.FAILED
+        (ended,) = store.attempts(1)
+        assert ended.result == {shown(odd): [shown(odd)]}
+
+    @pytest.mark.parametrize("odd", ["a\0b", "\ud83d", "x\udcff"])
+    def test_text_that_cannot_be_stored_is_refused_alone(self, store: Store, odd: str) -> None:
+        """With the field's name, wherever it stands."""
+        places = {
+            "name": job_spec(name=odd),
+            "work.argv.1": job_spec(work={"argv": ["echo", odd]}),
+            "work.env.A": job_spec(work={"env": {"A": odd}}),
+        }
+        for field, spec in places.items():
+            bad, good = store.submit([submission(spec), submission()])
+            assert isinstance(bad, InvalidError)
+            assert list(bad.fields) == [field]
+            assert isinstance(good, list)
 
     def test_many_at_once_from_many_threads(self, store: Store) -> None:
         """No id twice, no gap, and every job has its event."""

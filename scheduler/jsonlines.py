@@ -1,0 +1,41 @@
+"""Lines of JSON that a job writes: anything may stand in them, and none may harm a reader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+MOST_BYTES = 1024 * 1024
+"""Of one line; longer ones are passed over."""
+MOST_DEPTH = 32
+"""Objects and lists inside one another; a line nested deeper is passed over."""
+
+
+def lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines from where `file` stands, with their ends; only a newline ends one."""
+    while line := file.readline(MOST_BYTES + 1):
+        if len(line) <= MOST_BYTES:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(MOST_BYTES)
+
+
+def record(line: bytes) -> dict[str, Any] | None:
+    """The object that stands in a line; None for anything else, such as half a line."""
+    if len(line) > MOST_BYTES:
+        return None
+    try:
+        value = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and _flat(value, MOST_DEPTH) else None
+
+
+def _flat(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return depth > 0 and all(_flat(item, depth - 1) for item in value)
