@@ -51,7 +51,7 @@ def create_app(
     doors = Doors(
         service=service,
         clock=clock,
-        intake=Intake(service.store, clock),
+        intake=Intake(service.job, clock),
         telemetry=telemetry,
         newest=Newest.of(service),
         keys=Keys(),
@@ -78,7 +78,7 @@ def create_app(
     )
     app.state.doors = doors
     problems.install(app)
-    routers = [part.router for part in (jobs, outputs, cluster, policies, health)]
+    routers = [jobs.direct, *(one.router for one in (jobs, outputs, cluster, policies, health))]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

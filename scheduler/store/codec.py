@@ -75,13 +75,19 @@ def stored(spec: JobSpec) -> JobSpec:
 
     Raises `InvalidError` naming the field that cannot be stored.
     """
+    return stored_with_text(spec)[0]
+
+
+def stored_with_text(spec: JobSpec) -> tuple[JobSpec, str]:
+    """`stored`, and the JSON text that it is read from."""
     if spec.request.memory_bytes > LARGEST_INT:
         raise InvalidError(
             "memory is more than any machine has", {"memory": f"bytes from 0 to {LARGEST_INT}"}
         )
     data = job_spec_json(spec)
     try:
-        return job_spec(json.loads(dumps(data)))
+        text = dumps(data)
+        return job_spec(json.loads(text)), text
     except (TypeError, ValueError, RecursionError):
         for field, value in data.items():
             exact(value, field)
