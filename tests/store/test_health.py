@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.domain.errors import ConflictError, InvalidError, UnavailableError
+from scheduler.domain.errors import InvalidError, UnavailableError
 from scheduler.store.sql import SqlStore
 from scheduler.testing.samples import submitted
 
@@ -100,13 +100,3 @@ def test_a_full_disk_is_said_and_passes(store: SqlStore) -> None:
     assert [event.job for event in store.events()] == [job.id for job in store.live()[0]]
     limit(1_000_000)
     assert [job.id for job in submitted(store)] == [count + 1]
-
-
-def test_a_second_service_is_refused(url: str) -> None:
-    first = SqlStore(url, service=True)
-    reader = SqlStore(url)
-    with pytest.raises(ConflictError, match=f"process {os.getpid()}.*already uses"):
-        SqlStore(url, service=True)
-    first.close()
-    SqlStore(url, service=True).close()
-    reader.close()
