@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine, exc
 
-from scheduler.domain.errors import ConflictError, UnavailableError
+from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError
 
 SERVICE_LOCK = 0x46756C6372756E
 """The PostgreSQL lock that a service holds in a session of its own for as long as it runs."""
@@ -93,20 +93,20 @@ class PostgresAlone:
         with self._lock:
             try:
                 self._session.exec_driver_sql("SELECT 1")
-            except exc.DBAPIError:
-                self._session.invalidate()
-                self._session.close()
+            except exc.SQLAlchemyError:  # the session is gone, or was already closed here
+                self.release()
                 try:
                     self._session = self._take()
-                except (ConflictError, exc.DBAPIError) as error:
+                except FulcrumError as error:
                     return f"this service no longer has the database to itself: {error}"
             self._doubted = False
         return None
 
     def release(self) -> None:
         """See `Alone.release`."""
-        self._session.invalidate()
-        self._session.close()
+        if not self._session.closed:
+            self._session.invalidate()
+            self._session.close()
 
     def _take(self) -> Connection:
         session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
