@@ -210,7 +210,9 @@ def database(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", Verdict.OK, "not made yet")
         return
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(
+            sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as connection:
             rows = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
             broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.Error as error:

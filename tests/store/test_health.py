@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.domain.errors import InvalidError, UnavailableError
 from scheduler.store.sql import SqlStore
-from scheduler.testing.samples import submitted
+from scheduler.testing.samples import job_spec, submitted
 
 
 @pytest.fixture
@@ -94,8 +94,7 @@ def test_a_full_disk_is_said_and_passes(store: SqlStore) -> None:
 
     limit(pages)
     with pytest.raises(UnavailableError, match="is full"):
-        for _ in range(1000):
-            submitted(store)
+        submitted(store, *[job_spec()] * 1000)
     count = len(store.live()[0])
     assert [event.job for event in store.events()] == [job.id for job in store.live()[0]]
     limit(1_000_000)

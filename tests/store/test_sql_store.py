@@ -54,7 +54,6 @@ class SqlContract(StoreContract):
         (refused,) = store.submit([submission(job_spec(after=tuple(range(1, count + 2))))])
         assert str(refused) == f"no such job: {count + 1}"
 
-
     def test_a_second_service_is_refused(self, url: str, store: SqlStore) -> None:
         """By name of the first; who only reads and writes beside it is not."""
         first = SqlStore(url, service=True)

@@ -55,9 +55,7 @@ def restore(
 
     found = go_back(_settings(ctx), file.expanduser().absolute())
     if as_json:
-        print_json(
-            {"made_at": found.made_at, "jobs": found.jobs, "set_aside": str(found.aside)}
-        )
+        print_json({"made_at": found.made_at, "jobs": found.jobs, "set_aside": str(found.aside)})
         return
     out().print(f"restored the backup of {found.made_at}: {found.jobs} jobs", soft_wrap=True)
     out().print(f"what was there before: {found.aside}", soft_wrap=True, markup=False)

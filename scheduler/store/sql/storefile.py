@@ -30,7 +30,7 @@ class StoreFile:
         """A sentence if a file is not where it was; costs two looks at a folder."""
         for part, identity in self._parts.items():
             try:
-                stat = os.stat(part)
+                stat = part.stat()
             except OSError as error:
                 return f"the store's file {part} is gone or out of reach ({error.strerror})"
             if (stat.st_dev, stat.st_ino) != identity:
