@@ -28,9 +28,9 @@ FALLBACK = "wgc"
 def build(settings: config.Settings, replay: Replay | None = None) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
-    The data folder is held until the service stops or its process ends. Raises `ConflictError` if
-    another service holds it or the database, `InvalidError` for settings or a database that cannot work,
-    `NotFoundError` for an unknown policy.
+    The data folder and the database are held until the service stops or its process ends. Raises
+    `ConflictError` if another service holds one of them, `InvalidError` for settings or a database
+    that cannot work, `NotFoundError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as undo:

@@ -87,7 +87,7 @@ class PostgresAlone:
         self._doubted = True
 
     def lost(self) -> str | None:
-        """See `Alone.lost`; after a failure the lock is asked for, and taken again if it is free."""
+        """See `Alone.lost`; after a failure the hold is looked at, and taken again if free."""
         if not self._doubted:
             return None
         with self._lock:
