@@ -123,6 +123,8 @@ class Database:
             if self._alone is not None:
                 self._alone.release()
             self._engine.dispose()
+            if self._watched is not None:
+                self._watched.close()
 
     def _require_whole(self) -> None:
         """Raise `UnavailableError` for what the database itself does not notice."""

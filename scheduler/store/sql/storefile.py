@@ -19,12 +19,21 @@ class StoreFile:
         self.path = path
         self._parts: dict[Path, tuple[int, int]] = {}
         self._size = 0
+        self._file: int | None = None
+        """Open until `close`: closing it would free SQLite's own locks on the file (POSIX)."""
 
     def pin(self) -> None:
         """The files that are open now; call it once a transaction has been made."""
         for part in (self.path, self.path.with_name(f"{self.path.name}-wal")):
             stat = part.stat()
             self._parts[part] = (stat.st_dev, stat.st_ino)
+        self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Once SQLite has closed the file; again: no effect."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def moved(self) -> str | None:
         """A sentence if a file is not where it was; costs two looks at a folder."""
@@ -39,9 +48,10 @@ class StoreFile:
 
     def damaged(self) -> str | None:
         """A sentence if the file on the disk is cut short or no longer begins as a database."""
+        if self._file is None:
+            return None
         try:
-            with self.path.open("rb") as file:
-                begin, size = file.read(len(MAGIC)), os.fstat(file.fileno()).st_size
+            begin, size = os.pread(self._file, len(MAGIC), 0), os.fstat(self._file).st_size
         except OSError as error:
             return f"the store's file {self.path} cannot be read ({error.strerror})"
         if size < self._size:
