@@ -52,7 +52,7 @@ def create_app(
     doors = Doors(
         service=service,
         clock=clock,
-        intake=Intake(service.store, clock),
+        intake=Intake(service.job, clock),
         telemetry=telemetry,
         newest=Newest.of(service),
         keys=Keys(),
@@ -81,7 +81,8 @@ def create_app(
     )
     app.state.doors = doors
     problems.install(app)
-    routers = [part.router for part in (jobs, bulk, outputs, cluster, policies, storage, health)]
+    parts = (jobs, bulk, outputs, cluster, policies, storage, health)
+    routers = [jobs.direct, *(part.router for part in parts)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -17,7 +17,6 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.resources import Request
-from scheduler.store.base import Store
 from scheduler.workloads.specs import CnnInferWork, Look, Work, check_paths, profile
 
 
@@ -37,9 +36,10 @@ class Batch:
 
 @dataclass(slots=True)
 class Intake:
-    """Makes specs of jobs; `store` tells what earlier jobs are, `clock` what is in the past."""
+    """Makes specs of jobs; `job` tells what earlier jobs are, `clock` what is in the past."""
 
-    store: Store
+    job: Callable[[int], Job]
+    """Raises `NotFoundError`."""
     clock: Clock
 
     def one(self, job: AnyJob, user: str) -> JobSpec:
@@ -145,7 +145,7 @@ class _Draft:
 
     def _earlier(self, number: int) -> Job:
         if number not in self.earlier:
-            self.earlier[number] = self.intake.store.job(number)
+            self.earlier[number] = self.intake.job(number)
         return self.earlier[number]
 
     def _is_folder(self, item: str) -> bool:

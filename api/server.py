@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from functools import partial
 from typing import Any
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 
 from api.connections import Connections, Protocol
 
+COLLECT = (50_000, 20, 50)
+"""Python's garbage collection: new objects before the youngest are looked at, and so on."""
 LEAVE_S = 5
 """Seconds for open requests to end when the server stops."""
 
@@ -52,6 +55,11 @@ class Server(uvicorn.Server):
         for one in sockets or ():
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await super().startup(sockets)
+        # What is there now stays: collections need not look at it. Later ones are rarer, for the
+        # jobs in memory are many and hold no circles.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: first the waiting requests, then the rest, then the service."""

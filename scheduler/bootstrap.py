@@ -36,15 +36,15 @@ FALLBACK = "wgc"
 def build(settings: config.Settings, replay: Replay | None = None) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
-    The data folder is held until the service stops or its process ends. Raises `ConflictError` if
-    another service holds it, `InvalidError` for settings or a database that cannot work,
-    `NotFoundError` for an unknown policy.
+    The data folder and the database are held until the service stops or its process ends. Raises
+    `ConflictError` if another service holds one of them, `InvalidError` for settings or a database
+    that cannot work, `NotFoundError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as undo:
         lock = FolderLock(settings.data_dir)
         undo.callback(lock.release)
-        store = SqlStore(settings.database)
+        store = SqlStore(settings.database, service=True)
         undo.callback(store.close)
         executor = LocalExecutor(
             settings.data_dir / "run",
@@ -64,7 +64,7 @@ def history(settings: config.Settings) -> Store:
 
     Raises `NotFoundError` if the data folder holds no database yet.
     """
-    file = settings.data_dir / "fulcrum.sqlite"
+    file = settings.data_dir / config.DATABASE_FILE
     if settings.database_url is None and not file.is_file():
         raise NotFoundError(
             f"there is no job history in {settings.data_dir}",

@@ -31,6 +31,8 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.files import expanded
 
 FILE_NAME = "fulcrum.toml"
+DATABASE_FILE = "fulcrum.sqlite"
+"""In the data folder, unless `database_url` names another database."""
 
 
 def _preference(value: Any) -> Any:
@@ -182,8 +184,14 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """SQLAlchemy URL of the store."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'fulcrum.sqlite'}"
+        """SQLAlchemy URL of the store, with its password."""
+        if self.database_url is not None:
+            return self.database_url
+        from sqlalchemy import URL
+
+        # Not by joining texts: a folder's name may hold `?`, `#` or `%20`.
+        file = str(self.data_dir / DATABASE_FILE)
+        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
 
     def preference_of(self, project: str) -> float:
         """The preference of a project's jobs that name none: the project's, else the cluster's."""

@@ -232,15 +232,20 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 def database(settings: Settings) -> Iterator[Finding]:
     """SQLite's own check of the file, beside a running service."""
-    if not settings.database.startswith("sqlite"):
+    from sqlalchemy import make_url
+
+    url = make_url(settings.database)
+    if url.get_backend_name() != "sqlite":
         yield Finding("database", Verdict.OK, "not a file; its own tools check it")
         return
-    file = Path(settings.database.removeprefix("sqlite:///"))
+    file = Path(url.database or "").resolve()
     if not file.exists():
         yield Finding("database", Verdict.OK, "not made yet")
         return
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(
+            sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as connection:
             rows = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
             broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.Error as error:

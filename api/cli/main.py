@@ -1,4 +1,4 @@
-"""`fulcrum`: the command line. HTTP but for `serve`, `token`, `doctor`, simulation, training."""
+"""`fulcrum`: the command line. HTTP but for the service's own machine, simulation, training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from api.cli.commands import (
+    backups,
     cancelling,
     cluster,
     compare,
@@ -76,6 +77,8 @@ _SUBMIT, _WATCH, _SHARE, _LAB = "Submit", "Look", "Cluster", "Simulation"
 
 app.command(rich_help_panel="Service")(serving.serve)
 app.command(rich_help_panel="Service")(doctor.doctor)
+app.command(rich_help_panel="Service")(backups.backup)
+app.command(rich_help_panel="Service")(backups.restore)
 app.add_typer(tokens.token, name="token", rich_help_panel="Service")
 app.command(rich_help_panel=_SUBMIT)(submitting.submit)
 app.command(rich_help_panel=_SUBMIT)(submitting.train)

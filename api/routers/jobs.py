@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from api import examples
+from api.direct import DirectRoute
 from api.doors import Doors, JobId, Key, Route, answer, doors_of, require_owner, submitter
 from api.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
 from api.schemas import (
@@ -40,10 +41,11 @@ from scheduler.domain.jobs import Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery
 
+direct = APIRouter(route_class=DirectRoute, prefix="/v1", tags=["jobs"])
 router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
 
 
-@router.post(
+@direct.post(
     "/jobs",
     status_code=201,
     response_model=JobOut,
@@ -66,7 +68,7 @@ def submit_job(
     return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
 
 
-@router.post(
+@direct.post(
     "/jobs:batch",
     status_code=201,
     response_model=JobBatchOut,

@@ -101,6 +101,8 @@ def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
     work = spec.work
     if any(isinstance(model, int) and model < 0 for model in models):
         work = {**work, "models": [real(m) if isinstance(m, int) else m for m in models]}
+    elif all(job >= 0 for job in spec.after):
+        return spec
     return replace(spec, after=tuple(real(job) for job in spec.after), work=work)
 
 

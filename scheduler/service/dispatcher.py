@@ -90,6 +90,7 @@ class Dispatcher:
         self._reserved: dict[int, tuple[str, int]] = {}
         self._ruler: Policy | None = None
         self._next_tick = 0.0
+        self._told = ""
         self._priced = (estimator.version, 0.0)
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self._stopping = threading.Event()
@@ -185,14 +186,23 @@ class Dispatcher:
                     self.tick(now)
             except Exception as error:
                 # What was heard is kept and said again; what was not committed did not happen.
-                _log.exception("a scheduling step failed; it is tried again")
+                self._tell(error)
                 self.counters["failed_steps"] += 1
                 self.failures, self.error = self.failures + 1, f"{type(error).__name__}: {error}"
                 self.busy_since = None
                 self._stopping.wait(RETRY_S)
             else:
                 self.failures, self.busy_since = 0, None
+                self._told = ""
                 self._await_message()
+
+    def _tell(self, error: Exception) -> None:
+        """Log a failed step: a part that does not answer in a sentence, once for each trouble."""
+        if not isinstance(error, UnavailableError):
+            _log.error("a scheduling step failed; it is tried again", exc_info=error)
+        elif error.message != self._told:
+            self._told = error.message
+            _log.error("nothing is scheduled: %s", error.message)
 
     def _await_message(self) -> None:
         due = [self._board.next_due()]

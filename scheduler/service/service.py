@@ -165,6 +165,10 @@ class Service:
         """What is not well, the fatal first; returns within seconds, whatever hangs."""
         return self._checkup.problems()
 
+    def job(self, job_id: int) -> Job:
+        """From memory while it is live, which lags a moment behind; raises `NotFoundError`."""
+        return self._board.jobs.get(job_id) or self.store.job(job_id)
+
     def submit(
         self,
         specs: Sequence[JobSpec],
@@ -307,7 +311,7 @@ class Service:
             # Looking under the lock: a change after the look cannot slip by before the wait. The
             # board is asked first, so that waiters do not read the store at every job's change.
             while True:
-                job = self._board.jobs.get(job_id) or self.store.job(job_id)
+                job = self.job(job_id)
                 left = until - time.monotonic()
                 if job.version > version or job.state.final or left <= 0:
                     return job

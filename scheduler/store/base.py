@@ -145,8 +145,15 @@ class Store(Protocol):
     def set_settings(self, values: Mapping[str, Any]) -> None:
         """Store settings, all or none. Raises `InvalidError` for a value that is not JSON."""
 
+    def health(self) -> tuple[str, ...]:
+        """Why jobs cannot be stored now: a sentence for each trouble; empty: they can.
+
+        A store that is damaged, or no longer where it was opened, stays so until it is opened
+        again; `submit`, `record` and all other changes raise `UnavailableError` meanwhile.
+        """
+
     def check(self) -> None:
-        """Raise `UnavailableError` unless a transaction would work now."""
+        """Raise `UnavailableError` with the first sentence of `health`, if there is one."""
 
     def health(self) -> tuple[str, ...]:
         """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""

@@ -74,6 +74,11 @@ def stored(spec: JobSpec) -> JobSpec:
 
     Raises `InvalidError` naming the field that cannot be stored.
     """
+    return stored_with_text(spec)[0]
+
+
+def stored_with_text(spec: JobSpec) -> tuple[JobSpec, str]:
+    """`stored`, and the JSON text that it is read from."""
     if spec.request.memory_bytes > LARGEST_INT:
         raise InvalidError(
             "memory is more than any machine has", {"memory": f"bytes from 0 to {LARGEST_INT}"}
@@ -89,7 +94,7 @@ def stored(spec: JobSpec) -> JobSpec:
     if "\\u" in text:  # most specs are ASCII: nothing is wrong with their text
         for field, problem in (odd for name in data for odd in unstorable(data[name], name)):
             raise InvalidError(f"{field} {problem}", {field: problem})
-    return found
+    return found, text
 
 
 def job_spec_json(spec: JobSpec) -> dict[str, Any]:

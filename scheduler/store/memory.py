@@ -164,10 +164,14 @@ class MemoryStore:
         with self._change() as tables:
             tables.settings.update({name: exact(value, name) for name, value in values.items()})
 
+    def health(self) -> tuple[str, ...]:
+        """See `Store.health`."""
+        return () if self._current is not None else ("the store is closed",)
+
     def check(self) -> None:
         """See `Store.check`."""
-        with self._change():
-            pass
+        for problem in self.health():
+            raise UnavailableError(problem)
 
     def health(self) -> tuple[str, ...]:
         """See `Store.health`."""

@@ -4,6 +4,7 @@ import pytest
 
 from scheduler import settings
 from scheduler.domain.errors import InvalidError
+from scheduler.store.sql import SqlStore
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,15 @@ def test_defaults(place):
     assert (found.host, found.port) == ("127.0.0.1", 8470)
     assert found.data_dir == place / "home/.local/share/fulcrum"
     assert found.database == f"sqlite:///{place}/home/.local/share/fulcrum/fulcrum.sqlite"
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a b", "a@b:c", "ä", "?mode=ro"])
+def test_the_database_lies_in_a_data_folder_of_any_name(place, name):
+    found = settings.load(overrides={"data_dir": place / name})
+    store = SqlStore(found.database)
+    store.close()
+    assert [path.name for path in place.glob("*/*.sqlite")] == ["fulcrum.sqlite"]
+    assert (place / name / "fulcrum.sqlite").is_file()
 
 
 def test_arguments_go_before_variables_before_the_file_before_defaults(place, monkeypatch):

@@ -14,7 +14,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from scheduler.domain.errors import InvalidError, UnavailableError
-from scheduler.store.sql import SqlStore, schema
+from scheduler.domain.jobs import Job
+from scheduler.domain.lifecycle import JobState
+from scheduler.store.sql import SqlStore, rows, schema, tables
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.tables import metadata
 from scheduler.testing.samples import decision, job_spec, submission, submitted
@@ -160,6 +162,13 @@ def test_the_database_itself_forbids_a_second_holder(url: str, store: SqlStore) 
         connection.execute("INSERT INTO held_devices VALUES ('cpu', 0, 1, 1)")
         with pytest.raises(sqlite3.IntegrityError):
             connection.execute("INSERT INTO held_devices VALUES ('cpu', 0, 2, 1)")
+
+
+def test_a_new_row_names_every_column() -> None:
+    """One that is left out would silently take the column's default."""
+    job = Job(1, job_spec(), JobState.QUEUED, "waiting", 1.0)
+    assert set(rows.new_job(job, "{}")) == set(tables.jobs.columns.keys())
+    assert {"seq", *rows.submitted(job, "me")} == set(tables.events.columns.keys())
 
 
 def test_an_open_database_needs_no_alembic(url: str, store: SqlStore) -> None:

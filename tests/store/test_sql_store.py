@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import create_engine
 
+from scheduler.domain.errors import ConflictError, UnavailableError
 from scheduler.store.sql import SqlStore
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.tables import metadata
@@ -53,6 +54,15 @@ class SqlContract(StoreContract):
         (refused,) = store.submit([submission(job_spec(after=tuple(range(1, count + 2))))])
         assert str(refused) == f"no such job: {count + 1}"
 
+    def test_a_second_service_is_refused(self, url: str, store: SqlStore) -> None:
+        """By name of the first; who only reads and writes beside it is not."""
+        first = SqlStore(url, service=True)
+        with pytest.raises(ConflictError, match=f"process {os.getpid()}"):
+            SqlStore(url, service=True)
+        submitted(store)
+        first.close()
+        SqlStore(url, service=True).close()
+
 
 class TestSqlite(SqlContract):
     pass
@@ -68,4 +78,32 @@ class TestPostgresql(SqlContract):
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
             metadata.drop_all(connection)
+        engine.dispose()
+
+    def test_a_hold_that_was_lost_is_taken_again_or_missed(self, url: str) -> None:
+        """A database that was restarted has ended the sessions, and with them the hold."""
+        first = SqlStore(url, service=True)
+        engine = create_engine(Database(url).url)
+        with engine.begin() as connection:
+            end_others = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+            connection.exec_driver_sql(end_others)
+        hold = first._database._alone
+        assert hold is not None
+        hold.doubt()
+        assert first.health() == ()  # nobody else came
+        with pytest.raises(ConflictError):
+            SqlStore(url, service=True)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(end_others)
+        second = SqlStore(url, service=True)
+        hold.doubt()
+        assert "no longer has the database to itself" in first.health()[0]
+        with pytest.raises(UnavailableError, match="no longer has the database to itself"):
+            submitted(first)
+        submitted(second)
+        for store in (first, second):
+            store.close()
         engine.dispose()

@@ -13,14 +13,24 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
-from scheduler.domain.errors import ConflictError, InvalidError, UnavailableError
+from scheduler.domain.errors import (
+    ConflictError,
+    FulcrumError,
+    InvalidError,
+    UnavailableError,
+)
 from scheduler.store import codec
+from scheduler.store.sql.alone import Alone, FileAlone, PostgresAlone
+from scheduler.store.sql.storefile import StoreFile
 
 WRITE = "fulcrum_write"
 """Execution option of a connection that is going to write."""
 
 ADVISORY_LOCK = 0x46756C6372756D
 """`Fulcrum` in ASCII: the PostgreSQL lock that every writer takes."""
+
+ADVICE = "stop the service and restore a backup"
+"""For who has a damaged database."""
 
 
 class Database:
@@ -38,8 +48,12 @@ class Database:
         """The SQLite file; None for PostgreSQL."""
         self._closed = False
         self._writing = threading.Lock()
+        self._damage: str | None = None
+        self._watched: StoreFile | None = None
+        self._alone: Alone | None = None
         if self.url.get_backend_name() == "sqlite":
             self.file = _create(self.url)
+            self._watched = StoreFile(self.file)
             self._engine = _sqlite(self.url, busy_timeout_s)
             self._reader = self._engine
         else:
@@ -57,22 +71,71 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is durable when the block ends, and gone if it raises."""
-        with self._writing, self._errors(), self._writer.begin() as connection:
-            yield connection
+        """A transaction that is durable when the block ends, and gone if it raises.
+
+        If the database's file is no longer where it was, `UnavailableError` is raised, even where
+        the transaction took effect in what was that file.
+        """
+        with self._writing, self._errors():
+            self._require_whole()
+            with self._writer.begin() as connection:
+                yield connection
+            self._require_whole()
+
+    def watch(self, *, alone: bool = False) -> None:
+        """Keep an eye on the file from now on; with `alone`, refuse a second service.
+
+        Raises `ConflictError` naming the service that holds the database.
+        """
+        if self._watched is not None:
+            self._watched.pin()
+        if alone:
+            self._alone = FileAlone(self.file) if self.file else PostgresAlone(self._engine)
+
+    def health(self) -> tuple[str, ...]:
+        """Sentences on what keeps this database from being written or trusted; empty: nothing."""
+        if self._watched is not None and self._damage is None and not self._watched.moved():
+            found = self._watched.damaged()
+            self._damage = found and f"{found}: {ADVICE}"
+        try:
+            with self.write() as connection:
+                connection.exec_driver_sql("SELECT 1 FROM alembic_version")
+        except FulcrumError as error:
+            return (error.message,)
+        except exc.ProgrammingError as error:
+            return (f"the store lacks its tables: {error.orig}",)
+        return ()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether damage has been found since it was opened."""
+        return self._damage is not None
 
     def check(self) -> None:
         """Raise `UnavailableError` unless a write transaction can begin now."""
-        with self.write() as connection:
-            connection.exec_driver_sql("SELECT 1 FROM alembic_version")
-        if self.file is not None and not self.file.exists():
-            raise UnavailableError(f"the store's file {self.file} has been removed")
+        for problem in self.health():
+            raise UnavailableError(problem)
 
     def close(self) -> None:
         """Close all connections once the running write has ended."""
         with self._writing:
             self._closed = True
+            if self._alone is not None:
+                self._alone.release()
             self._engine.dispose()
+            if self._watched is not None:
+                self._watched.close()
+
+    def _require_whole(self) -> None:
+        """Raise `UnavailableError` for what the database itself does not notice."""
+        problem = self._damage
+        if problem is None and self._watched is not None:
+            problem = self._watched.moved()
+            problem = problem and f"{problem}; put it back, or restart the service"
+        if problem is None and self._alone is not None:
+            problem = self._alone.lost()
+        if problem is not None:
+            raise UnavailableError(problem)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -85,8 +148,19 @@ class Database:
         except (exc.DataError, exc.ProgrammingError):
             raise  # a defect of the statement, not of the database's health
         except (exc.DBAPIError, exc.TimeoutError, sqlite3.DatabaseError) as error:
-            cause = getattr(error, "orig", None) or error
-            raise UnavailableError(f"the store does not answer: {cause}") from error
+            raise UnavailableError(self._told(getattr(error, "orig", None) or error)) from error
+
+    def _told(self, cause: BaseException) -> str:
+        """What failed, in words; damage is remembered, for pages in memory may hide it."""
+        match getattr(cause, "sqlite_errorname", "") or "":
+            case "SQLITE_FULL":
+                return f"the disk of {self.file} is full; nothing is stored until there is space"
+            case name if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                self._damage = f"the store's file {self.file} is damaged ({cause}): {ADVICE}"
+                return self._damage
+        if self._alone is not None:
+            self._alone.doubt()
+        return f"the store does not answer: {cause}"
 
 
 def _parse(text: str) -> URL:

@@ -11,6 +11,7 @@ from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Estimate, Job
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.store import codec
+from scheduler.text import shown
 
 Values = dict[str, Any]
 """Column name to value, as an insert or update takes it."""
@@ -18,18 +19,40 @@ Values = dict[str, Any]
 # Numbers are made plain ints: a NumPy integer would be written as a blob by SQLite's driver.
 
 
-def job_values(job: Job) -> Values:
-    """All columns of a new job."""
+def new_job(job: Job, spec: str) -> Values:
+    """All columns of a job that was submitted just now, for `insert_rows`; `spec`: its JSON."""
     return {
         "id": job.id,
-        "kind": job.spec.kind,
-        "user_name": job.spec.user,
-        "project": job.spec.project,
-        "name_folded": job.spec.name.casefold(),
+        "kind": job.spec.kind.value,
+        "user_name": shown(job.spec.user),
+        "project": shown(job.spec.project),
+        "name_folded": shown(job.spec.name.casefold()),
         "submitted_at": job.submitted_at,
         "retry_of": job.retry_of,
-        **job_wishes(job),
-        **job_changes(job),
+        "spec": spec,
+        "state": job.state.value,
+        "reason": job.reason,
+        "version": job.version,
+        "attempts": job.attempts,
+        "failures": job.failures,
+        "eligible_at": job.eligible_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }
+
+
+def submitted(job: Job, actor: str) -> Values:
+    """All columns of a new job's first event, for `insert_rows`; `actor`: as it can be stored."""
+    return {
+        "job": job.id,
+        "name": EventName.SUBMITTED.value,
+        "time": job.submitted_at,
+        "actor": actor,
+        "reason": "",
+        "attempt": None,
+        "state_before": None,
+        "state_after": job.state.value,
+        "data": "{}",
     }
 
 

@@ -30,15 +30,22 @@ class SqlStore:
     if absent, for this user alone) or `postgresql://user@host/database`. A transaction waits
     `busy_timeout_s` seconds for another process's.
 
-    Raises `InvalidError` for a URL or file that cannot be a store (also one that a newer Fulcrum
-    made), `UnavailableError` for a database that does not answer.
+    `service`: this process is the only one that runs jobs of the database, and a SQLite file is
+    read through for damage first.
+
+    Raises `InvalidError` for a URL or file that cannot be a store (also a damaged one, and one
+    that a newer Fulcrum made), `ConflictError` if another service has the database,
+    `UnavailableError` for a database that does not answer.
     """
 
-    def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, *, busy_timeout_s: float = 10.0, service: bool = False) -> None:
         self._database = Database(url, busy_timeout_s=busy_timeout_s)
         self._live = LiveJobs()
         try:
             schema.prepare(self._database)
+            if service:
+                schema.verify(self._database)
+            self._database.watch(alone=service)
         except BaseException:
             self._database.close()
             raise
@@ -168,6 +175,10 @@ class SqlStore:
             return
         with self._database.write() as connection:
             connection.execute(upsert(connection.dialect.name, settings), changed)
+
+    def health(self) -> tuple[str, ...]:
+        """See `Store.health`."""
+        return self._database.health()
 
     def check(self) -> None:
         """See `Store.check`."""

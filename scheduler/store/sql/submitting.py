@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, tuple_
 
 from scheduler.domain.errors import ConflictError, FulcrumError, InvalidError
-from scheduler.domain.events import Event
 from scheduler.domain.jobs import Job, bound
-from scheduler.domain.lifecycle import EventName, JobState
+from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import Submission, named
-from scheduler.store.codec import LARGEST_INT, stored
+from scheduler.store.codec import stored_with_text
 from scheduler.store.sql import rows
+from scheduler.store.sql.bulk import insert_rows
 from scheduler.store.sql.statements import chunks
 from scheduler.store.sql.tables import events, idempotency_keys, jobs
 from scheduler.text import shown
@@ -28,8 +28,7 @@ def submit(
 ) -> list[list[Job] | FulcrumError]:
     """See `Store.submit`; in the connection's write transaction."""
     batch = _Batch(
-        next_id=_highest(connection) + 1,
-        known=_known(connection, submissions),
+        known=_highest(connection),
         first=_first(connection, submissions),
     )
     answers: list[list[Job] | FulcrumError] = []
@@ -38,9 +37,8 @@ def submit(
             answers.append(batch.accept(submission))
         except FulcrumError as error:
             answers.append(error)
-    if batch.jobs:
-        connection.execute(insert(jobs), batch.jobs)
-        connection.execute(insert(events), batch.events)
+    insert_rows(connection, jobs, batch.jobs)
+    insert_rows(connection, events, batch.events)
     if batch.keys:
         connection.execute(insert(idempotency_keys), batch.keys)
     return answers
@@ -50,9 +48,8 @@ def submit(
 class _Batch:
     """What one transaction is going to insert."""
 
-    next_id: int
-    """Writers take turns, so the ids after the highest are free on every database."""
-    known: frozenset[int]
+    known: int
+    """The highest id. Writers take turns and no job is ever deleted: all ids up to it exist."""
     first: dict[Key, tuple[str, list[Job]]]
     """Digest and jobs of the keys used before."""
     jobs: list[Mapping[str, Any]] = field(default_factory=list)
@@ -86,10 +83,12 @@ class _Batch:
         return accepted
 
     def _add(self, submission: Submission) -> list[Job]:
-        ids = range(self.next_id, self.next_id + len(submission.specs))
+        first = self.known + len(self.jobs) + 1
+        ids = range(first, first + len(submission.specs))
         self._require("after", named(submission))
         specs = [
-            stored(bound(spec, ids[:position])) for position, spec in enumerate(submission.specs)
+            stored_with_text(bound(spec, ids[:position]))
+            for position, spec in enumerate(submission.specs)
         ]
         if submission.retry_of is not None:
             self._require("retry_of", {submission.retry_of})
@@ -102,17 +101,16 @@ class _Batch:
                 submitted_at=submission.now,
                 retry_of=submission.retry_of,
             )
-            for number, spec in zip(ids, specs, strict=True)
+            for number, (spec, _) in zip(ids, specs, strict=True)
         ]
-        self.next_id += len(added)
-        for job in added:
-            event = Event(job.id, EventName.SUBMITTED, submission.now, submission.actor)
-            self.jobs.append(rows.job_values(job))
-            self.events.append(rows.event_values(event))
+        actor = shown(submission.actor)
+        for job, (_, text) in zip(added, specs, strict=True):
+            self.jobs.append(rows.new_job(job, text))
+            self.events.append(rows.submitted(job, actor))
         return added
 
     def _require(self, name: str, ids: Iterable[int]) -> None:
-        unknown = sorted(set(ids) - self.known)
+        unknown = sorted(job_id for job_id in set(ids) if not 0 < job_id <= self.known)
         if unknown:
             listed = ", ".join(map(str, unknown))
             raise InvalidError(f"no such job: {listed}", {name: "ids of jobs submitted before"})
@@ -120,18 +118,6 @@ class _Batch:
 
 def _highest(connection: Connection) -> int:
     return connection.scalar(select(func.max(jobs.c.id))) or 0
-
-
-def _known(connection: Connection, submissions: Sequence[Submission]) -> frozenset[int]:
-    """The jobs that exist among those which the submissions name."""
-    asked = {job_id for one in submissions for job_id in named(one)}
-    asked |= {one.retry_of for one in submissions if one.retry_of is not None}
-    possible = [job_id for job_id in asked if 0 < job_id <= LARGEST_INT]
-    return frozenset(
-        job_id
-        for part in chunks(possible)
-        for job_id in connection.scalars(select(jobs.c.id).where(jobs.c.id.in_(part)))
-    )
 
 
 def _first(

@@ -180,9 +180,11 @@ class ReadContract:
         assert store.setting("policy") == "sjf"
 
     def test_a_closed_store_says_so(self, store: Store) -> None:
-        """Every call fails, and `check` too."""
+        """Every call fails, `check` too, and `health` tells why."""
         store.check()
+        assert store.health() == ()
         store.close()
+        assert store.health() == ("the store is closed",)
         for call in (store.check, store.live, lambda: store.submit([submission()])):
             with pytest.raises(UnavailableError, match="closed"):
                 call()
