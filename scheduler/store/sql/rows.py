@@ -28,6 +28,7 @@ def job_values(job: Job) -> Values:
         "name_folded": job.spec.name.casefold(),
         "submitted_at": job.submitted_at,
         "retry_of": job.retry_of,
+        "nonce": job.nonce,
         **job_wishes(job),
         **job_changes(job),
     }
@@ -67,6 +68,7 @@ def job(row: Row[Any]) -> Job:
         started_at=row.started_at,
         finished_at=row.finished_at,
         retry_of=row.retry_of,
+        nonce=row.nonce,
     )
 
 
@@ -92,6 +94,7 @@ def attempt_values(attempt: Attempt) -> Values:
         "dollars": attempt.dollars,
         "joules": attempt.joules,
         "result": None if attempt.result is None else codec.plain(attempt.result),
+        "nonce": attempt.nonce,
     }
 
 
@@ -118,6 +121,7 @@ def attempt(row: Row[Any]) -> Attempt:
         dollars=row.dollars,
         joules=row.joules,
         result=row.result,
+        nonce=row.nonce,
     )
 
 
