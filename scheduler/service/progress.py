@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+from scheduler.files import open_regular
 
 TAIL = 8192
 """Bytes read from the end of the file: some dozens of lines."""
@@ -24,7 +27,7 @@ class Progress:
 def latest(metrics: Path) -> Progress | None:
     """The last progress line of a metrics.jsonl; None if there is none yet."""
     try:
-        with metrics.open("rb") as file:
+        with open_regular(metrics) as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL))
             lines = file.read().splitlines()
@@ -34,11 +37,10 @@ def latest(metrics: Path) -> Progress | None:
         try:
             value = json.loads(line)
             if isinstance(value, dict) and value.get("kind") == "progress":
-                return Progress(
-                    fraction=min(max(float(value["fraction"]), 0.0), 1.0),
-                    time=float(value["time"]),
-                    samples_per_s=float(value.get("samples_per_s", 0.0)),
-                )
-        except (KeyError, TypeError, ValueError):
+                fraction, at = float(value["fraction"]), float(value["time"])
+                rate = float(value.get("samples_per_s", 0.0))
+                if all(map(math.isfinite, (fraction, at, rate))):
+                    return Progress(min(max(fraction, 0.0), 1.0), at, rate)
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             continue  # cut at the front of the tail, being written, or of somebody's own making
     return None

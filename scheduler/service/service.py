@@ -21,6 +21,7 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Order
+from scheduler.service import lineage
 from scheduler.service.board import Board
 from scheduler.service.choosing import Choosing
 from scheduler.service.dispatcher import Dispatcher
@@ -136,6 +137,8 @@ class Service:
                 self._board.spend(job.id, sum(attempt.dollars or 0.0 for attempt in ended))
         self._board.load(jobs, attempts, self._clock.now())
         self._parts.executor.start(self._dispatcher.post)
+        self._parts.executor.stop_others([self.folders.key(attempt) for attempt in attempts])
+        lineage.settle(self.folders.root, self.store)
         reconcile(
             self._board,
             self._parts.executor,

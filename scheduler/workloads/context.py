@@ -12,7 +12,7 @@ from typing import Any
 from scheduler.executors.base import Order
 from scheduler.files import write_text
 
-METRICS, RESULT = "metrics.jsonl", "result.json"
+METRICS = "metrics.jsonl"
 
 _PROGRESS_EVERY_S = 0.5
 

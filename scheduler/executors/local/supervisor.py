@@ -1,7 +1,7 @@
 """One attempt's supervisor: starts it, holds it to its limits, records its end.
 
-It shares nothing with the service but the attempt's folder, and outlives service and fork
-server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker; both
+It shares nothing with the service but the executor's files of the attempt, and outlives service
+and fork server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker; both
 wait as a *spare*, so a launch costs two messages and no fork.
 """
 
@@ -41,7 +41,7 @@ def stand_by(channel: socket.socket, run_folder: Path, target: worker.Target) ->
     """Fork the worker, wait for a launch message, and see it through. Runs in its own process."""
     gc.disable()  # a collection would copy pages it shares with the fork server
     os.setsid()
-    process.name_process("fulcrum-super")
+    process.name_process(claim.HOLDER)
     process.become_subreaper()
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     orders, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -107,7 +107,7 @@ class Supervisor:
             self._orders.send(os.fsencode(self._folder))
         try:
             order: Order = files.read_order(self._folder)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return  # the worker fails with it and says so
         now = time.monotonic()
         if order.time_limit_s is not None:
@@ -123,8 +123,7 @@ class Supervisor:
         wait = max(0.0, min(due, default=time.monotonic() + 60.0) - time.monotonic())
         info = signal.sigtimedwait(WATCHED, wait)
         if info is not None and info.si_signo == signal.SIGUSR1:
-            request = files.read(self._folder / files.CANCEL) or {}
-            self._stop(_CANCELLED, float(request.get("grace_s", GRACE_S)))
+            self._stop(_CANCELLED, files.read_grace(self._folder, GRACE_S))
         elif info is not None and info.si_signo == signal.SIGTERM:
             self._stop(_STOPPED, GRACE_S)
         self._reap()
@@ -181,15 +180,19 @@ class Supervisor:
         status = self._status or 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        started = files.read(self._folder / files.STARTED) or {}
+        outcome = files.read_outcome(self._folder)
+        finished = outcome is not None and outcome[0].code == 0
+        started = files.read_started(self._folder)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Work that ends well although it was asked to stop has ended well, unless it was too long.
-        success = code == 0 and self._cause in (None, _CANCELLED)
+        # Work that said that it was done is done, whoever was stopped or killed afterwards.
+        done = finished and self._cause in (None, _CANCELLED, _STOPPED)
+        success = done or (code == 0 and self._cause in (None, _CANCELLED))
         return Exit(
             time=time.time(),
             reason="exit code 0" if success else self._reason(code, signum, oom_killed),
             success=success,
-            lost=self._cause == _STOPPED,
+            lost=not success and self._cause == _STOPPED,
             code=code,
             signal=signum,
             started_at=started.get("time"),
