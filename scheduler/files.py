@@ -21,6 +21,17 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add to the end of a file that a job may have replaced or removed. Never waits.
+
+    Raises `OSError` for a link, a folder or a pipe that nobody reads.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o644), "ab") as file:
+        file.write(text.encode())
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write the file whole or not at all; it survives a power cut. Its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)

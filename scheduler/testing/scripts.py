@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,6 +51,12 @@ def _gate(order: Order) -> Outcome:
     while not (order.shared / "gate").exists():
         time.sleep(0.01)
     return Outcome(0)
+
+
+def _linger(order: Order) -> Outcome:
+    """Done at once, but its process stays until the file `gate` appears."""
+    threading.Thread(target=_gate, args=(order,)).start()
+    return Outcome(0, {"answer": 42})
 
 
 def _stubborn(order: Order) -> Outcome:
@@ -137,6 +144,7 @@ _WORKS: Mapping[str, Callable[[Order], Outcome]] = {
     "exit": _exit,
     "sleep": _sleep,
     "gate": _gate,
+    "linger": _linger,
     "stubborn": _stubborn,
     "polite": _polite,
     "breed": _breed,

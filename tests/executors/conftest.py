@@ -18,6 +18,10 @@ from scheduler.executors.local import folder as files
 from scheduler.testing.executor_contract import Recorder
 
 
+PATIENCE_S = 120.0
+"""Longest wait for something that must happen, on a machine with much else to do."""
+
+
 class Machine:
     """The folder of a service, its executor, and what the executor reported."""
 
@@ -68,7 +72,7 @@ class Machine:
         return self.sink.exited(attempt)[0]
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; so far: {self.sink.events}"
             self.sink.wait(0.02)

@@ -1,8 +1,8 @@
 """One attempt's supervisor: starts it, holds it to its limits, records its end.
 
 It shares nothing with the service but the executor's files of the attempt, and outlives service
-and fork server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker; both
-wait as a *spare*, so a launch costs two messages and no fork.
+and fork server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker;
+both wait as a *spare*, so a launch costs two messages and no fork.
 """
 
 from __future__ import annotations
