@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from scheduler.files import open_regular, write_text
+from scheduler.files import open_regular
 
 MARK = ".job"
 """In a job's folder: the job's nonce."""
@@ -38,7 +38,8 @@ def claim(folder: Path, nonce: str) -> None:
         move_aside(folder)
     folder.mkdir(parents=True)
     if nonce:
-        write_text(folder / MARK, f"{nonce}\n")
+        # A power cut right now may take the mark along, but then there is nothing in the folder.
+        (folder / MARK).write_text(f"{nonce}\n")
 
 
 def move_aside(folder: Path) -> Path:

@@ -70,7 +70,7 @@ class ExecutorContract(ABC):
     to break one. No method needs more of a test runner than a fresh folder named `tmp_path`.
     """
 
-    patience_s = 120.0
+    patience_s = 100.0
     """Longest wait for something that must happen."""
 
     @abstractmethod

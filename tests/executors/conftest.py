@@ -17,8 +17,7 @@ from scheduler.executors.local import LocalExecutor, burial, claim, process, rec
 from scheduler.executors.local import folder as files
 from scheduler.testing.executor_contract import Recorder
 
-
-PATIENCE_S = 120.0
+PATIENCE_S = 100.0
 """Longest wait for something that must happen, on a machine with much else to do."""
 
 

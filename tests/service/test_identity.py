@@ -19,7 +19,7 @@ from scheduler.service.service import Service
 from scheduler.settings import load
 from scheduler.testing.samples import job_spec
 
-PATIENCE_S = 120.0
+PATIENCE_S = 100.0
 FORGE = """
 cd $1
 for name in supervisor exit result outcome started order cancel; do

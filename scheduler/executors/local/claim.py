@@ -9,8 +9,10 @@ still under way harmless, so "never started" stays true after it was said.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from scheduler.executors.local.folder import Exit, Running, ran, write_exit
 CLAIM = "claim"
 HOLDER = "fulcrum-super"
 """How the processes are named that hold claims."""
+_DAMAGE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO})
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -76,12 +79,12 @@ def settle(folder: Path, exit_: Exit) -> bool:
 
 
 def usable(folder: Path) -> bool:
-    """Whether the attempt can be claimed, now or once nobody holds it."""
+    """Whether the attempt can be claimed, now or once nobody holds it; False if it never can."""
     try:
         with locked(folder):
             return True
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in _DAMAGE
 
 
 def supervisors() -> dict[Path, int]:
@@ -90,12 +93,12 @@ def supervisors() -> dict[Path, int]:
     A supervisor has its claim open as long as it lives, whatever becomes of the file.
     """
     found = {}
-    for stat in process.everything():
-        if process.name_of(stat.pid) == HOLDER:
-            for name in process.open_files(stat.pid):
+    for one in process.everything():
+        if process.name_of(one.pid) == HOLDER:
+            for name in process.open_files(one.pid):
                 path = Path(name.removesuffix(" (deleted)"))
                 if path.name == CLAIM:
-                    found[path.parent] = stat.pid
+                    found[path.parent] = one.pid
     return found
 
 
@@ -126,6 +129,8 @@ def locked(folder: Path) -> Iterator[int | None]:
 def _lock(folder: Path) -> int | None:
     file = os.open(folder / CLAIM, _FLAGS, 0o600)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.ENXIO, "not a regular file", str(folder / CLAIM))  # noqa: TRY301
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)

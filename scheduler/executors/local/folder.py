@@ -150,6 +150,12 @@ def read_outcome(folder: Path) -> tuple[Outcome, float] | None:
     return Outcome(code, result), min(at, time.time())
 
 
+def done(folder: Path) -> bool:
+    """Whether the work has come to a good end, whatever happens to its process afterwards."""
+    outcome = read_outcome(folder)
+    return outcome is not None and outcome[0].code == 0
+
+
 def write_exit(folder: Path, exit_: Exit) -> None:
     """Record the end, unless one is recorded; survives a power cut once this returns."""
     write(folder / EXIT, asdict(exit_), durable=True, replace=False)

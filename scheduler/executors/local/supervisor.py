@@ -78,6 +78,8 @@ class Supervisor:
         self._status: int | None = None
         self._cause: str | None = None
         """Why the worker is being stopped."""
+        self._done = False
+        """Whether the work was done before it was stopped."""
         self._kill_at: float | None = None
         self._time_limit_at: float | None = None
         self._sample_at: float | None = None
@@ -145,6 +147,7 @@ class Supervisor:
         if self._cause is not None:
             return
         self._cause = cause
+        self._done = files.done(self._folder)
         pids = process.descendants(os.getpid())
         process.kill(pids, signal.SIGTERM)
         process.kill(pids, signal.SIGCONT)  # what is stopped could not obey
@@ -180,14 +183,13 @@ class Supervisor:
         status = self._status or 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        outcome = files.read_outcome(self._folder)
-        finished = outcome is not None and outcome[0].code == 0
         started = files.read_started(self._folder)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Work that ends well although it was asked to stop has ended well, unless it was too long.
-        # Work that said that it was done is done, whoever was stopped or killed afterwards.
-        done = finished and self._cause in (None, _CANCELLED, _STOPPED)
-        success = done or (code == 0 and self._cause in (None, _CANCELLED))
+        if self._cause in (None, _CANCELLED):
+            success = code == 0 or files.done(self._folder)
+        else:
+            success = self._cause == _STOPPED and self._done
         return Exit(
             time=time.time(),
             reason="exit code 0" if success else self._reason(code, signum, oom_killed),
