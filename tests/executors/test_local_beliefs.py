@@ -76,7 +76,7 @@ def test_damaged_files_end_no_attempt_that_runs_and_stop_no_other(machine, resta
 
 
 def test_damaged_files_of_a_killed_supervisor_mean_lost_and_nobody_left(machine) -> None:
-    before = machine.open()
+    before = machine.open(linger_s=60.0)  # the fork server ends daemons, which nobody else knows
     before.launch(machine.order("1.1", "breed"))
     children = machine.children("1")
     worker = machine.running("1.1").worker
@@ -84,7 +84,7 @@ def test_damaged_files_of_a_killed_supervisor_mean_lost_and_nobody_left(machine)
     _replace(machine.record("1.1") / "supervisor.json", "")
     os.kill(claim.supervisors()[machine.record("1.1")], signal.SIGKILL)
     machine.until(lambda: not worker.alive)
-    after = machine.open()
+    after = machine.open(linger_s=60.0)
     assert after.alive([machine.key("1.1")]) == {"1.1": None}
     assert machine.exited("1.1").reason == "lost: its files are damaged"
     machine.until(lambda: all(machine.gone(pid) for pid in children))

@@ -19,11 +19,11 @@ JSON files appear whole or not at all. `log.txt` lies in the attempt's own folde
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import shutil
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -132,8 +132,9 @@ def read_started(folder: Path) -> dict[str, float]:
 def read_grace(folder: Path, otherwise: float) -> float:
     """Seconds between SIGTERM and SIGKILL that whoever cancels asks for."""
     grace_s = (read(folder / CANCEL) or {}).get("grace_s")
-    legal = isinstance(grace_s, int | float) and math.isfinite(grace_s)
-    return max(0.0, grace_s) if legal else otherwise
+    if isinstance(grace_s, int | float) and math.isfinite(grace_s):
+        return max(0.0, grace_s)
+    return otherwise
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
@@ -160,7 +161,7 @@ def write_exit(folder: Path, exit_: Exit) -> None:
     """Record the end, unless one is recorded; survives a power cut once this returns."""
     write(folder / EXIT, asdict(exit_), durable=True, replace=False)
     if read_exit(folder) is None:  # something illegible has its name
-        with contextlib.suppress(OSError):
+        if stat.S_ISDIR((folder / EXIT).lstat().st_mode):
             shutil.rmtree(folder / EXIT)
         write(folder / EXIT, asdict(exit_), durable=True)
 
