@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and paths as people write them."""
+"""Files that appear whole or not at all, files of jobs, and paths as people write them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scheduler.domain.errors import InvalidError
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add to the end of a file that a job may have replaced or removed. Never waits.
+
+    Raises `OSError` for a link, a folder or a pipe that nobody reads.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o644), "ab") as file:
+        file.write(text.encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:

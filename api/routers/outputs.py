@@ -185,7 +185,7 @@ def _metrics(
     for position, number in enumerate(numbers):
         yield b'%s{"attempt":%d,"lines":[' % (b"," if position else b"", number)
         path = folders.attempt(job_id, number) / "metrics.jsonl"
-        with suppress(FileNotFoundError), regular(path) as file:
+        with suppress(OSError), regular(path) as file:
             yield from _lines(file, kind, tail)
         yield b"]}"
     yield b"]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -21,6 +22,11 @@ class JobKind(StrEnum):
     CNN_TRAIN = "cnn-train"
     CNN_INFER = "cnn-infer"
     COMMAND = "command"
+
+
+def fresh_nonce() -> str:
+    """Text that nobody had before: tells a job or attempt from another with the same number."""
+    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,9 @@ class Job:
     finished_at: float | None = None
     retry_of: int | None = None
     """The job that this one repeats, by a person's `retry`."""
+    nonce: str = ""
+    """Drawn at random when the job is stored: an id may come again after a database was restored
+    or removed, a nonce does not. Empty for jobs of before schema 0003."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,8 @@ class Attempt:
     """Measured run time × width × power."""
     result: Mapping[str, Any] | None = None
     """What the work reported at its end."""
+    nonce: str = ""
+    """Drawn at random for the attempt, as `Job.nonce` is for the job."""
 
     @property
     def id(self) -> str:

@@ -20,6 +20,7 @@ def placed(
     estimate: Estimate,
     now: float,
     reason: str,
+    nonce: str = "",
 ) -> tuple[Transition, Attempt]:
     """QUEUED → STARTING with a new attempt on `devices`, which is returned too."""
     attempt = Attempt(
@@ -31,6 +32,7 @@ def placed(
         estimate=estimate,
         memory_bytes=job.spec.request.memory_bytes,
         placed_at=now,
+        nonce=nonce,
     )
     moved = replace(job, attempts=attempt.number, started_at=None)
     return _transition(moved, EventName.PLACED, now, "scheduler", reason, attempt), attempt

@@ -2,7 +2,9 @@
 
 Obligations of every implementation:
 
-- **Idempotent.** Launching an attempt id again starts nothing; it reports what is known.
+- **Idempotent.** Launching an attempt again starts nothing; it reports what is known.
+- **Not deceived.** An attempt is its number *and* its nonce: what an attempt with the same number
+  and another nonce left is never believed. Nor is anything that a job itself can write.
 - **Complete.** Every launched attempt ends in exactly one distinct outcome; its `Exited` is
   delivered at least once, after a restart of the service too.
 - **Outliving.** Attempts go on when the service stops or is killed; `alive()` finds them again.
@@ -12,7 +14,7 @@ Obligations of every implementation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,18 +24,34 @@ from scheduler.domain.resources import DeviceKind
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """Everything an attempt's process needs; written to its folder as `order.json`."""
+class AttemptKey:
+    """Which attempt is meant, and where its work finds its folder."""
 
     attempt: str
     """`17.2`."""
+    nonce: str
+    """Empty for attempts of before schema 0003."""
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything an attempt's process needs."""
+
+    attempt: str
+    """`17.2`."""
+    nonce: str
+    """Of the attempt; see `Attempt.nonce`."""
+    job_nonce: str
+    """Of the job; see `Job.nonce`."""
     kind: JobKind
     work: Mapping[str, Any]
     """Parameters of the kind, paths of earlier jobs' results filled in."""
     folder: Path
-    """Of this attempt: order.json, log.txt, metrics.jsonl, result.json, exit.json."""
+    """Of this attempt: log.txt, metrics.jsonl and work/. What lies there is moved aside."""
     shared: Path
-    """Of the job, the same for all its attempts: checkpoints/ and artifacts/."""
+    """Of the job, the same for all its attempts: checkpoints/ and artifacts/. A folder of
+    another job is moved aside."""
     device_kind: DeviceKind
     devices: tuple[str, ...]
     """CPU numbers or GPU identifiers, as the operating system and CUDA know them."""
@@ -41,6 +59,16 @@ class Order:
     """The attempt is stopped when it takes more host memory; 0: not limited."""
     time_limit_s: float | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt's work has to say once it is done."""
+
+    code: int
+    """Exit code."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """Figures of the work, or `error` and `retriable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +95,7 @@ class Exited:
     lost: bool = False
     """The machine or its supervisor failed, not the job."""
     result: Mapping[str, Any] = field(default_factory=dict)
-    """What the work left in result.json; empty if nothing."""
+    """`Outcome.result`; empty if the work did not come to its end."""
     started_at: float | None = None
 
 
@@ -87,8 +115,8 @@ class Executor(Protocol):
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """Ask it to stop (SIGTERM), and after `grace_s` make it. Unknown or ended: no effect."""
 
-    def alive(self, folders: Mapping[str, Path]) -> Mapping[str, int | None]:
-        """Of these attempts (id → folder) those known here: pid, or None if already ended.
+    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
+        """Of these attempts those known here, by id: pid, or None if already ended.
 
         From then on the executor watches them as if it had launched them: the ended ones' and
         later the running ones' `Exited` are delivered. An id missing from the answer was never
@@ -97,6 +125,13 @@ class Executor(Protocol):
 
     def health(self) -> tuple[str, ...]:
         """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
+
+    def stop_others(self, keys: Iterable[AttemptKey]) -> int:
+        """Stop whatever runs here besides these attempts; how many.
+
+        No store knows it, because its database was restored or exchanged, so nobody could stop
+        it later. Called once, after `start`; returns when all its processes are gone.
+        """
 
     def close(self) -> None:
         """Stop watching; running attempts go on."""

@@ -25,7 +25,7 @@ from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain import transitions
 from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError
 from scheduler.domain.events import Transition
-from scheduler.domain.jobs import Attempt
+from scheduler.domain.jobs import Attempt, fresh_nonce
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.records import Decision
 from scheduler.estimates.estimator import Estimator
@@ -344,7 +344,9 @@ class Dispatcher:
                 self.counters["conflicts"] += 1
                 continue
             estimate = self._estimator.estimate(job.spec, pool, placement.width)
-            change, attempt = transitions.placed(job, pool, devices, estimate, now, decision.reason)
+            change, attempt = transitions.placed(
+                job, pool, devices, estimate, now, decision.reason, fresh_nonce()
+            )
             taken.append(attempt)
             changes.add(change, replace(decision, attempt=attempt.number))
         done, _ = self._commit(changes, now)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduler.domain.jobs import Attempt
+from scheduler.executors.base import AttemptKey
+
 
 @dataclass(frozen=True, slots=True)
 class Folders:
@@ -17,8 +20,12 @@ class Folders:
         return self.root / str(job)
 
     def attempt(self, job: int, number: int) -> Path:
-        """order.json, log.txt, metrics.jsonl, result.json and exit.json of one attempt."""
+        """log.txt and metrics.jsonl of one attempt, and work/, where a command runs."""
         return self.job(job) / f"attempt-{number}"
+
+    def key(self, attempt: Attempt) -> AttemptKey:
+        """The attempt, as an executor knows it."""
+        return AttemptKey(attempt.id, attempt.nonce, self.attempt(attempt.job, attempt.number))
 
     def artifacts(self, job: int) -> Path:
         """What the job's work leaves for others."""

@@ -73,8 +73,7 @@ class Launcher:
 
     def _withdraw(self, attempt: Attempt, now: float) -> None:
         """It was cancelled before the executor took it; whether it did at last, it knows."""
-        folder = self._orders.folders.attempt(attempt.job, attempt.number)
-        if attempt.id in self._executor.alive({attempt.id: folder}):
+        if attempt.id in self._executor.alive([self._orders.folders.key(attempt)]):
             self._executor.cancel(attempt.id, grace_s=self._grace_s)
         else:
             self._post(Exited(attempt.id, now, "cancelled", success=False))

@@ -26,6 +26,8 @@ class Orders:
         """The order for an attempt that was placed on `pool`."""
         return Order(
             attempt=attempt.id,
+            nonce=attempt.nonce,
+            job_nonce=job.nonce,
             kind=job.spec.kind,
             work=resolve(job.spec.work, self.folders.artifacts),
             folder=self.folders.attempt(job.id, attempt.number),

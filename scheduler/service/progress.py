@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +37,10 @@ def latest(metrics: Path) -> Progress | None:
         value = record(line) or {}
         try:
             if value.get("kind") == "progress":
-                return Progress(
-                    fraction=min(max(float(value["fraction"]), 0.0), 1.0),
-                    time=float(value["time"]),
-                    samples_per_s=float(value.get("samples_per_s", 0.0)),
-                )
-        except (KeyError, TypeError, ValueError):
+                fraction, at = float(value["fraction"]), float(value["time"])
+                rate = float(value.get("samples_per_s", 0.0))
+                if all(map(math.isfinite, (fraction, at, rate))):
+                    return Progress(min(max(fraction, 0.0), 1.0), at, rate)
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue  # cut at the front of the tail, being written, or of somebody's own making
     return None

@@ -31,9 +31,7 @@ def reconcile(
     watches it. Returns how many were adopted, launched and lost.
     """
     attempts = dict(board.attempts)
-    known = executor.alive(
-        {attempt.id: folders.attempt(attempt.job, attempt.number) for attempt in attempts.values()}
-    )
+    known = executor.alive([folders.key(attempt) for attempt in attempts.values()])
     counts = {"adopted": 0, "launched": 0, "lost": 0}
     for attempt in attempts.values():
         job = board.jobs[attempt.job]

@@ -19,6 +19,7 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.domain.units import money
 from scheduler.executors.base import Order
 from scheduler.problems import Problem
+from scheduler.service import lineage
 from scheduler.service.board import Board
 from scheduler.service.checkup import Checkup
 from scheduler.service.choosing import Choosing
@@ -134,6 +135,8 @@ class Service:
                 self._board.spend(job.id, sum(attempt.dollars or 0.0 for attempt in ended))
         self._board.load(jobs, attempts, self._clock.now())
         self._parts.executor.start(self._dispatcher.post)
+        self._parts.executor.stop_others([self.folders.key(attempt) for attempt in attempts])
+        lineage.settle(self.folders.root, self.store)
         reconcile(
             self._board,
             self._parts.executor,

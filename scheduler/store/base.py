@@ -155,8 +155,5 @@ class Store(Protocol):
     def check(self) -> None:
         """Raise `UnavailableError` with the first sentence of `health`, if there is one."""
 
-    def health(self) -> tuple[str, ...]:
-        """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
-
     def close(self) -> None:
         """Release files and connections; later calls fail."""

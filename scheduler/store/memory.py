@@ -17,7 +17,7 @@ from scheduler.domain.errors import (
     UnavailableError,
 )
 from scheduler.domain.events import Event, Transition
-from scheduler.domain.jobs import Attempt, Job, bound
+from scheduler.domain.jobs import Attempt, Job, bound, fresh_nonce
 from scheduler.domain.lifecycle import EventName, JobState
 from scheduler.domain.records import Cost, Decision, Measurement
 from scheduler.store.base import JobQuery, Submission, named
@@ -173,10 +173,6 @@ class MemoryStore:
         for problem in self.health():
             raise UnavailableError(problem)
 
-    def health(self) -> tuple[str, ...]:
-        """See `Store.health`."""
-        return ()
-
     def close(self) -> None:
         """See `Store.close`."""
         with self._writing:
@@ -221,6 +217,7 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
             reason="waiting",
             submitted_at=submission.now,
             retry_of=submission.retry_of,
+            nonce=fresh_nonce(),
         )
         for number, spec in zip(numbers, specs, strict=True)
     ]
@@ -259,7 +256,11 @@ def _record(tables: _Tables, transition: Transition) -> bool:
         tables.attempts[mine] = replace(attempt, result=result)
     spec = stored(job.spec) if transition.event.name is EventName.UPDATED else old.spec
     tables.jobs[job.id] = replace(
-        job, spec=spec, submitted_at=old.submitted_at, retry_of=old.retry_of
+        job,
+        spec=spec,
+        submitted_at=old.submitted_at,
+        retry_of=old.retry_of,
+        nonce=old.nonce,
     )
     _append(tables, replace(transition.event, data=plain(transition.event.data)))
     return True

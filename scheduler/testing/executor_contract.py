@@ -13,7 +13,14 @@ from typing import Any
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Executor, ExecutorEvent, Exited, Order, Started
+from scheduler.executors.base import (
+    AttemptKey,
+    Executor,
+    ExecutorEvent,
+    Exited,
+    Order,
+    Started,
+)
 
 
 class Script(StrEnum):
@@ -63,7 +70,7 @@ class ExecutorContract(ABC):
     to break one. No method needs more of a test runner than a fresh folder named `tmp_path`.
     """
 
-    patience_s = 20.0
+    patience_s = 100.0
     """Longest wait for something that must happen."""
 
     @abstractmethod
@@ -153,9 +160,8 @@ class ExecutorContract(ABC):
             pid = before.started(running).pid
             before.exited(ended)
         with _Session(self, tmp_path) as after:
-            folders = {o.attempt: o.folder for o in (running, ended)}
-            folders["3.1"] = tmp_path / "3.1"
-            assert after.executor.alive(folders) == {"1.1": pid, "2.1": None}
+            keys = [key(running), key(ended), AttemptKey("3.1", "a", tmp_path / "3.1")]
+            assert after.executor.alive(keys) == {"1.1": pid, "2.1": None}
             assert after.exited(ended).reason == "exit code 3"
             after.executor.cancel("1.1", grace_s=1)
             assert after.exited(running).reason == "cancelled"
@@ -165,7 +171,7 @@ class ExecutorContract(ABC):
     ) -> None:
         with _Session(self, tmp_path) as session:
             (tmp_path / "1.1").mkdir()
-            assert session.executor.alive({"1.1": tmp_path / "1.1"}) == {}
+            assert session.executor.alive([AttemptKey("1.1", "a", tmp_path / "1.1")]) == {}
             assert session.exited(session.launch("1.1", Script.QUICK)).success
 
     def test_a_broken_attempt_is_lost(self, tmp_path: Path) -> None:
@@ -177,7 +183,33 @@ class ExecutorContract(ABC):
             assert exited.lost
             assert exited.reason.startswith("lost: ")
             assert not exited.success
-            assert session.executor.alive({"1.1": order.folder}) == {"1.1": None}
+            assert session.executor.alive([key(order)]) == {"1.1": None}
+
+    def test_an_attempt_of_another_history_is_another_attempt(self, tmp_path: Path) -> None:
+        with _Session(self, tmp_path) as before:
+            assert before.exited(before.launch("1.1", Script.QUICK)).success
+        with _Session(self, tmp_path) as after:
+            assert after.executor.alive([AttemptKey("1.1", "b", tmp_path / "1.1")]) == {}
+            again = after.launch("1.1", Script.FAILING, nonce="b")
+            assert after.exited(again).reason == "exit code 3"
+
+    def test_what_no_store_knows_is_stopped(self, tmp_path: Path) -> None:
+        with _Session(self, tmp_path) as before:
+            known, other = (before.launch(f"{job}.1", Script.ENDLESS) for job in (1, 2))
+            pids = {order.attempt: before.started(order).pid for order in (known, other)}
+        with _Session(self, tmp_path) as after:
+            assert after.executor.stop_others([key(known)]) == 1
+            assert after.executor.stop_others([key(known)]) == 0
+            found = after.executor.alive([key(known), key(other)])
+            assert found == {"1.1": pids["1.1"], "2.1": None}
+            assert after.exited(other).lost
+            after.executor.cancel("1.1", grace_s=1)
+            assert after.exited(known).reason == "cancelled"
+
+
+def key(order: Order) -> AttemptKey:
+    """Which attempt the order is for."""
+    return AttemptKey(order.attempt, order.nonce, order.folder)
 
 
 class _Session:
@@ -196,10 +228,12 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self.executor.close()
 
-    def launch(self, attempt: str, script: Script) -> Order:
+    def launch(self, attempt: str, script: Script, *, nonce: str = "a") -> Order:
         job = attempt.partition(".")[0]
         order = Order(
             attempt=attempt,
+            nonce=nonce,
+            job_nonce="j",
             kind=JobKind.COMMAND,
             work=self._contract.work(script),
             folder=self._folder / attempt,

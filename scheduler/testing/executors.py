@@ -6,12 +6,11 @@ import itertools
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from scheduler.executors.base import ExecutorEvent, Exited, Order, Sink, Started
+from scheduler.executors.base import AttemptKey, ExecutorEvent, Exited, Order, Sink, Started
 from scheduler.testing.clock import ManualClock
 
 
@@ -42,6 +41,7 @@ class FakeExecutor:
         """If not empty, launches end with `could not start: …`."""
         self._runtime = runtime
         self._machine: dict[str, _Run] = {}
+        self._pids = itertools.count(10_000)
         self._watched: set[str] = set()
         self._queue: deque[ExecutorEvent] = deque()
         self._lock = threading.RLock()
@@ -59,12 +59,12 @@ class FakeExecutor:
         """Note the order; its `Started` waits to be delivered."""
         with self._lock:
             self.launches.append(order.attempt)
-            if order.attempt in self._machine:
+            if self._known(order.attempt, order.nonce):
                 self._watch(order.attempt)
                 return
             self.orders[order.attempt] = order
             now = self.clock.now()
-            run = _Run(order, pid=10_000 + len(self._machine), started_at=now)
+            run = _Run(order, pid=next(self._pids), started_at=now)
             self._machine[order.attempt] = run
             self._watched.add(order.attempt)
             if self.broken:
@@ -82,16 +82,25 @@ class FakeExecutor:
             if self.obeys and attempt in self.running:
                 self._end(attempt, "cancelled")
 
-    def alive(self, folders: Mapping[str, Path]) -> Mapping[str, int | None]:
+    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
         """Those ever launched on this machine, by whichever executor."""
         with self._lock:
-            known = [attempt for attempt in folders if attempt in self._machine]
+            known = [key.attempt for key in keys if self._known(key.attempt, key.nonce)]
             for attempt in known:
                 self._watch(attempt)
             return {
                 attempt: None if self._machine[attempt].exited else self._machine[attempt].pid
                 for attempt in known
             }
+
+    def stop_others(self, keys: Iterable[AttemptKey]) -> int:
+        """End at once what runs besides these."""
+        with self._lock:
+            named = {(key.attempt, key.nonce) for key in keys}
+            others = [a for a in self.running if (a, self._machine[a].order.nonce) not in named]
+            for attempt in others:
+                self._end(attempt, "lost: no store knows it", lost=True)
+            return len(others)
 
     def close(self) -> None:
         """Deliver nothing any more; the machine stays for a successor."""
@@ -100,7 +109,7 @@ class FakeExecutor:
     def successor(self) -> FakeExecutor:
         """The executor of a restarted service: same machine, same clock, no memory of its own."""
         after = FakeExecutor(self.clock, self._runtime)
-        after._machine = self._machine
+        after._machine, after._pids = self._machine, self._pids
         return after
 
     @property
@@ -156,6 +165,9 @@ class FakeExecutor:
                 event, sink = self._queue.popleft(), self._sink
             sink(event)
         raise AssertionError
+
+    def _known(self, attempt: str, nonce: str) -> bool:
+        return attempt in self._machine and self._machine[attempt].order.nonce == nonce
 
     def _watch(self, attempt: str) -> None:
         """Report what is known of an attempt that this executor did not start."""

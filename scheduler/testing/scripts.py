@@ -6,16 +6,16 @@ parameters.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scheduler.executors.base import Order
+from scheduler.executors.base import Order, Outcome
 
 
 def preload() -> None:
@@ -27,47 +27,51 @@ def broken_preload() -> None:
     raise ImportError("no module named 'torch'")
 
 
-def run(order: Order) -> int:
-    """Do what the order names; answers the exit code."""
+def run(order: Order) -> Outcome:
+    """Do what the order names."""
     return _WORKS[str(order.work["do"])](order)
 
 
-def _exit(order: Order) -> int:
+def _exit(order: Order) -> Outcome:
     """Print, leave a result, end with `code`."""
     print(order.work.get("say", "hello"))
-    if "result" in order.work:
-        (order.folder / "result.json").write_text(json.dumps(order.work["result"]))
-    return int(order.work.get("code", 0))
+    return Outcome(int(order.work.get("code", 0)), order.work.get("result", {}))
 
 
-def _sleep(order: Order) -> int:
+def _sleep(order: Order) -> Outcome:
     """For `seconds`; long by default."""
     time.sleep(float(order.work.get("seconds", 600)))
-    return 0
+    return Outcome(0)
 
 
-def _gate(order: Order) -> int:
+def _gate(order: Order) -> Outcome:
     """Until the file `gate` appears in the job's folder; counts its runs in `runs`."""
     with (order.shared / "runs").open("a") as runs:
         runs.write(f"{os.getpid()}\n")
     while not (order.shared / "gate").exists():
         time.sleep(0.01)
-    return 0
+    return Outcome(0)
 
 
-def _stubborn(order: Order) -> int:
+def _linger(order: Order) -> Outcome:
+    """Done at once, but its process stays until the file `gate` appears."""
+    threading.Thread(target=_gate, args=(order,)).start()
+    return Outcome(0, {"answer": 42})
+
+
+def _stubborn(order: Order) -> Outcome:
     """Ignores SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return _breed(order)
 
 
-def _polite(order: Order) -> int:
+def _polite(order: Order) -> Outcome:
     """Ends well on SIGTERM."""
     signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(0))
     return _breed(order)
 
 
-def _breed(order: Order) -> int:
+def _breed(order: Order) -> Outcome:
     """Leaves a daemon in a session of its own and a child program, writes their pids, sleeps."""
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as child:
         if not os.fork():
@@ -83,10 +87,10 @@ def _breed(order: Order) -> int:
                 time.sleep(0.01)
             os._exit(0)
         time.sleep(600)
-    return 0
+    return Outcome(0)
 
 
-def _hoard(order: Order) -> int:
+def _hoard(order: Order) -> Outcome:
     """Takes `bytes` of memory, in a child of its own."""
     if not os.fork():
         hoard = bytearray(int(order.work["bytes"]))
@@ -95,19 +99,19 @@ def _hoard(order: Order) -> int:
     return _sleep(order)
 
 
-def _die(order: Order) -> int:
+def _die(order: Order) -> Outcome:
     """By signal `signum`."""
     os.kill(os.getpid(), int(order.work["signum"]))
     return _sleep(order)
 
 
-def _raise(_order: Order) -> int:
+def _raise(_order: Order) -> Outcome:
     """An exception nobody catches."""
     raise RuntimeError("on purpose")
 
 
-def _look(order: Order) -> int:
-    """Reports its surroundings in result.json."""
+def _look(_order: Order) -> Outcome:
+    """Its result tells its surroundings."""
     seen = {
         "affinity": sorted(os.sched_getaffinity(0)),
         "env": dict(os.environ),
@@ -116,8 +120,7 @@ def _look(order: Order) -> int:
         "leader": os.getsid(0) == os.getpgid(0) == os.getpid(),
         "files": sorted(str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in _open_files()),
     }
-    (order.folder / "result.json").write_text(json.dumps(seen))
-    return 0
+    return Outcome(0, seen)
 
 
 def _open_files() -> list[int]:
@@ -137,10 +140,11 @@ def _write(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-_WORKS: Mapping[str, Callable[[Order], int]] = {
+_WORKS: Mapping[str, Callable[[Order], Outcome]] = {
     "exit": _exit,
     "sleep": _sleep,
     "gate": _gate,
+    "linger": _linger,
     "stubborn": _stubborn,
     "polite": _polite,
     "breed": _breed,

@@ -6,6 +6,8 @@
   become the result's metrics;
 - FULCRUM_ARTIFACTS: the folder for files that others shall get;
 - FULCRUM_CHECKPOINTS: a folder that later attempts of the job find again.
+
+It runs in a folder of its own, `work/` in the attempt's, unless it names another.
 """
 
 from __future__ import annotations
@@ -22,13 +24,17 @@ from scheduler.workloads.context import METRICS, Context
 from scheduler.workloads.paths import check_paths
 from scheduler.workloads.work import CommandWork
 
+WORK = "work"
+"""In the attempt's folder: where a program runs that names no other folder."""
 _GRACE_S = 3.0
 
 
 def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
     """Run it to its end; its exit code and the result. Raises `InvalidError` if it is not there."""
     check_paths(work)
-    cwd = Path(work.cwd).expanduser() if work.cwd else context.folder
+    cwd = Path(work.cwd).expanduser() if work.cwd else context.folder / WORK
+    if not work.cwd:
+        cwd.mkdir(exist_ok=True)
     environment = {**os.environ, **context.order.env, **work.env, **_paths(context)}
     context.begin()
     process = subprocess.Popen(work.argv, cwd=cwd, env=environment)
@@ -71,7 +77,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _reported(path: Path) -> dict[str, float]:
     """Numbers of the program's last line of kind `test`."""
     found: dict[str, float] = {}
-    with suppress(FileNotFoundError), regular(path) as file:
+    with suppress(OSError), regular(path) as file:
         for line in jsonlines.lines(file):
             row = jsonlines.record(line) or {}
             if row.get("kind") == "test":

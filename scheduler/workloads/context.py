@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.executors.base import Order
-from scheduler.files import write_text
+from scheduler.files import append_text, write_text
 from scheduler.text import shown
 
-METRICS, RESULT = "metrics.jsonl", "result.json"
+METRICS = "metrics.jsonl"
 
 _PROGRESS_EVERY_S = 0.5
 
@@ -46,8 +46,7 @@ class Context:
     def emit(self, kind: str, **values: Any) -> None:
         """Append one line to metrics.jsonl; numbers that are not finite become null."""
         line = json.dumps(finite({"time": round(time.time(), 3), "kind": kind, **values}))
-        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_text(self.folder / METRICS, line + "\n")
 
     def begin(self) -> None:
         """The first sample is about to be worked on: what came before was overhead."""

@@ -1,7 +1,7 @@
 """The first own line of an attempt's process: do the work of one order.
 
 The executor has put the process into its own group, redirected its output to log.txt and given
-it its devices. `run` returns the exit code:
+it its devices. `run` returns the outcome, whose exit code is
 
 - 0: done;
 - 1: failed, another attempt may do better;
@@ -9,7 +9,7 @@ it its devices. `run` returns the exit code:
 - 130, 143: asked to stop by SIGINT or SIGTERM; checkpoints stay;
 - for `command`: the program's own (128 + n if signal n ended it).
 
-result.json says more: the figures, or `error` (one line) and `retriable`.
+and whose result says more: the figures, or `error` (one line) and `retriable`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from typing import Any
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Order
-from scheduler.workloads.context import RESULT, Context, write_json
+from scheduler.executors.base import Order, Outcome
+from scheduler.workloads.context import Context, finite
 from scheduler.workloads.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
 
 OK, FAILED, INVALID = 0, 1, 2
@@ -82,28 +82,27 @@ def preload() -> None:
     gc.freeze()  # children then do not copy these pages just to look for garbage
 
 
-def run(order: Order) -> int:
-    """Do the work; the exit code. Everything it has to say is in the attempt's folder."""
+def run(order: Order) -> Outcome:
+    """Do the work."""
     _print_anything()
     context = Context(order)
-    outcome: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     try:
         with _stoppable():
-            code, outcome = _work(context)
+            code, result = _work(context)
     except Stopped as stop:
-        code, outcome = stop.code, {"error": f"stopped by {stop}"}
+        code, result = stop.code, {"error": f"stopped by {stop}"}
         print(f"stopped by {stop}", flush=True)
     except FulcrumError as error:
         code = INVALID
-        outcome = {"error": error.message, "fields": error.fields, "retriable": False}
+        result = {"error": error.message, "fields": error.fields, "retriable": False}
         print(f"error: {error.message}", flush=True)
     except Exception as error:
-        code, outcome = FAILED, {"error": _one_line(error)}
+        code, result = FAILED, {"error": _one_line(error)}
         traceback.print_exc()
-    write_json(context.folder / RESULT, {**context.summary(), **outcome})
     sys.stdout.flush()
     sys.stderr.flush()
-    return code
+    return Outcome(code, finite({**context.summary(), **result}))
 
 
 def _print_anything() -> None:

@@ -272,7 +272,8 @@ class CommandWork(BaseModel):
         default_factory=dict, description="Set on top of the service's own environment."
     )
     cwd: PathText | None = Field(
-        default=None, description="Working directory; default: the attempt's own folder."
+        default=None,
+        description="Working directory; default: a new folder, `work/` in the attempt's.",
     )
 
     @field_validator("argv")

@@ -12,10 +12,13 @@ import pytest
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Exited, Order, Started
-from scheduler.executors.local import LocalExecutor, process, worker
+from scheduler.executors.base import AttemptKey, Exited, Order, Started
+from scheduler.executors.local import LocalExecutor, burial, claim, process, records
 from scheduler.executors.local import folder as files
 from scheduler.testing.executor_contract import Recorder
+
+PATIENCE_S = 100.0
+"""Longest wait for something that must happen, on a machine with much else to do."""
 
 
 class Machine:
@@ -47,6 +50,8 @@ class Machine:
         return Order(
             **{
                 "attempt": attempt,
+                "nonce": rest.pop("nonce", "a"),
+                "job_nonce": rest.pop("job_nonce", "j"),
                 "kind": JobKind.COMMAND,
                 "work": {"do": do} | rest,
                 "folder": self.root / attempt,
@@ -66,13 +71,20 @@ class Machine:
         return self.sink.exited(attempt)[0]
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; so far: {self.sink.events}"
             self.sink.wait(0.02)
 
+    def key(self, attempt: str, nonce: str = "a") -> AttemptKey:
+        return AttemptKey(attempt, nonce, self.root / attempt)
+
+    def record(self, attempt: str, nonce: str = "a") -> Path:
+        """The executor's files."""
+        return records.place(self.root / "run", self.key(attempt, nonce))
+
     def running(self, attempt: str) -> files.Running:
-        running = files.read_running(self.root / attempt)
+        running = files.read_running(self.record(attempt))
         assert running is not None
         return running
 
@@ -88,11 +100,11 @@ class Machine:
     def close(self) -> None:
         for executor in self.executors:
             executor.close()
-        for folder in self.root.glob("*.*"):
-            running = files.read_running(folder)
-            if running is not None and files.read_exit(folder) is None:
-                running.supervisor.send(9)
-                process.kill(process.leftovers(running.worker, worker.tag(folder)))
+        for folder, pid in claim.supervisors().items():
+            if self.root in folder.parents:
+                running = claim.runner(folder)
+                process.kill([*process.descendants(pid), pid])
+                burial.bury(folder, running)
 
 
 @pytest.fixture

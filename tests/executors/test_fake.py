@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Exited, Order, Started
+from scheduler.executors.base import AttemptKey, Exited, Order, Started
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executor_contract import Recorder
 from scheduler.testing.executors import FakeExecutor
@@ -17,7 +17,9 @@ from scheduler.testing.executors import FakeExecutor
 def _launch(executor, tmp_path, attempt: str, seconds: float = 0.0) -> None:
     folder = tmp_path / attempt
     work = {"seconds": seconds}
-    executor.launch(Order(attempt, JobKind.COMMAND, work, folder, tmp_path, DeviceKind.CPU, ("0",)))
+    executor.launch(
+        Order(attempt, "a", "j", JobKind.COMMAND, work, folder, tmp_path, DeviceKind.CPU, ("0",))
+    )
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_what_ends_while_the_service_is_down_is_told_to_its_successor(tmp_path, 
     before.finish("1.1")
     after = before.successor()
     after.start(sink)
-    pids = after.alive({a: tmp_path / a for a in ("1.1", "2.1", "3.1")})
+    pids = after.alive(AttemptKey(a, "a", tmp_path / a) for a in ("1.1", "2.1", "3.1"))
     assert set(pids) == {"1.1", "2.1"}
     assert pids["1.1"] is None
     after.deliver()

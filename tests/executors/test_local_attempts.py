@@ -66,7 +66,7 @@ def test_exit_record_tells_signal_time_memory_and_cpu(machine, executor) -> None
     executor.launch(machine.order("1.1", "die", signum=signal.SIGSEGV))
     exited = machine.exited("1.1")
     assert (exited.reason, exited.retriable, exited.lost) == ("signal SIGSEGV", True, False)
-    record = files.read_exit(machine.root / "1.1")
+    record = files.read_exit(machine.record("1.1"))
     assert record is not None
     assert record.signal == signal.SIGSEGV
     assert record.started_at is not None
@@ -136,7 +136,7 @@ def test_what_ignores_the_signal_is_killed_after_the_grace(machine, executor) ->
     executor.cancel("1.1", grace_s=0.1)  # impatience counts
     assert machine.exited("1.1").reason == "cancelled"
     assert [pid for pid in children if not machine.gone(pid)] == []
-    record = files.read_exit(machine.root / "1.1")
+    record = files.read_exit(machine.record("1.1"))
     assert record is not None
     assert record.signal == signal.SIGKILL
 

@@ -33,7 +33,7 @@ executor = LocalExecutor(
 )
 executor.start(lambda event: print(type(event).__name__, event.attempt, flush=True))
 for job in (1, 2):
-    executor.launch(Order(f"{job}.1", JobKind.COMMAND, {"do": "gate"}, root / f"{job}.1",
+    executor.launch(Order(f"{job}.1", "a", "j", JobKind.COMMAND, {"do": "gate"}, root / f"{job}.1",
                           root / f"job-{job}", DeviceKind.CPU, ()))
 threading.Event().wait()
 """
@@ -46,12 +46,12 @@ def test_attempts_outlive_a_killed_service_and_are_adopted(machine) -> None:
         assert {service.stdout.readline() for _ in range(2)} == {"Started 1.1\n", "Started 2.1\n"}
         service.kill()
     (machine.root / "job-2" / "gate").touch()
-    machine.until((machine.root / "2.1" / "exit.json").exists)
+    machine.until((machine.record("2.1") / "exit.json").exists)
     pid = machine.running("1.1").worker.pid
 
     executor = machine.open()
-    folders = {a: machine.root / a for a in ("1.1", "2.1", "3.1")}
-    assert executor.alive(folders) == {"1.1": pid, "2.1": None}
+    keys = [machine.key(attempt) for attempt in ("1.1", "2.1", "3.1")]
+    assert executor.alive(keys) == {"1.1": pid, "2.1": None}
     assert machine.exited("2.1").success
     assert not machine.sink.exited("1.1")
     (machine.root / "job-1" / "gate").touch()
@@ -146,7 +146,7 @@ def test_concurrent_launches_by_two_services_run_once(machine) -> None:
         for _ in range(2):
             for executor in executors:
                 for attempt in attempts:
-                    threads.submit(executor.launch, machine.order(attempt, "gate"))
+                    threads.submit(executor.launch, machine.order(attempt, "gate", job_nonce=""))
     for job, attempt in enumerate(attempts, 1):
         assert machine.exited(attempt).success
         assert len((machine.root / f"job-{job}" / "runs").read_text().split()) == 1
@@ -159,7 +159,7 @@ def test_fork_server_of_other_code_is_replaced_and_its_attempts_go_on(machine) -
     old = _fork_server(machine)
     before.close()
     after = machine.open()
-    after.alive({"1.1": machine.root / "1.1"})
+    after.alive([machine.key("1.1")])
     after.launch(machine.order("2.1", "exit"))
     assert machine.exited("2.1").success
     assert _fork_server(machine) == old  # the same code is found again
@@ -168,7 +168,7 @@ def test_fork_server_of_other_code_is_replaced_and_its_attempts_go_on(machine) -
     other.launch(machine.order("3.1", "anything", code=3))
     assert machine.exited("3.1").reason == "exit code 3"
     assert machine.gone(old)
-    assert other.alive({"1.1": machine.root / "1.1"}) == {"1.1": pid}
+    assert other.alive([machine.key("1.1")]) == {"1.1": pid}
     (machine.root / "job-1" / "gate").touch()
     assert machine.exited("1.1").success
 

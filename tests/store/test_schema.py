@@ -19,7 +19,7 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.store.sql import SqlStore, rows, schema, tables
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.tables import metadata
-from scheduler.testing.samples import decision, job_spec, submission, submitted
+from scheduler.testing.samples import decision, job_spec, placed, submission, submitted
 
 
 def test_tables_and_migrations_describe_the_same_schema(url: str, store: SqlStore) -> None:
@@ -49,6 +49,23 @@ def test_an_older_database_is_upgraded_with_what_it_holds(url: str) -> None:
     submitted(store)
     store.record([], [decision(1)])
     assert store.decisions(1) == [decision(1)]
+    store.close()
+
+
+def test_jobs_and_attempts_of_before_nonces_are_kept_and_have_none(url: str) -> None:
+    store = SqlStore(url)
+    placed(store, submitted(store)[0], 0)
+    store.close()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        for table in ("jobs", "attempts"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN nonce")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    store = SqlStore(url)
+    (job,), (attempt,) = store.live()
+    assert (job.nonce, attempt.nonce) == ("", "")
+    first, second = submitted(store, job_spec(), job_spec())
+    assert len({first.nonce, second.nonce, ""}) == 3
+    assert store.job(first.id).nonce == first.nonce
     store.close()
 
 

@@ -31,7 +31,7 @@ class Ended:
 
     @property
     def result(self) -> dict[str, Any]:
-        return json.loads((self.folder / "result.json").read_text())
+        return json.loads((self.folder / "outcome.json").read_text())
 
     @property
     def log(self) -> str:

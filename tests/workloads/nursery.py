@@ -49,9 +49,11 @@ def attempt(order: dict[str, Any], hook: dict[str, Any]) -> int:
         die_while_writing(hook)
     elif hook:
         die_after_batch(hook)
-    return run.run(
+    outcome = run.run(
         Order(
             attempt=order["attempt"],
+            nonce="",
+            job_nonce="",
             kind=JobKind(order["kind"]),
             work=order["work"],
             folder=folder,
@@ -60,6 +62,8 @@ def attempt(order: dict[str, Any], hook: dict[str, Any]) -> int:
             devices=tuple(order["devices"]),
         )
     )
+    (folder / "outcome.json").write_text(json.dumps(outcome.result))
+    return outcome.code
 
 
 def die_after_batch(hook: dict[str, Any]) -> None:

@@ -29,6 +29,20 @@ print(os.getpgid(0) == os.getpgid(os.getppid()))
 """
 
 
+def order(folder: Path, work: dict[str, Any]) -> Order:
+    return Order(
+        attempt="1.1",
+        nonce="a",
+        job_nonce="j",
+        kind=JobKind.COMMAND,
+        work=work,
+        folder=folder / "1",
+        shared=folder / "s",
+        device_kind=DeviceKind.CPU,
+        devices=("0",),
+    )
+
+
 def test_a_program_finds_its_place_and_reports(nursery: Nursery, tmp_path: Path) -> None:
     work = {"argv": [sys.executable, "-c", SCRIPT], "env": {"MINE": "é"}, "cwd": str(tmp_path)}
     ended = nursery.run(tmp_path / "job", "command", work, number=3, width=2)
@@ -62,19 +76,30 @@ def test_its_exit_code_is_passed_on(
 def test_what_is_not_there_is_not_tried_again(
     work: dict[str, Any], field: str, tmp_path: Path
 ) -> None:
-    order = Order(
-        "1.1", JobKind.COMMAND, work, tmp_path / "1", tmp_path / "s", DeviceKind.CPU, ("0",)
-    )
-    assert run(order) == 2
-    text = (tmp_path / "1" / "result.json").read_text()
-    assert f'"{field}"' in text
+    outcome = run(order(tmp_path, work))
+    assert outcome.code == 2
+    assert field in outcome.result["fields"]
+    assert outcome.result["retriable"] is False
+
+
+def test_it_runs_in_a_folder_of_its_own(nursery: Nursery, tmp_path: Path) -> None:
+    script = "pwd; ls -A; cd /; rm -r $OLDPWD"
+    ended = nursery.run(tmp_path, "command", {"argv": ["sh", "-c", script]})
+    assert ended.code == 0
+    assert ended.log == f"{tmp_path / '1' / 'work'}\n"
+
+
+def test_a_pipe_in_place_of_its_metrics_is_no_trap(nursery: Nursery, tmp_path: Path) -> None:
+    script = "rm -f $FULCRUM_METRICS; mkfifo $FULCRUM_METRICS"
+    ended = nursery.run(tmp_path, "command", {"argv": ["sh", "-c", script]})
+    assert ended.code == 1
+    assert "error" in ended.result
 
 
 def test_sigterm_reaches_the_program(tmp_path: Path) -> None:
     from scheduler.workloads.command import command
 
     work = CommandWork(argv=("sh", "-c", f"kill -TERM {os.getpid()}; exec sleep 60"))
-    order = Order("1.1", JobKind.COMMAND, {}, tmp_path / "1", tmp_path / "s", DeviceKind.CPU, ())
 
     def stop(*_: object) -> None:
         raise Stopped(signal.SIGTERM)
@@ -82,7 +107,7 @@ def test_sigterm_reaches_the_program(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGTERM, stop)
     try:
         with pytest.raises(Stopped) as stopped:
-            command(work, Context(order))
+            command(work, Context(order(tmp_path, {})))
     finally:
         signal.signal(signal.SIGTERM, before)
     assert stopped.value.code == 143

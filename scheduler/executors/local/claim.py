@@ -9,20 +9,27 @@ still under way harmless, so "never started" stays true after it was said.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from scheduler.executors.local.folder import Exit, ran, write_exit
+from scheduler.executors.local import process
+from scheduler.executors.local.folder import Exit, Running, ran, write_exit
 
 CLAIM = "claim"
+HOLDER = "fulcrum-super"
+"""How the processes are named that hold claims."""
+_DAMAGE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO})
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def offer(folder: Path) -> str | None:
     """A new ticket; None if the attempt ran, or somebody is just about to run it."""
-    with _locked(folder) as file:
+    with locked(folder) as file:
         if file is None or ran(folder):
             return None
         ticket = os.urandom(8).hex()
@@ -38,7 +45,7 @@ def take(folder: Path, ticket: str, *, patience_s: float = 0.2) -> int | None:
         if ran(folder) or time.monotonic() > deadline:
             return None
         time.sleep(0.002)
-    if ran(folder) or os.pread(file, 64, 0).decode() != ticket:
+    if ran(folder) or os.pread(file, 64, 0) != ticket.encode():
         os.close(file)
         return None
     return file
@@ -51,7 +58,7 @@ def withdraw(folder: Path, *, patience_s: float = 2.0) -> bool:
     """
     deadline = time.monotonic() + patience_s
     while True:
-        with _locked(folder) as file:
+        with locked(folder) as file:
             if ran(folder):
                 return False
             if file is not None:
@@ -64,15 +71,53 @@ def withdraw(folder: Path, *, patience_s: float = 2.0) -> bool:
 
 def settle(folder: Path, exit_: Exit) -> bool:
     """End an attempt that nobody runs; False if somebody does, or did."""
-    with _locked(folder) as file:
+    with locked(folder) as file:
         if file is None or ran(folder):
             return False
         write_exit(folder, exit_)
         return True
 
 
+def usable(folder: Path) -> bool:
+    """Whether the attempt can be claimed, now or once nobody holds it; False if it never can."""
+    try:
+        with locked(folder):
+            return True
+    except OSError as error:
+        return error.errno not in _DAMAGE
+
+
+def supervisors() -> dict[Path, int]:
+    """Every supervisor that runs an attempt: folder of the claim → pid, as the kernel knows it.
+
+    A supervisor has its claim open as long as it lives, whatever becomes of the file.
+    """
+    found = {}
+    for one in process.everything():
+        if process.name_of(one.pid) == HOLDER:
+            for name in process.open_files(one.pid):
+                path = Path(name.removesuffix(" (deleted)"))
+                if path.name == CLAIM:
+                    found[path.parent] = one.pid
+    return found
+
+
+def runner(folder: Path, among: dict[Path, int] | None = None) -> Running | None:
+    """Who runs the attempt, though its files may be gone; `among` what `supervisors` said."""
+    pid = (supervisors() if among is None else among).get(folder.resolve())
+    supervisor = None if pid is None else process.Identity.of(pid)
+    if supervisor is None:
+        return None
+    children = [one for one in process.everything() if one.parent == supervisor.pid]
+    # It is forked before all others.
+    first = min(children, key=lambda one: (one.ticks, one.pid), default=None)
+    worker = None if first is None else process.Identity.of(first.pid)
+    return Running(supervisor, worker or supervisor)
+
+
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[int | None]:
+def locked(folder: Path) -> Iterator[int | None]:
+    """Hold the claim, in which the ticket is; None if somebody else does. Raises `OSError`."""
     file = _lock(folder)
     try:
         yield file
@@ -82,8 +127,10 @@ def _locked(folder: Path) -> Iterator[int | None]:
 
 
 def _lock(folder: Path) -> int | None:
-    file = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.open(folder / CLAIM, _FLAGS, 0o600)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.ENXIO, "not a regular file", str(folder / CLAIM))  # noqa: TRY301
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)

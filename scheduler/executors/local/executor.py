@@ -10,16 +10,17 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scheduler.executors.base import ExecutorEvent, Order, Sink, Started
-from scheduler.executors.local import claim, process, server, sockets, worker
+from scheduler.executors.base import AttemptKey, ExecutorEvent, Order, Sink, Started
+from scheduler.executors.local import claim, records, server, sockets
 from scheduler.executors.local import folder as files
+from scheduler.executors.local.burial import bury
 from scheduler.executors.local.digest import digest
-from scheduler.executors.local.folder import Exit
+from scheduler.executors.local.folder import Exit, Running
 from scheduler.executors.local.link import FAILURES, Link
 
 _OFFER_AGAIN_S = 5.0
@@ -30,8 +31,8 @@ _log = logging.getLogger(__name__)
 class LocalExecutor:
     """Runs attempts as processes of this machine, forked from a warm server.
 
-    `folder` (private to this user) holds the sockets; attempts have their own folders, whose
-    files say everything, so any later executor can take over. Linux only.
+    `folder` (private to this user) holds the sockets and the executor's files of each attempt,
+    which say everything, so any later executor can take over. Linux only.
 
     `preload` and `target` name functions (`module:function`): the first imports what workers
     need and must leave no threads; the second does the work of an `Order` and returns the exit
@@ -94,20 +95,18 @@ class LocalExecutor:
 
     def launch(self, order: Order) -> None:
         """Start an attempt; returns before it runs. Another launch of it starts nothing."""
-        order = replace(order, folder=order.folder.resolve(), shared=order.shared.resolve())
+        order = replace(order, folder=_absolute(order.folder), shared=_absolute(order.shared))
+        folder = records.place(self._folder, order)
         with self._lock:
             if order.attempt in self._watches:
                 return
             try:
-                order.folder.mkdir(parents=True, exist_ok=True)
-                order.shared.mkdir(parents=True, exist_ok=True)
-                if not files.ran(order.folder):
-                    files.write_order(order)
+                records.prepare(folder, order)
             except (OSError, TypeError) as error:
                 failure = Exit(time.time(), f"could not start: {error}")
-                self._outbox.append(files.exited(order.attempt, order.folder, failure))
+                self._outbox.append(files.exited(order.attempt, folder, failure))
             else:
-                watch = self._watches[order.attempt] = _Watch(order.attempt, order.folder)
+                watch = self._watches[order.attempt] = _Watch(order.attempt, folder)
                 if self._offer(watch):
                     return
         self._wake(order.attempt)
@@ -123,25 +122,38 @@ class LocalExecutor:
             files.write(watch.folder / files.CANCEL, {"grace_s": grace_s, "time": time.time()})
         except OSError:  # a full disk: without the file the grace is the supervisor's own
             _log.exception("the wish to cancel attempt %s could not be kept", attempt)
-        running = files.read_running(watch.folder)
+        running = _running(watch)
         if running is not None:
             running.supervisor.send(signal.SIGUSR1)
-        elif claim.settle(watch.folder, Exit(time.time(), "cancelled")):
-            self._wake(attempt)
+            return
+        with contextlib.suppress(OSError):  # damaged: it is ended when it is looked at
+            claim.settle(watch.folder, Exit(time.time(), "cancelled"))
+        self._wake(attempt)
 
-    def alive(self, folders: Mapping[str, Path]) -> Mapping[str, int | None]:
+    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
         """Of these attempts those known here: the worker's pid, or None if none runs now."""
         answer: dict[str, int | None] = {}
-        for attempt, folder in folders.items():
+        supervisors = claim.supervisors()
+        for key in keys:
+            folder = records.place(self._folder, key)
             with self._lock:
-                known = attempt in self._watches
-            if not known and (not folder.is_dir() or claim.withdraw(folder)):
+                watch = self._watches.get(key.attempt)
+            if watch is None and folder not in supervisors and _never_ran(folder):
                 continue
-            answer[attempt] = _pid(folder)
+            watch = watch or _Watch(key.attempt, folder)
+            watch.running = files.read_running(folder) or claim.runner(folder, supervisors)
+            answer[key.attempt] = _pid(watch)
             with self._lock:
-                self._watches.setdefault(attempt, _Watch(attempt, folder.resolve()))
-            self._wake(attempt)
+                self._watches.setdefault(key.attempt, watch)
+            self._wake(key.attempt)
         return answer
+
+    def stop_others(self, keys: Iterable[AttemptKey]) -> int:
+        """Stop the attempts of this run folder besides these; how many. Takes seconds if any."""
+        known = {records.place(self._folder, key) for key in keys}
+        stopped = records.stop_others(self._folder, known)
+        records.tidy(self._folder, known)
+        return stopped
 
     def close(self) -> None:
         """Stop watching; running attempts go on."""
@@ -216,16 +228,10 @@ class LocalExecutor:
             self._requeue()
 
     def _notice(self, notice: dict[str, Any]) -> None:
+        """A bell only: anybody may ring it, and the files say what happened."""
         attempt = notice.get("started") or notice.get("exited")
         with self._lock:
-            watch = self._watches.get(str(attempt))
-            if watch is None:
-                return
-            if "started" in notice and not watch.started:
-                watch.started = True
-                self._outbox.append(Started(watch.attempt, notice["pid"], notice["time"]))
-            elif "exited" in notice:
-                self._urgent.add(watch.attempt)
+            self._urgent.add(str(attempt))
 
     def _requeue(self) -> None:
         """The fork server came or went: whatever it has not begun is offered anew."""
@@ -258,24 +264,22 @@ class LocalExecutor:
             self._wake(attempt)
 
     def _look(self, watch: _Watch) -> None:
-        """Read in the attempt's files what became of it."""
+        """Find out what became of the attempt: by its files, and by its processes."""
         exit_ = files.read_exit(watch.folder)
-        running = files.read_running(watch.folder)
-        if exit_ is None and not watch.folder.is_dir():
-            exit_ = Exit(time.time(), "lost: its folder is gone", lost=True)
-        if exit_ is None and running is None:
+        running = None if exit_ else _running(watch)
+        if exit_ is None and running is None and not watch.damaged:
             with self._lock:
                 self._offer(watch)
             if self._link.failures >= FAILURES:
                 self._give_up(watch.attempt, self._link.problem)
             return
-        if exit_ is None and running is not None and not running.supervisor.alive:
+        if exit_ is None and (running is None or not running.supervisor.alive):
             # It may have written its last word between the two looks.
-            exit_ = files.read_exit(watch.folder) or _bury(watch.folder, running)
+            exit_ = files.read_exit(watch.folder) or bury(watch.folder, running)
         with self._lock:
-            if not watch.started and (begun := files.read(watch.folder / files.STARTED)):
+            if not watch.started and (begun := files.read_started(watch.folder)):
                 watch.started = True
-                self._outbox.append(Started(watch.attempt, begun["pid"], begun["time"]))
+                self._outbox.append(Started(watch.attempt, int(begun["pid"]), begun["time"]))
             if exit_ is not None and self._watches.pop(watch.attempt, None) is watch:
                 self._outbox.append(files.exited(watch.attempt, watch.folder, exit_))
 
@@ -302,38 +306,43 @@ class LocalExecutor:
 class _Watch:
     attempt: str
     folder: Path
+    """Of the executor's files; see `records`."""
+    running: Running | None = None
+    """Kept once it is known: what becomes of the file then does not matter."""
+    damaged: bool = False
+    """Whether its files are not what they must be, so that only processes tell how it is."""
     offered_at: float | None = None
     """Monotonic seconds of the last launch sent."""
     started: bool = False
     """Whether `Started` was handed over."""
 
 
-def _pid(folder: Path) -> int | None:
-    running = files.read_running(folder)
-    if running is None or files.read_exit(folder) is not None:
+def _running(watch: _Watch) -> Running | None:
+    """Who runs the attempt: as its file says or, if that is lost, as the kernel does."""
+    if watch.running is None:
+        watch.running = files.read_running(watch.folder)
+    if watch.running is None:
+        watch.damaged = files.ran(watch.folder) or not claim.usable(watch.folder)
+        if watch.damaged:  # or it has been written since the look above
+            watch.running = files.read_running(watch.folder) or claim.runner(watch.folder)
+    return watch.running
+
+
+def _never_ran(folder: Path) -> bool:
+    """Whether nobody ran it or will; False if its files are too damaged to tell."""
+    try:
+        return not folder.is_dir() or claim.withdraw(folder)
+    except OSError:
+        return False
+
+
+def _pid(watch: _Watch) -> int | None:
+    running = watch.running
+    if running is None or files.read_exit(watch.folder) is not None:
         return None
     return running.worker.pid if running.supervisor.alive else None
 
 
-def _bury(folder: Path, running: files.Running) -> Exit:
-    """End what a killed supervisor left, and record that the attempt is lost."""
-    deadline = time.monotonic() + 5.0
-    while remains := process.leftovers(running.worker, worker.tag(folder)):
-        process.kill(remains)
-        if time.monotonic() > deadline:
-            _log.error("processes %s of %s cannot be killed", remains, folder)
-            break
-        time.sleep(0.01)
-    begun = files.read(folder / files.STARTED) or {}
-    exit_ = Exit(
-        time.time(),
-        "lost: its supervisor was killed or the machine restarted",
-        lost=True,
-        started_at=begun.get("time"),
-        pid=running.worker.pid,
-    )
-    try:
-        files.write_exit(folder, exit_)
-    except OSError:
-        _log.exception("the end of %s could not be recorded", folder)
-    return exit_
+def _absolute(folder: Path) -> Path:
+    """By a name without links, but for its own: that may be a link which a job put there."""
+    return folder.parent.resolve() / folder.name

@@ -1,4 +1,8 @@
-"""The files of one attempt's folder: the only memory that supervisor and service share.
+"""The executor's files of one attempt: the only memory that supervisor and service share.
+
+They lie in the run folder, where a job has no business, under the attempt's number and nonce; see
+`records`. A job can still write there, because it runs as the same user. So every reader takes a
+file that is missing, too large, no regular file or not of the expected form for absent.
 
 | file              | written by            | says                                             |
 |-------------------|-----------------------|--------------------------------------------------|
@@ -7,39 +11,52 @@
 | `supervisor.json` | supervisor            | it is being run: identities of both processes    |
 | `started.json`    | worker                | its first own line: pid, time                    |
 | `cancel.json`     | service               | stop it, after so much grace                     |
-| `log.txt`         | worker                | its standard output and error                    |
-| `result.json`     | the work              | what it leaves                                   |
+| `outcome.json`    | worker                | the work has come to its end: code and result    |
 | `exit.json`       | supervisor or service | it has ended, and how; never changes             |
 
-JSON files appear whole or not at all.
+JSON files appear whole or not at all. `log.txt` lies in the attempt's own folder.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
+import stat
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Exited, Order
+from scheduler.executors.base import Exited, Order, Outcome
 from scheduler.executors.local.process import Identity
+from scheduler.files import regular
 
 ORDER = "order.json"
 SUPERVISOR = "supervisor.json"
 STARTED = "started.json"
 CANCEL = "cancel.json"
 LOG = "log.txt"
-RESULT = "result.json"
+OUTCOME = "outcome.json"
 EXIT = "exit.json"
+
+_LARGEST = 16 << 20
+"""Bytes of a file that is read."""
+_DEEPEST = 64
+"""Levels of nesting in one; the interpreter gives up at some hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
     """How an attempt ended."""
+
+    __pydantic_config__: ClassVar = ConfigDict(allow_inf_nan=False)
 
     time: float
     """Unix seconds."""
@@ -65,15 +82,21 @@ class Running:
     worker: Identity
 
 
-def write_order(order: Order) -> None:
-    """Keep the order in its folder. Raises `OSError`, `TypeError` for a value JSON lacks."""
+_EXIT = TypeAdapter(Exit)
+_RUNNING = TypeAdapter(Running)
+
+
+def write_order(folder: Path, order: Order) -> None:
+    """Keep the order. Raises `OSError`, `TypeError` for a value JSON lacks."""
     values = {field: getattr(order, field) for field in Order.__dataclass_fields__}
-    write(order.folder / ORDER, values)
+    write(folder / ORDER, values)
 
 
 def read_order(folder: Path) -> Order:
-    """Raises `OSError` or `ValueError` if there is none."""
-    values = json.loads((folder / ORDER).read_bytes())
+    """Raises `ValueError`, `KeyError` or `TypeError` if there is none that makes sense."""
+    values = read(folder / ORDER)
+    if values is None:
+        raise ValueError("its order is missing or damaged")
     return Order(
         **values
         | {
@@ -92,27 +115,70 @@ def write_running(folder: Path, running: Running) -> None:
 
 
 def read_running(folder: Path) -> Running | None:
-    """None if nobody ever ran it."""
-    values = read(folder / SUPERVISOR)
-    if values is None:
+    """None if nobody ever ran it, or nothing legible says so; see `ran`."""
+    try:
+        return _RUNNING.validate_python(read(folder / SUPERVISOR))
+    except ValidationError:
         return None
-    return Running(Identity(**values["supervisor"]), Identity(**values["worker"]))
+
+
+def read_started(folder: Path) -> dict[str, float]:
+    """What the worker said when it began; empty if it did not."""
+    values = read(folder / STARTED) or {}
+    numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in values.values())
+    return values if numbers and {"pid", "time"} <= values.keys() else {}
+
+
+def read_grace(folder: Path, otherwise: float) -> float:
+    """Seconds between SIGTERM and SIGKILL that whoever cancels asks for."""
+    grace_s = (read(folder / CANCEL) or {}).get("grace_s")
+    if isinstance(grace_s, int | float) and math.isfinite(grace_s):
+        return max(0.0, grace_s)
+    return otherwise
+
+
+def write_outcome(folder: Path, outcome: Outcome) -> None:
+    """Record that the work has come to its end; survives a power cut once this returns."""
+    write(folder / OUTCOME, {**asdict(outcome), "time": time.time()}, durable=True)
+
+
+def read_outcome(folder: Path) -> tuple[Outcome, float] | None:
+    """What the work said at its end, and when (Unix seconds); None if it did not get there."""
+    values = read(folder / OUTCOME) or {}
+    code, result, at = (values.get(name) for name in ("code", "result", "time"))
+    if not (isinstance(code, int) and isinstance(result, dict) and isinstance(at, float)):
+        return None
+    return Outcome(code, result), min(at, time.time())
+
+
+def done(folder: Path) -> bool:
+    """Whether the work has come to a good end, whatever happens to its process afterwards."""
+    outcome = read_outcome(folder)
+    return outcome is not None and outcome[0].code == 0
 
 
 def write_exit(folder: Path, exit_: Exit) -> None:
-    """Record the end; survives a power cut once this returns."""
-    write(folder / EXIT, asdict(exit_), durable=True)
+    """Record the end, unless one is recorded; survives a power cut once this returns."""
+    write(folder / EXIT, asdict(exit_), durable=True, replace=False)
+    if read_exit(folder) is None:  # something illegible has its name
+        if stat.S_ISDIR((folder / EXIT).lstat().st_mode):
+            shutil.rmtree(folder / EXIT)
+        write(folder / EXIT, asdict(exit_), durable=True)
 
 
 def read_exit(folder: Path) -> Exit | None:
     """None if it has not ended."""
-    values = read(folder / EXIT)
-    return None if values is None else Exit(**values)
+    try:
+        return _EXIT.validate_python(read(folder / EXIT))
+    except ValidationError:
+        return None
 
 
 def exited(attempt: str, folder: Path, exit_: Exit) -> Exited:
-    """The event that tells of `exit_`, with what the work left in result.json."""
-    result = read(folder / RESULT) or {}
+    """The event that tells of `exit_`, with what the work said at its end."""
+    outcome = read_outcome(folder)
+    # Attempts of before schema 0003 left their result in their own folder, as it was.
+    result = outcome[0].result if outcome else read(folder / "result.json") or {}
     return Exited(
         attempt=attempt,
         time=exit_.time,
@@ -127,20 +193,28 @@ def exited(attempt: str, folder: Path, exit_: Exit) -> Exited:
 
 def ran(folder: Path) -> bool:
     """Whether the attempt was ever run or has ended without."""
-    return (folder / SUPERVISOR).exists() or (folder / EXIT).exists()
+    return os.path.lexists(folder / SUPERVISOR) or os.path.lexists(folder / EXIT)
 
 
 def read(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`; None if the file is missing or holds something else."""
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        with regular(path) as file:
+            text = file.read(_LARGEST + 1)
+        values = json.loads(text) if len(text) <= _LARGEST else None
+    except (OSError, ValueError, RecursionError):
         return None
-    return values if isinstance(values, dict) else None
+    return values if isinstance(values, dict) and _flat(values) else None
 
 
-def write(path: Path, values: Mapping[str, Any], *, durable: bool = False) -> None:
-    """Replace `path` in one step; `durable`: wait until the disk has it."""
+def write(
+    path: Path, values: Mapping[str, Any], *, durable: bool = False, replace: bool = True
+) -> None:
+    """Put the file there in one step; its folder is made if it is missing.
+
+    `durable`: wait until the disk has it. Without `replace`, one that is there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         with draft.open("wb") as file:
@@ -148,12 +222,38 @@ def write(path: Path, values: Mapping[str, Any], *, durable: bool = False) -> No
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
+        if replace:
+            draft.replace(path)
+        else:
+            _name(draft, path)
+    finally:
         draft.unlink(missing_ok=True)
-        raise
     if durable:
         _sync_folder(path.parent)
+
+
+def _name(draft: Path, path: Path) -> None:
+    """Let the draft be found as `path`, unless something else is."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    except PermissionError:  # a file system without hard links
+        if not os.path.lexists(path):
+            draft.replace(path)
+
+
+def _flat(value: object) -> bool:
+    """Whether it is not nested deeper than whoever works on it can follow."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for one in level
+            if isinstance(one, dict | list)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+    return not level
 
 
 def _plain(value: object) -> object:

@@ -46,7 +46,7 @@ class Identity:
         """Signal exactly this process; False if it is gone."""
         try:
             handle = os.pidfd_open(self.pid)
-        except ProcessLookupError:
+        except (OSError, OverflowError):  # gone, or never a pid
             return False
         try:
             # The handle pins the process, so nothing can take its place after this look.
@@ -109,26 +109,45 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def leftovers(worker: Identity, tag: bytes) -> list[int]:
+def leftovers(worker: Identity | None, tag: bytes | None) -> list[int]:
     """What remains of a worker whose supervisor died.
 
-    That is itself, its session, and programs whose environment holds `tag` (`NAME=value`)
-    because they were started below it.
+    That is itself and its session, unless nobody knows it, and programs whose environment holds
+    `tag` (`NAME=value`) because they were started below it.
     """
-    if worker.boot != _boot():
+    if worker is not None and worker.boot != _boot():
         return []
-    leader = Stat.of(worker.pid)
+    leader = None if worker is None else Stat.of(worker.pid)
     # A pid is not given out again while it names a session, so members without a leader are
     # ours; a leader that started at another time is somebody else's.
-    ours = leader is None or leader.ticks == worker.ticks
+    ours = worker is not None and (leader is None or leader.ticks == worker.ticks)
+    session = worker.pid if worker is not None and ours else None
     own = os.getpid()
     return [
         stat.pid
         for stat in everything()
         if stat.pid != own
         and not stat.dead
-        and ((ours and stat.session == worker.pid) or tag in _environment(stat.pid))
+        and (stat.session == session or tag in _environment(stat.pid))
     ]
+
+
+def name_of(pid: int) -> str:
+    """As `name_process` set it; empty if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
+    except OSError:
+        return ""
+
+
+def open_files(pid: int) -> set[str]:
+    """Names of the files that a process has open."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(str(entry.readlink()))
+    return found
 
 
 def kill(pids: Collection[int], signum: int = signal.SIGKILL) -> None:

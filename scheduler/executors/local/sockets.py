@@ -2,7 +2,7 @@
 
 - `server.sock`: the fork server's; launches go in, one `hello` and refusals come out.
 - `service.sock`: the service's; supervisors and workers tell it at once what happened. A message
-  lost here is no harm, the files in the attempt's folder say the same.
+  lost here is no harm, the executor's files of the attempt say the same.
 """
 
 from __future__ import annotations
@@ -59,12 +59,21 @@ def notify(folder: Path, message: Mapping[str, Any], *, patience_s: float = 0.0)
 
 
 def receive(receiver: socket.socket) -> dict[str, Any] | None:
-    """The next message; None at the end of the connection. Raises `BlockingIOError`."""
+    """The next message; None at the end of the connection. Raises `BlockingIOError`.
+
+    What is no message, which any program of this user may send, is an empty one.
+    """
     try:
         data = receiver.recv(LIMIT)
     except ConnectionError:
         return None
-    return json.loads(data) if data else None
+    if not data:
+        return None
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:

@@ -1,8 +1,8 @@
 """One attempt's supervisor: starts it, holds it to its limits, records its end.
 
-It shares nothing with the service but the attempt's folder, and outlives service and fork
-server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker; both
-wait as a *spare*, so a launch costs two messages and no fork.
+It shares nothing with the service but the executor's files of the attempt, and outlives service
+and fork server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker;
+both wait as a *spare*, so a launch costs two messages and no fork.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def stand_by(channel: socket.socket, run_folder: Path, target: worker.Target) ->
     """Fork the worker, wait for a launch message, and see it through. Runs in its own process."""
     gc.disable()  # a collection would copy pages it shares with the fork server
     os.setsid()
-    process.name_process("fulcrum-super")
+    process.name_process(claim.HOLDER)
     process.become_subreaper()
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     orders, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -78,6 +78,8 @@ class Supervisor:
         self._status: int | None = None
         self._cause: str | None = None
         """Why the worker is being stopped."""
+        self._done = False
+        """Whether the work was done before it was stopped."""
         self._kill_at: float | None = None
         self._time_limit_at: float | None = None
         self._sample_at: float | None = None
@@ -107,7 +109,7 @@ class Supervisor:
             self._orders.send(os.fsencode(self._folder))
         try:
             order: Order = files.read_order(self._folder)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return  # the worker fails with it and says so
         now = time.monotonic()
         if order.time_limit_s is not None:
@@ -123,8 +125,7 @@ class Supervisor:
         wait = max(0.0, min(due, default=time.monotonic() + 60.0) - time.monotonic())
         info = signal.sigtimedwait(WATCHED, wait)
         if info is not None and info.si_signo == signal.SIGUSR1:
-            request = files.read(self._folder / files.CANCEL) or {}
-            self._stop(_CANCELLED, float(request.get("grace_s", GRACE_S)))
+            self._stop(_CANCELLED, files.read_grace(self._folder, GRACE_S))
         elif info is not None and info.si_signo == signal.SIGTERM:
             self._stop(_STOPPED, GRACE_S)
         self._reap()
@@ -146,6 +147,7 @@ class Supervisor:
         if self._cause is not None:
             return
         self._cause = cause
+        self._done = files.done(self._folder)
         pids = process.descendants(os.getpid())
         process.kill(pids, signal.SIGTERM)
         process.kill(pids, signal.SIGCONT)  # what is stopped could not obey
@@ -181,15 +183,18 @@ class Supervisor:
         status = self._status or 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        started = files.read(self._folder / files.STARTED) or {}
+        started = files.read_started(self._folder)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Work that ends well although it was asked to stop has ended well, unless it was too long.
-        success = code == 0 and self._cause in (None, _CANCELLED)
+        if self._cause in (None, _CANCELLED):
+            success = code == 0 or files.done(self._folder)
+        else:
+            success = self._cause == _STOPPED and self._done
         return Exit(
             time=time.time(),
             reason="exit code 0" if success else self._reason(code, signum, oom_killed),
             success=success,
-            lost=self._cause == _STOPPED,
+            lost=not success and self._cause == _STOPPED,
             code=code,
             signal=signum,
             started_at=started.get("time"),

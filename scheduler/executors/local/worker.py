@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Order
+from scheduler.executors.base import Order, Outcome
 from scheduler.executors.local import folder as files
 from scheduler.executors.local import process, sockets
 
-Target = Callable[[Order], int]
-"""Does the work; its answer is the exit code."""
+Target = Callable[[Order], Outcome]
+"""Does the work."""
 
 FOLDER_VARIABLE = "FULCRUM_FOLDER"
 """Names the attempt's folder to every program it starts, and tells them apart from others."""
@@ -32,7 +32,7 @@ _OOM_SCORE = "500"
 
 
 def attend(orders: socket.socket, supervisor: int, run_folder: Path, target: Target) -> int:
-    """Wait for an order, which comes as the path of the attempt's folder, and carry it out.
+    """Wait for an order, which comes as the path of the folder it lies in, and carry it out.
 
     Returns the exit code. What fails before the work begins is told through `orders`.
     """
@@ -45,16 +45,18 @@ def attend(orders: socket.socket, supervisor: int, run_folder: Path, target: Tar
     if not path:
         return 0
     try:
-        order = files.read_order(Path(os.fsdecode(path)))
+        folder = Path(os.fsdecode(path))
+        order = files.read_order(folder)
         furnish(order)
-        _announce(order, run_folder)
+        _announce(order, folder, run_folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         orders.send(f"{type(error).__name__}: {error}".encode()[:1000])
         return _COULD_NOT_START
     orders.close()
-    code = _carry_out(order, target)
+    outcome = _carry_out(order, target)
+    files.write_outcome(folder, outcome)
     _wind_up()
-    return code
+    return outcome.code
 
 
 def furnish(order: Order) -> None:
@@ -92,6 +94,14 @@ def tag(folder: Path) -> bytes:
     return f"{FOLDER_VARIABLE}={folder}".encode()
 
 
+def tag_of(folder: Path) -> bytes | None:
+    """The tag of the attempt whose order lies in `folder`; None if the order is damaged."""
+    try:
+        return tag(files.read_order(folder).folder)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def _threads(order: Order) -> int:
     width = max(1, len(order.devices))
     if order.device_kind is DeviceKind.CPU:
@@ -127,23 +137,23 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def _announce(order: Order, run_folder: Path) -> None:
+def _announce(order: Order, folder: Path, run_folder: Path) -> None:
     begun = {"pid": os.getpid(), "time": time.time()}
-    sockets.notify(run_folder, {"started": order.attempt} | begun)
-    files.write(order.folder / files.STARTED, begun)
+    files.write(folder / files.STARTED, begun)
+    sockets.notify(run_folder, {"started": order.attempt})
 
 
-def _carry_out(order: Order, target: Target) -> int:
+def _carry_out(order: Order, target: Target) -> Outcome:
     try:
         return target(order)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
-            return end.code or 0
+            return Outcome(end.code or 0)
         print(end.code, file=sys.stderr)
-        return 1
+        return Outcome(1)
     except BaseException:
         traceback.print_exc()
-        return 1
+        return Outcome(1)
 
 
 def _wind_up() -> None:

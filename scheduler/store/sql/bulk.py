@@ -14,7 +14,7 @@ Columns = tuple[str, ...]
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that all name the same columns; none for no rows.
 
-    Values go to the driver as they are: text that can be stored, plain numbers, and JSON as text. SQLAlchemy
+    Values go to the driver as they are: storable text, plain numbers, and JSON as text. SQLAlchemy
     would convert each value of each row again, which takes longer than the insert itself.
     """
     if not rows:

@@ -29,6 +29,7 @@ def new_job(job: Job, spec: str) -> Values:
         "name_folded": shown(job.spec.name.casefold()),
         "submitted_at": job.submitted_at,
         "retry_of": job.retry_of,
+        "nonce": job.nonce,
         "spec": spec,
         "state": job.state.value,
         "reason": job.reason,
@@ -90,6 +91,7 @@ def job(row: Row[Any]) -> Job:
         started_at=row.started_at,
         finished_at=row.finished_at,
         retry_of=row.retry_of,
+        nonce=row.nonce,
     )
 
 
@@ -115,6 +117,7 @@ def attempt_values(attempt: Attempt) -> Values:
         "dollars": attempt.dollars,
         "joules": attempt.joules,
         "result": None if attempt.result is None else codec.plain(attempt.result),
+        "nonce": attempt.nonce,
     }
 
 
@@ -141,6 +144,7 @@ def attempt(row: Row[Any]) -> Attempt:
         dollars=row.dollars,
         joules=row.joules,
         result=row.result,
+        nonce=row.nonce,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from scheduler.domain.errors import InvalidError, UnavailableError
 from scheduler.store.sql.database import Database
 
-HEAD = "0002"
+HEAD = "0003"
 """Newest migration in `migrations/versions`: the schema that `tables` describes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -184,10 +184,6 @@ class SqlStore:
         """See `Store.check`."""
         self._database.check()
 
-    def health(self) -> tuple[str, ...]:
-        """See `Store.health`."""
-        return ()
-
     def close(self) -> None:
         """See `Store.close`."""
         self._database.close()

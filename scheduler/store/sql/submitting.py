@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, tuple_
 
 from scheduler.domain.errors import ConflictError, FulcrumError, InvalidError
-from scheduler.domain.jobs import Job, bound
+from scheduler.domain.jobs import Job, bound, fresh_nonce
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import Submission, named
 from scheduler.store.codec import stored_with_text
@@ -100,6 +100,7 @@ class _Batch:
                 reason="waiting",
                 submitted_at=submission.now,
                 retry_of=submission.retry_of,
+                nonce=fresh_nonce(),
             )
             for number, (spec, _) in zip(ids, specs, strict=True)
         ]

@@ -70,6 +70,7 @@ jobs = Table(
     Column("finished_at", Double),
     Column("retry_of", Serial, ForeignKey("jobs.id")),
     Column("spec", Json, nullable=False),
+    Column("nonce", Text, nullable=False, server_default=""),
     Index(None, "state", "id"),
     Index(None, "user_name", "id"),
     Index(None, "project", "id"),
@@ -97,6 +98,7 @@ attempts = Table(
     Column("dollars", Double),
     Column("joules", Double),
     Column("result", Json),
+    Column("nonce", Text, nullable=False, server_default=""),
     Index(None, "state"),
 )
 

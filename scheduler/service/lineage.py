@@ -1,0 +1,72 @@
+"""At start: hold the jobs' folders against the store, whose database may be another than last time.
+
+Store and folder are given the same new token at every start. A database that was restored, removed
+or exchanged has another one or none. Then the mark of every folder is compared with the store's
+job. With the same token only folders with a number above the store's highest can be strange: those
+of jobs that came after the backup that was restored.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from pathlib import Path
+
+from scheduler import ownership
+from scheduler.domain.errors import NotFoundError
+from scheduler.files import regular, write_text
+from scheduler.store.base import JobQuery, Store
+
+SETTING = "folders"
+TOKEN = ".store"
+_log = logging.getLogger(__name__)
+
+
+def settle(root: Path, store: Store) -> list[Path]:
+    """Move aside the folders below `root` that are not of the store's jobs; their new names.
+
+    One that cannot be moved is left: its job is then refused its start, and no other.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    newest = store.jobs(JobQuery(), limit=1)
+    highest = newest[0].id if newest else 0
+    same = _token(root) == (store.setting(SETTING) or "")
+    moved = []
+    for folder in root.iterdir():
+        if not folder.name.isdecimal():
+            continue
+        number = int(folder.name)
+        if number <= highest and (same or ownership.owner(folder) == _nonce(store, number)):
+            continue
+        try:
+            moved.append(ownership.move_aside(folder))
+        except OSError:
+            _log.exception("%s is not of job %d and could not be moved aside", folder, number)
+    if moved:
+        _log.warning(
+            "the database is not the one of these folders: %d moved aside, such as %s",
+            len(moved),
+            moved[0],
+        )
+    token = secrets.token_hex(8)
+    store.set_settings({SETTING: token})
+    try:
+        write_text(root / TOKEN, token)
+    except OSError:  # a full disk: then the next start looks at every folder
+        _log.exception("the token of %s could not be written", root)
+    return moved
+
+
+def _token(root: Path) -> str:
+    try:
+        with regular(root / TOKEN) as file:
+            return file.read(100).decode("ascii", "replace")
+    except OSError:
+        return ""
+
+
+def _nonce(store: Store, job_id: int) -> str | None:
+    try:
+        return store.job(job_id).nonce
+    except NotFoundError:
+        return None
