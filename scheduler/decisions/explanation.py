@@ -15,8 +15,9 @@ from scheduler.decisions.candidates import COLUMNS, Candidates
 from scheduler.decisions.cluster import Cluster
 from scheduler.decisions.plan import Action, Plan
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.precedence import alike, urgency
 from scheduler.decisions.pushing import Observer, best, push
-from scheduler.decisions.queue import WAIT, Floats
+from scheduler.decisions.queue import WAIT, Bools, Floats, Ints, Queue
 from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.records import Decision, Row
@@ -132,7 +133,7 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
         job=job,
         cause=Cause.POLICY,
         text="the policy keeps it waiting although something fits",
-        position=_position(table, scores, float(scores[mine].max()), target),
+        position=_position(table, scores, target, heed=getattr(policy, "heeds_urgency", False)),
         depth=snapshot.queue.depth,
         pool=pool.name,
         width=int(table.width[target]),
@@ -252,14 +253,32 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
     return f"{text}; decided by {', '.join(told)}" if told else text
 
 
-def _position(table: Candidates, scores: Floats, own: float, target: int) -> int:
-    """1 + jobs whose best row beats this one, or equals it and is older."""
-    born = table.queue.submitted[table.slot]
-    older = (born < born[target]) | ((born == born[target]) & (np.arange(len(born)) < target))
-    ahead = (scores > own) | ((scores == own) & older)
-    ahead &= table.slot != table.slot[target]
-    ahead[WAIT] = False
-    return 1 + len(np.unique(table.slot[ahead]))
+def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> int:
+    """1 + jobs that go first: by their best scores, and among jobs alike by urgency if `heed`."""
+    queue, me = table.queue, int(table.slot[target])
+    best = np.full(len(queue.id), -np.inf)
+    np.maximum.at(best, table.slot, scores)
+    slots = np.unique(table.slot[1:])
+    group = slots[alike(queue, slots, me)] if heed else np.array([me])
+    rows = queue.first[group] + table.rows[target] - queue.first[me]
+    value = urgency(table, np.searchsorted(table.rows, rows))
+    mine = value[group == me]
+    first = int(((value > mine) | ((value == mine) & _earlier(queue, group, me))).sum())
+    # Urgency deals out the scores of jobs that are alike.
+    own = np.sort(best[group])[::-1][first]
+    others = np.setdiff1d(slots, group)
+    ahead = (best[others] > own) | ((best[others] == own) & _earlier(queue, others, me))
+    return 1 + first + int(ahead.sum())
+
+
+def _earlier(queue: Queue, slots: Ints, slot: int) -> Bools:
+    """Which jobs go before the one in `slot` at equal scores, as `precedence.most_urgent` says."""
+    columns = (queue.submitted, -queue.priority, queue.deadline, np.arange(len(queue.id)))
+    earlier, equal = np.zeros(len(slots), np.bool_), np.ones(len(slots), np.bool_)
+    for column in columns:
+        earlier |= equal & (column[slots] < column[slot])
+        equal &= column[slots] == column[slot]
+    return earlier
 
 
 def _alternatives(table: Candidates, mine: Sequence[int], target: int) -> tuple[Alternative, ...]:

@@ -68,7 +68,7 @@ def preceding(table: Candidates, position: int, *, heed: bool = False) -> int:
         return position
     place = table.rows[position] - queue.first[slot]
     same = same[table.rows[same] - queue.first[table.slot[same]] == place]
-    same = same[_alike(queue, table.slot[same], slot)]
+    same = same[alike(queue, table.slot[same], slot)]
     if len(same) == 1:
         return position
     part = table.only(same.tolist())
@@ -99,14 +99,14 @@ def _more_urgent(queue: Queue, slots: Ints, slot: int, met: Bools) -> Bools:
     return found
 
 
-def _alike(queue: Queue, slots: Ints, slot: int) -> Bools:
+def alike(queue: Queue, slots: Ints, slot: int) -> Bools:
     """Which jobs accept the same placements at the same estimates, and share the preference."""
     own = queue.rows_of(slot)
-    alike = (queue.count[slots] == len(own)) & (queue.preference[slots] == queue.preference[slot])
+    able = (queue.count[slots] == len(own)) & (queue.preference[slots] == queue.preference[slot])
     found = np.zeros(len(slots), dtype=np.bool_)
-    rows = queue.first[slots[alike]][:, np.newaxis] + np.arange(len(own))
+    rows = queue.first[slots[able]][:, np.newaxis] + np.arange(len(own))
     equal = np.ones(rows.shape, dtype=np.bool_)
     for column in (queue.shape, queue.runtime, queue.dollars, queue.joules):
         equal &= column[rows] == column[list(own)]
-    found[alike] = equal.all(axis=1)
+    found[able] = equal.all(axis=1)
     return found

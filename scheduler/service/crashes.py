@@ -186,6 +186,11 @@ class Marked:
         own: Mode | None = getattr(self.policy, "mode", None)
         return own
 
+    @property
+    def heeds_urgency(self) -> bool:
+        """As it says."""
+        return getattr(self.policy, "heeds_urgency", False)
+
     def scores(self, table: Candidates) -> Floats:
         """(n,) Its scores."""
         with self.crashes.inside(self.asked):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agents.registry import offer
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
@@ -25,6 +26,40 @@ def test_the_higher_priority_goes_first(build):
     for spec in specs:
         world.submit(spec)
     assert order_of_starts(world) == [1, 3, 4, 2]
+
+
+HEEDING = ["priority", "wgc", "wgc:mixed-cloud", "wgc:random", "learned:fulcrum"]
+"""Policies that say they heed priority."""
+
+
+@pytest.mark.parametrize("policy", HEEDING)
+def test_equal_jobs_start_by_priority_though_others_came_earlier(build, policy):
+    offer()
+    world = build(policy=policy)
+    world.submit(job_spec(request=wide(2)))
+    for priority in (50, 0, 100, 20, 80, 50, 10, 90):
+        world.clock.advance(1)
+        world.submit(job_spec(request=wide(2), priority=priority))
+    assert order_of_starts(world) == [1, 4, 9, 6, 2, 7, 5, 8, 3]
+
+
+@pytest.mark.parametrize("policy", HEEDING)
+def test_a_job_whose_wish_becomes_more_urgent_never_moves_back(build, policy):
+    offer()
+    world = build((CPU, GPU), policy=policy)
+    for number in range(24):
+        world.clock.advance(1)
+        priority = 10 + 37 * number % 90
+        world.submit(train(request=wide(1 + number % 2, "any"), priority=priority))
+    waiting = [job for job in range(1, 25) if world.state(job) == "QUEUED"]
+    assert len(waiting) > 15
+    for job in waiting[::3]:
+        before = world.service.explain(job).position
+        for priority in (world.job(job).spec.priority + 5, 100):
+            world.update(job, priority=min(priority, 100))
+            after = world.service.explain(job).position
+            assert after <= before
+            before = after
 
 
 def test_the_earlier_deadline_goes_first(build):
