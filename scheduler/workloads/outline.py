@@ -19,8 +19,10 @@ from scheduler.workloads.layouts import Layout, arrange, refuse, require_folder
 
 MAX_ENTRIES = 50_000
 """Names that one request may read, in all its folders together."""
-MAX_SECONDS = 0.1
-"""Time that it may take over them (s)."""
+MAX_SECONDS = 0.2
+"""Time that it may take over them (s), counted from the first."""
+SURE_ENTRIES = 500
+"""Names that it reads however long that takes: small folders are judged alike on busy machines."""
 _CHUNK = 256
 
 
@@ -47,7 +49,8 @@ class Look:
         """Names read so far."""
         self._max_entries = max_entries
         self._clock = clock
-        self._deadline = clock() + max_seconds
+        self._max_seconds = max_seconds
+        self._deadline: float | None = None
         self._known: dict[tuple[str, Path], Any] = {}
 
     def training(self, root: Path, field: str) -> Outline:
@@ -61,6 +64,8 @@ class Look:
         return found
 
     def _once(self, what: str, root: Path, look: Callable[[], Any]) -> Any:
+        if self._deadline is None:
+            self._deadline = self._clock() + self._max_seconds
         if (what, root) not in self._known:
             try:
                 self._known[what, root] = look()
@@ -152,7 +157,8 @@ class Look:
     def _left(self) -> int:
         """Names that may still be read; raises `_EnoughError` if that is none."""
         left = self._max_entries - self.entries
-        if left <= 0 or self._clock() > self._deadline:
+        assert self._deadline is not None
+        if left <= 0 or (self.entries >= SURE_ENTRIES and self._clock() > self._deadline):
             raise _EnoughError
         return left
 
