@@ -19,10 +19,11 @@ from scheduler.workloads.layouts import Layout, arrange, refuse, require_folder
 
 MAX_ENTRIES = 50_000
 """Names that one request may read, in all its folders together."""
-MAX_SECONDS = 0.2
+MAX_SECONDS = 0.3
 """Time that it may take over them (s), counted from the first."""
 SURE_ENTRIES = 500
-"""Names that it reads however long that takes: small folders are judged alike on busy machines."""
+"""Names that it reads however long that takes, for its checks and again for each count: a busy
+machine judges small folders as an idle one does."""
 _CHUNK = 256
 
 
@@ -51,6 +52,7 @@ class Look:
         self._clock = clock
         self._max_seconds = max_seconds
         self._deadline: float | None = None
+        self._sure = SURE_ENTRIES
         self._known: dict[tuple[str, Path], Any] = {}
 
     def training(self, root: Path, field: str) -> Outline:
@@ -114,6 +116,7 @@ class Look:
     def _total(self, folders: Sequence[Path]) -> int:
         """Images in these folders; those beyond the bounds are taken for as full as the others."""
         counts: list[int] = []
+        self._sure = self.entries + SURE_ENTRIES
         try:
             for folder in folders:
                 counts.append(0)
@@ -158,7 +161,7 @@ class Look:
         """Names that may still be read; raises `_EnoughError` if that is none."""
         left = self._max_entries - self.entries
         assert self._deadline is not None
-        if left <= 0 or (self.entries >= SURE_ENTRIES and self._clock() > self._deadline):
+        if left <= 0 or (self.entries >= self._sure and self._clock() > self._deadline):
             raise _EnoughError
         return left
 

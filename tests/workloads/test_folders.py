@@ -211,6 +211,13 @@ def test_a_look_ends_when_its_time_is_over(tmp_path: Path) -> None:
     assert next(ticks) < 30
 
 
+def test_a_look_without_time_still_counts_some_classes(tmp_path: Path) -> None:
+    root = dataset(tmp_path, *(f"class{number:03d}" for number in range(300)), images=5)
+    hours = iter(range(0, 10**9, 3600))
+    look = Look(clock=lambda: float(next(hours)))
+    assert look.training(root, "work.dataset") == Outline(300 * 5)
+
+
 def test_one_request_looks_at_a_folder_once(tmp_path: Path) -> None:
     root = dataset(tmp_path / "set", "a", "b")
     look = Look()
