@@ -52,7 +52,7 @@ class SqlContract(StoreContract):
         jobs = submitted(store, *[job_spec()] * count)
         assert [job.id for job in store.live()[0]] == [job.id for job in jobs]
         (refused,) = store.submit([submission(job_spec(after=tuple(range(1, count + 2))))])
-        assert str(refused) == f"no such job: {count + 1}"
+        assert refused.message == f"no such job: {count + 1}"
 
     def test_a_second_service_is_refused(self, url: str, store: SqlStore) -> None:
         """By name of the first; who only reads and writes beside it is not."""

@@ -195,7 +195,7 @@ def test_wrong_arguments_are_named():
         ({"illegal": "ignore"}, "illegal"),
         ({"render_mode": "human"}, "render_mode"),
         ({"preference": 1.5}, "preference"),
-        ({"preference": "fast"}, "preference"),
+        ({"preference": "fastest"}, "preference"),
         ({"reward": "fun"}, "reward"),
         ({"split": "exam"}, "split"),
     ]
