@@ -95,5 +95,11 @@ class Executor(Protocol):
         started here.
         """
 
+    def health(self) -> tuple[str, ...]:
+        """What keeps jobs from starting, ending or being stopped, one sentence each.
+
+        Empty: nothing. Quick, and may be called by any thread at any time.
+        """
+
     def close(self) -> None:
         """Stop watching; running attempts go on."""

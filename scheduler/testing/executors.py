@@ -89,6 +89,10 @@ class FakeExecutor:
                 for attempt in known
             }
 
+    def health(self) -> tuple[str, ...]:
+        """Nothing is ever wrong with it."""
+        return ()
+
     def close(self) -> None:
         """Deliver nothing any more; the machine stays for a successor."""
         self._sink = None

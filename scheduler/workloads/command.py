@@ -20,8 +20,6 @@ from scheduler.workloads.context import METRICS, Context
 from scheduler.workloads.paths import check_paths
 from scheduler.workloads.work import CommandWork
 
-_GRACE_S = 3.0
-
 
 def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
     """Run it to its end; its exit code and the result. Raises `InvalidError` if it is not there."""
@@ -33,7 +31,8 @@ def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
     try:
         status = process.wait()
     except BaseException:
-        _stop(process)
+        # It got the signal too, and its supervisor ends it when the grace is over.
+        process.wait()
         raise
     code = status if status >= 0 else 128 - status
     context.advance(1, 1.0)
@@ -54,16 +53,6 @@ def _paths(context: Context) -> dict[str, str]:
         "FULCRUM_ARTIFACTS": str(context.artifacts.absolute()),
         "FULCRUM_CHECKPOINTS": str(context.checkpoints.absolute()),
     }
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """The program may not have got the signal itself; it may clean up for a moment."""
-    process.terminate()
-    try:
-        process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _reported(path: Path) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.executors.base import Order
-from scheduler.files import write_text
+from scheduler.files import with_room, write_text
 
 METRICS, RESULT = "metrics.jsonl", "result.json"
 
@@ -43,10 +43,13 @@ class Context:
             folder.mkdir(parents=True, exist_ok=True)
 
     def emit(self, kind: str, **values: Any) -> None:
-        """Append one line to metrics.jsonl; numbers that are not finite become null."""
+        """Append one line to metrics.jsonl, once the disk has room; null for NaN and infinity."""
         line = json.dumps(finite({"time": round(time.time(), 3), "kind": kind, **values}))
+        with_room(lambda: self._append(line + "\n"))
+
+    def _append(self, line: str) -> None:
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write(line)
 
     def begin(self) -> None:
         """The first sample is about to be worked on: what came before was overhead."""

@@ -19,12 +19,11 @@ import importlib
 import logging
 import os
 import signal
-import sys
 import threading
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -32,6 +31,7 @@ from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Order
+from scheduler.files import with_room
 from scheduler.workloads.context import RESULT, Context, write_json
 from scheduler.workloads.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
 
@@ -90,18 +90,23 @@ def run(order: Order) -> int:
             code, outcome = _work(context)
     except Stopped as stop:
         code, outcome = stop.code, {"error": f"stopped by {stop}"}
-        print(f"stopped by {stop}", flush=True)
+        _say(f"stopped by {stop}")
     except FulcrumError as error:
         code = INVALID
         outcome = {"error": error.message, "fields": error.fields, "retriable": False}
-        print(f"error: {error.message}", flush=True)
+        _say(f"error: {error.message}")
     except Exception as error:
         code, outcome = FAILED, {"error": _one_line(error)}
-        traceback.print_exc()
-    write_json(context.folder / RESULT, {**context.summary(), **outcome})
-    sys.stdout.flush()
-    sys.stderr.flush()
+        _say(traceback.format_exc())
+    result = {**context.summary(), **outcome}
+    with_room(lambda: write_json(context.folder / RESULT, result))
     return code
+
+
+def _say(text: str) -> None:
+    """Into the log, if the disk has room for it."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def _work(context: Context) -> tuple[int, dict[str, Any]]:

@@ -158,7 +158,7 @@ def test_fork_server_of_other_code_is_replaced_and_its_attempts_go_on(machine) -
     pid = machine.started("1.1").pid
     old = _fork_server(machine)
     before.close()
-    after = machine.open()
+    after = machine.open(linger_s=60.0)
     after.alive({"1.1": machine.root / "1.1"})
     after.launch(machine.order("2.1", "exit"))
     assert machine.exited("2.1").success

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import os
 import selectors
 import signal
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scheduler.executors import environment
 from scheduler.executors.base import ExecutorEvent, Order, Sink, Started
-from scheduler.executors.local import claim, process, server, sockets, worker
+from scheduler.executors.local import claim, process, sockets
 from scheduler.executors.local import folder as files
 from scheduler.executors.local.digest import digest
 from scheduler.executors.local.folder import Exit
 from scheduler.executors.local.link import FAILURES, Link
+from scheduler.executors.local.loss import bury
+from scheduler.executors.local.setup import Setup
+from scheduler.executors.local.watch import Watch, troubles
+from scheduler.executors.local.watchdog import Patience, Watchdog
+from scheduler.files import lacks_room
 
 _OFFER_AGAIN_S = 5.0
 """A launch that left no trace for so long is sent again."""
@@ -38,6 +46,11 @@ class LocalExecutor:
     code. `spares` workers wait for an order, so that bursts of so many start without a fork. The
     fork server ends when no service has been connected for `linger_s` seconds. Every `sweep_s`
     seconds the files of running attempts are looked at, in case a notice was lost.
+
+    Jobs see the service's variables that `environment.PASSED` or `pass_env` name. With `pin` each
+    runs on the CPUs of its devices only. `grace_s` passes between SIGTERM and SIGKILL wherever a
+    cancellation names no other; a log keeps below `log_bytes` (0: not limited). What does not
+    answer for `patience_s` seconds hangs, and is replaced or ended.
     """
 
     def __init__(
@@ -49,19 +62,26 @@ class LocalExecutor:
         spares: int = 2,
         linger_s: float = 300.0,
         sweep_s: float = 1.0,
+        grace_s: float = 5.0,
+        log_bytes: int = 0,
+        pin: bool = True,
+        pass_env: Collection[str] = (),
+        patience_s: float = 30.0,
     ) -> None:
         self._folder = folder.resolve()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)  # whoever may connect may run programs as this user
-        self._link = Link(
-            server.Setup(
-                str(self._folder), preload, target, digest(preload, target), spares, linger_s
-            )
-        )
+        setup = Setup(str(self._folder), preload, target, spares, linger_s, grace_s, log_bytes, pin)
+        variables = environment.passed(os.environ, pass_env)
+        code = digest(setup.encode(), *(f"{name}={variables[name]}" for name in sorted(variables)))
+        self._link = Link(replace(setup, digest=code), variables, patience_s=patience_s)
+        self._patience_s = patience_s
+        self._adopts = process.adopts_orphans()
+        self._turned_at = math.inf
         self._sweep_s = sweep_s
         self._sweep_at = 0.0
         self._lock = threading.RLock()
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, Watch] = {}
         self._outbox: deque[ExecutorEvent] = deque()
         self._urgent: set[str] = set()
         self._closing = False
@@ -80,6 +100,14 @@ class LocalExecutor:
         """Why the fork server does not start; empty if it does."""
         return self._link.problem
 
+    def health(self) -> tuple[str, ...]:
+        """What is wrong, one sentence each: hung processes, full disks, a server that fails."""
+        found = list(self._link.health())
+        if time.monotonic() - self._turned_at > 2 * self._patience_s:
+            found.append("running attempts are not being watched: the executor's thread hangs")
+        with self._lock:
+            return (*found, *troubles(self._watches.values()))
+
     def start(self, sink: Sink) -> None:
         """Begin to deliver events to `sink`; the fork server is started or found again."""
         self._sink = sink
@@ -94,19 +122,30 @@ class LocalExecutor:
         with self._lock:
             if order.attempt in self._watches:
                 return
-            try:
-                order.folder.mkdir(parents=True, exist_ok=True)
-                order.shared.mkdir(parents=True, exist_ok=True)
-                if not files.ran(order.folder):
-                    files.write_order(order)
-            except (OSError, TypeError) as error:
-                failure = Exit(time.time(), f"could not start: {error}")
-                self._outbox.append(files.exited(order.attempt, order.folder, failure))
-            else:
-                watch = self._watches[order.attempt] = _Watch(order.attempt, order.folder)
-                if self._offer(watch):
-                    return
+            watch = self._watches[order.attempt] = Watch(order.attempt, order.folder, order)
+            if self._prepare(watch) and self._offer(watch):
+                return
         self._wake(order.attempt)
+
+    def _prepare(self, watch: Watch) -> bool:
+        """Whether the order lies in its folder; one that cannot be written fails to start."""
+        if (order := watch.order) is None:
+            return True
+        try:
+            order.folder.mkdir(parents=True, exist_ok=True)
+            order.shared.mkdir(parents=True, exist_ok=True)
+            if not files.ran(order.folder):
+                files.write_order(order)
+        except (OSError, TypeError) as error:
+            if isinstance(error, OSError) and lacks_room(error):
+                watch.trouble = f"it cannot start yet: {error.strerror}"
+                return False
+            del self._watches[order.attempt]
+            failure = Exit(time.time(), f"could not start: {error}")
+            self._outbox.append(files.exited(order.attempt, order.folder, failure))
+            return False
+        watch.order, watch.trouble = None, ""
+        return True
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """Ask it to stop (SIGTERM), and after `grace_s` make it. Unknown or ended: no effect."""
@@ -122,6 +161,13 @@ class LocalExecutor:
         running = files.read_running(watch.folder)
         if running is not None:
             running.supervisor.send(signal.SIGUSR1)
+            running.supervisor.send(signal.SIGCONT)  # one that is stopped could not obey
+        elif watch.order is not None:  # it could not even be written
+            with self._lock:
+                self._watches.pop(attempt, None)
+                never = files.exited(attempt, watch.folder, Exit(time.time(), "cancelled"))
+                self._outbox.append(never)
+            self._wake()
         elif claim.settle(watch.folder, Exit(time.time(), "cancelled")):
             self._wake(attempt)
 
@@ -135,7 +181,7 @@ class LocalExecutor:
                 continue
             answer[attempt] = _pid(folder)
             with self._lock:
-                self._watches.setdefault(attempt, _Watch(attempt, folder.resolve()))
+                self._watches.setdefault(attempt, Watch(attempt, folder.resolve()))
             self._wake(attempt)
         return answer
 
@@ -171,6 +217,7 @@ class LocalExecutor:
 
     def _turn(self) -> None:
         """Wait for something to happen, look at the attempts it concerns, deliver events."""
+        self._turned_at = time.monotonic()
         wait = self._link.step()
         until_sweep = max(0.0, self._sweep_at - time.monotonic())
         self._listen(until_sweep if wait is None else min(wait, until_sweep))
@@ -180,11 +227,15 @@ class LocalExecutor:
             if time.monotonic() >= self._sweep_at:
                 watches = list(self._watches.values())
                 self._sweep_at = time.monotonic() + self._sweep_s
+                if self._adopts:
+                    process.reap_orphans(self._link.child)
         for watch in watches:
             try:
                 self._look(watch)
-            except OSError:
-                _log.exception("attempt %s could not be looked at", watch.attempt)
+            except OSError as error:
+                if watch.trouble != str(error):  # the sweep comes back every second
+                    _log.error("attempt %s could not be looked at: %s", watch.attempt, error)
+                watch.trouble = str(error)
         self._deliver()
 
     def _listen(self, wait_s: float) -> None:
@@ -212,7 +263,7 @@ class LocalExecutor:
             self._requeue()
 
     def _notice(self, notice: dict[str, Any]) -> None:
-        attempt = notice.get("started") or notice.get("exited")
+        attempt = notice.get("started") or notice.get("exited") or notice.get("waits")
         with self._lock:
             watch = self._watches.get(str(attempt))
             if watch is None:
@@ -222,6 +273,8 @@ class LocalExecutor:
                 self._outbox.append(Started(watch.attempt, notice["pid"], notice["time"]))
             elif "exited" in notice:
                 self._urgent.add(watch.attempt)
+            elif "waits" in notice:
+                watch.waits = f"it has ended, which cannot be recorded yet: {notice['error']}"
 
     def _requeue(self) -> None:
         """The fork server came or went: whatever it has not begun is offered anew."""
@@ -230,7 +283,7 @@ class LocalExecutor:
                 watch.offered_at = None
                 self._urgent.add(watch.attempt)
 
-    def _offer(self, watch: _Watch) -> bool:
+    def _offer(self, watch: Watch) -> bool:
         """Whether the launch is in the hands of the fork server; sent now unless it was lately."""
         now = time.monotonic()
         if watch.offered_at is not None and now - watch.offered_at < _OFFER_AGAIN_S:
@@ -239,12 +292,25 @@ class LocalExecutor:
             return False
         ticket = claim.offer(watch.folder)
         if ticket is None:
+            self._free(watch)
             return False
+        watch.unclaimed = None
         message = {"launch": watch.attempt, "folder": str(watch.folder), "ticket": ticket}
         if not self._link.send(message):
             return False
         watch.offered_at = now
         return True
+
+    def _free(self, watch: Watch) -> None:
+        """End a supervisor that hangs between taking the attempt and saying so."""
+        if files.ran(watch.folder):
+            return
+        watch.unclaimed = watch.unclaimed or Patience(self._patience_s)
+        if watch.unclaimed.exhausted():
+            watch.unclaimed = None
+            pids = process.holders(watch.folder / claim.CLAIM)
+            _log.error("processes %s hang over attempt %s", pids, watch.attempt)
+            process.kill(pids)
 
     def _give_up(self, attempt: str, error: str) -> None:
         with self._lock:
@@ -253,8 +319,11 @@ class LocalExecutor:
             claim.settle(watch.folder, Exit(time.time(), f"could not start: {error}"))
             self._wake(attempt)
 
-    def _look(self, watch: _Watch) -> None:
+    def _look(self, watch: Watch) -> None:
         """Read in the attempt's files what became of it."""
+        with self._lock:
+            if not self._prepare(watch):
+                return
         exit_ = files.read_exit(watch.folder)
         running = files.read_running(watch.folder)
         if exit_ is None and not watch.folder.is_dir():
@@ -262,12 +331,16 @@ class LocalExecutor:
         if exit_ is None and running is None:
             with self._lock:
                 self._offer(watch)
+            watch.trouble = ""
             if self._link.failures >= FAILURES:
                 self._give_up(watch.attempt, self._link.problem)
             return
-        if exit_ is None and running is not None and not running.supervisor.alive:
+        if exit_ is None and running is not None and running.supervisor.alive:
+            watch.dog = watch.dog or Watchdog(running.supervisor, watch.attempt, self._patience_s)
+            watch.trouble = watch.dog.look()
+        elif exit_ is None and running is not None:
             # It may have written its last word between the two looks.
-            exit_ = files.read_exit(watch.folder) or _bury(watch.folder, running)
+            exit_ = files.read_exit(watch.folder) or bury(watch.folder, running)
         with self._lock:
             if not watch.started and (begun := files.read(watch.folder / files.STARTED)):
                 watch.started = True
@@ -294,42 +367,8 @@ class LocalExecutor:
                 kept.append(event)
 
 
-@dataclass(slots=True)
-class _Watch:
-    attempt: str
-    folder: Path
-    offered_at: float | None = None
-    """Monotonic seconds of the last launch sent."""
-    started: bool = False
-    """Whether `Started` was handed over."""
-
-
 def _pid(folder: Path) -> int | None:
     running = files.read_running(folder)
     if running is None or files.read_exit(folder) is not None:
         return None
     return running.worker.pid if running.supervisor.alive else None
-
-
-def _bury(folder: Path, running: files.Running) -> Exit:
-    """End what a killed supervisor left, and record that the attempt is lost."""
-    deadline = time.monotonic() + 5.0
-    while remains := process.leftovers(running.worker, worker.tag(folder)):
-        process.kill(remains)
-        if time.monotonic() > deadline:
-            _log.error("processes %s of %s cannot be killed", remains, folder)
-            break
-        time.sleep(0.01)
-    begun = files.read(folder / files.STARTED) or {}
-    exit_ = Exit(
-        time.time(),
-        "lost: its supervisor was killed or the machine restarted",
-        lost=True,
-        started_at=begun.get("time"),
-        pid=running.worker.pid,
-    )
-    try:
-        files.write_exit(folder, exit_)
-    except OSError:
-        _log.exception("the end of %s could not be recorded", folder)
-    return exit_

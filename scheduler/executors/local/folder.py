@@ -5,7 +5,7 @@
 | `order.json`      | service               | what to run                                      |
 | `claim`           | see `claim`           | who may run it                                   |
 | `supervisor.json` | supervisor            | it is being run: identities of both processes    |
-| `started.json`    | worker                | its first own line: pid, time                    |
+| `started.json`    | worker                | its first own line: pid, time, monotonic time    |
 | `cancel.json`     | service               | stop it, after so much grace                     |
 | `log.txt`         | worker                | its standard output and error                    |
 | `result.json`     | the work              | what it leaves                                   |
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ class Exit:
     """None if a signal ended it or it never ran."""
     signal: int | None = None
     started_at: float | None = None
+    runtime_s: float | None = None
+    """By the monotonic clock, which nobody sets; `time` is `started_at` and these seconds."""
     pid: int | None = None
     max_rss_bytes: int = 0
     """Largest resident memory seen, pages shared with the fork server included."""
@@ -123,6 +126,19 @@ def exited(attempt: str, folder: Path, exit_: Exit) -> Exited:
         result=result,
         started_at=exit_.started_at,
     )
+
+
+def elapsed(started: Mapping[str, Any]) -> tuple[float | None, float]:
+    """What started.json means now: seconds since then, and the time that makes (Unix seconds).
+
+    The monotonic clock measures, so setting the machine's clock changes nothing. Without a start
+    there is no runtime, and the time is the machine's.
+    """
+    begun, mark = started.get("time"), started.get("monotonic")
+    if not isinstance(begun, float) or not isinstance(mark, float):
+        return None, time.time()
+    runtime_s = max(0.0, time.monotonic() - mark)
+    return runtime_s, begun + runtime_s
 
 
 def ran(folder: Path) -> bool:

@@ -11,16 +11,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Order
 from scheduler.executors.local import folder as files
 from scheduler.executors.local import process, sockets
-
-Target = Callable[[Order], int]
-"""Does the work; its answer is the exit code."""
+from scheduler.executors.local.setup import Target, Workplace
+from scheduler.files import with_room
 
 FOLDER_VARIABLE = "FULCRUM_FOLDER"
 """Names the attempt's folder to every program it starts, and tells them apart from others."""
@@ -31,7 +30,7 @@ _OOM_SCORE = "500"
 """When memory runs out the kernel shall take a worker, not the service."""
 
 
-def attend(orders: socket.socket, supervisor: int, run_folder: Path, target: Target) -> int:
+def attend(orders: socket.socket, supervisor: int, workplace: Workplace) -> int:
     """Wait for an order, which comes as the path of the attempt's folder, and carry it out.
 
     Returns the exit code. What fails before the work begins is told through `orders`.
@@ -46,25 +45,29 @@ def attend(orders: socket.socket, supervisor: int, run_folder: Path, target: Tar
         return 0
     try:
         order = files.read_order(Path(os.fsdecode(path)))
-        furnish(order)
-        _announce(order, run_folder)
+        furnish(order, workplace.environment, pin=workplace.setup.pin)
+        _announce(order, Path(workplace.setup.folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
         orders.send(f"{type(error).__name__}: {error}".encode()[:1000])
         return _COULD_NOT_START
     orders.close()
-    code = _carry_out(order, target)
+    code = _carry_out(order, workplace.target)
     _wind_up()
     return code
 
 
-def furnish(order: Order) -> None:
-    """Make this process the attempt's own: log, devices, threads, environment, name."""
+def furnish(order: Order, variables: Mapping[str, str], *, pin: bool) -> None:
+    """Make this process the attempt's own: log, devices, threads, environment, name.
+
+    `variables` take the place of those that the fork server's libraries set for themselves.
+    """
     process.name_process(f"fulcrum-{order.attempt}")
     _open_log(order.folder / files.LOG)
     os.chdir(order.folder)
-    if order.device_kind is DeviceKind.CPU and order.devices:
+    if pin and order.device_kind is DeviceKind.CPU and order.devices:
         os.sched_setaffinity(0, {int(number) for number in order.devices})
-    os.environ.update(environment(order))
+    os.environ.clear()
+    os.environ.update({**variables, **environment(order)})
     _set_threads(_threads(order))
     _reseed()
     with contextlib.suppress(OSError):
@@ -128,9 +131,9 @@ def _reseed() -> None:
 
 
 def _announce(order: Order, run_folder: Path) -> None:
-    begun = {"pid": os.getpid(), "time": time.time()}
+    begun = {"pid": os.getpid(), "time": time.time(), "monotonic": time.monotonic()}
     sockets.notify(run_folder, {"started": order.attempt} | begun)
-    files.write(order.folder / files.STARTED, begun)
+    with_room(lambda: files.write(order.folder / files.STARTED, begun))
 
 
 def _carry_out(order: Order, target: Target) -> int:
