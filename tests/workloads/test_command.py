@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ import pytest
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Order
-from scheduler.workloads.context import Context
-from scheduler.workloads.run import Stopped, run
-from scheduler.workloads.specs import CommandWork
+from scheduler.workloads.run import run
 
 from .conftest import Nursery
 
@@ -68,21 +64,3 @@ def test_what_is_not_there_is_not_tried_again(
     assert run(order) == 2
     text = (tmp_path / "1" / "result.json").read_text()
     assert f'"{field}"' in text
-
-
-def test_sigterm_reaches_the_program(tmp_path: Path) -> None:
-    from scheduler.workloads.command import command
-
-    work = CommandWork(argv=("sh", "-c", f"kill -TERM {os.getpid()}; exec sleep 60"))
-    order = Order("1.1", JobKind.COMMAND, {}, tmp_path / "1", tmp_path / "s", DeviceKind.CPU, ())
-
-    def stop(*_: object) -> None:
-        raise Stopped(signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        with pytest.raises(Stopped) as stopped:
-            command(work, Context(order))
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert stopped.value.code == 143

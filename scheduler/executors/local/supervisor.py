@@ -124,6 +124,8 @@ class Supervisor:
         while self._status is None:
             self._turn()
         self._extinguish()
+        if self._log is not None:
+            self._log.enforce()
         return self._verdict(memory.oom_kills() > oom_kills)
 
     def _begin(self) -> None:
