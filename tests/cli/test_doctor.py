@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 
 import pytest
 
+from api.auth import create_token
 from api.cli import checks
 from api.cli.checks import Finding, Verdict
 
@@ -53,6 +55,17 @@ def test_a_row_that_refers_to_nothing(fulcrum, world):
         connection.execute("insert into b values (3)")
     connection.close()
     assert lines(fulcrum, world)[1]["database"] == "fail"
+
+
+def test_other_people_who_may_submit_are_a_warning(fulcrum, world, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    create_token(world.folder, "vera", "viewer")
+    assert lines(fulcrum, world)[1]["isolation"] == "ok"
+    create_token(world.folder, "ben", "user")
+    assert lines(fulcrum, world)[1]["isolation"] == "warn"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (world.folder / "tokens.json").unlink()
+    assert lines(fulcrum, world)[1]["isolation"] == "warn"
 
 
 def test_wrong_settings_end_the_examination(fulcrum, world, monkeypatch):
