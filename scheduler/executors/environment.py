@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
@@ -30,7 +31,7 @@ def passed(environment: Mapping[str, str], further: Collection[str] = ()) -> dic
 
 def check_pattern(pattern: str) -> str:
     """Return `pattern`; raises `ValueError` unless it names variables that jobs may get."""
-    if not pattern.replace("*", "").replace("_", "").isalnum() and pattern != "*":
+    if not re.fullmatch(r"[A-Za-z_*][A-Za-z0-9_*]*", pattern):
         raise ValueError(f"{pattern!r} is no variable; write a name, or one with * such as AWS_*")
     if pattern.startswith(_OWN):
         raise ValueError(f"{pattern!r} belongs to the service; jobs never get {_OWN}* variables")

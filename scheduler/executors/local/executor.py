@@ -103,7 +103,7 @@ class LocalExecutor:
     def health(self) -> tuple[str, ...]:
         """What is wrong, one sentence each: hung processes, full disks, a server that fails."""
         found = list(self._link.health())
-        if time.monotonic() - self._turned_at > 2 * self._patience_s:
+        if not self._closing and time.monotonic() - self._turned_at > 2 * self._patience_s:
             found.append("running attempts are not being watched: the executor's thread hangs")
         with self._lock:
             return (*found, *troubles(self._watches.values()))
@@ -131,6 +131,8 @@ class LocalExecutor:
         """Whether the order lies in its folder; one that cannot be written fails to start."""
         if (order := watch.order) is None:
             return True
+        if self._watches.get(watch.attempt) is not watch:  # cancelled meanwhile
+            return False
         try:
             order.folder.mkdir(parents=True, exist_ok=True)
             order.shared.mkdir(parents=True, exist_ok=True)
@@ -162,14 +164,19 @@ class LocalExecutor:
         if running is not None:
             running.supervisor.send(signal.SIGUSR1)
             running.supervisor.send(signal.SIGCONT)  # one that is stopped could not obey
-        elif watch.order is not None:  # it could not even be written
-            with self._lock:
-                self._watches.pop(attempt, None)
-                never = files.exited(attempt, watch.folder, Exit(time.time(), "cancelled"))
-                self._outbox.append(never)
+        elif self._withdraw(watch):
             self._wake()
         elif claim.settle(watch.folder, Exit(time.time(), "cancelled")):
             self._wake(attempt)
+
+    def _withdraw(self, watch: Watch) -> bool:
+        """Whether the attempt's order could not even be written: then it ends here."""
+        with self._lock:
+            if watch.order is None or self._watches.pop(watch.attempt, None) is None:
+                return False
+            cancelled = Exit(time.time(), "cancelled")
+            self._outbox.append(files.exited(watch.attempt, watch.folder, cancelled))
+            return True
 
     def alive(self, folders: Mapping[str, Path]) -> Mapping[str, int | None]:
         """Of these attempts those known here: the worker's pid, or None if none runs now."""

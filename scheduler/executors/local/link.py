@@ -55,6 +55,8 @@ class Link:
         # Resolved now: the folder that the service was started in may be removed later.
         self._path = _search_path()
         self._patience = Patience(patience_s)
+        self._turned_away = Patience(patience_s)
+        self._taken = False
         self._worked = 0
         self._asked = False
         self._ask_at = 0.0
@@ -88,15 +90,12 @@ class Link:
         try:
             self._connection = sockets.connect(self._folder)
         except OSError:
-            if self._spawned is None:
-                self._spawn()
-            if self._patience.exhausted():
-                self._patience.renew()
-                self._clear_place()
+            self._start()
             self._next_try = time.monotonic() + _RETRY_S
             return _RETRY_S
         self._server = process.Identity.of(sockets.peer(self._connection))
         self._patience.renew()
+        self._turned_away.renew()
         return None
 
     def health(self) -> tuple[str, ...]:
@@ -144,12 +143,7 @@ class Link:
         """Ask a warm fork server now and then; replace one that does not answer."""
         now = time.monotonic()
         if not self.ready.is_set():
-            # It imports, which may take minutes; but one that uses no processor does not import.
-            worked = 0 if self._server is None else process.processor_ticks(self._server.pid)
-            if worked != self._worked:
-                self._worked = worked
-                self._patience.renew()
-            elif self._patience.exhausted():
+            if self._idle(0 if self._server is None else self._server.pid):
                 self._replace()
             return
         if not self._asked and now < self._ask_at:
@@ -170,11 +164,32 @@ class Link:
             self._server.send(signal.SIGKILL)
         self._disconnect()
 
-    def _clear_place(self) -> None:
-        """End a fork server that holds the folder and cannot be reached."""
-        if pids := process.holders(self._folder / server.LOCK):
-            _log.error("the fork server hangs (processes %s) and is replaced", pids)
-            process.kill(pids)
+    def _start(self) -> None:
+        """Start a fork server unless one is about to come; end what hangs in its way."""
+        stuck = self._turned_away.exhausted()
+        if self._spawned is not None:
+            if self._idle(self._spawned):
+                _log.error("the fork server hangs while it starts and is replaced")
+                process.kill([self._spawned])
+            return
+        if stuck and self._taken:
+            self._turned_away.renew()
+            holders = process.holders(self._folder / server.LOCK)
+            _log.error("processes %s hang in the fork server's place and are killed", holders)
+            process.kill(holders)
+        self._spawn()
+
+    def _idle(self, pid: int) -> bool:
+        """Whether a server that should be importing has used no processor time for too long.
+
+        The imports may take minutes on a busy machine, so their duration says nothing.
+        """
+        worked = process.processor_ticks(pid)
+        if worked == self._worked:
+            return self._patience.exhausted()
+        self._worked = worked
+        self._patience.renew()
+        return False
 
     def _greet(self, digest: str) -> None:
         if digest == self._setup.digest:
@@ -192,6 +207,7 @@ class Link:
     def _disconnect(self) -> None:
         self._asked = self._silent = False
         self._patience.renew()
+        self._turned_away.renew()
         with self._lock:
             self.ready.clear()
             if self._connection is not None:
@@ -223,7 +239,8 @@ class Link:
             return
         self._spawned = None
         if self._greeted or not status:
-            self._next_try = time.monotonic() + (0.0 if self._greeted else _TAKEN_S)
+            self._taken = not self._greeted
+            self._next_try = time.monotonic() + (_TAKEN_S if self._taken else 0.0)
             return
         self.failures += 1
         self.problem = self._last_words() or f"the fork server ended with status {status}"
