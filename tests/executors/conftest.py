@@ -67,7 +67,7 @@ class Machine:
         return self.sink.exited(attempt)[0]
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + 60.0
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; so far: {self.sink.events}"
             self.sink.wait(0.02)

@@ -18,8 +18,8 @@ from scheduler.executors.local.folder import Running
 from scheduler.executors.local.loss import bury
 from scheduler.executors.local.watchdog import Patience, Watchdog
 
-IMPATIENT = 0.6
-"""Seconds; a stopped process answers after none."""
+IMPATIENT = 1.5
+"""Seconds; enough for an answer on a busy machine, and a stopped process never answers."""
 DEAF = f"""
 import signal, time
 signal.pthread_sigmask(signal.SIG_BLOCK, {{{int(watchdog.PING)}}})
@@ -82,6 +82,16 @@ def test_fork_server_that_nobody_can_reach_is_replaced(machine) -> None:
     (machine.root / "run" / sockets.SERVER).unlink()
     after = machine.open(linger_s=60.0, patience_s=IMPATIENT)
     after.launch(machine.order("1.1", "exit"))
+    assert machine.exited("1.1").success
+    assert machine.gone(hung)
+
+
+def test_fork_server_that_hangs_while_it_starts_is_replaced(machine) -> None:
+    executor = machine.open(patience_s=IMPATIENT)
+    machine.until(lambda: executor._link.child is not None)
+    hung = executor._link.child
+    _stop(machine, hung)
+    executor.launch(machine.order("1.1", "exit"))
     assert machine.exited("1.1").success
     assert machine.gone(hung)
 
