@@ -118,19 +118,6 @@ def test_a_stopped_supervisor_obeys_a_cancellation_at_once(machine) -> None:
     assert machine.exited("1.1").reason == "cancelled"
 
 
-def test_a_supervisor_that_stays_deaf_is_killed_and_its_attempt_lost(machine) -> None:
-    executor = machine.open(patience_s=IMPATIENT)
-    executor.launch(machine.order("1.1", "breed"))
-    children = machine.children("1")
-    supervisor = machine.running("1.1").supervisor
-    stop = f"while kill -STOP {supervisor.pid}; do sleep 0.02; done 2> {os.devnull}"
-    with subprocess.Popen(["sh", "-c", stop]):  # it is stopped again whenever it is continued
-        exited = machine.exited("1.1")
-    assert exited.lost
-    assert not supervisor.alive
-    machine.until(lambda: all(machine.gone(pid) for pid in children))
-
-
 def test_a_supervisor_that_hangs_before_its_attempt_began_is_ended(machine) -> None:
     executor = machine.open(patience_s=IMPATIENT)
     order = machine.order("1.1", "exit")

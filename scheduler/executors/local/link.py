@@ -57,6 +57,8 @@ class Link:
         self._patience = Patience(patience_s)
         self._turned_away = Patience(patience_s)
         self._taken = False
+        self._ended = False
+        """Whether the one started last was ended from here, which is no failure of its own."""
         self._worked = 0
         self._asked = False
         self._ask_at = 0.0
@@ -160,6 +162,7 @@ class Link:
 
     def _replace(self) -> None:
         _log.error("the fork server hangs and is replaced; its attempts go on")
+        self._ended = True
         if self._server is not None:
             self._server.send(signal.SIGKILL)
         self._disconnect()
@@ -170,6 +173,7 @@ class Link:
         if self._spawned is not None:
             if self._idle(self._spawned):
                 _log.error("the fork server hangs while it starts and is replaced")
+                self._ended = True
                 process.kill([self._spawned])
             return
         if stuck and self._taken:
@@ -180,12 +184,13 @@ class Link:
         self._spawn()
 
     def _idle(self, pid: int) -> bool:
-        """Whether a server that should be importing has used no processor time for too long.
+        """Whether a server that should be importing has done nothing for too long.
 
-        The imports may take minutes on a busy machine, so their duration says nothing.
+        The imports may take minutes on a busy machine, so their duration says nothing. It does
+        something if it has used processor time, or waits for a processor or a disk.
         """
-        worked = process.processor_ticks(pid)
-        if worked == self._worked:
+        stat, worked = process.Stat.of(pid), process.processor_ticks(pid)
+        if worked == self._worked and (stat is None or stat.state not in "RD"):
             return self._patience.exhausted()
         self._worked = worked
         self._patience.renew()
@@ -216,7 +221,7 @@ class Link:
 
     def _spawn(self) -> None:
         log = str(self._folder / server.LOG)
-        self._greeted = False
+        self._greeted = self._ended = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         self._spawned = os.posix_spawn(
             sys.executable,
@@ -238,8 +243,8 @@ class Link:
         if not pid:
             return
         self._spawned = None
-        if self._greeted or not status:
-            self._taken = not self._greeted
+        if self._greeted or self._ended or not status:
+            self._taken = not (self._greeted or self._ended)
             self._next_try = time.monotonic() + (_TAKEN_S if self._taken else 0.0)
             return
         self.failures += 1
