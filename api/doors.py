@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import anyio
@@ -137,6 +137,8 @@ def admin(request: Request) -> Identity:
     return identity
 
 
+HIDDEN = "***"
+"""Stands for what only a job's user and admins see."""
 JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job.", examples=[17])]
 Key = Annotated[
     str | None,
@@ -149,6 +151,21 @@ Key = Annotated[
         examples=["5f1f2c3e-8a1b-4b53-9f44-0b8a3e6a7c11"],
     ),
 ]
+
+
+def reader(request: Request) -> Identity:
+    """Who sent it; every token may look."""
+    identity: Identity = request.scope["fulcrum.identity"]
+    return identity
+
+
+def visible(job: Job, identity: Identity) -> Job:
+    """The job as `identity` may see it: values of its variables are for its user and admins."""
+    variables = job.spec.work.get("env")
+    if not variables or identity.role is Role.ADMIN or identity.user == job.spec.user:
+        return job
+    work = {**job.spec.work, "env": dict.fromkeys(variables, HIDDEN)}
+    return replace(job, spec=replace(job.spec, work=work))
 
 
 def require_owner(identity: Identity, job: Job) -> None:

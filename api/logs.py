@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -131,6 +132,9 @@ class Follow:
         attempt, offset = self._place.attempt, self._place.offset
         try:
             with regular(self._log(attempt)) as file:
+                # A log that reached its limit was cut: what follows is at its end.
+                offset = min(offset, file.seek(0, os.SEEK_END))
+                self._place = Place(attempt, offset)
                 file.seek(offset)
                 block = file.read(CHUNK + 1)
         except FileNotFoundError:

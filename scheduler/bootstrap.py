@@ -15,6 +15,7 @@ from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
+from scheduler.hardware.limits import cpu_quota
 from scheduler.policies import lookup
 from scheduler.service.crashes import Crashes, ended
 from scheduler.service.folders import Folders
@@ -50,6 +51,12 @@ def build(settings: config.Settings, replay: Replay | None = None) -> Service:
             settings.data_dir / "run",
             spares=settings.executor.warm_workers,
             linger_s=settings.executor.linger_s,
+            grace_s=settings.executor.grace_s,
+            log_bytes=settings.executor.max_log_bytes,
+            # A quota grants processor time on any CPU. Services that share a host under quotas
+            # would all pin their jobs to its first CPUs.
+            pin=cpu_quota() is None,
+            pass_env=settings.executor.pass_env,
         )
         undo.callback(executor.close)
         service = assemble(

@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from scheduler.domain.errors import InvalidError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PAUSE_S = 1.0
 
 
 def append_text(path: Path, text: str) -> None:
@@ -65,3 +70,19 @@ def expanded(path: str | Path) -> Path:
             f"{path}: no such home folder is known",
             {"path": "one without ~, or with $HOME set to the home folder of an existing user"},
         ) from None
+
+
+def lacks_room(error: OSError) -> bool:
+    """Whether it means that the disk, or the user's share of it, is full."""
+    return error.errno in _NO_ROOM
+
+
+def with_room(write: Callable[[], None]) -> None:
+    """Call `write` once a second until the disk has room for it; other errors are raised."""
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            if not lacks_room(error):
+                raise
+        time.sleep(_PAUSE_S)

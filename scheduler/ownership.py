@@ -39,7 +39,12 @@ def claim(folder: Path, nonce: str) -> None:
     folder.mkdir(parents=True)
     if nonce:
         # A power cut right now may take the mark along, but then there is nothing in the folder.
-        (folder / MARK).write_text(f"{nonce}\n")
+        try:
+            (folder / MARK).write_text(f"{nonce}\n")
+        except OSError:  # a full disk: without its mark the folder would seem another job's
+            (folder / MARK).unlink(missing_ok=True)
+            folder.rmdir()
+            raise
 
 
 def move_aside(folder: Path) -> Path:

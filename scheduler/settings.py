@@ -15,7 +15,15 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -28,6 +36,7 @@ from pydantic_settings import (
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import DeviceKind
+from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
 
 FILE_NAME = "fulcrum.toml"
@@ -77,7 +86,11 @@ class ExecutorSettings(_Section):
     """How attempts are run."""
 
     grace_s: Seconds = 10.0
-    """Between asking an attempt to stop and stopping it."""
+    """Between asking an attempt to stop and stopping it: cancelled, too long, or shut down."""
+    pass_env: tuple[Annotated[str, AfterValidator(check_pattern)], ...] = ()
+    """Variables of the service that jobs get besides the usual ones; `*` stands for any text."""
+    max_log_bytes: ByteSize = ByteSize(1024**3)
+    """An attempt's log above it loses its middle; 0: not limited."""
     warm_workers: Annotated[int, Field(ge=0, le=256)] = 2
     """Processes kept ready with torch imported; 0: one is forked when an attempt starts."""
     linger_s: Seconds = 60.0

@@ -20,11 +20,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from api.auth import Role, list_tokens
 from api.cli import human
 from api.client import ApiError, Client, ClientError, UnavailableError
 from api.client.connection import TOKEN_FILE
 from scheduler import problems
-from scheduler.domain.errors import FulcrumError
+from scheduler.domain.errors import FulcrumError, InvalidError
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings
@@ -81,7 +82,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     except FulcrumError as error:
         yield Finding("settings", Verdict.FAIL, error.message, "see docs/configuration.md")
         return
-    for check in (folder, disk, database):
+    for check in (folder, isolation, disk, database):
         yield from check(settings)
     yield from service(patient)
 
@@ -217,6 +218,25 @@ def folder(settings: Settings) -> Iterator[Finding]:
     yield _private("data folder", place, 0o700)
     if (place / TOKEN_FILE).exists():
         yield _private("token file", place / TOKEN_FILE, 0o600)
+
+
+def isolation(settings: Settings) -> Iterator[Finding]:
+    """Who else may submit jobs, which run with all rights of the service's user."""
+    try:
+        tokens = list_tokens(settings.data_dir)
+    except InvalidError as error:
+        yield Finding("isolation", Verdict.FAIL, error.message, "restore the file, or delete it")
+        return
+    others = {token.user for token in tokens if token.role is not Role.VIEWER}
+    found = [f"jobs of {', '.join(sorted(others))} run as the service's user"] if others else []
+    if os.geteuid() == 0:
+        found.append("jobs run as root")
+    yield Finding(
+        "isolation",
+        Verdict.WARN if found else Verdict.OK,
+        " and ".join(found) or "nobody else may submit jobs",
+        "a job may do all that its operating system's user may: docs/security.md" if found else "",
+    )
 
 
 def disk(settings: Settings) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -16,8 +17,20 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from api import examples
+from api.auth import Identity
 from api.direct import DirectRoute
-from api.doors import Doors, JobId, Key, Route, answer, doors_of, require_owner, submitter
+from api.doors import (
+    Doors,
+    JobId,
+    Key,
+    Route,
+    answer,
+    doors_of,
+    reader,
+    require_owner,
+    submitter,
+    visible,
+)
 from api.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
 from api.schemas import (
     CancelIn,
@@ -130,7 +143,7 @@ def list_jobs(
     Pages are stable: jobs submitted meanwhile neither shift nor repeat what follows. The address
     of the next page stands in the `Link` header, its cursor in the body.
     """
-    doors = doors_of(request)
+    doors, who = doors_of(request), reader(request)
     query = JobQuery(
         states=some_of(state, JobState, "state"),
         kinds=some_of(kind, JobKind, "kind"),
@@ -144,7 +157,7 @@ def list_jobs(
     more = len(jobs) > limit
     following = cursor_of(jobs[limit - 1].id) if more else None
     page = JobPage.model_construct(
-        jobs=tuple(JobOut.of(job) for job in jobs[:limit]),
+        jobs=tuple(JobOut.of(visible(job, who)) for job in jobs[:limit]),
         next_cursor=following,
         total=doors.service.store.count(query) if count else None,
     )
@@ -174,11 +187,14 @@ async def show_job(
         Query(ge=-1, description="Any version above it is a change; default: the current one."),
     ] = None,
 ) -> Response:
-    """Show a job with its attempts; with `wait_s`, as soon as it has changed or ended."""
+    """Show a job with its attempts; with `wait_s`, as soon as it has changed or ended.
+
+    Only the job's user and admins see the values in `work.env`; others see `***`.
+    """
     doors = doors_of(request)
     if wait_s:
         await changed(doors, job_id, version, wait_s)
-    return await anyio.to_thread.run_sync(_detail, doors, job_id)
+    return await anyio.to_thread.run_sync(_detail, doors, job_id, reader(request))
 
 
 @router.get(
@@ -212,7 +228,9 @@ def list_job_events(
 def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
     doors = doors_of(request)
-    return answer(ExplanationOut.of(doors.service.explain(job_id)))
+    explanation = doors.service.explain(job_id)
+    job = visible(explanation.job, reader(request))
+    return answer(ExplanationOut.of(replace(explanation, job=job)))
 
 
 @router.patch(
@@ -306,7 +324,7 @@ def _as_sent(error: InfeasibleError, order: Sequence[int]) -> InfeasibleError:
     return InfeasibleError(error.message, fields)
 
 
-def _detail(doors: Doors, job_id: int) -> Response:
+def _detail(doors: Doors, job_id: int, who: Identity) -> Response:
     store = doors.service.store
-    job = store.job(job_id)
+    job = visible(store.job(job_id), who)
     return answer(JobDetail.with_attempts(job, store.attempts(job_id) if job.attempts else []))

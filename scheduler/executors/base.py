@@ -124,7 +124,10 @@ class Executor(Protocol):
         """
 
     def health(self) -> tuple[str, ...]:
-        """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
+        """What keeps jobs from starting, ending or being stopped, one sentence each.
+
+        Empty: nothing. Returns at once, and may be called by any thread at any time.
+        """
 
     def stop_others(self, keys: Iterable[AttemptKey]) -> int:
         """Stop whatever runs here besides these attempts; how many.

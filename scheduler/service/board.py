@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.occupancy import Nodes
@@ -21,7 +20,9 @@ from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
-from scheduler.service.occupants import occupants
+from scheduler.service.corrections import Corrections, bounded, delayed
+from scheduler.service.held import Held
+from scheduler.service.occupants import lowest, occupants
 from scheduler.service.pricing import worthwhile
 
 MATERIAL = 0.05
@@ -31,18 +32,6 @@ OVERDUE = 0.1
 
 Options = Callable[[JobSpec], Sequence[Option]]
 Preference = Callable[[JobSpec], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Why a queued job does not compete for devices yet."""
-
-    cause: str
-    """`dependency`, `backoff`, `budget` or `no-pool`."""
-    text: str
-    blockers: tuple[int, ...] = ()
-    until: float | None = None
-    """Unix seconds at which the reason ends by itself."""
 
 
 class Board:
@@ -71,6 +60,7 @@ class Board:
         """Of these, whose dependency ended without success."""
         self.ends: dict[int, float] = {}
         """Estimated ends of active attempts, Unix seconds, refined while they run."""
+        self._corrections = Corrections()
         self._index = {pool.name: at for at, pool in enumerate(self.pools)}
         self._options = options
         self._preference = preference
@@ -89,7 +79,7 @@ class Board:
             for attempt in attempts:
                 self._hold(attempt)
             for job in jobs:
-                self.jobs[job.id] = job
+                self.jobs[job.id] = bounded(job, now)
                 self._newest = max(self._newest, job.id)
                 for dependency in job.spec.after:
                     self._dependents.setdefault(dependency, set()).add(job.id)
@@ -158,6 +148,23 @@ class Board:
                 self._reconsider(job, now)
             return bool(due) and (chosen is not None or len(self._backlog) > before)
 
+    def shift(self, seconds: float, now: float) -> None:
+        """The clock was set forward (or back): what waits or runs does so no longer than before."""
+        with self.changed:
+            self._corrections.shift(
+                seconds, (*self.jobs, *(attempt.id for attempt in self.attempts.values()))
+            )
+            self.ends = {job: end + seconds for job, end in self.ends.items()}
+            self._committed = ()
+            for job in list(self.jobs.values()):
+                self.jobs[job.id] = delayed(job, seconds)
+                self._reconsider(job.id, now)
+
+    def elapsed(self, attempt: Attempt, now: float) -> float:
+        """Seconds since the active attempt began, whatever the clock was set to meanwhile."""
+        with self.lock:
+            return max(0.0, now - self._corrections.begun_at(attempt))
+
     def reprice(self, key: str, now: float) -> None:
         """Estimate the queued jobs of one work anew, if a measurement changed it materially."""
         with self.lock:
@@ -220,21 +227,13 @@ class Board:
 
         None if there are too few.
         """
-        per_node = self.pools[pool].devices_per_node
         busy = {
             device
             for attempt in (*self.attempts.values(), *taken)
             if self._index.get(attempt.pool) == pool
             for device in attempt.devices
         }
-        chosen: list[int] = []
-        for node, count in nodes:
-            on_node = range(node * per_node, (node + 1) * per_node)
-            free = [device for device in on_node if device not in busy][:count]
-            if len(free) < count:
-                return None
-            chosen += free
-        return tuple(chosen)
+        return lowest(nodes, self.pools[pool].devices_per_node, busy)
 
     def spend(self, job: int, dollars: float) -> None:
         """Dollars that ended attempts of a live job have cost."""
@@ -276,6 +275,7 @@ class Board:
         else:
             self.jobs.pop(job.id, None)
             self._spent.pop(job.id, None)
+            self._corrections.forget(job.id)
             if dependents:
                 self._outcomes[job.id] = job.state
             self._unlink(job)
@@ -307,7 +307,8 @@ class Board:
             return
         found = self._placements(job, now)
         if not isinstance(found, Held):
-            self._backlog.add(self._waiting(job.id, job.spec, job.submitted_at, found))
+            submitted_at = self._corrections.submitted_at(job)
+            self._backlog.add(self._waiting(job.id, job.spec, submitted_at, found))
             return
         self.held[job.id] = found
         if found.until is not None:
@@ -375,13 +376,14 @@ class Board:
 
     def _hold(self, attempt: Attempt) -> None:
         self.attempts[attempt.job] = attempt
-        begun = attempt.started_at or attempt.placed_at
+        begun = self._corrections.begun_at(attempt)
         if attempt.job not in self.ends or attempt.started_at is not None:
             self.ends[attempt.job] = begun + attempt.estimate.runtime_s
 
     def _release(self, attempt: Attempt) -> None:
         self.attempts.pop(attempt.job, None)
         self.ends.pop(attempt.job, None)
+        self._corrections.forget(attempt.id)
         self.spend(attempt.job, attempt.dollars or 0.0)
 
     def _running(self, now: float) -> tuple[Running, ...]:
@@ -393,5 +395,4 @@ class Board:
         end = self.ends[attempt.job]
         if end > now:
             return end
-        begun = attempt.started_at or attempt.placed_at
-        return now + max(1.0, OVERDUE * (now - begun))
+        return now + max(1.0, OVERDUE * self.elapsed(attempt, now))

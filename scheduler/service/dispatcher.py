@@ -144,6 +144,7 @@ class Dispatcher:
 
         If it raises, the next step takes up where this one left off.
         """
+        self._heed_clock(now)
         self._catch_up(now)
         self._unheard += self._drain()
         if self._unheard:
@@ -167,7 +168,7 @@ class Dispatcher:
             running = list(self._board.attempts.values())
         for attempt in running:
             if attempt.started_at is not None:
-                self._follow(attempt, attempt.started_at, now)
+                self._follow(attempt, now)
         # Only time can change the mind of a policy that chose to wait while nothing happens.
         self._dirty |= self._waits
         version, at = self._priced
@@ -203,6 +204,18 @@ class Dispatcher:
         elif error.message != self._told:
             self._told = error.message
             _log.error("nothing is scheduled: %s", error.message)
+
+    def _heed_clock(self, now: float) -> None:
+        """If somebody set the clock, no pause, wait or run time shall be longer or shorter."""
+        seconds = self._clock.stepped()
+        if not seconds:
+            return
+        _log.warning("the machine's clock was set by %+.0f s; durations are not affected", seconds)
+        version, at = self._priced
+        self._priced = (version, at + seconds)
+        self._next_tick += seconds
+        self._board.shift(seconds, now)
+        self._dirty = True
 
     def _await_message(self) -> None:
         due = [self._board.next_due()]
@@ -358,11 +371,12 @@ class Dispatcher:
             self._reserved[decision.job] = place
             changes.note(decision)
 
-    def _follow(self, attempt: Attempt, started_at: float, now: float) -> None:
-        elapsed = now - started_at
+    def _follow(self, attempt: Attempt, now: float) -> None:
+        elapsed = self._board.elapsed(attempt, now)
         progress = latest(self._metrics(attempt))
         if progress is not None:
-            self._estimator.progress(attempt.id, progress.fraction, progress.time - started_at)
+            ago = max(0.0, now - progress.time)
+            self._estimator.progress(attempt.id, progress.fraction, max(0.0, elapsed - ago))
         job = self._board.jobs.get(attempt.job)
         limit = None if job is None else job.spec.max_duration_s
         left = self._estimator.remaining(attempt.id, attempt.estimate.runtime_s, elapsed, limit)

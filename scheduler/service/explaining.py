@@ -19,7 +19,8 @@ from scheduler.domain.records import Decision
 from scheduler.domain.units import duration, money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import options
-from scheduler.service.board import Board, Held
+from scheduler.service.board import Board
+from scheduler.service.held import Held
 from scheduler.service.ruling import Ruling
 from scheduler.service.views import Explanation, Outlook
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scheduler.decisions.cluster import Running
 from scheduler.decisions.occupancy import Nodes
@@ -35,6 +35,18 @@ def occupants(
                 left[at, node] = free[node] - -(-memory * count // width)
         found.append(Running(ends[attempt.job], attempt.job, at, nodes, memory))
     return tuple(found)
+
+
+def lowest(nodes: Nodes, per_node: int, busy: Collection[int]) -> tuple[int, ...] | None:
+    """The lowest device indices on these nodes that are not `busy`; None if there are too few."""
+    chosen: list[int] = []
+    for node, count in nodes:
+        on_node = range(node * per_node, (node + 1) * per_node)
+        free = [device for device in on_node if device not in busy][:count]
+        if len(free) < count:
+            return None
+        chosen += free
+    return tuple(chosen)
 
 
 def _nodes(devices: Sequence[int], pool: Pool) -> Nodes:

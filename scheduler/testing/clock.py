@@ -10,6 +10,7 @@ class ManualClock:
 
     def __init__(self, now: float = 1_000_000.0) -> None:
         self._now = now
+        self._step = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -26,6 +27,19 @@ class ManualClock:
         """Let time pass until `time`; the new time. Raises `ValueError` if that is past."""
         with self._lock:
             return self._set(time)
+
+    def set_by(self, seconds: float) -> float:
+        """Set the clock forward or back, as an administrator does; the new time."""
+        with self._lock:
+            self._now += seconds
+            self._step += seconds
+            return self._now
+
+    def stepped(self) -> float:
+        """Seconds by which it was set since the last call; 0: nobody did."""
+        with self._lock:
+            step, self._step = self._step, 0.0
+            return step
 
     def _set(self, time: float) -> float:
         if time < self._now:

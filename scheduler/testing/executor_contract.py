@@ -112,6 +112,13 @@ class ExecutorContract(ABC):
             exited = session.exited(session.launch("1.1", Script.HOPELESS))
             assert (exited.success, exited.retriable) == (False, False)
 
+    def test_health_is_empty_while_attempts_start_and_end(self, tmp_path: Path) -> None:
+        with _Session(self, tmp_path) as session:
+            assert session.executor.health() == ()
+            session.exited(session.launch("1.1", Script.QUICK))
+            assert session.executor.health() == ()
+        assert session.executor.health() == ()
+
     def test_launching_again_starts_nothing(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as session:
             order = session.launch("1.1", Script.ENDLESS)

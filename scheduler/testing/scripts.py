@@ -22,6 +22,11 @@ def preload() -> None:
     """Nothing to import."""
 
 
+def setting_preload() -> None:
+    """As libraries do that set variables for themselves."""
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = "/tmp/of-the-server"
+
+
 def broken_preload() -> None:
     """As if a library were missing."""
     raise ImportError("no module named 'torch'")

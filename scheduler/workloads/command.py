@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import jsonlines
-from scheduler.files import regular
+from scheduler.files import regular, with_room
 from scheduler.workloads.context import METRICS, Context
 from scheduler.workloads.paths import check_paths
 from scheduler.workloads.work import CommandWork
 
 WORK = "work"
 """In the attempt's folder: where a program runs that names no other folder."""
-_GRACE_S = 3.0
 
 
 def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
@@ -34,17 +33,19 @@ def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
     check_paths(work)
     cwd = Path(work.cwd).expanduser() if work.cwd else context.folder / WORK
     if not work.cwd:
-        cwd.mkdir(exist_ok=True)
+        with_room(lambda: cwd.mkdir(exist_ok=True))
     environment = {**os.environ, **context.order.env, **work.env, **_paths(context)}
     context.begin()
     process = subprocess.Popen(work.argv, cwd=cwd, env=environment)
     try:
         status = process.wait()
     except BaseException:
-        _stop(process)
+        # It got the signal too, and its supervisor ends it when the grace is over.
+        process.wait()
         raise
     code = status if status >= 0 else 128 - status
-    context.advance(1, 1.0)
+    with suppress(OSError):  # its exit code counts, whatever it put into the file's place
+        context.advance(1, 1.0)
     result: dict[str, Any] = {"exit_code": code, "metrics": _reported(context.folder / METRICS)}
     if code:
         result["error"] = f"exit code {code}"
@@ -62,16 +63,6 @@ def _paths(context: Context) -> dict[str, str]:
         "FULCRUM_ARTIFACTS": str(context.artifacts.absolute()),
         "FULCRUM_CHECKPOINTS": str(context.checkpoints.absolute()),
     }
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """The program may not have got the signal itself; it may clean up for a moment."""
-    process.terminate()
-    try:
-        process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _reported(path: Path) -> dict[str, float]:

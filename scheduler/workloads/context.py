@@ -6,11 +6,12 @@ import json
 import math
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scheduler.executors.base import Order
-from scheduler.files import append_text, write_text
+from scheduler.files import append_text, with_room, write_text
 from scheduler.text import shown
 
 METRICS = "metrics.jsonl"
@@ -41,12 +42,12 @@ class Context:
         self._first: float | None = None
         self._told = -math.inf
         for folder in (self.folder, self.checkpoints, self.artifacts):
-            folder.mkdir(parents=True, exist_ok=True)
+            with_room(partial(folder.mkdir, parents=True, exist_ok=True))
 
     def emit(self, kind: str, **values: Any) -> None:
-        """Append one line to metrics.jsonl; numbers that are not finite become null."""
+        """Append one line to metrics.jsonl, once the disk has room; null for NaN and infinity."""
         line = json.dumps(finite({"time": round(time.time(), 3), "kind": kind, **values}))
-        append_text(self.folder / METRICS, line + "\n")
+        with_room(lambda: append_text(self.folder / METRICS, line + "\n"))
 
     def begin(self) -> None:
         """The first sample is about to be worked on: what came before was overhead."""

@@ -25,7 +25,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -92,16 +92,14 @@ def run(order: Order) -> Outcome:
             code, result = _work(context)
     except Stopped as stop:
         code, result = stop.code, {"error": f"stopped by {stop}"}
-        print(f"stopped by {stop}", flush=True)
+        _say(f"stopped by {stop}")
     except FulcrumError as error:
         code = INVALID
         result = {"error": error.message, "fields": error.fields, "retriable": False}
-        print(f"error: {error.message}", flush=True)
+        _say(f"error: {error.message}")
     except Exception as error:
         code, result = FAILED, {"error": _one_line(error)}
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
+        _say(traceback.format_exc())
     return Outcome(code, finite({**context.summary(), **result}))
 
 
@@ -110,6 +108,12 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    """Into the log, if the disk has room for it."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def _work(context: Context) -> tuple[int, dict[str, Any]]:

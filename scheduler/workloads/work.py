@@ -269,7 +269,9 @@ class CommandWork(BaseModel):
         examples=[["python", "train.py", "--epochs", "3"]],
     )
     env: Mapping[Text, Text] = Field(
-        default_factory=dict, description="Set on top of the service's own environment."
+        default_factory=dict,
+        description="Set on top of what the service passes on. Only the job's user and admins "
+        "see the values.",
     )
     cwd: PathText | None = Field(
         default=None,

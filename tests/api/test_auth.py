@@ -162,3 +162,30 @@ def test_a_stated_length_is_refused_before_the_body_comes(world: World) -> None:
         f"Authorization: Bearer {world.token}\nContent-Length: 99999999999\nConnection: close"
     )
     assert world.raw(head)[0] == 413
+
+
+def test_values_of_a_jobs_variables_are_for_its_user_and_admins(world) -> None:
+    names = {"user": "ann", "other": "ben", "viewer": "vera"}
+    clients = {
+        who: world.with_token(
+            create_token(world.folder, name, "viewer" if who == "viewer" else "user")[0]
+        )
+        for who, name in names.items()
+    }
+    body = {"kind": "command", "work": {"argv": ["true"], "env": {"API_KEY": "s3cret"}}}
+    sent = clients["user"].post("/v1/jobs", json=body)
+    number = sent.json()["id"]
+    assert sent.json()["work"]["env"] == {"API_KEY": "s3cret"}
+    pages = (f"/v1/jobs/{number}", "/v1/jobs", f"/v1/jobs/{number}/explain")
+    for client, value in (
+        (clients["user"], "s3cret"),
+        (world.client, "s3cret"),
+        (clients["other"], "***"),
+        (clients["viewer"], "***"),
+    ):
+        for page in pages:
+            answer = client.get(page)
+            found = answer.json()
+            job = found.get("job") or found.get("jobs", [found])[0]
+            assert job["work"]["env"] == {"API_KEY": value}, page
+            assert ("s3cret" in answer.text) == (value == "s3cret")

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from httpx_sse import EventSource, ServerSentEvent
 
 from api import tails
 from api.client.lines import split
-from api.logs import CHUNK
+from api.logs import CHUNK, Follow, Place
 from scheduler.service.progress import latest
 from tests.api.conftest import World
 
@@ -153,6 +154,20 @@ def test_a_stream_carries_what_is_no_text(world: World) -> None:
     data = [event.data for event in follow(world, number) if event.event != "end"]
     assert data[:4] == ["10%", "20%", "bad \ufffd\ufffd", ""]
     assert "".join(data[4:]) == "y" * (CHUNK + 10)
+
+
+def test_following_goes_on_behind_the_cut_of_a_log_that_reached_its_limit(
+    world: World, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("kept\n")
+    job = world.service.store.job(world.submit())
+    limiter = anyio.CapacityLimiter(1)
+    follower = Follow(Place(1, 500), lambda: job, lambda _: log, threading.Event(), limiter)
+    assert follower._lines(over=False) == b""
+    with log.open("a") as file:
+        file.write("next\n")
+    assert b"data: next" in follower._lines(over=False)
 
 
 def test_following_from_the_tail(world: World) -> None:

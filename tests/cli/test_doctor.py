@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 
+from api.auth import create_token
 from api.cli import checks
 from api.cli.checks import Finding, Verdict
 from scheduler import problems
@@ -102,6 +104,17 @@ def test_a_disk_that_is_nearly_full_fails(fulcrum, world, monkeypatch):
     monkeypatch.setenv("FULCRUM_MIN_FREE", "900PiB")
     code, found = lines(fulcrum, world)
     assert (code, found["disk"]) == (1, "fail")
+
+
+def test_other_people_who_may_submit_are_a_warning(fulcrum, world, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    create_token(world.folder, "vera", "viewer")
+    assert lines(fulcrum, world)[1]["isolation"] == "ok"
+    create_token(world.folder, "ben", "user")
+    assert lines(fulcrum, world)[1]["isolation"] == "warn"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (world.folder / "tokens.json").unlink()
+    assert lines(fulcrum, world)[1]["isolation"] == "warn"
 
 
 def test_wrong_settings_end_the_examination(fulcrum, world, monkeypatch):

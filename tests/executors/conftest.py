@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -93,6 +94,17 @@ class Machine:
         path = self.root / f"job-{job}" / "children"
         self.until(path.exists)
         return [int(pid) for pid in path.read_text().split()]
+
+    def fork_server(self) -> int:
+        """Pid of the one that serves this machine."""
+        own = str(self.root / "run").encode()
+        for stat in process.everything():
+            with contextlib.suppress(OSError):
+                name = Path(f"/proc/{stat.pid}/comm").read_text().strip()
+                command = Path(f"/proc/{stat.pid}/cmdline").read_bytes()
+                if name == "fulcrum-forks" and own in command:
+                    return stat.pid
+        raise AssertionError("no fork server runs")
 
     def gone(self, pid: int) -> bool:
         return process.Identity.of(pid) is None

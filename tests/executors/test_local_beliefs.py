@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,16 @@ def test_forged_notices_say_nothing(machine) -> None:
     assert not machine.sink.exited("1.1")
     (machine.root / "job-1" / "gate").touch()
     assert machine.exited("1.1").success
+
+
+@pytest.mark.parametrize("instead", ["true", 'touch "$FULCRUM_FOLDER"'])
+def test_a_program_that_removes_its_own_folder_ends_as_its_exit_code_says(machine, instead) -> None:
+    order = machine.order("1.1", "")
+    work = {"argv": ["sh", "-c", f'cd /; rm -r "$FULCRUM_FOLDER"; {instead}']}
+    machine.open(target="scheduler.workloads.run:run").launch(replace(order, work=work))
+    exited = machine.exited("1.1")
+    assert exited.reason == "exit code 0"
+    assert exited.result["exit_code"] == 0
 
 
 def test_folders_of_another_history_are_moved_aside_unread(machine) -> None:

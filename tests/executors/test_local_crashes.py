@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -156,13 +155,13 @@ def test_fork_server_of_other_code_is_replaced_and_its_attempts_go_on(machine) -
     before = machine.open(linger_s=60.0)
     before.launch(machine.order("1.1", "gate"))
     pid = machine.started("1.1").pid
-    old = _fork_server(machine)
+    old = machine.fork_server()
     before.close()
-    after = machine.open()
+    after = machine.open(linger_s=60.0)
     after.alive([machine.key("1.1")])
     after.launch(machine.order("2.1", "exit"))
     assert machine.exited("2.1").success
-    assert _fork_server(machine) == old  # the same code is found again
+    assert machine.fork_server() == old  # the same code is found again
     after.close()
     other = machine.open(target="scheduler.testing.scripts:_exit")
     other.launch(machine.order("3.1", "anything", code=3))
@@ -186,7 +185,7 @@ def test_fork_server_that_cannot_start_fails_the_launches_with_its_reason(machin
 def test_fork_server_leaves_when_no_service_comes_back(machine) -> None:
     executor = machine.open(linger_s=0.0)
     executor.ready.wait(20)
-    server = _fork_server(machine)
+    server = machine.fork_server()
     executor.close()
     machine.until(lambda: machine.gone(server))
 
@@ -234,16 +233,5 @@ def test_digest_changes_with_what_is_run() -> None:
     assert digest("a:b", "c:d") == digest("a:b", "c:d") != digest("a:b", "c:e")
 
 
-def _fork_server(machine) -> int:
-    own = str(machine.root / "run").encode()
-    for stat in process.everything():
-        with contextlib.suppress(OSError):
-            name = Path(f"/proc/{stat.pid}/comm").read_text().strip()
-            command = Path(f"/proc/{stat.pid}/cmdline").read_bytes()
-            if name == "fulcrum-forks" and own in command:
-                return stat.pid
-    raise AssertionError("no fork server runs")
-
-
 def _kill_fork_server(machine) -> None:
-    os.kill(_fork_server(machine), signal.SIGKILL)
+    os.kill(machine.fork_server(), signal.SIGKILL)

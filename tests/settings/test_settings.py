@@ -93,7 +93,11 @@ def test_sizes_and_paths_are_read_as_people_write_them(place):
     ("overrides", "field", "advice"),
     [
         ({"prot": 1}, "prot", "did you mean port?"),
-        ({"executor.grace": 1}, "executor.grace", "legal: grace_s, linger_s, warm_workers"),
+        (
+            {"executor.grace": 1},
+            "executor.grace",
+            "legal: grace_s, linger_s, max_log",
+        ),
         ({"pools.cpu.price": 1}, "pools.cpu.price", "legal: boot_s, devices, dollars_per"),
         ({"projects.a.dial": 1}, "projects.a.dial", "legal: preference"),
         ({"hardware.cores": 1}, "hardware.cores", "legal: detect, reserved_cores"),

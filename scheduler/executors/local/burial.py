@@ -18,7 +18,8 @@ _log = logging.getLogger(__name__)
 def bury(folder: Path, running: Running | None) -> Exit:
     """End what is left of the attempt, and record how it ended.
 
-    Work that said how it ended has ended so, whoever was killed afterwards; else it is lost.
+    Work that said how it ended has ended so, whoever was killed afterwards. Work past its time
+    limit met that limit, or it would be done again for as long. Else it is lost.
     `running` is None if nobody knows who ran it.
     """
     deadline = time.monotonic() + PATIENCE_S
@@ -46,14 +47,33 @@ def _remains(folder: Path, running: Running | None) -> list[int]:
 
 
 def _end(folder: Path, running: Running | None) -> Exit:
-    started_at = files.read_started(folder).get("time")
+    started = files.read_started(folder)
+    # Another boot began the monotonic clock again.
+    measured = running is not None and running.worker.this_boot
+    runtime_s, now = files.elapsed(started) if measured else (None, time.time())
+    begun = started.get("time")
     pid = running.worker.pid if running else None
     outcome = files.read_outcome(folder)
     if outcome is not None and outcome[0].code == 0:
-        return Exit(outcome[1], "exit code 0", True, code=0, started_at=started_at, pid=pid)
-    reason = (
-        "lost: its files are damaged"
-        if running is None
-        else "lost: its supervisor was killed or the machine restarted"
-    )
-    return Exit(time.time(), reason, lost=True, started_at=started_at, pid=pid)
+        ended_at = min(outcome[1], now)
+        ran_s = None if begun is None else max(0.0, ended_at - begun)
+        return Exit(
+            ended_at, "exit code 0", True, code=0, started_at=begun, runtime_s=ran_s, pid=pid
+        )
+    limit_s = _time_limit_s(folder)
+    overdue = limit_s is not None and runtime_s is not None and runtime_s >= limit_s
+    if overdue:
+        reason = "time limit"
+    elif running is None:
+        reason = "lost: its files are damaged"
+    else:
+        reason = "lost: its supervisor was killed or the machine restarted"
+    return Exit(now, reason, lost=not overdue, started_at=begun, runtime_s=runtime_s, pid=pid)
+
+
+def _time_limit_s(folder: Path) -> float | None:
+    try:
+        limit_s = files.read_order(folder).time_limit_s
+    except (ValueError, KeyError, TypeError):
+        return None
+    return limit_s if isinstance(limit_s, int | float) else None

@@ -14,7 +14,9 @@ _IMPORTED = ("lightning", "numpy", "torch", "torchmetrics", "torchvision")
 
 def digest(*names: str) -> str:
     """Changes with `names`, the sources of `scheduler`, the interpreter, and the libraries."""
-    parts = hashlib.sha256(" ".join((*names, sys.version, sys.prefix)).encode())
+    parts = hashlib.sha256(
+        " ".join((*names, sys.version, sys.prefix)).encode(errors="surrogateescape")
+    )
     for name in _IMPORTED:
         try:
             parts.update(f" {name} {metadata.version(name)}".encode())

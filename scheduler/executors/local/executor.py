@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import os
 import selectors
 import signal
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scheduler.executors.base import AttemptKey, ExecutorEvent, Order, Sink, Started
-from scheduler.executors.local import claim, records, server, sockets
+from scheduler.executors import environment
+from scheduler.executors.base import AttemptKey, Order, Sink, Started
+from scheduler.executors.local import claim, process, records, sockets
 from scheduler.executors.local import folder as files
 from scheduler.executors.local.burial import bury
 from scheduler.executors.local.digest import digest
-from scheduler.executors.local.folder import Exit, Running
+from scheduler.executors.local.folder import Exit
+from scheduler.executors.local.launches import Launches, give_up
 from scheduler.executors.local.link import FAILURES, Link
+from scheduler.executors.local.outbox import Outbox
+from scheduler.executors.local.setup import Setup
+from scheduler.executors.local.watch import Watch, never_ran, troubles
+from scheduler.executors.local.watchdog import Watchdog
 
-_OFFER_AGAIN_S = 5.0
-"""A launch that left no trace for so long is sent again."""
 _log = logging.getLogger(__name__)
 
 
@@ -35,10 +40,15 @@ class LocalExecutor:
     which say everything, so any later executor can take over. Linux only.
 
     `preload` and `target` name functions (`module:function`): the first imports what workers
-    need and must leave no threads; the second does the work of an `Order` and returns the exit
-    code. `spares` workers wait for an order, so that bursts of so many start without a fork. The
-    fork server ends when no service has been connected for `linger_s` seconds. Every `sweep_s`
-    seconds the files of running attempts are looked at, in case a notice was lost.
+    need and must leave no threads; the second does the work of an `Order`. `spares` workers wait
+    for an order, so that bursts of so many start without a fork. The fork server ends when no
+    service has been connected for `linger_s` seconds. Every `sweep_s` seconds the files of running
+    attempts are looked at, in case a notice was lost.
+
+    Jobs see the service's variables that `environment.PASSED` or `pass_env` name. With `pin` each
+    runs on the CPUs of its devices only. `grace_s` passes between SIGTERM and SIGKILL wherever a
+    cancellation names no other; a log keeps below `log_bytes` (0: not limited). What does not
+    answer for `patience_s` seconds hangs, and is replaced or ended.
     """
 
     def __init__(
@@ -50,20 +60,28 @@ class LocalExecutor:
         spares: int = 2,
         linger_s: float = 300.0,
         sweep_s: float = 1.0,
+        grace_s: float = 5.0,
+        log_bytes: int = 0,
+        pin: bool = True,
+        pass_env: Collection[str] = (),
+        patience_s: float = 30.0,
     ) -> None:
         self._folder = folder.resolve()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)  # whoever may connect may run programs as this user
-        self._link = Link(
-            server.Setup(
-                str(self._folder), preload, target, digest(preload, target), spares, linger_s
-            )
-        )
+        setup = Setup(str(self._folder), preload, target, spares, linger_s, grace_s, log_bytes, pin)
+        variables = environment.passed(os.environ, pass_env)
+        code = digest(setup.encode(), *(f"{name}={variables[name]}" for name in sorted(variables)))
+        self._link = Link(replace(setup, digest=code), variables, patience_s=patience_s)
+        self._launches = Launches(self._link, patience_s)
+        self._patience_s = patience_s
+        self._adopts = process.adopts_orphans()
+        self._turned_at = math.inf
         self._sweep_s = sweep_s
         self._sweep_at = 0.0
         self._lock = threading.RLock()
-        self._watches: dict[str, _Watch] = {}
-        self._outbox: deque[ExecutorEvent] = deque()
+        self._watches: dict[str, Watch] = {}
+        self._outbox = Outbox()
         self._urgent: set[str] = set()
         self._closing = False
         self._bell, self._clapper = socket.socketpair()
@@ -82,8 +100,12 @@ class LocalExecutor:
         return self._link.problem
 
     def health(self) -> tuple[str, ...]:
-        """Problems in words, for whoever runs the service; empty: it is well. Returns at once."""
-        return (self._link.problem,) if self._link.problem else ()
+        """What is wrong, one sentence each: hung processes, full disks, a server that fails."""
+        found = list(self._link.health())
+        if not self._closing and time.monotonic() - self._turned_at > 2 * self._patience_s:
+            found.append("running attempts are not being watched: the executor's thread hangs")
+        # Without the lock, which a thread that hangs may hold.
+        return (*found, *troubles(list(self._watches.values())))
 
     def start(self, sink: Sink) -> None:
         """Begin to deliver events to `sink`; the fork server is started or found again."""
@@ -100,14 +122,9 @@ class LocalExecutor:
         with self._lock:
             if order.attempt in self._watches:
                 return
-            try:
-                records.prepare(folder, order)
-            except (OSError, TypeError) as error:
-                failure = Exit(time.time(), f"could not start: {error}")
-                self._outbox.append(files.exited(order.attempt, folder, failure))
-            else:
-                watch = self._watches[order.attempt] = _Watch(order.attempt, folder)
-                if self._offer(watch):
+            watch = self._watches[order.attempt] = Watch(order.attempt, folder, order)
+            with contextlib.suppress(OSError):  # it happens again, and is told, at the next look
+                if self._prepare(watch) and self._launches.offer(watch):
                     return
         self._wake(order.attempt)
 
@@ -115,19 +132,23 @@ class LocalExecutor:
         """Ask it to stop (SIGTERM), and after `grace_s` make it. Unknown or ended: no effect."""
         with self._lock:
             watch = self._watches.get(attempt)
-        if watch is None:
-            return
+            if watch is None:
+                return
+            if watch.order is not None:  # nobody can have begun it
+                self._end(watch, Exit(time.time(), "cancelled"))
+                self._wake()
+                return
         # The file first: a supervisor that is just beginning looks for it.
         try:
             files.write(watch.folder / files.CANCEL, {"grace_s": grace_s, "time": time.time()})
         except OSError:  # a full disk: without the file the grace is the supervisor's own
             _log.exception("the wish to cancel attempt %s could not be kept", attempt)
-        running = _running(watch)
+        running = watch.find()
         if running is not None:
             running.supervisor.send(signal.SIGUSR1)
+            running.supervisor.send(signal.SIGCONT)  # one that is stopped could not obey
             return
-        with contextlib.suppress(OSError):  # damaged: it is ended when it is looked at
-            claim.settle(watch.folder, Exit(time.time(), "cancelled"))
+        watch.cancelled = True
         self._wake(attempt)
 
     def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
@@ -138,11 +159,11 @@ class LocalExecutor:
             folder = records.place(self._folder, key)
             with self._lock:
                 watch = self._watches.get(key.attempt)
-            if watch is None and folder not in supervisors and _never_ran(folder):
+            if watch is None and folder not in supervisors and never_ran(folder):
                 continue
-            watch = watch or _Watch(key.attempt, folder)
+            watch = watch or Watch(key.attempt, folder)
             watch.running = files.read_running(folder) or claim.runner(folder, supervisors)
-            answer[key.attempt] = _pid(watch)
+            answer[key.attempt] = watch.pid
             with self._lock:
                 self._watches.setdefault(key.attempt, watch)
             self._wake(key.attempt)
@@ -187,6 +208,7 @@ class LocalExecutor:
 
     def _turn(self) -> None:
         """Wait for something to happen, look at the attempts it concerns, deliver events."""
+        self._turned_at = time.monotonic()
         wait = self._link.step()
         until_sweep = max(0.0, self._sweep_at - time.monotonic())
         self._listen(until_sweep if wait is None else min(wait, until_sweep))
@@ -196,12 +218,16 @@ class LocalExecutor:
             if time.monotonic() >= self._sweep_at:
                 watches = list(self._watches.values())
                 self._sweep_at = time.monotonic() + self._sweep_s
+                if self._adopts:
+                    process.reap_orphans(self._link.child)
         for watch in watches:
             try:
                 self._look(watch)
-            except OSError:
-                _log.exception("attempt %s could not be looked at", watch.attempt)
-        self._deliver()
+            except OSError as error:
+                if watch.trouble != str(error):  # the sweep comes back every second
+                    _log.error("attempt %s could not be looked at: %s", watch.attempt, error)
+                watch.trouble = str(error)
+        self._outbox.deliver(self._sink)
 
     def _listen(self, wait_s: float) -> None:
         """Take in notices, messages of the fork server and calls of other threads."""
@@ -223,124 +249,79 @@ class LocalExecutor:
         was_ready = self._link.ready.is_set()
         for message in self._link.receive():
             if "refused" in message:
-                self._give_up(message["refused"], message["error"])
+                with self._lock:
+                    watch = self._watches.get(str(message["refused"]))
+                if watch is not None and give_up(watch, str(message.get("error"))):
+                    self._wake(watch.attempt)
         if self._link.ready.is_set() != was_ready or self._link.failures >= FAILURES:
             self._requeue()
 
     def _notice(self, notice: dict[str, Any]) -> None:
         """A bell only: anybody may ring it, and the files say what happened."""
-        attempt = notice.get("started") or notice.get("exited")
+        attempt = str(notice.get("started") or notice.get("exited") or notice.get("waits"))
         with self._lock:
-            self._urgent.add(str(attempt))
+            self._urgent.add(attempt)
+            if "waits" in notice and (watch := self._watches.get(attempt)):
+                error = str(notice.get("error"))
+                watch.waits = f"it has ended, which cannot be recorded yet: {error}"
 
     def _requeue(self) -> None:
-        """The fork server came or went: whatever it has not begun is offered anew."""
+        """The fork server came or went: what it has not begun is offered again."""
         with self._lock:
             for watch in self._watches.values():
                 watch.offered_at = None
                 self._urgent.add(watch.attempt)
 
-    def _offer(self, watch: _Watch) -> bool:
-        """Whether the launch is in the hands of the fork server; sent now unless it was lately."""
-        now = time.monotonic()
-        if watch.offered_at is not None and now - watch.offered_at < _OFFER_AGAIN_S:
-            return True
-        if not self._link.ready.is_set():
+    def _prepare(self, watch: Watch) -> bool:
+        """Whether the order lies in its folder; the attempt ends if it never can."""
+        if self._watches.get(watch.attempt) is not watch:  # cancelled meanwhile
             return False
-        ticket = claim.offer(watch.folder)
-        if ticket is None:
-            return False
-        message = {"launch": watch.attempt, "folder": str(watch.folder), "ticket": ticket}
-        if not self._link.send(message):
-            return False
-        watch.offered_at = now
-        return True
+        failure = self._launches.prepare(watch)
+        if failure is not None:
+            self._end(watch, failure)
+        return failure is None and watch.order is None
 
-    def _give_up(self, attempt: str, error: str) -> None:
-        with self._lock:
-            watch = self._watches.get(attempt)
-        if watch is not None:
-            claim.settle(watch.folder, Exit(time.time(), f"could not start: {error}"))
-            self._wake(attempt)
-
-    def _look(self, watch: _Watch) -> None:
+    def _look(self, watch: Watch) -> None:
         """Find out what became of the attempt: by its files, and by its processes."""
+        with self._lock:
+            if not self._prepare(watch):
+                return
         exit_ = files.read_exit(watch.folder)
-        running = None if exit_ else _running(watch)
+        running = None if exit_ else watch.find()
         if exit_ is None and running is None and not watch.damaged:
-            with self._lock:
-                self._offer(watch)
-            if self._link.failures >= FAILURES:
-                self._give_up(watch.attempt, self._link.problem)
+            self._begin(watch)
             return
-        if exit_ is None and (running is None or not running.supervisor.alive):
+        if exit_ is None and running is not None and running.supervisor.alive:
+            watch.dog = watch.dog or Watchdog(running.supervisor, watch.attempt, self._patience_s)
+            watch.trouble = watch.dog.look()
+        elif exit_ is None:
             # It may have written its last word between the two looks.
             exit_ = files.read_exit(watch.folder) or bury(watch.folder, running)
         with self._lock:
             if not watch.started and (begun := files.read_started(watch.folder)):
                 watch.started = True
-                self._outbox.append(Started(watch.attempt, int(begun["pid"]), begun["time"]))
-            if exit_ is not None and self._watches.pop(watch.attempt, None) is watch:
-                self._outbox.append(files.exited(watch.attempt, watch.folder, exit_))
+                self._outbox.put(Started(watch.attempt, int(begun["pid"]), begun["time"]))
+            if exit_ is not None:
+                self._end(watch, exit_)
 
-    def _deliver(self) -> None:
-        """Hand events over; those the sink fails on are kept, and others overtake them."""
-        kept: list[ExecutorEvent] = []
-        while True:
+    def _begin(self, watch: Watch) -> None:
+        """Let it be launched or, if nobody wants it any more, end. Raises `OSError`."""
+        if watch.cancelled:
+            if claim.settle(watch.folder, Exit(time.time(), "cancelled")):
+                self._wake(watch.attempt)
+        elif self._link.failures >= FAILURES:
+            if give_up(watch, self._link.problem):
+                self._wake(watch.attempt)
+        else:
             with self._lock:
-                if not self._outbox:
-                    self._outbox.extend(kept)
-                    return
-                event = self._outbox.popleft()
-            if any(event.attempt == other.attempt for other in kept):
-                kept.append(event)
-                continue
-            try:
-                self._sink(event)
-            except Exception:
-                _log.exception("%s of attempt %s is kept", type(event).__name__, event.attempt)
-                kept.append(event)
+                self._launches.offer(watch)
+        watch.trouble = ""
 
-
-@dataclass(slots=True)
-class _Watch:
-    attempt: str
-    folder: Path
-    """Of the executor's files; see `records`."""
-    running: Running | None = None
-    """Kept once it is known: what becomes of the file then does not matter."""
-    damaged: bool = False
-    """Whether its files are not what they must be, so that only processes tell how it is."""
-    offered_at: float | None = None
-    """Monotonic seconds of the last launch sent."""
-    started: bool = False
-    """Whether `Started` was handed over."""
-
-
-def _running(watch: _Watch) -> Running | None:
-    """Who runs the attempt: as its file says or, if that is lost, as the kernel does."""
-    if watch.running is None:
-        watch.running = files.read_running(watch.folder)
-    if watch.running is None:
-        watch.damaged = files.ran(watch.folder) or not claim.usable(watch.folder)
-        if watch.damaged:  # or it has been written since the look above
-            watch.running = files.read_running(watch.folder) or claim.runner(watch.folder)
-    return watch.running
-
-
-def _never_ran(folder: Path) -> bool:
-    """Whether nobody ran it or will; False if its files are too damaged to tell."""
-    try:
-        return not folder.is_dir() or claim.withdraw(folder)
-    except OSError:
-        return False
-
-
-def _pid(watch: _Watch) -> int | None:
-    running = watch.running
-    if running is None or files.read_exit(watch.folder) is not None:
-        return None
-    return running.worker.pid if running.supervisor.alive else None
+    def _end(self, watch: Watch, exit_: Exit) -> None:
+        """Report the end, once."""
+        if self._watches.get(watch.attempt) is watch:
+            del self._watches[watch.attempt]
+            self._outbox.put(files.exited(watch.attempt, watch.folder, exit_))
 
 
 def _absolute(folder: Path) -> Path:

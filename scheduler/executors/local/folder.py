@@ -9,7 +9,7 @@ file that is missing, too large, no regular file or not of the expected form for
 | `order.json`      | service               | what to run                                      |
 | `claim`           | see `claim`           | who may run it                                   |
 | `supervisor.json` | supervisor            | it is being run: identities of both processes    |
-| `started.json`    | worker                | its first own line: pid, time                    |
+| `started.json`    | worker                | its first own line: pid, time, monotonic time    |
 | `cancel.json`     | service               | stop it, after so much grace                     |
 | `outcome.json`    | worker                | the work has come to its end: code and result    |
 | `exit.json`       | supervisor or service | it has ended, and how; never changes             |
@@ -67,6 +67,8 @@ class Exit:
     """None if a signal ended it or it never ran."""
     signal: int | None = None
     started_at: float | None = None
+    runtime_s: float | None = None
+    """By the monotonic clock, which nobody sets; `time` is `started_at` and these seconds."""
     pid: int | None = None
     max_rss_bytes: int = 0
     """Largest resident memory seen, pages shared with the fork server included."""
@@ -139,16 +141,17 @@ def read_grace(folder: Path, otherwise: float) -> float:
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
     """Record that the work has come to its end; survives a power cut once this returns."""
-    write(folder / OUTCOME, {**asdict(outcome), "time": time.time()}, durable=True)
+    _, now = elapsed(read_started(folder))
+    write(folder / OUTCOME, {**asdict(outcome), "time": now}, durable=True)
 
 
 def read_outcome(folder: Path) -> tuple[Outcome, float] | None:
-    """What the work said at its end, and when (Unix seconds); None if it did not get there."""
+    """What the work says of its end, and when (Unix seconds); None if it did not get there."""
     values = read(folder / OUTCOME) or {}
     code, result, at = (values.get(name) for name in ("code", "result", "time"))
     if not (isinstance(code, int) and isinstance(result, dict) and isinstance(at, float)):
         return None
-    return Outcome(code, result), min(at, time.time())
+    return Outcome(code, result), at
 
 
 def done(folder: Path) -> bool:
@@ -189,6 +192,19 @@ def exited(attempt: str, folder: Path, exit_: Exit) -> Exited:
         result=result,
         started_at=exit_.started_at,
     )
+
+
+def elapsed(started: Mapping[str, Any]) -> tuple[float | None, float]:
+    """What started.json means now: seconds since then, and the time that makes (Unix seconds).
+
+    The monotonic clock measures, so setting the machine's clock changes nothing. Without a start
+    there is no runtime, and the time is the machine's.
+    """
+    begun, mark = started.get("time"), started.get("monotonic")
+    if not isinstance(begun, float) or not isinstance(mark, float):
+        return None, time.time()
+    runtime_s = max(0.0, time.monotonic() - mark)
+    return runtime_s, begun + runtime_s
 
 
 def ran(folder: Path) -> bool:

@@ -15,10 +15,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Identity:
         """Whether this very process still runs."""
         return Identity.of(self.pid) == self
 
+    @property
+    def this_boot(self) -> bool:
+        """Whether it is of the time since the machine was started last."""
+        return self.boot == _boot()
+
     def send(self, signum: int) -> bool:
         """Signal exactly this process; False if it is gone."""
         try:
@@ -58,6 +65,17 @@ class Identity:
         finally:
             os.close(handle)
         return True
+
+    def pending(self, signum: int) -> bool:
+        """Whether a signal was sent to this process that it has not taken yet."""
+        if not self.alive:
+            return False
+        try:
+            lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        except OSError:
+            return False
+        masks = [int(line[7:], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:"))]
+        return any(mask >> (signum - 1) & 1 for mask in masks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +133,7 @@ def leftovers(worker: Identity | None, tag: bytes | None) -> list[int]:
     That is itself and its session, unless nobody knows it, and programs whose environment holds
     `tag` (`NAME=value`) because they were started below it.
     """
-    if worker is not None and worker.boot != _boot():
+    if worker is not None and not worker.this_boot:
         return []
     leader = None if worker is None else Stat.of(worker.pid)
     # A pid is not given out again while it names a session, so members without a leader are
@@ -150,6 +168,34 @@ def open_files(pid: int) -> set[str]:
     return found
 
 
+def holders(path: Path) -> list[int]:
+    """Processes, other than this one, that have the file open."""
+    own, name = os.getpid(), str(path.resolve())
+    return [stat.pid for stat in everything() if stat.pid != own and name in open_files(stat.pid)]
+
+
+def adopts_orphans() -> bool:
+    """Whether processes that lose their parent become children of this one."""
+    if os.getpid() == 1:
+        return True
+    answer = ctypes.c_int()
+    _prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer))
+    return bool(answer.value)
+
+
+def reap_orphans(own: int | None) -> None:
+    """Collect ended children that this process did not start; `own` is one that it did.
+
+    Orphans of fork servers and attempts have sessions of their own, which other children of this
+    process share with it.
+    """
+    pid, session = os.getpid(), os.getsid(0)
+    for stat in everything():
+        if stat.parent == pid and stat.state == "Z" and stat.session != session and stat.pid != own:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(stat.pid, os.WNOHANG)
+
+
 def kill(pids: Collection[int], signum: int = signal.SIGKILL) -> None:
     """Signal all; those already gone do not matter."""
     for pid in pids:
@@ -172,6 +218,15 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
+def processor_ticks(pid: int) -> int:
+    """Processor time that a process has used so far, in clock ticks; 0 if there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
 def threads() -> int:
     """Of this process, native ones included."""
     return sum(1 for _ in Path("/proc/self/task").iterdir())
@@ -184,7 +239,7 @@ def _environment(pid: int) -> list[bytes]:
         return []
 
 
-def _prctl(option: int, value: int | bytes) -> None:
+def _prctl(option: int, value: Any) -> None:
     if _libc().prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 

@@ -22,39 +22,24 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scheduler.executors.local import process, sockets, supervisor, worker
+from scheduler.executors.local import process, sockets, supervisor
+from scheduler.executors.local.setup import Setup, Workplace
 
 LOCK = "server.lock"
 LOG = "server.log"
 _REFILL_S = 0.05
 _FIRST_S = 10.0
 """The first service has at least so long to connect."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a fork server is started with."""
-
-    folder: str
-    """The run folder."""
-    preload: str
-    """`module:function`, called once before anything is forked."""
-    target: str
-    """`module:function` that a worker calls with its order."""
-    digest: str
-    """Of the code; a service of other code replaces the server."""
-    spares: int
-    """Workers kept waiting for an order."""
-    linger_s: float
-    """Seconds without any service after which it ends."""
-
-    def encode(self) -> str:
-        """For the command line."""
-        return json.dumps(asdict(self))
+_SINGLE_THREADED = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # Asking for devices through NVML leaves CUDA untouched, which does not survive a fork.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+}
 
 
 def main() -> None:
@@ -70,29 +55,29 @@ def main() -> None:
         return  # another one serves this folder
     process.name_process("fulcrum-forks")
     process.become_subreaper()
+    environment = dict(os.environ)  # before the libraries add what only this process needs
+    os.environ.update(_SINGLE_THREADED)
     # Services may connect from now on; they are answered when the imports are done.
     with sockets.listen(folder) as listener:
         _named(setup.preload)()
-        target: worker.Target = _named(setup.target)
+        workplace = Workplace(setup, environment, _named(setup.target))
         _keep_finalizers_from_workers()
         gc.collect()
         gc.freeze()  # collections in workers leave these pages shared
         if process.threads() > 1:
             print(f"{setup.preload} left {process.threads() - 1} threads; forks will lack them")
-        ForkServer(setup, listener, lock, target).serve()
+        ForkServer(workplace, listener, lock).serve()
 
 
 class ForkServer:
     """Hands launches to spares and keeps their number up."""
 
-    def __init__(
-        self, setup: Setup, listener: socket.socket, lock: int, target: worker.Target
-    ) -> None:
-        self._setup = setup
-        self._folder = Path(setup.folder)
+    def __init__(self, workplace: Workplace, listener: socket.socket, lock: int) -> None:
+        self._workplace = workplace
+        self._setup = workplace.setup
+        self._folder = Path(self._setup.folder)
         self._listener = listener
         self._lock = lock
-        self._target = target
         self._selector = selectors.DefaultSelector()
         self._services: set[socket.socket] = set()
         self._spares: list[tuple[int, socket.socket]] = []
@@ -163,6 +148,8 @@ class ForkServer:
             self._alone_since = time.monotonic()
         elif "launch" in message:
             self._launch(service, message)
+        elif "ping" in message:
+            self._answer(service, {"pong": True})
         elif "retire" in message:
             self._retired = True
 
@@ -206,7 +193,7 @@ class ForkServer:
     def _become_supervisor(self, channel: socket.socket) -> NoReturn:
         try:
             self._forget()
-            supervisor.stand_by(channel, self._folder, self._target)
+            supervisor.stand_by(channel, self._workplace)
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()

@@ -1,6 +1,7 @@
 """Unix sockets in the run folder: one message is one JSON object.
 
-- `server.sock`: the fork server's; launches go in, one `hello` and refusals come out.
+- `server.sock`: the fork server's; launches and pings go in, one `hello`, pongs and refusals
+  come out.
 - `service.sock`: the service's; supervisors and workers tell it at once what happened. A message
   lost here is no harm, the executor's files of the attempt say the same.
 """
@@ -11,6 +12,8 @@ import contextlib
 import json
 import os
 import socket
+import struct
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ SERVER = "server.sock"
 SERVICE = "service.sock"
 LIMIT = 65536
 """Longest message (bytes)."""
+_INT = struct.calcsize("i")
 
 
 def listen(folder: Path) -> socket.socket:
@@ -27,16 +31,22 @@ def listen(folder: Path) -> socket.socket:
 
 
 def connect(folder: Path) -> socket.socket:
-    """To the fork server. Raises `OSError` if none listens."""
+    """To the fork server. Raises `OSError` if none listens, or one that hangs has no room."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.setblocking(False)
     try:
         with _address(folder / SERVER) as address:
             connection.connect(address)
     except BaseException:
         connection.close()
         raise
-    connection.setblocking(False)
     return connection
+
+
+def peer(connection: socket.socket) -> int:
+    """The pid of the process at the other end, as the kernel noted it."""
+    noted = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * _INT)
+    return int.from_bytes(noted[:_INT], sys.byteorder)
 
 
 def mailbox(folder: Path) -> socket.socket:

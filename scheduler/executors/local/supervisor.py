@@ -23,13 +23,16 @@ from scheduler.executors.base import Order
 from scheduler.executors.local import claim, memory, process, sockets, worker
 from scheduler.executors.local import folder as files
 from scheduler.executors.local.folder import Exit, Running
+from scheduler.executors.local.logcap import EVERY_S, LogCap
 from scheduler.executors.local.process import Identity
+from scheduler.executors.local.setup import Setup, Workplace
+from scheduler.executors.local.watchdog import PING
 
-GRACE_S = 5.0
-"""Between SIGTERM and SIGKILL where nobody said otherwise."""
 SAMPLE_S = 0.5
 """Between two looks at the memory of an attempt with a limit."""
-WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1})
+ROOM_S = 2.0
+"""Between two tries to record an end for which the disk has no room."""
+WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1, PING})
 
 _CANCELLED = "cancelled"
 _TIME_LIMIT = "time limit"
@@ -37,7 +40,7 @@ _OUT_OF_MEMORY = "out of memory"
 _STOPPED = "lost: the supervisor was told to stop"
 
 
-def stand_by(channel: socket.socket, run_folder: Path, target: worker.Target) -> None:
+def stand_by(channel: socket.socket, workplace: Workplace) -> None:
     """Fork the worker, wait for a launch message, and see it through. Runs in its own process."""
     gc.disable()  # a collection would copy pages it shares with the fork server
     os.setsid()
@@ -50,7 +53,7 @@ def stand_by(channel: socket.socket, run_folder: Path, target: worker.Target) ->
     if not pid:
         channel.close()
         orders.close()
-        _become_worker(far_end, own, run_folder, target)
+        _become_worker(far_end, own, workplace)
     far_end.close()
     message = sockets.receive(channel)
     channel.close()
@@ -62,17 +65,38 @@ def stand_by(channel: socket.socket, run_folder: Path, target: worker.Target) ->
     if claimed is None:
         process.kill([pid])
         return
-    exit_ = Supervisor(folder, pid, orders).run()
-    files.write_exit(folder, exit_)
+    try:
+        exit_ = Supervisor(folder, pid, orders, workplace.setup).run()
+    except OSError as error:  # no room even to say that it begins: it is launched again later
+        process.kill([pid])
+        print(f"attempt {attempt} cannot be supervised: {error}", flush=True)
+        return
+    run_folder = Path(workplace.setup.folder)
+    _record(exit_, attempt, folder, run_folder)
     os.close(claimed)
     sockets.notify(run_folder, {"exited": attempt}, patience_s=1.0)
+
+
+def _record(exit_: Exit, attempt: str, folder: Path, run_folder: Path) -> None:
+    """Write how the attempt ended, as soon as that is possible; until then keep it and say so."""
+    while True:
+        try:
+            return files.write_exit(folder, exit_)
+        except (FileExistsError, NotADirectoryError):  # a job put something in the folder's place
+            return print(f"the end of attempt {attempt} cannot be recorded", flush=True)
+        except OSError as error:
+            sockets.notify(run_folder, {"waits": attempt, "error": str(error)})
+        signal.sigtimedwait(WATCHED, ROOM_S)  # what takes signals is not held for hung
 
 
 class Supervisor:
     """Watches over the worker `pid`, to which `orders` leads."""
 
-    def __init__(self, folder: Path, pid: int, orders: socket.socket) -> None:
+    def __init__(self, folder: Path, pid: int, orders: socket.socket, setup: Setup) -> None:
         self._folder = folder
+        self._grace_s = setup.grace_s
+        self._log_bytes = setup.log_bytes
+        self._log: LogCap | None = None
         self._pid = pid
         self._orders = orders
         self._status: int | None = None
@@ -83,6 +107,7 @@ class Supervisor:
         self._kill_at: float | None = None
         self._time_limit_at: float | None = None
         self._sample_at: float | None = None
+        self._log_at: float | None = None
         self._memory_bytes = 0
         self._peak_bytes = 0
 
@@ -102,6 +127,8 @@ class Supervisor:
         while self._status is None:
             self._turn()
         self._extinguish()
+        if self._log is not None:
+            self._log.enforce()
         return self._verdict(memory.oom_kills() > oom_kills)
 
     def _begin(self) -> None:
@@ -112,6 +139,9 @@ class Supervisor:
         except (ValueError, KeyError, TypeError):
             return  # the worker fails with it and says so
         now = time.monotonic()
+        if self._log_bytes:
+            self._log = LogCap(order.folder / files.LOG, self._log_bytes)
+            self._log_at = now + EVERY_S
         if order.time_limit_s is not None:
             self._time_limit_at = now + order.time_limit_s
         if order.memory_bytes:
@@ -120,28 +150,38 @@ class Supervisor:
 
     def _turn(self) -> None:
         """Wait for the next signal or deadline, and act on it."""
-        due = [at for at in (self._kill_at, self._time_limit_at, self._sample_at) if at is not None]
+        times = (self._kill_at, self._time_limit_at, self._sample_at, self._log_at)
+        due = [at for at in times if at is not None]
         # With nothing due it still looks up once a minute: harmless, and no signal is all it has.
         wait = max(0.0, min(due, default=time.monotonic() + 60.0) - time.monotonic())
-        info = signal.sigtimedwait(WATCHED, wait)
-        if info is not None and info.si_signo == signal.SIGUSR1:
-            self._stop(_CANCELLED, files.read_grace(self._folder, GRACE_S))
-        elif info is not None and info.si_signo == signal.SIGTERM:
-            self._stop(_STOPPED, GRACE_S)
+        self._hear(wait)
         self._reap()
         now = time.monotonic()
         if self._time_limit_at is not None and now >= self._time_limit_at:
             self._time_limit_at = None
-            self._stop(_TIME_LIMIT, GRACE_S)
+            self._stop(_TIME_LIMIT, self._grace_s)
         if self._sample_at is not None and now >= self._sample_at:
             self._sample_at = now + SAMPLE_S
             self._sample()
+        if self._log is not None and self._log_at is not None and now >= self._log_at:
+            self._log_at = now + EVERY_S
+            self._log.enforce()
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = now + 0.2  # again, for what was forked meanwhile
             process.kill(process.descendants(os.getpid()))
 
+    def _hear(self, wait_s: float) -> None:
+        """Take the next signal, if one comes in time; a ping wants no more than to be taken."""
+        info = signal.sigtimedwait(WATCHED, wait_s)
+        if info is not None and info.si_signo == signal.SIGUSR1:
+            self._stop(_CANCELLED, files.read_grace(self._folder, self._grace_s))
+        elif info is not None and info.si_signo == signal.SIGTERM:
+            self._stop(_STOPPED, self._grace_s)
+
     def _stop(self, cause: str, grace_s: float) -> None:
         """Ask all its processes to end, as Slurm does; make them after `grace_s`."""
+        if self._status is not None and self._kill_at is None:
+            return  # it has ended by itself, and what it left is being killed
         deadline = time.monotonic() + grace_s
         self._kill_at = deadline if self._kill_at is None else min(self._kill_at, deadline)
         if self._cause is not None:
@@ -177,7 +217,7 @@ class Supervisor:
             now = time.monotonic()
             if self._kill_at is None or now >= self._kill_at:
                 process.kill(process.descendants(os.getpid()))
-            signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+            self._hear(0.05)
 
     def _verdict(self, oom_killed: bool) -> Exit:
         status = self._status or 0
@@ -185,19 +225,21 @@ class Supervisor:
         signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         started = files.read_started(self._folder)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        runtime_s, ended_at = files.elapsed(started)
         # Work that ends well although it was asked to stop has ended well, unless it was too long.
         if self._cause in (None, _CANCELLED):
             success = code == 0 or files.done(self._folder)
         else:
             success = self._cause == _STOPPED and self._done
         return Exit(
-            time=time.time(),
+            time=ended_at,
             reason="exit code 0" if success else self._reason(code, signum, oom_killed),
             success=success,
             lost=not success and self._cause == _STOPPED,
             code=code,
             signal=signum,
             started_at=started.get("time"),
+            runtime_s=runtime_s,
             pid=self._pid,
             max_rss_bytes=max(self._peak_bytes, usage.ru_maxrss * 1024),
             cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
@@ -221,16 +263,14 @@ class Supervisor:
             return ""
 
 
-def _become_worker(
-    orders: socket.socket, supervisor: int, run_folder: Path, target: worker.Target
-) -> NoReturn:
+def _become_worker(orders: socket.socket, supervisor: int, workplace: Workplace) -> NoReturn:
     code = 1
     try:
         for signum in WATCHED:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         gc.enable()
-        code = worker.attend(orders, supervisor, run_folder, target)
+        code = worker.attend(orders, supervisor, workplace)
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()

@@ -11,16 +11,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Order, Outcome
 from scheduler.executors.local import folder as files
 from scheduler.executors.local import process, sockets
-
-Target = Callable[[Order], Outcome]
-"""Does the work."""
+from scheduler.executors.local.setup import Target, Workplace
+from scheduler.files import with_room
 
 FOLDER_VARIABLE = "FULCRUM_FOLDER"
 """Names the attempt's folder to every program it starts, and tells them apart from others."""
@@ -31,7 +30,7 @@ _OOM_SCORE = "500"
 """When memory runs out the kernel shall take a worker, not the service."""
 
 
-def attend(orders: socket.socket, supervisor: int, run_folder: Path, target: Target) -> int:
+def attend(orders: socket.socket, supervisor: int, workplace: Workplace) -> int:
     """Wait for an order, which comes as the path of the folder it lies in, and carry it out.
 
     Returns the exit code. What fails before the work begins is told through `orders`.
@@ -47,26 +46,30 @@ def attend(orders: socket.socket, supervisor: int, run_folder: Path, target: Tar
     try:
         folder = Path(os.fsdecode(path))
         order = files.read_order(folder)
-        furnish(order)
-        _announce(order, folder, run_folder)
+        furnish(order, workplace.environment, pin=workplace.setup.pin)
+        _announce(order, folder, Path(workplace.setup.folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
         orders.send(f"{type(error).__name__}: {error}".encode()[:1000])
         return _COULD_NOT_START
     orders.close()
-    outcome = _carry_out(order, target)
-    files.write_outcome(folder, outcome)
+    outcome = _carry_out(order, workplace.target)
+    with_room(lambda: files.write_outcome(folder, outcome))
     _wind_up()
     return outcome.code
 
 
-def furnish(order: Order) -> None:
-    """Make this process the attempt's own: log, devices, threads, environment, name."""
+def furnish(order: Order, variables: Mapping[str, str], *, pin: bool) -> None:
+    """Make this process the attempt's own: log, devices, threads, environment, name.
+
+    `variables` take the place of those that the fork server's libraries set for themselves.
+    """
     process.name_process(f"fulcrum-{order.attempt}")
-    _open_log(order.folder / files.LOG)
+    with_room(lambda: _open_log(order.folder / files.LOG))
     os.chdir(order.folder)
-    if order.device_kind is DeviceKind.CPU and order.devices:
+    if pin and order.device_kind is DeviceKind.CPU and order.devices:
         os.sched_setaffinity(0, {int(number) for number in order.devices})
-    os.environ.update(environment(order))
+    os.environ.clear()
+    os.environ.update({**variables, **environment(order)})
     _set_threads(_threads(order))
     _reseed()
     with contextlib.suppress(OSError):
@@ -138,8 +141,8 @@ def _reseed() -> None:
 
 
 def _announce(order: Order, folder: Path, run_folder: Path) -> None:
-    begun = {"pid": os.getpid(), "time": time.time()}
-    files.write(folder / files.STARTED, begun)
+    begun = {"pid": os.getpid(), "time": time.time(), "monotonic": time.monotonic()}
+    with_room(lambda: files.write(folder / files.STARTED, begun))
     sockets.notify(run_folder, {"started": order.attempt})
 
 

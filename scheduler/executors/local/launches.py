@@ -1,0 +1,83 @@
+"""From an order to a supervisor: its files are made, and the fork server is told."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from scheduler.executors.local import claim, process, records
+from scheduler.executors.local import folder as files
+from scheduler.executors.local.folder import Exit
+from scheduler.executors.local.link import Link
+from scheduler.executors.local.watch import Watch
+from scheduler.executors.local.watchdog import Patience
+from scheduler.files import lacks_room
+
+_OFFER_AGAIN_S = 5.0
+"""A launch that left no trace for so long is sent again."""
+_log = logging.getLogger(__name__)
+
+
+class Launches:
+    """Begins attempts by way of `link`; what hangs for `patience_s` in their way is ended."""
+
+    def __init__(self, link: Link, patience_s: float) -> None:
+        self._link = link
+        self._patience_s = patience_s
+
+    def prepare(self, watch: Watch) -> Exit | None:
+        """Put the order into its folder; the end of an attempt whose order cannot be written.
+
+        On a full disk `watch.order` stays, to be tried again.
+        """
+        if watch.order is None:
+            return None
+        try:
+            records.prepare(watch.folder, watch.order)
+        except (OSError, TypeError) as error:
+            if isinstance(error, OSError) and lacks_room(error):
+                watch.trouble = f"it cannot start yet: {error.strerror}"
+                return None
+            return Exit(time.time(), f"could not start: {error}")
+        watch.order, watch.trouble = None, ""
+        return None
+
+    def offer(self, watch: Watch) -> bool:
+        """Whether the launch is in the hands of the fork server; sent now unless it was lately.
+
+        Raises `OSError` if the claim cannot be written.
+        """
+        now = time.monotonic()
+        if watch.offered_at is not None and now - watch.offered_at < _OFFER_AGAIN_S:
+            return True
+        if not self._link.ready.is_set():
+            return False
+        ticket = claim.offer(watch.folder)
+        if ticket is None:
+            self._free(watch)
+            return False
+        watch.unclaimed = None
+        message = {"launch": watch.attempt, "folder": str(watch.folder), "ticket": ticket}
+        if not self._link.send(message):
+            return False
+        watch.offered_at = now
+        return True
+
+    def _free(self, watch: Watch) -> None:
+        """End a supervisor that hangs between taking the attempt and saying so."""
+        if files.ran(watch.folder):
+            return
+        watch.unclaimed = watch.unclaimed or Patience(self._patience_s)
+        if watch.unclaimed.exhausted():
+            watch.unclaimed = None
+            pids = process.holders(watch.folder / claim.CLAIM)
+            _log.error("processes %s hang over attempt %s", pids, watch.attempt)
+            process.kill(pids)
+
+
+def give_up(watch: Watch, error: str) -> bool:
+    """End an attempt that the fork server cannot start; False if that is not possible now."""
+    try:
+        return claim.settle(watch.folder, Exit(time.time(), f"could not start: {error}"))
+    except OSError:  # a full disk or damage: it is offered or ended later
+        return False

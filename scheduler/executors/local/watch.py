@@ -1,0 +1,83 @@
+"""The executor's own notes on the attempts that it watches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.executors.base import Order
+from scheduler.executors.local import claim
+from scheduler.executors.local import folder as files
+from scheduler.executors.local.folder import Running
+from scheduler.executors.local.watchdog import Patience, Watchdog
+from scheduler.files import lacks_room
+
+_NAMED = 3
+"""Attempts with one trouble that are named; the others are counted."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the executor knows of one attempt besides its files."""
+
+    attempt: str
+    folder: Path
+    """Of the executor's files; see `records`."""
+    order: Order | None = None
+    """To be written to the folder still."""
+    running: Running | None = None
+    """Kept once it is known: what becomes of the file then does not matter."""
+    damaged: bool = False
+    """Whether its files are not what they must be, so that only processes tell how it is."""
+    cancelled: bool = False
+    """Whether it shall end without a start."""
+    trouble: str = ""
+    """What keeps it from going on, for `health`."""
+    waits: str = ""
+    """Why its supervisor cannot record its end yet."""
+    dog: Watchdog | None = None
+    unclaimed: Patience | None = None
+    """Since when nobody can claim it, though it never ran."""
+    offered_at: float | None = None
+    """Monotonic seconds of the last launch sent."""
+    started: bool = False
+    """Whether `Started` was handed over."""
+
+    def find(self) -> Running | None:
+        """Who runs the attempt: as its file says or, if that is lost, as the kernel does."""
+        if self.running is None:
+            self.running = files.read_running(self.folder)
+        if self.running is None:
+            self.damaged = files.ran(self.folder) or not claim.usable(self.folder)
+            if self.damaged:  # or it has been written since the look above
+                self.running = files.read_running(self.folder) or claim.runner(self.folder)
+        return self.running
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's, as far as it is known; None if none runs."""
+        running = self.running
+        if running is None or files.read_exit(self.folder) is not None:
+            return None
+        return running.worker.pid if running.supervisor.alive else None
+
+
+def never_ran(folder: Path) -> bool:
+    """Whether nobody ran the attempt or will; False if its files are too damaged to tell."""
+    try:
+        return not folder.is_dir() or claim.withdraw(folder)
+    except OSError as error:
+        return lacks_room(error)  # then there was not even a claim
+
+
+def troubles(watches: Collection[Watch]) -> Iterator[str]:
+    """One sentence for each thing that keeps attempts from going on."""
+    found: dict[str, list[str]] = {}
+    for watch in watches:
+        if trouble := watch.waits or watch.trouble:
+            found.setdefault(trouble, []).append(watch.attempt)
+    for trouble, attempts in found.items():
+        others = len(attempts) - _NAMED
+        more = f" and {others} more" if others > 0 else ""
+        yield f"attempt {', '.join(attempts[:_NAMED])}{more}: {trouble}"

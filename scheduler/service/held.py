@@ -1,0 +1,17 @@
+"""Why a queued job does not compete for devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why a queued job does not compete for devices yet."""
+
+    cause: str
+    """`dependency`, `backoff`, `budget` or `no-pool`."""
+    text: str
+    blockers: tuple[int, ...] = ()
+    until: float | None = None
+    """Unix seconds at which the reason ends by itself."""
