@@ -1,8 +1,8 @@
 """How a service proves that a data folder is its own, before it is given the folder's token.
 
-Whoever listens on the port of a service that has ended could else collect the token: a client that
-found the token by itself first sends random bytes, and only who knows the token, or its SHA-256,
-can answer them. The answer holds for one port, so that nobody can have it made elsewhere.
+A stranger who listens on the port of a service that has ended could collect the token. So a client
+that found the token by itself first sends random bytes, and only who knows the token, or its
+SHA-256, can answer them. The answer holds for one port, so that nobody can have it made elsewhere.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.explanation import Reasons
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import WAIT, Floats
-from scheduler.decisions.round import Mode
 from scheduler.policies.aside import Aside, LateError
 from scheduler.policies.indecision import Idling, ordered
+from scheduler.policies.wrapped import Wrapped
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Fault(StrEnum):
 
 
 @dataclass(slots=True)
-class Guard:
+class Guard(Wrapped):
     """A policy with a safety net.
 
     A policy that raises, takes longer than `limit_s`, or returns something else than (n,) numbers
@@ -72,27 +72,6 @@ class Guard:
     def __post_init__(self) -> None:
         if np.isfinite(self.limit_s):
             self._aside = Aside(self.limit_s)
-
-    @property
-    def name(self) -> str:
-        """The guarded policy's name."""
-        return self.policy.name
-
-    @property
-    def stable(self) -> bool:
-        """As the guarded policy; overtaking by age does not change inside a round."""
-        return self.policy.stable
-
-    @property
-    def mode(self) -> Mode | None:
-        """As the guarded policy's, if it was made for one."""
-        own: Mode | None = getattr(self.policy, "mode", None)
-        return own
-
-    @property
-    def heeds_urgency(self) -> bool:
-        """As the guarded policy."""
-        return getattr(self.policy, "heeds_urgency", False)
 
     @property
     def fallbacks(self) -> int:

@@ -20,9 +20,9 @@ from pathlib import Path
 from scheduler.decisions.candidates import Candidates
 from scheduler.decisions.policy import Policy
 from scheduler.decisions.queue import Floats
-from scheduler.decisions.round import Mode
 from scheduler.domain.errors import InvalidError
 from scheduler.files import write_text
+from scheduler.policies.wrapped import Wrapped
 
 _log = logging.getLogger(__name__)
 
@@ -162,34 +162,13 @@ def ended(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(Wrapped):
     """A policy whose calls are marked."""
 
     policy: Policy
     asked: str
     """The name it was asked for by."""
     crashes: Crashes
-
-    @property
-    def name(self) -> str:
-        """Its own."""
-        return self.policy.name
-
-    @property
-    def stable(self) -> bool:
-        """As it says."""
-        return self.policy.stable
-
-    @property
-    def mode(self) -> Mode | None:
-        """The one it was made for, if any."""
-        own: Mode | None = getattr(self.policy, "mode", None)
-        return own
-
-    @property
-    def heeds_urgency(self) -> bool:
-        """As it says."""
-        return getattr(self.policy, "heeds_urgency", False)
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) Its scores."""

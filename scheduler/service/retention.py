@@ -160,7 +160,7 @@ class Retention:
     def pruned(self, job: Job, kind: Kind) -> float | None:
         """When that was pruned (Unix seconds); None: it was not."""
         time = self._pruned.get((job.id, kind))
-        # In another database numbers begin anew: what went before the job's end was another's.
+        # In another database numbers begin again: what went before the job's end was another's.
         if time is None or not job.state.final or time < (job.finished_at or 0.0):
             return None
         return time

@@ -1,4 +1,4 @@
-"""A bounded look at folders of images, for whoever cannot wait for the whole.
+"""A bounded look at folders of images, for requests that cannot wait for the whole.
 
 What lies beyond the bounds is believed; the job that reads the folder finds out.
 """

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 def bury(folder: Path, running: Running | None) -> Exit:
     """End what is left of the attempt, and record how it ended.
 
-    Work that said how it ended has ended so, whoever was killed afterwards. Work past its time
+    Work that said how it ended has ended so, whatever was killed afterwards. Work past its time
     limit met that limit, or it would be done again for as long. Else it is lost.
     `running` is None if nobody knows who ran it.
     """

@@ -132,7 +132,7 @@ def read_started(folder: Path) -> dict[str, float]:
 
 
 def read_grace(folder: Path, otherwise: float) -> float:
-    """Seconds between SIGTERM and SIGKILL that whoever cancels asks for."""
+    """Seconds between SIGTERM and SIGKILL that a cancellation asks for."""
     grace_s = (read(folder / CANCEL) or {}).get("grace_s")
     if isinstance(grace_s, int | float) and math.isfinite(grace_s):
         return max(0.0, grace_s)
@@ -260,7 +260,7 @@ def _name(draft: Path, path: Path) -> None:
 
 
 def _flat(value: object) -> bool:
-    """Whether it is not nested deeper than whoever works on it can follow."""
+    """Whether it is not nested deeper than its readers can follow."""
     level = [value]
     for _ in range(_DEEPEST):
         level = [

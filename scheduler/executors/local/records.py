@@ -17,7 +17,7 @@ from scheduler.executors.local import folder as files
 from scheduler.executors.local.process import Identity
 
 KEPT_S = 30 * 86400.0
-"""How long the files of ended attempts are kept, for whoever looks into what happened."""
+"""How long the files of ended attempts are kept, so that people can look into what happened."""
 STOPPED_S = 10.0
 """How long attempts that no store knows have to end once they are told to."""
 _FOLDER = "attempts"

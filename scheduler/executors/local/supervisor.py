@@ -118,7 +118,7 @@ class Supervisor:
             return Exit(time.time(), "lost: the spare worker had died", lost=True)
         oom_kills = memory.oom_kills()
         files.write_running(self._folder, Running(supervisor, worker_))
-        # After the line above, whoever cancels signals this process; before, it left a file.
+        # After the line above a cancellation signals this process; before, it left a file.
         if files.read(self._folder / files.CANCEL) is not None:
             self._orders.close()
             self._extinguish()

@@ -33,7 +33,7 @@ def tuned(rest: str) -> Wgc:
 def anywhere(rest: str) -> Wgc:
     """As `tuned`; `rest` may also be a file that `fulcrum scenario tune` wrote.
 
-    For programs on the machine of whoever names it: the service opens no path that it is told.
+    For programs on the machine of its user: the service opens no path that it is told.
     """
     if not rest.endswith(SUFFIX):
         return tuned(rest)

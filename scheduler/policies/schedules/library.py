@@ -69,8 +69,8 @@ class Library:
     def taken(self, policy: str) -> str:
         """The name to use for one that may name a file here: the file is registered.
 
-        For programs on the machine of whoever names it. Raises as `add`, and `NotFoundError` for a
-        file that cannot be read.
+        For programs on the machine of its user. Raises as `add`, and `NotFoundError` for a file
+        that cannot be read.
         """
         file = file_of(policy)
         return policy if file is None else self.add(name_of(file), text_of(file))
