@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 from api.client import files
 from api.client.connection import find
 from api.client.job import Job, events
-from api.client.transport import Transport, new_key
+from api.client.policies import PolicyCalls
+from api.client.transport import Transport, new_key, without_none
 
 if TYPE_CHECKING:
     import httpx
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
         EstimatesOut,
         EventOut,
         OutlookOut,
-        PoliciesOut,
-        PolicyOut,
-        PolicySummary,
-        PreferencesOut,
         ProblemOut,
         PruneOut,
         UsageOut,
@@ -39,7 +35,7 @@ JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
 
 
-class Client:
+class Client(PolicyCalls):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and
@@ -213,100 +209,6 @@ class Client:
 
         return ClusterOut.model_validate(self._transport.get("/v1/cluster"))
 
-    def policies(self) -> PoliciesOut:
-        """All policies by name, and the active one."""
-        from api.schemas import PoliciesOut
-
-        return PoliciesOut.model_validate(self._transport.get("/v1/policies"))
-
-    def policy(self) -> PolicyOut:
-        """Who decides, how often the guard had to, and how well it fits this cluster."""
-        from api.schemas import PolicyOut
-
-        return PolicyOut.model_validate(self._transport.get("/v1/policies/active"))
-
-    def fit_policy(self, name: str | None = None) -> PolicyOut:
-        """Begin to replay jobs with a policy and wgc; the better will decide.
-
-        Raises `NotFoundError`, `InvalidError`, `ConflictError`.
-        """
-        from api.schemas import PolicyOut
-
-        body = _without_none({"name": name and self._registered(name)})
-        return PolicyOut.model_validate(self._transport.json("POST", "/v1/policies/fit", json=body))
-
-    def shadow_policy(self, name: str | None) -> PolicyOut:
-        """Let a candidate see every decision and change none; None: no longer any.
-
-        Raises `NotFoundError`, `InvalidError`.
-        """
-        from api.schemas import PolicyOut
-
-        if name is None:
-            method, body = "DELETE", None
-        else:
-            method, body = "PUT", {"name": self._registered(name)}
-        return PolicyOut.model_validate(
-            self._transport.json(method, "/v1/policies/shadow", json=body)
-        )
-
-    def score_shadow(self) -> PolicyOut:
-        """Begin to replay the jobs since the shadow began with it and with the active policy.
-
-        Raises `NotFoundError`, `ConflictError`.
-        """
-        from api.schemas import PolicyOut
-
-        return PolicyOut.model_validate(self._transport.json("POST", "/v1/policies/shadow/score"))
-
-    def use_policy(
-        self, name: str, *, mode: str | None = None, preference: float | str | None = None
-    ) -> PolicyOut:
-        """Let another policy decide from now on. Raises `NotFoundError`, `InvalidError`.
-
-        `wgc:./ours.toml` registers that file of this machine first, as `wgc:ours`.
-        """
-        from api.schemas import PolicyOut
-
-        body = {"name": self._registered(name), "mode": mode, "preference": preference}
-        return PolicyOut.model_validate(
-            self._transport.json("PUT", "/v1/policies/active", json=_without_none(body))
-        )
-
-    def add_schedule(self, name: str, text: str) -> PolicySummary:
-        """Register a schedule of wgc, the text of its file; it is `wgc:NAME` then.
-
-        Raises `InvalidError`, `UnauthorizedError`.
-        """
-        from api.schemas.cluster import PolicySummary
-
-        path = f"/v1/policies/schedules/{quote(name, safe='')}"
-        return PolicySummary.model_validate(self._transport.json("PUT", path, json={"text": text}))
-
-    def preferences(self) -> PreferencesOut:
-        """How much speed is worth to jobs that do not say, on the cluster and in projects."""
-        from api.schemas import PreferencesOut
-
-        return PreferencesOut.model_validate(self._transport.get("/v1/preferences"))
-
-    def prefer(
-        self,
-        cluster: float | str | None = None,
-        *,
-        projects: Mapping[str, float | str | None] | None = None,
-    ) -> PreferencesOut:
-        """Change preferences (0 cheapest … 1 fastest, or a name); what is not named stays.
-
-        A project's None is the cluster's from now on. Jobs that wait follow; who decides stays, as
-        does whether a fit may change that. Raises `InvalidError`.
-        """
-        from api.schemas import PreferencesOut
-
-        body = {**_without_none({"cluster": cluster}), "projects": dict(projects or {})}
-        return PreferencesOut.model_validate(
-            self._transport.json("PUT", "/v1/preferences", json=body)
-        )
-
     def costs(
         self,
         by: Literal["user", "project", "day"] = "user",
@@ -350,7 +252,7 @@ class Client:
         """
         from api.schemas import PruneOut
 
-        limits = _without_none({"older_than": older_than, "keep_bytes": keep_bytes})
+        limits = without_none({"older_than": older_than, "keep_bytes": keep_bytes})
         body = {"what": list(what), **limits, "dry_run": dry_run}
         answers: list[PruneOut] = []
         while not answers or answers[-1].more:
@@ -384,18 +286,6 @@ class Client:
 
         answer = self._transport.request("GET", "/readyz", safe=False).json()
         return HealthOut.model_validate(answer).problems
-
-    def _registered(self, policy: str) -> str:
-        """The name of a policy that may be a file here, which is registered then."""
-        scheme, _, rest = policy.partition(":")
-        if scheme != "wgc" or not rest.endswith(".toml"):
-            return policy
-        file = Path(rest).expanduser()
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise files.FileError(f"{file} cannot be read: {error}", "name") from None
-        return self.add_schedule(file.stem.casefold(), text).name
 
     def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[Job]:
         cursor = None
@@ -467,7 +357,3 @@ def _plain(value: Any) -> Any:
 def _instant(value: datetime | None) -> str | None:
     """ISO 8601 with zone; a time without one is local."""
     return None if value is None else value.astimezone().isoformat()
-
-
-def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if value is not None}

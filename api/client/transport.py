@@ -282,3 +282,8 @@ def _checked_key(key: str) -> str:
             fields={"Idempotency-Key": legal},
         )
     return key
+
+
+def without_none(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in body.items() if value is not None}
