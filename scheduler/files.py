@@ -77,12 +77,17 @@ def lacks_room(error: OSError) -> bool:
     return error.errno in _NO_ROOM
 
 
-def with_room(write: Callable[[], None]) -> None:
-    """Call `write` once a second until the disk has room for it; other errors are raised."""
+def with_room(write: Callable[[], None], tell: Callable[[OSError], None] | None = None) -> None:
+    """Call `write` once a second until the disk has room for it; other errors are raised.
+
+    `tell` is called whenever there was no room.
+    """
     while True:
         try:
             return write()
         except OSError as error:
             if not lacks_room(error):
                 raise
+            if tell is not None:
+                tell(error)
         time.sleep(_PAUSE_S)

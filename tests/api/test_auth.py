@@ -68,15 +68,15 @@ def test_only_the_whole_token_is_honoured(tmp_path: Path) -> None:
         assert gate.identify(header) is None, header
 
 
-def test_nothing_but_health_and_proof_works_without_a_token(world: World) -> None:
+def test_nothing_but_health_and_the_proof_works_without_a_token(world: World) -> None:
     stranger = world.with_token(None)
     document = world.client.get("/openapi.json").json()
+    open_paths = {"/healthz": 200, "/readyz": 200, "/v1/proof": 422}  # it takes a nonce
     for path, operations in document["paths"].items():
         for method in operations:
-            query = {"nonce": "5f" * 16} if path == "/v1/proof" else {}
-            answer = stranger.request(method, path.replace("{job_id}", "1"), params=query)
-            expected = {200} if path in ("/healthz", "/readyz", "/v1/proof") else {401}
-            assert {answer.status_code} == expected, (method, path)
+            answer = stranger.request(method, path.replace("{job_id}", "1"))
+            expected = open_paths.get(path, 401)
+            assert answer.status_code == expected, (method, path)
     for path in ("/openapi.json", "/docs", "/nothing"):
         refused = stranger.get(path)
         assert refused.status_code == 401

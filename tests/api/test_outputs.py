@@ -251,10 +251,8 @@ def test_what_is_no_file_holds_nobody_up_and_shows_nothing(world: World, kind: s
 
 def test_artifacts_are_listed_and_fetched(world: World) -> None:
     number = world.running()
-    assert world.client.get(f"/v1/jobs/{number}/artifacts").json() == {
-        "artifacts": [],
-        "pruned_at": None,
-    }
+    nothing = world.client.get(f"/v1/jobs/{number}/artifacts").json()
+    assert nothing == {"artifacts": [], "pruned_at": None}
     world.artifact(number, "model.pt", b"\0" * 3000)
     world.artifact(number, "plots/größe 1.png", b"png")
     world.artifact(number, "predictions.jsonl", b"{}\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.executors.base import Order
-from scheduler.executors.local import claim, process, sockets, watchdog
+from scheduler.executors.local import claim, process, records, sockets, watchdog
 from scheduler.executors.local import folder as files
 from scheduler.executors.local.burial import bury
 from scheduler.executors.local.folder import Running
@@ -122,7 +122,7 @@ def test_a_supervisor_that_hangs_before_its_attempt_began_is_ended(machine) -> N
     executor = machine.open(patience_s=IMPATIENT)
     order = machine.order("1.1", "exit")
     record = machine.record("1.1")
-    files.write_order(record, order)
+    records.prepare(record, order)
     command = [sys.executable, "-c", CLAIMANT, str(record / claim.CLAIM)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as claimant:
         assert claimant.stdout is not None

@@ -41,23 +41,29 @@ def _fill(disk: Path) -> Path:
     return filler
 
 
+def _runs(machine, job: str) -> int:
+    """How often its work has begun."""
+    path = machine.root / f"job-{job}" / "runs"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
 def test_an_end_waits_for_room_and_is_told_meanwhile(machine, small: Path) -> None:
     executor = machine.open()
     executor.launch(machine.order("1.1", "gate"))
     machine.started("1.1")
-    machine.until((machine.record("1.1") / "started.json").exists)
+    machine.until(lambda: _runs(machine, "1") == 1)
     (machine.root / "job-1" / "gate").touch()
     filler = _fill(small)
     machine.until(lambda: bool(executor.health()))
     assert executor.health() == (
-        "attempt 1.1: it has ended, which cannot be recorded yet: "
+        "attempt 1.1: it waits, how far it is cannot be recorded yet: "
         f"[Errno {errno.ENOSPC}] No space left on device",
     )
     assert not machine.sink.exited("1.1")
     filler.unlink()
     assert machine.exited("1.1").success
     assert executor.health() == ()
-    assert len((machine.root / "job-1" / "runs").read_text().split()) == 1
+    assert _runs(machine, "1") == 1
 
 
 def test_a_launch_waits_for_room_and_can_be_cancelled(machine, small: Path) -> None:
@@ -71,6 +77,7 @@ def test_a_launch_waits_for_room_and_can_be_cancelled(machine, small: Path) -> N
     assert machine.exited("2.1").reason == "cancelled"
     filler.unlink()
     assert machine.exited("1.1").success
+    assert not list(machine.root.glob("*.before-*"))  # however often it was tried
 
 
 def test_the_verdict_is_kept_until_it_is_written(monkeypatch, tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ class LocalExecutor:
             self._urgent.add(attempt)
             if "waits" in notice and (watch := self._watches.get(attempt)):
                 error = str(notice.get("error"))
-                watch.waits = f"it has ended, which cannot be recorded yet: {error}"
+                watch.waits = f"it waits, how far it is cannot be recorded yet: {error}"
 
     def _requeue(self) -> None:
         """The fork server came or went: what it has not begun is offered again."""
@@ -299,7 +299,7 @@ class LocalExecutor:
             exit_ = files.read_exit(watch.folder) or bury(watch.folder, running)
         with self._lock:
             if not watch.started and (begun := files.read_started(watch.folder)):
-                watch.started = True
+                watch.started, watch.waits = True, ""
                 self._outbox.put(Started(watch.attempt, int(begun["pid"]), begun["time"]))
             if exit_ is not None:
                 self._end(watch, exit_)

@@ -68,6 +68,11 @@ def notify(folder: Path, message: Mapping[str, Any], *, patience_s: float = 0.0)
     return True
 
 
+def waits(folder: Path, attempt: str, error: OSError) -> None:
+    """Tell the service that the attempt cannot record how far it is."""
+    notify(folder, {"waits": attempt, "error": str(error)})
+
+
 def receive(receiver: socket.socket) -> dict[str, Any] | None:
     """The next message; None at the end of the connection. Raises `BlockingIOError`.
 

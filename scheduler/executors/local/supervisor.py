@@ -85,7 +85,7 @@ def _record(exit_: Exit, attempt: str, folder: Path, run_folder: Path) -> None:
         except (FileExistsError, NotADirectoryError):  # a job put something in the folder's place
             return print(f"the end of attempt {attempt} cannot be recorded", flush=True)
         except OSError as error:
-            sockets.notify(run_folder, {"waits": attempt, "error": str(error)})
+            sockets.waits(run_folder, attempt, error)
         signal.sigtimedwait(WATCHED, ROOM_S)  # what takes signals is not held for hung
 
 

@@ -35,7 +35,7 @@ class Watch:
     trouble: str = ""
     """What keeps it from going on, for `health`."""
     waits: str = ""
-    """Why its supervisor cannot record its end yet."""
+    """Why its processes cannot record its start or end yet."""
     dog: Watchdog | None = None
     unclaimed: Patience | None = None
     """Since when nobody can claim it, though it never ran."""

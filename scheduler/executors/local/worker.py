@@ -43,17 +43,20 @@ def attend(orders: socket.socket, supervisor: int, workplace: Workplace) -> int:
     path = orders.recv(sockets.LIMIT)
     if not path:
         return 0
+    folder, run_folder = Path(os.fsdecode(path)), Path(workplace.setup.folder)
     try:
-        folder = Path(os.fsdecode(path))
         order = files.read_order(folder)
         furnish(order, workplace.environment, pin=workplace.setup.pin)
-        _announce(order, folder, Path(workplace.setup.folder))
+        _announce(order, folder, run_folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         orders.send(f"{type(error).__name__}: {error}".encode()[:1000])
         return _COULD_NOT_START
     orders.close()
     outcome = _carry_out(order, workplace.target)
-    with_room(lambda: files.write_outcome(folder, outcome))
+    with_room(
+        lambda: files.write_outcome(folder, outcome),
+        lambda error: sockets.waits(run_folder, order.attempt, error),
+    )
     _wind_up()
     return outcome.code
 
@@ -142,7 +145,10 @@ def _reseed() -> None:
 
 def _announce(order: Order, folder: Path, run_folder: Path) -> None:
     begun = {"pid": os.getpid(), "time": time.time(), "monotonic": time.monotonic()}
-    with_room(lambda: files.write(folder / files.STARTED, begun))
+    with_room(
+        lambda: files.write(folder / files.STARTED, begun),
+        lambda error: sockets.waits(run_folder, order.attempt, error),
+    )
     sockets.notify(run_folder, {"started": order.attempt})
 
 
