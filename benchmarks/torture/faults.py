@@ -192,7 +192,7 @@ def clock_stepped(stage: Stage) -> bool:
 
 
 def file_damaged(stage: Stage) -> bool:
-    """Truncate a file of a running attempt, or write something else into it."""
+    """Truncate one of the executor's files of a running attempt, or write something else there."""
     file = _file(stage)
     if file is None:
         return False
@@ -207,14 +207,16 @@ def file_damaged(stage: Stage) -> bool:
 
 
 def folder_removed(stage: Stage) -> bool:
-    """Remove the folder of a running attempt, or the whole folder of its job."""
+    """Remove the folder of a running attempt, the executor's of it, or the whole of its job."""
     victim = stage.victim(processes.WORKER)
     if victim is None or victim.attempt is None:
         return False
     job, _, number = victim.attempt.partition(".")
     stage.ledger.damaged.add(victim.attempt)
     folder = stage.testbed.data / "jobs" / job
-    shutil.rmtree(stage.draw.choice((folder, folder / f"attempt-{number}")), ignore_errors=True)
+    records = stage.testbed.data.glob(f"run/attempts/{victim.attempt}-*")
+    chosen = stage.draw.choice((folder, folder / f"attempt-{number}", *records))
+    shutil.rmtree(chosen, ignore_errors=True)
     return True
 
 
@@ -222,11 +224,9 @@ def _file(stage: Stage) -> tuple[Path, str] | None:
     running = {one.attempt for one in stage.testbed.processes() if one.role == processes.WORKER}
     found = []
     for attempt in running - {None}:
-        job, _, number = str(attempt).partition(".")
-        for folder in (f"{job}/attempt-{number}", str(attempt)):
-            for path in stage.testbed.data.glob(f"**/{folder}/**/*"):
-                if path.name in FORGED:
-                    found.append((path, str(attempt)))
+        for path in stage.testbed.data.glob(f"run/attempts/{attempt}-*/*"):
+            if path.name in FORGED:
+                found.append((path, str(attempt)))
     return stage.draw.choice(sorted(found)) if found else None
 
 

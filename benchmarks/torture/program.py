@@ -37,12 +37,12 @@ FORGED: Mapping[str, Sequence[str]] = {
     "exit.json": ('{"time": 1, "reason": "exit code 0", "success": true, "code": 0}', "{}", "["),
     "supervisor.json": ("{}", '{"supervisor": 1, "worker": 2}', "x"),
     "started.json": ('{"pid": 1, "time": 0}', "{}", "[1]"),
-    "result.json": ('{"retriable": false, "exit_code": 0}', "[]"),
+    "outcome.json": ('{"code": 0, "result": 7, "time": 1.0}', "[]"),
     "cancel.json": ('{"grace_s": "soon"}', '{"grace_s": 0, "time": 0}'),
     "order.json": ("{}", ""),
     "claim": ("", "ffffffffffffffff"),
 }
-"""What a job may write into its own folders, deliberately or not."""
+"""The executor's files. A job may write such ones into its own folders, deliberately or not."""
 _REMOVAL = 'd=$PWD; cd /; rm -rf "$d"'
 _DAEMON = "setsid sleep 60 &"
 

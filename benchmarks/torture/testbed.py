@@ -32,6 +32,7 @@ SETTINGS = {
     "FULCRUM_POOLS__CPU__DEVICES": str(DEVICES),
     "FULCRUM_POOLS__CPU__MEMORY": "0",
     "FULCRUM_EXECUTOR__GRACE_S": str(GRACE_S),
+    "FULCRUM_EXECUTOR__PASS_ENV": '["PYTHONPATH", "TORTURE_CLOCK"]',
     "FULCRUM_DEFAULT_RUNTIME_S": "2",
 }
 _CLOCK = Path(__file__).with_name("stepped_clock")

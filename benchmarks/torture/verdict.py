@@ -145,13 +145,13 @@ def _redone(done: RoundRecord, attempts: Sequence[Attempt], totals: Totals) -> N
 
 
 def _complete(data: Path, attempt: Attempt) -> bool:
-    """Whether the work's own result.json says that it ended well."""
-    for file in data.glob(f"jobs/{attempt.job}/attempt-{attempt.number}/**/result.json"):
+    """Whether the executor's record says that the work ended well."""
+    for file in data.glob(f"run/attempts/{attempt.id}-*/outcome.json"):
         try:
-            result = json.loads(file.read_bytes())
+            outcome = json.loads(file.read_bytes())
         except (OSError, ValueError):
             continue
-        if isinstance(result, dict) and result.get("exit_code") == 0 and "samples" in result:
+        if isinstance(outcome, dict) and outcome.get("code") == 0:
             return True
     return False
 

@@ -162,10 +162,9 @@ def test_work_done_twice(played, complete, broken):
     played.ledger.killed.add("1.1")
     job = played.runs(played.job(), ends=is_lost)
     played.runs(job, beats=(13.0, 14.0))
-    folder = played.data / "jobs" / "1" / "attempt-1"
+    folder = played.data / "run" / "attempts" / "1.1-a"
     folder.mkdir(parents=True)
-    result = {"samples": 1, "exit_code": 0} if complete else {"samples": 1}
-    (folder / "result.json").write_text(json.dumps(result))
+    (folder / "outcome.json").write_text(json.dumps({"code": 0 if complete else 1, "result": {}}))
     assert played.judged() == broken
     assert (played.totals.losses, played.totals.redone) == (1, 1)
 

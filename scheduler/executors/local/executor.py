@@ -298,8 +298,8 @@ class LocalExecutor:
             # It may have written its last word between the two looks.
             exit_ = files.read_exit(watch.folder) or bury(watch.folder, running)
         with self._lock:
-            if not watch.started and (begun := files.read_started(watch.folder)):
-                watch.started, watch.waits = True, ""
+            if watch.started_at is None and (begun := files.read_started(watch.folder)):
+                watch.started_at, watch.waits = begun["time"], ""
                 self._outbox.put(Started(watch.attempt, int(begun["pid"]), begun["time"]))
             if exit_ is not None:
                 self._end(watch, exit_)
@@ -321,7 +321,9 @@ class LocalExecutor:
         """Report the end, once."""
         if self._watches.get(watch.attempt) is watch:
             del self._watches[watch.attempt]
-            self._outbox.put(files.exited(watch.attempt, watch.folder, exit_))
+            event = files.exited(watch.attempt, watch.folder, exit_)
+            begun = event.started_at if watch.started_at is None else watch.started_at
+            self._outbox.put(replace(event, started_at=begun))
 
 
 def _absolute(folder: Path) -> Path:

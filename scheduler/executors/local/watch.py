@@ -41,8 +41,8 @@ class Watch:
     """Since when nobody can claim it, though it never ran."""
     offered_at: float | None = None
     """Monotonic seconds of the last launch sent."""
-    started: bool = False
-    """Whether `Started` was handed over."""
+    started_at: float | None = None
+    """As `Started` said it, Unix seconds; what becomes of the file then does not matter."""
 
     def find(self) -> Running | None:
         """Who runs the attempt: as its file says or, if that is lost, as the kernel does."""
