@@ -24,6 +24,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
@@ -117,10 +118,13 @@ def figures(clients: int, seconds: float, batch: int, queued: int) -> dict[str, 
 
 def _cpu_seconds() -> float:
     """Of the service, which is this process's child that serves."""
-    times = [
-        child.cpu_times() for child in psutil.Process().children() if "serve" in child.cmdline()
-    ]
-    return sum(one.user + one.system for one in times)
+    spent = 0.0
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # a sender that has just ended has no command line
+            if "serve" in child.cmdline():
+                times = child.cpu_times()
+                spent += times.user + times.system
+    return spent
 
 
 def _of(checkout: Path, options: argparse.Namespace) -> dict[str, Any]:
