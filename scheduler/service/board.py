@@ -270,8 +270,9 @@ class Board:
         self._unhold(job.id)
         dependents = sorted(self._dependents.get(job.id, ()))
         if not job.state.final:
-            self.jobs[job.id] = job
-            self._consider(job, now)
+            # An attempt that began before the clock was set back ends in the future.
+            self.jobs[job.id] = bounded(job, now)
+            self._consider(self.jobs[job.id], now)
         else:
             self.jobs.pop(job.id, None)
             self._spent.pop(job.id, None)

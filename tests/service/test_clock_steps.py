@@ -44,6 +44,20 @@ def test_a_pause_whose_clock_was_set_back_while_no_service_ran_is_bounded(world)
     assert world.state(1) == "RUNNING"
 
 
+def test_the_pause_after_an_attempt_that_a_clock_set_back_ends_in_the_future(world):
+    world.submit(job_spec(retry=Retry(max_attempts=2, backoff_s=10.0)))
+    world.settle()
+    begun = world.clock.now()
+    world.after(20.0)
+    world.clock.set_by(-HOUR)
+    failed = Exited("1.1", begun + 20.0, "exit code 3", success=False, started_at=begun)
+    world.service.dispatcher.post(failed)
+    world.step()
+    assert world.state(1) == "QUEUED"
+    world.after(10.0)
+    assert world.state(1) == "RUNNING"
+
+
 @pytest.mark.parametrize("step", [3 * HOUR, -HOUR])
 def test_a_job_is_billed_and_teaches_what_it_ran(world, step):
     world.submit()
