@@ -58,8 +58,7 @@ def find(
         folder = data_folder(data_dir)
         url, origin = _local_address(folder)
     url = url.rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _usable(url):
         raise AddressError(
             f"{url!r} is not the URL of a service, such as http://127.0.0.1:8470", "--url"
         )
@@ -71,6 +70,14 @@ def find(
         return Connection(url, None, origin)
     file = folder / TOKEN_FILE
     return Connection(url, _sendable(_content(file), str(file)), origin, proves=True)
+
+
+def _usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, a port that is no number
+        return False
 
 
 def reachable(host: str, port: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.domain.errors import IllegalTransitionError
@@ -96,7 +98,9 @@ def lost(job: Job, attempt: Attempt, pool: Pool, reason: str, now: float) -> Tra
 def updated(job: Job, changes: Mapping[str, Any], actor: str, now: float) -> Transition:
     """QUEUED → QUEUED with other values of `jobs.CHANGEABLE` fields; old and new are its data."""
     data = {name: [getattr(job.spec, name), value] for name, value in changes.items()}
-    said = ", ".join(f"{name} {_said(old)} → {_said(new)}" for name, (old, new) in data.items())
+    said = ", ".join(
+        f"{name} {_said(name, old)} → {_said(name, new)}" for name, (old, new) in data.items()
+    )
     change = _transition(
         replace(job, spec=replace(job.spec, **changes)), EventName.UPDATED, now, actor, said
     )
@@ -136,8 +140,13 @@ def unmet(job: Job, dependency: Job, now: float) -> Transition:
     return _transition(replace(job, finished_at=now), EventName.UNMET, now, "scheduler", reason)
 
 
-def _said(value: float | None) -> str:
-    return "none" if value is None else f"{value:.10g}"
+def _said(field: str, value: float | None) -> str:
+    if value is None:
+        return "none"
+    if field == "deadline":
+        with suppress(OverflowError, ValueError):  # beyond the calendar
+            return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{value:.10g}"
 
 
 def _ended(

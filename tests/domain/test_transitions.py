@@ -53,7 +53,7 @@ def test_an_update_tells_old_and_new_and_keeps_the_reason():
         "retry 1 of 2",
         1,
     )
-    assert change.event.reason == "priority 50 → 90, deadline 99.5 → none"
+    assert change.event.reason == "priority 50 → 90, deadline 1970-01-01 00:01:39 UTC → none"
     assert change.event.data == {"priority": [50, 90], "deadline": [99.5, None]}
     with pytest.raises(IllegalTransitionError):
         transitions.updated(run(job())[0], {"priority": 90}, "ann", 10.0)

@@ -51,7 +51,9 @@ def test_without_anything_it_is_the_default_port(tmp_path):
     assert find(data_dir=tmp_path / "none").url == "http://127.0.0.1:8470"
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8470", "ftp://host", "http://"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8470", "ftp://host", "http://", "http://[::1", "http://host:port"]
+)
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(ValueError, match="URL of a service"):
         find(url)
