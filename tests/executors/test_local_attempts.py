@@ -188,7 +188,7 @@ def test_launch_returns_while_the_fork_server_warms_up(machine) -> None:
     assert machine.started("1.1").time > begun
     assert machine.exited("2.1").reason == "cancelled"
     assert executor.ready.is_set()
-    assert executor.problem == ""
+    assert executor.health() == ()
 
 
 def test_executor_that_was_never_started_can_be_closed(machine) -> None:

@@ -146,6 +146,16 @@ def test_forged_notices_say_nothing(machine) -> None:
     assert machine.exited("1.1").success
 
 
+def test_a_start_that_was_reported_does_not_change(machine) -> None:
+    machine.open().launch(machine.order("1.1", "gate"))
+    started = machine.started("1.1")
+    _replace(machine.record("1.1") / "started.json", '{"pid": 1, "time": 0}')
+    (machine.root / "job-1" / "gate").touch()
+    exited = machine.exited("1.1")
+    assert exited.success
+    assert exited.started_at == started.time
+
+
 @pytest.mark.parametrize("instead", ["true", 'touch "$FULCRUM_FOLDER"'])
 def test_a_program_that_removes_its_own_folder_ends_as_its_exit_code_says(machine, instead) -> None:
     order = machine.order("1.1", "")

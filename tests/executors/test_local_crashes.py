@@ -179,7 +179,8 @@ def test_fork_server_that_cannot_start_fails_the_launches_with_its_reason(machin
     assert exited.reason == "could not start: ImportError: no module named 'torch'"
     assert not exited.lost
     assert not executor.ready.is_set()
-    assert executor.problem == "ImportError: no module named 'torch'"
+    problem = "ImportError: no module named 'torch'"
+    assert executor.health() == (f"the fork server does not start, so no job does: {problem}",)
 
 
 def test_fork_server_leaves_when_no_service_comes_back(machine) -> None:

@@ -94,11 +94,6 @@ class LocalExecutor:
         """Set while a launch would start within milliseconds; before, launches wait."""
         return self._link.ready
 
-    @property
-    def problem(self) -> str:
-        """Why the fork server does not start; empty if it does."""
-        return self._link.problem
-
     def health(self) -> tuple[str, ...]:
         """What is wrong, one sentence each: hung processes, full disks, a server that fails."""
         found = list(self._link.health())
