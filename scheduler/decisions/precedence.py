@@ -36,10 +36,16 @@ def urgency(table: Candidates, rows: Ints) -> Floats:
 
     The last term counts only with a deadline that this placement meets.
     """
-    slack, wait = table.slack[rows], np.maximum(table.wait[rows], 0.0)
-    value = np.log(np.maximum(table.priority[rows], 1.0) / MIDDLING)
-    value += AGEING * np.log1p(wait / (table.ideal[rows] + SOON_S))
-    near = np.exp(-np.maximum(slack, 0.0) / (table.runtime[rows] + SOON_S))
+    columns = (table.priority, table.wait, table.slack, table.ideal, table.runtime)
+    return _urgency(*(column[rows] for column in columns))
+
+
+def _urgency(
+    priority: Floats, wait: Floats, slack: Floats, ideal: Floats, runtime: Floats
+) -> Floats:
+    value: Floats = np.log(np.maximum(priority, 1.0) / MIDDLING)
+    value += AGEING * np.log1p(np.maximum(wait, 0.0) / (ideal + SOON_S))
+    near = np.exp(-np.maximum(slack, 0.0) / (runtime + SOON_S))
     value += np.where(slack >= 0, near, 0.0)
     return value
 
@@ -71,15 +77,25 @@ def preceding(table: Candidates, position: int, *, heed: bool = False) -> int:
     same = same[alike(queue, table.slot[same], slot)]
     if len(same) == 1:
         return position
-    part = table.only(same.tolist())
+    slots = table.slot[same]
+    # They would all start where the chosen one does, and be over as soon.
+    chosen = table.only([position])
+    over = table.now + chosen.start_delay[0] + chosen.runtime[0]
+    slack = queue.deadline[slots] - over
     if heed:
-        value = urgency(part, np.arange(len(part)))
+        value = _urgency(
+            queue.priority[slots],
+            table.now - queue.submitted[slots],
+            slack,
+            chosen.ideal,
+            chosen.runtime,
+        )
         first = np.flatnonzero(value == value.max())
     else:
-        first = np.flatnonzero(_more_urgent(queue, part.slot, slot, met=part.slack >= 0))
+        first = np.flatnonzero(_more_urgent(queue, slots, slot, met=slack >= 0))
     if not len(first):
         return position
-    return int(same[first[most_urgent(queue, part.slot[first])]])
+    return int(same[first[most_urgent(queue, slots[first])]])
 
 
 def _more_urgent(queue: Queue, slots: Ints, slot: int, met: Bools) -> Bools:
