@@ -57,7 +57,7 @@ class Explaining:
         return Explanation(
             job=job,
             cause=wait.cause.value,
-            text=_sentence(wait, start, now),
+            text=_sentence(wait, start, job.spec.deadline, now),
             position=wait.position,
             depth=wait.depth,
             start=start.start if start else None,
@@ -137,12 +137,16 @@ def _active(
     )
 
 
-def _sentence(wait: explanation.Wait, start: Start | None, now: float) -> str:
+def _sentence(
+    wait: explanation.Wait, start: Start | None, deadline: float | None, now: float
+) -> str:
     parts = [wait.text]
     if wait.cause is not Cause.NONE:
         if start is not None:
             parts.append(f"starts about {_clock(start.start)} ({duration(start.start - now)})")
         parts += _elsewhere(wait.alternatives)
+    if deadline is not None and start is not None and start.end > deadline:
+        parts.append(f"ends {duration(start.end - deadline)} after its deadline by the estimates")
     return "; ".join(parts)
 
 

@@ -25,6 +25,16 @@ def test_it_waits_for_devices_that_a_job_frees_in_time(world):
     assert "starts about" in found.text
 
 
+def test_a_deadline_that_cannot_be_met_is_told(world):
+    now = world.clock.now()
+    world.submit(train(request=wide(2)))
+    world.settle()
+    for deadline in (now + 1.0, now + 1e7):
+        world.submit(train(request=wide(2), deadline=deadline))
+    assert "after its deadline by the estimates" in world.service.explain(2).text
+    assert "deadline" not in world.service.explain(3).text
+
+
 def test_it_waits_behind_a_job_that_goes_first(build):
     world = build(policy="priority")
     world.submit(train(request=wide(1)))
