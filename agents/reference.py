@@ -11,12 +11,13 @@ import numpy as np
 
 from agents.config import Training
 from envs.episodes import Draw, Episode
-from envs.meter import MIDDLING, Meter, Reading
+from envs.meter import Meter, Reading
 from envs.records import BOUND_S
 from envs.rewards import Scales, Step, objective
 from envs.rigid import Worlds, facts, places, suits
 from envs.simulation import Simulation
 from scheduler.decisions.policy import Policy
+from scheduler.decisions.precedence import MIDDLING
 from scheduler.decisions.pushing import push
 from scheduler.decisions.queue import Floats
 from scheduler.policies.heuristics import Rank

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envs.records import BOUND_S
-
-MIDDLING = 50.0
-"""The priority whose seconds count once."""
+from scheduler.decisions.precedence import MIDDLING
 
 
 class Reading(NamedTuple):

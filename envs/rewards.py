@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.meter import MIDDLING, Reading
+from envs.meter import Reading
 from envs.records import BOUND_S, Outcome
+from scheduler.decisions.precedence import MIDDLING
 from scheduler.domain.errors import InvalidError
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from envs.episodes import Episode
 from envs.estimators import Exact, Requested
-from envs.meter import MIDDLING
 from envs.places import Places
 from envs.records import BOUND_S
 from envs.scenarios.supply import Billing
+from scheduler.decisions.precedence import MIDDLING
 from scheduler.decisions.queue import Backlog, Floats, Ints, Waiting
 from scheduler.decisions.round import Mode
 from scheduler.decisions.standing import Floats32, Standing

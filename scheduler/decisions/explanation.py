@@ -15,9 +15,9 @@ from scheduler.decisions.candidates import COLUMNS, Candidates
 from scheduler.decisions.cluster import Cluster
 from scheduler.decisions.plan import Action, Plan
 from scheduler.decisions.policy import Policy
-from scheduler.decisions.precedence import alike, urgency
+from scheduler.decisions.precedence import alike, earlier, urgency
 from scheduler.decisions.pushing import Observer, best, push
-from scheduler.decisions.queue import WAIT, Bools, Floats, Ints, Queue
+from scheduler.decisions.queue import WAIT, Floats
 from scheduler.decisions.round import Mode, Round
 from scheduler.decisions.snapshot import Snapshot
 from scheduler.domain.records import Decision, Row
@@ -263,22 +263,12 @@ def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> 
     rows = queue.first[group] + table.rows[target] - queue.first[me]
     value = urgency(table, np.searchsorted(table.rows, rows))
     mine = value[group == me]
-    first = int(((value > mine) | ((value == mine) & _earlier(queue, group, me))).sum())
+    first = int(((value > mine) | ((value == mine) & earlier(queue, group, me))).sum())
     # Urgency deals out the scores of jobs that are alike.
     own = np.sort(best[group])[::-1][first]
     others = np.setdiff1d(slots, group)
-    ahead = (best[others] > own) | ((best[others] == own) & _earlier(queue, others, me))
+    ahead = (best[others] > own) | ((best[others] == own) & earlier(queue, others, me))
     return 1 + first + int(ahead.sum())
-
-
-def _earlier(queue: Queue, slots: Ints, slot: int) -> Bools:
-    """Which jobs go before the one in `slot` at equal scores, as `precedence.most_urgent` says."""
-    columns = (queue.submitted, -queue.priority, queue.deadline, np.arange(len(queue.id)))
-    earlier, equal = np.zeros(len(slots), np.bool_), np.ones(len(slots), np.bool_)
-    for column in columns:
-        earlier |= equal & (column[slots] < column[slot])
-        equal &= column[slots] == column[slot]
-    return earlier
 
 
 def _alternatives(table: Candidates, mine: Sequence[int], target: int) -> tuple[Alternative, ...]:

@@ -52,9 +52,22 @@ def _urgency(
 
 def most_urgent(queue: Queue, slots: Ints) -> int:
     """Which of these jobs goes first among equals: the oldest, then priority, then deadline."""
-    return int(
-        np.lexsort((queue.deadline[slots], -queue.priority[slots], queue.submitted[slots]))[0]
-    )
+    # NumPy sorts by the last key first.
+    return int(np.lexsort([column[slots] for column in reversed(_ties(queue))])[0])
+
+
+def earlier(queue: Queue, slots: Ints, slot: int) -> Bools:
+    """Which of these jobs go before the one in `slot` among equals."""
+    before, equal = np.zeros(len(slots), np.bool_), np.ones(len(slots), np.bool_)
+    for column in (*_ties(queue), np.arange(len(queue.id))):
+        before |= equal & (column[slots] < column[slot])
+        equal &= column[slots] == column[slot]
+    return before
+
+
+def _ties(queue: Queue) -> tuple[Floats, Floats, Floats]:
+    """Columns that break ties, the first one first; less goes first."""
+    return queue.submitted, -queue.priority, queue.deadline
 
 
 def preceding(table: Candidates, position: int, *, heed: bool = False) -> int:
