@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scheduler.decisions.encoding import ROW_COLUMNS, Encoding, unflatten
-from scheduler.decisions.queue import WAIT
-from scheduler.decisions.standing import Floats32
+from scheduler.decisions.features.encoder import ROW_COLUMNS, Encoding, unflatten
+from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.state.queue import WAIT
 
 INTERACTIONS = "interactions"
 

@@ -17,9 +17,9 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from scheduler.decisions import encoding
-from scheduler.decisions.round import Mode
-from scheduler.decisions.standing import Floats32
+from scheduler.decisions.features import encoder
+from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.files import write_bytes, write_text
 
@@ -146,9 +146,9 @@ def read(folder: Path) -> Artefact:
             f"there is no learned policy in {folder}", {"policy": f"learned:{legal}"}
         )
     manifest = _manifest(_read(folder / MANIFEST))
-    if manifest.encoding != encoding.digest():
+    if manifest.encoding != encoder.digest():
         raise _refused(
-            f"it was trained for encoding {manifest.encoding}, here it is {encoding.digest()}",
+            f"it was trained for encoding {manifest.encoding}, here it is {encoder.digest()}",
             "a policy trained with this version",
         )
     weights = _read(folder / WEIGHTS)
@@ -192,7 +192,7 @@ def _try(artefact: Artefact) -> None:
     rows = artefact.manifest.rows
     score = artefact.session()
     try:
-        scores = score(np.zeros(encoding.size(rows), dtype=np.float32))
+        scores = score(np.zeros(encoder.size(rows), dtype=np.float32))
     except Exception as error:
         raise _refused(f"the network does not take {rows} rows: {error}", "its own rows") from error
     if scores.shape != (rows,) or not np.isfinite(scores).all():

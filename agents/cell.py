@@ -17,7 +17,7 @@ from envs.records import Outcome
 from envs.scenarios import Objective, Scenario, Split
 from envs.simulation import Simulation
 from envs.site import Site
-from scheduler.decisions.queue import Floats, Ints
+from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.domain.pools import Pool
 
 QUANTILES = np.linspace(0.0, 1.0, 201)

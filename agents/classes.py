@@ -11,7 +11,7 @@ import numpy as np
 from agents.differences import Difference, difference
 from agents.measures import MEASURES, Measure, Unit, View
 from agents.statistics import Interval, interval
-from scheduler.decisions.queue import Bools, Floats
+from scheduler.decisions.state.queue import Bools, Floats
 
 BANDS = ("0–33", "34–66", "67–100")
 """Thirds of 0 … 100."""

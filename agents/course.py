@@ -22,7 +22,7 @@ from agents.manifest import versions
 from agents.network import RowPolicy, Scorer
 from agents.search import SearchPolicy
 from agents.validation import Score, Validation
-from scheduler.decisions import encoding
+from scheduler.decisions.features import encoder
 from scheduler.domain.errors import InvalidError
 from scheduler.files import write_text
 
@@ -213,7 +213,7 @@ class Course(BaseCallback):
             weights = exported(self._scorer)
         manifest = Manifest(
             sha256=digest(weights),
-            encoding=encoding.digest(),
+            encoding=encoder.digest(),
             rows=config.rows,
             mode=str(self._scenario.mode),
             scenario=self._scenario.name,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from agents.statistics import LEAST, Interval, paired, relative
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 
 ROUNDING = 1e-9
 """Relative difference of two figures that counts as none."""

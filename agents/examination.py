@@ -10,7 +10,7 @@ from agents.network import Scorer
 from envs.episodes import of_scenario
 from envs.rigid import Worlds, facts
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.queue import WAIT
+from scheduler.decisions.state.queue import WAIT
 
 
 class Examination:

@@ -1,6 +1,6 @@
-"""`python -m agents.fit`: two policies on one cluster's own jobs, simulated side by side.
+"""`python -m agents.fit`: two policies on one cluster's jobs.
 
-Reads a `scheduler.service.replay.Question` as JSON, writes a `Verdict`. A process of its own at
+Reads a `scheduler.service.policy_control.replay.Question` as JSON, writes a `Verdict`. A process at
 the lowest priority, so that the service that asks neither waits nor loads a simulator.
 """
 
@@ -30,13 +30,13 @@ from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads import history
 from envs.workloads.base import Workload
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import FulcrumError, InvalidError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, register
 from scheduler.policies.schedules.library import Library
-from scheduler.service.replay import Question, Verdict
+from scheduler.service.policy_control.replay import Question, Verdict
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
 

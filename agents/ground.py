@@ -16,8 +16,8 @@ from agents.reference import Way, play
 from agents.world import Relative
 from envs.episodes import Draw, of_scenario
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.standing import Floats32
+from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.policies.lookup import named
 
 Player = str | bytes

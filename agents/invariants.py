@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.live import Held
 from envs.records import Outcome
-from scheduler.decisions.queue import Bools, Floats, Ints
+from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.pools import Pool
 

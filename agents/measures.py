@@ -11,7 +11,7 @@ import numpy as np
 from envs.episodes import scales_of
 from envs.records import Outcome
 from envs.scenarios import Objective
-from scheduler.decisions.queue import Bools, Floats
+from scheduler.decisions.state.queue import Bools, Floats
 
 STARVED_S = 86_400.0
 """A job that waits for longer counts as starved, unless said otherwise."""

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from agents.ablation import ablate
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.encoding import Encoder, may_wait
-from scheduler.decisions.queue import WAIT, Floats
-from scheduler.decisions.round import Mode
-from scheduler.decisions.standing import Floats32
+from scheduler.decisions.features.encoder import Encoder, may_wait
+from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.queue import WAIT, Floats
 
 SCHEME = "learned"
 """`learned:NAME` names a registered policy; on a command line, `learned:PATH` the artefact at PATH.
@@ -32,7 +32,8 @@ class LearnedPolicy:
     """Scores of a network as a `Policy`.
 
     Of a long table the first K rows are scored, chosen as in training by
-    `scheduler.decisions.preselection`; the others are never taken before some of these are, and
+    `scheduler.decisions.features.row_selection`; the others are never taken before some of these,
+    and
     move up then, as the table is encoded anew after each placement.
     """
 

@@ -16,10 +16,10 @@ from envs.records import BOUND_S
 from envs.rewards import Scales, Step, objective
 from envs.rigid import Worlds, facts, places, suits
 from envs.simulation import Simulation
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.precedence import MIDDLING
-from scheduler.decisions.pushing import push
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.precedence import MIDDLING
+from scheduler.decisions.rounds.run import push
+from scheduler.decisions.state.queue import Floats
 from scheduler.policies.heuristics import Rank
 
 ROOM = 1024

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from agents.policy import SCHEME
 from scheduler.domain.errors import UnavailableError
-from scheduler.service.replay import Question, Verdict
+from scheduler.service.policy_control.replay import Question, Verdict
 
 GRACE_S = 300.0
 """Beyond the question's limit, for the workload that had been begun."""
 
 
 class Aside:
-    """`scheduler.service.replay.Replay` by `python -m agents.fit`."""
+    """`scheduler.service.policy_control.replay.Replay` by `python -m agents.fit`."""
 
     def __init__(self, data_dir: Path, database: str | None) -> None:
         """`database`: URL of the store whose jobs are replayed; None: jobs are made up."""

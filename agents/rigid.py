@@ -27,9 +27,9 @@ from envs.cluster_env import NothingToDecideError
 from envs.episodes import drawn_preference, of_scenario
 from envs.rigid import Facts, Worlds, facts, suits
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.encoding import size
-from scheduler.decisions.queue import Bools, Floats, Ints
-from scheduler.decisions.standing import TOP, Floats32
+from scheduler.decisions.features.encoder import size
+from scheduler.decisions.features.static_features import TOP, Floats32
+from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.policies.lookup import named
 
 

@@ -24,8 +24,8 @@ from torch.nn.utils import parameters_to_vector
 
 from agents.network import Scorer, encoding
 from agents.policy import held_back
-from scheduler.decisions.queue import WAIT, Bools, Ints
-from scheduler.decisions.standing import Floats32
+from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.state.queue import WAIT, Bools, Ints
 
 APART = 10_000
 """Between the seeds of one rollout's episodes and of the next."""

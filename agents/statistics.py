@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scheduler.decisions.queue import Floats, Ints
+from scheduler.decisions.state.queue import Floats, Ints
 
 RESAMPLES = 10_000
 """Bootstrap samples of every interval."""

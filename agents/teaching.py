@@ -20,10 +20,10 @@ from agents.ground import Ground, Player, frozen
 from agents.network import RowPolicy, encoding
 from agents.search import SearchPolicy
 from agents.world import PRIVILEGED
-from scheduler.decisions.encoding import size
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.queue import Bools, Floats, Ints
-from scheduler.decisions.standing import Floats32
+from scheduler.decisions.features.encoder import size
+from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.files import write_bytes
 from scheduler.policies.lookup import named
 

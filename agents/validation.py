@@ -16,7 +16,7 @@ from agents.rigid import fits
 from agents.rivals import RIVALS
 from agents.world import simulated
 from envs.scenarios import Split
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 
 Objectives = Mapping[tuple[float, int], float]
 """(w, seed) → objective of a whole workload; less is better."""

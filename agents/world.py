@@ -22,10 +22,10 @@ from envs.rewards import Scales
 from envs.scenarios import Scenario, Split
 from envs.simulation import Simulation
 from envs.site import Site
-from scheduler.decisions.encoding import size
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.queue import Bools, Floats
-from scheduler.decisions.standing import TOP, Floats32
+from scheduler.decisions.features.encoder import size
+from scheduler.decisions.features.static_features import TOP, Floats32
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.state.queue import Bools, Floats
 from scheduler.domain.errors import InvalidError
 from scheduler.policies.lookup import named
 

@@ -24,12 +24,12 @@ from sqlalchemy import URL, make_url
 from agents.registry import FOLDER as POLICIES
 from api.auth import TOKENS_FILE
 from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
-from scheduler.service.folders import Folders
-from scheduler.service.lock import FolderLock
+from scheduler.service.data_folder_lock import FolderLock
+from scheduler.service.paths import Folders
 from scheduler.settings import DATABASE_FILE, Settings
 from scheduler.store.base import JobQuery, Store
 from scheduler.store.sql import SqlStore
-from scheduler.store.sql.copying import copy
+from scheduler.store.sql.snapshot_copy import copy
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -39,16 +39,16 @@ from api.schemas import (
     UsageOut,
 )
 from api.schemas.fields import instant
-from scheduler.decisions.explanation import Alternative
+from scheduler.decisions.rounds.explanation import Alternative
 from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobKind, JobSpec, Profile
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Cost, Decision, Measurement, Row
 from scheduler.domain.resources import DeviceKind, Request
-from scheduler.service.fitting import Fit
-from scheduler.service.replay import Verdict
-from scheduler.service.views import (
+from scheduler.service.policy_control.replay import Verdict
+from scheduler.service.policy_control.replay_evaluation import Fit
+from scheduler.service.queries.views import (
     ActivePolicy,
     ClusterView,
     DeviceView,

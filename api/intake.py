@@ -17,7 +17,7 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.resources import Request
-from scheduler.workloads.specs import CnnInferWork, Look, Work, check_paths, profile
+from scheduler.workloads.spec.specs import CnnInferWork, Look, Work, check_paths, profile
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
     python -m benchmarks.decisions [--json] [--seconds SECONDS]
 
 Three pools, each job accepts widths 1, 2 and 4 on all of them; half of the devices are busy. A
-round scores every placement (`scheduler.decisions.pushing.run_round` with EASY backfilling), starts
+round scores every placement (`scheduler.decisions.rounds.run.run_round`, EASY backfilling), starts
 what fits and reserves for what does not. The reference is Python's `sorted()` of as many jobs by
 a key already computed: what the plainest scheduler imaginable would do per decision.
 """
@@ -22,12 +22,12 @@ from functools import partial
 from rich.console import Console
 from rich.table import Table
 
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.queue import Backlog, Option, Waiting
-from scheduler.decisions.round import Mode
-from scheduler.decisions.snapshot import Snapshot
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.queue import Backlog, Option, Waiting
+from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

@@ -23,7 +23,7 @@ import numpy as np
 from envs.simulation import Simulation, Site
 from envs.workloads import swf
 from envs.workloads.base import Workload
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

@@ -30,8 +30,8 @@ from envs.scenarios import Scenario, load
 from envs.simulation import Simulation, Site
 from envs.workloads import swf
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.encoding import ROW_COLUMNS
-from scheduler.decisions.round import Mode
+from scheduler.decisions.features.encoder import ROW_COLUMNS
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named

@@ -17,8 +17,8 @@ from envs.meter import Meter
 from envs.nodes import Fleet
 from envs.site import Site
 from envs.workloads.base import Arrival
-from scheduler.decisions.cluster import Cluster
-from scheduler.decisions.plan import Placement
+from scheduler.decisions.state.cluster import Cluster
+from scheduler.decisions.state.plan import Placement
 
 OVERRUN_S = 1e-6
 """An attempt that ends within this of its estimate does not outlive it: sums are rounded."""

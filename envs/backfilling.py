@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.state.queue import Floats
 from scheduler.policies.heuristics import Heuristic
 
 

@@ -18,16 +18,16 @@ from envs.rendering import ansi
 from envs.scenarios import Scenario, Split
 from envs.simulation import Simulation
 from envs.timeline import picture
-from scheduler.decisions import encoding
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.encoding import Encoder, Encoding, may_wait
-from scheduler.decisions.plan import Action
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.precedence import preceding
-from scheduler.decisions.pushing import best
-from scheduler.decisions.queue import WAIT, Bools
-from scheduler.decisions.round import Mode, Round
-from scheduler.decisions.standing import TOP, Floats32
+from scheduler.decisions.features import encoder
+from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
+from scheduler.decisions.features.static_features import TOP, Floats32
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.precedence import preceding
+from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.run import best
+from scheduler.decisions.state.plan import Action
+from scheduler.decisions.state.queue import WAIT, Bools
 from scheduler.domain.errors import InvalidError
 
 _TRIES = 100
@@ -83,7 +83,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         self.render_mode = render_mode
         self.rows = rows
         """K: rows of the observation, and number of actions."""
-        self.observation_space = spaces.Box(0.0, TOP, (encoding.size(rows),), dtype=np.float32)
+        self.observation_space = spaces.Box(0.0, TOP, (encoder.size(rows),), dtype=np.float32)
         self.action_space = spaces.Discrete(rows)
         self.preference = 0.5
         """w of this episode."""
@@ -129,7 +129,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         """Choose a row; the reward is for all that happens until the next decision.
 
         Among jobs that are alike the most urgent takes the place, as in service
-        (`scheduler.decisions.precedence`).
+        (`scheduler.decisions.rounds.precedence`).
 
         Raises `InvalidError` for an action outside the action space, after the end, or, under
         `illegal="raise"`, for one that is not legal now.
@@ -152,7 +152,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         assert outcome is not None
         info["metrics"] = _metrics(reading, outcome)
         self._legal[:] = False
-        return np.zeros(encoding.size(self.rows), dtype=np.float32), reward, True, False, info
+        return np.zeros(encoder.size(self.rows), dtype=np.float32), reward, True, False, info
 
     def action_masks(self) -> Bools:
         """(rows,) bool: the legal actions, for MaskablePPO; all False after the end."""
@@ -168,7 +168,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
 
     def unflatten(self, observation: Floats32) -> tuple[Floats32, Floats32]:
         """(…, rows, columns) and (…, globals): views of observations of shape (…, size)."""
-        return encoding.unflatten(observation, self.rows)
+        return encoder.unflatten(observation, self.rows)
 
     @property
     def table(self) -> Candidates:

@@ -16,9 +16,9 @@ from envs.backfilling import EASY_SJBF
 from envs.records import Outcome
 from envs.scenarios import Estimates, Scenario
 from envs.simulation import Simulation
-from scheduler.decisions.placement import RULES
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.node_placement import RULES
 from scheduler.domain.errors import NotFoundError
 from scheduler.policies import lookup
 

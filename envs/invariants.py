@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 
-from scheduler.decisions.cluster import Running
+from scheduler.decisions.state.cluster import Running
 from scheduler.domain.pools import Pool
 
 

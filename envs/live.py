@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.estimators import SHORTEST_S, Estimator
 from envs.workloads.base import Arrival, Run
-from scheduler.decisions.occupancy import Nodes
+from scheduler.decisions.state.occupancy import Nodes
 
 Place = tuple[int, int]
 """(pool, width)."""

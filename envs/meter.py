@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envs.records import BOUND_S
-from scheduler.decisions.precedence import MIDDLING
+from scheduler.decisions.rounds.precedence import MIDDLING
 
 
 class Reading(NamedTuple):

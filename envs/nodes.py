@@ -11,8 +11,8 @@ from simpy.events import Event
 from envs.luck import Luck
 from envs.scenarios.scenario import Failures
 from envs.scenarios.supply import Supply
-from scheduler.decisions.cluster import Cluster, Running
-from scheduler.decisions.occupancy import Nodes
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.occupancy import Nodes
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from envs.live import Place
 from envs.workloads.base import Arrival, Run
-from scheduler.decisions.queue import Option
+from scheduler.decisions.state.queue import Option
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY

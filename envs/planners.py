@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from envs.records import Outcome
 from envs.simulation import Simulation
-from scheduler.decisions.cluster import Cluster, Running
-from scheduler.decisions.occupancy import Nodes
-from scheduler.decisions.plan import Action, Placement, Plan
-from scheduler.decisions.queue import Option, Waiting
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.plan import Action, Placement, Plan
+from scheduler.decisions.state.queue import Option, Waiting
 
 
 class Start(NamedTuple):

@@ -18,10 +18,10 @@ from typing import NamedTuple
 from envs.live import Progress
 from envs.records import Outcome
 from envs.simulation import Simulation
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.occupancy import Nodes, Occupancy
-from scheduler.decisions.plan import Action, Placement, Plan
-from scheduler.decisions.queue import Option, Waiting
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.occupancy import Nodes, Occupancy
+from scheduler.decisions.state.plan import Action, Placement, Plan
+from scheduler.decisions.state.queue import Option, Waiting
 from scheduler.domain.errors import InvalidError
 
 NEVER = math.inf

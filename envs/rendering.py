@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 
 from envs.simulation import Simulation
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.queue import WAIT, Floats
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.state.queue import WAIT, Floats
 from scheduler.domain.units import duration, money
 
 _BAR = 24

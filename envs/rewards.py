@@ -15,7 +15,7 @@ import numpy as np
 
 from envs.meter import Reading
 from envs.records import BOUND_S, Outcome
-from scheduler.decisions.precedence import MIDDLING
+from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.domain.errors import InvalidError
 
 

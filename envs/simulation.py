@@ -27,14 +27,14 @@ from envs.records import Outcome, outcome
 from envs.site import Site
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.streams import Seed
-from scheduler.decisions.cluster import Cluster
-from scheduler.decisions.line import Line, walk
-from scheduler.decisions.placement import rule
-from scheduler.decisions.plan import Plan, Reservation
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.pushing import mode_of, push
-from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Round
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.rounds.run import mode_of, push
+from scheduler.decisions.rounds.sorted_queue import Line, walk
+from scheduler.decisions.state.cluster import Cluster
+from scheduler.decisions.state.node_placement import rule
+from scheduler.decisions.state.plan import Plan, Reservation
+from scheduler.decisions.state.queue import Backlog, Waiting
 
 __all__ = ["Queued", "Simulation", "Site"]
 

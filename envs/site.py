@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from envs.scenarios.scenario import Failures, Scenario
 from envs.scenarios.supply import Billing, Supply
-from scheduler.decisions.placement import BEST_FIT, rule
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.pools import Pool
 
@@ -32,7 +32,7 @@ class Site:
     every start in it waits for `boot_s`."""
     failures: Failures = field(default_factory=Failures)
     placement: str = BEST_FIT.name
-    """Which nodes of a pool are taken: a name of `scheduler.decisions.placement`."""
+    """Which nodes of a pool are taken: a name of `scheduler.decisions.state.node_placement`."""
 
     def __post_init__(self) -> None:
         rule(self.placement)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
@@ -17,13 +17,13 @@ from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.limits import cpu_quota
 from scheduler.policies import lookup
-from scheduler.service.crashes import Crashes, ended
-from scheduler.service.folders import Folders
-from scheduler.service.lock import FolderLock
-from scheduler.service.parts import Parts
-from scheduler.service.replay import Replay
-from scheduler.service.retention import PRUNABLE, Kind, Rule, rules
-from scheduler.service.ruling import Ruling
+from scheduler.service.components import Parts
+from scheduler.service.data_folder_lock import FolderLock
+from scheduler.service.maintenance.retention import PRUNABLE, Kind, Rule, rules
+from scheduler.service.paths import Folders
+from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.policy_control.crash_marks import Crashes, ended
+from scheduler.service.policy_control.replay import Replay
 from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore

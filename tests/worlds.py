@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.cluster import Cluster, Running
-from scheduler.decisions.occupancy import Occupancy
-from scheduler.decisions.queue import Backlog, Option, Queue, Waiting
-from scheduler.decisions.snapshot import Snapshot
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.occupancy import Occupancy
+from scheduler.decisions.state.queue import Backlog, Option, Queue, Waiting
+from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

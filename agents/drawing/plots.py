@@ -20,7 +20,7 @@ from agents.measures import Measure, Unit
 from agents.statistics import Interval
 from agents.summary import Line, Summary
 from envs.scenarios import Objective
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 
 SHOWN = ("jct_s", "bsld_mean", "bsld_p95", "dollars")
 """Measures whose differences are drawn."""

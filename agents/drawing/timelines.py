@@ -17,7 +17,7 @@ from agents.cell import Timeline
 from agents.drawing.style import COLOURS, INK, PAPER, figure
 from agents.figures import scale
 from agents.measures import Unit
-from scheduler.decisions.queue import Floats, Ints
+from scheduler.decisions.state.queue import Floats, Ints
 
 MOST_DEVICES = 600
 """Of more, only the share in use is drawn."""

@@ -52,7 +52,7 @@ def rooted(job: Mapping[str, Any], base: Path, names: Collection[str] = ()) -> J
     work = job.get("work")
     if not isinstance(work, Mapping):
         return dict(job)
-    from scheduler.workloads.specs import absolute
+    from scheduler.workloads.spec.specs import absolute
 
     full = dict(absolute(work, base.absolute()))
     if "models" in work:

@@ -12,7 +12,7 @@ from api.auth import Identity, Role
 from api.doors import Route, answer, doors_of, submitter
 from api.problems import DoorError
 from api.schemas import CancelJobsIn, CancelledOut
-from scheduler.service.bulk import Bulk
+from scheduler.service.bulk_cancel import Bulk
 from scheduler.store.base import JobQuery
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])

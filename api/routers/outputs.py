@@ -21,8 +21,8 @@ from scheduler import jsonlines
 from scheduler.domain.errors import NotFoundError
 from scheduler.domain.jobs import Job
 from scheduler.files import regular
-from scheduler.service.folders import Folders
-from scheduler.service.usage import MODELS, Kind
+from scheduler.service.maintenance.disk_usage import MODELS, Kind
+from scheduler.service.paths import Folders
 from scheduler.store import codec
 from scheduler.text import shown
 

@@ -13,7 +13,7 @@ from fastapi import Query
 
 from api.schemas.fields import MAX_ID
 from scheduler.domain.errors import InvalidError
-from scheduler.workloads.work import Text
+from scheduler.workloads.spec.work import Text
 
 E = TypeVar("E", bound=StrEnum)
 

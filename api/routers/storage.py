@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from api import examples
 from api.doors import Route, admin, answer, doors_of
 from api.schemas import PruneIn, PruneOut, UsageOut
-from scheduler.service.retention import Kind, Rule
+from scheduler.service.maintenance.retention import Kind, Rule
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["storage"])
 

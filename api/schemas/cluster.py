@@ -14,9 +14,9 @@ from scheduler.domain.resources import DeviceKind
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry import Entry
     from scheduler.domain.records import Cost, Measurement
-    from scheduler.service.fitting import Fit
-    from scheduler.service.shadow import ShadowView
-    from scheduler.service.views import ActivePolicy, ClusterView, PoolView
+    from scheduler.service.policy_control.replay_evaluation import Fit
+    from scheduler.service.policy_control.shadow import ShadowView
+    from scheduler.service.queries.views import ActivePolicy, ClusterView, PoolView
 
 
 class DeviceOut(Answer):

@@ -12,9 +12,9 @@ from api.schemas.answers import Answer, JobOut
 from api.schemas.fields import instant
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
-    from scheduler.decisions.explanation import Alternative
+    from scheduler.decisions.rounds.explanation import Alternative
     from scheduler.domain.records import Decision, Row
-    from scheduler.service.views import Explanation, Outlook
+    from scheduler.service.queries.views import Explanation, Outlook
 
 
 class RowOut(Answer):

@@ -24,7 +24,7 @@ from api.schemas.fields import (
 )
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.lifecycle import JobState
-from scheduler.workloads.work import CnnInferWork, CnnTrainWork, CommandWork
+from scheduler.workloads.spec.work import CnnInferWork, CnnTrainWork, CommandWork
 
 MAX_BATCH = 1000
 """Jobs of one batch."""

@@ -13,7 +13,7 @@ from scheduler.domain.jobs import JobKind
 from scheduler.domain.lifecycle import JobState
 
 if TYPE_CHECKING:
-    from scheduler.service.retention import JobUsage, Pruning, Usage
+    from scheduler.service.maintenance.retention import JobUsage, Pruning, Usage
 
 What = Literal["logs", "checkpoints", "artifacts", "models"]
 MOST_TOLD = 1000

@@ -21,8 +21,8 @@ from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads import lublin, swf
 from envs.workloads.base import Workload
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
 
 FASTEST = 1.0
 """Preference of all jobs where only slowdown counts."""

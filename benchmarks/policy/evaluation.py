@@ -18,7 +18,7 @@ from agents.policy import SCHEME, learned
 from api.cli.output import err
 from api.cli.progress import Progress
 from benchmarks.policy.cases import Case, Figures
-from scheduler.decisions.policy import Policy
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.lookup import named
 

@@ -22,7 +22,7 @@ from benchmarks.policy.pairing import outline, volume_ratio
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from envs.scenarios import Scenario, Split, load
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named

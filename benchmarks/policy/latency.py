@@ -23,13 +23,13 @@ from benchmarks.policy.course import best_heuristic, best_of_each, passed
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
-from scheduler.decisions.encoding import Encoder
-from scheduler.decisions.plan import Plan
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.pushing import best, push
-from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Mode, Round
-from scheduler.decisions.snapshot import Snapshot
+from scheduler.decisions.features.encoder import Encoder
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.run import best, push
+from scheduler.decisions.state.plan import Plan
+from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.lookup import named
 
 SIZES = (10, 100, 1_000, 10_000)

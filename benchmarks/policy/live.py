@@ -33,7 +33,7 @@ from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads import history
 from scheduler import bootstrap, settings
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
 

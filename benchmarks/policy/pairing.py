@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.statistics import CONFIDENCE, Interval, front, hypervolume
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 
 RESAMPLES = 2_000
 _SEED = 20_261_123

@@ -21,7 +21,7 @@ from benchmarks.policy.evaluation import Task
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.traces import PARTS
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 
 HEURISTICS = ("fcfs", "sjf", "f1", "saf", "f4", "wgc")
 MODES = {Mode.COMMIT: "no backfilling", Mode.COMMIT_FCFS: "backfilling"}

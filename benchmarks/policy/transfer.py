@@ -19,7 +19,7 @@ from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import load
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 
 DIAL = (0.2, 0.5, 0.8)
 WORKLOADS = 12

@@ -10,13 +10,15 @@ from typing import Any, TypeVar, cast
 import numba
 
 from envs import attempts, estimators
-from scheduler.decisions import encoding, horizon, round, standing
+from scheduler.decisions.features import encoder, static_features
+from scheduler.decisions.rounds import round
+from scheduler.decisions.state import availability
 
 _HERE = Path(__file__).parent
 _SOURCES = (
     *sorted(_HERE.glob("*.py")),
-    *(Path(str(module.__file__)) for module in (attempts, encoding, estimators)),
-    *(Path(str(module.__file__)) for module in (horizon, round, standing)),
+    *(Path(str(module.__file__)) for module in (attempts, encoder, estimators)),
+    *(Path(str(module.__file__)) for module in (availability, round, static_features)),
 )
 """Numba looks only at the file of the function that it compiles. What that calls, and constants
 that come from elsewhere (the places of columns above all), would stay as they were."""

@@ -11,10 +11,10 @@ from envs.estimators import Exact, Requested
 from envs.places import Places
 from envs.records import BOUND_S
 from envs.scenarios.supply import Billing
-from scheduler.decisions.precedence import MIDDLING
-from scheduler.decisions.queue import Backlog, Floats, Ints, Waiting
-from scheduler.decisions.round import Mode
-from scheduler.decisions.standing import Floats32, Standing
+from scheduler.decisions.features.static_features import Floats32, Standing
+from scheduler.decisions.rounds.precedence import MIDDLING
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.queue import Backlog, Floats, Ints, Waiting
 from scheduler.domain.errors import InvalidError
 
 MODES = (Mode.COMMIT, Mode.COMMIT_FCFS, Mode.EASY)

@@ -13,9 +13,9 @@ from envs.estimators import SHORTEST_S
 from envs.rigid.compiling import compiled
 from envs.rigid.facts import MODES, Facts
 from envs.rigid.state import Setting, State
-from scheduler.decisions.precedence import AGEING, MIDDLING, SOON_S
-from scheduler.decisions.queue import Ints
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.precedence import AGEING, MIDDLING, SOON_S
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.queue import Ints
 
 _COMMIT_FCFS, _EASY = MODES.index(Mode.COMMIT_FCFS), MODES.index(Mode.EASY)
 

@@ -1,4 +1,4 @@
-"""What a policy sees of one world, compiled: `scheduler.decisions.encoding` for rigid jobs.
+"""What a policy sees of one world, compiled: `scheduler.decisions.features.encoder` for rigid jobs.
 
 The columns are the encoding's own, by name; nothing is defined here that is not defined there.
 """
@@ -11,9 +11,9 @@ from envs.rigid.compiling import compiled
 from envs.rigid.facts import Facts
 from envs.rigid.kernel import earliest
 from envs.rigid.state import Setting, State
-from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.queue import Floats, Ints
-from scheduler.decisions.standing import GAIN, ORDERS, TOP, Floats32
+from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.static_features import GAIN, ORDERS, TOP, Floats32
+from scheduler.decisions.state.queue import Floats, Ints
 
 _AT = {column.name: index for index, column in enumerate(ROW_COLUMNS)}
 _FITS, _FREE, _STANDING = _AT["fits"], _AT["free_0s"], _AT["share"]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.rigid.facts import Facts
-from scheduler.decisions.queue import Bools, Floats, Ints
-from scheduler.decisions.standing import LINEAR, LOGARITHMIC, ORDERS, Floats32
+from scheduler.decisions.features.static_features import LINEAR, LOGARITHMIC, ORDERS, Floats32
+from scheduler.decisions.state.queue import Bools, Floats, Ints
 
 
 class State(NamedTuple):

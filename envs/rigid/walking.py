@@ -1,4 +1,4 @@
-"""Whole episodes under a fixed order of jobs: what `scheduler.decisions.line` is to a round."""
+"""Whole episodes under a fixed order of jobs, as `scheduler.decisions.rounds.sorted_queue`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envs.rigid.compiling import compiled
 from envs.rigid.facts import Facts
 from envs.rigid.kernel import advance, begin, candidates, take, to_come
 from envs.rigid.state import Setting, State
-from scheduler.decisions.queue import Floats, Ints
+from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.policies.heuristics import Rank
 
 FIGURES = ("now", "accrued", "spent", "latency", "device_s", "waiting", "ended")

@@ -14,10 +14,10 @@ from envs.rigid.looking import encode
 from envs.rigid.state import Setting, State, room
 from envs.rigid.walking import walk
 from envs.site import Site
-from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, size
-from scheduler.decisions.horizon import AHEAD_S
-from scheduler.decisions.queue import Floats, Ints
-from scheduler.decisions.standing import GAIN, TOP, Floats32
+from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS, size
+from scheduler.decisions.features.static_features import GAIN, TOP, Floats32
+from scheduler.decisions.state.availability import AHEAD_S
+from scheduler.decisions.state.queue import Floats, Ints
 
 
 class Worlds:

@@ -28,8 +28,8 @@ from envs.workloads import gavel
 from envs.workloads.documents import open_document
 from envs.workloads.throughputs import Throughputs
 from scheduler import settings
-from scheduler.decisions.placement import BEST_FIT, RULES
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.node_placement import BEST_FIT, RULES
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind

@@ -15,7 +15,7 @@ from envs.scenarios.splits import Split, rows
 from envs.workloads import formats
 from envs.workloads.base import Workload
 from envs.workloads.streams import streams, written
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InvalidError
 
 

@@ -27,8 +27,8 @@ from envs.workloads.lublin import draw as draw_lublin
 from envs.workloads.synthetic import Synthetic
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
-from scheduler.decisions.placement import BEST_FIT
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.node_placement import BEST_FIT
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
@@ -121,7 +121,7 @@ class Scenario:
     failures: Failures = field(default_factory=Failures)
     mode: Mode = Mode.EASY
     placement: str = BEST_FIT.name
-    """Which nodes of a pool are taken: a name of `scheduler.decisions.placement`."""
+    """Which nodes of a pool are taken: a name of `scheduler.decisions.state.node_placement`."""
     preference: float = 0.5
     """0 cheapest … 1 fastest, of jobs that name none."""
     objective: Objective | None = None

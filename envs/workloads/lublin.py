@@ -19,7 +19,7 @@ from annotated_types import Ge, Gt, Lt
 
 from envs.workloads.base import Arrival, Run, Workload
 from envs.workloads.streams import Seed, streams, written
-from scheduler.decisions.queue import Floats, Ints
+from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.resources import ANY
 

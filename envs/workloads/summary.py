@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.workloads.arrivals import DAY_S
 from envs.workloads.base import Workload
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InvalidError
 
 _PERCENTILES = (5, 25, 50, 75, 95, 99)

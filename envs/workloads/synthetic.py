@@ -26,7 +26,7 @@ from envs.workloads.base import Arrival, Run, Workload
 from envs.workloads.people import People, activity
 from envs.workloads.streams import Seed, streams, written
 from envs.workloads.throughputs import Throughputs, computed
-from scheduler.decisions.queue import Floats, Ints
+from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.pools import Pool

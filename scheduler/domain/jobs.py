@@ -61,7 +61,7 @@ class JobSpec:
 
     kind: JobKind
     work: Mapping[str, Any]
-    """Parameters of the kind, validated by its model in `scheduler.workloads.specs`."""
+    """Parameters of the kind, validated by its model in `scheduler.workloads.spec.specs`."""
     profile: Profile
     name: str = ""
     user: str = "local"

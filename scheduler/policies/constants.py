@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scheduler.decisions.queue import Floats
+from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InvalidError
 
 STEPS = 1000

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.explanation import Reasons
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.queue import WAIT, Floats
-from scheduler.policies.aside import Aside, LateError
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.explanation import Reasons
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.state.queue import WAIT, Floats
 from scheduler.policies.indecision import Idling, ordered
+from scheduler.policies.time_limit import Aside, LateError
 from scheduler.policies.wrapped import Wrapped
 
 _log = logging.getLogger(__name__)

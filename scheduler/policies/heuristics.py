@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.queue import WAIT, Floats
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.state.queue import WAIT, Floats
 
 Column = Callable[[Candidates], Floats]
 

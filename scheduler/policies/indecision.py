@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.queue import WAIT, Floats
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.state.queue import WAIT, Floats
 
 
 def ordered(scores: Floats) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
-from scheduler.decisions.policy import Policy
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.schedules import tuned

@@ -41,9 +41,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scheduler.decisions.candidates import Candidates
-from scheduler.decisions.precedence import MIDDLING, urgency
-from scheduler.decisions.queue import WAIT, Floats, Ints
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.precedence import MIDDLING, urgency
+from scheduler.decisions.state.queue import WAIT, Floats, Ints
 from scheduler.policies.constants import Constants, Schedule, Terms
 
 PATIENCE = -1e200

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler.decisions.policy import Policy
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
 
 
 class Wrapped:

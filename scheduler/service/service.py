@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scheduler.decisions.queue import Option
+from scheduler.decisions.state.queue import Option
 from scheduler.domain.errors import (
     IllegalTransitionError,
     InfeasibleError,
@@ -19,21 +19,21 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.domain.units import money
 from scheduler.executors.base import Order
 from scheduler.problems import Problem
-from scheduler.service import lineage
-from scheduler.service.board import Board
-from scheduler.service.checkup import Checkup
-from scheduler.service.choosing import Choosing
-from scheduler.service.dispatcher import Dispatcher
-from scheduler.service.explaining import Explaining
-from scheduler.service.housekeeping import Housekeeping, Task
-from scheduler.service.messages import Admitted, Cancel, Reprice, Request, Update
-from scheduler.service.orders import Orders
-from scheduler.service.parts import Parts
-from scheduler.service.pricing import priced
-from scheduler.service.reconciler import reconcile
-from scheduler.service.retention import SWEEP_S, Kind, Retention
-from scheduler.service.submissions import Submissions
-from scheduler.service.views import (
+from scheduler.service import folder_check
+from scheduler.service.components import Parts
+from scheduler.service.dispatch.dispatcher import Dispatcher
+from scheduler.service.dispatch.launch_spec import Orders
+from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.dispatch.messages import Admitted, Cancel, Reprice, Request, Update
+from scheduler.service.dispatch.placement_options import priced
+from scheduler.service.dispatch.reconciler import reconcile
+from scheduler.service.dispatch.submissions import Submissions
+from scheduler.service.maintenance.checkup import Checkup
+from scheduler.service.maintenance.housekeeping import Housekeeping, Task
+from scheduler.service.maintenance.retention import SWEEP_S, Kind, Retention
+from scheduler.service.policy_control.controller import Choosing
+from scheduler.service.queries.explain import Explaining
+from scheduler.service.queries.views import (
     ActivePolicy,
     ClusterView,
     Explanation,
@@ -42,7 +42,7 @@ from scheduler.service.views import (
     Preferences,
 )
 from scheduler.store.base import Submission
-from scheduler.workloads.specs import references
+from scheduler.workloads.spec.specs import references
 
 ANSWER_S = 30.0
 """How long a change may take to become durable before its caller is sent away."""
@@ -136,7 +136,7 @@ class Service:
         self._board.load(jobs, attempts, self._clock.now())
         self._parts.executor.start(self._dispatcher.post)
         self._parts.executor.stop_others([self.folders.key(attempt) for attempt in attempts])
-        lineage.settle(self.folders.root, self.store)
+        folder_check.settle(self.folders.root, self.store)
         reconcile(
             self._board,
             self._parts.executor,

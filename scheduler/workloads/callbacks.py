@@ -16,8 +16,8 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from scheduler.domain.errors import InvalidError
 from scheduler.files import write_bytes
 from scheduler.workloads.context import Context
+from scheduler.workloads.models.weights import State, copy
 from scheduler.workloads.module import Classifier, learning_rate
-from scheduler.workloads.weights import State, copy
 
 Row = dict[str, Any]
 """One epoch: its number (from 1), losses, scores, learning rate."""

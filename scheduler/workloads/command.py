@@ -21,8 +21,8 @@ from typing import Any
 from scheduler import jsonlines
 from scheduler.files import regular, with_room
 from scheduler.workloads.context import METRICS, Context
-from scheduler.workloads.paths import check_paths
-from scheduler.workloads.work import CommandWork
+from scheduler.workloads.spec.paths import check_paths
+from scheduler.workloads.spec.work import CommandWork
 
 WORK = "work"
 """In the attempt's folder: where a program runs that names no other folder."""

@@ -19,14 +19,17 @@ from torch import Tensor, nn
 
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.resources import DeviceKind
-from scheduler.workloads import architectures, datasets, folders, tables, weights
 from scheduler.workloads.context import Context
-from scheduler.workloads.images import Arrays, finish
-from scheduler.workloads.paths import folder_of, model_file
-from scheduler.workloads.pictures import UnreadableError, decode
+from scheduler.workloads.data import datasets
+from scheduler.workloads.data.images import Arrays, finish
+from scheduler.workloads.data.pictures import UnreadableError, decode
+from scheduler.workloads.image_folders import folders
+from scheduler.workloads.models import architectures, weights
+from scheduler.workloads.models.weights import Card
 from scheduler.workloads.predictions import Predictions
-from scheduler.workloads.weights import Card
-from scheduler.workloads.work import CnnInferWork, known_size
+from scheduler.workloads.spec import tables
+from scheduler.workloads.spec.paths import folder_of, model_file
+from scheduler.workloads.spec.work import CnnInferWork, known_size
 
 SKIPPED_NAMED = 20
 

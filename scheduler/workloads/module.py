@@ -20,10 +20,10 @@ from torchmetrics.classification import (
 )
 from torchvision.transforms import v2
 
-from scheduler.workloads import architectures
-from scheduler.workloads.datasets import Parts
-from scheduler.workloads.images import Batch, Batches, Prepared, Source, loader, mix
-from scheduler.workloads.work import Augmentation, CnnTrainWork
+from scheduler.workloads.data.datasets import Parts
+from scheduler.workloads.data.images import Batch, Batches, Prepared, Source, loader, mix
+from scheduler.workloads.models import architectures
+from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
 
 VALIDATION_LOSS = "validation_loss"
 """The figure that early stopping watches."""

@@ -34,7 +34,7 @@ from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Order, Outcome
 from scheduler.workloads.context import Context, finite
-from scheduler.workloads.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
+from scheduler.workloads.spec.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
 
 OK, FAILED, INVALID = 0, 1, 2
 
@@ -74,7 +74,8 @@ def preload() -> None:
         for name in _MODULES:
             importlib.import_module(name)
 
-    from scheduler.workloads import datasets, tables
+    from scheduler.workloads.data import datasets
+    from scheduler.workloads.spec import tables
 
     tables.architectures()
     datasets.arrays("digits", train=True)

@@ -22,12 +22,14 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.resources import DeviceKind
 from scheduler.files import write_bytes
-from scheduler.workloads import architectures, datasets, tables, weights
 from scheduler.workloads.callbacks import AtomicCheckpoints, Patience, Reporter, Row, newest
 from scheduler.workloads.context import Context, finite, write_json
-from scheduler.workloads.datasets import Parts
+from scheduler.workloads.data import datasets
+from scheduler.workloads.data.datasets import Parts
+from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.module import VALIDATION_LOSS, Classifier, ImageData
-from scheduler.workloads.work import CnnTrainWork
+from scheduler.workloads.spec import tables
+from scheduler.workloads.spec.work import CnnTrainWork
 
 SKIPPED_NAMED = 20
 """So many unreadable images are named in a result."""

@@ -27,8 +27,8 @@ from scheduler.hardware.inventory import Inventory
 from scheduler.service.service import Service
 from scheduler.settings import Settings
 from scheduler.store.base import JobQuery, Store
-from scheduler.store.memory import MemoryStore
 from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.memory_store import MemoryStore
 
 CPU = Pool("cpu", DeviceKind.CPU, "Test CPU", 2, memory_per_node=2**34, dollars_per_device_hour=1)
 COMMAND = {"kind": "command", "work": {"argv": ["true"]}}

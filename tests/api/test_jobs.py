@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scheduler.store.memory import MemoryStore
 from scheduler.store.sql.store import SqlStore
+from scheduler.testing.memory_store import MemoryStore
 from tests.api.conftest import COMMAND, ENDLESS, World, serving
 
 

@@ -16,7 +16,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from api import tails
 from api.client.lines import split
 from api.logs import CHUNK, Follow, Place
-from scheduler.service.progress import latest
+from scheduler.service.dispatch.progress import latest
 from tests.api.conftest import World
 
 

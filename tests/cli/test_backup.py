@@ -11,7 +11,7 @@ from api import backup
 from api.auth import create_token, list_tokens
 from scheduler import settings as config
 from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
-from scheduler.service.lock import FolderLock
+from scheduler.service.data_folder_lock import FolderLock
 from scheduler.settings import Settings
 from scheduler.store.sql import SqlStore
 from scheduler.testing.samples import placed, submitted

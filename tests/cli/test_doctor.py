@@ -11,7 +11,7 @@ from api.auth import create_token
 from api.cli import checks
 from api.cli.checks import Finding, Verdict
 from scheduler import problems
-from scheduler.service import health
+from scheduler.service.maintenance import health
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.explanation import RIVALS, Cause, observer, wait
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.explanation import RIVALS, Cause, observer, wait
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.cluster import Running
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import option, pool, snapshot, snapshots, table, waiting
 

@@ -3,12 +3,12 @@
 import numpy as np
 from hypothesis import given, settings
 
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.forecast import Start, forecast
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Mode
-from scheduler.decisions.snapshot import Snapshot
+from scheduler.decisions.rounds.forecast import Start, forecast
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import after, option, option_of, pool, snapshot, snapshots, waiting
 

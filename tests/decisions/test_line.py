@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.decisions.line import Line, walk
-from scheduler.decisions.plan import Reservation
-from scheduler.decisions.pushing import push
-from scheduler.decisions.queue import Backlog, Waiting
-from scheduler.decisions.round import Mode, Round
+from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.sorted_queue import Line, walk
+from scheduler.decisions.state.plan import Reservation
+from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.policies.heuristics import HEURISTICS
 from tests.worlds import option, option_of, pool, snapshot, snapshots, waiting
 

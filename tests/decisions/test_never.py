@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.explanation import observer
-from scheduler.decisions.plan import Action, Reservation
-from scheduler.decisions.precedence import preceding
-from scheduler.decisions.pushing import best, run_round
-from scheduler.decisions.queue import Backlog, Option, Waiting
-from scheduler.decisions.round import Mode, Round
-from scheduler.decisions.snapshot import Snapshot
+from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.precedence import preceding
+from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.run import best, run_round
+from scheduler.decisions.state.plan import Action, Reservation
+from scheduler.decisions.state.queue import Backlog, Option, Waiting
+from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
 from tests.worlds import after, held, option_of, snapshots

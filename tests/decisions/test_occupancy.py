@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.cluster import Cluster, Running
-from scheduler.decisions.occupancy import Occupancy
-from scheduler.decisions.placement import BEST_FIT, RULES, Mix
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.node_placement import BEST_FIT, RULES, Mix
+from scheduler.decisions.state.occupancy import Occupancy
 from tests.worlds import MEMORY, held, pool, pools_, running_
 
 

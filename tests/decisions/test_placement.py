@@ -2,9 +2,9 @@
 
 import pytest
 
-from scheduler.decisions.cluster import Cluster, Running
-from scheduler.decisions.occupancy import Occupancy
-from scheduler.decisions.placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, Mix, rule
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.node_placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, Mix, rule
+from scheduler.decisions.state.occupancy import Occupancy
 from scheduler.domain.errors import InvalidError
 from tests.worlds import pool
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.decisions.queue import Backlog, Shape
+from scheduler.decisions.state.queue import Backlog, Shape
 from tests.worlds import option, waiting
 
 ENTER = st.tuples(st.just("enter"), st.integers(1, 60))

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scheduler.decisions.cluster import Cluster, Running
-from scheduler.decisions.explanation import observer
-from scheduler.decisions.plan import Action
-from scheduler.decisions.pushing import push, run_round
-from scheduler.decisions.round import Mode, Round
+from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.run import push, run_round
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.plan import Action
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import option, pool, snapshot, waiting
 

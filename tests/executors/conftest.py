@@ -14,8 +14,10 @@ import pytest
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import AttemptKey, Exited, Order, Started
-from scheduler.executors.local import LocalExecutor, burial, claim, process, records
-from scheduler.executors.local import folder as files
+from scheduler.executors.local import LocalExecutor, attempt_records, burial
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.system import process
 from scheduler.testing.executor_contract import Recorder
 
 PATIENCE_S = 100.0
@@ -82,7 +84,7 @@ class Machine:
 
     def record(self, attempt: str, nonce: str = "a") -> Path:
         """The executor's files."""
-        return records.place(self.root / "run", self.key(attempt, nonce))
+        return attempt_records.place(self.root / "run", self.key(attempt, nonce))
 
     def running(self, attempt: str) -> files.Running:
         running = files.read_running(self.record(attempt))

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from scheduler.executors.base import Executor, Order
-from scheduler.executors.local import LocalExecutor, records
-from scheduler.executors.local import folder as files
+from scheduler.executors.local import LocalExecutor, attempt_records
+from scheduler.executors.local.records import folder as files
 from scheduler.testing.executor_contract import ExecutorContract, Script
 from scheduler.testing.executors import FakeExecutor
 
@@ -37,7 +37,7 @@ class TestLocalExecutor(ExecutorContract):
         return _WORKS[script]
 
     def lose(self, executor: Executor, order: Order) -> None:
-        running = files.read_running(records.place(order.folder.parent / "run", order))
+        running = files.read_running(attempt_records.place(order.folder.parent / "run", order))
         assert running is not None
         assert running.supervisor.send(signal.SIGKILL)
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.local import LocalExecutor, memory
-from scheduler.executors.local import folder as files
+from scheduler.executors.local import LocalExecutor
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.system import memory
 
 MIB = 1 << 20
 

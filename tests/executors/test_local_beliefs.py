@@ -13,9 +13,11 @@ import pytest
 
 from scheduler import ownership
 from scheduler.executors.base import Outcome
-from scheduler.executors.local import claim, records, sockets
-from scheduler.executors.local import folder as files
-from scheduler.executors.local.folder import Exit
+from scheduler.executors.local import attempt_records
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.system import sockets
 
 DEEP = "[" * 900 + "]" * 900
 
@@ -215,7 +217,7 @@ def test_files_of_attempts_that_ended_long_ago_are_removed(tmp_path: Path) -> No
         folder.mkdir(parents=True)
     for old in folders[:2]:
         os.utime(old, (0, 0))
-    records.tidy(tmp_path, {folders[0]})
+    attempt_records.tidy(tmp_path, {folders[0]})
     assert sorted((tmp_path / "attempts").iterdir()) == [folders[0], folders[2]]
 
 

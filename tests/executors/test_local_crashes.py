@@ -10,10 +10,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scheduler.executors.local import claim, process, sockets
-from scheduler.executors.local import folder as files
-from scheduler.executors.local.digest import digest
-from scheduler.executors.local.folder import Exit
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.system import process, sockets
+from scheduler.executors.local.system.digest import digest
 
 SERVICE = """
 import sys, threading

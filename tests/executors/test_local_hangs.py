@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from scheduler.executors.base import Order
-from scheduler.executors.local import claim, process, records, sockets, watchdog
-from scheduler.executors.local import folder as files
+from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
-from scheduler.executors.local.folder import Running
-from scheduler.executors.local.watchdog import Patience, Watchdog
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Running
+from scheduler.executors.local.system import process, sockets, watchdog
+from scheduler.executors.local.system.watchdog import Patience, Watchdog
 
 IMPATIENT = 1.5
 """Seconds; enough for an answer on a busy machine, and a stopped process never answers."""
@@ -122,7 +124,7 @@ def test_a_supervisor_that_hangs_before_its_attempt_began_is_ended(machine) -> N
     executor = machine.open(patience_s=IMPATIENT)
     order = machine.order("1.1", "exit")
     record = machine.record("1.1")
-    records.prepare(record, order)
+    attempt_records.prepare(record, order)
     command = [sys.executable, "-c", CLAIMANT, str(record / claim.CLAIM)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as claimant:
         assert claimant.stdout is not None
@@ -183,7 +185,7 @@ def test_an_attempt_past_its_time_limit_is_not_run_again_for_a_lost_supervisor(
 def test_orphans_are_collected_and_other_children_left_to_their_parents(tmp_path: Path) -> None:
     script = """
 import os, subprocess, sys
-from scheduler.executors.local import process
+from scheduler.executors.local.system import process
 assert not process.adopts_orphans()
 process.become_subreaper()
 assert process.adopts_orphans()

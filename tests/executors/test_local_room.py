@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.executors.local import folder as files
-from scheduler.executors.local import sockets, supervisor
-from scheduler.executors.local.folder import Exit
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.supervision import supervisor
+from scheduler.executors.local.system import sockets
 from scheduler.files import with_room
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.executors import environment
-from scheduler.executors.local import folder as files
+from scheduler.executors.local.records import folder as files
 
 SAVING = "echo told >> $SHARED/told; until [ -e $SHARED/gate ]; do sleep 0.02; done; exit 0"
 SCRIPT = f"trap '{SAVING}' TERM; touch $SHARED/ready; while :; do sleep 0.02; done"

@@ -14,21 +14,21 @@ from envs.estimators import Exact
 from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.pushing import best, mode_of
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import best, mode_of
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.estimates.estimator import Estimator
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
-from scheduler.service.folders import Folders
-from scheduler.service.parts import Parts
-from scheduler.service.ruling import Ruling
+from scheduler.service.components import Parts
+from scheduler.service.paths import Folders
+from scheduler.service.policy_control.active_policy import Ruling
 from scheduler.service.service import Service
-from scheduler.store.memory import MemoryStore
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
 
 POOLS = (

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
 from tests.worlds import option, pool, snapshot, table, waiting

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from envs.simulation import Simulation
 from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.explanation import observer
-from scheduler.decisions.plan import Action
-from scheduler.decisions.pushing import mode_of, run_round
-from scheduler.decisions.round import Mode, Round
+from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.run import mode_of, run_round
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.plan import Action
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard

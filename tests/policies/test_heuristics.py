@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.cluster import Running
 from scheduler.policies.heuristics import HEURISTICS, LAST
 from tests.worlds import option, pool, snapshot, table, waiting
 

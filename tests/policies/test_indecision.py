@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.cluster import Running
 from scheduler.policies.guard import Fault, Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.wgc import Wgc

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.heuristics import HEURISTICS
 from tests.worlds import option, pool, snapshot, waiting
 

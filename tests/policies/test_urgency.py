@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.registry import offer
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.plan import Action
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.queue import WAIT
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.plan import Action
+from scheduler.decisions.state.queue import WAIT
 from scheduler.policies import lookup, schedules
 from scheduler.policies.guard import Guard
 from tests.worlds import option, options_, pool, pools_, running_, snapshot, waiting

@@ -9,9 +9,9 @@ from scheduler.domain.errors import InfeasibleError, InvalidError
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.resources import Request
 from scheduler.hardware.inventory import Inventory
-from scheduler.store.memory import MemoryStore
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
 from tests.service.worlds import CPU, GPU
 

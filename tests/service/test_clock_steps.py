@@ -11,9 +11,9 @@ from scheduler import clock
 from scheduler.clock import SystemClock
 from scheduler.domain.jobs import Retry
 from scheduler.executors.base import Exited
-from scheduler.service.corrections import bounded
+from scheduler.service.clock_corrections import bounded
 from scheduler.store.base import JobQuery
-from scheduler.store.memory import MemoryStore
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec, submitted
 
 HOUR = 3600.0

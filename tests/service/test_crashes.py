@@ -12,14 +12,14 @@ from scheduler import bootstrap
 from scheduler.domain.errors import InvalidError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
-from scheduler.service.crashes import MOST, Crashes
+from scheduler.service.policy_control.crash_marks import MOST, Crashes
 
 # What a plugged-in policy may do, in a process of its own.
 DIES = """
 import os, sys
 from pathlib import Path
 from scheduler.policies import lookup
-from scheduler.service.crashes import Crashes
+from scheduler.service.policy_control.crash_marks import Crashes
 
 class Boom:
     name, stable = "boom", True

@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.domain.errors import ConflictError, NotFoundError, UnavailableError
 from scheduler.domain.resources import Request
-from scheduler.service.messages import Cancel
+from scheduler.service.dispatch.messages import Cancel
 from scheduler.testing.samples import job_spec
 
 from .worlds import wide

@@ -9,10 +9,10 @@ from scheduler import bootstrap, settings
 from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
-from scheduler.service.replay import Verdict
-from scheduler.store.memory import MemoryStore
+from scheduler.service.policy_control.replay import Verdict
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.memory_store import MemoryStore
 
 from .worlds import CPU, GPU
 

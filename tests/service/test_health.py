@@ -11,8 +11,8 @@ from scheduler import problems
 from scheduler.domain.errors import UnavailableError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.problems import Problem, disks
-from scheduler.service import health
-from scheduler.service.health import Deciding, Health
+from scheduler.service.maintenance import health
+from scheduler.service.maintenance.health import Deciding, Health
 from scheduler.testing.samples import job_spec
 from tests.service.worlds import CPU, GPU, wide
 

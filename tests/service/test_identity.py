@@ -14,7 +14,8 @@ import pytest
 
 from scheduler import bootstrap
 from scheduler.domain.lifecycle import JobState
-from scheduler.executors.local import LocalExecutor, process
+from scheduler.executors.local import LocalExecutor
+from scheduler.executors.local.system import process
 from scheduler.service.service import Service
 from scheduler.settings import load
 from scheduler.testing.samples import job_spec

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler import bootstrap
 from scheduler.domain.errors import ConflictError, InvalidError
-from scheduler.service.lock import FolderLock
+from scheduler.service.data_folder_lock import FolderLock
 from scheduler.settings import Settings
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.jobs import JobKind
-from scheduler.service import usage
-from scheduler.service.retention import Kind, Retention, Rule, rules
+from scheduler.service.maintenance import disk_usage
+from scheduler.service.maintenance.retention import Kind, Retention, Rule, rules
 from scheduler.testing.samples import job_spec
 from tests.service.worlds import train
 
@@ -79,7 +79,7 @@ def test_age_and_size_and_a_dry_run(world):
     by_age = Rule((Kind.LOGS,), older_than_s=DAY)
     (told,) = keep.prune(by_age, "ann", dry_run=True).items
     assert (told.job, told.ended) == (old, now)
-    assert usage.of_job(world.service.folders, old)[Kind.LOGS] == told.bytes
+    assert disk_usage.of_job(world.service.folders, old)[Kind.LOGS] == told.bytes
     total = 2 * told.bytes
     assert not keep.prune(Rule((Kind.LOGS,), keep_bytes=total), "ann").items
     assert [one.job for one in keep.prune(Rule((Kind.LOGS,), keep_bytes=1), "a", most=1).items] == [
@@ -202,7 +202,7 @@ def test_what_cannot_be_removed_is_told(world, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     job, _ = ended(world)
-    monkeypatch.setattr("scheduler.service.retention.remove", refuse)
+    monkeypatch.setattr("scheduler.service.maintenance.retention.remove", refuse)
     pruning = world.service.retention.prune(Rule((Kind.LOGS,)), "ann")
     assert pruning.failed == [f"logs of job {job}: Permission denied"]
     assert not pruning.items

@@ -6,13 +6,13 @@ import threading
 import numpy as np
 import pytest
 
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
 from scheduler.domain.errors import NotFoundError, UnavailableError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from scheduler.service.ruling import Ruling
-from scheduler.service.shadow import WAITING, Shadow, ShadowView
+from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.policy_control.shadow import WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
 
 from .worlds import CPU, GPU, train, wide
@@ -115,7 +115,7 @@ def test_what_it_saw_is_remembered_now_and_then_for_a_service_that_is_killed(bui
     world.restart(policy="sjf", shadow="sjf", step=False)
     assert world.service.policy().shadow == ShadowView("sjf", begun)
     kept = threading.Event()
-    monkeypatch.setattr("scheduler.service.shadow.KEEP_S", 0.0)
+    monkeypatch.setattr("scheduler.service.policy_control.shadow.KEEP_S", 0.0)
     monkeypatch.setattr(world.service._choosing._shadowing._shadow, "_keep", told(world, kept))
     world.submit(train())
     assert kept.wait(PATIENCE_S)
@@ -218,7 +218,7 @@ def test_what_the_guard_decided_for_it_is_no_agreement(build, tmp_path):
 
 
 def test_its_log_is_bounded(build, tmp_path, monkeypatch):
-    monkeypatch.setattr("scheduler.service.shadow.LARGEST", 400)
+    monkeypatch.setattr("scheduler.service.policy_control.shadow.LARGEST", 400)
     world = build(policy="sjf", shadow="sjf")
     for index in range(12):
         (job,) = world.submit(train(request=wide(1)))

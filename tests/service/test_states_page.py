@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scheduler.domain.lifecycle import ACTIVE, FINAL, TRANSITIONS, AttemptState, JobState
-from scheduler.service.hearing import MOST_LOSSES
+from scheduler.service.dispatch.event_handlers import MOST_LOSSES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "states.md").read_text("utf-8")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -13,8 +13,8 @@ from scheduler.domain.errors import ConflictError, NotFoundError, UnavailableErr
 from scheduler.domain.jobs import Retry
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.service import Service
-from scheduler.store.memory import MemoryStore
 from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
 
 from .worlds import CPU, Failing
@@ -88,7 +88,7 @@ def test_a_retry_starts_by_itself_when_its_pause_is_over(service, executor):
 
 
 def test_a_failed_step_is_made_again(service, store, executor, monkeypatch):
-    monkeypatch.setattr("scheduler.service.dispatcher.RETRY_S", 0.01)
+    monkeypatch.setattr("scheduler.service.dispatch.dispatcher.RETRY_S", 0.01)
     store.fail["record"] = 3
     service.submit([job_spec()], actor="ann")
     run(service, executor, 1)
@@ -164,7 +164,7 @@ def test_a_cancellation_that_cannot_be_confirmed_says_so(service, store, monkeyp
 
 
 def test_a_stopped_service_accepts_nothing_and_leaves_nobody_waiting(service, store, monkeypatch):
-    monkeypatch.setattr("scheduler.service.dispatcher.RETRY_S", 60.0)
+    monkeypatch.setattr("scheduler.service.dispatch.dispatcher.RETRY_S", 60.0)
     service.submit([job_spec()], actor="ann")
     until(service, 1, "STARTING")
     store.fail["record"] = 1

@@ -14,13 +14,13 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.executors.base import Exited
 from scheduler.hardware.inventory import Inventory
-from scheduler.service.messages import Cancel, Update
+from scheduler.service.dispatch.messages import Cancel, Update
 from scheduler.service.service import Service
 from scheduler.store.base import Store
-from scheduler.store.memory import MemoryStore
 from scheduler.store.sql import SqlStore
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
 
 CPU = Pool(

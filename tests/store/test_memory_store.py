@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.store.memory import MemoryStore
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.stores import StoreContract
 
 

@@ -16,8 +16,8 @@ from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Job, JobKind
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
-from scheduler.store.memory import MemoryStore
 from scheduler.store.sql import SqlStore
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import (
     POOL,
     decision,

@@ -14,7 +14,7 @@ from benchmarks.torture.verdict import RoundRecord, judge
 from scheduler.domain import transitions
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.store.base import JobQuery
-from scheduler.store.memory import MemoryStore
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import POOL, job_spec, placed, submitted
 
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from scheduler.domain.errors import InvalidError
-from scheduler.workloads import folders
-from scheduler.workloads.layouts import part_of
-from scheduler.workloads.outline import Look, Outline
+from scheduler.workloads.image_folders import folders
+from scheduler.workloads.image_folders.layouts import part_of
+from scheduler.workloads.image_folders.outline import Look, Outline
 
 
 def dataset(root: Path, *classes: str, images: int = 3) -> Path:

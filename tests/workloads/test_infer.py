@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from scheduler.workloads.specs import resolve
+from scheduler.workloads.spec.specs import resolve
 
 from .conftest import Ended, Nursery
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scheduler.workloads.images import Arrays, Batch, Batches, Prepared, loader
+from scheduler.workloads.data.images import Arrays, Batch, Batches, Prepared, loader
 from scheduler.workloads.train import loaders_in_words
 
 

@@ -12,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.domain.errors import InvalidError
-from scheduler.workloads import architectures, datasets, tables, weights
-from scheduler.workloads.flops import measure
-from scheduler.workloads.images import Batches, chosen, finish
+from scheduler.workloads.data import datasets
+from scheduler.workloads.data.images import Batches, chosen, finish
+from scheduler.workloads.data.pictures import decode
+from scheduler.workloads.image_folders.outline import Look
+from scheduler.workloads.models import architectures, weights
+from scheduler.workloads.models.flops import measure
 from scheduler.workloads.module import learning_rate
-from scheduler.workloads.outline import Look
-from scheduler.workloads.pictures import decode
-from scheduler.workloads.profile import training_images
-from scheduler.workloads.work import CnnTrainWork
+from scheduler.workloads.spec import tables
+from scheduler.workloads.spec.profile import training_images
+from scheduler.workloads.spec.work import CnnTrainWork
 
 
 @pytest.mark.parametrize("name", ["simple-cnn", "resnet18", "mobilenet_v3_small", "vit_b_16"])

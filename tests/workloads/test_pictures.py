@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from scheduler.workloads.pictures import UnreadableError, decode
+from scheduler.workloads.data.pictures import UnreadableError, decode
 
 GREY = np.add.outer(np.arange(24), 2 * np.arange(32)).astype(np.float64)
 GREY = np.rint(GREY * 255 / GREY.max()).astype(np.uint8)

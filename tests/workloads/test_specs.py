@@ -12,7 +12,7 @@ import pytest
 
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind
-from scheduler.workloads.specs import (
+from scheduler.workloads.spec.specs import (
     WORK,
     absolute,
     check_paths,
@@ -197,7 +197,9 @@ def test_the_profile_of_a_command() -> None:
 
 
 def test_none_of_this_loads_torch() -> None:
-    script = "import sys, scheduler.workloads.specs as s; s.WORK; print('torch' in sys.modules)"
+    script = (
+        "import sys, scheduler.workloads.spec.specs as s; s.WORK; print('torch' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from scheduler.domain.errors import InvalidError
-from scheduler.workloads import architectures, weights
+from scheduler.workloads.models import architectures, weights
 
 State = dict[str, Any]
 

@@ -6,9 +6,11 @@ import logging
 import time
 from pathlib import Path
 
-from scheduler.executors.local import claim, process, worker
-from scheduler.executors.local import folder as files
-from scheduler.executors.local.folder import Exit, Running
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Exit, Running
+from scheduler.executors.local.supervision import worker
+from scheduler.executors.local.system import process
 
 PATIENCE_S = 5.0
 """For killed processes to be gone."""

@@ -18,17 +18,19 @@ from typing import Any
 
 from scheduler.executors import environment
 from scheduler.executors.base import AttemptKey, Order, Sink, Started
-from scheduler.executors.local import claim, process, records, sockets
-from scheduler.executors.local import folder as files
+from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
-from scheduler.executors.local.digest import digest
-from scheduler.executors.local.folder import Exit
 from scheduler.executors.local.launches import Launches, give_up
-from scheduler.executors.local.link import FAILURES, Link
 from scheduler.executors.local.outbox import Outbox
-from scheduler.executors.local.setup import Setup
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.supervision.link import FAILURES, Link
+from scheduler.executors.local.supervision.setup import Setup
+from scheduler.executors.local.system import process, sockets
+from scheduler.executors.local.system.digest import digest
+from scheduler.executors.local.system.watchdog import Watchdog
 from scheduler.executors.local.watch import Watch, never_ran, troubles
-from scheduler.executors.local.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class LocalExecutor:
     def launch(self, order: Order) -> None:
         """Start an attempt; returns before it runs. Another launch of it starts nothing."""
         order = replace(order, folder=_absolute(order.folder), shared=_absolute(order.shared))
-        folder = records.place(self._folder, order)
+        folder = attempt_records.place(self._folder, order)
         with self._lock:
             if order.attempt in self._watches:
                 return
@@ -151,7 +153,7 @@ class LocalExecutor:
         answer: dict[str, int | None] = {}
         supervisors = claim.supervisors()
         for key in keys:
-            folder = records.place(self._folder, key)
+            folder = attempt_records.place(self._folder, key)
             with self._lock:
                 watch = self._watches.get(key.attempt)
             if watch is None and folder not in supervisors and never_ran(folder):
@@ -166,9 +168,9 @@ class LocalExecutor:
 
     def stop_others(self, keys: Iterable[AttemptKey]) -> int:
         """Stop the attempts of this run folder besides these; how many. Takes seconds if any."""
-        known = {records.place(self._folder, key) for key in keys}
-        stopped = records.stop_others(self._folder, known)
-        records.tidy(self._folder, known)
+        known = {attempt_records.place(self._folder, key) for key in keys}
+        stopped = attempt_records.stop_others(self._folder, known)
+        attempt_records.tidy(self._folder, known)
         return stopped
 
     def close(self) -> None:

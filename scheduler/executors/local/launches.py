@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 
-from scheduler.executors.local import claim, process, records
-from scheduler.executors.local import folder as files
-from scheduler.executors.local.folder import Exit
-from scheduler.executors.local.link import Link
+from scheduler.executors.local import attempt_records
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.supervision.link import Link
+from scheduler.executors.local.system import process
+from scheduler.executors.local.system.watchdog import Patience
 from scheduler.executors.local.watch import Watch
-from scheduler.executors.local.watchdog import Patience
 from scheduler.files import lacks_room
 
 _OFFER_AGAIN_S = 5.0
@@ -33,7 +35,7 @@ class Launches:
         if watch.order is None:
             return None
         try:
-            records.prepare(watch.folder, watch.order)
+            attempt_records.prepare(watch.folder, watch.order)
         except (OSError, TypeError) as error:
             if isinstance(error, OSError) and lacks_room(error):
                 watch.trouble = f"it cannot start yet: {error.strerror}"

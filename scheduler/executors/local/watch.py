@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scheduler.executors.base import Order
-from scheduler.executors.local import claim
-from scheduler.executors.local import folder as files
-from scheduler.executors.local.folder import Running
-from scheduler.executors.local.watchdog import Patience, Watchdog
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Running
+from scheduler.executors.local.system.watchdog import Patience, Watchdog
 from scheduler.files import lacks_room
 
 _NAMED = 3

@@ -20,7 +20,7 @@ from scheduler.domain.errors import (
     UnavailableError,
 )
 from scheduler.store import codec
-from scheduler.store.sql.alone import Alone, FileAlone, PostgresAlone
+from scheduler.store.sql.exclusive import Alone, FileAlone, PostgresAlone
 from scheduler.store.sql.storefile import StoreFile
 
 WRITE = "fulcrum_write"

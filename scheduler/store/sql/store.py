@@ -16,7 +16,7 @@ from scheduler.store.base import JobQuery, Submission
 from scheduler.store.codec import LARGEST_INT, exact
 from scheduler.store.sql import costs, recording, rows, schema, submitting
 from scheduler.store.sql.database import Database
-from scheduler.store.sql.live import LiveJobs
+from scheduler.store.sql.live_jobs import LiveJobs
 from scheduler.store.sql.statements import upsert
 from scheduler.store.sql.tables import attempts, decisions, events, jobs, measurements, settings
 

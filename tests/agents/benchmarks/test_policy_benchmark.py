@@ -20,7 +20,7 @@ from benchmarks.policy.part import Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import Split, load
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named

@@ -5,10 +5,10 @@ import pytest
 
 from agents.ablation import INTERACTIONS, ablate
 from agents.policy import LearnedPolicy
-from scheduler.decisions.encoding import ROW_COLUMNS, Encoding, unflatten
-from scheduler.decisions.explanation import observer
-from scheduler.decisions.pushing import run_round
-from scheduler.decisions.round import Mode
+from scheduler.decisions.features.encoder import ROW_COLUMNS, Encoding, unflatten
+from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
 from tests.agents.learning.world import observations

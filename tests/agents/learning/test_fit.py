@@ -14,9 +14,9 @@ from scheduler.domain.errors import FulcrumError, UnavailableError
 from scheduler.domain.jobs import Estimate
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
-from scheduler.service.replay import Question, Verdict
+from scheduler.service.policy_control.replay import Question, Verdict
 from scheduler.store.base import Submission
-from scheduler.store.memory import MemoryStore
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
 
 CPU = Pool("cpu", DeviceKind.CPU, "Test CPU", 4, dollars_per_device_hour=0.1)

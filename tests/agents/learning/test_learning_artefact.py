@@ -15,7 +15,7 @@ from agents.policy import LearnedPolicy, held_back, learned
 from envs.cluster_env import ClusterEnv
 from envs.simulation import Simulation
 from envs.site import Site
-from scheduler.decisions import encoding
+from scheduler.decisions.features import encoder
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies import lookup
 from scheduler.policies.guard import Guard
@@ -30,7 +30,7 @@ def artefact(tmp_path):
     weights = exported(scorer())
     manifest = Manifest(
         sha256=digest(weights),
-        encoding=encoding.digest(),
+        encoding=encoder.digest(),
         rows=ROWS,
         mode="greedy",
         scenario="mixed-cloud",
@@ -120,9 +120,9 @@ def test_serving_needs_nothing_that_training_needs(artefact):
         "import sys\n"
         "from agents.policy import learned\n"
         "import numpy as np\n"
-        "from scheduler.decisions import encoding\n"
+        "from scheduler.decisions.features import encoder\n"
         "policy = learned(sys.argv[1])\n"
-        "policy.score(np.zeros(encoding.size(policy.rows), np.float32))\n"
+        "policy.score(np.zeros(encoder.size(policy.rows), np.float32))\n"
         "heavy = {'torch', 'stable_baselines3', 'sb3_contrib', 'gymnasium', 'simpy', 'onnx'}\n"
         "heavy.add('numba')\n"
         "print(sorted(heavy & set(sys.modules)))\n"

@@ -27,7 +27,7 @@ from agents.validation import Validation, relative
 from agents.world import Relative, drawn_ways, simulated, totals
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
-from scheduler.decisions.encoding import size
+from scheduler.decisions.features.encoder import size
 from scheduler.domain.errors import ConflictError, InvalidError
 from scheduler.policies.lookup import named
 from tests.agents.learning.world import TINY, mixed_cloud, scorer

@@ -9,8 +9,8 @@ from agents.export import exported
 from agents.network import Scorer
 from agents.world import PRIVILEGED
 from envs.scenarios import load
-from scheduler.decisions import encoding
-from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features import encoder
+from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
 
 TINY = Training(
     scenario="mixed-cloud",
@@ -53,7 +53,7 @@ def observations(count, present, rows, seed=0):
 
 
 def flat(shown, overall, rows):
-    """As `scheduler.decisions.encoding` lays it out: column by column, padded, then globals."""
+    """Laid out as by `scheduler.decisions.features.encoder`: by column, padded, then globals."""
     count, present, columns = shown.shape
     padded = np.zeros((count, rows, columns), dtype=np.float32)
     padded[:, :present] = shown
@@ -73,6 +73,6 @@ def saved(folder, seed=0, rows=24, **fields):
         "scenario": "mixed-cloud", "scenario_digest": "0" * 12, "seed": seed, "steps": 0,
         "averaged": False, "command": "", "commit": "", "versions": {}, "config": {},
     }  # fmt: skip
-    manifest = Manifest(digest(weights), encoding.digest(), rows, "easy", **{**facts, **fields})
+    manifest = Manifest(digest(weights), encoder.digest(), rows, "easy", **{**facts, **fields})
     save(folder, weights, manifest)
     return folder

@@ -11,7 +11,7 @@ from envs.rewards import Scales
 from envs.scenarios import Billing, Failures, Supply
 from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

@@ -14,10 +14,10 @@ from envs.cluster_env import ClusterEnv
 from envs.episodes import ENDS, drawn_preference
 from envs.scenarios import load
 from envs.simulation import Simulation
-from scheduler.decisions.encoding import ROW_COLUMNS, unflatten
-from scheduler.decisions.queue import WAIT
-from scheduler.decisions.round import Mode
-from scheduler.decisions.standing import TOP
+from scheduler.decisions.features.encoder import ROW_COLUMNS, unflatten
+from scheduler.decisions.features.static_features import TOP
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.queue import WAIT
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions import encoding, preselection, ranking
-from scheduler.decisions.cluster import Running
-from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS, Encoder, unflatten
-from scheduler.decisions.horizon import AHEAD_S
-from scheduler.decisions.queue import Backlog
-from scheduler.decisions.round import Round
-from scheduler.decisions.standing import GAIN, ORDERS, TOP
+from scheduler.decisions.features import encoder, ranks, row_selection
+from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS, Encoder, unflatten
+from scheduler.decisions.features.static_features import GAIN, ORDERS, TOP
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.state.availability import AHEAD_S
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.queue import Backlog
 from tests.worlds import option, pool, snapshot, snapshots, table, waiting
 
 NAMES = [column.name for column in ROW_COLUMNS]
@@ -94,13 +94,13 @@ def test_columns_by_hand():
 def test_never_outside_its_bounds_and_never_dependent_on_what_was_encoded_before(snap, rows):
     worn = Encoder(rows)
     worn.encode(table(snapshot(pool(), [waiting(1, option(5.0))])))
-    round_ = Round(snap.queue, snap.cluster(), snap.now, mode=next(iter(encoding.Mode)))
+    round_ = Round(snap.queue, snap.cluster(), snap.now, mode=next(iter(encoder.Mode)))
     while (candidates := round_.table()) is not None:
         fresh, used = Encoder(rows).encode(candidates), worn.encode(candidates)
         assert fresh.values.tobytes() == used.values.tobytes()
         assert np.isfinite(fresh.values).all()
         assert 0.0 <= fresh.values.min() <= fresh.values.max() <= TOP
-        assert len(fresh.values) == encoding.size(rows)
+        assert len(fresh.values) == encoder.size(rows)
         assert len(fresh.positions) == min(rows, len(candidates))
         assert fresh.positions[0] == 0
         assert (np.diff(fresh.positions) > 0).all()
@@ -136,15 +136,15 @@ def test_the_horizon_is_what_the_cluster_says(snap):
 def test_rows_are_remembered_only_while_the_queue_keeps_its_layout():
     backlog = Backlog()
     site = snapshot(pool("cpu", 4), [])
-    encoder = Encoder(8)
+    reused = Encoder(8)
     rng = np.random.default_rng(0)
     for number in range(1, 300):
         backlog.add(waiting(number, option(float(rng.exponential(50.0)), int(rng.integers(1, 5)))))
         if number > 5:
             backlog.remove(number - 5)
-        candidates = Round(backlog.view(), site.cluster(), 10.0, encoding.Mode.EASY).table()
+        candidates = Round(backlog.view(), site.cluster(), 10.0, encoder.Mode.EASY).table()
         fresh = Encoder(8).encode(candidates).values
-        assert encoder.encode(candidates).values.tobytes() == fresh.tobytes()
+        assert reused.encode(candidates).values.tobytes() == fresh.tobytes()
     twin = backlog.copy()
     assert twin.view().layout != backlog.view().layout
 
@@ -200,24 +200,24 @@ def test_the_nearest_rows_are_shown(drawn, rows):
     slot, count = whole.slot[1:], len(whole) - 1
     scores = np.array([[0.0, *(float(one[which]) for one in drawn)] for which in (0, 2)])
     scores[:, 0] = -1.0  # WAIT is no job of the table, wherever it stands
-    before = ranking.among(ranking.extended(np.empty((2, 0), dtype=np.int64), scores), slot)
+    before = ranks.among(ranks.extended(np.empty((2, 0), dtype=np.int64), scores), slot)
     ends = whole.queue.runtime
     prices = np.array([ends[whole.rows[1:]], 100.0 - ends[whole.rows[1:]]])
-    shown = preselection.nearest(whole, before, ends, prices, rows)
+    shown = row_selection.nearest(whole, before, ends, prices, rows)
 
     alike = slot[:, np.newaxis] == slot
     places = np.lexsort((np.arange(count), whole.regret[1:])).argsort()
     own = (alike & (places < places[:, np.newaxis])).sum(axis=1)
     near = (1 + before.min(axis=0)[slot]) * (1 + own)
-    near = np.minimum(near, 1 + ranking.everywhere(prices).min(axis=0))
+    near = np.minimum(near, 1 + ranks.everywhere(prices).min(axis=0))
     first = np.lexsort((np.arange(count), near))[: rows - 1]
     expected = [0, *sorted(1 + first)] if len(whole) > rows else range(len(whole))
     assert shown.tolist() == list(expected)
 
 
 def test_the_digest_tells_encodings_apart(monkeypatch):
-    before = encoding.digest()
+    before = encoder.digest()
     assert len(before) == 12
-    assert before == encoding.digest()
-    monkeypatch.setattr(encoding, "ENCODING_VERSION", 1)
-    assert encoding.digest() != before
+    assert before == encoder.digest()
+    monkeypatch.setattr(encoder, "ENCODING_VERSION", 1)
+    assert encoder.digest() != before

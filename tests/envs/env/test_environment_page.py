@@ -6,8 +6,8 @@ import pytest
 
 from envs.episodes import ENDS
 from envs.rewards import REWARDS
-from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.standing import GAIN, TOP
+from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.static_features import GAIN, TOP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "environment.md").read_text()
 

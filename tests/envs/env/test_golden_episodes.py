@@ -12,8 +12,8 @@ import pytest
 
 from envs.cluster_env import ClusterEnv
 from envs.scenarios import load
-from scheduler.decisions.encoding import Encoder, may_wait
-from scheduler.decisions.round import Mode
+from scheduler.decisions.features.encoder import Encoder, may_wait
+from scheduler.decisions.rounds.round import Mode
 
 GOLDEN = {
     ("mixed-cloud", Mode.EASY): "5f78e44f150ee206",

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from envs.cluster_env import ClusterEnv
 from envs.episodes import Episode
 from envs.workloads.base import Workload
-from scheduler.decisions.candidates import COLUMNS
-from scheduler.decisions.pushing import best
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.candidates import COLUMNS
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import best
 from scheduler.policies import lookup
 from tests.envs.env.played import Believed, arrivals, episode, whim
 

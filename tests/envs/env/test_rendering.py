@@ -5,7 +5,7 @@ import pytest
 
 from envs.live import Held
 from envs.timeline import WIDTH, _ends, _laid
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from tests.envs.env.played import CPU, env, whim
 
 

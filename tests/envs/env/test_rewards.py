@@ -11,7 +11,7 @@ from envs.meter import Meter, Reading
 from envs.records import BOUND_S
 from envs.rewards import REWARDS, Commitment, Scales, Step, latency_cost, named, objective
 from envs.scenarios import Latency, Objective
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError
 from tests.envs.env.played import episode, episodes, play
 

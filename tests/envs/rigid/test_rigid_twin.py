@@ -12,8 +12,8 @@ from envs.rigid.facts import MODES
 from envs.scenarios import Billing, Failures, Supply
 from envs.site import Site
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.encoding import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.round import Mode
+from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.resources import ANY
 from tests.envs.rigid.episodes import JOBS, POOL, episode

@@ -11,7 +11,7 @@ from envs.scenarios.supply import Supply
 from envs.workloads import history, lublin
 from scheduler import bootstrap, settings
 from scheduler.domain.errors import ConflictError, InvalidError
-from scheduler.store.memory import MemoryStore
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import POOL, ended, submitted
 from tests.envs.traces import trace
 

@@ -11,7 +11,7 @@ from envs.scenarios import Split, load, names
 from envs.scenarios.splits import SHARES, rows
 from envs.scenarios.supply import Billing
 from envs.workloads import lublin, native
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError, NotFoundError
 from tests.envs.traces import trace
 

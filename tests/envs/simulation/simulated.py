@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from envs.scenarios import Billing, Failures, Supply
 from envs.simulation import Simulation, Site
 from envs.workloads.base import Arrival, Run, Workload
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

@@ -14,8 +14,8 @@ from envs import drivers, preemptive
 from envs.estimators import Exact
 from envs.scenarios import load
 from envs.simulation import Simulation
-from scheduler.decisions.placement import RULES
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.node_placement import RULES
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS

@@ -14,7 +14,7 @@ from envs.preemptive import PREEMPTIVE, run
 from envs.scenarios import Failures
 from envs.simulation import Simulation, Site
 from envs.workloads.lublin import Lublin, draw
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.policies.heuristics import HEURISTICS
 
 CLOUD = pool("gpu", 8, nodes=4, boot_s=60.0)

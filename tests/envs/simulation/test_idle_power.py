@@ -11,7 +11,7 @@ from envs.meter import Meter
 from envs.scenarios import Supply, load
 from envs.scenarios.supply import IDLE_SHARE
 from envs.simulation import Simulation
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError
 
 

@@ -11,7 +11,7 @@ from envs.backfilling import EASY_SJBF
 from envs.estimators import Requested
 from envs.planners import CONSERVATIVE, DRF, PLANNERS, run
 from envs.simulation import Simulation
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 
 # 1 holds 3 of 4 until 10; 2 needs 4 (10 … 20); 3 needs 2 (20 … 30); 4 runs 12 s on 1, beside 1
 # it would delay 2; 5 ends in time for 2.

@@ -12,7 +12,7 @@ from envs.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
 from envs.scenarios import Failures
 from envs.simulation import Simulation
 from envs.workloads.base import Arrival, Run
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError
 
 RESTART = Failures(checkpoint_s=0.0, restart_s=2.0)

@@ -12,8 +12,8 @@ from simulated import sites, workloads
 from envs.estimators import Exact, Noisy, Requested, Tsafrir
 from envs.luck import Luck
 from envs.simulation import Simulation
-from scheduler.decisions.pushing import push
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import push
 from scheduler.policies.heuristics import HEURISTICS
 
 ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)

@@ -9,7 +9,7 @@ from envs.meter import Meter
 from envs.scenarios import Billing, Failures, Supply
 from envs.simulation import Simulation
 from envs.site import Site
-from scheduler.decisions.round import Mode
+from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InfeasibleError, InvalidError
 from scheduler.policies.heuristics import HEURISTICS
 

@@ -11,7 +11,7 @@ from scheduler.domain.jobs import JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.estimates.estimator import DEFAULT_S
-from scheduler.store.memory import MemoryStore
+from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import POOL, ended, job_spec, measurement, placed, submitted
 
 GPU = Pool("gpu", DeviceKind.CUDA, "Test GPU", 1, flops_per_device=1e12)

@@ -1,0 +1,1 @@
+"""Policies compared with each other on simulated workloads."""

@@ -1,0 +1,1 @@
+"""Comparisons as tables, plots and documents."""

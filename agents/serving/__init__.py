@@ -1,0 +1,1 @@
+"""Serving a learned policy: no torch, no simulator."""

@@ -1,0 +1,1 @@
+"""Training on the compiled simulation of rigid jobs."""

@@ -1,0 +1,1 @@
+"""The network of a policy and its export."""

@@ -1,0 +1,1 @@
+"""Search for constants of heuristics and for hyper-parameters of training."""

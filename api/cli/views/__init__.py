@@ -1,0 +1,1 @@
+"""Results as tables and text on the terminal."""

@@ -1,0 +1,1 @@
+"""Connections, middleware and routes below the application."""

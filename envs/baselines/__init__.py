@@ -1,0 +1,1 @@
+"""Policies that the simulator knows, and planners that act on whole queues."""

@@ -1,0 +1,1 @@
+"""Features: from candidates to what a network reads."""

@@ -1,0 +1,1 @@
+"""Rounds: from a snapshot and a policy to a plan."""

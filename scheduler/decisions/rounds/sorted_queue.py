@@ -1,0 +1,251 @@
+"""A round for a policy whose order of jobs does not change with time.
+
+Shortest job first looks the same now and in an hour, so the queue can be kept sorted: a round
+then walks it from the front instead of scoring a table. For jobs with a single placement this
+makes the same plan as `Round` (a property test holds them together), many times faster.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.occupancy import Nodes, Occupancy
+from scheduler.decisions.state.plan import Action, Placement, Plan, Reservation
+from scheduler.decisions.state.queue import Option, Waiting
+
+
+class Facts(NamedTuple):
+    """What a static order may look at: the columns of a candidate table that do not change."""
+
+    born: float
+    """Seconds from the start of the history to the submission."""
+    size: float
+    """r (s)."""
+    request: float
+    """n."""
+    priority: float
+    deadline: float
+    """Unix seconds; inf: none."""
+
+
+Order = Callable[[Facts], float]
+"""Score of a job; higher first, equal ones as `precedence.most_urgent` says."""
+
+
+class _Entry(NamedTuple):
+    rank: float
+    submitted: float
+    calm: float
+    """Minus the priority."""
+    deadline: float
+    number: int
+    """Of entering: the last tie-break."""
+    job: Waiting
+    option: Option
+
+
+class Line:
+    """The waiting jobs in the order of one policy. Every job has exactly one placement."""
+
+    def __init__(self, order: Order, origin: float = 0.0) -> None:
+        self._order = order
+        self._origin = origin
+        self._entries: list[_Entry] = []
+        self._arrivals: dict[int, _Entry] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[_Entry]:
+        return iter(self._entries)
+
+    def add(self, job: Waiting) -> None:
+        """A job enters. Raises `ValueError` if it has more than one placement, or is here."""
+        if len(job.options) != 1 or job.id in self._arrivals:
+            raise ValueError(f"job {job.id} already waits or has several placements")
+        option = job.options[0]
+        facts = Facts(
+            job.submitted_at - self._origin,
+            option.runtime_s,
+            float(option.width),
+            job.priority,
+            job.deadline,
+        )
+        entry = _Entry(
+            -self._order(facts),
+            job.submitted_at,
+            -job.priority,
+            job.deadline,
+            self._count,
+            job,
+            option,
+        )
+        self._count += 1
+        insort(self._entries, entry)
+        self._arrivals[job.id] = entry
+
+    def remove(self, job: int) -> None:
+        """A job leaves. Raises `KeyError` if it is not here."""
+        del self._entries[bisect_left(self._entries, self._arrivals.pop(job))]
+
+    def entry(self, job: int) -> _Entry | None:
+        """Where a job stands; None if it is not here."""
+        return self._arrivals.get(job)
+
+    def first(self) -> int:
+        """The job at the front; 0 if there is none."""
+        return self._entries[0].job.id if self._entries else 0
+
+    def oldest(self) -> Iterable[_Entry]:
+        """Oldest submission first."""
+        return sorted(self._arrivals.values(), key=lambda entry: (entry.submitted, entry.number))
+
+
+def walk(
+    line: Line,
+    cluster: Cluster,
+    now: float,
+    mode: Mode,
+    committed: Sequence[Reservation] = (),
+    policy: str = "",
+) -> Plan:
+    """The plan of one round; starts are applied to `cluster`, the line is left as it is."""
+    return _Walk(line, cluster, now, mode, committed).plan(policy)
+
+
+class _Walk:
+    def __init__(
+        self,
+        line: Line,
+        cluster: Cluster,
+        now: float,
+        mode: Mode,
+        committed: Sequence[Reservation],
+    ) -> None:
+        self._line = line
+        self._cluster = cluster
+        self._now = now
+        self._mode = mode
+        self._promised = {held.job: held for held in committed} if mode.sticky else {}
+        self._blocked: dict[int, Reservation] = {}
+        self._spare: dict[int, Occupancy] = {}
+        self._placements: list[Placement] = []
+
+    def plan(self, policy: str) -> Plan:
+        for job in self._promised:
+            entry = self._line.entry(job)
+            if entry is not None:
+                self._meet(entry)
+        if self._mode is Mode.COMMIT_FCFS:
+            self._choose_until_blocked()
+            if self._blocked:
+                self._pass(self._line.oldest())
+        else:
+            self._pass(self._line)
+        return Plan(self._now, policy, tuple(self._placements), tuple(self._blocked.values()))
+
+    def _choose_until_blocked(self) -> None:
+        started = {placed.job for placed in self._placements}
+        for entry in self._line:
+            if self._blocked:
+                return
+            if entry.job.id not in started:
+                self._meet(entry)
+
+    def _pass(self, entries: Iterable[_Entry]) -> None:
+        """Meet each job once: what is refused now stays refused for the rest of the round."""
+        occupancy, blocked = self._cluster.occupancy, self._blocked
+        pools, closed = len(occupancy), self._mode.closed
+        if closed and len(blocked) == pools:
+            return
+        decided: set[int] = set()
+        if self._placements or blocked:
+            decided.update(placed.job for placed in self._placements)
+            decided.update(held.job for held in blocked.values())
+        for entry in entries:
+            if closed and len(blocked) == pools:
+                return
+            option = entry.option
+            full = option.width > occupancy[option.pool].free
+            if (full and option.pool in blocked) or entry.job.id in decided:
+                continue
+            self._meet(entry)
+
+    def _meet(self, entry: _Entry) -> None:
+        option, cluster = entry.option, self._cluster
+        pool = option.pool
+        if pool in self._blocked:
+            nodes = None if self._mode.closed else self._beside(option)
+            if nodes is not None:
+                self._start(entry, nodes, Action.BACKFILL)
+            return
+        nodes = cluster.occupancy[pool].fit(option.width, option.memory)
+        if nodes is not None:
+            self._start(entry, nodes, Action.START)
+        elif (self._mode is not Mode.GREEDY or option.width > 1) and cluster.possible(
+            pool, option.width, option.memory
+        ):
+            self._reserve(entry)
+
+    def _beside(self, option: Option) -> Nodes | None:
+        occupancy = self._cluster.occupancy[option.pool]
+        nodes = occupancy.fit(option.width, option.memory)
+        if nodes is None:
+            return None
+        end, start = self._end(option, nodes), self._blocked[option.pool].start
+        if end < start or (end == start and self._mode.easy):
+            return nodes
+        spare = self._spare.get(option.pool)
+        if spare is None or option.width > spare.free:
+            return None
+        return spare.least(occupancy).fit(option.width, option.memory)
+
+    def _end(self, option: Option, nodes: Nodes) -> float:
+        boot_s = self._cluster.occupancy[option.pool].boot_s(nodes)
+        return self._now + boot_s + option.runtime_s
+
+    def _start(self, entry: _Entry, nodes: Nodes, action: Action) -> None:
+        option, job = entry.option, entry.job.id
+        end = self._end(option, nodes)
+        self._cluster.start(Running(end, job, option.pool, nodes, option.memory))
+        if action is Action.BACKFILL and end > self._blocked[option.pool].start:
+            spare = self._spare.get(option.pool)
+            if spare is not None:
+                spare.take(nodes, option.memory)
+        self._placements.append(
+            Placement(
+                job,
+                option.pool,
+                option.width,
+                nodes,
+                option.memory,
+                option.runtime_s,
+                option.dollars,
+                option.joules,
+                action,
+            )
+        )
+
+    def _reserve(self, entry: _Entry) -> None:
+        option, job = entry.option, entry.job.id
+        promised = self._promised.get(job)
+        if promised is not None and not self._mode.easy:
+            # Nothing is started beside it by a new promise, so the old one will do.
+            self._blocked[option.pool] = promised
+            return
+        found = self._cluster.earliest(option.pool, option.width, option.memory, self._now)
+        assert found is not None  # `possible` said that the empty pool holds it
+        start, free = found
+        if self._mode.easy:
+            nodes = free.fit(option.width, option.memory)
+            assert nodes is not None
+            free.take(nodes, option.memory)
+            self._spare[option.pool] = free
+        self._blocked[option.pool] = Reservation(
+            job, option.pool, option.width, option.memory, start
+        )

@@ -1,0 +1,1 @@
+"""The state of the cluster that a decision reads, as values."""

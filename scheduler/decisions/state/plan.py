@@ -1,0 +1,60 @@
+"""What a round decided, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler.decisions.state.occupancy import Nodes
+from scheduler.domain.records import Decision
+
+
+class Action(StrEnum):
+    """What became of a chosen row."""
+
+    START = "start"
+    BACKFILL = "backfill"
+    """Started ahead of a reserved job that it does not delay."""
+    RESERVE = "reserve"
+    """Does not fit yet: the pool keeps its place."""
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A job shall start now."""
+
+    job: int
+    pool: int
+    """Index of the pool."""
+    width: int
+    nodes: Nodes
+    memory: int
+    runtime_s: float
+    dollars: float
+    joules: float
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A job was chosen for a pool in which it does not fit yet."""
+
+    job: int
+    pool: int
+    width: int
+    memory: int
+    start: float
+    """Unix seconds by estimates: when its devices are free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The outcome of a round: everything in it holds together."""
+
+    now: float
+    policy: str
+    placements: tuple[Placement, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    """Why, if the round was asked to explain itself."""

@@ -1,0 +1,27 @@
+"""The world at one instant, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.plan import Reservation
+from scheduler.decisions.state.queue import Queue
+from scheduler.domain.pools import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a round may know. Nothing in it changes."""
+
+    now: float
+    """Unix seconds."""
+    queue: Queue
+    pools: tuple[Pool, ...]
+    running: tuple[Running, ...]
+    committed: tuple[Reservation, ...] = ()
+    """Reservations of the round before, which a sticky mode keeps."""
+
+    def cluster(self) -> Cluster:
+        """The pools with what runs in them, ready to be changed."""
+        return Cluster(self.pools, self.running)

@@ -1,0 +1,92 @@
+"""Where the executor keeps its files of each attempt, and which of them are of no use any more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from scheduler import ownership
+from scheduler.executors.base import AttemptKey, Order
+from scheduler.executors.local import burial
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.system.process import Identity
+
+KEPT_S = 30 * 86400.0
+"""How long the files of ended attempts are kept, so that people can look into what happened."""
+STOPPED_S = 10.0
+"""How long attempts that no store knows have to end once they are told to."""
+_FOLDER = "attempts"
+_log = logging.getLogger(__name__)
+
+
+def place(run_folder: Path, key: AttemptKey | Order) -> Path:
+    """The folder of the executor's files: of this very attempt, never of one of its number.
+
+    Attempts of before schema 0003 had them in their own folder.
+    """
+    if not key.nonce:
+        return key.folder.resolve()
+    return run_folder / _FOLDER / f"{key.attempt}-{key.nonce}"
+
+
+def prepare(folder: Path, order: Order) -> None:
+    """Make the attempt's folders, and keep its order in `folder`, unless it ran already.
+
+    Raises `OSError`, `TypeError` for an order that JSON cannot say.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with claim.locked(folder) as held:
+        if held is None or files.ran(folder):
+            return
+        if not os.path.lexists(folder / files.ORDER):
+            ownership.claim(order.shared, order.job_nonce)
+            _empty(order.folder, folder)
+        files.write_order(folder, order)
+
+
+def _empty(folder: Path, own: Path) -> None:
+    """A folder for the attempt with nothing in it; what lies there is moved aside."""
+    found = os.path.lexists(folder) and folder.resolve() != own
+    if found and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
+        ownership.move_aside(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def stop_others(run_folder: Path, known: Collection[Path]) -> int:
+    """Stop the attempts of this run folder besides those `known`; see `Executor.stop_others`."""
+    root = run_folder / _FOLDER
+    others = [
+        (folder, Identity.of(pid))
+        for folder, pid in claim.supervisors().items()
+        if folder.parent == root and folder not in known
+    ]
+    for folder, supervisor in others:
+        _log.warning("attempt %s runs, but no job is known that it is of: stopped", folder.name)
+        if supervisor is not None:
+            supervisor.send(signal.SIGTERM)
+    deadline = time.monotonic() + STOPPED_S
+    while any(one is not None and one.alive for _, one in others) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for folder, supervisor in others:
+        if supervisor is not None and supervisor.send(signal.SIGKILL):
+            burial.bury(folder, files.read_running(folder))
+    return len(others)
+
+
+def tidy(run_folder: Path, known: Collection[Path]) -> None:
+    """Remove the files of attempts that ended long ago."""
+    try:
+        entries = list(os.scandir(run_folder / _FOLDER))
+    except FileNotFoundError:
+        return
+    limit = time.time() - KEPT_S
+    for entry in entries:
+        folder = Path(entry.path)
+        if folder not in known and entry.stat(follow_symlinks=False).st_mtime < limit:
+            shutil.rmtree(folder, ignore_errors=True)

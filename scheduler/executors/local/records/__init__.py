@@ -1,0 +1,1 @@
+"""Files that record what became of an attempt."""

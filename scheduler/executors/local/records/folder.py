@@ -1,0 +1,288 @@
+"""The executor's files of one attempt: the only memory that supervisor and service share.
+
+They lie in the run folder, where a job has no business, under the attempt's number and nonce; see
+`records`. A job can still write there, because it runs as the same user. So every reader takes a
+file that is missing, too large, no regular file or not of the expected form for absent.
+
+| file              | written by            | says                                             |
+|-------------------|-----------------------|--------------------------------------------------|
+| `order.json`      | service               | what to run                                      |
+| `claim`           | see `claim`           | who may run it                                   |
+| `supervisor.json` | supervisor            | it is being run: identities of both processes    |
+| `started.json`    | worker                | its first own line: pid, time, monotonic time    |
+| `cancel.json`     | service               | stop it, after so much grace                     |
+| `outcome.json`    | worker                | the work has come to its end: code and result    |
+| `exit.json`       | supervisor or service | it has ended, and how; never changes             |
+
+JSON files appear whole or not at all. `log.txt` lies in the attempt's own folder.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from scheduler.domain.jobs import JobKind
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import Exited, Order, Outcome
+from scheduler.executors.local.system.process import Identity
+from scheduler.files import regular
+
+ORDER = "order.json"
+SUPERVISOR = "supervisor.json"
+STARTED = "started.json"
+CANCEL = "cancel.json"
+LOG = "log.txt"
+OUTCOME = "outcome.json"
+EXIT = "exit.json"
+
+_LARGEST = 16 << 20
+"""Bytes of a file that is read."""
+_DEEPEST = 64
+"""Levels of nesting in one; the interpreter gives up at some hundreds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How an attempt ended."""
+
+    __pydantic_config__: ClassVar = ConfigDict(allow_inf_nan=False)
+
+    time: float
+    """Unix seconds."""
+    reason: str
+    success: bool = False
+    lost: bool = False
+    code: int | None = None
+    """None if a signal ended it or it never ran."""
+    signal: int | None = None
+    started_at: float | None = None
+    runtime_s: float | None = None
+    """By the monotonic clock, which nobody sets; `time` is `started_at` and these seconds."""
+    pid: int | None = None
+    max_rss_bytes: int = 0
+    """Largest resident memory seen, pages shared with the fork server included."""
+    cpu_s: float = 0.0
+    """User and system time of all its processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Who runs an attempt."""
+
+    supervisor: Identity
+    worker: Identity
+
+
+_EXIT = TypeAdapter(Exit)
+_RUNNING = TypeAdapter(Running)
+
+
+def write_order(folder: Path, order: Order) -> None:
+    """Keep the order. Raises `OSError`, `TypeError` for a value JSON lacks."""
+    values = {field: getattr(order, field) for field in Order.__dataclass_fields__}
+    write(folder / ORDER, values)
+
+
+def read_order(folder: Path) -> Order:
+    """Raises `ValueError`, `KeyError` or `TypeError` if there is none that makes sense."""
+    values = read(folder / ORDER)
+    if values is None:
+        raise ValueError("its order is missing or damaged")
+    return Order(
+        **values
+        | {
+            "kind": JobKind(values["kind"]),
+            "device_kind": DeviceKind(values["device_kind"]),
+            "folder": Path(values["folder"]),
+            "shared": Path(values["shared"]),
+            "devices": tuple(values["devices"]),
+        }
+    )
+
+
+def write_running(folder: Path, running: Running) -> None:
+    """Say that the attempt is being run."""
+    write(folder / SUPERVISOR, asdict(running))
+
+
+def read_running(folder: Path) -> Running | None:
+    """None if nobody ever ran it, or nothing legible says so; see `ran`."""
+    try:
+        return _RUNNING.validate_python(read(folder / SUPERVISOR))
+    except ValidationError:
+        return None
+
+
+def read_started(folder: Path) -> dict[str, float]:
+    """What the worker said when it began; empty if it did not."""
+    values = read(folder / STARTED) or {}
+    numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in values.values())
+    return values if numbers and {"pid", "time"} <= values.keys() else {}
+
+
+def read_grace(folder: Path, otherwise: float) -> float:
+    """Seconds between SIGTERM and SIGKILL that a cancellation asks for."""
+    grace_s = (read(folder / CANCEL) or {}).get("grace_s")
+    if isinstance(grace_s, int | float) and math.isfinite(grace_s):
+        return max(0.0, grace_s)
+    return otherwise
+
+
+def write_outcome(folder: Path, outcome: Outcome) -> None:
+    """Record that the work has come to its end; survives a power cut once this returns."""
+    _, now = elapsed(read_started(folder))
+    write(folder / OUTCOME, {**asdict(outcome), "time": now}, durable=True)
+
+
+def read_outcome(folder: Path) -> tuple[Outcome, float] | None:
+    """What the work says of its end, and when (Unix seconds); None if it did not get there."""
+    values = read(folder / OUTCOME) or {}
+    code, result, at = (values.get(name) for name in ("code", "result", "time"))
+    if not (isinstance(code, int) and isinstance(result, dict) and isinstance(at, float)):
+        return None
+    return Outcome(code, result), at
+
+
+def done(folder: Path) -> bool:
+    """Whether the work has come to a good end, whatever happens to its process afterwards."""
+    outcome = read_outcome(folder)
+    return outcome is not None and outcome[0].code == 0
+
+
+def write_exit(folder: Path, exit_: Exit) -> None:
+    """Record the end, unless one is recorded; survives a power cut once this returns."""
+    write(folder / EXIT, asdict(exit_), durable=True, replace=False)
+    if read_exit(folder) is None:  # something illegible has its name
+        if stat.S_ISDIR((folder / EXIT).lstat().st_mode):
+            shutil.rmtree(folder / EXIT)
+        write(folder / EXIT, asdict(exit_), durable=True)
+
+
+def read_exit(folder: Path) -> Exit | None:
+    """None if it has not ended."""
+    try:
+        return _EXIT.validate_python(read(folder / EXIT))
+    except ValidationError:
+        return None
+
+
+def exited(attempt: str, folder: Path, exit_: Exit) -> Exited:
+    """The event that tells of `exit_`, with what the work said at its end."""
+    outcome = read_outcome(folder)
+    # Attempts of before schema 0003 left their result in their own folder, as it was.
+    result = outcome[0].result if outcome else read(folder / "result.json") or {}
+    return Exited(
+        attempt=attempt,
+        time=exit_.time,
+        reason=exit_.reason,
+        success=exit_.success,
+        retriable=result.get("retriable") is not False,
+        lost=exit_.lost,
+        result=result,
+        started_at=exit_.started_at,
+    )
+
+
+def elapsed(started: Mapping[str, Any]) -> tuple[float | None, float]:
+    """What started.json means now: seconds since then, and the time that makes (Unix seconds).
+
+    The monotonic clock measures, so setting the machine's clock changes nothing. Without a start
+    there is no runtime, and the time is the machine's.
+    """
+    begun, mark = started.get("time"), started.get("monotonic")
+    if not isinstance(begun, float) or not isinstance(mark, float):
+        return None, time.time()
+    runtime_s = max(0.0, time.monotonic() - mark)
+    return runtime_s, begun + runtime_s
+
+
+def ran(folder: Path) -> bool:
+    """Whether the attempt was ever run or has ended without."""
+    return os.path.lexists(folder / SUPERVISOR) or os.path.lexists(folder / EXIT)
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`; None if the file is missing or holds something else."""
+    try:
+        with regular(path) as file:
+            text = file.read(_LARGEST + 1)
+        values = json.loads(text) if len(text) <= _LARGEST else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) and _flat(values) else None
+
+
+def write(
+    path: Path, values: Mapping[str, Any], *, durable: bool = False, replace: bool = True
+) -> None:
+    """Put the file there in one step; its folder is made if it is missing.
+
+    `durable`: wait until the disk has it. Without `replace`, one that is there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with draft.open("wb") as file:
+            file.write(json.dumps(values, default=_plain).encode())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        if replace:
+            draft.replace(path)
+        else:
+            _name(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    if durable:
+        _sync_folder(path.parent)
+
+
+def _name(draft: Path, path: Path) -> None:
+    """Let the draft be found as `path`, unless something else is."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    except PermissionError:  # a file system without hard links
+        if not os.path.lexists(path):
+            draft.replace(path)
+
+
+def _flat(value: object) -> bool:
+    """Whether it is not nested deeper than its readers can follow."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for one in level
+            if isinstance(one, dict | list)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+    return not level
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{value!r} has no form in JSON")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

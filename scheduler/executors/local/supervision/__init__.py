@@ -1,0 +1,1 @@
+"""The fork server, the supervisors and the workers of attempts."""

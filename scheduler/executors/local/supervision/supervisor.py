@@ -1,0 +1,287 @@
+"""One attempt's supervisor: starts it, holds it to its limits, records its end.
+
+It shares nothing with the service but the executor's files of the attempt, and outlives service
+and fork server (what slurmstepd is to Slurm). It is forked ahead of time together with its worker;
+both wait as a *spare*, so a launch costs two messages and no fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+from scheduler.executors.base import Order
+from scheduler.executors.local.records import claim
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.records.folder import Exit, Running
+from scheduler.executors.local.supervision import worker
+from scheduler.executors.local.supervision.setup import Setup, Workplace
+from scheduler.executors.local.system import memory, process, sockets
+from scheduler.executors.local.system.log_cap import EVERY_S, LogCap
+from scheduler.executors.local.system.process import Identity
+from scheduler.executors.local.system.watchdog import PING
+
+SAMPLE_S = 0.5
+"""Between two looks at the memory of an attempt with a limit."""
+ROOM_S = 2.0
+"""Between two tries to record an end for which the disk has no room."""
+WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1, PING})
+
+_CANCELLED = "cancelled"
+_TIME_LIMIT = "time limit"
+_OUT_OF_MEMORY = "out of memory"
+_STOPPED = "lost: the supervisor was told to stop"
+
+
+def stand_by(channel: socket.socket, workplace: Workplace) -> None:
+    """Fork the worker, wait for a launch message, and see it through. Runs in its own process."""
+    gc.disable()  # a collection would copy pages it shares with the fork server
+    os.setsid()
+    process.name_process(claim.HOLDER)
+    process.become_subreaper()
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    orders, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    own = os.getpid()
+    pid = os.fork()
+    if not pid:
+        channel.close()
+        orders.close()
+        _become_worker(far_end, own, workplace)
+    far_end.close()
+    message = sockets.receive(channel)
+    channel.close()
+    if message is None:  # the fork server is gone, no launch will come
+        process.kill([pid])
+        return
+    attempt, folder = message["launch"], Path(message["folder"])
+    claimed = claim.take(folder, message["ticket"])
+    if claimed is None:
+        process.kill([pid])
+        return
+    try:
+        exit_ = Supervisor(folder, pid, orders, workplace.setup).run()
+    except OSError as error:  # no room even to say that it begins: it is launched again later
+        process.kill([pid])
+        print(f"attempt {attempt} cannot be supervised: {error}", flush=True)
+        return
+    run_folder = Path(workplace.setup.folder)
+    _record(exit_, attempt, folder, run_folder)
+    os.close(claimed)
+    sockets.notify(run_folder, {"exited": attempt}, patience_s=1.0)
+
+
+def _record(exit_: Exit, attempt: str, folder: Path, run_folder: Path) -> None:
+    """Write how the attempt ended, as soon as that is possible; until then keep it and say so."""
+    while True:
+        try:
+            return files.write_exit(folder, exit_)
+        except (FileExistsError, NotADirectoryError):  # a job put something in the folder's place
+            return print(f"the end of attempt {attempt} cannot be recorded", flush=True)
+        except OSError as error:
+            sockets.waits(run_folder, attempt, error)
+        signal.sigtimedwait(WATCHED, ROOM_S)  # what takes signals is not held for hung
+
+
+class Supervisor:
+    """Watches over the worker `pid`, to which `orders` leads."""
+
+    def __init__(self, folder: Path, pid: int, orders: socket.socket, setup: Setup) -> None:
+        self._folder = folder
+        self._grace_s = setup.grace_s
+        self._log_bytes = setup.log_bytes
+        self._log: LogCap | None = None
+        self._pid = pid
+        self._orders = orders
+        self._status: int | None = None
+        self._cause: str | None = None
+        """Why the worker is being stopped."""
+        self._done = False
+        """Whether the work was done before it was stopped."""
+        self._kill_at: float | None = None
+        self._time_limit_at: float | None = None
+        self._sample_at: float | None = None
+        self._log_at: float | None = None
+        self._memory_bytes = 0
+        self._peak_bytes = 0
+
+    def run(self) -> Exit:
+        """Give the worker its order, wait until every process of it is gone, say how it ended."""
+        supervisor, worker_ = Identity.of(os.getpid()), Identity.of(self._pid)
+        if supervisor is None or worker_ is None:
+            return Exit(time.time(), "lost: the spare worker had died", lost=True)
+        oom_kills = memory.oom_kills()
+        files.write_running(self._folder, Running(supervisor, worker_))
+        # After the line above a cancellation signals this process; before, it left a file.
+        if files.read(self._folder / files.CANCEL) is not None:
+            self._orders.close()
+            self._extinguish()
+            return Exit(time.time(), _CANCELLED)
+        self._begin()
+        while self._status is None:
+            self._turn()
+        self._extinguish()
+        if self._log is not None:
+            self._log.enforce()
+        return self._verdict(memory.oom_kills() > oom_kills)
+
+    def _begin(self) -> None:
+        with contextlib.suppress(OSError):  # a worker that died is found by its status
+            self._orders.send(os.fsencode(self._folder))
+        try:
+            order: Order = files.read_order(self._folder)
+        except (ValueError, KeyError, TypeError):
+            return  # the worker fails with it and says so
+        now = time.monotonic()
+        if self._log_bytes:
+            self._log = LogCap(order.folder / files.LOG, self._log_bytes)
+            self._log_at = now + EVERY_S
+        if order.time_limit_s is not None:
+            self._time_limit_at = now + order.time_limit_s
+        if order.memory_bytes:
+            self._memory_bytes = order.memory_bytes
+            self._sample_at = now + SAMPLE_S
+
+    def _turn(self) -> None:
+        """Wait for the next signal or deadline, and act on it."""
+        times = (self._kill_at, self._time_limit_at, self._sample_at, self._log_at)
+        due = [at for at in times if at is not None]
+        # With nothing due it still looks up once a minute: harmless, and no signal is all it has.
+        wait = max(0.0, min(due, default=time.monotonic() + 60.0) - time.monotonic())
+        self._hear(wait)
+        self._reap()
+        now = time.monotonic()
+        if self._time_limit_at is not None and now >= self._time_limit_at:
+            self._time_limit_at = None
+            self._stop(_TIME_LIMIT, self._grace_s)
+        if self._sample_at is not None and now >= self._sample_at:
+            self._sample_at = now + SAMPLE_S
+            self._sample()
+        if self._log is not None and self._log_at is not None and now >= self._log_at:
+            self._log_at = now + EVERY_S
+            self._log.enforce()
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = now + 0.2  # again, for what was forked meanwhile
+            process.kill(process.descendants(os.getpid()))
+
+    def _hear(self, wait_s: float) -> None:
+        """Take the next signal, if one comes in time; a ping wants no more than to be taken."""
+        info = signal.sigtimedwait(WATCHED, wait_s)
+        if info is not None and info.si_signo == signal.SIGUSR1:
+            self._stop(_CANCELLED, files.read_grace(self._folder, self._grace_s))
+        elif info is not None and info.si_signo == signal.SIGTERM:
+            self._stop(_STOPPED, self._grace_s)
+
+    def _stop(self, cause: str, grace_s: float) -> None:
+        """Ask all its processes to end, as Slurm does; make them after `grace_s`."""
+        if self._status is not None and self._kill_at is None:
+            return  # it has ended by itself, and what it left is being killed
+        deadline = time.monotonic() + grace_s
+        self._kill_at = deadline if self._kill_at is None else min(self._kill_at, deadline)
+        if self._cause is not None:
+            return
+        self._cause = cause
+        self._done = files.done(self._folder)
+        pids = process.descendants(os.getpid())
+        process.kill(pids, signal.SIGTERM)
+        process.kill(pids, signal.SIGCONT)  # what is stopped could not obey
+
+    def _sample(self) -> None:
+        pids = process.descendants(os.getpid())
+        self._peak_bytes = max(self._peak_bytes, memory.resident(pids))
+        if memory.exceeds(pids, self._memory_bytes):
+            self._cause = self._cause or _OUT_OF_MEMORY
+            process.kill(pids)
+
+    def _reap(self) -> bool:
+        """Collect ended children; whether any are left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if not pid:
+                return True
+            if pid == self._pid:
+                self._status = status
+
+    def _extinguish(self) -> None:
+        """Until no process is left: those that are being stopped keep the rest of their grace."""
+        while self._reap():
+            now = time.monotonic()
+            if self._kill_at is None or now >= self._kill_at:
+                process.kill(process.descendants(os.getpid()))
+            self._hear(0.05)
+
+    def _verdict(self, oom_killed: bool) -> Exit:
+        status = self._status or 0
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+        signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        started = files.read_started(self._folder)
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        runtime_s, ended_at = files.elapsed(started)
+        # Work that ends well although it was asked to stop has ended well, unless it was too long.
+        if self._cause in (None, _CANCELLED):
+            success = code == 0 or files.done(self._folder)
+        else:
+            success = self._cause == _STOPPED and self._done
+        return Exit(
+            time=ended_at,
+            reason="exit code 0" if success else self._reason(code, signum, oom_killed),
+            success=success,
+            lost=not success and self._cause == _STOPPED,
+            code=code,
+            signal=signum,
+            started_at=started.get("time"),
+            runtime_s=runtime_s,
+            pid=self._pid,
+            max_rss_bytes=max(self._peak_bytes, usage.ru_maxrss * 1024),
+            cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
+        )
+
+    def _reason(self, code: int | None, signum: int | None, oom_killed: bool) -> str:
+        if self._cause is not None:
+            return self._cause
+        if signum is not None:
+            name = f"signal {_signal_name(signum)}"
+            doubt = signum == signal.SIGKILL and oom_killed
+            return f"{name} (possibly out of memory)" if doubt else name
+        failure = self._failure()
+        return f"could not start: {failure}" if failure else f"exit code {code}"
+
+    def _failure(self) -> str:
+        """What the worker said if it failed before the work began."""
+        try:
+            return self._orders.recv(sockets.LIMIT, socket.MSG_DONTWAIT).decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def _become_worker(orders: socket.socket, supervisor: int, workplace: Workplace) -> NoReturn:
+    code = 1
+    try:
+        for signum in WATCHED:
+            signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        gc.enable()
+        code = worker.attend(orders, supervisor, workplace)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code & 0xFF)
+
+
+def _signal_name(signum: int) -> str:
+    try:
+        return signal.Signals(signum).name
+    except ValueError:  # real-time signals have no name
+        return str(signum)

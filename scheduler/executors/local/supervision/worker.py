@@ -1,0 +1,184 @@
+"""The process in which one attempt's work is done."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import Order, Outcome
+from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.supervision.setup import Target, Workplace
+from scheduler.executors.local.system import process, sockets
+from scheduler.files import with_room
+
+FOLDER_VARIABLE = "FULCRUM_FOLDER"
+"""Names the attempt's folder to every program it starts, and tells them apart from others."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREADS_PER_GPU = 4
+_COULD_NOT_START = 125
+_OOM_SCORE = "500"
+"""When memory runs out the kernel shall take a worker, not the service."""
+
+
+def attend(orders: socket.socket, supervisor: int, workplace: Workplace) -> int:
+    """Wait for an order, which comes as the path of the folder it lies in, and carry it out.
+
+    Returns the exit code. What fails before the work begins is told through `orders`.
+    """
+    os.setsid()
+    process.die_with_parent()
+    if os.getppid() != supervisor:
+        return 0
+    process.name_process("fulcrum-spare")
+    path = orders.recv(sockets.LIMIT)
+    if not path:
+        return 0
+    folder, run_folder = Path(os.fsdecode(path)), Path(workplace.setup.folder)
+    try:
+        order = files.read_order(folder)
+        furnish(order, workplace.environment, pin=workplace.setup.pin)
+        _announce(order, folder, run_folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        orders.send(f"{type(error).__name__}: {error}".encode()[:1000])
+        return _COULD_NOT_START
+    orders.close()
+    outcome = _carry_out(order, workplace.target)
+    with_room(
+        lambda: files.write_outcome(folder, outcome),
+        lambda error: sockets.waits(run_folder, order.attempt, error),
+    )
+    _wind_up()
+    return outcome.code
+
+
+def furnish(order: Order, variables: Mapping[str, str], *, pin: bool) -> None:
+    """Make this process the attempt's own: log, devices, threads, environment, name.
+
+    `variables` take the place of those that the fork server's libraries set for themselves.
+    """
+    process.name_process(f"fulcrum-{order.attempt}")
+    with_room(lambda: _open_log(order.folder / files.LOG))
+    os.chdir(order.folder)
+    if pin and order.device_kind is DeviceKind.CPU and order.devices:
+        os.sched_setaffinity(0, {int(number) for number in order.devices})
+    os.environ.clear()
+    os.environ.update({**variables, **environment(order)})
+    _set_threads(_threads(order))
+    _reseed()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+
+
+def environment(order: Order) -> dict[str, str]:
+    """Variables of the attempt; the order's own win over thread counts, not over devices."""
+    devices = order.devices if order.device_kind is DeviceKind.CUDA else ()
+    return (
+        dict.fromkeys(THREAD_VARIABLES, str(_threads(order)))
+        | dict(order.env)
+        | {
+            # Number GPUs as NVML does; CUDA's own default order is by speed.
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+            "CUDA_VISIBLE_DEVICES": ",".join(devices),
+            "FULCRUM_ATTEMPT": order.attempt,
+            FOLDER_VARIABLE: str(order.folder),
+        }
+    )
+
+
+def tag(folder: Path) -> bytes:
+    """How the environment of a program shows that it belongs to the attempt in `folder`."""
+    return f"{FOLDER_VARIABLE}={folder}".encode()
+
+
+def tag_of(folder: Path) -> bytes | None:
+    """The tag of the attempt whose order lies in `folder`; None if the order is damaged."""
+    try:
+        return tag(files.read_order(folder).folder)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _threads(order: Order) -> int:
+    width = max(1, len(order.devices))
+    if order.device_kind is DeviceKind.CPU:
+        return width
+    return min(width * _THREADS_PER_GPU, len(os.sched_getaffinity(0)))
+
+
+def _open_log(path: Path) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(nothing)
+    os.close(log)
+    for stream in (sys.stdout, sys.stderr):
+        # A line that was printed must be readable at once, a crash must not swallow it.
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable(file=2)
+
+
+def _set_threads(count: int) -> None:
+    # Libraries read their variables when they are loaded, which was in the fork server.
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(count)
+
+
+def _reseed() -> None:
+    # All workers of one fork server would else draw the same numbers; `random` reseeds itself.
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def _announce(order: Order, folder: Path, run_folder: Path) -> None:
+    begun = {"pid": os.getpid(), "time": time.time(), "monotonic": time.monotonic()}
+    with_room(
+        lambda: files.write(folder / files.STARTED, begun),
+        lambda error: sockets.waits(run_folder, order.attempt, error),
+    )
+    sockets.notify(run_folder, {"started": order.attempt})
+
+
+def _carry_out(order: Order, target: Target) -> Outcome:
+    try:
+        return target(order)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return Outcome(end.code or 0)
+        print(end.code, file=sys.stderr)
+        return Outcome(1)
+    except BaseException:
+        traceback.print_exc()
+        return Outcome(1)
+
+
+def _wind_up() -> None:
+    """What the interpreter does at its end, without unwinding the fork server's frames."""
+    with _reported():
+        threading._shutdown()  # type: ignore[attr-defined]  # joins pools and threads
+    with _reported():
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        traceback.print_exc()

@@ -1,0 +1,1 @@
+"""Processes, sockets, memory and logs as the operating system offers them."""

@@ -1,0 +1,62 @@
+"""Stopping many jobs at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from scheduler.domain.errors import FulcrumError, UnavailableError
+from scheduler.domain.jobs import Job
+from scheduler.domain.lifecycle import JobState
+from scheduler.service.dispatch.dispatcher import Dispatcher
+from scheduler.service.dispatch.messages import Cancel
+from scheduler.store.base import JobQuery, Store
+
+TOGETHER = 2000
+"""Jobs that are asked for at once: mostly one transaction; then the dispatcher does other work."""
+ANSWER_S = 60.0
+"""How long one transaction may take before its caller is sent away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Finds live jobs and cancels them."""
+
+    store: Store
+    dispatcher: Dispatcher
+
+    def live(self, query: JobQuery, ids: Collection[int] = ()) -> list[Job]:
+        """Jobs that match and have not ended (of `ids`, if any), in the order to cancel them.
+
+        Those that wait come first: a device that a running job frees must not start one of them.
+        """
+        found = [
+            job for job in self.store.live()[0] if query.matches(job) and (not ids or job.id in ids)
+        ]
+        return sorted(found, key=lambda job: (job.state is not JobState.QUEUED, -job.id))
+
+    def cancel(self, jobs: Sequence[Job], *, actor: str, reason: str = "") -> list[int]:
+        """Numbers of the jobs that were cancelled: not of those that ended meanwhile.
+
+        Raises `UnavailableError` if nobody confirms it: then it may take effect later.
+        """
+        done: list[int] = []
+        for first in range(0, len(jobs), TOGETHER):
+            requests = [Cancel(job.id, actor, reason) for job in jobs[first : first + TOGETHER]]
+            self.dispatcher.post(*requests)
+            end = time.monotonic() + ANSWER_S
+            done += [one.job for one in requests if _confirmed(one, end)]
+        return done
+
+
+def _confirmed(request: Cancel, end: float) -> bool:
+    try:
+        request.answer.result(max(0.0, end - time.monotonic()))
+    except TimeoutError:
+        raise UnavailableError("not every cancellation is confirmed yet; list the jobs") from None
+    except UnavailableError:
+        raise
+    except FulcrumError:  # it has ended meanwhile
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""What a service is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scheduler.clock import Clock
+from scheduler.estimates.estimator import Estimator
+from scheduler.executors.base import Executor
+from scheduler.hardware.inventory import Inventory
+from scheduler.service.data_folder_lock import FolderLock
+from scheduler.service.maintenance.retention import Rule
+from scheduler.service.paths import Folders
+from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.policy_control.crash_marks import Crashes
+from scheduler.service.policy_control.replay import Replay
+from scheduler.store.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service is made of; chosen in `scheduler.bootstrap`."""
+
+    store: Store
+    executor: Executor
+    inventory: Inventory
+    estimator: Estimator
+    ruling: Ruling
+    policies: Mapping[str, str]
+    """Name → summary of every policy that can be used."""
+    folders: Folders
+    clock: Clock
+    grace_s: float = 5.0
+    """Between asking an attempt to stop and stopping it."""
+    origin: float = 0.0
+    """Unix seconds of the first job ever: what formulas count submission times from."""
+    lock: FolderLock | None = None
+    """Of the data folder; released when the service stops."""
+    rival: str = "wgc"
+    """What a learned policy is held against on this cluster."""
+    replay: Replay | None = None
+    """None: policies decide without having been replayed."""
+    fit: bool = True
+    """Whether a learned policy is replayed at the start."""
+    shadow: str | None = None
+    """A policy that sees every decision and changes none."""
+    crashes: Crashes | None = None
+    """Marks the calls of policies; None: they are not marked."""
+    disks: Mapping[str, Path] = field(default_factory=dict)
+    """Name → folder that must not run full; the first is the service's own."""
+    least_free: int = 0
+    """Bytes that must be free there."""
+    retention: Sequence[Rule] = ()
+    """What of ended jobs' files may go."""
+    success_checkpoints: bool = False
+    """Whether a training that succeeded keeps its checkpoints."""

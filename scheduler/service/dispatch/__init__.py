@@ -1,0 +1,1 @@
+"""From submissions and events to placements and launched attempts."""

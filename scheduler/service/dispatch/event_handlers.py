@@ -1,0 +1,129 @@
+"""From what happened to the changes it means, by the one transition table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from scheduler.domain import transitions
+from scheduler.domain.errors import FulcrumError, IllegalTransitionError, NotFoundError
+from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.lifecycle import JobState
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import Exited, Started
+from scheduler.service.dispatch.messages import Cancel, Update
+from scheduler.service.dispatch.transaction import Changes
+
+MOST_LOSSES = 5
+"""A job whose attempts vanish this often is given up: perhaps it takes its machine down."""
+
+
+def cancel(
+    message: Cancel, changes: Changes, stored: Callable[[int], Job], now: float
+) -> FulcrumError | None:
+    """Adds the change a cancellation means; returns the reason if it is refused."""
+    job = changes.job(message.job)
+    if job is None:
+        return _gone(message.job, changes, stored, "only a job that has not ended can be cancelled")
+    reason = message.reason or f"cancelled by {message.actor}"
+    if job.state in (JobState.QUEUED, JobState.PREEMPTED):
+        changes.add(transitions.cancelled(job, now, message.actor, reason))
+    elif job.state is not JobState.CANCELLING:
+        changes.add(transitions.cancel_requested(job, message.actor, reason, now))
+    return None
+
+
+def update(
+    message: Update, changes: Changes, stored: Callable[[int], Job], now: float
+) -> FulcrumError | None:
+    """Adds the change of a waiting job; returns the reason if it is refused."""
+    legal = "only a job that waits can be changed"
+    job = changes.job(message.job)
+    if job is None:
+        return _gone(message.job, changes, stored, legal)
+    if job.state is not JobState.QUEUED:
+        return IllegalTransitionError(f"job {job.id} is {job.state}", {"state": legal})
+    other = {
+        name: value for name, value in message.changes.items() if getattr(job.spec, name) != value
+    }
+    if other:
+        changes.add(transitions.updated(job, other, message.actor, now))
+    return None
+
+
+def started(event: Started, changes: Changes) -> None:
+    """Adds the start, unless it is already known or of an older attempt."""
+    job, attempt = _current(event.attempt, changes)
+    if job is not None and attempt is not None and job.state is JobState.STARTING:
+        changes.add(transitions.started(job, attempt, event.pid, event.time))
+
+
+def exited(event: Exited, changes: Changes, pool_of: Callable[[str], Pool | None]) -> bool:
+    """Adds the end of an attempt; False if the event is about an older or ended attempt."""
+    job, attempt = _current(event.attempt, changes)
+    if job is None or attempt is None:
+        return False
+    if event.started_at is not None:
+        # The executor knows best: a start may have gone unheard, or been noted late on adoption.
+        attempt = replace(attempt, started_at=event.started_at)
+        job = replace(job, started_at=event.started_at)
+    pool = pool_of(attempt.pool) or _removed(attempt)
+    time = max(event.time, attempt.started_at or attempt.placed_at)
+    if event.success:
+        changes.add(transitions.succeeded(job, attempt, pool, event.result, time))
+    elif event.lost and job.attempts - job.failures < MOST_LOSSES:
+        changes.add(transitions.lost(job, attempt, pool, event.reason, time))
+    else:
+        # Another attempt would meet the same time limit, or take its machine down again.
+        retriable = event.retriable and not event.lost and event.reason != "time limit"
+        changes.add(
+            transitions.failed(
+                job,
+                attempt,
+                pool,
+                _why(event),
+                time,
+                retriable=retriable,
+                result=event.result,
+            )
+        )
+    return True
+
+
+def _gone(job_id: int, changes: Changes, stored: Callable[[int], Job], legal: str) -> FulcrumError:
+    try:
+        ended = changes.ended(job_id) or stored(job_id)
+    except NotFoundError as error:
+        return error
+    return IllegalTransitionError(f"job {ended.id} is {ended.state} already", {"state": legal})
+
+
+def _current(attempt_id: str, changes: Changes) -> tuple[Job | None, Attempt | None]:
+    """The job and attempt an event is about; nothing if a newer attempt exists."""
+    job_id, _, number = attempt_id.partition(".")
+    job, attempt = changes.job(int(job_id)), changes.attempt(int(job_id))
+    if job is None or attempt is None or attempt.number != int(number):
+        return None, None
+    return job, attempt
+
+
+def _why(event: Exited) -> str:
+    error = event.result.get("error")
+    if not isinstance(error, str) or not error or error == event.reason:
+        return event.reason
+    return f"{event.reason}: {error}"
+
+
+def _removed(attempt: Attempt) -> Pool:
+    """A pool that the configuration no longer has, with the rates the estimate was made with."""
+    estimate = attempt.estimate
+    device_seconds = max(estimate.runtime_s, 1e-9) * max(attempt.width, 1)
+    return Pool(
+        name=attempt.pool,
+        kind=DeviceKind.CPU,
+        model="removed",
+        devices_per_node=max(attempt.devices, default=0) + 1,
+        dollars_per_device_hour=estimate.dollars / device_seconds * 3600,
+        watts_per_device=estimate.joules / device_seconds,
+    )

@@ -1,0 +1,79 @@
+"""From committed placements to running attempts."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+from scheduler.domain.errors import FulcrumError
+from scheduler.domain.jobs import Attempt
+from scheduler.domain.lifecycle import JobState
+from scheduler.executors.base import Executor, Exited
+from scheduler.service.dispatch.launch_spec import Orders
+from scheduler.service.dispatch.live_jobs import Board
+
+
+class Launcher:
+    """Hands placed attempts to the executor, each until it is taken."""
+
+    def __init__(
+        self,
+        board: Board,
+        executor: Executor,
+        orders: Orders,
+        post: Callable[[Exited], None],
+        counters: Counter[str],
+        *,
+        grace_s: float,
+    ) -> None:
+        self._board = board
+        self._executor = executor
+        self._orders = orders
+        self._post = post
+        self._counters = counters
+        self._grace_s = grace_s
+        self._waiting: deque[Attempt] = deque()
+
+    def add(self, attempts: Iterable[Attempt]) -> None:
+        """Attempts to launch; one that has been launched before is not started again."""
+        self._waiting.extend(attempts)
+
+    def launch(self, now: float) -> None:
+        """Launch what was added. If the executor fails on one, the others overtake it.
+
+        Raises what the executor raised; the next call tries again.
+        """
+        failure: Exception | None = None
+        for _ in range(len(self._waiting)):
+            attempt = self._waiting.popleft()
+            try:
+                self._launch(attempt, now)
+            except Exception as error:
+                self._waiting.append(attempt)
+                failure = error
+        if failure is not None:
+            raise failure
+
+    def _launch(self, attempt: Attempt, now: float) -> None:
+        job, pool = self._board.jobs.get(attempt.job), self._board.pool(attempt.pool)
+        holding = self._board.attempts.get(attempt.job)
+        if job is None or pool is None or holding is None or holding.id != attempt.id:
+            return  # it has ended meanwhile
+        if job.state is JobState.CANCELLING:
+            self._withdraw(attempt, now)
+            return
+        try:
+            order = self._orders.order(job, attempt, pool)
+        except FulcrumError as error:
+            reason = f"could not start: {error.message}"
+            self._post(Exited(attempt.id, now, reason, success=False, retriable=False))
+            return
+        self._executor.launch(order)
+        self._counters["launches"] += 1
+
+    def _withdraw(self, attempt: Attempt, now: float) -> None:
+        """It was cancelled before the executor took it; whether it did at last, it knows."""
+        if attempt.id in self._executor.alive([self._orders.folders.key(attempt)]):
+            self._executor.cancel(attempt.id, grace_s=self._grace_s)
+        else:
+            self._post(Exited(attempt.id, now, "cancelled", success=False))

@@ -1,0 +1,399 @@
+"""The live jobs in memory: what a round needs, kept in step with the store.
+
+The store is the truth; the board is its mirror, changed only after a commit. One thread changes
+it, under `lock`; others take the lock to read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.plan import Reservation
+from scheduler.decisions.state.queue import Backlog, Option, Waiting
+from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.events import Transition
+from scheduler.domain.jobs import Attempt, Job, JobSpec
+from scheduler.domain.lifecycle import JobState
+from scheduler.domain.pools import Pool
+from scheduler.domain.units import money
+from scheduler.service.clock_corrections import Corrections, bounded, delayed
+from scheduler.service.dispatch.placement_options import worthwhile
+from scheduler.service.dispatch.running_attempts import lowest, occupants
+from scheduler.service.hold_reasons import Held
+
+MATERIAL = 0.05
+"""A change of an estimate below this share leaves the queue as it is."""
+OVERDUE = 0.1
+"""An attempt past its estimated end is expected to need this share of its run time more."""
+
+Options = Callable[[JobSpec], Sequence[Option]]
+Preference = Callable[[JobSpec], float]
+
+
+class Board:
+    """Live jobs, active attempts and the backlog of those that compete for devices."""
+
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        options: Options,
+        preference: Preference,
+        finished: Callable[[int], JobState],
+        origin: float = 0.0,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.pools = tuple(pools)
+        self.jobs: dict[int, Job] = {}
+        """Jobs that are not final."""
+        self.attempts: dict[int, Attempt] = {}
+        """The attempt that holds devices, by job."""
+        self.held: dict[int, Held] = {}
+        """Queued jobs that do not compete."""
+        self._timed: dict[int, float] = {}
+        """Of these, when the reason ends by itself."""
+        self._broken: set[int] = set()
+        """Of these, whose dependency ended without success."""
+        self.ends: dict[int, float] = {}
+        """Estimated ends of active attempts, Unix seconds, refined while they run."""
+        self._corrections = Corrections()
+        self._index = {pool.name: at for at, pool in enumerate(self.pools)}
+        self._options = options
+        self._preference = preference
+        self._finished = finished
+        self._backlog = Backlog(origin)
+        self._newest = 0
+        self._dependents: dict[int, set[int]] = {}
+        self._outcomes: dict[int, JobState] = {}
+        self._spent: dict[int, float] = {}
+        self._committed: tuple[Reservation, ...] = ()
+        self._priced: dict[str, tuple[JobSpec, Sequence[Option]]] = {}
+
+    def load(self, jobs: Iterable[Job], attempts: Iterable[Attempt], now: float) -> None:
+        """Take over what the store holds, at start."""
+        with self.changed:
+            for attempt in attempts:
+                self._hold(attempt)
+            for job in jobs:
+                self.jobs[job.id] = bounded(job, now)
+                self._newest = max(self._newest, job.id)
+                for dependency in job.spec.after:
+                    self._dependents.setdefault(dependency, set()).add(job.id)
+            for job in list(self.jobs.values()):
+                self._consider(job, now)
+
+    def admit(self, jobs: Iterable[Job], now: float) -> None:
+        """New jobs, already stored, in the order of their ids.
+
+        A repeated submission names jobs that are known, or that have ended: those are passed over.
+        """
+        with self.changed:
+            for job in jobs:
+                if job.id <= self._newest or job.state.final:
+                    continue
+                for dependency in job.spec.after:
+                    self._outcome(dependency)  # asks the store, so it comes before any change
+                self._newest = job.id
+                self.jobs[job.id] = job
+                for dependency in job.spec.after:
+                    self._dependents.setdefault(dependency, set()).add(job.id)
+                self._consider(job, now)
+            self.changed.notify_all()
+
+    def apply(self, transition: Transition, now: float) -> None:
+        """A change that was written."""
+        attempt = transition.attempt
+        with self.changed:
+            if attempt is not None:
+                if attempt.state.final:
+                    self._release(attempt)
+                else:
+                    self._hold(attempt)
+            self._put(transition.job, now)
+            self.changed.notify_all()
+
+    def restore(self, job: Job, attempts: Iterable[Attempt], now: float) -> None:
+        """A job as the store has it, where the board had fallen behind; `attempts`: all of it."""
+        with self.changed:
+            self.attempts.pop(job.id, None)
+            self.ends.pop(job.id, None)
+            self._spent.pop(job.id, None)
+            for attempt in attempts:
+                if attempt.state.final:
+                    self.spend(job.id, attempt.dollars or 0.0)
+                else:
+                    self._hold(attempt)
+            self._put(job, now)
+            self.changed.notify_all()
+
+    def reconsider(self, now: float, chosen: Callable[[JobSpec], bool] | None = None) -> bool:
+        """Look again at held jobs whose time has come, and at queued jobs with `chosen` work.
+
+        For changed estimates or preferences. Returns whether any job now competes anew.
+        """
+        with self.changed:
+            before = len(self._backlog)
+            due = [job for job, until in self._timed.items() if until <= now]
+            if chosen is not None:
+                due += [
+                    job.id
+                    for job in self.jobs.values()
+                    if job.state is JobState.QUEUED and chosen(job.spec)
+                ]
+            for job in due:
+                self._reconsider(job, now)
+            return bool(due) and (chosen is not None or len(self._backlog) > before)
+
+    def shift(self, seconds: float, now: float) -> None:
+        """The clock was set forward (or back): what waits or runs does so no longer than before."""
+        with self.changed:
+            self._corrections.shift(
+                seconds, (*self.jobs, *(attempt.id for attempt in self.attempts.values()))
+            )
+            self.ends = {job: end + seconds for job, end in self.ends.items()}
+            self._committed = ()
+            for job in list(self.jobs.values()):
+                self.jobs[job.id] = delayed(job, seconds)
+                self._reconsider(job.id, now)
+
+    def elapsed(self, attempt: Attempt, now: float) -> float:
+        """Seconds since the active attempt began, whatever the clock was set to meanwhile."""
+        with self.lock:
+            return max(0.0, now - self._corrections.begun_at(attempt))
+
+    def reprice(self, key: str, now: float) -> None:
+        """Estimate the queued jobs of one work anew, if a measurement changed it materially."""
+        with self.lock:
+            spec, before = self._priced.get(key, (None, ()))
+            if spec is None:
+                return
+            try:
+                after = self._options(spec)
+            except InfeasibleError:
+                return
+            moved = any(
+                abs(new.runtime_s - old.runtime_s) > MATERIAL * old.runtime_s
+                for new, old in zip(after, before, strict=True)
+            )
+            if moved:
+                self.reconsider(now, lambda spec: spec.profile.key == key)
+
+    def unmet(self) -> Iterator[tuple[Job, int]]:
+        """Queued jobs with a dependency that ended without success."""
+        with self.lock:
+            for job_id in sorted(self._broken):
+                job = self.jobs[job_id]
+                for dependency in job.spec.after:
+                    if self._outcome(dependency) not in (None, JobState.SUCCEEDED):
+                        yield job, dependency
+                        break
+
+    def next_due(self) -> float | None:
+        """Unix seconds at which a held job's reason ends by itself."""
+        with self.lock:
+            return min(self._timed.values(), default=None)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """The world now, as a value."""
+        with self.lock:
+            queue, running = self._backlog.freeze(), self._running(now)
+            return Snapshot(now, queue, self.pools, running, self._committed)
+
+    def promise(self, reservations: tuple[Reservation, ...]) -> None:
+        """What the last round reserved: a sticky mode keeps it in the next."""
+        with self.lock:
+            self._committed = reservations
+
+    def with_job(self, job: int, spec: JobSpec, now: float) -> Snapshot:
+        """The world as it would be with one more waiting job; raises `InfeasibleError`."""
+        found = worthwhile(self._options(spec), self._preference(spec))
+        if spec.budget is not None:
+            found = [option for option in found if option.dollars <= spec.budget] or found
+        waiting = self._waiting(job, spec, now, found)
+        with self.lock:
+            backlog = self._backlog.copy()
+            running, committed = self._running(now), self._committed
+        backlog.add(waiting)
+        return Snapshot(now, backlog.freeze(), self.pools, running, committed)
+
+    def free_devices(
+        self, pool: int, nodes: Nodes, taken: Sequence[Attempt] = ()
+    ) -> tuple[int, ...] | None:
+        """The lowest device indices on these nodes that neither an attempt nor `taken` holds.
+
+        None if there are too few.
+        """
+        busy = {
+            device
+            for attempt in (*self.attempts.values(), *taken)
+            if self._index.get(attempt.pool) == pool
+            for device in attempt.devices
+        }
+        return lowest(nodes, self.pools[pool].devices_per_node, busy)
+
+    def spend(self, job: int, dollars: float) -> None:
+        """Dollars that ended attempts of a live job have cost."""
+        with self.lock:
+            self._spent[job] = self._spent.get(job, 0.0) + dollars
+
+    def refine(self, job: int, end: float) -> None:
+        """A better estimate of an active attempt's end."""
+        with self.lock:
+            if job in self.ends:
+                self.ends[job] = end
+
+    def counts(self) -> Mapping[str, int]:
+        """Live jobs by what they wait for: `devices`, a held cause, or `active`."""
+        with self.lock:
+            counts = {"devices": len(self._backlog), "active": len(self.attempts)}
+            for held in self.held.values():
+                counts[held.cause] = counts.get(held.cause, 0) + 1
+            return counts
+
+    def competes(self, job: int) -> bool:
+        """Whether the job is in the backlog."""
+        with self.lock:
+            return job in self._backlog
+
+    def pool(self, name: str) -> Pool | None:
+        """The pool of that name; None if it is no longer configured."""
+        at = self._index.get(name)
+        return None if at is None else self.pools[at]
+
+    def _put(self, job: Job, now: float) -> None:
+        if job.id in self._backlog:
+            self._backlog.remove(job.id)
+        self._unhold(job.id)
+        dependents = sorted(self._dependents.get(job.id, ()))
+        if not job.state.final:
+            # An attempt that began before the clock was set back ends in the future.
+            self.jobs[job.id] = bounded(job, now)
+            self._consider(self.jobs[job.id], now)
+        else:
+            self.jobs.pop(job.id, None)
+            self._spent.pop(job.id, None)
+            self._corrections.forget(job.id)
+            if dependents:
+                self._outcomes[job.id] = job.state
+            self._unlink(job)
+            for dependent in dependents:
+                self._reconsider(dependent, now)
+
+    def _unlink(self, job: Job) -> None:
+        """What the job waited for is remembered only as long as others wait for it too."""
+        for dependency in job.spec.after:
+            waiting = self._dependents.get(dependency, set())
+            waiting.discard(job.id)
+            if not waiting:
+                self._dependents.pop(dependency, None)
+                self._outcomes.pop(dependency, None)
+
+    def _outcome(self, job: int) -> JobState | None:
+        """How a job ended that others wait for; None while it has not. Asks the store once."""
+        if job in self.jobs:
+            return None
+        if job not in self._outcomes:
+            state = self._finished(job)
+            if not state.final:
+                return None
+            self._outcomes[job] = state
+        return self._outcomes[job]
+
+    def _consider(self, job: Job, now: float) -> None:
+        if job.state is not JobState.QUEUED:
+            return
+        found = self._placements(job, now)
+        if not isinstance(found, Held):
+            submitted_at = self._corrections.submitted_at(job)
+            self._backlog.add(self._waiting(job.id, job.spec, submitted_at, found))
+            return
+        self.held[job.id] = found
+        if found.until is not None:
+            self._timed[job.id] = found.until
+        if any(dependency in self._outcomes for dependency in found.blockers):
+            self._broken.add(job.id)
+
+    def _unhold(self, job: int) -> None:
+        self.held.pop(job, None)
+        self._timed.pop(job, None)
+        self._broken.discard(job)
+
+    def _reconsider(self, job_id: int, now: float) -> None:
+        job = self.jobs.get(job_id)
+        if job is None:
+            return
+        if job_id in self._backlog:
+            self._backlog.remove(job_id)
+        self._unhold(job_id)
+        self._consider(job, now)
+
+    def _placements(self, job: Job, now: float) -> Held | Sequence[Option]:
+        spec = job.spec
+        open_ = tuple(
+            dependency
+            for dependency in spec.after
+            if self._outcome(dependency) is not JobState.SUCCEEDED
+        )
+        if open_:
+            plural = "s" if len(open_) > 1 else ""
+            names = ", ".join(str(dependency) for dependency in open_)
+            return Held("dependency", f"waits for job{plural} {names} to succeed", open_)
+        if job.eligible_at > now:
+            return Held("backoff", job.reason, until=job.eligible_at)
+        try:
+            options = self._options(spec)
+        except InfeasibleError as error:
+            return Held("no-pool", error.message)
+        self._priced[spec.profile.key] = (spec, options)
+        options = worthwhile(options, self._preference(spec))
+        if spec.budget is not None:
+            left = spec.budget - self._spent.get(job.id, 0.0)
+            affordable = [option for option in options if option.dollars <= left]
+            if not affordable:
+                least = min(option.dollars for option in options)
+                return Held(
+                    "budget",
+                    f"its cheapest placement costs {money(least, up=True)} by estimate, "
+                    f"{money(left)} of its budget are left",
+                )
+            return affordable
+        return options
+
+    def _waiting(
+        self, job: int, spec: JobSpec, submitted_at: float, options: Sequence[Option]
+    ) -> Waiting:
+        return Waiting(
+            id=job,
+            submitted_at=submitted_at,
+            options=options,
+            priority=float(spec.priority),
+            deadline=float("inf") if spec.deadline is None else spec.deadline,
+            preference=self._preference(spec),
+        )
+
+    def _hold(self, attempt: Attempt) -> None:
+        self.attempts[attempt.job] = attempt
+        begun = self._corrections.begun_at(attempt)
+        if attempt.job not in self.ends or attempt.started_at is not None:
+            self.ends[attempt.job] = begun + attempt.estimate.runtime_s
+
+    def _release(self, attempt: Attempt) -> None:
+        self.attempts.pop(attempt.job, None)
+        self.ends.pop(attempt.job, None)
+        self._corrections.forget(attempt.id)
+        self.spend(attempt.job, attempt.dollars or 0.0)
+
+    def _running(self, now: float) -> tuple[Running, ...]:
+        attempts = self.attempts.values()
+        ends = {attempt.job: self._end(attempt, now) for attempt in attempts}
+        return occupants(attempts, self.pools, ends)
+
+    def _end(self, attempt: Attempt, now: float) -> float:
+        end = self.ends[attempt.job]
+        if end > now:
+            return end
+        return now + max(1.0, OVERDUE * self.elapsed(attempt, now))

@@ -1,0 +1,64 @@
+"""At start: hold the store against what really runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from scheduler.clock import Clock
+from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.lifecycle import JobState
+from scheduler.executors.base import Executor, ExecutorEvent, Exited, Order, Started
+from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.paths import Folders
+
+_log = logging.getLogger(__name__)
+
+
+def reconcile(
+    board: Board,
+    executor: Executor,
+    folders: Folders,
+    order: Callable[[Job, Attempt], Order | None],
+    deliver: Callable[[ExecutorEvent], None],
+    clock: Clock,
+    *,
+    grace_s: float,
+) -> dict[str, int]:
+    """Adopt what still runs, launch what was placed but never started, requeue what is lost.
+
+    Every attempt that the store believes active is named to the executor, which from then on
+    watches it. Returns how many were adopted, launched and lost.
+    """
+    attempts = dict(board.attempts)
+    known = executor.alive([folders.key(attempt) for attempt in attempts.values()])
+    counts = {"adopted": 0, "launched": 0, "lost": 0}
+    for attempt in attempts.values():
+        job = board.jobs[attempt.job]
+        if attempt.id in known:
+            counts["adopted"] += 1
+            pid = known[attempt.id]
+            if job.state is JobState.STARTING and pid is not None:
+                deliver(Started(attempt.id, pid, clock.now()))
+            if job.state is JobState.CANCELLING:
+                executor.cancel(attempt.id, grace_s=grace_s)
+            continue
+        again = order(job, attempt) if job.state is JobState.STARTING else None
+        if again is not None:
+            # Committed, but the service died before the launch: nobody has started it.
+            counts["launched"] += 1
+            executor.launch(again)
+        else:
+            counts["lost"] += 1
+            deliver(
+                Exited(
+                    attempt.id,
+                    clock.now(),
+                    "lost: no trace of it on this machine",
+                    success=False,
+                    lost=True,
+                )
+            )
+    if attempts:
+        _log.info("after the restart: %s", counts)
+    return counts

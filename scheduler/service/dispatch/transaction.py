@@ -1,0 +1,73 @@
+"""A batch of changes on its way to the store.
+
+Several things may happen to one job before the next commit (started, then ended), so each change
+builds on the one before, not on the board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.domain.events import Transition
+from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.records import Decision
+from scheduler.service.dispatch.live_jobs import Board
+from scheduler.store.base import Store
+
+
+class Changes:
+    """Transitions in order, with the jobs as they will be."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._jobs: dict[int, Job] = {}
+        self._attempts: dict[int, Attempt] = {}
+        self._transitions: list[Transition] = []
+        self._decisions: list[Decision] = []
+
+    def __len__(self) -> int:
+        return len(self._transitions)
+
+    def job(self, job: int) -> Job | None:
+        """A live job as it will be; None if it is, or will be, final."""
+        found = self._jobs.get(job) or self._board.jobs.get(job)
+        return None if found is None or found.state.final else found
+
+    def ended(self, job: int) -> Job | None:
+        """A job that will have ended with these changes."""
+        found = self._jobs.get(job)
+        return found if found is not None and found.state.final else None
+
+    def attempt(self, job: int) -> Attempt | None:
+        """The attempt that holds devices for a job, as it will be."""
+        found = self._attempts.get(job) or self._board.attempts.get(job)
+        return None if found is None or found.state.final else found
+
+    def add(self, transition: Transition, decision: Decision | None = None) -> None:
+        """One more change."""
+        self._jobs[transition.job.id] = transition.job
+        if transition.attempt is not None:
+            self._attempts[transition.job.id] = transition.attempt
+        self._transitions.append(transition)
+        if decision is not None:
+            self._decisions.append(decision)
+
+    def note(self, decision: Decision) -> None:
+        """A decision that changes no job: a reservation."""
+        self._decisions.append(decision)
+
+    def commit(self, store: Store, now: float) -> tuple[Sequence[Transition], frozenset[int]]:
+        """Write all in one transaction, then the board.
+
+        Returns what took effect, and the jobs of which something did not: there the board has
+        fallen behind the store.
+        """
+        if not self._transitions and not self._decisions:
+            return (), frozenset()
+        written = store.record(self._transitions, self._decisions)
+        done = [item for item, ok in zip(self._transitions, written, strict=True) if ok]
+        for transition in done:
+            self._board.apply(transition, now)
+        return done, frozenset(
+            item.job.id for item, ok in zip(self._transitions, written, strict=True) if not ok
+        )

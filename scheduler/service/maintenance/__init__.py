@@ -1,0 +1,1 @@
+"""Health, disk usage, retention and other work beside scheduling."""

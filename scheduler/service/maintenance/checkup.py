@@ -1,0 +1,103 @@
+"""All that is looked at to tell whether the service is well."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scheduler.clock import Clock
+from scheduler.domain.jobs import Attempt
+from scheduler.executors.base import Executor
+from scheduler.problems import Problem, disks
+from scheduler.service.dispatch.dispatcher import Dispatcher
+from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.maintenance import health
+from scheduler.service.maintenance.health import Deciding, Health
+from scheduler.service.paths import Folders
+from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.policy_control.crash_marks import Crashes, ended
+from scheduler.store.base import Store
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Checkup:
+    """The checks of one service. Thread-safe, but for `tell`."""
+
+    store: Store
+    executor: Executor
+    board: Board
+    dispatcher: Dispatcher
+    ruling: Ruling
+    folders: Folders
+    clock: Clock
+    accepting: Callable[[], bool]
+    """Whether submissions are stored."""
+    absent: Mapping[str, str]
+    """Pool name → why jobs cannot run on it here."""
+    crashes: Crashes | None
+    disks: Mapping[str, Path]
+    """Name → folder that must not run full; the first is the service's own."""
+    least_free: int
+    """Bytes that must be free there."""
+    _health: Health = field(init=False)
+    _told: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        self._health = Health(
+            {
+                "disk": self._look_at_disks,
+                "store": self._look_at_store,
+                "executor": self._look_at_executor,
+                "policy": Deciding(self.ruling, self.board, self.dispatcher, self.clock),
+                "logs": lambda: health.logs(self.board, self._log_of),
+            }
+        )
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What is not well, the fatal first; returns within seconds, whatever hangs."""
+        found = (
+            *health.dispatching(self.dispatcher, self.accepting),
+            *self._health.problems(),
+            *self._known_from_start(),
+        )
+        return tuple(sorted(found, key=lambda one: not one.fatal))
+
+    def tell(self) -> None:
+        """Write into the log what has come up since the last time, and what is over."""
+        found = frozenset(problem.text for problem in self.problems())
+        for text in found - self._told:
+            _log.warning("not well: %s", text)
+        for text in self._told - found:
+            _log.warning("over: %s", text)
+        self._told = found
+
+    def _look_at_disks(self) -> Iterator[Problem]:
+        own = next(iter(self.disks.items()), None)
+        if own is not None and not own[1].is_dir():
+            yield Problem("disk", f"the {own[0]} is gone", "put it back and restart the service")
+        yield from disks(self.disks, self.least_free)
+
+    def _look_at_store(self) -> Iterator[Problem]:
+        self.store.check()
+        for text in self.store.health():
+            yield Problem("store", text, "restore it from a backup if it does not recover")
+
+    def _look_at_executor(self) -> Iterator[Problem]:
+        for text in self.executor.health():
+            yield Problem("executor", text, "look at the service's log")
+
+    def _known_from_start(self) -> Iterator[Problem]:
+        for name in self.crashes.refused if self.crashes is not None else ():
+            again = f"choose another, or this one again: fulcrum policy use {name}"
+            yield Problem("policy", f"{ended(name)}; it is not asked", again, fatal=False)
+        for name, why in self.absent.items():
+            text = f"pool {name} is unavailable: {why}"
+            way_out = f"set pools.{name}.enabled = false, or mend its devices and restart"
+            yield Problem("pools", text, way_out, fatal=False)
+
+    def _log_of(self, attempt: Attempt) -> Path:
+        return self.folders.attempt(attempt.job, attempt.number) / "log.txt"

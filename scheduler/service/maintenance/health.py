@@ -1,0 +1,173 @@
+"""Whether the service is well: one list of problems, looked at beside everything else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from scheduler import problems
+from scheduler.clock import Clock
+from scheduler.decisions.rounds.run import mode_of, run_round
+from scheduler.domain.errors import FulcrumError
+from scheduler.domain.jobs import Attempt
+from scheduler.problems import Problem
+from scheduler.service.dispatch.dispatcher import Dispatcher
+from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.policy_control.active_policy import Ruling
+
+_log = logging.getLogger(__name__)
+
+FRESH_S = 1.0
+"""An answer so old is given again without a look."""
+PATIENCE_S = 2.0
+"""How long an answer waits for a look; then the last one must do."""
+HANGS_S = 30.0
+"""A look that takes longer is a problem of its own, and so is a scheduling step."""
+FAILS = 3
+"""So many failed steps in a row are a problem."""
+IDLE_S = 300.0
+"""Jobs wait, devices are free, nothing was placed for so long: is it the policy?"""
+WINDOW_S = 300.0
+"""Faults of the policy are told for so long."""
+BIG_LOG = 2**30
+"""A running job's log of so many bytes is told of."""
+
+Check = Callable[[], Iterable[Problem]]
+
+
+class Health:
+    """Runs the checks in a thread, one look at a time; nobody waits long for it. Thread-safe."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        """`checks`: by the part they look at."""
+        self._checks = checks
+        self._lock = threading.Lock()
+        self._known: tuple[Problem, ...] = ()
+        self._at = -float("inf")
+        self._begun = 0.0
+        self._under_way: threading.Event | None = None
+        self._part = ""
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What is not well now, or was in the last look; returns within `PATIENCE_S`."""
+        with self._lock:
+            if time.monotonic() - self._at < FRESH_S:
+                return self._known
+            if self._under_way is None:
+                self._under_way, self._begun = threading.Event(), time.monotonic()
+                threading.Thread(target=self._look, name="health", daemon=True).start()
+            ended, begun = self._under_way, self._begun
+        ended.wait(max(0.0, begun + PATIENCE_S - time.monotonic()))
+        took = time.monotonic() - begun
+        if ended.is_set() or took < HANGS_S:
+            return self._known
+        text = f"the look at the {self._part} has not ended for {took:.0f} s"
+        hanging = Problem("checks", text, "a disk or the database hangs: look at the system's log")
+        return (*self._known, hanging)
+
+    def _look(self) -> None:
+        found: list[Problem] = []
+        for part, check in self._checks.items():
+            self._part = part
+            try:
+                found += check()
+            except FulcrumError as error:
+                found.append(Problem(part, error.message, "look at the service's log"))
+            except Exception as error:
+                _log.exception("the look at the %s failed", part)
+                text = f"the look at the {part} failed: {type(error).__name__}"
+                found.append(Problem(part, text, "look at the service's log"))
+        with self._lock:
+            self._known = tuple(sorted(found, key=lambda one: not one.fatal))
+            self._at = time.monotonic()
+            if self._under_way is not None:
+                self._under_way.set()
+            self._under_way = None
+
+
+def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterator[Problem]:
+    """The threads that accept and decide."""
+    restart = "restart the service; running jobs go on"
+    if not dispatcher.alive:
+        yield Problem("dispatcher", "the dispatcher does not run", restart)
+        return
+    if not accepting():
+        yield Problem("dispatcher", "submissions are no longer stored", restart)
+    since = dispatcher.busy_since
+    if since is not None and (took := time.monotonic() - since) > HANGS_S:
+        text = f"a scheduling step has not ended for {took:.0f} s: nothing starts meanwhile"
+        yield Problem("dispatcher", text, f"look at the service's log; then {restart}")
+    if dispatcher.failures >= FAILS:
+        text = f"{dispatcher.failures} scheduling steps failed in a row: {dispatcher.error}"
+        yield Problem("dispatcher", text, "look at the service's log")
+
+
+def logs(board: Board, log_of: Callable[[Attempt], Path]) -> Iterator[Problem]:
+    """Running jobs whose logs take much of the disk."""
+    with board.lock:
+        attempts = list(board.attempts.values())
+    for attempt in attempts:
+        path = log_of(attempt)
+        try:
+            size, left = path.lstat().st_size, problems.free(path)
+        except OSError:
+            continue  # none yet; the disk is another check's
+        if size > BIG_LOG or size > left:
+            text = f"the log of job {attempt.job} has {size / 2**20:,.0f} MiB"
+            yield Problem("logs", text, f"see fulcrum logs {attempt.job} --tail 20", fatal=False)
+
+
+class Deciding:
+    """Whether the active policy decides by itself, and decides at all. For one thread."""
+
+    def __init__(self, ruling: Ruling, board: Board, dispatcher: Dispatcher, clock: Clock) -> None:
+        self._ruling = ruling
+        self._board = board
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._faults: deque[tuple[float, str, int]] = deque()
+        self._launches = -1
+        self._since = time.monotonic()
+
+    def __call__(self) -> Iterator[Problem]:
+        """What is not well with it."""
+        yield from self._replaced(time.monotonic())
+        yield from self._idle(time.monotonic())
+
+    def _replaced(self, now: float) -> Iterator[Problem]:
+        """The guard had to decide instead."""
+        policy = self._ruling.view()
+        self._faults.append((now, policy.name, policy.fallbacks))
+        while self._faults[0][0] < now - WINDOW_S or self._faults[0][1] != policy.name:
+            self._faults.popleft()
+        # A policy that has just been chosen begins with none.
+        times = policy.fallbacks - self._faults[0][2]
+        if times > 0:
+            why = ", ".join(f"{count} {fault}" for fault, count in policy.faults.items() if count)
+            text = f"{policy.name} was replaced {times} times in {WINDOW_S / 60:.0f} min ({why})"
+            yield Problem("policy", text, "choose another: fulcrum policy use wgc", fatal=False)
+
+    def _idle(self, now: float) -> Iterator[Problem]:
+        """Nothing starts although the fallback would start something."""
+        launches = self._dispatcher.counters["launches"]
+        waiting = self._board.counts()["devices"]
+        if not waiting or launches != self._launches:
+            self._launches, self._since = launches, now
+            return
+        if now - self._since < IDLE_S:
+            return
+        fallback = self._ruling.fallback
+        snapshot = self._board.snapshot(self._clock.now())
+        plan = run_round(snapshot, fallback, mode_of(fallback, self._ruling.mode))
+        if plan.placements:
+            text = (
+                f"{self._ruling.view().name} has started nothing for {(now - self._since) / 60:.0f}"
+                f" min: {waiting} jobs wait, {fallback.name} would start {len(plan.placements)} now"
+            )
+            yield Problem(
+                "policy", text, f"let it: fulcrum policy use {fallback.name}", fatal=False
+            )

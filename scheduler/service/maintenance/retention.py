@@ -1,0 +1,307 @@
+"""What is kept of jobs that have ended, and what was pruned. Rows and events stay for ever."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scheduler import problems
+from scheduler.clock import Clock
+from scheduler.domain.errors import NotFoundError
+from scheduler.domain.jobs import Job, JobKind
+from scheduler.domain.lifecycle import JobState
+from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.maintenance import disk_usage
+from scheduler.service.maintenance.disk_usage import PRUNABLE, Kind
+from scheduler.service.maintenance.removal import remove
+from scheduler.service.paths import Folders
+from scheduler.store.base import JobQuery, Store
+from scheduler.workloads.spec.specs import references
+
+_log = logging.getLogger(__name__)
+
+SERVICE = "retention"
+"""Who prunes as the settings say."""
+SWEEP_S = 600.0
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may go of some kinds of files together."""
+
+    kinds: Sequence[Kind]
+    older_than_s: float | None = None
+    """Files of jobs that ended longer ago; None: whatever their age."""
+    keep_bytes: int | None = None
+    """The oldest go until so many bytes are left; None: all older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One kind of one job's files."""
+
+    job: int
+    kind: Kind
+    bytes: int
+    ended: float = 0.0
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What was removed, or would be."""
+
+    items: Sequence[Item]
+    failed: Sequence[str] = ()
+    """What could not be removed, as sentences."""
+    more: bool = False
+    """Whether the same wish would remove more now."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobUsage:
+    """Bytes of one job's files."""
+
+    job: Job
+    kinds: Mapping[Kind, int]
+
+    @property
+    def bytes(self) -> int:
+        """Of all kinds together."""
+        return sum(self.kinds.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes in the data folder."""
+
+    free: int
+    kinds: Mapping[Kind, int]
+    users: Mapping[str, int]
+    projects: Mapping[str, int]
+    jobs: Sequence[JobUsage]
+    """The biggest first."""
+
+
+@dataclass(slots=True)
+class Retention:
+    """Tells what is there and removes what may go. Thread-safe."""
+
+    store: Store
+    board: Board
+    folders: Folders
+    clock: Clock
+    data: Path
+    rules: Sequence[Rule] = ()
+    """Of the settings."""
+    success_checkpoints: bool = False
+    """Whether a training that succeeded keeps its checkpoints beside its model."""
+    _pruned: dict[tuple[int, str], float] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._pruned = dict(_read(self._ledger))
+
+    def usage(self, most: int) -> Usage:
+        """What takes the space; `most`: of single jobs."""
+        kinds: Counter[Kind] = Counter()
+        users: Counter[str] = Counter()
+        projects: Counter[str] = Counter()
+        found = []
+        sizes = {job: disk_usage.of_job(self.folders, job) for job in disk_usage.jobs(self.folders)}
+        for size in sizes.values():
+            kinds.update(size)
+        for job in self._stored(sizes):
+            one = JobUsage(job, sizes[job.id])
+            users[job.spec.user] += one.bytes
+            projects[job.spec.project] += one.bytes
+            found.append(one)
+        kinds[Kind.OTHER] += disk_usage.others(self.folders)
+        kinds[Kind.DATABASE] = disk_usage.of_files(self.data.glob("fulcrum.sqlite*"))
+        found.sort(key=lambda one: -one.bytes)
+        return Usage(
+            problems.free(self.data),
+            {kind: kinds[kind] for kind in Kind},
+            dict(users.most_common()),
+            dict(projects.most_common()),
+            found[:most],
+        )
+
+    def prune(self, rule: Rule, actor: str, *, dry_run: bool = False, most: int = 500) -> Pruning:
+        """Remove what the rule lets go, at most `most` items; `dry_run`: only tell.
+
+        Nothing of a job that has not ended is touched, nor what such a job is to read.
+        """
+        with self._lock:
+            items = self._chosen(rule)
+            if dry_run:
+                return Pruning(items)
+            pruning = self._remove(items[:most], actor)
+            return Pruning(pruning.items, pruning.failed, more=len(items) > most)
+
+    def sweep(self) -> None:
+        """Prune as the settings say."""
+        with self._lock:
+            if not self.success_checkpoints:
+                self._remove(list(self._needless()), SERVICE)
+            for rule in self.rules:
+                self._remove(self._chosen(rule), SERVICE)
+
+    def pruned(self, job: Job, kind: Kind) -> float | None:
+        """When that was pruned (Unix seconds); None: it was not."""
+        time = self._pruned.get((job.id, kind))
+        # In another database numbers begin again: what went before the job's end was another's.
+        if time is None or not job.state.final or time < (job.finished_at or 0.0):
+            return None
+        return time
+
+    def _needless(self) -> Iterator[Item]:
+        """Checkpoints of trainings that left their model."""
+        for number in disk_usage.jobs(self.folders):
+            folder = self.folders.job(number)
+            if (folder / "checkpoints").is_dir() and (folder / "artifacts/model.pt").is_file():
+                job = self._job(number)
+                if job is not None and job.spec.kind == JobKind.CNN_TRAIN:
+                    size = disk_usage.of_job(self.folders, number)[Kind.CHECKPOINTS]
+                    if job.state is JobState.SUCCEEDED and size:
+                        yield Item(number, Kind.CHECKPOINTS, size)
+
+    def _chosen(self, rule: Rule) -> list[Item]:
+        """The items that the rule lets go, oldest first."""
+        needed, now = self._needed(), self.clock.now()
+        total, free = 0, []
+        sizes = {job: disk_usage.of_job(self.folders, job) for job in disk_usage.jobs(self.folders)}
+        total = sum(size[kind] for size in sizes.values() for kind in rule.kinds)
+        for job in self._stored(sizes):
+            if not job.state.final or job.id in needed:
+                continue
+            ended = job.finished_at or 0.0
+            free += [
+                Item(job.id, kind, sizes[job.id][kind], ended)
+                for kind in rule.kinds
+                if sizes[job.id][kind]
+            ]
+        free.sort(key=lambda item: (item.ended, item.job))
+        if rule.older_than_s is not None:
+            free = [item for item in free if now - item.ended > rule.older_than_s]
+        if rule.keep_bytes is None:
+            return free
+        chosen = []
+        for item in free:
+            if total <= rule.keep_bytes:
+                break
+            chosen.append(item)
+            total -= item.bytes
+        return chosen
+
+    def _remove(self, items: Sequence[Item], actor: str) -> Pruning:
+        removed, failed = [], []
+        for item in items:
+            # Written first: what is half removed is told as pruned.
+            now = self.clock.now()
+            self._note(item, actor, now)
+            self._pruned[item.job, item.kind] = now
+            try:
+                remove(self.folders.job(item.job), item.kind)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed.append(f"{item.kind} of job {item.job}: {error.strerror or error}")
+            else:
+                removed.append(item)
+        if removed:
+            size = sum(item.bytes for item in removed)
+            _log.info("%s pruned %d items, %d bytes", actor, len(removed), size)
+        for text in failed:
+            _log.warning("not pruned: %s", text)
+        return Pruning(removed, failed)
+
+    def _needed(self) -> set[int]:
+        """Jobs that have not ended, and those whose files they are to read."""
+        with self.board.lock:
+            live = list(self.board.jobs.values())
+        here = re.compile(re.escape(json.dumps(str(self.folders.root))[1:-1]) + r"/(\d+)")
+        needed: set[int] = set()
+        for job in live:
+            text = json.dumps(job.spec.work, default=str)
+            needed |= {job.id, *job.spec.after, *references(job.spec.work)}
+            needed |= {int(number) for number in here.findall(text)}
+        return needed
+
+    def _stored(self, numbers: Iterable[int]) -> Iterator[Job]:
+        """Those of the jobs that the store has; newest first."""
+        wanted = set(numbers)
+        before: int | None = max(wanted, default=0) + 1
+        while before is not None:
+            page = self.store.jobs(JobQuery(), before=before, limit=_PAGE)
+            yield from (job for job in page if job.id in wanted)
+            before = page[-1].id if len(page) == _PAGE else None
+
+    def touched(self, job: int, kind: Kind) -> bool:
+        """Whether anything of that kind was ever pruned of a job of this number."""
+        return (job, kind) in self._pruned
+
+    def require(self, job: Job, kind: Kind, path: Path) -> None:
+        """Raise `NotFoundError` that says when it was pruned, if `path` is gone for that reason."""
+        time = self.pruned(job, kind)
+        if time is not None and not os.path.lexists(path):
+            day = datetime.fromtimestamp(time, UTC)
+            raise NotFoundError(
+                f"the {kind} of job {job.id} were pruned on {day:%Y-%m-%d %H:%M} UTC"
+            )
+
+    def _job(self, number: int) -> Job | None:
+        try:
+            return self.store.job(number)
+        except NotFoundError:
+            return None
+
+    @property
+    def _ledger(self) -> Path:
+        return self.data / "pruned.jsonl"
+
+    def _note(self, item: Item, actor: str, now: float) -> None:
+        line = {"job": item.job, "kind": item.kind, "bytes": item.bytes, "time": now, "by": actor}
+        try:
+            with self._ledger.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:  # a full disk: all the more it must go
+            _log.warning("%s cannot be written: %s", self._ledger, error)
+
+
+def _read(ledger: Path) -> Iterator[tuple[tuple[int, str], float]]:
+    """What was pruned when; a line that is none (a full disk cut it) is passed over."""
+    try:
+        text = ledger.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.split("\n"):
+        try:
+            values: Any = json.loads(line)
+            yield (int(values["job"]), str(values["kind"])), float(values["time"])
+        except (ValueError, TypeError, KeyError):
+            continue
+
+
+def rules(kinds: Mapping[Kind, tuple[float | None, int | None]]) -> tuple[Rule, ...]:
+    """Of settings: days and bytes by kind; each limit is a rule of its own."""
+    found = []
+    for kind, (days, keep) in kinds.items():
+        if days is not None:
+            found.append(Rule((kind,), older_than_s=days * 86_400.0))
+        if keep is not None:
+            found.append(Rule((kind,), keep_bytes=keep))
+    return tuple(found)
+
+
+__all__ = ["PRUNABLE", "Item", "JobUsage", "Kind", "Pruning", "Retention", "Rule", "Usage", "rules"]

@@ -1,0 +1,1 @@
+"""Which policy decides, and how it is compared with others."""

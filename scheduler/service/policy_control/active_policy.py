@@ -1,0 +1,177 @@
+"""Who decides now, and how much speed is worth where a job does not say."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import mode_of
+from scheduler.domain.errors import InvalidError
+from scheduler.domain.jobs import JobSpec
+from scheduler.domain.pools import Pool
+from scheduler.policies.guard import Fault, Guard
+from scheduler.service.policy_control.replay import Question
+from scheduler.service.queries.views import ActivePolicy, Preferences
+
+Lookup = Callable[[str], Policy]
+"""Policy by name; raises `NotFoundError` listing the legal names."""
+
+
+class Ruling:
+    """The active policy under its guard, the mode, and the preferences. Thread-safe."""
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        fallback: Policy,
+        *,
+        name: str,
+        mode: Mode,
+        preference: float,
+        projects: Mapping[str, float] | None = None,
+        starvation_s: float = float("inf"),
+        limit_s: float = float("inf"),
+    ) -> None:
+        self._lookup = lookup
+        self._fallback = fallback
+        self._starvation_s = starvation_s
+        self._limit_s = limit_s
+        self._projects = dict(projects or {})
+        self._lock = threading.Lock()
+        self._preference = preference
+        self._mode = mode
+        self._guard = self.guarded(name)
+
+    def current(self) -> tuple[Guard, Mode]:
+        """The policy and the mode of the next round."""
+        with self._lock:
+            return self._guard, mode_of(self._guard, self._mode)
+
+    @property
+    def mode(self) -> Mode:
+        """Of policies that were not made for one of their own."""
+        with self._lock:
+            return self._mode
+
+    @property
+    def fallback(self) -> Policy:
+        """Decides when the active policy cannot."""
+        return self._fallback
+
+    def counsel(self) -> tuple[Guard, Mode]:
+        """The same for the questions of one thread: what fails is not counted."""
+        guard, mode = self.current()
+        return replace(guard, faults=Counter()), mode
+
+    def view(self) -> ActivePolicy:
+        """As people see it."""
+        with self._lock:
+            return ActivePolicy(
+                name=self._guard.name,
+                mode=mode_of(self._guard, self._mode).value,
+                preference=self._preference,
+                fallbacks=self._guard.fallbacks,
+                faults={fault.value: self._guard.faults[fault] for fault in Fault},
+            )
+
+    def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicy:
+        """Switch; raises `NotFoundError` or `InvalidError` and then changes nothing.
+
+        `mode`: of policies that were not made for one of their own.
+        """
+        guard = self.guarded(name)
+        if preference is not None and not 0 <= preference <= 1:
+            raise InvalidError(f"preference {preference} is out of range", {"preference": "0 … 1"})
+        try:
+            chosen = None if mode is None else Mode(mode)
+        except ValueError:
+            legal = ", ".join(known.value for known in Mode)
+            raise InvalidError(f"unknown mode {mode!r}", {"mode": f"one of {legal}"}) from None
+        if chosen is not None and mode_of(guard, chosen) is not chosen:
+            raise InvalidError(
+                f"{guard.name} was made for mode {guard.mode}",
+                {"mode": f"{guard.mode}, or nothing said"},
+            )
+        with self._lock:
+            self._guard = guard
+            self._mode = chosen or self._mode
+            self._preference = self._preference if preference is None else preference
+        return self.view()
+
+    def check(self, name: str) -> str:
+        """The policy's own name; raises `NotFoundError` or `InvalidError` if it cannot be had."""
+        return self._lookup(name).name
+
+    def question(
+        self, nominee: str, rival: str, pools: tuple[Pool, ...], since: float, until: float
+    ) -> Question:
+        """What decides which of the two is better here, under these rules."""
+        bound = self._starvation_s
+        with self._lock:
+            return Question(
+                nominee=nominee,
+                rival=rival,
+                pools=pools,
+                mode=self._mode.value,
+                preference=self._preference,
+                starvation_s=None if math.isinf(bound) else bound,
+                since=since,
+                until=until,
+            )
+
+    def setting(self) -> dict[str, Any]:
+        """What `restore` takes."""
+        with self._lock:
+            return {
+                "name": self._guard.name,
+                "mode": self._mode.value,
+                "preference": self._preference,
+            }
+
+    def restore(self, name: str, mode: str | None, preference: float | None) -> None:
+        """As it was once: of a policy with a mode of its own, `mode` is the cluster's still.
+
+        Raises `NotFoundError` or `InvalidError` and then changes nothing.
+        """
+        guard = self.guarded(name)
+        with self._lock:
+            self._guard = guard
+            self._mode = self._mode if mode is None else Mode(mode)
+            self._preference = self._preference if preference is None else preference
+
+    def preference(self, spec: JobSpec) -> float:
+        """The job's own, else its project's, else the cluster's."""
+        if spec.preference is not None:
+            return spec.preference
+        with self._lock:
+            return self._projects.get(spec.project, self._preference)
+
+    def preferences(self) -> Preferences:
+        """The cluster's, and those of the projects that have one of their own."""
+        with self._lock:
+            return Preferences(self._preference, dict(self._projects))
+
+    def prefer(self, cluster: float | None, projects: Mapping[str, float | None]) -> Preferences:
+        """Change those that are named; None for a project: the cluster's from now on.
+
+        Raises `InvalidError` and then changes nothing.
+        """
+        named = {"preference": cluster} | {f"projects.{name}": w for name, w in projects.items()}
+        wrong = [field for field, w in named.items() if w is not None and not 0 <= w <= 1]
+        if wrong:
+            raise InvalidError(f"{wrong[0]} is out of range", dict.fromkeys(wrong, "0 … 1"))
+        with self._lock:
+            self._preference = self._preference if cluster is None else cluster
+            merged = {**self._projects, **projects}
+            self._projects = {name: w for name, w in merged.items() if w is not None}
+        return self.preferences()
+
+    def guarded(self, name: str) -> Guard:
+        """A policy under a guard of its own; raises `NotFoundError` or `InvalidError`."""
+        return Guard(self._lookup(name), self._fallback, self._starvation_s, self._limit_s)

@@ -1,0 +1,280 @@
+"""Which policy decides: as the settings say, a person says, or replays on this cluster say."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from scheduler.clock import Clock
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.plan import Placement
+from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.domain.errors import (
+    ConflictError,
+    FulcrumError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+from scheduler.domain.pools import Pool
+from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.policy_control.replay import Replay
+from scheduler.service.policy_control.replay_evaluation import (
+    PAST_S,
+    Fit,
+    FitState,
+    Fitting,
+    digest,
+)
+from scheduler.service.policy_control.shadow_control import Shadowing
+from scheduler.service.queries.views import ActivePolicy, Preferences
+from scheduler.store.base import Store
+
+POLICY = "policy"
+"""The setting that remembers what a person has chosen."""
+FIT = "policy_fit"
+"""The setting that remembers the last fit."""
+PREFERENCES = "preferences"
+"""The setting that remembers the preferences that a person has set."""
+_NO_SIMULATOR = "this service has no simulator to replay jobs with"
+
+_log = logging.getLogger(__name__)
+
+
+class Choosing:
+    """Changes the ruling, and remembers why. Thread-safe."""
+
+    def __init__(
+        self,
+        ruling: Ruling,
+        store: Store,
+        clock: Clock,
+        pools: Sequence[Pool],
+        *,
+        rival: str,
+        replay: Replay | None = None,
+        fit: bool = True,
+        shadow: str | None = None,
+        shadow_log: Path,
+    ) -> None:
+        """`rival`: what a fitted policy is held against. `fit`: without being asked, too.
+
+        `shadow`: the candidate of the settings, until a person names another or none.
+        """
+        self._ruling = ruling
+        self._store = store
+        self._clock = clock
+        self._pools = tuple(pools)
+        self._rival = rival
+        self._replay = replay
+        self._wanted = fit
+        self._fitting = None if replay is None else Fitting(replay, clock)
+        self._lock = threading.Lock()
+        self._turn = 0
+        """Rises with every choice of a person: a fit that was begun before changes nothing then."""
+        self._nominee = ruling.view().name
+        self._fit: Fit | None = None
+        self._shadowing = Shadowing(store, clock, shadow_log, candidate=shadow)
+
+    def start(self) -> None:
+        """Take up what was remembered; replay if the settings' policy must prove itself."""
+        pinned = self._recall()
+        self._recall_preferences()
+        self._shadowing.recall(self._ruling.guarded)
+        self._nominee = self._ruling.view().name
+        last = self._last()
+        if last is not None and last.nominee != self._nominee:
+            last = None  # it tells nothing of what is wanted now
+        self._fit = last
+        if pinned or not self._wanted or self._replay is None:
+            return
+        if not self._replay.concerns(self._nominee):
+            return
+        here = digest(self._pools)
+        if last is not None and last.pools == here and last.ahead is not None:
+            self._serve(last)
+        moved = last is not None and last.pools != here
+        with self._lock:
+            self._begin("pools" if moved else "start")
+
+    def stop(self) -> None:
+        """A replay under way is cancelled, the shadow ends."""
+        self._cancel()
+        self._shadowing.stop()
+
+    def view(self) -> ActivePolicy:
+        """As people see it."""
+        return replace(
+            self._ruling.view(),
+            nominee=self._nominee,
+            fit=self._fit,
+            shadow=self._shadowing.view(),
+        )
+
+    def watch(self, snapshot: Snapshot, mode: Mode, placed: Sequence[Placement]) -> None:
+        """What was decided; returns at once."""
+        self._shadowing.offer(snapshot, mode, placed)
+
+    def follow(self, name: str | None, actor: str) -> ActivePolicy:
+        """Let a candidate see every decision (None: no longer any); remembered over restarts.
+
+        The same one named again begins anew. Raises `NotFoundError` or `InvalidError` and then
+        changes nothing.
+        """
+        guard = None if name is None else self._ruling.guarded(name)
+        with self._lock:
+            scored = self._shadowing.scoring
+            self._shadowing.follow(guard, name, actor)
+        if scored:
+            self._cancel()
+        return self.view()
+
+    def score(self) -> ActivePolicy:
+        """Replay the shadow and the active policy on the jobs since the shadow began.
+
+        With fewer than `Question.least_jobs` of them that ended well, on made-up ones.
+        Changes nobody's place. Raises `NotFoundError` without a shadow, `ConflictError` while a
+        replay is under way or if the shadow decides itself, `UnavailableError` without a simulator.
+        """
+        with self._lock:
+            shadow = self._shadowing.view()
+            if shadow is None:
+                raise NotFoundError("there is no shadow", {"shadow": "name one first"})
+            if shadow.name == self._ruling.view().name:
+                raise ConflictError(
+                    f"{shadow.name} decides itself", {"shadow": "another than the active policy"}
+                )
+            if self._fitting is None:
+                raise UnavailableError(_NO_SIMULATOR)
+            question = self._ruling.question(
+                shadow.name, self._ruling.view().name, self._pools, shadow.since, self._clock.now()
+            )
+            self._shadowing.scored(self._fitting.begin(question, "shadow", self._scored))
+        return self.view()
+
+    def use(
+        self, name: str, mode: str | None, preference: float | None, actor: str
+    ) -> ActivePolicy:
+        """What a person has chosen stays, over restarts too; raises as `Ruling.use`."""
+        with self._lock:
+            self._ruling.use(name, mode, preference)
+            self._turn += 1
+            self._nominee = self._ruling.view().name
+            if self._fit is not None and self._fit.nominee != self._nominee:
+                self._fit = None  # it tells nothing of what decides now
+            self._keep(actor, fit=False)
+            if preference is not None:
+                known = (self._store.setting(PREFERENCES) or {}).get("projects", {})
+                kept = {"cluster": preference, "projects": known}
+                self._store.set_settings({PREFERENCES: kept})
+        self._cancel()
+        return self.view()
+
+    def prefer(
+        self, cluster: float | None, projects: Mapping[str, float | None], actor: str
+    ) -> Preferences:
+        """Change preferences, over restarts too; who decides stays. Raises as `Ruling.prefer`."""
+        with self._lock:
+            preferences = self._ruling.prefer(cluster, projects)
+            known = dict((self._store.setting(PREFERENCES) or {}).get("projects", {}))
+            kept = {"cluster": preferences.cluster, "projects": {**known, **projects}}
+            self._store.set_settings({PREFERENCES: kept, "preferences_set_by": actor})
+        return preferences
+
+    def fit(self, name: str | None, actor: str) -> ActivePolicy:
+        """Replay the policy (None: the last that was wanted) and the rival; the better decides.
+
+        From now on each start does the same, until a person chooses a policy. Returns at once.
+        Raises `NotFoundError` for an unknown policy, `InvalidError` for the rival itself,
+        `ConflictError` while a replay is under way, `UnavailableError` without a simulator.
+        """
+        nominee = self._ruling.check(name or self._nominee)
+        if nominee == self._rival:
+            raise InvalidError(
+                f"{nominee} is what others are held against", {"name": "another policy"}
+            )
+        if self._fitting is None:
+            raise UnavailableError(_NO_SIMULATOR)
+        with self._lock:
+            before, self._nominee = self._nominee, nominee
+            try:
+                self._begin("asked")
+            except FulcrumError:
+                self._nominee = before
+                raise
+            self._keep(actor, fit=True)
+        return self.view()
+
+    def _recall(self) -> bool:
+        """Whether a person has chosen the policy by name."""
+        remembered = dict(self._store.setting(POLICY) or {})
+        if not remembered:
+            return False
+        fit = bool(remembered.pop("fit", False))
+        try:
+            self._ruling.restore(**remembered)
+        except FulcrumError as error:
+            # Its distribution may have been removed: better another policy than no service.
+            _log.warning("the remembered policy cannot be used: %s", error)
+            return False
+        return not fit
+
+    def _recall_preferences(self) -> None:
+        remembered = self._store.setting(PREFERENCES)
+        if remembered:
+            self._ruling.prefer(remembered["cluster"], remembered["projects"])
+
+    def _scored(self, fit: Fit) -> None:
+        _log.info("shadow: %s", fit.sentence())
+        with self._lock:
+            self._shadowing.scored(fit)
+
+    def _cancel(self) -> None:
+        if self._fitting is not None:
+            self._fitting.stop()
+
+    def _last(self) -> Fit | None:
+        remembered = self._store.setting(FIT)
+        try:
+            return None if remembered is None else Fit.of(remembered)
+        except (FulcrumError, TypeError):  # of another version
+            return None
+
+    def _keep(self, actor: str, *, fit: bool) -> None:
+        remembered = {**self._ruling.setting(), "fit": fit}
+        if fit:
+            remembered["name"] = self._nominee
+        self._store.set_settings({POLICY: remembered, "policy_set_by": actor})
+
+    def _begin(self, why: str) -> None:
+        assert self._fitting is not None
+        turn = self._turn
+        question = self._ruling.question(
+            self._nominee, self._rival, self._pools, self._clock.now() - PAST_S, self._clock.now()
+        )
+        self._fit = self._fitting.begin(question, why, lambda fit: self._ended(fit, turn))
+
+    def _ended(self, fit: Fit, turn: int) -> None:
+        level = logging.WARNING if fit.state is FitState.FAILED else logging.INFO
+        _log.log(level, "fit: %s", fit.sentence())
+        with self._lock:
+            if turn != self._turn:
+                # A person has chosen meanwhile: it is over, and decides nothing.
+                self._fit = replace(fit, state=FitState.CANCELLED)
+                return
+            self._fit = fit
+            if fit.state is FitState.DONE:
+                self._store.set_settings({FIT: fit.json()})
+                self._serve(fit)
+
+    def _serve(self, fit: Fit) -> None:
+        assert fit.ahead is not None
+        if fit.ahead == self._ruling.view().name:
+            return
+        try:
+            self._ruling.use(fit.ahead, None, None)
+        except FulcrumError as error:
+            _log.warning("the policy that is ahead cannot be used: %s", error)

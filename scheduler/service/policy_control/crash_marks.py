@@ -1,0 +1,195 @@
+"""A policy that takes the service down with it is not asked for ever.
+
+`os._exit` or a fault in native code ends the process: no guard sees it, and the next start would
+decide with the same policy. So a mark in a file says, through a crash too, which policy was being
+asked. The file is mapped into memory: marking costs no system call, and the kernel keeps what was
+written when the process dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.state.queue import Floats
+from scheduler.domain.errors import InvalidError
+from scheduler.files import write_text
+from scheduler.policies.wrapped import Wrapped
+
+_log = logging.getLogger(__name__)
+
+MOST = 3
+"""A policy in which the process has died so many times in a row is not asked again."""
+LONG_S = 600.0
+"""A service that has run for so long does not count what happened before."""
+_SIZE = 1024
+_INSIDE, _COUNT, _NAME = 0, 1, 2
+
+
+class Crashes:
+    """Marks calls of policies that are not Fulcrum's own rules. Thread-safe.
+
+    `builtin` tells which names need no mark, `named` makes a policy of its name.
+    """
+
+    def __init__(
+        self, path: Path, named: Callable[[str], Policy], builtin: Callable[[str], bool]
+    ) -> None:
+        self._path = path
+        self._named = named
+        self._builtin = builtin
+        self._lock = threading.Lock()
+        self._map: mmap.mmap | None = None
+        self._depth = 0
+        self._closed = False
+        self._begun = time.monotonic()
+        self._marked = ""
+        self._last, self._count = self._read()
+        self._list = path.with_suffix(".refused")
+        self._refused = self._listed()
+        if self._count >= MOST and self._last not in self._refused:
+            self._keep((*self._refused, self._last))
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The policies that are not asked again, until a person chooses them once more."""
+        return self._refused
+
+    def policy(self, name: str) -> Policy:
+        """The policy of that name, with every call marked.
+
+        Raises `InvalidError` for the refused one, and what `named` raises.
+        """
+        if self._builtin(name):
+            return self._named(name)
+        if name in self._refused:
+            raise InvalidError(ended(name), {"policy": "another, or this one chosen once more"})
+        with self.inside(name):
+            return Marked(self._named(name), name, self)
+
+    def pardon(self, name: str) -> None:
+        """A person has chosen the policy: it may be asked again."""
+        with self._lock:
+            if name in self._refused:
+                self._count = 0
+                self._keep(tuple(other for other in self._refused if other != name))
+
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """Meanwhile a death of this process is the policy's."""
+        self._enter(name)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._depth -= 1
+                if self._map is not None and not self._depth:
+                    self._map[_INSIDE] = 0
+
+    def close(self) -> None:
+        """The service ends in order: no later death counts."""
+        with self._lock:
+            self._closed = True
+            if self._map is not None:
+                self._map[_INSIDE] = 0
+                self._map.close()
+                self._map = None
+
+    def _enter(self, name: str) -> None:
+        with self._lock:
+            self._depth += 1
+            if self._closed:
+                return
+            if self._map is None:
+                self._map = self._mapped()
+            if self._map is None:
+                return
+            if name != self._marked or self._depth == 1:
+                self._marked = name
+                text = name.encode()[: _SIZE - _NAME].ljust(_SIZE - _NAME, b"\0")
+                self._map[_NAME:_SIZE] = text
+            again = name == self._last and time.monotonic() - self._begun < LONG_S
+            self._map[_COUNT] = self._count if again else 0
+            self._map[_INSIDE] = 1
+
+    def _mapped(self) -> mmap.mmap | None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("w+b") as file:
+                file.write(bytes(_SIZE))  # real blocks: a hole could not be filled on a full disk
+                file.flush()
+                return mmap.mmap(file.fileno(), _SIZE)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._path, error)
+            return None
+
+    def _read(self) -> tuple[str, int]:
+        """Which policy was asked last, and how often in a row the process died in it."""
+        try:
+            with self._path.open("rb") as file:
+                found = file.read(_SIZE)
+        except OSError:
+            return "", 0
+        if len(found) < _SIZE or not found[_INSIDE]:
+            return "", 0
+        return found[_NAME:].rstrip(b"\0").decode("utf-8", "replace"), found[_COUNT] + 1
+
+    def _listed(self) -> tuple[str, ...]:
+        try:
+            return tuple(self._list.read_text(encoding="utf-8").splitlines())
+        except (OSError, UnicodeDecodeError):
+            return ()
+
+    def _keep(self, refused: tuple[str, ...]) -> None:
+        self._refused = refused
+        try:
+            write_text(self._list, "".join(f"{name}\n" for name in refused))
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._list, error)
+
+
+def ended(name: str) -> str:
+    """What is wrong with a refused policy."""
+    return f"policy {name} has ended the service {MOST} times in a row while it decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Marked(Wrapped):
+    """A policy whose calls are marked."""
+
+    policy: Policy
+    asked: str
+    """The name it was asked for by."""
+    crashes: Crashes
+
+    def scores(self, table: Candidates) -> Floats:
+        """(n,) Its scores."""
+        with self.crashes.inside(self.asked):
+            return self.policy.scores(table)
+
+    def costs(self, table: Candidates) -> Floats:
+        """(n,) Its costs."""
+        with self.crashes.inside(self.asked):
+            return self.policy.costs(table)
+
+    @property
+    def reasons(self) -> Callable[[Candidates, int, int], Mapping[str, float]] | None:
+        """Its reasons; None if it tells none."""
+        tell = getattr(self.policy, "reasons", None)
+        if tell is None:
+            return None
+
+        def marked(table: Candidates, chosen: int, rival: int) -> Mapping[str, float]:
+            with self.crashes.inside(self.asked):
+                found: Mapping[str, float] = tell(table, chosen, rival)
+                return found
+
+        return marked

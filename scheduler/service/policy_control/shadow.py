@@ -1,0 +1,182 @@
+"""Shadow mode: what another policy would have done at each decision, beside the one that decides.
+
+It sees every snapshot that was decided on, after the plan was carried out, in a thread of its own.
+Snapshots that it cannot keep up with are dropped and counted; nothing it does reaches a job.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from scheduler.clock import Clock
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.run import run_round
+from scheduler.decisions.state.plan import Placement
+from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.policies.guard import Guard
+from scheduler.service.policy_control.replay_evaluation import Fit
+
+_log = logging.getLogger(__name__)
+
+WAITING = 64
+"""Snapshots that may wait for the shadow."""
+LARGEST = 8 * 2**20
+"""Bytes of a log; the one before it is kept as `.1`."""
+KEEP_S = 60.0
+"""Seconds of looking on that a killed service may forget."""
+_JOIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowView:
+    """How a candidate policy compares, decision by decision."""
+
+    name: str
+    since: float
+    """Unix seconds; no restart changes it."""
+    rounds: int = 0
+    """Snapshots that both decided on, the candidate without its guard's help."""
+    placements: int = 0
+    """Different placements that either made."""
+    agreed: int = 0
+    """Of these, made by both: the same job in the same pool at the same width."""
+    dropped: int = 0
+    """Snapshots passed over because the candidate was too slow."""
+    failed: int = 0
+    """Snapshots on which it failed or was replaced by its guard."""
+    fit: Fit | None = None
+    """The last replay against the active policy, if one was asked for."""
+
+    @property
+    def agreement(self) -> float | None:
+        """Agreed ÷ placements; None before the first."""
+        return self.agreed / self.placements if self.placements else None
+
+    def json(self) -> dict[str, Any]:
+        """All but the fit, for the store."""
+        values = asdict(self)
+        del values["fit"]
+        return values
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `json`; raises `TypeError` for anything else."""
+        return cls(**values)
+
+
+Keep = Callable[[ShadowView], None]
+"""Stores what has been seen; raises nothing."""
+
+
+class Shadow:
+    """One candidate and its log. `offer` returns at once; all else happens in the thread."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        clock: Clock,
+        log: Path,
+        *,
+        before: ShadowView | None = None,
+        keep: Keep | None = None,
+    ) -> None:
+        """`log`: JSON lines, one for each snapshot on which either policy placed a job.
+
+        `before`: what it had seen before a restart. `keep`: called now and then, and at the end.
+        """
+        self._guard = guard
+        self._clock = clock
+        self._log = log
+        self._keep = keep
+        self._kept = clock.now()
+        self._inbox: queue.Queue[tuple[Snapshot, Mode, tuple[Placement, ...]] | None]
+        self._inbox = queue.Queue(WAITING)
+        self._lock = threading.Lock()
+        self._view = before or ShadowView(guard.name, clock.now())
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
+        self._thread.start()
+
+    def offer(self, snapshot: Snapshot, mode: Mode, placed: Sequence[Placement]) -> None:
+        """What was decided on, the cluster's mode, and what the deciding policy placed."""
+        try:
+            self._inbox.put_nowait((snapshot, mode, tuple(placed)))
+        except queue.Full:
+            self._count(dropped=1)
+
+    def view(self) -> ShadowView:
+        """Counts so far."""
+        with self._lock:
+            return self._view
+
+    def stop(self) -> None:
+        """End; what still waits is passed over. A candidate that hangs is left behind."""
+        if self._gone.is_set():
+            return
+        self._gone.set()
+        with suppress(queue.Full):  # then the thread has something to wake up for
+            self._inbox.put_nowait(None)
+        self._thread.join(_JOIN_S)
+        if self._keep is not None:
+            self._keep(self.view())
+
+    def _run(self) -> None:
+        while (item := self._inbox.get()) is not None and not self._gone.is_set():
+            try:
+                self._follow(*item)
+            except Exception:
+                _log.exception("shadow %s failed", self._guard.name)
+                self._count(failed=1)
+            now = self._clock.now()
+            if self._keep is not None and now - self._kept >= KEEP_S and not self._gone.is_set():
+                self._kept = now
+                self._keep(self.view())
+
+    def _follow(self, snapshot: Snapshot, mode: Mode, placed: tuple[Placement, ...]) -> None:
+        before = self._guard.fallbacks
+        plan = run_round(snapshot, self._guard, self._guard.mode or mode)
+        replaced = self._guard.fallbacks > before
+        live = [_place(snapshot, one) for one in placed]
+        would = [_place(snapshot, one) for one in plan.placements]
+        both, either = len(set(live) & set(would)), len(set(live) | set(would))
+        if replaced:
+            # What the guard decided in its place says nothing about the candidate.
+            self._count(failed=1)
+        else:
+            self._count(rounds=1, placements=either, agreed=both)
+        if either:
+            self._write(
+                {
+                    "time": snapshot.now,
+                    "shadow": self._guard.name,
+                    "queued": snapshot.queue.depth,
+                    "placed": live,
+                    "would": would,
+                    "replaced": replaced,
+                }
+            )
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            sums = {name: getattr(self._view, name) + count for name, count in more.items()}
+            self._view = replace(self._view, **sums)
+
+    def _write(self, line: dict[str, object]) -> None:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(line) + "\n"
+        if self._log.exists() and self._log.stat().st_size + len(text) > LARGEST:
+            self._log.replace(self._log.with_name(self._log.name + ".1"))
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _place(snapshot: Snapshot, placed: Placement) -> tuple[int, str, int]:
+    return placed.job, snapshot.pools[placed.pool].name, placed.width

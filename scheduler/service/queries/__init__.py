@@ -1,0 +1,1 @@
+"""What the service answers about jobs and the cluster."""

@@ -1,0 +1,187 @@
+"""Why a job is where it is, and what would happen to one that is not submitted yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import inf
+
+from scheduler.decisions.rounds import explanation
+from scheduler.decisions.rounds.explanation import Alternative, Cause
+from scheduler.decisions.rounds.forecast import Start, forecast
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
+from scheduler.domain.lifecycle import JobState
+from scheduler.domain.records import Decision
+from scheduler.domain.units import duration, money
+from scheduler.estimates.estimator import Estimator
+from scheduler.estimates.options import options
+from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.hold_reasons import Held
+from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.queries.views import Explanation, Outlook
+
+TRIAL = 2**62
+"""The id of a job that is only tried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explaining:
+    """Answers from the board; changes nothing."""
+
+    board: Board
+    ruling: Ruling
+    estimator: Estimator
+
+    def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
+        """The one dominant reason, with evidence."""
+        if job.state.final:
+            return Explanation(job, "final", f"{job.state}: {job.reason}", decisions=decisions)
+        with self.board.lock:
+            attempt = self.board.attempts.get(job.id)
+            held = self.board.held.get(job.id)
+            end = self.board.ends.get(job.id, now)
+        if attempt is not None:
+            return _active(job, attempt, end, decisions, now)
+        if held is not None:
+            return self._held(job, held, decisions)
+        snapshot = self.board.snapshot(now)
+        if job.state is not JobState.QUEUED or snapshot.queue.slot_of(job.id) is None:
+            return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
+        policy, mode = self.ruling.counsel()
+        wait = explanation.wait(snapshot, policy, mode, job.id)
+        start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
+        return Explanation(
+            job=job,
+            cause=wait.cause.value,
+            text=_sentence(wait, start, job.spec.deadline, now),
+            position=wait.position,
+            depth=wait.depth,
+            start=start.start if start else None,
+            end=start.end if start else None,
+            pool=start.pool if start else wait.pool,
+            width=start.width if start else wait.width,
+            dollars=start.dollars if start else None,
+            blockers=wait.blockers,
+            alternatives=wait.alternatives,
+            decisions=decisions,
+        )
+
+    def plan(self, spec: JobSpec, now: float) -> list[Outlook]:
+        """What would happen with each named preference; raises `InfeasibleError`."""
+        placements = options(spec, self.board.pools, self.estimator)
+        sources = {
+            (self.board.pools[found.pool].name, found.width): found.estimate.source
+            for found in placements
+        }
+        policy, mode = self.ruling.counsel()
+        outlooks = []
+        for name in ("fast", "balanced", "cheap"):
+            wished = replace(spec, preference=PREFERENCES[name], after=())
+            snapshot = self.board.with_job(TRIAL, wished, now)
+            start = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL)
+            if start is None:
+                start = _out_of_sight(snapshot, policy, mode)
+            outlooks.append(
+                Outlook(
+                    preference=name,
+                    pool=start.pool,
+                    width=start.width,
+                    wait_s=start.start - now,
+                    runtime_s=start.end - start.start,
+                    dollars=start.dollars,
+                    joules=start.joules,
+                    source=sources[start.pool, start.width],
+                    meets_deadline=None if spec.deadline is None else start.end <= spec.deadline,
+                )
+            )
+        return outlooks
+
+    def _held(self, job: Job, held: Held, decisions: Sequence[Decision]) -> Explanation:
+        return Explanation(
+            job,
+            held.cause,
+            held.text,
+            start=held.until,
+            blockers=held.blockers,
+            decisions=decisions,
+        )
+
+
+def _active(
+    job: Job, attempt: Attempt, end: float, decisions: Sequence[Decision], now: float
+) -> Explanation:
+    place = f"{attempt.pool} × {attempt.width}"
+    begun = attempt.started_at
+    if job.state is JobState.CANCELLING:
+        text = f"is being stopped on {place}: {job.reason}"
+    elif begun is None:
+        text = f"is being started on {place}"
+    elif end > now:
+        text = f"runs on {place} for {duration(now - begun)}, about {duration(end - now)} left"
+    else:
+        text = f"runs on {place} for {duration(now - begun)}, longer than estimated"
+    return Explanation(
+        job,
+        "active",
+        text,
+        start=begun,
+        end=end,
+        pool=attempt.pool,
+        width=attempt.width,
+        dollars=attempt.estimate.dollars,
+        decisions=decisions,
+    )
+
+
+def _sentence(
+    wait: explanation.Wait, start: Start | None, deadline: float | None, now: float
+) -> str:
+    parts = [wait.text]
+    if wait.cause is not Cause.NONE:
+        if start is not None:
+            parts.append(f"starts about {_clock(start.start)} ({duration(start.start - now)})")
+        parts += _elsewhere(wait.alternatives)
+    if deadline is not None and start is not None and start.end > deadline:
+        parts.append(f"ends {duration(start.end - deadline)} after its deadline by the estimates")
+    return "; ".join(parts)
+
+
+def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
+    """The quickest other placement that has room now, with what it would cost in speed."""
+    free = [other for other in alternatives if other.start_delay_s <= 0]
+    if not free:
+        return []
+    other = min(free, key=lambda found: found.runtime_s)
+    if other.slowdown >= 1:
+        pace = f"{other.slowdown:.1f}× slower"
+    else:
+        pace = f"{1 / other.slowdown:.1f}× faster for {money(other.dollars)}"
+    return [f"{other.pool} × {other.width} has room now, {pace}"]
+
+
+def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> Start:
+    """The placement a job would wait for, if its start is beyond the forecast's horizon."""
+    wait = explanation.wait(snapshot, policy, mode, TRIAL)
+    slot = snapshot.queue.slot_of(TRIAL)
+    rows = snapshot.queue.rows_of(slot) if slot is not None else range(0)
+    for row in rows:
+        shape = snapshot.queue.shapes[int(snapshot.queue.shape[row])]
+        if (snapshot.pools[shape.pool].name, shape.width) == (wait.pool, wait.width):
+            return Start(
+                job=TRIAL,
+                start=inf,
+                end=inf,
+                pool=wait.pool,
+                width=wait.width,
+                dollars=float(snapshot.queue.dollars[row]),
+                joules=float(snapshot.queue.joules[row]),
+            )
+    raise KeyError(TRIAL)
+
+
+def _clock(moment: float) -> str:
+    return datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S")

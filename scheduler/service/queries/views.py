@@ -1,0 +1,154 @@
+"""What the service answers with: values for every door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from scheduler.decisions.rounds.explanation import Alternative
+from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.pools import Pool
+from scheduler.domain.records import Decision
+from scheduler.hardware.inventory import Inventory
+from scheduler.service.policy_control.replay_evaluation import Fit
+from scheduler.service.policy_control.shadow import ShadowView
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a job is where it is: one dominant reason with its evidence."""
+
+    job: Job
+    cause: str
+    """`dependency`, `backoff`, `budget`, `no-pool`, `devices`, `order`, `policy`, `none`
+    (it starts in the next round), `active` or `final`."""
+    text: str
+    """One sentence for a person."""
+    position: int | None = None
+    """1: next in the policy's order; None unless it competes for devices."""
+    depth: int | None = None
+    """Jobs that compete."""
+    start: float | None = None
+    """Expected start, Unix seconds; None: not in sight."""
+    end: float | None = None
+    """Expected end, Unix seconds."""
+    pool: str | None = None
+    width: int | None = None
+    dollars: float | None = None
+    """Expected dollars of the attempt."""
+    blockers: Sequence[int] = ()
+    """Jobs whose end or start it waits for, soonest first."""
+    alternatives: Sequence[Alternative] = ()
+    """Other placements the job accepts."""
+    decisions: Sequence[Decision] = ()
+    """What the scheduler decided about it, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would happen to a job if it were submitted now."""
+
+    preference: str
+    """`fast`, `balanced` or `cheap`."""
+    pool: str
+    width: int
+    wait_s: float
+    """inf: not in sight."""
+    runtime_s: float
+    dollars: float
+    joules: float
+    source: str
+    """Where the runtime comes from: `history`, `flops`, `requested` or `default`."""
+    meets_deadline: bool | None
+    """None: the job has no deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One device of a pool."""
+
+    index: int
+    id: str
+    """As the operating system or CUDA knows it."""
+    job: int | None
+    """The job that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool with what it does now."""
+
+    pool: Pool
+    devices: Sequence[DeviceView]
+    memory_used: int
+    available: bool = True
+    """False: this machine lacks its devices; nothing is placed on it."""
+    note: str = ""
+    """What a person should know about it."""
+    source: str = ""
+    """Where its price, power and rate come from."""
+
+    @classmethod
+    def of(cls, pool: Pool, inventory: Inventory, holders: Iterable[Attempt]) -> Self:
+        """`holders`: active attempts, of other pools too."""
+        here = [holder for holder in holders if holder.pool == pool.name]
+        jobs = {device: holder.job for holder in here for device in holder.devices}
+        names = inventory.devices(pool.name, range(pool.count))
+        return cls(
+            pool=pool,
+            devices=[
+                DeviceView(index, names[index], jobs.get(index)) for index in range(pool.count)
+            ],
+            memory_used=sum(holder.memory_bytes for holder in here),
+            available=pool.name not in inventory.absent,
+            note=inventory.absent.get(pool.name) or inventory.notes.get(pool.name, ""),
+            source=inventory.sources.get(pool.name, ""),
+        )
+
+    @property
+    def busy(self) -> int:
+        """Devices that a job holds."""
+        return sum(device.job is not None for device in self.devices)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePolicy:
+    """Who decides now."""
+
+    name: str
+    mode: str
+    """In force (`scheduler.decisions.rounds.round.Mode`): the one the policy was made for, else the
+    cluster's."""
+    preference: float
+    """Of jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
+    fallbacks: int = 0
+    """Decisions the guard took over since the policy was set, and explanations it did not get."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."""
+    nominee: str = ""
+    """Wanted by the settings or a person; another one decides if it fits this cluster better."""
+    fit: Fit | None = None
+    """The last replay of nominee and rival."""
+    shadow: ShadowView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How much speed is worth to jobs that do not say: 0 cheapest … 1 fastest."""
+
+    cluster: float
+    projects: Mapping[str, float]
+    """Of projects that have one of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """The whole cluster at one instant."""
+
+    now: float
+    pools: Sequence[PoolView]
+    queued: int
+    """Jobs that wait, for whatever reason."""
+    active: int
+    policy: ActivePolicy

@@ -1,0 +1,1 @@
+"""The parameters of a job: checked, resolved and profiled without torch."""
