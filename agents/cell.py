@@ -12,11 +12,11 @@ import agents.names  # noqa: F401 - so that policies are found
 from agents.classes import Breakdown, classify
 from agents.invariants import Log, check, logged
 from agents.measures import STARVED_S, View, dollars_per_job, measure
-from envs import drivers
-from envs.records import Outcome
+from envs.baselines import catalogue
 from envs.scenarios import Objective, Scenario, Split
-from envs.simulation import Simulation
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.domain.pools import Pool
 
@@ -91,13 +91,13 @@ def run(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
     What befalls attempts and nodes hangs on the seed alone, so policies share their luck.
     """
     begun = time.perf_counter()
-    drawn = drivers.adapted(scenario.draw(cell.seed, conditions.split), cell.policy)
+    drawn = catalogue.adapted(scenario.draw(cell.seed, conditions.split), cell.policy)
     if cell.preference is not None:
         drawn = replace(drawn, preference=cell.preference)
     workload = scenario.workload(cell.seed, conditions.jobs, conditions.split)
     estimator = drawn.estimates.make(cell.seed)
     simulation = Simulation(workload, Site.of(drawn), estimator, seed=cell.seed, record=True)
-    outcome = drivers.run(simulation, cell.policy)
+    outcome = catalogue.run(simulation, cell.policy)
     log = logged(simulation.held or ())
     check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
     view = View(outcome, drawn.preference, drawn.objective, conditions.starved_s)

@@ -7,8 +7,8 @@ import torch
 
 from agents.config import Training
 from agents.network import Scorer
-from envs.episodes import of_scenario
-from envs.rigid import Worlds, facts
+from envs.compiled import Worlds, facts
+from envs.gym.episodes import of_scenario
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.state.queue import WAIT
 

@@ -20,16 +20,16 @@ import numpy as np
 from agents.differences import difference
 from agents.policy import SCHEME
 from agents.registry import Registry
-from envs.episodes import scales_of
-from envs.records import Outcome
+from envs.gym.episodes import scales_of
 from envs.scenarios import Scenario, Split, load
 from envs.scenarios.recorded import write
 from envs.scenarios.scenario import Estimates, natural
 from envs.scenarios.supply import Supply
-from envs.simulation import Simulation
-from envs.site import Site
-from envs.workloads import history
+from envs.simulator.cluster_spec import Site
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
+from envs.workloads.traces import history
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import FulcrumError, InvalidError

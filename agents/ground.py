@@ -14,7 +14,7 @@ from agents.network import Scorer
 from agents.policy import LearnedPolicy
 from agents.reference import Way, play
 from agents.world import Relative
-from envs.episodes import Draw, of_scenario
+from envs.gym.episodes import Draw, of_scenario
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.features.static_features import Floats32
 from scheduler.decisions.rounds.policy import Policy

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.live import Held
-from envs.records import Outcome
+from envs.simulator.job_state import Held
+from envs.simulator.results import Outcome
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.pools import Pool

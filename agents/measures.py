@@ -8,9 +8,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from envs.episodes import scales_of
-from envs.records import Outcome
+from envs.gym.episodes import scales_of
 from envs.scenarios import Objective
+from envs.simulator.results import Outcome
 from scheduler.decisions.state.queue import Bools, Floats
 
 STARVED_S = 86_400.0

@@ -8,7 +8,7 @@ from envs.scenarios.file import detected
 from envs.scenarios.logs import Draw
 from envs.scenarios.recorded import Written, write
 from envs.scenarios.splits import SHARES
-from envs.workloads import history
+from envs.workloads.traces import history
 from scheduler import bootstrap
 from scheduler.domain.errors import InvalidError
 from scheduler.settings import Settings

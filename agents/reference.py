@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.config import Training
-from envs.episodes import Draw, Episode
-from envs.meter import Meter, Reading
-from envs.records import BOUND_S
-from envs.rewards import Scales, Step, objective
-from envs.rigid import Worlds, facts, places, suits
-from envs.simulation import Simulation
+from envs.compiled import Worlds, facts, places, suits
+from envs.gym.episodes import Draw, Episode
+from envs.gym.rewards import Scales, Step, objective
+from envs.simulator.meter import Meter, Reading
+from envs.simulator.results import BOUND_S
+from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.rounds.run import push

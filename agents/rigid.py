@@ -1,7 +1,7 @@
 """`agents.world.Relative` many times at once, on the compiled simulation of rigid jobs.
 
 The same observations, rewards and episodes, tested side by side; only faster. Trainings take it
-by themselves where every episode suits it (`envs.rigid.suits`).
+by themselves where every episode suits it (`envs.compiled.suits`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 from agents.config import Training
 from agents.reference import ROOM, Way
 from agents.world import PRIVILEGED, TRIES, drawn_ways, signed
-from envs.cluster_env import NothingToDecideError
-from envs.episodes import drawn_preference, of_scenario
-from envs.rigid import Facts, Worlds, facts, suits
+from envs.compiled import Facts, Worlds, facts, suits
+from envs.gym.cluster_env import NothingToDecideError
+from envs.gym.episodes import drawn_preference, of_scenario
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.features.encoder import size
 from scheduler.decisions.features.static_features import TOP, Floats32

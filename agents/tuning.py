@@ -22,8 +22,8 @@ from annotated_types import Ge
 from agents.crew import Crew
 from agents.world import Totals, totals
 from envs.scenarios import Scenario, Split
-from envs.simulation import Simulation
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
+from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
 from scheduler.domain.errors import InvalidError
 from scheduler.policies.constants import CHEAPEST, EXCHANGE, Constants

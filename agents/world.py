@@ -15,13 +15,13 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.config import Training
 from agents.reference import SOON, Elsewhere, Way, Ways, to_come
-from envs.cluster_env import ClusterEnv, NothingToDecideError
-from envs.episodes import drawn_preference, of_scenario, scales_of
-from envs.records import Outcome
-from envs.rewards import Scales
+from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
+from envs.gym.episodes import drawn_preference, of_scenario, scales_of
+from envs.gym.rewards import Scales
 from envs.scenarios import Scenario, Split
-from envs.simulation import Simulation
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
 from scheduler.decisions.features.encoder import size
 from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.rounds.policy import Policy

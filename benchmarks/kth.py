@@ -22,11 +22,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from envs.backfilling import EASY_SJBF
-from envs.estimators import Estimator, Exact, Requested, Tsafrir
-from envs.simulation import Simulation, Site
-from envs.workloads import swf
+from envs.baselines.easy_sjbf import EASY_SJBF
+from envs.simulator.simulation import Simulation, Site
 from envs.workloads.base import Arrival
+from envs.workloads.runtime_estimates import Estimator, Exact, Requested, Tsafrir
+from envs.workloads.traces import swf
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS, Heuristic

@@ -24,10 +24,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from envs import preemptive
-from envs.simulation import Simulation, Site
-from envs.workloads import muri
+from envs.baselines import preemptive
+from envs.simulator.simulation import Simulation, Site
 from envs.workloads.base import Arrival, Workload
+from envs.workloads.traces import muri
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

@@ -33,8 +33,8 @@ def play(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
     """Every simulation that is asked for, in the checkout that runs this."""
     import agents.names  # noqa: F401 - registers the names
     from envs.scenarios import load
-    from envs.simulation import Simulation
-    from envs.site import Site
+    from envs.simulator.cluster_spec import Site
+    from envs.simulator.simulation import Simulation
     from scheduler.policies.lookup import named
 
     for name in options.scenarios.split(","):

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.simulation import Simulation, Site
-from envs.workloads import swf
+from envs.simulator.simulation import Simulation, Site
 from envs.workloads.base import Workload
+from envs.workloads.traces import swf
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind

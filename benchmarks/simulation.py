@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 import simpy
 
-from envs.cluster_env import ClusterEnv
-from envs.episodes import of_scenario
-from envs.estimators import Estimator, Exact, Requested
-from envs.rigid import Worlds, facts
+from envs.compiled import Worlds, facts
+from envs.gym.cluster_env import ClusterEnv
+from envs.gym.episodes import of_scenario
 from envs.scenarios import Scenario, load
-from envs.simulation import Simulation, Site
-from envs.workloads import swf
+from envs.simulator.simulation import Simulation, Site
 from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.runtime_estimates import Estimator, Exact, Requested
+from envs.workloads.traces import swf
 from scheduler.decisions.features.encoder import ROW_COLUMNS
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool

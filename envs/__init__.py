@@ -8,4 +8,4 @@ from gymnasium.envs.registration import register, registry
 ENV_ID = "Fulcrum/Cluster-v0"
 
 if ENV_ID not in registry:
-    register(id=ENV_ID, entry_point="envs.cluster_env:ClusterEnv")
+    register(id=ENV_ID, entry_point="envs.gym.cluster_env:ClusterEnv")

@@ -12,15 +12,16 @@ import numpy as np
 
 from agents.policy import LearnedPolicy
 from benchmarks import kth, rlscheduler
-from envs.episodes import scales_of
-from envs.estimators import Requested
-from envs.records import Outcome
+from envs.gym.episodes import scales_of
 from envs.scenarios import Scenario, Split
 from envs.scenarios.splits import WORKLOAD, place
-from envs.simulation import Simulation
-from envs.site import Site
-from envs.workloads import lublin, swf
+from envs.simulator.cluster_spec import Site
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
+from envs.workloads import lublin
 from envs.workloads.base import Workload
+from envs.workloads.runtime_estimates import Requested
+from envs.workloads.traces import swf
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 

@@ -27,11 +27,11 @@ from benchmarks.policy.cases import figures
 from benchmarks.policy.evaluation import policy as decider
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table
-from envs.estimators import estimator
 from envs.scenarios.file import detected
-from envs.simulation import Simulation
-from envs.site import Site
-from envs.workloads import history
+from envs.simulator.cluster_spec import Site
+from envs.simulator.simulation import Simulation
+from envs.workloads.runtime_estimates import estimator
+from envs.workloads.traces import history
 from scheduler import bootstrap, settings
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.lifecycle import JobState

@@ -24,9 +24,9 @@ from pydantic_core import ErrorDetails
 from envs.scenarios.randomisation import Randomisation
 from envs.scenarios.scenario import Estimates, Failures, Objective, Scenario, Source, natural
 from envs.scenarios.supply import Billing, Supply
-from envs.workloads import gavel
-from envs.workloads.documents import open_document
 from envs.workloads.throughputs import Throughputs
+from envs.workloads.traces import gavel
+from envs.workloads.traces.documents import open_document
 from scheduler import settings
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES

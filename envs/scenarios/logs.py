@@ -12,9 +12,9 @@ import numpy as np
 from annotated_types import Ge
 
 from envs.scenarios.splits import Split, rows
-from envs.workloads import formats
 from envs.workloads.base import Workload
 from envs.workloads.streams import streams, written
+from envs.workloads.traces import formats
 from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InvalidError
 

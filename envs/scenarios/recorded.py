@@ -12,8 +12,8 @@ from envs.scenarios.file import SUFFIX, load
 from envs.scenarios.logs import Draw
 from envs.scenarios.scenario import Objective, Scenario
 from envs.scenarios.supply import Supply
-from envs.workloads import native
 from envs.workloads.base import Workload
+from envs.workloads.traces import native
 from scheduler.domain.errors import ConflictError, InvalidError
 
 FEWEST = 20
@@ -27,7 +27,7 @@ class Written:
     scenario: Scenario
     path: Path
     jobs: Path
-    """In the format of `envs.workloads.native`, beside the scenario."""
+    """In the format of `envs.workloads.traces.native`, beside the scenario."""
 
 
 def write(

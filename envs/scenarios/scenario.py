@@ -16,7 +16,6 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from envs.estimators import Estimator, estimator
 from envs.scenarios.logs import NAMED, Log, draw_log
 from envs.scenarios.randomisation import Randomisation, concrete
 from envs.scenarios.splits import CLUSTER, WORKLOAD, Split, place
@@ -24,6 +23,7 @@ from envs.scenarios.supply import Supply
 from envs.workloads.base import Run, Workload
 from envs.workloads.lublin import Lublin
 from envs.workloads.lublin import draw as draw_lublin
+from envs.workloads.runtime_estimates import Estimator, estimator
 from envs.workloads.synthetic import Synthetic
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
@@ -47,7 +47,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """What the scheduler believes about runtimes; see `envs.estimators`."""
+    """What the scheduler believes about runtimes; see `envs.workloads.runtime_estimates`."""
 
     name: str = "exact"
     parameters: Mapping[str, float] = field(default_factory=dict)

@@ -4,7 +4,7 @@ Fulcrum's own table is computed: an image costs its network's FLOPs (three times
 training as in a forward pass) over the device's sustained rate, plus its part of the time that
 every step costs whatever its size. That part is why small networks gain little from a fast GPU,
 and why the dearest device is not the best for all. Both figures are rough on purpose; a table
-measured by others (`envs.workloads.gavel`) can take their place.
+measured by others (`envs.workloads.traces.gavel`) can take their place.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 
 from agents.config import Training
 from agents.world import TRIES, Relative
-from envs.cluster_env import NothingToDecideError
+from envs.gym.cluster_env import NothingToDecideError
 from envs.scenarios import load
 
 

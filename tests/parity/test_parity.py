@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from envs.estimators import Exact
-from envs.simulation import Simulation
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
+from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.runtime_estimates import Exact
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import best, mode_of
 from scheduler.domain.jobs import Estimate, JobKind, Profile

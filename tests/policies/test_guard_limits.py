@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.simulation import Simulation
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
+from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Run, Workload
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.round import Mode, Round

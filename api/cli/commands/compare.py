@@ -154,7 +154,7 @@ def compare(
 
 def _policies(text: str) -> tuple[str, ...]:
     """Raises `NotFoundError` naming the legal ones."""
-    from envs.drivers import check, names
+    from envs.baselines.catalogue import check, names
 
     if text == "all":
         return tuple(names())

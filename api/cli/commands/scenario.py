@@ -129,7 +129,7 @@ def new(
     from api.schemas.fields import seconds
     from envs.scenarios.file import detected
     from envs.scenarios.recorded import write
-    from envs.workloads import history
+    from envs.workloads.traces import history
     from scheduler import bootstrap, settings
     from scheduler.clock import SystemClock
 

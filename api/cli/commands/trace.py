@@ -53,9 +53,10 @@ def info(
 
     Example: fulcrum trace info KTH-SP2.swf.gz --plot kth.png
     """
-    from envs.workloads import formats, summary, swf
-    from envs.workloads.documents import open_document
+    from envs.workloads import summary
     from envs.workloads.throughputs import Throughputs
+    from envs.workloads.traces import formats, swf
+    from envs.workloads.traces.documents import open_document
 
     name, content = formats.read_any(file, format_name, strict=strict, processors=processors)
     if isinstance(content, Throughputs):

@@ -14,9 +14,9 @@ from agents.report import report
 from agents.summary import summarise
 from envs.scenarios import Source, load
 from envs.scenarios.logs import Draw, Log
-from envs.workloads import native
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.base import Run as Way
+from envs.workloads.traces import native
 from tests.agents.compare.worlds import scenario
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from agents.statistics import RESAMPLES, front, hypervolume, interval, paired, relative
-from envs.records import jain
+from envs.simulator.results import jain
 
 POINTS = st.lists(
     st.tuples(*[st.floats(0, 1.2) | st.sampled_from([0.25, 0.5])] * 2), min_size=0, max_size=12

@@ -3,9 +3,9 @@
 import numpy as np
 
 from agents.invariants import logged
-from envs.live import Held
-from envs.records import Outcome
 from envs.scenarios import Objective, Scenario, Source, Supply
+from envs.simulator.job_state import Held
+from envs.simulator.results import Outcome
 from envs.workloads.synthetic import Synthetic
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind

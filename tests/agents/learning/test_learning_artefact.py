@@ -12,9 +12,9 @@ import torch
 from agents.artefact import FORMAT, MANIFEST, WEIGHTS, Manifest, digest, load, save
 from agents.export import exported
 from agents.policy import LearnedPolicy, held_back, learned
-from envs.cluster_env import ClusterEnv
-from envs.simulation import Simulation
-from envs.site import Site
+from envs.gym.cluster_env import ClusterEnv
+from envs.simulator.cluster_spec import Site
+from envs.simulator.simulation import Simulation
 from scheduler.decisions.features import encoder
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.policies import lookup

@@ -16,7 +16,7 @@ from agents.reference import pushed, walked
 from agents.rigid import RelativeWorlds, fits
 from agents.validation import Score, Validation
 from agents.world import vectorised
-from envs.rigid.facts import MODES
+from envs.compiled.facts import MODES
 from envs.scenarios import load
 from envs.scenarios.recorded import write
 from envs.scenarios.scenario import Estimates

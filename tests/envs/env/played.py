@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 from hypothesis import strategies as st
 
-from envs.cluster_env import ClusterEnv
-from envs.episodes import Episode
-from envs.rewards import Scales
+from envs.gym.cluster_env import ClusterEnv
+from envs.gym.episodes import Episode
+from envs.gym.rewards import Scales
 from envs.scenarios import Billing, Failures, Supply
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
 from envs.workloads.base import Arrival, Run, Workload
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool

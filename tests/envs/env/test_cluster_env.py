@@ -10,10 +10,10 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 
 from envs import ENV_ID
-from envs.cluster_env import ClusterEnv
-from envs.episodes import ENDS, drawn_preference
+from envs.gym.cluster_env import ClusterEnv
+from envs.gym.episodes import ENDS, drawn_preference
 from envs.scenarios import load
-from envs.simulation import Simulation
+from envs.simulator.simulation import Simulation
 from scheduler.decisions.features.encoder import ROW_COLUMNS, unflatten
 from scheduler.decisions.features.static_features import TOP
 from scheduler.decisions.rounds.round import Mode

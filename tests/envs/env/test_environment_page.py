@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from envs.episodes import ENDS
-from envs.rewards import REWARDS
+from envs.gym.episodes import ENDS
+from envs.gym.rewards import REWARDS
 from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.features.static_features import GAIN, TOP
 

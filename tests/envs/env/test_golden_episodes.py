@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from envs.cluster_env import ClusterEnv
+from envs.gym.cluster_env import ClusterEnv
 from envs.scenarios import load
 from scheduler.decisions.features.encoder import Encoder, may_wait
 from scheduler.decisions.rounds.round import Mode

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.cluster_env import ClusterEnv
-from envs.episodes import Episode
+from envs.gym.cluster_env import ClusterEnv
+from envs.gym.episodes import Episode
 from envs.workloads.base import Workload
 from scheduler.decisions.rounds.candidates import COLUMNS
 from scheduler.decisions.rounds.round import Mode

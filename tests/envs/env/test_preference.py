@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envs.episodes import checked_preference
+from envs.gym.episodes import checked_preference
 from scheduler.domain.errors import InvalidError
 
 

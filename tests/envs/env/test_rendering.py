@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from envs.live import Held
-from envs.timeline import WIDTH, _ends, _laid
+from envs.gym.render_image import WIDTH, _ends, _laid
+from envs.simulator.job_state import Held
 from scheduler.decisions.rounds.round import Mode
 from tests.envs.env.played import CPU, env, whim
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.cluster_env import ClusterEnv
-from envs.episodes import scales_of
-from envs.meter import Meter, Reading
-from envs.records import BOUND_S
-from envs.rewards import REWARDS, Commitment, Scales, Step, latency_cost, named, objective
+from envs.gym.cluster_env import ClusterEnv
+from envs.gym.episodes import scales_of
+from envs.gym.rewards import REWARDS, Commitment, Scales, Step, latency_cost, named, objective
 from envs.scenarios import Latency, Objective
+from envs.simulator.meter import Meter, Reading
+from envs.simulator.results import BOUND_S
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError
 from tests.envs.env.played import episode, episodes, play

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from envs.episodes import Episode
-from envs.estimators import Exact, Requested
-from envs.rewards import Scales
-from envs.site import Site
+from envs.gym.episodes import Episode
+from envs.gym.rewards import Scales
+from envs.simulator.cluster_spec import Site
 from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.runtime_estimates import Exact, Requested
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY, DeviceKind
 

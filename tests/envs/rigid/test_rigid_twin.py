@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from envs.cluster_env import ClusterEnv, NothingToDecideError
-from envs.estimators import Noisy
-from envs.rigid import Worlds, facts, suits
-from envs.rigid.facts import MODES
+from envs.compiled import Worlds, facts, suits
+from envs.compiled.facts import MODES
+from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
 from envs.scenarios import Billing, Failures, Supply
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
 from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.runtime_estimates import Noisy
 from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError

@@ -8,7 +8,8 @@ from api.cli.main import app
 from envs.scenarios import load
 from envs.scenarios.recorded import write
 from envs.scenarios.supply import Supply
-from envs.workloads import history, lublin
+from envs.workloads import lublin
+from envs.workloads.traces import history
 from scheduler import bootstrap, settings
 from scheduler.domain.errors import ConflictError, InvalidError
 from scheduler.testing.memory_store import MemoryStore

@@ -10,7 +10,8 @@ import pytest
 from envs.scenarios import Split, load, names
 from envs.scenarios.splits import SHARES, rows
 from envs.scenarios.supply import Billing
-from envs.workloads import lublin, native
+from envs.workloads import lublin
+from envs.workloads.traces import native
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError, NotFoundError
 from tests.envs.traces import trace

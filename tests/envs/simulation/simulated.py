@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from envs.scenarios import Billing, Failures, Supply
-from envs.simulation import Simulation, Site
+from envs.simulator.simulation import Simulation, Site
 from envs.workloads.base import Arrival, Run, Workload
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from simulated import job, pool, simulation, site, sites, workloads
 
 from agents.invariants import check, logged
-from envs import drivers, preemptive
-from envs.estimators import Exact
+from envs.baselines import catalogue, preemptive
 from envs.scenarios import load
-from envs.simulation import Simulation
+from envs.simulator.simulation import Simulation
+from envs.workloads.runtime_estimates import Exact
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import RULES
 from scheduler.domain.errors import InvalidError, NotFoundError
@@ -23,8 +23,8 @@ from scheduler.policies.simulated import SIMULATED
 
 
 def test_the_service_knows_which_names_only_the_simulator_has():
-    assert sorted(drivers.DRIVERS) == list(SIMULATED)
-    assert not drivers.DRIVERS.keys() & lookup.names().keys()
+    assert sorted(catalogue.DRIVERS) == list(SIMULATED)
+    assert not catalogue.DRIVERS.keys() & lookup.names().keys()
 
 
 @pytest.mark.parametrize("name", SIMULATED)
@@ -32,12 +32,12 @@ def test_the_service_says_why_it_refuses_them(name):
     with pytest.raises(InvalidError, match="runs in the simulator only") as caught:
         lookup.named(name)
     assert "fcfs" in caught.value.fields["policy"]
-    assert "in the simulator only" in drivers.names()[name]
+    assert "in the simulator only" in catalogue.names()[name]
 
 
 def test_an_unknown_name_lists_both_kinds():
     with pytest.raises(NotFoundError, match="there is no policy 'sfj'") as caught:
-        drivers.check("sfj")
+        catalogue.check("sfj")
     for name in (*HEURISTICS, "wgc", *SIMULATED):
         assert name in caught.value.fields["policy"]
 
@@ -45,20 +45,20 @@ def test_an_unknown_name_lists_both_kinds():
 def test_any_other_name_means_what_it_means_in_the_service():
     jobs = job(1, 0, 10, 4), job(2, 1, 9), job(3, 2, 3)
     one, other = (simulation(site(pool("cpu", 4)), *jobs) for _ in range(2))
-    assert drivers.run(one, "sjf").ended.tolist() == other.run(HEURISTICS["sjf"]).ended.tolist()
+    assert catalogue.run(one, "sjf").ended.tolist() == other.run(HEURISTICS["sjf"]).ended.tolist()
     scenario = load("mixed-cloud")
-    assert drivers.adapted(scenario, "sjf") == scenario
+    assert catalogue.adapted(scenario, "sjf") == scenario
 
 
 def test_a_placement_may_be_part_of_the_name():
     scenario = load("mixed-cloud")
     assert scenario.placement == "best-fit"
-    assert drivers.adapted(scenario, "sjf@fgd") == replace(scenario, placement="fgd")
-    assert drivers.adapted(scenario, "easy++@dot-product").estimates.name == "tsafrir"
-    drivers.check("srtf@best-fit")
+    assert catalogue.adapted(scenario, "sjf@fgd") == replace(scenario, placement="fgd")
+    assert catalogue.adapted(scenario, "easy++@dot-product").estimates.name == "tsafrir"
+    catalogue.check("srtf@best-fit")
     for name in ("sjf@tightest", "@fgd", "sfj@fgd"):
         with pytest.raises(NotFoundError) as caught:
-            drivers.check(name)
+            catalogue.check(name)
         assert "@ and a placement: best-fit, dot-product, fgd" in caught.value.fields["policy"]
 
 
@@ -78,18 +78,18 @@ def test_placement_decides_which_node_is_taken():
 
 def test_preemption_by_name():
     ran = simulation(site(pool("cpu", 1)), job(1, 0, 10), job(2, 1, 2))
-    outcome = drivers.run(ran, "srtf")
+    outcome = catalogue.run(ran, "srtf")
     assert outcome.ended.tolist() == [12.0, 3.0]
     assert outcome.attempts.tolist() == [2, 1]
 
 
 def test_estimates_and_reservations_are_part_of_the_name():
     scenario = load("mixed-cloud")
-    greedy = drivers.adapted(scenario, "srsf")
+    greedy = catalogue.adapted(scenario, "srsf")
     assert (greedy.mode, greedy.estimates) == (scenario.mode, scenario.estimates)
-    plus = drivers.adapted(load("smart-home"), "easy++")
+    plus = catalogue.adapted(load("smart-home"), "easy++")
     assert (plus.mode, plus.estimates.name) == (Mode.EASY, "tsafrir")
-    plain = drivers.adapted(load("smart-home"), "easy-sjbf")
+    plain = catalogue.adapted(load("smart-home"), "easy-sjbf")
     assert (plain.mode, plain.estimates) == (Mode.EASY, load("smart-home").estimates)
 
 
@@ -99,7 +99,7 @@ def test_what_no_cluster_can_do_is_never_done(data, name, placement):
     where = replace(data.draw(sites(Mode.EASY)), placement=placement)
     jobs = data.draw(workloads(where.pools, most=8))
     ran = Simulation(jobs, where, Exact(), seed=1, check=True, record=True)
-    outcome = drivers.run(ran, name)
+    outcome = catalogue.run(ran, name)
     check(outcome, logged(ran.held or ()), where.pools, [each.id for each in jobs.jobs])
     if name in preemptive.PREEMPTIVE:
         assert (outcome.attempts >= 1).all()

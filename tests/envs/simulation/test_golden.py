@@ -9,11 +9,11 @@ import hashlib
 import pytest
 from simulated import elastic, pool
 
-from envs.estimators import Noisy
-from envs.preemptive import PREEMPTIVE, run
+from envs.baselines.preemptive import PREEMPTIVE, run
 from envs.scenarios import Failures
-from envs.simulation import Simulation, Site
+from envs.simulator.simulation import Simulation, Site
 from envs.workloads.lublin import Lublin, draw
+from envs.workloads.runtime_estimates import Noisy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.policies.heuristics import HEURISTICS
 

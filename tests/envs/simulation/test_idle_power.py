@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import FCFS, elastic, job, pool, simulation, site, sites, workloads
 
-from envs.meter import Meter
 from envs.scenarios import Supply, load
 from envs.scenarios.supply import IDLE_SHARE
-from envs.simulation import Simulation
+from envs.simulator.meter import Meter
+from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from envs.luck import Luck
+from envs.simulator.random_events import Luck
 
 
 def test_equal_questions_have_equal_answers():

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import elastic, job, pool, simulation, site, sites, workloads
 
-from envs.live import Progress
-from envs.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
+from envs.baselines.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
 from envs.scenarios import Failures
-from envs.simulation import Simulation
+from envs.simulator.job_state import Progress
+from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Run
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InvalidError

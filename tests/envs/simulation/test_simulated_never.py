@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from simulated import sites, workloads
 
-from envs.estimators import Exact, Noisy, Requested, Tsafrir
-from envs.luck import Luck
-from envs.simulation import Simulation
+from envs.simulator.random_events import Luck
+from envs.simulator.simulation import Simulation
+from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import push
 from scheduler.policies.heuristics import HEURISTICS

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from simulated import FCFS, elastic, job, pool, simulation, site, workload
 
-from envs.estimators import Requested
-from envs.meter import Meter
 from envs.scenarios import Billing, Failures, Supply
-from envs.simulation import Simulation
-from envs.site import Site
+from envs.simulator.cluster_spec import Site
+from envs.simulator.meter import Meter
+from envs.simulator.simulation import Simulation
+from envs.workloads.runtime_estimates import Requested
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InfeasibleError, InvalidError
 from scheduler.policies.heuristics import HEURISTICS
@@ -85,7 +85,10 @@ def test_owned_machines_are_paid_for_whether_used_or_not():
 
 def luck(monkeypatch, **answers):
     for name, answer in answers.items():
-        monkeypatch.setattr(f"envs.luck.Luck.{name}", lambda self, *who, answer=answer: answer(who))
+        monkeypatch.setattr(
+            f"envs.simulator.random_events.Luck.{name}",
+            lambda self, *who, answer=answer: answer(who),
+        )
 
 
 def test_a_revoked_node_ends_its_attempt_which_goes_on_from_its_checkpoint(monkeypatch):

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from envs.workloads import formats, history, native
 from envs.workloads.base import Arrival, Run, Workload
-from envs.workloads.documents import Document
+from envs.workloads.traces import formats, history, native
+from envs.workloads.traces.documents import Document
 from scheduler.domain import transitions
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind, Profile

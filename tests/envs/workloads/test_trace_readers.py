@@ -2,9 +2,9 @@ import gzip
 
 import pytest
 
-from envs.workloads import documents, formats, gavel, muri, openb, philly, swf
 from envs.workloads.base import Run
-from envs.workloads.documents import Document
+from envs.workloads.traces import documents, formats, gavel, muri, openb, philly, swf
+from envs.workloads.traces.documents import Document
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from envs.workloads import gavel, lublin, swf, synthetic
+from envs.workloads import lublin, synthetic
 from envs.workloads.arrivals import DAY_S, Arrivals, Process, times
-from envs.workloads.documents import Document
 from envs.workloads.lublin import Lublin, Types
 from envs.workloads.people import People
 from envs.workloads.synthetic import Phase, Synthetic
 from envs.workloads.throughputs import NETWORKS, computed
+from envs.workloads.traces import gavel, swf
+from envs.workloads.traces.documents import Document
 from scheduler.domain.errors import InvalidError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.pools import Pool

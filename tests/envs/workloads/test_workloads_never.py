@@ -5,9 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.workloads import formats, gavel, muri, native, openb, philly, swf
 from envs.workloads.base import Workload
-from envs.workloads.documents import Document
+from envs.workloads.traces import formats, gavel, muri, native, openb, philly, swf
+from envs.workloads.traces.documents import Document
 from scheduler.domain.errors import InvalidError
 
 FIELDS = st.one_of(

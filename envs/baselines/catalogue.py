@@ -1,0 +1,120 @@
+"""Every policy by name that a simulation can be given: those of the service, and some of its own.
+
+Some known policies need more than a table of candidates: they preempt, plan for the whole queue at
+once, or prescribe the reservations and the estimates. Each has a driver here; all other names mean
+what they mean in the service. A name may end in `@` and a rule of placement, such as `fcfs@fgd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from envs.baselines import planners, preemptive
+from envs.baselines.easy_sjbf import EASY_SJBF
+from envs.scenarios import Estimates, Scenario
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.node_placement import RULES
+from scheduler.domain.errors import NotFoundError
+from scheduler.policies import lookup
+
+WHERE = "in the simulator only"
+"""What listings say of the policies of this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A policy that lives in the simulator only."""
+
+    name: str
+    summary: str
+    """One line for people: what it prefers, and its source."""
+    run: Callable[[Simulation], Outcome]
+    """Let it decide everything in a simulation where nothing has happened yet."""
+    mode: Mode | None = None
+    """Reservations that are part of the name; None: the scenario's, or it makes its own."""
+    estimates: Estimates | None = None
+    """Estimates that are part of the name; None: the scenario's."""
+
+
+def _drivers() -> tuple[Driver, ...]:
+    easy = partial(Simulation.run, policy=EASY_SJBF)
+    return (
+        *(
+            Driver(each.name, each.summary, partial(preemptive.run, policy=each))
+            for each in preemptive.PREEMPTIVE.values()
+        ),
+        *(
+            Driver(each.name, each.summary, partial(planners.run, planner=each))
+            for each in planners.PLANNERS.values()
+        ),
+        Driver(EASY_SJBF.name, EASY_SJBF.summary, easy, Mode.EASY),
+        Driver(
+            "easy++",
+            "easy-sjbf, with the mean of the user's last two runtimes as estimate (the same paper)",
+            easy,
+            Mode.EASY,
+            Estimates("tsafrir"),
+        ),
+    )
+
+
+DRIVERS: Mapping[str, Driver] = {driver.name: driver for driver in _drivers()}
+
+
+def names() -> dict[str, str]:
+    """Name → one-line summary of every policy that can be simulated."""
+    own = {name: f"{driver.summary}; {WHERE}" for name, driver in DRIVERS.items()}
+    return lookup.names() | own
+
+
+def check(name: str) -> None:
+    """Raise `NotFoundError` listing the legal names, or what else looking up a policy raises."""
+    policy, _ = _parts(name)
+    if policy not in DRIVERS:
+        _served(policy)
+
+
+def adapted(scenario: Scenario, name: str) -> Scenario:
+    """The scenario with the reservations, estimates and placement that are part of the name."""
+    policy, placement = _parts(name)
+    driver = DRIVERS.get(policy)
+    return replace(
+        scenario,
+        mode=driver.mode if driver and driver.mode else scenario.mode,
+        estimates=driver.estimates if driver and driver.estimates else scenario.estimates,
+        placement=placement or scenario.placement,
+    )
+
+
+def run(simulation: Simulation, name: str) -> Outcome:
+    """Let the policy of that name decide everything.
+
+    The simulation is one of a scenario that was `adapted` to it. Raises `NotFoundError` as `check`.
+    """
+    policy, _ = _parts(name)
+    driver = DRIVERS.get(policy)
+    return simulation.run(_served(policy)) if driver is None else driver.run(simulation)
+
+
+def _parts(name: str) -> tuple[str, str | None]:
+    """(policy, placement); what follows an `@` may also be part of the policy's own name."""
+    policy, _, placement = name.rpartition("@")
+    return (policy, placement) if placement in RULES and policy else (name, None)
+
+
+def _served(name: str) -> Policy:
+    try:
+        return lookup.named(name)
+    except NotFoundError as error:
+        if "policy" not in error.fields:
+            raise
+        also = (
+            f"{error.fields['policy']}; {WHERE}: {', '.join(sorted(DRIVERS))}; "
+            f"each also with @ and a placement: {', '.join(RULES)}"
+        )
+        raise NotFoundError(error.message, {"policy": also}) from None

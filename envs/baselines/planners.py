@@ -1,0 +1,220 @@
+"""Schedulers that plan for the whole queue at once instead of scoring rows, to compare with.
+
+A planner sees what decisions see: estimates, never true runtimes. `run` carries one out in a
+simulation.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.plan import Action, Placement, Plan
+from scheduler.decisions.state.queue import Option, Waiting
+
+
+class Start(NamedTuple):
+    """A job that starts now; its devices are taken already."""
+
+    job: int
+    option: Option
+    nodes: Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a planner sees, and where it takes devices."""
+
+    now: float
+    cluster: Cluster
+    waiting: Sequence[Waiting]
+    """Oldest first."""
+    user: Callable[[int], str]
+    """Who submitted a job."""
+
+    def start(self, job: int, option: Option) -> Start | None:
+        """Start it now, if there is room."""
+        free = self.cluster.occupancy[option.pool]
+        nodes = free.fit(option.width, option.memory)
+        if nodes is None:
+            return None
+        end = self.now + free.boot_s(nodes) + option.runtime_s
+        self.cluster.start(Running(end, job, option.pool, nodes, option.memory))
+        return Start(job, option, nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """A name, and who starts now."""
+
+    name: str
+    plan: Callable[[Scene], Iterator[Start]]
+    summary: str
+
+
+def _conservative(scene: Scene) -> Iterator[Start]:
+    """Every job gets a reservation, oldest first, which no later one delays.
+
+    Mu'alem and Feitelson, TPDS 12(6), 2001. Reservations are made anew whenever something has
+    changed, so that jobs move up when others end early. They count devices: a job whose devices
+    are free but spread over nodes that cannot hold it keeps them and waits.
+    """
+    profiles = [_Profile(scene, index) for index in range(len(scene.cluster.pools))]
+    for job in scene.waiting:
+        begin, option = min(
+            (
+                (profiles[each.pool].earliest(each.width, each.runtime_s), each)
+                for each in job.options
+            ),
+            key=lambda found: (found[0] + found[1].runtime_s, found[1].dollars),
+        )
+        profiles[option.pool].hold(begin, option.width, option.runtime_s)
+        if begin <= scene.now:
+            started = scene.start(job.id, option)
+            if started is not None:
+                yield started
+
+
+def _drf(scene: Scene) -> Iterator[Start]:
+    """The oldest job of the user with the least dominant share, while any fits.
+
+    Ghodsi et al., "Dominant resource fairness", NSDI 2011, by progressive filling; resources are
+    the devices and the memory of each pool.
+    """
+    held: dict[str, dict[tuple[int, str], float]] = {}
+    for attempt in scene.cluster.running():
+        if attempt.job > 0:
+            _claim(held, scene, attempt.job, attempt.pool, attempt.width, attempt.memory)
+    queues: dict[str, list[Waiting]] = {}
+    for job in scene.waiting:
+        queues.setdefault(scene.user(job.id), []).append(job)
+    while queues:
+        user = min(queues, key=lambda name: (max(held.get(name, {0: 0.0}).values()), name))
+        job = queues[user][0]
+        for option in sorted(job.options, key=lambda each: (each.runtime_s, each.dollars)):
+            started = scene.start(job.id, option)
+            if started is not None:
+                _claim(held, scene, job.id, option.pool, option.width, option.memory)
+                yield started
+                queues[user].pop(0)
+                break
+        else:
+            # The user's next job has to wait: nobody of the same user passes it.
+            queues[user].clear()
+        if not queues[user]:
+            del queues[user]
+
+
+CONSERVATIVE = Planner("conservative", _conservative, "every job has a reservation, oldest first")
+DRF = Planner("drf", _drf, "least dominant share first")
+PLANNERS: Mapping[str, Planner] = {planner.name: planner for planner in (CONSERVATIVE, DRF)}
+
+
+def run(simulation: Simulation, planner: Planner) -> Outcome:
+    """Let a planner decide everything."""
+    queue = _Queue()
+    simulation.keep_queue(queue)
+    while simulation.advance():
+        scene = Scene(
+            simulation.now,
+            simulation.cluster,
+            queue.oldest_first(),
+            lambda job: simulation.job(job).user,
+        )
+        placements = tuple(
+            Placement(
+                job,
+                option.pool,
+                option.width,
+                nodes,
+                option.memory,
+                option.runtime_s,
+                option.dollars,
+                option.joules,
+                Action.START,
+            )
+            for job, option, nodes in planner.plan(scene)
+        )
+        simulation.commit(Plan(simulation.now, planner.name, placements))
+    return simulation.outcome()
+
+
+class _Queue:
+    def __init__(self) -> None:
+        self._jobs: dict[int, Waiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def add(self, job: Waiting) -> None:
+        self._jobs[job.id] = job
+
+    def remove(self, job: int) -> None:
+        del self._jobs[job]
+
+    def oldest_first(self) -> list[Waiting]:
+        return sorted(self._jobs.values(), key=lambda job: (job.submitted_at, job.id))
+
+
+class _Profile:
+    """Free devices of a pool from now on, by estimates: constant between instants."""
+
+    def __init__(self, scene: Scene, pool: int) -> None:
+        self._times = [scene.now]
+        self._free = [scene.cluster.occupancy[pool].free]
+        for attempt in scene.cluster.releases(pool):
+            # Who should have ended already is about to.
+            self._add(max(attempt.end, scene.now), attempt.width)
+
+    def earliest(self, width: int, seconds: float) -> float:
+        """When so many devices are free for so long."""
+        times, free = self._times, self._free
+        begin = None
+        for at, devices in zip(times, free, strict=True):
+            if begin is not None and at >= begin + seconds:
+                break
+            if devices < width:
+                begin = None
+            elif begin is None:
+                begin = at
+        assert begin is not None  # in the end the whole pool is free
+        return begin
+
+    def hold(self, begin: float, width: int, seconds: float) -> None:
+        """Take devices from then on for so long."""
+        self._add(begin, -width)
+        self._add(begin + seconds, width)
+
+    def _add(self, at: float, width: int) -> None:
+        place = bisect_right(self._times, at)
+        if self._times[place - 1] < at:
+            self._times.insert(place, at)
+            self._free.insert(place, self._free[place - 1])
+            place += 1
+        for index in range(place - 1, len(self._free)):
+            self._free[index] += width
+
+
+def _claim(
+    held: dict[str, dict[tuple[int, str], float]],
+    scene: Scene,
+    job: int,
+    index: int,
+    width: int,
+    memory: int,
+) -> None:
+    pool = scene.cluster.pools[index]
+    shares = held.setdefault(scene.user(job), {})
+    amounts = [
+        ("devices", width, pool.count),
+        ("memory", memory, pool.memory_per_node * pool.nodes),
+    ]
+    for name, amount, whole in amounts:
+        if whole:
+            shares[index, name] = shares.get((index, name), 0.0) + amount / whole

@@ -1,0 +1,266 @@
+"""Preemptive policies, and the driver that carries them out in a simulation.
+
+At every event all jobs, running and waiting, are put in order, and those run that fit from the
+front; whatever else runs is preempted. The service does not preempt: these policies exist to be
+compared with.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from heapq import merge
+from typing import NamedTuple
+
+from envs.simulator.job_state import Progress
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
+from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.occupancy import Nodes, Occupancy
+from scheduler.decisions.state.plan import Action, Placement, Plan
+from scheduler.decisions.state.queue import Option, Waiting
+from scheduler.domain.errors import InvalidError
+
+NEVER = math.inf
+GRAIN_S = 1e-6
+"""Service this close below a threshold has reached it: sums are rounded."""
+
+
+class Rank(NamedTuple):
+    """What a policy says of a job."""
+
+    key: float
+    """The least goes first; equal ones in the order of arrival, what runs before what waits."""
+    lasts_s: float = NEVER
+    """Seconds of running after which the key jumps by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preemptive:
+    """A preemptive policy: the key of a job that waits must not change while it waits."""
+
+    name: str
+    rank: Callable[[Progress, int], Rank]
+    """Of a job's progress and a width: for the key that of its shortest run, wherever it runs."""
+    summary: str
+
+
+def las(thresholds: Sequence[float] = (3200.0,)) -> Preemptive:
+    """Tiresias, discretised 2D-LAS, with ascending thresholds in device-seconds.
+
+    Gu et al., "Tiresias: a GPU cluster manager for distributed deep learning", NSDI 2019: jobs
+    sink through queues as their attained service (devices × time) passes thresholds; within a
+    queue first come, first served. Its own evaluation uses two queues; a job is never promoted.
+    Raises `InvalidError` for thresholds that do not ascend.
+    """
+    limits = tuple(thresholds)
+    if sorted(set(limits)) != list(limits) or any(limit <= 0 for limit in limits):
+        raise InvalidError(
+            f"thresholds {limits} do not ascend from 0", {"thresholds": "device-seconds > 0"}
+        )
+    return Preemptive("tiresias", partial(_level, limits), "least attained service, in queues")
+
+
+def _level(limits: tuple[float, ...], job: Progress, width: int) -> Rank:
+    service = job.service_s + GRAIN_S
+    level = sum(service >= limit for limit in limits)
+    left = (limits[level] - job.service_s) / width if level < len(limits) else NEVER
+    return Rank(float(level), left)
+
+
+SRTF = Preemptive(
+    "srtf", lambda job, _: Rank(job.remaining_s), "shortest remaining time first (Schrage 1968)"
+)
+SRSF = Preemptive(
+    "srsf",
+    lambda job, width: Rank(job.remaining_s * width),
+    "shortest remaining service (devices × time) first (Gu et al. 2019)",
+)
+LAS = las()
+
+PREEMPTIVE: Mapping[str, Preemptive] = {policy.name: policy for policy in (SRTF, SRSF, LAS)}
+
+
+def run(
+    simulation: Simulation, policy: Preemptive, *, save: bool = True, disturb: bool = False
+) -> Outcome:
+    """Let a preemptive policy decide everything.
+
+    `save`: a preempted job writes a checkpoint first. `disturb`: every job that runs is restarted
+    at every event, as the simulators that descend from Tiresias's charge it. A job with several
+    placements takes the one in which it runs shortest of those that have room.
+    """
+    driver = _Driver(simulation, policy, save, disturb)
+    simulation.keep_queue(driver)
+    while simulation.advance():
+        driver.decide()
+    return simulation.outcome()
+
+
+class _Entry(NamedTuple):
+    key: float
+    waits: bool
+    submitted: float
+    job: int
+
+
+class _Seat(NamedTuple):
+    job: int
+    option: Option | None
+    """None: it runs where it ran."""
+    pool: int
+    nodes: Nodes
+
+
+class _Driver:
+    """Keeps the waiting jobs in order and decides at events."""
+
+    def __init__(self, simulation: Simulation, policy: Preemptive, save: bool, disturb: bool):
+        self._simulation, self._policy = simulation, policy
+        self._save, self._disturb = save, disturb
+        self._order: list[_Entry] = []
+        self._waiting: dict[int, tuple[_Entry, Waiting]] = {}
+        self._widths: dict[int, int] = {}
+        self._wakes = NEVER
+        self._disturbed = -NEVER
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def add(self, job: Waiting) -> None:
+        options = sorted(job.options, key=lambda option: (option.runtime_s, option.width))
+        progress = self._simulation.progress(job.id)
+        rank = self._policy.rank(progress, self._widths.setdefault(job.id, options[0].width))
+        entry = _Entry(rank.key, True, job.submitted_at, job.id)
+        insort(self._order, entry)
+        self._waiting[job.id] = entry, Waiting(job.id, job.submitted_at, options)
+
+    def remove(self, job: int) -> None:
+        entry, _ = self._waiting.pop(job)
+        del self._order[bisect_left(self._order, entry)]
+
+    def decide(self) -> None:
+        """Preempt and start, so that those run that fit from the front of the order."""
+        running = {each.job: each for each in self._simulation.cluster.running() if each.job > 0}
+        seats = self._seated(running)
+        stay = {seat.job for seat in seats if seat.option is None}
+        now = self._simulation.now
+        if self._disturb and now > self._disturbed:
+            # Once an instant: whoever is preempted asks for another decision.
+            self._disturbed = now
+            stay = set()
+        for job in running.keys() - stay:
+            self._simulation.preempt(job, save=self._save)
+        self._start([seat for seat in seats if seat.job not in stay])
+        self._wake()
+
+    def _seated(self, running: Mapping[int, Running]) -> list[_Seat]:
+        chosen = list(self._chosen(running))
+        # Those who stay keep their seats if the others find room beside them; else all move up.
+        free = self._emptied(running)
+        seats = [_Seat(job, None, *_where(running[job])) for job, *_ in chosen if job in running]
+        for seat in seats:
+            free[seat.pool].take(seat.nodes, running[seat.job].memory)
+        for job, *_ in chosen:
+            if job not in running:
+                found = self._seat(job, free)
+                if found is None:
+                    return chosen
+                seats.append(found)
+        return seats
+
+    def _chosen(self, running: Mapping[int, Running]) -> Iterator[_Seat]:
+        """From the front of the order whoever fits, as if nobody sat yet."""
+        free = self._emptied(running)
+        for entry in merge(self._ranked(running), self._order):
+            if not any(each.free for each in free):
+                return
+            seat = (
+                self._seat(entry.job, free)
+                if entry.waits
+                else self._reseat(running[entry.job], free)
+            )
+            if seat is not None:
+                yield seat
+
+    def _ranked(self, running: Mapping[int, Running]) -> list[_Entry]:
+        entries = []
+        for job in running:
+            progress = self._simulation.progress(job)
+            rank = self._policy.rank(progress, self._widths[job])
+            entries.append(_Entry(rank.key, False, progress.submitted_at, job))
+        return sorted(entries)
+
+    def _emptied(self, running: Mapping[int, Running]) -> list[Occupancy]:
+        free = [each.copy() for each in self._simulation.cluster.occupancy]
+        for attempt in running.values():
+            free[attempt.pool].give(attempt.nodes, attempt.memory)
+        return free
+
+    def _seat(self, job: int, free: Sequence[Occupancy]) -> _Seat | None:
+        for option in self._waiting[job][1].options:
+            nodes = free[option.pool].fit(option.width, option.memory)
+            if nodes is not None:
+                free[option.pool].take(nodes, option.memory)
+                return _Seat(job, option, option.pool, nodes)
+        return None
+
+    def _reseat(self, attempt: Running, free: Sequence[Occupancy]) -> _Seat | None:
+        pool = free[attempt.pool]
+        nodes = pool.fit(attempt.width, attempt.memory)
+        if nodes is None:
+            return None
+        try:
+            pool.take(attempt.nodes, attempt.memory)
+        except ValueError:
+            pool.take(nodes, attempt.memory)
+            moved = Option(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
+            return _Seat(attempt.job, moved, attempt.pool, nodes)
+        return _Seat(attempt.job, None, attempt.pool, attempt.nodes)
+
+    def _start(self, seats: Sequence[_Seat]) -> None:
+        simulation, placements = self._simulation, []
+        for seat in seats:
+            width = sum(count for _, count in seat.nodes)
+            option = next(
+                each
+                for each in self._waiting[seat.job][1].options
+                if (each.pool, each.width) == (seat.pool, width)
+            )
+            boot = simulation.cluster.occupancy[seat.pool].boot_s(seat.nodes)
+            end = simulation.now + boot + option.runtime_s
+            simulation.cluster.start(Running(end, seat.job, seat.pool, seat.nodes, option.memory))
+            placements.append(
+                Placement(
+                    seat.job,
+                    seat.pool,
+                    width,
+                    seat.nodes,
+                    option.memory,
+                    option.runtime_s,
+                    option.dollars,
+                    option.joules,
+                    Action.START,
+                )
+            )
+        simulation.commit(Plan(simulation.now, self._policy.name, tuple(placements)))
+
+    def _wake(self) -> None:
+        """Decide again when a running job's key jumps."""
+        simulation, now = self._simulation, self._simulation.now
+        if self._wakes <= now:
+            self._wakes = NEVER
+        for attempt in simulation.cluster.running():
+            if attempt.job > 0:
+                progress = simulation.progress(attempt.job)
+                lasts = self._policy.rank(progress, attempt.width).lasts_s
+                if lasts < NEVER and now + lasts < self._wakes - GRAIN_S:
+                    self._wakes = now + lasts
+                    simulation.wake(max(lasts, GRAIN_S))
+
+
+def _where(attempt: Running) -> tuple[int, Nodes]:
+    return attempt.pool, attempt.nodes

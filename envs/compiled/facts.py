@@ -1,0 +1,130 @@
+"""What is fixed about the jobs of a workload: read off the real queue, once for each episode."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.gym.episodes import Episode
+from envs.scenarios.supply import Billing
+from envs.simulator.placements import Places
+from envs.simulator.results import BOUND_S
+from envs.workloads.runtime_estimates import Exact, Requested
+from scheduler.decisions.features.static_features import Floats32, Standing
+from scheduler.decisions.rounds.precedence import MIDDLING
+from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.state.queue import Backlog, Floats, Ints, Waiting
+from scheduler.domain.errors import InvalidError
+
+MODES = (Mode.COMMIT, Mode.COMMIT_FCFS, Mode.EASY)
+"""Those that the kernel knows; its numbers for them are their positions here."""
+
+
+class Facts(NamedTuple):
+    """Columns by slot: slot 0 is WAIT, slot n the n-th job to arrive.
+
+    `Worlds` keeps those of its worlds together, with a first dimension more.
+    """
+
+    submitted: Floats
+    """(slots,) Seconds."""
+    estimate: Floats
+    """(slots,) Seconds, as believed while the job waits."""
+    runtime: Floats
+    """(slots,) True seconds."""
+    width: Ints
+    """(slots,) Devices."""
+    impatience: Floats
+    """(slots,) What a second in the system adds to the objective's latency, by the truth."""
+    priority: Floats
+    """(slots,)"""
+    preference: Floats
+    """(slots,) 0 cheapest … 1 fastest."""
+    columns: Floats32
+    """(13, slots) `Standing.columns`."""
+    base: Floats
+    """(4, slots) As `slope`, `price` and `weights`, see `Standing`."""
+    slope: Floats
+    price: Floats
+    weights: Floats
+    place: Ints
+    """(orders, slots) Position by each order of `standing.ORDERS`, over the whole workload."""
+
+    @property
+    def jobs(self) -> int:
+        """Of the workload."""
+        return len(self.submitted) - 1
+
+
+def suits(episode: Episode) -> bool:
+    """Whether the kernel plays this episode as `Simulation` does.
+
+    One pool of one node that is always up, jobs with one placement each and no deadline, no
+    failures, and estimates that depend on nothing but the job.
+    """
+    site = episode.site
+    alone = len(site.pools) == 1 and site.pools[0].nodes == 1 and not site.pools[0].boot_s
+    steady = not (site.changing() or site.failures.per_attempt or site.each)
+    billed = alone and site.supply(0).billing is Billing.BUSY
+    believed = type(episode.estimator) in (Exact, Requested)
+    if not (billed and steady and believed and site.mode in MODES):
+        return False
+    places = Places(site.pools)
+    return all(
+        len(places.of(job)) == 1 and not job.memory_bytes and job.deadline is None
+        for job in episode.workload.jobs
+    )
+
+
+def facts(episode: Episode, preference: float) -> Facts:
+    """Of an episode at preference w. Raises `InvalidError` for one that does not suit."""
+    if not suits(episode):
+        raise InvalidError(
+            f"{episode.workload.name} is not for the compiled simulation",
+            {"scenario": "one pool of one node, one placement a job, exact or requested estimates"},
+        )
+    site, scales = episode.site, episode.scales
+    places, backlog = Places(site.pools), Backlog(episode.workload.origin)
+    runtime, impatience = [0.0], [0.0]
+    for job in episode.workload.jobs:
+        ((where, run),) = places.of(job).items()
+        estimate = episode.estimator.estimate(job, run)
+        backlog.add(
+            Waiting(
+                job.id,
+                job.submitted_at,
+                [places.option(job, where, estimate)],
+                job.priority,
+                np.inf if job.deadline is None else job.deadline,
+                preference if job.preference is None else job.preference,
+            )
+        )
+        runtime.append(run.runtime_s)
+        impatience.append(
+            1.0 / max(run.runtime_s, BOUND_S) / scales.slowdown
+            if scales.bounded
+            else job.priority / MIDDLING / scales.latency_s
+        )
+    queue = backlog.view()
+    standing = Standing(queue.layout, queue.shapes, site.pools)
+    standing.learn(queue)
+    slots = len(queue.id)
+    place = np.empty_like(standing.orders)
+    np.put_along_axis(place, standing.orders, np.arange(slots)[np.newaxis], axis=1)
+    width = np.array([shape.width for shape in queue.shapes], dtype=np.int64)
+    return Facts(
+        submitted=queue.submitted.copy(),
+        estimate=queue.runtime.copy(),
+        runtime=np.array(runtime),
+        width=width[queue.shape],
+        priority=queue.priority.copy(),
+        preference=queue.preference.copy(),
+        impatience=np.array(impatience),
+        columns=standing.columns[:, :slots].copy(),
+        base=standing.base[:, :slots].copy(),
+        slope=standing.slope[:, :slots].copy(),
+        price=standing.price[:, :slots].copy(),
+        weights=standing.weights[:, :slots].copy(),
+        place=place,
+    )

@@ -1,0 +1,313 @@
+"""The simulated cluster as a Gymnasium environment: `Fulcrum/Cluster-v0`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from envs.gym import rewards
+from envs.gym.episodes import Draw, Episode, checked_preference, drawn_preference, of_scenario
+from envs.gym.render_image import picture
+from envs.gym.render_text import ansi
+from envs.scenarios import Scenario, Split
+from envs.simulator.meter import Meter, Reading
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
+from scheduler.decisions.features import encoder
+from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
+from scheduler.decisions.features.static_features import TOP, Floats32
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.precedence import preceding
+from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.run import best
+from scheduler.decisions.state.plan import Action
+from scheduler.decisions.state.queue import WAIT, Bools
+from scheduler.domain.errors import InvalidError
+
+_TRIES = 100
+"""Workloads drawn until one holds a decision."""
+
+
+class NothingToDecideError(InvalidError):
+    """Every round of a workload has one choice at most."""
+
+
+class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
+    """One episode is one workload; one step is one choice of a candidate row.
+
+    A choice is asked for only where there is one: rows that the mode forces, and tables with a
+    single legal row, are taken at once. Time passes only when the policy has used an instant up.
+    An episode is terminated when every job has ended; it is never truncated.
+
+    `scenario`: a name, a `Scenario`, or a function that draws an `Episode` from a seed.
+    `preference`: w, 0 cheapest … 1 fastest; None or `random`: drawn for every episode. Jobs that
+    name their own keep it. `jobs`, `split`: see `Scenario.workload`; a function has its own.
+    `rows`: K, rows shown. `reward`: a name of `envs.gym.rewards.REWARDS`; `miss_penalty`: of a
+    missed
+    deadline in it, by default what the scenario's objective says. `illegal`: what becomes of an
+    action that `action_masks` forbids: `first` takes the first legal row instead and counts it in
+    the info, `raise` raises `InvalidError`.
+
+    Raises `InvalidError` or `NotFoundError`, naming the legal values.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 - not a ClassVar in gymnasium.Env either
+        "render_modes": ["ansi", "rgb_array"],
+        "render_fps": 10,
+    }
+
+    def __init__(
+        self,
+        scenario: str | Scenario | Draw = "mixed-cloud",
+        preference: float | str | None = None,
+        jobs: int | None = None,
+        rows: int = 64,
+        split: Split | str = Split.TRAIN,
+        reward: str = "latency-cost",
+        miss_penalty: float | None = None,
+        illegal: str = "first",
+        render_mode: str | None = None,
+    ) -> None:
+        _check(rows, illegal, render_mode)
+        named = isinstance(scenario, (str, Scenario))
+        self._draw: Draw = of_scenario(scenario, jobs, split) if named else scenario  # type: ignore[arg-type, assignment]
+        self._preference = checked_preference(preference)
+        self._miss_penalty = miss_penalty
+        self._strict = illegal == "raise"
+        self.reward = rewards.named(reward)
+        self.render_mode = render_mode
+        self.rows = rows
+        """K: rows of the observation, and number of actions."""
+        self.observation_space = spaces.Box(0.0, TOP, (encoder.size(rows),), dtype=np.float32)
+        self.action_space = spaces.Discrete(rows)
+        self.preference = 0.5
+        """w of this episode."""
+        self.scales = rewards.Scales()
+        """What counts as 1 in the rewards of this episode."""
+        self._encoder = Encoder(rows)
+        self._simulation: Simulation | None = None
+        self._round: Round | None = None
+        self._reading = Reading()
+        self._committed: list[rewards.Commitment] = []
+        self._choices = self._forced = self._illegal = 0
+        self._table: Candidates | None = None
+        self._legal: Bools = np.zeros(rows, dtype=np.bool_)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats32, dict[str, Any]]:
+        """A new workload, up to its first decision.
+
+        `options`: `workload` (the seed of the episode, instead of a drawn one) and `preference`.
+        Raises `InvalidError` for others, and if no decision is found in any of 100 workloads.
+        """
+        super().reset(seed=seed)
+        wished = dict(options or {})
+        number: int | None = wished.pop("workload", None)
+        fixed = checked_preference(wished.pop("preference", self._preference))
+        if wished:
+            raise InvalidError(
+                f"unknown reset options: {', '.join(wished)}", {"options": "workload, preference"}
+            )
+        for _ in range(_TRIES if number is None else 1):
+            seed_ = int(self.np_random.integers(2**31)) if number is None else int(number)
+            self.preference = drawn_preference(self.np_random) if fixed is None else fixed
+            self._begin(self._draw(seed_))
+            if self._table is not None:
+                return self._encoding.values, self._info(Reading())
+        raise NothingToDecideError(
+            "the workload leaves nothing to decide",
+            {"scenario": "one with more jobs than fit at once, or several placements a job"},
+        )
+
+    def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
+        """Choose a row; the reward is for all that happens until the next decision.
+
+        Among jobs that are alike the most urgent takes the place, as in service
+        (`scheduler.decisions.rounds.precedence`).
+
+        Raises `InvalidError` for an action outside the action space, after the end, or, under
+        `illegal="raise"`, for one that is not legal now.
+        """
+        table = self.table
+        self._choices += 1
+        position = int(self._encoding.positions[self._checked(int(action))])
+        self._take(table, preceding(table, position, heed=True))
+        self._settle()
+        reading = self._meter.read(self.simulation.now)
+        interval, self._reading = reading - self._reading, reading
+        outcome = self.simulation.outcome() if self._table is None else None
+        reward = self.reward.of(
+            rewards.Step(interval, tuple(self._committed), outcome, self.preference, self.scales)
+        )
+        self._committed.clear()
+        info = self._info(interval)
+        if self._table is not None:
+            return self._encoding.values, reward, False, False, info
+        assert outcome is not None
+        info["metrics"] = _metrics(reading, outcome)
+        self._legal[:] = False
+        return np.zeros(encoder.size(self.rows), dtype=np.float32), reward, True, False, info
+
+    def action_masks(self) -> Bools:
+        """(rows,) bool: the legal actions, for MaskablePPO; all False after the end."""
+        return self._legal.copy()
+
+    def action_of(self, policy: Policy) -> int:
+        """What a policy would choose now, of the rows that are shown and legal."""
+        table, shown = self.table, self._encoding.positions
+        may = shown[self._legal[: len(shown)]]
+        scores = np.full(len(table), -np.inf)
+        scores[may] = policy.scores(table)[may]
+        return int(np.searchsorted(shown, best(table, scores, policy)))
+
+    def unflatten(self, observation: Floats32) -> tuple[Floats32, Floats32]:
+        """(…, rows, columns) and (…, globals): views of observations of shape (…, size)."""
+        return encoder.unflatten(observation, self.rows)
+
+    @property
+    def table(self) -> Candidates:
+        """What is to be decided, in physical units. Raises `InvalidError` when nothing is."""
+        if self._table is None:
+            raise InvalidError("there is nothing to decide", {"step": "after reset, until the end"})
+        return self._table
+
+    @property
+    def simulation(self) -> Simulation:
+        """The world of this episode, with the truth. Raises `InvalidError` before `reset`."""
+        if self._simulation is None:
+            raise InvalidError("no episode has begun", {"reset": "must be called first"})
+        return self._simulation
+
+    def render(self) -> str | NDArray[np.uint8] | None:
+        """`ansi`: pools and queue as text. `rgb_array`: which job held which device when."""
+        if self.render_mode == "ansi":
+            shown = {
+                action: int(position)
+                for action, position in enumerate(self._encoding.positions)
+                if self._legal[action]
+            }
+            return ansi(self.simulation, self._table, shown, self.preference)
+        if self.render_mode == "rgb_array":
+            return picture(self.simulation)
+        return None
+
+    def _begin(self, episode: Episode) -> None:
+        self.scales = episode.scales
+        if self._miss_penalty is not None:
+            self.scales = replace(self.scales, miss=self._miss_penalty)
+        self._meter = Meter()
+        site = replace(episode.site, preference=self.preference)
+        self._mode: Mode = site.mode
+        self._simulation = Simulation(
+            episode.workload,
+            site,
+            episode.estimator,
+            self._meter,
+            seed=episode.seed,
+            record=self.render_mode == "rgb_array",
+        )
+        self._reading = Reading()
+        self._choices = self._forced = self._illegal = 0
+        self._committed.clear()
+        self._round = self._simulation.next()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Do what goes without saying and let time pass, until there is a choice or the end."""
+        while self._round is not None:
+            table = self._round.table()
+            if table is None:
+                self.simulation.commit(self._round.plan())
+                self._round = self.simulation.next()
+            elif not self._round.free or not self._choice(table):
+                self._forced += 1
+                self._take(table, 1)
+            else:
+                self._table = table
+                return
+        self._table = None
+
+    def _take(self, table: Candidates, position: int) -> None:
+        assert self._round is not None
+        action = self._round.take(int(table.rows[position]))
+        if self.reward.when is not rewards.When.COMMIT or action in (Action.WAIT, Action.RESERVE):
+            return
+        placed = self._round.plan().placements[-1]
+        self._committed.append(
+            rewards.Commitment(
+                wait_s=float(table.wait[position]),
+                delay_s=table.cluster.occupancy[placed.pool].boot_s(placed.nodes),
+                runtime_s=placed.runtime_s,
+                ideal_s=float(table.ideal[position]),
+                dollars=placed.dollars,
+            )
+        )
+
+    def _choice(self, table: Candidates) -> bool:
+        """Encode the table; whether more than one of its rows is legal."""
+        self._encoding: Encoding = self._encoder.encode(table, self.preference)
+        shown = len(self._encoding.positions)
+        self._legal[:shown] = True
+        self._legal[shown:] = False
+        self._legal[WAIT] = may_wait(table, self._mode, self._encoding)
+        return shown > 2 or bool(self._legal[WAIT])
+
+    def _checked(self, action: int) -> int:
+        """The action, or what stands for it."""
+        if 0 <= action < self.rows and self._legal[action]:
+            return action
+        legal = np.flatnonzero(self._legal)
+        if self._strict or not 0 <= action < self.rows:
+            raise InvalidError(
+                f"action {action} is not legal now",
+                {"action": f"one of {', '.join(map(str, legal))}"},
+            )
+        self._illegal += 1
+        return int(legal[legal != WAIT][0])
+
+    def _info(self, interval: Reading) -> dict[str, Any]:
+        return {
+            "interval": interval.time,
+            "dollars": interval.dollars,
+            "joules": interval.joules,
+            "slowdown": interval.slowdown,
+            "decisions": self._choices,
+            "forced": self._forced,
+            "illegal": self._illegal,
+            "preference": self.preference,
+        }
+
+
+def _check(rows: int, illegal: str, render_mode: str | None) -> None:
+    if rows < 2:
+        raise InvalidError(f"{rows} rows", {"rows": "a whole number ≥ 2: WAIT and another"})
+    if illegal not in ("first", "raise"):
+        raise InvalidError(f"illegal is {illegal!r}", {"illegal": "first or raise"})
+    if render_mode not in (None, *ClusterEnv.metadata["render_modes"]):
+        raise InvalidError(f"no render mode {render_mode!r}", {"render_mode": "ansi, rgb_array"})
+
+
+def _metrics(reading: Reading, outcome: Outcome) -> dict[str, float]:
+    """Of a whole episode; seconds, dollars and joules where the name says so."""
+    jobs = len(outcome.job)
+    return {
+        "jobs": float(jobs),
+        "mean_jct_s": float(np.mean(outcome.jct)),
+        "mean_wait_s": float(np.mean(outcome.wait)),
+        "mean_bounded_slowdown": float(np.mean(outcome.bounded_slowdown)),
+        "mean_slowdown": reading.slowdown / jobs,
+        "job_seconds": reading.job_seconds,
+        "dollars": reading.dollars,
+        "joules": reading.joules,
+        "misses": float(reading.misses),
+        "makespan_s": outcome.makespan,
+        "utilisation": outcome.utilisation,
+        "fairness": outcome.fairness,
+    }

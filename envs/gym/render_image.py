@@ -1,0 +1,194 @@
+"""An episode as a picture: which job held which device when, and how many waited."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from envs.simulator.job_state import Held
+from envs.simulator.simulation import Simulation
+from scheduler.domain.pools import Pool
+from scheduler.domain.units import duration
+
+WIDTH = 960
+"""Pixels."""
+_LEFT, _RIGHT, _TOP, _GAP, _BOTTOM = 116, 14, 30, 14, 26
+_BANDS = 330
+"""Pixels shared by the pools, more if there are many."""
+_LEAST_BAND = 34
+_QUEUE = 48
+_AHEAD = 0.12
+"""Part of the time axis that lies ahead."""
+_PAPER, _INK, _FAINT, _BACK = (255, 255, 255), (38, 42, 48), (148, 152, 158), (243, 244, 246)
+_NOW = (206, 55, 48)
+_GOLDEN = 0.6180339887498949
+Colour = tuple[int, int, int]
+Lanes = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Seconds to pixels."""
+
+    end: float
+
+    def at(self, time: float) -> float:
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * min(max(time, 0.0), self.end) / self.end
+
+
+def picture(simulation: Simulation) -> NDArray[np.uint8]:
+    """(height, 960, 3) uint8: from the start until now, and what is believed to run on.
+
+    The simulation must `record`. One line is one device; a job keeps its colour.
+    """
+    held = [*(simulation.held or ()), *simulation.holding()]
+    believed = {each.job: each.end for each in simulation.cluster.running()}
+    axis = _Axis(max(simulation.now, 60.0) / (1 - _AHEAD))
+    pools = simulation.cluster.pools
+    heights = _heights(pools)
+    height = _TOP + sum(heights) + _GAP * len(pools) + _QUEUE + _BOTTOM
+    image = Image.new("RGB", (WIDTH, height), _PAPER)
+    draw = ImageDraw.Draw(image)
+    draw.text((_LEFT, 8), _title(simulation), fill=_INK, font=_font(13))
+    top = float(_TOP)
+    for index, (pool, band) in enumerate(zip(pools, heights, strict=True)):
+        busy = pool.count - simulation.cluster.occupancy[index].free
+        _label(draw, top, band, pool.name, f"{busy} of {pool.count} busy")
+        draw.rectangle((_LEFT, top, axis.at(axis.end), top + band), fill=_BACK)
+        mine = [each for each in held if each.pool == index]
+        for each, lanes in _laid(pool, mine):
+            end = believed.get(each.job, each.end) if each.end >= simulation.now else each.end
+            _bar(draw, axis, each, end, [top + lane * band / pool.count for lane in _ends(lanes)])
+        top += band + _GAP
+    _waiting(draw, axis, top, simulation)
+    _times(draw, axis, top + _QUEUE, simulation.now)
+    return np.asarray(image, dtype=np.uint8).copy()
+
+
+def _heights(pools: Iterable[Pool]) -> list[int]:
+    """Pixels of each pool's band: by the root of its devices, so that small pools are seen."""
+    roots = [math.sqrt(pool.count) for pool in pools]
+    share = _BANDS / sum(roots)
+    return [max(_LEAST_BAND, round(share * root)) for root in roots]
+
+
+def _title(simulation: Simulation) -> str:
+    return (
+        f"{duration(simulation.now)}    {len(simulation.holding())} running, "
+        f"{simulation.waiting} waiting, {simulation.finished} ended"
+    )
+
+
+def _laid(pool: Pool, held: Iterable[Held]) -> Iterator[tuple[Held, Lanes]]:
+    """Each attempt with its devices; inside a node, which ones does not matter and is made up."""
+    per_node = pool.devices_per_node
+    free = [list(range(node * per_node, (node + 1) * per_node)) for node in range(pool.nodes)]
+    taken: list[tuple[float, Lanes]] = []
+    for each in sorted(held, key=lambda each: (each.start, each.job)):
+        for end, lanes in taken:
+            if end <= each.start:
+                for lane in lanes:
+                    free[lane // per_node].append(lane)
+        taken = [entry for entry in taken if entry[0] > each.start]
+        lanes = tuple(lane for node, count in each.nodes for lane in sorted(free[node])[:count])
+        for lane in lanes:
+            free[lane // per_node].remove(lane)
+        taken.append((each.end, lanes))
+        yield each, lanes
+
+
+def _ends(lanes: Lanes) -> Iterator[int]:
+    """Neighbouring devices as one: first and first beyond, of each run of them in turn."""
+    for place, lane in enumerate(lanes):
+        if place == 0 or lanes[place - 1] != lane - 1:
+            yield lane
+        if place == len(lanes) - 1 or lanes[place + 1] != lane + 1:
+            yield lane + 1
+
+
+def _bar(
+    draw: ImageDraw.ImageDraw, axis: _Axis, each: Held, believed: float, edges: list[float]
+) -> None:
+    left, right = axis.at(each.start), axis.at(each.end)
+    colour = _colour(each.job)
+    for top, bottom in zip(edges[::2], edges[1::2], strict=True):
+        # A pixel of background between neighbours, where there is room for it.
+        inset = 1.0 if bottom - top >= 4 else 0.0
+        if believed > each.end:
+            ahead = (right, top, axis.at(believed), bottom - inset)
+            draw.rectangle(ahead, fill=_pale(colour))
+        draw.rectangle((left, top, max(left + 1, right - 1), bottom - inset), fill=colour)
+        name = str(each.job)
+        if right - left > 7 * len(name) + 6 and bottom - top >= 12:
+            middle = ((left + right) / 2, (top + bottom) / 2)
+            draw.text(middle, name, fill=_PAPER, font=_font(10), anchor="mm")
+
+
+def _waiting(draw: ImageDraw.ImageDraw, axis: _Axis, top: float, simulation: Simulation) -> None:
+    """How many jobs had not yet started."""
+    outcome = simulation.outcome()
+    now = simulation.now
+    _label(draw, top, _QUEUE, "queue", f"{simulation.waiting} wait")
+    draw.rectangle((_LEFT, top, axis.at(axis.end), top + _QUEUE), fill=_BACK)
+    arrived = np.sort(outcome.submitted[outcome.submitted <= now])
+    started = np.sort(outcome.started[outcome.started <= now])
+    times = np.unique(np.concatenate([arrived, started, [0.0, now]]))
+    depth = np.searchsorted(arrived, times, "right") - np.searchsorted(started, times, "right")
+    most = max(int(depth.max()), 1)
+    points = [(float(_LEFT), top + _QUEUE)]
+    for time, before, after in zip(times, [0, *depth[:-1]], depth, strict=True):
+        points += [(axis.at(time), top + _QUEUE * (1 - jobs / most)) for jobs in (before, after)]
+    points.append((axis.at(now), top + _QUEUE))
+    draw.polygon(points, fill=(176, 190, 210))
+    draw.text((_LEFT + 4, top + 2), f"{most}", fill=_FAINT, font=_font(10))
+
+
+def _times(draw: ImageDraw.ImageDraw, axis: _Axis, bottom: float, now: float) -> None:
+    step = _step(axis.end / 6)
+    for count in range(int(axis.end // step) + 1):
+        at = axis.at(count * step)
+        draw.line((at, bottom, at, bottom + 4), fill=_FAINT)
+        text = duration(count * step).removesuffix(" 00 min").removesuffix(" 00 s")
+        place, anchor = (at, bottom + 7), "ma" if count else "la"
+        draw.text(place, text if count else "0", fill=_FAINT, font=_font(10), anchor=anchor)
+    at = axis.at(now)
+    draw.line((at, _TOP - 4, at, bottom), fill=_NOW)
+    draw.text((at, _TOP - 5), "now", fill=_NOW, font=_font(10), anchor="ms")
+
+
+def _step(least: float) -> float:
+    """The first round time above `least`, in seconds."""
+    for step in (10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400):
+        if step >= least:
+            return float(step)
+    return math.ceil(least / 86_400) * 86_400.0
+
+
+def _label(draw: ImageDraw.ImageDraw, top: float, band: float, name: str, note: str) -> None:
+    middle = top + band / 2
+    draw.text((_LEFT - 10, middle - 1), name, fill=_INK, font=_font(12), anchor="rs")
+    draw.text((_LEFT - 10, middle + 3), note, fill=_FAINT, font=_font(10), anchor="ra")
+
+
+def _colour(job: int) -> Colour:
+    # Steps of the golden ratio keep neighbouring jobs apart in hue (Martin Ankerl's rule).
+    hue = (job * _GOLDEN) % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.58 if job % 2 else 0.45, 0.74)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _pale(colour: Colour) -> Colour:
+    red, green, blue = (round(0.28 * part + 0.72 * 255) for part in colour)
+    return red, green, blue
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,111 @@
+"""What accrues while simulated time passes: time in the system, slowdown, dollars, joules."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envs.simulator.results import BOUND_S
+from scheduler.decisions.rounds.precedence import MIDDLING
+
+
+class Reading(NamedTuple):
+    """Totals since the start of a simulation, or between two instants of it."""
+
+    time: float = 0.0
+    """Seconds."""
+    job_seconds: float = 0.0
+    """Σ over jobs of time in the system (s)."""
+    slowdown: float = 0.0
+    """Σ over jobs of time in the system ÷ max(ideal runtime, 10 s): no unit."""
+    dollars: float = 0.0
+    """Of running attempts, and of devices that are paid for while idle."""
+    joules: float = 0.0
+    """Of running attempts, and of devices that are up and idle."""
+    misses: int = 0
+    """Jobs that ended after their deadline."""
+    ended: int = 0
+    """Jobs that have ended."""
+    weighed_seconds: float = 0.0
+    """Σ over jobs of time in the system (s), each times its priority ÷ 50."""
+
+    def __sub__(self, earlier: Reading) -> Reading:
+        """What has accrued since an earlier reading."""
+        return Reading(
+            self.time - earlier.time,
+            self.job_seconds - earlier.job_seconds,
+            self.slowdown - earlier.slowdown,
+            self.dollars - earlier.dollars,
+            self.joules - earlier.joules,
+            self.misses - earlier.misses,
+            self.ended - earlier.ended,
+            self.weighed_seconds - earlier.weighed_seconds,
+        )
+
+
+class Meter:
+    """Integrates rates that change at instants; told of every change, in order of time."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._job_seconds = self._slowdown = self._dollars = self._joules = 0.0
+        self._weighed = self._weight = 0.0
+        self._impatience = self._price = self._power = 0.0
+        self._present = self._drawing = 0
+        self._misses = self._ended = 0
+
+    def arrive(self, now: float, ideal_s: float, priority: float = MIDDLING) -> None:
+        """A job enters the system; `ideal_s` is its least true runtime."""
+        self._advance(now)
+        self._weight += priority / MIDDLING
+        self._impatience += 1.0 / max(ideal_s, BOUND_S)
+        self._present += 1
+
+    def end(
+        self, now: float, ideal_s: float, deadline: float | None, priority: float = MIDDLING
+    ) -> None:
+        """A job leaves the system for good."""
+        self._advance(now)
+        self._present -= 1
+        # Sums of many small rates leave a rounding error, which would accrue for ever.
+        self._impatience = self._impatience - 1.0 / max(ideal_s, BOUND_S) if self._present else 0.0
+        self._weight = self._weight - priority / MIDDLING if self._present else 0.0
+        self._ended += 1
+        self._misses += deadline is not None and now > deadline
+
+    def draw(self, now: float, dollars_per_hour: float, watts: float) -> None:
+        """Devices start to cost and to consume so much more."""
+        self._advance(now)
+        self._price += dollars_per_hour / 3600
+        self._power += watts
+        self._drawing += 1
+
+    def stop(self, now: float, dollars_per_hour: float, watts: float) -> None:
+        """What an earlier `draw` began ends."""
+        self._advance(now)
+        self._drawing -= 1
+        self._price = self._price - dollars_per_hour / 3600 if self._drawing else 0.0
+        self._power = self._power - watts if self._drawing else 0.0
+
+    def read(self, now: float) -> Reading:
+        """Totals until now, which is not before the last change."""
+        self._advance(now)
+        return Reading(
+            now,
+            self._job_seconds,
+            self._slowdown,
+            self._dollars,
+            self._joules,
+            self._misses,
+            self._ended,
+            self._weighed,
+        )
+
+    def _advance(self, now: float) -> None:
+        passed = now - self._now
+        if passed:
+            self._now = now
+            self._job_seconds += passed * self._present
+            self._weighed += passed * self._weight
+            self._slowdown += passed * self._impatience
+            self._dollars += passed * self._price
+            self._joules += passed * self._power

@@ -1,0 +1,152 @@
+"""The nodes of a pool that come and go: boots, idle shutdowns, revocations, breakdowns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+import simpy
+from simpy.events import Event
+
+from envs.scenarios.scenario import Failures
+from envs.scenarios.supply import Supply
+from envs.simulator.random_events import Luck
+from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.occupancy import Nodes
+
+
+@dataclass(slots=True)
+class _Node:
+    number: int
+    on: bool = False
+    """Booting or up, hence billed where nodes are billed while up."""
+    since: float = 0.0
+    """When it was switched on."""
+    ready: float = 0.0
+    """When it has booted."""
+    life: int = 0
+    """How often it was switched on."""
+    attempts: set[int] = field(default_factory=set)
+    """Jobs on it."""
+    changes: int = 0
+    """Rises whenever an attempt comes or goes: an idle timer that finds another number is void."""
+    process: simpy.Process | None = None
+
+
+class Fleet:
+    """All nodes of one pool. The least of them that the supply says are up from the start.
+
+    `lose` is told of each job whose attempt ends because its node is gone, `stir` that capacity
+    has changed, `switched` of the time and +1 or -1 whenever a node is switched on or off.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        cluster: Cluster,
+        index: int,
+        supply: Supply,
+        failures: Failures,
+        luck: Luck,
+        lose: Callable[[int], None],
+        stir: Callable[[], None],
+        switched: Callable[[float, int], None],
+    ) -> None:
+        self._env, self._cluster, self._index = env, cluster, index
+        self._supply, self._failures, self._luck = supply, failures, luck
+        self._lose, self._stir, self._switched = lose, stir, switched
+        self._nodes = [_Node(number) for number in range(supply.pool.nodes)]
+        self._node_seconds = 0.0
+        self.on = 0
+        """Nodes that are up or booting."""
+        for node in self._nodes[: supply.min_nodes]:
+            self._switch_on(node, boot_s=0.0)
+
+    @property
+    def device_seconds(self) -> float:
+        """Device-seconds switched on so far, boots included."""
+        now = self._env.now
+        running = sum(now - node.since for node in self._nodes if node.on)
+        return (self._node_seconds + running) * self._supply.pool.devices_per_node
+
+    def occupy(self, job: int, nodes: Nodes) -> float:
+        """An attempt takes devices there; the time at which all its nodes are up."""
+        ready = self._env.now
+        for number, _ in nodes:
+            node = self._nodes[number]
+            if not node.on:
+                self._switch_on(node, self._supply.pool.boot_s)
+            node.attempts.add(job)
+            node.changes += 1
+            ready = max(ready, node.ready)
+        return ready
+
+    def release(self, job: int, nodes: Nodes) -> None:
+        """An attempt has left its devices."""
+        for number, _ in nodes:
+            node = self._nodes[number]
+            node.attempts.discard(job)
+            node.changes += 1
+            if node.on and not node.attempts and self._supply.elastic:
+                self._env.process(self._idle(node, node.changes))
+
+    def _switch_on(self, node: _Node, boot_s: float) -> None:
+        node.on = True
+        node.since = self._env.now
+        node.ready = node.since + boot_s
+        node.life += 1
+        self.on += 1
+        self._switched(node.since, 1)
+        node.process = self._env.process(self._life(node, boot_s))
+
+    def _switch_off(self, node: _Node) -> None:
+        node.on = False
+        self._node_seconds += self._env.now - node.since
+        self.on -= 1
+        self._switched(self._env.now, -1)
+        node.process = None
+        self._cluster.cool(self._index, node.number)
+
+    def _life(self, node: _Node, boot_s: float) -> Generator[Event, None, None]:
+        try:
+            if boot_s:
+                yield self._env.timeout(boot_s)
+            self._cluster.warm(self._index, node.number)
+            who = (self._index, node.number, node.life)
+            taken = self._luck.revocation(*who, self._supply.revocations_per_hour)
+            broken = self._luck.breakdown(*who, self._failures.per_node_hour)
+            if min(taken, broken) == simpy.core.Infinity:
+                return
+            yield self._env.timeout(min(taken, broken))
+        except simpy.Interrupt:
+            return
+        self._switch_off(node)
+        # Down before its jobs are told, so that nobody is placed there meanwhile.
+        jobs = sorted(node.attempts)
+        for job in jobs:
+            self._lose(job)
+        if broken < taken:
+            yield from self._repair(node)
+        if self.on < self._supply.min_nodes:
+            self._switch_on(node, self._supply.pool.boot_s)
+        self._stir()
+
+    def _repair(self, node: _Node) -> Generator[Event, None, None]:
+        """For decisions a broken node is one that is held until it is repaired."""
+        pool = self._supply.pool
+        whole = ((node.number, pool.devices_per_node),)
+        end = self._env.now + self._failures.repair_s
+        # Jobs have positive numbers.
+        held = -1 - node.number - self._index * 1_000_000
+        self._cluster.start(Running(end, held, self._index, whole, pool.memory_per_node))
+        self._stir()
+        yield self._env.timeout(self._failures.repair_s)
+        self._cluster.finish(held)
+
+    def _idle(self, node: _Node, changes: int) -> Generator[Event, None, None]:
+        yield self._env.timeout(self._supply.idle_timeout_s)
+        unused = node.on and node.changes == changes
+        if unused and self.on > self._supply.min_nodes:
+            if node.process is not None and node.process.is_alive:
+                node.process.interrupt()
+            self._switch_off(node)

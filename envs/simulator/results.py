@@ -1,0 +1,178 @@
+"""What a simulation leaves behind: one record a job, and its measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from envs.simulator.job_state import Live
+from envs.workloads.base import Arrival
+from scheduler.decisions.state.queue import Bools, Floats, Ints
+from scheduler.domain.pools import Pool
+
+BOUND_S = 10.0
+"""Runtimes below this count as this in the bounded slowdown (Feitelson 2001)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Columns of shape (jobs,), in order of arrival. Times in seconds from the start."""
+
+    job: Ints
+    submitted: Floats
+    started: Floats
+    """First start; nan: never."""
+    ended: Floats
+    """nan: never."""
+    runtime: Floats
+    """Time a whole run takes on its last placement."""
+    ideal: Floats
+    """Least true runtime over the job's runs."""
+    pool: Ints
+    width: Ints
+    dollars: Floats
+    joules: Floats
+    attempts: Ints
+    failed: Bools
+    """Its last attempt that was allowed has failed."""
+    wasted: Floats
+    """Seconds of its attempts that were restarts, or work that had to be done again."""
+    priority: Floats
+    deadline: Floats
+    """inf: none."""
+    preference: Floats
+    """0 cheapest … 1 fastest; nan: the job names none."""
+    user: tuple[str, ...]
+    capacity: int
+    """Devices of all pools."""
+    idle_dollars: float = 0.0
+    """Billed while no job ran: amortisation, boots, idle elastic nodes."""
+    idle_joules: float = 0.0
+    """Drawn by devices that were up while no job used them."""
+
+    def of(self, rows: Bools) -> Outcome:
+        """The record of some jobs, shape (jobs,); what idle nodes cost is not theirs."""
+        columns: dict[str, Any] = {
+            name: value[rows]
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), np.ndarray)
+        }
+        user = tuple(compress(self.user, rows))
+        return replace(self, **columns, user=user, idle_dollars=0.0, idle_joules=0.0)
+
+    @property
+    def wait(self) -> Floats:
+        """Seconds from submission to the first start."""
+        return self.started - self.submitted
+
+    @property
+    def jct(self) -> Floats:
+        """Job completion time: submission to end (s)."""
+        return self.ended - self.submitted
+
+    @property
+    def bounded_slowdown(self) -> Floats:
+        """max(1, (wait + run) / max(run, 10 s)), with the job's whole time in the system."""
+        slow: Floats = self.jct / np.maximum(self.runtime, BOUND_S)
+        return np.maximum(slow, 1.0)
+
+    @property
+    def slowdown(self) -> Floats:
+        """Time in the system ÷ least possible runtime on this cluster, bounded alike."""
+        slow: Floats = self.jct / np.maximum(self.ideal, BOUND_S)
+        return np.maximum(slow, 1.0)
+
+    @property
+    def utilisation(self) -> float:
+        """Device-seconds of the runs that ended jobs ÷ those from first arrival to last end.
+
+        What failed for good counts as idle, and so do restarts and work that was done twice. nan
+        without jobs.
+        """
+        useful = float(np.where(self.failed, 0.0, self.runtime) @ self.width)
+        whole = self.capacity * self.makespan
+        return useful / whole if whole else np.nan
+
+    @property
+    def fairness(self) -> float:
+        """Jain's index over the users' mean slowdowns."""
+        users, index = np.unique(np.asarray(self.user), return_inverse=True)
+        sums = np.bincount(index, self.slowdown, len(users))
+        return jain(sums / np.bincount(index, minlength=len(users)))
+
+    @property
+    def queue_mean(self) -> float:
+        """Jobs that wait for their first start, mean over the makespan; nan without one."""
+        return float(self.wait.sum()) / self.makespan if self.makespan else np.nan
+
+    @property
+    def queue_max(self) -> int:
+        """The most jobs that wait for their first start at one time."""
+        times = np.concatenate((self.started, self.submitted))
+        changes = np.repeat([-1, 1], len(self.job))
+        # At equal times starts come first: a job that starts at once never waits.
+        order = np.argsort(times, kind="stable")
+        return max(0, int(np.cumsum(changes[order]).max(initial=0)))
+
+    @property
+    def makespan(self) -> float:
+        """Seconds from the first submission to the last end."""
+        return float(np.nanmax(self.ended) - self.submitted.min()) if len(self.job) else 0.0
+
+
+def jain(shares: ArrayLike) -> float:
+    """Fairness index (Σx)² / (n·Σx²) of shares ≥ 0, shape (n,): 1 equal … 1/n all for one.
+
+    Jain, Chiu, Hawe, "A Quantitative Measure of Fairness and Discrimination for Resource Allocation
+    in Shared Computer Systems", DEC-TR-301, 1984. nan for no shares.
+    """
+    x = np.asarray(shares, dtype=np.float64)
+    if not len(x):
+        return np.nan
+    largest = float(x.max())
+    if largest <= 0:
+        return 1.0
+    x = x / largest
+    return float(x.sum() ** 2 / (len(x) * (x @ x)))
+
+
+def outcome(
+    jobs: Sequence[Arrival],
+    lives: Sequence[Live | None],
+    pools: Sequence[Pool],
+    idle_dollars: float,
+    idle_joules: float,
+) -> Outcome:
+    """The record of `jobs`; a life that is None has not arrived yet."""
+
+    def column(name: str, missing: float) -> Floats:
+        values = [missing if live is None else getattr(live, name) for live in lives]
+        return np.array(values, dtype=np.float64)
+
+    return Outcome(
+        job=np.array([job.id for job in jobs], dtype=np.int64),
+        submitted=np.array([job.submitted_at for job in jobs]),
+        started=column("started", np.nan),
+        ended=column("ended", np.nan),
+        runtime=column("runtime", np.nan),
+        ideal=np.array([min(run.runtime_s for run in job.runs) for job in jobs]),
+        pool=column("pool", -1).astype(np.int64),
+        width=column("width", 0).astype(np.int64),
+        dollars=column("dollars", 0.0),
+        joules=column("joules", 0.0),
+        attempts=column("attempts", 0).astype(np.int64),
+        failed=column("failed", 0.0).astype(np.bool_),
+        wasted=column("wasted", 0.0),
+        priority=np.array([job.priority for job in jobs]),
+        deadline=np.array([np.inf if job.deadline is None else job.deadline for job in jobs]),
+        preference=np.array([np.nan if job.preference is None else job.preference for job in jobs]),
+        user=tuple(job.user for job in jobs),
+        capacity=sum(pool.count for pool in pools),
+        idle_dollars=idle_dollars,
+        idle_joules=idle_joules,
+    )
