@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
-from agents.registry import Registry
+from agents.registry.registry import Registry
 from api import examples, problems
 from api.auth import Gate
 from api.doors import Doors, Keys, Newest

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from agents.registry import FOLDER as POLICIES
+from agents.registry.registry import FOLDER as POLICIES
 from api.auth import TOKENS_FILE
 from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
 from scheduler.service.data_folder_lock import FolderLock

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
-from agents.registry import Registry
+from agents.registry.registry import Registry
 from api.auth import Gate, Identity, Role
 from api.intake import Intake
 from api.problems import DoorError

@@ -31,7 +31,7 @@ Runs = Mapping[str, Mapping[str, float]]
 
 def play(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
     """Every simulation that is asked for, in the checkout that runs this."""
-    import agents.names  # noqa: F401 - registers the names
+    import agents.registry.resolve  # noqa: F401 - registers the names
     from envs.scenarios import load
     from envs.simulator.cluster_spec import Site
     from envs.simulator.simulation import Simulation
@@ -79,7 +79,7 @@ def figures(outcome: Any, scenario: Any, w: float) -> dict[str, float]:
 
 def rows(here: Runs, other: Runs) -> list[dict[str, Any]]:
     """A line for each scenario, number of jobs, preference and policy."""
-    from agents.statistics import relative
+    from agents.evaluation.statistics import relative
 
     groups: dict[str, list[str]] = {}
     for key in here:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from agents.classes import By, applying
-from agents.compare import Comparison
-from agents.differences import Difference, Verdict
-from agents.figures import percent, scale
-from agents.measures import REGIME, Measure
-from agents.statistics import LEAST, Interval
-from agents.summary import Summary
+from agents.evaluation.by_class import By, applying
+from agents.evaluation.compare import Comparison
+from agents.evaluation.differences import Difference, Verdict
+from agents.evaluation.metrics import REGIME, Measure
+from agents.evaluation.statistics import LEAST, Interval
+from agents.evaluation.summary import Summary
+from agents.report.format import percent, scale
 from api.cli import human
 from api.cli.output import WIDE, table
 

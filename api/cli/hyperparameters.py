@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 import typer
 
 if TYPE_CHECKING:
-    from agents.config import Training
+    from agents.training.config import Training
 
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -35,7 +35,7 @@ def training_of(
     algo: Literal["ppo", "ars"] = "ppo",
 ) -> Training:
     """A configuration from the words of a command. Raises `InvalidError`, `BadParameter`."""
-    from agents.config import of
+    from agents.training.config import of
 
     words = {
         "scenario": scenario,
@@ -69,7 +69,7 @@ def given(ctx: typer.Context, parameter: str) -> bool:
 
 
 def _read(file: Path) -> dict[str, Said]:
-    from agents.config import of
+    from agents.training.config import of
 
     try:
         content = dict(json.loads(file.read_text()))
@@ -80,7 +80,7 @@ def _read(file: Path) -> dict[str, Said]:
 
 
 def _set(options: list[str]) -> dict[str, Said]:
-    from agents.config import known
+    from agents.training.config import known
 
     found = {}
     for option in options:
@@ -108,7 +108,7 @@ def _value(name: str, text: str) -> Any:
 
 
 def _type(name: str) -> Any:
-    from agents.config import Training
+    from agents.training.config import Training
 
     # Of a name that there is not `known` tells the legal ones.
     return get_type_hints(Training).get(name, str)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from agents.figures import percent
-from agents.statistics import LEAST
+from agents.evaluation.statistics import LEAST
+from agents.report.format import percent
 from api.cli import human
 from api.cli.output import table
 
 if TYPE_CHECKING:
-    from agents.artefact import Manifest
-    from agents.promotion import Trial
+    from agents.evaluation.promotion import Trial
+    from agents.serving.artifact import Manifest
 
 WIDTH = 40
 """Columns of the longest bar of the training curve."""

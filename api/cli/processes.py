@@ -15,7 +15,7 @@ Workers = Annotated[
 
 def processes(said: int | None) -> int:
     """As was said; else as many as the job on processors has that this is, or all there are."""
-    from agents.crew import cores
+    from agents.process_pool import cores
 
     on_gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
     width = None if on_gpus else os.environ.get("FULCRUM_WIDTH")

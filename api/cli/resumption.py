@@ -12,7 +12,7 @@ from api.cli.hyperparameters import Said
 from scheduler.files import write_text
 
 if TYPE_CHECKING:
-    from agents.config import Training
+    from agents.training.config import Training
 
 FILE = "ending.json"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from api.cli.output import err
 
 if TYPE_CHECKING:
-    from agents.train import Event
+    from agents.training.trainer import Event
     from api.cli.progress import Progress
 
 PERCENT = 100

@@ -12,7 +12,7 @@ from api.schemas.fields import instant
 from scheduler.domain.resources import DeviceKind
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
-    from agents.registry import Entry
+    from agents.registry.registry import Entry
     from scheduler.domain.records import Cost, Measurement
     from scheduler.service.policy_control.replay_evaluation import Fit
     from scheduler.service.policy_control.shadow import ShadowView

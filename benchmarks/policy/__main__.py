@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from agents.crew import cores
+from agents.process_pool import cores
 from api.cli import human
 from api.cli.output import err, out
 from benchmarks.policy import (

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from agents import config as configs
-from agents.artefact import MANIFEST, WEIGHTS, Manifest, load, save
-from agents.crew import cores
-from agents.policy import SCHEME
-from agents.registry import DEFAULT
+from agents.process_pool import cores
+from agents.registry.registry import DEFAULT
+from agents.serving.artifact import MANIFEST, WEIGHTS, Manifest, load, save
+from agents.serving.learned_policy import SCHEME
+from agents.training import config as configs
 from api.cli.output import err
 from benchmarks.policy.evaluation import KEPT
 from envs.scenarios import load as scenario
 from scheduler.domain.errors import FulcrumError, InvalidError
 
 if TYPE_CHECKING:
-    from agents.train import Event
+    from agents.training.trainer import Event
 
 FOLDER = Path(__file__).resolve().parent / "artefacts"
 RUNS = KEPT.parent / "training"
@@ -104,7 +104,7 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
     interruption the same call goes on. Raises `InvalidError` before the first training if a
     scenario, or the log it is made of, is missing.
     """
-    from agents.train import BEST, resume, train  # PyTorch is for those who train
+    from agents.training.trainer import BEST, resume, train  # PyTorch is for those who train
 
     paths = dict.fromkeys(path for group in groups for path in _paths(group, folder))
     recorded = {path: json.loads((path / MANIFEST).read_text()) for path in paths}
@@ -164,7 +164,7 @@ def _paths(group: str, folder: Path) -> list[Path]:
 
 
 def _packaged() -> Path:
-    return Path(str(resources.files("agents"))) / "shipped" / DEFAULT
+    return Path(str(resources.files("agents.registry"))) / "shipped" / DEFAULT
 
 
 def _tell(event: Event) -> None:

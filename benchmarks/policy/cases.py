@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from agents.policy import LearnedPolicy
+from agents.serving.learned_policy import LearnedPolicy
 from benchmarks import kth, rlscheduler
 from envs.gym.episodes import scales_of
 from envs.scenarios import Scenario, Split
@@ -52,7 +52,7 @@ class Figures:
     """Bounded slowdowns of consecutive parts of a long log."""
 
     def at(self, w: float) -> float:
-        """The objective per job at preference w: `agents.world.Totals.at` ÷ jobs."""
+        """The objective per job at preference w: `agents.training.env.Totals.at` ÷ jobs."""
         return w * self.latency + (1 - w) * self.cost + self.missed
 
 
@@ -102,7 +102,7 @@ class Drawn:
         return float(np.mean(dollars)), float(np.mean(seconds))
 
     def run(self, policy: Policy) -> Figures:
-        """As `agents.world.simulated` runs it."""
+        """As `agents.training.env.simulated` runs it."""
         drawn = replace(self.scenario.draw(self.seed, self.split), preference=self.w)
         workload = self.scenario.workload(self.seed, self.jobs, self.split)
         estimator = drawn.estimates.make(self.seed)

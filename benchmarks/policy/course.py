@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.artefact import Manifest
+from agents.serving.artifact import Manifest
 
 POLICY = "policy"
 """In `Manifest.evaluation`; all other names are heuristics."""

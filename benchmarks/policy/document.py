@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agents.manifest import commit
+from agents.evaluation.provenance import commit
 from benchmarks.policy.part import Found, Part
 from benchmarks.policy.tables import Section
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.statistics import relative
+from agents.evaluation.statistics import relative
 from benchmarks.policy import plots
 from benchmarks.policy.artefacts import SHIPPED
 from benchmarks.policy.cases import Drawn

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
-from agents.policy import SCHEME, learned
+from agents.serving.learned_policy import SCHEME, learned
 from api.cli.output import err
 from api.cli.progress import Progress
 from benchmarks.policy.cases import Case, Figures
@@ -104,7 +104,7 @@ def identity(name: str) -> str:
     scheme, _, rest = name.partition(":")
     if scheme != SCHEME:
         return name
-    from agents.artefact import load
+    from agents.serving.artifact import load
 
     manifest = load(Path(rest)).manifest
     return f"{SCHEME}:{manifest.sha256[:16]}/{manifest.rows}/{manifest.mode}"
@@ -132,7 +132,7 @@ def code() -> str:
                 digest.update(_meaning(file))
             elif file.suffix in (".toml", ".json") and "scenarios" not in within:
                 digest.update(file.read_bytes())
-    digest.update(_meaning(Path(str(resources.files("agents"))) / "policy.py"))
+    digest.update(_meaning(Path(str(resources.files("agents.serving"))) / "learned_policy.py"))
     return digest.hexdigest()[:12]
 
 

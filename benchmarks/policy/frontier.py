@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from agents.statistics import Interval, hypervolume, interval, relative
+from agents.evaluation.statistics import Interval, hypervolume, interval, relative
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Drawn
 from benchmarks.policy.evaluation import Task

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.policy import LearnedPolicy, learned
+from agents.serving.learned_policy import LearnedPolicy, learned
 from benchmarks.decisions import NOW, POOLS, busy, options
 from benchmarks.policy import plots
 from benchmarks.policy.course import best_heuristic, best_of_each, passed
@@ -214,9 +214,9 @@ def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
     import torch
     from sb3_contrib import MaskablePPO
 
-    from agents.config import Training
-    from agents.network import RowPolicy
-    from agents.world import PRIVILEGED, Relative
+    from agents.training.config import Training
+    from agents.training.env import PRIVILEGED, Relative
+    from agents.training.model.network import RowPolicy
 
     torch.set_num_threads(1)
     env = Relative(load("mixed-cloud"), Training(rows=rows, jobs=10))

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.artefact import MANIFEST, WEIGHTS
-from agents.registry import Registry
+from agents.registry.registry import Registry
+from agents.serving.artifact import MANIFEST, WEIGHTS
 from api.cli import human
 from api.cli.output import err
 from api.client import files

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agents.statistics import relative
+from agents.evaluation.statistics import relative
 from benchmarks import kth
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Half

@@ -1,10 +1,10 @@
-"""Comparisons of policies on equal workloads, beyond what `agents.statistics` has."""
+"""Comparisons of policies on equal workloads, beyond what `agents.evaluation.statistics` has."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from agents.statistics import CONFIDENCE, Interval, front, hypervolume
+from agents.evaluation.statistics import CONFIDENCE, Interval, front, hypervolume
 from scheduler.decisions.state.queue import Floats
 
 RESAMPLES = 2_000

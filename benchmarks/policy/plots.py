@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from agents.drawing import labels
-from agents.drawing.plots import plain
-from agents.drawing.style import COLOURS, INK, PAPER, figure, look, styled, svg
-from agents.statistics import Interval
+from agents.evaluation.statistics import Interval
+from agents.report import labels
+from agents.report.plots import plain
+from agents.report.style import COLOURS, INK, PAPER, figure, look, styled, svg
 
 _COLOURS = """<style>
 svg { --faint: #c4c8ce; --paper: #ffffff; color: #24292f }

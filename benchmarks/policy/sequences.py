@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.statistics import Interval, relative
+from agents.evaluation.statistics import Interval, relative
 from benchmarks import rlscheduler
 from benchmarks.policy import plots
 from benchmarks.policy.cases import FILE_JOBS, Case, Fresh, Published

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.markup import escape
 
-from agents.figures import NONE
-from agents.statistics import Interval
+from agents.evaluation.statistics import Interval
+from agents.report.format import NONE
 from api.cli.output import table
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.statistics import Interval, relative
+from agents.evaluation.statistics import Interval, relative
 from benchmarks.policy import plots
 from benchmarks.policy.artefacts import SHIPPED
 from benchmarks.policy.cases import Drawn

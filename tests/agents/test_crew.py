@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from agents.crew import Crew
+from agents.process_pool import Crew
 from scheduler.domain.errors import UnavailableError
 
 WORKERS = (1, 2)
@@ -74,7 +74,7 @@ def test_one_is_this_process_and_several_are_others():
 
 ENDLESS = """
 import itertools
-from agents.crew import Crew
+from agents.process_pool import Crew
 from scheduler.domain.errors import UnavailableError
 from tests.agents.test_crew import who
 with Crew(None, 2) as crew:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agents.config import Training
-from agents.world import TRIES, Relative
+from agents.training.config import Training
+from agents.training.env import TRIES, Relative
 from envs.gym.cluster_env import NothingToDecideError
 from envs.scenarios import load
 

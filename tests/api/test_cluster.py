@@ -115,9 +115,9 @@ def test_prometheus_reads_the_figures(world: World) -> None:
 
 
 def test_learned_policies_are_listed_and_used_by_name_without_restart(world):
-    from agents.archive import unpack
-    from agents.policy import SCHEME
-    from agents.registry import Registry
+    from agents.registry.archive import unpack
+    from agents.registry.registry import Registry
+    from agents.serving.learned_policy import SCHEME
     from scheduler.policies import lookup
     from tests.agents.learning.world import saved
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.registry import FOLDER as POLICIES
+from agents.registry.registry import FOLDER as POLICIES
 from api import backup
 from api.auth import create_token, list_tokens
 from scheduler import settings as config

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from agents.train import Event
+from agents.training.trainer import Event
 from api.cli import progress, trainingbar
 from api.cli.progress import Progress
 from api.cli.trainingbar import TrainingBar

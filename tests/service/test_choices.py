@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.registry import offer
+from agents.registry.registry import offer
 from scheduler.domain.errors import InvalidError, NotFoundError
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec

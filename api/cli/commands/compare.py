@@ -19,8 +19,8 @@ from api.cli.processes import Workers, processes
 from scheduler.policies.simulated import SIMULATED
 
 if TYPE_CHECKING:
-    from agents.cell import Run
-    from agents.compare import Comparison
+    from agents.evaluation.compare import Comparison
+    from agents.evaluation.run import Run
     from envs.scenarios import Scenario, Split
 
 LARGEST = 1_000_000
@@ -100,13 +100,13 @@ def compare(
 
     Example: fulcrum compare -s mixed-cloud -p fcfs,sjf,fastest --by user --html report.html
     """
-    from agents.cell import Conditions
-    from agents.classes import By
-    from agents.compare import Comparison
-    from agents.documents import as_csv, write
-    from agents.documents import as_json as document
-    from agents.manifest import manifest
-    from agents.summary import summarise
+    from agents.evaluation.by_class import By
+    from agents.evaluation.compare import Comparison
+    from agents.evaluation.provenance import manifest
+    from agents.evaluation.run import Conditions
+    from agents.evaluation.summary import summarise
+    from agents.report.csv_json import as_csv, write
+    from agents.report.csv_json import as_json as document
     from api.cli.comparison import show
 
     if csv is not None and str(csv) == "-" and as_json:
@@ -137,7 +137,7 @@ def compare(
     if csv is not None and str(csv) != "-":
         write(csv, as_csv(comparison))
     if html is not None:
-        from agents.report import report
+        from agents.report.html import report
 
         write(html, report(comparison, summaries, made))
         err().print(f"[dim]report:[/] {html}", soft_wrap=True)
@@ -251,8 +251,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _runs(plan: Comparison, workers: int, resume: Path | None) -> tuple[Run, ...]:
-    from agents.compare import compare as run_all
-    from agents.journal import Journal
+    from agents.evaluation.compare import compare as run_all
+    from agents.evaluation.result_cache import Journal
     from api.cli.progress import Progress
 
     with Journal(resume, plan) if resume is not None else nullcontext() as journal:

@@ -18,9 +18,9 @@ from api.cli.output import err, out, print_json
 from api.cli.processes import Workers, processes
 
 if TYPE_CHECKING:
-    from agents.artefact import Manifest
-    from agents.promotion import Trial
-    from agents.registry import Entry, Registry
+    from agents.evaluation.promotion import Trial
+    from agents.registry.registry import Entry, Registry
+    from agents.serving.artifact import Manifest
     from envs.scenarios import Scenario
     from scheduler.policies.schedules.library import Library
 
@@ -44,7 +44,7 @@ def show(
 
     Example: fulcrum policy show runs/first/best
     """
-    from agents.artefact import load
+    from agents.serving.artifact import load
     from api.cli import policyview
 
     if "/" in policy or Path(policy, "manifest.json").is_file():
@@ -76,7 +76,7 @@ def compare(
 
     Example: fulcrum policy compare wgc learned:ours -s mixed-cloud
     """
-    from agents.registry import at
+    from agents.registry.registry import at
 
     registry = registry_of(ctx)
     names = [_known(name, registry) for name in policies]
@@ -121,7 +121,7 @@ def promote(
 
     Example: fulcrum policy promote ours --scenario mixed-cloud --workloads 48
     """
-    from agents.registry import at
+    from agents.registry.registry import at
     from api.cli import policyview
     from scheduler.domain.errors import ConflictError, FulcrumError
 
@@ -169,7 +169,7 @@ def export(
 
     Example: fulcrum policy export ours ours.tar.gz
     """
-    from agents.archive import pack
+    from agents.registry.archive import pack
 
     entry = registry_of(ctx).find(name)
     entry.manifest()
@@ -197,8 +197,8 @@ def take(
 
     Example: fulcrum policy import runs/first/best --as ours
     """
-    from agents.archive import unpack
-    from agents.artefact import BEST
+    from agents.registry.archive import unpack
+    from agents.serving.artifact import BEST
     from scheduler.domain.errors import NotFoundError
     from scheduler.policies import schedules
     from scheduler.policies.schedules import library
@@ -227,7 +227,7 @@ def take(
 
 def registry_of(ctx: typer.Context) -> Registry:
     """That of the data folder of this command line."""
-    from agents.registry import Registry
+    from agents.registry.registry import Registry
 
     return Registry(_data_dir(ctx))
 
@@ -257,7 +257,7 @@ def tested(
     workers: int | None,
 ) -> Trial:
     """The test for a promotion, with a bar; an incumbent that is damaged takes no part."""
-    from agents import promotion
+    from agents.evaluation import promotion
     from api.cli.progress import Progress
 
     rival = incumbent.reference if incumbent and not incumbent.fault() else None
@@ -295,8 +295,8 @@ def command_line() -> str:
 
 def _known(name: str, registry: Registry) -> str:
     """The exact reference of a registered policy; anything else as it is."""
-    from agents.policy import SCHEME
-    from agents.registry import is_path
+    from agents.registry.registry import is_path
+    from agents.serving.learned_policy import SCHEME
 
     scheme, _, rest = name.partition(":")
     return registry.find(rest).reference if scheme == SCHEME and not is_path(rest) else name

@@ -51,9 +51,9 @@ def serve(
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda signum, _: asked.append(signum))
-    from agents.policy import SCHEME
-    from agents.registry import Registry
-    from agents.replay import Aside
+    from agents.evaluation.replay_process import Aside
+    from agents.registry.registry import Registry
+    from agents.serving.learned_policy import SCHEME
     from scheduler.bootstrap import build
     from scheduler.policies import lookup
     from scheduler.policies.schedules.library import Library

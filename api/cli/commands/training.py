@@ -25,8 +25,8 @@ from api.cli.resumption import Ending
 from api.cli.trainingbar import TrainingBar, emit, in_job, leave
 
 if TYPE_CHECKING:
-    from agents.config import Training
-    from agents.train import Progress
+    from agents.training.config import Training
+    from agents.training.trainer import Progress
     from scheduler.settings import Settings
 
 SCENARIO, STEPS = "mixed-cloud", 1_000_000
@@ -154,7 +154,7 @@ def _trained(
     ending: Ending,
     workers: int | None,
 ) -> Progress:
-    from agents import train as training
+    from agents.training import trainer as training
 
     config = _configured(run, values, own=ending.since is not None)
     if ending.since is not None:
@@ -171,7 +171,7 @@ def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training
 
     `own`: on the history, of which a scenario is made later.
     """
-    from agents.config import look_up, of
+    from agents.training.config import look_up, of
     from envs.scenarios import load
     from scheduler.domain.errors import ConflictError
 
@@ -188,8 +188,8 @@ def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training
 def _resumed(
     run: Path, values: Mapping[str, Said], ending: Ending, workers: int | None
 ) -> Progress:
-    from agents import config as configs
-    from agents import train as training
+    from agents.training import config as configs
+    from agents.training import trainer as training
 
     if ending.since is not None:
         # A file's scenario gave way to the history's.
@@ -204,7 +204,7 @@ def _resumed(
 
 def _own(configured: Settings, run: Path, since: str) -> str:
     """Make a scenario of the history; its file."""
-    from agents import own
+    from agents.training import from_history
     from api.schemas.fields import seconds
     from scheduler.clock import SystemClock
 
@@ -212,7 +212,7 @@ def _own(configured: Settings, run: Path, since: str) -> str:
         begin = SystemClock().now() - seconds(since)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
-    return str(own.scenario(configured, run, begin).path)
+    return str(from_history.scenario(configured, run, begin).path)
 
 
 def _register(
@@ -225,8 +225,8 @@ def _register(
     quiet: bool,
 ) -> dict[str, Any]:
     """Into the registry; with `workloads` it is tested, and promoted if it passes."""
-    from agents.archive import unpack
-    from agents.registry import at
+    from agents.registry.archive import unpack
+    from agents.registry.registry import at
     from api.cli import policyview
     from envs.scenarios import load
 
@@ -320,7 +320,7 @@ def _slug(run: Path) -> str:
 
 
 def _show(best: Path) -> None:
-    from agents.artefact import load
+    from agents.serving.artifact import load
     from api.cli import policyview
 
     policyview.show(load(best).manifest, {"name": f"learned:{best}"}, (), out())

@@ -17,7 +17,7 @@ from api.cli.output import err, out, print_json, table
 from api.cli.processes import Workers, processes
 
 if TYPE_CHECKING:
-    from agents.tuning import Point
+    from agents.tuning.wgc import Point
 
 
 def heuristics(
@@ -49,7 +49,7 @@ def heuristics(
 
     Example: fulcrum scenario tune mixed-cloud --trials 40 --output ours.toml
     """
-    from agents.tuning import DIAL, Search, document, tune
+    from agents.tuning.wgc import DIAL, Search, document, tune
     from api.cli.progress import Progress
     from envs.scenarios import load
     from scheduler.policies.heuristics import HEURISTICS
@@ -110,7 +110,7 @@ def hyperparameters(
 
     Example: fulcrum policy tune studies/first -s mixed-cloud --trials 20 --steps 200000
     """
-    from agents.study import BEST, Trial, search
+    from agents.tuning.hyperparameters import BEST, Trial, search
     from api.cli.commands.registry import command_line
     from api.cli.hyperparameters import training_of
     from api.cli.trainingbar import TrainingBar

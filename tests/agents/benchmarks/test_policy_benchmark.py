@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.artefact import Manifest, save
-from agents.artefact import load as load_artefact
-from agents.statistics import Interval, relative
-from agents.train import train
+from agents.evaluation.statistics import Interval, relative
+from agents.serving.artifact import Manifest, save
+from agents.serving.artifact import load as load_artefact
+from agents.training.trainer import train
 from benchmarks.policy import artefacts, course, document, drawn, evaluation, frontier, plots
 from benchmarks.policy.cases import Drawn, Figures, Fresh, fresh, under
 from benchmarks.policy.evaluation import Kept, Task, evaluate

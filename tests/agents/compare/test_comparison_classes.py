@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from agents.classes import By, classify, summarised
-from agents.differences import Verdict
-from agents.measures import View
+from agents.evaluation.by_class import By, classify, summarised
+from agents.evaluation.differences import Verdict
+from agents.evaluation.metrics import View
 from tests.agents.compare.worlds import outcome
 
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from agents.cell import Cell, Conditions, Run
-from agents.compare import Comparison, compare
-from agents.differences import Verdict
-from agents.documents import as_json
-from agents.evidence import Evidence, covered
-from agents.manifest import manifest
-from agents.report import report
-from agents.summary import summarise
+from agents.evaluation.compare import Comparison, compare
+from agents.evaluation.differences import Verdict
+from agents.evaluation.provenance import manifest
+from agents.evaluation.run import Cell, Conditions, Run
+from agents.evaluation.sample_size import Evidence, covered
+from agents.evaluation.summary import summarise
+from agents.report.csv_json import as_json
+from agents.report.html import report
 from envs.scenarios import Source, load
 from envs.scenarios.logs import Draw, Log
 from envs.workloads.base import Arrival, Workload

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from agents.figures import NONE, percent, scale
-from agents.measures import Unit
+from agents.evaluation.metrics import Unit
+from agents.report.format import NONE, percent, scale
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.invariants import InvariantError, check
+from agents.evaluation.invariants import InvariantError, check
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from tests.agents.compare.worlds import held, log, outcome

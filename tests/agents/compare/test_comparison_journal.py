@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from agents.cell import Conditions, Run
-from agents.classes import By
-from agents.compare import Comparison, compare
-from agents.journal import Journal
-from agents.measures import MEASURES
+from agents.evaluation.by_class import By
+from agents.evaluation.compare import Comparison, compare
+from agents.evaluation.metrics import MEASURES
+from agents.evaluation.result_cache import Journal
+from agents.evaluation.run import Conditions, Run
 from scheduler.domain.errors import InvalidError
 from tests.agents.compare.worlds import scenario
 from tests.agents.learning.world import saved
@@ -64,7 +64,7 @@ def test_the_seed_of_the_timelines_runs_again(full, plan):
 
 
 def test_other_code_takes_nothing_over(full, plan, monkeypatch):
-    monkeypatch.setattr("agents.journal.code", lambda: "0" * 12)
+    monkeypatch.setattr("agents.evaluation.result_cache.code", lambda: "0" * 12)
     assert known(full[0], plan) == {}
 
 

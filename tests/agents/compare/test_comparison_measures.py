@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.measures import MEASURES, View, measure
+from agents.evaluation.metrics import MEASURES, View, measure
 from envs.scenarios import Objective
 from tests.agents.compare.worlds import outcome
 

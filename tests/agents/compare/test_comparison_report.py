@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from agents.cell import Conditions
-from agents.compare import Comparison, compare
-from agents.documents import as_csv, as_json
-from agents.manifest import manifest
-from agents.measures import MEASURES
-from agents.report import report
-from agents.summary import summarise
+from agents.evaluation.compare import Comparison, compare
+from agents.evaluation.metrics import MEASURES
+from agents.evaluation.provenance import manifest
+from agents.evaluation.run import Conditions
+from agents.evaluation.summary import summarise
+from agents.report.csv_json import as_csv, as_json
+from agents.report.html import report
 from tests.agents.compare.worlds import scenario
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}

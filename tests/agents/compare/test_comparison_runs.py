@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from agents.cell import Cell, Conditions, run
-from agents.compare import Comparison, compare
+from agents.evaluation.compare import Comparison, compare
+from agents.evaluation.run import Cell, Conditions, run
 from scheduler.domain.errors import InvalidError
 from tests.agents.compare.worlds import scenario
 
@@ -134,7 +134,7 @@ def test_nothing_to_compare_is_refused(figures, words):
 
 def test_workers_load_no_learning_library():
     heavy = ["torch", "stable_baselines3", "matplotlib", "lightning"]
-    code = f"import sys, agents.compare; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, agents.evaluation.compare; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )

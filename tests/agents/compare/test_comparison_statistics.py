@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from agents.statistics import RESAMPLES, front, hypervolume, interval, paired, relative
+from agents.evaluation.statistics import RESAMPLES, front, hypervolume, interval, paired, relative
 from envs.simulator.results import jain
 
 POINTS = st.lists(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from agents.cell import Cell, Run
-from agents.compare import Comparison
-from agents.differences import Verdict
-from agents.measures import MEASURES
-from agents.summary import summarise
+from agents.evaluation.compare import Comparison
+from agents.evaluation.differences import Verdict
+from agents.evaluation.metrics import MEASURES
+from agents.evaluation.run import Cell, Run
+from agents.evaluation.summary import summarise
 from tests.agents.compare.worlds import scenario
 
 JCT = MEASURES["jct_s"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agents.invariants import logged
+from agents.evaluation.invariants import logged
 from envs.scenarios import Objective, Scenario, Source, Supply
 from envs.simulator.job_state import Held
 from envs.simulator.results import Outcome

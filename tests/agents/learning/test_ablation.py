@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agents.ablation import INTERACTIONS, ablate
-from agents.policy import LearnedPolicy
+from agents.serving.attribution import INTERACTIONS, ablate
+from agents.serving.learned_policy import LearnedPolicy
 from scheduler.decisions.features.encoder import ROW_COLUMNS, Encoding, unflatten
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.round import Mode

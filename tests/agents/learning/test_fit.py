@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from agents.fit import judge
-from agents.replay import Aside
+from agents.evaluation.replay import judge
+from agents.evaluation.replay_process import Aside
 from scheduler.domain import transitions
 from scheduler.domain.errors import FulcrumError, UnavailableError
 from scheduler.domain.jobs import Estimate
@@ -108,7 +108,7 @@ def test_only_learned_policies_must_prove_themselves(tmp_path):
 
 def test_asking_loads_no_simulator():
     code = (
-        "import sys, agents.replay, scheduler.bootstrap\n"
+        "import sys, agents.evaluation.replay_process, scheduler.bootstrap\n"
         "print(sorted({'simpy', 'torch', 'stable_baselines3', 'gymnasium'} & set(sys.modules)))"
     )
     done = subprocess.run(

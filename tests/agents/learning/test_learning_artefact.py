@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from agents.artefact import FORMAT, MANIFEST, WEIGHTS, Manifest, digest, load, save
-from agents.export import exported
-from agents.policy import LearnedPolicy, held_back, learned
+from agents.serving.artifact import FORMAT, MANIFEST, WEIGHTS, Manifest, digest, load, save
+from agents.serving.learned_policy import LearnedPolicy, held_back, learned
+from agents.training.model.onnx_export import exported
 from envs.gym.cluster_env import ClusterEnv
 from envs.simulator.cluster_spec import Site
 from envs.simulator.simulation import Simulation
@@ -118,7 +118,7 @@ def test_policies_are_found_by_path(artefact, monkeypatch):
 def test_serving_needs_nothing_that_training_needs(artefact):
     code = (
         "import sys\n"
-        "from agents.policy import learned\n"
+        "from agents.serving.learned_policy import learned\n"
         "import numpy as np\n"
         "from scheduler.decisions.features import encoder\n"
         "policy = learned(sys.argv[1])\n"

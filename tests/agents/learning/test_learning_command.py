@@ -7,9 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agents import config as configs
-from agents.cell import Cell, Conditions, run
-from agents.validation import Score
+from agents.evaluation.run import Cell, Conditions, run
+from agents.training import config as configs
+from agents.training.validation import Score
 from api.cli.hyperparameters import training_of
 from api.cli.main import app
 from scheduler.domain.errors import InvalidError
@@ -117,7 +117,9 @@ def test_a_resumption_refuses_what_contradicts_the_training(train, tmp_path, mon
 
 def test_a_training_that_stopped_early_is_not_prolonged(train, monkeypatch):
     worse = count(1.0, 0.1)
-    monkeypatch.setattr("agents.validation.Validation.judge", lambda *_: Score(next(worse), {}))
+    monkeypatch.setattr(
+        "agents.training.validation.Validation.judge", lambda *_: Score(next(worse), {})
+    )
     train("--steps", "96", "--set", "patience=1", "--set", "validate_every=1")
     assert "stopped early: 1 valid" in train("--resume", "--steps", "128", code=6).stderr
     train("--resume")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agents import own
-from agents.artefact import load
-from agents.registry import Registry
+from agents.registry.registry import Registry
+from agents.serving.artifact import load
+from agents.training import from_history
 from api.cli.main import app
 from api.cli.trainingbar import leave
 from envs.scenarios import Split
@@ -53,7 +53,9 @@ def history(tmp_path_factory):
 
 
 def test_the_history_is_split_by_time_and_drawn_in_blocks(history, tmp_path):
-    scenario = own.scenario(settings.load(overrides={"data_dir": history}), tmp_path / "r").scenario
+    scenario = from_history.scenario(
+        settings.load(overrides={"data_dir": history}), tmp_path / "r"
+    ).scenario
     assert scenario.objective is not None
     whole = scenario.whole_trace().jobs
     row = {job.user: number for number, job in enumerate(whole)}
@@ -83,9 +85,11 @@ def drawn(scenario, seed, split):
 def test_a_short_history_says_how_many_jobs_are_missing(tmp_path):
     configured = settings.load(overrides={"data_dir": filled(tmp_path / "data", 30)})
     with pytest.raises(InvalidError, match=r"30 jobs .* learning needs 100.* 70 more"):
-        own.scenario(configured, tmp_path / "run")
+        from_history.scenario(configured, tmp_path / "run")
     with pytest.raises(NotFoundError, match="no job history"):
-        own.scenario(settings.load(overrides={"data_dir": tmp_path / "none"}), tmp_path / "run")
+        from_history.scenario(
+            settings.load(overrides={"data_dir": tmp_path / "none"}), tmp_path / "run"
+        )
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import torch
 from sb3_contrib import MaskablePPO
 from torch import nn
 
-from agents.artefact import Artefact
-from agents.export import exported
-from agents.network import PADDING, Judge, RowPolicy
-from agents.world import vectorised
+from agents.serving.artifact import Artefact
+from agents.training.env import vectorised
+from agents.training.model.network import PADDING, Judge, RowPolicy
+from agents.training.model.onnx_export import exported
 from tests.agents.learning.world import TINY, flat, mixed_cloud, observations, privileged, scorer
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from agents import promotion
-from agents.registry import Registry
-from agents.statistics import Interval
+from agents.evaluation import promotion
+from agents.evaluation.statistics import Interval
+from agents.registry.registry import Registry
 from api.cli.main import app
 from envs.scenarios import load
 from scheduler.domain.errors import InvalidError
@@ -150,7 +150,7 @@ def test_a_policy_that_beats_all_is_promoted(tmp_path):
     from api.cli.commands.registry import judged
 
     registry = Registry(tmp_path)
-    from agents import archive
+    from agents.registry import archive
 
     entry = registry.add("ours", *archive.unpack(saved(tmp_path / "one")))
     trial = promotion.Trial(

@@ -8,10 +8,10 @@ from io import BytesIO
 
 import pytest
 
-from agents import archive
-from agents.artefact import LARGEST, MANIFEST, WEIGHTS
-from agents.ledger import FILE, Deed
-from agents.registry import FOLDER, Registry, at, default, resolve
+from agents.registry import archive
+from agents.registry.audit_log import FILE, Deed
+from agents.registry.registry import FOLDER, Registry, at, default, resolve
+from agents.serving.artifact import LARGEST, MANIFEST, WEIGHTS
 from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
 from tests.agents.learning.world import saved
 

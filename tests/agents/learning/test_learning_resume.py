@@ -5,11 +5,11 @@ from itertools import count
 
 import pytest
 
-from agents.artefact import load
-from agents.reference import Ways
-from agents.teaching import collect
-from agents.train import BEST, CHECKPOINT, LESSONS, resume, train
-from agents.validation import Score, Validation
+from agents.serving.artifact import load
+from agents.training.baseline import Ways
+from agents.training.imitation import collect
+from agents.training.trainer import BEST, CHECKPOINT, LESSONS, resume, train
+from agents.training.validation import Score, Validation
 from scheduler.domain.errors import ConflictError, InvalidError
 from tests.agents.learning.world import TINY
 
@@ -91,7 +91,7 @@ def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
         collected.append(count)
         return collect(crew, count, *rest)
 
-    monkeypatch.setattr("agents.teaching.collect", watched)
+    monkeypatch.setattr("agents.training.imitation.collect", watched)
     events = []
     progress = resume(run, "resumed", events.append)
     assert collected == [15, 15]

@@ -11,20 +11,20 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents import config as configs
-from agents.artefact import load
-from agents.averaging import Average
-from agents.config import Training
-from agents.crew import Crew
-from agents.ground import Ground, frozen
-from agents.network import Scorer
-from agents.policy import LearnedPolicy
-from agents.reference import Way
-from agents.rivals import RIVALS
-from agents.teaching import Lessons, collect, discounted, imitation
-from agents.train import BEST, CURVE, train
-from agents.validation import Validation, relative
-from agents.world import Relative, drawn_ways, simulated, totals
+from agents.evaluation.baselines import RIVALS
+from agents.process_pool import Crew
+from agents.serving.artifact import load
+from agents.serving.learned_policy import LearnedPolicy
+from agents.training import config as configs
+from agents.training.baseline import Way
+from agents.training.config import Training
+from agents.training.env import Relative, drawn_ways, simulated, totals
+from agents.training.imitation import Lessons, collect, discounted, imitation
+from agents.training.model.ema import Average
+from agents.training.model.network import Scorer
+from agents.training.trainer import BEST, CURVE, train
+from agents.training.validation import Validation, relative
+from agents.training.worker import Ground, frozen
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
 from scheduler.decisions.features.encoder import size
@@ -132,7 +132,7 @@ def test_the_reference_earns_nothing(w):
 
 
 def test_a_way_is_played_once_while_it_is_remembered(monkeypatch):
-    monkeypatch.setattr("agents.reference.ROOM", 2)
+    monkeypatch.setattr("agents.training.baseline.ROOM", 2)
     ways, wgc = drawn_ways(mixed_cloud(), TINY), named("wgc")
     first = ways.of(wgc, 1, 0.5)
     others = [ways.of(wgc, 1, 0.6), ways.of(wgc, 1, 0.5), ways.of(named("sjf"), 1, 0.5)]
@@ -329,6 +329,6 @@ def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
     progress = train(config, tmp_path / "run")
     rng = np.random.default_rng(0)
     chance = LearnedPolicy(lambda _: rng.random(config.rows, dtype=np.float32), config.rows)
-    monkeypatch.setattr("agents.ground.named", {"chance": chance, "wgc": named("wgc")}.get)
+    monkeypatch.setattr("agents.training.worker.named", {"chance": chance, "wgc": named("wgc")}.get)
     validation = Validation(Crew(Ground(mixed_cloud(), config)))
     assert progress.best < 0.8 * validation.score("chance").mean

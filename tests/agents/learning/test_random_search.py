@@ -7,14 +7,14 @@ import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import config as configs
-from agents.algorithms import MAKERS
-from agents.artefact import load
-from agents.config import Training
-from agents.course import BEST, CHECKPOINT
-from agents.crew import Crew
-from agents.ground import Ground
-from agents.train import resume, train
+from agents.process_pool import Crew
+from agents.serving.artifact import load
+from agents.training import config as configs
+from agents.training.algorithms import MAKERS
+from agents.training.callbacks import BEST, CHECKPOINT
+from agents.training.config import Training
+from agents.training.trainer import resume, train
+from agents.training.worker import Ground
 from api.cli.hyperparameters import training_of
 from scheduler.domain.errors import InvalidError
 from tests.agents.learning.world import TINY, mixed_cloud, observations, privileged

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents import train
-from agents.algorithms import MAKERS
-from agents.artefact import load as load_artefact
-from agents.crew import Crew
-from agents.ground import Ground, frozen
-from agents.reference import pushed, walked
-from agents.rigid import RelativeWorlds, fits
-from agents.validation import Score, Validation
-from agents.world import vectorised
+from agents.process_pool import Crew
+from agents.serving.artifact import load as load_artefact
+from agents.training import trainer
+from agents.training.algorithms import MAKERS
+from agents.training.baseline import pushed, walked
+from agents.training.compiled.reward_env import RelativeWorlds, fits
+from agents.training.env import vectorised
+from agents.training.validation import Score, Validation
+from agents.training.worker import Ground, frozen
 from envs.compiled.facts import MODES
 from envs.scenarios import load
 from envs.scenarios.recorded import write
@@ -101,7 +101,7 @@ def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
     make = MAKERS["ppo"].environments
     assert isinstance(make(Crew(Ground(lublin, RIGID)), 1), RelativeWorlds)
     assert isinstance(make(Crew(Ground(mixed_cloud(), TINY)), 1), DummyVecEnv)
-    progress = train.train(RIGID, tmp_path / "run")
+    progress = trainer.train(RIGID, tmp_path / "run")
     assert progress.rollouts == 2
     assert (tmp_path / "run" / "best" / "policy.onnx").is_file()
 
@@ -110,7 +110,7 @@ def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
 def test_where_validation_tells_nothing_the_last_weights_stay(tmp_path, monkeypatch, keep, kept):
     worse = count(1.0, 0.1)
     monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(worse), {}))
-    train.train(replace(RIGID, n_steps=8, keep=keep), tmp_path)
+    trainer.train(replace(RIGID, n_steps=8, keep=keep), tmp_path)
     manifest = load_artefact(tmp_path / "best").manifest
     assert (manifest.steps, manifest.averaged) == kept
 

@@ -4,12 +4,12 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from agents.artefact import read
-from agents.config import of
+from agents.serving.artifact import read
+from agents.training.config import of
 from api.cli.hyperparameters import training_of
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = ROOT / "agents" / "shipped" / "fulcrum"
+SHIPPED = ROOT / "agents" / "registry" / "shipped" / "fulcrum"
 
 
 def made():

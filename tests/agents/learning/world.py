@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from agents.artefact import Manifest, digest, save
-from agents.config import Training
-from agents.export import exported
-from agents.network import Scorer
-from agents.world import PRIVILEGED
+from agents.serving.artifact import Manifest, digest, save
+from agents.training.config import Training
+from agents.training.env import PRIVILEGED
+from agents.training.model.network import Scorer
+from agents.training.model.onnx_export import exported
 from envs.scenarios import load
 from scheduler.decisions.features import encoder
 from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from agents import study
-from agents.config import Training
-from agents.train import Event, Progress
-from agents.validation import Score
+from agents.training.config import Training
+from agents.training.trainer import Event, Progress
+from agents.training.validation import Score
+from agents.tuning import hyperparameters
 from api.cli.main import app
 from scheduler.domain.errors import ConflictError
 
@@ -29,17 +29,17 @@ def trainings(monkeypatch):
             tell(Event("validated", part / 4, {"raw": Score(best + 1 - part / 4, {})}))
         return Progress(best=best)
 
-    monkeypatch.setattr(study, "train", train)
+    monkeypatch.setattr(hyperparameters, "train", train)
     return seen
 
 
 def test_the_base_comes_first_and_the_best_is_written(trainings, tmp_path):
     heard = []
-    found = study.search(tmp_path, BASE, 8, done=heard.append)
+    found = hyperparameters.search(tmp_path, BASE, 8, done=heard.append)
     assert len(found) == len(heard) == 8
     assert trainings[0] == BASE
     best = min((one for one in found if one.state == "complete"), key=lambda one: one.score)
-    written = json.loads((tmp_path / study.BEST).read_text())
+    written = json.loads((tmp_path / hyperparameters.BEST).read_text())
     assert written["learning_rate"] == best.parameters["learning_rate"]
     assert any(one.state == "pruned" for one in found)
     assert all(replace(each, **found[0].parameters) == BASE for each in trainings)
@@ -47,38 +47,38 @@ def test_the_base_comes_first_and_the_best_is_written(trainings, tmp_path):
 
 def test_a_base_beyond_what_is_searched_is_tried_all_the_same(trainings, tmp_path):
     base = replace(BASE, hidden=48, batch_size=100, learning_rate=0.01, n_epochs=20)
-    study.search(tmp_path, base, 1)
+    hyperparameters.search(tmp_path, base, 1)
     assert trainings == [base]
 
 
 def test_nobody_else_searches_in_the_folder_meanwhile(trainings, tmp_path):
     def meddle(_):
         with pytest.raises(ConflictError, match="a study that is under way"):
-            study.search(tmp_path, BASE, 2)
+            hyperparameters.search(tmp_path, BASE, 2)
 
-    assert len(study.search(tmp_path, BASE, 1, done=meddle)) == 1
+    assert len(hyperparameters.search(tmp_path, BASE, 1, done=meddle)) == 1
 
 
 def test_a_study_goes_on_and_begins_anew_what_was_interrupted(trainings, tmp_path, monkeypatch):
-    study.search(tmp_path, BASE, 2)
-    whole = study.train
+    hyperparameters.search(tmp_path, BASE, 2)
+    whole = hyperparameters.train
 
     def interrupted(*_, workers):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(study, "train", interrupted)
+    monkeypatch.setattr(hyperparameters, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        study.search(tmp_path, BASE, 3)
-    monkeypatch.setattr(study, "train", whole)
-    found = study.search(tmp_path, BASE, 4)
+        hyperparameters.search(tmp_path, BASE, 3)
+    monkeypatch.setattr(hyperparameters, "train", whole)
+    found = hyperparameters.search(tmp_path, BASE, 4)
     states = [one.state for one in found]
     assert states.count("fail") == 1
     assert len(states) == 5
     failed = next(one for one in found if one.state == "fail")
     assert [one.parameters for one in found].count(failed.parameters) == 2
-    assert study.search(tmp_path, BASE, 4) == found
+    assert hyperparameters.search(tmp_path, BASE, 4) == found
     with pytest.raises(ConflictError):
-        study.search(tmp_path, replace(BASE, steps=7), 5)
+        hyperparameters.search(tmp_path, replace(BASE, steps=7), 5)
 
 
 def test_the_command_tells_the_trials_and_training_takes_the_file(trainings, tmp_path, monkeypatch):
@@ -95,7 +95,7 @@ def test_the_command_tells_the_trials_and_training_takes_the_file(trainings, tmp
         seen.append(config)
         raise ConflictError("enough")
 
-    monkeypatch.setattr("agents.train.train", train)
+    monkeypatch.setattr("agents.training.trainer.train", train)
     file = tmp_path / "study" / "best.json"
     more = ["--config", str(file), "--steps", "70", "--set", "gamma=0.9"]
     CliRunner().invoke(app, ["policy", "train", str(tmp_path / "run"), *more])
@@ -112,7 +112,7 @@ def test_the_command_takes_the_algorithm(trainings, tmp_path):
 
 
 def test_every_space_lies_within_what_is_legal():
-    for algo, space in study.SPACES.items():
+    for algo, space in hyperparameters.SPACES.items():
         base = Training(algo=algo)
         for name, each in space.items():
             assert each._contains(each.to_internal_repr(getattr(base, name))), name

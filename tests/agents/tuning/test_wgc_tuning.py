@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agents.tuning import Search, tune
+from agents.tuning.wgc import Search, tune
 from api.cli.main import app
 from envs.scenarios import load
 from scheduler.domain.errors import InvalidError

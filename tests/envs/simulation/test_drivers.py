@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import job, pool, simulation, site, sites, workloads
 
-from agents.invariants import check, logged
+from agents.evaluation.invariants import check, logged
 from envs.baselines import catalogue, preemptive
 from envs.scenarios import load
 from envs.simulator.simulation import Simulation

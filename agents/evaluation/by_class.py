@@ -1,0 +1,140 @@
+"""Who waited: figures of a run by the priority, the preference and the user of its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from agents.evaluation.differences import Difference, difference
+from agents.evaluation.metrics import MEASURES, Measure, Unit, View
+from agents.evaluation.statistics import Interval, interval
+from scheduler.decisions.state.queue import Bools, Floats
+
+BANDS = ("0–33", "34–66", "67–100")
+"""Thirds of 0 … 100."""
+
+
+class By(StrEnum):
+    """What jobs are told apart by."""
+
+    PRIORITY = "priority"
+    PREFERENCE = "preference"
+    """In hundredths: 0 cheapest … 100 fastest; the cluster's for jobs that name none."""
+    USER = "user"
+
+
+Breakdown = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""`By` → class → measure → figure of one run."""
+
+JOBS = Measure(
+    "jobs",
+    "Jobs",
+    Unit.JOBS,
+    lambda view: float(len(view.outcome.job)),
+    "Jobs of the class in a workload.",
+)
+MEASURED = {
+    each.name: each
+    for each in (
+        JOBS,
+        *(
+            MEASURES[name]
+            for name in ("wait_s", "wait_p95_s", "longest_wait_s", "bsld_mean", "missed", "misses")
+        ),
+    )
+}
+"""What is measured of each class, by name, in the order of the columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """The jobs of one class under one policy, over all workloads."""
+
+    name: str
+    values: Mapping[str, Interval]
+    """By measure, over the workloads that have such jobs."""
+    differences: Mapping[str, Difference]
+    """By measure, to the same class under the baseline; empty for the baseline."""
+
+
+def classify(view: View) -> Breakdown:
+    """The figures of one run; classes in ascending order, those without a job left out."""
+    outcome = view.outcome
+    named = outcome.preference
+    wanted = np.where(np.isnan(named), view.preference, named)
+    users = np.asarray(outcome.user, dtype=np.str_)
+    classes: dict[By, dict[str, Bools]] = {
+        By.PRIORITY: _bands(outcome.priority),
+        By.PREFERENCE: _bands(100 * wanted),
+        By.USER: {str(user): users == user for user in np.unique(users)},
+    }
+    return {
+        str(by): {
+            name: _figures(replace(view, outcome=outcome.of(rows)))
+            for name, rows in masks.items()
+            if rows.any()
+        }
+        for by, masks in classes.items()
+    }
+
+
+def summarised(
+    runs: Sequence[Breakdown],
+    pairs: Sequence[tuple[Breakdown, Breakdown]],
+    by: By,
+    *,
+    distinct: int,
+) -> tuple[Class, ...]:
+    """Of the runs of a policy; `pairs`: its and the baseline's on the same workloads, or none.
+
+    `distinct` as for `difference`. Users with most jobs come first.
+    """
+    names = dict.fromkeys(name for run in runs for name in run.get(by, {}))
+    found = [
+        Class(
+            name,
+            {each: interval([_figure(run, by, name, each) for run in runs]) for each in MEASURED},
+            {
+                each.name: difference(
+                    [_figure(one, by, name, each.name) for one, _ in pairs],
+                    [_figure(other, by, name, each.name) for _, other in pairs],
+                    distinct=distinct,
+                    less=each.less,
+                )
+                for each in MEASURED.values()
+                if pairs and each is not JOBS
+            },
+        )
+        for name in names
+    ]
+    if by is By.USER:
+        return tuple(sorted(found, key=lambda one: (-_total(one), one.name)))
+    return tuple(sorted(found, key=lambda one: BANDS.index(one.name)))
+
+
+def applying(classes: Iterable[Class]) -> list[Measure]:
+    """The measures that apply to any of the classes."""
+    found = {name for one in classes for name, value in one.values.items() if value.count}
+    return [each for each in MEASURED.values() if each.name in found]
+
+
+def _bands(values: Floats) -> dict[str, Bools]:
+    places = np.minimum(values * len(BANDS) // 100, len(BANDS) - 1)
+    return {name: places == place for place, name in enumerate(BANDS)}
+
+
+def _figures(view: View) -> dict[str, float]:
+    return {each.name: float(each.of(view)) for each in MEASURED.values()}
+
+
+def _figure(run: Breakdown, by: By, name: str, measure: str) -> float:
+    """nan: the workload has no such job."""
+    return run.get(by, {}).get(name, {}).get(measure, np.nan)
+
+
+def _total(one: Class) -> float:
+    jobs = one.values[JOBS.name]
+    return jobs.mean * jobs.count

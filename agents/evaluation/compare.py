@@ -1,0 +1,149 @@
+"""Policies × scenarios × seeds, in parallel processes.
+
+A failing cell is reported and the rest goes on; a cell's result does not depend on which process
+ran it, or when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+
+from agents.evaluation.run import Cell, Conditions, Run, run
+from agents.process_pool import begin, context, settings
+from envs.scenarios import Scenario
+from scheduler.domain.errors import FulcrumError, InvalidError
+
+Done = Callable[[Run], None]
+"""Called for every run as it is done, in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was run, and what came of it."""
+
+    scenarios: Mapping[str, Scenario]
+    """By name."""
+    policies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    baseline: str
+    """One of `policies`."""
+    preferences: tuple[float | None, ...] = (None,)
+    """None: the scenario's own."""
+    conditions: Conditions = field(default_factory=Conditions)
+    runs: tuple[Run, ...] = ()
+    """In the order of `cells`."""
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidError` for an empty axis or a baseline that is not compared."""
+        for name in ("scenarios", "policies", "seeds", "preferences"):
+            if not getattr(self, name):
+                raise InvalidError(f"nothing to compare: no {name}", {name: "at least one"})
+        if self.baseline not in self.policies:
+            raise InvalidError(
+                f"the baseline {self.baseline!r} is not compared",
+                {"baseline": f"one of {', '.join(self.policies)}"},
+            )
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Everything to run; seeds change slowest, so that what is there early is balanced."""
+        return tuple(
+            Cell(scenario, policy, seed, preference)
+            for seed in self.seeds
+            for scenario in self.scenarios
+            for policy in self.policies
+            for preference in self.preferences
+        )
+
+    @property
+    def failures(self) -> tuple[Run, ...]:
+        """Runs with an error."""
+        return tuple(run for run in self.runs if run.error)
+
+    def of(self, scenario: str, policy: str, preference: float | None) -> dict[int, Run]:
+        """Seed → run, of those that went well."""
+        return {
+            run.cell.seed: run
+            for run in self.runs
+            if not run.error
+            and (run.cell.scenario, run.cell.policy, run.cell.preference)
+            == (scenario, policy, preference)
+        }
+
+
+def compare(
+    plan: Comparison,
+    *,
+    workers: int = 1,
+    known: Mapping[Cell, Run] | None = None,
+    done: Done = lambda _: None,
+) -> tuple[Run, ...]:
+    """The runs of all cells of `plan`, in their order.
+
+    `workers` processes (1: all in this one); `known` runs are not run again, and `done` does not
+    hear of them. A cell that fails gives a run with an `error`; so does one whose process dies.
+    """
+    known = known or {}
+    results = {cell: known[cell] for cell in plan.cells if cell in known}
+    missing = [cell for cell in plan.cells if cell not in known]
+    one_by_one = workers == 1 or len(missing) == 1
+    tasks = _here(plan, missing) if one_by_one else _apart(plan, missing, workers)
+    for result in tasks:
+        results[result.cell] = result
+        done(result)
+    return tuple(results[cell] for cell in plan.cells)
+
+
+def _here(plan: Comparison, cells: Sequence[Cell]) -> Iterator[Run]:
+    for cell in cells:
+        yield _guarded(plan.scenarios[cell.scenario], cell, plan.conditions)
+
+
+def _apart(plan: Comparison, cells: Sequence[Cell], workers: int) -> Iterator[Run]:
+    waiting = list(reversed(cells))
+    while waiting:
+        suspects = yield from _until_broken(plan, waiting, min(workers, len(waiting)))
+        for cell in suspects:
+            # A process died and took its neighbours' work along: each alone shows whose it was.
+            alone = [cell]
+            broken = yield from _until_broken(plan, alone, 1)
+            if broken or alone:
+                yield Run(cell, error="its process died (killed, or out of memory)")
+
+
+def _until_broken(
+    plan: Comparison, waiting: list[Cell], workers: int
+) -> Generator[Run, None, list[Cell]]:
+    """Run `waiting` from its end until it is empty or a process dies.
+
+    Returns the cells that were in the works then; no other is lost.
+    """
+    running: dict[Future[Run], Cell] = {}
+    pool = ProcessPoolExecutor(workers, context(Cell.__module__), begin, (settings(),))
+    try:
+        while waiting or running:
+            while waiting and len(running) < 2 * workers:
+                scenario = plan.scenarios[waiting[-1].scenario]
+                future = pool.submit(_guarded, scenario, waiting[-1], plan.conditions)
+                running[future] = waiting.pop()
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                result = future.result()
+                del running[future]
+                yield result
+    except BrokenProcessPool:
+        return list(running.values())
+    finally:
+        pool.shutdown(wait=not running, cancel_futures=True)
+    return []
+
+
+def _guarded(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
+    try:
+        return run(scenario, cell, conditions)
+    except FulcrumError as error:
+        return Run(cell, error=error.message)
+    except Exception as error:
+        return Run(cell, error=f"{type(error).__name__}: {error}")

@@ -1,0 +1,200 @@
+"""`python -m agents.evaluation.replay`: two policies on one cluster's jobs.
+
+Reads a `scheduler.service.policy_control.replay.Question` as JSON, writes a `Verdict`. A process at
+the lowest priority, so that the service that asks neither waits nor loads a simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from agents.evaluation.differences import difference
+from agents.registry.registry import Registry
+from agents.serving.learned_policy import SCHEME
+from envs.gym.episodes import scales_of
+from envs.scenarios import Scenario, Split, load
+from envs.scenarios.recorded import write
+from envs.scenarios.scenario import Estimates, natural
+from envs.scenarios.supply import Supply
+from envs.simulator.cluster_spec import Site
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
+from envs.workloads.base import Workload
+from envs.workloads.traces import history
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.round import Mode
+from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.policies.guard import Guard
+from scheduler.policies.lookup import named, register
+from scheduler.policies.schedules.library import Library
+from scheduler.service.policy_control.replay import Question, Verdict
+from scheduler.store.base import Store
+from scheduler.store.sql.store import SqlStore
+
+MODEL = "mixed-cloud"
+"""Whose jobs are made up for the cluster's own pools where it has too few of its own."""
+NARROWEST = 40
+"""Jobs in a window of the history; there are fewer windows if there are too few jobs."""
+
+
+def main() -> int:
+    """JSON on standard input, JSON on standard output; a refusal on standard error."""
+    os.nice(19)
+    asked = json.load(sys.stdin)
+    try:
+        register(SCHEME, Registry(Path(asked["data_dir"])).policy)
+        register("wgc", Library(Path(asked["data_dir"])).policy)
+        store = SqlStore(asked["database"]) if asked["database"] else None
+        try:
+            verdict = judge(Question.of(asked["question"]), store)
+        finally:
+            if store is not None:
+                store.close()
+    except FulcrumError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    json.dump(asdict(verdict), sys.stdout, allow_nan=False)
+    return 0
+
+
+def judge(question: Question, store: Store | None) -> Verdict:
+    """Both policies under the guard on the same workloads, one after another.
+
+    Raises `InvalidError` or `NotFoundError` for a policy that cannot be had, or a cluster that no
+    jobs can be made up for.
+    """
+    begun = time.monotonic()
+    policies = [_guarded(name, question) for name in (question.nominee, question.rival)]
+    trials = _trials(question, store)
+    runs: list[list[Outcome]] = []
+    for number, workload in enumerate(trials.workloads):
+        if runs and time.monotonic() - begun > question.limit_s:
+            break
+        runs.append([_simulated(trials.scenario, workload, one, number) for one in policies])
+    table = np.array([[_objective(trials.scenario, one) for one in pair] for pair in runs])
+    found = difference(table[:, 0], table[:, 1], distinct=len(runs))
+    rivals = [rival for _, rival in runs]
+    return Verdict(
+        source=trials.source,
+        about=trials.about,
+        windows=len(runs),
+        jobs=sum(len(rival.job) for rival in rivals),
+        nominee=float(table[:, 0].mean()),
+        rival=float(table[:, 1].mean()),
+        difference=_finite(found.relative.mean) or 0.0,
+        low=_finite(found.relative.low),
+        high=_finite(found.relative.high),
+        median=_finite(found.median) or 0.0,
+        won=found.won,
+        lost=found.lost,
+        shown=found.shown,
+        utilisation=float(np.mean([one.utilisation for one in rivals])),
+        queue_mean=float(np.mean([one.queue_mean for one in rivals])),
+        queue_max=max(one.queue_max for one in rivals),
+        waiting=sum(one.wait.sum() for one in rivals) / sum(one.jct.sum() for one in rivals),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    source: str
+    about: str
+    scenario: Scenario
+    workloads: Iterator[Workload]
+
+
+def _guarded(name: str, question: Question) -> Guard:
+    bound = np.inf if question.starvation_s is None else question.starvation_s
+    return Guard(named(name), named("wgc"), bound)
+
+
+def _trials(question: Question, store: Store | None) -> _Trials:
+    past = None if store is None else _past(question, store)
+    if past is not None and len(past.jobs) >= question.least_jobs:
+        return _Trials(
+            "history",
+            f"{len(past.jobs)} jobs of this cluster, {past.source}",
+            _set(question, _recorded(past, question)),
+            _windows(past, question.windows),
+        )
+    scenario = _set(question, _made_up(question))
+    own = 0 if past is None else len(past.jobs)
+    return _Trials(
+        "synthetic",
+        f"jobs as in {MODEL}, made up for these pools: of its own the cluster has {own} that ended "
+        f"well, {question.least_jobs} are needed",
+        scenario,
+        (scenario.workload(at, question.jobs, Split.TEST) for at in range(question.windows)),
+    )
+
+
+def _past(question: Question, store: Store) -> Workload | None:
+    try:
+        return history.read(store, question.pools, since=question.since, until=question.until)
+    except InvalidError:
+        return None
+
+
+def _recorded(past: Workload, question: Question) -> Scenario:
+    with tempfile.TemporaryDirectory(prefix="fulcrum-fit-") as folder:
+        return write(past, _supplies(question), Path(folder) / "history.toml").scenario
+
+
+def _made_up(question: Question) -> Scenario:
+    scenario = replace(
+        load(MODEL),
+        name="own-pools",
+        supplies=_supplies(question),
+        estimates=Estimates("noisy", {"sigma": 0.3}),
+        objective=None,
+    )
+    return replace(scenario, objective=natural(scenario))
+
+
+def _set(question: Question, scenario: Scenario) -> Scenario:
+    return replace(scenario, mode=Mode(question.mode), preference=question.preference)
+
+
+def _supplies(question: Question) -> tuple[Supply, ...]:
+    return tuple(
+        Supply(pool, pool.nodes, idle_watts_per_device=Supply.idling(pool))
+        for pool in question.pools
+    )
+
+
+def _windows(past: Workload, count: int) -> Iterator[Workload]:
+    """Side by side, the last one up to the newest job: each says something of its own."""
+    count = max(1, min(count, len(past.jobs) // NARROWEST))
+    size = len(past.jobs) // count
+    first = len(past.jobs) - count * size
+    return (past.window(first + number * size, size) for number in range(count))
+
+
+def _simulated(scenario: Scenario, workload: Workload, policy: Policy, seed: int) -> Outcome:
+    estimator = scenario.estimates.make(seed)
+    return Simulation(workload, Site.of(scenario), estimator, seed=seed).run(policy)
+
+
+def _objective(scenario: Scenario, outcome: Outcome) -> float:
+    """Per job."""
+    assert scenario.objective is not None
+    total = scales_of(scenario.objective).value(outcome, scenario.preference)
+    return total / max(len(outcome.job), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Finished runs, line by line, so that a comparison that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Self
+
+from agents.evaluation.by_class import MEASURED, Breakdown, By
+from agents.evaluation.compare import Comparison
+from agents.evaluation.metrics import MEASURES
+from agents.evaluation.provenance import code
+from agents.evaluation.run import Cell, Run
+from agents.registry.registry import content, default
+from agents.serving.learned_policy import SCHEME
+from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.policies.lookup import WGC
+from scheduler.policies.schedules import SUFFIX
+
+_BY = frozenset(map(str, By))
+
+
+class Journal:
+    """A file of JSON lines. A line counts only for equal code, policy, scenario and conditions.
+
+    Use it as a context; raises `InvalidError` if the file cannot be read and written.
+    """
+
+    def __init__(self, path: Path, comparison: Comparison) -> None:
+        self._path = path
+        self._comparison = comparison
+        self._contents = {name: _content(name) for name in comparison.policies}
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise InvalidError(
+                f"{self._path} cannot be written: {error}", {"resume": "a file to write to"}
+            ) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def known(self) -> dict[Cell, Run]:
+        """Runs of the comparison that went well. Without timelines, so those seeds run again."""
+        wanted = set(self._comparison.cells)
+        found = {}
+        for line in self._lines():
+            run = _run(line)
+            if run is None or run.cell not in wanted or run.error:
+                continue
+            if line.get("stamp") != self._stamp(run.cell):
+                continue
+            if run.cell.seed != self._comparison.conditions.timeline:
+                found[run.cell] = run
+        return found
+
+    def add(self, run: Run) -> None:
+        """Write a run, at once."""
+        assert self._file is not None
+        line = asdict(run)
+        del line["timeline"]
+        line["stamp"] = self._stamp(run.cell)
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def _stamp(self, cell: Cell) -> list[Any]:
+        """What must be equal for a run to be taken over."""
+        conditions = self._comparison.conditions
+        return [
+            self._comparison.scenarios[cell.scenario].digest,
+            self._contents[cell.policy],
+            code(),
+            str(conditions.split),
+            conditions.jobs,
+            conditions.starved_s,
+        ]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        assert self._file is not None
+        self._file.seek(0)
+        text = self._file.read()
+        if text and not text.endswith("\n"):
+            # Killed in the middle of a line: the next one shall not be glued to it.
+            self._file.write("\n")
+        lines = []
+        for line in text.splitlines():
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                lines.append(value)
+        return lines
+
+
+def _content(policy: str) -> str:
+    """Of the files that a policy is read from, which may be others by the next time.
+
+    Empty for what is part of the code, and for what cannot be read: its runs tell why.
+    """
+    scheme, _, rest = policy.partition(":")
+    try:
+        if scheme == SCHEME:
+            return content(rest, default())
+        if scheme == WGC.name and rest.endswith(SUFFIX):
+            return hashlib.sha256(Path(rest).read_bytes()).hexdigest()[:12]
+    except (FulcrumError, OSError):
+        pass
+    return ""
+
+
+def _run(line: Mapping[str, Any]) -> Run | None:
+    """None for what is not the line of a run."""
+    try:
+        measures = {str(name): float(value) for name, value in line["measures"].items()}
+        run = Run(
+            cell=Cell(**line["cell"]),
+            measures=measures,
+            classes=_classes(line["classes"]),
+            rows=None if line["rows"] is None else (int(line["rows"][0]), int(line["rows"][1])),
+            point=(float(line["point"][0]), float(line["point"][1])),
+            jct=tuple(map(float, line["jct"])),
+            bounded_slowdown=tuple(map(float, line["bounded_slowdown"])),
+            error=str(line["error"]),
+            seconds=float(line["seconds"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return None
+    whole = not run.error and run.measures.keys() == MEASURES.keys() and run.classes.keys() == _BY
+    return run if whole and math.isfinite(run.seconds) else None
+
+
+def _classes(told: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Breakdown:
+    return {
+        by: {
+            name: {measure: float(values[measure]) for measure in MEASURED}
+            for name, values in classes.items()
+        }
+        for by, classes in told.items()
+    }

@@ -1,0 +1,143 @@
+"""One cell of a comparison: a policy on one workload of a scenario, simulated and measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+import agents.registry.resolve  # noqa: F401 - so that policies are found
+from agents.evaluation.by_class import Breakdown, classify
+from agents.evaluation.invariants import Log, check, logged
+from agents.evaluation.metrics import STARVED_S, View, dollars_per_job, measure
+from envs.baselines import catalogue
+from envs.scenarios import Objective, Scenario, Split
+from envs.simulator.cluster_spec import Site
+from envs.simulator.results import Outcome
+from envs.simulator.simulation import Simulation
+from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.domain.pools import Pool
+
+QUANTILES = np.linspace(0.0, 1.0, 201)
+"""At which a run's distributions are kept."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """What is run; equal cells give equal results, wherever and whenever they run."""
+
+    scenario: str
+    policy: str
+    seed: int
+    preference: float | None = None
+    """Of jobs that name none; None: the scenario's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What all cells of a comparison share."""
+
+    jobs: int | None = None
+    """Of each workload; None: as many as the scenario says."""
+    split: Split = Split.TEST
+    starved_s: float = STARVED_S
+    timeline: int | None = None
+    """The seed whose timelines are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Who ran where and how many waited: columns, times in seconds."""
+
+    pools: tuple[tuple[str, int, int], ...]
+    """(name, nodes, devices per node)."""
+    log: Log
+    slowdown: Floats
+    """(rows of the log,) bounded slowdown of the row's job."""
+    times: Floats
+    waiting: Ints
+    """Jobs in the queue from each of `times` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of a cell."""
+
+    cell: Cell
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """By name, see `agents.evaluation.metrics`; empty if it failed."""
+    classes: Breakdown = field(default_factory=dict)
+    """Who waited, see `agents.evaluation.by_class`."""
+    rows: tuple[int, int] | None = None
+    """(first, beyond) of the trace that the workload comes from; None: drawn from a model."""
+    point: tuple[float, float] = (np.nan, np.nan)
+    """(mean JCT, dollars per job) ÷ the reference point of the objective; nan without one."""
+    jct: tuple[float, ...] = ()
+    """At `QUANTILES` of the jobs (s)."""
+    bounded_slowdown: tuple[float, ...] = ()
+    """At `QUANTILES` of the jobs."""
+    error: str = ""
+    """Why there is nothing of the above; empty if it went well."""
+    seconds: float = 0.0
+    """Real time it took; not part of what must be equal."""
+    timeline: Timeline | None = field(default=None, compare=False, repr=False)
+
+
+def run(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
+    """Simulate, check and measure. Raises whatever the policy or the simulation raises.
+
+    What befalls attempts and nodes hangs on the seed alone, so policies share their luck.
+    """
+    begun = time.perf_counter()
+    drawn = catalogue.adapted(scenario.draw(cell.seed, conditions.split), cell.policy)
+    if cell.preference is not None:
+        drawn = replace(drawn, preference=cell.preference)
+    workload = scenario.workload(cell.seed, conditions.jobs, conditions.split)
+    estimator = drawn.estimates.make(cell.seed)
+    simulation = Simulation(workload, Site.of(drawn), estimator, seed=cell.seed, record=True)
+    outcome = catalogue.run(simulation, cell.policy)
+    log = logged(simulation.held or ())
+    check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
+    view = View(outcome, drawn.preference, drawn.objective, conditions.starved_s)
+    kept = cell.seed == conditions.timeline
+    return Run(
+        cell,
+        measures=measure(view),
+        classes=classify(view),
+        rows=workload.rows,
+        point=_point(outcome, drawn.objective),
+        jct=_quantiles(outcome.jct),
+        bounded_slowdown=_quantiles(outcome.bounded_slowdown),
+        seconds=time.perf_counter() - begun,
+        timeline=_timeline(outcome, log, drawn.pools) if kept else None,
+    )
+
+
+def _point(outcome: Outcome, objective: Objective | None) -> tuple[float, float]:
+    if objective is None or not len(outcome.job):
+        return (np.nan, np.nan)
+    return (
+        float(outcome.jct.mean()) / objective.reference_latency_s,
+        dollars_per_job(outcome) / objective.reference_dollars,
+    )
+
+
+def _quantiles(values: Floats) -> tuple[float, ...]:
+    return tuple(np.quantile(values, QUANTILES).tolist()) if len(values) else ()
+
+
+def _timeline(outcome: Outcome, log: Log, pools: Sequence[Pool]) -> Timeline:
+    order = np.argsort(outcome.job)
+    rows = order[np.searchsorted(outcome.job[order], log.job)]
+    moments = np.concatenate((outcome.submitted, outcome.started))
+    changes = np.repeat([1, -1], len(outcome.job))
+    sequence = np.argsort(moments, kind="stable")
+    return Timeline(
+        pools=tuple((pool.name, pool.nodes, pool.devices_per_node) for pool in pools),
+        log=log,
+        slowdown=outcome.bounded_slowdown[rows],
+        times=moments[sequence],
+        waiting=np.cumsum(changes[sequence]),
+    )

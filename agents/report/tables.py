@@ -1,0 +1,191 @@
+"""Tables of a comparison's page: means, differences, and who waited."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.evaluation.by_class import By, Class, applying
+from agents.evaluation.differences import Difference, Verdict
+from agents.evaluation.metrics import REGIME, Measure
+from agents.evaluation.statistics import Interval
+from agents.evaluation.summary import Line, Summary
+from agents.report.format import NONE, Scale, percent, scale
+
+GROUPS = (
+    ("Time", ("jct_s", "wait_s", "wait_p95_s", "longest_wait_s", "starved", "makespan_s")),
+    ("Slowdown", ("bsld_mean", "bsld_median", "bsld_p95", "bsld_p99", "slowdown_mean", "fairness")),
+    ("Deadlines and cost", ("missed", "misses", "failed", "dollars", "joules", "objective")),
+    ("Regime", REGIME),
+)
+"""Measures that share a table."""
+MARKS = {Verdict.BETTER: "✓", Verdict.WORSE: "✗", Verdict.OPEN: "", Verdict.EQUAL: "="}
+MOST_USERS = 10
+"""Users in the tables: those with most jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A cell of a table."""
+
+    mean: str
+    limits: str = ""
+    """Of the interval; empty if there is none."""
+    key: float = 0.0
+    """What the column is sorted by."""
+    style: str = ""
+    """CSS class."""
+    mark: str = ""
+    """Says the same as the style to those who see no colours."""
+    also: str = ""
+    """Of a difference: its median, and on how many workloads the policy is better."""
+
+
+def tables(summary: Summary, baseline: str) -> Iterator[dict[str, Any]]:
+    """Means of the distinct lines, with intervals."""
+    for title, names in GROUPS:
+        shown = [each for each in summary.measures if each.name in names]
+        if not shown or not summary.distinct:
+            continue
+        scales = [
+            scale(each.unit, (line.values[each.name].mean for line in summary.distinct))
+            for each in shown
+        ]
+        best = [summary.best(each) for each in shown]
+        yield {
+            "title": title,
+            "columns": _columns(shown, scales),
+            "rows": [
+                {
+                    "label": line.label,
+                    "baseline": line.policy == baseline,
+                    "cells": [
+                        _value(line, each, one, line.label == top)
+                        for each, one, top in zip(shown, scales, best, strict=True)
+                    ],
+                }
+                for line in summary.distinct
+            ],
+        }
+
+
+def _columns(measures: Sequence[Measure], scales: Sequence[Scale]) -> list[dict[str, str]]:
+    return [
+        {"title": each.title, "unit": one.unit, "meaning": each.meaning}
+        for each, one in zip(measures, scales, strict=True)
+    ]
+
+
+def _value(line: Line, measure: Measure, scaled: Scale, best: bool) -> Figures:
+    value = line.values[measure.name]
+    return Figures(
+        scaled.text(value.mean),
+        _limits(value, scaled.text),
+        value.mean,
+        "best" if best else "",
+    )
+
+
+def differences(summary: Summary) -> Iterator[dict[str, Any]]:
+    """Differences to the baseline."""
+    lines = [line for line in summary.lines if line.differences]
+    for title, names in GROUPS:
+        shown = [each for each in summary.measures if each.judged and each.name in names]
+        if shown and lines:
+            yield {
+                "title": title,
+                "columns": [
+                    {"title": each.title, "unit": "", "meaning": each.meaning} for each in shown
+                ],
+                "rows": [
+                    {
+                        "label": line.label,
+                        "baseline": False,
+                        "cells": [_difference(each, line.differences[each.name]) for each in shown],
+                    }
+                    for line in lines
+                ],
+            }
+
+
+def classes(summary: Summary, by: By, baseline: str) -> dict[str, Any]:
+    """A table for each class, if there are several."""
+    found = summary.classes(by)
+    shown = dict(itertools.islice(found.items(), MOST_USERS)) if by is By.USER else found
+    every = [one for rows in shown.values() for _, one in rows]
+    measures = applying(every)
+    scales = [scale(each.unit, (one.values[each.name].mean for one in every)) for each in measures]
+    several = len(found) > 1
+    return {
+        "title": f"By {by}",
+        "only": None if several else next(iter(found), None),
+        "tables": [
+            {
+                "title": f"{by.capitalize()} {name}",
+                "columns": _columns(measures, scales),
+                "rows": [
+                    {
+                        "label": line.label,
+                        "baseline": line.policy == baseline,
+                        "cells": [
+                            _of_class(one, each, scaled)
+                            for each, scaled in zip(measures, scales, strict=True)
+                        ],
+                    }
+                    for line, one in rows
+                ],
+            }
+            for name, rows in shown.items()
+            if several
+        ],
+        "hidden": len(found) - len(shown),
+    }
+
+
+def _of_class(one: Class, measure: Measure, scaled: Scale) -> Figures:
+    value, held = one.values[measure.name], one.differences.get(measure.name)
+    if held is None:
+        return Figures(scaled.text(value.mean), _limits(value, scaled.text), value.mean)
+    return Figures(
+        scaled.text(value.mean),
+        _limits(value, scaled.text),
+        value.mean,
+        held.verdict,
+        MARKS[held.verdict],
+        "" if math.isnan(held.relative.mean) else percent(held.relative.mean),
+    )
+
+
+def _difference(measure: Measure | None, one: Difference) -> Figures:
+    """In percent of the baseline; where that is 0, in the measure's unit."""
+    also = f"median {percent(one.median)}, won {one.won} of {one.count}"
+    if not math.isnan(one.relative.mean) or measure is None:
+        value = one.relative
+        text, limits = percent(value.mean), _limits(value, percent).replace("\u2009%", "")
+    else:
+        value = one.value
+        scaled = scale(measure.unit, (value.mean,))
+        text, limits = f"{scaled.text(value.mean)} {scaled.unit}", _limits(value, scaled.text)
+    return Figures(text, limits, value.mean, one.verdict, MARKS[one.verdict], also)
+
+
+def area(policy: str, value: Interval, difference: Difference | None) -> dict[str, Any]:
+    """A row of the table of hypervolumes."""
+
+    def text(part: float) -> str:
+        return f"{100 * part:.2f}"
+
+    return {
+        "policy": policy,
+        "value": Figures(text(value.mean), _limits(value, text), value.mean),
+        "difference": None if difference is None else _difference(None, difference),
+    }
+
+
+def _limits(value: Interval, text: Callable[[float], str]) -> str:
+    """`12 to 14`; empty where one seed says nothing about others, or all say the same."""
+    low, high = text(value.low), text(value.high)
+    return "" if NONE in (low, high) or low == high else f"{low} to {high}"

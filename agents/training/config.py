@@ -1,0 +1,289 @@
+"""Everything that decides a training, in one value that is saved with the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from annotated_types import Ge, Gt, Le
+
+from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.files import write_text
+from scheduler.policies.lookup import named
+
+FILE = "config.json"
+
+Algorithm = Literal["ppo", "ars"]
+"""Maskable PPO; augmented random search."""
+Criterion = Literal["mean_of_ratios", "ratio_of_means"]
+"""Of episodes: every one counts alike, or as much as it costs the reference."""
+
+Kept = Literal["best", "last"]
+"""Of validations: the weights of the best one, or the averaged weights of the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The one algorithm that reads a field."""
+
+    algo: Algorithm
+
+
+PPO, ARS = Only("ppo"), Only("ars")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training; equal ones give equal weights on the same machine and versions.
+
+    Fields marked `PPO` or `ARS` are read by that algorithm alone, and are refused under the other
+    unless they have their defaults.
+    """
+
+    scenario: str = "mixed-cloud"
+    """Name or file."""
+    steps: Annotated[int, Ge(1)] = 1_000_000
+    """Decisions, rounded up to whole rollouts: of PPO `envs` · `n_steps` decisions, of ARS
+    2 · `n_delta` · `n_eval_episodes` episodes."""
+    algo: Algorithm = "ppo"
+    seed: Annotated[int, Ge(0)] = 0
+    preference: float | None = None
+    """w; None: drawn for every episode, with extra mass at both ends."""
+    jobs: Annotated[int, Ge(1)] = 160
+    """Of an episode."""
+    rows: Annotated[int, Ge(2)] = 64
+    """K: rows the network sees."""
+    hidden: Annotated[int, Ge(1)] = 64
+    workloads: Annotated[int, Ge(1)] = 256
+    """Different training workloads. How the reference fares on them is kept for up to
+    `agents.training.baseline.ROOM` of them, which saves time where `preference` is fixed."""
+    reference: str = "wgc"
+    """Its objective divides the reward."""
+    criterion: Criterion = "mean_of_ratios"
+    """What is learnt and validated: the reward is divided by the reference's objective on the same
+    workload, or by its mean over workloads. Means of the slowdown are decided by few of them."""
+    gain: Annotated[float, Gt(0)] = 50.0
+    """What the reference's whole episode is worth: returns of a size that critics learn well."""
+    clip_reward: Annotated[float, Gt(0)] = 25.0
+    """Largest loss or gain of a single step: tails of starvation do not drown everything else. Cut
+    on one side, moving a loss to another time than the reference's would count as a gain."""
+
+    teacher: str | None = "wgc"
+    """Imitated before learning; None: from random weights."""
+    lessons: Annotated[int, Ge(1)] = 30_000
+    """The teacher's decisions."""
+    corrections: Annotated[int, Ge(0)] = 0
+    """Decisions at which the taught policy plays and the teacher says what it would do: where its
+    own mistakes lead, no lesson has been (DAgger; Ross, Gordon, Bagnell, AISTATS 2011)."""
+    correction_rounds: Annotated[int, Ge(1)] = 2
+    """The corrections come in so many parts; after each the policy is taught all there is."""
+    teaching_epochs: Annotated[int, Ge(1)] = 8
+    teaching_batch: Annotated[int, Ge(2)] = 256
+    """Small, for many updates: a half-taught policy waits where it should act, and starves."""
+    teaching_rate: Annotated[float, Gt(0)] = 1e-3
+    alternatives: tuple[str, ...] = ()
+    """Heuristics whose choices are worth trying where they differ from the teacher's."""
+    contest: bool = False
+    """Whichever of the teacher and the alternatives does best on an episode teaches there: no one
+    heuristic suits every cluster, and the network sees which it is on."""
+    hesitation: Annotated[float, Ge(0), Le(1)] = 0.3
+    """Share of the alternatives in what is imitated. An imitation that is too sure of itself
+    explores nothing; one that tries every legal row drowns learning in its blunders."""
+
+    envs: Annotated[int, Ge(1), PPO] = 16
+    processes: Annotated[bool, PPO] = False
+    """Each environment in a process of its own; never the compiled ones
+    (`agents.training.compiled.reward_env`)."""
+    n_steps: Annotated[int, Ge(1), PPO] = 256
+    """Of each environment in a rollout."""
+    batch_size: Annotated[int, Ge(2), PPO] = 1024
+    n_epochs: Annotated[int, Ge(1), PPO] = 4
+    gamma: Annotated[float, Gt(0), Le(1), PPO] = 1.0
+    """Per decision, and there are hundreds: below 1, putting things off pays."""
+    gae_lambda: Annotated[float, Ge(0), Le(1), PPO] = 0.95
+    learning_rate: Annotated[float, Gt(0), PPO] = 3e-4
+    """Falls linearly. Without a teacher 7e-4 … 1e-3."""
+    final_rate: Annotated[float, Ge(0), Le(1)] = 0.1
+    """Of `learning_rate` or `step_size`, at the end."""
+    clip_range: Annotated[float, Gt(0), PPO] = 0.2
+    target_kl: Annotated[float, Gt(0), PPO] = 0.02
+    ent_coef: Annotated[float, Ge(0), PPO] = 0.0
+
+    n_delta: Annotated[int, Ge(1), ARS] = 16
+    """N of Mania et al.: directions tried in a rollout, each both ways."""
+    n_top: Annotated[int, Ge(1), ARS] = 8
+    """b: the best of them, which the step is made of; at most `n_delta`."""
+    delta_std: Annotated[float, Gt(0), ARS] = 0.02
+    """ν: standard deviation of the noise on each weight."""
+    step_size: Annotated[float, Gt(0), ARS] = 0.005
+    """α: `learning_rate` of Stable-Baselines3's ARS; falls linearly. Divided by the standard
+    deviation of the returns."""
+    n_eval_episodes: Annotated[int, Ge(1), ARS] = 2
+    """Of each candidate; all candidates of a rollout play the same ones."""
+
+    averaging: Annotated[float, Ge(0), Le(1)] = 0.95
+    """Share of the averaged weights that stays after a rollout."""
+
+    validate_every: Annotated[int, Ge(1)] = 20
+    """Rollouts."""
+    validation_workloads: Annotated[int, Ge(1)] = 12
+    validation_preferences: tuple[float, ...] = (0.2, 0.5, 0.8)
+    """Replaced by `preference` where that is fixed."""
+    patience: Annotated[int, Ge(1)] = 20
+    """Validations without a new best after which the training stops early."""
+    keep: Kept = "best"
+    """`last` where validation has too few jobs to tell good weights from lucky ones."""
+    checkpoint_every: Annotated[int, Ge(1)] = 5
+    """Rollouts."""
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidError` naming the field and what is legal."""
+        for name, legal in (("algo", Algorithm), ("criterion", Criterion), ("keep", Kept)):
+            said = getattr(self, name)
+            if said not in get_args(legal):
+                raise InvalidError(f"{name} is {said!r}", {name: ", ".join(get_args(legal))})
+        if self.criterion == "ratio_of_means" and self.preference is None:
+            raise InvalidError(
+                "ratio_of_means needs one preference: means at different ones cannot be compared",
+                {"preference": "0 … 1", "criterion": "mean_of_ratios where it is random"},
+            )
+        for field in fields(self):
+            value = getattr(self, field.name)
+            marks = getattr(_hint(field.name), "__metadata__", ())
+            bounds = [mark for mark in marks if not isinstance(mark, Only)]
+            for mark in marks:
+                if isinstance(mark, Only) and mark.algo != self.algo and value != field.default:
+                    raise InvalidError(
+                        f"{self.algo} does not read {field.name}",
+                        {field.name: f"left out, or with algo={mark.algo}"},
+                    )
+            if not all(_within(value, bound) for bound in bounds):
+                raise InvalidError(f"{field.name} is {value}", {field.name: _legal(bounds)})
+        if self.n_top > self.n_delta:
+            raise InvalidError(
+                f"n_top is {self.n_top}", {"n_top": f"at most n_delta, {self.n_delta}"}
+            )
+        for w in (*self.validation_preferences, self.preference):
+            if w is not None and not 0 <= w <= 1:
+                raise InvalidError(f"preference {w}", {"preference": "0 … 1, or random"})
+        if not self.validation_preferences:
+            raise InvalidError("no preference to validate", {"validation_preferences": "0 … 1"})
+
+    @property
+    def rollout(self) -> int:
+        """Decisions in a rollout of PPO."""
+        return self.envs * self.n_steps
+
+    @property
+    def rollouts(self) -> int:
+        """Of PPO, in the whole training."""
+        return -(-self.steps // self.rollout)
+
+    @property
+    def goal(self) -> int:
+        """Decisions at which the training is over."""
+        return self.rollouts * self.rollout if self.algo == "ppo" else self.steps
+
+    @property
+    def schooling(self) -> float:
+        """Share of the lessons in all decisions: roughly, and rather less than, that of time."""
+        taught = 0 if self.teacher is None else self.lessons + self.corrections
+        return taught / (taught + self.goal)
+
+    @property
+    def judged_at(self) -> tuple[float, ...]:
+        """Preferences at which it is validated."""
+        return self.validation_preferences if self.preference is None else (self.preference,)
+
+    def save(self, run: Path) -> None:
+        """Write it into the folder of the run: all of it, or nothing."""
+        write_text(run / FILE, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def read(run: Path) -> Training:
+    """The configuration of a run.
+
+    Raises `InvalidError` if the folder has none, or one that is not understood.
+    """
+    try:
+        content = json.loads((run / FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidError(
+            f"no readable {FILE} in {run}: {error}", {"resume": "the folder of a training"}
+        ) from error
+    return of(content)
+
+
+def known(names: Iterable[str]) -> None:
+    """Raises `InvalidError` for names that no field has."""
+    legal = {field.name for field in fields(Training)}
+    unknown = sorted(set(names) - legal)
+    if unknown:
+        raise InvalidError(
+            f"unknown: {', '.join(unknown)}", {"config": f"any of {', '.join(sorted(legal))}"}
+        )
+
+
+def look_up(config: Training) -> None:
+    """Raises `InvalidError`, naming the field, for policies that there are not."""
+    parts = {"teacher": (config.teacher,), "reference": (config.reference,)}
+    for field, names in {**parts, "alternatives": config.alternatives}.items():
+        for name in filter(None, names):
+            try:
+                named(name)
+            except FulcrumError as error:
+                legal = "; ".join(error.fields.values())
+                raise InvalidError(f"{field}: {error.message}", {field: legal}) from error
+
+
+def of(content: Mapping[str, Any]) -> Training:
+    """A configuration from plain values. Raises `InvalidError` for unknown fields."""
+    known(content)
+    values = dict(content)
+    for name in ("alternatives", "validation_preferences"):
+        if name in values:
+            values[name] = tuple(values[name])
+    return Training(**values)
+
+
+def _hint(name: str) -> object:
+    if name not in _HINTS:
+        from typing import get_type_hints
+
+        _HINTS.update(get_type_hints(Training, include_extras=True))
+    return _HINTS[name]
+
+
+_HINTS: dict[str, object] = {}
+
+
+def _within(value: Any, bound: object) -> bool:
+    match bound:
+        case Ge(least):
+            return bool(value >= least)
+        case Gt(below):
+            return bool(value > below)
+        case Le(most):
+            return bool(value <= most)
+    return True
+
+
+def _legal(bounds: Sequence[object]) -> str:
+    """`≥ 0`, `> 0`, `> 0, ≤ 1` or `0 … 1`."""
+    match bounds:
+        case [Ge(least), Le(most)]:
+            return f"{least} … {most}"
+    words = []
+    for bound in bounds:
+        match bound:
+            case Ge(least):
+                words.append(f"≥ {least}")
+            case Gt(below):
+                words.append(f"> {below}")
+            case Le(most):
+                words.append(f"≤ {most}")
+    return ", ".join(words)

@@ -1,0 +1,80 @@
+"""Where a training's policies play: its scenario, in each of the processes that share the work."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from agents.serving.learned_policy import LearnedPolicy
+from agents.training.baseline import Way, play
+from agents.training.config import Training
+from agents.training.env import Relative
+from agents.training.model.network import Scorer
+from envs.gym.episodes import Draw, of_scenario
+from envs.scenarios import Scenario, Split
+from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.policies.lookup import named
+
+Player = str | bytes
+"""A policy's name, or a network that decides greedily, as `frozen` makes it: what goes from one
+process to another."""
+
+
+@dataclass
+class Ground:
+    """Where the players of a training meet; a bench for `agents.process_pool.Crew`."""
+
+    scenario: Scenario
+    config: Training
+
+    @cached_property
+    def env(self) -> Relative:
+        """The training's environment, made as it is first needed."""
+        return Relative(self.scenario, self.config)
+
+    @cached_property
+    def draw(self) -> Draw:
+        """Training episodes."""
+        return of_scenario(self.scenario, self.config.jobs, Split.TRAIN)
+
+    def way(self, episode: tuple[int, float]) -> Way:
+        """The reference's through the training episode (workload, w)."""
+        workload, w = episode
+        return play(named(self.config.reference), self.draw(workload), w)
+
+    def policy(self, player: Player) -> Policy:
+        """As it decides here."""
+        if isinstance(player, str):
+            return named(player)
+        return greedy(pickle.loads(player), self.config, self.scenario)
+
+
+def frozen(scorer: Scorer) -> bytes:
+    """The network as it is now.
+
+    PyTorch hands its tensors to other processes as shared memory: there they would change with
+    what is learnt here, and each takes a file descriptor.
+    """
+    return pickle.dumps(scorer)
+
+
+def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolicy:
+    """The policy of a network that is still being trained."""
+    quiet()
+
+    def score(encoding: Floats32) -> Floats32:
+        with torch.no_grad():
+            scores: Floats32 = scorer(torch.as_tensor(np.atleast_2d(encoding))).numpy()
+        return scores if encoding.ndim == 2 else scores[0]
+
+    return LearnedPolicy(score, config.rows, scenario.mode)
+
+
+def quiet() -> None:
+    """One thread for PyTorch: in small networks several wait for each other most of the time."""
+    torch.set_num_threads(1)

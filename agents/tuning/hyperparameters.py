@@ -1,0 +1,219 @@
+"""Searching hyper-parameters of training with Optuna: many trainings, the bad ones broken off.
+
+A study is a folder: `study.db` (Optuna's, in SQLite), `trials/N/`, each the run of a training, and
+`best.json`, the configuration that did best, for `fulcrum policy train --config`. What a trial is
+worth is the best mean ratio to the reference on validation workloads. Sampler: TPE (Bergstra et
+al., NeurIPS 2011); a trial ends early if it is worse than the median of the others at the same
+point (Golovin et al., "Google Vizier", KDD 2017).
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState
+
+from agents.training.config import Training, look_up, of
+from agents.training.lock import alone
+from agents.training.trainer import Event, Tell, train
+from scheduler.domain.errors import ConflictError
+from scheduler.files import write_text
+
+DATABASE, TRIALS, BEST = "study.db", "trials", "best.json"
+COMMON: Mapping[str, BaseDistribution] = {
+    "averaging": FloatDistribution(0.8, 0.99),
+    "hidden": CategoricalDistribution((32, 64, 96, 128)),
+    "final_rate": FloatDistribution(0.0, 1.0),
+    "hesitation": FloatDistribution(0.0, 0.5),
+}
+SPACES: Mapping[str, Mapping[str, BaseDistribution]] = {
+    "ppo": {
+        **COMMON,
+        "learning_rate": FloatDistribution(5e-5, 2e-3, log=True),
+        "gamma": CategoricalDistribution((0.99, 0.995, 0.998, 0.999, 1.0)),
+        "gae_lambda": FloatDistribution(0.9, 1.0),
+        "ent_coef": FloatDistribution(0.0, 0.005),
+        "clip_range": FloatDistribution(0.1, 0.3),
+        "target_kl": FloatDistribution(0.01, 0.1, log=True),
+        "batch_size": CategoricalDistribution((256, 512, 1024, 2048)),
+        "n_epochs": IntDistribution(2, 8),
+    },
+    "ars": {
+        **COMMON,
+        "delta_std": FloatDistribution(0.003, 0.1, log=True),
+        "step_size": FloatDistribution(0.0005, 0.05, log=True),
+    },
+}
+"""What is searched of the configuration, by algorithm; all else is as the study's base says.
+Trials are compared at equal points of the training, so the length of rollouts is not searched."""
+WARM_UP = 4
+"""Trials that are not broken off, and drawn at random but for the first, the base itself."""
+_BASE, _AGAIN = "base", "again"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One training of the study."""
+
+    number: int
+    state: str
+    """`running`, `complete`, `pruned` or `fail`."""
+    score: float | None
+    """Best mean ratio to the reference so far; less is better."""
+    parameters: Mapping[str, Any]
+
+
+def search(
+    folder: Path,
+    base: Training,
+    trials: int,
+    command: str = "",
+    tell: Tell = lambda _: None,
+    done: Callable[[Trial], None] = lambda _: None,
+    *,
+    workers: int = 1,
+) -> tuple[Trial, ...]:
+    """Run trainings until the study in `folder` has `trials` of them; returns all.
+
+    One after the other, with `workers` processes each.
+
+    It goes on with a study that is there already; what was interrupted is begun anew. `done` hears
+    of each that has ended. Raises `ConflictError` if the folder's study has another base
+    or while another process works in it, `InvalidError` for unknown policies.
+    """
+    look_up(base)
+    with alone(folder, "study"):
+        return _search(folder, base, trials, command, tell, done, workers)
+
+
+def _search(
+    folder: Path,
+    base: Training,
+    trials: int,
+    command: str,
+    tell: Tell,
+    done: Callable[[Trial], None],
+    workers: int,
+) -> tuple[Trial, ...]:
+    study = _open(folder, base)
+    space = _space(base)
+
+    def objective(trial: optuna.Trial) -> float:
+        values = {name: _suggest(trial, name, each) for name, each in space.items()}
+        config = replace(base, **values)
+        run = folder / TRIALS / f"{trial.number:03}"
+        best = float("inf")
+        validations = 0
+
+        def heard(event: Event) -> None:
+            nonlocal best, validations
+            tell(event)
+            if event.stage != "validated":
+                return
+            best = min(best, *(score.mean for score in event.scores.values()))
+            trial.report(best, validations)
+            validations += 1
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        return train(config, run, command, heard, workers=workers).best
+
+    def ended(study: optuna.Study, frozen: FrozenTrial) -> None:
+        if frozen.state is TrialState.COMPLETE:
+            config = replace(base, **study.best_params)
+            write_text(folder / BEST, json.dumps(asdict(config), indent=2) + "\n")
+        done(_trial(frozen))
+
+    left = trials - sum(trial.state.is_finished() for trial in _counted(study))
+    if left > 0:
+        study.optimize(objective, left, callbacks=[ended])
+    return tuple(_trial(frozen) for frozen in study.trials)
+
+
+def _open(folder: Path, base: Training) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{(folder / DATABASE).absolute()}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study = optuna.create_study(
+            storage=storage, study_name=folder.absolute().name, load_if_exists=True
+        )
+        study.sampler = optuna.samplers.TPESampler(
+            # Resumed studies draw other candidates than those they have.
+            seed=base.seed + len(study.trials),
+            multivariate=True,
+            n_startup_trials=WARM_UP,
+        )
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP, n_warmup_steps=1)
+    known = study.user_attrs.get(_BASE)
+    if known is None:
+        study.set_user_attr(_BASE, json.dumps(asdict(base)))
+        study.enqueue_trial({name: getattr(base, name) for name in _space(base)})
+    elif of(json.loads(known)) != base:
+        raise ConflictError(
+            f"the study in {folder} has another base", {"folder": "a new one, or the same options"}
+        )
+    _again(study)
+    return study
+
+
+def _space(base: Training) -> dict[str, BaseDistribution]:
+    """What is searched, wide enough for the base itself, which is the first trial."""
+    return {name: _with(each, getattr(base, name)) for name, each in SPACES[base.algo].items()}
+
+
+def _with(space: BaseDistribution, value: Any) -> BaseDistribution:
+    match space:
+        case FloatDistribution():
+            return FloatDistribution(min(space.low, value), max(space.high, value), log=space.log)
+        case IntDistribution():
+            return IntDistribution(min(space.low, value), max(space.high, value))
+        case CategoricalDistribution():
+            return CategoricalDistribution(tuple(sorted({*space.choices, value})))
+    raise AssertionError(space)
+
+
+def _again(study: optuna.Study) -> None:
+    """Enqueue what was interrupted, once."""
+    for frozen in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(frozen.number, state=TrialState.FAIL)
+    known = study.user_attrs.get(_AGAIN, [])
+    for frozen in study.get_trials(states=(TrialState.FAIL,)):
+        if frozen.params and frozen.number not in known:
+            study.enqueue_trial(frozen.params)
+            known = [*known, frozen.number]
+    study.set_user_attr(_AGAIN, known)
+
+
+def _counted(study: optuna.Study) -> list[FrozenTrial]:
+    """Those that count: not what was interrupted."""
+    return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _suggest(trial: optuna.Trial, name: str, space: BaseDistribution) -> Any:
+    match space:
+        case FloatDistribution():
+            return trial.suggest_float(name, space.low, space.high, log=space.log)
+        case IntDistribution():
+            return trial.suggest_int(name, space.low, space.high)
+        case CategoricalDistribution():
+            return trial.suggest_categorical(name, space.choices)
+    raise AssertionError(space)
+
+
+def _trial(frozen: FrozenTrial) -> Trial:
+    values = frozen.intermediate_values.values()
+    score = frozen.value if frozen.value is not None else min(values, default=None)
+    return Trial(frozen.number, frozen.state.name.lower(), score, frozen.params)
