@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 from agents.registry.registry import FOLDER as POLICIES
-from api.auth import TOKENS_FILE
+from api.http.auth import TOKENS_FILE
 from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.paths import Folders

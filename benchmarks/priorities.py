@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.client import Client
-from api.private import private_service
+from api.local_service import private_service
 
 PRIORITIES = (50, 0, 100, 20, 80, 50, 10, 90)
 SETTINGS = {"FULCRUM_FIT": "false"}

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from api.client import Client
-from api.private import private_service
+from api.local_service import private_service
 
 COLD = [sys.executable, "-c", "import torch, torchvision"]
 

@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from api.client import Client
-from api.private import private_service
+from api.local_service import private_service
 from benchmarks.raw_sqlite import commits_per_second
 
 

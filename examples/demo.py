@@ -22,13 +22,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli import human
-from api.cli.commands.submitting import outlook_table
-from api.cli.commands.watching import print_explanation
-from api.cli.jobtable import jobs_table, ran, state, waited
-from api.cli.output import out, table
+from api.cli.commands.jobs.inspect import print_explanation
+from api.cli.commands.jobs.submit import outlook_table
+from api.cli.support import text_format
+from api.cli.support.output import out, table
+from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.client import Client, Job, files
-from api.private import private_service
+from api.local_service import private_service
 
 if TYPE_CHECKING:
     from api.schemas import JobDetail
@@ -54,7 +54,7 @@ def main() -> int:
         with private_service(folder / "data") as client:
             out().print(f"service at [bold]{client.connection.url}[/] in {folder}\n")
             complaints = demonstrate(client, bodies, "photographs" if images else "digits")
-        out().print(f"{human.seconds(time.monotonic() - begun)} in all")
+        out().print(f"{text_format.seconds(time.monotonic() - begun)} in all")
     except KeyboardInterrupt:
         return 130
     finally:
@@ -96,10 +96,10 @@ def summary(details: Sequence[JobDetail], reasons: Sequence[str]) -> Table:
             escape(job.name),
             job.kind.value,
             state(job.state.value),
-            human.seconds(waited(job, now)),
-            human.seconds(ran(job, now)),
-            human.dollars(job.dollars),
-            human.joules(job.joules),
+            text_format.seconds(waited(job, now)),
+            text_format.seconds(ran(job, now)),
+            text_format.dollars(job.dollars),
+            text_format.joules(job.joules),
             _outcome(job),
             escape(reason),
         )
@@ -109,10 +109,10 @@ def summary(details: Sequence[JobDetail], reasons: Sequence[str]) -> Table:
         "total",
         f"{len(details)} jobs",
         "",
-        human.seconds(sum(waited(job, now) for job in details)),
-        human.seconds(sum(ran(job, now) or 0.0 for job in details)),
-        human.dollars(sum(job.dollars for job in details)),
-        human.joules(sum(job.joules for job in details)),
+        text_format.seconds(sum(waited(job, now) for job in details)),
+        text_format.seconds(sum(ran(job, now) or 0.0 for job in details)),
+        text_format.dollars(sum(job.dollars for job in details)),
+        text_format.joules(sum(job.joules for job in details)),
         style="bold",
     )
     return result
@@ -141,7 +141,7 @@ def _watch(client: Client, jobs: Sequence[Job]) -> None:
                 last = event.seq
                 if not console.is_terminal:
                     name = by_id[event.job].name
-                    print(f"{human.moment(event.time)} {name}: {event.name} {event.reason}")
+                    print(f"{text_format.moment(event.time)} {name}: {event.name} {event.reason}")
             time.sleep(0.5)
 
 
@@ -155,7 +155,7 @@ def _outcome(job: JobDetail) -> str:
     metrics = (job.result or {}).get("metrics") or {}
     parts = []
     if "accuracy" in metrics:
-        parts.append(f"accuracy {human.share(metrics['accuracy'])}")
+        parts.append(f"accuracy {text_format.share(metrics['accuracy'])}")
     if "images_per_s" in metrics:
         parts.append(f"{metrics['images_per_s']:.0f} images/s")
     if job.attempts > 1:

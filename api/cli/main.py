@@ -9,27 +9,13 @@ from typing import Annotated
 
 import typer
 
-from api.cli.commands import (
-    backups,
-    cancelling,
-    cluster,
-    compare,
-    doctor,
-    fitting,
-    listing,
-    registry,
-    scenario,
-    serving,
-    storage,
-    submitting,
-    tokens,
-    trace,
-    training,
-    tuning,
-    watching,
-)
-from api.cli.door import Door
-from api.cli.failures import Doors
+from api.cli.commands import cluster
+from api.cli.commands.jobs import cancel, inspect, listing, submit
+from api.cli.commands.machine import backup, doctor, serve, storage, tokens
+from api.cli.commands.policies import active, registry, train, tune
+from api.cli.commands.simulation import compare, scenario, trace
+from api.cli.support.failures import Doors
+from api.cli.support.global_options import Door
 
 app = typer.Typer(
     cls=Doors,
@@ -75,43 +61,43 @@ def doors(
 _ARGV = {"allow_interspersed_args": False}
 _SUBMIT, _WATCH, _SHARE, _LAB = "Submit", "Look", "Cluster", "Simulation"
 
-app.command(rich_help_panel="Service")(serving.serve)
+app.command(rich_help_panel="Service")(serve.serve)
 app.command(rich_help_panel="Service")(doctor.doctor)
-app.command(rich_help_panel="Service")(backups.backup)
-app.command(rich_help_panel="Service")(backups.restore)
+app.command(rich_help_panel="Service")(backup.backup)
+app.command(rich_help_panel="Service")(backup.restore)
 app.add_typer(tokens.token, name="token", rich_help_panel="Service")
-app.command(rich_help_panel=_SUBMIT)(submitting.submit)
-app.command(rich_help_panel=_SUBMIT)(submitting.train)
-app.command(rich_help_panel=_SUBMIT)(submitting.infer)
-app.command(rich_help_panel=_SUBMIT, context_settings=_ARGV)(submitting.run)
-app.command(rich_help_panel=_SUBMIT)(submitting.plan)
+app.command(rich_help_panel=_SUBMIT)(submit.submit)
+app.command(rich_help_panel=_SUBMIT)(submit.train)
+app.command(rich_help_panel=_SUBMIT)(submit.infer)
+app.command(rich_help_panel=_SUBMIT, context_settings=_ARGV)(submit.run)
+app.command(rich_help_panel=_SUBMIT)(submit.plan)
 app.command(rich_help_panel=_SUBMIT)(listing.update)
-app.command(rich_help_panel=_SUBMIT)(cancelling.cancel)
+app.command(rich_help_panel=_SUBMIT)(cancel.cancel)
 app.command(rich_help_panel=_SUBMIT)(listing.retry)
 app.command(rich_help_panel=_WATCH)(listing.ls)
 app.command(rich_help_panel=_WATCH)(listing.show)
-app.command(rich_help_panel=_WATCH)(watching.logs)
-app.command(rich_help_panel=_WATCH)(watching.events)
-app.command(rich_help_panel=_WATCH)(watching.explain)
-app.command(rich_help_panel=_WATCH)(watching.metrics)
-app.command(rich_help_panel=_WATCH)(watching.artifacts)
+app.command(rich_help_panel=_WATCH)(inspect.logs)
+app.command(rich_help_panel=_WATCH)(inspect.events)
+app.command(rich_help_panel=_WATCH)(inspect.explain)
+app.command(rich_help_panel=_WATCH)(inspect.metrics)
+app.command(rich_help_panel=_WATCH)(inspect.artifacts)
 app.command(rich_help_panel=_SHARE)(cluster.cluster)
 app.command(rich_help_panel=_SHARE)(cluster.cost)
 app.command(rich_help_panel=_SHARE)(cluster.estimates)
 app.command(rich_help_panel=_SHARE)(storage.du)
 app.command(rich_help_panel=_SHARE)(storage.prune)
-cluster.policy.command("active")(fitting.active)
-cluster.policy.command("fit")(fitting.fit)
-cluster.policy.command("shadow")(fitting.shadow)
-cluster.policy.command("train")(training.train)
-cluster.policy.command("tune")(tuning.hyperparameters)
+cluster.policy.command("active")(active.active)
+cluster.policy.command("fit")(active.fit)
+cluster.policy.command("shadow")(active.shadow)
+cluster.policy.command("train")(train.train)
+cluster.policy.command("tune")(tune.hyperparameters)
 cluster.policy.command("show")(registry.show)
 cluster.policy.command("compare")(registry.compare)
 cluster.policy.command("promote")(registry.promote)
 cluster.policy.command("export")(registry.export)
 cluster.policy.command("import")(registry.take)
 app.add_typer(cluster.policy, name="policy", rich_help_panel=_SHARE)
-scenario.scenario.command("tune")(tuning.heuristics)
+scenario.scenario.command("tune")(tune.heuristics)
 app.add_typer(scenario.scenario, name="scenario", rich_help_panel=_LAB)
 app.add_typer(trace.trace, name="trace", rich_help_panel=_LAB)
 app.command(rich_help_panel=_LAB)(compare.compare)

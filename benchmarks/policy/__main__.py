@@ -14,10 +14,10 @@ from pathlib import Path
 from rich.markup import escape
 
 from agents.process_pool import cores
-from api.cli import human
-from api.cli.output import err, out
+from api.cli.support import text_format
+from api.cli.support.output import err, out
 from benchmarks.policy import (
-    artefacts,
+    artifacts,
     document,
     drawn,
     frontier,
@@ -58,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if given.train:
         groups = dict.fromkeys(group for part in parts for group in part.groups)
         try:
-            artefacts.make_anew(*groups, folder=given.artefacts)
+            artifacts.make_anew(*groups, folder=given.artefacts)
         except InvalidError as error:
             err().print(escape(error.message), *error.fields.values(), sep="\n", soft_wrap=True)
             return 2
@@ -68,7 +68,7 @@ def main(words: Sequence[str] | None = None) -> int:
             begun = time.monotonic()
             found = part.measure(how)
             file = document.save(part, found, out_folder, time.monotonic() - begun)
-            took = human.seconds(time.monotonic() - begun)
+            took = text_format.seconds(time.monotonic() - begun)
             show(part, out_folder)
             err().print(f"[dim]{part.name}: {took}, {file}[/]", soft_wrap=True)
     if out_folder == document.RESULTS or given.write:
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=cores(), help="processes")
     parser.add_argument("--out", type=Path, help="folder for results (JSON) and plots")
     parser.add_argument(
-        "--artefacts", type=Path, default=artefacts.FOLDER, help="folder with NAME-SEED/"
+        "--artefacts", type=Path, default=artifacts.FOLDER, help="folder with NAME-SEED/"
     )
     parser.add_argument("--train", action="store_true", help="make the artefacts anew before")
     parser.add_argument(

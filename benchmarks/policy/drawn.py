@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.evaluation.statistics import relative
 from benchmarks.policy import plots
-from benchmarks.policy.artefacts import SHIPPED
+from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Drawn
 from benchmarks.policy.evaluation import Task
 from benchmarks.policy.frontier import JOBS, known

@@ -15,8 +15,8 @@ from importlib import resources
 from pathlib import Path
 
 from agents.serving.learned_policy import SCHEME, learned
-from api.cli.output import err
-from api.cli.progress import Progress
+from api.cli.support.output import err
+from api.cli.support.progress_bar import Progress
 from benchmarks.policy.cases import Case, Figures
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import FulcrumError

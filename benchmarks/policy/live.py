@@ -18,11 +18,11 @@ import numpy as np
 
 from agents.registry.registry import Registry
 from agents.serving.artifact import MANIFEST, WEIGHTS
-from api.cli import human
-from api.cli.output import err
+from api.cli.support import text_format
+from api.cli.support.output import err
 from api.client import files
-from api.private import private_service
-from benchmarks.policy.artefacts import SHIPPED, Trained
+from api.local_service import private_service
+from benchmarks.policy.artifacts import SHIPPED, Trained
 from benchmarks.policy.cases import figures
 from benchmarks.policy.evaluation import policy as decider
 from benchmarks.policy.part import Found, Measuring, Part
@@ -61,8 +61,8 @@ def measure(how: Measuring) -> Found:
                 made = _run(Path(folder), name, shipped, QUICK_JOBS if how.quick else None)
             runs[name].append(made)
             err().print(
-                f"  mean completion {human.seconds(made['jct_s'])}, simulated "
-                f"{human.seconds(made['simulated_s'])}"
+                f"  mean completion {text_format.seconds(made['jct_s'])}, simulated "
+                f"{text_format.seconds(made['simulated_s'])}"
             )
     return {
         "learned": shipped.name if shipped else None,

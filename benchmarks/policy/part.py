@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.policy import artefacts
+from benchmarks.policy import artifacts
 from benchmarks.policy.evaluation import Kept, Results, Task, evaluate
 from benchmarks.policy.tables import Section
 
@@ -22,13 +22,13 @@ class Measuring:
     quick: bool = False
     """Two workloads instead of all: to see that everything works."""
     workers: int = 1
-    folder: Path = artefacts.FOLDER
-    """Of the artefacts."""
+    folder: Path = artifacts.FOLDER
+    """Of the artifacts."""
     kept: Kept = field(default_factory=Kept)
 
-    def find(self, *groups: str, seeds: int = artefacts.SEEDS) -> artefacts.Found:
+    def find(self, *groups: str, seeds: int = artifacts.SEEDS) -> artifacts.Found:
         """Artefacts of these groups."""
-        return artefacts.find(*groups, folder=self.folder, seeds=seeds)
+        return artifacts.find(*groups, folder=self.folder, seeds=seeds)
 
     def evaluate(self, what: str, tasks: Sequence[Task]) -> Results:
         """Simulate, or look up what was simulated before."""
@@ -48,4 +48,4 @@ class Part:
     report: Callable[[Found, Path], Section]
     """(what was measured, folder for plots)."""
     groups: tuple[str, ...]
-    """Of the artefacts it looks at."""
+    """Of the artifacts it looks at."""

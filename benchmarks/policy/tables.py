@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from agents.evaluation.statistics import Interval
 from agents.report.format import NONE
-from api.cli.output import table
+from api.cli.support.output import table
 
 
 @dataclass(frozen=True, slots=True)

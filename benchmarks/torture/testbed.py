@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from api.client import Client
-from api.private import clear
+from api.local_service import clear
 from benchmarks.torture import processes
 from benchmarks.torture.processes import ServiceProcess
 

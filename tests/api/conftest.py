@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.app import create_app
-from api.auth import admin_token
-from api.server import Server
+from api.http.app import create_app
+from api.http.asgi.server import Server
+from api.http.auth import admin_token
 from scheduler.bootstrap import assemble
 from scheduler.clock import SystemClock
 from scheduler.domain.jobs import Job

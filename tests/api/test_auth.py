@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.auth import Gate, Role, admin_token, create_token, list_tokens, revoke_token
+from api.http.auth import Gate, Role, admin_token, create_token, list_tokens, revoke_token
 from scheduler.domain.errors import InvalidError, NotFoundError
 from tests.api.conftest import COMMAND, World, serving
 
@@ -136,7 +136,7 @@ def test_an_error_nobody_foresaw_tells_its_log_id_only(
         raise RuntimeError("the secret of the house")
 
     monkeypatch.setattr(world.service, "cluster", fail)
-    with caplog.at_level(logging.ERROR, "api.problems"):
+    with caplog.at_level(logging.ERROR, "api.http.errors.problems"):
         answer = world.client.get("/v1/cluster")
     assert answer.status_code == 500
     problem = answer.json()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.problems import MEDIA_TYPE, STATUS, TITLES
+from api.http.errors.problems import MEDIA_TYPE, STATUS, TITLES
 from scheduler.store.sql.store import SqlStore
 from tests.api.bad_submissions import BAD, Bad, prepare, send
 from tests.api.conftest import World, serving

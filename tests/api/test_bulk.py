@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.auth import create_token
+from api.http.auth import create_token
 from tests.api.conftest import COMMAND, World
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api import connections, middleware
+from api.http.asgi import connections, middleware
 from tests.api.conftest import ENDLESS, World, serving
 
 

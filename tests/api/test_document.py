@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 from pydantic import TypeAdapter
 
-from api import examples, problems
+from api.http import openapi_examples
+from api.http.errors import problems
 from api.schemas import JOB, JobBatchIn
 from api.schemas.document import document, text
 from tests.api.conftest import World
@@ -77,10 +78,10 @@ def test_examples_of_answers_hold_against_their_schemas(openapi: dict[str, Any])
 
 
 def test_examples_of_jobs_hold() -> None:
-    for example in examples.JOBS.values():
+    for example in openapi_examples.JOBS.values():
         JOB.validate_python(example["value"])
         jsonschema.validate(example["value"], document())
-    for example in examples.BATCHES.values():
+    for example in openapi_examples.BATCHES.values():
         TypeAdapter(JobBatchIn).validate_python(example["value"])
         jsonschema.validate(example["value"], document())
 

@@ -215,7 +215,7 @@ def test_a_key_makes_one_job_however_many_come_at_once(world: World, key: str) -
 
 
 def test_keys_of_different_users_are_their_own(world: World) -> None:
-    from api.auth import create_token
+    from api.http.auth import create_token
 
     text, _ = create_token(world.folder, "ben")
     headers = {"Idempotency-Key": "k"}

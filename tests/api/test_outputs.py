@@ -13,9 +13,9 @@ import anyio
 import pytest
 from httpx_sse import EventSource, ServerSentEvent
 
-from api import tails
 from api.client.lines import split
-from api.logs import CHUNK, Follow, Place
+from api.http import log_tail
+from api.http.log_stream import CHUNK, Follow, Place
 from scheduler.service.dispatch.progress import latest
 from tests.api.conftest import World
 
@@ -55,21 +55,23 @@ def test_the_tail_of_a_long_file(tmp_path: Path, last: bytes) -> None:
     assert path.stat().st_size > 3 * CHUNK
     for count in (1, 2, 150, 500, 501, 10_000):
         expected = b"".join([*lines, last][-count:])
-        assert b"".join(tails.read(path, tails.tail(path, count))) == expected
+        assert b"".join(log_tail.read(path, log_tail.tail(path, count))) == expected
 
 
 def test_the_tail_of_long_lines_is_bounded(tmp_path: Path) -> None:
     """Of each line its end, behind a mark; and a file is looked at only so far back."""
     path = tmp_path / "log.txt"
-    long = b"0%\r" + b"x" * 10 * tails.LINE
+    long = b"0%\r" + b"x" * 10 * log_tail.LINE
     path.write_bytes(b"first\n" + long + b"\n" + b"short\n" + long)
-    shown = tails.MARK + b"x" * (tails.LINE - 1)
-    assert b"".join(tails.read(path, tails.tail(path, 3))) == (shown + b"\nshort\n" + shown + b"x")
-    everything = b"".join(tails.read(path, tails.tail(path, 9)))
-    assert everything.startswith(b"first\n" + tails.MARK)
+    shown = log_tail.MARK + b"x" * (log_tail.LINE - 1)
+    assert b"".join(log_tail.read(path, log_tail.tail(path, 3))) == (
+        shown + b"\nshort\n" + shown + b"x"
+    )
+    everything = b"".join(log_tail.read(path, log_tail.tail(path, 9)))
+    assert everything.startswith(b"first\n" + log_tail.MARK)
     back = len(long) + 3
-    assert tails.tail(path, 9, back)[0].start == path.stat().st_size - back
-    assert tails.tail(path, 9, back)[0].cut
+    assert log_tail.tail(path, 9, back)[0].start == path.stat().st_size - back
+    assert log_tail.tail(path, 9, back)[0].cut
 
 
 ODD = "a\u2028b\x0bc\x0cd\x1ce\x85f 10%\r20%"

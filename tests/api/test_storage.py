@@ -50,7 +50,7 @@ def test_what_was_pruned_is_told_in_words(world: World) -> None:
 
 
 def test_only_admins_prune_and_a_limit_is_needed(world: World) -> None:
-    from api.auth import Role, create_token
+    from api.http.auth import Role, create_token
 
     token = create_token(world.folder, "ann", Role.USER)[0]
     wish = {"keep_bytes": "1GiB"}

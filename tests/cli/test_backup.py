@@ -8,7 +8,7 @@ import pytest
 
 from agents.registry.registry import FOLDER as POLICIES
 from api import backup
-from api.auth import create_token, list_tokens
+from api.http.auth import create_token, list_tokens
 from scheduler import settings as config
 from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
 from scheduler.service.data_folder_lock import FolderLock

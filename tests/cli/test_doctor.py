@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from api.auth import create_token
-from api.cli import checks
-from api.cli.checks import Finding, Verdict
+from api.cli.views import checks
+from api.cli.views.checks import Finding, Verdict
+from api.http.auth import create_token
 from scheduler import problems
 from scheduler.service.maintenance import health
 
@@ -75,7 +75,8 @@ def test_packages_that_stand_in_for_fulcrums_are_found(tmp_path, shadow):
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openai-agents\nVersion: 1.0\n")
         (info / "top_level.txt").write_text("agents\n")
     code = (
-        "from api.cli import checks; print([(f.verdict.value, f.text) for f in checks.packages()])"
+        "from api.cli.views import checks; "
+        "print([(f.verdict.value, f.text) for f in checks.packages()])"
     )
     first = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
     found = subprocess.run(

@@ -6,16 +6,17 @@ import pytest
 from rich.console import Console
 
 from agents.training.trainer import Event
-from api.cli import progress, trainingbar
-from api.cli.progress import Progress
-from api.cli.trainingbar import TrainingBar
+from api.cli.support import progress_bar
+from api.cli.support.progress_bar import Progress
+from api.cli.views import training_progress
+from api.cli.views.training_progress import TrainingBar
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Stands still; set what it shows."""
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -40,7 +41,7 @@ def test_what_was_there_before_takes_no_time(clock, console):
 
 
 def test_a_training_that_was_gone_on_with_tells_the_time_that_is_left(clock, console, monkeypatch):
-    monkeypatch.setattr(trainingbar, "err", lambda: console)
+    monkeypatch.setattr(training_progress, "err", lambda: console)
     with TrainingBar(0.5) as bar:
         bar.tell(Event("heuristics", 0.0))
         clock[0] = 5.0

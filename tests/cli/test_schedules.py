@@ -42,7 +42,7 @@ def test_import_registers_it_in_the_data_folder(fulcrum, world, tmp_path):
 
 
 def test_only_admins_register(world):
-    from api.auth import Role, create_token
+    from api.http.auth import Role, create_token
 
     token = create_token(world.folder, "ann", Role.USER)[0]
     body = {"text": TEXT}

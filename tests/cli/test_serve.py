@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.client import Client
-from api.private import clear
+from api.local_service import clear
 
 LIMIT_S = 60.0
 COMMAND = [sys.executable, "-m", "api.cli.main"]

@@ -14,10 +14,10 @@ import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from api.cli import human
-from api.cli.exits import Exit
-from api.cli.flags import COMMAND, INFER, JOB, TRAIN
 from api.cli.main import app
+from api.cli.support import text_format
+from api.cli.support.exit_codes import Exit
+from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN
 from api.client import files
 from api.schemas import JOB as JOB_SCHEMA
 from api.schemas import CnnInferJob, CnnTrainJob, CommandJob, JobBatchIn
@@ -139,7 +139,7 @@ def test_exit_codes_are_documented():
     ],
 )
 def test_seconds(value, text):
-    assert human.seconds(value) == text
+    assert text_format.seconds(value) == text
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_seconds(value, text):
     [(0, "$0"), (12.3, "$12.30"), (0.0042, "$0.0042"), (3e-7, "$3.0e-07"), (1234.5, "$1,234.50")],
 )
 def test_dollars(value, text):
-    assert human.dollars(value) == text
+    assert text_format.dollars(value) == text
 
 
 def test_sizes_and_energy():
-    assert human.size(3 * 2**20) == "3.0 MiB"
-    assert human.joules(12400) == "12.4 kJ"
-    assert human.share(0.9721) == "97.2 %"
+    assert text_format.size(3 * 2**20) == "3.0 MiB"
+    assert text_format.joules(12400) == "12.4 kJ"
+    assert text_format.share(0.9721) == "97.2 %"

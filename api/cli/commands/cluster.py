@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from api.cli import human
-from api.cli.door import Door, Json, client, dial
-from api.cli.flags import pairs
-from api.cli.output import err, out, print_json, table
+from api.cli.support import text_format
+from api.cli.support.flags import pairs
+from api.cli.support.global_options import Door, Json, client, dial
+from api.cli.support.output import err, out, print_json, table
 
 if TYPE_CHECKING:
     from api.schemas import PolicySummary
@@ -47,7 +47,7 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
             escape(pool.model),
             "up" if pool.available else "[yellow]unavailable[/]",
             f"{pool.busy} of {pool.count}",
-            f"{human.size(pool.memory_used)} of {human.size(total)}" if total else "–",
+            f"{text_format.size(pool.memory_used)} of {text_format.size(total)}" if total else "–",
             f"{pool.dollars_per_device_hour:.4g}",
             f"{pool.watts_per_device:.4g}",
             " ".join(map(str, jobs)) or "–",
@@ -85,9 +85,9 @@ def cost(
             escape(group.group),
             str(group.jobs),
             str(group.attempts),
-            human.seconds(group.device_seconds),
-            human.dollars(group.dollars),
-            human.joules(group.joules),
+            text_format.seconds(group.device_seconds),
+            text_format.dollars(group.dollars),
+            text_format.joules(group.joules),
             style="bold" if group is costs.total else None,
         )
     out().print(result)
@@ -117,8 +117,8 @@ def estimates(
         errors.add_row(
             escape(row.group),
             str(row.count),
-            human.share(row.median_error),
-            human.share(row.p90_error),
+            text_format.share(row.median_error),
+            text_format.share(row.p90_error),
             f"{100 * row.bias:+.1f} %",
             style="bold" if row.group == "all" else None,
         )
@@ -131,8 +131,8 @@ def estimates(
                 f"{one.job}.{one.attempt}",
                 escape(one.key),
                 f"{escape(one.pool)} × {one.width}",
-                human.seconds(one.estimated_s),
-                human.seconds(one.seconds),
+                text_format.seconds(one.estimated_s),
+                text_format.seconds(one.seconds),
                 f"{100 * (one.estimated_s / max(one.seconds, 1e-3) - 1):+.0f} %",
                 one.source,
             )
@@ -248,7 +248,7 @@ def policy_prefer(
 
 
 def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
-    from api.cli.commands.registry import registry_of, schedules_of
+    from api.cli.commands.policies.registry import registry_of, schedules_of
     from api.schemas.cluster import PolicySummary
     from scheduler.policies import lookup
 

@@ -12,7 +12,7 @@ from agents.evaluation.statistics import Interval, relative
 from agents.serving.artifact import Manifest, save
 from agents.serving.artifact import load as load_artefact
 from agents.training.trainer import train
-from benchmarks.policy import artefacts, course, document, drawn, evaluation, frontier, plots
+from benchmarks.policy import artifacts, course, document, drawn, evaluation, frontier, plots
 from benchmarks.policy.cases import Drawn, Figures, Fresh, fresh, under
 from benchmarks.policy.evaluation import Kept, Task, evaluate
 from benchmarks.policy.pairing import outline, volume_ratio
@@ -217,7 +217,7 @@ class TestEvaluation:
 
 class TestArtefacts:
     def test_what_is_not_there_is_missing_and_no_error(self, tmp_path):
-        nothing = artefacts.find("mixed-cloud", folder=tmp_path)
+        nothing = artifacts.find("mixed-cloud", folder=tmp_path)
         assert nothing.trained == ()
         assert nothing.missing == ("mixed-cloud: 0 of 3 trainings are there",)
 
@@ -226,14 +226,14 @@ class TestArtefacts:
         folder.mkdir()
         (folder / "policy.onnx").write_bytes(b"")
         (folder / "manifest.json").write_text("{}")
-        found_ = artefacts.find("random", folder=tmp_path, seeds=1)
+        found_ = artifacts.find("random", folder=tmp_path, seeds=1)
         assert found_.trained == ()
         assert found_.missing[0].startswith("random-1: ")
 
     def test_groups_do_not_mix(self, tmp_path):
         for name in ("hpc-kth-1", "hpc-lublin-1", "hpc-lublin-file-2", "hpc-lublin-notes"):
             (tmp_path / name).mkdir()
-        missing = artefacts.find("hpc-lublin", folder=tmp_path).missing
+        missing = artifacts.find("hpc-lublin", folder=tmp_path).missing
         assert [one.partition(":")[0] for one in missing] == [
             "hpc-lublin-1",
             "hpc-lublin-file-2",
@@ -248,7 +248,7 @@ class TestArtefacts:
         save(tmp_path / "tiny-1", one.weights, one.manifest)
         save(tmp_path / "tiny-2", one.weights, replace(one.manifest, config=longer))
         save(tmp_path / "tiny-3", one.weights, replace(one.manifest, scenario_digest="old"))
-        assert artefacts.find("tiny", folder=tmp_path).missing == (
+        assert artifacts.find("tiny", folder=tmp_path).missing == (
             "tiny-2 was trained otherwise than tiny-1: lessons",
             "tiny-3: mixed-cloud has changed since it was trained",
         )
@@ -258,18 +258,18 @@ class TestMakingAnew:
     @pytest.fixture
     def made(self, tmp_path):
         """A training's artefact that today's encoding refuses."""
-        folder = tmp_path / "artefacts" / "tiny-1"
+        folder = tmp_path / "artifacts" / "tiny-1"
         train(TINY, tmp_path / "first", "the command")
         artefact = load_artefact(tmp_path / "first" / "best")
         save(folder, artefact.weights, replace(artefact.manifest, encoding="old"))
         return folder, artefact
 
     def again(self, folder, tmp_path):
-        artefacts.make_anew("tiny", folder=folder.parent, runs=tmp_path / "runs")
+        artifacts.make_anew("tiny", folder=folder.parent, runs=tmp_path / "runs")
 
     def test_what_is_refused_today_is_trained_again_as_it_was(self, made, tmp_path):
         folder, first = made
-        assert artefacts.find("tiny", folder=folder.parent).trained == ()
+        assert artifacts.find("tiny", folder=folder.parent).trained == ()
         self.again(folder, tmp_path)
         again = load_artefact(folder)
         assert again.weights == first.weights

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from agents.evaluation.run import Cell, Conditions, run
 from agents.training import config as configs
 from agents.training.validation import Score
-from api.cli.hyperparameters import training_of
 from api.cli.main import app
+from api.cli.support.training_options import training_of
 from scheduler.domain.errors import InvalidError
 from tests.agents.learning.world import mixed_cloud
 
@@ -65,7 +65,7 @@ def killed(monkeypatch, stage):
         if event.stage == stage:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("api.cli.trainingbar.TrainingBar.tell", tell)
+    monkeypatch.setattr("api.cli.views.training_progress.TrainingBar.tell", tell)
 
 
 def test_a_training_goes_on_and_may_be_prolonged(train, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from agents.registry.registry import Registry
 from agents.serving.artifact import load
 from agents.training import from_history
 from api.cli.main import app
-from api.cli.trainingbar import leave
+from api.cli.views.training_progress import leave
 from envs.scenarios import Split
 from envs.scenarios.logs import BLOCK
 from scheduler import settings
@@ -146,7 +146,7 @@ def test_a_training_that_was_killed_is_registered_and_judged_all_the_same(
 
     words = ["ours", "--from-history", "--steps", "32", "--workloads", "6", "--name", "lab"]
     with monkeypatch.context() as patch:
-        patch.setattr("api.cli.trainingbar.TrainingBar.tell", killed)
+        patch.setattr("api.cli.views.training_progress.TrainingBar.tell", killed)
         fulcrum(*words, *small(), code=130)
     again = fulcrum("ours", "--resume", "--from-history", "--since", "7d", code=6)
     assert "on the history since 30d" in said(again)
@@ -172,7 +172,7 @@ def said(done):
 def test_a_training_as_a_job_is_the_same_command(tmp_path, monkeypatch, fulcrum):
     sent = []
     monkeypatch.setattr(
-        "api.cli.commands.training.single", lambda _, body, *rest, **__: sent.append(body)
+        "api.cli.commands.policies.train.single", lambda _, body, *rest, **__: sent.append(body)
     )
     monkeypatch.setenv("FULCRUM_CONFIG", "fulcrum.toml")
     fulcrum("r", "--from-history", "--since", "7d", "--set", "jobs=12", "--set", "rows=24",

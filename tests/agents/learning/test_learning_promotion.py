@@ -147,7 +147,7 @@ def test_unknown_names_are_told(fulcrum, words):
 
 
 def test_a_policy_that_beats_all_is_promoted(tmp_path):
-    from api.cli.commands.registry import judged
+    from api.cli.commands.policies.registry import judged
 
     registry = Registry(tmp_path)
     from agents.registry import archive

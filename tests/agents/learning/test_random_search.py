@@ -15,7 +15,7 @@ from agents.training.callbacks import BEST, CHECKPOINT
 from agents.training.config import Training
 from agents.training.trainer import resume, train
 from agents.training.worker import Ground
-from api.cli.hyperparameters import training_of
+from api.cli.support.training_options import training_of
 from scheduler.domain.errors import InvalidError
 from tests.agents.learning.world import TINY, mixed_cloud, observations, privileged
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agents.serving.artifact import read
 from agents.training.config import of
-from api.cli.hyperparameters import training_of
+from api.cli.support.training_options import training_of
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "agents" / "registry" / "shipped" / "fulcrum"

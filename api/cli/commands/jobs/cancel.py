@@ -1,0 +1,75 @@
+"""cancel."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.commands.jobs.listing import changed
+from api.cli.support.global_options import Json, client
+from api.cli.support.output import out, print_error, print_json
+
+
+def cancel(
+    ctx: typer.Context,
+    jobs: Annotated[
+        list[int] | None, typer.Argument(metavar="JOB…", min=1, help="Numbers of jobs.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Kept in its history.")] = "",
+    everything: Annotated[bool, typer.Option("--all", "-a", help="All live jobs.")] = False,
+    states: Annotated[
+        list[str] | None, typer.Option("--state", "-s", help="Those in this state; repeatable.")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", "-k", help="Those of this kind; repeatable.")
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", "-u", help="Those of this user; default: yours; admins: all."),
+    ] = None,
+    project: Annotated[str | None, typer.Option(help="Those of this project.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="Those with this in their name.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop jobs, or take them from the queue: by number, or all live ones that match.
+
+    Example: fulcrum cancel 17 18 --reason "wrong learning rate"
+
+    Example: fulcrum cancel --state queued --project vision
+    """
+    filters: dict[str, Any] = {
+        "state": [item.upper() for item in states or ()],
+        "kind": kinds or [],
+        "user": user,
+        "project": project,
+        "name": name,
+    }
+    chosen = any(filters.values()) or everything
+    if bool(jobs) == chosen:
+        raise typer.BadParameter("give numbers of jobs, or filters, or --all", param_hint="JOB…")
+    with client(ctx) as service:
+        if jobs:
+            changed([service.job(number).cancel(reason) for number in jobs], as_json)
+            return
+        if not yes:
+            count = service.cancel_jobs(**filters, everything=everything, dry_run=True).count
+            _ask(count)
+        done = service.cancel_jobs(**filters, everything=everything, reason=reason)
+    if as_json:
+        print_json(done.model_dump(mode="json"))
+    else:
+        out().print(f"{done.count:,} jobs cancelled")
+
+
+def _ask(count: int) -> None:
+    """Leave unless a person says yes."""
+    if not sys.stdin.isatty():
+        print_error(f"this would cancel {count:,} jobs; nobody is there to be asked", hint="--yes")
+        raise typer.Exit(2)
+    if count and not typer.confirm(f"Cancel {count:,} jobs?", err=True):
+        raise typer.Exit(0)

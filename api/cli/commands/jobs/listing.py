@@ -1,0 +1,278 @@
+"""ls, show, update, retry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.support import text_format
+from api.cli.support.global_options import JobId, JobIds, Json, client, dial
+from api.cli.support.output import out, print_json, table
+from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
+
+if TYPE_CHECKING:
+    from api.client import Job
+    from api.client.job import JobUpdate
+    from api.schemas import JobDetail, JobOut
+
+SHOWN = 50
+"""Jobs that `ls` shows unless told otherwise; of live ones, those that run come first."""
+RECENT = 20
+"""Ended jobs that `ls` shows beside live ones."""
+
+
+def ls(
+    ctx: typer.Context,
+    states: Annotated[
+        list[str] | None, typer.Option("--state", "-s", help="Only in this state; repeatable.")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", "-k", help="Only of this kind; repeatable.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Only of this user.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only of this project.")] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Part of the name.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Every job ever.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing, until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first: live ones and the latest ended ones, a page of them.
+
+    With --json all live ones; --all is every job ever.
+
+    Example: fulcrum ls --state failed --project vision --all
+    """
+    with client(ctx) as service:
+
+        def jobs(state: Sequence[str], most: int | None) -> list[Job]:
+            return list(
+                service.jobs(
+                    state=state,
+                    kind=kinds or (),
+                    user=user,
+                    project=project,
+                    name=name,
+                    limit=most,
+                )
+            )
+
+        wanted = [item.upper() for item in states or ()]
+        most = limit or (None if everything or as_json else SHOWN)
+
+        def chosen() -> list[JobOut]:
+            if everything or states or limit:
+                found = jobs(wanted, most)
+            else:
+                live = jobs(LIVE[1:], most)
+                if most is None or len(live) < most:
+                    live += jobs(LIVE[:1], None if most is None else most - len(live))
+                by_id = {job.id: job for job in [*live, *jobs((), RECENT)]}
+                found = [by_id[number] for number in sorted(by_id, reverse=True)]
+            return [job.info for job in found]
+
+        def left_out(found: Sequence[JobOut]) -> int:
+            """Jobs that the default page leaves out."""
+            if most is None or limit or len(found) < most:
+                return 0
+            states = wanted or LIVE
+            shown = sum(job.state.value in states for job in found)
+            filters = {"user": user, "project": project, "name": name}
+            return service.count(state=states, kind=kinds or (), **filters) - shown
+
+        if watch and not as_json:
+            watched(lambda: jobs_table(chosen(), out().width))
+            return
+        found = chosen()
+        more = left_out(found)
+    if as_json:
+        print_json([job.model_dump(mode="json") for job in found])
+        return
+    out().print(jobs_table(found, out().width) if found else "[dim]no jobs[/]")
+    if more > 0:
+        out().print(f"[dim]… {more:,} more: --limit N, or --all[/]")
+
+
+def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
+    """Everything about a job: what it asks for, its attempts, its result.
+
+    Example: fulcrum show 17
+    """
+    with client(ctx) as service:
+        detail = service.job(job).detail()
+    if as_json:
+        print_json(detail.model_dump(mode="json"))
+        return
+    console = out()
+    console.print(_facts(detail))
+    if detail.history:
+        console.print()
+        console.print(_attempts(detail))
+    if detail.result:
+        console.print()
+        console.print(mapping(detail.result, "Result"))
+
+
+def update(
+    ctx: typer.Context,
+    jobs: JobIds,
+    priority: Annotated[
+        int | None, typer.Option("--priority", "-p", help="0 (whenever) … 100 (first).")
+    ] = None,
+    preference: Annotated[
+        str | None,
+        typer.Option(help="cheap, balanced, fast or 0 … 1; none: the project's or cluster's."),
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="ISO 8601 with zone, or from now: +2h; none: none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make waiting jobs more or less important, urgent or fast.
+
+    Example: fulcrum update 17 --priority 90 --preference fast --deadline +2h
+    """
+    changes: JobUpdate = {}
+    if priority is not None:
+        changes["priority"] = priority
+    if preference is not None:
+        changes["preference"] = None if preference == "none" else dial(preference)
+    if deadline is not None:
+        changes["deadline"] = None if deadline == "none" else deadline
+    if not changes:
+        raise typer.BadParameter(
+            "nothing to change", param_hint="--priority, --preference or --deadline"
+        )
+    with client(ctx) as service:
+        changed([service.job(one).update(**changes) for one in jobs], as_json)
+
+
+def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
+    """Submit ended jobs anew; each becomes a new job that names the old one.
+
+    Example: fulcrum retry 17
+    """
+    with client(ctx) as service:
+        again = [service.job(number).retry() for number in jobs]
+    if as_json or out().is_terminal:
+        changed(again, as_json)
+    else:
+        for job in again:  # the number alone, for scripts
+            print(job.id)
+
+
+def watched(view: Callable[[], RenderableType]) -> None:
+    """Show a view again every second until Ctrl-C; only once if nobody sits there."""
+    console = out()
+    if not console.is_terminal:
+        console.print(view())
+        return
+    with Live(view(), console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
+        while True:
+            time.sleep(1.0)
+            live.update(view(), refresh=True)
+
+
+def mapping(values: Mapping[str, Any], title: str | None = None) -> Table:
+    """Names and values, nested tables as dotted names."""
+    result = table("", "", title=title, show_header=False)
+    for name, value in _flat(values):
+        result.add_row(f"[dim]{escape(name)}[/]", escape(_text(value)))
+    return result
+
+
+def changed(jobs: Sequence[Job], as_json: bool) -> None:
+    """Tell how jobs are now, each on a line."""
+    if as_json:
+        dumped = [job.info.model_dump(mode="json") for job in jobs]
+        print_json(dumped if len(dumped) > 1 else dumped[0])
+        return
+    for job in jobs:
+        again = f", again for job {job.info.retry_of}" if job.info.retry_of else ""
+        out().print(f"job [bold]{job.id}[/] {state(job.state.value)}{again}: {escape(job.reason)}")
+
+
+def _facts(job: JobDetail) -> Table:
+    now = datetime.now(UTC)
+    request = job.request
+    width = f"{request.min_width}..{request.max_width}"
+    facts: list[tuple[str, str]] = [
+        ("job", f"[bold]{job.id}[/] {escape(job.name)}"),
+        ("kind", job.kind.value),
+        ("state", f"{state(job.state.value)}: {escape(job.reason)}"),
+        ("user, project", f"{escape(job.user)}, {escape(job.project)}"),
+        ("submitted", text_format.moment(job.submitted_at, now)),
+        ("started", text_format.moment(job.started_at, now)),
+        ("finished", text_format.moment(job.finished_at, now)),
+        (
+            "waited, ran",
+            f"{text_format.seconds(waited(job, now))}, {text_format.seconds(ran(job, now))}",
+        ),
+        (
+            "asks for",
+            f"{width if request.min_width < request.max_width else request.min_width} × "
+            f"{escape(' or '.join(request.devices))}"
+            + (f", {text_format.size(request.memory_bytes)}" if request.memory_bytes else ""),
+        ),
+        ("priority", str(job.priority)),
+        ("spent", f"{text_format.dollars(job.dollars)}, {text_format.joules(job.joules)}"),
+    ]
+    if job.preference is not None:
+        facts.append(("preference", f"{job.preference:g} (0 cheapest … 1 fastest)"))
+    if job.deadline is not None:
+        facts.append(("deadline", text_format.moment(job.deadline, now)))
+    if job.budget is not None:
+        facts.append(("budget", text_format.dollars(job.budget)))
+    if job.after:
+        facts.append(("after", ", ".join(map(str, job.after))))
+    if job.retry_of:
+        facts.append(("repeats", f"job {job.retry_of}"))
+    facts += [(f"work.{name}", escape(_text(value))) for name, value in _flat(job.work)]
+    result = table("", "", show_header=False)
+    for name, text in facts:
+        result.add_row(f"[dim]{escape(name)}[/]", text)
+    return result
+
+
+def _attempts(job: JobDetail) -> Table:
+    result = table(
+        ">TRY", "STATE", "ON", ">RUN", ">EXPECTED", ">COST", ">ENERGY", "EXIT", title="Attempts"
+    )
+    now = datetime.now(UTC)
+    for attempt in job.history:
+        begun, ended = attempt.started_at, attempt.finished_at or now
+        result.add_row(
+            str(attempt.number),
+            state(attempt.state.value),
+            f"{escape(attempt.pool)} × {attempt.width}",
+            text_format.seconds(None if begun is None else (ended - begun).total_seconds()),
+            f"{text_format.seconds(attempt.estimate.runtime_s)} ({attempt.estimate.source})",
+            text_format.dollars(attempt.dollars),
+            text_format.joules(attempt.joules),
+            escape(attempt.exit_reason or "–"),
+        )
+    return result
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return " ".join(map(_text, value)) if value else "–"
+    return "–" if value is None else str(value)

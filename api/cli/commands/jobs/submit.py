@@ -1,0 +1,224 @@
+"""submit, train, infer, run, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.support import text_format
+from api.cli.support.exit_codes import Exit
+from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN, pairs, takes
+from api.cli.support.global_options import Json, Timeout, client
+from api.cli.support.output import err, out, print_json, table
+
+if TYPE_CHECKING:
+    from api.client import Job
+    from api.schemas import OutlookOut
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Job file (YAML or JSON).")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a field, such as work.epochs=3."),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Return when all have ended.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the output, too; waits.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="Idempotency key: the same again makes no second job."),
+]
+
+
+def submit(
+    ctx: typer.Context,
+    file: File,
+    sets: Sets = None,
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Submit the job or jobs of a file; several are stored all or none.
+
+    Example: fulcrum submit examples/digits.yaml --set work.epochs=3 --wait
+    """
+    from api.client import files
+
+    _check_timeout(timeout, wait=wait, follow=follow)
+    jobs = files.read(file, sets or ())
+    with client(ctx) as service:
+        if len(jobs) == 1:
+            submitted = [service.submit(jobs[0], key=key)]
+        else:
+            submitted = service.submit_batch(jobs, key=key)
+        _report(submitted, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+
+
+@takes(*JOB, *TRAIN)
+def train(
+    ctx: typer.Context,
+    job: dict[str, Any],
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Train an image classifier.
+
+    Example: fulcrum train --model resnet18 --dataset folder:photos --epochs 10 --follow
+    """
+    body = {**job, "kind": "cnn-train"}
+    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+
+
+@takes(*JOB, *INFER)
+def infer(
+    ctx: typer.Context,
+    job: dict[str, Any],
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL…", help="Training jobs, or folders of their artifacts."),
+    ] = None,
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Classify images with trained models; several vote.
+
+    Example: fulcrum infer 17 18 --data folder:inbox --wait
+    """
+    body = {**job, "kind": "cnn-infer"}
+    if models:
+        named = [int(item) if item.isdecimal() else item for item in models]
+        body["work"] = {**job.get("work", {}), "models": named}
+    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+
+
+@takes(*JOB, *COMMAND)
+def run(
+    ctx: typer.Context,
+    job: dict[str, Any],
+    argv: Annotated[list[str], typer.Argument(metavar="-- ARGV…", help="Program and arguments.")],
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Run any program, here unless --cwd says otherwise.
+
+    Example: fulcrum run --width 2 --max-duration 1h -- python train.py --epochs 3
+    """
+    from api.client.files import here
+
+    work = {"cwd": str(here()), **job.get("work", {}), "argv": argv}
+    if "env" in work:
+        work["env"] = pairs(work["env"], "--env")
+    body = {"name": Path(argv[0]).name, **job, "kind": "command", "work": work}
+    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+
+
+def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = False) -> None:
+    """What would happen to a job, for fast, balanced and cheap; nothing is submitted.
+
+    Example: fulcrum plan examples/digits.yaml --set work.model=resnet18
+    """
+    from api.client import FileError, files
+
+    jobs = files.read(file, sets or ())
+    if len(jobs) != 1:
+        raise FileError(f"{file} holds {len(jobs)} jobs; a plan is of one", "jobs")
+    with client(ctx) as service:
+        outlooks = service.plan(jobs[0])
+    if as_json:
+        print_json([outlook.model_dump(mode="json") for outlook in outlooks])
+        return
+    out().print(outlook_table(outlooks))
+
+
+def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
+    """What would happen, a line a preference."""
+    result = table(
+        "PREFERENCE", "POOL", ">WIDTH", ">WAIT", ">RUN", ">COST", ">ENERGY", "DEADLINE", "FROM"
+    )
+    for one in outlooks:
+        met = {None: "–", True: "[green]met[/]", False: "[red]missed[/]"}[one.meets_deadline]
+        result.add_row(
+            one.preference,
+            escape(one.pool),
+            str(one.width),
+            text_format.seconds(one.wait_s),
+            text_format.seconds(one.runtime_s),
+            text_format.dollars(one.dollars),
+            text_format.joules(one.joules),
+            met,
+            one.source,
+        )
+    return result
+
+
+def single(
+    ctx: typer.Context,
+    body: dict[str, Any],
+    key: str | None,
+    *,
+    wait: bool,
+    follow: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    """Submit one job from the command line, and report it as asked."""
+    _check_timeout(timeout, wait=wait, follow=follow)
+    with client(ctx) as service:
+        job = service.submit(body, key=key)
+        _report([job], wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+
+
+def _check_timeout(timeout: float | None, *, wait: bool, follow: bool) -> None:
+    """Before anything is sent: a job's output cannot be followed for a time only."""
+    if timeout is not None and (follow or not wait):
+        raise typer.BadParameter("goes with --wait, not with --follow", param_hint="--timeout")
+
+
+def _report(
+    jobs: Sequence[Job], *, wait: bool, follow: bool, timeout: float | None, as_json: bool
+) -> None:
+    """Say what was submitted; wait if asked. Exits 1 if one that was waited for failed."""
+    if not as_json:
+        for job in jobs:
+            # Piped output is the number alone, for scripts.
+            plain = not out().is_terminal
+            name = f" ({escape(job.name)})" if job.name else ""
+            out().print(
+                str(job.id) if plain else f"job [bold]{job.id}[/]{name} {escape(job.reason)}"
+            )
+    if wait or follow:
+        for job in jobs:
+            watch(job, follow=follow, timeout=timeout, quiet=as_json)
+    if as_json:
+        dumped = [job.info.model_dump(mode="json") for job in jobs]
+        print_json(dumped if len(dumped) > 1 else dumped[0])
+    if (wait or follow) and not all(job.succeeded for job in jobs):
+        raise typer.Exit(Exit.FAILED)
+
+
+def watch(job: Job, *, follow: bool, timeout: float | None, quiet: bool = False) -> None:
+    """Tell each change of a job on stderr, or its output on stdout, until it has ended."""
+    from api.client.errors import standing
+
+    if follow:
+        for line in job.logs(follow=True):
+            print(line, flush=True)
+        job.refresh()
+    for now in job.changes(timeout):
+        if not quiet:
+            text = f"job {now.id} {standing(now.state, now.reason)}"
+            err().print(escape(text), style="dim", soft_wrap=True)

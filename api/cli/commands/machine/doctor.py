@@ -1,0 +1,41 @@
+"""doctor."""
+
+from __future__ import annotations
+
+import typer
+from rich.markup import escape
+
+from api.cli.support.exit_codes import Exit
+from api.cli.support.global_options import Door, Json
+from api.cli.support.output import out, print_json
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def doctor(ctx: typer.Context, as_json: Json = False) -> None:
+    """Look at everything jobs need on this machine, and say what to do where it is not well.
+
+    Example: fulcrum doctor
+    """
+    from api.cli.views.checks import Patient, Verdict, examine
+
+    door = ctx.find_object(Door) or Door()
+    findings = []
+    console = out()
+    for finding in examine(Patient(door.url, door.data)):
+        findings.append(finding)
+        if as_json:
+            continue
+        mark = f"[{COLOURS[finding.verdict]}]{finding.verdict:<4}[/]"
+        console.print(f"{mark}  {finding.name:<12} {escape(finding.text)}", soft_wrap=True)
+        if finding.advice:
+            console.print(f"      {'':<12} → {escape(finding.advice)}", soft_wrap=True)
+    if as_json:
+        print_json(
+            [
+                {"name": one.name, "verdict": one.verdict, "text": one.text, "advice": one.advice}
+                for one in findings
+            ]
+        )
+    if any(finding.verdict is Verdict.FAIL for finding in findings):
+        raise typer.Exit(Exit.FAILED)

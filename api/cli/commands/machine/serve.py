@@ -1,0 +1,142 @@
+"""serve."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from api.cli.support import text_format
+from api.cli.support.global_options import Door
+from api.cli.support.output import out, print_line, table
+
+if TYPE_CHECKING:
+    from api.http.asgi.server import Server
+    from scheduler.service.service import Service
+    from scheduler.settings import Settings
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Listen here; default: loopback only.")] = None,
+    port: Annotated[int | None, typer.Option(help="0: any free one; default: 8470.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Database, job folders, tokens.", metavar="FOLDER")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings; default: ./fulcrum.toml.", metavar="FILE")
+    ] = None,
+    log_level: Annotated[
+        str, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")
+    ] = "warning",
+    as_json: Annotated[bool, typer.Option("--json", help="Announce in JSON.")] = False,
+) -> None:
+    """Run the service until Ctrl-C or SIGTERM; running jobs go on and are found again.
+
+    Example: fulcrum serve --data ~/fulcrum --port 8470
+    """
+    from api.cli.support.address import announced
+    from api.client.connection import reachable
+    from api.http.auth import admin_token
+    from scheduler.settings import load
+
+    door = ctx.find_object(Door) or Door()
+    settings = load(config, {"host": host, "port": port, "data_dir": data or door.data})
+    # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
+    # takes over in between, and hands back the signals it has heard.
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda signum, _: asked.append(signum))
+    from agents.evaluation.replay_process import Aside
+    from agents.registry.registry import Registry
+    from agents.serving.learned_policy import SCHEME
+    from scheduler.bootstrap import build
+    from scheduler.policies import lookup
+    from scheduler.policies.schedules.library import Library
+
+    schedules = Library(settings.data_dir)
+    lookup.register(SCHEME, Registry(settings.data_dir).policy)
+    lookup.register(lookup.WGC.name, schedules.policy)
+    settings = settings.model_copy(
+        update={
+            "policy": schedules.taken(settings.policy),
+            "shadow": settings.shadow and schedules.taken(settings.shadow),
+        }
+    )
+    service = build(settings, Aside(settings.data_dir, settings.database))
+    admin_token(settings.data_dir)
+    with _listening(settings) as listener:
+        url = reachable(settings.host, listener.getsockname()[1])
+        server = _server(service, settings, log_level)
+        with announced(settings.data_dir, url):
+            _announce(service, settings, url, as_json=as_json)
+            if not asked:
+                server.run(sockets=[listener])
+    if not as_json:
+        out().print("[dim]stopped; running jobs go on[/]")
+
+
+def _server(service: Service, settings: Settings, log_level: str) -> Server:
+    from api.http.app import create_app
+    from api.http.asgi.server import Server
+
+    app = create_app(service, settings)
+    return Server(app, log_level=log_level, access_log=log_level in ("debug", "info"))
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The bound socket; raises `InvalidError` if the address cannot be had."""
+    from scheduler.domain.errors import ConflictError
+
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        # From now on requests wait until the service is ready, instead of being turned away.
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ConflictError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+            {"port": "a free one; 0 takes any", "host": "an address of this machine"},
+        ) from None
+    return listener
+
+
+def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) -> None:
+    from api.client.connection import TOKEN_FILE
+
+    views = service.cluster().pools
+    pools = [view.pool for view in views]
+    token = settings.data_dir / TOKEN_FILE
+    if as_json:
+        names = [pool.name for pool in pools]
+        print_line(
+            {"url": url, "data": str(settings.data_dir), "token": str(token), "pools": names}
+        )
+        return
+    console = out()
+    console.print(f"Fulcrum listens on [bold]{url}[/]", soft_wrap=True)
+    console.print(f"data in {escape(str(settings.data_dir))}", soft_wrap=True)
+    console.print(f"token in {escape(str(token))}", soft_wrap=True)
+    columns = ("POOL", "KIND", "MODEL", "STATE", ">DEVICES", ">MEMORY", ">$/DEVICE-HOUR", ">WATTS")
+    result = table(*columns)
+    for view in views:
+        pool = view.pool
+        memory = pool.memory_per_node * pool.nodes
+        result.add_row(
+            escape(pool.name),
+            pool.kind.value,
+            escape(pool.model),
+            "up" if view.available else "unavailable",
+            str(pool.count),
+            text_format.size(memory) if memory else "–",
+            f"{pool.dollars_per_device_hour:.4g}",
+            f"{pool.watts_per_device:.4g}",
+        )
+    console.print(result)

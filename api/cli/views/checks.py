@@ -1,0 +1,337 @@
+"""What `fulcrum doctor` looks at; each check is a function that answers findings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from importlib.metadata import packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from api.cli.support import text_format
+from api.client import ApiError, Client, ClientError, UnavailableError
+from api.client.connection import TOKEN_FILE
+from api.http.auth import Role, list_tokens
+from scheduler import problems
+from scheduler.domain.errors import FulcrumError, InvalidError
+
+if TYPE_CHECKING:
+    from scheduler.settings import Settings
+
+GIB = 1 << 30
+LOADER_BYTES = 64 * 2**20
+"""What one loader process may have under way in /dev/shm: two batches of 53 images at 224 × 224."""
+DISTRIBUTION = "fulcrum-scheduler"
+PACKAGES = ("agents", "api", "envs", "scheduler")
+
+
+class Verdict(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    """Works, but not as well as it could."""
+    FAIL = "fail"
+    """Something will not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    advice: str = ""
+    """What to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined."""
+
+    url: str | None
+    data: Path | None
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    """All findings, in an order in which later ones rest on earlier ones."""
+    yield from python()
+    yield from packages()
+    yield from torch()
+    yield from nvml()
+    yield from shared_memory()
+    try:
+        from scheduler.settings import find_file, load
+
+        settings = load(overrides={"data_dir": patient.data})
+        file = find_file()
+        yield Finding("settings", Verdict.OK, f"from {file}" if file else "defaults, no file")
+    except FulcrumError as error:
+        yield Finding("settings", Verdict.FAIL, error.message, "see docs/configuration.md")
+        return
+    for check in (folder, isolation, disk, database):
+        yield from check(settings)
+    yield from service(patient)
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info >= (3, 11)
+    yield Finding(
+        "python",
+        Verdict.OK if good else Verdict.FAIL,
+        f"{found} ({sys.executable})",
+        "" if good else "install Python 3.11 or newer",
+    )
+
+
+def packages() -> Iterator[Finding]:
+    """Whether other distributions, or folders on the path, stand in for Fulcrum's packages."""
+    root = Path(__file__).resolve().parents[3]
+    owners = packages_distributions()
+    advice = "install Fulcrum in an environment of its own, without these in PYTHONPATH"
+    wrong = []
+    for name in PACKAGES:
+        others = sorted({owner for owner in owners.get(name, ()) if owner != DISTRIBUTION})
+        if others:
+            wrong.append(f"{name} is also installed by {', '.join(others)}")
+        spec = find_spec(name)
+        places = list(spec.submodule_search_locations or ()) if spec is not None else []
+        if places and Path(places[0]).resolve() != root / name:
+            wrong.append(f"{name} is imported from {places[0]}")
+    for text in wrong:
+        yield Finding("packages", Verdict.FAIL, text, advice)
+    if not wrong:
+        yield Finding("packages", Verdict.OK, f"{', '.join(PACKAGES)} from {root}")
+
+
+_PROBE = """
+import json, torch, torchvision
+found = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+print(json.dumps({**found, "cuda": torch.version.cuda, "devices": devices}))
+"""
+
+
+def torch() -> Iterator[Finding]:
+    """Whether torch and torchvision load, in a process of their own, and see CUDA."""
+    begun = time.monotonic()
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
+        stderr = getattr(error, "stderr", None) or str(error)
+        last = str(stderr).strip().splitlines()[-1:] or ["no answer"]
+        yield Finding("torch", Verdict.FAIL, last[0], "reinstall torch and torchvision as a pair")
+        return
+    took = text_format.seconds(time.monotonic() - begun)
+    text = f"{found['torch']}, torchvision {found['torchvision']}, loaded in {took}"
+    yield Finding("torch", Verdict.OK, text)
+    if found["devices"]:
+        yield Finding("cuda", Verdict.OK, f"{found['devices']} devices, CUDA {found['cuda']}")
+    else:
+        build = f"CUDA {found['cuda']}" if found["cuda"] else "no CUDA"
+        yield Finding("cuda", Verdict.OK, f"torch sees no device (built with {build})")
+
+
+def nvml() -> Iterator[Finding]:
+    """NVIDIA's management library: whence GPU pools are known."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception as error:  # whatever a broken driver makes of it
+        present = Path("/proc/driver/nvidia").exists()
+        yield Finding(
+            "nvml",
+            Verdict.WARN if present else Verdict.OK,
+            f"no GPU found ({error})",
+            "a driver is loaded, but NVML does not answer: reinstall it" if present else "",
+        )
+        return
+    try:
+        count, driver = pynvml.nvmlDeviceGetCount(), pynvml.nvmlSystemGetDriverVersion()
+        yield Finding("nvml", Verdict.OK, f"{count} GPUs, driver {driver}")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def shared_memory() -> Iterator[Finding]:
+    """/dev/shm: how loader processes hand over images."""
+    place = Path("/dev/shm")
+    if not place.is_dir():
+        yield Finding("/dev/shm", Verdict.OK, "not used on this system")
+        return
+    free = shutil.disk_usage(place).free
+    writable = os.access(place, os.W_OK)
+    # As many as a common batch of 224 × 224 images needs, several of them under way.
+    workers = min(os.cpu_count() or 1, int(free / LOADER_BYTES)) if writable else 0
+    enough = workers >= (os.cpu_count() or 1)
+    yield Finding(
+        "/dev/shm",
+        Verdict.OK if enough else Verdict.WARN,
+        f"{text_format.size(free)} free" if writable else "cannot be written",
+        "" if enough else f"room for {workers} loader_workers: docker run --shm-size=2g gives more",
+    )
+
+
+def folder(settings: Settings) -> Iterator[Finding]:
+    """The data folder and the token in it."""
+    place = settings.data_dir
+    if not place.is_dir():
+        above = next(parent for parent in place.parents if parent.exists())
+        makable = os.access(above, os.W_OK)
+        yield Finding(
+            "data folder",
+            Verdict.OK if makable else Verdict.FAIL,
+            f"{place} does not exist yet",
+            "" if makable else f"{above} cannot be written: choose another with --data",
+        )
+        return
+    try:
+        with tempfile.NamedTemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        advice = f"let {place} belong to the user that runs the service"
+        yield Finding("data folder", Verdict.FAIL, f"{place}: {error.strerror}", advice)
+        return
+    yield _private("data folder", place, 0o700)
+    if (place / TOKEN_FILE).exists():
+        yield _private("token file", place / TOKEN_FILE, 0o600)
+
+
+def isolation(settings: Settings) -> Iterator[Finding]:
+    """Who else may submit jobs, which run with all rights of the service's user."""
+    try:
+        tokens = list_tokens(settings.data_dir)
+    except InvalidError as error:
+        yield Finding("isolation", Verdict.FAIL, error.message, "restore the file, or delete it")
+        return
+    others = {token.user for token in tokens if token.role is not Role.VIEWER}
+    found = [f"jobs of {', '.join(sorted(others))} run as the service's user"] if others else []
+    if os.geteuid() == 0:
+        found.append("jobs run as root")
+    yield Finding(
+        "isolation",
+        Verdict.WARN if found else Verdict.OK,
+        " and ".join(found) or "nobody else may submit jobs",
+        "a job may do all that its operating system's user may: docs/security.md" if found else "",
+    )
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """Room for checkpoints, logs and the database, as the service sees it."""
+    places = {"data folder": settings.data_dir, "temporary folder": Path(tempfile.gettempdir())}
+    full = list(problems.disks(places, settings.min_free))
+    for problem in full:
+        yield Finding("disk", Verdict.FAIL, problem.text, problem.advice)
+    if not full:
+        left = text_format.size(problems.free(settings.data_dir))
+        yield Finding("disk", Verdict.OK, f"{left} free for {settings.data_dir}")
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """SQLite's own check of the file, beside a running service."""
+    from sqlalchemy import make_url
+
+    url = make_url(settings.database)
+    if url.get_backend_name() != "sqlite":
+        yield Finding("database", Verdict.OK, "not a file; its own tools check it")
+        return
+    file = Path(url.database or "").resolve()
+    if not file.exists():
+        yield Finding("database", Verdict.OK, "not made yet")
+        return
+    try:
+        with closing(
+            sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as connection:
+            rows = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+            broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    except sqlite3.Error as error:
+        yield Finding("database", Verdict.FAIL, f"{file}: {error}", "restore it from a backup")
+        return
+    if rows == ["ok"] and broken is None:
+        yield Finding(
+            "database", Verdict.OK, f"{file.name}, {text_format.size(file.stat().st_size)}"
+        )
+    else:
+        text = rows[0] if rows != ["ok"] else f"a row of {broken[0]} refers to nothing"
+        yield Finding("database", Verdict.FAIL, f"{file}: {text}", "restore it from a backup")
+
+
+def service(patient: Patient) -> Iterator[Finding]:
+    """Whether it answers, is ready, lets this user in and has the same time."""
+    try:
+        with Client(patient.url, data_dir=patient.data, timeout=10) as client:
+            url = client.connection.url
+            begun = time.time()
+            answer = client.health()
+            yield Finding("service", Verdict.OK, f"answers at {url}")
+            yield _clock(answer, begun)
+            warnings = client.ready()
+            yield Finding("ready", Verdict.OK, "accepts and starts jobs")
+            for one in warnings:
+                yield Finding(one.part, Verdict.WARN, one.text, one.advice)
+            client.cluster()
+            yield Finding("token", Verdict.OK, "lets you in")
+    except UnavailableError as error:
+        yield Finding("ready", Verdict.FAIL, error.message)
+        for name, text in error.fields.items():
+            reason, _, advice = text.partition("; ")
+            yield Finding(name, Verdict.FAIL, reason, advice)
+    except ApiError as error:
+        name = "token" if error.status in (401, 403) else "service"
+        advice = (
+            "set FULCRUM_TOKEN, or run as the service's user"
+            if name == "token"
+            else "look at the service's log"
+        )
+        yield Finding(name, Verdict.FAIL, error.message, advice)
+    except (ClientError, ValueError) as error:
+        yield Finding("service", Verdict.WARN, str(error), "start one: fulcrum serve")
+
+
+def _clock(date: str, begun: float) -> Finding:
+    if not date:
+        return Finding("clock", Verdict.OK, "the service tells no time")
+    # The header counts whole seconds.
+    apart = abs(parsedate_to_datetime(date).timestamp() + 0.5 - (begun + time.time()) / 2)
+    good = apart < 5
+    return Finding(
+        "clock",
+        Verdict.OK if good else Verdict.WARN,
+        "as the service's" if good else f"{text_format.seconds(apart)} apart from the service's",
+        "" if good else "deadlines will be off: synchronise both machines (NTP)",
+    )
+
+
+def _private(name: str, path: Path, mode: int) -> Finding:
+    found = path.stat().st_mode & 0o777
+    good = not found & 0o077
+    return Finding(
+        name,
+        Verdict.OK if good else Verdict.WARN,
+        f"{path} ({found:o})",
+        "" if good else f"others can read it: chmod {mode:o} {path}",
+    )

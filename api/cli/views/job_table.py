@@ -1,0 +1,76 @@
+"""Jobs as a table that fits the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.support import text_format
+from api.cli.support.output import table
+
+if TYPE_CHECKING:
+    from api.schemas import JobOut
+
+COLOURS = {
+    "QUEUED": "yellow",
+    "STARTING": "cyan",
+    "RUNNING": "blue",
+    "PREEMPTED": "magenta",
+    "CANCELLING": "magenta",
+    "SUCCEEDED": "green",
+    "FAILED": "red",
+    "CANCELLED": "dim",
+}
+LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTED", "CANCELLING")
+
+
+def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
+    """Newest first, as given; narrower than 100 columns it leaves out what matters least."""
+    wide = width >= 100
+    columns = [">JOB", "NAME", "STATE", ">WAIT", ">RUN", "WHY"]
+    if wide:
+        columns = [">JOB", "NAME", "KIND", "USER", "STATE", "SUBMITTED", ">WAIT", ">RUN", "WHY"]
+    result = table(*columns)
+    for column in result.columns:
+        if column.header in ("NAME", "WHY"):
+            column.overflow, column.no_wrap = "ellipsis", True
+            column.max_width = 28 if column.header == "NAME" else None
+        else:
+            column.no_wrap = True
+    now = datetime.now(UTC)
+    for job in jobs:
+        cells = {
+            ">JOB": str(job.id),
+            "NAME": escape(job.name) or "–",
+            "KIND": job.kind.value,
+            "USER": escape(job.user),
+            "STATE": state(job.state.value),
+            "SUBMITTED": text_format.moment(job.submitted_at, now),
+            ">WAIT": text_format.seconds(waited(job, now)),
+            ">RUN": text_format.seconds(ran(job, now)),
+            "WHY": escape(job.reason),
+        }
+        result.add_row(*(cells[column] for column in columns))
+    return result
+
+
+def state(name: str) -> str:
+    """The state in its colour."""
+    return f"[{COLOURS.get(name, 'default')}]{name.lower()}[/]"
+
+
+def waited(job: JobOut, now: datetime) -> float:
+    """Seconds from its submission to its newest start, or to now."""
+    end = job.started_at or job.finished_at or now
+    return max(0.0, (end - job.submitted_at).total_seconds())
+
+
+def ran(job: JobOut, now: datetime) -> float | None:
+    """Seconds its newest attempt has run; None before it started."""
+    if job.started_at is None:
+        return None
+    return max(0.0, ((job.finished_at or now) - job.started_at).total_seconds())

@@ -1,0 +1,94 @@
+"""How a training goes: a bar and lines for people, and lines of metrics if it is a job."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from api.cli.support.output import err
+
+if TYPE_CHECKING:
+    from agents.training.trainer import Event
+    from api.cli.support.progress_bar import Progress
+
+PERCENT = 100
+"""Steps of the progress bar."""
+_METRICS, _ARTIFACTS = "FULCRUM_METRICS", "FULCRUM_ARTIFACTS"
+
+
+class TrainingBar:
+    """A bar for each stage; validations as lines between."""
+
+    def __init__(self, schooling: float) -> None:
+        """`schooling`: share of the lessons in the whole, as a job reports it."""
+        self._schooling = schooling
+        self._bar: Progress | None = None
+        self._stage = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def tell(self, event: Event) -> None:
+        """Show what has happened."""
+        _report(event, self._schooling)
+        if event.stage == "validated":
+            for name, score in event.scores.items():
+                dial = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
+                err().print(
+                    f"{event.steps:,} decisions, {name} weights: "
+                    f"[bold]{score.mean:.3f}[/] of the reference's objective ({dial})",
+                    soft_wrap=True,
+                )
+            return
+        done = int(PERCENT * event.done)
+        if event.stage != self._stage:
+            from api.cli.support.progress_bar import Progress
+
+            self._end()
+            self._stage = event.stage
+            self._bar = Progress(event.stage, PERCENT, err(), already=done)
+            self._bar.__enter__()
+        assert self._bar is not None
+        self._bar.reach(done)
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+def in_job() -> bool:
+    """Whether this process is a job of the kind `command`."""
+    return _METRICS in os.environ
+
+
+def emit(kind: str, **values: Any) -> None:
+    """Append a line to the job's metrics; nothing if this is none."""
+    if in_job():
+        line = json.dumps({"time": round(time.time(), 3), "kind": kind, **values})
+        with Path(os.environ[_METRICS]).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def leave(folder: Path) -> None:
+    """Copy the artefact in `folder` to the job's artifacts; nothing if this is no job."""
+    if _ARTIFACTS in os.environ:
+        shutil.copytree(folder, Path(os.environ[_ARTIFACTS]) / "policy", dirs_exist_ok=True)
+
+
+def _report(event: Event, schooling: float) -> None:
+    match event.stage:
+        case "lessons":
+            emit("progress", fraction=round(schooling * event.done, 4))
+        case "learning":
+            emit("progress", fraction=round(schooling + (1 - schooling) * event.done, 4))
+        case "validated":
+            scores = {name: round(score.mean, 4) for name, score in event.scores.items()}
+            emit("validation", steps=event.steps, **scores)

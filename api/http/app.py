@@ -1,0 +1,135 @@
+"""The HTTP doors: one ASGI application over a service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from ipaddress import ip_address
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+
+from agents.registry.registry import Registry
+from api.http import openapi_examples
+from api.http.asgi.middleware import (
+    LOOPBACK,
+    Authentication,
+    BodyLimit,
+    Hosts,
+    LastResort,
+    Observation,
+)
+from api.http.auth import Gate
+from api.http.context import Doors, Keys, Newest
+from api.http.errors import problems
+from api.http.intake import Intake
+from api.http.metrics import Telemetry
+from api.http.routers import bulk, cluster, health, jobs, outputs, policies, storage
+from api.schemas import Problem
+from scheduler.clock import Clock, SystemClock
+from scheduler.policies.schedules.library import Library
+from scheduler.service.service import Service
+from scheduler.settings import Settings
+
+TITLE = "Fulcrum"
+DESCRIPTION = """Schedules a team's CNN training and inference jobs on its own GPUs and CPUs.
+
+Every path but `/healthz`, `/readyz` and `/v1/proof` takes `Authorization: Bearer TOKEN`. Every
+error is a problem document (RFC 9457) with a stable `code`."""
+
+
+def create_app(
+    service: Service,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    allowed_hosts: Sequence[str] | None = None,
+) -> FastAPI:
+    """The application; its lifespan starts and stops the service.
+
+    `allowed_hosts` are the Host headers answered (`*`: all). Default: loopback names if the
+    service listens on loopback only; all if it was told to listen elsewhere, for then it goes by
+    names it does not know, and each request needs a token that no web page has.
+    """
+    telemetry = Telemetry(service)
+    clock = clock or SystemClock()
+    doors = Doors(
+        service=service,
+        clock=clock,
+        intake=Intake(service.job, clock),
+        telemetry=telemetry,
+        newest=Newest.of(service),
+        keys=Keys(),
+        registry=Registry(settings.data_dir),
+        schedules=Library(settings.data_dir),
+        gate=Gate(settings.data_dir),
+    )
+    app = FastAPI(
+        title=TITLE,
+        version=version("fulcrum-scheduler"),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        openapi_url="/openapi.json",
+        docs_url=None,  # the pages load their scripts from elsewhere and send no token
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        generate_unique_id_function=lambda route: route.name,
+        middleware=[
+            Middleware(Observation, telemetry=telemetry),
+            Middleware(LastResort),
+            Middleware(Hosts, allowed=allowed_hosts or _hosts(settings)),
+            Middleware(Authentication, gate=doors.gate),
+            Middleware(BodyLimit, most=int(settings.max_body_bytes)),
+        ],
+    )
+    app.state.doors = doors
+    problems.install(app)
+    parts = (jobs, bulk, outputs, cluster, policies, storage, health)
+    routers = [jobs.direct, *(part.router for part in parts)]
+    app.state.routes = [route for router in routers for route in router.routes]
+    for router in routers:
+        app.include_router(router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    doors: Doors = app.state.doors
+    await anyio.to_thread.run_sync(doors.service.start)
+    try:
+        yield
+    finally:
+        doors.closing.set()
+        await anyio.to_thread.run_sync(doors.service.stop)
+
+
+def _hosts(settings: Settings) -> Sequence[str]:
+    host = settings.host
+    try:
+        local = ip_address(host).is_loopback
+    except ValueError:
+        local = host in LOOPBACK
+    return (*LOOPBACK, host) if local else ("*",)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The document, with what FastAPI does not know: the token and the problem document."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        openapi_examples.complete(document)
+        components = document.setdefault("components", {})
+        model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        definitions = model.pop("$defs")
+        components.setdefault("schemas", {}).update({"Problem": model, **definitions})
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,219 @@
+"""What the endpoints share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import anyio
+from fastapi import Header, Path, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
+
+from agents.registry.registry import Registry
+from api.http.auth import Gate, Identity, Role
+from api.http.errors.problems import DoorError
+from api.http.intake import Intake
+from api.http.metrics import Telemetry
+from api.schemas.fields import MAX_ID
+from scheduler.clock import Clock
+from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.jobs import Job
+from scheduler.policies.schedules.library import Library
+from scheduler.service.service import Service
+from scheduler.store import codec
+from scheduler.store.base import JobQuery
+
+MOST_WAITING = 256
+"""Requests that may wait for a job's change or follow a log at the same time, each in a thread."""
+
+
+@dataclass(slots=True)
+class Doors:
+    """The service and what stands before it."""
+
+    service: Service
+    clock: Clock
+    intake: Intake
+    telemetry: Telemetry
+    newest: Newest
+    keys: Keys
+    registry: Registry
+    schedules: Library
+    gate: Gate
+    waiting: anyio.CapacityLimiter = field(
+        default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
+    )
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the server stops: whoever waits or follows ends."""
+
+    def once(
+        self, user: str, key: str | None, submit: Callable[[], list[Job]]
+    ) -> tuple[list[Job], bool]:
+        """What `submit` answers, and whether an earlier request with this key had made it."""
+        if key is None:
+            jobs = submit()
+            self.newest.see(jobs)
+            return jobs, False
+        with self.keys.alone(user, key):
+            before = self.newest.number
+            jobs = submit()
+            self.newest.see(jobs)
+            # Numbers rise: what this call made is newer than all that was known before it.
+            return jobs, jobs[0].id <= before
+
+
+@dataclass(slots=True)
+class Newest:
+    """The greatest job number known, by which a repeated answer is told from a first one."""
+
+    number: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, service: Service) -> Newest:
+        """As the store has it now."""
+        jobs = service.store.jobs(JobQuery(), limit=1)
+        return cls(jobs[0].id if jobs else 0)
+
+    def see(self, jobs: list[Job]) -> None:
+        """Jobs that the store has answered."""
+        with self._lock:
+            self.number = max(self.number, *(job.id for job in jobs))
+
+
+@dataclass(slots=True)
+class Keys:
+    """Lets requests with one idempotency key in one after the other."""
+
+    _held: dict[tuple[str, str], tuple[threading.Lock, int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def alone(self, user: str, key: str) -> Iterator[None]:
+        """Wait until no other request with this key is under way."""
+        name = (user, key)
+        with self._lock:
+            lock, users = self._held.get(name, (threading.Lock(), 0))
+            self._held[name] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, users = self._held.pop(name)
+                if users > 1:
+                    self._held[name] = (lock, users - 1)
+
+
+def doors_of(request: Request) -> Doors:
+    """What stands behind the application that got the request.
+
+    A plain call where FastAPI would have a dependency: that costs each request a tenth of a
+    millisecond, and a submission is to be quick.
+    """
+    found: Doors = request.app.state.doors
+    return found
+
+
+def submitter(request: Request) -> Identity:
+    """Who sent it; raises unless they may submit."""
+    identity: Identity = request.scope["fulcrum.identity"]
+    if identity.role is Role.VIEWER:
+        raise DoorError("forbidden", f"the token of {identity.user} is for viewing only")
+    return identity
+
+
+def admin(request: Request) -> Identity:
+    """Who sent it; raises unless they may do everything."""
+    identity: Identity = request.scope["fulcrum.identity"]
+    if identity.role is not Role.ADMIN:
+        raise DoorError("forbidden", f"{identity.user} is {identity.role}; this takes an admin")
+    return identity
+
+
+HIDDEN = "***"
+"""Stands for what only a job's user and admins see."""
+JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job.", examples=[17])]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Any unique text: the same request with the same key is carried out once.",
+        examples=["5f1f2c3e-8a1b-4b53-9f44-0b8a3e6a7c11"],
+    ),
+]
+
+
+def reader(request: Request) -> Identity:
+    """Who sent it; every token may look."""
+    identity: Identity = request.scope["fulcrum.identity"]
+    return identity
+
+
+def visible(job: Job, identity: Identity) -> Job:
+    """The job as `identity` may see it: values of its variables are for its user and admins."""
+    variables = job.spec.work.get("env")
+    if not variables or identity.role is Role.ADMIN or identity.user == job.spec.user:
+        return job
+    work = {**job.spec.work, "env": dict.fromkeys(variables, HIDDEN)}
+    return replace(job, spec=replace(job.spec, work=work))
+
+
+def require_owner(identity: Identity, job: Job) -> None:
+    """Raise unless `identity` may change the job."""
+    if identity.role is not Role.ADMIN and identity.user != job.spec.user:
+        raise DoorError("forbidden", f"job {job.id} belongs to {job.spec.user}")
+
+
+class Route(APIRoute):
+    """Refuses unknown parameters: a misspelt filter, silently ignored, shows the wrong jobs."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint behind the check."""
+        handle = super().get_route_handler()
+        legal = [field.alias for field in self.dependant.query_params]
+
+        async def checked(request: Request) -> Response:
+            unknown = [name for name in request.query_params if name not in legal]
+            if unknown:
+                text = f"unknown parameter; legal: {', '.join(legal) or 'none'}"
+                raise InvalidError(
+                    f"unknown parameter {unknown[0]!r}", dict.fromkeys(unknown, text)
+                )
+            return await handle(request)
+
+        return checked
+
+
+@contextmanager
+def naming() -> Iterator[None]:
+    """What is wrong with a policy is wrong with the field `name` of the body."""
+    try:
+        yield
+    except FulcrumError as error:
+        if "policy" in error.fields:
+            error.fields["name"] = error.fields.pop("policy")
+        raise
+
+
+def answer(
+    model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The model as JSON; not validated again, for it was made of the domain's own values.
+
+    Text that UTF-8 cannot hold, as older services stored it, is answered as its escapes.
+    """
+    try:
+        text = model.model_dump_json()
+    except PydanticSerializationError:
+        text = codec.dumps(codec.plain(model.model_dump(mode="json")))
+    return Response(text.encode(), status, headers, media_type="application/json")

@@ -1,0 +1,58 @@
+"""Cancelling many jobs at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import Response
+
+from api.http import openapi_examples
+from api.http.auth import Identity, Role
+from api.http.context import Route, answer, doors_of, submitter
+from api.http.errors.problems import DoorError
+from api.schemas import CancelJobsIn, CancelledOut
+from scheduler.service.bulk_cancel import Bulk
+from scheduler.store.base import JobQuery
+
+router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
+
+
+@router.post(
+    "/jobs:cancel",
+    response_model=CancelledOut,
+    responses=openapi_examples.responses("cancelled", 400, 401, 403, 413, 415, 422, 503),
+)
+def cancel_jobs(
+    request: Request,
+    cancel: Annotated[CancelJobsIn, Body(openapi_examples=openapi_examples.CANCEL_JOBS)],
+) -> Response:
+    """Take all live jobs that match from the queue, or stop them; those that wait first."""
+    who = submitter(request)
+    service = doors_of(request).service
+    bulk = Bulk(service.store, service.dispatcher)
+    ids = frozenset(cancel.ids)
+    found = bulk.live(
+        JobQuery(
+            states=cancel.state,
+            kinds=cancel.kind,
+            user=_whose(who, cancel.user),
+            project=cancel.project,
+            name=cancel.name,
+        ),
+        ids,
+    )
+    done = [job.id for job in found]
+    if not cancel.dry_run:
+        done = bulk.cancel(found, actor=who.user, reason=cancel.reason)
+    passed = tuple(number for number in cancel.ids if number not in set(done))
+    return answer(CancelledOut(count=len(done), jobs=tuple(done), passed_over=passed))
+
+
+def _whose(who: Identity, wanted: str | None) -> str | None:
+    """Whose jobs are meant; None: everybody's. Raises `DoorError` unless they may be changed."""
+    if who.role is Role.ADMIN:
+        return wanted
+    if wanted not in (None, who.user):
+        raise DoorError("forbidden", f"{who.user} may cancel jobs of {who.user} only")
+    return who.user

@@ -1,0 +1,175 @@
+"""The cluster, who decides, what it cost, how good the estimates were, all that happened."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import Response
+
+from api.http import openapi_examples
+from api.http.context import Route, admin, answer, doors_of, naming
+from api.http.routers.queries import unix
+from api.schemas import (
+    ClusterOut,
+    CostsOut,
+    ErrorOut,
+    EstimatesOut,
+    EventOut,
+    EventPage,
+    MeasurementOut,
+    PoliciesOut,
+    PolicyIn,
+    PolicyOut,
+    PolicySummary,
+    PreferencesIn,
+    PreferencesOut,
+)
+from api.schemas.fields import Instant
+from scheduler.estimates import accuracy
+
+router = APIRouter(route_class=Route, prefix="/v1", tags=["cluster"])
+
+_GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
+
+
+@router.get(
+    "/cluster", response_model=ClusterOut, responses=openapi_examples.responses("cluster", 401, 503)
+)
+def show_cluster(request: Request) -> Response:
+    """Show pools, devices, who holds them, and who decides."""
+    doors = doors_of(request)
+    return answer(ClusterOut.of(doors.service.cluster()))
+
+
+@router.get(
+    "/policies",
+    response_model=PoliciesOut,
+    responses=openapi_examples.responses("policies", 401, 503),
+)
+def list_policies(request: Request) -> Response:
+    """List the policies by name, and the active one."""
+    doors = doors_of(request)
+    active = doors.service.policy()
+    found = tuple(
+        PolicySummary(name=name, summary=summary, active=name == active.name)
+        for name, summary in sorted(doors.service.policies().items())
+    )
+    tuned = (PolicySummary.tuned(name, active.name) for name in doors.schedules.names())
+    learned = (PolicySummary.learned(entry, active.name) for entry in doors.registry.entries())
+    return answer(PoliciesOut(active=PolicyOut.of(active), policies=(*found, *tuned, *learned)))
+
+
+@router.get(
+    "/policies/active",
+    response_model=PolicyOut,
+    responses=openapi_examples.responses("policy", 401, 503),
+)
+def show_policy(request: Request) -> Response:
+    """Show who decides, in which mode, and how often the guard had to."""
+    return answer(PolicyOut.of(doors_of(request).service.policy()))
+
+
+@router.put(
+    "/policies/active",
+    response_model=PolicyOut,
+    responses=openapi_examples.responses("policy", 400, 401, 403, 404, 413, 415, 422, 503),
+)
+def use_policy(
+    request: Request, policy: Annotated[PolicyIn, Body(openapi_examples=openapi_examples.POLICIES)]
+) -> Response:
+    """Let another policy decide from the next round on; it is remembered over restarts."""
+    who = admin(request)
+    doors = doors_of(request)
+    with naming():
+        active = doors.service.use_policy(
+            policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
+        )
+    return answer(PolicyOut.of(active))
+
+
+@router.get(
+    "/preferences",
+    response_model=PreferencesOut,
+    responses=openapi_examples.responses("preferences", 401, 503),
+)
+def show_preferences(request: Request) -> Response:
+    """Show how much speed is worth to jobs that do not say."""
+    return answer(PreferencesOut.model_validate(doors_of(request).service.preferences()))
+
+
+@router.put(
+    "/preferences",
+    response_model=PreferencesOut,
+    responses=openapi_examples.responses("preferences", 400, 401, 403, 413, 415, 422, 503),
+)
+def set_preferences(
+    request: Request,
+    preferences: Annotated[PreferencesIn, Body(openapi_examples=openapi_examples.PREFERENCES)],
+) -> Response:
+    """Change the cluster's or projects' preferences from the next round on; remembered."""
+    who = admin(request)
+    now = doors_of(request).service.prefer(
+        preferences.cluster, preferences.projects, actor=who.user
+    )
+    return answer(PreferencesOut.model_validate(now))
+
+
+@router.get(
+    "/costs", response_model=CostsOut, responses=openapi_examples.responses("costs", 401, 422, 503)
+)
+def sum_costs(
+    request: Request,
+    by: Annotated[Literal["user", "project", "day"], Query()] = "user",
+    since: Annotated[Instant | None, Query(description="By its end; inclusive.")] = None,
+    until: Annotated[Instant | None, Query(description="Exclusive.")] = None,
+) -> Response:
+    """Sum measured device time, dollars and joules of ended attempts."""
+    doors = doors_of(request)
+    costs = doors.service.store.costs(by, since=unix(since), until=unix(until))
+    return answer(CostsOut.of(by, costs))
+
+
+@router.get(
+    "/estimates",
+    response_model=EstimatesOut,
+    responses=openapi_examples.responses("estimates", 401, 422, 503),
+)
+def show_estimates(
+    request: Request,
+    by: Annotated[Literal["source", "kind"], Query(description="Group errors by this.")] = "source",
+    limit: Annotated[int, Query(ge=0, le=10_000, description="Of single measurements.")] = 100,
+) -> Response:
+    """Show how far the estimates of runtimes were from the truth."""
+    doors = doors_of(request)
+    measured = doors.service.store.measurements()
+    newest = measured[len(measured) - min(limit, len(measured)) :]
+    return answer(
+        EstimatesOut(
+            by=by,
+            errors=tuple(
+                ErrorOut.model_validate(row) for row in accuracy.errors(measured, _GROUPS[by])
+            ),
+            measurements=tuple(MeasurementOut.of(one) for one in reversed(newest)),
+        )
+    )
+
+
+@router.get(
+    "/events",
+    response_model=EventPage,
+    responses=openapi_examples.responses("events", 401, 422, 503),
+)
+def list_events(
+    request: Request,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next_after` before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Response:
+    """Tell all that happened to all jobs, oldest first."""
+    doors = doors_of(request)
+    events = doors.service.store.events(after=after, limit=limit)
+    return answer(
+        EventPage.model_construct(
+            events=tuple(map(EventOut.of, events)), next_after=events[-1].seq if events else after
+        )
+    )

@@ -1,0 +1,85 @@
+"""For those who watch the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from api.client import proof
+from api.http import openapi_examples
+from api.http.context import Route, answer, doors_of
+from api.schemas import HealthOut, ProblemOut, ProofOut
+from scheduler.domain.errors import UnavailableError
+from scheduler.problems import Problem
+
+router = APIRouter(route_class=Route, tags=["health"])
+
+
+@router.get(
+    "/healthz",
+    response_model=HealthOut,
+    responses=openapi_examples.responses("health"),
+    openapi_extra={"security": []},
+)
+async def check_health() -> Response:
+    """Tell that the process answers; needs no token."""
+    return answer(HealthOut(status="ok"))
+
+
+@router.get(
+    "/readyz",
+    response_model=HealthOut,
+    responses=openapi_examples.responses("health", 503),
+    openapi_extra={"security": []},
+)
+def check_readiness(request: Request) -> Response:
+    """Tell whether jobs can be accepted and started, and what is not well; needs no token.
+
+    If they cannot, `errors` of the problem document names each reason by the part it lies in.
+    """
+    problems = doors_of(request).service.problems()
+    if any(problem.fatal for problem in problems):
+        raise not_ready(problems)
+    return answer(HealthOut(status="ok", problems=tuple(map(ProblemOut.model_validate, problems))))
+
+
+def not_ready(problems: Sequence[Problem]) -> UnavailableError:
+    """The error that names the part of each problem, those of one part in order."""
+    fields: dict[str, str] = {}
+    for one in problems:
+        told = sum(name.partition(".")[0] == one.part for name in fields)
+        name = f"{one.part}.{told + 1}" if told else one.part
+        fields[name] = f"{one.text}; {one.advice}" if one.advice else one.text
+    fatal = "; ".join(one.text for one in problems if one.fatal)
+    return UnavailableError(f"the service is not ready: {fatal}", fields)
+
+
+@router.get(
+    proof.PATH,
+    response_model=ProofOut,
+    responses=openapi_examples.responses("proof", 422),
+    openapi_extra={"security": []},
+)
+async def prove_identity(
+    request: Request,
+    nonce: Annotated[
+        str, Query(pattern="^[0-9a-f]{32,128}$", description="Random bytes.", examples=["5f" * 32])
+    ],
+) -> Response:
+    """Prove that this service knows the token of its data folder; needs no token.
+
+    `proof` is HMAC-SHA256 of `fulcrum proof PORT NONCE` with the SHA-256 of the token as the key.
+    """
+    _, port = request.scope["server"]
+    return answer(ProofOut(proof=doors_of(request).gate.proof(nonce, port)))
+
+
+@router.get("/metrics", response_class=Response, responses=openapi_examples.prometheus(401, 503))
+def scrape(request: Request) -> Response:
+    """Tell all figures in Prometheus' text format."""
+    doors = doors_of(request)
+    return Response(doors.telemetry.text(), media_type=CONTENT_TYPE_LATEST)

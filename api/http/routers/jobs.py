@@ -1,0 +1,336 @@
+"""Submitting, listing, changing, cancelling and repeating jobs; what would happen, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+from urllib.parse import urlencode
+
+import anyio.to_thread
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from api.http import openapi_examples
+from api.http.asgi.direct_route import DirectRoute
+from api.http.auth import Identity
+from api.http.context import (
+    Doors,
+    JobId,
+    Key,
+    Route,
+    answer,
+    doors_of,
+    reader,
+    require_owner,
+    submitter,
+    visible,
+)
+from api.http.long_poll import MOST_WAIT_S, changed
+from api.http.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
+from api.schemas import (
+    CancelIn,
+    EventOut,
+    EventPage,
+    ExplanationOut,
+    JobBatchIn,
+    JobBatchOut,
+    JobDetail,
+    JobIn,
+    JobOut,
+    JobPage,
+    JobUpdateIn,
+    OutlookOut,
+    PlanOut,
+)
+from api.schemas.fields import Instant
+from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.jobs import Job, JobKind, JobSpec
+from scheduler.domain.lifecycle import JobState
+from scheduler.store.base import JobQuery
+
+direct = APIRouter(route_class=DirectRoute, prefix="/v1", tags=["jobs"])
+router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
+
+
+@direct.post(
+    "/jobs",
+    status_code=201,
+    response_model=JobOut,
+    responses=openapi_examples.responses(
+        "job", 400, 401, 403, 409, 413, 415, 422, 503, created=True
+    ),
+)
+def submit_job(
+    request: Request,
+    job: Annotated[JobIn, Body(openapi_examples=openapi_examples.JOBS)],
+    idempotency_key: Key = None,
+) -> Response:
+    """Submit a job.
+
+    It is durable when the answer arrives. A repeated request with the same `Idempotency-Key` and
+    body makes no second job: it is answered with the first, marked `Idempotency-Replayed: true`.
+    """
+    who = submitter(request)
+    doors = doors_of(request)
+    spec = doors.intake.one(job, who.user)
+    jobs, replayed = _submit(doors, [spec], who.user, idempotency_key, job)
+    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+
+
+@direct.post(
+    "/jobs:batch",
+    status_code=201,
+    response_model=JobBatchOut,
+    responses=openapi_examples.responses(
+        "batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True
+    ),
+)
+def submit_batch(
+    request: Request,
+    batch: Annotated[JobBatchIn, Body(openapi_examples=openapi_examples.BATCHES)],
+    idempotency_key: Key = None,
+) -> Response:
+    """Submit several jobs, all or none.
+
+    A job may name another one of the batch in `after`, and in `work.models` of an inference.
+    """
+    who = submitter(request)
+    doors = doors_of(request)
+    specs = doors.intake.several(batch.jobs, who.user)
+    try:
+        jobs, replayed = _submit(doors, specs.specs, who.user, idempotency_key, batch)
+    except InfeasibleError as error:
+        raise _as_sent(error, specs.order) from None
+    found = JobBatchOut.model_construct(jobs=tuple(map(JobOut.of, specs.as_sent(jobs))))
+    return answer(found, 201, _headers("/v1/jobs", replayed))
+
+
+@router.post(
+    "/jobs/plan",
+    response_model=PlanOut,
+    responses=openapi_examples.responses("plan", 400, 401, 403, 413, 415, 422, 503),
+)
+def plan_job(
+    request: Request, job: Annotated[JobIn, Body(openapi_examples=openapi_examples.JOBS)]
+) -> Response:
+    """Tell what would happen to a job, for fast, balanced and cheap; nothing is submitted."""
+    who = submitter(request)
+    doors = doors_of(request)
+    outlooks = doors.service.plan(doors.intake.one(job, who.user))
+    return answer(PlanOut(outlooks=tuple(OutlookOut.of(one) for one in outlooks)))
+
+
+@router.get(
+    "/jobs", response_model=JobPage, responses=openapi_examples.responses("page", 401, 422, 503)
+)
+def list_jobs(
+    request: Request,
+    state: Annotated[
+        list[str], Query(description="Several: repeated, or with commas.", examples=["RUNNING"])
+    ] = [],  # noqa: B006 — FastAPI copies it
+    kind: Annotated[list[str], Query(examples=["cnn-train"])] = [],  # noqa: B006
+    user: Part = None,
+    project: Part = None,
+    name: Annotated[Part, Query(description="Part of the name.")] = None,
+    submitted_from: Annotated[Instant | None, Query(description="Inclusive.")] = None,
+    submitted_to: Annotated[Instant | None, Query(description="Exclusive.")] = None,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    count: Annotated[bool, Query(description="Also tell how many there are in `total`.")] = False,
+) -> Response:
+    """List jobs, newest first, page by page.
+
+    Pages are stable: jobs submitted meanwhile neither shift nor repeat what follows. The address
+    of the next page stands in the `Link` header, its cursor in the body.
+    """
+    doors, who = doors_of(request), reader(request)
+    query = JobQuery(
+        states=some_of(state, JobState, "state"),
+        kinds=some_of(kind, JobKind, "kind"),
+        user=user,
+        project=project,
+        name=name,
+        submitted_from=unix(submitted_from),
+        submitted_to=unix(submitted_to),
+    )
+    jobs = doors.service.store.jobs(query, before=place_of(cursor), limit=limit + 1)
+    more = len(jobs) > limit
+    following = cursor_of(jobs[limit - 1].id) if more else None
+    page = JobPage.model_construct(
+        jobs=tuple(JobOut.of(visible(job, who)) for job in jobs[:limit]),
+        next_cursor=following,
+        total=doors.service.store.count(query) if count else None,
+    )
+    headers = {}
+    if following:
+        given = [(key, value) for key, value in request.query_params.multi_items()]
+        kept = [(key, value) for key, value in given if key != "cursor"]
+        address = f"{request.url.path}?{urlencode([*kept, ('cursor', following)])}"
+        headers["Link"] = f'<{address}>; rel="next"'
+    return answer(page, headers=headers)
+
+
+@router.get(
+    "/jobs/{job_id:int}",
+    response_model=JobDetail,
+    responses=openapi_examples.responses("detail", 401, 404, 422, 503),
+)
+async def show_job(
+    request: Request,
+    job_id: JobId,
+    wait_s: Annotated[
+        float,
+        Query(ge=0, le=MOST_WAIT_S, description="Wait up to so many seconds for a change."),
+    ] = 0.0,
+    version: Annotated[
+        int | None,
+        Query(ge=-1, description="Any version above it is a change; default: the current one."),
+    ] = None,
+) -> Response:
+    """Show a job with its attempts; with `wait_s`, as soon as it has changed or ended.
+
+    Only the job's user and admins see the values in `work.env`; others see `***`.
+    """
+    doors = doors_of(request)
+    if wait_s:
+        await changed(doors, job_id, version, wait_s)
+    return await anyio.to_thread.run_sync(_detail, doors, job_id, reader(request))
+
+
+@router.get(
+    "/jobs/{job_id:int}/events",
+    response_model=EventPage,
+    responses=openapi_examples.responses("events", 401, 404, 422, 503),
+)
+def list_job_events(
+    request: Request,
+    job_id: JobId,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="`next_after` before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Response:
+    """Tell the history of a job, oldest first."""
+    doors = doors_of(request)
+    store = doors.service.store
+    store.job(job_id)
+    events = store.events(job_id, after=after, limit=limit)
+    return answer(
+        EventPage.model_construct(
+            events=tuple(map(EventOut.of, events)), next_after=events[-1].seq if events else after
+        )
+    )
+
+
+@router.get(
+    "/jobs/{job_id:int}/explain",
+    response_model=ExplanationOut,
+    responses=openapi_examples.responses("explanation", 401, 404, 422, 503),
+)
+def explain_job(request: Request, job_id: JobId) -> Response:
+    """Tell why a job is where it is: one dominant reason with its evidence."""
+    doors = doors_of(request)
+    explanation = doors.service.explain(job_id)
+    job = visible(explanation.job, reader(request))
+    return answer(ExplanationOut.of(replace(explanation, job=job)))
+
+
+@router.patch(
+    "/jobs/{job_id:int}",
+    response_model=JobOut,
+    responses=openapi_examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
+def update_job(
+    request: Request,
+    job_id: JobId,
+    update: Annotated[JobUpdateIn, Body(openapi_examples=openapi_examples.UPDATES)],
+) -> Response:
+    """Make a waiting job more or less important, urgent or fast, from the next round on."""
+    who = submitter(request)
+    doors = doors_of(request)
+    require_owner(who, doors.service.store.job(job_id))
+    changes = doors.intake.changes(update)
+    return answer(JobOut.of(doors.service.update(job_id, changes, actor=who.user)))
+
+
+@router.post(
+    "/jobs/{job_id:int}/cancel",
+    response_model=JobOut,
+    responses=openapi_examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
+def cancel_job(
+    request: Request,
+    job_id: JobId,
+    cancel: Annotated[CancelIn | None, Body(openapi_examples=openapi_examples.CANCELS)] = None,
+) -> Response:
+    """Take a job from the queue, or stop its attempt; it is CANCELLED when that has ended."""
+    who = submitter(request)
+    doors = doors_of(request)
+    require_owner(who, doors.service.store.job(job_id))
+    reason = cancel.reason if cancel else ""
+    return answer(JobOut.of(doors.service.cancel(job_id, actor=who.user, reason=reason)))
+
+
+@router.post(
+    "/jobs/{job_id:int}/retry",
+    status_code=201,
+    response_model=JobOut,
+    responses=openapi_examples.responses("job", 401, 403, 404, 409, 422, 503, created=True),
+)
+def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> Response:
+    """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""
+    who = submitter(request)
+    doors = doors_of(request)
+    require_owner(who, doors.service.store.job(job_id))
+
+    def retry() -> list[Job]:
+        digest = f"retry:{job_id}"
+        return [doors.service.retry(job_id, actor=who.user, key=idempotency_key, digest=digest)]
+
+    jobs, replayed = doors.once(who.user, idempotency_key, retry)
+    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+
+
+def _submit(
+    doors: Doors, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
+) -> tuple[list[Job], bool]:
+    digest = "" if key is None else _digest(body)
+    jobs, replayed = doors.once(
+        user, key, lambda: doors.service.submit(specs, actor=user, key=key, digest=digest)
+    )
+    if not replayed:
+        doors.telemetry.submitted(Counter(spec.kind.value for spec in specs))
+    return jobs, replayed
+
+
+def _digest(body: BaseModel) -> str:
+    """Of what the request means: key order, spaces and `2` or `"2"` make no difference."""
+    text = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _headers(location: str, replayed: bool) -> dict[str, str]:
+    headers = {"Location": location}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return headers
+
+
+def _as_sent(error: InfeasibleError, order: Sequence[int]) -> InfeasibleError:
+    """The service counts specs in their own order; the client, jobs as it sent them."""
+    fields = {}
+    for name, legal in error.fields.items():
+        match = re.match(r"jobs\[(\d+)\]\.", name)
+        position = order[int(match[1])] if match else 0
+        fields[f"jobs.{position}.{name[match.end() if match else 0 :]}"] = legal
+    return InfeasibleError(error.message, fields)
+
+
+def _detail(doors: Doors, job_id: int, who: Identity) -> Response:
+    store = doors.service.store
+    job = visible(store.job(job_id), who)
+    return answer(JobDetail.with_attempts(job, store.attempts(job_id) if job.attempts else []))

@@ -1,0 +1,86 @@
+"""Which policy suits this cluster: replays, and a candidate that looks on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Request
+from fastapi.responses import Response
+
+from api.http import openapi_examples
+from api.http.context import Route, admin, answer, doors_of, naming
+from api.schemas import FitIn, PolicyOut, PolicySummary, ScheduleIn, ShadowIn
+
+router = APIRouter(route_class=Route, prefix="/v1/policies", tags=["policies"])
+
+
+@router.post(
+    "/fit",
+    response_model=PolicyOut,
+    responses=openapi_examples.responses("fit", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
+def fit_policy(
+    request: Request, fit: Annotated[FitIn, Body(openapi_examples=openapi_examples.FITS)]
+) -> Response:
+    """Replay jobs with a policy and with wgc on this cluster's pools; the better will decide."""
+    who = admin(request)
+    service = doors_of(request).service
+    with naming():
+        active = service.fit_policy(fit.name, actor=who.user)
+    return answer(PolicyOut.of(active))
+
+
+@router.put(
+    "/schedules/{name}",
+    response_model=PolicySummary,
+    responses=openapi_examples.responses("schedule", 400, 401, 403, 413, 415, 422, 503),
+)
+def register_schedule(
+    request: Request,
+    name: Annotated[str, Path(max_length=60, examples=["our-lab"])],
+    schedule: Annotated[ScheduleIn, Body(openapi_examples=openapi_examples.SCHEDULES)],
+) -> Response:
+    """Register a schedule of wgc under a name, in place of one of that name: `wgc:NAME`.
+
+    A policy that decides already goes on as it was, until it is chosen once more.
+    """
+    admin(request)
+    doors = doors_of(request)
+    doors.schedules.add(name, schedule.text)
+    return answer(PolicySummary.tuned(name, doors.service.policy().name))
+
+
+@router.put(
+    "/shadow",
+    response_model=PolicyOut,
+    responses=openapi_examples.responses("fit", 400, 401, 403, 404, 413, 415, 422, 503),
+)
+def shadow_policy(
+    request: Request, shadow: Annotated[ShadowIn, Body(openapi_examples=openapi_examples.FITS)]
+) -> Response:
+    """Let a candidate see every decision and change none; it is remembered over restarts."""
+    who = admin(request)
+    service = doors_of(request).service
+    with naming():
+        active = service.shadow_policy(shadow.name, actor=who.user)
+    return answer(PolicyOut.of(active))
+
+
+@router.delete(
+    "/shadow", response_model=PolicyOut, responses=openapi_examples.responses("fit", 401, 403, 503)
+)
+def end_shadow(request: Request) -> Response:
+    """Let no candidate look on any longer."""
+    who = admin(request)
+    return answer(PolicyOut.of(doors_of(request).service.shadow_policy(None, actor=who.user)))
+
+
+@router.post(
+    "/shadow/score",
+    response_model=PolicyOut,
+    responses=openapi_examples.responses("fit", 401, 403, 404, 409, 503),
+)
+def score_shadow(request: Request) -> Response:
+    """Replay the jobs since the shadow began with it and with the active policy."""
+    admin(request)
+    return answer(PolicyOut.of(doors_of(request).service.score_shadow()))
