@@ -58,12 +58,12 @@ def main(words: Sequence[str] | None = None) -> int:
     if given.train:
         groups = dict.fromkeys(group for part in parts for group in part.groups)
         try:
-            artifacts.make_anew(*groups, folder=given.artefacts)
+            artifacts.make_anew(*groups, folder=given.artifacts)
         except InvalidError as error:
             err().print(escape(error.message), *error.fields.values(), sep="\n", soft_wrap=True)
             return 2
     if not (given.write and not given.parts):
-        how = Measuring(given.quick, given.workers, given.artefacts, Kept())
+        how = Measuring(given.quick, given.workers, given.artifacts, Kept())
         for part in parts:
             begun = time.monotonic()
             found = part.measure(how)
@@ -90,22 +90,27 @@ def show(part: Part, folder: Path) -> None:
     for table in section.tables:
         table.show(console)
     for one in found["missing"]:
-        console.print(f"[yellow]not there:[/] {escape(one)}", soft_wrap=True)
+        console.print(f"[yellow]note:[/] {escape(one)}", soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks.policy", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--quick", action="store_true", help="two workloads: does it work?")
+    parser.add_argument(
+        "--quick", action="store_true", help="only two workloads, to check that all runs"
+    )
     parser.add_argument("--workers", type=int, default=cores(), help="processes")
     parser.add_argument("--out", type=Path, help="folder for results (JSON) and plots")
     parser.add_argument(
-        "--artefacts", type=Path, default=artifacts.FOLDER, help="folder with NAME-SEED/"
+        "--artifacts",
+        type=Path,
+        default=artifacts.FOLDER,
+        help="folder of the policies, with NAME-SEED/",
     )
-    parser.add_argument("--train", action="store_true", help="make the artefacts anew before")
+    parser.add_argument("--train", action="store_true", help="train the policies again first")
     parser.add_argument(
-        "--write", action="store_true", help="make docs/results.md; alone: without measuring"
+        "--write", action="store_true", help="write docs/results.md; without parts: measure nothing"
     )
     return parser
 

@@ -84,7 +84,7 @@ def _blocks(section: Section, found: Found) -> Iterator[str]:
     for file, title in section.plots:
         yield f"![{title}](results/{file})\n\n*{title}.*"
     if found["missing"]:
-        yield "Not there:\n\n" + "\n".join(f"- {one}" for one in found["missing"])
+        yield "Notes:\n\n" + "\n".join(f"- {one}" for one in found["missing"])
     made = found["made"]
     yield f"Measured {made['at'][:10]}, commit `{made['commit']}`: `{made['command']}`."
 

@@ -86,9 +86,10 @@ def report(found: Found, folder: Path) -> Section:
     section = Section(
         "The shipped policy on drawn clusters",
         f"`{SHIPPED}` version {found['version']} (digest {found['digest']}): {found['workloads']} "
-        f"test draws of pools, prices, loads and {found['jobs']} jobs each. Objectives are divided "
-        f"by {BASE}'s on the same draw, so that all clusters count alike, and their means are "
-        f"compared; less is better. `{TUNED}` was tuned on other draws of the same scenario.",
+        f"test draws of pools, prices, loads and {found['jobs']} jobs each. Each objective is "
+        f"divided by {BASE}'s on the same draw, so that all clusters count alike; the table "
+        f"compares the means. Less is better. `{TUNED}` was tuned on other draws of the same "
+        "scenario.",
         [Table("Differences", columns, rows)],
     )
     if not drawn:

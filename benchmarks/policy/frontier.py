@@ -102,19 +102,19 @@ def report(found: Found, folder: Path) -> Section:
     section = Section(
         f"Latency and cost on {where['name']}",
         f"`{where['name']}` version {where['version']} (digest {where['digest']}), reservations "
-        f"`{found['mode']}`: {found['workloads']} test workloads of {found['jobs']} jobs; the "
-        f"heuristics were chosen on {found['tuning_workloads']} tuning workloads: the best "
-        f"{FINALISTS} at each w came to the test, beside both wgc. Mean of "
-        "w · latency + (1 − w) · cost + missed deadlines, relative to the rival on the same "
-        "workloads; less is better.",
+        f"`{found['mode']}`, {found['workloads']} test workloads of {found['jobs']} jobs. The "
+        f"{FINALISTS} heuristics that were best at each w on {found['tuning_workloads']} tuning "
+        "workloads came to the test, beside untuned and tuned wgc. Each cell compares the mean of "
+        "w · latency + (1 − w) · cost + missed deadlines with the best heuristic's on the same "
+        "workloads. Less is better.",
         [view.differences(), view.volumes(), view.everybody()],
     )
     if not view.learned:
         return section
     plots.write(view.plot, folder / "frontier.svg", "Mean cost against mean completion time")
     title = (
-        "Mean cost and mean completion time over all preferences; dashed: what these heuristics "
-        "reach together"
+        "Mean cost and mean completion time at each preference; dashed: the Pareto front of these "
+        "heuristics together"
     )
     return replace(section, plots=(("frontier.svg", title),))
 
@@ -188,17 +188,16 @@ class View:
         # Of one point: the ideal one.
         ideal = np.array([self.found["ideal"]])
         most = volume_ratio(ideal, rivals, reference)
-        rows.append(["more than anybody can reach", _volume(ideal, reference), _bare(most)])
+        rows.append(["upper bound, out of reach", _volume(ideal, reference), _bare(most)])
         dollars, seconds = reference
         return Table(
             "Hypervolume",
-            ["front", ">share of the reference's area", ">to these heuristics"],
+            ["front", ">share of the area", ">to these heuristics"],
             rows,
-            f"Area of the plane of dollars and seconds that a front dominates below ${dollars:g} "
-            f"and {seconds:,.0f} s per job. Fronts are of means over the workloads, at the "
-            "preferences above; more is better. Nobody can exceed the point at which each job "
-            "costs what it costs where it is cheapest and, at once, takes as long as it takes "
-            "where it is fastest, without any waiting.",
+            f"The share of the area below ${dollars:g} and {seconds:,.0f} s per job that a front "
+            "dominates. Fronts are those of the means over the workloads, at the preferences "
+            "above. More is better. The upper bound gives each job the cost of its cheapest "
+            "placement and the time of its fastest one, without any wait.",
         )
 
     def everybody(self) -> Table:

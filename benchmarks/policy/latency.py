@@ -89,9 +89,9 @@ def report(found: Found, folder: Path) -> Section:
     columns = [
         ">queued jobs",
         ">decision, p50 / p99",
-        ">of it the network",
-        ">SB3 predict",
-        ">decision of wgc",
+        ">network alone",
+        ">`predict` of SB3",
+        ">wgc's decision",
         ">whole round, p50 (choices)",
     ]
     minutes = [
@@ -119,20 +119,20 @@ def report(found: Found, folder: Path) -> Section:
     reached = f" The p99 at 1,000 jobs is {_at(aim[0]['decision'], 0.99)} ms." if aim else ""
     return Section(
         "Time",
-        f"Processor time of one decision of `{found['policy']}` in one thread (ms), three pools "
-        "with three widths each: candidates, encoding, network, choice. `predict` of "
-        "Stable-Baselines3 gets the finished encoding of the same tables and runs the same "
-        f"network in PyTorch.{reached}",
+        f"Processor time of one decision of `{found['policy']}` in one thread (ms), with three "
+        "pools of three widths each. A decision builds the candidates, encodes them, runs the "
+        "network and chooses. For comparison, `predict` of Stable-Baselines3 (SB3) gets the "
+        f"finished encoding of the same tables and runs the same network in PyTorch.{reached}",
         [
             Table("Decisions (ms)", columns, rows),
             Table(
-                "Until the heuristics were beaten on validation workloads",
+                "Training time until the heuristics were beaten on validation workloads",
                 [
                     "training",
                     "best heuristic",
-                    ">it was beaten after",
-                    ">the best at each w was beaten after",
-                    ">these weights were there after",
+                    ">beaten after",
+                    ">best at each w beaten after",
+                    ">kept weights reached after",
                 ],
                 minutes,
             ),

@@ -96,21 +96,21 @@ def report(found: Found, _: Path) -> Section:
         ">mean completion (s)",
         ">all done after (s)",
         ">cost (m$ per job)",
-        ">ready to end, real (s)",
+        ">ready to end, service (s)",
         ">ready to end, simulated (s)",
         ">difference",
     ]
     note = (
-        "Completion counts from the submission. The simulator knows a job from the moment it could "
-        "first have started (jobs it waits for have ended): real and simulated times are compared "
-        "from there. Real runs differ from one another by what else the machine does."
+        "Completion counts from the submission. In the simulator a job arrives when the jobs that "
+        "it waits for have ended, so real and simulated times are compared from that moment. Real "
+        "runs differ from one another because the machine also does other work."
     )
     turns = max(len(those) for those in found["runs"].values())
     return Section(
         "Live",
-        f"The jobs of `make demo` in a real service with real processes, {turns} times under each "
-        "policy, then the same jobs with their measured runtimes in the simulator.",
-        [Table("Real service and simulator", columns, rows, note)],
+        f"The jobs of `make demo` run in a real service with real processes, {turns} times under "
+        "each policy. Then the simulator runs the same jobs with their measured runtimes.",
+        [Table("Service and simulator", columns, rows, note)],
     )
 
 

@@ -57,10 +57,10 @@ def report(found: Found, folder: Path) -> Section:
     """Slowdowns, and ratios to the best rival."""
     runs, learned = found["runs"], found["learned"]
     text = (
-        "The second half of the log of KTH's IBM SP2 (14,241 jobs, 100 processors) as one run: "
-        "EASY backfilling, users' requested times (EASY++: predictions). Intervals resample "
-        f"blocks of {Half.BLOCK} consecutive jobs; neighbouring blocks are not independent, so "
-        "they are somewhat too narrow."
+        "The second half of the log of KTH's IBM SP2 (14,241 jobs, 100 processors) as one run, "
+        "with EASY backfilling and users' requested times (EASY++: predictions). Intervals "
+        f"resample blocks of {Half.BLOCK} consecutive jobs. Neighbouring blocks are not "
+        "independent, so the intervals are somewhat too narrow."
     )
     if not runs:
         return Section("KTH-SP2", text, [])

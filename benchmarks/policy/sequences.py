@@ -28,7 +28,10 @@ MODES = {Mode.COMMIT: "no backfilling", Mode.COMMIT_FCFS: "backfilling"}
 LENGTHS = (256, 512, 1024)
 FRESH = 120
 """Sequences of each length."""
-PUBLISHED = {"RLScheduler, published": (254.67, 58.64), "its greedy checkpoint": (250.50, 58.43)}
+PUBLISHED = {
+    "RLScheduler, published": (254.67, 58.64),
+    "RLScheduler, greedy checkpoint": (250.50, 58.43),
+}
 """Mean over the ten sequences, without and with backfilling."""
 TEN = "ten"
 FILE = "-file-"
@@ -98,10 +101,10 @@ def report(found: Found, folder: Path) -> Section:
     tables.append(_fresh(slowdowns, learned))
     section = Section(
         "RLScheduler's protocol",
-        "Mean bounded slowdown on 256 processors, runtimes known, a chosen job blocks all others "
-        "until it fits (`commit`; with backfilling `commit+fcfs`). A sequence is a window of a "
-        "longer file. The ten sequences were published; the fresh ones are drawn from the model of "
-        "Lublin and Feitelson by other seeds than any training's.",
+        "Mean bounded slowdown on 256 processors with known runtimes. A chosen job blocks all "
+        "others until it fits (mode `commit`; with backfilling `commit+fcfs`). A sequence is a "
+        "window of a longer file. Ten sequences are the published ones. The fresh ones are drawn "
+        "from the model of Lublin and Feitelson with seeds that no training used.",
         tables,
     )
     rows = [
@@ -126,7 +129,7 @@ def _unseen(ten: Mapping[str, Mapping[str, Sequence[float]]], learned: Sequence[
         for mode, those in ten.items()
     }
     table = _sequences(
-        f"Those {len(unseen)} of the ten that lie behind the first {share:.0%} of the file",
+        f"The {len(unseen)} of the ten that lie behind the first {share:.0%} of the file",
         sets,
         learned,
         published=False,
@@ -165,8 +168,8 @@ def _sequences(
             *(f">{title}: to the best heuristic" for title in MODES.values()),
         ],
         rows,
-        "A learned policy decides in the mode it was trained for. The best heuristic is the one "
-        "with the least mean here.",
+        "Each learned policy runs only in the mode that it was trained for. The best heuristic is "
+        "the one with the smallest mean in this table.",
     )
 
 
@@ -218,7 +221,7 @@ def _fresh(
         f"Fresh sequences, {count} of each length",
         ["mode", ">jobs", "policy", ">slowdown", "best heuristic", ">to it", ">sequences won"],
         rows,
-        "The best heuristic is chosen on these very sequences, in its favour.",
+        "The best heuristic is chosen on these same sequences, which favours it.",
     )
 
 

@@ -98,12 +98,12 @@ def report(found: Found, folder: Path) -> Section:
             rows.append(row)
     section = Section(
         "Transfer without further training",
-        f"Variants of `{SCENARIO}` that no training has seen: {found['workloads']} test workloads "
-        f"of {found['jobs']} jobs each. Differences of w · latency + (1 − w) · cost on the same "
-        "workloads, the mean over the trainings; less is better. "
+        f"Variants of `{SCENARIO}` that no training has seen, {found['workloads']} test workloads "
+        f"of {found['jobs']} jobs each. Each cell is the difference of w · latency + (1 − w) · "
+        "cost on the same workloads, as the mean over the trainings. Less is better. "
         + (
-            f"{lost} of {len(drawn)} figures are worse than wgc by more than {ALLOWED:.0%}, "
-            "marked **!**."
+            f"{lost} of {len(drawn)} figures are more than {ALLOWED:.0%} worse than wgc "
+            "(marked **!**)."
             if drawn
             else ""
         ),

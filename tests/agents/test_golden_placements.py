@@ -5,7 +5,7 @@ A difference says that a policy, the simulator or the estimates decide different
 
 from dataclasses import replace
 
-import agents.names  # noqa: F401 - so that learned policies are found
+import agents.registry.resolve  # noqa: F401 - so that learned policies are found
 import pytest
 
 from envs.baselines import catalogue
