@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 from typing import Any, Generic, Self, TypeVar
 
 import agents.registry.resolve  # noqa: F401 - so that policies are found
-from scheduler.domain.errors import UnavailableError
+from scheduler.domain.errors import OutageError
 
 Bench = TypeVar("Bench")
 Task = TypeVar("Task")
@@ -26,7 +26,7 @@ _AHEAD = 2
 """Tasks given out for each process: it has the next one as it ends one."""
 
 
-class Crew(Generic[Bench]):
+class ProcessPool(Generic[Bench]):
     """Does tasks at a bench, in this process or in several, each with a copy of the bench.
 
     What comes of a task must hang on nothing but the bench as it was given and the task: then it
@@ -44,12 +44,12 @@ class Crew(Generic[Bench]):
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        """Raises `UnavailableError` in place of what tells that a worker's process is gone."""
+        """Raises `OutageError` in place of what tells that a worker's process is gone."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
         if isinstance(error, BrokenProcessPool):
-            raise UnavailableError(
+            raise OutageError(
                 "a worker process died (killed, or out of memory)", {"workers": "fewer of them"}
             ) from error
 

@@ -23,9 +23,9 @@ from sqlalchemy import URL, make_url
 
 from agents.registry.registry import FOLDER as POLICIES
 from api.http.auth import TOKENS_FILE
-from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.service.data_folder_lock import FolderLock
-from scheduler.service.paths import Folders
+from scheduler.service.paths import Paths
 from scheduler.settings import DATABASE_FILE, Settings
 from scheduler.store.base import JobQuery, Store
 from scheduler.store.sql import SqlStore
@@ -55,19 +55,19 @@ def file_name(now: datetime) -> str:
 def create(settings: Settings, target: Path) -> None:
     """Write a backup to `target`, whole or not at all, whether or not the service runs.
 
-    Raises `ConflictError` if `target` exists, `InvalidError` for a damaged database or one that
-    is no file, `NotFoundError` if there is none, `UnavailableError` if it cannot be read or
+    Raises `StateError` if `target` exists, `InputError` for a damaged database or one that
+    is no file, `MissingError` if there is none, `UnavailableError` if it cannot be read or
     `target` cannot be written.
     """
     database = _database(settings)
     if not database.is_file():
-        raise NotFoundError(
+        raise MissingError(
             f"there is no database {database}", {"data": "the data folder of a service"}
         )
     if target.exists():
-        raise ConflictError(f"{target} exists already", {"file": "a name that is free"})
+        raise StateError(f"{target} exists already", {"file": "a name that is free"})
     if not target.parent.is_dir():
-        raise NotFoundError(f"there is no folder {target.parent}", {"file": "in a folder"})
+        raise MissingError(f"there is no folder {target.parent}", {"file": "in a folder"})
     with tempfile.TemporaryDirectory(prefix=".fulcrum-backup-", dir=target.parent) as name:
         folder = Path(name)
         copy(database, folder / DATABASE_FILE)
@@ -97,11 +97,11 @@ def restore(settings: Settings, backup: Path) -> Restored:
     it, with the folders of jobs and attempts that the restored history does not know: their
     numbers will be given again.
 
-    Raises `ConflictError` while a service runs, `InvalidError` for a file that is no whole backup
-    or is of a newer Fulcrum, `NotFoundError` if there is none.
+    Raises `StateError` while a service runs, `InputError` for a file that is no whole backup
+    or is of a newer Fulcrum, `MissingError` if there is none.
     """
     if not backup.is_file():
-        raise NotFoundError(f"there is no file {backup}", {"file": "a backup"})
+        raise MissingError(f"there is no file {backup}", {"file": "a backup"})
     database = _database(settings)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FolderLock(settings.data_dir)
@@ -111,7 +111,7 @@ def restore(settings: Settings, backup: Path) -> Restored:
             made_at = _unpack(backup, incoming)
             with _opened(incoming / DATABASE_FILE) as store:
                 newest = store.jobs(JobQuery(), limit=1)
-                stale = list(_unknown(store, Folders(settings.data_dir / "jobs")))
+                stale = list(_unknown(store, Paths(settings.data_dir / "jobs")))
             stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
             aside = settings.data_dir / f"before-restore-{stamp}"
             aside.mkdir(mode=0o700)
@@ -134,7 +134,7 @@ def restore(settings: Settings, backup: Path) -> Restored:
 def _database(settings: Settings) -> Path:
     url = make_url(settings.database)
     if url.get_backend_name() != "sqlite":
-        raise InvalidError(
+        raise InputError(
             "the database is PostgreSQL, which has its own tools: "
             "pg_dump --format=custom DATABASE > FILE, and pg_restore to bring it back",
             {"database_url": "unset or sqlite:////path for `fulcrum backup` and `fulcrum restore`"},
@@ -153,11 +153,11 @@ def _unpack(backup: Path, folder: Path) -> str:
         about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         form, made_at = int(about["format"]), str(about["made_at"])
     except (tarfile.TarError, OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidError(f"{backup} is not a whole backup: {error}", legal) from None
+        raise InputError(f"{backup} is not a whole backup: {error}", legal) from None
     if form > FORMAT:
-        raise InvalidError(f"{backup} was made by a newer Fulcrum", legal)
+        raise InputError(f"{backup} was made by a newer Fulcrum", legal)
     if not (folder / DATABASE_FILE).is_file():
-        raise InvalidError(f"{backup} holds no database", legal)
+        raise InputError(f"{backup} holds no database", legal)
     return made_at
 
 
@@ -172,12 +172,12 @@ def _opened(file: Path) -> Iterator[Store]:
         store.close()
 
 
-def _unknown(store: Store, folders: Folders) -> Iterator[Path]:
+def _unknown(store: Store, folders: Paths) -> Iterator[Path]:
     """Folders of jobs and attempts that the store does not know: newer than the backup."""
     for folder in sorted(folders.root.glob("[0-9]*")):
         try:
             job = store.job(int(folder.name))
-        except (NotFoundError, ValueError):
+        except (MissingError, ValueError):
             yield folder
             continue
         for attempt in sorted(folder.glob("attempt-[0-9]*")):

@@ -25,7 +25,7 @@ from rich.table import Table
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.queue import Backlog, Option, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.pools import Pool
@@ -116,13 +116,13 @@ def options(work: float) -> list[Option]:
     return found
 
 
-def busy(draw: random.Random) -> Iterator[Running]:
+def busy(draw: random.Random) -> Iterator[RunningAttempt]:
     job = 1_000_000
     for where, pool in enumerate(POOLS):
         for node in range(pool.nodes):
             for _ in range(pool.devices_per_node // 2):
                 job += 1
-                yield Running(NOW + draw.uniform(1.0, 3600.0), job, where, ((node, 1),))
+                yield RunningAttempt(NOW + draw.uniform(1.0, 3600.0), job, where, ((node, 1),))
 
 
 def reference(count: int, seconds: float) -> float:

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.baselines.easy_sjbf import EASY_SJBF
-from envs.simulator.simulation import Simulation, Site
+from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival
-from envs.workloads.runtime_estimates import Estimator, Exact, Requested, Tsafrir
+from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator, Tsafrir
 from envs.workloads.traces import swf
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -44,32 +44,32 @@ class TsafrirToRequest(Tsafrir):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KthRow:
     """A policy with what it knows."""
 
     title: str
     policy: Heuristic
-    estimator: Callable[[], Estimator]
+    estimator: Callable[[], RuntimeEstimator]
     published: float | None = None
     tolerance: float = 0.0
 
 
 ROWS = (
-    Row("EASY", HEURISTICS["fcfs"], Requested, 92.6, 1.0),
-    Row("EASY++", EASY_SJBF, TsafrirToRequest, 62.9, 3.0),
-    Row("EASY++, by steps", EASY_SJBF, Tsafrir),
-    Row("EASY-SJBF", EASY_SJBF, Requested),
-    Row("SAF", HEURISTICS["saf"], Requested),
-    Row("F4", HEURISTICS["f4"], Requested),
-    Row("EASY, clairvoyant", HEURISTICS["fcfs"], Exact),
-    Row("EASY-SJBF, clairvoyant", EASY_SJBF, Exact),
+    KthRow("EASY", HEURISTICS["fcfs"], Requested, 92.6, 1.0),
+    KthRow("EASY++", EASY_SJBF, TsafrirToRequest, 62.9, 3.0),
+    KthRow("EASY++, by steps", EASY_SJBF, Tsafrir),
+    KthRow("EASY-SJBF", EASY_SJBF, Requested),
+    KthRow("SAF", HEURISTICS["saf"], Requested),
+    KthRow("F4", HEURISTICS["f4"], Requested),
+    KthRow("EASY, clairvoyant", HEURISTICS["fcfs"], Exact),
+    KthRow("EASY-SJBF, clairvoyant", EASY_SJBF, Exact),
 )
 
 
-def slowdown(row: Row, trace: Path = TRACE) -> tuple[float, float]:
+def slowdown(row: KthRow, trace: Path = TRACE) -> tuple[float, float]:
     """Mean bounded slowdown, and mean wait (s)."""
     workload = swf.read(trace)
-    outcome = Simulation(workload, Site((PROCESSORS,)), row.estimator()).run(row.policy)
+    outcome = Simulation(workload, ClusterSpec((PROCESSORS,)), row.estimator()).run(row.policy)
     return float(outcome.bounded_slowdown.mean()), float(outcome.wait.mean())
 
 

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envs.baselines import preemptive
-from envs.simulator.simulation import Simulation, Site
+from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.traces import muri
 from scheduler.domain.pools import Pool
@@ -65,7 +65,7 @@ def mean_jct(trace: str, policy: str, column: int, folder: Path = TRACES) -> flo
     """Seconds, under the conditions of one of `COLUMNS`."""
     _, pool, disturb = COLUMNS[column]
     workload = _slower(muri.read(folder / f"{trace}.csv"))
-    simulation = Simulation(workload, Site((pool,)), restart=_start_up)
+    simulation = Simulation(workload, ClusterSpec((pool,)), restart=_start_up)
     return float(preemptive.run(simulation, POLICIES[policy], disturb=disturb).jct.mean())
 
 

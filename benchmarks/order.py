@@ -33,7 +33,7 @@ def play(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
     """Every simulation that is asked for, in the checkout that runs this."""
     import agents.registry.resolve  # noqa: F401 - registers the names
     from envs.scenarios import load
-    from envs.simulator.cluster_spec import Site
+    from envs.simulator.cluster_spec import ClusterSpec
     from envs.simulator.simulation import Simulation
     from scheduler.policies.lookup import named
 
@@ -49,7 +49,7 @@ def play(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
                     at = replace(drawn, preference=w)
                     for policy in options.policies.split(";"):
                         estimator = at.estimates.make(seed)
-                        simulation = Simulation(workload, Site.of(at), estimator, seed=seed)
+                        simulation = Simulation(workload, ClusterSpec.of(at), estimator, seed=seed)
                         outcome = simulation.run(named(policy))
                         yield f"{name}/{count}/{w:g}/{policy}/{seed}", figures(outcome, at, w)
 

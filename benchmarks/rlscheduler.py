@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.simulator.simulation import Simulation, Site
+from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Workload
 from envs.workloads.traces import swf
 from scheduler.decisions.rounds.round import Mode
@@ -87,7 +87,7 @@ def simulation(
 
     Formulas count submissions from the beginning of the file.
     """
-    site = Site((PROCESSORS,), mode, preference, each=True)
+    site = ClusterSpec((PROCESSORS,), mode, preference, each=True)
     return Simulation(workload.window(start, jobs, aged=True), site)
 
 

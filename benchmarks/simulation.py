@@ -26,9 +26,9 @@ from envs.compiled import Worlds, facts
 from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import of_scenario
 from envs.scenarios import Scenario, load
-from envs.simulator.simulation import Simulation, Site
-from envs.workloads.base import Arrival, Run, Workload
-from envs.workloads.runtime_estimates import Estimator, Exact, Requested
+from envs.simulator.simulation import ClusterSpec, Simulation
+from envs.workloads.base import Arrival, Workload, WorkloadRun
+from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator
 from envs.workloads.traces import swf
 from scheduler.decisions.features.encoder import ROW_COLUMNS
 from scheduler.decisions.rounds.round import Mode
@@ -37,7 +37,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named
 
 TRACES = Path(__file__).resolve().parents[1] / ".." / "shared/traces/swf"
-REPLAYS: Sequence[tuple[str, int, Mode, Callable[[], Estimator]]] = (
+REPLAYS: Sequence[tuple[str, int, Mode, Callable[[], RuntimeEstimator]]] = (
     ("lublin_256.swf.gz", 256, Mode.NONE, Exact),
     ("lublin_256.swf.gz", 256, Mode.EASY, Exact),
     ("KTH-SP2.swf.gz", 100, Mode.EASY, Requested),
@@ -66,13 +66,13 @@ def bare_timeouts(count: int = 50_000) -> float:
 
 
 def replay(
-    workload: Workload, processors: int, mode: Mode, estimator: Callable[[], Estimator]
+    workload: Workload, processors: int, mode: Mode, estimator: Callable[[], RuntimeEstimator]
 ) -> float:
     """Jobs per second of processor time, first come first served; the best of some runs."""
     pool = Pool("machine", DeviceKind.CPU, "processor", processors)
     best = 0.0
     for _ in range(REPEATS):
-        simulation = Simulation(workload, Site((pool,), mode), estimator())
+        simulation = Simulation(workload, ClusterSpec((pool,), mode), estimator())
         begun = time.process_time()
         simulation.run(named("fcfs"))
         best = max(best, len(workload.jobs) / (time.process_time() - begun))
@@ -136,7 +136,7 @@ def many(jobs: int, seed: int = 0) -> Workload:
     return Workload(
         "many",
         tuple(
-            Arrival(number, time, (Run("any", width, runtime),))
+            Arrival(number, time, (WorkloadRun("any", width, runtime),))
             for number, (time, width, runtime) in enumerate(rows, 1)
         ),
     )
@@ -147,7 +147,7 @@ def million(jobs: int, policies: Sequence[str]) -> None:
     workload = many(jobs)
     pool = Pool("nodes", DeviceKind.CUDA, "GPU", 8, nodes=10_000, dollars_per_device_hour=1.0)
     for policy in policies:
-        simulation = Simulation(workload, Site((pool,), Mode.EASY))
+        simulation = Simulation(workload, ClusterSpec((pool,), Mode.EASY))
         begun = time.perf_counter()
         outcome = simulation.run(named(policy))
         seconds = time.perf_counter() - begun

@@ -27,7 +27,7 @@ from api.cli.commands.jobs.submit import outlook_table
 from api.cli.support import text_format
 from api.cli.support.output import out, table
 from api.cli.views.job_table import jobs_table, ran, state, waited
-from api.client import Client, Job, files
+from api.client import Client, JobHandle, files
 from api.local_service import private_service
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _jobs(folder: Path, images: Path | None) -> list[files.JobInput]:
     return files.read(HERE / "demo-photographs.yaml", base=folder)
 
 
-def _watch(client: Client, jobs: Sequence[Job]) -> None:
+def _watch(client: Client, jobs: Sequence[JobHandle]) -> None:
     """Show the jobs until all have ended: as a live table, or a line a change if nobody looks."""
     console = out()
     end = time.monotonic() + TIMEOUT_S
@@ -145,7 +145,7 @@ def _watch(client: Client, jobs: Sequence[Job]) -> None:
             time.sleep(0.5)
 
 
-def _reason(job: Job) -> str:
+def _reason(job: JobHandle) -> str:
     """Of the decision that started it."""
     started = [one for one in job.explain().decisions if one.action in ("start", "backfill")]
     return started[0].reason if started else "–"

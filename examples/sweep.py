@@ -5,10 +5,10 @@ Start a service first (`fulcrum serve`), then: python examples/sweep.py
 
 from __future__ import annotations
 
-from api.client import Client, Job
+from api.client import Client, JobHandle
 
 
-def accuracy(job: Job) -> float:
+def accuracy(job: JobHandle) -> float:
     """Of the test images."""
     return float((job.result or {})["metrics"]["accuracy"])
 

@@ -10,18 +10,18 @@ from pathlib import Path
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.limits import cpu_quota
 from scheduler.policies import lookup
-from scheduler.service.components import Parts
+from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock
-from scheduler.service.maintenance.retention import PRUNABLE, Kind, Rule, rules
-from scheduler.service.paths import Folders
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
+from scheduler.service.paths import Paths
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import Crashes, ended
 from scheduler.service.policy_control.replay import Replay
 from scheduler.service.service import Service
@@ -38,8 +38,8 @@ def build(settings: config.Settings, replay: Replay | None = None) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
     The data folder and the database are held until the service stops or its process ends. Raises
-    `ConflictError` if another service holds one of them, `InvalidError` for settings or a database
-    that cannot work, `NotFoundError` for an unknown policy.
+    `ConflictError` if another service holds one of them, `InputError` for settings or a database
+    that cannot work, `MissingError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as undo:
@@ -69,11 +69,11 @@ def build(settings: config.Settings, replay: Replay | None = None) -> Service:
 def history(settings: config.Settings) -> Store:
     """The store of the data folder, for reading it beside a service; the caller closes it.
 
-    Raises `NotFoundError` if the data folder holds no database yet.
+    Raises `MissingError` if the data folder holds no database yet.
     """
     file = settings.data_dir / config.DATABASE_FILE
     if settings.database_url is None and not file.is_file():
-        raise NotFoundError(
+        raise MissingError(
             f"there is no job history in {settings.data_dir}",
             {"data_dir": "the data folder of a service that has run jobs"},
         )
@@ -92,10 +92,10 @@ def assemble(
 ) -> Service:
     """A service of given parts: also what tests build on. It releases `lock` when it stops.
 
-    Raises `InvalidError` if this machine has the devices of no pool.
+    Raises `InputError` if this machine has the devices of no pool.
     """
     if not inventory.present:
-        raise InvalidError(
+        raise InputError(
             "no pool has devices on this machine",
             {f"pools.{name}": why for name, why in inventory.absent.items()},
         )
@@ -107,7 +107,7 @@ def assemble(
     crashes = Crashes(settings.data_dir / "policy.mark", lookup.named, lookup.builtin)
     for name in crashes.refused:
         _log.error("%s; another decides in its place", ended(name))
-    ruling = Ruling(
+    ruling = ActivePolicy(
         crashes.policy,
         lookup.named(FALLBACK),
         name=FALLBACK if settings.policy in crashes.refused else settings.policy,
@@ -118,7 +118,7 @@ def assemble(
         limit_s=settings.decision_limit_s or float("inf"),
     )
     return Service(
-        Parts(
+        Components(
             store=store,
             executor=executor,
             inventory=inventory,
@@ -127,7 +127,7 @@ def assemble(
             ),
             ruling=ruling,
             policies=lookup.names(),
-            folders=Folders(settings.data_dir / "jobs"),
+            folders=Paths(settings.data_dir / "jobs"),
             clock=clock,
             grace_s=settings.executor.grace_s,
             origin=_origin(store, clock),
@@ -149,7 +149,7 @@ def assemble(
     )
 
 
-def _rules(settings: config.RetentionSettings) -> tuple[Rule, ...]:
+def _rules(settings: config.RetentionSettings) -> tuple[RetentionRule, ...]:
     kept: dict[Kind, config.KeepSettings] = {kind: getattr(settings, kind) for kind in PRUNABLE}
     return rules({kind: (one.days, one.bytes) for kind, one in kept.items()})
 
@@ -157,5 +157,5 @@ def _rules(settings: config.RetentionSettings) -> tuple[Rule, ...]:
 def _origin(store: Store, clock: Clock) -> float:
     try:
         return store.job(1).submitted_at
-    except NotFoundError:
+    except MissingError:
         return clock.now()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PAUSE_S = 1.0
@@ -62,11 +62,11 @@ def regular(path: Path) -> BinaryIO:
 
 
 def expanded(path: str | Path) -> Path:
-    """`path` with `~` filled in. Raises `InvalidError` if no home folder is known for it."""
+    """`path` with `~` filled in. Raises `InputError` if no home folder is known for it."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise InvalidError(
+        raise InputError(
             f"{path}: no such home folder is known",
             {"path": "one without ~, or with $HOME set to the home folder of an existing user"},
         ) from None

@@ -13,7 +13,7 @@ LEAST_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class HealthProblem:
     """One thing that is not well."""
 
     part: str
@@ -37,7 +37,7 @@ def free(path: Path) -> int:
     return figures.f_bavail * figures.f_frsize
 
 
-def disks(places: Mapping[str, Path], least: int) -> Iterator[Problem]:
+def disks(places: Mapping[str, Path], least: int) -> Iterator[HealthProblem]:
     """The places (name → folder) with less than `least` bytes left; each disk is told once."""
     seen: set[int] = set()
     for name, path in places.items():
@@ -45,7 +45,9 @@ def disks(places: Mapping[str, Path], least: int) -> Iterator[Problem]:
             place = existing(path)
             device, figures = place.stat().st_dev, os.statvfs(place)
         except OSError as error:
-            yield Problem("disk", f"the {name} cannot be read: {error.strerror}", "mend its disk")
+            yield HealthProblem(
+                "disk", f"the {name} cannot be read: {error.strerror}", "mend its disk"
+            )
             continue
         if device in seen:
             continue
@@ -55,10 +57,10 @@ def disks(places: Mapping[str, Path], least: int) -> Iterator[Problem]:
         way_out = "free some: fulcrum du tells what takes it, fulcrum prune removes it"
         if left < bound:
             text = f"the disk of the {name} is nearly full: {_mebibytes(left)} left"
-            yield Problem("disk", f"{text}, {_mebibytes(bound)} are needed", way_out)
+            yield HealthProblem("disk", f"{text}, {_mebibytes(bound)} are needed", way_out)
         elif figures.f_files and figures.f_favail < min(LEAST_FILES, figures.f_files // 20):
             text = f"the disk of the {name} holds {figures.f_favail} more files only"
-            yield Problem("disk", text, way_out)
+            yield HealthProblem("disk", text, way_out)
 
 
 def _mebibytes(count: int) -> str:

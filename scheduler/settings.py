@@ -33,7 +33,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.environment import check_pattern
@@ -234,7 +234,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     `$XDG_CONFIG_HOME/fulcrum/fulcrum.toml` is read, if any. `overrides` nests as the file does
     and may spell a nested name with dots (`executor.grace_s`); a None in it counts as not given.
 
-    Raises `InvalidError` whose `fields` name each wrong value with what would be right.
+    Raises `InputError` whose `fields` name each wrong value with what would be right.
     """
     found = find_file(path)
     given = _nested(overrides or {})
@@ -244,7 +244,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     except ValidationError as error:
         raise _invalid(error.errors(include_url=False), found) from None
     except SettingsError as error:
-        raise InvalidError(
+        raise InputError(
             f"an environment variable cannot be read: {error}",
             {"environment": "tables are JSON; or one variable each: FULCRUM_EXECUTOR__GRACE_S=5"},
         ) from None
@@ -253,16 +253,16 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
 
 
 def find_file(path: Path | None = None) -> Path | None:
-    """The settings file `load` reads; raises `InvalidError` if a named one does not exist."""
+    """The settings file `load` reads; raises `InputError` if a named one does not exist."""
     named = path or (Path(value) if (value := os.environ.get("FULCRUM_CONFIG")) else None)
     if named is not None:
         if not expanded(named).is_file():
-            raise InvalidError(
+            raise InputError(
                 f"there is no settings file {named}", {"config": "an existing TOML file"}
             )
         return expanded(named)
     candidates = [Path(FILE_NAME)]
-    with suppress(InvalidError):  # without a home there is nothing in it
+    with suppress(InputError):  # without a home there is nothing in it
         home = expanded(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
         candidates.append(home / "fulcrum" / FILE_NAME)
     return next((file for file in candidates if file.is_file()), None)
@@ -272,9 +272,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidError(f"{path} is not TOML: {error}", {"config": str(error)}) from None
+        raise InputError(f"{path} is not TOML: {error}", {"config": str(error)}) from None
     except OSError as error:
-        raise InvalidError(f"{path} cannot be read: {error}", {"config": str(error)}) from None
+        raise InputError(f"{path} cannot be read: {error}", {"config": str(error)}) from None
 
 
 def _nested(overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -294,7 +294,7 @@ def _nested(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _invalid(errors: list[ErrorDetails], file: Path | None) -> InvalidError:
+def _invalid(errors: list[ErrorDetails], file: Path | None) -> InputError:
     fields = {}
     for error in errors:
         # A wrong key of a table ends in `[key]`; the path says enough without it.
@@ -302,7 +302,7 @@ def _invalid(errors: list[ErrorDetails], file: Path | None) -> InvalidError:
         fields[".".join(parts)] = _advice(error, parts)
     origin = f"{file}, FULCRUM_* variables or arguments" if file else "FULCRUM_* or arguments"
     first = "; ".join(f"{name}: {advice}" for name, advice in fields.items())
-    return InvalidError(f"wrong settings ({origin}): {first}", fields)
+    return InputError(f"wrong settings ({origin}): {first}", fields)
 
 
 def _advice(error: ErrorDetails, parts: list[str]) -> str:

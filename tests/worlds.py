@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Occupancy
 from scheduler.decisions.state.queue import Backlog, Option, Queue, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
@@ -31,7 +31,7 @@ def waiting(job, options, submitted=0.0, **figures):
 def snapshot(
     pools: Sequence[Pool] | Pool,
     jobs: Iterable[Waiting],
-    running: Iterable[Running] = (),
+    running: Iterable[RunningAttempt] = (),
     now: float = 0.0,
     origin: float = 0.0,
 ) -> Snapshot:
@@ -60,7 +60,7 @@ def after(snap: Snapshot, plan) -> Cluster:
     cluster = snap.cluster()
     for placed in plan.placements:
         end = snap.now + snap.pools[placed.pool].boot_s + placed.runtime_s
-        cluster.start(Running(end, placed.job, placed.pool, placed.nodes, placed.memory))
+        cluster.start(RunningAttempt(end, placed.job, placed.pool, placed.nodes, placed.memory))
     return cluster
 
 
@@ -107,7 +107,7 @@ def running_(draw, pools, now):
         if nodes is not None:
             free[where].take(nodes, memory)
             ends = draw(st.one_of(SECONDS, st.sampled_from([-5.0, 0.0])))
-            attempts.append(Running(now + ends, job, where, nodes, memory))
+            attempts.append(RunningAttempt(now + ends, job, where, nodes, memory))
     return tuple(attempts)
 
 

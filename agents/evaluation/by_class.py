@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from agents.evaluation.differences import Difference, difference
-from agents.evaluation.metrics import MEASURES, Measure, Unit, View
+from agents.evaluation.metrics import METRICS, Metric, MetricView, Unit
 from agents.evaluation.statistics import Interval, interval
 from scheduler.decisions.state.queue import Bools, Floats
 
@@ -29,7 +29,7 @@ class By(StrEnum):
 Breakdown = Mapping[str, Mapping[str, Mapping[str, float]]]
 """`By` → class → measure → figure of one run."""
 
-JOBS = Measure(
+JOBS = Metric(
     "jobs",
     "Jobs",
     Unit.JOBS,
@@ -41,7 +41,7 @@ MEASURED = {
     for each in (
         JOBS,
         *(
-            MEASURES[name]
+            METRICS[name]
             for name in ("wait_s", "wait_p95_s", "longest_wait_s", "bsld_mean", "missed", "misses")
         ),
     )
@@ -50,7 +50,7 @@ MEASURED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
+class JobClass:
     """The jobs of one class under one policy, over all workloads."""
 
     name: str
@@ -60,7 +60,7 @@ class Class:
     """By measure, to the same class under the baseline; empty for the baseline."""
 
 
-def classify(view: View) -> Breakdown:
+def classify(view: MetricView) -> Breakdown:
     """The figures of one run; classes in ascending order, those without a job left out."""
     outcome = view.outcome
     named = outcome.preference
@@ -87,14 +87,14 @@ def summarised(
     by: By,
     *,
     distinct: int,
-) -> tuple[Class, ...]:
+) -> tuple[JobClass, ...]:
     """Of the runs of a policy; `pairs`: its and the baseline's on the same workloads, or none.
 
     `distinct` as for `difference`. Users with most jobs come first.
     """
     names = dict.fromkeys(name for run in runs for name in run.get(by, {}))
     found = [
-        Class(
+        JobClass(
             name,
             {each: interval([_figure(run, by, name, each) for run in runs]) for each in MEASURED},
             {
@@ -115,7 +115,7 @@ def summarised(
     return tuple(sorted(found, key=lambda one: BANDS.index(one.name)))
 
 
-def applying(classes: Iterable[Class]) -> list[Measure]:
+def applying(classes: Iterable[JobClass]) -> list[Metric]:
     """The measures that apply to any of the classes."""
     found = {name for one in classes for name, value in one.values.items() if value.count}
     return [each for each in MEASURED.values() if each.name in found]
@@ -126,7 +126,7 @@ def _bands(values: Floats) -> dict[str, Bools]:
     return {name: places == place for place, name in enumerate(BANDS)}
 
 
-def _figures(view: View) -> dict[str, float]:
+def _figures(view: MetricView) -> dict[str, float]:
     return {each.name: float(each.of(view)) for each in MEASURED.values()}
 
 
@@ -135,6 +135,6 @@ def _figure(run: Breakdown, by: By, name: str, measure: str) -> float:
     return run.get(by, {}).get(name, {}).get(measure, np.nan)
 
 
-def _total(one: Class) -> float:
+def _total(one: JobClass) -> float:
     jobs = one.values[JOBS.name]
     return jobs.mean * jobs.count

@@ -11,12 +11,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
-from agents.evaluation.run import Cell, Conditions, Run, run
+from agents.evaluation.run import Conditions, RunKey, RunResult, run
 from agents.process_pool import begin, context, settings
 from envs.scenarios import Scenario
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 
-Done = Callable[[Run], None]
+Done = Callable[[RunResult], None]
 """Called for every run as it is done, in any order."""
 
 
@@ -33,25 +33,25 @@ class Comparison:
     preferences: tuple[float | None, ...] = (None,)
     """None: the scenario's own."""
     conditions: Conditions = field(default_factory=Conditions)
-    runs: tuple[Run, ...] = ()
+    runs: tuple[RunResult, ...] = ()
     """In the order of `cells`."""
 
     def __post_init__(self) -> None:
-        """Raises `InvalidError` for an empty axis or a baseline that is not compared."""
+        """Raises `InputError` for an empty axis or a baseline that is not compared."""
         for name in ("scenarios", "policies", "seeds", "preferences"):
             if not getattr(self, name):
-                raise InvalidError(f"nothing to compare: no {name}", {name: "at least one"})
+                raise InputError(f"nothing to compare: no {name}", {name: "at least one"})
         if self.baseline not in self.policies:
-            raise InvalidError(
+            raise InputError(
                 f"the baseline {self.baseline!r} is not compared",
                 {"baseline": f"one of {', '.join(self.policies)}"},
             )
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[RunKey, ...]:
         """Everything to run; seeds change slowest, so that what is there early is balanced."""
         return tuple(
-            Cell(scenario, policy, seed, preference)
+            RunKey(scenario, policy, seed, preference)
             for seed in self.seeds
             for scenario in self.scenarios
             for policy in self.policies
@@ -59,11 +59,11 @@ class Comparison:
         )
 
     @property
-    def failures(self) -> tuple[Run, ...]:
+    def failures(self) -> tuple[RunResult, ...]:
         """Runs with an error."""
         return tuple(run for run in self.runs if run.error)
 
-    def of(self, scenario: str, policy: str, preference: float | None) -> dict[int, Run]:
+    def of(self, scenario: str, policy: str, preference: float | None) -> dict[int, RunResult]:
         """Seed → run, of those that went well."""
         return {
             run.cell.seed: run
@@ -78,9 +78,9 @@ def compare(
     plan: Comparison,
     *,
     workers: int = 1,
-    known: Mapping[Cell, Run] | None = None,
+    known: Mapping[RunKey, RunResult] | None = None,
     done: Done = lambda _: None,
-) -> tuple[Run, ...]:
+) -> tuple[RunResult, ...]:
     """The runs of all cells of `plan`, in their order.
 
     `workers` processes (1: all in this one); `known` runs are not run again, and `done` does not
@@ -97,12 +97,12 @@ def compare(
     return tuple(results[cell] for cell in plan.cells)
 
 
-def _here(plan: Comparison, cells: Sequence[Cell]) -> Iterator[Run]:
+def _here(plan: Comparison, cells: Sequence[RunKey]) -> Iterator[RunResult]:
     for cell in cells:
         yield _guarded(plan.scenarios[cell.scenario], cell, plan.conditions)
 
 
-def _apart(plan: Comparison, cells: Sequence[Cell], workers: int) -> Iterator[Run]:
+def _apart(plan: Comparison, cells: Sequence[RunKey], workers: int) -> Iterator[RunResult]:
     waiting = list(reversed(cells))
     while waiting:
         suspects = yield from _until_broken(plan, waiting, min(workers, len(waiting)))
@@ -111,18 +111,18 @@ def _apart(plan: Comparison, cells: Sequence[Cell], workers: int) -> Iterator[Ru
             alone = [cell]
             broken = yield from _until_broken(plan, alone, 1)
             if broken or alone:
-                yield Run(cell, error="its process died (killed, or out of memory)")
+                yield RunResult(cell, error="its process died (killed, or out of memory)")
 
 
 def _until_broken(
-    plan: Comparison, waiting: list[Cell], workers: int
-) -> Generator[Run, None, list[Cell]]:
+    plan: Comparison, waiting: list[RunKey], workers: int
+) -> Generator[RunResult, None, list[RunKey]]:
     """Run `waiting` from its end until it is empty or a process dies.
 
     Returns the cells that were in the works then; no other is lost.
     """
-    running: dict[Future[Run], Cell] = {}
-    pool = ProcessPoolExecutor(workers, context(Cell.__module__), begin, (settings(),))
+    running: dict[Future[RunResult], RunKey] = {}
+    pool = ProcessPoolExecutor(workers, context(RunKey.__module__), begin, (settings(),))
     try:
         while waiting or running:
             while waiting and len(running) < 2 * workers:
@@ -140,10 +140,10 @@ def _until_broken(
     return []
 
 
-def _guarded(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
+def _guarded(scenario: Scenario, cell: RunKey, conditions: Conditions) -> RunResult:
     try:
         return run(scenario, cell, conditions)
     except FulcrumError as error:
-        return Run(cell, error=error.message)
+        return RunResult(cell, error=error.message)
     except Exception as error:
-        return Run(cell, error=f"{type(error).__name__}: {error}")
+        return RunResult(cell, error=f"{type(error).__name__}: {error}")

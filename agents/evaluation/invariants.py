@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.simulator.job_state import Held
-from envs.simulator.results import Outcome
+from envs.simulator.job_state import HeldDevices
+from envs.simulator.results import SimulationResult
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.pools import Pool
@@ -25,7 +25,7 @@ class InvariantError(FulcrumError):
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class RunLog:
     """Where attempts were held, one row for each node of an attempt: columns of shape (rows,)."""
 
     job: Ints
@@ -43,7 +43,7 @@ class Log:
     """… to here."""
 
 
-def logged(held: Iterable[Held]) -> Log:
+def logged(held: Iterable[HeldDevices]) -> RunLog:
     """The log of attempts that have ended."""
     rows = [
         (
@@ -61,10 +61,12 @@ def logged(held: Iterable[Held]) -> Log:
         for node, count in attempt.nodes
     ]
     table = np.array(rows, dtype=np.float64).reshape(-1, 7)
-    return Log(*table[:, :4].astype(np.int64).T, *table[:, 4:].T)
+    return RunLog(*table[:, :4].astype(np.int64).T, *table[:, 4:].T)
 
 
-def check(outcome: Outcome, log: Log, pools: Sequence[Pool], submitted: Sequence[int]) -> None:
+def check(
+    outcome: SimulationResult, log: RunLog, pools: Sequence[Pool], submitted: Sequence[int]
+) -> None:
     """Raise `InvariantError` that names everything wrong with a run of the jobs `submitted`.
 
     No job is lost or run twice at once, time never runs backwards, no node holds more devices or
@@ -81,14 +83,14 @@ def check(outcome: Outcome, log: Log, pools: Sequence[Pool], submitted: Sequence
         raise InvariantError("; ".join(found), {"run": "what a cluster can do"})
 
 
-def _lost(outcome: Outcome, submitted: Sequence[int]) -> list[str]:
+def _lost(outcome: SimulationResult, submitted: Sequence[int]) -> list[str]:
     wanted = np.asarray(submitted, dtype=np.int64)
     if not np.array_equal(np.sort(outcome.job), np.sort(wanted)):
         return ["jobs that ended are not those that arrived"]
     return _named("never ended", np.isnan(outcome.ended) | np.isnan(outcome.started), outcome.job)
 
 
-def _backwards(outcome: Outcome, log: Log) -> list[str]:
+def _backwards(outcome: SimulationResult, log: RunLog) -> list[str]:
     slack = SLACK * np.maximum(np.abs(outcome.ended), 1.0)
     return [
         *_named("started before it arrived", outcome.wait < -slack, outcome.job),
@@ -102,7 +104,7 @@ def _backwards(outcome: Outcome, log: Log) -> list[str]:
     ]
 
 
-def _oversubscribed(log: Log, pools: Sequence[Pool]) -> list[str]:
+def _oversubscribed(log: RunLog, pools: Sequence[Pool]) -> list[str]:
     counts = np.array([pool.nodes for pool in pools], dtype=np.int64)
     wrong = (log.pool < 0) | (log.pool >= len(pools))
     wrong |= (log.node < 0) | (log.node >= counts[np.where(wrong, 0, log.pool)])
@@ -127,7 +129,7 @@ def _oversubscribed(log: Log, pools: Sequence[Pool]) -> list[str]:
     return found
 
 
-def _levels(place: Ints, log: Log, held: Floats) -> tuple[Floats, Ints, Floats]:
+def _levels(place: Ints, log: RunLog, held: Floats) -> tuple[Floats, Ints, Floats]:
     """How much is held on a node after each change there: (amount, place, time)."""
     places = np.concatenate((place, place))
     times = np.concatenate((log.start, log.end))
@@ -138,7 +140,7 @@ def _levels(place: Ints, log: Log, held: Floats) -> tuple[Floats, Ints, Floats]:
     return np.cumsum(changes[order]), places[order], times[order]
 
 
-def _twice(log: Log) -> list[str]:
+def _twice(log: RunLog) -> list[str]:
     # Rows of one attempt share their start; attempts of a job must follow one another.
     order = np.lexsort((log.start, log.job))
     job, start, end = log.job[order], log.start[order], log.end[order]
@@ -146,7 +148,7 @@ def _twice(log: Log) -> list[str]:
     return _named("runs twice at once", later & (start[1:] < end[:-1]), job[1:])
 
 
-def _unconserved(outcome: Outcome, log: Log, pools: Sequence[Pool]) -> list[str]:
+def _unconserved(outcome: SimulationResult, log: RunLog, pools: Sequence[Pool]) -> list[str]:
     found = []
     for name in ("dollars", "joules", "runtime", "ideal", "wasted"):
         values = getattr(outcome, name)
@@ -176,7 +178,7 @@ def _unconserved(outcome: Outcome, log: Log, pools: Sequence[Pool]) -> list[str]
     ]
 
 
-def _worked(outcome: Outcome, log: Log) -> Floats:
+def _worked(outcome: SimulationResult, log: RunLog) -> Floats:
     """Seconds that each job's attempts lasted, without what was wasted."""
     # Rows of one attempt share their start and end: the first stands for all.
     order = np.lexsort((-log.end, log.start, log.job))
@@ -190,7 +192,7 @@ def _worked(outcome: Outcome, log: Log) -> Floats:
     return worked
 
 
-def _straight(outcome: Outcome) -> Bools:
+def _straight(outcome: SimulationResult) -> Bools:
     """Which jobs ran once, from their start to a good end."""
     once: Bools = (outcome.attempts == 1) & ~outcome.failed
     return once

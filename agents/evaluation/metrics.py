@@ -10,7 +10,7 @@ import numpy as np
 
 from envs.gym.episodes import scales_of
 from envs.scenarios import Objective
-from envs.simulator.results import Outcome
+from envs.simulator.results import SimulationResult
 from scheduler.decisions.state.queue import Bools, Floats
 
 STARVED_S = 86_400.0
@@ -30,10 +30,10 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MetricView:
     """One run as measures see it."""
 
-    outcome: Outcome
+    outcome: SimulationResult
     preference: float
     """Of the cluster: 0 cheapest … 1 fastest."""
     objective: Objective | None = None
@@ -41,7 +41,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Metric:
     """One figure of a run; nan where it does not apply."""
 
     name: str
@@ -49,7 +49,7 @@ class Measure:
     title: str
     """For people."""
     unit: Unit
-    of: Callable[[View], float]
+    of: Callable[[MetricView], float]
     meaning: str
     """One sentence, with the source of the formula."""
     less: bool = True
@@ -62,36 +62,36 @@ REGIME = ("utilisation", "queue_mean", "queue_max", "waiting")
 """Names of the measures that say how busy the cluster was: what a result holds for."""
 
 
-def measure(view: View) -> dict[str, float]:
+def metrics_of(view: MetricView) -> dict[str, float]:
     """Name → value of every measure of a run."""
-    return {each.name: float(each.of(view)) for each in MEASURES.values()}
+    return {each.name: float(each.of(view)) for each in METRICS.values()}
 
 
-def total_dollars(outcome: Outcome) -> float:
+def total_dollars(outcome: SimulationResult) -> float:
     """What the jobs cost, and what was billed while none ran."""
     return float(outcome.dollars.sum()) + outcome.idle_dollars
 
 
-def dollars_per_job(outcome: Outcome) -> float:
+def dollars_per_job(outcome: SimulationResult) -> float:
     """The cost side of the objective; nan without jobs."""
     return _divided(total_dollars(outcome), len(outcome.job))
 
 
-def _due(view: View) -> Bools:
+def _due(view: MetricView) -> Bools:
     due: Bools = np.isfinite(view.outcome.deadline)
     return due
 
 
-def _late(view: View) -> Bools:
+def _late(view: MetricView) -> Bools:
     """Whether each job ended after its deadline."""
     return view.outcome.ended > view.outcome.deadline
 
 
-def _misses(view: View) -> float:
+def _misses(view: MetricView) -> float:
     return _divided(float(_late(view).sum()), float(_due(view).sum()))
 
 
-def _objective(view: View) -> float:
+def _objective(view: MetricView) -> float:
     if view.objective is None:
         return np.nan
     value = scales_of(view.objective).value(view.outcome, view.preference)
@@ -110,31 +110,31 @@ def _divided(above: float, below: float) -> float:
     return above / below if below else np.nan
 
 
-MEASURES: Mapping[str, Measure] = {
+METRICS: Mapping[str, Metric] = {
     each.name: each
     for each in (
-        Measure(
+        Metric(
             "jct_s",
             "JCT",
             Unit.SECONDS,
             lambda v: _mean(v.outcome.jct),
             "Job completion time: from submission to end, mean over jobs.",
         ),
-        Measure(
+        Metric(
             "wait_s",
             "Wait",
             Unit.SECONDS,
             lambda v: _mean(v.outcome.wait),
             "From submission to the first start, mean over jobs.",
         ),
-        Measure(
+        Metric(
             "wait_p95_s",
             "Wait p95",
             Unit.SECONDS,
             lambda v: _at(v.outcome.wait, 0.95),
             "Wait that 95 % of the jobs stay below.",
         ),
-        Measure(
+        Metric(
             "bsld_mean",
             "BSLD mean",
             Unit.RATIO,
@@ -142,28 +142,28 @@ MEASURES: Mapping[str, Measure] = {
             "Bounded slowdown max(1, time in the system / max(runtime, 10 s)) "
             "(Feitelson, JSSPP 2001), mean over jobs.",
         ),
-        Measure(
+        Metric(
             "bsld_median",
             "BSLD median",
             Unit.RATIO,
             lambda v: _at(v.outcome.bounded_slowdown, 0.5),
             "Bounded slowdown that half of the jobs stay below.",
         ),
-        Measure(
+        Metric(
             "bsld_p95",
             "BSLD p95",
             Unit.RATIO,
             lambda v: _at(v.outcome.bounded_slowdown, 0.95),
             "Bounded slowdown that 95 % of the jobs stay below.",
         ),
-        Measure(
+        Metric(
             "bsld_p99",
             "BSLD p99",
             Unit.RATIO,
             lambda v: _at(v.outcome.bounded_slowdown, 0.99),
             "Bounded slowdown that 99 % of the jobs stay below.",
         ),
-        Measure(
+        Metric(
             "slowdown_mean",
             "Slowdown",
             Unit.RATIO,
@@ -171,56 +171,56 @@ MEASURES: Mapping[str, Measure] = {
             "Time in the system over the least runtime that the job could have on this cluster, "
             "bounded alike, mean over jobs: a slow device counts as a delay.",
         ),
-        Measure(
+        Metric(
             "longest_wait_s",
             "Longest wait",
             Unit.SECONDS,
             lambda v: float(v.outcome.wait.max()) if len(v.outcome.job) else np.nan,
             "Of any job, to its first start.",
         ),
-        Measure(
+        Metric(
             "starved",
             "Starved",
             Unit.JOBS,
             lambda v: float((v.outcome.wait > v.starved_s).sum()),
             "Jobs that waited for longer than the limit in the manifest.",
         ),
-        Measure(
+        Metric(
             "failed",
             "Failed",
             Unit.JOBS,
             lambda v: float(v.outcome.failed.sum()),
             "Jobs whose last attempt that was allowed has failed.",
         ),
-        Measure(
+        Metric(
             "missed",
             "Late jobs",
             Unit.JOBS,
             lambda v: float(_late(v).sum()) if _due(v).any() else np.nan,
             "Jobs with a deadline that ended after it.",
         ),
-        Measure(
+        Metric(
             "misses",
             "Missed",
             Unit.SHARE,
             _misses,
             "Share of the jobs with a deadline that ended after it.",
         ),
-        Measure(
+        Metric(
             "dollars",
             "Cost",
             Unit.DOLLARS,
             lambda v: total_dollars(v.outcome),
             "Of all jobs, and of nodes billed while none ran on them.",
         ),
-        Measure(
+        Metric(
             "joules",
             "Energy",
             Unit.JOULES,
             lambda v: float(v.outcome.joules.sum()) + v.outcome.idle_joules,
             "Of all attempts, and of devices that were up while none used them.",
         ),
-        Measure(
+        Metric(
             "utilisation",
             "Utilisation",
             Unit.SHARE,
@@ -229,7 +229,7 @@ MEASURES: Mapping[str, Measure] = {
             "submission to the last end.",
             less=False,
         ),
-        Measure(
+        Metric(
             "queue_mean",
             "Queue mean",
             Unit.JOBS,
@@ -238,7 +238,7 @@ MEASURES: Mapping[str, Measure] = {
             "the last end.",
             judged=False,
         ),
-        Measure(
+        Metric(
             "queue_max",
             "Queue max",
             Unit.JOBS,
@@ -246,7 +246,7 @@ MEASURES: Mapping[str, Measure] = {
             "The most jobs that wait for their first start at one time.",
             judged=False,
         ),
-        Measure(
+        Metric(
             "waiting",
             "Waiting",
             Unit.SHARE,
@@ -254,7 +254,7 @@ MEASURES: Mapping[str, Measure] = {
             "Share of the latency that is waiting: mean wait ÷ mean job completion time.",
             judged=False,
         ),
-        Measure(
+        Metric(
             "fairness",
             "Fairness",
             Unit.RATIO,
@@ -263,14 +263,14 @@ MEASURES: Mapping[str, Measure] = {
             "(Jain, Chiu, Hawe, DEC-TR-301, 1984).",
             less=False,
         ),
-        Measure(
+        Metric(
             "makespan_s",
             "Makespan",
             Unit.SECONDS,
             lambda v: v.outcome.makespan,
             "From the first submission to the last end.",
         ),
-        Measure(
+        Metric(
             "objective",
             "Objective",
             Unit.RATIO,

@@ -24,7 +24,7 @@ from agents.evaluation.sample_size import Evidence
 from agents.evaluation.statistics import LEAST, Interval
 from agents.evaluation.summary import WEIGHED
 from envs.scenarios import Scenario, Split
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.lookup import named
 
 REFERENCE = "wgc"
@@ -33,7 +33,7 @@ WORKLOADS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Duel:
+class PairedTest:
     """The candidate against one rival."""
 
     rival: str
@@ -59,7 +59,7 @@ class Duel:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class PromotionTest:
     """A whole test."""
 
     candidate: str
@@ -75,7 +75,7 @@ class Trial:
     """What a person must know of the workloads; empty if each stands for itself."""
     regime: Mapping[str, float]
     """Means under `REFERENCE` of the measures of `REGIME`."""
-    duels: tuple[Duel, ...]
+    duels: tuple[PairedTest, ...]
     """Strongest rival first, but the incumbent before all."""
 
     @property
@@ -102,14 +102,14 @@ def plan(
 ) -> Comparison:
     """What must be run for the test; wgc as tuned for the scenario takes part if there is that.
 
-    Raises `InvalidError` for fewer than `LEAST` workloads, or a scenario that weighs nothing.
+    Raises `InputError` for fewer than `LEAST` workloads, or a scenario that weighs nothing.
     """
     if workloads < LEAST:
-        raise InvalidError(
+        raise InputError(
             f"{workloads} workloads tell nothing", {"workloads": f"a whole number ≥ {LEAST}"}
         )
     if scenario.objective is None and scenario.randomisation is None:
-        raise InvalidError(
+        raise InputError(
             f"scenario {scenario.name!r} has no objective", {"scenario": "one with [objective]"}
         )
     scenario.check()
@@ -131,16 +131,16 @@ def trial(
     margin: float = 0.0,
     workers: int = 1,
     done: Done = lambda _: None,
-) -> Trial:
+) -> PromotionTest:
     """Run a `plan` and judge its first policy.
 
-    `margin` is what may be lost to a heuristic; to the incumbent nothing may. Raises `InvalidError`
+    `margin` is what may be lost to a heuristic; to the incumbent nothing may. Raises `InputError`
     if a run fails, naming the first.
     """
     comparison = replace(comparison, runs=compare(comparison, workers=workers, done=done))
     if comparison.failures:
         failed = comparison.failures[0]
-        raise InvalidError(
+        raise InputError(
             f"{failed.cell.policy} failed on {failed.cell.scenario}, seed {failed.cell.seed}: "
             f"{failed.error}",
             {"policy": "one that decides all of the test's workloads"},
@@ -153,7 +153,7 @@ def trial(
     for rival in rivals:
         found = difference(figures[candidate], figures[rival], distinct=evidence.distinct)
         duels.append(
-            Duel(
+            PairedTest(
                 rival,
                 rival == incumbent,
                 float(np.mean(figures[rival])),
@@ -165,7 +165,7 @@ def trial(
             )
         )
     referred = [run for run in comparison.runs if run.cell.policy == REFERENCE]
-    return Trial(
+    return PromotionTest(
         candidate=candidate,
         score=float(np.mean(figures[candidate])),
         scenario=scenario.name,
@@ -190,7 +190,7 @@ def _tuned(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _figures(comparison: Comparison) -> Mapping[str, Sequence[float]]:
-    """Policy → figure of each workload. Raises `InvalidError` where there is no objective."""
+    """Policy → figure of each workload. Raises `InputError` where there is no objective."""
     objectives = {
         (run.cell.policy, run.cell.preference, run.cell.seed): run.measures[WEIGHED]
         for run in comparison.runs
@@ -210,5 +210,5 @@ def _figures(comparison: Comparison) -> Mapping[str, Sequence[float]]:
         for policy in comparison.policies
     }
     if not all(math.isfinite(figure) for mine in found.values() for figure in mine):
-        raise InvalidError("the objective of a run is no number", {"scenario": "another"})
+        raise InputError("the objective of a run is no number", {"scenario": "another"})
     return found

@@ -31,7 +31,7 @@ _PACKAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Provenance:
     """Everything that it takes to make the same result again."""
 
     made_at: str
@@ -57,9 +57,9 @@ class Manifest:
     confidence: float = CONFIDENCE
 
 
-def manifest(comparison: Comparison, command: Sequence[str]) -> Manifest:
+def provenance_of(comparison: Comparison, command: Sequence[str]) -> Provenance:
     """Of a comparison made by `command` (words of the command line) now, here."""
-    return Manifest(
+    return Provenance(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=" ".join(command),
         versions={"python": platform.python_version(), **versions(LIBRARIES)},

@@ -1,7 +1,7 @@
 """`python -m agents.evaluation.replay`: two policies on one cluster's jobs.
 
-Reads a `scheduler.service.policy_control.replay.Question` as JSON, writes a `Verdict`. A process at
-the lowest priority, so that the service that asks neither waits nor loads a simulator.
+Reads a `scheduler.service.policy_control.replay.Question` as JSON, writes a `ReplayVerdict`. A
+process at the lowest priority, so that the service that asks neither waits nor loads a simulator.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from envs.scenarios import Scenario, Split, load
 from envs.scenarios.recorded import write
 from envs.scenarios.scenario import Estimates, natural
 from envs.scenarios.supply import Supply
-from envs.simulator.cluster_spec import Site
-from envs.simulator.results import Outcome
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
 from envs.workloads.traces import history
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, register
 from scheduler.policies.schedules.library import Library
-from scheduler.service.policy_control.replay import Question, Verdict
+from scheduler.service.policy_control.replay import Question, ReplayVerdict
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
 
@@ -66,16 +66,16 @@ def main() -> int:
     return 0
 
 
-def judge(question: Question, store: Store | None) -> Verdict:
+def judge(question: Question, store: Store | None) -> ReplayVerdict:
     """Both policies under the guard on the same workloads, one after another.
 
-    Raises `InvalidError` or `NotFoundError` for a policy that cannot be had, or a cluster that no
+    Raises `InputError` or `NotFoundError` for a policy that cannot be had, or a cluster that no
     jobs can be made up for.
     """
     begun = time.monotonic()
     policies = [_guarded(name, question) for name in (question.nominee, question.rival)]
     trials = _trials(question, store)
-    runs: list[list[Outcome]] = []
+    runs: list[list[SimulationResult]] = []
     for number, workload in enumerate(trials.workloads):
         if runs and time.monotonic() - begun > question.limit_s:
             break
@@ -83,7 +83,7 @@ def judge(question: Question, store: Store | None) -> Verdict:
     table = np.array([[_objective(trials.scenario, one) for one in pair] for pair in runs])
     found = difference(table[:, 0], table[:, 1], distinct=len(runs))
     rivals = [rival for _, rival in runs]
-    return Verdict(
+    return ReplayVerdict(
         source=trials.source,
         about=trials.about,
         windows=len(runs),
@@ -145,7 +145,7 @@ def _trials(question: Question, store: Store | None) -> _Trials:
 def _past(question: Question, store: Store) -> Workload | None:
     try:
         return history.read(store, question.pools, since=question.since, until=question.until)
-    except InvalidError:
+    except InputError:
         return None
 
 
@@ -184,12 +184,14 @@ def _windows(past: Workload, count: int) -> Iterator[Workload]:
     return (past.window(first + number * size, size) for number in range(count))
 
 
-def _simulated(scenario: Scenario, workload: Workload, policy: Policy, seed: int) -> Outcome:
+def _simulated(
+    scenario: Scenario, workload: Workload, policy: Policy, seed: int
+) -> SimulationResult:
     estimator = scenario.estimates.make(seed)
-    return Simulation(workload, Site.of(scenario), estimator, seed=seed).run(policy)
+    return Simulation(workload, ClusterSpec.of(scenario), estimator, seed=seed).run(policy)
 
 
-def _objective(scenario: Scenario, outcome: Outcome) -> float:
+def _objective(scenario: Scenario, outcome: SimulationResult) -> float:
     """Per job."""
     assert scenario.objective is not None
     total = scales_of(scenario.objective).value(outcome, scenario.preference)

@@ -9,14 +9,14 @@ import threading
 from pathlib import Path
 
 from agents.serving.learned_policy import SCHEME
-from scheduler.domain.errors import UnavailableError
-from scheduler.service.policy_control.replay import Question, Verdict
+from scheduler.domain.errors import OutageError
+from scheduler.service.policy_control.replay import Question, ReplayVerdict
 
 GRACE_S = 300.0
 """Beyond the question's limit, for the workload that had been begun."""
 
 
-class Aside:
+class ReplayProcess:
     """`scheduler.service.policy_control.replay.Replay` by `python -m agents.evaluation.replay`."""
 
     def __init__(self, data_dir: Path, database: str | None) -> None:
@@ -31,7 +31,7 @@ class Aside:
         """Learned policies: what suits the clusters of their training may not suit this one."""
         return policy.partition(":")[0] == SCHEME
 
-    def run(self, question: Question) -> Verdict:
+    def run(self, question: Question) -> ReplayVerdict:
         """See `Replay.run`."""
         asked = {
             "data_dir": str(self._data_dir),
@@ -51,20 +51,18 @@ class Aside:
         try:
             told, wrong = process.communicate(json.dumps(asked), question.limit_s + GRACE_S)
         except subprocess.TimeoutExpired:
-            raise UnavailableError(f"the replay took over {question.limit_s:.0f} s") from None
+            raise OutageError(f"the replay took over {question.limit_s:.0f} s") from None
         finally:
             with self._lock:
                 process.kill()
                 process.wait()
                 self._process = None
         if self._cancelled:
-            raise UnavailableError("the replay was cancelled")
+            raise OutageError("the replay was cancelled")
         if process.returncode:
             lines = wrong.strip().splitlines()
-            raise UnavailableError(
-                f"the replay failed: {lines[-1] if lines else 'no reason given'}"
-            )
-        return Verdict.of(json.loads(told))
+            raise OutageError(f"the replay failed: {lines[-1] if lines else 'no reason given'}")
+        return ReplayVerdict.of(json.loads(told))
 
     def cancel(self) -> None:
         """See `Replay.cancel`."""

@@ -12,22 +12,22 @@ from typing import IO, Any, Self
 
 from agents.evaluation.by_class import MEASURED, Breakdown, By
 from agents.evaluation.compare import Comparison
-from agents.evaluation.metrics import MEASURES
+from agents.evaluation.metrics import METRICS
 from agents.evaluation.provenance import code
-from agents.evaluation.run import Cell, Run
+from agents.evaluation.run import RunKey, RunResult
 from agents.registry.registry import content, default
 from agents.serving.learned_policy import SCHEME
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.lookup import WGC
 from scheduler.policies.schedules import SUFFIX
 
 _BY = frozenset(map(str, By))
 
 
-class Journal:
+class ResultCache:
     """A file of JSON lines. A line counts only for equal code, policy, scenario and conditions.
 
-    Use it as a context; raises `InvalidError` if the file cannot be read and written.
+    Use it as a context; raises `InputError` if the file cannot be read and written.
     """
 
     def __init__(self, path: Path, comparison: Comparison) -> None:
@@ -41,7 +41,7 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+", encoding="utf-8")
         except OSError as error:
-            raise InvalidError(
+            raise InputError(
                 f"{self._path} cannot be written: {error}", {"resume": "a file to write to"}
             ) from None
         return self
@@ -50,7 +50,7 @@ class Journal:
         if self._file is not None:
             self._file.close()
 
-    def known(self) -> dict[Cell, Run]:
+    def known(self) -> dict[RunKey, RunResult]:
         """Runs of the comparison that went well. Without timelines, so those seeds run again."""
         wanted = set(self._comparison.cells)
         found = {}
@@ -64,7 +64,7 @@ class Journal:
                 found[run.cell] = run
         return found
 
-    def add(self, run: Run) -> None:
+    def add(self, run: RunResult) -> None:
         """Write a run, at once."""
         assert self._file is not None
         line = asdict(run)
@@ -73,7 +73,7 @@ class Journal:
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
 
-    def _stamp(self, cell: Cell) -> list[Any]:
+    def _stamp(self, cell: RunKey) -> list[Any]:
         """What must be equal for a run to be taken over."""
         conditions = self._comparison.conditions
         return [
@@ -119,12 +119,12 @@ def _content(policy: str) -> str:
     return ""
 
 
-def _run(line: Mapping[str, Any]) -> Run | None:
+def _run(line: Mapping[str, Any]) -> RunResult | None:
     """None for what is not the line of a run."""
     try:
         measures = {str(name): float(value) for name, value in line["measures"].items()}
-        run = Run(
-            cell=Cell(**line["cell"]),
+        run = RunResult(
+            cell=RunKey(**line["cell"]),
             measures=measures,
             classes=_classes(line["classes"]),
             rows=None if line["rows"] is None else (int(line["rows"][0]), int(line["rows"][1])),
@@ -136,7 +136,7 @@ def _run(line: Mapping[str, Any]) -> Run | None:
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return None
-    whole = not run.error and run.measures.keys() == MEASURES.keys() and run.classes.keys() == _BY
+    whole = not run.error and run.measures.keys() == METRICS.keys() and run.classes.keys() == _BY
     return run if whole and math.isfinite(run.seconds) else None
 
 

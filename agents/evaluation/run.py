@@ -10,12 +10,12 @@ import numpy as np
 
 import agents.registry.resolve  # noqa: F401 - so that policies are found
 from agents.evaluation.by_class import Breakdown, classify
-from agents.evaluation.invariants import Log, check, logged
-from agents.evaluation.metrics import STARVED_S, View, dollars_per_job, measure
+from agents.evaluation.invariants import RunLog, check, logged
+from agents.evaluation.metrics import STARVED_S, MetricView, dollars_per_job, metrics_of
 from envs.baselines import catalogue
 from envs.scenarios import Objective, Scenario, Split
-from envs.simulator.cluster_spec import Site
-from envs.simulator.results import Outcome
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.domain.pools import Pool
@@ -25,7 +25,7 @@ QUANTILES = np.linspace(0.0, 1.0, 201)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Cell:
+class RunKey:
     """What is run; equal cells give equal results, wherever and whenever they run."""
 
     scenario: str
@@ -53,7 +53,7 @@ class Timeline:
 
     pools: tuple[tuple[str, int, int], ...]
     """(name, nodes, devices per node)."""
-    log: Log
+    log: RunLog
     slowdown: Floats
     """(rows of the log,) bounded slowdown of the row's job."""
     times: Floats
@@ -62,10 +62,10 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunResult:
     """What became of a cell."""
 
-    cell: Cell
+    cell: RunKey
     measures: Mapping[str, float] = field(default_factory=dict)
     """By name, see `agents.evaluation.metrics`; empty if it failed."""
     classes: Breakdown = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Run:
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
 
 
-def run(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
+def run(scenario: Scenario, cell: RunKey, conditions: Conditions) -> RunResult:
     """Simulate, check and measure. Raises whatever the policy or the simulation raises.
 
     What befalls attempts and nodes hangs on the seed alone, so policies share their luck.
@@ -96,15 +96,15 @@ def run(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
         drawn = replace(drawn, preference=cell.preference)
     workload = scenario.workload(cell.seed, conditions.jobs, conditions.split)
     estimator = drawn.estimates.make(cell.seed)
-    simulation = Simulation(workload, Site.of(drawn), estimator, seed=cell.seed, record=True)
+    simulation = Simulation(workload, ClusterSpec.of(drawn), estimator, seed=cell.seed, record=True)
     outcome = catalogue.run(simulation, cell.policy)
     log = logged(simulation.held or ())
     check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
-    view = View(outcome, drawn.preference, drawn.objective, conditions.starved_s)
+    view = MetricView(outcome, drawn.preference, drawn.objective, conditions.starved_s)
     kept = cell.seed == conditions.timeline
-    return Run(
+    return RunResult(
         cell,
-        measures=measure(view),
+        measures=metrics_of(view),
         classes=classify(view),
         rows=workload.rows,
         point=_point(outcome, drawn.objective),
@@ -115,7 +115,7 @@ def run(scenario: Scenario, cell: Cell, conditions: Conditions) -> Run:
     )
 
 
-def _point(outcome: Outcome, objective: Objective | None) -> tuple[float, float]:
+def _point(outcome: SimulationResult, objective: Objective | None) -> tuple[float, float]:
     if objective is None or not len(outcome.job):
         return (np.nan, np.nan)
     return (
@@ -128,7 +128,7 @@ def _quantiles(values: Floats) -> tuple[float, ...]:
     return tuple(np.quantile(values, QUANTILES).tolist()) if len(values) else ()
 
 
-def _timeline(outcome: Outcome, log: Log, pools: Sequence[Pool]) -> Timeline:
+def _timeline(outcome: SimulationResult, log: RunLog, pools: Sequence[Pool]) -> Timeline:
     order = np.argsort(outcome.job)
     rows = order[np.searchsorted(outcome.job[order], log.job)]
     moments = np.concatenate((outcome.submitted, outcome.started))

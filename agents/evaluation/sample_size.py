@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from agents.evaluation.run import Run
+from agents.evaluation.run import RunResult
 from agents.evaluation.statistics import LEAST
 from envs.scenarios import Scenario
 from envs.scenarios.logs import Draw
@@ -28,7 +28,7 @@ class Evidence:
     """Different jobs of the trace behind them; None: a model drew each workload by itself."""
 
     @classmethod
-    def of(cls, scenario: Scenario, jobs: int | None, runs: Iterable[Run]) -> Self:
+    def of(cls, scenario: Scenario, jobs: int | None, runs: Iterable[RunResult]) -> Self:
         """Of runs of one scenario, `jobs` in each workload (None: as the scenario says).
 
         Windows of a trace are worth as many workloads as fit side by side into the rows that they

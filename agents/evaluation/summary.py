@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.evaluation.by_class import By, Class, summarised
+from agents.evaluation.by_class import By, JobClass, summarised
 from agents.evaluation.compare import Comparison
 from agents.evaluation.differences import Difference, Verdict, difference
-from agents.evaluation.metrics import MEASURES, Measure
-from agents.evaluation.run import Run
+from agents.evaluation.metrics import METRICS, Metric
+from agents.evaluation.run import RunResult
 from agents.evaluation.sample_size import Evidence
 from agents.evaluation.statistics import Interval, front, hypervolume, interval
 
@@ -20,7 +20,7 @@ WEIGHED = "objective"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SummaryLine:
     """A policy at a preference, over all seeds."""
 
     policy: str
@@ -36,12 +36,12 @@ class Line:
     """Mean JCT ÷ the reference's; nan without an objective."""
     cost: Interval
     """Dollars per job ÷ the reference's; nan without an objective."""
-    classes: Mapping[By, tuple[Class, ...]] = field(default_factory=dict)
+    classes: Mapping[By, tuple[JobClass, ...]] = field(default_factory=dict)
     """Who waited: figures and differences by priority, preference and user."""
-    runs: Mapping[int, Run] = field(default_factory=dict, repr=False)
+    runs: Mapping[int, RunResult] = field(default_factory=dict, repr=False)
     """Seed → what all of this is taken from."""
 
-    def column(self, measure: Measure, seeds: Sequence[int]) -> list[float]:
+    def column(self, measure: Metric, seeds: Sequence[int]) -> list[float]:
         """Its figures of these seeds."""
         return [self.runs[seed].measures[measure.name] for seed in seeds]
 
@@ -68,15 +68,15 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ComparisonSummary:
     """One scenario of a comparison."""
 
     scenario: str
-    lines: tuple[Line, ...]
+    lines: tuple[SummaryLine, ...]
     """As compared: by policy, then preference; those without any good run are left out."""
-    measures: tuple[Measure, ...]
+    measures: tuple[Metric, ...]
     """Those that apply to the scenario."""
-    front: tuple[Line, ...]
+    front: tuple[SummaryLine, ...]
     """That no other beats in both mean latency and mean cost; cheapest last."""
     areas: tuple[Area, ...]
     """Best first; empty without an objective."""
@@ -84,18 +84,18 @@ class Summary:
     """How many independent workloads the differences rest on."""
 
     @property
-    def distinct(self) -> tuple[Line, ...]:
+    def distinct(self) -> tuple[SummaryLine, ...]:
         """The lines, but a policy that heeds no preference has only one, under its name."""
-        found: list[Line] = []
+        found: list[SummaryLine] = []
         for policy in dict.fromkeys(line.policy for line in self.lines):
             mine = [line for line in self.lines if line.policy == policy]
             deaf = len(mine) > 1 and all(_same(mine[0].values, line.values) for line in mine)
             found += [_deaf(mine[0])] if deaf else mine
         return tuple(found)
 
-    def at(self, preference: float) -> Summary:
+    def at(self, preference: float) -> ComparisonSummary:
         """Only one line a policy, under its name: at the preference nearest to this one."""
-        found: dict[str, Line] = {}
+        found: dict[str, SummaryLine] = {}
         for line in self.lines:
             rival = found.setdefault(line.policy, line)
             if line.far(preference) < rival.far(preference):
@@ -104,15 +104,15 @@ class Summary:
             self, lines=tuple(replace(line, label=line.policy) for line in found.values())
         )
 
-    def classes(self, by: By) -> Mapping[str, Sequence[tuple[Line, Class]]]:
+    def classes(self, by: By) -> Mapping[str, Sequence[tuple[SummaryLine, JobClass]]]:
         """Class → the lines under which there are such jobs, with their figures."""
-        found: dict[str, list[tuple[Line, Class]]] = {}
+        found: dict[str, list[tuple[SummaryLine, JobClass]]] = {}
         for line in self.lines:
             for one in line.classes.get(by, ()):
                 found.setdefault(one.name, []).append((line, one))
         return found
 
-    def best(self, measure: Measure) -> str | None:
+    def best(self, measure: Metric) -> str | None:
         """Label of the distinct line that is better than every other; None if none is shown to be.
 
         As everywhere, a difference is shown on the workloads that both have.
@@ -137,7 +137,7 @@ class Summary:
         return first.label
 
 
-def summarise(comparison: Comparison) -> tuple[Summary, ...]:
+def summarise(comparison: Comparison) -> tuple[ComparisonSummary, ...]:
     """One summary per scenario, in their order."""
     return tuple(_summary(comparison, scenario) for scenario in comparison.scenarios)
 
@@ -148,7 +148,7 @@ def label(comparison: Comparison, policy: str, preference: float | None) -> str:
     return f"{policy} @{preference:g}" if several else policy
 
 
-def _summary(comparison: Comparison, scenario: str) -> Summary:
+def _summary(comparison: Comparison, scenario: str) -> ComparisonSummary:
     found = {
         (policy, preference): runs
         for policy in comparison.policies
@@ -158,7 +158,7 @@ def _summary(comparison: Comparison, scenario: str) -> Summary:
     whole = [run for runs in found.values() for run in runs.values()]
     applying = tuple(
         each
-        for each in MEASURES.values()
+        for each in METRICS.values()
         if any(not np.isnan(run.measures[each.name]) for run in whole)
     )
     evidence = Evidence.of(comparison.scenarios[scenario], comparison.conditions.jobs, whole)
@@ -176,7 +176,7 @@ def _summary(comparison: Comparison, scenario: str) -> Summary:
     )
     placed = [line for line in lines if not np.isnan(line.latency.mean)]
     points = [(line.latency.mean, line.cost.mean) for line in placed]
-    return Summary(
+    return ComparisonSummary(
         scenario,
         lines,
         applying,
@@ -190,11 +190,11 @@ def _line(
     name: str,
     policy: str,
     preference: float | None,
-    runs: Mapping[int, Run],
-    baseline: Mapping[int, Run] | None,
-    measures: Sequence[Measure],
+    runs: Mapping[int, RunResult],
+    baseline: Mapping[int, RunResult] | None,
+    measures: Sequence[Metric],
     distinct: int,
-) -> Line:
+) -> SummaryLine:
     seeds = sorted(runs)
     other = baseline or {}
     both = [seed for seed in seeds if seed in other]
@@ -213,7 +213,7 @@ def _line(
         by: summarised([runs[seed].classes for seed in seeds], pairs, by, distinct=distinct)
         for by in By
     }
-    return Line(
+    return SummaryLine(
         policy,
         preference,
         name,
@@ -234,7 +234,7 @@ def _same(one: Mapping[str, Interval], other: Mapping[str, Interval]) -> bool:
     )
 
 
-def _deaf(line: Line) -> Line:
+def _deaf(line: SummaryLine) -> SummaryLine:
     nothing = Interval(np.nan, np.nan, np.nan, 0)
     values = {name: nothing if name == WEIGHED else one for name, one in line.values.items()}
     return replace(line, label=line.policy, values=values)
@@ -242,7 +242,7 @@ def _deaf(line: Line) -> Line:
 
 def _areas(
     comparison: Comparison,
-    found: Mapping[tuple[str, float | None], Mapping[int, Run]],
+    found: Mapping[tuple[str, float | None], Mapping[int, RunResult]],
     distinct: int,
 ) -> tuple[Area, ...]:
     volumes = {policy: _volumes(policy, found) for policy in comparison.policies}
@@ -267,7 +267,7 @@ def _areas(
 
 
 def _volumes(
-    policy: str, found: Mapping[tuple[str, float | None], Mapping[int, Run]]
+    policy: str, found: Mapping[tuple[str, float | None], Mapping[int, RunResult]]
 ) -> dict[int, float]:
     """Seed → hypervolume, of the seeds on which every preference went well."""
     every = [runs for (name, _), runs in found.items() if name == policy]

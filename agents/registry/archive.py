@@ -1,4 +1,4 @@
-"""An artefact in one file, `.tar.gz` or `.zip`: to send it, and to take it from others.
+"""An artifact in one file, `.tar.gz` or `.zip`: to send it, and to take it from others.
 
 An archive from elsewhere is never unpacked: its two files are read into memory, each up to a
 limit, and anything else in it makes it refused.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from agents.serving.artifact import LARGEST, MANIFEST, WEIGHTS
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import InputError, StateError
 
 ZIP, TARS = ".zip", (".tar.gz", ".tgz")
 _FILES = (WEIGHTS, MANIFEST)
@@ -34,14 +34,14 @@ _LEGAL = f"an archive with {WEIGHTS} and {MANIFEST}, as `fulcrum policy export` 
 
 
 def pack(folder: Path, file: Path, *, overwrite: bool = False) -> None:
-    """Write the artefact in `folder` to `file`; equal artefacts give equal archives.
+    """Write the artifact in `folder` to `file`; equal artifacts give equal archives.
 
-    Raises `InvalidError` for another ending or if it cannot be written, `ConflictError` if it is
+    Raises `InputError` for another ending or if it cannot be written, `StateError` if it is
     there already.
     """
     form = _form(file)
     if file.exists() and not overwrite:
-        raise ConflictError(f"{file} exists already", {"file": "a new one, or --force"})
+        raise StateError(f"{file} exists already", {"file": "a new one, or --force"})
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         if form == ZIP:
@@ -50,15 +50,15 @@ def pack(folder: Path, file: Path, *, overwrite: bool = False) -> None:
             _tar(folder, part)
         part.replace(file)
     except OSError as error:
-        raise InvalidError(f"{file} cannot be written: {error}", {"file": "a path"}) from error
+        raise InputError(f"{file} cannot be written: {error}", {"file": "a path"}) from error
     finally:
         part.unlink(missing_ok=True)
 
 
 def unpack(file: Path) -> tuple[bytes, bytes]:
-    """(weights, manifest) of an archive, or of the folder of an artefact; not yet verified.
+    """(weights, manifest) of an archive, or of the folder of an artifact; not yet verified.
 
-    Raises `InvalidError` if it holds anything but these two files, or more than they may have.
+    Raises `InputError` if it holds anything but these two files, or more than they may have.
     """
     if file.is_dir():
         members = ((name, (file / name).open("rb")) for name in _FILES if (file / name).is_file())
@@ -81,7 +81,7 @@ def _form(file: Path) -> str:
     for form in (ZIP, *TARS):
         if file.name.endswith(form):
             return form
-    raise InvalidError(
+    raise InputError(
         f"{file.name} is no archive of a known form", {"file": f"NAME{TARS[0]} or NAME{ZIP}"}
     )
 
@@ -140,5 +140,5 @@ def _taken(file: Path, members: Iterator[tuple[str, IO[bytes]]]) -> tuple[bytes,
     return found[WEIGHTS], found[MANIFEST]
 
 
-def _refused(file: Path, why: str) -> InvalidError:
-    return InvalidError(f"{file.name} is refused: {why}", {"file": _LEGAL})
+def _refused(file: Path, why: str) -> InputError:
+    return InputError(f"{file.name} is refused: {why}", {"file": _LEGAL})

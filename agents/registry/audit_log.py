@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.files import write_text
 
 FILE, LOCK = "ledger.json", ".lock"
@@ -22,7 +22,7 @@ FORMAT = 1
 """Part of the name of the list, so that no version takes another's events for its own."""
 
 
-class Deed(StrEnum):
+class Action(StrEnum):
     """What was done."""
 
     REGISTERED = "registered"
@@ -32,12 +32,12 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class AuditEvent:
     """Something that was done to one version of a policy."""
 
     at: str
     """ISO 8601, UTC."""
-    deed: Deed
+    deed: Action
     name: str
     digest: str
     """`shipped` for those of the package."""
@@ -52,7 +52,7 @@ class Event:
     @classmethod
     def now(
         cls,
-        deed: Deed,
+        deed: Action,
         name: str,
         digest: str,
         command: str,
@@ -64,30 +64,32 @@ class Event:
         return cls(at, deed, name, digest, _user(), command, forced, trial)
 
 
-class Ledger:
+class AuditLog:
     """Events in their order. Any number of processes may write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / FILE
 
-    def events(self) -> tuple[Event, ...]:
-        """Oldest first. Raises `InvalidError` if the file is damaged."""
+    def events(self) -> tuple[AuditEvent, ...]:
+        """Oldest first. Raises `InputError` if the file is damaged."""
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             return tuple(
-                Event(**{**event, "deed": Deed(event["deed"])})
+                AuditEvent(**{**event, "deed": Action(event["deed"])})
                 for event in content[f"events-{FORMAT}"]
             )
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InvalidError(
+            raise InputError(
                 f"{self._path} is damaged: {error}",
                 {"policies": "an undamaged file; without it nothing counts as promoted"},
             ) from error
 
-    def write(self, event: Event, may: Callable[[Sequence[Event]], None] = lambda _: None) -> None:
+    def write(
+        self, event: AuditEvent, may: Callable[[Sequence[AuditEvent]], None] = lambda _: None
+    ) -> None:
         """Append an event; readers see the file before or after it.
 
         `may` raises, and then nothing is written, if the events so far rule this one out.

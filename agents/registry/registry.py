@@ -22,10 +22,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.registry.audit_log import Deed, Event, Ledger
-from agents.serving.artifact import MANIFEST, WEIGHTS, Manifest, load, read
+from agents.registry.audit_log import Action, AuditEvent, AuditLog
+from agents.serving.artifact import MANIFEST, WEIGHTS, ArtifactManifest, load, read
 from agents.serving.learned_policy import SCHEME, LearnedPolicy, learned
-from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.policies.lookup import register
 
 FOLDER = "policies"
@@ -67,8 +67,8 @@ class Entry:
         """`promoted`, `shipped` or `candidate`."""
         return "promoted" if self.promoted else "shipped" if self.shipped else "candidate"
 
-    def manifest(self) -> Manifest:
-        """Raises `InvalidError` with the reason if the files are damaged or do not match."""
+    def manifest(self) -> ArtifactManifest:
+        """Raises `InputError` with the reason if the files are damaged or do not match."""
         self._check()
         return read(self.folder).manifest
 
@@ -81,7 +81,7 @@ class Entry:
         """Why it cannot be used; empty if it can."""
         try:
             self.manifest()
-        except (InvalidError, NotFoundError) as error:
+        except (InputError, MissingError) as error:
             return error.message
         return ""
 
@@ -99,7 +99,7 @@ class Entry:
 
     def _check(self) -> None:
         if not self.shipped and _digest_of(self.folder) != self.digest:
-            raise InvalidError(
+            raise InputError(
                 f"{self.reference} is refused: its files are not those that were registered",
                 {"policy": "undamaged files"},
             )
@@ -111,7 +111,7 @@ class Registry:
     def __init__(self, data_dir: Path, shipped: Path | None = None) -> None:
         """`shipped`: None for those of this package."""
         self.folder = data_dir / FOLDER
-        self.ledger = Ledger(self.folder)
+        self.ledger = AuditLog(self.folder)
         self._shipped = _packaged() if shipped is None else shipped
 
     def entries(self) -> tuple[Entry, ...]:
@@ -131,7 +131,7 @@ class Registry:
         order = {
             (event.name, event.digest): number
             for number, event in enumerate(events)
-            if event.deed is Deed.REGISTERED
+            if event.deed is Action.REGISTERED
         }
         own.sort(key=lambda entry: (entry.name, order.get((entry.name, entry.digest), -1)))
         incumbent = _incumbent(events, (*found, *own))
@@ -144,7 +144,7 @@ class Registry:
     def find(self, text: str) -> Entry:
         """The entry of `NAME` or `NAME@DIGEST`, the digest abbreviated or whole.
 
-        Raises `NotFoundError` naming those that are there.
+        Raises `MissingError` naming those that are there.
         """
         name, _, digest = text.removeprefix(f"{SCHEME}:").partition("@")
         entries = self.entries()
@@ -155,26 +155,26 @@ class Registry:
         if mine:
             return (promoted or mine)[-1]
         legal = ", ".join(one.reference for one in entries) or "none is registered yet"
-        raise NotFoundError(f"there is no learned policy {text!r}", {"policy": f"one of: {legal}"})
+        raise MissingError(f"there is no learned policy {text!r}", {"policy": f"one of: {legal}"})
 
     def policy(self, text: str) -> LearnedPolicy:
         """`learned:TEXT` for programs that may open nothing but what is registered.
 
-        Raises `NotFoundError` or `InvalidError`.
+        Raises `MissingError` or `InputError`.
         """
         if is_path(text):
             legal = ", ".join(entry.reference for entry in self.entries()) or "none yet"
-            raise NotFoundError(
+            raise MissingError(
                 f"{SCHEME}:{text} is a path; only registered policies may decide here",
                 {"policy": f"one of: {legal}; fulcrum policy import FOLDER registers another"},
             )
         return self.find(text).policy()
 
     def add(self, name: str, weights: bytes, manifest: bytes, command: str = "") -> Entry:
-        """Register an artefact; the same content again is the same entry.
+        """Register an artifact; the same content again is the same entry.
 
-        Raises `InvalidError` for an illegal name or an artefact that cannot be loaded,
-        `ConflictError` for the name of a shipped policy.
+        Raises `InputError` for an illegal name or an artifact that cannot be loaded,
+        `StateError` for the name of a shipped policy.
         """
         self.check(name)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -192,7 +192,7 @@ class Registry:
                 if not place.exists():
                     place.parent.mkdir(exist_ok=True)
                     incoming.rename(place)
-            event = Event.now(Deed.REGISTERED, name, digest, command)
+            event = AuditEvent.now(Action.REGISTERED, name, digest, command)
             known = {(one.deed, one.name, one.digest) for one in self.ledger.events()}
             if (event.deed, name, digest) not in known:
                 self.ledger.write(event)
@@ -211,50 +211,52 @@ class Registry:
     ) -> Entry:
         """Make it the incumbent; whether that is deserved, `agents.evaluation.promotion` tells.
 
-        `instead`: the incumbent when the test began, if there was one. Raises `ConflictError` if
+        `instead`: the incumbent when the test began, if there was one. Raises `StateError` if
         another has been promoted meanwhile, which the test knew nothing of; not if `forced`.
         """
 
-        def still(events: Iterable[Event]) -> None:
+        def still(events: Iterable[AuditEvent]) -> None:
             now = _incumbent(events, self.entries())
             if not forced and instead is not None and now is not None and now.key != instead.key:
-                raise ConflictError(
+                raise StateError(
                     f"{now.reference} was promoted meanwhile, and {entry.reference} has not met it",
                     {"policy": "promote it once more"},
                 )
 
-        self.ledger.write(Event.now(Deed.PROMOTED, *entry.key, command, forced, trial), still)
+        self.ledger.write(
+            AuditEvent.now(Action.PROMOTED, *entry.key, command, forced, trial), still
+        )
         return self.find(entry.reference)
 
     def refuse(self, entry: Entry, command: str, trial: dict[str, Any]) -> None:
         """Remember that it was not promoted, and why."""
-        self.ledger.write(Event.now(Deed.REFUSED, *entry.key, command, trial=trial))
+        self.ledger.write(AuditEvent.now(Action.REFUSED, *entry.key, command, trial=trial))
 
-    def history(self, entry: Entry) -> tuple[Event, ...]:
+    def history(self, entry: Entry) -> tuple[AuditEvent, ...]:
         """What happened to it, oldest first."""
         return tuple(one for one in self.ledger.events() if (one.name, one.digest) == entry.key)
 
     def check(self, name: str) -> None:
-        """Raises `InvalidError` for an illegal name, `ConflictError` for a shipped policy's."""
+        """Raises `InputError` for an illegal name, `StateError` for a shipped policy's."""
         if not NAME.fullmatch(name):
-            raise InvalidError(f"{name!r} is no name for a policy", {"name": _LEGAL})
+            raise InputError(f"{name!r} is no name for a policy", {"name": _LEGAL})
         if name in {folder.name for folder in _folders(self._shipped)}:
-            raise ConflictError(
+            raise StateError(
                 f"{name} is the name of a shipped policy", {"name": "another, e.g. our-lab"}
             )
 
 
 def resolve(text: str, registry: Registry) -> LearnedPolicy:
-    """`learned:TEXT` on a command line: a name, or the path of an artefact's folder.
+    """`learned:TEXT` on a command line: a name, or the path of an artifact's folder.
 
-    What has a separator, or begins with `.` or `~`, is a path. Raises `NotFoundError` or
-    `InvalidError`.
+    What has a separator, or begins with `.` or `~`, is a path. Raises `MissingError` or
+    `InputError`.
     """
     if is_path(text):
         return learned(Path(text).expanduser(), f"{SCHEME}:{text}")
     try:
         return registry.find(text).policy()
-    except NotFoundError as error:
+    except MissingError as error:
         if Path(text).is_dir():
             error.fields["policy"] += f"; the folder is {SCHEME}:./{text}"
         raise
@@ -263,7 +265,7 @@ def resolve(text: str, registry: Registry) -> LearnedPolicy:
 def content(text: str, registry: Registry) -> str:
     """12 hexadecimal digits of the files that `resolve` reads, empty if one is missing.
 
-    Raises `NotFoundError`.
+    Raises `MissingError`.
     """
     if is_path(text):
         return _digest_of(Path(text).expanduser())
@@ -314,10 +316,10 @@ def _folders(folder: Path) -> Iterator[Path]:
         )
 
 
-def _incumbent(events: Iterable[Event], entries: Iterable[Entry]) -> Entry | None:
+def _incumbent(events: Iterable[AuditEvent], entries: Iterable[Entry]) -> Entry | None:
     """The last that was promoted and is still there, else the shipped default."""
     there = {entry.key: entry for entry in entries}
-    promoted = [(event.name, event.digest) for event in events if event.deed is Deed.PROMOTED]
+    promoted = [(event.name, event.digest) for event in events if event.deed is Action.PROMOTED]
     last = (there[key] for key in reversed(promoted) if key in there)
     return next(last, there.get((DEFAULT, _SHIPPED)))
 

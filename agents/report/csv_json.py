@@ -11,23 +11,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.evaluation.by_class import JOBS, Class
+from agents.evaluation.by_class import JOBS, JobClass
 from agents.evaluation.compare import Comparison
 from agents.evaluation.differences import Difference
-from agents.evaluation.metrics import MEASURES
-from agents.evaluation.provenance import Manifest
-from agents.evaluation.summary import Area, Line, Summary
-from scheduler.domain.errors import InvalidError
+from agents.evaluation.metrics import METRICS
+from agents.evaluation.provenance import Provenance
+from agents.evaluation.summary import Area, ComparisonSummary, SummaryLine
+from scheduler.domain.errors import InputError
 
 
 def as_csv(comparison: Comparison) -> str:
     """One row per run: its cell, its measures (empty: does not apply), its error."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["scenario", "policy", "preference", "seed", *MEASURES, "error"])
+    writer.writerow(["scenario", "policy", "preference", "seed", *METRICS, "error"])
     for run in comparison.runs:
         cell = run.cell
-        figures = [run.measures.get(name, math.nan) for name in MEASURES]
+        figures = [run.measures.get(name, math.nan) for name in METRICS]
         writer.writerow(
             [
                 cell.scenario,
@@ -41,7 +41,9 @@ def as_csv(comparison: Comparison) -> str:
     return text.getvalue()
 
 
-def as_json(comparison: Comparison, summaries: Sequence[Summary], manifest: Manifest) -> str:
+def as_json(
+    comparison: Comparison, summaries: Sequence[ComparisonSummary], manifest: Provenance
+) -> str:
     """The manifest, the tables of every scenario and all runs; null: does not apply."""
     content = {
         "manifest": asdict(manifest),
@@ -52,7 +54,7 @@ def as_json(comparison: Comparison, summaries: Sequence[Summary], manifest: Mani
                 "better": None if not each.judged else "less" if each.less else "more",
                 "meaning": each.meaning,
             }
-            for each in (*MEASURES.values(), JOBS)
+            for each in (*METRICS.values(), JOBS)
         },
         "scenarios": {one.scenario: _summary(one) for one in summaries},
         "runs": [
@@ -69,19 +71,19 @@ def as_json(comparison: Comparison, summaries: Sequence[Summary], manifest: Mani
 
 
 def write(path: Path, text: str) -> None:
-    """Write a text; raises `InvalidError` if that cannot be done."""
+    """Write a text; raises `InputError` if that cannot be done."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # newline="": CSV brings its own line ends.
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as error:
-        raise InvalidError(
+        raise InputError(
             f"{path} cannot be written: {error}", {"path": "a file to write to"}
         ) from None
 
 
-def _summary(summary: Summary) -> dict[str, Any]:
+def _summary(summary: ComparisonSummary) -> dict[str, Any]:
     return {
         "policies": [_line(line) for line in summary.lines],
         "front": [line.label for line in summary.front],
@@ -90,7 +92,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: SummaryLine) -> dict[str, Any]:
     return {
         "policy": line.policy,
         "preference": line.preference,
@@ -103,7 +105,7 @@ def _line(line: Line) -> dict[str, Any]:
     }
 
 
-def _class(one: Class) -> dict[str, Any]:
+def _class(one: JobClass) -> dict[str, Any]:
     return {
         "class": one.name,
         "values": {name: asdict(value) for name, value in one.values.items()},

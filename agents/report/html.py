@@ -12,17 +12,19 @@ from markupsafe import Markup
 from agents.evaluation.by_class import By
 from agents.evaluation.compare import Comparison
 from agents.evaluation.differences import Verdict
-from agents.evaluation.metrics import MEASURES
-from agents.evaluation.provenance import Manifest
+from agents.evaluation.metrics import METRICS
+from agents.evaluation.provenance import Provenance
 from agents.evaluation.run import Timeline
 from agents.evaluation.statistics import LEAST
-from agents.evaluation.summary import Summary
+from agents.evaluation.summary import ComparisonSummary
 from agents.report import plots, tables
 from agents.report.style import styled, svg
 from agents.report.timelines import horizon, timeline
 
 
-def report(comparison: Comparison, summaries: Sequence[Summary], manifest: Manifest) -> str:
+def report(
+    comparison: Comparison, summaries: Sequence[ComparisonSummary], manifest: Provenance
+) -> str:
     """The page: valid HTML without scripts, styles, fonts or pictures from elsewhere."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agents.report"),
@@ -38,13 +40,15 @@ def report(comparison: Comparison, summaries: Sequence[Summary], manifest: Manif
         sections=sections,
         manifest=manifest,
         comparison=comparison,
-        measures=MEASURES.values(),
+        measures=METRICS.values(),
         total=len(comparison.runs),
         least=LEAST,
     )
 
 
-def _section(comparison: Comparison, summary: Summary, names: Iterator[str]) -> dict[str, Any]:
+def _section(
+    comparison: Comparison, summary: ComparisonSummary, names: Iterator[str]
+) -> dict[str, Any]:
     scenario = comparison.scenarios[summary.scenario]
     several = len(comparison.preferences) > 1
     typical = summary.at(scenario.preference)
@@ -75,7 +79,7 @@ def _section(comparison: Comparison, summary: Summary, names: Iterator[str]) -> 
 
 
 def _tradeoff(
-    comparison: Comparison, summary: Summary, names: Iterator[str]
+    comparison: Comparison, summary: ComparisonSummary, names: Iterator[str]
 ) -> dict[str, Any] | None:
     """None without a reference point, which the hypervolume needs."""
     objective = comparison.scenarios[summary.scenario].objective
@@ -104,7 +108,7 @@ def _tradeoff(
 
 
 def _plots(
-    comparison: Comparison, summary: Summary, names: Iterator[str]
+    comparison: Comparison, summary: ComparisonSummary, names: Iterator[str]
 ) -> Iterator[dict[str, Any]]:
     forest = plots.differences(summary, comparison.baseline)
     if forest is not None:
@@ -129,7 +133,7 @@ def _plots(
 
 
 def _timelines(
-    comparison: Comparison, summary: Summary, names: Iterator[str]
+    comparison: Comparison, summary: ComparisonSummary, names: Iterator[str]
 ) -> Iterator[dict[str, Any]]:
     found: dict[str, Timeline] = {}
     for line in summary.lines:

@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from agents.evaluation.by_class import By
 from agents.evaluation.compare import Comparison
 from agents.evaluation.differences import Verdict
-from agents.evaluation.metrics import Measure, Unit
+from agents.evaluation.metrics import Metric, Unit
 from agents.evaluation.statistics import Interval
-from agents.evaluation.summary import Line, Summary
+from agents.evaluation.summary import ComparisonSummary, SummaryLine
 from agents.report import labels
 from agents.report.format import scale
 from agents.report.style import INK, PAPER, figure, look
@@ -36,7 +36,9 @@ _VERDICTS = {
 }
 
 
-def tradeoff(comparison: Comparison, summary: Summary, objective: Objective | None) -> Figure:
+def tradeoff(
+    comparison: Comparison, summary: ComparisonSummary, objective: Objective | None
+) -> Figure:
     """Mean latency against mean cost; curves join the preferences of a policy.
 
     The first preference is hollow. Intervals are drawn while they can be told apart. Without one
@@ -85,13 +87,15 @@ def tradeoff(comparison: Comparison, summary: Summary, objective: Objective | No
     return made
 
 
-def one_cost(summary: Summary) -> bool:
+def one_cost(summary: ComparisonSummary) -> bool:
     """Whether all lines cost the same within `ONE_COST`: a plane of both would be a line."""
     costs = [line.cost.mean for line in summary.lines if not np.isnan(line.cost.mean)]
     return not costs or max(costs) - min(costs) <= ONE_COST * max(costs)
 
 
-def latencies(comparison: Comparison, summary: Summary, objective: Objective | None) -> Figure:
+def latencies(
+    comparison: Comparison, summary: ComparisonSummary, objective: Objective | None
+) -> Figure:
     """Mean latency of every distinct line, with its interval."""
     lines = summary.distinct
     _, factor, (_, name) = _units(objective, lines)
@@ -113,7 +117,7 @@ def latencies(comparison: Comparison, summary: Summary, objective: Objective | N
     return made
 
 
-def waits(comparison: Comparison, summary: Summary) -> Figure:
+def waits(comparison: Comparison, summary: ComparisonSummary) -> Figure:
     """Mean wait by priority, a line for each policy, with intervals."""
     classes = summary.classes(By.PRIORITY)
     means = [one.values["wait_s"].mean for rows in classes.values() for _, one in rows]
@@ -146,7 +150,7 @@ def waits(comparison: Comparison, summary: Summary) -> Figure:
     return made
 
 
-def distributions(comparison: Comparison, summary: Summary) -> Figure:
+def distributions(comparison: Comparison, summary: ComparisonSummary) -> Figure:
     """Shares of jobs below a bounded slowdown and a completion time, all seeds together."""
     made = figure(9.6, 4.2)
     left, right = made.subplots(1, 2, sharey=True)
@@ -179,7 +183,7 @@ def distributions(comparison: Comparison, summary: Summary) -> Figure:
     return made
 
 
-def differences(summary: Summary, baseline: str) -> Figure | None:
+def differences(summary: ComparisonSummary, baseline: str) -> Figure | None:
     """Relative differences to the baseline with intervals; None if there are none."""
     lines = [line for line in summary.lines if line.differences]
     shown = [
@@ -208,7 +212,7 @@ def _rows(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _units(
-    objective: Objective | None, lines: Sequence[Line]
+    objective: Objective | None, lines: Sequence[SummaryLine]
 ) -> tuple[float, float, tuple[str, str]]:
     """What the references of cost and latency are in the units of the axes, and their names."""
     if objective is None:
@@ -219,7 +223,7 @@ def _units(
     return objective.reference_dollars, latency / unit.factor, names
 
 
-def _forest(axes: Axes, lines: Sequence[Line], measure: Measure, baseline: str) -> None:
+def _forest(axes: Axes, lines: Sequence[SummaryLine], measure: Metric, baseline: str) -> None:
     ends = [0.0]
     for row, line in enumerate(reversed(lines)):
         one = line.differences[measure.name]

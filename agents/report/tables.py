@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.evaluation.by_class import By, Class, applying
+from agents.evaluation.by_class import By, JobClass, applying
 from agents.evaluation.differences import Difference, Verdict
-from agents.evaluation.metrics import REGIME, Measure
+from agents.evaluation.metrics import REGIME, Metric
 from agents.evaluation.statistics import Interval
-from agents.evaluation.summary import Line, Summary
+from agents.evaluation.summary import ComparisonSummary, SummaryLine
 from agents.report.format import NONE, Scale, percent, scale
 
 GROUPS = (
@@ -28,7 +28,7 @@ MOST_USERS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class FigureTable:
     """A cell of a table."""
 
     mean: str
@@ -44,7 +44,7 @@ class Figures:
     """Of a difference: its median, and on how many workloads the policy is better."""
 
 
-def tables(summary: Summary, baseline: str) -> Iterator[dict[str, Any]]:
+def tables(summary: ComparisonSummary, baseline: str) -> Iterator[dict[str, Any]]:
     """Means of the distinct lines, with intervals."""
     for title, names in GROUPS:
         shown = [each for each in summary.measures if each.name in names]
@@ -72,16 +72,16 @@ def tables(summary: Summary, baseline: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def _columns(measures: Sequence[Measure], scales: Sequence[Scale]) -> list[dict[str, str]]:
+def _columns(measures: Sequence[Metric], scales: Sequence[Scale]) -> list[dict[str, str]]:
     return [
         {"title": each.title, "unit": one.unit, "meaning": each.meaning}
         for each, one in zip(measures, scales, strict=True)
     ]
 
 
-def _value(line: Line, measure: Measure, scaled: Scale, best: bool) -> Figures:
+def _value(line: SummaryLine, measure: Metric, scaled: Scale, best: bool) -> FigureTable:
     value = line.values[measure.name]
-    return Figures(
+    return FigureTable(
         scaled.text(value.mean),
         _limits(value, scaled.text),
         value.mean,
@@ -89,7 +89,7 @@ def _value(line: Line, measure: Measure, scaled: Scale, best: bool) -> Figures:
     )
 
 
-def differences(summary: Summary) -> Iterator[dict[str, Any]]:
+def differences(summary: ComparisonSummary) -> Iterator[dict[str, Any]]:
     """Differences to the baseline."""
     lines = [line for line in summary.lines if line.differences]
     for title, names in GROUPS:
@@ -111,7 +111,7 @@ def differences(summary: Summary) -> Iterator[dict[str, Any]]:
             }
 
 
-def classes(summary: Summary, by: By, baseline: str) -> dict[str, Any]:
+def classes(summary: ComparisonSummary, by: By, baseline: str) -> dict[str, Any]:
     """A table for each class, if there are several."""
     found = summary.classes(by)
     shown = dict(itertools.islice(found.items(), MOST_USERS)) if by is By.USER else found
@@ -145,11 +145,11 @@ def classes(summary: Summary, by: By, baseline: str) -> dict[str, Any]:
     }
 
 
-def _of_class(one: Class, measure: Measure, scaled: Scale) -> Figures:
+def _of_class(one: JobClass, measure: Metric, scaled: Scale) -> FigureTable:
     value, held = one.values[measure.name], one.differences.get(measure.name)
     if held is None:
-        return Figures(scaled.text(value.mean), _limits(value, scaled.text), value.mean)
-    return Figures(
+        return FigureTable(scaled.text(value.mean), _limits(value, scaled.text), value.mean)
+    return FigureTable(
         scaled.text(value.mean),
         _limits(value, scaled.text),
         value.mean,
@@ -159,7 +159,7 @@ def _of_class(one: Class, measure: Measure, scaled: Scale) -> Figures:
     )
 
 
-def _difference(measure: Measure | None, one: Difference) -> Figures:
+def _difference(measure: Metric | None, one: Difference) -> FigureTable:
     """In percent of the baseline; where that is 0, in the measure's unit."""
     also = f"median {percent(one.median)}, won {one.won} of {one.count}"
     if not math.isnan(one.relative.mean) or measure is None:
@@ -169,7 +169,7 @@ def _difference(measure: Measure | None, one: Difference) -> Figures:
         value = one.value
         scaled = scale(measure.unit, (value.mean,))
         text, limits = f"{scaled.text(value.mean)} {scaled.unit}", _limits(value, scaled.text)
-    return Figures(text, limits, value.mean, one.verdict, MARKS[one.verdict], also)
+    return FigureTable(text, limits, value.mean, one.verdict, MARKS[one.verdict], also)
 
 
 def area(policy: str, value: Interval, difference: Difference | None) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def area(policy: str, value: Interval, difference: Difference | None) -> dict[st
 
     return {
         "policy": policy,
-        "value": Figures(text(value.mean), _limits(value, text), value.mean),
+        "value": FigureTable(text(value.mean), _limits(value, text), value.mean),
         "difference": None if difference is None else _difference(None, difference),
     }
 

@@ -20,12 +20,12 @@ from typing_extensions import TypedDict
 from scheduler.decisions.features import encoder
 from scheduler.decisions.features.static_features import Floats32
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_bytes, write_text
 
 WEIGHTS, MANIFEST = "policy.onnx", "manifest.json"
 BEST = "best"
-"""The artefact's folder in that of a training."""
+"""The artifact's folder in that of a training."""
 FORMAT = 1
 """Raised when the manifest's fields come to mean something else."""
 LARGEST = 16 * 2**20
@@ -41,7 +41,7 @@ class Judged(TypedDict):
     """By w, as text."""
 
 
-class Point(TypedDict):
+class CurvePoint(TypedDict):
     """A validation in the course of a training."""
 
     steps: int
@@ -53,7 +53,7 @@ class Point(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ArtifactManifest:
     """What it takes to serve the policy, and to make it again."""
 
     sha256: str
@@ -76,21 +76,21 @@ class Manifest:
     versions: Mapping[str, str]
     config: Mapping[str, Any]
     """Every hyper-parameter."""
-    curve: Sequence[Point] = ()
+    curve: Sequence[CurvePoint] = ()
     """Validations in the course of the training."""
     evaluation: Mapping[str, Judged] = field(default_factory=dict)
     """Name → mean and per-w objective ÷ the reference's, on validation workloads."""
     format: int = FORMAT
 
 
-_FIELDS = TypeAdapter(Manifest)
+_FIELDS = TypeAdapter(ArtifactManifest)
 
 
 @dataclass(frozen=True, slots=True)
-class Artefact:
+class PolicyArtifact:
     """Verified; get one from `load`."""
 
-    manifest: Manifest
+    manifest: ArtifactManifest
     weights: bytes = field(repr=False)
 
     def session(self) -> Callable[[Floats32], Floats32]:
@@ -105,8 +105,8 @@ class Artefact:
                 self.weights, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's own exceptions share no public base
-            raise InvalidError(
-                f"{WEIGHTS} is no usable network: {error}", {"policy": "an exported artefact"}
+            raise InputError(
+                f"{WEIGHTS} is no usable network: {error}", {"policy": "an exported artifact"}
             ) from error
 
         def score(values: Floats32) -> Floats32:
@@ -116,8 +116,8 @@ class Artefact:
         return score
 
 
-def save(folder: Path, weights: bytes, manifest: Manifest) -> None:
-    """Write an artefact; `manifest.sha256` must be that of `weights`.
+def save(folder: Path, weights: bytes, manifest: ArtifactManifest) -> None:
+    """Write an artifact; `manifest.sha256` must be that of `weights`.
 
     Each file appears whole or not at all.
     """
@@ -126,23 +126,23 @@ def save(folder: Path, weights: bytes, manifest: Manifest) -> None:
     write_text(folder / MANIFEST, text)
 
 
-def load(folder: Path) -> Artefact:
-    """Read and verify an artefact; raises as `read`, and if the network does not work."""
-    artefact = read(folder)
-    _try(artefact)
-    return artefact
+def load(folder: Path) -> PolicyArtifact:
+    """Read and verify an artifact; raises as `read`, and if the network does not work."""
+    artifact = read(folder)
+    _try(artifact)
+    return artifact
 
 
-def read(folder: Path) -> Artefact:
-    """Read an artefact and verify its files, quickly: the network is not tried.
+def read(folder: Path) -> PolicyArtifact:
+    """Read an artifact and verify its files, quickly: the network is not tried.
 
-    Raises `NotFoundError` if there is none, `InvalidError` with the reason if it is damaged, of
+    Raises `MissingError` if there is none, `InputError` with the reason if it is damaged, of
     another format, or trained for another encoding.
     """
     if not (folder / MANIFEST).is_file() or not (folder / WEIGHTS).is_file():
         within = folder / BEST
         legal = within if (within / MANIFEST).is_file() else f"FOLDER with {MANIFEST} and {WEIGHTS}"
-        raise NotFoundError(
+        raise MissingError(
             f"there is no learned policy in {folder}", {"policy": f"learned:{legal}"}
         )
     manifest = _manifest(_read(folder / MANIFEST))
@@ -154,7 +154,7 @@ def read(folder: Path) -> Artefact:
     weights = _read(folder / WEIGHTS)
     if digest(weights) != manifest.sha256:
         raise _refused(f"{WEIGHTS} is not the file that {MANIFEST} describes", "undamaged files")
-    return Artefact(manifest, weights)
+    return PolicyArtifact(manifest, weights)
 
 
 def digest(weights: bytes) -> str:
@@ -162,7 +162,7 @@ def digest(weights: bytes) -> str:
     return hashlib.sha256(weights).hexdigest()
 
 
-def _manifest(content: bytes) -> Manifest:
+def _manifest(content: bytes) -> ArtifactManifest:
     try:
         values = json.loads(content)
         version = values.get("format")
@@ -170,7 +170,7 @@ def _manifest(content: bytes) -> Manifest:
         raise _refused(f"{MANIFEST} is no JSON object: {error}", "an undamaged file") from error
     if version != FORMAT:
         raise _refused(f"{MANIFEST} has format {version}", f"format {FORMAT}")
-    legal = {each.name for each in fields(Manifest)}
+    legal = {each.name for each in fields(ArtifactManifest)}
     if set(values) != legal:
         odd = ", ".join(sorted(set(values) ^ legal))
         raise _refused(f"{MANIFEST} has too much or too little: {odd}", "an undamaged file")
@@ -187,10 +187,10 @@ def _manifest(content: bytes) -> Manifest:
     return manifest
 
 
-def _try(artefact: Artefact) -> None:
+def _try(artifact: PolicyArtifact) -> None:
     """A network that cannot score one empty table will not score a full one."""
-    rows = artefact.manifest.rows
-    score = artefact.session()
+    rows = artifact.manifest.rows
+    score = artifact.session()
     try:
         scores = score(np.zeros(encoder.size(rows), dtype=np.float32))
     except Exception as error:
@@ -205,5 +205,5 @@ def _read(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _refused(why: str, legal: str) -> InvalidError:
-    return InvalidError(f"the learned policy is refused: {why}", {"policy": legal})
+def _refused(why: str, legal: str) -> InputError:
+    return InputError(f"the learned policy is refused: {why}", {"policy": legal})

@@ -20,7 +20,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import WAIT, Floats
 
 SCHEME = "learned"
-"""`learned:NAME` names a registered policy; on a command line, `learned:PATH` the artefact at PATH.
+"""`learned:NAME` names a registered policy; on a command line, `learned:PATH` the artifact at PATH.
 The service opens no path (`agents.registry.registry`)."""
 
 Score = Callable[[Floats32], Floats32]
@@ -67,7 +67,7 @@ class LearnedPolicy:
         shown = encoding.positions
         scores[shown] = self.score(encoding.values)[: len(shown)]
         waits = may_wait(table, self.mode, encoding)
-        scores[WAIT] = held_back(scores) if waits else -np.inf
+        scores[WAIT] = greedy_with_wait(scores) if waits else -np.inf
         return scores
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
@@ -97,7 +97,7 @@ class LearnedPolicy:
         return float(sorted_[middle] + sorted_[~middle]) / 2
 
 
-def held_back(scores: Floats) -> float:
+def greedy_with_wait(scores: Floats) -> float:
     """The score of WAIT, such that it is best only if waiting is likelier than acting.
 
     A network spreads what speaks for acting over several rows that are almost as good, and all
@@ -111,13 +111,13 @@ def held_back(scores: Floats) -> float:
 
 
 def learned(path: str | Path, name: str | None = None) -> LearnedPolicy:
-    """The policy of an artefact, called `name` (None: `learned:PATH`).
+    """The policy of an artifact, called `name` (None: `learned:PATH`).
 
     Raises `NotFoundError` or `InvalidError` as `agents.serving.artifact.load` does.
     """
     from agents.serving.artifact import load
 
-    artefact = load(Path(path))
-    manifest = artefact.manifest
+    artifact = load(Path(path))
+    manifest = artifact.manifest
     called = f"{SCHEME}:{path}" if name is None else name
-    return LearnedPolicy(artefact.session(), manifest.rows, Mode(manifest.mode), called)
+    return LearnedPolicy(artifact.session(), manifest.rows, Mode(manifest.mode), called)

@@ -14,23 +14,23 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.process_pool import Crew
+from agents.process_pool import ProcessPool
 from agents.training.baseline import Elsewhere
 from agents.training.compiled import reward_env
 from agents.training.config import Algorithm, Training
 from agents.training.env import vectorised
 from agents.training.model.network import RowPolicy
 from agents.training.random_search import RowSearch, SearchPolicy
-from agents.training.worker import Ground
+from agents.training.worker import TrainingContext
 
 Model = MaskablePPO | RowSearch
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class AlgorithmSpec:
     """How an algorithm begins, and goes on."""
 
-    environments: Callable[[Crew[Ground], int], VecEnv]
+    environments: Callable[[ProcessPool[TrainingContext], int], VecEnv]
     """Crew, seed → what it plays on."""
     begin: Callable[[Training, VecEnv, Path], Model]
     """Configuration, environments, folder of the run → untrained."""
@@ -86,7 +86,7 @@ def _ars_again(file: Path, env: VecEnv, seed: int) -> RowSearch:
     return model
 
 
-def _many(crew: Crew[Ground], seed: int) -> VecEnv:
+def _many(crew: ProcessPool[TrainingContext], seed: int) -> VecEnv:
     """`config.envs` of them; compiled where the scenario suits and no processes are wanted."""
     scenario, config = crew.bench.scenario, crew.bench.config
     if config.processes or not reward_env.fits(scenario, config):
@@ -96,14 +96,14 @@ def _many(crew: Crew[Ground], seed: int) -> VecEnv:
     return worlds
 
 
-def _alone(crew: Crew[Ground], seed: int) -> VecEnv:
+def _alone(crew: ProcessPool[TrainingContext], seed: int) -> VecEnv:
     """One environment: candidates play one after the other, each with weights of its own."""
     ground = crew.bench
     return vectorised(ground.scenario, ground.config, seed, 1, _elsewhere(crew))
 
 
-def _elsewhere(crew: Crew[Ground]) -> Elsewhere:
-    return lambda workload, w: crew.begin(Ground.way, (workload, w))
+def _elsewhere(crew: ProcessPool[TrainingContext]) -> Elsewhere:
+    return lambda workload, w: crew.begin(TrainingContext.way, (workload, w))
 
 
 def _falling(rate: float, config: Training) -> LinearSchedule:
@@ -114,7 +114,7 @@ def _curves(config: Training, run: Path) -> str | None:
     return str(run / "tensorboard") if config.tensorboard else None
 
 
-MAKERS: dict[Algorithm, Maker] = {
-    "ppo": Maker(_many, _ppo, _ppo_again),
-    "ars": Maker(_alone, _ars, _ars_again),
+MAKERS: dict[Algorithm, AlgorithmSpec] = {
+    "ppo": AlgorithmSpec(_many, _ppo, _ppo_again),
+    "ars": AlgorithmSpec(_alone, _ars, _ars_again),
 }

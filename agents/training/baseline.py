@@ -46,7 +46,7 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class BaselineTrajectory:
     """A whole episode under one policy, at its rounds, before and after each."""
 
     time: Floats
@@ -75,23 +75,23 @@ class Way:
         return waiting
 
 
-Elsewhere = Callable[[int, float], Future[Way] | None]
+Elsewhere = Callable[[int, float], Future[BaselineTrajectory] | None]
 """(workload, w) → the reference's way, as another process will have played it; None: there is no
 other process."""
 
 
-class Ways:
+class BaselineTrajectories:
     """Ways that were played, the last `ROOM` of them: where w is fixed, episodes come again."""
 
     def __init__(self, draw: Draw, config: Training, elsewhere: Elsewhere | None = None) -> None:
         self._draw = draw
         self._config = config
         self._elsewhere = elsewhere
-        self._coming: dict[tuple[str, int, float], Future[Way]] = {}
+        self._coming: dict[tuple[str, int, float], Future[BaselineTrajectory]] = {}
         self._mean: float | None = None
-        self._played: OrderedDict[tuple[str, int, float], Way] = OrderedDict()
+        self._played: OrderedDict[tuple[str, int, float], BaselineTrajectory] = OrderedDict()
 
-    def of(self, policy: Policy, workload: int, w: float) -> Way:
+    def of(self, policy: Policy, workload: int, w: float) -> BaselineTrajectory:
         """A policy's way through the episode drawn from the seed `workload`, at preference w."""
         key = policy.name, workload, w
         way = self._played.pop(key, None)
@@ -116,7 +116,7 @@ class Ways:
             # Of episodes that were given up.
             del self._coming[next(iter(self._coming))]
 
-    def scale(self, reference: Policy, way: Way) -> float:
+    def scale(self, reference: Policy, way: BaselineTrajectory) -> float:
         """What divides the rewards of an episode that the reference goes this way through."""
         if self._config.criterion == "mean_of_ratios":
             return max(way.total, 1e-9)
@@ -127,7 +127,7 @@ class Ways:
         return self._mean
 
 
-def play(policy: Policy, episode: Episode, w: float) -> Way:
+def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """Let a policy decide a whole episode at preference w."""
     rank = getattr(policy, "rank", None)
     if rank is not None and suits(episode):
@@ -135,7 +135,7 @@ def play(policy: Policy, episode: Episode, w: float) -> Way:
     return pushed(policy, episode, w)
 
 
-def walked(rank: Rank, episode: Episode, w: float) -> Way:
+def walked(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
     """The way of a static order, on the compiled simulation of rigid jobs."""
     known, site, scales = facts(episode, w), episode.site, episode.scales
     worlds = Worlds(site, 1, known.jobs, rows=2)
@@ -145,10 +145,10 @@ def walked(rank: Rank, episode: Episode, w: float) -> Way:
     to_come = w * latency + (1 - w) * dollars * device_s
     charged = w * accrued + (1 - w) * dollars * spent + to_come
     instants = np.stack((charged, to_come, waiting, ended), axis=1)
-    return Way(now.copy(), instants, float(charged[-1]), known.jobs)
+    return BaselineTrajectory(now.copy(), instants, float(charged[-1]), known.jobs)
 
 
-def pushed(policy: Policy, episode: Episode, w: float) -> Way:
+def pushed(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """The way of any policy, round by round in the simulation."""
     site, meter = replace(episode.site, preference=w), Meter()
     simulation = Simulation(episode.workload, site, episode.estimator, meter, seed=episode.seed)
@@ -166,7 +166,9 @@ def pushed(policy: Policy, episode: Episode, w: float) -> Way:
         simulation.commit(push(round_, policy))
         note(simulation.waiting)
     note(0)
-    return Way(np.array(time), np.array(instants), instants[-1][0], len(episode.workload.jobs))
+    return BaselineTrajectory(
+        np.array(time), np.array(instants), instants[-1][0], len(episode.workload.jobs)
+    )
 
 
 def worth(reading: Reading, scales: Scales, w: float) -> float:

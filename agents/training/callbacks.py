@@ -13,30 +13,30 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.evaluation.provenance import versions
-from agents.process_pool import Crew
-from agents.serving.artifact import BEST, Judged, Manifest, Point, digest, save
+from agents.process_pool import ProcessPool
+from agents.serving.artifact import BEST, ArtifactManifest, CurvePoint, Judged, digest, save
 from agents.training.config import Training
 from agents.training.model.ema import Average
-from agents.training.model.network import RowPolicy, Scorer
+from agents.training.model.network import PolicyNetwork, RowPolicy
 from agents.training.model.onnx_export import exported
 from agents.training.random_search import SearchPolicy
 from agents.training.validation import Score, Validation
-from agents.training.worker import Ground
+from agents.training.worker import TrainingContext
 from scheduler.decisions.features import encoder
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.files import write_text
 
 CHECKPOINT, CURVE = "checkpoint", "curve.json"
 LESSONS = "lessons"
-"""Before the first checkpoint: the finished parts of the lessons, and `Progress`."""
+"""Before the first checkpoint: the finished parts of the lessons, and `TrainingProgress`."""
 MODEL, REST, PROGRESS = "model.zip", "rest.pt", "progress.json"
-"""In a checkpoint: the algorithm's own, the averaged weights, and `Progress`."""
+"""In a checkpoint: the algorithm's own, the averaged weights, and `TrainingProgress`."""
 _PART, _OLD = f"{CHECKPOINT}.part", f"{CHECKPOINT}.old"
 LIBRARIES = ("fulcrum-scheduler", "numpy", "torch", "stable-baselines3", "sb3-contrib", "onnx")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TrainingEvent:
     """How far a training is."""
 
     stage: str
@@ -49,11 +49,11 @@ class Event:
     steps: int = 0
 
 
-Tell = Callable[[Event], None]
+Tell = Callable[[TrainingEvent], None]
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """What a resumed training must know beside the weights."""
 
     rollouts: int = 0
@@ -63,7 +63,7 @@ class Progress:
     """Validations since the best."""
     seconds: float = 0.0
     """Of all that was done so far, lessons and validations included."""
-    curve: list[Point] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
     heuristics: dict[str, Judged] = field(default_factory=dict)
     command: str = ""
     """All command lines that had a part in it, in order."""
@@ -79,10 +79,10 @@ class Progress:
         write_text(folder / PROGRESS, json.dumps(asdict(self)))
 
 
-def progress_in(run: Path) -> Progress:
+def progress_in(run: Path) -> TrainingProgress:
     """How far a run has got: of its checkpoint, or of its lessons if it has none yet.
 
-    A checkpoint that was just being replaced by the next is put back. Raises `InvalidError` if
+    A checkpoint that was just being replaced by the next is put back. Raises `InputError` if
     there is nothing.
     """
     checkpoint, old = run / CHECKPOINT, run / _OLD
@@ -90,22 +90,22 @@ def progress_in(run: Path) -> Progress:
         old.rename(checkpoint)
     for folder in (checkpoint, run / LESSONS):
         if (folder / PROGRESS).is_file():
-            return Progress(**json.loads((folder / PROGRESS).read_text()))
-    raise InvalidError(
+            return TrainingProgress(**json.loads((folder / PROGRESS).read_text()))
+    raise InputError(
         f"{run} has neither a checkpoint nor lessons",
         {"resume": "the folder of a training that got that far"},
     )
 
 
-class Course(BaseCallback):
+class TrainingCallback(BaseCallback):
     """Between rollouts: averages, validates, keeps the best, writes checkpoints."""
 
     def __init__(
         self,
-        crew: Crew[Ground],
+        crew: ProcessPool[TrainingContext],
         run: Path,
         tell: Tell,
-        progress: Progress,
+        progress: TrainingProgress,
         rest: dict[str, object] | None,
     ) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class Course(BaseCallback):
         self._since = time.monotonic()
 
     @property
-    def _scorer(self) -> Scorer:
+    def _scorer(self) -> PolicyNetwork:
         policy = self.model.policy
         assert isinstance(policy, RowPolicy | SearchPolicy)
         return policy.scorer
@@ -130,19 +130,21 @@ class Course(BaseCallback):
         return min(1.0, self.num_timesteps / self._config.goal)
 
     def _on_training_start(self) -> None:
-        self._tell(Event("heuristics", 0.0))
+        self._tell(TrainingEvent("heuristics", 0.0))
         self._average = Average(self._scorer, self._config.averaging)
         self._validation = Validation(self._crew)
         if self._rest is None:
             self._first()
         else:
             self._average.restore(self._rest)
-        self._tell(Event("heuristics", 1.0))
-        self._tell(Event("learning", self._share, steps=self.num_timesteps))
+        self._tell(TrainingEvent("heuristics", 1.0))
+        self._tell(TrainingEvent("learning", self._share, steps=self.num_timesteps))
 
     def _first(self) -> None:
         """What the teacher left is the first that counts."""
-        table = self._validation.table(tell=lambda done: self._tell(Event("heuristics", done)))
+        table = self._validation.table(
+            tell=lambda done: self._tell(TrainingEvent("heuristics", done))
+        )
         self._progress.heuristics = {name: _judged(score) for name, score in table.items()}
         self._validate()
         self._checkpoint()
@@ -172,7 +174,7 @@ class Course(BaseCallback):
         # before a validation would take the next one's weights for better than those it kept.
         if validated or progress.rollouts % config.checkpoint_every == 0:
             self._checkpoint()
-        self._tell(Event("learning", self._share, steps=self.num_timesteps))
+        self._tell(TrainingEvent("learning", self._share, steps=self.num_timesteps))
 
     def _clock(self) -> float:
         """Seconds of the whole training, earlier parts of a resumed one included."""
@@ -186,7 +188,9 @@ class Course(BaseCallback):
         if self._progress.rollouts:
             with self._average.applied():
                 scores["averaged"] = self._validation.judge(self._scorer)
-        point = Point(steps=self.num_timesteps, seconds=self._clock(), raw=_judged(scores["raw"]))
+        point = CurvePoint(
+            steps=self.num_timesteps, seconds=self._clock(), raw=_judged(scores["raw"])
+        )
         if "averaged" in scores:
             point["averaged"] = _judged(scores["averaged"])
         self._progress.curve.append(point)
@@ -202,7 +206,7 @@ class Course(BaseCallback):
             name, score = list(scores.items())[-1]
             self._keep(name == "averaged", score)
         write_text(self._run / CURVE, json.dumps(self._progress.curve, indent=2) + "\n")
-        self._tell(Event("validated", self._share, scores, self.num_timesteps))
+        self._tell(TrainingEvent("validated", self._share, scores, self.num_timesteps))
 
     def _keep(self, averaged: bool, score: Score) -> None:
         config = self._config
@@ -211,7 +215,7 @@ class Course(BaseCallback):
                 weights = exported(self._scorer)
         else:
             weights = exported(self._scorer)
-        manifest = Manifest(
+        manifest = ArtifactManifest(
             sha256=digest(weights),
             encoding=encoder.digest(),
             rows=config.rows,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Gt, Le
 
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.files import write_text
 from scheduler.policies.lookup import named
 
@@ -141,13 +141,13 @@ class Training:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        """Raises `InvalidError` naming the field and what is legal."""
+        """Raises `InputError` naming the field and what is legal."""
         for name, legal in (("algo", Algorithm), ("criterion", Criterion), ("keep", Kept)):
             said = getattr(self, name)
             if said not in get_args(legal):
-                raise InvalidError(f"{name} is {said!r}", {name: ", ".join(get_args(legal))})
+                raise InputError(f"{name} is {said!r}", {name: ", ".join(get_args(legal))})
         if self.criterion == "ratio_of_means" and self.preference is None:
-            raise InvalidError(
+            raise InputError(
                 "ratio_of_means needs one preference: means at different ones cannot be compared",
                 {"preference": "0 … 1", "criterion": "mean_of_ratios where it is random"},
             )
@@ -157,21 +157,21 @@ class Training:
             bounds = [mark for mark in marks if not isinstance(mark, Only)]
             for mark in marks:
                 if isinstance(mark, Only) and mark.algo != self.algo and value != field.default:
-                    raise InvalidError(
+                    raise InputError(
                         f"{self.algo} does not read {field.name}",
                         {field.name: f"left out, or with algo={mark.algo}"},
                     )
             if not all(_within(value, bound) for bound in bounds):
-                raise InvalidError(f"{field.name} is {value}", {field.name: _legal(bounds)})
+                raise InputError(f"{field.name} is {value}", {field.name: _legal(bounds)})
         if self.n_top > self.n_delta:
-            raise InvalidError(
+            raise InputError(
                 f"n_top is {self.n_top}", {"n_top": f"at most n_delta, {self.n_delta}"}
             )
         for w in (*self.validation_preferences, self.preference):
             if w is not None and not 0 <= w <= 1:
-                raise InvalidError(f"preference {w}", {"preference": "0 … 1, or random"})
+                raise InputError(f"preference {w}", {"preference": "0 … 1, or random"})
         if not self.validation_preferences:
-            raise InvalidError("no preference to validate", {"validation_preferences": "0 … 1"})
+            raise InputError("no preference to validate", {"validation_preferences": "0 … 1"})
 
     @property
     def rollout(self) -> int:
@@ -207,29 +207,29 @@ class Training:
 def read(run: Path) -> Training:
     """The configuration of a run.
 
-    Raises `InvalidError` if the folder has none, or one that is not understood.
+    Raises `InputError` if the folder has none, or one that is not understood.
     """
     try:
         content = json.loads((run / FILE).read_text())
     except (OSError, ValueError) as error:
-        raise InvalidError(
+        raise InputError(
             f"no readable {FILE} in {run}: {error}", {"resume": "the folder of a training"}
         ) from error
     return of(content)
 
 
 def known(names: Iterable[str]) -> None:
-    """Raises `InvalidError` for names that no field has."""
+    """Raises `InputError` for names that no field has."""
     legal = {field.name for field in fields(Training)}
     unknown = sorted(set(names) - legal)
     if unknown:
-        raise InvalidError(
+        raise InputError(
             f"unknown: {', '.join(unknown)}", {"config": f"any of {', '.join(sorted(legal))}"}
         )
 
 
 def look_up(config: Training) -> None:
-    """Raises `InvalidError`, naming the field, for policies that there are not."""
+    """Raises `InputError`, naming the field, for policies that there are not."""
     parts = {"teacher": (config.teacher,), "reference": (config.reference,)}
     for field, names in {**parts, "alternatives": config.alternatives}.items():
         for name in filter(None, names):
@@ -237,11 +237,11 @@ def look_up(config: Training) -> None:
                 named(name)
             except FulcrumError as error:
                 legal = "; ".join(error.fields.values())
-                raise InvalidError(f"{field}: {error.message}", {field: legal}) from error
+                raise InputError(f"{field}: {error.message}", {field: legal}) from error
 
 
 def of(content: Mapping[str, Any]) -> Training:
-    """A configuration from plain values. Raises `InvalidError` for unknown fields."""
+    """A configuration from plain values. Raises `InputError` for unknown fields."""
     known(content)
     values = dict(content)
     for name in ("alternatives", "validation_preferences"):

@@ -13,20 +13,26 @@ from numpy.typing import ArrayLike
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
-from agents.training.baseline import SOON, Elsewhere, Way, Ways, to_come
+from agents.training.baseline import (
+    SOON,
+    BaselineTrajectories,
+    BaselineTrajectory,
+    Elsewhere,
+    to_come,
+)
 from agents.training.config import Training
 from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario, scales_of
 from envs.gym.rewards import Scales
 from envs.scenarios import Scenario, Split
-from envs.simulator.cluster_spec import Site
-from envs.simulator.results import Outcome
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.features.encoder import size
 from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import Bools, Floats
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.policies.lookup import named
 
 PRIVILEGED = 6 + len(SOON)
@@ -39,7 +45,7 @@ TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class SimulatedTotals:
     """Of a whole workload, each ÷ the objective's scale."""
 
     latency: float
@@ -62,23 +68,23 @@ def simulated(
     w: float,
     jobs: int | None = None,
     split: Split | str = Split.TRAIN,
-) -> Totals:
+) -> SimulatedTotals:
     """One policy on one workload, in the simulation that `fulcrum compare` runs."""
     drawn = replace(scenario.draw(seed, split), preference=w)
     workload = scenario.workload(seed, jobs, split)
-    simulation = Simulation(workload, Site.of(drawn), drawn.estimates.make(seed), seed=seed)
+    simulation = Simulation(workload, ClusterSpec.of(drawn), drawn.estimates.make(seed), seed=seed)
     return totals(simulation.run(policy), drawn)
 
 
-def totals(outcome: Outcome, drawn: Scenario) -> Totals:
+def totals(outcome: SimulationResult, drawn: Scenario) -> SimulatedTotals:
     """Of what has happened in a scenario without anything left to draw."""
     scales = _scales(drawn)
-    return Totals(
+    return SimulatedTotals(
         scales.latency(outcome), scales.cost(outcome), scales.missed(outcome), len(outcome.job)
     )
 
 
-class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
+class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
     """`ClusterEnv` on a fixed number of training workloads, each again at other preferences.
 
     The reference plays every episode first. Rewards are the difference to it, and sum up to
@@ -100,7 +106,9 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
 
     env: ClusterEnv
 
-    def __init__(self, scenario: Scenario, config: Training, ways: Ways | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, config: Training, ways: BaselineTrajectories | None = None
+    ) -> None:
         """`ways`: shared by environments of one process."""
         super().__init__(
             ClusterEnv(
@@ -164,7 +172,7 @@ class Relative(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
         relative = min(max(shaped, -limit), limit)
         return observation, relative, terminated, truncated, info
 
-    def way(self, policy: Policy) -> Way:
+    def way(self, policy: Policy) -> BaselineTrajectory:
         """How another policy fares on the current episode, from its beginning to its end."""
         return self._ways.of(policy, *self._episode)
 
@@ -239,18 +247,22 @@ def vectorised(
     return vector
 
 
-def drawn_ways(scenario: Scenario, config: Training, elsewhere: Elsewhere | None = None) -> Ways:
+def drawn_ways(
+    scenario: Scenario, config: Training, elsewhere: Elsewhere | None = None
+) -> BaselineTrajectories:
     """None played yet, through the episodes of a training."""
-    return Ways(of_scenario(scenario, config.jobs, Split.TRAIN), config, elsewhere)
+    return BaselineTrajectories(of_scenario(scenario, config.jobs, Split.TRAIN), config, elsewhere)
 
 
-def _monitored(scenario: Scenario, config: Training, ways: Ways) -> Monitor[Floats32, np.int64]:
-    return Monitor(Relative(scenario, config, ways))
+def _monitored(
+    scenario: Scenario, config: Training, ways: BaselineTrajectories
+) -> Monitor[Floats32, np.int64]:
+    return Monitor(BaselineRewardEnv(scenario, config, ways))
 
 
 def _scales(drawn: Scenario) -> Scales:
     if drawn.objective is None:
-        raise InvalidError(
+        raise InputError(
             f"scenario {drawn.name!r} has no objective", {"scenario": "one with [objective]"}
         )
     return scales_of(drawn.objective)

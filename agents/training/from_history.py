@@ -10,7 +10,7 @@ from envs.scenarios.recorded import Written, write
 from envs.scenarios.splits import SHARES
 from envs.workloads.traces import history
 from scheduler import bootstrap
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.settings import Settings
 
 FILE = "history.toml"
@@ -26,7 +26,7 @@ def scenario(settings: Settings, run: Path, since: float | None = None) -> Writt
     first part, weights are chosen on the second, heuristics tuned on the third, and all are tested
     on the last. Within a part, workloads are drawn in blocks of neighbours.
 
-    Raises `NotFoundError` without a history, `InvalidError` for one with fewer than `FEWEST` jobs
+    Raises `MissingError` without a history, `InputError` for one with fewer than `FEWEST` jobs
     that succeeded.
     """
     supplies = detected(settings)
@@ -34,13 +34,13 @@ def scenario(settings: Settings, run: Path, since: float | None = None) -> Writt
     try:
         workload = history.read(store, [supply.pool for supply in supplies], since=since)
         found = len(workload.jobs)
-    except InvalidError:
+    except InputError:
         found = 0
     finally:
         store.close()
     if found < FEWEST:
         parts = ", ".join(f"{share:.0%} {part}" for part, share in SHARES.items())
-        raise InvalidError(
+        raise InputError(
             f"the history has {found} jobs that succeeded in this time; learning needs {FEWEST}, "
             f"as they are split by time ({parts}); {FEWEST - found} more are missing",
             {"since": f"a longer time, with at least {FEWEST} jobs that succeeded"},

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.process_pool import Crew
+from agents.process_pool import ProcessPool
 from agents.training.config import Training
 from agents.training.env import PRIVILEGED
 from agents.training.model.network import RowPolicy, encoding
 from agents.training.random_search import SearchPolicy
-from agents.training.worker import Ground, Player, frozen
+from agents.training.worker import Player, TrainingContext, frozen
 from scheduler.decisions.features.encoder import size
 from scheduler.decisions.features.static_features import Floats32
 from scheduler.decisions.rounds.policy import Policy
@@ -32,7 +32,7 @@ _APART = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class Demonstrations:
     """Decisions of a teacher, n of them."""
 
     observations: Floats32
@@ -48,7 +48,7 @@ class Lessons:
     """(n,) Discounted rewards from the decision on."""
 
     @classmethod
-    def of(cls, parts: Sequence[Lessons]) -> Lessons:
+    def of(cls, parts: Sequence[Demonstrations]) -> Demonstrations:
         """All of them, in order; at least one."""
         return cls(
             *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls))
@@ -62,7 +62,7 @@ class Lessons:
         write_bytes(file, packed.getvalue())
 
     @classmethod
-    def load(cls, file: Path) -> tuple[Lessons, float]:
+    def load(cls, file: Path) -> tuple[Demonstrations, float]:
         """What `save` has written."""
         with np.load(file, allow_pickle=False) as content:
             lessons = cls(*(content[each.name] for each in fields(cls)))
@@ -71,7 +71,7 @@ class Lessons:
 
 def taught(
     policy: RowPolicy | SearchPolicy,
-    crew: Crew[Ground],
+    crew: ProcessPool[TrainingContext],
     keep: Path,
     tell: Callable[[str, float], None] = lambda *_: None,
 ) -> float:
@@ -88,14 +88,14 @@ def taught(
     config = crew.bench.config
     parts = np.array_split(np.arange(config.corrections), config.correction_rounds)
     counts = [config.lessons, *map(len, parts)]
-    lessons: Lessons | None = None
+    lessons: Demonstrations | None = None
     saved = 0.0
     for number, count in enumerate(counts):
         if not count:
             continue
         file, heard = keep / f"{number}.npz", _share_of(partial(tell, "lessons"), counts, number)
         if file.is_file():
-            new, seconds = Lessons.load(file)
+            new, seconds = Demonstrations.load(file)
             saved += seconds
             heard(1.0)
         else:
@@ -104,7 +104,7 @@ def taught(
             student = None if lessons is None else frozen(policy.scorer)
             new = collect(crew, count, config.seed + number * _APART, heard, student)
             new.save(file, time.monotonic() - begun)
-        lessons = new if lessons is None else Lessons.of((lessons, new))
+        lessons = new if lessons is None else Demonstrations.of((lessons, new))
         teach(policy, lessons, config, partial(tell, "teaching"))
     return saved
 
@@ -118,7 +118,7 @@ def _share_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Demonstration:
     """One episode that a teacher is asked about."""
 
     seed: int
@@ -127,30 +127,30 @@ class Lesson:
 
 
 def collect(
-    crew: Crew[Ground],
+    crew: ProcessPool[TrainingContext],
     count: int,
     seed: int,
     tell: Callable[[float], None] = lambda _: None,
     student: Player | None = None,
-) -> Lessons:
+) -> Demonstrations:
     """Let a teacher play whole episodes, drawn from `seed` on, until `count` decisions are there.
 
     With a `student` that one plays, and the teacher says what it would do. `tell` hears the share
     that is done.
     """
-    episodes: list[Lessons] = []
+    episodes: list[Demonstrations] = []
     known = 0
-    lessons = (Lesson(each, student) for each in itertools.count(seed))
+    lessons = (Demonstration(each, student) for each in itertools.count(seed))
     for episode in crew.map(attended, lessons):
         episodes.append(episode)
         known += len(episode.actions)
         tell(min(1.0, known / count))
         if known >= count:
             break
-    return Lessons.of(episodes)
+    return Demonstrations.of(episodes)
 
 
-def attended(ground: Ground, lesson: Lesson) -> Lessons:
+def attended(ground: TrainingContext, lesson: Demonstration) -> Demonstrations:
     """The decisions of an episode.
 
     Where the teacher would choose nothing that may be chosen, nothing is learnt; where the player
@@ -183,7 +183,7 @@ def attended(ground: Ground, lesson: Lesson) -> Lessons:
         observation, reward, done, _, _ = env.step(np.int64(action))
         rewards.append(reward)
     rows, many = config.rows, len(actions)
-    return Lessons(
+    return Demonstrations(
         np.array(observations, dtype=np.float32).reshape(many, size(rows) + PRIVILEGED),
         np.array(masks, dtype=np.bool_).reshape(many, rows),
         np.array(actions, dtype=np.int64),
@@ -192,7 +192,7 @@ def attended(ground: Ground, lesson: Lesson) -> Lessons:
     )
 
 
-def _school(ground: Ground) -> tuple[Policy, list[Policy]]:
+def _school(ground: TrainingContext) -> tuple[Policy, list[Policy]]:
     """Who teaches the current episode, and whose choices are worth trying beside."""
     env, config = ground.env, ground.config
     school = [named(name) for name in (config.teacher or config.reference, *config.alternatives)]
@@ -214,7 +214,7 @@ def discounted(rewards: list[float], gamma: float) -> Floats:
 
 def teach(
     policy: RowPolicy | SearchPolicy,
-    lessons: Lessons,
+    lessons: Demonstrations,
     config: Training,
     tell: Callable[[float], None] = lambda _: None,
 ) -> float:

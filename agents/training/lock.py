@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scheduler.domain.errors import ConflictError
+from scheduler.domain.errors import StateError
 
 LOCK = "training.lock"
 
 
 @contextmanager
-def alone(folder: Path, what: str) -> Iterator[None]:
+def exclusive(folder: Path, what: str) -> Iterator[None]:
     """Nobody else does `what` in the folder meanwhile; the kernel ends this with the process.
 
-    Makes the folder. Raises `ConflictError` if somebody does.
+    Makes the folder. Raises `StateError` if somebody does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConflictError(
+            raise StateError(
                 f"{folder} holds a {what} that is under way", {"run": "another folder"}
             ) from None
         yield

@@ -22,8 +22,8 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
-from agents.serving.learned_policy import held_back
-from agents.training.model.network import Scorer, encoding
+from agents.serving.learned_policy import greedy_with_wait
+from agents.training.model.network import PolicyNetwork, encoding
 from scheduler.decisions.features.static_features import Floats32
 from scheduler.decisions.state.queue import WAIT, Bools, Ints
 
@@ -32,7 +32,7 @@ APART = 10_000
 
 
 class SearchPolicy(ARSPolicy):
-    """The `Scorer` alone: nothing drawn, no critic."""
+    """The `PolicyNetwork` alone: nothing drawn, no critic."""
 
     def __init__(
         self,
@@ -42,16 +42,16 @@ class SearchPolicy(ARSPolicy):
     ) -> None:
         super().__init__(observation_space, action_space, net_arch=[])
         self.hidden = hidden
-        scorer = Scorer(hidden)
+        scorer = PolicyNetwork(hidden)
         # As in `RowPolicy`.
         scorer.apply(lambda module: self.init_weights(module, gain=2**0.5))
         self.init_weights(scorer.score, gain=0.01)
         self.action_net = scorer  # type: ignore[assignment]
 
     @property
-    def scorer(self) -> Scorer:
+    def scorer(self) -> PolicyNetwork:
         """The actor."""
-        network: Scorer = self.action_net  # type: ignore[assignment]
+        network: PolicyNetwork = self.action_net  # type: ignore[assignment]
         return network
 
     def predict(
@@ -68,7 +68,7 @@ class SearchPolicy(ARSPolicy):
         if action_masks is not None:
             scores = np.where(action_masks, scores, -np.inf)
         for one in scores:
-            one[WAIT] = held_back(one)
+            one[WAIT] = greedy_with_wait(one)
         return scores.argmax(1), state
 
     def _get_constructor_parameters(self) -> dict[str, Any]:

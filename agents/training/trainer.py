@@ -4,7 +4,7 @@ Maskable PPO: Schulman et al., arXiv 1707.06347; masks: Huang, Ontañón, FLAIRS
 Augmented random search: Mania, Guy, Recht, NeurIPS 2018.
 
 A run is a folder: `config.json`, `checkpoint/` to go on from (before the first one: `lessons/`),
-`curve.json`, and `best/`, the artefact of the weights that were best on validation workloads, raw
+`curve.json`, and `best/`, the artifact of the weights that were best on validation workloads, raw
 or averaged (with `keep=last`: of those that were averaged last).
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from agents.evaluation.provenance import commit
-from agents.process_pool import Crew
+from agents.process_pool import ProcessPool
 from agents.serving.artifact import BEST
 from agents.training import config as configs
 from agents.training.algorithms import MAKERS, Model
@@ -28,22 +28,32 @@ from agents.training.callbacks import (
     LESSONS,
     MODEL,
     REST,
-    Course,
-    Event,
-    Progress,
     Tell,
+    TrainingCallback,
+    TrainingEvent,
+    TrainingProgress,
     progress_in,
 )
 from agents.training.config import Training
 from agents.training.imitation import taught
-from agents.training.lock import alone
+from agents.training.lock import exclusive
 from agents.training.model.network import RowPolicy
 from agents.training.random_search import APART, RowSearch, SearchPolicy
-from agents.training.worker import Ground, quiet
+from agents.training.worker import TrainingContext, quiet
 from envs.scenarios import load
-from scheduler.domain.errors import ConflictError
+from scheduler.domain.errors import StateError
 
-__all__ = ["BEST", "CHECKPOINT", "CURVE", "LESSONS", "Event", "Progress", "Tell", "resume", "train"]
+__all__ = [
+    "BEST",
+    "CHECKPOINT",
+    "CURVE",
+    "LESSONS",
+    "Tell",
+    "TrainingEvent",
+    "TrainingProgress",
+    "resume",
+    "train",
+]
 
 
 def train(
@@ -53,28 +63,26 @@ def train(
     tell: Tell = lambda _: None,
     *,
     workers: int = 1,
-) -> Progress:
+) -> TrainingProgress:
     """Train from the start; leaves everything in the folder `run`.
 
     `workers` processes (1: this one) share lessons, validations and what the reference does in
     the episodes to come; the weights are the same with any number of them. Raises
     `UnavailableError` if one of them dies.
 
-    Raises `ConflictError` if there is a training in it already, `InvalidError` for unknown
+    Raises `StateError` if there is a training in it already, `InputError` for unknown
     policies.
     """
     configs.look_up(config)
     scenario = load(config.scenario)
     scenario.check()
-    with alone(run, "training"):
+    with exclusive(run, "training"):
         if (run / configs.FILE).exists():
-            raise ConflictError(
-                f"{run} holds a training", {"resume": "the folder, to go on with it"}
-            )
+            raise StateError(f"{run} holds a training", {"resume": "the folder, to go on with it"})
         # Without a configuration nobody knows what they taught.
         shutil.rmtree(run / LESSONS, ignore_errors=True)
-        progress = Progress(command=command, commit=commit())
-        with Crew(Ground(scenario, config), workers) as crew:
+        progress = TrainingProgress(command=command, commit=commit())
+        with ProcessPool(TrainingContext(scenario, config), workers) as crew:
             return _begun(crew, run, tell, progress)
 
 
@@ -85,21 +93,21 @@ def resume(
     steps: int | None = None,
     *,
     workers: int = 1,
-) -> Progress:
+) -> TrainingProgress:
     """Go on from the last checkpoint, with new episodes; before the first one, from the lessons.
 
     More `steps` than it was begun with prolong the training, and are saved; without, one that is
-    over stays as it is. `workers` as of `train`. Raises `InvalidError` if there is nothing to go on
-    from, `ConflictError` while another process trains in the folder, or if one that was stopped
+    over stays as it is. `workers` as of `train`. Raises `InputError` if there is nothing to go on
+    from, `StateError` while another process trains in the folder, or if one that was stopped
     early is to be prolonged.
     """
     config = configs.read(run)
     scenario = load(config.scenario)
-    with alone(run, "training"):
+    with exclusive(run, "training"):
         progress = progress_in(run)
         if steps is not None and steps > config.steps:
             if progress.over(config):
-                raise ConflictError(
+                raise StateError(
                     f"the training in {run} was stopped early: "
                     f"{config.patience} validations in a row found nothing better",
                     {"steps": f"{config.steps}, or another folder with more patience"},
@@ -110,11 +118,13 @@ def resume(
         commits = (*progress.commit.split(" && "), commit())
         progress.commit = " && ".join(dict.fromkeys(filter(None, commits)))
         go_on = _gone_on if (run / CHECKPOINT).is_dir() else _begun
-        with Crew(Ground(scenario, config), workers) as crew:
+        with ProcessPool(TrainingContext(scenario, config), workers) as crew:
             return go_on(crew, run, tell, progress)
 
 
-def _begun(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Progress:
+def _begun(
+    crew: ProcessPool[TrainingContext], run: Path, tell: Tell, progress: TrainingProgress
+) -> TrainingProgress:
     """From the start, but for lessons that are there already: with them the same comes of it."""
     begun = time.monotonic()
     config = crew.bench.config
@@ -131,7 +141,7 @@ def _begun(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Pro
         if config.teacher is not None:
             assert isinstance(model.policy, RowPolicy | SearchPolicy)
             saved = taught(
-                model.policy, crew, lessons, lambda stage, done: tell(Event(stage, done))
+                model.policy, crew, lessons, lambda stage, done: tell(TrainingEvent(stage, done))
             )
             if isinstance(model, RowSearch):
                 model.adopt()
@@ -141,7 +151,9 @@ def _begun(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Pro
         env.close()
 
 
-def _gone_on(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> Progress:
+def _gone_on(
+    crew: ProcessPool[TrainingContext], run: Path, tell: Tell, progress: TrainingProgress
+) -> TrainingProgress:
     config = crew.bench.config
     if progress.over(config):
         return progress
@@ -159,15 +171,15 @@ def _gone_on(crew: Crew[Ground], run: Path, tell: Tell, progress: Progress) -> P
 
 
 def _learn(
-    crew: Crew[Ground],
+    crew: ProcessPool[TrainingContext],
     model: Model,
     run: Path,
     tell: Tell,
-    progress: Progress,
+    progress: TrainingProgress,
     rest: dict[str, object] | None,
-) -> Progress:
+) -> TrainingProgress:
     steps = crew.bench.config.goal - model.num_timesteps
-    course = Course(crew, run, tell, progress, rest)
+    course = TrainingCallback(crew, run, tell, progress, rest)
     if steps > 0:
         model.learn(steps, callback=course, reset_num_timesteps=model.num_timesteps == 0)
     return progress

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.evaluation.baselines import RIVALS
-from agents.process_pool import Crew
+from agents.process_pool import ProcessPool
 from agents.training.compiled.reward_env import fits
 from agents.training.compiled.validation import Examination
 from agents.training.config import Criterion
 from agents.training.env import simulated
-from agents.training.model.network import Scorer
-from agents.training.worker import Ground, Player, frozen
+from agents.training.model.network import PolicyNetwork
+from agents.training.worker import Player, TrainingContext, frozen
 from envs.scenarios import Split
 from scheduler.decisions.state.queue import Floats
 
@@ -60,7 +60,7 @@ class Match:
     seed: int
 
 
-def objective(ground: Ground, match: Match) -> float:
+def objective(ground: TrainingContext, match: Match) -> float:
     """What the player reaches; less is better."""
     policy, jobs = ground.policy(match.player), ground.config.jobs
     found = simulated(ground.scenario, policy, match.seed, match.w, jobs, Split.VALIDATION)
@@ -70,7 +70,7 @@ def objective(ground: Ground, match: Match) -> float:
 class Validation:
     """Validation workloads, with what the heuristics reach on them."""
 
-    def __init__(self, crew: Crew[Ground]) -> None:
+    def __init__(self, crew: ProcessPool[TrainingContext]) -> None:
         scenario, config = crew.bench.scenario, crew.bench.config
         self._config = config
         self._crew = crew
@@ -90,7 +90,7 @@ class Validation:
         """A player against the reference."""
         return self._relative(self.objectives(player))
 
-    def judge(self, scorer: Scorer) -> Score:
+    def judge(self, scorer: PolicyNetwork) -> Score:
         """A network's greedy policy against the reference."""
         if self._examination is not None:
             return self._relative(self._examination.objectives(scorer))

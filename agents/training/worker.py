@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from agents.serving.learned_policy import LearnedPolicy
-from agents.training.baseline import Way, play
+from agents.training.baseline import BaselineTrajectory, play
 from agents.training.config import Training
-from agents.training.env import Relative
-from agents.training.model.network import Scorer
+from agents.training.env import BaselineRewardEnv
+from agents.training.model.network import PolicyNetwork
 from envs.gym.episodes import Draw, of_scenario
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.features.static_features import Floats32
@@ -26,23 +26,23 @@ process to another."""
 
 
 @dataclass
-class Ground:
+class TrainingContext:
     """Where the players of a training meet; a bench for `agents.process_pool.Crew`."""
 
     scenario: Scenario
     config: Training
 
     @cached_property
-    def env(self) -> Relative:
+    def env(self) -> BaselineRewardEnv:
         """The training's environment, made as it is first needed."""
-        return Relative(self.scenario, self.config)
+        return BaselineRewardEnv(self.scenario, self.config)
 
     @cached_property
     def draw(self) -> Draw:
         """Training episodes."""
         return of_scenario(self.scenario, self.config.jobs, Split.TRAIN)
 
-    def way(self, episode: tuple[int, float]) -> Way:
+    def way(self, episode: tuple[int, float]) -> BaselineTrajectory:
         """The reference's through the training episode (workload, w)."""
         workload, w = episode
         return play(named(self.config.reference), self.draw(workload), w)
@@ -54,7 +54,7 @@ class Ground:
         return greedy(pickle.loads(player), self.config, self.scenario)
 
 
-def frozen(scorer: Scorer) -> bytes:
+def frozen(scorer: PolicyNetwork) -> bytes:
     """The network as it is now.
 
     PyTorch hands its tensors to other processes as shared memory: there they would change with
@@ -63,7 +63,7 @@ def frozen(scorer: Scorer) -> bytes:
     return pickle.dumps(scorer)
 
 
-def greedy(scorer: Scorer, config: Training, scenario: Scenario) -> LearnedPolicy:
+def greedy(scorer: PolicyNetwork, config: Training, scenario: Scenario) -> LearnedPolicy:
     """The policy of a network that is still being trained."""
     quiet()
 

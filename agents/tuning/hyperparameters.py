@@ -26,9 +26,9 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState
 
 from agents.training.config import Training, look_up, of
-from agents.training.lock import alone
-from agents.training.trainer import Event, Tell, train
-from scheduler.domain.errors import ConflictError
+from agents.training.lock import exclusive
+from agents.training.trainer import Tell, TrainingEvent, train
+from scheduler.domain.errors import StateError
 from scheduler.files import write_text
 
 DATABASE, TRIALS, BEST = "study.db", "trials", "best.json"
@@ -90,11 +90,11 @@ def search(
     One after the other, with `workers` processes each.
 
     It goes on with a study that is there already; what was interrupted is begun anew. `done` hears
-    of each that has ended. Raises `ConflictError` if the folder's study has another base
+    of each that has ended. Raises `StateError` if the folder's study has another base
     or while another process works in it, `InvalidError` for unknown policies.
     """
     look_up(base)
-    with alone(folder, "study"):
+    with exclusive(folder, "study"):
         return _search(folder, base, trials, command, tell, done, workers)
 
 
@@ -117,7 +117,7 @@ def _search(
         best = float("inf")
         validations = 0
 
-        def heard(event: Event) -> None:
+        def heard(event: TrainingEvent) -> None:
             nonlocal best, validations
             tell(event)
             if event.stage != "validated":
@@ -162,7 +162,7 @@ def _open(folder: Path, base: Training) -> optuna.Study:
         study.set_user_attr(_BASE, json.dumps(asdict(base)))
         study.enqueue_trial({name: getattr(base, name) for name in _space(base)})
     elif of(json.loads(known)) != base:
-        raise ConflictError(
+        raise StateError(
             f"the study in {folder} has another base", {"folder": "a new one, or the same options"}
         )
     _again(study)

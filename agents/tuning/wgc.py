@@ -19,13 +19,13 @@ from typing import Annotated, Any
 import optuna
 from annotated_types import Ge
 
-from agents.process_pool import Crew
-from agents.training.env import Totals, totals
+from agents.process_pool import ProcessPool
+from agents.training.env import SimulatedTotals, totals
 from envs.scenarios import Scenario, Split
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.policies.constants import CHEAPEST, EXCHANGE, Constants
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
@@ -50,7 +50,7 @@ BOUNDS = {
 
 Step = Callable[[], None]
 """Called after each candidate and each rival."""
-Found = Callable[[tuple["Point", ...]], None]
+Found = Callable[[tuple["TunedPoint", ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ class Search:
     """Policies reported beside."""
 
     def __post_init__(self) -> None:
-        """Raises `InvalidError` naming the field."""
+        """Raises `InputError` naming the field."""
         if self.workloads < 2 or self.trials < 1 or not self.preferences:
-            raise InvalidError(
+            raise InputError(
                 f"{self.trials} trials on {self.workloads} workloads",
                 {"trials": "≥ 1", "workloads": "≥ 2"},
             )
         if not all(0 <= w <= 1 for w in self.preferences):
-            raise InvalidError("no preference", {"preferences": "numbers from 0 to 1"})
+            raise InputError("no preference", {"preferences": "numbers from 0 to 1"})
 
     @property
     def seeds(self) -> range:
@@ -96,7 +96,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class TunedPoint:
     """What was found at one preference; scores are means of objective ÷ the untuned wgc's."""
 
     w: float
@@ -116,21 +116,21 @@ def tune(
     workers: int = 1,
     step: Step = lambda: None,
     found: Found = lambda _: None,
-) -> tuple[Point, ...]:
+) -> tuple[TunedPoint, ...]:
     """The best constants at each preference, ascending.
 
-    `found` hears of all so far after each. Raises `InvalidError` if the scenario has no objective,
+    `found` hears of all so far after each. Raises `InputError` if the scenario has no objective,
     or no trace is named for it.
     """
     scenario.check()
     bench = Bench(scenario, search.jobs)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with Crew(bench, workers) as crew:
+    with ProcessPool(bench, workers) as crew:
         return _tune(partial(crew.map, Bench.totals), search, step, found)
 
 
 def document(
-    scenario: Scenario, search: Search, points: Sequence[Point], command: str, date: str
+    scenario: Scenario, search: Search, points: Sequence[TunedPoint], command: str, date: str
 ) -> str:
     """The file of a schedule: what `wgc:FILE` reads, and where it is from."""
     lines = [
@@ -190,11 +190,13 @@ class Bench:
         self._jobs = jobs
         self._drawn: dict[int, tuple[Scenario, Workload]] = {}
 
-    def totals(self, task: Task) -> Totals:
+    def totals(self, task: TuningTask) -> SimulatedTotals:
         """One policy on one workload."""
         scenario, workload = self._draw(task.seed)
         at = replace(scenario, preference=task.w)
-        simulation = Simulation(workload, Site.of(at), at.estimates.make(task.seed), seed=task.seed)
+        simulation = Simulation(
+            workload, ClusterSpec.of(at), at.estimates.make(task.seed), seed=task.seed
+        )
         policy = named(task.policy) if isinstance(task.policy, str) else Wgc(task.policy)
         return totals(simulation.run(policy), at)
 
@@ -208,7 +210,7 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TuningTask:
     """One simulation."""
 
     policy: str | Constants
@@ -216,11 +218,11 @@ class Task:
     seed: int
 
 
-Simulate = Callable[[Sequence[Task]], Iterator[Totals]]
+Simulate = Callable[[Sequence[TuningTask]], Iterator[SimulatedTotals]]
 
 
-def _tune(simulate: Simulate, search: Search, step: Step, found: Found) -> tuple[Point, ...]:
-    points: dict[float, Point] = {}
+def _tune(simulate: Simulate, search: Search, step: Step, found: Found) -> tuple[TunedPoint, ...]:
+    points: dict[float, TunedPoint] = {}
     # From the middle outwards, so that each begins with what was found beside it.
     for w in sorted(search.preferences, key=lambda w: (w < 0.5, abs(w - 0.5))):
         one = _Dial(simulate, search, w)
@@ -230,7 +232,7 @@ def _tune(simulate: Simulate, search: Search, step: Step, found: Found) -> tuple
         for rival in search.rivals:
             rivals[rival] = one.score(rival, search.held_out)
             step()
-        points[w] = Point(w, best, score, one.score(best, search.held_out), rivals)
+        points[w] = TunedPoint(w, best, score, one.score(best, search.held_out), rivals)
         found(tuple(points[w] for w in sorted(points)))
     return tuple(points[w] for w in sorted(points))
 
@@ -243,7 +245,7 @@ class _Dial:
         self._search = search
         self._w = w
         seeds = range(search.workloads)
-        tasks = [Task(UNTUNED, w, seed) for seed in seeds]
+        tasks = [TuningTask(UNTUNED, w, seed) for seed in seeds]
         found = simulate(tasks)
         self._reference = {seed: each.at(w) for seed, each in zip(seeds, found, strict=True)}
 
@@ -284,7 +286,7 @@ class _Dial:
         return constants, score
 
     def _ratios(self, policy: str | Constants, seeds: Sequence[int]) -> Iterator[tuple[int, float]]:
-        found = self._simulate([Task(policy, self._w, seed) for seed in seeds])
+        found = self._simulate([TuningTask(policy, self._w, seed) for seed in seeds])
         for seed, each in zip(seeds, found, strict=True):
             yield seed, each.at(self._w) / max(self._reference[seed], 1e-12)
 

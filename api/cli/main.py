@@ -14,11 +14,11 @@ from api.cli.commands.jobs import cancel, inspect, listing, submit
 from api.cli.commands.machine import backup, doctor, serve, storage, tokens
 from api.cli.commands.policies import active, registry, train, tune
 from api.cli.commands.simulation import compare, scenario, trace
-from api.cli.support.failures import Doors
-from api.cli.support.global_options import Door
+from api.cli.support.failures import CommandGroup
+from api.cli.support.global_options import GlobalOptions
 
 app = typer.Typer(
-    cls=Doors,
+    cls=CommandGroup,
     name="fulcrum",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -55,7 +55,7 @@ def doors(
     ] = False,
 ) -> None:
     """Fulcrum schedules CNN training and inference jobs on a team's own GPUs and CPUs."""
-    ctx.obj = Door(url, data)
+    ctx.obj = GlobalOptions(url, data)
 
 
 _ARGV = {"allow_interspersed_args": False}

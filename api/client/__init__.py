@@ -15,7 +15,7 @@ from api.client.errors import (
     WaitTimeoutError,
 )
 from api.client.files import FileError
-from api.client.job import Job
+from api.client.job import JobHandle
 
 __all__ = [
     "ApiError",
@@ -24,8 +24,8 @@ __all__ = [
     "ConflictError",
     "FileError",
     "InvalidError",
-    "Job",
     "JobFailed",
+    "JobHandle",
     "NotFoundError",
     "StreamError",
     "UnauthorizedError",

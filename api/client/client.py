@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from api.client import files
 from api.client.connection import find
-from api.client.job import Job, events
+from api.client.job import JobHandle, events
 from api.client.policies import PolicyCalls
 from api.client.transport import Transport, new_key, without_none
 
@@ -40,7 +40,7 @@ class Client(PolicyCalls):
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and
     $FULCRUM_TOKEN, else what `fulcrum serve` left in the data folder. Fields of jobs are those
-    of a job file (docs/job.schema.json); a `Job` may stand wherever a job's number may.
+    of a job file (docs/job.schema.json); a `JobHandle` may stand wherever a job's number may.
     """
 
     def __init__(
@@ -74,7 +74,9 @@ class Client(PolicyCalls):
         """Close the connections."""
         self._transport.close()
 
-    def submit(self, job: JobSource | None = None, *, key: str | None = None, **fields: Any) -> Job:
+    def submit(
+        self, job: JobSource | None = None, *, key: str | None = None, **fields: Any
+    ) -> JobHandle:
         """Submit one job: a mapping, a job file with one job, or its fields.
 
         A repeated request never makes a second job: `key` (made up if not given) is the
@@ -90,7 +92,7 @@ class Client(PolicyCalls):
         jobs: Iterable[Mapping[str, Any]] | Mapping[str, Any] | str | Path,
         *,
         key: str | None = None,
-    ) -> list[Job]:
+    ) -> list[JobHandle]:
         """Submit several jobs, or a job file or its content, together: all or none.
 
         Inside a batch a job may name an earlier one in `after` and `work.models`.
@@ -107,15 +109,15 @@ class Client(PolicyCalls):
         )
         return [self._job(item) for item in answer["jobs"]]
 
-    def train(self, *, key: str | None = None, **fields: Any) -> Job:
+    def train(self, *, key: str | None = None, **fields: Any) -> JobHandle:
         """Submit a training: fields of the job and of its work side by side."""
         return self.submit(gathered("cnn-train", fields), key=key)
 
-    def infer(self, *, key: str | None = None, **fields: Any) -> Job:
+    def infer(self, *, key: str | None = None, **fields: Any) -> JobHandle:
         """Submit an inference: fields of the job and of its work side by side."""
         return self.submit(gathered("cnn-infer", fields), key=key)
 
-    def run(self, *argv: str, key: str | None = None, **fields: Any) -> Job:
+    def run(self, *argv: str, key: str | None = None, **fields: Any) -> JobHandle:
         """Submit a program with its arguments: `client.run("python", "script.py", width=2)`."""
         return self.submit(gathered("command", {**fields, "argv": list(argv)}), key=key)
 
@@ -126,7 +128,7 @@ class Client(PolicyCalls):
         answer = self._transport.json("POST", "/v1/jobs/plan", json=_single(job, fields), safe=True)
         return PlanOut.model_validate(answer).outlooks
 
-    def job(self, job_id: int) -> Job:
+    def job(self, job_id: int) -> JobHandle:
         """A job by its number. Raises `NotFoundError`."""
         return self._job(self._transport.get(f"/v1/jobs/{int(job_id)}"), detail=True)
 
@@ -141,7 +143,7 @@ class Client(PolicyCalls):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
-    ) -> Iterator[Job]:
+    ) -> Iterator[JobHandle]:
         """Jobs that match, newest first; pages are fetched as they are needed.
 
         `name` is a part of the name; `since` and `until` bound the submission.
@@ -158,7 +160,7 @@ class Client(PolicyCalls):
 
     def cancel_jobs(
         self,
-        jobs: Iterable[Job | int] = (),
+        jobs: Iterable[JobHandle | int] = (),
         *,
         state: str | Sequence[str] = (),
         kind: str | Sequence[str] = (),
@@ -193,9 +195,9 @@ class Client(PolicyCalls):
         return CancelledOut.model_validate(answer)
 
     def wait(
-        self, jobs: Iterable[Job], timeout: float | None = None, *, check: bool = False
-    ) -> list[Job]:
-        """Wait until all have ended; `timeout` (s) holds for all together. See `Job.wait`."""
+        self, jobs: Iterable[JobHandle], timeout: float | None = None, *, check: bool = False
+    ) -> list[JobHandle]:
+        """Wait until all have ended; `timeout` (s) holds for all together. See `JobHandle.wait`."""
         end = None if timeout is None else time.monotonic() + timeout
         waited = list(jobs)
         for job in waited:
@@ -287,7 +289,7 @@ class Client(PolicyCalls):
         answer = self._transport.request("GET", "/readyz", safe=False).json()
         return HealthOut.model_validate(answer).problems
 
-    def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[Job]:
+    def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[JobHandle]:
         cursor = None
         size = 200 if limit is None else max(1, min(200, limit))
         while True:
@@ -297,11 +299,11 @@ class Client(PolicyCalls):
             if cursor is None:
                 return
 
-    def _job(self, answer: Any, *, detail: bool = False) -> Job:
+    def _job(self, answer: Any, *, detail: bool = False) -> JobHandle:
         from api.schemas import JobDetail, JobOut
 
         model = JobDetail if detail else JobOut
-        return Job(self._transport, model.model_validate(answer))
+        return JobHandle(self._transport, model.model_validate(answer))
 
 
 def gathered(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -341,7 +343,7 @@ def _single(job: JobSource | None, fields: Mapping[str, Any]) -> Any:
 
 def _plain(value: Any) -> Any:
     """JSON of what a caller gave: handles become numbers, paths text, times ISO 8601."""
-    if isinstance(value, Job):
+    if isinstance(value, JobHandle):
         return value.id
     if isinstance(value, Path):
         return str(value)

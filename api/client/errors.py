@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from api.client.job import Job
+    from api.client.job import JobHandle
 
 
 def standing(state: str, reason: str) -> str:
@@ -76,7 +76,7 @@ class UnavailableError(ApiError):
 class JobFailed(ClientError):  # noqa: N818
     """A job that was waited for ended without success."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: JobHandle) -> None:
         super().__init__(f"job {job.id} ended {standing(job.state, job.reason)}")
         self.job = job
 
@@ -84,7 +84,7 @@ class JobFailed(ClientError):  # noqa: N818
 class WaitTimeoutError(ClientError, TimeoutError):
     """A job did not end within the time given; it goes on."""
 
-    def __init__(self, job: Job, timeout: float) -> None:
+    def __init__(self, job: JobHandle, timeout: float) -> None:
         super().__init__(f"job {job.id} is still {job.state} after {timeout:g} s")
         self.job = job
 

@@ -41,7 +41,7 @@ class JobUpdate(TypedDict, total=False):
     deadline: str | None
 
 
-class Job:
+class JobHandle:
     """One job of the service.
 
     Attributes show the job as it was when last read: at submission, by `refresh` or by `wait`.
@@ -96,7 +96,7 @@ class Job:
         """Its tries with place, times, cost and exit reason, oldest first."""
         return self.detail().history
 
-    def refresh(self) -> Job:
+    def refresh(self) -> JobHandle:
         """Read it again; returns itself."""
         self.detail()
         return self
@@ -109,7 +109,7 @@ class Job:
         self.info = info
         return info
 
-    def wait(self, timeout: float | None = None, *, check: bool = False) -> Job:
+    def wait(self, timeout: float | None = None, *, check: bool = False) -> JobHandle:
         """Return when it has ended; returns itself.
 
         Raises `WaitTimeoutError` after `timeout` seconds (the job goes on), and with `check`
@@ -121,7 +121,7 @@ class Job:
             raise JobFailed(self)
         return self
 
-    def changes(self, timeout: float | None = None) -> Iterator[Job]:
+    def changes(self, timeout: float | None = None) -> Iterator[JobHandle]:
         """Itself as it is now, and again whenever it has changed, until it has ended.
 
         Raises `WaitTimeoutError` after `timeout` seconds; the job goes on.
@@ -197,7 +197,7 @@ class Job:
         target.parent.mkdir(parents=True, exist_ok=True)
         return self._transport.download(self._path(f"artifacts/{quote(shown(name))}"), target)
 
-    def update(self, **changes: Unpack[JobUpdate]) -> Job:
+    def update(self, **changes: Unpack[JobUpdate]) -> JobHandle:
         """Change it while it waits; returns itself. Raises `ConflictError` if it does not.
 
         `job.update(priority=90, preference="fast", deadline="+2h")`; None for the last two: none of
@@ -209,7 +209,7 @@ class Job:
         self.info = JobOut.model_validate(answer)
         return self
 
-    def cancel(self, reason: str = "") -> Job:
+    def cancel(self, reason: str = "") -> JobHandle:
         """Stop it, or take it from the queue; returns itself. Raises `ConflictError` if ended."""
         from api.schemas import JobOut
 
@@ -217,12 +217,12 @@ class Job:
         self.info = JobOut.model_validate(answer)
         return self
 
-    def retry(self) -> Job:
+    def retry(self) -> JobHandle:
         """Submit it anew; returns the new job. Raises `ConflictError` if it has not ended."""
         from api.schemas import JobOut
 
         answer = self._transport.json("POST", self._path("retry"), key=new_key())
-        return Job(self._transport, JobOut.model_validate(answer))
+        return JobHandle(self._transport, JobOut.model_validate(answer))
 
     def _path(self, part: str = "") -> str:
         return f"/v1/jobs/{self.id}" + (f"/{part}" if part else "")

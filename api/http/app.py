@@ -23,8 +23,8 @@ from api.http.asgi.middleware import (
     LastResort,
     Observation,
 )
-from api.http.auth import Gate
-from api.http.context import Doors, Keys, Newest
+from api.http.auth import TokenAuthenticator
+from api.http.context import AppContext, Keys, Newest
 from api.http.errors import problems
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
@@ -57,7 +57,7 @@ def create_app(
     """
     telemetry = Telemetry(service)
     clock = clock or SystemClock()
-    doors = Doors(
+    doors = AppContext(
         service=service,
         clock=clock,
         intake=Intake(service.job, clock),
@@ -66,7 +66,7 @@ def create_app(
         keys=Keys(),
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
-        gate=Gate(settings.data_dir),
+        gate=TokenAuthenticator(settings.data_dir),
     )
     app = FastAPI(
         title=TITLE,
@@ -100,7 +100,7 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    doors: Doors = app.state.doors
+    doors: AppContext = app.state.doors
     await anyio.to_thread.run_sync(doors.service.start)
     try:
         yield
@@ -128,7 +128,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components = document.setdefault("components", {})
         model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         definitions = model.pop("$defs")
-        components.setdefault("schemas", {}).update({"Problem": model, **definitions})
+        components.setdefault("schemas", {}).update({"HealthProblem": model, **definitions})
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
         app.openapi_schema = document

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from api.schemas import ArtifactOut
 from api.schemas.fields import instant
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import MissingError
 from scheduler.text import shown
 
 _TYPES = {
@@ -34,7 +34,7 @@ def list_files(folder: Path) -> Iterator[ArtifactOut]:
 def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
     """The file called `name` below `folder`, its figures and its media type.
 
-    Raises `NotFoundError` for whatever is not a regular file below it: a name that climbs out,
+    Raises `MissingError` for whatever is not a regular file below it: a name that climbs out,
     an absolute one, a link anywhere on the way.
     """
     path, found = folder, None
@@ -50,7 +50,7 @@ def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
                 found = None
                 break
     if found is None or not stat.S_ISREG(found.st_mode):
-        raise NotFoundError(
+        raise MissingError(
             f"the job has no artifact {name!r}", {"name": "one of those listed at …/artifacts"}
         )
     return path, found, media_type(name)

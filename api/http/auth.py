@@ -24,7 +24,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from api.client import proof
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Caller:
     """Who sent a request."""
 
     user: str
@@ -69,7 +69,7 @@ class Token:
 def admin_token(data_dir: Path) -> str:
     """The token of the data folder's owner; made on first call, the same ever after.
 
-    Raises `InvalidError` if the file exists and holds no token.
+    Raises `InputError` if the file exists and holds no token.
     """
     path = data_dir / ADMIN_FILE
     if not path.exists():
@@ -87,7 +87,7 @@ def admin_token(data_dir: Path) -> str:
         path.chmod(0o600)
     token = path.read_text(encoding="ascii").strip()
     if len(token) < 16:
-        raise InvalidError(
+        raise InputError(
             f"{path} holds no token", {"token": "delete the file and a new one is made"}
         )
     return token
@@ -96,14 +96,14 @@ def admin_token(data_dir: Path) -> str:
 def create_token(data_dir: Path, user: str, role: Role | str = Role.USER) -> tuple[str, Token]:
     """A new token for `user`: its text, to be shown once, and its entry.
 
-    A running service honours it at once. Raises `InvalidError` for a user or role that cannot be.
+    A running service honours it at once. Raises `InputError` for a user or role that cannot be.
     """
     if not user or not user.isprintable() or len(user) > 100:
-        raise InvalidError(f"{user!r} is no user", {"user": "1 to 100 printable characters"})
+        raise InputError(f"{user!r} is no user", {"user": "1 to 100 printable characters"})
     try:
         role = Role(role)
     except ValueError:
-        raise InvalidError(f"unknown role {role!r}", {"role": ", ".join(Role)}) from None
+        raise InputError(f"unknown role {role!r}", {"role": ", ".join(Role)}) from None
     text = secrets.token_urlsafe(32)
     token = Token(secrets.token_hex(4), user, role, proof.digest(text), time.time())
     with _locked(data_dir):
@@ -112,7 +112,7 @@ def create_token(data_dir: Path, user: str, role: Role | str = Role.USER) -> tup
 
 
 def list_tokens(data_dir: Path) -> list[Token]:
-    """The further tokens, oldest first. Raises `InvalidError` if their file is damaged."""
+    """The further tokens, oldest first. Raises `InputError` if their file is damaged."""
     path = data_dir / TOKENS_FILE
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["tokens"]
@@ -120,34 +120,34 @@ def list_tokens(data_dir: Path) -> list[Token]:
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError):
-        raise InvalidError(f"{path} is damaged", {"tokens": "restore it, or delete it"}) from None
+        raise InputError(f"{path} is damaged", {"tokens": "restore it, or delete it"}) from None
 
 
 def revoke_token(data_dir: Path, token_id: str) -> Token:
-    """Forget a token; a running service refuses it at once. Raises `NotFoundError`."""
+    """Forget a token; a running service refuses it at once. Raises `MissingError`."""
     with _locked(data_dir):
         tokens = list_tokens(data_dir)
         gone = next((token for token in tokens if token.id == token_id), None)
         if gone is None:
             known = ", ".join(token.id for token in tokens) or "none"
-            raise NotFoundError(f"there is no token {token_id!r}", {"id": f"one of: {known}"})
+            raise MissingError(f"there is no token {token_id!r}", {"id": f"one of: {known}"})
         _save(data_dir, [token for token in tokens if token is not gone])
     return gone
 
 
-class Gate:
+class TokenAuthenticator:
     """Tells who sent a request from its Authorization header. Thread-safe."""
 
     def __init__(self, data_dir: Path, owner: str | None = None) -> None:
         self._data_dir = data_dir
         self._file = data_dir / TOKENS_FILE
-        self._admin = Identity(owner or _os_user(), Role.ADMIN)
+        self._admin = Caller(owner or _os_user(), Role.ADMIN)
         self._admin_digest = proof.digest(admin_token(data_dir))
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
-        self._known: Sequence[tuple[str, Identity]] = ()
+        self._known: Sequence[tuple[str, Caller]] = ()
 
-    def identify(self, header: str | None) -> Identity | None:
+    def identify(self, header: str | None) -> Caller | None:
         """The owner of the bearer token in `header`, or None.
 
         All tokens are compared, each in constant time, whichever matches.
@@ -166,7 +166,7 @@ class Gate:
         """That this service, on `port`, knows the token of its data folder."""
         return proof.proof(self._admin_digest, challenge, port)
 
-    def _others(self) -> Sequence[tuple[str, Identity]]:
+    def _others(self) -> Sequence[tuple[str, Caller]]:
         """The further tokens; read again when their file has changed."""
         try:
             stat = self._file.stat()
@@ -176,7 +176,7 @@ class Gate:
         with self._lock:
             if stamp != self._seen:
                 tokens = self._read()
-                self._known = [(token.sha256, Identity(token.user, token.role)) for token in tokens]
+                self._known = [(token.sha256, Caller(token.user, token.role)) for token in tokens]
                 self._seen = stamp
             return self._known
 
@@ -184,7 +184,7 @@ class Gate:
         """The further tokens; none, and a line in the log, while their file cannot be read."""
         try:
             return list_tokens(self._data_dir)
-        except (InvalidError, OSError) as error:
+        except (InputError, OSError) as error:
             _log.error("no token but the owner's is honoured: %s", error)
             return ()
 

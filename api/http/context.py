@@ -16,13 +16,13 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 from agents.registry.registry import Registry
-from api.http.auth import Gate, Identity, Role
-from api.http.errors.problems import DoorError
+from api.http.auth import Caller, Role, TokenAuthenticator
+from api.http.errors.problems import HttpError
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
 from api.schemas.fields import MAX_ID
 from scheduler.clock import Clock
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.domain.jobs import Job
 from scheduler.policies.schedules.library import Library
 from scheduler.service.service import Service
@@ -34,7 +34,7 @@ MOST_WAITING = 256
 
 
 @dataclass(slots=True)
-class Doors:
+class AppContext:
     """The service and what stands before it."""
 
     service: Service
@@ -45,7 +45,7 @@ class Doors:
     keys: Keys
     registry: Registry
     schedules: Library
-    gate: Gate
+    gate: TokenAuthenticator
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
     )
@@ -111,29 +111,29 @@ class Keys:
                     self._held[name] = (lock, users - 1)
 
 
-def doors_of(request: Request) -> Doors:
+def context_of(request: Request) -> AppContext:
     """What stands behind the application that got the request.
 
     A plain call where FastAPI would have a dependency: that costs each request a tenth of a
     millisecond, and a submission is to be quick.
     """
-    found: Doors = request.app.state.doors
+    found: AppContext = request.app.state.doors
     return found
 
 
-def submitter(request: Request) -> Identity:
+def submitter(request: Request) -> Caller:
     """Who sent it; raises unless they may submit."""
-    identity: Identity = request.scope["fulcrum.identity"]
+    identity: Caller = request.scope["fulcrum.identity"]
     if identity.role is Role.VIEWER:
-        raise DoorError("forbidden", f"the token of {identity.user} is for viewing only")
+        raise HttpError("forbidden", f"the token of {identity.user} is for viewing only")
     return identity
 
 
-def admin(request: Request) -> Identity:
+def admin(request: Request) -> Caller:
     """Who sent it; raises unless they may do everything."""
-    identity: Identity = request.scope["fulcrum.identity"]
+    identity: Caller = request.scope["fulcrum.identity"]
     if identity.role is not Role.ADMIN:
-        raise DoorError("forbidden", f"{identity.user} is {identity.role}; this takes an admin")
+        raise HttpError("forbidden", f"{identity.user} is {identity.role}; this takes an admin")
     return identity
 
 
@@ -153,13 +153,13 @@ Key = Annotated[
 ]
 
 
-def reader(request: Request) -> Identity:
+def reader(request: Request) -> Caller:
     """Who sent it; every token may look."""
-    identity: Identity = request.scope["fulcrum.identity"]
+    identity: Caller = request.scope["fulcrum.identity"]
     return identity
 
 
-def visible(job: Job, identity: Identity) -> Job:
+def visible(job: Job, identity: Caller) -> Job:
     """The job as `identity` may see it: values of its variables are for its user and admins."""
     variables = job.spec.work.get("env")
     if not variables or identity.role is Role.ADMIN or identity.user == job.spec.user:
@@ -168,10 +168,10 @@ def visible(job: Job, identity: Identity) -> Job:
     return replace(job, spec=replace(job.spec, work=work))
 
 
-def require_owner(identity: Identity, job: Job) -> None:
+def require_owner(identity: Caller, job: Job) -> None:
     """Raise unless `identity` may change the job."""
     if identity.role is not Role.ADMIN and identity.user != job.spec.user:
-        raise DoorError("forbidden", f"job {job.id} belongs to {job.spec.user}")
+        raise HttpError("forbidden", f"job {job.id} belongs to {job.spec.user}")
 
 
 class Route(APIRoute):
@@ -186,9 +186,7 @@ class Route(APIRoute):
             unknown = [name for name in request.query_params if name not in legal]
             if unknown:
                 text = f"unknown parameter; legal: {', '.join(legal) or 'none'}"
-                raise InvalidError(
-                    f"unknown parameter {unknown[0]!r}", dict.fromkeys(unknown, text)
-                )
+                raise InputError(f"unknown parameter {unknown[0]!r}", dict.fromkeys(unknown, text))
             return await handle(request)
 
         return checked

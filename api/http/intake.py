@@ -14,7 +14,7 @@ from api.http.errors.validation_errors import summary
 from api.schemas.fields import MAX_ID, moment
 from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
 from scheduler.clock import Clock
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.resources import Request
 from scheduler.workloads.spec.specs import CnnInferWork, Look, Work, check_paths, profile
@@ -39,11 +39,11 @@ class Intake:
     """Makes specs of jobs; `job` tells what earlier jobs are, `clock` what is in the past."""
 
     job: Callable[[int], Job]
-    """Raises `NotFoundError`."""
+    """Raises `MissingError`."""
     clock: Clock
 
     def one(self, job: AnyJob, user: str) -> JobSpec:
-        """The spec of a job on its own. Raises `InvalidError` naming every wrong field."""
+        """The spec of a job on its own. Raises `InputError` naming every wrong field."""
         draft = _Draft(self, [job], user, batch=False)
         specs, _ = draft.build()
         return specs[0]
@@ -51,20 +51,20 @@ class Intake:
     def several(self, jobs: Sequence[AnyJob], user: str) -> Batch:
         """The specs of jobs that may refer to one another by name.
 
-        A reference to the k-th spec (from 1) is -k. Raises `InvalidError` naming every wrong
+        A reference to the k-th spec (from 1) is -k. Raises `InputError` naming every wrong
         field: unknown and ambiguous names, cycles, missing folders, deadlines in the past.
         """
         return Batch(*_Draft(self, jobs, user, batch=True).build())
 
     def changes(self, update: JobUpdateIn) -> dict[str, Any]:
-        """The new values of a spec's fields. Raises `InvalidError` for a deadline in the past."""
+        """The new values of a spec's fields. Raises `InputError` for a deadline in the past."""
         values = {name: getattr(update, name) for name in update.model_fields_set}
         if update.deadline is not None:
             now = self.clock.now()
             values["deadline"] = moment(update.deadline, now)
             if values["deadline"] <= now:
                 wrong = {"deadline": _past(update.deadline)}
-                raise InvalidError(summary(wrong), wrong)
+                raise InputError(summary(wrong), wrong)
         return values
 
 
@@ -97,7 +97,7 @@ class _Draft:
         for position, job in enumerate(self.jobs):
             self._check(position, job, now)
         if self.wrong:
-            raise InvalidError(summary(self.wrong), self.wrong)
+            raise InputError(summary(self.wrong), self.wrong)
         place = {position: at for at, position in enumerate(order, start=1)}
         specs: list[JobSpec] = []
         for position in order:
@@ -128,7 +128,7 @@ class _Draft:
         if isinstance(item, int):
             try:
                 self._earlier(item if item <= MAX_ID else 0)
-            except NotFoundError:
+            except MissingError:
                 self.wrong[name] = f"there is no job {item}"
             return None
         positions = self.names.get(item, [])
@@ -187,7 +187,7 @@ class _Draft:
             work = work.model_copy(update={"models": models})
         try:
             check_paths(work, self.look)
-        except InvalidError as error:
+        except InputError as error:
             for name, text in error.fields.items():
                 self.wrong.setdefault(self._field(position, name), text)
         if job.deadline is not None and moment(job.deadline, now) <= now:

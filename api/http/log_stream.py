@@ -17,7 +17,7 @@ from fastapi.sse import format_sse_event
 
 from api.client.lines import MOST, text, whole
 from api.http import log_tail
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import Job
 from scheduler.files import regular
 
@@ -42,10 +42,10 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> Place:
-        """Raises `InvalidError`."""
+        """Raises `InputError`."""
         match = _ID.fullmatch(text)
         if match is None:
-            raise InvalidError(
+            raise InputError(
                 f"{text!r} is no event id",
                 {"Last-Event-ID": "ATTEMPT:OFFSET as received, such as 1:2048"},
             )

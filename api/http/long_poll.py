@@ -5,14 +5,14 @@ from __future__ import annotations
 import anyio
 import anyio.to_thread
 
-from api.http.context import Doors
+from api.http.context import AppContext
 
 MOST_WAIT_S = 30.0
 SLICE_S = 0.5
 """A waiting request looks this often whether the server stops."""
 
 
-async def changed(doors: Doors, job_id: int, version: int | None, wait_s: float) -> None:
+async def changed(doors: AppContext, job_id: int, version: int | None, wait_s: float) -> None:
     """Return when the job has changed or ended, the time is over, or the server stops."""
     if version is None:
         job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)

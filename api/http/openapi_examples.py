@@ -46,10 +46,10 @@ from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Cost, Decision, Measurement, Row
 from scheduler.domain.resources import DeviceKind, Request
-from scheduler.service.policy_control.replay import Verdict
+from scheduler.service.policy_control.replay import ReplayVerdict
 from scheduler.service.policy_control.replay_evaluation import Fit
 from scheduler.service.queries.views import (
-    ActivePolicy,
+    ActivePolicyView,
     ClusterView,
     DeviceView,
     Explanation,
@@ -102,8 +102,8 @@ _DONE = Job(
     finished_at=_T + 25,
 )
 _FAULTS = {"failed": 0, "infeasible": 0, "nan": 0, "slow": 0, "idle": 0}
-_POLICY = ActivePolicy("priority", "easy", 0.5, faults=_FAULTS, nominee="priority")
-_FITTED = ActivePolicy(
+_POLICY = ActivePolicyView("priority", "easy", 0.5, faults=_FAULTS, nominee="priority")
+_FITTED = ActivePolicyView(
     "learned:fulcrum",
     "greedy",
     0.5,
@@ -119,7 +119,7 @@ _FITTED = ActivePolicy(
         time=_T,
         better="learned:fulcrum",
         ahead="learned:fulcrum",
-        verdict=Verdict(
+        verdict=ReplayVerdict(
             "history",
             "812 jobs of this cluster",
             8,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from scheduler.domain.records import Cost, Measurement
     from scheduler.service.policy_control.replay_evaluation import Fit
     from scheduler.service.policy_control.shadow import ShadowView
-    from scheduler.service.queries.views import ActivePolicy, ClusterView, PoolView
+    from scheduler.service.queries.views import ActivePolicyView, ClusterView, PoolView
 
 
 class DeviceOut(Answer):
@@ -201,7 +201,7 @@ class PolicyOut(Answer):
     shadow: ShadowOut | None = Field(description="The candidate that looks on.")
 
     @classmethod
-    def of(cls, policy: ActivePolicy) -> Self:
+    def of(cls, policy: ActivePolicyView) -> Self:
         """From the service's value."""
         return cls(
             name=policy.name,

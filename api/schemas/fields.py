@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import parse_width
 from scheduler.text import storable
@@ -100,7 +100,7 @@ def _width(value: Any) -> tuple[int, int]:
         raise PydanticCustomError("width", "should be a whole number ≥ 1, or LOW..HIGH as text")
     try:
         low, high = parse_width(value)
-    except InvalidError as error:
+    except InputError as error:
         raise ValueError(f"{error.message}; legal: {error.fields['width']}") from None
     if high > MAX_WIDTH:
         raise ValueError(f"width {value} is beyond {MAX_WIDTH} devices")

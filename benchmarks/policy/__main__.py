@@ -29,7 +29,7 @@ from benchmarks.policy import (
 )
 from benchmarks.policy.evaluation import KEPT, Kept
 from benchmarks.policy.part import Found, Measuring, Part
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 PARTS: Mapping[str, Part] = {
     part.name: part
@@ -59,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
         groups = dict.fromkeys(group for part in parts for group in part.groups)
         try:
             artifacts.make_anew(*groups, folder=given.artifacts)
-        except InvalidError as error:
+        except InputError as error:
             err().print(escape(error.message), *error.fields.values(), sep="\n", soft_wrap=True)
             return 2
     if not (given.write and not given.parts):

@@ -15,16 +15,16 @@ from rich.markup import escape
 
 from agents.process_pool import cores
 from agents.registry.registry import DEFAULT
-from agents.serving.artifact import MANIFEST, WEIGHTS, Manifest, load, save
+from agents.serving.artifact import MANIFEST, WEIGHTS, ArtifactManifest, load, save
 from agents.serving.learned_policy import SCHEME
 from agents.training import config as configs
 from api.cli.support.output import err
 from benchmarks.policy.evaluation import KEPT
 from envs.scenarios import load as scenario
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 
 if TYPE_CHECKING:
-    from agents.training.trainer import Event
+    from agents.training.trainer import TrainingEvent
 
 FOLDER = Path(__file__).resolve().parent / "artifacts"
 RUNS = KEPT.parent / "training"
@@ -34,15 +34,15 @@ SHIPPED = "random"
 SEEDS = 3
 """Trainings that a statement about a training needs."""
 LARGEST = 2**20
-"""Bytes of both files of an artefact."""
+"""Bytes of both files of an artifact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """An artefact in `FOLDER`."""
+    """An artifact in `FOLDER`."""
 
     folder: Path
-    manifest: Manifest
+    manifest: ArtifactManifest
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Artefacts of some groups, and what to say about those that are not there."""
+    """Artifacts of some groups, and what to say about those that are not there."""
 
     trained: tuple[Trained, ...]
     missing: tuple[str, ...]
@@ -74,7 +74,7 @@ class Found:
 
 
 def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
-    """Artefacts of the groups: `hpc-lublin` means `hpc-lublin-1` and `hpc-lublin-file-1`.
+    """Artifacts of the groups: `hpc-lublin` means `hpc-lublin-1` and `hpc-lublin-file-1`.
 
     The policy that is shipped belongs to the group `random`.
     """
@@ -98,10 +98,10 @@ def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
 
 
 def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
-    """Train every artefact of the groups again, as its manifest says; in its place once it is done.
+    """Train every artifact of the groups again, as its manifest says; in its place once it is done.
 
     Also those that today's encoding refuses. `runs` keeps what was trained until all are: after an
-    interruption the same call goes on. Raises `InvalidError` before the first training if a
+    interruption the same call goes on. Raises `InputError` before the first training if a
     scenario, or the log it is made of, is missing.
     """
     from agents.training.trainer import BEST, resume, train  # PyTorch is for those who train
@@ -113,7 +113,7 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
         try:
             scenario(config.scenario)
         except FulcrumError as error:
-            raise InvalidError(
+            raise InputError(
                 f"{path.name} cannot be trained: {error.message}",
                 {"traces": "`python -m benchmarks.policy.traces` cuts them out of public logs"},
             ) from error
@@ -167,7 +167,7 @@ def _packaged() -> Path:
     return Path(str(resources.files("agents.registry"))) / "shipped" / DEFAULT
 
 
-def _tell(event: Event) -> None:
+def _tell(event: TrainingEvent) -> None:
     if event.stage == "validated":
         means = ", ".join(f"{name} {score.mean:.3f}" for name, score in event.scores.items())
         err().print(f"  {event.done:.0%}, {event.steps:,} decisions: {means}")

@@ -15,8 +15,8 @@ from benchmarks import kth, rlscheduler
 from envs.gym.episodes import scales_of
 from envs.scenarios import Scenario, Split
 from envs.scenarios.splits import WORKLOAD, place
-from envs.simulator.cluster_spec import Site
-from envs.simulator.results import Outcome
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from envs.workloads import lublin
 from envs.workloads.base import Workload
@@ -32,7 +32,7 @@ FILE_JOBS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class CaseFigures:
     """What became of one workload under one policy; means over its jobs."""
 
     jct_s: float
@@ -63,7 +63,7 @@ class Case(Protocol):
     def key(self) -> str:
         """Equal keys: equal results for equal policies and code."""
 
-    def run(self, policy: Policy) -> Figures:
+    def run(self, policy: Policy) -> CaseFigures:
         """Simulate it. Raises whatever the policy or the simulation raises."""
 
 
@@ -101,12 +101,12 @@ class Drawn:
             seconds.append(fastest)
         return float(np.mean(dollars)), float(np.mean(seconds))
 
-    def run(self, policy: Policy) -> Figures:
+    def run(self, policy: Policy) -> CaseFigures:
         """As `agents.training.env.simulated` runs it."""
         drawn = replace(self.scenario.draw(self.seed, self.split), preference=self.w)
         workload = self.scenario.workload(self.seed, self.jobs, self.split)
         estimator = drawn.estimates.make(self.seed)
-        simulation = Simulation(workload, Site.of(drawn), estimator, seed=self.seed)
+        simulation = Simulation(workload, ClusterSpec.of(drawn), estimator, seed=self.seed)
         outcome, scales = simulation.run(policy), scales_of(drawn.objective)
         jobs = len(outcome.job)
         return replace(
@@ -130,7 +130,7 @@ class Published:
         """By the file's name: the traces are published and never change."""
         return f"rlscheduler/{self.trace.name}/{self.start}/{self.mode}"
 
-    def run(self, policy: Policy) -> Figures:
+    def run(self, policy: Policy) -> CaseFigures:
         """As `benchmarks.rlscheduler` runs it."""
         made = rlscheduler.simulation(_log(self.trace), self.start, self.mode, preference=FASTEST)
         return figures(made.run(under(policy, self.mode)))
@@ -149,7 +149,7 @@ class Fresh:
         """By seed and length."""
         return f"lublin/{self.seed}/{self.jobs}/{self.mode}"
 
-    def run(self, policy: Policy) -> Figures:
+    def run(self, policy: Policy) -> CaseFigures:
         """From a row drawn by the seed."""
         workload, start = fresh(self.seed, self.jobs)
         made = rlscheduler.simulation(workload, start, self.mode, self.jobs, preference=FASTEST)
@@ -176,7 +176,7 @@ class Half:
         who = "" if self.row is None else f"/{kth.ROWS[self.row].title}"
         return f"kth/{self.trace.name}/second half/{self.jobs or 'all'}{who}"
 
-    def run(self, policy: Policy) -> Figures:
+    def run(self, policy: Policy) -> CaseFigures:
         """As `benchmarks.kth` runs the whole log."""
         whole = _log(self.trace)
         half = len(whole.jobs) // 2
@@ -184,7 +184,7 @@ class Half:
         workload = whole.window(half, min(self.jobs or count, count))
         row = None if self.row is None else kth.ROWS[self.row]
         estimator = Requested() if row is None else row.estimator()
-        site = Site((kth.PROCESSORS,), preference=FASTEST)
+        site = ClusterSpec((kth.PROCESSORS,), preference=FASTEST)
         chosen = under(policy, site.mode) if row is None else row.policy
         outcome = Simulation(workload, site, estimator).run(chosen)
         slow = outcome.bounded_slowdown
@@ -198,10 +198,10 @@ def under(policy: Policy, mode: Mode) -> Policy:
     return replace(policy, mode=mode) if isinstance(policy, LearnedPolicy) else policy
 
 
-def figures(outcome: Outcome) -> Figures:
+def figures(outcome: SimulationResult) -> CaseFigures:
     """Means over the jobs."""
     jobs = len(outcome.job)
-    return Figures(
+    return CaseFigures(
         jct_s=float(outcome.jct.mean()),
         dollars=(float(outcome.dollars.sum()) + outcome.idle_dollars) / jobs,
         slowdown=float(outcome.bounded_slowdown.mean()),

@@ -1,4 +1,4 @@
-"""When a training has passed the heuristics, as its artefact's curve tells."""
+"""When a training has passed the heuristics, as its artifact's curve tells."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.serving.artifact import Manifest
+from agents.serving.artifact import ArtifactManifest
 
 POLICY = "policy"
-"""In `Manifest.evaluation`; all other names are heuristics."""
+"""In `ArtifactManifest.evaluation`; all other names are heuristics."""
 WEIGHTS = ("raw", "averaged")
 
 
@@ -22,14 +22,14 @@ class Passed:
     """None: not recorded."""
 
 
-def best_heuristic(manifest: Manifest) -> tuple[str, float]:
+def best_heuristic(manifest: ArtifactManifest) -> tuple[str, float]:
     """The one with the least mean objective ÷ the reference's on the validation workloads."""
     means = {name: float(score["mean"]) for name, score in _heuristics(manifest).items()}
     name = min(means, key=lambda one: means[one])
     return name, means[name]
 
 
-def best_of_each(manifest: Manifest) -> float:
+def best_of_each(manifest: ArtifactManifest) -> float:
     """The mean over w of whichever heuristic is best there: harder to pass."""
     scores = [score["at"] for score in _heuristics(manifest).values()]
     return float(sum(min(at[w] for at in scores) for w in scores[0]) / len(scores[0]))
@@ -44,7 +44,7 @@ def passed(curve: Sequence[Mapping[str, Any]], mark: float) -> Passed | None:
     return None
 
 
-def _heuristics(manifest: Manifest) -> Mapping[str, Any]:
+def _heuristics(manifest: ArtifactManifest) -> Mapping[str, Any]:
     """The reference among them, which is 1 by definition and which old manifests leave out."""
     own = manifest.evaluation[POLICY]["at"]
     reference = {str(manifest.config["reference"]): {"mean": 1.0, "at": dict.fromkeys(own, 1.0)}}

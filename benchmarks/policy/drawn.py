@@ -12,7 +12,7 @@ from agents.evaluation.statistics import relative
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.evaluation import Task
+from benchmarks.policy.evaluation import RunTask
 from benchmarks.policy.frontier import JOBS, known
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, signed
@@ -35,7 +35,7 @@ def measure(how: Measuring) -> Found:
     results = how.evaluate(
         "drawn",
         [
-            Task(case, name)
+            RunTask(case, name)
             for those in cases.values()
             for name in everyone.values()
             for case in those

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from agents.serving.learned_policy import SCHEME, learned
 from api.cli.support.output import err
-from api.cli.support.progress_bar import Progress
-from benchmarks.policy.cases import Case, Figures
+from api.cli.support.progress_bar import ProgressBar
+from benchmarks.policy.cases import Case, CaseFigures
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.lookup import named
@@ -30,7 +30,7 @@ _PACKAGES = ("scheduler.domain", "scheduler.decisions", "scheduler.policies", "e
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RunTask:
     """One simulation."""
 
     case: Case
@@ -45,14 +45,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """By `Task.key`."""
+    """By `RunTask.key`."""
 
-    figures: Mapping[str, Figures]
+    figures: Mapping[str, CaseFigures]
     failures: Mapping[str, str]
 
-    def of(self, policy: str, cases: Iterable[Case]) -> list[Figures] | None:
+    def of(self, policy: str, cases: Iterable[Case]) -> list[CaseFigures] | None:
         """In the order of the cases; None if any of them failed."""
-        keys = [Task(case, policy).key for case in cases]
+        keys = [RunTask(case, policy).key for case in cases]
         if any(key in self.failures for key in keys):
             return None
         return [self.figures[key] for key in keys]
@@ -64,15 +64,15 @@ class Kept:
     def __init__(self, path: Path | None = KEPT) -> None:
         """None: nothing is kept."""
         self._path = path
-        self._known: dict[str, Figures] = dict(_read(path)) if path is not None else {}
+        self._known: dict[str, CaseFigures] = dict(_read(path)) if path is not None else {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._known
 
-    def __getitem__(self, key: str) -> Figures:
+    def __getitem__(self, key: str) -> CaseFigures:
         return self._known[key]
 
-    def add(self, key: str, found: Figures) -> None:
+    def add(self, key: str, found: CaseFigures) -> None:
         """Keep a result, at once."""
         self._known[key] = found
         if self._path is None:
@@ -82,12 +82,12 @@ class Kept:
             file.write(json.dumps({"key": key, "code": code(), **asdict(found)}) + "\n")
 
 
-def evaluate(what: str, tasks: Sequence[Task], kept: Kept, workers: int) -> Results:
+def evaluate(what: str, tasks: Sequence[RunTask], kept: Kept, workers: int) -> Results:
     """Simulate what is not known yet. A task that fails is told, and the others go on."""
     by_key = {task.key: task for task in tasks}
     missing = {key: task for key, task in by_key.items() if key not in kept}
     failures: dict[str, str] = {}
-    with Progress(what, len(by_key), err(), already=len(by_key) - len(missing)) as bar:
+    with ProgressBar(what, len(by_key), err(), already=len(by_key) - len(missing)) as bar:
         for key, found in _simulated(missing, workers):
             if isinstance(found, str):
                 failures[key] = found
@@ -112,7 +112,7 @@ def identity(name: str) -> str:
 
 @lru_cache(maxsize=16)
 def policy(name: str) -> Policy:
-    """The policy of that name; `learned:` is followed by the path of an artefact here."""
+    """The policy of that name; `learned:` is followed by the path of an artifact here."""
     scheme, _, rest = name.partition(":")
     return learned(rest) if scheme == SCHEME else named(name)
 
@@ -154,7 +154,9 @@ def _is_text(part: ast.stmt) -> bool:
     )
 
 
-def _simulated(missing: Mapping[str, Task], workers: int) -> Iterator[tuple[str, Figures | str]]:
+def _simulated(
+    missing: Mapping[str, RunTask], workers: int
+) -> Iterator[tuple[str, CaseFigures | str]]:
     if workers == 1 or len(missing) <= 1:
         for key, task in missing.items():
             yield key, _guarded(task)
@@ -167,7 +169,7 @@ def _simulated(missing: Mapping[str, Task], workers: int) -> Iterator[tuple[str,
             yield futures[future], future.result()
 
 
-def _guarded(task: Task) -> Figures | str:
+def _guarded(task: RunTask) -> CaseFigures | str:
     try:
         return task.case.run(policy(task.policy))
     except FulcrumError as error:
@@ -176,7 +178,7 @@ def _guarded(task: Task) -> Figures | str:
         return f"{type(error).__name__}: {error}"
 
 
-def _read(path: Path) -> Iterator[tuple[str, Figures]]:
+def _read(path: Path) -> Iterator[tuple[str, CaseFigures]]:
     if not path.is_file():
         return
     for line in path.read_text("utf-8").splitlines():
@@ -184,6 +186,6 @@ def _read(path: Path) -> Iterator[tuple[str, Figures]]:
             content = json.loads(line)
             if content.pop("code") == code():
                 key = content.pop("key")
-                yield key, Figures(**content | {"blocks": tuple(content["blocks"])})
+                yield key, CaseFigures(**content | {"blocks": tuple(content["blocks"])})
         except (ValueError, KeyError, TypeError):
             continue  # killed in the middle of a line

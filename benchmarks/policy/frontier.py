@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from agents.evaluation.statistics import Interval, hypervolume, interval, relative
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.evaluation import Task
+from benchmarks.policy.evaluation import RunTask
 from benchmarks.policy.pairing import outline, volume_ratio
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
@@ -54,7 +54,7 @@ def measure(how: Measuring) -> Found:
     tested = how.evaluate(
         "frontier, test",
         [
-            Task(case, policy)
+            RunTask(case, policy)
             for policy in everyone.values()
             for w in dial
             for case in cases[heeded(policy, w)]
@@ -97,7 +97,7 @@ def measure(how: Measuring) -> Found:
 
 def report(found: Found, folder: Path) -> Section:
     """Differences at each w, hypervolumes, and everybody's means."""
-    view = View(found)
+    view = FrontierView(found)
     where = found["scenario"]
     section = Section(
         f"Latency and cost on {where['name']}",
@@ -119,7 +119,7 @@ def report(found: Found, folder: Path) -> Section:
     return replace(section, plots=(("frontier.svg", title),))
 
 
-class View:
+class FrontierView:
     """What was measured, as arrays."""
 
     def __init__(self, found: Found) -> None:
@@ -248,7 +248,7 @@ def tuned(
         results = how.evaluate(
             f"frontier, tuning on {len(how.some(count))}",
             [
-                Task(case, name)
+                RunTask(case, name)
                 for w, those in left.items()
                 for name in those
                 for case in cases[heeded(name, w)]

@@ -41,7 +41,7 @@ _WARM = 20
 
 
 def measure(how: Measuring) -> Found:
-    """Times of the first artefact that is there, and every artefact's curve."""
+    """Times of the first artifact that is there, and every artifact's curve."""
     found = how.find(*GROUPS, seeds=1)
     trainings = []
     for one in found.trained:
@@ -215,11 +215,11 @@ def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
     from sb3_contrib import MaskablePPO
 
     from agents.training.config import Training
-    from agents.training.env import PRIVILEGED, Relative
+    from agents.training.env import PRIVILEGED, BaselineRewardEnv
     from agents.training.model.network import RowPolicy
 
     torch.set_num_threads(1)
-    env = Relative(load("mixed-cloud"), Training(rows=rows, jobs=10))
+    env = BaselineRewardEnv(load("mixed-cloud"), Training(rows=rows, jobs=10))
     model = MaskablePPO(RowPolicy, env, policy_kwargs={"hidden": hidden}, device="cpu")
     privileged = np.zeros(PRIVILEGED, dtype=np.float32)
 

@@ -28,7 +28,7 @@ from benchmarks.policy.evaluation import policy as decider
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table
 from envs.scenarios.file import detected
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import estimator
 from envs.workloads.traces import history
@@ -174,7 +174,7 @@ def _simulated(store: Store, configured: settings.Settings, policy: str, begun: 
     pools = tuple(supply.pool for supply in supplies)
     workload = history.read(store, pools, since=begun)
     mode = Mode(configured.backfilling)
-    site = Site(pools, mode, configured.preference, supplies=supplies)
+    site = ClusterSpec(pools, mode, configured.preference, supplies=supplies)
     simulation = Simulation(workload, site, estimator("history"))
     return figures(simulation.run(decider(policy))).jct_s
 

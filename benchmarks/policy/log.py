@@ -15,7 +15,7 @@ from agents.evaluation.statistics import relative
 from benchmarks import kth
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Half
-from benchmarks.policy.evaluation import Task
+from benchmarks.policy.evaluation import RunTask
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, signed
 
@@ -34,9 +34,9 @@ def measure(how: Measuring) -> Found:
         return {"learned": [], "runs": runs, "missing": missing}
     jobs = QUICK_JOBS if how.quick else None
     titles = [row.title for row in kth.ROWS]
-    tasks = {title: Task(Half(kth.TRACE, titles.index(title), jobs), "fcfs") for title in RIVALS}
+    tasks = {title: RunTask(Half(kth.TRACE, titles.index(title), jobs), "fcfs") for title in RIVALS}
     tasks |= {
-        name: Task(Half(kth.TRACE, jobs=jobs), policy) for name, policy in found.names.items()
+        name: RunTask(Half(kth.TRACE, jobs=jobs), policy) for name, policy in found.names.items()
     }
     results = how.evaluate("kth", list(tasks.values()))
     for name, task in tasks.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.policy import artifacts
-from benchmarks.policy.evaluation import Kept, Results, Task, evaluate
+from benchmarks.policy.evaluation import Kept, Results, RunTask, evaluate
 from benchmarks.policy.tables import Section
 
 Found = Mapping[str, Any]
@@ -27,10 +27,10 @@ class Measuring:
     kept: Kept = field(default_factory=Kept)
 
     def find(self, *groups: str, seeds: int = artifacts.SEEDS) -> artifacts.Found:
-        """Artefacts of these groups."""
+        """Artifacts of these groups."""
         return artifacts.find(*groups, folder=self.folder, seeds=seeds)
 
-    def evaluate(self, what: str, tasks: Sequence[Task]) -> Results:
+    def evaluate(self, what: str, tasks: Sequence[RunTask]) -> Results:
         """Simulate, or look up what was simulated before."""
         return evaluate(what, tasks, self.kept, self.workers)
 

@@ -17,7 +17,7 @@ from agents.evaluation.statistics import Interval, relative
 from benchmarks import rlscheduler
 from benchmarks.policy import plots
 from benchmarks.policy.cases import FILE_JOBS, Case, Fresh, Published
-from benchmarks.policy.evaluation import Task
+from benchmarks.policy.evaluation import RunTask
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.traces import PARTS
@@ -35,7 +35,7 @@ PUBLISHED = {
 """Mean over the ten sequences, without and with backfilling."""
 TEN = "ten"
 FILE = "-file-"
-"""In the name of an artefact: trained on a part of the file that the ten sequences are from."""
+"""In the name of an artifact: trained on a part of the file that the ten sequences are from."""
 
 
 def measure(how: Measuring) -> Found:
@@ -59,7 +59,7 @@ def measure(how: Measuring) -> Found:
     results = how.evaluate(
         "rlscheduler",
         [
-            Task(case, policy)
+            RunTask(case, policy)
             for name, policy in everyone.items()
             for mode, sets in cases.items()
             if modes.get(name, mode) == mode

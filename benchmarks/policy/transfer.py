@@ -13,7 +13,7 @@ from agents.evaluation.statistics import Interval, relative
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.evaluation import Task
+from benchmarks.policy.evaluation import RunTask
 from benchmarks.policy.frontier import JOBS, SCENARIO, TUNED, known
 from benchmarks.policy.part import Found, Measuring, Part
 from benchmarks.policy.tables import Section, Table, number, signed
@@ -42,7 +42,7 @@ def measure(how: Measuring) -> Found:
     results = how.evaluate(
         "transfer",
         [
-            Task(case, name)
+            RunTask(case, name)
             for those in cases.values()
             for name in everyone.values()
             for case in those

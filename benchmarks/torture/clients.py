@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from api.client import ApiError, Client, ClientError, Job
+from api.client import ApiError, Client, ClientError, JobHandle
 from benchmarks.torture.ledger import KeyedRequest, RoundLedger
 from benchmarks.torture.program import BEHAVIOURS, body
 from benchmarks.torture.testbed import Testbed
@@ -46,7 +46,7 @@ class ClientThread(threading.Thread):
         self._number = number
         self._draw = draw
         self._client: Client = testbed.client()
-        self._jobs: list[Job] = []
+        self._jobs: list[JobHandle] = []
 
     def run(self) -> None:
         """Act until told to stop."""
@@ -135,7 +135,7 @@ class ClientThread(threading.Thread):
         self._jobs += send(self._client, self._ledger, submission)
 
 
-def send(client: Client, ledger: RoundLedger, submission: KeyedRequest) -> list[Job]:
+def send(client: Client, ledger: RoundLedger, submission: KeyedRequest) -> list[JobHandle]:
     """Submit under the submission's key, and note the answer."""
     if len(submission.bodies) == 1:
         jobs = [client.submit(submission.bodies[0], key=submission.key)]

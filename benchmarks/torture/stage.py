@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from api.client import Client, Job
+from api.client import Client, JobHandle
 from benchmarks.torture import processes
 from benchmarks.torture.clients import send
 from benchmarks.torture.ledger import KeyedRequest, RoundLedger
@@ -64,7 +64,7 @@ class Stage:
         process.send(signal.SIGSTOP)  # what it runs cannot change from here on
         return process, processes.supervised(self.testbed.processes(), process)
 
-    def probe(self, client: Client) -> Job:
+    def probe(self, client: Client) -> JobHandle:
         """Submit a short job that is checked like all others. Raises `ClientError`."""
         name = f"r{self.ledger.round}probe{len(self.ledger.submissions)}"
         job = body(name, "job-ends-well", self.testbed.beats, self.draw)

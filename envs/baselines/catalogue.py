@@ -14,12 +14,12 @@ from functools import partial
 from envs.baselines import planners, preemptive
 from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.scenarios import Estimates, Scenario
-from envs.simulator.results import Outcome
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import RULES
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import MissingError
 from scheduler.policies import lookup
 
 WHERE = "in the simulator only"
@@ -33,7 +33,7 @@ class Driver:
     name: str
     summary: str
     """One line for people: what it prefers, and its source."""
-    run: Callable[[Simulation], Outcome]
+    run: Callable[[Simulation], SimulationResult]
     """Let it decide everything in a simulation where nothing has happened yet."""
     mode: Mode | None = None
     """Reservations that are part of the name; None: the scenario's, or it makes its own."""
@@ -73,7 +73,7 @@ def names() -> dict[str, str]:
 
 
 def check(name: str) -> None:
-    """Raise `NotFoundError` listing the legal names, or what else looking up a policy raises."""
+    """Raise `MissingError` listing the legal names, or what else looking up a policy raises."""
     policy, _ = _parts(name)
     if policy not in DRIVERS:
         _served(policy)
@@ -91,10 +91,10 @@ def adapted(scenario: Scenario, name: str) -> Scenario:
     )
 
 
-def run(simulation: Simulation, name: str) -> Outcome:
+def run(simulation: Simulation, name: str) -> SimulationResult:
     """Let the policy of that name decide everything.
 
-    The simulation is one of a scenario that was `adapted` to it. Raises `NotFoundError` as `check`.
+    The simulation is one of a scenario that was `adapted` to it. Raises `MissingError` as `check`.
     """
     policy, _ = _parts(name)
     driver = DRIVERS.get(policy)
@@ -110,11 +110,11 @@ def _parts(name: str) -> tuple[str, str | None]:
 def _served(name: str) -> Policy:
     try:
         return lookup.named(name)
-    except NotFoundError as error:
+    except MissingError as error:
         if "policy" not in error.fields:
             raise
         also = (
             f"{error.fields['policy']}; {WHERE}: {', '.join(sorted(DRIVERS))}; "
             f"each also with @ and a placement: {', '.join(RULES)}"
         )
-        raise NotFoundError(error.message, {"policy": also}) from None
+        raise MissingError(error.message, {"policy": also}) from None

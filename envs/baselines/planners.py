@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from envs.simulator.results import Outcome
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.queue import Option, Waiting
 
 
-class Start(NamedTuple):
+class PlannedStart(NamedTuple):
     """A job that starts now; its devices are taken already."""
 
     job: int
@@ -38,15 +38,15 @@ class Scene:
     user: Callable[[int], str]
     """Who submitted a job."""
 
-    def start(self, job: int, option: Option) -> Start | None:
+    def start(self, job: int, option: Option) -> PlannedStart | None:
         """Start it now, if there is room."""
         free = self.cluster.occupancy[option.pool]
         nodes = free.fit(option.width, option.memory)
         if nodes is None:
             return None
         end = self.now + free.boot_s(nodes) + option.runtime_s
-        self.cluster.start(Running(end, job, option.pool, nodes, option.memory))
-        return Start(job, option, nodes)
+        self.cluster.start(RunningAttempt(end, job, option.pool, nodes, option.memory))
+        return PlannedStart(job, option, nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class Planner:
     """A name, and who starts now."""
 
     name: str
-    plan: Callable[[Scene], Iterator[Start]]
+    plan: Callable[[Scene], Iterator[PlannedStart]]
     summary: str
 
 
-def _conservative(scene: Scene) -> Iterator[Start]:
+def _conservative(scene: Scene) -> Iterator[PlannedStart]:
     """Every job gets a reservation, oldest first, which no later one delays.
 
     Mu'alem and Feitelson, TPDS 12(6), 2001. Reservations are made anew whenever something has
@@ -81,7 +81,7 @@ def _conservative(scene: Scene) -> Iterator[Start]:
                 yield started
 
 
-def _drf(scene: Scene) -> Iterator[Start]:
+def _drf(scene: Scene) -> Iterator[PlannedStart]:
     """The oldest job of the user with the least dominant share, while any fits.
 
     Ghodsi et al., "Dominant resource fairness", NSDI 2011, by progressive filling; resources are
@@ -116,7 +116,7 @@ DRF = Planner("drf", _drf, "least dominant share first")
 PLANNERS: Mapping[str, Planner] = {planner.name: planner for planner in (CONSERVATIVE, DRF)}
 
 
-def run(simulation: Simulation, planner: Planner) -> Outcome:
+def run(simulation: Simulation, planner: Planner) -> SimulationResult:
     """Let a planner decide everything."""
     queue = _Queue()
     simulation.keep_queue(queue)

@@ -15,14 +15,14 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
-from envs.simulator.job_state import Progress
-from envs.simulator.results import Outcome
+from envs.simulator.job_state import SimulatedProgress
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.queue import Option, Waiting
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 NEVER = math.inf
 GRAIN_S = 1e-6
@@ -43,7 +43,7 @@ class Preemptive:
     """A preemptive policy: the key of a job that waits must not change while it waits."""
 
     name: str
-    rank: Callable[[Progress, int], Rank]
+    rank: Callable[[SimulatedProgress, int], Rank]
     """Of a job's progress and a width: for the key that of its shortest run, wherever it runs."""
     summary: str
 
@@ -54,17 +54,17 @@ def las(thresholds: Sequence[float] = (3200.0,)) -> Preemptive:
     Gu et al., "Tiresias: a GPU cluster manager for distributed deep learning", NSDI 2019: jobs
     sink through queues as their attained service (devices × time) passes thresholds; within a
     queue first come, first served. Its own evaluation uses two queues; a job is never promoted.
-    Raises `InvalidError` for thresholds that do not ascend.
+    Raises `InputError` for thresholds that do not ascend.
     """
     limits = tuple(thresholds)
     if sorted(set(limits)) != list(limits) or any(limit <= 0 for limit in limits):
-        raise InvalidError(
+        raise InputError(
             f"thresholds {limits} do not ascend from 0", {"thresholds": "device-seconds > 0"}
         )
     return Preemptive("tiresias", partial(_level, limits), "least attained service, in queues")
 
 
-def _level(limits: tuple[float, ...], job: Progress, width: int) -> Rank:
+def _level(limits: tuple[float, ...], job: SimulatedProgress, width: int) -> Rank:
     service = job.service_s + GRAIN_S
     level = sum(service >= limit for limit in limits)
     left = (limits[level] - job.service_s) / width if level < len(limits) else NEVER
@@ -86,7 +86,7 @@ PREEMPTIVE: Mapping[str, Preemptive] = {policy.name: policy for policy in (SRTF,
 
 def run(
     simulation: Simulation, policy: Preemptive, *, save: bool = True, disturb: bool = False
-) -> Outcome:
+) -> SimulationResult:
     """Let a preemptive policy decide everything.
 
     `save`: a preempted job writes a checkpoint first. `disturb`: every job that runs is restarted
@@ -100,7 +100,7 @@ def run(
     return simulation.outcome()
 
 
-class _Entry(NamedTuple):
+class _PreemptiveEntry(NamedTuple):
     key: float
     waits: bool
     submitted: float
@@ -121,8 +121,8 @@ class _Driver:
     def __init__(self, simulation: Simulation, policy: Preemptive, save: bool, disturb: bool):
         self._simulation, self._policy = simulation, policy
         self._save, self._disturb = save, disturb
-        self._order: list[_Entry] = []
-        self._waiting: dict[int, tuple[_Entry, Waiting]] = {}
+        self._order: list[_PreemptiveEntry] = []
+        self._waiting: dict[int, tuple[_PreemptiveEntry, Waiting]] = {}
         self._widths: dict[int, int] = {}
         self._wakes = NEVER
         self._disturbed = -NEVER
@@ -134,7 +134,7 @@ class _Driver:
         options = sorted(job.options, key=lambda option: (option.runtime_s, option.width))
         progress = self._simulation.progress(job.id)
         rank = self._policy.rank(progress, self._widths.setdefault(job.id, options[0].width))
-        entry = _Entry(rank.key, True, job.submitted_at, job.id)
+        entry = _PreemptiveEntry(rank.key, True, job.submitted_at, job.id)
         insort(self._order, entry)
         self._waiting[job.id] = entry, Waiting(job.id, job.submitted_at, options)
 
@@ -157,7 +157,7 @@ class _Driver:
         self._start([seat for seat in seats if seat.job not in stay])
         self._wake()
 
-    def _seated(self, running: Mapping[int, Running]) -> list[_Seat]:
+    def _seated(self, running: Mapping[int, RunningAttempt]) -> list[_Seat]:
         chosen = list(self._chosen(running))
         # Those who stay keep their seats if the others find room beside them; else all move up.
         free = self._emptied(running)
@@ -172,7 +172,7 @@ class _Driver:
                 seats.append(found)
         return seats
 
-    def _chosen(self, running: Mapping[int, Running]) -> Iterator[_Seat]:
+    def _chosen(self, running: Mapping[int, RunningAttempt]) -> Iterator[_Seat]:
         """From the front of the order whoever fits, as if nobody sat yet."""
         free = self._emptied(running)
         for entry in merge(self._ranked(running), self._order):
@@ -186,15 +186,15 @@ class _Driver:
             if seat is not None:
                 yield seat
 
-    def _ranked(self, running: Mapping[int, Running]) -> list[_Entry]:
+    def _ranked(self, running: Mapping[int, RunningAttempt]) -> list[_PreemptiveEntry]:
         entries = []
         for job in running:
             progress = self._simulation.progress(job)
             rank = self._policy.rank(progress, self._widths[job])
-            entries.append(_Entry(rank.key, False, progress.submitted_at, job))
+            entries.append(_PreemptiveEntry(rank.key, False, progress.submitted_at, job))
         return sorted(entries)
 
-    def _emptied(self, running: Mapping[int, Running]) -> list[Occupancy]:
+    def _emptied(self, running: Mapping[int, RunningAttempt]) -> list[Occupancy]:
         free = [each.copy() for each in self._simulation.cluster.occupancy]
         for attempt in running.values():
             free[attempt.pool].give(attempt.nodes, attempt.memory)
@@ -208,7 +208,7 @@ class _Driver:
                 return _Seat(job, option, option.pool, nodes)
         return None
 
-    def _reseat(self, attempt: Running, free: Sequence[Occupancy]) -> _Seat | None:
+    def _reseat(self, attempt: RunningAttempt, free: Sequence[Occupancy]) -> _Seat | None:
         pool = free[attempt.pool]
         nodes = pool.fit(attempt.width, attempt.memory)
         if nodes is None:
@@ -232,7 +232,9 @@ class _Driver:
             )
             boot = simulation.cluster.occupancy[seat.pool].boot_s(seat.nodes)
             end = simulation.now + boot + option.runtime_s
-            simulation.cluster.start(Running(end, seat.job, seat.pool, seat.nodes, option.memory))
+            simulation.cluster.start(
+                RunningAttempt(end, seat.job, seat.pool, seat.nodes, option.memory)
+            )
             placements.append(
                 Placement(
                     seat.job,
@@ -262,5 +264,5 @@ class _Driver:
                     simulation.wake(max(lasts, GRAIN_S))
 
 
-def _where(attempt: Running) -> tuple[int, Nodes]:
+def _where(attempt: RunningAttempt) -> tuple[int, Nodes]:
     return attempt.pool, attempt.nodes

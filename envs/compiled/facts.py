@@ -11,11 +11,11 @@ from envs.scenarios.supply import Billing
 from envs.simulator.placements import Places
 from envs.simulator.results import BOUND_S
 from envs.workloads.runtime_estimates import Exact, Requested
-from scheduler.decisions.features.static_features import Floats32, Standing
+from scheduler.decisions.features.static_features import Floats32, StaticFeatures
 from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import Backlog, Floats, Ints, Waiting
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 MODES = (Mode.COMMIT, Mode.COMMIT_FCFS, Mode.EASY)
 """Those that the kernel knows; its numbers for them are their positions here."""
@@ -42,9 +42,9 @@ class Facts(NamedTuple):
     preference: Floats
     """(slots,) 0 cheapest … 1 fastest."""
     columns: Floats32
-    """(13, slots) `Standing.columns`."""
+    """(13, slots) `StaticFeatures.columns`."""
     base: Floats
-    """(4, slots) As `slope`, `price` and `weights`, see `Standing`."""
+    """(4, slots) As `slope`, `price` and `weights`, see `StaticFeatures`."""
     slope: Floats
     price: Floats
     weights: Floats
@@ -78,9 +78,9 @@ def suits(episode: Episode) -> bool:
 
 
 def facts(episode: Episode, preference: float) -> Facts:
-    """Of an episode at preference w. Raises `InvalidError` for one that does not suit."""
+    """Of an episode at preference w. Raises `InputError` for one that does not suit."""
     if not suits(episode):
-        raise InvalidError(
+        raise InputError(
             f"{episode.workload.name} is not for the compiled simulation",
             {"scenario": "one pool of one node, one placement a job, exact or requested estimates"},
         )
@@ -107,7 +107,7 @@ def facts(episode: Episode, preference: float) -> Facts:
             else job.priority / MIDDLING / scales.latency_s
         )
     queue = backlog.view()
-    standing = Standing(queue.layout, queue.shapes, site.pools)
+    standing = StaticFeatures(queue.layout, queue.shapes, site.pools)
     standing.learn(queue)
     slots = len(queue.id)
     place = np.empty_like(standing.orders)

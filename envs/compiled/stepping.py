@@ -19,7 +19,7 @@ FIGURES = ("now", "accrued", "spent", "latency", "device_s", "waiting", "ended")
 will add, by estimates; jobs that wait and that have ended."""
 
 
-class _Columns(NamedTuple):
+class _StepColumns(NamedTuple):
     """(jobs,) What a static order looks at."""
 
     born: Floats
@@ -32,7 +32,7 @@ class _Columns(NamedTuple):
 def places(episode: Episode, known: Facts, rank: Rank) -> Ints:
     """(slots,) Position of each job by a static order. WAIT is last."""
     jobs = episode.workload.jobs
-    columns = _Columns(
+    columns = _StepColumns(
         born=known.submitted[1:] - episode.workload.origin,
         size=known.estimate[1:],
         request=known.width[1:].astype(np.float64),

@@ -13,7 +13,7 @@ from envs.compiled.kernel import preceding, settle, take, to_come
 from envs.compiled.observation import encode
 from envs.compiled.state import Setting, State, room
 from envs.compiled.stepping import walk
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS, size
 from scheduler.decisions.features.static_features import GAIN, TOP, Floats32
 from scheduler.decisions.state.availability import AHEAD_S
@@ -23,7 +23,7 @@ from scheduler.decisions.state.queue import Floats, Ints
 class Worlds:
     """B worlds on equal sites. Deterministic."""
 
-    def __init__(self, site: Site, worlds: int, jobs: int, rows: int) -> None:
+    def __init__(self, site: ClusterSpec, worlds: int, jobs: int, rows: int) -> None:
         """`jobs`: at most so many in an episode; `rows`: K."""
         self.jobs, self.state = room(worlds, jobs + 1, rows)
         self.setting = _setting(site, rows)
@@ -68,7 +68,7 @@ class Worlds:
         self.w[b] = w
 
 
-def _setting(site: Site, rows: int) -> Setting:
+def _setting(site: ClusterSpec, rows: int) -> Setting:
     pool = site.pools[0]
     unit = {column.name: column.unit for column in GLOBAL_COLUMNS}
 

@@ -16,7 +16,7 @@ from envs.gym.render_image import picture
 from envs.gym.render_text import ansi
 from envs.scenarios import Scenario, Split
 from envs.simulator.meter import Meter, Reading
-from envs.simulator.results import Outcome
+from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.features import encoder
 from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
@@ -28,13 +28,13 @@ from scheduler.decisions.rounds.round import Mode, Round
 from scheduler.decisions.rounds.run import best
 from scheduler.decisions.state.plan import Action
 from scheduler.decisions.state.queue import WAIT, Bools
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 _TRIES = 100
 """Workloads drawn until one holds a decision."""
 
 
-class NothingToDecideError(InvalidError):
+class NothingToDecideError(InputError):
     """Every round of a workload has one choice at most."""
 
 
@@ -52,9 +52,9 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     missed
     deadline in it, by default what the scenario's objective says. `illegal`: what becomes of an
     action that `action_masks` forbids: `first` takes the first legal row instead and counts it in
-    the info, `raise` raises `InvalidError`.
+    the info, `raise` raises `InputError`.
 
-    Raises `InvalidError` or `NotFoundError`, naming the legal values.
+    Raises `InputError` or `NotFoundError`, naming the legal values.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - not a ClassVar in gymnasium.Env either
@@ -105,14 +105,14 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         """A new workload, up to its first decision.
 
         `options`: `workload` (the seed of the episode, instead of a drawn one) and `preference`.
-        Raises `InvalidError` for others, and if no decision is found in any of 100 workloads.
+        Raises `InputError` for others, and if no decision is found in any of 100 workloads.
         """
         super().reset(seed=seed)
         wished = dict(options or {})
         number: int | None = wished.pop("workload", None)
         fixed = checked_preference(wished.pop("preference", self._preference))
         if wished:
-            raise InvalidError(
+            raise InputError(
                 f"unknown reset options: {', '.join(wished)}", {"options": "workload, preference"}
             )
         for _ in range(_TRIES if number is None else 1):
@@ -132,7 +132,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         Among jobs that are alike the most urgent takes the place, as in service
         (`scheduler.decisions.rounds.precedence`).
 
-        Raises `InvalidError` for an action outside the action space, after the end, or, under
+        Raises `InputError` for an action outside the action space, after the end, or, under
         `illegal="raise"`, for one that is not legal now.
         """
         table = self.table
@@ -173,16 +173,16 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
 
     @property
     def table(self) -> Candidates:
-        """What is to be decided, in physical units. Raises `InvalidError` when nothing is."""
+        """What is to be decided, in physical units. Raises `InputError` when nothing is."""
         if self._table is None:
-            raise InvalidError("there is nothing to decide", {"step": "after reset, until the end"})
+            raise InputError("there is nothing to decide", {"step": "after reset, until the end"})
         return self._table
 
     @property
     def simulation(self) -> Simulation:
-        """The world of this episode, with the truth. Raises `InvalidError` before `reset`."""
+        """The world of this episode, with the truth. Raises `InputError` before `reset`."""
         if self._simulation is None:
-            raise InvalidError("no episode has begun", {"reset": "must be called first"})
+            raise InputError("no episode has begun", {"reset": "must be called first"})
         return self._simulation
 
     def render(self) -> str | NDArray[np.uint8] | None:
@@ -265,7 +265,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             return action
         legal = np.flatnonzero(self._legal)
         if self._strict or not 0 <= action < self.rows:
-            raise InvalidError(
+            raise InputError(
                 f"action {action} is not legal now",
                 {"action": f"one of {', '.join(map(str, legal))}"},
             )
@@ -287,14 +287,14 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
 
 def _check(rows: int, illegal: str, render_mode: str | None) -> None:
     if rows < 2:
-        raise InvalidError(f"{rows} rows", {"rows": "a whole number ≥ 2: WAIT and another"})
+        raise InputError(f"{rows} rows", {"rows": "a whole number ≥ 2: WAIT and another"})
     if illegal not in ("first", "raise"):
-        raise InvalidError(f"illegal is {illegal!r}", {"illegal": "first or raise"})
+        raise InputError(f"illegal is {illegal!r}", {"illegal": "first or raise"})
     if render_mode not in (None, *ClusterEnv.metadata["render_modes"]):
-        raise InvalidError(f"no render mode {render_mode!r}", {"render_mode": "ansi, rgb_array"})
+        raise InputError(f"no render mode {render_mode!r}", {"render_mode": "ansi, rgb_array"})
 
 
-def _metrics(reading: Reading, outcome: Outcome) -> dict[str, float]:
+def _metrics(reading: Reading, outcome: SimulationResult) -> dict[str, float]:
     """Of a whole episode; seconds, dollars and joules where the name says so."""
     jobs = len(outcome.job)
     return {

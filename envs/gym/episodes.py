@@ -9,10 +9,10 @@ import numpy as np
 
 from envs.gym.rewards import Scales
 from envs.scenarios import Latency, Objective, Scenario, Split, load
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Workload
-from envs.workloads.runtime_estimates import Estimator, Exact
-from scheduler.domain.errors import InvalidError
+from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import PREFERENCES
 
 RANDOM = "random"
@@ -27,8 +27,8 @@ class Episode:
     """A workload on a site, and what counts there."""
 
     workload: Workload
-    site: Site
-    estimator: Estimator = field(default_factory=Exact)
+    site: ClusterSpec
+    estimator: RuntimeEstimator = field(default_factory=Exact)
     """Fresh: it learns while the episode lasts."""
     scales: Scales = field(default_factory=Scales)
     seed: int = 0
@@ -44,7 +44,7 @@ def of_scenario(
 ) -> Draw:
     """Draws episodes of a scenario, by name or as a value.
 
-    Raises `NotFoundError` or `InvalidError` for an unknown scenario or split.
+    Raises `NotFoundError` or `InputError` for an unknown scenario or split.
     """
     base = load(scenario) if isinstance(scenario, str) else scenario
     split = _split(split)
@@ -53,7 +53,7 @@ def of_scenario(
         drawn = base.draw(seed, split)
         return Episode(
             workload=base.workload(seed, jobs, split),
-            site=Site.of(drawn),
+            site=ClusterSpec.of(drawn),
             estimator=drawn.estimates.make(seed),
             scales=scales_of(drawn.objective),
             seed=seed,
@@ -84,7 +84,7 @@ def drawn_preference(rng: np.random.Generator) -> float:
 def checked_preference(preference: float | str | None) -> float | None:
     """A preference as a number, None for a random one.
 
-    Raises `InvalidError` for anything that is not 0 … 1, one of `PREFERENCES`, `random` or None.
+    Raises `InputError` for anything that is not 0 … 1, one of `PREFERENCES`, `random` or None.
     """
     if preference is None or preference == RANDOM:
         return None
@@ -92,11 +92,11 @@ def checked_preference(preference: float | str | None) -> float | None:
     if isinstance(number, int | float) and 0 <= number <= 1:
         return float(number)
     legal = f"0 (cheapest) … 1 (fastest), {', '.join(PREFERENCES)}, or random"
-    raise InvalidError(f"no preference {preference!r}", {"preference": legal})
+    raise InputError(f"no preference {preference!r}", {"preference": legal})
 
 
 def _split(split: Split | str) -> Split:
     try:
         return Split(split)
     except ValueError:
-        raise InvalidError(f"no split {split!r}", {"split": f"one of {', '.join(Split)}"}) from None
+        raise InputError(f"no split {split!r}", {"split": f"one of {', '.join(Split)}"}) from None

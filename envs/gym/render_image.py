@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from envs.simulator.job_state import Held
+from envs.simulator.job_state import HeldDevices
 from envs.simulator.simulation import Simulation
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import duration
@@ -86,7 +86,7 @@ def _title(simulation: Simulation) -> str:
     )
 
 
-def _laid(pool: Pool, held: Iterable[Held]) -> Iterator[tuple[Held, Lanes]]:
+def _laid(pool: Pool, held: Iterable[HeldDevices]) -> Iterator[tuple[HeldDevices, Lanes]]:
     """Each attempt with its devices; inside a node, which ones does not matter and is made up."""
     per_node = pool.devices_per_node
     free = [list(range(node * per_node, (node + 1) * per_node)) for node in range(pool.nodes)]
@@ -114,7 +114,7 @@ def _ends(lanes: Lanes) -> Iterator[int]:
 
 
 def _bar(
-    draw: ImageDraw.ImageDraw, axis: _Axis, each: Held, believed: float, edges: list[float]
+    draw: ImageDraw.ImageDraw, axis: _Axis, each: HeldDevices, believed: float, edges: list[float]
 ) -> None:
     left, right = axis.at(each.start), axis.at(each.end)
     colour = _colour(each.job)

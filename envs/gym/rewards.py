@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.simulator.meter import Reading
-from envs.simulator.results import BOUND_S, Outcome
+from envs.simulator.results import BOUND_S, SimulationResult
 from scheduler.decisions.rounds.precedence import MIDDLING
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +32,21 @@ class Scales:
     bounded: bool = False
     """Whether the latency of an objective is the slowdown, not the time in the system."""
 
-    def latency(self, outcome: Outcome) -> float:
+    def latency(self, outcome: SimulationResult) -> float:
         """Of a whole workload, as the objective has it: a sum over jobs, scaled."""
         if self.bounded:
             return float(outcome.bounded_slowdown.sum()) / self.slowdown
         return float(outcome.jct @ outcome.priority) / MIDDLING / self.latency_s
 
-    def cost(self, outcome: Outcome) -> float:
+    def cost(self, outcome: SimulationResult) -> float:
         """Dollars of a whole workload, those of idle devices included, scaled."""
         return (float(outcome.dollars.sum()) + outcome.idle_dollars) / self.dollars
 
-    def missed(self, outcome: Outcome) -> float:
+    def missed(self, outcome: SimulationResult) -> float:
         """Of a whole workload: what its missed deadlines add, at every preference."""
         return self.miss * float((outcome.ended > outcome.deadline).sum())
 
-    def value(self, outcome: Outcome, w: float) -> float:
+    def value(self, outcome: SimulationResult, w: float) -> float:
         """The objective of a whole workload: a sum over jobs, less is better."""
         balance = w * self.latency(outcome) + (1 - w) * self.cost(outcome)
         return balance + self.missed(outcome)
@@ -75,7 +75,7 @@ class Step(NamedTuple):
     """What accrued, in truth."""
     committed: tuple[Commitment, ...] = ()
     """Placements of this step."""
-    outcome: Outcome | None = None
+    outcome: SimulationResult | None = None
     """Of the whole episode, in its last step."""
     preference: float = 0.5
     """w: 0 cheapest … 1 fastest."""
@@ -238,12 +238,12 @@ REWARDS: Mapping[str, Reward] = {
 
 
 def named(name: str) -> Reward:
-    """A reward by name; raises `InvalidError` naming the legal ones."""
+    """A reward by name; raises `InputError` naming the legal ones."""
     try:
         return REWARDS[name]
     except KeyError:
         legal = ", ".join(REWARDS)
-        raise InvalidError(f"no reward {name!r}", {"reward": f"one of {legal}"}) from None
+        raise InputError(f"no reward {name!r}", {"reward": f"one of {legal}"}) from None
 
 
 def _mean(step: Step, measure: str) -> float:

@@ -1,7 +1,14 @@
 """Named, versioned worlds to learn and compare in: cluster, workload, prices, objective."""
 
 from envs.scenarios.file import load, names
-from envs.scenarios.scenario import Estimates, Failures, Latency, Objective, Scenario, Source
+from envs.scenarios.scenario import (
+    Estimates,
+    Failures,
+    Latency,
+    Objective,
+    Scenario,
+    WorkloadSource,
+)
 from envs.scenarios.splits import Split
 from envs.scenarios.supply import Billing, Supply
 
@@ -12,9 +19,9 @@ __all__ = [
     "Latency",
     "Objective",
     "Scenario",
-    "Source",
     "Split",
     "Supply",
+    "WorkloadSource",
     "load",
     "names",
 ]

@@ -22,7 +22,14 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from envs.scenarios.randomisation import Randomisation
-from envs.scenarios.scenario import Estimates, Failures, Objective, Scenario, Source, natural
+from envs.scenarios.scenario import (
+    Estimates,
+    Failures,
+    Objective,
+    Scenario,
+    WorkloadSource,
+    natural,
+)
 from envs.scenarios.supply import Billing, Supply
 from envs.workloads.throughputs import Throughputs
 from envs.workloads.traces import gavel
@@ -30,7 +37,7 @@ from envs.workloads.traces.documents import open_document
 from scheduler import settings
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
@@ -55,14 +62,14 @@ def load(
     """A scenario by name, or from a file (a path, or a text that ends in `.toml`).
 
     `trace` is the file that a scenario of a recorded trace replays; `throughputs` a table as Gavel
-    publishes it, for synthetic trainings instead of computed rates. Raises `NotFoundError` for an
-    unknown name or missing file, `InvalidError` that names every wrong field.
+    publishes it, for synthetic trainings instead of computed rates. Raises `MissingError` for an
+    unknown name or missing file, `InputError` that names every wrong field.
     """
     text, origin, folder = _text(name_or_path)
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidError(f"{origin} is not TOML: {error}", {"scenario": str(error)}) from None
+        raise InputError(f"{origin} is not TOML: {error}", {"scenario": str(error)}) from None
     try:
         table = _File.model_validate(content)
     except ValidationError as error:
@@ -74,7 +81,7 @@ def load(
 def detected(configured: settings.Settings | None = None) -> tuple[Supply, ...]:
     """This machine's pools as the service's settings change them; None: the settings in force.
 
-    Raises `InvalidError` for wrong settings or if no pool is left.
+    Raises `InputError` for wrong settings or if no pool is left.
     """
     inventory = cluster(configured or settings.load())
     return tuple(
@@ -139,7 +146,7 @@ class _File(_Table):
     detect: bool = False
     """The pools are those of this machine, as the service's settings change them."""
     pools: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")], _Pool] = {}
-    workload: Source
+    workload: WorkloadSource
     estimates: dict[str, str | int | float] = {}
     failures: Failures = Failures()
     reservations: Mode = Mode.EASY
@@ -170,7 +177,7 @@ def _text(name_or_path: str | Path) -> tuple[str, str, Path]:
         if name_or_path not in names():
             close = difflib.get_close_matches(name_or_path, names(), n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise NotFoundError(
+            raise MissingError(
                 f"there is no scenario {name_or_path!r}{hint}",
                 {"scenario": f"one of {', '.join(names())}, or a {SUFFIX} file"},
             )
@@ -180,11 +187,11 @@ def _text(name_or_path: str | Path) -> tuple[str, str, Path]:
     try:
         return path.read_text("utf-8"), str(path), path.parent
     except FileNotFoundError:
-        raise NotFoundError(
+        raise MissingError(
             f"there is no scenario file {path}", {"scenario": f"a name or a {SUFFIX} file"}
         ) from None
     except (OSError, ValueError) as error:
-        raise InvalidError(
+        raise InputError(
             f"{path} cannot be read: {error}", {"scenario": "a readable TOML file in UTF-8"}
         ) from None
 
@@ -214,11 +221,11 @@ def _scenario(
     return scenario
 
 
-def _source(source: Source, folder: Path, trace: Path | str | None) -> Source:
+def _source(source: WorkloadSource, folder: Path, trace: Path | str | None) -> WorkloadSource:
     log = source.trace
     if log is None:
         if trace is not None:
-            raise InvalidError(
+            raise InputError(
                 "this scenario replays no trace", {"trace": "only for a scenario of a trace"}
             )
         return source
@@ -274,19 +281,19 @@ def _estimates(table: Mapping[str, str | float]) -> Estimates:
     wrong = sorted(table.keys() - parameters.keys() - {"name", "seed"})
     if wrong:
         field = f"estimates.{wrong[0]}"
-        raise InvalidError(f"{field} is not a number", {field: "a number"})
+        raise InputError(f"{field} is not a number", {field: "a number"})
     estimates = Estimates(str(name), parameters)
     estimates.make()
     return estimates
 
 
-def _invalid(errors: Sequence[ErrorDetails], origin: str) -> InvalidError:
+def _invalid(errors: Sequence[ErrorDetails], origin: str) -> InputError:
     found: dict[str, str] = {}
     for error in errors:
         parts = [str(part) for part in error["loc"] if part != "[key]"]
         found[".".join(parts) or "scenario"] = _advice(error)
     first = "; ".join(f"{name}: {advice}" for name, advice in found.items())
-    return InvalidError(f"{origin} is no scenario: {first}", found)
+    return InputError(f"{origin} is no scenario: {first}", found)
 
 
 def _advice(error: ErrorDetails) -> str:

@@ -16,7 +16,7 @@ from envs.workloads.base import Workload
 from envs.workloads.streams import streams, written
 from envs.workloads.traces import formats
 from scheduler.decisions.state.queue import Floats
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 
 class Draw(StrEnum):
@@ -44,7 +44,7 @@ BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class JobLog:
     """A trace file. It is read when it is first needed, and kept."""
 
     path: str | None = None
@@ -58,15 +58,15 @@ class Log:
     draw: Draw = Draw.WINDOW
 
     def jobs(self) -> Workload:
-        """All of it. Raises `InvalidError` if it cannot be read; see `Scenario.check`."""
+        """All of it. Raises `InputError` if it cannot be read; see `Scenario.check`."""
         assert self.path is not None, "no file is named"
         return _read(self.path, self.digest, self.format, self.processors)
 
 
-def draw_log(log: Log, count: int, where: np.random.SeedSequence, split: Split) -> Workload:
+def draw_log(log: JobLog, count: int, where: np.random.SeedSequence, split: Split) -> Workload:
     """`count` jobs from the rows that belong to the split.
 
-    Raises `InvalidError` if these are fewer (windows), or if the trace is missing.
+    Raises `InputError` if these are fewer (windows), or if the trace is missing.
     """
     whole = log.jobs()
     first, beyond = rows(split, len(whole.jobs))
@@ -74,7 +74,7 @@ def draw_log(log: Log, count: int, where: np.random.SeedSequence, split: Split) 
     if log.draw is not Draw.WINDOW:
         return _resampled(whole, first, beyond, count, rng, where, log.draw)
     if beyond - first < count:
-        raise InvalidError(
+        raise InputError(
             f"{whole.name} has {beyond - first} jobs for {split}, not {count}",
             {"jobs": f"1 to {beyond - first} for {split}"},
         )
@@ -92,7 +92,7 @@ def _resampled(
     how: Draw,
 ) -> Workload:
     if beyond - first < 2:
-        raise InvalidError(
+        raise InputError(
             f"{whole.name} has {len(whole.jobs)} jobs, too few to share out to all splits",
             {"trace": "at least 20 jobs"},
         )

@@ -14,7 +14,7 @@ from envs.scenarios.scenario import Objective, Scenario
 from envs.scenarios.supply import Supply
 from envs.workloads.base import Workload
 from envs.workloads.traces import native
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import InputError, StateError
 
 FEWEST = 20
 """Jobs below which the splits would be empty."""
@@ -41,20 +41,20 @@ def write(
 ) -> Written:
     """Write a scenario file and its jobs, and load it: new workloads are drawn from the jobs.
 
-    It is named as the file, in lower case. Raises `InvalidError` for too few jobs or a file that
-    does not end in `.toml`, `ConflictError` if a file is there already.
+    It is named as the file, in lower case. Raises `InputError` for too few jobs or a file that
+    does not end in `.toml`, `StateError` if a file is there already.
     """
     if path.suffix != SUFFIX:
-        raise InvalidError(f"{path} does not end in {SUFFIX}", {"output": f"NAME{SUFFIX}"})
+        raise InputError(f"{path} does not end in {SUFFIX}", {"output": f"NAME{SUFFIX}"})
     if len(workload.jobs) < FEWEST:
-        raise InvalidError(
+        raise InputError(
             f"the history has {len(workload.jobs)} jobs that succeeded, too few for a scenario",
             {"since": f"a time since which at least {FEWEST} jobs succeeded"},
         )
     jobs = path.with_name(f"{path.stem}.jobs.jsonl.gz")
     there = [file for file in (path, jobs) if file.exists()]
     if there and not overwrite:
-        raise ConflictError(f"{there[0]} exists already", {"output": "a new file, or --force"})
+        raise StateError(f"{there[0]} exists already", {"output": "a new file, or --force"})
     native.write(workload, jobs)
     name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.casefold()).strip("._-")[:60] or "history"
     draft = _text(name, workload, supplies, jobs.name, preference, draw, None)
@@ -69,7 +69,7 @@ def _save(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InvalidError(f"{path} cannot be written: {error}", {"output": "a file"}) from None
+        raise InputError(f"{path} cannot be written: {error}", {"output": "a file"}) from None
 
 
 def _text(

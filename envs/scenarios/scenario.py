@@ -16,33 +16,33 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from envs.scenarios.logs import NAMED, Log, draw_log
+from envs.scenarios.logs import NAMED, JobLog, draw_log
 from envs.scenarios.randomisation import Randomisation, concrete
 from envs.scenarios.splits import CLUSTER, WORKLOAD, Split, place
 from envs.scenarios.supply import Supply
-from envs.workloads.base import Run, Workload
+from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.lublin import Lublin
 from envs.workloads.lublin import draw as draw_lublin
-from envs.workloads.runtime_estimates import Estimator, estimator
+from envs.workloads.runtime_estimates import RuntimeEstimator, estimator
 from envs.workloads.synthetic import Synthetic
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WorkloadSource:
     """Where jobs come from: one of three models."""
 
     jobs: Annotated[int, Ge(1)] = 1000
     """In a workload, unless asked for another number."""
     synthetic: Synthetic | None = None
     lublin: Lublin | None = None
-    trace: Log | None = None
+    trace: JobLog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class Estimates:
     name: str = "exact"
     parameters: Mapping[str, float] = field(default_factory=dict)
 
-    def make(self, seed: int = 0) -> Estimator:
+    def make(self, seed: int = 0) -> RuntimeEstimator:
         """A fresh estimator; those that draw noise draw it by `seed`.
 
-        Raises `InvalidError` for an unknown name or parameter.
+        Raises `InputError` for an unknown name or parameter.
         """
         noisy = self.name in ("noisy", "history")
         return estimator(self.name, **self.parameters, **({"seed": seed} if noisy else {}))
@@ -116,7 +116,7 @@ class Scenario:
     description: str
     supplies: tuple[Supply, ...]
     """The pools; none yet in a scenario that draws them (`random`)."""
-    source: Source
+    source: WorkloadSource
     estimates: Estimates = field(default_factory=Estimates)
     failures: Failures = field(default_factory=Failures)
     mode: Mode = Mode.EASY
@@ -159,10 +159,10 @@ class Scenario:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def check(self) -> None:
-        """Raise `InvalidError` if no workload can be drawn, as nobody has named the trace."""
+        """Raise `InputError` if no workload can be drawn, as nobody has named the trace."""
         trace = self.source.trace
         if trace is not None and trace.path is None:
-            raise InvalidError(
+            raise InputError(
                 f"scenario {self.name} replays a trace, which is not part of Fulcrum",
                 {"trace": NAMED},
             )
@@ -170,7 +170,7 @@ class Scenario:
     def draw(self, seed: int, split: Split | str = Split.TRAIN) -> Scenario:
         """This scenario with everything drawn but its workload; itself if nothing is random.
 
-        Raises `InvalidError` for an unknown split or a negative seed.
+        Raises `InputError` for an unknown split or a negative seed.
         """
         drawn = _concrete(self, seed, split)
         if self.randomisation is None or self.objective is not None:
@@ -182,13 +182,13 @@ class Scenario:
     ) -> Workload:
         """The workload of a seed, of `jobs` jobs (None: as many as the scenario says).
 
-        Splits share neither a random number nor a row of a trace. Raises `InvalidError` for an
+        Splits share neither a random number nor a row of a trace. Raises `InputError` for an
         unknown split, a negative seed, fewer than 1 job, or a trace that is missing or too short.
         """
         where = place(seed, split, WORKLOAD)
         count = self.source.jobs if jobs is None else jobs
         if count < 1:
-            raise InvalidError(f"{count} jobs", {"jobs": "a whole number ≥ 1"})
+            raise InputError(f"{count} jobs", {"jobs": "a whole number ≥ 1"})
         self.check()
         drawn = _concrete(self, seed, split)
         label = f"{drawn.name}/{Split(split)}/{seed}"
@@ -197,10 +197,10 @@ class Scenario:
     def whole_trace(self) -> Workload:
         """All jobs of the trace, whatever the split: for agreement with published figures only.
 
-        Raises `InvalidError` if the scenario has no trace.
+        Raises `InputError` if the scenario has no trace.
         """
         if self.source.trace is None:
-            raise InvalidError(
+            raise InputError(
                 f"scenario {self.name!r} replays no trace", {"scenario": "one with a trace"}
             )
         self.check()
@@ -263,7 +263,7 @@ def _prices(pools: Sequence[Pool]) -> Mapping[str, float]:
     return prices
 
 
-def _dollars(run: Run, prices: Mapping[str, float]) -> float:
+def _dollars(run: WorkloadRun, prices: Mapping[str, float]) -> float:
     """Infinite on a device that the scenario does not have."""
     return run.runtime_s * run.width / 3600 * prices.get(run.device, np.inf)
 

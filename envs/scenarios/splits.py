@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 
 class Split(StrEnum):
@@ -31,14 +31,14 @@ WORKLOAD, CLUSTER = 0, 1
 def place(seed: int, split: Split | str, purpose: int) -> np.random.SeedSequence:
     """The root of all randomness of one workload or cluster.
 
-    Raises `InvalidError` for an unknown split or a negative seed.
+    Raises `InputError` for an unknown split or a negative seed.
     """
     try:
         number = list(Split).index(Split(split))
     except ValueError:
-        raise InvalidError(f"no split {split!r}", {"split": f"one of {', '.join(Split)}"}) from None
+        raise InputError(f"no split {split!r}", {"split": f"one of {', '.join(Split)}"}) from None
     if seed < 0:
-        raise InvalidError(f"seed {seed} is negative", {"seed": "a whole number ≥ 0"})
+        raise InputError(f"seed {seed} is negative", {"seed": "a whole number ≥ 0"})
     return np.random.SeedSequence(seed, spawn_key=(number, purpose))
 
 

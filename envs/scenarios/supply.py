@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 
@@ -49,10 +49,10 @@ class Supply:
     """Power of a device whose node is up, or booting, while no job uses it (W)."""
 
     def __post_init__(self) -> None:
-        """Raises `InvalidError` for an idle power that is not from 0 to that of a busy device."""
+        """Raises `InputError` for an idle power that is not from 0 to that of a busy device."""
         most = self.pool.watts_per_device
         if not 0 <= self.idle_watts_per_device <= most:
-            raise InvalidError(
+            raise InputError(
                 f"pool {self.pool.name!r}: idle_watts_per_device is {self.idle_watts_per_device}",
                 {f"pools.{self.pool.name}.idle_watts_per_device": f"watts from 0 to {most:g}"},
             )

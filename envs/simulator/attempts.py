@@ -9,14 +9,14 @@ from math import isnan
 import simpy
 from simpy.events import Event
 
-from envs.simulator.billing import Bill
-from envs.simulator.cluster_spec import Site
-from envs.simulator.job_state import Held, Live
+from envs.simulator.billing import CostModel
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.simulator.job_state import HeldDevices, JobState
 from envs.simulator.meter import Meter
-from envs.simulator.nodes import Fleet
-from envs.simulator.random_events import Luck
+from envs.simulator.nodes import NodePool
+from envs.simulator.random_events import RandomEvents
 from envs.workloads.base import Arrival
-from envs.workloads.runtime_estimates import Estimator
+from envs.workloads.runtime_estimates import RuntimeEstimator
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.plan import Placement
 
@@ -33,28 +33,28 @@ class Attempts:
     def __init__(
         self,
         env: simpy.Environment,
-        site: Site,
+        site: ClusterSpec,
         cluster: Cluster,
-        estimator: Estimator,
-        luck: Luck,
-        bill: Bill,
+        estimator: RuntimeEstimator,
+        luck: RandomEvents,
+        bill: CostModel,
         meter: Meter | None,
-        again: Callable[[Live], None],
+        again: Callable[[JobState], None],
         stir: Callable[[], None],
         restart: Callable[[Arrival], float] | None,
         record: bool,
     ) -> None:
-        self.fleets: dict[int, Fleet] = {}
+        self.fleets: dict[int, NodePool] = {}
         """Of the pools whose nodes come and go."""
         self.ended = 0
         """Jobs that have ended, well or not."""
-        self.held: list[Held] | None = [] if record else None
+        self.held: list[HeldDevices] | None = [] if record else None
         """Every attempt that has ended, in order of its end."""
         self._env, self._site, self._cluster = env, site, cluster
         self._estimator, self._luck, self._bill, self._meter = estimator, luck, bill, meter
         self._again, self._stir, self._restart = again, stir, restart
 
-    def start(self, live: Live, placement: Placement) -> None:
+    def start(self, live: JobState, placement: Placement) -> None:
         """Its devices are held already."""
         job, pool, now = placement.job, placement.pool, self._env.now
         live.attempts += 1
@@ -78,18 +78,18 @@ class Attempts:
                 self._draw(live, live.attempts)
         self._work(live, boot + restart, boot + placement.runtime_s)
 
-    def interrupt(self, live: Live, *, save: bool = False) -> None:
+    def interrupt(self, live: JobState, *, save: bool = False) -> None:
         """End the attempt before its time; `save`: it writes a checkpoint first."""
         self._keep(live, self._stop(live), save=save)
         self._again(live)
 
-    def restart_s(self, live: Live) -> float:
+    def restart_s(self, live: JobState) -> float:
         """Seconds that a further attempt loses before it works."""
         if self._restart is None:
             return self._site.failures.restart_s
         return self._restart(live.job)
 
-    def _work(self, live: Live, lead: float, believed: float) -> None:
+    def _work(self, live: JobState, lead: float, believed: float) -> None:
         """Let the attempt run; `lead` seconds pass before its work, it should take `believed`."""
         attempt, risk = live.attempts, self._site.failures.per_attempt
         left = live.runtime if not live.done else (1.0 - live.done) * live.runtime
@@ -102,13 +102,13 @@ class Attempts:
         if lasts > believed + OVERRUN_S:
             self._env.timeout(believed).callbacks.append(partial(self._outlive, live, attempt))
 
-    def _draw(self, live: Live, attempt: int, _: Event | None = None) -> None:
+    def _draw(self, live: JobState, attempt: int, _: Event | None = None) -> None:
         """Paid for once the node is up."""
         if self._meter is not None and live.running and live.attempts == attempt:
             live.drawing = True
             self._meter.draw(self._env.now, *self._bill.rates(live.pool, live.width))
 
-    def _outlive(self, live: Live, attempt: int, _: Event) -> None:
+    def _outlive(self, live: JobState, attempt: int, _: Event) -> None:
         """It is not over when it should be: believe something else."""
         if not live.running or live.attempts != attempt:
             return
@@ -118,14 +118,14 @@ class Attempts:
         self._env.timeout(left).callbacks.append(partial(self._outlive, live, attempt))
         self._stir()
 
-    def _finish(self, live: Live, attempt: int, _: Event) -> None:
+    def _finish(self, live: JobState, attempt: int, _: Event) -> None:
         if not live.running or live.attempts != attempt:
             return
         self._stop(live)
         self._estimator.ended(live.job, live.runtime)
         self._leave(live)
 
-    def _fail(self, live: Live, attempt: int, _: Event) -> None:
+    def _fail(self, live: JobState, attempt: int, _: Event) -> None:
         if not live.running or live.attempts != attempt:
             return
         worked = self._stop(live)
@@ -138,7 +138,7 @@ class Attempts:
             self._keep(live, worked)
             self._again(live)
 
-    def _leave(self, live: Live) -> None:
+    def _leave(self, live: JobState) -> None:
         live.ended = self._env.now
         if self._meter is not None:
             job = live.job
@@ -146,7 +146,7 @@ class Attempts:
         self.ended += 1
         self._stir()
 
-    def _stop(self, live: Live) -> float:
+    def _stop(self, live: JobState) -> float:
         """The attempt gives its devices back; the seconds that it really worked."""
         job, now = live.job.id, self._env.now
         self._cluster.finish(job)
@@ -165,10 +165,10 @@ class Attempts:
             live.started = float("nan")
         live.wasted += max(0.0, min(now, live.begun) - live.ready)
         if self.held is not None:
-            self.held.append(Held(job, live.pool, live.nodes, live.memory, live.placed, now))
+            self.held.append(HeldDevices(job, live.pool, live.nodes, live.memory, live.placed, now))
         return max(0.0, now - live.begun)
 
-    def _keep(self, live: Live, worked: float, *, save: bool = False) -> None:
+    def _keep(self, live: JobState, worked: float, *, save: bool = False) -> None:
         """Of so many seconds of work, what the last checkpoint holds."""
         interval = self._site.failures.checkpoint_s
         kept = worked if save else worked // interval * interval if interval else 0.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from envs.scenarios.supply import Billing
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.meter import Meter
 
 
-class Bill:
+class CostModel:
     """Adds up what attempts use, and tells a meter what costs from when to when."""
 
-    def __init__(self, site: Site, meter: Meter | None) -> None:
+    def __init__(self, site: ClusterSpec, meter: Meter | None) -> None:
         self._pools = site.pools
         self._meter = meter
         self._how = [site.supply(index).billing for index in range(len(site.pools))]

@@ -9,13 +9,13 @@ from envs.scenarios.scenario import Failures, Scenario
 from envs.scenarios.supply import Billing, Supply
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Raises `InvalidError` for a supply whose pool is not among `pools`, or an unknown placement.
+class ClusterSpec:
+    """Raises `InputError` for a supply whose pool is not among `pools`, or an unknown placement.
 
     A device that can be shared in parts is a pool that counts parts: quarters of 8 GPUs are 8
     nodes of 4 devices, each at a quarter of the price; a whole GPU is then a width of 4.
@@ -38,13 +38,13 @@ class Site:
         rule(self.placement)
         for supply in self.supplies:
             if supply.pool not in self.pools:
-                raise InvalidError(
+                raise InputError(
                     f"pool {supply.pool.name!r} is supplied, but is not part of the site",
                     {"supplies": f"of {', '.join(pool.name for pool in self.pools)}"},
                 )
 
     @classmethod
-    def of(cls, scenario: Scenario) -> Site:
+    def of(cls, scenario: Scenario) -> ClusterSpec:
         """Of a scenario with its cluster drawn (`Scenario.draw`)."""
         return cls(
             scenario.pools,

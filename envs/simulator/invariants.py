@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.domain.pools import Pool
 
 
@@ -18,7 +18,7 @@ class Invariants:
     def instant(
         self,
         now: float,
-        held: Iterable[Running],
+        held: Iterable[RunningAttempt],
         arrived: int,
         waiting: Set[int],
         running: Set[int],
@@ -39,7 +39,7 @@ class Invariants:
         for pool, paid, had in zip(self._pools, billed, used, strict=True):
             assert paid >= had - 1e-6 * max(1.0, had), f"{pool.name}: {had} used, {paid} billed"
 
-    def _room(self, attempts: Sequence[Running]) -> None:
+    def _room(self, attempts: Sequence[RunningAttempt]) -> None:
         devices: dict[tuple[int, int], int] = {}
         memory: dict[tuple[int, int], int] = {}
         for each in attempts:

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.workloads.base import Arrival, Run
-from envs.workloads.runtime_estimates import SHORTEST_S, Estimator
+from envs.workloads.base import Arrival, WorkloadRun
+from envs.workloads.runtime_estimates import SHORTEST_S, RuntimeEstimator
 from scheduler.decisions.state.occupancy import Nodes
 
 Place = tuple[int, int]
 """(pool, width)."""
 
 
-class Held(NamedTuple):
+class HeldDevices(NamedTuple):
     """An attempt's devices, from when they were taken to when they were given back."""
 
     job: int
@@ -26,7 +26,7 @@ class Held(NamedTuple):
     end: float
 
 
-class Progress(NamedTuple):
+class SimulatedProgress(NamedTuple):
     """What anyone can see of a job; nothing of it tells its true runtime."""
 
     job: int
@@ -42,11 +42,11 @@ class Progress(NamedTuple):
 
 
 @dataclass(slots=True)
-class Live:
+class JobState:
     """One job."""
 
     job: Arrival
-    runs: dict[Place, Run]
+    runs: dict[Place, WorkloadRun]
     """The truth."""
     estimates: dict[Place, float]
     """Seconds of a whole run."""
@@ -92,7 +92,7 @@ class Live:
         """Where it was placed last."""
         return self.pool, self.width
 
-    def remaining(self, place: Place, estimator: Estimator, working_s: float = 0.0) -> float:
+    def remaining(self, place: Place, estimator: RuntimeEstimator, working_s: float = 0.0) -> float:
         """Seconds left at a place by estimates, after so much work since the last checkpoint."""
         estimate = self.estimates[place]
         elapsed = self.known * estimate + working_s

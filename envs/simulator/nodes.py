@@ -10,8 +10,8 @@ from simpy.events import Event
 
 from envs.scenarios.scenario import Failures
 from envs.scenarios.supply import Supply
-from envs.simulator.random_events import Luck
-from scheduler.decisions.state.cluster import Cluster, Running
+from envs.simulator.random_events import RandomEvents
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes
 
 
@@ -33,7 +33,7 @@ class _Node:
     process: simpy.Process | None = None
 
 
-class Fleet:
+class NodePool:
     """All nodes of one pool. The least of them that the supply says are up from the start.
 
     `lose` is told of each job whose attempt ends because its node is gone, `stir` that capacity
@@ -47,7 +47,7 @@ class Fleet:
         index: int,
         supply: Supply,
         failures: Failures,
-        luck: Luck,
+        luck: RandomEvents,
         lose: Callable[[int], None],
         stir: Callable[[], None],
         switched: Callable[[float, int], None],
@@ -138,7 +138,7 @@ class Fleet:
         end = self._env.now + self._failures.repair_s
         # Jobs have positive numbers.
         held = -1 - node.number - self._index * 1_000_000
-        self._cluster.start(Running(end, held, self._index, whole, pool.memory_per_node))
+        self._cluster.start(RunningAttempt(end, held, self._index, whole, pool.memory_per_node))
         self._stir()
         yield self._env.timeout(self._failures.repair_s)
         self._cluster.finish(held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envs.simulator.job_state import Place
-from envs.workloads.base import Arrival, Run
+from envs.workloads.base import Arrival, WorkloadRun
 from scheduler.decisions.state.queue import Option
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
@@ -19,9 +19,9 @@ class Places:
         self._pools = pools
         self._known: dict[tuple[str, int, int], tuple[int, ...]] = {}
 
-    def of(self, job: Arrival) -> dict[Place, Run]:
+    def of(self, job: Arrival) -> dict[Place, WorkloadRun]:
         """(pool, width) → run. Raises `InfeasibleError` if there is none."""
-        found: dict[Place, Run] = {}
+        found: dict[Place, WorkloadRun] = {}
         for run in job.runs:
             key = run.device, run.width, job.memory_bytes
             pools = self._known.get(key)

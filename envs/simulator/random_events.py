@@ -32,7 +32,7 @@ class _Purpose(IntEnum):
     FAILURE = 2
 
 
-class Luck:
+class RandomEvents:
     """Draws of one seed; the same question always has the same answer."""
 
     def __init__(self, seed: Seed = 0) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.simulator.job_state import Live
+from envs.simulator.job_state import JobState
 from envs.workloads.base import Arrival
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.domain.pools import Pool
@@ -20,7 +20,7 @@ BOUND_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulationResult:
     """Columns of shape (jobs,), in order of arrival. Times in seconds from the start."""
 
     job: Ints
@@ -55,7 +55,7 @@ class Outcome:
     idle_joules: float = 0.0
     """Drawn by devices that were up while no job used them."""
 
-    def of(self, rows: Bools) -> Outcome:
+    def of(self, rows: Bools) -> SimulationResult:
         """The record of some jobs, shape (jobs,); what idle nodes cost is not theirs."""
         columns: dict[str, Any] = {
             name: value[rows]
@@ -143,18 +143,18 @@ def jain(shares: ArrayLike) -> float:
 
 def outcome(
     jobs: Sequence[Arrival],
-    lives: Sequence[Live | None],
+    lives: Sequence[JobState | None],
     pools: Sequence[Pool],
     idle_dollars: float,
     idle_joules: float,
-) -> Outcome:
+) -> SimulationResult:
     """The record of `jobs`; a life that is None has not arrived yet."""
 
     def column(name: str, missing: float) -> Floats:
         values = [missing if live is None else getattr(live, name) for live in lives]
         return np.array(values, dtype=np.float64)
 
-    return Outcome(
+    return SimulationResult(
         job=np.array([job.id for job in jobs], dtype=np.int64),
         submitted=np.array([job.submitted_at for job in jobs]),
         started=column("started", np.nan),

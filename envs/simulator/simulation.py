@@ -15,28 +15,28 @@ import simpy
 from simpy.events import Event
 
 from envs.simulator.attempts import Attempts
-from envs.simulator.billing import Bill
-from envs.simulator.cluster_spec import Site
+from envs.simulator.billing import CostModel
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.invariants import Invariants
-from envs.simulator.job_state import Held, Live, Progress
+from envs.simulator.job_state import HeldDevices, JobState, SimulatedProgress
 from envs.simulator.meter import Meter
-from envs.simulator.nodes import Fleet
+from envs.simulator.nodes import NodePool
 from envs.simulator.placements import Places
-from envs.simulator.random_events import Luck
-from envs.simulator.results import Outcome, outcome
+from envs.simulator.random_events import RandomEvents
+from envs.simulator.results import SimulationResult, outcome
 from envs.workloads.base import Arrival, Workload
-from envs.workloads.runtime_estimates import Estimator, Exact
+from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import mode_of, push
-from scheduler.decisions.rounds.sorted_queue import Line, walk
+from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
 from scheduler.decisions.state.queue import Backlog, Waiting
 
-__all__ = ["Queued", "Simulation", "Site"]
+__all__ = ["ClusterSpec", "Queued", "Simulation"]
 
 
 class Queued(Protocol):
@@ -58,8 +58,8 @@ class Simulation:
     def __init__(
         self,
         workload: Workload,
-        site: Site,
-        estimator: Estimator | None = None,
+        site: ClusterSpec,
+        estimator: RuntimeEstimator | None = None,
         meter: Meter | None = None,
         *,
         seed: Seed = 0,
@@ -82,14 +82,14 @@ class Simulation:
         self._estimator = estimator or Exact()
         self._origin = workload.origin
         self._queue: Queued = Backlog(workload.origin)
-        self._live: dict[int, Live] = {}
+        self._live: dict[int, JobState] = {}
         self._committed: tuple[Reservation, ...] = ()
         self._stirred = False
         self._env = simpy.Environment()
         self._invariants = Invariants(site.pools) if check else None
         self._places = Places(site.pools)
-        self._bill = Bill(site, meter)
-        luck = Luck(seed)
+        self._bill = CostModel(site, meter)
+        luck = RandomEvents(seed)
         self._attempts = Attempts(
             self._env,
             site,
@@ -104,7 +104,7 @@ class Simulation:
             record,
         )
         self._attempts.fleets = {
-            index: Fleet(
+            index: NodePool(
                 self._env,
                 self.cluster,
                 index,
@@ -136,7 +136,7 @@ class Simulation:
         return self._attempts.ended
 
     @property
-    def held(self) -> Sequence[Held] | None:
+    def held(self) -> Sequence[HeldDevices] | None:
         """Every attempt that has ended, in order of its end; None unless recorded."""
         return self._attempts.held
 
@@ -158,18 +158,18 @@ class Simulation:
             self._queue.remove(placement.job)
             self._attempts.start(self._live[placement.job], placement)
 
-    def run(self, policy: Policy) -> Outcome:
+    def run(self, policy: Policy) -> SimulationResult:
         """Let one policy decide everything, in the mode it was made for if there is one."""
         self._mode = mode_of(policy, self.site.mode)
         rank = getattr(policy, "rank", None)
         if rank is not None and not self._live and self._single():
-            self._run_in_line(Line(rank, self._origin), policy.name)
+            self._run_in_line(SortedQueue(rank, self._origin), policy.name)
             return self.outcome()
         while (round_ := self.next()) is not None:
             self.commit(push(round_, policy))
         return self.outcome()
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> SimulationResult:
         """What has happened so far."""
         on = {index: fleet.device_seconds for index, fleet in self._attempts.fleets.items()}
         billed, used = self._bill.device_seconds(self.now, on)
@@ -217,7 +217,7 @@ class Simulation:
             raise KeyError(job)
         self._attempts.interrupt(live, save=save)
 
-    def progress(self, job: int) -> Progress:
+    def progress(self, job: int) -> SimulatedProgress:
         """How far a job has come. Raises `KeyError` before it arrives."""
         live, now = self._live[job], self.now
         service, working = live.service, 0.0
@@ -228,12 +228,14 @@ class Simulation:
             live.remaining(place, self._estimator, working * live.estimates[place])
             for place in live.runs
         )
-        return Progress(job, live.job.submitted_at, live.started, live.running, service, left)
+        return SimulatedProgress(
+            job, live.job.submitted_at, live.started, live.running, service, left
+        )
 
-    def holding(self) -> list[Held]:
+    def holding(self) -> list[HeldDevices]:
         """Attempts that hold devices, as if they ended now."""
         return [
-            Held(live.job.id, live.pool, live.nodes, live.memory, live.placed, self.now)
+            HeldDevices(live.job.id, live.pool, live.nodes, live.memory, live.placed, self.now)
             for live in self._live.values()
             if live.running
         ]
@@ -242,7 +244,7 @@ class Simulation:
         """A job that has arrived, with the truth about it. Raises `KeyError` before."""
         return self._live[number].job
 
-    def _run_in_line(self, line: Line, policy: str) -> None:
+    def _run_in_line(self, line: SortedQueue, policy: str) -> None:
         """The same plans, many times faster: the order never changes, so it is kept."""
         self._queue = line
         cluster, mode = self.cluster, self._mode
@@ -267,13 +269,13 @@ class Simulation:
     def _enter(self, job: Arrival) -> None:
         runs = self._places.of(job)
         estimates = {place: self._estimator.estimate(job, run) for place, run in runs.items()}
-        live = self._live[job.id] = Live(job, runs, estimates)
+        live = self._live[job.id] = JobState(job, runs, estimates)
         self.cluster.ask(runs, job.memory_bytes)
         if self.meter is not None:
             self.meter.arrive(self.now, live.ideal, job.priority)
         self._enqueue(live)
 
-    def _enqueue(self, live: Live) -> None:
+    def _enqueue(self, live: JobState) -> None:
         job = live.job
         seconds = live.estimates
         if live.attempts:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class WorkloadRun:
     """One way in which a job can run."""
 
     device: str
@@ -31,7 +31,7 @@ class Arrival:
     """From 1, in order of arrival."""
     submitted_at: float
     """Seconds from the start of the workload."""
-    runs: tuple[Run, ...]
+    runs: tuple[WorkloadRun, ...]
     """At least one."""
     requested_s: float | None = None
     """What its user said it would take at most on its first run's device and width."""
@@ -69,10 +69,10 @@ class Workload:
         """`count` consecutive jobs from row `start` (0-based), times and ids counted anew.
 
         `aged`: formulas count submissions from the beginning of the whole still. Raises
-        `InvalidError` if there are not so many.
+        `InputError` if there are not so many.
         """
         if not 0 <= start <= start + count <= len(self.jobs):
-            raise InvalidError(
+            raise InputError(
                 f"{self.name} has {len(self.jobs)} jobs, not {start}..{start + count}",
                 {"window": f"0 ≤ start, start + count ≤ {len(self.jobs)}"},
             )

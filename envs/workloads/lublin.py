@@ -17,10 +17,10 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.streams import Seed, streams, written
 from scheduler.decisions.state.queue import Floats, Ints
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.resources import ANY
 
 BUCKETS = 48
@@ -136,11 +136,11 @@ def draw(
     """`jobs` jobs on any device; times in whole seconds, as logs have them.
 
     Of a window of a longer history they count from its first job. `classes` replaces the published
-    parameters of `parameters.types`; they are fitted to the machine likewise. Raises `InvalidError`
+    parameters of `parameters.types`; they are fitted to the machine likewise. Raises `InputError`
     for fewer than 0 jobs or 1 processor.
     """
     if jobs < 0 or parameters.processors < 1:
-        raise InvalidError(
+        raise InputError(
             f"{jobs} jobs on {parameters.processors} processors",
             {"jobs": "a whole number ≥ 0", "processors": "a whole number ≥ 1"},
         )
@@ -172,7 +172,7 @@ def draw(
             Arrival(
                 number,
                 time,
-                (Run(ANY, size, runtime),),
+                (WorkloadRun(ANY, size, runtime),),
                 requested_s=runtime,
                 kind=names[index],
                 user=names[index],

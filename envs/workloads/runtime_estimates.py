@@ -12,17 +12,17 @@ from typing import Protocol
 
 import numpy as np
 
-from envs.workloads.base import Arrival, Run
-from scheduler.domain.errors import InvalidError
+from envs.workloads.base import Arrival, WorkloadRun
+from scheduler.domain.errors import InputError
 
 SHORTEST_S = 1.0
 """No estimate is below this."""
 
 
-class Estimator(Protocol):
+class RuntimeEstimator(Protocol):
     """Estimates of one simulation; told of every end, in order."""
 
-    def estimate(self, job: Arrival, run: Run) -> float:
+    def estimate(self, job: Arrival, run: WorkloadRun) -> float:
         """Seconds the job is believed to take that way, asked when it arrives."""
 
     def ended(self, job: Arrival, runtime_s: float) -> None:
@@ -35,7 +35,7 @@ class Estimator(Protocol):
 class Exact:
     """Knows the truth: the bound that no estimator beats."""
 
-    def estimate(self, job: Arrival, run: Run) -> float:
+    def estimate(self, job: Arrival, run: WorkloadRun) -> float:
         """The true runtime."""
         return run.runtime_s
 
@@ -55,7 +55,7 @@ class Noisy(Exact):
         self._seed = seed
         self._factors: dict[int, float] = {}
 
-    def estimate(self, job: Arrival, run: Run) -> float:
+    def estimate(self, job: Arrival, run: WorkloadRun) -> float:
         """One factor for all of a job's runs: what is unknown is its amount of work."""
         factor = self._factors.get(job.id)
         if factor is None:
@@ -66,7 +66,7 @@ class Noisy(Exact):
 class Requested(Exact):
     """What the user asked for, scaled like the true runtimes between a job's runs."""
 
-    def estimate(self, job: Arrival, run: Run) -> float:
+    def estimate(self, job: Arrival, run: WorkloadRun) -> float:
         """The request; the truth where there is none."""
         if job.requested_s is None:
             return run.runtime_s
@@ -90,7 +90,7 @@ class Tsafrir(Requested):
     def __init__(self) -> None:
         self._last: dict[str, tuple[float, ...]] = {}
 
-    def estimate(self, job: Arrival, run: Run) -> float:
+    def estimate(self, job: Arrival, run: WorkloadRun) -> float:
         """The request until two of the user's jobs have ended."""
         requested = super().estimate(job, run)
         last = self._last.get(job.user, ())
@@ -111,7 +111,7 @@ class Tsafrir(Requested):
         return min(_longer(elapsed_s), limit)
 
 
-class History(Requested):
+class RuntimeHistory(Requested):
     """The geometric mean of the last runs of the same kind of work on the same way of running.
 
     Until the kind has been seen, what is on record of having been expected; else the request; else
@@ -123,7 +123,7 @@ class History(Requested):
         self._memory = memory
         self._ratios: dict[str, list[float]] = {}
 
-    def estimate(self, job: Arrival, run: Run) -> float:
+    def estimate(self, job: Arrival, run: WorkloadRun) -> float:
         """Scaled between devices as the truth is: rates by device are known from other work."""
         logs = self._ratios.get(job.kind)
         if not logs:
@@ -143,28 +143,26 @@ class History(Requested):
         del logs[: -self._memory]
 
 
-ESTIMATORS: Mapping[str, Callable[..., Estimator]] = {
+ESTIMATORS: Mapping[str, Callable[..., RuntimeEstimator]] = {
     "exact": Exact,
     "noisy": Noisy,
     "requested": Requested,
     "tsafrir": Tsafrir,
-    "history": History,
+    "history": RuntimeHistory,
 }
 
 
-def estimator(name: str, **parameters: float) -> Estimator:
-    """A fresh estimator by name; raises `InvalidError` naming the legal names or parameters."""
+def estimator(name: str, **parameters: float) -> RuntimeEstimator:
+    """A fresh estimator by name; raises `InputError` naming the legal names or parameters."""
     try:
         make = ESTIMATORS[name]
     except KeyError:
         legal = ", ".join(ESTIMATORS)
-        raise InvalidError(
-            f"no estimator {name!r}", {"estimates.name": f"one of {legal}"}
-        ) from None
+        raise InputError(f"no estimator {name!r}", {"estimates.name": f"one of {legal}"}) from None
     try:
         return make(**parameters)
     except TypeError as error:
-        raise InvalidError(f"estimator {name!r}: {error}", {"estimates": str(error)}) from None
+        raise InputError(f"estimator {name!r}: {error}", {"estimates": str(error)}) from None
 
 
 @lru_cache(maxsize=2**17)

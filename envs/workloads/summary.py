@@ -12,7 +12,7 @@ import numpy as np
 from envs.workloads.arrivals import DAY_S
 from envs.workloads.base import Workload
 from scheduler.decisions.state.queue import Floats
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 _PERCENTILES = (5, 25, 50, 75, 95, 99)
 _HOUR_S = 3600.0
@@ -35,7 +35,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class WorkloadSummary:
     """A workload in figures. Size and runtime are those of each job's first run."""
 
     name: str
@@ -64,14 +64,14 @@ class Summary:
     """Requested over true time, of the jobs with both; None: there is none."""
 
 
-def describe(workload: Workload, processors: int | None = None) -> Summary:
+def describe(workload: Workload, processors: int | None = None) -> WorkloadSummary:
     """Figures of a workload on a machine of `processors` devices.
 
-    Raises `InvalidError` for a workload without jobs.
+    Raises `InputError` for a workload without jobs.
     """
     jobs = workload.jobs
     if not jobs:
-        raise InvalidError(f"{workload.name} holds no job", {"workload": "at least one job"})
+        raise InputError(f"{workload.name} holds no job", {"workload": "at least one job"})
     sizes, runtimes, submitted = _columns(workload)
     span = float(submitted[-1] - submitted[0])
     work = float(sizes @ runtimes)
@@ -83,7 +83,7 @@ def describe(workload: Workload, processors: int | None = None) -> Summary:
         ]
     )
     devices = Counter(device for job in jobs for device in {run.device for run in job.runs})
-    return Summary(
+    return WorkloadSummary(
         name=workload.name,
         source=workload.source,
         jobs=len(jobs),
@@ -107,7 +107,7 @@ def describe(workload: Workload, processors: int | None = None) -> Summary:
 def plot(workload: Workload, path: Path | str) -> None:
     """Write a picture: sizes, runtimes, pauses between arrivals, arrivals by hour of the day.
 
-    The kind of file is told by its ending (png, svg, pdf). Raises `InvalidError` if it cannot be
+    The kind of file is told by its ending (png, svg, pdf). Raises `InputError` if it cannot be
     written.
     """
     from matplotlib.figure import Figure
@@ -141,7 +141,7 @@ def plot(workload: Workload, path: Path | str) -> None:
     try:
         figure.savefig(Path(path).expanduser(), dpi=120)
     except (OSError, ValueError) as error:
-        raise InvalidError(
+        raise InputError(
             f"{path} cannot be written: {error}", {"plot": "a file ending in png, svg or pdf"}
         ) from None
 

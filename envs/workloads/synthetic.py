@@ -22,12 +22,12 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Len, Predicate
 
 from envs.workloads.arrivals import Arrivals, times
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.people import People, activity
 from envs.workloads.streams import Seed, streams, written
 from envs.workloads.throughputs import Throughputs, computed
 from scheduler.decisions.state.queue import Floats, Ints
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -105,11 +105,11 @@ def draw(
 
     Rates are those of `throughputs`; where it is None, or knows no work of a kind, they are
     computed for the pools. A job's first run is on
-    one of the fastest devices for its work. Raises `InvalidError` if no pool can run any of the
+    one of the fastest devices for its work. Raises `InputError` if no pool can run any of the
     wanted works.
     """
     if jobs < 0:
-        raise InvalidError(f"{jobs} jobs", {"jobs": "a whole number ≥ 0"})
+        raise InputError(f"{jobs} jobs", {"jobs": "a whole number ≥ 0"})
     own = computed(pools)
     table = own if throughputs is None else throughputs.completed(own)
     rng = _Streams(*streams(seed, len(_Streams._fields)))
@@ -137,7 +137,7 @@ def draw(
             ways = _ways(parameters, work, table, pools, widest)
             ways_of[which, widest] = ways
         runs = tuple(
-            Run(device, devices, parameters.startup_s + seconds * factor)
+            WorkloadRun(device, devices, parameters.startup_s + seconds * factor)
             for device, devices, factor in ways
         )
         phase = work.phase
@@ -228,7 +228,7 @@ def _runnable(
     place = "training" if kind is JobKind.CNN_TRAIN else "inference"
     unknown = [work for work, _ in wanted if work not in legal]
     if unknown:
-        raise InvalidError(
+        raise InputError(
             f"the throughput table {table.name!r} has no {kind} {unknown[0]!r}",
             {f"workload.synthetic.{place}.works": f"some of: {', '.join(legal)}"},
         )
@@ -244,7 +244,7 @@ def _runnable(
             speeds = tuple(rate / fastest for rate in rates)
             found.append((work, weight, speeds))
     if not found:
-        raise InvalidError(
+        raise InputError(
             f"no pool can run any {kind} of the throughput table {table.name!r}",
             {f"workload.synthetic.{place}.works": "with a rate on a pool's device, in its memory"},
         )

@@ -24,7 +24,7 @@ class FulcrumError(Exception):
         return f"{self.message} ({'; '.join(rest)})" if rest else self.message
 
 
-class InvalidError(FulcrumError):
+class InputError(FulcrumError):
     """The input is malformed or asks for something that cannot exist."""
 
     code = "invalid"
@@ -36,25 +36,25 @@ class InfeasibleError(FulcrumError):
     code = "infeasible"
 
 
-class NotFoundError(FulcrumError):
+class MissingError(FulcrumError):
     """No object with that name or id."""
 
     code = "not-found"
 
 
-class ConflictError(FulcrumError):
+class StateError(FulcrumError):
     """The object changed meanwhile, or the request contradicts an earlier one."""
 
     code = "conflict"
 
 
-class IllegalTransitionError(ConflictError):
+class IllegalTransitionError(StateError):
     """The lifecycle has no such transition."""
 
     code = "illegal-transition"
 
 
-class UnavailableError(FulcrumError):
+class OutageError(FulcrumError):
     """A part the request needs does not answer now; the same request may succeed later."""
 
     code = "unavailable"

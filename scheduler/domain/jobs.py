@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.resources import Request
 
@@ -90,14 +90,14 @@ def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
     """The spec with -k in `after` and in `work["models"]` replaced by `ids[k - 1]`.
 
     That is how jobs of one submission refer to one another before they have ids. Raises
-    `InvalidError` for a reference to a job that is not among `ids`.
+    `InputError` for a reference to a job that is not among `ids`.
     """
 
     def real(reference: int) -> int:
         if reference >= 0:
             return reference
         if -reference > len(ids):
-            raise InvalidError(
+            raise InputError(
                 f"there is no job {-reference} in this submission before this one",
                 {"after": f"-1 to -{len(ids)}" if ids else "ids of stored jobs"},
             )

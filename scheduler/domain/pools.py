@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.resources import DeviceKind
 
 
@@ -14,7 +14,7 @@ class Pool:
     """`nodes` machines with `devices_per_node` devices each, all alike.
 
     A width up to `devices_per_node` is placed inside one node; a greater one takes nodes whole
-    and the rest best-fit. Raises `InvalidError` for a count below 1 or a negative figure.
+    and the rest best-fit. Raises `InputError` for a count below 1 or a negative figure.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         if self.devices_per_node < 1 or self.nodes < 1:
-            raise InvalidError(
+            raise InputError(
                 f"pool {self.name!r} holds no device",
                 {f"pools.{self.name}.devices": "a whole number ≥ 1"},
             )
@@ -47,12 +47,12 @@ class Pool:
         )
         for field, value in figures:
             if not 0 <= value < math.inf:
-                raise InvalidError(
+                raise InputError(
                     f"pool {self.name!r}: {field} is {value}",
                     {f"pools.{self.name}.{field}": "a number ≥ 0"},
                 )
         if not 0 < self.flops_per_device < math.inf:
-            raise InvalidError(
+            raise InputError(
                 f"pool {self.name!r}: flops_per_device must be positive",
                 {f"pools.{self.name}.flops_per_device": "a number > 0"},
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 ANY = "any"
 """Accepts every device."""
@@ -22,7 +22,7 @@ class DeviceKind(StrEnum):
 class Request:
     """The resources of one attempt. Jobs are moldable: the scheduler picks the width.
 
-    Raises `InvalidError` for an empty device list, a width below 1, an inverted range or
+    Raises `InputError` for an empty device list, a width below 1, an inverted range or
     negative memory.
     """
 
@@ -37,14 +37,14 @@ class Request:
 
     def __post_init__(self) -> None:
         if not self.devices:
-            raise InvalidError("a job must accept at least one device", {"devices": "is empty"})
+            raise InputError("a job must accept at least one device", {"devices": "is empty"})
         if self.min_width < 1 or self.max_width < self.min_width:
-            raise InvalidError(
+            raise InputError(
                 f"width {self.min_width}..{self.max_width} is not a range of at least 1",
                 {"width": "a whole number ≥ 1, or LOW..HIGH with 1 ≤ LOW ≤ HIGH"},
             )
         if self.memory_bytes < 0:
-            raise InvalidError("memory is negative", {"memory": "bytes ≥ 0"})
+            raise InputError("memory is negative", {"memory": "bytes ≥ 0"})
 
     def accepts(self, kind: DeviceKind, model: str) -> bool:
         """Whether a device of this kind and model will do (case does not matter)."""
@@ -53,14 +53,14 @@ class Request:
 
 
 def parse_width(text: str | int) -> tuple[int, int]:
-    """`"1..4"` → (1, 4); `2` or `"2"` → (2, 2). Raises `InvalidError` naming the legal forms."""
+    """`"1..4"` → (1, 4); `2` or `"2"` → (2, 2). Raises `InputError` naming the legal forms."""
     low, dots, high = str(text).partition("..")
     try:
         bounds = int(low), int(high if dots else low)
     except ValueError:
         bounds = (0, 0)
     if not 1 <= bounds[0] <= bounds[1]:
-        raise InvalidError(
+        raise InputError(
             f"width {text!r} is not a number of devices",
             {"width": "a whole number ≥ 1, or LOW..HIGH with 1 ≤ LOW ≤ HIGH"},
         )

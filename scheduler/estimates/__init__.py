@@ -6,6 +6,15 @@
 
 from scheduler.estimates.accuracy import ErrorRow, errors, kind, source
 from scheduler.estimates.estimator import Estimator
-from scheduler.estimates.options import Placement, options, widths
+from scheduler.estimates.options import EstimatedPlacement, options, widths
 
-__all__ = ["ErrorRow", "Estimator", "Placement", "errors", "kind", "options", "source", "widths"]
+__all__ = [
+    "ErrorRow",
+    "EstimatedPlacement",
+    "Estimator",
+    "errors",
+    "kind",
+    "options",
+    "source",
+    "widths",
+]

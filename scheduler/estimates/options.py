@@ -15,7 +15,7 @@ NARROW = 8
 """Width ranges up to this many widths are tried in full."""
 
 
-class Placement(NamedTuple):
+class EstimatedPlacement(NamedTuple):
     """A pool (by index), a width, and what the job would take there."""
 
     pool: int
@@ -23,7 +23,7 @@ class Placement(NamedTuple):
     estimate: Estimate
 
 
-def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[Placement]:
+def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[EstimatedPlacement]:
     """All feasible placements of a job, by pool and ascending width.
 
     Feasible: the job accepts the device, the whole pool when empty holds the width, and its
@@ -32,7 +32,7 @@ def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[
     """
     request = spec.request
     found = [
-        Placement(index, width, estimator.estimate(spec, pool, width))
+        EstimatedPlacement(index, width, estimator.estimate(spec, pool, width))
         for index, pool in enumerate(pools)
         if request.accepts(pool.kind, pool.model)
         for width in widths(request, pool)

@@ -35,7 +35,7 @@ class AttemptKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LaunchSpec:
     """Everything an attempt's process needs."""
 
     attempt: str
@@ -109,7 +109,7 @@ class Executor(Protocol):
     def start(self, sink: Sink) -> None:
         """Begin to deliver events to `sink`."""
 
-    def launch(self, order: Order) -> None:
+    def launch(self, order: LaunchSpec) -> None:
         """Start an attempt; returns before it runs. A failure to start is an `Exited`."""
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:

@@ -14,7 +14,7 @@ from scheduler.domain.resources import DeviceKind
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class DeviceFigures:
     """What one device of a model costs, draws and does by default."""
 
     dollars_per_hour: float
@@ -25,7 +25,7 @@ class Figures:
     """Where the figures come from, for a person."""
 
 
-def figures_for(kind: DeviceKind, model: str) -> Figures:
+def figures_for(kind: DeviceKind, model: str) -> DeviceFigures:
     """Defaults for a device by its name as NVML or the kernel spells it.
 
     An entry of `figures.toml` matches when all its words occur in the name; the one with most
@@ -43,7 +43,7 @@ def figures_for(kind: DeviceKind, model: str) -> Figures:
         if kind is DeviceKind.CPU
         else entry["peak_flops"] * entry["utilisation"]
     )
-    return Figures(
+    return DeviceFigures(
         dollars_per_hour=float(entry["dollars"]) * share,
         watts=float(entry["watts"]) * share,
         flops=float(flops) * share,

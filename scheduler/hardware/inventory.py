@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.cpus import Cpus, detect_cpus
@@ -42,15 +42,15 @@ class Inventory:
         return tuple(pool for pool in self.pools if pool.name not in self.absent)
 
     def devices(self, pool: str, indices: Sequence[int]) -> tuple[str, ...]:
-        """Identifiers of these devices; raises `NotFoundError` for an unknown pool or index."""
+        """Identifiers of these devices; raises `MissingError` for an unknown pool or index."""
         try:
             known = self.identifiers[pool]
         except KeyError:
-            raise NotFoundError(
+            raise MissingError(
                 f"there is no pool {pool!r}", {"pool": f"one of {', '.join(self.identifiers)}"}
             ) from None
         if not all(0 <= index < len(known) for index in indices):
-            raise NotFoundError(
+            raise MissingError(
                 f"pool {pool!r} has no device {max(indices)}",
                 {"devices": f"0 to {len(known) - 1}"},
             )
@@ -64,7 +64,7 @@ def cluster(
 
     `cpus` and `gpus` default to what this machine has. A configured CPU pool shares this
     machine's CPUs in turn if it has more devices than they; a GPU pool without GPUs behind it is
-    named by index, and absent. Raises `InvalidError` if a further pool lacks its kind or devices,
+    named by index, and absent. Raises `InputError` if a further pool lacks its kind or devices,
     or if no pool remains.
     """
     cpus = cpus or detect_cpus()
@@ -97,7 +97,7 @@ def cluster(
         elif pool.count > len(known):
             notes[name] = f"{pool.count} devices share {len(known)}"
     if not pools:
-        raise InvalidError(
+        raise InputError(
             "no pool is left to run jobs on",
             {"pools": "at least one enabled pool, detected or with kind and devices"},
         )
@@ -164,7 +164,7 @@ def _further(name: str, wish: PoolSettings) -> Pool:
     """A pool that was not detected, with the defaults of its model."""
     if wish.kind is None or wish.devices is None:
         kinds = ", ".join(kind.value for kind in DeviceKind)
-        raise InvalidError(
+        raise InputError(
             f"pool {name!r} was not detected; a further pool needs its kind and devices",
             {
                 f"pools.{name}.kind": f"one of {kinds}",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scheduler.decisions.state.queue import Floats
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 STEPS = 1000
 """A schedule's preferences are rounded to 1 / STEPS."""
@@ -65,13 +65,13 @@ class Constants:
     `exchange`, what σ seconds cost on one device of the cluster's dearest pool."""
 
     def __post_init__(self) -> None:
-        """Raises `InvalidError` naming the constant and what is legal."""
+        """Raises `InputError` naming the constant and what is legal."""
         for name, (legal, right) in _LEGAL.items():
             value = getattr(self, name)
             if value in _WORDS.get(name, ()):
                 continue
             if not (isinstance(value, (int, float)) and right(value)):
-                raise InvalidError(f"wgc's {name} is {value!r}", {name: legal})
+                raise InputError(f"wgc's {name} is {value!r}", {name: legal})
 
     def at(self, preferences: Floats) -> Terms:
         """The constants for jobs of these preferences."""
@@ -99,11 +99,11 @@ class Schedule:
     """(preference of the job, constants), ascending; at least one."""
 
     def __post_init__(self) -> None:
-        """Raises `InvalidError` unless the preferences ascend within 0 … 1."""
+        """Raises `InputError` unless the preferences ascend within 0 … 1."""
         dial = [w for w, _ in self.points]
         ascending = all(before < after for before, after in pairwise(dial))
         if not (dial and ascending and dial[0] >= 0 and dial[-1] <= 1):
-            raise InvalidError(f"a schedule at {dial}", {"w": "ascending numbers from 0 to 1"})
+            raise InputError(f"a schedule at {dial}", {"w": "ascending numbers from 0 to 1"})
 
     def at(self, preferences: Floats) -> Terms:
         """The constants for jobs of these preferences."""
@@ -133,11 +133,11 @@ class Schedule:
 
 
 def constants(values: Mapping[str, Any]) -> Constants:
-    """From plain values. Raises `InvalidError` for an unknown name or an illegal value."""
+    """From plain values. Raises `InputError` for an unknown name or an illegal value."""
     legal = [field.name for field in fields(Constants)]
     for name in values:
         if name not in legal:
-            raise InvalidError(f"wgc has no {name!r}", {name: f"one of {', '.join(legal)}"})
+            raise InputError(f"wgc has no {name!r}", {name: f"one of {', '.join(legal)}"})
     return Constants(**values)
 
 

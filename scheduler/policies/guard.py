@@ -17,7 +17,7 @@ from scheduler.decisions.rounds.explanation import Reasons
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import WAIT, Floats
 from scheduler.policies.indecision import Idling, ordered
-from scheduler.policies.time_limit import Aside, LateError
+from scheduler.policies.time_limit import LateError, TimedCall
 from scheduler.policies.wrapped import Wrapped
 
 _log = logging.getLogger(__name__)
@@ -66,12 +66,12 @@ class Guard(Wrapped):
     """Decisions that the fallback made and explanations that were left out, by reason."""
     _replaced: bool = field(init=False, default=False, repr=False)
     """Whether the last scores are the fallback's."""
-    _aside: Aside | None = field(init=False, default=None, repr=False)
+    _aside: TimedCall | None = field(init=False, default=None, repr=False)
     _idling: Idling = field(init=False, default_factory=Idling, repr=False)
 
     def __post_init__(self) -> None:
         if np.isfinite(self.limit_s):
-            self._aside = Aside(self.limit_s)
+            self._aside = TimedCall(self.limit_s)
 
     @property
     def fallbacks(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.schedules import tuned
 from scheduler.policies.simulated import SIMULATED
@@ -25,7 +25,7 @@ def register(scheme: str, make: Callable[[str], Policy], *, replace: bool = True
     """Let names `scheme:rest` mean what `make` returns for the rest.
 
     For programs that know more than this package may: those that can serve learned policies.
-    `make` raises `NotFoundError` or `InvalidError`. Without `replace` what is registered stays.
+    `make` raises `MissingError` or `InputError`. Without `replace` what is registered stays.
     """
     if replace or scheme not in _SCHEMES:
         _SCHEMES[scheme] = make
@@ -49,7 +49,7 @@ def builtin(name: str) -> bool:
 def named(name: str) -> Policy:
     """The policy of that name.
 
-    Raises `NotFoundError` listing the legal ones, `InvalidError` for one that only the simulator
+    Raises `MissingError` listing the legal ones, `InputError` for one that only the simulator
     can carry out.
     """
     if name in HEURISTICS:
@@ -57,7 +57,7 @@ def named(name: str) -> Policy:
     if name == WGC.name:
         return WGC
     if name in SIMULATED:
-        raise InvalidError(
+        raise InputError(
             f"policy {name!r} runs in the simulator only, for `fulcrum compare`",
             {"policy": f"one of {_legal()}"},
         )
@@ -67,15 +67,15 @@ def named(name: str) -> Policy:
     scheme, colon, rest = name.partition(":")
     if colon and scheme in _SCHEMES:
         return _SCHEMES[scheme](rest)
-    raise NotFoundError(f"there is no policy {name!r}", {"policy": f"one of {_legal()}"})
+    raise MissingError(f"there is no policy {name!r}", {"policy": f"one of {_legal()}"})
 
 
 def _loaded(entry: EntryPoint) -> Policy:
-    """The policy of an installed distribution. Raises `InvalidError` if it does not load."""
+    """The policy of an installed distribution. Raises `InputError` if it does not load."""
     try:
         policy: Policy = entry.load()()
     except Exception as error:
-        raise InvalidError(
+        raise InputError(
             f"policy {entry.name!r} of {entry.value} cannot be loaded: "
             f"{type(error).__name__}: {error}",
             {"policy": f"mend or remove what is installed as {entry.value}, or one of {_legal()}"},

@@ -17,7 +17,7 @@ class LateError(Exception):
     """There is no answer in time."""
 
 
-class Aside:
+class TimedCall:
     """Carries calls out in a thread of its own, one at a time.
 
     Python cannot break off a call, so a late one runs on; until it has ended, further calls are

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from scheduler.domain.errors import FulcrumError, UnavailableError
+from scheduler.domain.errors import FulcrumError, OutageError
 from scheduler.domain.jobs import Job
 from scheduler.domain.lifecycle import JobState
 from scheduler.service.dispatch.dispatcher import Dispatcher
@@ -39,7 +39,7 @@ class Bulk:
     def cancel(self, jobs: Sequence[Job], *, actor: str, reason: str = "") -> list[int]:
         """Numbers of the jobs that were cancelled: not of those that ended meanwhile.
 
-        Raises `UnavailableError` if nobody confirms it: then it may take effect later.
+        Raises `OutageError` if nobody confirms it: then it may take effect later.
         """
         done: list[int] = []
         for first in range(0, len(jobs), TOGETHER):
@@ -54,8 +54,8 @@ def _confirmed(request: Cancel, end: float) -> bool:
     try:
         request.answer.result(max(0.0, end - time.monotonic()))
     except TimeoutError:
-        raise UnavailableError("not every cancellation is confirmed yet; list the jobs") from None
-    except UnavailableError:
+        raise OutageError("not every cancellation is confirmed yet; list the jobs") from None
+    except OutageError:
         raise
     except FulcrumError:  # it has ended meanwhile
         return False

@@ -8,7 +8,7 @@ from dataclasses import replace
 from scheduler.domain.jobs import Attempt, Job
 
 
-class Corrections:
+class ClockCorrections:
     """Seconds to add to the noted times of jobs and attempts, so that durations stay true.
 
     What is stored keeps the time that the clock showed.

@@ -11,26 +11,26 @@ from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.data_folder_lock import FolderLock
-from scheduler.service.maintenance.retention import Rule
-from scheduler.service.paths import Folders
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.maintenance.retention import RetentionRule
+from scheduler.service.paths import Paths
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import Crashes
 from scheduler.service.policy_control.replay import Replay
 from scheduler.store.base import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What a service is made of; chosen in `scheduler.bootstrap`."""
 
     store: Store
     executor: Executor
     inventory: Inventory
     estimator: Estimator
-    ruling: Ruling
+    ruling: ActivePolicy
     policies: Mapping[str, str]
     """Name → summary of every policy that can be used."""
-    folders: Folders
+    folders: Paths
     clock: Clock
     grace_s: float = 5.0
     """Between asking an attempt to stop and stopping it."""
@@ -52,7 +52,7 @@ class Parts:
     """Name → folder that must not run full; the first is the service's own."""
     least_free: int = 0
     """Bytes that must be free there."""
-    retention: Sequence[Rule] = ()
+    retention: Sequence[RetentionRule] = ()
     """What of ended jobs' files may go."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints."""

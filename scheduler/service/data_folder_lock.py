@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from scheduler.domain.errors import ConflictError
+from scheduler.domain.errors import StateError
 
 LOCK_FILE = "service.lock"
 
@@ -19,7 +19,7 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises `ConflictError` naming the folder and the process that holds it."""
+        """Raises `StateError` naming the folder and the process that holds it."""
         self.path = folder / LOCK_FILE
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "r+", encoding="ascii")
@@ -28,7 +28,7 @@ class FolderLock:
         except BlockingIOError:
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise ConflictError(
+            raise StateError(
                 f"a service (process {owner}) already uses {folder}",
                 {"data_dir": "a folder that no running service uses, or stop that service first"},
             ) from None

@@ -13,7 +13,7 @@ import secrets
 from pathlib import Path
 
 from scheduler import ownership
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import MissingError
 from scheduler.files import regular, write_text
 from scheduler.store.base import JobQuery, Store
 
@@ -68,5 +68,5 @@ def _token(root: Path) -> str:
 def _nonce(store: Store, job_id: int) -> str | None:
     try:
         return store.job(job_id).nonce
-    except NotFoundError:
+    except MissingError:
         return None

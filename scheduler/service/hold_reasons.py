@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HoldReasons:
     """Why a queued job does not compete for devices yet."""
 
     cause: str

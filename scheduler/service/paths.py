@@ -10,7 +10,7 @@ from scheduler.executors.base import AttemptKey
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
+class Paths:
     """`<root>/<job>/` holds checkpoints/ and artifacts/, and one folder for each attempt."""
 
     root: Path

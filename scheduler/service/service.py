@@ -10,31 +10,31 @@ from scheduler.decisions.state.queue import Option
 from scheduler.domain.errors import (
     IllegalTransitionError,
     InfeasibleError,
-    InvalidError,
-    NotFoundError,
-    UnavailableError,
+    InputError,
+    MissingError,
+    OutageError,
 )
 from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.units import money
-from scheduler.executors.base import Order
-from scheduler.problems import Problem
+from scheduler.executors.base import LaunchSpec
+from scheduler.problems import HealthProblem
 from scheduler.service import folder_check
-from scheduler.service.components import Parts
+from scheduler.service.components import Components
 from scheduler.service.dispatch.dispatcher import Dispatcher
-from scheduler.service.dispatch.launch_spec import Orders
-from scheduler.service.dispatch.live_jobs import Board
-from scheduler.service.dispatch.messages import Admitted, Cancel, Reprice, Request, Update
+from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
+from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.dispatch.messages import Admitted, Cancel, Reestimate, Request, Update
 from scheduler.service.dispatch.placement_options import priced
 from scheduler.service.dispatch.reconciler import reconcile
 from scheduler.service.dispatch.submissions import Submissions
 from scheduler.service.maintenance.checkup import Checkup
-from scheduler.service.maintenance.housekeeping import Housekeeping, Task
+from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.maintenance.retention import SWEEP_S, Kind, Retention
-from scheduler.service.policy_control.controller import Choosing
-from scheduler.service.queries.explain import Explaining
+from scheduler.service.policy_control.controller import PolicyController
+from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.views import (
-    ActivePolicy,
+    ActivePolicyView,
     ClusterView,
     Explanation,
     Outlook,
@@ -51,22 +51,22 @@ ANSWER_S = 30.0
 class Service:
     """Submits, cancels, explains; decides and launches in a thread of its own."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Components) -> None:
         self.store = parts.store
         self.folders = parts.folders
         self._parts = parts
         self._clock = parts.clock
         self._ruling = parts.ruling
         self._pools = parts.inventory.present
-        self._board = Board(
+        self._board = LiveJobs(
             self._pools,
             self._options,
             parts.ruling.preference,
             lambda job: self.store.job(job).state,
             parts.origin,
         )
-        self._orders = Orders(parts.folders, parts.inventory.devices)
-        self._choosing = Choosing(
+        self._orders = LaunchSpecBuilder(parts.folders, parts.inventory.devices)
+        self._choosing = PolicyController(
             parts.ruling,
             parts.store,
             parts.clock,
@@ -89,7 +89,7 @@ class Service:
             watch=self._choosing.watch,
         )
         self._submissions = Submissions(parts.store, self._admit)
-        self._explaining = Explaining(self._board, parts.ruling, parts.estimator)
+        self._explaining = ExplainService(self._board, parts.ruling, parts.estimator)
         self._checkup = Checkup(
             parts.store,
             parts.executor,
@@ -115,8 +115,8 @@ class Service:
         )
         self._housekeeping = Housekeeping(
             [
-                Task("the look at the service", 30.0, self._checkup.tell),
-                Task("the sweep", SWEEP_S, self.retention.sweep),
+                PeriodicTask("the look at the service", 30.0, self._checkup.tell),
+                PeriodicTask("the sweep", SWEEP_S, self.retention.sweep),
             ]
         )
 
@@ -164,12 +164,12 @@ class Service:
         if self._parts.lock is not None:
             self._parts.lock.release()
 
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[HealthProblem, ...]:
         """What is not well, the fatal first; returns within seconds, whatever hangs."""
         return self._checkup.problems()
 
     def job(self, job_id: int) -> Job:
-        """From memory while it is live, which lags a moment behind; raises `NotFoundError`."""
+        """From memory while it is live, which lags a moment behind; raises `MissingError`."""
         return self._board.jobs.get(job_id) or self.store.job(job_id)
 
     def submit(
@@ -184,7 +184,7 @@ class Service:
 
         Inside one submission `-k` in `after` and in `work["models"]` means its k-th job. `key` is
         the idempotency key: the same with the same `digest` answers the jobs of the first time.
-        Raises `InvalidError`, `InfeasibleError`, `ConflictError`, `UnavailableError`.
+        Raises `InputError`, `InfeasibleError`, `ConflictError`, `OutageError`.
         """
         for position, spec in enumerate(specs):
             self._check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
@@ -193,16 +193,16 @@ class Service:
         )
 
     def cancel(self, job_id: int, *, actor: str, reason: str = "") -> Job:
-        """Stop a job; raises `NotFoundError`, or `IllegalTransitionError` if it has ended.
+        """Stop a job; raises `MissingError`, or `IllegalTransitionError` if it has ended.
 
-        `UnavailableError` if nobody confirms it: then it may take effect later.
+        `OutageError` if nobody confirms it: then it may take effect later.
         """
         return self._asked(Cancel(job_id, actor, reason))
 
     def update(self, job_id: int, changes: Mapping[str, Any], *, actor: str) -> Job:
         """Change `CHANGEABLE` fields of a waiting job, from the next round on.
 
-        Raises `NotFoundError`, or `IllegalTransitionError` if it does not wait; `UnavailableError`
+        Raises `MissingError`, or `IllegalTransitionError` if it does not wait; `OutageError`
         as `cancel`.
         """
         return self._asked(Update(job_id, changes, actor))
@@ -222,7 +222,7 @@ class Service:
         return self._submissions.submit(submission)[0]
 
     def explain(self, job_id: int) -> Explanation:
-        """Why the job is where it is; raises `NotFoundError`."""
+        """Why the job is where it is; raises `MissingError`."""
         job = self.store.job(job_id)
         decisions = self.store.decisions(job_id)
         return self._explaining.explain(job, decisions, self._clock.now())
@@ -250,7 +250,7 @@ class Service:
         """Name → summary of every policy that can be used."""
         return self._parts.policies
 
-    def policy(self) -> ActivePolicy:
+    def policy(self) -> ActivePolicyView:
         """Who decides now."""
         return self._choosing.view()
 
@@ -261,12 +261,12 @@ class Service:
         mode: str | None = None,
         preference: float | None = None,
         actor: str,
-    ) -> ActivePolicy:
-        """Switch without a restart, and remember it; raises `NotFoundError`, `InvalidError`."""
+    ) -> ActivePolicyView:
+        """Switch without a restart, and remember it; raises `MissingError`, `InputError`."""
         if self._parts.crashes is not None:
             self._parts.crashes.pardon(name)
         view = self._choosing.use(name, mode, preference, actor)
-        self._dispatcher.post(Reprice(lambda spec: spec.preference is None))
+        self._dispatcher.post(Reestimate(lambda spec: spec.preference is None))
         return view
 
     def preferences(self) -> Preferences:
@@ -282,12 +282,12 @@ class Service:
     ) -> Preferences:
         """Change them without a restart, for waiting jobs too, and remember it.
 
-        None for a project: the cluster's from now on. Raises `InvalidError`.
+        None for a project: the cluster's from now on. Raises `InputError`.
         """
         chosen = projects or {}
         preferences = self._choosing.prefer(cluster, chosen, actor)
         self._dispatcher.post(
-            Reprice(
+            Reestimate(
                 lambda spec: (
                     spec.preference is None and (cluster is not None or spec.project in chosen)
                 )
@@ -295,16 +295,16 @@ class Service:
         )
         return preferences
 
-    def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicy:
-        """Replay jobs with it and its rival, and let the better decide; see `Choosing.fit`."""
+    def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicyView:
+        """Replay jobs with it and its rival; the better decides; see `PolicyController.fit`."""
         return self._choosing.fit(name, actor)
 
-    def shadow_policy(self, name: str | None, *, actor: str) -> ActivePolicy:
-        """Let a candidate see every decision (None: no longer any); see `Choosing.follow`."""
+    def shadow_policy(self, name: str | None, *, actor: str) -> ActivePolicyView:
+        """Let a candidate see every decision (None: stop); see `PolicyController.follow`."""
         return self._choosing.follow(name, actor)
 
-    def score_shadow(self) -> ActivePolicy:
-        """Replay the shadow and the active policy; see `Choosing.score`."""
+    def score_shadow(self) -> ActivePolicyView:
+        """Replay the shadow and the active policy; see `PolicyController.score`."""
         return self._choosing.score()
 
     def wait_for_change(self, job_id: int, version: int, timeout_s: float) -> Job:
@@ -339,7 +339,7 @@ class Service:
         try:
             request.answer.result(ANSWER_S)
         except TimeoutError:
-            raise UnavailableError(
+            raise OutageError(
                 f"the change of job {request.job} is not confirmed yet; ask for its state later"
             ) from None
         return self.store.job(request.job)
@@ -382,14 +382,14 @@ class Service:
         model = self.folders.artifacts(number) / "model.pt"
         try:
             self.retention.require(self.store.job(number), Kind.MODELS, model)
-        except NotFoundError as error:
-            raise InvalidError(error.message, {f"{prefix}work.models": error.message}) from None
+        except MissingError as error:
+            raise InputError(error.message, {f"{prefix}work.models": error.message}) from None
 
-    def _order(self, job: Job, attempt: Attempt) -> Order | None:
+    def _order(self, job: Job, attempt: Attempt) -> LaunchSpec | None:
         pool = self._board.pool(attempt.pool)
         if pool is None:
             return None
         try:
             return self._orders.order(job, attempt, pool)
-        except NotFoundError:  # the pool has become smaller
+        except MissingError:  # the pool has become smaller
             return None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind, JobSpec, Profile, Retry
 from scheduler.domain.records import Row
 from scheduler.domain.resources import Request
@@ -34,12 +34,12 @@ def dumps(value: Any) -> str:
 def exact(value: Any, field: str) -> Any:
     """A copy of `value` as JSON gives it back (tuples become lists).
 
-    Raises `InvalidError` naming `field` if it holds anything that JSON does not know.
+    Raises `InputError` naming `field` if it holds anything that JSON does not know.
     """
     try:
         return json.loads(dumps(value))
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidError(
+        raise InputError(
             f"{field} cannot be stored: {error}",
             {field: "text, finite numbers, true, false, null, and lists and objects of them"},
         ) from None
@@ -72,7 +72,7 @@ def _plain_number(value: Real) -> int | float | None:
 def stored(spec: JobSpec) -> JobSpec:
     """The spec as a store gives it back: an independent copy, checked.
 
-    Raises `InvalidError` naming the field that cannot be stored.
+    Raises `InputError` naming the field that cannot be stored.
     """
     return stored_with_text(spec)[0]
 
@@ -80,7 +80,7 @@ def stored(spec: JobSpec) -> JobSpec:
 def stored_with_text(spec: JobSpec) -> tuple[JobSpec, str]:
     """`stored`, and the JSON text that it is read from."""
     if spec.request.memory_bytes > LARGEST_INT:
-        raise InvalidError(
+        raise InputError(
             "memory is more than any machine has", {"memory": f"bytes from 0 to {LARGEST_INT}"}
         )
     data = job_spec_json(spec)
@@ -93,7 +93,7 @@ def stored_with_text(spec: JobSpec) -> tuple[JobSpec, str]:
         raise
     if "\\u" in text:  # most specs are ASCII: nothing is wrong with their text
         for field, problem in (odd for name in data for odd in unstorable(data[name], name)):
-            raise InvalidError(f"{field} {problem}", {field: problem})
+            raise InputError(f"{field} {problem}", {field: problem})
     return found, text
 
 

@@ -18,7 +18,7 @@ from scheduler.executors.base import (
     Executor,
     ExecutorEvent,
     Exited,
-    Order,
+    LaunchSpec,
     Started,
 )
 
@@ -79,10 +79,10 @@ class ExecutorContract(ABC):
 
     @abstractmethod
     def work(self, script: Script) -> Mapping[str, Any]:
-        """`Order.work` that does so."""
+        """`LaunchSpec.work` that does so."""
 
     @abstractmethod
-    def lose(self, executor: Executor, order: Order) -> None:
+    def lose(self, executor: Executor, order: LaunchSpec) -> None:
         """Break what keeps the attempt, as a crash would."""
 
     def turn(self, executor: Executor) -> None:  # noqa: B027
@@ -214,7 +214,7 @@ class ExecutorContract(ABC):
             assert after.exited(known).reason == "cancelled"
 
 
-def key(order: Order) -> AttemptKey:
+def key(order: LaunchSpec) -> AttemptKey:
     """Which attempt the order is for."""
     return AttemptKey(order.attempt, order.nonce, order.folder)
 
@@ -235,9 +235,9 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self.executor.close()
 
-    def launch(self, attempt: str, script: Script, *, nonce: str = "a") -> Order:
+    def launch(self, attempt: str, script: Script, *, nonce: str = "a") -> LaunchSpec:
         job = attempt.partition(".")[0]
-        order = Order(
+        order = LaunchSpec(
             attempt=attempt,
             nonce=nonce,
             job_nonce="j",
@@ -251,11 +251,11 @@ class _Session:
         self.executor.launch(order)
         return order
 
-    def started(self, order: Order) -> Started:
+    def started(self, order: LaunchSpec) -> Started:
         self._until(lambda: bool(self.sink.started(order.attempt)))
         return self.sink.started(order.attempt)[0]
 
-    def exited(self, order: Order) -> Exited:
+    def exited(self, order: LaunchSpec) -> Exited:
         self._until(lambda: bool(self.sink.exited(order.attempt)))
         return self.sink.exited(order.attempt)[0]
 

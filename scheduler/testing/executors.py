@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.executors.base import AttemptKey, ExecutorEvent, Exited, Order, Sink, Started
+from scheduler.executors.base import AttemptKey, ExecutorEvent, Exited, LaunchSpec, Sink, Started
 from scheduler.testing.clock import ManualClock
 
 
@@ -26,10 +26,10 @@ class FakeExecutor:
     def __init__(
         self,
         clock: ManualClock | None = None,
-        runtime: Callable[[Order], float] | None = None,
+        runtime: Callable[[LaunchSpec], float] | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
-        self.orders: dict[str, Order] = {}
+        self.orders: dict[str, LaunchSpec] = {}
         """Orders launched at this executor, in order, each attempt once."""
         self.launches: list[str] = []
         """Every call of `launch`."""
@@ -55,7 +55,7 @@ class FakeExecutor:
         """Events go to `sink` from now on."""
         self._sink = sink
 
-    def launch(self, order: Order) -> None:
+    def launch(self, order: LaunchSpec) -> None:
         """Note the order; its `Started` waits to be delivered."""
         with self._lock:
             self.launches.append(order.attempt)
@@ -208,7 +208,7 @@ class FakeExecutor:
 
 @dataclass(slots=True)
 class _Run:
-    order: Order
+    order: LaunchSpec
     pid: int
     started_at: float | None
     ends_at: float = math.inf

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from scheduler.domain.errors import (
-    ConflictError,
     FulcrumError,
-    InvalidError,
-    NotFoundError,
-    UnavailableError,
+    InputError,
+    MissingError,
+    OutageError,
+    StateError,
 )
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job, bound, fresh_nonce
@@ -83,7 +83,7 @@ class MemoryStore:
         try:
             return self._tables.jobs[job_id]
         except KeyError:
-            raise NotFoundError(f"there is no job {job_id}") from None
+            raise MissingError(f"there is no job {job_id}") from None
 
     def jobs(self, query: JobQuery, *, before: int | None = None, limit: int = 100) -> list[Job]:
         """See `Store.jobs`."""
@@ -160,7 +160,7 @@ class MemoryStore:
         return exact(self._tables.settings.get(name), name)
 
     def set_settings(self, values: Mapping[str, Any]) -> None:
-        """See `Store.set_settings`. Raises `InvalidError` for a value that is not JSON."""
+        """See `Store.set_settings`. Raises `InputError` for a value that is not JSON."""
         with self._change() as tables:
             tables.settings.update({name: exact(value, name) for name, value in values.items()})
 
@@ -171,7 +171,7 @@ class MemoryStore:
     def check(self) -> None:
         """See `Store.check`."""
         for problem in self.health():
-            raise UnavailableError(problem)
+            raise OutageError(problem)
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -182,7 +182,7 @@ class MemoryStore:
     def _tables(self) -> _Tables:
         tables = self._current
         if tables is None:
-            raise UnavailableError("the store is closed")
+            raise OutageError("the store is closed")
         return tables
 
     @contextmanager
@@ -199,7 +199,7 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
         if first is not None:
             digest, ids = first
             if digest != submission.digest:
-                raise ConflictError(
+                raise StateError(
                     f"the key {submission.key!r} was used for another request",
                     {"Idempotency-Key": "a new key, or the same request again"},
                 )
@@ -234,7 +234,7 @@ def _require(name: str, ids: Iterable[int], known: frozenset[int]) -> None:
     unknown = sorted(set(ids) - known)
     if unknown:
         listed = ", ".join(map(str, unknown))
-        raise InvalidError(f"no such job: {listed}", {name: "ids of jobs submitted before"})
+        raise InputError(f"no such job: {listed}", {name: "ids of jobs submitted before"})
 
 
 def _record(tables: _Tables, transition: Transition) -> bool:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scheduler.executors.base import Order, Outcome
+from scheduler.executors.base import LaunchSpec, Outcome
 
 
 def preload() -> None:
@@ -32,24 +32,24 @@ def broken_preload() -> None:
     raise ImportError("no module named 'torch'")
 
 
-def run(order: Order) -> Outcome:
+def run(order: LaunchSpec) -> Outcome:
     """Do what the order names."""
     return _WORKS[str(order.work["do"])](order)
 
 
-def _exit(order: Order) -> Outcome:
+def _exit(order: LaunchSpec) -> Outcome:
     """Print, leave a result, end with `code`."""
     print(order.work.get("say", "hello"))
     return Outcome(int(order.work.get("code", 0)), order.work.get("result", {}))
 
 
-def _sleep(order: Order) -> Outcome:
+def _sleep(order: LaunchSpec) -> Outcome:
     """For `seconds`; long by default."""
     time.sleep(float(order.work.get("seconds", 600)))
     return Outcome(0)
 
 
-def _gate(order: Order) -> Outcome:
+def _gate(order: LaunchSpec) -> Outcome:
     """Until the file `gate` appears in the job's folder; counts its runs in `runs`."""
     with (order.shared / "runs").open("a") as runs:
         runs.write(f"{os.getpid()}\n")
@@ -58,25 +58,25 @@ def _gate(order: Order) -> Outcome:
     return Outcome(0)
 
 
-def _linger(order: Order) -> Outcome:
+def _linger(order: LaunchSpec) -> Outcome:
     """Done at once, but its process stays until the file `gate` appears."""
     threading.Thread(target=_gate, args=(order,)).start()
     return Outcome(0, {"answer": 42})
 
 
-def _stubborn(order: Order) -> Outcome:
+def _stubborn(order: LaunchSpec) -> Outcome:
     """Ignores SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return _breed(order)
 
 
-def _polite(order: Order) -> Outcome:
+def _polite(order: LaunchSpec) -> Outcome:
     """Ends well on SIGTERM."""
     signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(0))
     return _breed(order)
 
 
-def _breed(order: Order) -> Outcome:
+def _breed(order: LaunchSpec) -> Outcome:
     """Leaves a daemon in a session of its own and a child program, writes their pids, sleeps."""
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as child:
         if not os.fork():
@@ -95,7 +95,7 @@ def _breed(order: Order) -> Outcome:
     return Outcome(0)
 
 
-def _hoard(order: Order) -> Outcome:
+def _hoard(order: LaunchSpec) -> Outcome:
     """Takes `bytes` of memory, in a child of its own."""
     if not os.fork():
         hoard = bytearray(int(order.work["bytes"]))
@@ -104,18 +104,18 @@ def _hoard(order: Order) -> Outcome:
     return _sleep(order)
 
 
-def _die(order: Order) -> Outcome:
+def _die(order: LaunchSpec) -> Outcome:
     """By signal `signum`."""
     os.kill(os.getpid(), int(order.work["signum"]))
     return _sleep(order)
 
 
-def _raise(_order: Order) -> Outcome:
+def _raise(_order: LaunchSpec) -> Outcome:
     """An exception nobody catches."""
     raise RuntimeError("on purpose")
 
 
-def _look(_order: Order) -> Outcome:
+def _look(_order: LaunchSpec) -> Outcome:
     """Its result tells its surroundings."""
     seen = {
         "affinity": sorted(os.sched_getaffinity(0)),
@@ -145,7 +145,7 @@ def _write(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-_WORKS: Mapping[str, Callable[[Order], Outcome]] = {
+_WORKS: Mapping[str, Callable[[LaunchSpec], Outcome]] = {
     "exit": _exit,
     "sleep": _sleep,
     "gate": _gate,

@@ -13,7 +13,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.files import write_bytes
 from scheduler.workloads.context import Context
 from scheduler.workloads.models.weights import State, copy
@@ -66,7 +66,7 @@ class Reporter(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """One line in the log, one in the metrics, one row of the history.
 
-        Raises `InvalidError` once the loss is no longer a number.
+        Raises `InputError` once the loss is no longer a number.
         """
         assert isinstance(module, Classifier)
         epoch = trainer.current_epoch
@@ -101,7 +101,7 @@ class Reporter(Callback):
         if not math.isfinite(loss):
             problem = f"the loss is no finite number any more in epoch {epoch + 1}"
             fields = {"work.learning_rate": f"{problem}; lower than {module.work.learning_rate:g}"}
-            raise InvalidError(f"{problem}: the learning rate is too high", fields)
+            raise InputError(f"{problem}: the learning rate is too high", fields)
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scheduler.executors.base import Order
+from scheduler.executors.base import LaunchSpec
 from scheduler.files import append_text, with_room, write_text
 from scheduler.text import shown
 
@@ -25,7 +25,7 @@ class Context:
     Made once per process, before the work begins: from then on time counts.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: LaunchSpec) -> None:
         self.order = order
         self.begun = time.monotonic()
         self.folder = order.folder

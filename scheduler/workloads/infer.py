@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.resources import DeviceKind
 from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
@@ -47,7 +47,7 @@ class Voter:
     def probabilities(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W) → (N, classes), summing to 1 per image.
 
-        Raises `InvalidError` naming `field` where the network answers with no finite number.
+        Raises `InputError` naming `field` where the network answers with no finite number.
         """
         card = self.card
         device = next(self.network.parameters()).device
@@ -55,12 +55,12 @@ class Voter:
         answer = torch.softmax(architectures.spread(self.network, self.gpus)(ready).float(), dim=1)
         if not answer.isfinite().all():
             problem = "the outputs of this model are not finite; its weights do not fit its layers"
-            raise InvalidError(f"{self.field}: {problem}", {self.field: problem})
+            raise InputError(f"{self.field}: {problem}", {self.field: problem})
         return answer
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ImageItem:
     """One image to classify."""
 
     name: str
@@ -79,7 +79,7 @@ class Item:
 def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
     """Classify everything; writes predictions.csv and predictions.jsonl, returns the result.
 
-    Raises `InvalidError` for models or data that cannot be used, or models whose classes differ.
+    Raises `InputError` for models or data that cannot be used, or models whose classes differ.
     """
     on_cpu = context.device_kind is DeviceKind.CPU
     voters = load(work, torch.device("cpu" if on_cpu else "cuda"), 0 if on_cpu else context.width)
@@ -114,7 +114,7 @@ def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
             context.advance(len(batch), (start + work.batch_size) / len(items))
     if not sizes:
         problem = f"{work.data}: none of the {len(items)} images can be read"
-        raise InvalidError(problem, {"work.data": problem})
+        raise InputError(problem, {"work.data": problem})
     metrics = _figures(latencies, sizes)
     if judged:
         metrics["accuracy"] = hits / judged
@@ -129,13 +129,13 @@ def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
 
 
 def load(work: CnnInferWork, device: torch.device, gpus: int = 0) -> list[Voter]:
-    """The models, each with its description; raises `InvalidError`."""
+    """The models, each with its description; raises `InputError`."""
     files: list[tuple[str, Path]] = []
     for index, item in enumerate(work.models):
         field = f"work.models.{index}"
         if isinstance(item, int):
             problem = f"job {item} has not been replaced by its results"
-            raise InvalidError(problem, {field: problem})
+            raise InputError(problem, {field: problem})
         files.append((field, model_file(Path(item).expanduser(), field)))
     files += [
         (f"work.weights.{index}", Path(file).expanduser())
@@ -146,7 +146,7 @@ def load(work: CnnInferWork, device: torch.device, gpus: int = 0) -> list[Voter]
         voter.network.to(device).eval()
         if voter.card.classes != voters[0].card.classes:
             problem = "models vote together only if they know the same classes in the same order"
-            raise InvalidError(problem, {field: problem})
+            raise InputError(problem, {field: problem})
     return [replace(voter, gpus=gpus) for voter in voters]
 
 
@@ -158,7 +158,7 @@ def _voter(work: CnnInferWork, path: Path, field: str) -> Voter:
         if work.image_size and work.image_size != card.image_size:
             if card.model == tables.SIMPLE_CNN:
                 problem = f"simple-cnn takes the {card.image_size} px it was trained with only"
-                raise InvalidError(problem, {"work.image_size": problem})
+                raise InputError(problem, {"work.image_size": problem})
             _check_size(card.model, work.image_size)
             card = replace(card, image_size=work.image_size)
     else:
@@ -172,7 +172,7 @@ def _card_of_bare(work: CnnInferWork, state: weights.State, field: str) -> Card:
     """For a file without model.json: what the job says, and what its tensors' shapes tell."""
     if work.model is None:
         problem = "there is no model.json beside these weights, so `model` must be given"
-        raise InvalidError(problem, {"work.model": problem})
+        raise InputError(problem, {"work.model": problem})
     size = work.image_size or tables.architectures()[work.model].image_size
     _check_size(work.model, size)
     with torch.device("cpu"):
@@ -180,11 +180,11 @@ def _card_of_bare(work: CnnInferWork, state: weights.State, field: str) -> Card:
     last = state.get(f"{name}.weight")
     if last is None:
         problem = f"these weights have no {name}.weight, so they are not of {work.model}"
-        raise InvalidError(problem, {field: problem})
+        raise InputError(problem, {field: problem})
     count = last.shape[0]
     if work.classes and len(work.classes) != count:
         problem = f"{len(work.classes)} names, but the weights know {count} classes"
-        raise InvalidError(problem, {"work.classes": problem})
+        raise InputError(problem, {"work.classes": problem})
     first = next(iter(state.values()))
     channels = first.shape[1] if work.model == tables.SIMPLE_CNN else 3
     mean, std = weights.normalisation("imagenet", channels)
@@ -193,16 +193,16 @@ def _card_of_bare(work: CnnInferWork, state: weights.State, field: str) -> Card:
 
 
 def _check_size(model: str, size: int) -> None:
-    """Raises `InvalidError` if the architecture cannot take images of that edge (px)."""
+    """Raises `InputError` if the architecture cannot take images of that edge (px)."""
     try:
         known_size(model, size)
     except ValueError as error:
-        raise InvalidError(str(error), {"work.image_size": str(error)}) from None
+        raise InputError(str(error), {"work.image_size": str(error)}) from None
 
 
 def _items(
     work: CnnInferWork, cards: Sequence[Card]
-) -> tuple[list[Item], Sequence[folders.Skipped]]:
+) -> tuple[list[ImageItem], Sequence[folders.Skipped]]:
     """What to classify, and what is left out of it."""
     index = {name: number for number, name in enumerate(cards[0].classes)}
     if work.data.startswith("folder:"):
@@ -211,14 +211,16 @@ def _items(
         items = []
         for path in paths[: work.limit]:
             name = folders.name_below(path, root)
-            items.append(Item(name, _truth(name, index), path))
+            items.append(ImageItem(name, _truth(name, index), path))
         return items, skipped
     name, _, part = work.data.partition(":")
     items = []
     for which in ("train", "test") if not part else (part,):
         source, classes, numbers = _part(name, which, cards)
         items += [
-            Item(f"{name}/{which}/{number:05d}", index.get(classes[label]), source.images[number])
+            ImageItem(
+                f"{name}/{which}/{number:05d}", index.get(classes[label]), source.images[number]
+            )
             for number, label in zip(numbers, source.labels[numbers], strict=True)
         ]
     return items[: work.limit], ()
@@ -246,10 +248,10 @@ def _part(
 
 
 def _read(
-    work: CnnInferWork, items: Sequence[Item], edges: Collection[int]
-) -> tuple[list[Item], dict[int, Tensor], list[folders.Skipped]]:
+    work: CnnInferWork, items: Sequence[ImageItem], edges: Collection[int]
+) -> tuple[list[ImageItem], dict[int, Tensor], list[folders.Skipped]]:
     """The readable ones, their images for each edge as uint8 (N, C, H, W), and the others."""
-    batch: list[Item] = []
+    batch: list[ImageItem] = []
     bad: list[folders.Skipped] = []
     images: dict[int, list[Tensor]] = {edge: [] for edge in edges}
     for item in items:
@@ -282,6 +284,6 @@ def _figures(latencies: Sequence[float], sizes: Sequence[int]) -> dict[str, floa
     return found
 
 
-def _headline(work: CnnInferWork, voters: Sequence[Voter], items: Sequence[Item]) -> str:
+def _headline(work: CnnInferWork, voters: Sequence[Voter], items: Sequence[ImageItem]) -> str:
     names = " + ".join(f"{voter.card.model} at {voter.card.image_size} px" for voter in voters)
     return f"{names} on {work.data}: {len(items)} images, {len(voters[0].card.classes)} classes"

@@ -20,8 +20,8 @@ from torchmetrics.classification import (
 )
 from torchvision.transforms import v2
 
-from scheduler.workloads.data.datasets import Parts
-from scheduler.workloads.data.images import Batch, Batches, Prepared, Source, loader, mix
+from scheduler.workloads.data.datasets import DatasetParts
+from scheduler.workloads.data.images import Batch, Batches, ImageSource, Prepared, loader, mix
 from scheduler.workloads.models import architectures
 from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
 
@@ -122,7 +122,7 @@ class ImageData(pl.LightningDataModule):
 
     def __init__(
         self,
-        parts: Parts,
+        parts: DatasetParts,
         work: CnnTrainWork,
         *,
         edge: int,
@@ -133,7 +133,7 @@ class ImageData(pl.LightningDataModule):
         super().__init__()
         self._work = work
 
-        def prepared(source: Source, augment: v2.Transform | None = None) -> Prepared:
+        def prepared(source: ImageSource, augment: v2.Transform | None = None) -> Prepared:
             return Prepared(
                 source,
                 edge=edge,

@@ -32,7 +32,7 @@ from typing import Any
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Order, Outcome
+from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.workloads.context import Context, finite
 from scheduler.workloads.spec.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
 
@@ -83,7 +83,7 @@ def preload() -> None:
     gc.freeze()  # children then do not copy these pages just to look for garbage
 
 
-def run(order: Order) -> Outcome:
+def run(order: LaunchSpec) -> Outcome:
     """Do the work."""
     _print_anything()
     context = Context(order)

@@ -19,13 +19,13 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.resources import DeviceKind
 from scheduler.files import write_bytes
 from scheduler.workloads.callbacks import AtomicCheckpoints, Patience, Reporter, Row, newest
 from scheduler.workloads.context import Context, finite, write_json
 from scheduler.workloads.data import datasets
-from scheduler.workloads.data.datasets import Parts
+from scheduler.workloads.data.datasets import DatasetParts
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.module import VALIDATION_LOSS, Classifier, ImageData
 from scheduler.workloads.spec import tables
@@ -39,7 +39,7 @@ _CACHE_BYTES = 512 * 2**20
 def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     """Run the whole training; the result's part that is its own.
 
-    Raises `InvalidError` for data or weights that cannot be used.
+    Raises `InputError` for data or weights that cannot be used.
     """
     edge = work.image_size or tables.default_image_size(work.model, work.dataset)
     parts = datasets.load(work, edge, threads=threads(context), cache_bytes=cache_bytes(context))
@@ -129,7 +129,7 @@ def _fit(trainer: pl.Trainer, module: Classifier, data: ImageData, context: Cont
         if "more than 1 value per channel" not in str(error):
             raise
         problem = "this network needs at least 2 images at a time to normalise over"
-        raise InvalidError(f"batch_size: {problem}", {"work.batch_size": problem}) from None
+        raise InputError(f"batch_size: {problem}", {"work.batch_size": problem}) from None
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def _test_was_split_off(work: CnnTrainWork) -> bool:
     return known is not None and not known.test
 
 
-def _headline(work: CnnTrainWork, card: weights.Card, parts: Parts) -> str:
+def _headline(work: CnnTrainWork, card: weights.Card, parts: DatasetParts) -> str:
     sizes = [len(parts.train.labels), len(parts.validation.labels) if parts.validation else 0]
     sizes.append(len(parts.test.labels))
     return (
@@ -171,7 +171,11 @@ def _headline(work: CnnTrainWork, card: weights.Card, parts: Parts) -> str:
 
 
 def _leave(
-    context: Context, module: Classifier, card: weights.Card, reporter: Reporter, parts: Parts
+    context: Context,
+    module: Classifier,
+    card: weights.Card,
+    reporter: Reporter,
+    parts: DatasetParts,
 ) -> dict[str, Any]:
     """Write the artifacts; the result."""
     metrics = dict(module.measured)

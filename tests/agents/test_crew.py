@@ -9,8 +9,8 @@ import sys
 import psutil
 import pytest
 
-from agents.process_pool import Crew
-from scheduler.domain.errors import UnavailableError
+from agents.process_pool import ProcessPool
+from scheduler.domain.errors import OutageError
 
 WORKERS = (1, 2)
 
@@ -35,7 +35,7 @@ def refused(_, task):
 
 @pytest.mark.parametrize("workers", WORKERS)
 def test_results_come_in_the_order_of_the_tasks(workers):
-    with Crew(10, workers) as crew:
+    with ProcessPool(10, workers) as crew:
         assert list(crew.map(scaled, range(50))) == [10 * task for task in range(50)]
         assert list(crew.map(scaled, [])) == []
 
@@ -43,7 +43,7 @@ def test_results_come_in_the_order_of_the_tasks(workers):
 @pytest.mark.parametrize("workers", WORKERS)
 def test_of_endless_tasks_few_more_are_begun_than_heard_of(workers):
     drawn = itertools.count()
-    with Crew(1, workers) as crew:
+    with ProcessPool(1, workers) as crew:
         heard = list(itertools.islice(crew.map(scaled, drawn), 5))
         assert heard == [0, 1, 2, 3, 4]
         assert next(drawn) <= 5 + 2 * workers
@@ -52,7 +52,7 @@ def test_of_endless_tasks_few_more_are_begun_than_heard_of(workers):
 
 @pytest.mark.parametrize("workers", WORKERS)
 def test_what_a_task_raises_is_raised_in_its_turn(workers):
-    with Crew(None, workers) as crew:
+    with ProcessPool(None, workers) as crew:
         results = crew.map(refused, range(10))
         assert list(itertools.islice(results, 3)) == [0, 1, 2]
         with pytest.raises(ValueError, match="three"):
@@ -60,15 +60,15 @@ def test_what_a_task_raises_is_raised_in_its_turn(workers):
 
 
 def test_a_worker_that_dies_is_told_of():
-    with pytest.raises(UnavailableError, match="died") as caught, Crew(None, 2) as crew:
+    with pytest.raises(OutageError, match="died") as caught, ProcessPool(None, 2) as crew:
         list(crew.map(gone, [1]))
     assert "workers" in caught.value.fields
 
 
 def test_one_is_this_process_and_several_are_others():
-    with Crew(None) as crew:
+    with ProcessPool(None) as crew:
         assert dict(crew.map(who, range(3))).keys() == {os.getpid()}
-    with Crew(None, 2) as crew:
+    with ProcessPool(None, 2) as crew:
         assert os.getpid() not in dict(crew.map(who, range(9)))
 
 

@@ -5,12 +5,12 @@ A difference says that a policy, the simulator or the estimates decide different
 
 from dataclasses import replace
 
-import agents.registry.resolve  # noqa: F401 - so that learned policies are found
 import pytest
 
+import agents.registry.resolve  # noqa: F401 - so that learned policies are found
 from envs.baselines import catalogue
 from envs.scenarios import load
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.node_placement import RULES
 from scheduler.policies import schedules
@@ -48,7 +48,7 @@ def simulated(scenario, policy):
     drawn = catalogue.adapted(chosen.draw(SEED, SPLIT), policy)
     workload = hurried(chosen.workload(SEED, JOBS, SPLIT))
     simulation = Simulation(
-        workload, Site.of(drawn), drawn.estimates.make(SEED), seed=SEED, record=True
+        workload, ClusterSpec.of(drawn), drawn.estimates.make(SEED), seed=SEED, record=True
     )
     outcome = catalogue.run(simulation, policy)
     yield from placements(simulation)

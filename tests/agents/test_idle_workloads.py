@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.training.config import Training
-from agents.training.env import TRIES, Relative
+from agents.training.env import TRIES, BaselineRewardEnv
 from envs.gym.cluster_env import NothingToDecideError
 from envs.scenarios import load
 
@@ -37,11 +37,13 @@ def test_a_workload_that_was_asked_for_is_never_replaced(monkeypatch: pytest.Mon
         env.reset(options={"workload": 3})
 
 
-def _env() -> Relative:
-    return Relative(load("mixed-cloud"), Training(jobs=20))
+def _env() -> BaselineRewardEnv:
+    return BaselineRewardEnv(load("mixed-cloud"), Training(jobs=20))
 
 
-def _idle(monkeypatch: pytest.MonkeyPatch, env: Relative, count: int) -> list[dict[str, Any]]:
+def _idle(
+    monkeypatch: pytest.MonkeyPatch, env: BaselineRewardEnv, count: int
+) -> list[dict[str, Any]]:
     """The first `count` workloads leave nothing to decide."""
     reset, met = env.env.reset, []
 

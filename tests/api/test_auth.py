@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from api.http.auth import Gate, Role, admin_token, create_token, list_tokens, revoke_token
-from scheduler.domain.errors import InvalidError, NotFoundError
+from api.http.auth import (
+    Role,
+    TokenAuthenticator,
+    admin_token,
+    create_token,
+    list_tokens,
+    revoke_token,
+)
+from scheduler.domain.errors import InputError, MissingError
 from tests.api.conftest import COMMAND, World, serving
 
 
@@ -30,12 +37,12 @@ def test_the_first_token_is_made_once_and_for_its_owner_only(tmp_path: Path) -> 
 
 def test_an_empty_token_file_opens_nothing(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("\n")
-    with pytest.raises(InvalidError):
+    with pytest.raises(InputError):
         admin_token(tmp_path)
 
 
 def test_further_tokens_come_and_go(tmp_path: Path) -> None:
-    gate = Gate(tmp_path, owner="ann")
+    gate = TokenAuthenticator(tmp_path, owner="ann")
     text, token = create_token(tmp_path, "ben", "viewer")
     create_token(tmp_path, "cleo")
     found = gate.identify(f"Bearer {text}")
@@ -47,16 +54,16 @@ def test_further_tokens_come_and_go(tmp_path: Path) -> None:
     assert [one.user for one in list_tokens(tmp_path)] == ["ben", "cleo"]
     revoke_token(tmp_path, token.id)
     assert gate.identify(f"Bearer {text}") is None
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         revoke_token(tmp_path, token.id)
-    with pytest.raises(InvalidError):
+    with pytest.raises(InputError):
         create_token(tmp_path, "dora", "emperor")
-    with pytest.raises(InvalidError):
+    with pytest.raises(InputError):
         create_token(tmp_path, "")
 
 
 def test_only_the_whole_token_is_honoured(tmp_path: Path) -> None:
-    gate = Gate(tmp_path, owner="ann")
+    gate = TokenAuthenticator(tmp_path, owner="ann")
     token = admin_token(tmp_path)
     owner = gate.identify(f"bearer {token}")
     assert owner is not None

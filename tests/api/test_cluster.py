@@ -6,7 +6,7 @@ import socket
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler.problems import Problem
+from scheduler.problems import HealthProblem
 from tests.api.conftest import World
 
 
@@ -172,9 +172,9 @@ def test_a_fit_needs_a_simulator_and_another_policy_than_wgc(world: World) -> No
 def test_readyz_names_every_reason_and_the_figures_count_them(world: World, monkeypatch) -> None:
     assert world.client.get("/readyz").json() == {"status": "ok", "problems": []}
     found = [
-        Problem("policy", "odd was replaced", "choose another", fatal=False),
-        Problem("disk", "the disk is nearly full", "free some"),
-        Problem("disk", "the data folder is gone"),
+        HealthProblem("policy", "odd was replaced", "choose another", fatal=False),
+        HealthProblem("disk", "the disk is nearly full", "free some"),
+        HealthProblem("disk", "the data folder is gone"),
     ]
     monkeypatch.setattr(world.service, "problems", lambda: found)
     answer = world.with_token(None).get("/readyz")

@@ -59,13 +59,13 @@ class Fulcrum:
 def _submitted(world: World, number: int) -> None:
     import time
 
-    from scheduler.domain.errors import NotFoundError
+    from scheduler.domain.errors import MissingError
 
     end = time.monotonic() + 30
     while time.monotonic() < end:
         try:
             world.service.store.job(number)
-        except NotFoundError:
+        except MissingError:
             time.sleep(0.01)
         else:
             return

@@ -10,7 +10,7 @@ from agents.registry.registry import FOLDER as POLICIES
 from api import backup
 from api.http.auth import create_token, list_tokens
 from scheduler import settings as config
-from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.settings import Settings
 from scheduler.store.sql import SqlStore
@@ -78,7 +78,7 @@ def test_a_restore_waits_for_the_service_to_stop(settings: Settings, tmp_path: P
     open_store(settings).close()
     backup.create(settings, tmp_path / "b.tar")
     lock = FolderLock(settings.data_dir)
-    with pytest.raises(ConflictError, match="already uses"):
+    with pytest.raises(StateError, match="already uses"):
         backup.restore(settings, tmp_path / "b.tar")
     lock.release()
 
@@ -93,7 +93,7 @@ def test_a_damaged_backup_touches_nothing(settings: Settings, tmp_path: Path) ->
     begin = data.index(b"SQLite format 3") + 4096
     data[begin : begin + 4096] = b"\xff" * 4096
     file.write_bytes(data)
-    with pytest.raises(InvalidError, match="damaged"):
+    with pytest.raises(InputError, match="damaged"):
         backup.restore(settings, file)
     store = open_store(settings)
     assert store.job(1).id == 1
@@ -105,7 +105,7 @@ def test_a_damaged_backup_touches_nothing(settings: Settings, tmp_path: Path) ->
 def test_what_is_no_backup_is_refused(settings: Settings, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "b.tar"
     file.write_bytes(content)
-    with pytest.raises(InvalidError, match="is not a whole backup"):
+    with pytest.raises(InputError, match="is not a whole backup"):
         backup.restore(settings, file)
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_database_is_not_backed_up_and_can_be_replaced(
     store.close()
     backup.create(settings, tmp_path / "b.tar")
     (settings.data_dir / "fulcrum.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(InvalidError, match="damaged"):
+    with pytest.raises(InputError, match="damaged"):
         backup.create(settings, tmp_path / "c.tar")
     assert not (tmp_path / "c.tar").exists()
     backup.restore(settings, tmp_path / "b.tar")
@@ -138,14 +138,14 @@ def test_a_damaged_database_is_not_backed_up_and_can_be_replaced(
 
 
 def test_what_cannot_be_backed_up_is_said(settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="no database"):
+    with pytest.raises(MissingError, match="no database"):
         backup.create(settings, tmp_path / "b.tar")
     open_store(settings).close()
     (tmp_path / "b.tar").touch()
-    with pytest.raises(ConflictError, match="exists already"):
+    with pytest.raises(StateError, match="exists already"):
         backup.create(settings, tmp_path / "b.tar")
     elsewhere = config.load(
         overrides={"data_dir": settings.data_dir, "database_url": "postgresql://x/y"}
     )
-    with pytest.raises(InvalidError, match="pg_dump"):
+    with pytest.raises(InputError, match="pg_dump"):
         backup.create(elsewhere, tmp_path / "c.tar")

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from api.cli.views import checks
-from api.cli.views.checks import Finding, Verdict
+from api.cli.views.checks import CheckResult, Finding
 from api.http.auth import create_token
 from scheduler import problems
 from scheduler.service.maintenance import health
@@ -17,7 +17,7 @@ from scheduler.service.maintenance import health
 @pytest.fixture(autouse=True)
 def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing it takes seconds, and is tested by every training."""
-    monkeypatch.setattr(checks, "torch", lambda: iter([Finding("torch", Verdict.OK, "2")]))
+    monkeypatch.setattr(checks, "torch", lambda: iter([Finding("torch", CheckResult.OK, "2")]))
     # The tests' own folders are packages named as Fulcrum's.
     monkeypatch.setattr(checks, "packages", lambda: iter(()))
 

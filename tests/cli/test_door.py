@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from api.cli.main import app
 from api.cli.support.output import print_error
 from api.client.errors import standing
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.files import expanded
 
 
@@ -78,7 +78,7 @@ def test_a_removed_folder_is_told(fulcrum, tmp_path, monkeypatch):
 def test_a_home_that_is_not_there_is_told(variable):
     result = CliRunner().invoke(app, ["ls"], env={variable: "~nosuchuser/fulcrum"})
     assert (result.exit_code, "no such home folder" in result.stderr) == (2, True)
-    with pytest.raises(InvalidError, match="nosuchuser"):
+    with pytest.raises(InputError, match="nosuchuser"):
         expanded("~nosuchuser/x")
 
 

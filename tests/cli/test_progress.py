@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from agents.training.trainer import Event
+from agents.training.trainer import TrainingEvent
 from api.cli.support import progress_bar
-from api.cli.support.progress_bar import Progress
+from api.cli.support.progress_bar import ProgressBar
 from api.cli.views import training_progress
 from api.cli.views.training_progress import TrainingBar
 
@@ -26,7 +26,7 @@ def console():
 
 
 def test_what_was_there_before_takes_no_time(clock, console):
-    with Progress("work", 100, console, already=50) as bar:
+    with ProgressBar("work", 100, console, already=50) as bar:
         clock[0] = 10.0
         bar.reach(60)
         bar.reach(60)
@@ -43,12 +43,12 @@ def test_what_was_there_before_takes_no_time(clock, console):
 def test_a_training_that_was_gone_on_with_tells_the_time_that_is_left(clock, console, monkeypatch):
     monkeypatch.setattr(training_progress, "err", lambda: console)
     with TrainingBar(0.5) as bar:
-        bar.tell(Event("heuristics", 0.0))
+        bar.tell(TrainingEvent("heuristics", 0.0))
         clock[0] = 5.0
-        bar.tell(Event("heuristics", 1.0))
-        bar.tell(Event("learning", 0.2))
+        bar.tell(TrainingEvent("heuristics", 1.0))
+        bar.tell(TrainingEvent("learning", 0.2))
         clock[0] = 65.0
-        bar.tell(Event("learning", 0.4))
+        bar.tell(TrainingEvent("learning", 0.4))
     assert console.file.getvalue().splitlines() == [
         "heuristics: 100 of 100 after 5.0 s",
         "learning: 20 of 100 are there already",

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from api.cli.support import text_format
-from api.cli.support.exit_codes import Exit
+from api.cli.support.exit_codes import ExitCode
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN
 from api.client import files
 from api.schemas import JOB as JOB_SCHEMA
@@ -118,7 +118,7 @@ def test_version():
 
 def test_exit_codes_are_documented():
     page = (ROOT / "docs" / "cli.md").read_text()
-    for code in Exit:
+    for code in ExitCode:
         assert f"| {code.value} |" in page
     for name, _ in commands():
         assert f"`fulcrum {name}" in page

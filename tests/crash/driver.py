@@ -17,8 +17,8 @@ from typing import Any
 
 from scheduler import bootstrap
 from scheduler.clock import SystemClock
-from scheduler.domain.errors import ConflictError
-from scheduler.executors.base import Order
+from scheduler.domain.errors import StateError
+from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local import LocalExecutor
 from scheduler.service.service import Service
 from scheduler.settings import load
@@ -50,7 +50,7 @@ class Light(LocalExecutor):
         self._dies = dies
         self._taken = taken
 
-    def launch(self, order: Order) -> None:
+    def launch(self, order: LaunchSpec) -> None:
         self._dies -= 1
         if self._dies == 0 and not self._taken:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -78,7 +78,7 @@ def main() -> int:
     given = {"data_dir": options.data, "pools": pools, "policy": "priority"}
     try:
         service = bootstrap.build(load(overrides=given))
-    except ConflictError as error:
+    except StateError as error:
         print(error.message, file=sys.stderr)
         return REFUSED
     stopping = threading.Event()

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from scheduler.decisions.rounds.explanation import RIVALS, Cause, observer, wait
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import option, pool, snapshot, snapshots, table, waiting
 
 FCFS, PRIORITY = HEURISTICS["fcfs"], HEURISTICS["priority"]
-BUSY = Running(end=40.0, job=17, pool=0, nodes=((0, 2),))
+BUSY = RunningAttempt(end=40.0, job=17, pool=0, nodes=((0, 2),))
 
 
 def test_nothing_keeps_it():
@@ -26,7 +26,7 @@ def test_nothing_keeps_it():
 
 
 def test_devices():
-    late = Running(end=90.0, job=18, pool=0, nodes=((0, 1),))
+    late = RunningAttempt(end=90.0, job=18, pool=0, nodes=((0, 1),))
     snap = snapshot(pool(devices=3), [waiting(1, option(5.0, 2))], [late, BUSY])
     found = wait(snap, FCFS, Mode.EASY, 1)
     assert found.cause is Cause.DEVICES
@@ -83,7 +83,7 @@ def test_the_place_shown_is_where_the_round_sent_it():
         waiting(1, option(9.0, 4), 0.0),
         waiting(2, [option(10.0, 4, dollars=1.0), option(9.0, 1, 1, dollars=9.0)], 1.0),
     ]
-    gpu = Running(70.0, 18, 1, ((0, 4),))
+    gpu = RunningAttempt(70.0, 18, 1, ((0, 4),))
     snap = snapshot([pool(), pool("gpu")], jobs, [BUSY, gpu])
     found = wait(snap, HEURISTICS["cheapest"], Mode.EASY, 2)
     assert (found.pool, found.width, found.cause) == ("gpu", 1, Cause.DEVICES)
@@ -92,7 +92,7 @@ def test_the_place_shown_is_where_the_round_sent_it():
 
 def test_alternatives_are_the_other_placements_it_accepts():
     options = [option(10.0, 2, dollars=1.0), option(31.0, 1, 1, dollars=4.0)]
-    busy = Running(40.0, 17, 0, ((0, 4),))
+    busy = RunningAttempt(40.0, 17, 0, ((0, 4),))
     snap = snapshot([pool(), pool("gpu", boot_s=7.0)], [waiting(1, options)], [busy])
     found = wait(snap, HEURISTICS["cheapest"], Mode.EASY, 1)
     (other,) = found.alternatives

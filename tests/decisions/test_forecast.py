@@ -3,17 +3,17 @@
 import numpy as np
 from hypothesis import given, settings
 
-from scheduler.decisions.rounds.forecast import Start, forecast
+from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import after, option, option_of, pool, snapshot, snapshots, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
-BUSY = Running(end=10.0, job=100, pool=0, nodes=((0, 2),))
+BUSY = RunningAttempt(end=10.0, job=100, pool=0, nodes=((0, 2),))
 JOBS = (
     waiting(1, option(10.0, 4), 0.0),
     waiting(2, option(12.0, 2), 1.0),
@@ -30,7 +30,7 @@ def test_easy_by_hand():
     starts = forecast(snapshot(pool(), JOBS, [BUSY]), FCFS, Mode.EASY)
     # 3 fills the gap before 1; when 1 ends at 20, 2 and 4 start side by side.
     assert when(starts) == {1: (10, 20), 2: (20, 32), 3: (0, 10), 4: (20, 21)}
-    assert starts[3] == Start(3, 0.0, 10.0, "cpu", 2, 0.5, 7.0)
+    assert starts[3] == ExpectedStart(3, 0.0, 10.0, "cpu", 2, 0.5, 7.0)
 
 
 def test_without_backfilling_by_hand():
@@ -50,7 +50,7 @@ def test_every_start_pays_the_boot_time():
 
 
 def test_an_overrun_attempt_counts_as_ending_now():
-    late = Running(3.0, 100, 0, ((0, 4),))
+    late = RunningAttempt(3.0, 100, 0, ((0, 4),))
     starts = forecast(snapshot(pool(), JOBS[:1], [late], now=50.0), FCFS, Mode.EASY)
     assert when(starts) == {1: (50, 60)}
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scheduler.decisions.rounds.round import Mode, Round
 from scheduler.decisions.rounds.run import push
-from scheduler.decisions.rounds.sorted_queue import Line, walk
+from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.policies.heuristics import HEURISTICS
@@ -32,7 +32,7 @@ def singles(snap):
 def test_the_line_makes_the_plan_of_the_table(snap, mode):
     jobs = list(singles(snap))
     for policy in STATIC:
-        line, backlog = Line(policy.rank, snap.queue.origin), Backlog(snap.queue.origin)
+        line, backlog = SortedQueue(policy.rank, snap.queue.origin), Backlog(snap.queue.origin)
         for job in jobs:
             line.add(job)
             backlog.add(job)
@@ -54,7 +54,7 @@ def test_the_line_makes_the_plan_of_the_table(snap, mode):
 
 
 def test_a_job_with_several_placements_or_twice_is_refused():
-    line = Line(HEURISTICS["fcfs"].rank)
+    line = SortedQueue(HEURISTICS["fcfs"].rank)
     line.add(waiting(1, option(1.0)))
     with pytest.raises(ValueError, match="job 1 "):
         line.add(waiting(1, option(1.0)))
@@ -63,7 +63,7 @@ def test_a_job_with_several_placements_or_twice_is_refused():
 
 
 def test_the_line_is_in_order_and_forgets():
-    line = Line(HEURISTICS["sjf"].rank)
+    line = SortedQueue(HEURISTICS["sjf"].rank)
     for job, runtime in ((1, 5.0), (2, 1.0), (3, 3.0)):
         line.add(waiting(job, option(runtime), float(job)))
     line.remove(3)
@@ -76,7 +76,7 @@ def test_the_line_is_in_order_and_forgets():
 
 def test_a_promised_job_that_starts_is_not_met_again():
     snap = snapshot(pool("pool", 4), [waiting(1, option(5.0, 2)), waiting(2, option(9.0))])
-    line = Line(HEURISTICS["fcfs"].rank)
+    line = SortedQueue(HEURISTICS["fcfs"].rank)
     for job in singles(snap):
         line.add(job)
     promise = Reservation(job=1, pool=0, width=2, memory=0, start=0.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES, Mix
 from scheduler.decisions.state.occupancy import Occupancy
 from tests.worlds import MEMORY, held, pool, pools_, running_
@@ -166,11 +166,11 @@ def test_a_cluster_holds_what_was_started_and_not_what_has_finished(world):
 
 
 def test_a_cluster_refuses_a_job_twice_and_an_unknown_end():
-    cluster = Cluster([pool()], [Running(1.0, 7, 0, ((0, 1),))])
+    cluster = Cluster([pool()], [RunningAttempt(1.0, 7, 0, ((0, 1),))])
     with pytest.raises(ValueError, match="job 7 runs already"):
-        cluster.start(Running(2.0, 7, 0, ((0, 1),)))
+        cluster.start(RunningAttempt(2.0, 7, 0, ((0, 1),)))
     with pytest.raises(ValueError, match="too full"):
-        cluster.start(Running(2.0, 8, 0, ((0, 4),)))
+        cluster.start(RunningAttempt(2.0, 8, 0, ((0, 4),)))
     with pytest.raises(KeyError):
         cluster.finish(8)
     assert cluster.occupancy[0].free == 3

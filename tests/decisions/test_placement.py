@@ -2,10 +2,10 @@
 
 import pytest
 
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, Mix, rule
 from scheduler.decisions.state.occupancy import Occupancy
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from tests.worlds import pool
 
 
@@ -19,7 +19,7 @@ def occupied(chosen, each, *held, mix=None):
 
 def test_an_unknown_rule_lists_the_legal_ones():
     assert [rule(name) for name in RULES] == [BEST_FIT, DOT_PRODUCT, FGD]
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         rule("tightest")
     assert caught.value.fields == {"placement": "one of best-fit, dot-product, fgd"}
 
@@ -85,8 +85,8 @@ def test_nodes_that_are_up_go_first(name):
 def test_copies_of_a_cluster_share_what_is_asked_for():
     each = pool(devices=8, nodes=2)
     cluster = Cluster([each], rule=FGD)
-    cluster.start(Running(9.0, 1, 0, ((0, 4),)))
-    cluster.start(Running(9.0, 2, 0, ((1, 2),)))
+    cluster.start(RunningAttempt(9.0, 1, 0, ((0, 4),)))
+    cluster.start(RunningAttempt(9.0, 2, 0, ((1, 2),)))
     twin = cluster.copy()
     assert twin.occupancy[0].fit(1) == ((0, 1),)
     cluster.ask([(0, 4)], 0)

@@ -8,13 +8,13 @@ import pytest
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.round import Mode, Round
 from scheduler.decisions.rounds.run import push, run_round
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.plan import Action
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.worlds import option, pool, snapshot, waiting
 
 FCFS = HEURISTICS["fcfs"]
-BUSY = Running(end=10.0, job=100, pool=0, nodes=((0, 2),))
+BUSY = RunningAttempt(end=10.0, job=100, pool=0, nodes=((0, 2),))
 """Two of the four devices, until second 10."""
 
 
@@ -137,7 +137,7 @@ def test_backfilling_counts_the_boot_time():
 
 def test_the_reserved_start_is_kept_when_sums_of_seconds_round():
     # 0.3 + 48.2 ≤ 49.4 - 0.9, yet 0.3 + 0.9 + 48.2 > 49.4: ends in time must mean one thing.
-    busy = Running(end=49.4, job=100, pool=0, nodes=((0, 2),))
+    busy = RunningAttempt(end=49.4, job=100, pool=0, nodes=((0, 2),))
     jobs = [waiting(1, option(10.0, 4), 0.0), waiting(2, option(48.2, 2), 0.1)]
     plan = run_round(snapshot(pool(boot_s=0.9), jobs, [busy], now=0.3), FCFS, Mode.EASY)
     assert started(plan) == []
@@ -156,7 +156,7 @@ def test_a_job_that_no_pool_could_hold_closes_none():
 
 
 def test_an_attempt_that_overran_its_estimate_may_end_any_moment():
-    late = Running(end=3.0, job=100, pool=0, nodes=((0, 4),))
+    late = RunningAttempt(end=3.0, job=100, pool=0, nodes=((0, 4),))
     plan = run_round(snapshot(pool(), [waiting(1, option(5.0), 0.0)], [late], now=50.0), FCFS)
     assert reserved(plan) == [(1, 50.0)]
 
@@ -230,7 +230,7 @@ def test_a_decision_keeps_the_figures_the_policy_saw():
 
 def test_a_warm_node_starts_at_once_and_decides_who_ends_in_time():
     cloud = pool("cloud", 1, nodes=3, boot_s=60.0)
-    running = [Running(100.0, 90 + node, 0, ((node, 1),)) for node in range(2)]
+    running = [RunningAttempt(100.0, 90 + node, 0, ((node, 1),)) for node in range(2)]
     jobs = [waiting(1, option(50.0, 3)), waiting(2, option(80.0), submitted=1.0)]
     snap = snapshot(cloud, jobs, running)
     for warm, started in ((False, []), (True, [2])):
@@ -242,7 +242,7 @@ def test_a_warm_node_starts_at_once_and_decides_who_ends_in_time():
 
 
 def test_what_is_believed_to_end_later_gives_its_devices_back_later():
-    cluster = Cluster([pool("pool", 2)], [Running(10.0, 1, 0, ((0, 2),))])
+    cluster = Cluster([pool("pool", 2)], [RunningAttempt(10.0, 1, 0, ((0, 2),))])
     before = cluster.version[0]
     cluster.extend(1, 25.0)
     assert cluster.earliest(0, 1, 0, 0.0)[0] == 25.0

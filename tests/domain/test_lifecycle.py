@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.domain.errors import ConflictError, IllegalTransitionError
+from scheduler.domain.errors import IllegalTransitionError, StateError
 from scheduler.domain.lifecycle import (
     ACTIVE,
     FINAL,
@@ -59,7 +59,7 @@ def test_every_pair_is_in_the_table_or_refused(state, event):
     assert caught.value.message == f"a job that is {state} cannot be {event}"
     legal = ", ".join(sorted(LEGAL[state])) or "nothing, it is final"
     assert caught.value.fields == {"state": f"from {state} only: {legal}"}
-    assert isinstance(caught.value, ConflictError)
+    assert isinstance(caught.value, StateError)
 
 
 def test_final_and_active_states_are_told_from_the_rest():

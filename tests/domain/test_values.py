@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from scheduler.domain.errors import FulcrumError, InfeasibleError, InvalidError, NotFoundError
+from scheduler.domain.errors import FulcrumError, InfeasibleError, InputError, MissingError
 from scheduler.domain.jobs import Attempt, Estimate, Retry
 from scheduler.domain.lifecycle import AttemptState
 from scheduler.domain.pools import Pool
@@ -24,7 +24,7 @@ def test_width(text, bounds):
     ["0", 0, -1, "", "..", "1..", "..4", "4..1", "0..2", "1..2..3", "two", "1.5", 1.5, "1-4", True],
 )
 def test_width_refused(text):
-    with pytest.raises(InvalidError, match="is not a number of devices") as caught:
+    with pytest.raises(InputError, match="is not a number of devices") as caught:
         parse_width(text)
     assert "LOW..HIGH" in caught.value.fields["width"]
 
@@ -40,7 +40,7 @@ def test_width_refused(text):
     ],
 )
 def test_request_refused(figures, field):
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         Request(**figures)
     assert set(caught.value.fields) == {field}
     assert caught.value.code == "invalid"
@@ -82,7 +82,7 @@ POOL = {"name": "gpu", "kind": DeviceKind.CUDA, "model": "NVIDIA A10", "devices_
     ],
 )
 def test_pool_refused(figures, field):
-    with pytest.raises(InvalidError, match="'gpu'") as caught:
+    with pytest.raises(InputError, match="'gpu'") as caught:
         Pool(**POOL | figures)
     assert set(caught.value.fields) == {f"pools.gpu.{field}"}
 
@@ -118,7 +118,7 @@ def test_attempt_names_itself():
 
 
 def test_errors_have_stable_codes_and_keep_their_fields():
-    error = NotFoundError("there is no job 9", {"job": "an id"})
+    error = MissingError("there is no job 9", {"job": "an id"})
     assert isinstance(error, FulcrumError)
     assert (error.code, error.message) == ("not-found", "there is no job 9")
     assert str(error) == "there is no job 9 (job: an id)"

@@ -13,7 +13,7 @@ import pytest
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import AttemptKey, Exited, Order, Started
+from scheduler.executors.base import AttemptKey, Exited, LaunchSpec, Started
 from scheduler.executors.local import LocalExecutor, attempt_records, burial
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
@@ -44,13 +44,15 @@ class Machine:
         executor.start(self.sink)
         return executor
 
-    def order(self, attempt: str, do: str, /, *, cpus: tuple[str, ...] = (), **rest: Any) -> Order:
+    def order(
+        self, attempt: str, do: str, /, *, cpus: tuple[str, ...] = (), **rest: Any
+    ) -> LaunchSpec:
         options = {
             name: rest.pop(name)
             for name in ("memory_bytes", "time_limit_s", "env", "device_kind", "devices")
             if name in rest
         }
-        return Order(
+        return LaunchSpec(
             **{
                 "attempt": attempt,
                 "nonce": rest.pop("nonce", "a"),
@@ -86,7 +88,7 @@ class Machine:
         """The executor's files."""
         return attempt_records.place(self.root / "run", self.key(attempt, nonce))
 
-    def running(self, attempt: str) -> files.Running:
+    def running(self, attempt: str) -> files.RunningRecord:
         running = files.read_running(self.record(attempt))
         assert running is not None
         return running
@@ -109,7 +111,7 @@ class Machine:
         raise AssertionError("no fork server runs")
 
     def gone(self, pid: int) -> bool:
-        return process.Identity.of(pid) is None
+        return process.ProcessIdentity.of(pid) is None
 
     def close(self) -> None:
         for executor in self.executors:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.executors.base import Executor, Order
+from scheduler.executors.base import Executor, LaunchSpec
 from scheduler.executors.local import LocalExecutor, attempt_records
 from scheduler.executors.local.records import folder as files
 from scheduler.testing.executor_contract import ExecutorContract, Script
@@ -36,7 +36,7 @@ class TestLocalExecutor(ExecutorContract):
     def work(self, script: Script) -> Mapping[str, Any]:
         return _WORKS[script]
 
-    def lose(self, executor: Executor, order: Order) -> None:
+    def lose(self, executor: Executor, order: LaunchSpec) -> None:
         running = files.read_running(attempt_records.place(order.folder.parent / "run", order))
         assert running is not None
         assert running.supervisor.send(signal.SIGKILL)
@@ -55,7 +55,7 @@ class TestFakeExecutor(ExecutorContract):
     def work(self, script: Script) -> Mapping[str, Any]:
         return {"script": script}
 
-    def lose(self, executor: Executor, order: Order) -> None:
+    def lose(self, executor: Executor, order: LaunchSpec) -> None:
         assert isinstance(executor, FakeExecutor)
         executor.lose(order.attempt)
 
@@ -72,5 +72,5 @@ class TestFakeExecutor(ExecutorContract):
         executor.advance(executor.clock.now() + 1)
 
     @staticmethod
-    def _runtime(_order: Order) -> float:
+    def _runtime(_order: LaunchSpec) -> float:
         return math.inf

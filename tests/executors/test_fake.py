@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import AttemptKey, Exited, Order, Started
+from scheduler.executors.base import AttemptKey, Exited, LaunchSpec, Started
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executor_contract import Recorder
 from scheduler.testing.executors import FakeExecutor
@@ -18,7 +18,9 @@ def _launch(executor, tmp_path, attempt: str, seconds: float = 0.0) -> None:
     folder = tmp_path / attempt
     work = {"seconds": seconds}
     executor.launch(
-        Order(attempt, "a", "j", JobKind.COMMAND, work, folder, tmp_path, DeviceKind.CPU, ("0",))
+        LaunchSpec(
+            attempt, "a", "j", JobKind.COMMAND, work, folder, tmp_path, DeviceKind.CPU, ("0",)
+        )
     )
 
 

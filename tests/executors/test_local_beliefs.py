@@ -16,7 +16,7 @@ from scheduler.executors.base import Outcome
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.system import sockets
 
 DEEP = "[" * 900 + "]" * 900
@@ -120,9 +120,9 @@ def test_half_an_outcome_is_none(tmp_path: Path) -> None:
 
 
 def test_an_exit_never_changes(tmp_path: Path) -> None:
-    files.write_exit(tmp_path, Exit(5.0, "exit code 0", success=True))
+    files.write_exit(tmp_path, ExitRecord(5.0, "exit code 0", success=True))
     before = (tmp_path / "exit.json").read_bytes()
-    files.write_exit(tmp_path, Exit(6.0, "lost", lost=True))
+    files.write_exit(tmp_path, ExitRecord(6.0, "lost", lost=True))
     assert (tmp_path / "exit.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["exit.json"]
 
@@ -131,8 +131,8 @@ def test_an_exit_never_changes(tmp_path: Path) -> None:
 def test_an_exit_takes_the_place_of_what_is_none(tmp_path: Path, damage) -> None:
     (tmp_path / "exit.json").write_text("")
     damage(tmp_path / "exit.json")
-    files.write_exit(tmp_path, Exit(5.0, "cancelled"))
-    assert files.read_exit(tmp_path) == Exit(5.0, "cancelled")
+    files.write_exit(tmp_path, ExitRecord(5.0, "cancelled"))
+    assert files.read_exit(tmp_path) == ExitRecord(5.0, "cancelled")
 
 
 def test_forged_notices_say_nothing(machine) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.system import process, sockets
 from scheduler.executors.local.system.digest import digest
 
@@ -205,26 +205,26 @@ def test_launch_under_way_is_void_once_the_attempt_was_declared_never_started(
     assert held is not None
     assert claim.take(tmp_path, again, patience_s=0.01) is None
     assert claim.offer(tmp_path) is None
-    assert not claim.settle(tmp_path, Exit(0.0, "cancelled"))
+    assert not claim.settle(tmp_path, ExitRecord(0.0, "cancelled"))
     os.close(held)
 
 
 def test_attempt_that_was_settled_never_runs(tmp_path: Path) -> None:
     ticket = claim.offer(tmp_path)
     assert ticket is not None
-    assert claim.settle(tmp_path, Exit(5.0, "cancelled"))
-    assert not claim.settle(tmp_path, Exit(6.0, "lost"))
+    assert claim.settle(tmp_path, ExitRecord(5.0, "cancelled"))
+    assert not claim.settle(tmp_path, ExitRecord(6.0, "lost"))
     assert claim.take(tmp_path, ticket) is None
     assert claim.offer(tmp_path) is None
-    assert files.read_exit(tmp_path) == Exit(5.0, "cancelled")
+    assert files.read_exit(tmp_path) == ExitRecord(5.0, "cancelled")
 
 
 def test_identity_is_not_mistaken_for_a_later_process_with_the_same_pid() -> None:
-    own = process.Identity.of(os.getpid())
+    own = process.ProcessIdentity.of(os.getpid())
     assert own is not None
     assert own.alive
-    later = process.Identity(own.pid, own.ticks - 1, own.boot)
-    rebooted = process.Identity(own.pid, own.ticks, "another boot")
+    later = process.ProcessIdentity(own.pid, own.ticks - 1, own.boot)
+    rebooted = process.ProcessIdentity(own.pid, own.ticks, "another boot")
     for other in (later, rebooted):
         assert not other.alive
         assert not other.send(signal.SIGKILL)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.executors.base import Order
+from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Running
+from scheduler.executors.local.records.folder import RunningRecord
 from scheduler.executors.local.system import process, sockets, watchdog
-from scheduler.executors.local.system.watchdog import Patience, Watchdog
+from scheduler.executors.local.system.watchdog import SilenceLimit, Watchdog
 
 IMPATIENT = 1.5
 """Seconds; enough for an answer on a busy machine, and a stopped process never answers."""
@@ -138,7 +138,7 @@ def test_watchdog_wakes_first_and_kills_then() -> None:
     with subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE) as deaf:
         assert deaf.stdout is not None
         deaf.stdout.readline()
-        identity = process.Identity.of(deaf.pid)
+        identity = process.ProcessIdentity.of(deaf.pid)
         assert identity is not None
         dog = Watchdog(identity, "1.1", 0.0)
         assert dog.look() == ""
@@ -153,7 +153,7 @@ def test_watchdog_wakes_first_and_kills_then() -> None:
 def test_time_in_which_the_watcher_itself_stood_still_does_not_count(monkeypatch) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    patience = Patience(3.0)
+    patience = SilenceLimit(3.0)
     now += 3600.0
     assert not patience.exhausted()
     now += 1.0
@@ -166,15 +166,15 @@ def test_time_in_which_the_watcher_itself_stood_still_does_not_count(monkeypatch
 def test_an_attempt_past_its_time_limit_is_not_run_again_for_a_lost_supervisor(
     ran_s: float, reason: str, machine
 ) -> None:
-    order: Order = machine.order("1.1", "sleep", time_limit_s=20.0)
+    order: LaunchSpec = machine.order("1.1", "sleep", time_limit_s=20.0)
     record = machine.record("1.1")
     files.write_order(record, order)
     begun = {"pid": 1, "time": 1000.0, "monotonic": time.monotonic() - ran_s}
     files.write(record / files.STARTED, begun)
-    own = process.Identity.of(os.getpid())
+    own = process.ProcessIdentity.of(os.getpid())
     assert own is not None
-    dead = process.Identity(own.pid, own.ticks - 1, own.boot)
-    exit_ = bury(record, Running(dead, dead))
+    dead = process.ProcessIdentity(own.pid, own.ticks - 1, own.boot)
+    exit_ = bury(record, RunningRecord(dead, dead))
     assert exit_.reason.startswith(reason)
     assert exit_.lost == (reason == "lost: ")
     assert exit_.runtime_s is not None

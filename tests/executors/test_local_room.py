@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision import supervisor
 from scheduler.executors.local.system import sockets
 from scheduler.files import with_room
@@ -83,10 +83,10 @@ def test_a_launch_waits_for_room_and_can_be_cancelled(machine, small: Path) -> N
 
 def test_the_verdict_is_kept_until_it_is_written(monkeypatch, tmp_path: Path) -> None:
     full = [OSError(errno.ENOSPC, "No space left on device")] * 3
-    written: list[Exit] = []
+    written: list[ExitRecord] = []
     told: list[object] = []
 
-    def write(_folder: Path, exit_: Exit) -> None:
+    def write(_folder: Path, exit_: ExitRecord) -> None:
         if full:
             raise full.pop()
         written.append(exit_)
@@ -94,7 +94,7 @@ def test_the_verdict_is_kept_until_it_is_written(monkeypatch, tmp_path: Path) ->
     monkeypatch.setattr(files, "write_exit", write)
     monkeypatch.setattr(sockets, "notify", lambda _folder, message: told.append(message))
     monkeypatch.setattr(supervisor, "ROOM_S", 0.0)
-    verdict = Exit(5.0, "exit code 0", success=True)
+    verdict = ExitRecord(5.0, "exit code 0", success=True)
     supervisor._record(verdict, "1.1", tmp_path, tmp_path)
     assert written == [verdict]
     assert told == [{"waits": "1.1", "error": "[Errno 28] No space left on device"}] * 3

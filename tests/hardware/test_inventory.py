@@ -1,7 +1,7 @@
 import pytest
 
 from scheduler import settings
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware import cluster
 from scheduler.hardware.cpus import Cpus
@@ -44,11 +44,11 @@ def test_one_pool_for_the_cpus_and_one_for_each_gpu_model():
 def test_devices_by_index_and_what_does_not_exist():
     found = built()
     assert found.devices("a10", (1, 0)) == ("GPU-c", "GPU-a")
-    with pytest.raises(NotFoundError) as unknown:
+    with pytest.raises(MissingError) as unknown:
         found.devices("a11", (0,))
     assert unknown.value.fields == {"pool": "one of cpu, a10, t4"}
     for bad in (2, -1):
-        with pytest.raises(NotFoundError):
+        with pytest.raises(MissingError):
             found.devices("a10", (0, bad))
 
 
@@ -139,7 +139,7 @@ def test_without_detection_only_configured_pools_count():
     ],
 )
 def test_what_cannot_be_a_cluster_is_refused(overrides, fields):
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         built(overrides)
     assert set(caught.value.fields) == fields
 

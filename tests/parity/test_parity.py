@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import best, mode_of
@@ -22,9 +22,9 @@ from scheduler.domain.resources import DeviceKind, Request
 from scheduler.estimates.estimator import Estimator
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
-from scheduler.service.components import Parts
-from scheduler.service.paths import Folders
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.components import Components
+from scheduler.service.paths import Paths
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.service import Service
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
@@ -92,8 +92,10 @@ def workload(seed):
         size = float(rng.lognormal(4.0, 1.0))
         widths = range(1, 1 + int(rng.integers(1, 4)))
         kinds = [["cpu"], ["cuda"], ["cpu", "cuda"]][rng.integers(3)]
-        runs = [Run("cpu", width, size / width**0.9) for width in widths if "cpu" in kinds]
-        runs += [Run("cuda", width, size / 4 / width) for width in widths[:2] if "cuda" in kinds]
+        runs = [WorkloadRun("cpu", width, size / width**0.9) for width in widths if "cpu" in kinds]
+        runs += [
+            WorkloadRun("cuda", width, size / 4 / width) for width in widths[:2] if "cuda" in kinds
+        ]
         jobs.append(
             Arrival(job, now, tuple(runs), priority=50.0, preference=float(rng.uniform(0.5, 1.0)))
         )
@@ -103,7 +105,7 @@ def workload(seed):
 
 
 def simulated(load, factors, name, mode):
-    site = Site(POOLS, mode)
+    site = ClusterSpec(POOLS, mode)
     simulation = Simulation(load, site, Believes(factors), check=True)
     outcome = simulation.run(lookup.named(name))
     return log(outcome)
@@ -112,7 +114,7 @@ def simulated(load, factors, name, mode):
 def pulled(load, factors, name, mode):
     """As an environment does it: choice by choice."""
     policy = lookup.named(name)
-    site = Site(POOLS, mode_of(policy, mode))
+    site = ClusterSpec(POOLS, mode_of(policy, mode))
     simulation = Simulation(load, site, Believes(factors))
     while (round_ := simulation.next()) is not None:
         while (table := round_.table()) is not None:
@@ -151,16 +153,16 @@ def live(load, factors, name, mode, folder):
     executor = FakeExecutor(clock, runtime)
     priority = lookup.named("priority")
     service = Service(
-        Parts(
+        Components(
             store=store,
             executor=executor,
             inventory=Inventory(
                 POOLS, {pool.name: tuple(map(str, range(pool.count))) for pool in POOLS}, {}, {}
             ),
             estimator=Told(told),
-            ruling=Ruling(lookup.named, priority, name=name, mode=mode, preference=0.5),
+            ruling=ActivePolicy(lookup.named, priority, name=name, mode=mode, preference=0.5),
             policies=lookup.names(),
-            folders=Folders(folder),
+            folders=Paths(folder),
             clock=clock,
             origin=START,
         )

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.round import Mode, Round
 from scheduler.decisions.rounds.run import mode_of, run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.plan import Action
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -199,7 +199,7 @@ def test_the_mode_that_a_policy_was_made_for_wins():
 def wide_and_narrow(now):
     """One device of two is busy; a wide job waits since second 0, a narrow one came just now."""
     jobs = [waiting(1, option(99.0, 2), 0.0), waiting(2, option(500.0, 1), now)]
-    busy = [Running(1000 + now, 9, 0, ((0, 1),))]
+    busy = [RunningAttempt(1000 + now, 9, 0, ((0, 1),))]
     return snapshot(pool(devices=2), jobs, now=now, running=busy)
 
 
@@ -212,7 +212,7 @@ def test_a_starving_job_is_reserved_in_greedy_mode_and_others_start_beside_it():
 
 def test_nothing_is_reserved_in_greedy_mode_before_its_time():
     jobs = [waiting(1, option(99.0), 0.0)]
-    snap = snapshot(pool(devices=1), jobs, [Running(1100.0, 9, 0, ((0, 1),))], now=100.0)
+    snap = snapshot(pool(devices=1), jobs, [RunningAttempt(1100.0, 9, 0, ((0, 1),))], now=100.0)
     for guard in (Narrow(), Guard(Narrow(), FCFS), Guard(Narrow(), FCFS, 100.0)):
         assert not run_round(snap, guard, Mode.GREEDY).reservations
     plan = run_round(snap, Guard(Narrow(), FCFS, 60.0), Mode.GREEDY)
@@ -222,7 +222,7 @@ def test_nothing_is_reserved_in_greedy_mode_before_its_time():
 def test_a_starving_job_that_fits_somewhere_starts_there():
     pools = (pool("a", devices=1), pool("b", devices=2))
     jobs = [waiting(1, [option(9.0, 1, pool=0, dollars=1.0), option(9.0, 2, pool=1)], 0.0)]
-    busy = [Running(500.0, 9, 0, ((0, 1),))]
+    busy = [RunningAttempt(500.0, 9, 0, ((0, 1),))]
     snap = snapshot(pools, jobs, now=100.0, running=busy)
     plan = run_round(snap, Guard(Narrow(), FCFS, 60.0), Mode.GREEDY)
     assert [(one.job, one.pool) for one in plan.placements] == [(1, 1)]
@@ -250,9 +250,9 @@ def test_no_job_starves_under_a_hostile_policy_in_greedy_mode(small, at):
     jobs, now = [], 0.0
     for index, (width, seconds) in enumerate(small):
         if index == at:
-            jobs.append(Arrival(len(jobs) + 1, now, (Run("any", DEVICES, 10.0),)))
+            jobs.append(Arrival(len(jobs) + 1, now, (WorkloadRun("any", DEVICES, 10.0),)))
             wide = len(jobs)
-        jobs.append(Arrival(len(jobs) + 1, now, (Run("any", width, seconds),)))
+        jobs.append(Arrival(len(jobs) + 1, now, (WorkloadRun("any", width, seconds),)))
         now += width * seconds / (1.2 * DEVICES)
     workload = Workload("hostile", tuple(jobs))
     waited = wait_of(wide, workload, Guard(Narrow(), named("wgc"), BOUND_S))
@@ -263,14 +263,14 @@ def test_no_job_starves_under_a_hostile_policy_in_greedy_mode(small, at):
 
 
 def test_without_the_bound_a_wide_job_starves():
-    jobs = [Arrival(1 + at, 5.0 * at, (Run("any", 1, 50.0),)) for at in range(200)]
-    jobs[10] = Arrival(11, 50.0, (Run("any", DEVICES, 10.0),))
+    jobs = [Arrival(1 + at, 5.0 * at, (WorkloadRun("any", 1, 50.0),)) for at in range(200)]
+    jobs[10] = Arrival(11, 50.0, (WorkloadRun("any", DEVICES, 10.0),))
     workload = Workload("hostile", tuple(jobs))
     assert wait_of(11, workload, Narrow()) > 2000.0
     assert wait_of(11, workload, Guard(Narrow(), FCFS, BOUND_S)) < BOUND_S + 200.0
 
 
 def wait_of(job, workload, policy):
-    outcome = Simulation(workload, Site(POOLS, Mode.EASY), check=True).run(policy)
+    outcome = Simulation(workload, ClusterSpec(POOLS, Mode.EASY), check=True).run(policy)
     row = outcome.job.tolist().index(job)
     return outcome.started[row] - outcome.submitted[row]

@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS, LAST
 from tests.worlds import option, pool, snapshot, table, waiting
 
@@ -73,7 +73,7 @@ def test_equal_jobs_go_oldest_first(name):
 
 
 def test_tetris_puts_what_fits_before_what_does_not():
-    busy = Running(9999.0, 100, 0, ((0, 6),))
+    busy = RunningAttempt(9999.0, 100, 0, ((0, 6),))
     scores = HEURISTICS["tetris"].scores(table(snapshot(pool(devices=8), JOBS, [busy], 2000.0)))
     fits = [0.125 * 0.25 + 0.5, 0.25 * 0.25 + 0.0025]
     assert scores[1:] == pytest.approx([0.5 * 0.25 + 0.0125 - 2.0, *fits])
@@ -131,7 +131,7 @@ def test_placement(name, preference, place):
 
 
 def test_the_fastest_placement_counts_the_wait_for_it():
-    busy = Running(95.0, 100, 1, ((0, 4),))  # gpu: 95 + 10 s; cpu × 2: 30 s
+    busy = RunningAttempt(95.0, 100, 1, ((0, 4),))  # gpu: 95 + 10 s; cpu × 2: 30 s
     snap = snapshot([pool(), pool("gpu")], [waiting(1, DEAR)], [busy])
     (placed,) = run_round(snap, HEURISTICS["fastest"]).placements
     assert (placed.pool, placed.width) == (0, 2)

@@ -5,7 +5,7 @@ import pytest
 
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.policies.guard import Fault, Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.wgc import Wgc
@@ -39,7 +39,7 @@ def test_a_policy_that_only_waits_is_replaced_for_the_whole_round(stable, caplog
 
 
 def busy(*jobs):
-    running = Running(100.0, 9, 0, ((0, 1),))
+    running = RunningAttempt(100.0, 9, 0, ((0, 1),))
     return snapshot(pool(devices=2), [waiting(job, option(10.0)) for job in jobs], [running], 10.0)
 
 

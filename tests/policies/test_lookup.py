@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
 
@@ -31,7 +31,7 @@ def test_heuristics_by_name(name):
 
 
 def test_an_unknown_name_lists_the_legal_ones():
-    with pytest.raises(NotFoundError, match="there is no policy 'sfj'") as caught:
+    with pytest.raises(MissingError, match="there is no policy 'sfj'") as caught:
         lookup.named("sfj")
     assert all(name in caught.value.fields["policy"] for name in HEURISTICS)
 
@@ -39,7 +39,7 @@ def test_an_unknown_name_lists_the_legal_ones():
 def test_a_policy_of_another_distribution(plugin):
     assert lookup.named("lucky").name == "lucky"
     assert lookup.names()["lucky"] == "from lucky_policy:make"
-    with pytest.raises(NotFoundError) as caught:
+    with pytest.raises(MissingError) as caught:
         lookup.named("unlucky")
     assert "lucky" in caught.value.fields["policy"]
 

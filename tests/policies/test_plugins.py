@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.policies import lookup
 
 
@@ -19,6 +19,6 @@ def test_one_that_does_not_load_is_named(
 ) -> None:
     entry = EntryPoint("theirs", value, lookup.GROUP)
     monkeypatch.setattr(lookup, "entry_points", lambda group: (entry,))
-    with pytest.raises(InvalidError, match=problem) as caught:
+    with pytest.raises(InputError, match=problem) as caught:
         lookup.named("theirs")
     assert value in caught.value.message

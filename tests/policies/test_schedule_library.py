@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies.schedules.library import MOST_CHARACTERS, Library
 from tests.policies.test_schedules import TEXT
 
@@ -22,7 +22,7 @@ def test_a_registered_schedule_is_had_by_name_also_later(tmp_path):
 
 @pytest.mark.parametrize("name", ["../x", "", "A", "x/y", "random", "a.toml", "x" * 61, "a=1"])
 def test_names_are_checked(tmp_path, name):
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         Library(tmp_path / "data").add(name, TEXT)
     assert set(caught.value.fields) == {"name"}
     assert not (tmp_path / "data").exists()
@@ -30,7 +30,7 @@ def test_names_are_checked(tmp_path, name):
 
 @pytest.mark.parametrize("text", ["", "x", "[[at]]\nw = 2\nconstants = {}", "#" * MOST_CHARACTERS])
 def test_what_is_no_schedule_is_refused(tmp_path, text):
-    with pytest.raises(InvalidError):
+    with pytest.raises(InputError):
         Library(tmp_path).add("ours", text + "\n")
     assert Library(tmp_path).names() == ()
 
@@ -39,9 +39,9 @@ def test_no_path_is_opened(tmp_path):
     file = tmp_path / "ours.toml"
     file.write_text(TEXT)
     library = Library(tmp_path / "data")
-    with pytest.raises(NotFoundError, match="opens no file"):
+    with pytest.raises(MissingError, match="opens no file"):
         library.policy(str(file))
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         library.policy("unknown")
 
 
@@ -52,5 +52,5 @@ def test_the_settings_may_name_a_file(tmp_path):
     assert library.taken(f"wgc:{file}") == "wgc:ours"
     assert library.taken("wgc:ours") == "wgc:ours"
     assert library.taken("sjf") == "sjf"
-    with pytest.raises(NotFoundError, match="cannot be read"):
+    with pytest.raises(MissingError, match="cannot be read"):
         library.taken("wgc:./none.toml")

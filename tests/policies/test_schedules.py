@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup, schedules
 from scheduler.policies.constants import Constants, Schedule
 
@@ -45,18 +45,18 @@ def test_a_file(tmp_path):
     ],
 )
 def test_illegal_constants_are_refused(name, said):
-    with pytest.raises(InvalidError) as refused:
+    with pytest.raises(InputError) as refused:
         lookup.named(name)
     assert said in str(refused.value.fields)
 
 
 def test_what_is_not_there_and_what_is_broken(tmp_path):
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         lookup.named("wgc:moon")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         schedules.anywhere(f"{tmp_path}/none.toml")
     for text in ("", "at = 3", "at = [{ w = 0.5 }]", "[[at", TEXT.replace("0.5\n", "1.5\n")):
         path = tmp_path / "broken.toml"
         path.write_text(text)
-        with pytest.raises(InvalidError):
+        with pytest.raises(InputError):
             schedules.anywhere(str(path))

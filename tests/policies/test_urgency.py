@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agents.registry.registry import offer
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.plan import Action
 from scheduler.decisions.state.queue import WAIT
 from scheduler.policies import lookup, schedules
@@ -169,7 +169,7 @@ def test_a_deadline_that_is_missed_anyway_makes_nobody_more_urgent():
 
 
 def test_under_greedy_a_wide_job_that_comes_first_keeps_its_place():
-    busy = [Running(end=30.0, job=9, pool=0, nodes=((0, 1),))]
+    busy = [RunningAttempt(end=30.0, job=9, pool=0, nodes=((0, 1),))]
     jobs = [
         waiting(1, option(60.0, width=2), 0.0, priority=100),
         waiting(2, option(60.0), 0.0, priority=10),

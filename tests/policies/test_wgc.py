@@ -6,7 +6,7 @@ from hypothesis import given
 
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.wgc import PATIENCE, Wgc
 from tests.worlds import option, pool, snapshot, snapshots, table, waiting
@@ -49,7 +49,7 @@ def test_the_index_is_the_formula():
 
 
 def test_it_holds_out_for_the_devices_that_suit_and_less_so_with_age():
-    busy = [Running(end=12.0, job=9, pool=1, nodes=((0, 1),))]
+    busy = [RunningAttempt(end=12.0, job=9, pool=1, nodes=((0, 1),))]
     wgc = Wgc(Constants(preference=1.0, patience=0.1, ageing=0.01))
     jobs = [waiting(1, BOTH, 0.0)]
     young = run_round(snapshot(POOLS, jobs, busy, now=10.0), wgc, Mode.GREEDY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler import bootstrap, settings
-from scheduler.domain.errors import InfeasibleError, InvalidError
+from scheduler.domain.errors import InfeasibleError, InputError
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.resources import Request
 from scheduler.hardware.inventory import Inventory
@@ -48,7 +48,7 @@ def test_a_job_that_waits_while_the_devices_go_is_told_why(build):
 
 def test_a_machine_without_any_pool_starts_no_service(tmp_path):
     inventory = Inventory((GPU,), {"gpu": ("0",)}, {}, {}, {"gpu": WHY})
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         bootstrap.assemble(
             settings.load(overrides={"data_dir": tmp_path}),
             MemoryStore(),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.registry.registry import offer
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
 
@@ -114,11 +114,11 @@ def test_a_new_preference_of_the_cluster_moves_what_waits(build):
 
 def test_a_wrong_policy_mode_or_preference_changes_nothing(world):
     before = world.service.policy()
-    with pytest.raises(NotFoundError, match="no policy"):
+    with pytest.raises(MissingError, match="no policy"):
         world.service.use_policy("best", actor="ann")
-    with pytest.raises(InvalidError, match="mode"):
+    with pytest.raises(InputError, match="mode"):
         world.service.use_policy("sjf", mode="sideways", actor="ann")
-    with pytest.raises(InvalidError, match="preference"):
+    with pytest.raises(InputError, match="preference"):
         world.service.use_policy("sjf", preference=1.5, actor="ann")
     assert world.service.policy() == before
     assert world.store.setting("policy") is None
@@ -242,7 +242,7 @@ def test_preferences_of_projects_and_cluster_change_while_running(build):
     world.service.prefer(0.4, {"paper": None}, actor="ann")
     world.step()
     assert preferences() == {3: 0.4, 4: 0.4, 5: 0.0}
-    with pytest.raises(InvalidError, match=r"projects\.paper"):
+    with pytest.raises(InputError, match=r"projects\.paper"):
         world.service.prefer(0.1, {"paper": 2.0}, actor="ann")
     world.service.prefer(projects={"thesis": 0.9}, actor="ann")
     world.restart((CPU, GPU), policy="wgc", projects={"paper": {"preference": 0.0}})

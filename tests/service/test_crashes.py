@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scheduler import bootstrap
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.service.policy_control.crash_marks import MOST, Crashes
@@ -63,7 +63,7 @@ def test_a_policy_that_ends_the_process_is_given_up_and_pardoned(tmp_path):
     assert [start(path) for _ in range(MOST + 2)] == [7] * MOST + [0, 0]
     crashes = made(path)
     assert crashes.refused == ("boom",)
-    with pytest.raises(InvalidError, match="policy boom has ended the service 3 times"):
+    with pytest.raises(InputError, match="policy boom has ended the service 3 times"):
         crashes.policy("boom")
     # Others decide meanwhile, over restarts; it stays refused until a person chooses it.
     assert crashes.policy("calm").scores([1, 2]).tolist() == [0, 0]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from scheduler.domain.errors import InfeasibleError, NotFoundError
+from scheduler.domain.errors import InfeasibleError, MissingError
 from scheduler.domain.jobs import Retry
 from scheduler.testing.samples import job_spec
 
@@ -97,7 +97,7 @@ def test_an_ended_job_says_how_it_ended(world):
     found = world.service.explain(1)
     assert (found.cause, found.text) == ("final", "FAILED: out of memory")
     assert found.decisions[0].chosen.pool == "cpu"
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         world.service.explain(2)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.domain.errors import ConflictError, NotFoundError, UnavailableError
+from scheduler.domain.errors import MissingError, OutageError, StateError
 from scheduler.domain.resources import Request
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.testing.samples import job_spec
@@ -12,7 +12,7 @@ from .worlds import wide
 
 def step_twice(world):
     """One step that fails, and the next."""
-    with pytest.raises((UnavailableError, ConflictError)):
+    with pytest.raises((OutageError, StateError)):
         world.step()
     world.step()
 
@@ -24,7 +24,7 @@ def test_an_end_that_could_not_be_written_is_heard_again(failing):
     world.executor.finish("1.1")
     store.fail["record"] = 2
     for _ in range(2):
-        with pytest.raises(UnavailableError):
+        with pytest.raises(OutageError):
             world.step()
     assert world.state(1) == "RUNNING"
     world.step()
@@ -35,7 +35,7 @@ def test_an_end_that_could_not_be_written_is_heard_again(failing):
 def test_a_submission_the_store_refuses_is_refused_and_the_next_accepted(failing):
     world, store = failing
     store.fail["submit"] = 1
-    with pytest.raises(UnavailableError):
+    with pytest.raises(OutageError):
         world.service.submit([job_spec()], actor="ann")
     world.submit()
     assert world.state(1) == "STARTING"
@@ -98,7 +98,7 @@ def test_a_cancellation_is_durable_before_it_is_answered(failing):
     message = Cancel(1, "ann", "")
     world.service.dispatcher.post(message)
     store.fail["record"] = 1
-    with pytest.raises(UnavailableError):
+    with pytest.raises(OutageError):
         world.step()
     assert not message.answer.done()
     world.step()
@@ -172,7 +172,7 @@ def test_changes_the_store_refuses_are_read_again(failing):
     message = Cancel(1, "ann", "")
     world.service.dispatcher.post(message)
     step_twice(world)
-    with pytest.raises(ConflictError, match="job 1 is SUCCEEDED already"):
+    with pytest.raises(StateError, match="job 1 is SUCCEEDED already"):
         message.answer.result(0)
     assert world.service.statistics()["conflicts"] == 1
 
@@ -212,7 +212,7 @@ def test_an_order_that_cannot_be_made_fails_its_job_and_no_other(failing, monkey
 
     def choosy(job, *rest):
         if job.id == 1:
-            raise NotFoundError("pool 'cpu' has no device 0")
+            raise MissingError("pool 'cpu' has no device 0")
         return order(job, *rest)
 
     with monkeypatch.context() as patch:

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from scheduler import bootstrap, settings
-from scheduler.domain.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from scheduler.domain.errors import InputError, MissingError, OutageError, StateError
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
-from scheduler.service.policy_control.replay import Verdict
+from scheduler.service.policy_control.replay import ReplayVerdict
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
@@ -30,7 +30,7 @@ class Made:
 
 
 def verdict(nominee, rival, shown=True):
-    return Verdict(
+    return ReplayVerdict(
         source="history",
         about="90 jobs",
         windows=8,
@@ -68,7 +68,7 @@ class FakeReplay:
         self.asked.append(question)
         assert self.may.wait(PATIENCE_S)
         if self.gone.is_set():
-            raise UnavailableError("cancelled")
+            raise OutageError("cancelled")
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -187,7 +187,7 @@ def test_asked_for_it_replays_whatever_was_chosen(serve):
     assert not replay.asked
     view = service.fit_policy("made:two", actor="ann")
     assert (view.name, view.nominee, view.fit.why) == ("fcfs", "made:two", "asked")
-    with pytest.raises(ConflictError, match="under way"):
+    with pytest.raises(StateError, match="under way"):
         service.fit_policy("made:one", actor="ann")
     assert service.policy().nominee == "made:two"
     replay.may.set()
@@ -198,11 +198,11 @@ def test_asked_for_it_replays_whatever_was_chosen(serve):
 
 def test_wrong_questions_are_refused(serve):
     service = serve(FakeReplay(), policy="fcfs")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         service.fit_policy("best", actor="ann")
-    with pytest.raises(InvalidError, match="held against"):
+    with pytest.raises(InputError, match="held against"):
         service.fit_policy("wgc", actor="ann")
-    with pytest.raises(UnavailableError, match="no simulator"):
+    with pytest.raises(OutageError, match="no simulator"):
         serve(None).fit_policy("made:one", actor="ann")
 
 
@@ -222,7 +222,7 @@ def test_a_shadow_is_scored_and_nobody_changes_places(serve):
     serve.clock.advance(50)
     view = service.score_shadow()
     assert (view.shadow.fit.state, view.shadow.fit.why) == ("running", "shadow")
-    with pytest.raises(ConflictError, match="under way"):
+    with pytest.raises(StateError, match="under way"):
         service.score_shadow()
     replay.may.set()
     view = ended(service)
@@ -253,7 +253,7 @@ def test_a_score_ends_with_its_shadow_and_nobody_is_scored_against_itself(serve)
     replay = FakeReplay()
     service = serve(replay, policy="fcfs")
     service.shadow_policy("fcfs", actor="ann")
-    with pytest.raises(ConflictError, match="decides itself"):
+    with pytest.raises(StateError, match="decides itself"):
         service.score_shadow()
     service.shadow_policy("made:two", actor="ann")
     assert service.score_shadow().shadow.fit.state == "running"

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from scheduler import problems
-from scheduler.domain.errors import UnavailableError
+from scheduler.domain.errors import OutageError
 from scheduler.policies.heuristics import HEURISTICS
-from scheduler.problems import Problem, disks
+from scheduler.problems import HealthProblem, disks
 from scheduler.service.maintenance import health
 from scheduler.service.maintenance.health import Deciding, Health
 from scheduler.testing.samples import job_spec
 from tests.service.worlds import CPU, GPU, wide
 
-FULL = Problem("disk", "nearly full")
+FULL = HealthProblem("disk", "nearly full")
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_executor_and_store_say_what_is_wrong_in_their_words(world, monkeypatch)
 
 def test_a_store_that_takes_nothing_and_a_check_that_fails(world, monkeypatch):
     def refuse():
-        raise UnavailableError("the database is locked")
+        raise OutageError("the database is locked")
 
     def fail():
         raise RuntimeError("secret")

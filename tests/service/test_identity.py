@@ -101,7 +101,7 @@ def test_a_removed_database_makes_no_job_succeed(house: House) -> None:
         path.unlink()
 
     house.open()
-    assert process.Identity.of(pid) is None
+    assert process.ProcessIdentity.of(pid) is None
     assert not list(house.service.folders.root.glob("[0-9]"))
     again = house.run("ls $FULCRUM_ARTIFACTS $FULCRUM_CHECKPOINTS | grep -q '[ac]$' || exit 3")
     assert again == first

@@ -3,11 +3,11 @@
 import pytest
 
 from scheduler.domain.errors import (
-    ConflictError,
     IllegalTransitionError,
     InfeasibleError,
-    InvalidError,
-    NotFoundError,
+    InputError,
+    MissingError,
+    StateError,
 )
 from scheduler.domain.jobs import Retry
 from scheduler.domain.resources import Request
@@ -106,7 +106,7 @@ def test_a_repeated_key_answers_the_first_jobs_and_revives_none(world):
     assert (again.id, again.state) == (first.id, "SUCCEEDED")
     world.submit(job_spec(after=(1,)))
     assert world.state(2) == "STARTING"
-    with pytest.raises(ConflictError):
+    with pytest.raises(StateError):
         world.submit(key="once", digest="b")
 
 
@@ -236,7 +236,7 @@ def test_what_has_ended_or_never_was_cannot_be_cancelled(world):
     world.finish("1.1")
     with pytest.raises(IllegalTransitionError, match="job 1 is SUCCEEDED already"):
         world.cancel(1)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         world.cancel(7)
 
 
@@ -264,7 +264,7 @@ def test_what_does_not_wait_cannot_be_changed(world):
     world.finish("1.1")
     with pytest.raises(IllegalTransitionError, match="job 1 is SUCCEEDED already"):
         world.update(1, priority=90)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         world.update(7, priority=90)
     assert world.job(1).spec.priority == 50
 
@@ -317,9 +317,9 @@ def test_what_no_pool_could_run_is_refused_naming_the_field(world):
 
 
 def test_an_unknown_dependency_is_refused(world):
-    with pytest.raises(InvalidError):
+    with pytest.raises(InputError):
         world.submit(job_spec(after=(9,)))
-    with pytest.raises(InvalidError):
+    with pytest.raises(InputError):
         world.submit(job_spec(after=(-2,)), job_spec())
     assert not world.store.live()[0]
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from scheduler import bootstrap
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import InputError, StateError
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.settings import Settings
 
@@ -13,7 +13,7 @@ from scheduler.settings import Settings
 def test_a_second_service_is_refused_naming_folder_and_process(tmp_path):
     settings = Settings(data_dir=tmp_path, policy="priority")
     service = bootstrap.build(settings)
-    with pytest.raises(ConflictError) as caught:
+    with pytest.raises(StateError) as caught:
         bootstrap.build(settings)
     assert str(tmp_path) in caught.value.message
     assert f"process {os.getpid()}" in caught.value.message
@@ -23,7 +23,7 @@ def test_a_second_service_is_refused_naming_folder_and_process(tmp_path):
 
 
 def test_a_service_that_could_not_be_built_holds_nothing(tmp_path):
-    with pytest.raises(InvalidError):
+    with pytest.raises(InputError):
         bootstrap.build(Settings(data_dir=tmp_path, policy="priority", database_url="nonsense://"))
     FolderLock(tmp_path).release()
 
@@ -33,6 +33,6 @@ def test_releasing_twice_has_no_effect(tmp_path):
     lock.release()
     other = FolderLock(tmp_path)
     lock.release()
-    with pytest.raises(ConflictError):
+    with pytest.raises(StateError):
         FolderLock(tmp_path)
     other.release()

@@ -6,14 +6,16 @@ import json
 
 import pytest
 
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.jobs import JobKind
 from scheduler.service.maintenance import disk_usage
-from scheduler.service.maintenance.retention import Kind, Retention, Rule, rules
+from scheduler.service.maintenance.retention import Kind, Retention, RetentionRule, rules
 from scheduler.testing.samples import job_spec
 from tests.service.worlds import train
 
-EVERYTHING = Rule(tuple(Kind(kind) for kind in ("logs", "checkpoints", "artifacts", "models")))
+EVERYTHING = RetentionRule(
+    tuple(Kind(kind) for kind in ("logs", "checkpoints", "artifacts", "models"))
+)
 DAY = 86_400.0
 
 
@@ -47,7 +49,7 @@ def ended(world, spec=None, fail=False):
 def test_each_kind_goes_alone_and_records_stay(world):
     for kind in EVERYTHING.kinds:
         job, files = ended(world)
-        pruning = world.service.retention.prune(Rule((kind,)), "ann")
+        pruning = world.service.retention.prune(RetentionRule((kind,)), "ann")
         assert [(item.job, item.kind) for item in pruning.items] == [(job, kind)]
         assert left(files) == set(files) - {kind}
         assert not any(path.exists() for path in files[kind])
@@ -76,15 +78,15 @@ def test_age_and_size_and_a_dry_run(world):
     world.clock.advance(2 * DAY)
     new, files = ended(world)
     keep = world.service.retention
-    by_age = Rule((Kind.LOGS,), older_than_s=DAY)
+    by_age = RetentionRule((Kind.LOGS,), older_than_s=DAY)
     (told,) = keep.prune(by_age, "ann", dry_run=True).items
     assert (told.job, told.ended) == (old, now)
     assert disk_usage.of_job(world.service.folders, old)[Kind.LOGS] == told.bytes
     total = 2 * told.bytes
-    assert not keep.prune(Rule((Kind.LOGS,), keep_bytes=total), "ann").items
-    assert [one.job for one in keep.prune(Rule((Kind.LOGS,), keep_bytes=1), "a", most=1).items] == [
-        old
-    ]
+    assert not keep.prune(RetentionRule((Kind.LOGS,), keep_bytes=total), "ann").items
+    assert [
+        one.job for one in keep.prune(RetentionRule((Kind.LOGS,), keep_bytes=1), "a", most=1).items
+    ] == [old]
     assert keep.prune(EVERYTHING, "ann", most=1).more
     assert Kind.LOGS in left(files)
     assert new != old
@@ -148,10 +150,10 @@ def test_what_is_pruned_is_remembered_and_said(world, tmp_path):
     keep = world.service.retention
     keep.prune(EVERYTHING, "ann")
     log = world.service.folders.attempt(job, 1) / "log.txt"
-    with pytest.raises(NotFoundError, match=rf"the logs of job {job} were pruned on 1970-01-12"):
+    with pytest.raises(MissingError, match=rf"the logs of job {job} were pruned on 1970-01-12"):
         keep.require(world.job(job), Kind.LOGS, log)
     infer = job_spec(kind=JobKind.CNN_INFER, work={"models": [job]}, after=(job,))
-    with pytest.raises(InvalidError, match="the models of job 1 were pruned") as caught:
+    with pytest.raises(InputError, match="the models of job 1 were pruned") as caught:
         world.service.submit([infer], actor="ann")
     assert set(caught.value.fields) == {"work.models"}
     assert world.service.retry(job, actor="ann").id == job + 1
@@ -203,6 +205,6 @@ def test_what_cannot_be_removed_is_told(world, monkeypatch):
 
     job, _ = ended(world)
     monkeypatch.setattr("scheduler.service.maintenance.retention.remove", refuse)
-    pruning = world.service.retention.prune(Rule((Kind.LOGS,)), "ann")
+    pruning = world.service.retention.prune(RetentionRule((Kind.LOGS,)), "ann")
     assert pruning.failed == [f"logs of job {job}: Permission denied"]
     assert not pruning.items

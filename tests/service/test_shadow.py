@@ -8,10 +8,10 @@ import pytest
 
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.domain.errors import NotFoundError, UnavailableError
+from scheduler.domain.errors import MissingError, OutageError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.shadow import WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
 
@@ -60,7 +60,7 @@ def test_it_differs_and_changes_nothing(build):
 def test_it_is_named_changed_remembered_and_ended(build):
     world = build(policy="sjf")
     assert world.service.policy().shadow is None
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         world.service.shadow_policy("best", actor="ann")
     assert world.service.shadow_policy("fcfs", actor="ann").shadow.name == "fcfs"
     world.restart(policy="sjf", shadow="wgc")
@@ -89,17 +89,17 @@ def test_it_looks_on_since_it_was_named_over_restarts(build):
 
 
 def test_one_that_could_not_be_used_for_a_while_begins_anew(build, monkeypatch):
-    guarded = Ruling.guarded
+    guarded = ActivePolicy.guarded
 
     def gone(ruling, name):
         if name == "fcfs":
-            raise NotFoundError("its files are gone")
+            raise MissingError("its files are gone")
         return guarded(ruling, name)
 
     world = build(policy="sjf", shadow="fcfs")
     begun = world.clock.now()
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(Ruling, "guarded", gone)
+        meanwhile.setattr(ActivePolicy, "guarded", gone)
         world.restart(policy="sjf", shadow="fcfs", step=False)
         assert world.service.policy().shadow is None
     world.clock.advance(60)
@@ -137,7 +137,7 @@ def test_a_store_that_fails_costs_no_decision_of_it(build, caplog, monkeypatch):
     world = build(policy="sjf", shadow="sjf")
 
     def broken(_):
-        raise UnavailableError("disk full")
+        raise OutageError("disk full")
 
     monkeypatch.setattr(world.store, "set_settings", broken)
     world.submit(train())
@@ -149,10 +149,10 @@ def test_a_store_that_fails_costs_no_decision_of_it(build, caplog, monkeypatch):
 
 def test_without_shadow_or_simulator_there_is_no_score(build):
     world = build(policy="sjf")
-    with pytest.raises(NotFoundError, match="no shadow"):
+    with pytest.raises(MissingError, match="no shadow"):
         world.service.score_shadow()
     world.service.shadow_policy("fcfs", actor="ann")
-    with pytest.raises(UnavailableError, match="no simulator"):
+    with pytest.raises(OutageError, match="no simulator"):
         world.service.score_shadow()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from scheduler import bootstrap, settings
 from scheduler.clock import SystemClock
-from scheduler.domain.errors import ConflictError, NotFoundError, UnavailableError
+from scheduler.domain.errors import MissingError, OutageError, StateError
 from scheduler.domain.jobs import Retry
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.service import Service
@@ -116,7 +116,7 @@ def test_submissions_that_arrive_together_share_a_commit(service, store, monkeyp
             pass
         gate.set()
         jobs = [found.result(PATIENCE_S)[0] for found in (first, *others)]
-        with pytest.raises(ConflictError, match="'k'"):
+        with pytest.raises(StateError, match="'k'"):
             conflict.result(PATIENCE_S)
     assert sorted(job.id for job in jobs) == list(range(1, 32))
     assert [job.spec.name for job in jobs[1:]] == [str(at) for at in range(30)]
@@ -128,7 +128,7 @@ def test_nobody_waits_for_a_change_that_was_before(service):
     until(service, 1, "STARTING")
     assert service.wait_for_change(1, job.version, PATIENCE_S).state == "STARTING"
     assert service.wait_for_change(1, 99, 0.01).state == "STARTING"
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         service.wait_for_change(2, 0, 0.01)
 
 
@@ -149,7 +149,7 @@ def test_cancelling_answers_with_the_job(service, executor):
     service.submit([job_spec()], actor="ann")
     until(service, 1, "STARTING")
     assert service.cancel(1, actor="ann").state == "CANCELLING"
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         service.cancel(9, actor="ann")
 
 
@@ -158,7 +158,7 @@ def test_a_cancellation_that_cannot_be_confirmed_says_so(service, store, monkeyp
     service.submit([job_spec()], actor="ann")
     until(service, 1, "STARTING")
     store.fail["record"] = 1
-    with pytest.raises(UnavailableError, match="not confirmed"):
+    with pytest.raises(OutageError, match="not confirmed"):
         service.cancel(1, actor="ann")
     until(service, 1, "CANCELLING")
 
@@ -173,10 +173,10 @@ def test_a_stopped_service_accepts_nothing_and_leaves_nobody_waiting(service, st
         while store.fail["record"]:
             pass
         service.stop()
-        with pytest.raises(UnavailableError, match="stopping"):
+        with pytest.raises(OutageError, match="stopping"):
             waiting.result(PATIENCE_S)
-    with pytest.raises(UnavailableError, match="stopping"):
+    with pytest.raises(OutageError, match="stopping"):
         service.cancel(1, actor="ann")
-    with pytest.raises(UnavailableError, match="stopping"):
+    with pytest.raises(OutageError, match="stopping"):
         service.submit([job_spec()], actor="ann")
     assert "the dispatcher does not run" in [problem.text for problem in service.problems()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import bootstrap, settings
-from scheduler.domain.errors import UnavailableError
+from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
@@ -210,7 +210,7 @@ class Failing:
         answer = self._store.record(*arguments)
         if self.lose:
             self.lose -= 1
-            raise UnavailableError("the connection broke after the commit")
+            raise OutageError("the connection broke after the commit")
         return answer
 
     def __getattr__(self, name: str) -> Any:
@@ -226,4 +226,4 @@ class Failing:
         self.calls.append(name)
         if self.fail.get(name, 0):
             self.fail[name] -= 1
-            raise UnavailableError("the database does not answer")
+            raise OutageError("the database does not answer")

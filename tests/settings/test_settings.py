@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from scheduler import settings
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.store.sql import SqlStore
 
 
@@ -129,7 +129,7 @@ def test_sizes_and_paths_are_read_as_people_write_them(place):
     ],
 )
 def test_wrong_values_are_named_with_what_is_right(overrides, field, advice):
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         settings.load(overrides=overrides)
     assert list(caught.value.fields) == [field]
     assert advice in caught.value.fields[field]
@@ -138,7 +138,7 @@ def test_wrong_values_are_named_with_what_is_right(overrides, field, advice):
 
 def test_all_wrong_values_are_told_at_once_with_the_file(place):
     (place / "fulcrum.toml").write_text('port = "x"\nhots = "y"\n')
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         settings.load()
     assert set(caught.value.fields) == {"port", "hots"}
     assert "fulcrum.toml" in caught.value.message
@@ -147,25 +147,25 @@ def test_all_wrong_values_are_told_at_once_with_the_file(place):
 @pytest.mark.parametrize("text", [b"port = ", b"\xff\xfe", b"port = 1\nport = 2\n"])
 def test_a_file_that_is_not_toml(place, text):
     (place / "bad.toml").write_bytes(text)
-    with pytest.raises(InvalidError, match="is not TOML"):
+    with pytest.raises(InputError, match="is not TOML"):
         settings.load(place / "bad.toml")
 
 
 def test_a_named_file_must_exist(place, monkeypatch):
-    with pytest.raises(InvalidError, match="no settings file"):
+    with pytest.raises(InputError, match="no settings file"):
         settings.load(place / "missing.toml")
     monkeypatch.setenv("FULCRUM_CONFIG", "missing.toml")
-    with pytest.raises(InvalidError, match="no settings file"):
+    with pytest.raises(InputError, match="no settings file"):
         settings.load()
 
 
 def test_wrong_variables_are_told_too(monkeypatch):
     monkeypatch.setenv("FULCRUM_EXECUTOR__GRACE", "1")
-    with pytest.raises(InvalidError, match=r"executor\.grace"):
+    with pytest.raises(InputError, match=r"executor\.grace"):
         settings.load()
     monkeypatch.delenv("FULCRUM_EXECUTOR__GRACE")
     monkeypatch.setenv("FULCRUM_POOLS", "{not json")
-    with pytest.raises(InvalidError, match="environment variable"):
+    with pytest.raises(InputError, match="environment variable"):
         settings.load()
 
 

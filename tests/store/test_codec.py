@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind, JobSpec, Profile, Retry
 from scheduler.domain.records import Row
 from scheduler.domain.resources import Request
@@ -95,7 +95,7 @@ def test_a_spec_stored_before_a_field_existed_takes_its_default() -> None:
     ],
 )
 def test_what_cannot_be_stored_is_named(fields: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         codec.stored(job_spec(**fields))
     assert list(caught.value.fields) == [field]
 
@@ -103,5 +103,5 @@ def test_what_cannot_be_stored_is_named(fields: dict[str, Any], field: str) -> N
 def test_work_that_contains_itself_is_refused() -> None:
     work: dict[str, Any] = {}
     work["again"] = work
-    with pytest.raises(InvalidError, match="work"):
+    with pytest.raises(InputError, match="work"):
         codec.stored(job_spec(work=work))

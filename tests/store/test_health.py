@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.domain.errors import InvalidError, UnavailableError
+from scheduler.domain.errors import InputError, OutageError
 from scheduler.store.sql import SqlStore
 from scheduler.testing.samples import job_spec, submitted
 
@@ -31,11 +31,11 @@ def test_what_is_out_of_its_place_is_not_written(
         case "replaced":
             shutil.copy(victim, victim.with_name("copy"))
             victim.with_name("copy").replace(victim)
-    with pytest.raises(UnavailableError, match=f"{part} (is gone|has been replaced)"):
+    with pytest.raises(OutageError, match=f"{part} (is gone|has been replaced)"):
         submitted(store)
     (problem,) = store.health()
     assert part in problem
-    with pytest.raises(UnavailableError, match=part):
+    with pytest.raises(OutageError, match=part):
         store.check()
 
 
@@ -54,7 +54,7 @@ def test_damage_seen_once_is_remembered(store: SqlStore, file: Path) -> None:
     with file.open("r+b") as damaged:
         damaged.write(b"\0" * 4096)
     assert "damaged" in store.health()[0]
-    with pytest.raises(UnavailableError, match="restore a backup"):
+    with pytest.raises(OutageError, match="restore a backup"):
         submitted(store)
 
 
@@ -77,7 +77,7 @@ def test_a_service_does_not_start_on_damage(url: str, file: Path) -> None:
     data = bytearray(file.read_bytes())
     data[8192:-4096] = b"\xff" * len(data[8192:-4096])
     file.write_bytes(data)
-    with pytest.raises(InvalidError, match="damaged") as caught:
+    with pytest.raises(InputError, match="damaged") as caught:
         SqlStore(url, service=True)
     assert "fulcrum restore" in caught.value.fields["store.url"]
 
@@ -93,7 +93,7 @@ def test_a_full_disk_is_said_and_passes(store: SqlStore) -> None:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
 
     limit(pages)
-    with pytest.raises(UnavailableError, match="is full"):
+    with pytest.raises(OutageError, match="is full"):
         submitted(store, *[job_spec()] * 1000)
     count = len(store.live()[0])
     assert [event.job for event in store.events()] == [job.id for job in store.live()[0]]

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from scheduler.domain.errors import InvalidError, UnavailableError
+from scheduler.domain.errors import InputError, OutageError
 from scheduler.domain.jobs import Job
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.sql import SqlStore, rows, schema, tables
@@ -76,7 +76,7 @@ def test_a_failed_migration_leaves_the_old_schema(
     with database.write() as connection:
         schema.upgrade(connection, "0001")
         connection.exec_driver_sql("CREATE TABLE measurements (in_the_way INTEGER)")
-    with pytest.raises(UnavailableError, match="already exists"):
+    with pytest.raises(OutageError, match="already exists"):
         SqlStore(url)
     with database.read() as connection:
         assert schema.version(connection) == "0001"
@@ -90,7 +90,7 @@ def test_a_newer_database_is_refused(url: str, store: SqlStore) -> None:
     store.close()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(InvalidError, match="schema 9999, made by a newer Fulcrum") as caught:
+    with pytest.raises(InputError, match="schema 9999, made by a newer Fulcrum") as caught:
         SqlStore(url)
     assert "store.url" in caught.value.fields
 
@@ -99,7 +99,7 @@ def test_someone_elses_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "photos.sqlite"
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE photos (id INTEGER)")
-    with pytest.raises(InvalidError, match="other tables: photos"):
+    with pytest.raises(InputError, match="other tables: photos"):
         SqlStore(f"sqlite:///{file}")
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         file.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
     else:
         file.write_text("These are my notes, not a database." * 100)
-    with pytest.raises(InvalidError, match=r"f\.sqlite is damaged or is not a SQLite database"):
+    with pytest.raises(InputError, match=r"f\.sqlite is damaged or is not a SQLite database"):
         SqlStore(f"sqlite:///{file}")
 
 
@@ -121,13 +121,13 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
     ["nonsense", "mysql://host/db", "sqlite://", "sqlite:///:memory:", "sqlite:////proc/f.sqlite"],
 )
 def test_a_bad_address_is_refused(url: str) -> None:
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         SqlStore(url)
     assert list(caught.value.fields) == ["store.url"]
 
 
 def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match="cannot open"):
+    with pytest.raises(InputError, match="cannot open"):
         SqlStore(f"sqlite:///{tmp_path}")
 
 
@@ -146,7 +146,7 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
 
 def test_a_removed_file_is_noticed(url: str, store: SqlStore) -> None:
     Path(url.removeprefix("sqlite:///")).unlink()
-    with pytest.raises(UnavailableError, match="removed"):
+    with pytest.raises(OutageError, match="removed"):
         store.check()
 
 
@@ -154,7 +154,7 @@ def test_a_writer_elsewhere_makes_it_unavailable_then_not(url: str) -> None:
     store = SqlStore(url, busy_timeout_s=0.05)
     other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(UnavailableError, match="locked"):
+    with pytest.raises(OutageError, match="locked"):
         store.submit([submission()])
     assert store.live() == ([], [])
     other.execute("ROLLBACK")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import create_engine
 
-from scheduler.domain.errors import ConflictError, UnavailableError
+from scheduler.domain.errors import OutageError, StateError
 from scheduler.store.sql import SqlStore
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.tables import metadata
@@ -57,7 +57,7 @@ class SqlContract(StoreContract):
     def test_a_second_service_is_refused(self, url: str, store: SqlStore) -> None:
         """By name of the first; who only reads and writes beside it is not."""
         first = SqlStore(url, service=True)
-        with pytest.raises(ConflictError, match=f"process {os.getpid()}"):
+        with pytest.raises(StateError, match=f"process {os.getpid()}"):
             SqlStore(url, service=True)
         submitted(store)
         first.close()
@@ -94,14 +94,14 @@ class TestPostgresql(SqlContract):
         assert hold is not None
         hold.doubt()
         assert first.health() == ()  # nobody else came
-        with pytest.raises(ConflictError):
+        with pytest.raises(StateError):
             SqlStore(url, service=True)
         with engine.begin() as connection:
             connection.exec_driver_sql(end_others)
         second = SqlStore(url, service=True)
         hold.doubt()
         assert "no longer has the database to itself" in first.health()[0]
-        with pytest.raises(UnavailableError, match="no longer has the database to itself"):
+        with pytest.raises(OutageError, match="no longer has the database to itself"):
             submitted(first)
         submitted(second)
         for store in (first, second):

@@ -16,7 +16,7 @@ from typing import Any
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Order
+from scheduler.executors.base import LaunchSpec
 from scheduler.workloads import run
 
 
@@ -50,7 +50,7 @@ def attempt(order: dict[str, Any], hook: dict[str, Any]) -> int:
     elif hook:
         die_after_batch(hook)
     outcome = run.run(
-        Order(
+        LaunchSpec(
             attempt=order["attempt"],
             nonce="",
             job_nonce="",

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Order
+from scheduler.executors.base import LaunchSpec
 from scheduler.workloads.run import run
 
 from .conftest import Nursery
@@ -25,8 +25,8 @@ print(os.getpgid(0) == os.getpgid(os.getppid()))
 """
 
 
-def order(folder: Path, work: dict[str, Any]) -> Order:
-    return Order(
+def order(folder: Path, work: dict[str, Any]) -> LaunchSpec:
+    return LaunchSpec(
         attempt="1.1",
         nonce="a",
         job_nonce="j",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.workloads.image_folders import folders
 from scheduler.workloads.image_folders.layouts import part_of
 from scheduler.workloads.image_folders.outline import Look, Outline
@@ -72,7 +72,7 @@ def test_other_layouts_are_refused_with_the_legal_ones(
 ) -> None:
     dataset(tmp_path, *made)
     for read in (folders.labelled, Look().training):
-        with pytest.raises(InvalidError, match=problem) as caught:
+        with pytest.raises(InputError, match=problem) as caught:
             read(tmp_path, "work.dataset")
         assert list(caught.value.fields) == ["work.dataset"]
         assert "lacks" in problem or "legal: at least two folders" in caught.value.message
@@ -99,11 +99,11 @@ def test_missing_empty_and_unreadable_folders_are_told_in_a_sentence(
         ("closed", "closed cannot be read: Permission denied"),
     ):
         for read in (folders.labelled, Look().training):
-            with pytest.raises(InvalidError, match=problem):
+            with pytest.raises(InputError, match=problem):
                 read(tmp_path / name, "work.dataset")
     for name, problem in (("missing", "is not a folder"), ("empty", "holds no image")):
         for read in (folders.images, Look().images):
-            with pytest.raises(InvalidError, match=problem):
+            with pytest.raises(InputError, match=problem):
                 read(tmp_path / name, "work.data")
 
 
@@ -150,7 +150,7 @@ def test_training_and_test_share_no_file(tmp_path: Path) -> None:
     (tmp_path / "linked").mkdir()
     for part in ("train", "test"):
         (tmp_path / "linked" / part).symlink_to(tmp_path / "train")
-    with pytest.raises(InvalidError, match="train/a is left out: the same as test/a"):
+    with pytest.raises(InputError, match="train/a is left out: the same as test/a"):
         folders.labelled(tmp_path / "linked", "work.dataset")
 
 
@@ -185,7 +185,7 @@ def test_names_are_any_bytes(tmp_path: Path) -> None:
     assert found.classes == (r"caf\udce9", "dogs")
     assert folders.name_below(found.train[0][0], root) == r"caf\udce9/0.jpg"
     dataset(tmp_path / os.fsdecode(b"\xff"), "a", images=0)
-    with pytest.raises(InvalidError, match="only one class") as caught:
+    with pytest.raises(InputError, match="only one class") as caught:
         folders.labelled(tmp_path / os.fsdecode(b"\xff"), "work.dataset")
     caught.value.message.encode()
 
@@ -199,7 +199,7 @@ def test_a_look_is_bounded_and_extrapolates(tmp_path: Path) -> None:
     flat = dataset(tmp_path / "flat", "inbox", images=500) / "inbox"
     look = Look(max_entries=100)
     assert 50 <= look.images(flat, "work.data") <= 100
-    with pytest.raises(InvalidError, match="is not a folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         look.images(tmp_path / "missing", "work.data")
 
 
@@ -223,7 +223,7 @@ def test_one_request_looks_at_a_folder_once(tmp_path: Path) -> None:
     look = Look()
     for _ in range(3):
         assert look.training(root, "work.dataset") == Outline(6)
-        with pytest.raises(InvalidError):
+        with pytest.raises(InputError):
             look.training(root / "a", "work.dataset")
     once = look.entries
     look.training(root, "work.dataset")

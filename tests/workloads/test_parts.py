@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.images import Batches, chosen, finish
 from scheduler.workloads.data.pictures import decode
@@ -64,7 +64,7 @@ def test_a_head_of_another_size_is_replaced() -> None:
     )
     weights.start_from(new, old.state_dict(), "work.weights")
     assert torch.equal(old.conv1[0].weight, new.conv1[0].weight)
-    with pytest.raises(InvalidError, match="another architecture"):
+    with pytest.raises(InputError, match="another architecture"):
         weights.start_from(
             architectures.build("simple-cnn", classes=2, image_size=8), old.state_dict(), "x"
         )
@@ -72,7 +72,7 @@ def test_a_head_of_another_size_is_replaced() -> None:
 
 def test_weights_that_would_run_code_are_refused(tmp_path: Path) -> None:
     torch.save({"weight": Path("/")}, tmp_path / "evil.pt")
-    with pytest.raises(InvalidError, match="does not load as weights") as caught:
+    with pytest.raises(InputError, match="does not load as weights") as caught:
         weights.read(tmp_path / "evil.pt", "work.weights")
     assert list(caught.value.fields) == ["work.weights"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.workloads.spec.specs import (
     WORK,
@@ -64,14 +64,14 @@ BAD = [
 def test_bad_work_names_the_field_and_what_is_legal(
     kind: str, data: dict[str, Any], field: str, message: str
 ) -> None:
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         parse_work(kind, data)
     assert list(caught.value.fields) == [field]
     assert message in caught.value.fields[field]
 
 
 def test_all_bad_fields_are_told_at_once() -> None:
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         parse_work("cnn-train", {"epochs": 0, "batch_size": "x", "colour": "red"})
     assert set(caught.value.fields) == {"work.epochs", "work.batch_size", "work.colour"}
 
@@ -140,13 +140,13 @@ def test_folders_are_checked(photographs: Path, tmp_path: Path) -> None:
         str(photographs / "test" / "dark"): "holds no class folder",
     }
     for path, problem in bad.items():
-        with pytest.raises(InvalidError, match=problem) as caught:
+        with pytest.raises(InputError, match=problem) as caught:
             check_paths(parse_work("cnn-train", {"dataset": f"folder:{path}"}))
         assert list(caught.value.fields) == ["work.dataset"]
     (tmp_path / "train" / "dogs").mkdir()
-    with pytest.raises(InvalidError, match="holds no image"):
+    with pytest.raises(InputError, match="holds no image"):
         check_paths(parse_work("cnn-train", {"dataset": f"folder:{tmp_path}"}))
-    with pytest.raises(InvalidError, match="holds no image"):
+    with pytest.raises(InputError, match="holds no image"):
         check_paths(parse_work("cnn-infer", {"models": [1], "data": f"folder:{tmp_path}"}))
 
 
@@ -156,7 +156,7 @@ def test_a_test_class_that_is_not_trained_is_refused(photographs: Path, tmp_path
         for label in ("dark", "light"):
             (tmp_path / part / label).symlink_to(photographs / "train" / label)
     (tmp_path / "test" / "grey").mkdir()
-    with pytest.raises(InvalidError, match="train/ lacks: grey"):
+    with pytest.raises(InputError, match="train/ lacks: grey"):
         check_paths(parse_work("cnn-train", {"dataset": f"folder:{tmp_path}"}))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.workloads.models import architectures, weights
 
 State = dict[str, Any]
@@ -75,7 +75,7 @@ def test_what_cannot_be_used_is_told_in_one_plain_line(
     saved: Any, problem: str, tmp_path: Path
 ) -> None:
     torch.save(saved, tmp_path / "a.pt")
-    with pytest.raises(InvalidError, match=problem) as caught:
+    with pytest.raises(InputError, match=problem) as caught:
         weights.read(tmp_path / "a.pt", "work.weights.0")
     assert list(caught.value.fields) == ["work.weights.0"]
     assert caught.value.message.isprintable()
@@ -86,6 +86,6 @@ def test_files_that_are_no_weights_are_told_in_one_plain_line(
     content: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.raises(InvalidError, match=r"does not load as weights: \w") as caught:
+    with pytest.raises(InputError, match=r"does not load as weights: \w") as caught:
         weights.read(tmp_path / "a.pt", "work.weights.0")
     assert caught.value.message.isprintable()

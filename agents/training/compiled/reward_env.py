@@ -20,7 +20,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from agents.training.baseline import ROOM, Way
+from agents.training.baseline import ROOM, BaselineTrajectory
 from agents.training.config import Training
 from agents.training.env import PRIVILEGED, TRIES, drawn_ways, signed
 from envs.compiled import Facts, Worlds, facts, suits
@@ -49,7 +49,7 @@ class RelativeWorlds(VecEnv):
     """`config.envs` of them; rewards and observations as in `agents.training.env.Relative`."""
 
     def __init__(self, scenario: Scenario, config: Training) -> None:
-        """Raises `InvalidError` for a scenario that does not suit."""
+        """Raises `InputError` for a scenario that does not suit."""
         self.render_mode = None
         super().__init__(
             config.envs,
@@ -64,7 +64,7 @@ class RelativeWorlds(VecEnv):
         self._reference = named(config.reference)
         self._ways = drawn_ways(scenario, config)
         self._facts: OrderedDict[tuple[int, float], Facts] = OrderedDict()
-        self._way: list[Way | None] = [None] * config.envs
+        self._way: list[BaselineTrajectory | None] = [None] * config.envs
         self._factor: Floats = np.zeros(config.envs)
         self._charged: Floats = np.zeros(config.envs)
         """Objective so far, before the factor."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from agents.training.config import Training
-from agents.training.model.network import Scorer
+from agents.training.model.network import PolicyNetwork
 from envs.compiled import Worlds, facts
 from envs.gym.episodes import of_scenario
 from envs.scenarios import Scenario, Split
@@ -25,7 +25,7 @@ class Examination:
         self._worlds = Worlds(episodes[0].site, len(self._keys), config.jobs, config.rows)
         self._scales = episodes[0].scales
 
-    def objectives(self, scorer: Scorer) -> dict[tuple[float, int], float]:
+    def objectives(self, scorer: PolicyNetwork) -> dict[tuple[float, int], float]:
         """(w, seed) → objective of the workload when the likeliest row is chosen every time."""
         worlds = self._worlds
         for b, ((w, _), known) in enumerate(zip(self._keys, self._facts, strict=True)):

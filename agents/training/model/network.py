@@ -18,7 +18,7 @@ from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from agents.training.env import PRIVILEGED
+from agents.training.env import CRITIC_FEATURES
 from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
 
 COLUMNS, GLOBALS = len(ROW_COLUMNS), len(GLOBAL_COLUMNS)
@@ -64,7 +64,7 @@ class Pooled(nn.Module):
         return Packed(embedded, context, table, present)
 
 
-class Scorer(nn.Module):
+class PolicyNetwork(nn.Module):
     """Observation → one score a row: the actor, and all that serving needs."""
 
     def __init__(self, hidden: int) -> None:
@@ -82,24 +82,24 @@ class Scorer(nn.Module):
         return scores.masked_scatter(packed.present, self.score(both).squeeze(-1))
 
 
-class Judge(nn.Module):
+class Critic(nn.Module):
     """Observation → features of the whole for the critic; no weight is shared with the actor."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.pooled = Pooled(hidden)
-        self.last = nn.Sequential(nn.Linear(hidden + PRIVILEGED, hidden), nn.ReLU())
+        self.last = nn.Sequential(nn.Linear(hidden + CRITIC_FEATURES, hidden), nn.ReLU())
 
     def forward(self, observation: Tensor) -> Tensor:
         """(B, size + PRIVILEGED) → (B, hidden)."""
         context = self.pooled(encoding(observation)).context
-        features: Tensor = self.last(torch.cat((context, observation[:, -PRIVILEGED:]), dim=1))
+        features: Tensor = self.last(torch.cat((context, observation[:, -CRITIC_FEATURES:]), dim=1))
         return features
 
 
 def encoding(observation: Tensor) -> Tensor:
     """(B, size + PRIVILEGED) → (B, size): what a policy may see."""
-    return observation[:, :-PRIVILEGED]
+    return observation[:, :-CRITIC_FEATURES]
 
 
 class RowNetwork(nn.Module):
@@ -109,8 +109,8 @@ class RowNetwork(nn.Module):
         super().__init__()
         self.latent_dim_pi = rows
         self.latent_dim_vf = hidden
-        self.scorer = Scorer(hidden)
-        self.judge = Judge(hidden)
+        self.scorer = PolicyNetwork(hidden)
+        self.judge = Critic(hidden)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, size + PRIVILEGED) → scores (B, K), critic's features (B, hidden)."""
@@ -142,7 +142,7 @@ class RowPolicy(MaskableActorCriticPolicy):
         super().__init__(observation_space, action_space, lr_schedule, **rest)
 
     @property
-    def scorer(self) -> Scorer:
+    def scorer(self) -> PolicyNetwork:
         """The actor."""
         network: RowNetwork = self.mlp_extractor  # type: ignore[assignment]
         return network.scorer

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from agents.serving.artifact import INPUT, OUTPUT
-from agents.training.model.network import COLUMNS, GLOBALS, PADDING, Scorer
+from agents.training.model.network import COLUMNS, GLOBALS, PADDING, PolicyNetwork
 
 OPSET = 18
 IR_VERSION = 10
 """Older than the newest, so that older runtimes read it as well."""
 
 
-def exported(scorer: Scorer) -> bytes:
+def exported(scorer: PolicyNetwork) -> bytes:
     """The network that maps (B, size(K)) to (B, K) for any K, checked by onnx."""
     graph = _Graph(scorer)
     rows = graph.of("Slice", INPUT, graph.ints(0), graph.ints(-GLOBALS), graph.ints(1))
@@ -50,7 +50,7 @@ def exported(scorer: Scorer) -> bytes:
 class _Graph:
     """Nodes in order, and the constants that they read."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: PolicyNetwork) -> None:
         self._weights = {
             name: value.detach().numpy().astype(np.float32)
             for name, value in scorer.state_dict().items()

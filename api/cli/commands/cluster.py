@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from api.cli.support import text_format
 from api.cli.support.flags import pairs
-from api.cli.support.global_options import Door, Json, client, dial
+from api.cli.support.global_options import GlobalOptions, Json, client, dial
 from api.cli.support.output import err, out, print_json, table
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
             answer = service.policies()
         policies, active = answer.policies, answer.active
     except UnreachableError:
-        door = ctx.find_object(Door)
+        door = ctx.find_object(GlobalOptions)
         if door is not None and door.url is not None:
             raise
         policies = _offline(ctx)

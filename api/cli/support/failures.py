@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from api.cli.support.exit_codes import Exit
+from api.cli.support.exit_codes import ExitCode
 from api.cli.support.output import print_error
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scheduler.domain.errors import FulcrumError
 
 
-class Doors(TyperGroup):
+class CommandGroup(TyperGroup):
     """A group of commands whose expected errors are told, not thrown."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -30,7 +30,7 @@ class Doors(TyperGroup):
             raise typer.Exit(code) from None
 
 
-def told(error: Exception) -> Exit | None:
+def told(error: Exception) -> ExitCode | None:
     """Print an expected error; None for any other."""
     from api.client import errors
     from api.client.files import FileError
@@ -38,24 +38,24 @@ def told(error: Exception) -> Exit | None:
 
     fields: Mapping[str, str] = {}
     hint = ""
-    code: Exit
+    code: ExitCode
     match error:
         case errors.ApiError():
             fields, hint, code = error.fields, _hint(error), _code(error)
         case errors.UnreachableError():
-            code, hint = Exit.UNREACHABLE, "start one: fulcrum serve; or name it: --url"
+            code, hint = ExitCode.UNREACHABLE, "start one: fulcrum serve; or name it: --url"
         case errors.StreamError():
-            code = Exit.UNREACHABLE
+            code = ExitCode.UNREACHABLE
         case errors.JobFailed():
-            code, hint = Exit.FAILED, f"its output: fulcrum logs {error.job.id}"
+            code, hint = ExitCode.FAILED, f"its output: fulcrum logs {error.job.id}"
         case errors.WaitTimeoutError():
-            code, hint = Exit.TIMEOUT, f"it goes on; to stop it: fulcrum cancel {error.job.id}"
+            code, hint = ExitCode.TIMEOUT, f"it goes on; to stop it: fulcrum cancel {error.job.id}"
         case FileError():
-            code, hint = Exit.USAGE, f"in {error.field}" if error.field else ""
+            code, hint = ExitCode.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():
             code, fields = _local_code(error), error.fields
         case OSError() if not isinstance(error, BrokenPipeError):
-            code = Exit.ERROR
+            code = ExitCode.ERROR
         case _:
             return None
     print_error(_sentence(error), fields, hint)
@@ -68,34 +68,34 @@ def _sentence(error: Exception) -> str:
     return str(getattr(error, "message", error))
 
 
-def _local_code(error: FulcrumError) -> Exit:
-    from scheduler.domain.errors import ConflictError, NotFoundError, UnavailableError
+def _local_code(error: FulcrumError) -> ExitCode:
+    from scheduler.domain.errors import MissingError, OutageError, StateError
 
     match error:
-        case ConflictError():
-            return Exit.CONFLICT
-        case NotFoundError():
-            return Exit.NOT_FOUND
-        case UnavailableError():
-            return Exit.ERROR
+        case StateError():
+            return ExitCode.CONFLICT
+        case MissingError():
+            return ExitCode.NOT_FOUND
+        case OutageError():
+            return ExitCode.ERROR
         case _:
-            return Exit.USAGE
+            return ExitCode.USAGE
 
 
-def _code(error: ApiError) -> Exit:
+def _code(error: ApiError) -> ExitCode:
     from api.client import errors
 
     match error:
         case errors.NotFoundError():
-            return Exit.NOT_FOUND
+            return ExitCode.NOT_FOUND
         case errors.ConflictError():
-            return Exit.CONFLICT
+            return ExitCode.CONFLICT
         case errors.UnavailableError():
-            return Exit.UNREACHABLE
+            return ExitCode.UNREACHABLE
         case errors.InvalidError() | errors.UnauthorizedError():
-            return Exit.REFUSED
+            return ExitCode.REFUSED
         case _:
-            return Exit.ERROR
+            return ExitCode.ERROR
 
 
 def _hint(error: ApiError) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class GlobalOptions:
     """The global options."""
 
     url: str | None = None
@@ -26,7 +26,7 @@ def client(ctx: typer.Context) -> Client:
     from api.client import Client
     from api.client.connection import AddressError
 
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     try:
         return Client(door.url, data_dir=door.data)
     except AddressError as error:

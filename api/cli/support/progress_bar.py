@@ -24,7 +24,7 @@ PERIOD_S = 3600
 """The time left is estimated from the steps of so many last seconds: one may take minutes."""
 
 
-class Progress:
+class ProgressBar:
     """Counts steps of about equal length; use it as a context."""
 
     def __init__(self, what: str, total: int, console: Console, *, already: int = 0) -> None:

@@ -36,10 +36,10 @@ class Ending:
 def ending(run: Path, asked: Ending, given: Callable[[str], bool]) -> Ending:
     """As the run was begun with, but for another name or test that is asked for now.
 
-    `given` tells whether the command line has a parameter. Raises `ConflictError` if it speaks of
+    `given` tells whether the command line has a parameter. Raises `StateError` if it speaks of
     another history.
     """
-    from scheduler.domain.errors import ConflictError
+    from scheduler.domain.errors import StateError
 
     try:
         kept = Ending(**json.loads((run / FILE).read_text()))
@@ -50,7 +50,7 @@ def ending(run: Path, asked: Ending, given: Callable[[str], bool]) -> Ending:
     if fresh or (given("since") and asked.since != kept.since):
         option = "--from-history" if fresh else "--since"
         was = "not on the history" if kept.since is None else f"on the history since {kept.since}"
-        raise ConflictError(
+        raise StateError(
             f"the training in {run} was begun {was}", {option: "as saved, or another folder"}
         )
     if given("name"):
@@ -63,9 +63,9 @@ def ending(run: Path, asked: Ending, given: Callable[[str], bool]) -> Ending:
 def agreed(run: Path, saved: Training, said: Mapping[str, Said]) -> Training:
     """The saved configuration, with as many steps as are said if these are more.
 
-    Raises `ConflictError` naming each option that contradicts it, the value saved and that given.
+    Raises `StateError` naming each option that contradicts it, the value saved and that given.
     """
-    from scheduler.domain.errors import ConflictError
+    from scheduler.domain.errors import StateError
 
     wrong = {
         each.option: f"{getattr(saved, name)} is saved, {each.value} given"
@@ -73,7 +73,7 @@ def agreed(run: Path, saved: Training, said: Mapping[str, Said]) -> Training:
         if each.value != getattr(saved, name) and not (name == "steps" and each.value > saved.steps)
     }
     if wrong:
-        raise ConflictError(
+        raise StateError(
             f"{run} holds a training with other options; only --steps may grow: "
             "leave them out, or train in another folder",
             wrong,

@@ -25,7 +25,7 @@ from api.client import ApiError, Client, ClientError, UnavailableError
 from api.client.connection import TOKEN_FILE
 from api.http.auth import Role, list_tokens
 from scheduler import problems
-from scheduler.domain.errors import FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings
@@ -37,7 +37,7 @@ DISTRIBUTION = "fulcrum-scheduler"
 PACKAGES = ("agents", "api", "envs", "scheduler")
 
 
-class Verdict(StrEnum):
+class CheckResult(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -52,7 +52,7 @@ class Finding:
     """One line of the doctor."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckResult
     text: str
     advice: str = ""
     """What to do about it."""
@@ -78,9 +78,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
 
         settings = load(overrides={"data_dir": patient.data})
         file = find_file()
-        yield Finding("settings", Verdict.OK, f"from {file}" if file else "defaults, no file")
+        yield Finding("settings", CheckResult.OK, f"from {file}" if file else "defaults, no file")
     except FulcrumError as error:
-        yield Finding("settings", Verdict.FAIL, error.message, "see docs/configuration.md")
+        yield Finding("settings", CheckResult.FAIL, error.message, "see docs/configuration.md")
         return
     for check in (folder, isolation, disk, database):
         yield from check(settings)
@@ -93,7 +93,7 @@ def python() -> Iterator[Finding]:
     good = sys.version_info >= (3, 11)
     yield Finding(
         "python",
-        Verdict.OK if good else Verdict.FAIL,
+        CheckResult.OK if good else CheckResult.FAIL,
         f"{found} ({sys.executable})",
         "" if good else "install Python 3.11 or newer",
     )
@@ -114,9 +114,9 @@ def packages() -> Iterator[Finding]:
         if places and Path(places[0]).resolve() != root / name:
             wrong.append(f"{name} is imported from {places[0]}")
     for text in wrong:
-        yield Finding("packages", Verdict.FAIL, text, advice)
+        yield Finding("packages", CheckResult.FAIL, text, advice)
     if not wrong:
-        yield Finding("packages", Verdict.OK, f"{', '.join(PACKAGES)} from {root}")
+        yield Finding("packages", CheckResult.OK, f"{', '.join(PACKAGES)} from {root}")
 
 
 _PROBE = """
@@ -142,16 +142,18 @@ def torch() -> Iterator[Finding]:
     except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
         stderr = getattr(error, "stderr", None) or str(error)
         last = str(stderr).strip().splitlines()[-1:] or ["no answer"]
-        yield Finding("torch", Verdict.FAIL, last[0], "reinstall torch and torchvision as a pair")
+        yield Finding(
+            "torch", CheckResult.FAIL, last[0], "reinstall torch and torchvision as a pair"
+        )
         return
     took = text_format.seconds(time.monotonic() - begun)
     text = f"{found['torch']}, torchvision {found['torchvision']}, loaded in {took}"
-    yield Finding("torch", Verdict.OK, text)
+    yield Finding("torch", CheckResult.OK, text)
     if found["devices"]:
-        yield Finding("cuda", Verdict.OK, f"{found['devices']} devices, CUDA {found['cuda']}")
+        yield Finding("cuda", CheckResult.OK, f"{found['devices']} devices, CUDA {found['cuda']}")
     else:
         build = f"CUDA {found['cuda']}" if found["cuda"] else "no CUDA"
-        yield Finding("cuda", Verdict.OK, f"torch sees no device (built with {build})")
+        yield Finding("cuda", CheckResult.OK, f"torch sees no device (built with {build})")
 
 
 def nvml() -> Iterator[Finding]:
@@ -164,14 +166,14 @@ def nvml() -> Iterator[Finding]:
         present = Path("/proc/driver/nvidia").exists()
         yield Finding(
             "nvml",
-            Verdict.WARN if present else Verdict.OK,
+            CheckResult.WARN if present else CheckResult.OK,
             f"no GPU found ({error})",
             "a driver is loaded, but NVML does not answer: reinstall it" if present else "",
         )
         return
     try:
         count, driver = pynvml.nvmlDeviceGetCount(), pynvml.nvmlSystemGetDriverVersion()
-        yield Finding("nvml", Verdict.OK, f"{count} GPUs, driver {driver}")
+        yield Finding("nvml", CheckResult.OK, f"{count} GPUs, driver {driver}")
     finally:
         pynvml.nvmlShutdown()
 
@@ -180,7 +182,7 @@ def shared_memory() -> Iterator[Finding]:
     """/dev/shm: how loader processes hand over images."""
     place = Path("/dev/shm")
     if not place.is_dir():
-        yield Finding("/dev/shm", Verdict.OK, "not used on this system")
+        yield Finding("/dev/shm", CheckResult.OK, "not used on this system")
         return
     free = shutil.disk_usage(place).free
     writable = os.access(place, os.W_OK)
@@ -189,7 +191,7 @@ def shared_memory() -> Iterator[Finding]:
     enough = workers >= (os.cpu_count() or 1)
     yield Finding(
         "/dev/shm",
-        Verdict.OK if enough else Verdict.WARN,
+        CheckResult.OK if enough else CheckResult.WARN,
         f"{text_format.size(free)} free" if writable else "cannot be written",
         "" if enough else f"room for {workers} loader_workers: docker run --shm-size=2g gives more",
     )
@@ -203,7 +205,7 @@ def folder(settings: Settings) -> Iterator[Finding]:
         makable = os.access(above, os.W_OK)
         yield Finding(
             "data folder",
-            Verdict.OK if makable else Verdict.FAIL,
+            CheckResult.OK if makable else CheckResult.FAIL,
             f"{place} does not exist yet",
             "" if makable else f"{above} cannot be written: choose another with --data",
         )
@@ -213,7 +215,7 @@ def folder(settings: Settings) -> Iterator[Finding]:
             pass
     except OSError as error:
         advice = f"let {place} belong to the user that runs the service"
-        yield Finding("data folder", Verdict.FAIL, f"{place}: {error.strerror}", advice)
+        yield Finding("data folder", CheckResult.FAIL, f"{place}: {error.strerror}", advice)
         return
     yield _private("data folder", place, 0o700)
     if (place / TOKEN_FILE).exists():
@@ -224,8 +226,10 @@ def isolation(settings: Settings) -> Iterator[Finding]:
     """Who else may submit jobs, which run with all rights of the service's user."""
     try:
         tokens = list_tokens(settings.data_dir)
-    except InvalidError as error:
-        yield Finding("isolation", Verdict.FAIL, error.message, "restore the file, or delete it")
+    except InputError as error:
+        yield Finding(
+            "isolation", CheckResult.FAIL, error.message, "restore the file, or delete it"
+        )
         return
     others = {token.user for token in tokens if token.role is not Role.VIEWER}
     found = [f"jobs of {', '.join(sorted(others))} run as the service's user"] if others else []
@@ -233,7 +237,7 @@ def isolation(settings: Settings) -> Iterator[Finding]:
         found.append("jobs run as root")
     yield Finding(
         "isolation",
-        Verdict.WARN if found else Verdict.OK,
+        CheckResult.WARN if found else CheckResult.OK,
         " and ".join(found) or "nobody else may submit jobs",
         "a job may do all that its operating system's user may: docs/security.md" if found else "",
     )
@@ -244,10 +248,10 @@ def disk(settings: Settings) -> Iterator[Finding]:
     places = {"data folder": settings.data_dir, "temporary folder": Path(tempfile.gettempdir())}
     full = list(problems.disks(places, settings.min_free))
     for problem in full:
-        yield Finding("disk", Verdict.FAIL, problem.text, problem.advice)
+        yield Finding("disk", CheckResult.FAIL, problem.text, problem.advice)
     if not full:
         left = text_format.size(problems.free(settings.data_dir))
-        yield Finding("disk", Verdict.OK, f"{left} free for {settings.data_dir}")
+        yield Finding("disk", CheckResult.OK, f"{left} free for {settings.data_dir}")
 
 
 def database(settings: Settings) -> Iterator[Finding]:
@@ -256,11 +260,11 @@ def database(settings: Settings) -> Iterator[Finding]:
 
     url = make_url(settings.database)
     if url.get_backend_name() != "sqlite":
-        yield Finding("database", Verdict.OK, "not a file; its own tools check it")
+        yield Finding("database", CheckResult.OK, "not a file; its own tools check it")
         return
     file = Path(url.database or "").resolve()
     if not file.exists():
-        yield Finding("database", Verdict.OK, "not made yet")
+        yield Finding("database", CheckResult.OK, "not made yet")
         return
     try:
         with closing(
@@ -269,15 +273,15 @@ def database(settings: Settings) -> Iterator[Finding]:
             rows = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
             broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.Error as error:
-        yield Finding("database", Verdict.FAIL, f"{file}: {error}", "restore it from a backup")
+        yield Finding("database", CheckResult.FAIL, f"{file}: {error}", "restore it from a backup")
         return
     if rows == ["ok"] and broken is None:
         yield Finding(
-            "database", Verdict.OK, f"{file.name}, {text_format.size(file.stat().st_size)}"
+            "database", CheckResult.OK, f"{file.name}, {text_format.size(file.stat().st_size)}"
         )
     else:
         text = rows[0] if rows != ["ok"] else f"a row of {broken[0]} refers to nothing"
-        yield Finding("database", Verdict.FAIL, f"{file}: {text}", "restore it from a backup")
+        yield Finding("database", CheckResult.FAIL, f"{file}: {text}", "restore it from a backup")
 
 
 def service(patient: Patient) -> Iterator[Finding]:
@@ -287,19 +291,19 @@ def service(patient: Patient) -> Iterator[Finding]:
             url = client.connection.url
             begun = time.time()
             answer = client.health()
-            yield Finding("service", Verdict.OK, f"answers at {url}")
+            yield Finding("service", CheckResult.OK, f"answers at {url}")
             yield _clock(answer, begun)
             warnings = client.ready()
-            yield Finding("ready", Verdict.OK, "accepts and starts jobs")
+            yield Finding("ready", CheckResult.OK, "accepts and starts jobs")
             for one in warnings:
-                yield Finding(one.part, Verdict.WARN, one.text, one.advice)
+                yield Finding(one.part, CheckResult.WARN, one.text, one.advice)
             client.cluster()
-            yield Finding("token", Verdict.OK, "lets you in")
+            yield Finding("token", CheckResult.OK, "lets you in")
     except UnavailableError as error:
-        yield Finding("ready", Verdict.FAIL, error.message)
+        yield Finding("ready", CheckResult.FAIL, error.message)
         for name, text in error.fields.items():
             reason, _, advice = text.partition("; ")
-            yield Finding(name, Verdict.FAIL, reason, advice)
+            yield Finding(name, CheckResult.FAIL, reason, advice)
     except ApiError as error:
         name = "token" if error.status in (401, 403) else "service"
         advice = (
@@ -307,20 +311,20 @@ def service(patient: Patient) -> Iterator[Finding]:
             if name == "token"
             else "look at the service's log"
         )
-        yield Finding(name, Verdict.FAIL, error.message, advice)
+        yield Finding(name, CheckResult.FAIL, error.message, advice)
     except (ClientError, ValueError) as error:
-        yield Finding("service", Verdict.WARN, str(error), "start one: fulcrum serve")
+        yield Finding("service", CheckResult.WARN, str(error), "start one: fulcrum serve")
 
 
 def _clock(date: str, begun: float) -> Finding:
     if not date:
-        return Finding("clock", Verdict.OK, "the service tells no time")
+        return Finding("clock", CheckResult.OK, "the service tells no time")
     # The header counts whole seconds.
     apart = abs(parsedate_to_datetime(date).timestamp() + 0.5 - (begun + time.time()) / 2)
     good = apart < 5
     return Finding(
         "clock",
-        Verdict.OK if good else Verdict.WARN,
+        CheckResult.OK if good else CheckResult.WARN,
         "as the service's" if good else f"{text_format.seconds(apart)} apart from the service's",
         "" if good else "deadlines will be off: synchronise both machines (NTP)",
     )
@@ -331,7 +335,7 @@ def _private(name: str, path: Path, mode: int) -> Finding:
     good = not found & 0o077
     return Finding(
         name,
-        Verdict.OK if good else Verdict.WARN,
+        CheckResult.OK if good else CheckResult.WARN,
         f"{path} ({found:o})",
         "" if good else f"others can read it: chmod {mode:o} {path}",
     )

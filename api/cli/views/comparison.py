@@ -11,9 +11,9 @@ from rich.markup import escape
 from agents.evaluation.by_class import By, applying
 from agents.evaluation.compare import Comparison
 from agents.evaluation.differences import Difference, Verdict
-from agents.evaluation.metrics import REGIME, Measure
+from agents.evaluation.metrics import REGIME, Metric
 from agents.evaluation.statistics import LEAST, Interval
-from agents.evaluation.summary import Summary
+from agents.evaluation.summary import ComparisonSummary
 from agents.report.format import percent, scale
 from api.cli.support import text_format
 from api.cli.support.output import WIDE, table
@@ -34,7 +34,9 @@ MARKS = {
 }
 
 
-def show(comparison: Comparison, summaries: Sequence[Summary], by: By, console: Console) -> None:
+def show(
+    comparison: Comparison, summaries: Sequence[ComparisonSummary], by: By, console: Console
+) -> None:
     """Print everything; plain and one line per policy when piped."""
     for whole in summaries:
         scenario = comparison.scenarios[whole.scenario]
@@ -90,7 +92,7 @@ def show(comparison: Comparison, summaries: Sequence[Summary], by: By, console: 
         console.print()
 
 
-def _values(summary: Summary, measures: Sequence[Measure], console: Console) -> None:
+def _values(summary: ComparisonSummary, measures: Sequence[Metric], console: Console) -> None:
     scales = {
         each.name: scale(each.unit, (line.values[each.name].mean for line in summary.lines))
         for each in measures
@@ -113,7 +115,7 @@ def _values(summary: Summary, measures: Sequence[Measure], console: Console) -> 
 
 
 def _differences(
-    summary: Summary, measures: Sequence[Measure], baseline: str, console: Console
+    summary: ComparisonSummary, measures: Sequence[Metric], baseline: str, console: Console
 ) -> None:
     result = table(f"AGAINST {baseline}", *(f">{each.title}" for each in measures))
     for line in summary.lines:
@@ -123,7 +125,7 @@ def _differences(
     console.print(result)
 
 
-def _balance(summary: Summary, console: Console) -> None:
+def _balance(summary: ComparisonSummary, console: Console) -> None:
     """Wins and losses of every policy."""
     judged = sum(each.judged for each in summary.measures)
     result = table(f"OF {judged} MEASURES", *(f">{each.value.upper()}" for each in Verdict))
@@ -146,7 +148,7 @@ def _difference(one: Difference, console: Console) -> str:
     return f"[{style}]{percent(scaled.mean)}{mark}[/]{tail}"
 
 
-def _classes(summary: Summary, by: By, console: Console) -> None:
+def _classes(summary: ComparisonSummary, by: By, console: Console) -> None:
     """Who waited: a row for each class and policy, with marks as in the differences."""
     found = summary.classes(by)
     if len(found) < 2:
@@ -173,7 +175,7 @@ def _classes(summary: Summary, by: By, console: Console) -> None:
         console.print(f"[dim]{len(found) - len(shown)} more with fewer jobs: --json[/]")
 
 
-def _front(summary: Summary, console: Console) -> None:
+def _front(summary: ComparisonSummary, console: Console) -> None:
     names = " → ".join(escape(line.label) for line in summary.front)
     console.print(f"[bold]Pareto front[/] (fastest → cheapest): {names}", soft_wrap=True)
     result = table("HYPERVOLUME", ">SHARE %", ">95 %", ">AGAINST BASELINE")
@@ -192,7 +194,7 @@ def _between(console: Console) -> str:
     return " " if console.width >= WIDE else "\n"
 
 
-def _chunks(measures: Sequence[Measure], most: int) -> Iterator[Sequence[Measure]]:
+def _chunks(measures: Sequence[Metric], most: int) -> Iterator[Sequence[Metric]]:
     """As few groups as can be, about equally long."""
     groups = -(-len(measures) // max(1, most))
     for number in range(groups):

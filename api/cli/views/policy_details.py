@@ -14,15 +14,15 @@ from api.cli.support import text_format
 from api.cli.support.output import table
 
 if TYPE_CHECKING:
-    from agents.evaluation.promotion import Trial
-    from agents.serving.artifact import Manifest
+    from agents.evaluation.promotion import PromotionTest
+    from agents.serving.artifact import ArtifactManifest
 
 WIDTH = 40
 """Columns of the longest bar of the training curve."""
 
 
 def show(
-    manifest: Manifest,
+    manifest: ArtifactManifest,
     facts: Mapping[str, str],
     events: Sequence[Mapping[str, Any]],
     console: Console,
@@ -54,7 +54,7 @@ def show(
             )
 
 
-def tell(trial: Trial, console: Console) -> None:
+def tell(trial: PromotionTest, console: Console) -> None:
     """The table of a test for promotion."""
     dial = ", ".join(f"{w:g}" for w in trial.preferences)
     console.print(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from api.cli.support.output import err
 
 if TYPE_CHECKING:
-    from agents.training.trainer import Event
-    from api.cli.support.progress_bar import Progress
+    from agents.training.trainer import TrainingEvent
+    from api.cli.support.progress_bar import ProgressBar
 
 PERCENT = 100
 """Steps of the progress bar."""
@@ -26,7 +26,7 @@ class TrainingBar:
     def __init__(self, schooling: float) -> None:
         """`schooling`: share of the lessons in the whole, as a job reports it."""
         self._schooling = schooling
-        self._bar: Progress | None = None
+        self._bar: ProgressBar | None = None
         self._stage = ""
 
     def __enter__(self) -> Self:
@@ -35,7 +35,7 @@ class TrainingBar:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: TrainingEvent) -> None:
         """Show what has happened."""
         _report(event, self._schooling)
         if event.stage == "validated":
@@ -49,11 +49,11 @@ class TrainingBar:
             return
         done = int(PERCENT * event.done)
         if event.stage != self._stage:
-            from api.cli.support.progress_bar import Progress
+            from api.cli.support.progress_bar import ProgressBar
 
             self._end()
             self._stage = event.stage
-            self._bar = Progress(event.stage, PERCENT, err(), already=done)
+            self._bar = ProgressBar(event.stage, PERCENT, err(), already=done)
             self._bar.__enter__()
         assert self._bar is not None
         self._bar.reach(done)
@@ -78,12 +78,12 @@ def emit(kind: str, **values: Any) -> None:
 
 
 def leave(folder: Path) -> None:
-    """Copy the artefact in `folder` to the job's artifacts; nothing if this is no job."""
+    """Copy the artifact in `folder` to the job's artifacts; nothing if this is no job."""
     if _ARTIFACTS in os.environ:
         shutil.copytree(folder, Path(os.environ[_ARTIFACTS]) / "policy", dirs_exist_ok=True)
 
 
-def _report(event: Event, schooling: float) -> None:
+def _report(event: TrainingEvent, schooling: float) -> None:
     match event.stage:
         case "lessons":
             emit("progress", fraction=round(schooling * event.done, 4))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.client import proof
-from api.http.auth import Gate
+from api.http.auth import TokenAuthenticator
 from api.http.errors.problems import TooLargeError, TooSlowError, problem, unexpected
 from api.http.metrics import Telemetry
 
@@ -105,7 +105,7 @@ class Hosts:
 class Authentication:
     """Lets in who has a token; everything but health needs one."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: TokenAuthenticator) -> None:
         self._app = app
         self._gate = gate
 

@@ -66,7 +66,7 @@ _PARSED = frozenset({"missing", "model_attributes_type", "model_type", "dict_typ
 _log = logging.getLogger(__name__)
 
 
-class DoorError(Exception):
+class HttpError(Exception):
     """An error of the door itself, by its code."""
 
     def __init__(
@@ -127,7 +127,7 @@ def problem(
 def install(app: FastAPI) -> None:
     """Let the app answer every exception with a problem document."""
     app.add_exception_handler(FulcrumError, _fulcrum)
-    app.add_exception_handler(DoorError, _door)
+    app.add_exception_handler(HttpError, _door)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
 
@@ -153,7 +153,7 @@ async def _fulcrum(_: Request, error: Exception) -> Response:
 
 
 async def _door(_: Request, error: Exception) -> Response:
-    assert isinstance(error, DoorError)
+    assert isinstance(error, HttpError)
     return problem(error.code, error.detail, error.fields, headers=error.headers)
 
 

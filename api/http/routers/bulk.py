@@ -8,9 +8,9 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
 from api.http import openapi_examples
-from api.http.auth import Identity, Role
-from api.http.context import Route, answer, doors_of, submitter
-from api.http.errors.problems import DoorError
+from api.http.auth import Caller, Role
+from api.http.context import Route, answer, context_of, submitter
+from api.http.errors.problems import HttpError
 from api.schemas import CancelJobsIn, CancelledOut
 from scheduler.service.bulk_cancel import Bulk
 from scheduler.store.base import JobQuery
@@ -29,7 +29,7 @@ def cancel_jobs(
 ) -> Response:
     """Take all live jobs that match from the queue, or stop them; those that wait first."""
     who = submitter(request)
-    service = doors_of(request).service
+    service = context_of(request).service
     bulk = Bulk(service.store, service.dispatcher)
     ids = frozenset(cancel.ids)
     found = bulk.live(
@@ -49,10 +49,10 @@ def cancel_jobs(
     return answer(CancelledOut(count=len(done), jobs=tuple(done), passed_over=passed))
 
 
-def _whose(who: Identity, wanted: str | None) -> str | None:
-    """Whose jobs are meant; None: everybody's. Raises `DoorError` unless they may be changed."""
+def _whose(who: Caller, wanted: str | None) -> str | None:
+    """Whose jobs are meant; None: everybody's. Raises `HttpError` unless they may be changed."""
     if who.role is Role.ADMIN:
         return wanted
     if wanted not in (None, who.user):
-        raise DoorError("forbidden", f"{who.user} may cancel jobs of {who.user} only")
+        raise HttpError("forbidden", f"{who.user} may cancel jobs of {who.user} only")
     return who.user

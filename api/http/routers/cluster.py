@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
 from api.http import openapi_examples
-from api.http.context import Route, admin, answer, doors_of, naming
+from api.http.context import Route, admin, answer, context_of, naming
 from api.http.routers.queries import unix
 from api.schemas import (
     ClusterOut,
@@ -38,7 +38,7 @@ _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 )
 def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
-    doors = doors_of(request)
+    doors = context_of(request)
     return answer(ClusterOut.of(doors.service.cluster()))
 
 
@@ -49,7 +49,7 @@ def show_cluster(request: Request) -> Response:
 )
 def list_policies(request: Request) -> Response:
     """List the policies by name, and the active one."""
-    doors = doors_of(request)
+    doors = context_of(request)
     active = doors.service.policy()
     found = tuple(
         PolicySummary(name=name, summary=summary, active=name == active.name)
@@ -67,7 +67,7 @@ def list_policies(request: Request) -> Response:
 )
 def show_policy(request: Request) -> Response:
     """Show who decides, in which mode, and how often the guard had to."""
-    return answer(PolicyOut.of(doors_of(request).service.policy()))
+    return answer(PolicyOut.of(context_of(request).service.policy()))
 
 
 @router.put(
@@ -80,7 +80,7 @@ def use_policy(
 ) -> Response:
     """Let another policy decide from the next round on; it is remembered over restarts."""
     who = admin(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     with naming():
         active = doors.service.use_policy(
             policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
@@ -95,7 +95,7 @@ def use_policy(
 )
 def show_preferences(request: Request) -> Response:
     """Show how much speed is worth to jobs that do not say."""
-    return answer(PreferencesOut.model_validate(doors_of(request).service.preferences()))
+    return answer(PreferencesOut.model_validate(context_of(request).service.preferences()))
 
 
 @router.put(
@@ -109,7 +109,7 @@ def set_preferences(
 ) -> Response:
     """Change the cluster's or projects' preferences from the next round on; remembered."""
     who = admin(request)
-    now = doors_of(request).service.prefer(
+    now = context_of(request).service.prefer(
         preferences.cluster, preferences.projects, actor=who.user
     )
     return answer(PreferencesOut.model_validate(now))
@@ -125,7 +125,7 @@ def sum_costs(
     until: Annotated[Instant | None, Query(description="Exclusive.")] = None,
 ) -> Response:
     """Sum measured device time, dollars and joules of ended attempts."""
-    doors = doors_of(request)
+    doors = context_of(request)
     costs = doors.service.store.costs(by, since=unix(since), until=unix(until))
     return answer(CostsOut.of(by, costs))
 
@@ -141,7 +141,7 @@ def show_estimates(
     limit: Annotated[int, Query(ge=0, le=10_000, description="Of single measurements.")] = 100,
 ) -> Response:
     """Show how far the estimates of runtimes were from the truth."""
-    doors = doors_of(request)
+    doors = context_of(request)
     measured = doors.service.store.measurements()
     newest = measured[len(measured) - min(limit, len(measured)) :]
     return answer(
@@ -166,7 +166,7 @@ def list_events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:
     """Tell all that happened to all jobs, oldest first."""
-    doors = doors_of(request)
+    doors = context_of(request)
     events = doors.service.store.events(after=after, limit=limit)
     return answer(
         EventPage.model_construct(

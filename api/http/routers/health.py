@@ -11,10 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.client import proof
 from api.http import openapi_examples
-from api.http.context import Route, answer, doors_of
+from api.http.context import Route, answer, context_of
 from api.schemas import HealthOut, ProblemOut, ProofOut
-from scheduler.domain.errors import UnavailableError
-from scheduler.problems import Problem
+from scheduler.domain.errors import OutageError
+from scheduler.problems import HealthProblem
 
 router = APIRouter(route_class=Route, tags=["health"])
 
@@ -41,13 +41,13 @@ def check_readiness(request: Request) -> Response:
 
     If they cannot, `errors` of the problem document names each reason by the part it lies in.
     """
-    problems = doors_of(request).service.problems()
+    problems = context_of(request).service.problems()
     if any(problem.fatal for problem in problems):
         raise not_ready(problems)
     return answer(HealthOut(status="ok", problems=tuple(map(ProblemOut.model_validate, problems))))
 
 
-def not_ready(problems: Sequence[Problem]) -> UnavailableError:
+def not_ready(problems: Sequence[HealthProblem]) -> OutageError:
     """The error that names the part of each problem, those of one part in order."""
     fields: dict[str, str] = {}
     for one in problems:
@@ -55,7 +55,7 @@ def not_ready(problems: Sequence[Problem]) -> UnavailableError:
         name = f"{one.part}.{told + 1}" if told else one.part
         fields[name] = f"{one.text}; {one.advice}" if one.advice else one.text
     fatal = "; ".join(one.text for one in problems if one.fatal)
-    return UnavailableError(f"the service is not ready: {fatal}", fields)
+    return OutageError(f"the service is not ready: {fatal}", fields)
 
 
 @router.get(
@@ -75,11 +75,11 @@ async def prove_identity(
     `proof` is HMAC-SHA256 of `fulcrum proof PORT NONCE` with the SHA-256 of the token as the key.
     """
     _, port = request.scope["server"]
-    return answer(ProofOut(proof=doors_of(request).gate.proof(nonce, port)))
+    return answer(ProofOut(proof=context_of(request).gate.proof(nonce, port)))
 
 
 @router.get("/metrics", response_class=Response, responses=openapi_examples.prometheus(401, 503))
 def scrape(request: Request) -> Response:
     """Tell all figures in Prometheus' text format."""
-    doors = doors_of(request)
+    doors = context_of(request)
     return Response(doors.telemetry.text(), media_type=CONTENT_TYPE_LATEST)

@@ -18,14 +18,14 @@ from pydantic import BaseModel
 
 from api.http import openapi_examples
 from api.http.asgi.direct_route import DirectRoute
-from api.http.auth import Identity
+from api.http.auth import Caller
 from api.http.context import (
-    Doors,
+    AppContext,
     JobId,
     Key,
     Route,
     answer,
-    doors_of,
+    context_of,
     reader,
     require_owner,
     submitter,
@@ -77,7 +77,7 @@ def submit_job(
     body makes no second job: it is answered with the first, marked `Idempotency-Replayed: true`.
     """
     who = submitter(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     spec = doors.intake.one(job, who.user)
     jobs, replayed = _submit(doors, [spec], who.user, idempotency_key, job)
     return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
@@ -101,7 +101,7 @@ def submit_batch(
     A job may name another one of the batch in `after`, and in `work.models` of an inference.
     """
     who = submitter(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     specs = doors.intake.several(batch.jobs, who.user)
     try:
         jobs, replayed = _submit(doors, specs.specs, who.user, idempotency_key, batch)
@@ -121,7 +121,7 @@ def plan_job(
 ) -> Response:
     """Tell what would happen to a job, for fast, balanced and cheap; nothing is submitted."""
     who = submitter(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     outlooks = doors.service.plan(doors.intake.one(job, who.user))
     return answer(PlanOut(outlooks=tuple(OutlookOut.of(one) for one in outlooks)))
 
@@ -149,7 +149,7 @@ def list_jobs(
     Pages are stable: jobs submitted meanwhile neither shift nor repeat what follows. The address
     of the next page stands in the `Link` header, its cursor in the body.
     """
-    doors, who = doors_of(request), reader(request)
+    doors, who = context_of(request), reader(request)
     query = JobQuery(
         states=some_of(state, JobState, "state"),
         kinds=some_of(kind, JobKind, "kind"),
@@ -197,7 +197,7 @@ async def show_job(
 
     Only the job's user and admins see the values in `work.env`; others see `***`.
     """
-    doors = doors_of(request)
+    doors = context_of(request)
     if wait_s:
         await changed(doors, job_id, version, wait_s)
     return await anyio.to_thread.run_sync(_detail, doors, job_id, reader(request))
@@ -215,7 +215,7 @@ def list_job_events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:
     """Tell the history of a job, oldest first."""
-    doors = doors_of(request)
+    doors = context_of(request)
     store = doors.service.store
     store.job(job_id)
     events = store.events(job_id, after=after, limit=limit)
@@ -233,7 +233,7 @@ def list_job_events(
 )
 def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
-    doors = doors_of(request)
+    doors = context_of(request)
     explanation = doors.service.explain(job_id)
     job = visible(explanation.job, reader(request))
     return answer(ExplanationOut.of(replace(explanation, job=job)))
@@ -251,7 +251,7 @@ def update_job(
 ) -> Response:
     """Make a waiting job more or less important, urgent or fast, from the next round on."""
     who = submitter(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     require_owner(who, doors.service.store.job(job_id))
     changes = doors.intake.changes(update)
     return answer(JobOut.of(doors.service.update(job_id, changes, actor=who.user)))
@@ -269,7 +269,7 @@ def cancel_job(
 ) -> Response:
     """Take a job from the queue, or stop its attempt; it is CANCELLED when that has ended."""
     who = submitter(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     require_owner(who, doors.service.store.job(job_id))
     reason = cancel.reason if cancel else ""
     return answer(JobOut.of(doors.service.cancel(job_id, actor=who.user, reason=reason)))
@@ -284,7 +284,7 @@ def cancel_job(
 def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> Response:
     """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""
     who = submitter(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     require_owner(who, doors.service.store.job(job_id))
 
     def retry() -> list[Job]:
@@ -296,7 +296,7 @@ def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> R
 
 
 def _submit(
-    doors: Doors, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
+    doors: AppContext, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
 ) -> tuple[list[Job], bool]:
     digest = "" if key is None else _digest(body)
     jobs, replayed = doors.once(
@@ -330,7 +330,7 @@ def _as_sent(error: InfeasibleError, order: Sequence[int]) -> InfeasibleError:
     return InfeasibleError(error.message, fields)
 
 
-def _detail(doors: Doors, job_id: int, who: Identity) -> Response:
+def _detail(doors: AppContext, job_id: int, who: Caller) -> Response:
     store = doors.service.store
     job = visible(store.job(job_id), who)
     return answer(JobDetail.with_attempts(job, store.attempts(job_id) if job.attempts else []))

@@ -13,16 +13,16 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from api.http import artifacts, log_stream, log_tail, openapi_examples
-from api.http.context import JobId, Route, answer, doors_of
+from api.http.context import JobId, Route, answer, context_of
 from api.http.routers.queries import Part
 from api.schemas import ArtifactsOut, JobMetricsOut
 from api.schemas.fields import instant
 from scheduler import jsonlines
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import MissingError
 from scheduler.domain.jobs import Job
 from scheduler.files import regular
 from scheduler.service.maintenance.disk_usage import MODELS, Kind
-from scheduler.service.paths import Folders
+from scheduler.service.paths import Paths
 from scheduler.store import codec
 from scheduler.text import shown
 
@@ -57,7 +57,7 @@ async def read_logs(
     Followed, each line is a server-sent event with the id `ATTEMPT:BYTE`, the place behind it;
     the stream goes on over later attempts and closes with an `end` event once the job is final.
     """
-    doors = doors_of(request)
+    doors = context_of(request)
     follow = follow or "text/event-stream" in request.headers.get("accept", "")
     job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
     number = _attempt(job, attempt)
@@ -98,7 +98,7 @@ def read_metrics(
     ] = None,
 ) -> Response:
     """Read what the work has measured so far: loss, accuracy, images per second."""
-    doors = doors_of(request)
+    doors = context_of(request)
     job = doors.service.store.job(job_id)
     numbers = range(1, job.attempts + 1) if attempt is None else [_attempt(job, attempt)]
     if numbers:
@@ -115,7 +115,7 @@ def read_metrics(
 )
 def list_artifacts(request: Request, job_id: JobId) -> Response:
     """List the files that a job left."""
-    doors = doors_of(request)
+    doors = context_of(request)
     job = doors.service.store.job(job_id)
     folder = doors.service.folders.artifacts(job_id)
     kinds = (Kind.ARTIFACTS, Kind.MODELS)
@@ -139,7 +139,7 @@ def fetch_artifact(
     name: Annotated[str, Path(description="As listed.", examples=["model.pt"])],
 ) -> Response:
     """Fetch a file that a job left; parts of it with `Range`."""
-    doors = doors_of(request)
+    doors = context_of(request)
     job = doors.service.store.job(job_id)
     folder = doors.service.folders.artifacts(job_id)
     kind = Kind.MODELS if name in MODELS else Kind.ARTIFACTS
@@ -152,11 +152,11 @@ def fetch_artifact(
 
 
 def _attempt(job: Job, wanted: int | None) -> int:
-    """The attempt meant; raises `NotFoundError`. A job that has none yet will begin with 1."""
+    """The attempt meant; raises `MissingError`. A job that has none yet will begin with 1."""
     if wanted is None:
         return max(job.attempts, 1)
     if wanted > max(job.attempts, 1):
-        raise NotFoundError(
+        raise MissingError(
             f"job {job.id} has no attempt {wanted}",
             {"attempt": f"1 … {job.attempts}" if job.attempts else "none has begun yet"},
         )
@@ -180,7 +180,7 @@ def _text(path: FilePath, tail: int | None, attempt: int) -> Response:
 
 
 def _metrics(
-    folders: Folders, job_id: int, numbers: Sequence[int], kind: str | None, tail: int | None
+    folders: Paths, job_id: int, numbers: Sequence[int], kind: str | None, tail: int | None
 ) -> Iterator[bytes]:
     """The answer of `read_metrics`, piece by piece: no answer is held as a whole."""
     yield b'{"attempts":['

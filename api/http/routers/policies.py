@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Request
 from fastapi.responses import Response
 
 from api.http import openapi_examples
-from api.http.context import Route, admin, answer, doors_of, naming
+from api.http.context import Route, admin, answer, context_of, naming
 from api.schemas import FitIn, PolicyOut, PolicySummary, ScheduleIn, ShadowIn
 
 router = APIRouter(route_class=Route, prefix="/v1/policies", tags=["policies"])
@@ -24,7 +24,7 @@ def fit_policy(
 ) -> Response:
     """Replay jobs with a policy and with wgc on this cluster's pools; the better will decide."""
     who = admin(request)
-    service = doors_of(request).service
+    service = context_of(request).service
     with naming():
         active = service.fit_policy(fit.name, actor=who.user)
     return answer(PolicyOut.of(active))
@@ -45,7 +45,7 @@ def register_schedule(
     A policy that decides already goes on as it was, until it is chosen once more.
     """
     admin(request)
-    doors = doors_of(request)
+    doors = context_of(request)
     doors.schedules.add(name, schedule.text)
     return answer(PolicySummary.tuned(name, doors.service.policy().name))
 
@@ -60,7 +60,7 @@ def shadow_policy(
 ) -> Response:
     """Let a candidate see every decision and change none; it is remembered over restarts."""
     who = admin(request)
-    service = doors_of(request).service
+    service = context_of(request).service
     with naming():
         active = service.shadow_policy(shadow.name, actor=who.user)
     return answer(PolicyOut.of(active))
@@ -72,7 +72,7 @@ def shadow_policy(
 def end_shadow(request: Request) -> Response:
     """Let no candidate look on any longer."""
     who = admin(request)
-    return answer(PolicyOut.of(doors_of(request).service.shadow_policy(None, actor=who.user)))
+    return answer(PolicyOut.of(context_of(request).service.shadow_policy(None, actor=who.user)))
 
 
 @router.post(
@@ -83,4 +83,4 @@ def end_shadow(request: Request) -> Response:
 def score_shadow(request: Request) -> Response:
     """Replay the jobs since the shadow began with it and with the active policy."""
     admin(request)
-    return answer(PolicyOut.of(doors_of(request).service.score_shadow()))
+    return answer(PolicyOut.of(context_of(request).service.score_shadow()))

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 from fastapi import Query
 
 from api.schemas.fields import MAX_ID
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.workloads.spec.work import Text
 
 E = TypeVar("E", bound=StrEnum)
@@ -35,7 +35,7 @@ def cursor_of(job_id: int) -> str:
 
 
 def place_of(cursor: str | None) -> int | None:
-    """The job behind which the next page begins. Raises `InvalidError`."""
+    """The job behind which the next page begins. Raises `InputError`."""
     if cursor is None:
         return None
     try:
@@ -45,7 +45,7 @@ def place_of(cursor: str | None) -> int | None:
     except (ValueError, binascii.Error):
         number = 0
     if not 1 <= number <= MAX_ID or cursor_of(number) != cursor:
-        raise InvalidError(
+        raise InputError(
             "the cursor is not one of this service",
             {"cursor": "next_cursor of an earlier page, unchanged"},
         )
@@ -53,7 +53,7 @@ def place_of(cursor: str | None) -> int | None:
 
 
 def some_of(values: Iterable[str], legal: type[E], name: str) -> list[E]:
-    """`["queued,RUNNING"]` → two states. Raises `InvalidError` with the legal values."""
+    """`["queued,RUNNING"]` → two states. Raises `InputError` with the legal values."""
     found: list[E] = []
     by_name = {member.value.lower(): member for member in legal}
     for text in values:
@@ -61,7 +61,7 @@ def some_of(values: Iterable[str], legal: type[E], name: str) -> list[E]:
             member = by_name.get(part.strip().lower())
             if member is None:
                 names = ", ".join(legal)
-                raise InvalidError(f"{part!r} is no {name}", {name: f"some of: {names}"})
+                raise InputError(f"{part!r} is no {name}", {name: f"some of: {names}"})
             found.append(member)
     return found
 

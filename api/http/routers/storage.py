@@ -8,9 +8,9 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
 from api.http import openapi_examples
-from api.http.context import Route, admin, answer, doors_of
+from api.http.context import Route, admin, answer, context_of
 from api.schemas import PruneIn, PruneOut, UsageOut
-from scheduler.service.maintenance.retention import Kind, Rule
+from scheduler.service.maintenance.retention import Kind, RetentionRule
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["storage"])
 
@@ -23,7 +23,7 @@ def show_usage(
     limit: Annotated[int, Query(ge=0, le=1000, description="Of single jobs.")] = 10,
 ) -> Response:
     """Show what takes the space: by kind of file, by user, by project, the biggest jobs."""
-    return answer(UsageOut.of(doors_of(request).service.retention.usage(limit)))
+    return answer(UsageOut.of(context_of(request).service.retention.usage(limit)))
 
 
 @router.post(
@@ -39,6 +39,6 @@ def prune(
     One request removes at most 500 items: repeat it while `more` is true.
     """
     who = admin(request)
-    rule = Rule(tuple(map(Kind, wish.what)), wish.older_than, wish.keep_bytes)
-    pruning = doors_of(request).service.retention.prune(rule, who.user, dry_run=wish.dry_run)
+    rule = RetentionRule(tuple(map(Kind, wish.what)), wish.older_than, wish.keep_bytes)
+    pruning = context_of(request).service.retention.prune(rule, who.user, dry_run=wish.dry_run)
     return answer(PruneOut.of(pruning, dry_run=wish.dry_run))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.workloads.base import Arrival, Workload
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 LARGEST = 1e15
 """No figure of a trace is beyond: as seconds, that is thirty million years."""
@@ -38,14 +38,14 @@ def open_document(path: Path | str) -> Document:
     """The text of a file, gunzipped if it is gzip, without a byte order mark at its beginning.
 
     Bytes that are not UTF-8 become U+FFFD.
-    Raises `InvalidError` for a file that cannot be read.
+    Raises `InputError` for a file that cannot be read.
     """
     path = Path(path)
     try:
         data = path.expanduser().read_bytes()
         plain = gzip.decompress(data) if data.startswith(_GZIP) else data
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InvalidError(
+        raise InputError(
             f"{path} cannot be read: {error}", {"trace": "a readable file, gzip or plain"}
         ) from None
     digest = hashlib.sha256(plain).hexdigest()[:12]
@@ -63,10 +63,10 @@ class Rejects:
         self.reasons: list[str] = []
 
     def add(self, line: int, reason: object) -> None:
-        """Leave a row out. Raises `InvalidError` if strict."""
+        """Leave a row out. Raises `InputError` if strict."""
         text = f"line {line}: {reason}"
         if self._strict:
-            raise InvalidError(
+            raise InputError(
                 f"{self._document.name}, {text}", {"trace": "only usable rows, or not strict"}
             )
         self.reasons.append(text)
@@ -94,7 +94,7 @@ def whole(text: str, name: str) -> int:
 def records(document: Document, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """Line number and the named columns of each row of a CSV text with a header.
 
-    A row that ends early gives empty texts. Raises `InvalidError` if a column is missing or the
+    A row that ends early gives empty texts. Raises `InputError` if a column is missing or the
     text is not CSV.
     """
     reader = csv.reader(io.StringIO(document.text, newline=""))
@@ -102,7 +102,7 @@ def records(document: Document, columns: Sequence[str]) -> Iterator[tuple[int, l
         header = [name.strip() for name in next(reader, [])]
         missing = [name for name in columns if name not in header]
         if missing:
-            raise InvalidError(
+            raise InputError(
                 f"{document.name} has no column {missing[0]!r}",
                 {"trace": f"CSV with the columns {', '.join(columns)}"},
             )
@@ -115,7 +115,7 @@ def records(document: Document, columns: Sequence[str]) -> Iterator[tuple[int, l
                 row.extend([""] * (length - len(row)))
             yield reader.line_num, [row[place].strip() for place in places]
     except csv.Error as error:
-        raise InvalidError(
+        raise InputError(
             f"{document.name}, line {reader.line_num}: {error}", {"trace": "CSV with a header"}
         ) from None
 
@@ -126,12 +126,12 @@ def workload(
     """Of rows (submission in seconds, the other fields of an `Arrival`), ordered and numbered.
 
     Times count from the first submission; equal ones keep the file's order. Raises
-    `InvalidError` if there is no row.
+    `InputError` if there is no row.
     """
     ordered = sorted(rows, key=lambda row: row[0])
     if not ordered:
         why = f"; first: {rejects.reasons[0]}" if rejects.reasons else ""
-        raise InvalidError(
+        raise InputError(
             f"{document.name} holds no job ({len(rejects.reasons)} rows cannot be used{why})",
             {"trace": "at least one usable row"},
         )

@@ -9,7 +9,7 @@ from envs.workloads.base import Workload
 from envs.workloads.throughputs import Throughputs
 from envs.workloads.traces import gavel, muri, native, openb, philly, swf
 from envs.workloads.traces.documents import Document, open_document
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 READERS: Mapping[str, Callable[..., Workload]] = {
     "swf": swf.parse,
@@ -32,13 +32,13 @@ def read(
 ) -> Workload:
     """The jobs of a trace of any format; `format_name` None: the one it looks like.
 
-    Raises `InvalidError` for an unknown format, a file that cannot be read or holds no job, or
+    Raises `InputError` for an unknown format, a file that cannot be read or holds no job, or
     with `strict` for the first bad row.
     """
     document = open_document(path)
     name = format_name or guess(document)
     if name not in READERS:
-        raise InvalidError(
+        raise InputError(
             f"{name!r} is not a format of traces with jobs",
             {"format": f"one of {', '.join(READERS)}"},
         )
@@ -58,12 +58,12 @@ def read_any(
     if name == GAVEL:
         return name, gavel.parse(document)
     if name not in READERS:
-        raise InvalidError(f"no format {name!r}", {"format": f"one of {', '.join(FORMATS)}"})
+        raise InputError(f"no format {name!r}", {"format": f"one of {', '.join(FORMATS)}"})
     return name, READERS[name](document, strict=strict, processors=processors)
 
 
 def guess(document: Document) -> str:
-    """The format a text looks like, by its first line. Raises `InvalidError` if none."""
+    """The format a text looks like, by its first line. Raises `InputError` if none."""
     first = next((line for line in document.text.split("\n") if line.strip()), "").strip()
     columns = {name.strip() for name in first.lstrip("\ufeff").split(",")}
     if first.startswith('{"') and '"runs"' in first:
@@ -75,7 +75,7 @@ def guess(document: Document) -> str:
             return name
     if first.startswith(";") or len(first.split()) == swf.COLUMNS:
         return "swf"
-    raise InvalidError(
+    raise InputError(
         f"{document.name} looks like no known format",
         {"format": f"name it: one of {', '.join(FORMATS)}"},
     )

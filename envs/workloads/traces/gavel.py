@@ -15,7 +15,7 @@ from typing import Any
 
 from envs.workloads.throughputs import Task, Throughputs
 from envs.workloads.traces.documents import LARGEST, Document, open_document
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 
 ALONE = "null"
@@ -31,7 +31,7 @@ def read(path: Path | str) -> Throughputs:
 def parse(document: Document) -> Throughputs:
     """The table; CNN trainings are of their own kind, all other work is a `command`.
 
-    Raises `InvalidError`, with the place, for a text that is not such a table.
+    Raises `InputError`, with the place, for a text that is not such a table.
     """
     try:
         devices = json.loads(document.text)
@@ -79,8 +79,8 @@ def _rate(document: Document, place: str, value: Any) -> float:
     return float(value)
 
 
-def _wrong(document: Document, what: str) -> InvalidError:
-    return InvalidError(
+def _wrong(document: Document, what: str) -> InputError:
+    return InputError(
         f"{document.name} is no throughput table: {what}",
         {"throughputs": "JSON as Gavel publishes it: device → task → other task → rate"},
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from envs.workloads.base import Run, Workload
+from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.traces.documents import Document, Rejects
 from envs.workloads.traces.documents import workload as ordered
 from scheduler.domain.errors import InfeasibleError
@@ -160,10 +160,10 @@ def _runs(
     device: str,
     runtime: float,
     past: _Past,
-) -> tuple[Run, ...]:
+) -> tuple[WorkloadRun, ...]:
     """Where it ran first; then every other placement that its request allows now."""
     spec, here, estimator = job.spec, past.pools.get(attempt.pool), past.estimator
-    runs = {(device.casefold(), attempt.width): Run(device, attempt.width, runtime)}
+    runs = {(device.casefold(), attempt.width): WorkloadRun(device, attempt.width, runtime)}
     scale = 1.0
     if here is not None and here.model == device:
         expected = estimator.estimate(spec, here, attempt.width).runtime_s
@@ -176,5 +176,5 @@ def _runs(
     for index, width, estimate in placements:
         model = known[index].model
         key = (model.casefold(), width)
-        runs.setdefault(key, Run(model, width, estimate.runtime_s * scale))
+        runs.setdefault(key, WorkloadRun(model, width, estimate.runtime_s * scale))
     return tuple(runs.values())

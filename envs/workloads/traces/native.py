@@ -14,10 +14,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.traces.documents import LARGEST, Document, Rejects, open_document
 from envs.workloads.traces.documents import workload as ordered
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 _DEFAULTS = {
     field.name: field.default for field in fields(Arrival) if field.name not in ("id", "runs")
@@ -28,7 +28,7 @@ _MOST_PRIORITY = 100
 
 
 def write(workload: Workload, path: Path | str) -> None:
-    """Write the jobs, gzipped if the name ends in `.gz`. Raises `InvalidError` if that fails."""
+    """Write the jobs, gzipped if the name ends in `.gz`. Raises `InputError` if that fails."""
     path = Path(path).expanduser()
     text = "".join(f"{json.dumps(_plain(job), ensure_ascii=False)}\n" for job in workload.jobs)
     data = text.encode()
@@ -36,7 +36,7 @@ def write(workload: Workload, path: Path | str) -> None:
         # No time in the header: equal workloads give equal files.
         path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     except OSError as error:
-        raise InvalidError(f"{path} cannot be written: {error}", {"output": "a file"}) from None
+        raise InputError(f"{path} cannot be written: {error}", {"output": "a file"}) from None
 
 
 def read(path: Path | str, *, strict: bool = False, processors: int | None = None) -> Workload:
@@ -47,7 +47,7 @@ def read(path: Path | str, *, strict: bool = False, processors: int | None = Non
 def parse(document: Document, *, strict: bool = False, processors: int | None = None) -> Workload:
     """Jobs of a text; runs wider than `processors` are left out, and jobs without a run.
 
-    Raises `InvalidError` if no job is left, or with `strict` for the first bad line.
+    Raises `InputError` if no job is left, or with `strict` for the first bad line.
     """
     rejects = Rejects(document, strict=strict)
     rows: list[tuple[float, dict[str, Any]]] = []
@@ -103,7 +103,7 @@ def _job(line: Any, limit: int | None) -> tuple[float, dict[str, Any]]:
     return submitted, fields_
 
 
-def _runs(value: Any, limit: int | None) -> tuple[Run, ...]:
+def _runs(value: Any, limit: int | None) -> tuple[WorkloadRun, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError("runs is not a list of [device, width, seconds]")
     runs = []
@@ -115,7 +115,7 @@ def _runs(value: Any, limit: int | None) -> tuple[Run, ...]:
         if not width.is_integer() or width < 1 or runtime < 0:
             raise ValueError("a run's width is not a whole number ≥ 1, or its runtime is negative")
         if limit is None or width <= limit:
-            runs.append(Run(one[0], int(width), runtime))
+            runs.append(WorkloadRun(one[0], int(width), runtime))
     if not runs:
         raise ValueError(f"wider than the machine, which has {limit} devices")
     return tuple(runs)

@@ -16,10 +16,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from envs.workloads.base import Run, Workload
+from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.traces.documents import Document, Rejects, figure, open_document, records, whole
 from envs.workloads.traces.documents import workload as ordered
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
@@ -57,10 +57,10 @@ def parse(
     A pod without a GPU is as wide as its CPU cores, rounded up, and runs on CPUs; one with
     `gpu_spec` on the models it names, else on any CUDA device. Memory is the host's. Pods that
     were never scheduled, or are wider than `processors` devices, are left out. Raises
-    `InvalidError` if no pod is left, or with `strict` for the first bad row.
+    `InputError` if no pod is left, or with `strict` for the first bad row.
     """
     if slices < 1:
-        raise InvalidError("a GPU has at least one slice", {"slices": "a whole number ≥ 1"})
+        raise InputError("a GPU has at least one slice", {"slices": "a whole number ≥ 1"})
     rejects = Rejects(document, strict=strict)
     rows: list[tuple[float, dict[str, Any]]] = []
     for line, fields in records(document, PODS):
@@ -76,7 +76,7 @@ def pools(path: Path | str, *, slices: int = 1) -> tuple[Pool, ...]:
 
     Machines without GPUs form one CPU pool per number of cores and memory; the cores of GPU
     machines are not counted. Prices, watts and rates are the defaults of the model. Raises
-    `InvalidError` for a list that cannot be read or holds no machine.
+    `InputError` for a list that cannot be read or holds no machine.
     """
     document = open_document(path)
     rejects = Rejects(document, strict=True)
@@ -89,7 +89,7 @@ def pools(path: Path | str, *, slices: int = 1) -> tuple[Pool, ...]:
         except ValueError as error:
             rejects.add(line, error)
     if not machines:
-        raise InvalidError(f"{document.name} lists no machine", {"nodes": "at least one row"})
+        raise InputError(f"{document.name} lists no machine", {"nodes": "at least one row"})
     return tuple(
         _pool(model, devices, mebibytes, nodes, slices)
         for (model, devices, mebibytes), nodes in sorted(machines.items())
@@ -127,7 +127,7 @@ def _pod(
     if limit is not None and width > limit:
         raise ValueError(f"{width} devices, the machine has {limit}")
     return submitted, {
-        "runs": tuple(Run(device, width, runtime) for device in devices),
+        "runs": tuple(WorkloadRun(device, width, runtime) for device in devices),
         "memory_bytes": int(mebibytes * MEBIBYTE),
         "kind": f"{count} × {milli} GPU, {cpu} CPU",
         "project": qos or "default",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from envs.workloads.base import Run, Workload
+from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.traces.documents import Document, Rejects, figure, open_document, records, whole
 from envs.workloads.traces.documents import workload as ordered
 from scheduler.domain.resources import DeviceKind
@@ -56,7 +56,7 @@ def _job(
     if limit is not None and width > limit:
         raise ValueError(f"{width} GPUs, the machine has {limit}")
     return submitted, {
-        "runs": (Run(DeviceKind.CUDA.value, width, runtime),),
+        "runs": (WorkloadRun(DeviceKind.CUDA.value, width, runtime),),
         "kind": f"{cluster} × {width}",
         "user": cluster or "user",
         "project": cluster or "default",

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from envs.workloads.base import Run, Workload
+from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.traces.documents import (
     Document,
     Rejects,
@@ -83,7 +83,7 @@ def _job(fields: list[str], limit: int | None) -> tuple[float, dict[str, Any]]:
         raise ValueError(f"{width} processors, the machine has {limit}")
     kind = f"application {application}" if _known(application) else "application"
     return submitted, {
-        "runs": (Run(ANY, width, runtime),),
+        "runs": (WorkloadRun(ANY, width, runtime),),
         "requested_s": requested if requested >= 0 else runtime,
         "kind": f"{kind} of user {user}" if _known(user) else kind,
         "user": f"user {user}" if _known(user) else "user",

@@ -22,7 +22,7 @@ from scheduler.decisions.features.static_features import (
     ORDERS,
     TOP,
     Floats32,
-    Standing,
+    StaticFeatures,
     squash,
 )
 from scheduler.decisions.rounds.candidates import Candidates
@@ -68,7 +68,9 @@ _PASSING = (
     Column("late", "seconds beyond the deadline", 60.0),
     Column("delay", "seconds until it could start, boot included", 10.0),
     Column("later", "end here ÷ the job's soonest end anywhere, both from now, minus 1", 0.1),
-    Column("price", "in seconds, what it costs the job and who waits (`Standing.prices`)", 10.0),
+    Column(
+        "price", "in seconds, what it costs the job and who waits (`StaticFeatures.prices`)", 10.0
+    ),
     Column("price_slowdown", "the same in slowdown", 0.1),
     Column("regret", "price - the job's least price anywhere (s)", 10.0),
     Column("regret_slowdown", "the same in slowdown", 0.1),
@@ -141,8 +143,8 @@ class Encoding:
     positions: Ints
     """(shown,) The table's rows that are shown, in this order; the first is WAIT."""
     ready: bool = False
-    """One of the rows could start now at the least price (`Standing.prices`, in seconds) that its
-    job has anywhere, on busy pools too."""
+    """One of the rows could start now at the least price (`StaticFeatures.prices`, seconds)
+    that its job has anywhere, on busy pools too."""
 
 
 def may_wait(table: Candidates, mode: Mode, encoding: Encoding) -> bool:
@@ -169,7 +171,7 @@ class Encoder:
     def __init__(self, rows: int = 64) -> None:
         self.rows = rows
         """K: rows shown, WAIT included."""
-        self._standing: Standing | None = None
+        self._standing: StaticFeatures | None = None
         self._crowd: _Crowd | None = None
         self._site: _Site | None = None
 
@@ -231,13 +233,13 @@ class Encoder:
         values[split:] = overall
         return Encoding(values, positions, ready)
 
-    def _look(self, table: Candidates) -> tuple[Standing, _Crowd, _Site]:
+    def _look(self, table: Candidates) -> tuple[StaticFeatures, _Crowd, _Site]:
         """What is known of this table's world; learnt anew where that is another one."""
         queue, cluster = table.queue, table.cluster
         if self._site is None or self._site.pools is not cluster.pools:
             self._site, self._standing = _Site(cluster.pools), None
         if self._standing is None or not self._standing.serves(queue):
-            self._standing = Standing(queue.layout, queue.shapes, cluster.pools)
+            self._standing = StaticFeatures(queue.layout, queue.shapes, cluster.pools)
             self._standing.learn(queue)
         if self._crowd is None or self._crowd.queue is not queue:
             self._crowd = _Crowd(queue, self._standing)
@@ -271,7 +273,7 @@ class _Site:
 class _Crowd:
     """The whole queue as the round begins."""
 
-    def __init__(self, queue: Queue, known: Standing) -> None:
+    def __init__(self, queue: Queue, known: StaticFeatures) -> None:
         self.queue = queue
         waits = queue.open[queue.first]
         waits[0] = False

@@ -68,11 +68,11 @@ LOGARITHMIC: Mapping[str, tuple[float, str]] = {
     "dearer": (0.1, "dollars ÷ the job's least, minus 1"),
     "hungrier": (0.1, "joules ÷ the job's least, minus 1"),
 }
-"""Name → (unit, meaning), in the order of `Standing.columns` after `LINEAR`."""
+"""Name → (unit, meaning), in the order of `StaticFeatures.columns` after `LINEAR`."""
 _UNITS = np.array([[unit] for unit, _ in LOGARITHMIC.values()], dtype=np.float32)
 
 
-class Standing:
+class StaticFeatures:
     """Facts about every row of one layout of a queue; grows with it."""
 
     def __init__(self, layout: int, shapes: tuple[Shape, ...], pools: tuple[Pool, ...]) -> None:

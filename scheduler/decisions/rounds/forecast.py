@@ -11,7 +11,7 @@ from scheduler.decisions.state.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ExpectedStart:
     """When and where a job is expected to run."""
 
     job: int
@@ -26,13 +26,13 @@ class Start:
 
 def forecast(
     snapshot: Snapshot, policy: Policy, mode: Mode, *, until: int | None = None, rounds: int = 300
-) -> dict[int, Start]:
+) -> dict[int, ExpectedStart]:
     """Expected starts if every estimate is right and nothing new arrives.
 
     Stops when job `until` has started, when the queue is empty, or after so many `rounds`:
     jobs further back are missing from the answer.
     """
-    starts: dict[int, Start] = {}
+    starts: dict[int, ExpectedStart] = {}
     cluster = snapshot.cluster()
     queue = replace(snapshot.queue, open=snapshot.queue.open.copy())
     now, committed = snapshot.now, snapshot.committed
@@ -42,7 +42,7 @@ def forecast(
         for placed in plan.placements:
             pool = snapshot.pools[placed.pool]
             start = now + cluster.occupancy[placed.pool].boot_s(placed.nodes)
-            starts[placed.job] = Start(
+            starts[placed.job] = ExpectedStart(
                 job=placed.job,
                 start=start,
                 end=start + placed.runtime_s,

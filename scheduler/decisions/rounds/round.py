@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.plan import Action, Placement, Plan, Reservation
 from scheduler.decisions.state.queue import WAIT, Bools, Floats, Ints, Queue, Shape
@@ -324,7 +324,7 @@ class Round:
         job = int(self._queue.id[slot])
         runtime = float(self._queue.runtime[row])
         end = self._begin(shape.pool, nodes) + runtime
-        self._cluster.start(Running(end, job, shape.pool, nodes, shape.memory))
+        self._cluster.start(RunningAttempt(end, job, shape.pool, nodes, shape.memory))
         blocked = self._blocked.get(shape.pool)
         if blocked is not None and blocked.spare is not None:
             blocked.beside = None

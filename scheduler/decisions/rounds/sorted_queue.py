@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.plan import Action, Placement, Plan, Reservation
 from scheduler.decisions.state.queue import Option, Waiting
 
 
-class Facts(NamedTuple):
+class QueueFacts(NamedTuple):
     """What a static order may look at: the columns of a candidate table that do not change."""
 
     born: float
@@ -32,11 +32,11 @@ class Facts(NamedTuple):
     """Unix seconds; inf: none."""
 
 
-Order = Callable[[Facts], float]
+Order = Callable[[QueueFacts], float]
 """Score of a job; higher first, equal ones as `precedence.most_urgent` says."""
 
 
-class _Entry(NamedTuple):
+class _QueueEntry(NamedTuple):
     rank: float
     submitted: float
     calm: float
@@ -48,20 +48,20 @@ class _Entry(NamedTuple):
     option: Option
 
 
-class Line:
+class SortedQueue:
     """The waiting jobs in the order of one policy. Every job has exactly one placement."""
 
     def __init__(self, order: Order, origin: float = 0.0) -> None:
         self._order = order
         self._origin = origin
-        self._entries: list[_Entry] = []
-        self._arrivals: dict[int, _Entry] = {}
+        self._entries: list[_QueueEntry] = []
+        self._arrivals: dict[int, _QueueEntry] = {}
         self._count = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[_Entry]:
+    def __iter__(self) -> Iterator[_QueueEntry]:
         return iter(self._entries)
 
     def add(self, job: Waiting) -> None:
@@ -69,14 +69,14 @@ class Line:
         if len(job.options) != 1 or job.id in self._arrivals:
             raise ValueError(f"job {job.id} already waits or has several placements")
         option = job.options[0]
-        facts = Facts(
+        facts = QueueFacts(
             job.submitted_at - self._origin,
             option.runtime_s,
             float(option.width),
             job.priority,
             job.deadline,
         )
-        entry = _Entry(
+        entry = _QueueEntry(
             -self._order(facts),
             job.submitted_at,
             -job.priority,
@@ -93,7 +93,7 @@ class Line:
         """A job leaves. Raises `KeyError` if it is not here."""
         del self._entries[bisect_left(self._entries, self._arrivals.pop(job))]
 
-    def entry(self, job: int) -> _Entry | None:
+    def entry(self, job: int) -> _QueueEntry | None:
         """Where a job stands; None if it is not here."""
         return self._arrivals.get(job)
 
@@ -101,13 +101,13 @@ class Line:
         """The job at the front; 0 if there is none."""
         return self._entries[0].job.id if self._entries else 0
 
-    def oldest(self) -> Iterable[_Entry]:
+    def oldest(self) -> Iterable[_QueueEntry]:
         """Oldest submission first."""
         return sorted(self._arrivals.values(), key=lambda entry: (entry.submitted, entry.number))
 
 
 def walk(
-    line: Line,
+    line: SortedQueue,
     cluster: Cluster,
     now: float,
     mode: Mode,
@@ -121,7 +121,7 @@ def walk(
 class _Walk:
     def __init__(
         self,
-        line: Line,
+        line: SortedQueue,
         cluster: Cluster,
         now: float,
         mode: Mode,
@@ -157,7 +157,7 @@ class _Walk:
             if entry.job.id not in started:
                 self._meet(entry)
 
-    def _pass(self, entries: Iterable[_Entry]) -> None:
+    def _pass(self, entries: Iterable[_QueueEntry]) -> None:
         """Meet each job once: what is refused now stays refused for the rest of the round."""
         occupancy, blocked = self._cluster.occupancy, self._blocked
         pools, closed = len(occupancy), self._mode.closed
@@ -176,7 +176,7 @@ class _Walk:
                 continue
             self._meet(entry)
 
-    def _meet(self, entry: _Entry) -> None:
+    def _meet(self, entry: _QueueEntry) -> None:
         option, cluster = entry.option, self._cluster
         pool = option.pool
         if pool in self._blocked:
@@ -209,10 +209,10 @@ class _Walk:
         boot_s = self._cluster.occupancy[option.pool].boot_s(nodes)
         return self._now + boot_s + option.runtime_s
 
-    def _start(self, entry: _Entry, nodes: Nodes, action: Action) -> None:
+    def _start(self, entry: _QueueEntry, nodes: Nodes, action: Action) -> None:
         option, job = entry.option, entry.job.id
         end = self._end(option, nodes)
-        self._cluster.start(Running(end, job, option.pool, nodes, option.memory))
+        self._cluster.start(RunningAttempt(end, job, option.pool, nodes, option.memory))
         if action is Action.BACKFILL and end > self._blocked[option.pool].start:
             spare = self._spare.get(option.pool)
             if spare is not None:
@@ -231,7 +231,7 @@ class _Walk:
             )
         )
 
-    def _reserve(self, entry: _Entry) -> None:
+    def _reserve(self, entry: _QueueEntry) -> None:
         option, job = entry.option, entry.job.id
         promised = self._promised.get(job)
         if promised is not None and not self._mode.easy:

@@ -16,7 +16,7 @@ AHEAD_S = (0.0, 600.0, 3600.0, 14_400.0)
 """Now, in 10 minutes, in an hour, in four."""
 
 
-class Horizon:
+class EarliestStarts:
     """Looks ahead in one cluster, and looks again only into pools that have changed."""
 
     def __init__(self) -> None:

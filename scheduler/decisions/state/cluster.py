@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.decisions.state.availability import Horizon
-from scheduler.decisions.state.node_placement import BEST_FIT, Mix, Rule
+from scheduler.decisions.state.availability import EarliestStarts
+from scheduler.decisions.state.node_placement import BEST_FIT, Mix, NodePlacementRule
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.queue import Bools, Floats, Shape
 from scheduler.domain.pools import Pool
 
 
-class Running(NamedTuple):
+class RunningAttempt(NamedTuple):
     """An attempt that holds devices, as decisions see it. Sorts by its estimated end."""
 
     end: float
@@ -38,7 +38,10 @@ class Cluster:
     """
 
     def __init__(
-        self, pools: Sequence[Pool], running: Iterable[Running] = (), rule: Rule = BEST_FIT
+        self,
+        pools: Sequence[Pool],
+        running: Iterable[RunningAttempt] = (),
+        rule: NodePlacementRule = BEST_FIT,
     ) -> None:
         self.pools = tuple(pools)
         self._mixes: list[Mix] = []
@@ -52,16 +55,16 @@ class Cluster:
             ]
         self.version = [0] * len(self.pools)
         """Per pool; rises with every start and finish in it."""
-        self._releases: list[list[Running]] = [[] for _ in self.pools]
+        self._releases: list[list[RunningAttempt]] = [[] for _ in self.pools]
         # Beside the releases, in the same order: their ends and widths.
         self._ends: list[list[float]] = [[] for _ in self.pools]
         self._widths: list[list[int]] = [[] for _ in self.pools]
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, RunningAttempt] = {}
         self._possible: dict[tuple[int, int, int], bool] = {}
         self._empty: dict[int, Occupancy] = {}
         self._asked: tuple[tuple[Shape, ...], tuple[int, ...]] = ((), ())
         self._fitting: _Fitting | None = None
-        self._horizon: Horizon | None = None
+        self._horizon: EarliestStarts | None = None
         for attempt in running:
             self._occupy(attempt)
             self._releases[attempt.pool].append(attempt)
@@ -93,12 +96,12 @@ class Cluster:
             for pool, width in places:
                 self._mixes[pool].add(width, memory, 1.0 / len(places))
 
-    def start(self, attempt: Running) -> None:
+    def start(self, attempt: RunningAttempt) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
         self._occupy(attempt)
         self._expect(attempt)
 
-    def finish(self, job: int) -> Running:
+    def finish(self, job: int) -> RunningAttempt:
         """Free the job's devices. Raises `KeyError` if it does not run."""
         attempt = self._running.pop(job)
         self.occupancy[attempt.pool].give(attempt.nodes, attempt.memory)
@@ -122,11 +125,11 @@ class Cluster:
         self.occupancy[pool].cool(node)
         self.version[pool] += 1
 
-    def running(self) -> Iterable[Running]:
+    def running(self) -> Iterable[RunningAttempt]:
         """What runs, in the order of its start."""
         return self._running.values()
 
-    def releases(self, pool: int) -> Sequence[Running]:
+    def releases(self, pool: int) -> Sequence[RunningAttempt]:
         """What runs in a pool, soonest estimated end first."""
         return self._releases[pool]
 
@@ -163,7 +166,7 @@ class Cluster:
         the next call.
         """
         if self._horizon is None:
-            self._horizon = Horizon()
+            self._horizon = EarliestStarts()
         return self._horizon.starts(self, shapes, used)
 
     def possible(self, pool: int, width: int, memory: int) -> bool:
@@ -214,13 +217,13 @@ class Cluster:
                 return max(now, attempt.end), free
         return None
 
-    def _occupy(self, attempt: Running) -> None:
+    def _occupy(self, attempt: RunningAttempt) -> None:
         if attempt.job in self._running:
             raise ValueError(f"job {attempt.job} runs already")
         self.occupancy[attempt.pool].take(attempt.nodes, attempt.memory)
         self._running[attempt.job] = attempt
 
-    def _expect(self, attempt: Running) -> None:
+    def _expect(self, attempt: RunningAttempt) -> None:
         pool = attempt.pool
         place = bisect_left(self._releases[pool], attempt)
         self._releases[pool].insert(place, attempt)
@@ -228,7 +231,7 @@ class Cluster:
         self._widths[pool].insert(place, attempt.width)
         self.version[pool] += 1
 
-    def _forget(self, attempt: Running) -> None:
+    def _forget(self, attempt: RunningAttempt) -> None:
         pool = attempt.pool
         place = bisect_left(self._releases[pool], attempt)
         for column in (self._releases[pool], self._ends[pool], self._widths[pool]):

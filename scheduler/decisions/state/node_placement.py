@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 
 Cost = Callable[[int, int, int, int], float]
@@ -56,7 +56,7 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class NodePlacementRule:
     """Get one from `RULES` or `rule`."""
 
     name: str
@@ -96,19 +96,21 @@ def _fragmentation(_: Pool, mix: Mix) -> Cost:
     return cost
 
 
-BEST_FIT = Rule("best-fit", "the fullest node that suffices (Johnson 1973)")
-DOT_PRODUCT = Rule(
+BEST_FIT = NodePlacementRule("best-fit", "the fullest node that suffices (Johnson 1973)")
+DOT_PRODUCT = NodePlacementRule(
     "dot-product", "least demand · free, over devices and memory (Panigrahy 2011)", _dot_product
 )
-FGD = Rule("fgd", "least growth of fragmentation, given the mix (Weng 2023)", _fragmentation)
+FGD = NodePlacementRule(
+    "fgd", "least growth of fragmentation, given the mix (Weng 2023)", _fragmentation
+)
 
-RULES: Mapping[str, Rule] = {each.name: each for each in (BEST_FIT, DOT_PRODUCT, FGD)}
+RULES: Mapping[str, NodePlacementRule] = {each.name: each for each in (BEST_FIT, DOT_PRODUCT, FGD)}
 
 
-def rule(name: str) -> Rule:
-    """The rule of that name; raises `InvalidError` listing the legal ones."""
+def rule(name: str) -> NodePlacementRule:
+    """The rule of that name; raises `InputError` listing the legal ones."""
     if name not in RULES:
-        raise InvalidError(
+        raise InputError(
             f"there is no placement {name!r}", {"placement": f"one of {', '.join(RULES)}"}
         )
     return RULES[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scheduler.decisions.state.cluster import Cluster, Running
+from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.queue import Queue
 from scheduler.domain.pools import Pool
@@ -18,7 +18,7 @@ class Snapshot:
     """Unix seconds."""
     queue: Queue
     pools: tuple[Pool, ...]
-    running: tuple[Running, ...]
+    running: tuple[RunningAttempt, ...]
     committed: tuple[Reservation, ...] = ()
     """Reservations of the round before, which a sticky mode keeps."""
 

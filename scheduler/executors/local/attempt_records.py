@@ -11,11 +11,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from scheduler import ownership
-from scheduler.executors.base import AttemptKey, Order
+from scheduler.executors.base import AttemptKey, LaunchSpec
 from scheduler.executors.local import burial
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.system.process import Identity
+from scheduler.executors.local.system.process import ProcessIdentity
 
 KEPT_S = 30 * 86400.0
 """How long the files of ended attempts are kept, so that people can look into what happened."""
@@ -25,7 +25,7 @@ _FOLDER = "attempts"
 _log = logging.getLogger(__name__)
 
 
-def place(run_folder: Path, key: AttemptKey | Order) -> Path:
+def place(run_folder: Path, key: AttemptKey | LaunchSpec) -> Path:
     """The folder of the executor's files: of this very attempt, never of one of its number.
 
     Attempts of before schema 0003 had them in their own folder.
@@ -35,7 +35,7 @@ def place(run_folder: Path, key: AttemptKey | Order) -> Path:
     return run_folder / _FOLDER / f"{key.attempt}-{key.nonce}"
 
 
-def prepare(folder: Path, order: Order) -> None:
+def prepare(folder: Path, order: LaunchSpec) -> None:
     """Make the attempt's folders, and keep its order in `folder`, unless it ran already.
 
     Raises `OSError`, `TypeError` for an order that JSON cannot say.
@@ -62,7 +62,7 @@ def stop_others(run_folder: Path, known: Collection[Path]) -> int:
     """Stop the attempts of this run folder besides those `known`; see `Executor.stop_others`."""
     root = run_folder / _FOLDER
     others = [
-        (folder, Identity.of(pid))
+        (folder, ProcessIdentity.of(pid))
         for folder, pid in claim.supervisors().items()
         if folder.parent == root and folder not in known
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Exit, Running
+from scheduler.executors.local.records.folder import ExitRecord, RunningRecord
 from scheduler.executors.local.supervision import worker
 from scheduler.executors.local.system import process
 
@@ -17,7 +17,7 @@ PATIENCE_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-def bury(folder: Path, running: Running | None) -> Exit:
+def bury(folder: Path, running: RunningRecord | None) -> ExitRecord:
     """End what is left of the attempt, and record how it ended.
 
     Work that said how it ended has ended so, whatever was killed afterwards. Work past its time
@@ -39,7 +39,7 @@ def bury(folder: Path, running: Running | None) -> Exit:
     return exit_
 
 
-def _remains(folder: Path, running: Running | None) -> list[int]:
+def _remains(folder: Path, running: RunningRecord | None) -> list[int]:
     tag = worker.tag_of(folder)
     found = process.leftovers(running.worker if running else None, tag)
     if running is None and (unknown := claim.runner(folder)) is not None:
@@ -48,7 +48,7 @@ def _remains(folder: Path, running: Running | None) -> list[int]:
     return found
 
 
-def _end(folder: Path, running: Running | None) -> Exit:
+def _end(folder: Path, running: RunningRecord | None) -> ExitRecord:
     started = files.read_started(folder)
     # Another boot began the monotonic clock again.
     measured = running is not None and running.worker.this_boot
@@ -59,7 +59,7 @@ def _end(folder: Path, running: Running | None) -> Exit:
     if outcome is not None and outcome[0].code == 0:
         ended_at = min(outcome[1], now)
         ran_s = None if begun is None else max(0.0, ended_at - begun)
-        return Exit(
+        return ExitRecord(
             ended_at, "exit code 0", True, code=0, started_at=begun, runtime_s=ran_s, pid=pid
         )
     limit_s = _time_limit_s(folder)
@@ -70,7 +70,7 @@ def _end(folder: Path, running: Running | None) -> Exit:
         reason = "lost: its files are damaged"
     else:
         reason = "lost: its supervisor was killed or the machine restarted"
-    return Exit(now, reason, lost=not overdue, started_at=begun, runtime_s=runtime_s, pid=pid)
+    return ExitRecord(now, reason, lost=not overdue, started_at=begun, runtime_s=runtime_s, pid=pid)
 
 
 def _time_limit_s(folder: Path) -> float | None:

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.executors import environment
-from scheduler.executors.base import AttemptKey, Order, Sink, Started
+from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
 from scheduler.executors.local.launches import Launches, give_up
 from scheduler.executors.local.outbox import Outbox
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision.link import FAILURES, Link
 from scheduler.executors.local.supervision.setup import Setup
 from scheduler.executors.local.system import process, sockets
@@ -42,7 +42,8 @@ class LocalExecutor:
     which say everything, so any later executor can take over. Linux only.
 
     `preload` and `target` name functions (`module:function`): the first imports what workers
-    need and must leave no threads; the second does the work of an `Order`. `spares` workers wait
+    need and must leave no threads; the second does the work of a `LaunchSpec`. `spares` workers
+    wait
     for an order, so that bursts of so many start without a fork. The fork server ends when no
     service has been connected for `linger_s` seconds. Every `sweep_s` seconds the files of running
     attempts are looked at, in case a notice was lost.
@@ -112,7 +113,7 @@ class LocalExecutor:
         self._mailbox = sockets.mailbox(self._folder)
         self._thread.start()
 
-    def launch(self, order: Order) -> None:
+    def launch(self, order: LaunchSpec) -> None:
         """Start an attempt; returns before it runs. Another launch of it starts nothing."""
         order = replace(order, folder=_absolute(order.folder), shared=_absolute(order.shared))
         folder = attempt_records.place(self._folder, order)
@@ -132,7 +133,7 @@ class LocalExecutor:
             if watch is None:
                 return
             if watch.order is not None:  # nobody can have begun it
-                self._end(watch, Exit(time.time(), "cancelled"))
+                self._end(watch, ExitRecord(time.time(), "cancelled"))
                 self._wake()
                 return
         # The file first: a supervisor that is just beginning looks for it.
@@ -304,7 +305,7 @@ class LocalExecutor:
     def _begin(self, watch: Watch) -> None:
         """Let it be launched or, if nobody wants it any more, end. Raises `OSError`."""
         if watch.cancelled:
-            if claim.settle(watch.folder, Exit(time.time(), "cancelled")):
+            if claim.settle(watch.folder, ExitRecord(time.time(), "cancelled")):
                 self._wake(watch.attempt)
         elif self._link.failures >= FAILURES:
             if give_up(watch, self._link.problem):
@@ -314,7 +315,7 @@ class LocalExecutor:
                 self._launches.offer(watch)
         watch.trouble = ""
 
-    def _end(self, watch: Watch, exit_: Exit) -> None:
+    def _end(self, watch: Watch, exit_: ExitRecord) -> None:
         """Report the end, once."""
         if self._watches.get(watch.attempt) is watch:
             del self._watches[watch.attempt]

@@ -8,10 +8,10 @@ import time
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Exit
+from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision.link import Link
 from scheduler.executors.local.system import process
-from scheduler.executors.local.system.watchdog import Patience
+from scheduler.executors.local.system.watchdog import SilenceLimit
 from scheduler.executors.local.watch import Watch
 from scheduler.files import lacks_room
 
@@ -27,7 +27,7 @@ class Launches:
         self._link = link
         self._patience_s = patience_s
 
-    def prepare(self, watch: Watch) -> Exit | None:
+    def prepare(self, watch: Watch) -> ExitRecord | None:
         """Put the order into its folder; the end of an attempt whose order cannot be written.
 
         On a full disk `watch.order` stays, to be tried again.
@@ -40,7 +40,7 @@ class Launches:
             if isinstance(error, OSError) and lacks_room(error):
                 watch.trouble = f"it cannot start yet: {error.strerror}"
                 return None
-            return Exit(time.time(), f"could not start: {error}")
+            return ExitRecord(time.time(), f"could not start: {error}")
         watch.order, watch.trouble = None, ""
         return None
 
@@ -69,7 +69,7 @@ class Launches:
         """End a supervisor that hangs between taking the attempt and saying so."""
         if files.ran(watch.folder):
             return
-        watch.unclaimed = watch.unclaimed or Patience(self._patience_s)
+        watch.unclaimed = watch.unclaimed or SilenceLimit(self._patience_s)
         if watch.unclaimed.exhausted():
             watch.unclaimed = None
             pids = process.holders(watch.folder / claim.CLAIM)
@@ -80,6 +80,6 @@ class Launches:
 def give_up(watch: Watch, error: str) -> bool:
     """End an attempt that the fork server cannot start; False if that is not possible now."""
     try:
-        return claim.settle(watch.folder, Exit(time.time(), f"could not start: {error}"))
+        return claim.settle(watch.folder, ExitRecord(time.time(), f"could not start: {error}"))
     except OSError:  # a full disk or damage: it is offered or ended later
         return False

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scheduler.executors.base import Order
+from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Running
-from scheduler.executors.local.system.watchdog import Patience, Watchdog
+from scheduler.executors.local.records.folder import RunningRecord
+from scheduler.executors.local.system.watchdog import SilenceLimit, Watchdog
 from scheduler.files import lacks_room
 
 _NAMED = 3
@@ -24,9 +24,9 @@ class Watch:
     attempt: str
     folder: Path
     """Of the executor's files; see `records`."""
-    order: Order | None = None
+    order: LaunchSpec | None = None
     """To be written to the folder still."""
-    running: Running | None = None
+    running: RunningRecord | None = None
     """Kept once it is known: what becomes of the file then does not matter."""
     damaged: bool = False
     """Whether its files are not what they must be, so that only processes tell how it is."""
@@ -37,14 +37,14 @@ class Watch:
     waits: str = ""
     """Why its processes cannot record its start or end yet."""
     dog: Watchdog | None = None
-    unclaimed: Patience | None = None
+    unclaimed: SilenceLimit | None = None
     """Since when nobody can claim it, though it never ran."""
     offered_at: float | None = None
     """Monotonic seconds of the last launch sent."""
     started_at: float | None = None
     """As `Started` said it, Unix seconds; what becomes of the file then does not matter."""
 
-    def find(self) -> Running | None:
+    def find(self) -> RunningRecord | None:
         """Who runs the attempt: as its file says or, if that is lost, as the kernel does."""
         if self.running is None:
             self.running = files.read_running(self.folder)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies.constants import Constants, Schedule, constants
 from scheduler.policies.wgc import Wgc
 
@@ -24,8 +24,8 @@ def names() -> tuple[str, ...]:
 def tuned(rest: str) -> Wgc:
     """The policy `wgc:rest`.
 
-    `rest` is a scenario's name, or constants: `congestion=.5,patience=2`. Raises `NotFoundError`
-    or `InvalidError`.
+    `rest` is a scenario's name, or constants: `congestion=.5,patience=2`. Raises `MissingError`
+    or `InputError`.
     """
     return made(_constants(rest), rest)
 
@@ -40,20 +40,20 @@ def anywhere(rest: str) -> Wgc:
     try:
         text = Path(rest).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotFoundError(f"{rest} cannot be read: {error}", {"policy": "a file"}) from error
+        raise MissingError(f"{rest} cannot be read: {error}", {"policy": "a file"}) from error
     return made(read(text, rest), rest)
 
 
 def read(text: str, where: str) -> Schedule:
     """A schedule from the text of its file.
 
-    Raises `InvalidError` naming `where` and what is wrong.
+    Raises `InputError` naming `where` and what is wrong.
     """
     try:
         content = tomllib.loads(text)
         points = tuple(_point(entry) for entry in content["at"])
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidError(
+        raise InputError(
             f"{where} is no schedule of wgc: {type(error).__name__} {error}",
             {"policy": "a file that `fulcrum scenario tune` wrote"},
         ) from error
@@ -70,7 +70,7 @@ def _constants(rest: str) -> Constants | Schedule:
         return constants(dict(_pair(word) for word in rest.split(",")))
     if rest not in names():
         legal = ", ".join([*names(), "or constants as congestion=.5"])
-        raise NotFoundError(f"wgc was not tuned for {rest!r}", {"policy": legal})
+        raise MissingError(f"wgc was not tuned for {rest!r}", {"policy": legal})
     return read((files(__name__) / f"{rest}{SUFFIX}").read_text(), rest)
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_text
 from scheduler.policies import schedules
 from scheduler.policies.schedules import SUFFIX
@@ -29,17 +29,17 @@ class Library:
     def add(self, name: str, text: str) -> str:
         """Register the text of a schedule's file, in place of one of that name.
 
-        Returns the policy's name. Raises `InvalidError` for a name that is illegal or that of a
+        Returns the policy's name. Raises `InputError` for a name that is illegal or that of a
         schedule that comes with Fulcrum, and for a text that is no schedule.
         """
         if not _NAME.fullmatch(name) or name.endswith(SUFFIX):
-            raise InvalidError(f"{name!r} is no name for a schedule", {"name": _LEGAL})
+            raise InputError(f"{name!r} is no name for a schedule", {"name": _LEGAL})
         if name in schedules.names():
-            raise InvalidError(
+            raise InputError(
                 f"{SCHEME}:{name} comes with Fulcrum", {"name": "another than that scenario's"}
             )
         if len(text) > MOST_CHARACTERS:
-            raise InvalidError(
+            raise InputError(
                 f"{name} is no schedule: too long",
                 {"text": f"at most {MOST_CHARACTERS} characters"},
             )
@@ -54,13 +54,13 @@ class Library:
     def policy(self, rest: str) -> Wgc:
         """The policy `wgc:rest`: registered, shipped, or constants; no path is opened.
 
-        Raises `NotFoundError` or `InvalidError`.
+        Raises `MissingError` or `InputError`.
         """
         if _NAME.fullmatch(rest) and rest in self.names():
             text = self._file(rest).read_text(encoding="utf-8")
             return schedules.made(schedules.read(text, rest), rest)
         if rest.endswith(SUFFIX):
-            raise NotFoundError(
+            raise MissingError(
                 f"the service opens no file: {rest}",
                 {"policy": f"a registered schedule; fulcrum policy import {rest} makes one"},
             )
@@ -69,7 +69,7 @@ class Library:
     def taken(self, policy: str) -> str:
         """The name to use for one that may name a file here: the file is registered.
 
-        For programs on the machine of its user. Raises as `add`, and `NotFoundError` for a file
+        For programs on the machine of its user. Raises as `add`, and `MissingError` for a file
         that cannot be read.
         """
         file = file_of(policy)
@@ -91,8 +91,8 @@ def name_of(file: Path) -> str:
 
 
 def text_of(file: Path) -> str:
-    """Raises `NotFoundError` if it cannot be read."""
+    """Raises `MissingError` if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NotFoundError(f"{file} cannot be read: {error}", {"policy": "a file"}) from None
+        raise MissingError(f"{file} cannot be read: {error}", {"policy": "a file"}) from None

@@ -23,7 +23,7 @@ from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain import transitions
-from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError
+from scheduler.domain.errors import FulcrumError, OutageError, StateError
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, fresh_nonce
 from scheduler.domain.lifecycle import AttemptState, JobState
@@ -31,14 +31,21 @@ from scheduler.domain.records import Decision
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Exited, Started
 from scheduler.service.dispatch import event_handlers
-from scheduler.service.dispatch.launch_spec import Orders
+from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
 from scheduler.service.dispatch.launcher import Launcher
-from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.measurement import measured
-from scheduler.service.dispatch.messages import Admitted, Cancel, Message, Reprice, Request, Update
+from scheduler.service.dispatch.messages import (
+    Admitted,
+    Cancel,
+    Message,
+    Reestimate,
+    Request,
+    Update,
+)
 from scheduler.service.dispatch.progress import latest
-from scheduler.service.dispatch.transaction import Changes
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.dispatch.transaction import Transaction
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.store.base import Store
 
 _log = logging.getLogger(__name__)
@@ -60,11 +67,11 @@ class Dispatcher:
     def __init__(
         self,
         store: Store,
-        board: Board,
+        board: LiveJobs,
         executor: Executor,
-        orders: Orders,
+        orders: LaunchSpecBuilder,
         estimator: Estimator,
-        ruling: Ruling,
+        ruling: ActivePolicy,
         clock: Clock,
         *,
         grace_s: float = 5.0,
@@ -160,7 +167,7 @@ class Dispatcher:
             self._dirty = False
         self._launcher.launch(now)
         if self._behind:
-            raise ConflictError("the store did not accept every change; it is read again")
+            raise StateError("the store did not accept every change; it is read again")
 
     def tick(self, now: float) -> None:
         """Read how far running attempts are; estimate the queue anew now and then."""
@@ -174,7 +181,7 @@ class Dispatcher:
         version, at = self._priced
         if self._estimator.version != version and now >= at + REPRICE_S:
             self._priced = (self._estimator.version, now)
-            self.post(Reprice(lambda _: True))
+            self.post(Reestimate(lambda _: True))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -199,7 +206,7 @@ class Dispatcher:
 
     def _tell(self, error: Exception) -> None:
         """Log a failed step: a part that does not answer in a sentence, once for each trouble."""
-        if not isinstance(error, UnavailableError):
+        if not isinstance(error, OutageError):
             _log.error("a scheduling step failed; it is tried again", exc_info=error)
         elif error.message != self._told:
             self._told = error.message
@@ -237,14 +244,14 @@ class Dispatcher:
                 yield message
 
     def _hear(self, now: float) -> None:
-        changes = Changes(self._board)
+        changes = Transaction(self._board)
         answers: list[tuple[Request, FulcrumError | None]] = []
         for message in self._unheard:
             match message:
                 case Admitted(jobs):
                     self._board.admit(jobs, now)
                     self._orphans = True
-                case Reprice(chosen):
+                case Reestimate(chosen):
                     self._board.reconsider(now, chosen)
                 case Cancel():
                     refused = event_handlers.cancel(message, changes, self._store.job, now)
@@ -271,7 +278,9 @@ class Dispatcher:
             else:
                 message.answer.set_exception(refused)
 
-    def _commit(self, changes: Changes, now: float) -> tuple[Sequence[Transition], frozenset[int]]:
+    def _commit(
+        self, changes: Transaction, now: float
+    ) -> tuple[Sequence[Transition], frozenset[int]]:
         before = self._behind
         self._behind = True  # until the answer is there: a commit may take effect and yet fail
         done, refused = changes.commit(self._store, now)
@@ -314,7 +323,7 @@ class Dispatcher:
 
     def _give_up_dependents(self, now: float) -> None:
         while self._orphans:
-            changes = Changes(self._board)
+            changes = Transaction(self._board)
             for job, dependency in self._board.unmet():
                 changes.add(transitions.unmet(job, self._store.job(dependency), now))
             done, _ = self._commit(changes, now)
@@ -340,7 +349,7 @@ class Dispatcher:
             self._watch(snapshot, self._ruling.mode, plan.placements)
 
     def _carry_out(self, plan: Plan, now: float) -> None:
-        changes = Changes(self._board)
+        changes = Transaction(self._board)
         placements = {placement.job: placement for placement in plan.placements}
         taken: list[Attempt] = []
         for decision in plan.decisions:
@@ -365,7 +374,7 @@ class Dispatcher:
         done, _ = self._commit(changes, now)
         self._launcher.add(item.attempt for item in done if item.attempt is not None)
 
-    def _note_reservation(self, decision: Decision, changes: Changes) -> None:
+    def _note_reservation(self, decision: Decision, changes: Transaction) -> None:
         place = (decision.chosen.pool, decision.chosen.width)
         if decision.action == Action.RESERVE and self._reserved.get(decision.job) != place:
             self._reserved[decision.job] = place
@@ -397,5 +406,5 @@ def _about(message: Message) -> int | None:
             return None
 
 
-def _closed() -> UnavailableError:
-    return UnavailableError("the service is stopping; ask again later")
+def _closed() -> OutageError:
+    return OutageError("the service is stopping; ask again later")

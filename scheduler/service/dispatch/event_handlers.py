@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scheduler.domain import transitions
-from scheduler.domain.errors import FulcrumError, IllegalTransitionError, NotFoundError
+from scheduler.domain.errors import FulcrumError, IllegalTransitionError, MissingError
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Exited, Started
 from scheduler.service.dispatch.messages import Cancel, Update
-from scheduler.service.dispatch.transaction import Changes
+from scheduler.service.dispatch.transaction import Transaction
 
 MOST_LOSSES = 5
 """A job whose attempts vanish this often is given up: perhaps it takes its machine down."""
 
 
 def cancel(
-    message: Cancel, changes: Changes, stored: Callable[[int], Job], now: float
+    message: Cancel, changes: Transaction, stored: Callable[[int], Job], now: float
 ) -> FulcrumError | None:
     """Adds the change a cancellation means; returns the reason if it is refused."""
     job = changes.job(message.job)
@@ -35,7 +35,7 @@ def cancel(
 
 
 def update(
-    message: Update, changes: Changes, stored: Callable[[int], Job], now: float
+    message: Update, changes: Transaction, stored: Callable[[int], Job], now: float
 ) -> FulcrumError | None:
     """Adds the change of a waiting job; returns the reason if it is refused."""
     legal = "only a job that waits can be changed"
@@ -52,14 +52,14 @@ def update(
     return None
 
 
-def started(event: Started, changes: Changes) -> None:
+def started(event: Started, changes: Transaction) -> None:
     """Adds the start, unless it is already known or of an older attempt."""
     job, attempt = _current(event.attempt, changes)
     if job is not None and attempt is not None and job.state is JobState.STARTING:
         changes.add(transitions.started(job, attempt, event.pid, event.time))
 
 
-def exited(event: Exited, changes: Changes, pool_of: Callable[[str], Pool | None]) -> bool:
+def exited(event: Exited, changes: Transaction, pool_of: Callable[[str], Pool | None]) -> bool:
     """Adds the end of an attempt; False if the event is about an older or ended attempt."""
     job, attempt = _current(event.attempt, changes)
     if job is None or attempt is None:
@@ -91,15 +91,17 @@ def exited(event: Exited, changes: Changes, pool_of: Callable[[str], Pool | None
     return True
 
 
-def _gone(job_id: int, changes: Changes, stored: Callable[[int], Job], legal: str) -> FulcrumError:
+def _gone(
+    job_id: int, changes: Transaction, stored: Callable[[int], Job], legal: str
+) -> FulcrumError:
     try:
         ended = changes.ended(job_id) or stored(job_id)
-    except NotFoundError as error:
+    except MissingError as error:
         return error
     return IllegalTransitionError(f"job {ended.id} is {ended.state} already", {"state": legal})
 
 
-def _current(attempt_id: str, changes: Changes) -> tuple[Job | None, Attempt | None]:
+def _current(attempt_id: str, changes: Transaction) -> tuple[Job | None, Attempt | None]:
     """The job and attempt an event is about; nothing if a newer attempt exists."""
     job_id, _, number = attempt_id.partition(".")
     job, attempt = changes.job(int(job_id)), changes.attempt(int(job_id))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.pools import Pool
-from scheduler.executors.base import Order
-from scheduler.service.paths import Folders
+from scheduler.executors.base import LaunchSpec
+from scheduler.service.paths import Paths
 from scheduler.workloads.spec.specs import resolve
 
 Devices = Callable[[str, Sequence[int]], Sequence[str]]
@@ -16,15 +16,15 @@ Devices = Callable[[str, Sequence[int]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class LaunchSpecBuilder:
     """Fills an order's blanks: folders, device identifiers, paths of earlier results."""
 
-    folders: Folders
+    folders: Paths
     devices: Devices
 
-    def order(self, job: Job, attempt: Attempt, pool: Pool) -> Order:
+    def order(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
         """The order for an attempt that was placed on `pool`."""
-        return Order(
+        return LaunchSpec(
             attempt=attempt.id,
             nonce=attempt.nonce,
             job_nonce=job.nonce,

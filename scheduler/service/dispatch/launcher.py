@@ -9,8 +9,8 @@ from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import Attempt
 from scheduler.domain.lifecycle import JobState
 from scheduler.executors.base import Executor, Exited
-from scheduler.service.dispatch.launch_spec import Orders
-from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
+from scheduler.service.dispatch.live_jobs import LiveJobs
 
 
 class Launcher:
@@ -18,9 +18,9 @@ class Launcher:
 
     def __init__(
         self,
-        board: Board,
+        board: LiveJobs,
         executor: Executor,
-        orders: Orders,
+        orders: LaunchSpecBuilder,
         post: Callable[[Exited], None],
         counters: Counter[str],
         *,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.queue import Backlog, Option, Waiting
@@ -20,10 +20,10 @@ from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
-from scheduler.service.clock_corrections import Corrections, bounded, delayed
+from scheduler.service.clock_corrections import ClockCorrections, bounded, delayed
 from scheduler.service.dispatch.placement_options import worthwhile
-from scheduler.service.dispatch.running_attempts import lowest, occupants
-from scheduler.service.hold_reasons import Held
+from scheduler.service.dispatch.running_attempts import lowest, running_attempts
+from scheduler.service.hold_reasons import HoldReasons
 
 MATERIAL = 0.05
 """A change of an estimate below this share leaves the queue as it is."""
@@ -34,7 +34,7 @@ Options = Callable[[JobSpec], Sequence[Option]]
 Preference = Callable[[JobSpec], float]
 
 
-class Board:
+class LiveJobs:
     """Live jobs, active attempts and the backlog of those that compete for devices."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Board:
         """Jobs that are not final."""
         self.attempts: dict[int, Attempt] = {}
         """The attempt that holds devices, by job."""
-        self.held: dict[int, Held] = {}
+        self.held: dict[int, HoldReasons] = {}
         """Queued jobs that do not compete."""
         self._timed: dict[int, float] = {}
         """Of these, when the reason ends by itself."""
@@ -60,7 +60,7 @@ class Board:
         """Of these, whose dependency ended without success."""
         self.ends: dict[int, float] = {}
         """Estimated ends of active attempts, Unix seconds, refined while they run."""
-        self._corrections = Corrections()
+        self._corrections = ClockCorrections()
         self._index = {pool.name: at for at, pool in enumerate(self.pools)}
         self._options = options
         self._preference = preference
@@ -307,7 +307,7 @@ class Board:
         if job.state is not JobState.QUEUED:
             return
         found = self._placements(job, now)
-        if not isinstance(found, Held):
+        if not isinstance(found, HoldReasons):
             submitted_at = self._corrections.submitted_at(job)
             self._backlog.add(self._waiting(job.id, job.spec, submitted_at, found))
             return
@@ -331,7 +331,7 @@ class Board:
         self._unhold(job_id)
         self._consider(job, now)
 
-    def _placements(self, job: Job, now: float) -> Held | Sequence[Option]:
+    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[Option]:
         spec = job.spec
         open_ = tuple(
             dependency
@@ -341,13 +341,13 @@ class Board:
         if open_:
             plural = "s" if len(open_) > 1 else ""
             names = ", ".join(str(dependency) for dependency in open_)
-            return Held("dependency", f"waits for job{plural} {names} to succeed", open_)
+            return HoldReasons("dependency", f"waits for job{plural} {names} to succeed", open_)
         if job.eligible_at > now:
-            return Held("backoff", job.reason, until=job.eligible_at)
+            return HoldReasons("backoff", job.reason, until=job.eligible_at)
         try:
             options = self._options(spec)
         except InfeasibleError as error:
-            return Held("no-pool", error.message)
+            return HoldReasons("no-pool", error.message)
         self._priced[spec.profile.key] = (spec, options)
         options = worthwhile(options, self._preference(spec))
         if spec.budget is not None:
@@ -355,7 +355,7 @@ class Board:
             affordable = [option for option in options if option.dollars <= left]
             if not affordable:
                 least = min(option.dollars for option in options)
-                return Held(
+                return HoldReasons(
                     "budget",
                     f"its cheapest placement costs {money(least, up=True)} by estimate, "
                     f"{money(left)} of its budget are left",
@@ -387,10 +387,10 @@ class Board:
         self._corrections.forget(attempt.id)
         self.spend(attempt.job, attempt.dollars or 0.0)
 
-    def _running(self, now: float) -> tuple[Running, ...]:
+    def _running(self, now: float) -> tuple[RunningAttempt, ...]:
         attempts = self.attempts.values()
         ends = {attempt.job: self._end(attempt, now) for attempt in attempts}
-        return occupants(attempts, self.pools, ends)
+        return running_attempts(attempts, self.pools, ends)
 
     def _end(self, attempt: Attempt, now: float) -> float:
         end = self.ends[attempt.job]

@@ -42,7 +42,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Reprice:
+class Reestimate:
     """Estimates, preferences or the policy changed: look again at the chosen queued jobs."""
 
     chosen: Callable[[JobSpec], bool]
@@ -50,4 +50,4 @@ class Reprice:
 
 Request = Cancel | Update
 """Messages of which somebody awaits the answer."""
-Message = Admitted | Request | Reprice | ExecutorEvent
+Message = Admitted | Request | Reestimate | ExecutorEvent

@@ -14,7 +14,7 @@ TAIL = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ProgressReader:
     """The newest progress line of an attempt."""
 
     fraction: float
@@ -24,7 +24,7 @@ class Progress:
     samples_per_s: float
 
 
-def latest(metrics: Path) -> Progress | None:
+def latest(metrics: Path) -> ProgressReader | None:
     """The last progress line of a metrics.jsonl; None if there is none yet."""
     try:
         with regular(metrics) as file:
@@ -40,7 +40,7 @@ def latest(metrics: Path) -> Progress | None:
                 fraction, at = float(value["fraction"]), float(value["time"])
                 rate = float(value.get("samples_per_s", 0.0))
                 if all(map(math.isfinite, (fraction, at, rate))):
-                    return Progress(min(max(fraction, 0.0), 1.0), at, rate)
+                    return ProgressReader(min(max(fraction, 0.0), 1.0), at, rate)
         except (KeyError, TypeError, ValueError, OverflowError):
             continue  # cut at the front of the tail, being written, or of somebody's own making
     return None

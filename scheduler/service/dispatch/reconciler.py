@@ -8,18 +8,18 @@ from collections.abc import Callable
 from scheduler.clock import Clock
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import JobState
-from scheduler.executors.base import Executor, ExecutorEvent, Exited, Order, Started
-from scheduler.service.dispatch.live_jobs import Board
-from scheduler.service.paths import Folders
+from scheduler.executors.base import Executor, ExecutorEvent, Exited, LaunchSpec, Started
+from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.paths import Paths
 
 _log = logging.getLogger(__name__)
 
 
 def reconcile(
-    board: Board,
+    board: LiveJobs,
     executor: Executor,
-    folders: Folders,
-    order: Callable[[Job, Attempt], Order | None],
+    folders: Paths,
+    order: Callable[[Job, Attempt], LaunchSpec | None],
     deliver: Callable[[ExecutorEvent], None],
     clock: Clock,
     *,

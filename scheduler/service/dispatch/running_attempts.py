@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes
 from scheduler.domain.jobs import Attempt
 from scheduler.domain.pools import Pool
 
 
-def occupants(
+def running_attempts(
     attempts: Iterable[Attempt], pools: Sequence[Pool], ends: Mapping[int, float]
-) -> tuple[Running, ...]:
+) -> tuple[RunningAttempt, ...]:
     """The part of each attempt that the pools still have; `ends`: estimated end by job.
 
     Pools may have been removed, or made smaller, while an attempt ran on; what lies outside of
@@ -33,7 +33,7 @@ def occupants(
             memory = min(memory, *(free[node] * width // count for node, count in nodes))
             for node, count in nodes:
                 left[at, node] = free[node] - -(-memory * count // width)
-        found.append(Running(ends[attempt.job], attempt.job, at, nodes, memory))
+        found.append(RunningAttempt(ends[attempt.job], attempt.job, at, nodes, memory))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from scheduler.domain.errors import FulcrumError, UnavailableError
+from scheduler.domain.errors import FulcrumError, OutageError
 from scheduler.domain.jobs import Job
 from scheduler.store.base import Store, Submission
 
@@ -57,7 +57,7 @@ class Submissions:
         answer: Future[list[Job]] = Future()
         with self._gate:
             if not self._open:
-                raise UnavailableError("the service is stopping; submit again later")
+                raise OutageError("the service is stopping; submit again later")
             self._inbox.put((submission, answer))
         return answer.result()
 

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.records import Decision
-from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.store.base import Store
 
 
-class Changes:
+class Transaction:
     """Transitions in order, with the jobs as they will be."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: LiveJobs) -> None:
         self._board = board
         self._jobs: dict[int, Job] = {}
         self._attempts: dict[int, Attempt] = {}

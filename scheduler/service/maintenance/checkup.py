@@ -10,13 +10,13 @@ from pathlib import Path
 from scheduler.clock import Clock
 from scheduler.domain.jobs import Attempt
 from scheduler.executors.base import Executor
-from scheduler.problems import Problem, disks
+from scheduler.problems import HealthProblem, disks
 from scheduler.service.dispatch.dispatcher import Dispatcher
-from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.maintenance import health
 from scheduler.service.maintenance.health import Deciding, Health
-from scheduler.service.paths import Folders
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.paths import Paths
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import Crashes, ended
 from scheduler.store.base import Store
 
@@ -29,10 +29,10 @@ class Checkup:
 
     store: Store
     executor: Executor
-    board: Board
+    board: LiveJobs
     dispatcher: Dispatcher
-    ruling: Ruling
-    folders: Folders
+    ruling: ActivePolicy
+    folders: Paths
     clock: Clock
     accepting: Callable[[], bool]
     """Whether submissions are stored."""
@@ -57,7 +57,7 @@ class Checkup:
             }
         )
 
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[HealthProblem, ...]:
         """What is not well, the fatal first; returns within seconds, whatever hangs."""
         found = (
             *health.dispatching(self.dispatcher, self.accepting),
@@ -75,29 +75,31 @@ class Checkup:
             _log.warning("over: %s", text)
         self._told = found
 
-    def _look_at_disks(self) -> Iterator[Problem]:
+    def _look_at_disks(self) -> Iterator[HealthProblem]:
         own = next(iter(self.disks.items()), None)
         if own is not None and not own[1].is_dir():
-            yield Problem("disk", f"the {own[0]} is gone", "put it back and restart the service")
+            yield HealthProblem(
+                "disk", f"the {own[0]} is gone", "put it back and restart the service"
+            )
         yield from disks(self.disks, self.least_free)
 
-    def _look_at_store(self) -> Iterator[Problem]:
+    def _look_at_store(self) -> Iterator[HealthProblem]:
         self.store.check()
         for text in self.store.health():
-            yield Problem("store", text, "restore it from a backup if it does not recover")
+            yield HealthProblem("store", text, "restore it from a backup if it does not recover")
 
-    def _look_at_executor(self) -> Iterator[Problem]:
+    def _look_at_executor(self) -> Iterator[HealthProblem]:
         for text in self.executor.health():
-            yield Problem("executor", text, "look at the service's log")
+            yield HealthProblem("executor", text, "look at the service's log")
 
-    def _known_from_start(self) -> Iterator[Problem]:
+    def _known_from_start(self) -> Iterator[HealthProblem]:
         for name in self.crashes.refused if self.crashes is not None else ():
             again = f"choose another, or this one again: fulcrum policy use {name}"
-            yield Problem("policy", f"{ended(name)}; it is not asked", again, fatal=False)
+            yield HealthProblem("policy", f"{ended(name)}; it is not asked", again, fatal=False)
         for name, why in self.absent.items():
             text = f"pool {name} is unavailable: {why}"
             way_out = f"set pools.{name}.enabled = false, or mend its devices and restart"
-            yield Problem("pools", text, way_out, fatal=False)
+            yield HealthProblem("pools", text, way_out, fatal=False)
 
     def _log_of(self, attempt: Attempt) -> Path:
         return self.folders.attempt(attempt.job, attempt.number) / "log.txt"

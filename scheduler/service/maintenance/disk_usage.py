@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from scheduler.service.paths import Folders
+from scheduler.service.paths import Paths
 
 MODELS = frozenset({"model.pt", "model.json"})
 """In a job's artifacts: what other jobs may read, and what a success is for."""
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 PRUNABLE = (Kind.LOGS, Kind.CHECKPOINTS, Kind.ARTIFACTS, Kind.MODELS)
 
 
-def jobs(folders: Folders) -> Iterator[int]:
+def jobs(folders: Paths) -> Iterator[int]:
     """The numbers of all jobs that have a folder."""
     try:
         entries = os.scandir(folders.root)
@@ -46,7 +46,7 @@ def jobs(folders: Folders) -> Iterator[int]:
                 yield int(entry.name)
 
 
-def of_job(folders: Folders, job: int) -> Counter[Kind]:
+def of_job(folders: Paths, job: int) -> Counter[Kind]:
     """Bytes of one job's files by kind."""
     sizes: Counter[Kind] = Counter()
     seen: set[tuple[int, int]] = set()
@@ -66,7 +66,7 @@ def of_job(folders: Folders, job: int) -> Counter[Kind]:
     return +sizes
 
 
-def others(folders: Folders) -> int:
+def others(folders: Paths) -> int:
     """Bytes of what lies beside the jobs' folders."""
     return sum(
         _tree(entry, set())

@@ -14,10 +14,10 @@ from scheduler.clock import Clock
 from scheduler.decisions.rounds.run import mode_of, run_round
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import Attempt
-from scheduler.problems import Problem
+from scheduler.problems import HealthProblem
 from scheduler.service.dispatch.dispatcher import Dispatcher
-from scheduler.service.dispatch.live_jobs import Board
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.policy_control.active_policy import ActivePolicy
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ WINDOW_S = 300.0
 BIG_LOG = 2**30
 """A running job's log of so many bytes is told of."""
 
-Check = Callable[[], Iterable[Problem]]
+Check = Callable[[], Iterable[HealthProblem]]
 
 
 class Health:
@@ -46,13 +46,13 @@ class Health:
         """`checks`: by the part they look at."""
         self._checks = checks
         self._lock = threading.Lock()
-        self._known: tuple[Problem, ...] = ()
+        self._known: tuple[HealthProblem, ...] = ()
         self._at = -float("inf")
         self._begun = 0.0
         self._under_way: threading.Event | None = None
         self._part = ""
 
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[HealthProblem, ...]:
         """What is not well now, or was in the last look; returns within `PATIENCE_S`."""
         with self._lock:
             if time.monotonic() - self._at < FRESH_S:
@@ -66,21 +66,23 @@ class Health:
         if ended.is_set() or took < HANGS_S:
             return self._known
         text = f"the look at the {self._part} has not ended for {took:.0f} s"
-        hanging = Problem("checks", text, "a disk or the database hangs: look at the system's log")
+        hanging = HealthProblem(
+            "checks", text, "a disk or the database hangs: look at the system's log"
+        )
         return (*self._known, hanging)
 
     def _look(self) -> None:
-        found: list[Problem] = []
+        found: list[HealthProblem] = []
         for part, check in self._checks.items():
             self._part = part
             try:
                 found += check()
             except FulcrumError as error:
-                found.append(Problem(part, error.message, "look at the service's log"))
+                found.append(HealthProblem(part, error.message, "look at the service's log"))
             except Exception as error:
                 _log.exception("the look at the %s failed", part)
                 text = f"the look at the {part} failed: {type(error).__name__}"
-                found.append(Problem(part, text, "look at the service's log"))
+                found.append(HealthProblem(part, text, "look at the service's log"))
         with self._lock:
             self._known = tuple(sorted(found, key=lambda one: not one.fatal))
             self._at = time.monotonic()
@@ -89,24 +91,24 @@ class Health:
             self._under_way = None
 
 
-def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterator[Problem]:
+def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterator[HealthProblem]:
     """The threads that accept and decide."""
     restart = "restart the service; running jobs go on"
     if not dispatcher.alive:
-        yield Problem("dispatcher", "the dispatcher does not run", restart)
+        yield HealthProblem("dispatcher", "the dispatcher does not run", restart)
         return
     if not accepting():
-        yield Problem("dispatcher", "submissions are no longer stored", restart)
+        yield HealthProblem("dispatcher", "submissions are no longer stored", restart)
     since = dispatcher.busy_since
     if since is not None and (took := time.monotonic() - since) > HANGS_S:
         text = f"a scheduling step has not ended for {took:.0f} s: nothing starts meanwhile"
-        yield Problem("dispatcher", text, f"look at the service's log; then {restart}")
+        yield HealthProblem("dispatcher", text, f"look at the service's log; then {restart}")
     if dispatcher.failures >= FAILS:
         text = f"{dispatcher.failures} scheduling steps failed in a row: {dispatcher.error}"
-        yield Problem("dispatcher", text, "look at the service's log")
+        yield HealthProblem("dispatcher", text, "look at the service's log")
 
 
-def logs(board: Board, log_of: Callable[[Attempt], Path]) -> Iterator[Problem]:
+def logs(board: LiveJobs, log_of: Callable[[Attempt], Path]) -> Iterator[HealthProblem]:
     """Running jobs whose logs take much of the disk."""
     with board.lock:
         attempts = list(board.attempts.values())
@@ -118,13 +120,17 @@ def logs(board: Board, log_of: Callable[[Attempt], Path]) -> Iterator[Problem]:
             continue  # none yet; the disk is another check's
         if size > BIG_LOG or size > left:
             text = f"the log of job {attempt.job} has {size / 2**20:,.0f} MiB"
-            yield Problem("logs", text, f"see fulcrum logs {attempt.job} --tail 20", fatal=False)
+            yield HealthProblem(
+                "logs", text, f"see fulcrum logs {attempt.job} --tail 20", fatal=False
+            )
 
 
 class Deciding:
     """Whether the active policy decides by itself, and decides at all. For one thread."""
 
-    def __init__(self, ruling: Ruling, board: Board, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(
+        self, ruling: ActivePolicy, board: LiveJobs, dispatcher: Dispatcher, clock: Clock
+    ) -> None:
         self._ruling = ruling
         self._board = board
         self._dispatcher = dispatcher
@@ -133,12 +139,12 @@ class Deciding:
         self._launches = -1
         self._since = time.monotonic()
 
-    def __call__(self) -> Iterator[Problem]:
+    def __call__(self) -> Iterator[HealthProblem]:
         """What is not well with it."""
         yield from self._replaced(time.monotonic())
         yield from self._idle(time.monotonic())
 
-    def _replaced(self, now: float) -> Iterator[Problem]:
+    def _replaced(self, now: float) -> Iterator[HealthProblem]:
         """The guard had to decide instead."""
         policy = self._ruling.view()
         self._faults.append((now, policy.name, policy.fallbacks))
@@ -149,9 +155,11 @@ class Deciding:
         if times > 0:
             why = ", ".join(f"{count} {fault}" for fault, count in policy.faults.items() if count)
             text = f"{policy.name} was replaced {times} times in {WINDOW_S / 60:.0f} min ({why})"
-            yield Problem("policy", text, "choose another: fulcrum policy use wgc", fatal=False)
+            yield HealthProblem(
+                "policy", text, "choose another: fulcrum policy use wgc", fatal=False
+            )
 
-    def _idle(self, now: float) -> Iterator[Problem]:
+    def _idle(self, now: float) -> Iterator[HealthProblem]:
         """Nothing starts although the fallback would start something."""
         launches = self._dispatcher.counters["launches"]
         waiting = self._board.counts()["devices"]
@@ -168,6 +176,6 @@ class Deciding:
                 f"{self._ruling.view().name} has started nothing for {(now - self._since) / 60:.0f}"
                 f" min: {waiting} jobs wait, {fallback.name} would start {len(plan.placements)} now"
             )
-            yield Problem(
+            yield HealthProblem(
                 "policy", text, f"let it: fulcrum policy use {fallback.name}", fatal=False
             )

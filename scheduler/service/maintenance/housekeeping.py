@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Task:
+class PeriodicTask:
     """Something to do every so often."""
 
     name: str
@@ -26,7 +26,7 @@ class Task:
 class Housekeeping:
     """A thread that does one task after another; one that fails is done again when it is due."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[PeriodicTask]) -> None:
         self._tasks = tasks
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)

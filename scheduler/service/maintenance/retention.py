@@ -16,14 +16,14 @@ from typing import Any
 
 from scheduler import problems
 from scheduler.clock import Clock
-from scheduler.domain.errors import NotFoundError
+from scheduler.domain.errors import MissingError
 from scheduler.domain.jobs import Job, JobKind
 from scheduler.domain.lifecycle import JobState
-from scheduler.service.dispatch.live_jobs import Board
+from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.maintenance import disk_usage
 from scheduler.service.maintenance.disk_usage import PRUNABLE, Kind
 from scheduler.service.maintenance.removal import remove
-from scheduler.service.paths import Folders
+from scheduler.service.paths import Paths
 from scheduler.store.base import JobQuery, Store
 from scheduler.workloads.spec.specs import references
 
@@ -36,7 +36,7 @@ _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """What may go of some kinds of files together."""
 
     kinds: Sequence[Kind]
@@ -47,7 +47,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PrunedItem:
     """One kind of one job's files."""
 
     job: int
@@ -61,7 +61,7 @@ class Item:
 class Pruning:
     """What was removed, or would be."""
 
-    items: Sequence[Item]
+    items: Sequence[PrunedItem]
     failed: Sequence[str] = ()
     """What could not be removed, as sentences."""
     more: bool = False
@@ -98,11 +98,11 @@ class Retention:
     """Tells what is there and removes what may go. Thread-safe."""
 
     store: Store
-    board: Board
-    folders: Folders
+    board: LiveJobs
+    folders: Paths
     clock: Clock
     data: Path
-    rules: Sequence[Rule] = ()
+    rules: Sequence[RetentionRule] = ()
     """Of the settings."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints beside its model."""
@@ -137,7 +137,9 @@ class Retention:
             found[:most],
         )
 
-    def prune(self, rule: Rule, actor: str, *, dry_run: bool = False, most: int = 500) -> Pruning:
+    def prune(
+        self, rule: RetentionRule, actor: str, *, dry_run: bool = False, most: int = 500
+    ) -> Pruning:
         """Remove what the rule lets go, at most `most` items; `dry_run`: only tell.
 
         Nothing of a job that has not ended is touched, nor what such a job is to read.
@@ -165,7 +167,7 @@ class Retention:
             return None
         return time
 
-    def _needless(self) -> Iterator[Item]:
+    def _needless(self) -> Iterator[PrunedItem]:
         """Checkpoints of trainings that left their model."""
         for number in disk_usage.jobs(self.folders):
             folder = self.folders.job(number)
@@ -174,9 +176,9 @@ class Retention:
                 if job is not None and job.spec.kind == JobKind.CNN_TRAIN:
                     size = disk_usage.of_job(self.folders, number)[Kind.CHECKPOINTS]
                     if job.state is JobState.SUCCEEDED and size:
-                        yield Item(number, Kind.CHECKPOINTS, size)
+                        yield PrunedItem(number, Kind.CHECKPOINTS, size)
 
-    def _chosen(self, rule: Rule) -> list[Item]:
+    def _chosen(self, rule: RetentionRule) -> list[PrunedItem]:
         """The items that the rule lets go, oldest first."""
         needed, now = self._needed(), self.clock.now()
         total, free = 0, []
@@ -187,7 +189,7 @@ class Retention:
                 continue
             ended = job.finished_at or 0.0
             free += [
-                Item(job.id, kind, sizes[job.id][kind], ended)
+                PrunedItem(job.id, kind, sizes[job.id][kind], ended)
                 for kind in rule.kinds
                 if sizes[job.id][kind]
             ]
@@ -204,7 +206,7 @@ class Retention:
             total -= item.bytes
         return chosen
 
-    def _remove(self, items: Sequence[Item], actor: str) -> Pruning:
+    def _remove(self, items: Sequence[PrunedItem], actor: str) -> Pruning:
         removed, failed = [], []
         for item in items:
             # Written first: what is half removed is told as pruned.
@@ -252,25 +254,25 @@ class Retention:
         return (job, kind) in self._pruned
 
     def require(self, job: Job, kind: Kind, path: Path) -> None:
-        """Raise `NotFoundError` that says when it was pruned, if `path` is gone for that reason."""
+        """Raise `MissingError` that says when it was pruned, if `path` is gone for that reason."""
         time = self.pruned(job, kind)
         if time is not None and not os.path.lexists(path):
             day = datetime.fromtimestamp(time, UTC)
-            raise NotFoundError(
+            raise MissingError(
                 f"the {kind} of job {job.id} were pruned on {day:%Y-%m-%d %H:%M} UTC"
             )
 
     def _job(self, number: int) -> Job | None:
         try:
             return self.store.job(number)
-        except NotFoundError:
+        except MissingError:
             return None
 
     @property
     def _ledger(self) -> Path:
         return self.data / "pruned.jsonl"
 
-    def _note(self, item: Item, actor: str, now: float) -> None:
+    def _note(self, item: PrunedItem, actor: str, now: float) -> None:
         line = {"job": item.job, "kind": item.kind, "bytes": item.bytes, "time": now, "by": actor}
         try:
             with self._ledger.open("a", encoding="utf-8") as file:
@@ -293,15 +295,25 @@ def _read(ledger: Path) -> Iterator[tuple[tuple[int, str], float]]:
             continue
 
 
-def rules(kinds: Mapping[Kind, tuple[float | None, int | None]]) -> tuple[Rule, ...]:
+def rules(kinds: Mapping[Kind, tuple[float | None, int | None]]) -> tuple[RetentionRule, ...]:
     """Of settings: days and bytes by kind; each limit is a rule of its own."""
     found = []
     for kind, (days, keep) in kinds.items():
         if days is not None:
-            found.append(Rule((kind,), older_than_s=days * 86_400.0))
+            found.append(RetentionRule((kind,), older_than_s=days * 86_400.0))
         if keep is not None:
-            found.append(Rule((kind,), keep_bytes=keep))
+            found.append(RetentionRule((kind,), keep_bytes=keep))
     return tuple(found)
 
 
-__all__ = ["PRUNABLE", "Item", "JobUsage", "Kind", "Pruning", "Retention", "Rule", "Usage", "rules"]
+__all__ = [
+    "PRUNABLE",
+    "JobUsage",
+    "Kind",
+    "PrunedItem",
+    "Pruning",
+    "Retention",
+    "RetentionRule",
+    "Usage",
+    "rules",
+]

@@ -12,18 +12,18 @@ from typing import Any
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import mode_of
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.policies.guard import Fault, Guard
 from scheduler.service.policy_control.replay import Question
-from scheduler.service.queries.views import ActivePolicy, Preferences
+from scheduler.service.queries.views import ActivePolicyView, Preferences
 
 Lookup = Callable[[str], Policy]
 """Policy by name; raises `NotFoundError` listing the legal names."""
 
 
-class Ruling:
+class ActivePolicy:
     """The active policy under its guard, the mode, and the preferences. Thread-safe."""
 
     def __init__(
@@ -69,10 +69,10 @@ class Ruling:
         guard, mode = self.current()
         return replace(guard, faults=Counter()), mode
 
-    def view(self) -> ActivePolicy:
+    def view(self) -> ActivePolicyView:
         """As people see it."""
         with self._lock:
-            return ActivePolicy(
+            return ActivePolicyView(
                 name=self._guard.name,
                 mode=mode_of(self._guard, self._mode).value,
                 preference=self._preference,
@@ -80,21 +80,21 @@ class Ruling:
                 faults={fault.value: self._guard.faults[fault] for fault in Fault},
             )
 
-    def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicy:
-        """Switch; raises `NotFoundError` or `InvalidError` and then changes nothing.
+    def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicyView:
+        """Switch; raises `NotFoundError` or `InputError` and then changes nothing.
 
         `mode`: of policies that were not made for one of their own.
         """
         guard = self.guarded(name)
         if preference is not None and not 0 <= preference <= 1:
-            raise InvalidError(f"preference {preference} is out of range", {"preference": "0 … 1"})
+            raise InputError(f"preference {preference} is out of range", {"preference": "0 … 1"})
         try:
             chosen = None if mode is None else Mode(mode)
         except ValueError:
             legal = ", ".join(known.value for known in Mode)
-            raise InvalidError(f"unknown mode {mode!r}", {"mode": f"one of {legal}"}) from None
+            raise InputError(f"unknown mode {mode!r}", {"mode": f"one of {legal}"}) from None
         if chosen is not None and mode_of(guard, chosen) is not chosen:
-            raise InvalidError(
+            raise InputError(
                 f"{guard.name} was made for mode {guard.mode}",
                 {"mode": f"{guard.mode}, or nothing said"},
             )
@@ -105,7 +105,7 @@ class Ruling:
         return self.view()
 
     def check(self, name: str) -> str:
-        """The policy's own name; raises `NotFoundError` or `InvalidError` if it cannot be had."""
+        """The policy's own name; raises `NotFoundError` or `InputError` if it cannot be had."""
         return self._lookup(name).name
 
     def question(
@@ -137,7 +137,7 @@ class Ruling:
     def restore(self, name: str, mode: str | None, preference: float | None) -> None:
         """As it was once: of a policy with a mode of its own, `mode` is the cluster's still.
 
-        Raises `NotFoundError` or `InvalidError` and then changes nothing.
+        Raises `NotFoundError` or `InputError` and then changes nothing.
         """
         guard = self.guarded(name)
         with self._lock:
@@ -160,12 +160,12 @@ class Ruling:
     def prefer(self, cluster: float | None, projects: Mapping[str, float | None]) -> Preferences:
         """Change those that are named; None for a project: the cluster's from now on.
 
-        Raises `InvalidError` and then changes nothing.
+        Raises `InputError` and then changes nothing.
         """
         named = {"preference": cluster} | {f"projects.{name}": w for name, w in projects.items()}
         wrong = [field for field, w in named.items() if w is not None and not 0 <= w <= 1]
         if wrong:
-            raise InvalidError(f"{wrong[0]} is out of range", dict.fromkeys(wrong, "0 … 1"))
+            raise InputError(f"{wrong[0]} is out of range", dict.fromkeys(wrong, "0 … 1"))
         with self._lock:
             self._preference = self._preference if cluster is None else cluster
             merged = {**self._projects, **projects}
@@ -173,5 +173,5 @@ class Ruling:
         return self.preferences()
 
     def guarded(self, name: str) -> Guard:
-        """A policy under a guard of its own; raises `NotFoundError` or `InvalidError`."""
+        """A policy under a guard of its own; raises `NotFoundError` or `InputError`."""
         return Guard(self._lookup(name), self._fallback, self._starvation_s, self._limit_s)

@@ -13,24 +13,24 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.plan import Placement
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.errors import (
-    ConflictError,
     FulcrumError,
-    InvalidError,
-    NotFoundError,
-    UnavailableError,
+    InputError,
+    MissingError,
+    OutageError,
+    StateError,
 )
 from scheduler.domain.pools import Pool
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.replay import Replay
 from scheduler.service.policy_control.replay_evaluation import (
     PAST_S,
     Fit,
     FitState,
-    Fitting,
+    ReplayEvaluation,
     digest,
 )
-from scheduler.service.policy_control.shadow_control import Shadowing
-from scheduler.service.queries.views import ActivePolicy, Preferences
+from scheduler.service.policy_control.shadow_control import ShadowControl
+from scheduler.service.queries.views import ActivePolicyView, Preferences
 from scheduler.store.base import Store
 
 POLICY = "policy"
@@ -44,12 +44,12 @@ _NO_SIMULATOR = "this service has no simulator to replay jobs with"
 _log = logging.getLogger(__name__)
 
 
-class Choosing:
+class PolicyController:
     """Changes the ruling, and remembers why. Thread-safe."""
 
     def __init__(
         self,
-        ruling: Ruling,
+        ruling: ActivePolicy,
         store: Store,
         clock: Clock,
         pools: Sequence[Pool],
@@ -71,13 +71,13 @@ class Choosing:
         self._rival = rival
         self._replay = replay
         self._wanted = fit
-        self._fitting = None if replay is None else Fitting(replay, clock)
+        self._fitting = None if replay is None else ReplayEvaluation(replay, clock)
         self._lock = threading.Lock()
         self._turn = 0
         """Rises with every choice of a person: a fit that was begun before changes nothing then."""
         self._nominee = ruling.view().name
         self._fit: Fit | None = None
-        self._shadowing = Shadowing(store, clock, shadow_log, candidate=shadow)
+        self._shadowing = ShadowControl(store, clock, shadow_log, candidate=shadow)
 
     def start(self) -> None:
         """Take up what was remembered; replay if the settings' policy must prove itself."""
@@ -105,7 +105,7 @@ class Choosing:
         self._cancel()
         self._shadowing.stop()
 
-    def view(self) -> ActivePolicy:
+    def view(self) -> ActivePolicyView:
         """As people see it."""
         return replace(
             self._ruling.view(),
@@ -118,10 +118,10 @@ class Choosing:
         """What was decided; returns at once."""
         self._shadowing.offer(snapshot, mode, placed)
 
-    def follow(self, name: str | None, actor: str) -> ActivePolicy:
+    def follow(self, name: str | None, actor: str) -> ActivePolicyView:
         """Let a candidate see every decision (None: no longer any); remembered over restarts.
 
-        The same one named again begins anew. Raises `NotFoundError` or `InvalidError` and then
+        The same one named again begins anew. Raises `MissingError` or `InputError` and then
         changes nothing.
         """
         guard = None if name is None else self._ruling.guarded(name)
@@ -132,23 +132,23 @@ class Choosing:
             self._cancel()
         return self.view()
 
-    def score(self) -> ActivePolicy:
+    def score(self) -> ActivePolicyView:
         """Replay the shadow and the active policy on the jobs since the shadow began.
 
         With fewer than `Question.least_jobs` of them that ended well, on made-up ones.
-        Changes nobody's place. Raises `NotFoundError` without a shadow, `ConflictError` while a
-        replay is under way or if the shadow decides itself, `UnavailableError` without a simulator.
+        Changes nobody's place. Raises `MissingError` without a shadow, `StateError` while a
+        replay is under way or if the shadow decides itself, `OutageError` without a simulator.
         """
         with self._lock:
             shadow = self._shadowing.view()
             if shadow is None:
-                raise NotFoundError("there is no shadow", {"shadow": "name one first"})
+                raise MissingError("there is no shadow", {"shadow": "name one first"})
             if shadow.name == self._ruling.view().name:
-                raise ConflictError(
+                raise StateError(
                     f"{shadow.name} decides itself", {"shadow": "another than the active policy"}
                 )
             if self._fitting is None:
-                raise UnavailableError(_NO_SIMULATOR)
+                raise OutageError(_NO_SIMULATOR)
             question = self._ruling.question(
                 shadow.name, self._ruling.view().name, self._pools, shadow.since, self._clock.now()
             )
@@ -157,8 +157,8 @@ class Choosing:
 
     def use(
         self, name: str, mode: str | None, preference: float | None, actor: str
-    ) -> ActivePolicy:
-        """What a person has chosen stays, over restarts too; raises as `Ruling.use`."""
+    ) -> ActivePolicyView:
+        """What a person has chosen stays, over restarts too; raises as `ActivePolicy.use`."""
         with self._lock:
             self._ruling.use(name, mode, preference)
             self._turn += 1
@@ -176,7 +176,7 @@ class Choosing:
     def prefer(
         self, cluster: float | None, projects: Mapping[str, float | None], actor: str
     ) -> Preferences:
-        """Change preferences, over restarts too; who decides stays. Raises as `Ruling.prefer`."""
+        """Change preferences for good; the policy stays. Raises as `ActivePolicy.prefer`."""
         with self._lock:
             preferences = self._ruling.prefer(cluster, projects)
             known = dict((self._store.setting(PREFERENCES) or {}).get("projects", {}))
@@ -184,20 +184,20 @@ class Choosing:
             self._store.set_settings({PREFERENCES: kept, "preferences_set_by": actor})
         return preferences
 
-    def fit(self, name: str | None, actor: str) -> ActivePolicy:
+    def fit(self, name: str | None, actor: str) -> ActivePolicyView:
         """Replay the policy (None: the last that was wanted) and the rival; the better decides.
 
         From now on each start does the same, until a person chooses a policy. Returns at once.
-        Raises `NotFoundError` for an unknown policy, `InvalidError` for the rival itself,
-        `ConflictError` while a replay is under way, `UnavailableError` without a simulator.
+        Raises `MissingError` for an unknown policy, `InputError` for the rival itself,
+        `StateError` while a replay is under way, `OutageError` without a simulator.
         """
         nominee = self._ruling.check(name or self._nominee)
         if nominee == self._rival:
-            raise InvalidError(
+            raise InputError(
                 f"{nominee} is what others are held against", {"name": "another policy"}
             )
         if self._fitting is None:
-            raise UnavailableError(_NO_SIMULATOR)
+            raise OutageError(_NO_SIMULATOR)
         with self._lock:
             before, self._nominee = self._nominee, nominee
             try:

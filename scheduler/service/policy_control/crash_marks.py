@@ -20,7 +20,7 @@ from pathlib import Path
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import Floats
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.files import write_text
 from scheduler.policies.wrapped import Wrapped
 
@@ -66,12 +66,12 @@ class Crashes:
     def policy(self, name: str) -> Policy:
         """The policy of that name, with every call marked.
 
-        Raises `InvalidError` for the refused one, and what `named` raises.
+        Raises `InputError` for the refused one, and what `named` raises.
         """
         if self._builtin(name):
             return self._named(name)
         if name in self._refused:
-            raise InvalidError(ended(name), {"policy": "another, or this one chosen once more"})
+            raise InputError(ended(name), {"policy": "another, or this one chosen once more"})
         with self.inside(name):
             return Marked(self._named(name), name, self)
 

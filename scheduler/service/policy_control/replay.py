@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol, Self
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 
@@ -54,7 +54,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReplayVerdict:
     """How the two did on the same workloads."""
 
     source: str
@@ -94,12 +94,12 @@ class Verdict:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """From the JSON of another process, or of the store; raises `InvalidError`."""
+        """From the JSON of another process, or of the store; raises `InputError`."""
         try:
             return cls(**{each.name: values[each.name] for each in fields(cls)})
         except (KeyError, TypeError) as error:
             legal: Sequence[str] = [each.name for each in fields(cls)]
-            raise InvalidError(
+            raise InputError(
                 f"no verdict: {error}", {"verdict": f"with {', '.join(legal)}"}
             ) from error
 
@@ -110,7 +110,7 @@ class Replay(Protocol):
     def concerns(self, policy: str) -> bool:
         """Whether a policy of that name should prove itself before it decides for good."""
 
-    def run(self, question: Question) -> Verdict:
+    def run(self, question: Question) -> ReplayVerdict:
         """Simulate; takes minutes. Raises `UnavailableError` if it fails or was cancelled."""
 
     def cancel(self) -> None:

@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import Any, Self
 
 from scheduler.clock import Clock
-from scheduler.domain.errors import ConflictError, FulcrumError
-from scheduler.service.policy_control.replay import Question, Replay, Verdict
+from scheduler.domain.errors import FulcrumError, StateError
+from scheduler.service.policy_control.replay import Question, Replay, ReplayVerdict
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Fit:
     ahead: str | None = None
     """The one with the lower mean: it decides, as one of them must, if none is shown to be better.
     """
-    verdict: Verdict | None = None
+    verdict: ReplayVerdict | None = None
     error: str = ""
 
     def json(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Fit:
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Inverse of `json`; raises `InvalidError` or `TypeError` for anything else."""
         verdict = values.get("verdict")
-        return cls(**{**values, "verdict": None if verdict is None else Verdict.of(verdict)})
+        return cls(**{**values, "verdict": None if verdict is None else ReplayVerdict.of(verdict)})
 
     def sentence(self) -> str:
         """For the log."""
@@ -85,7 +85,7 @@ Told = Callable[[Fit], None]
 """What is done with a fit that has ended, in the replay's thread."""
 
 
-class Fitting:
+class ReplayEvaluation:
     """One replay at a time, in a thread that waits for it. Thread-safe."""
 
     def __init__(self, replay: Replay, clock: Clock) -> None:
@@ -96,7 +96,7 @@ class Fitting:
         self._cancelled = threading.Event()
 
     def begin(self, question: Question, why: str, told: Told) -> Fit:
-        """Start a replay and return; raises `ConflictError` while another is under way."""
+        """Start a replay and return; raises `StateError` while another is under way."""
         fit = Fit(
             FitState.RUNNING,
             why,
@@ -108,7 +108,7 @@ class Fitting:
         )
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
-                raise ConflictError("a replay is under way", {"fit": "ask again when it has ended"})
+                raise StateError("a replay is under way", {"fit": "ask again when it has ended"})
             self._cancelled = cancelled = threading.Event()
             self._thread = threading.Thread(
                 target=self._run, args=(fit, question, told, cancelled), name="fit", daemon=True

@@ -25,7 +25,7 @@ SEEN = "policy_shadow_seen"
 _log = logging.getLogger(__name__)
 
 
-class Shadowing:
+class ShadowControl:
     """One candidate at most. `offer` and `view` may be called at any time, the others in turn."""
 
     def __init__(self, store: Store, clock: Clock, log: Path, *, candidate: str | None) -> None:

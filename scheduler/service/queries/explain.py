@@ -9,7 +9,7 @@ from math import inf
 
 from scheduler.decisions.rounds import explanation
 from scheduler.decisions.rounds.explanation import Alternative, Cause
-from scheduler.decisions.rounds.forecast import Start, forecast
+from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.snapshot import Snapshot
@@ -19,9 +19,9 @@ from scheduler.domain.records import Decision
 from scheduler.domain.units import duration, money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import options
-from scheduler.service.dispatch.live_jobs import Board
-from scheduler.service.hold_reasons import Held
-from scheduler.service.policy_control.active_policy import Ruling
+from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.hold_reasons import HoldReasons
+from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.views import Explanation, Outlook
 
 TRIAL = 2**62
@@ -29,11 +29,11 @@ TRIAL = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Explaining:
+class ExplainService:
     """Answers from the board; changes nothing."""
 
-    board: Board
-    ruling: Ruling
+    board: LiveJobs
+    ruling: ActivePolicy
     estimator: Estimator
 
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
@@ -100,7 +100,7 @@ class Explaining:
             )
         return outlooks
 
-    def _held(self, job: Job, held: Held, decisions: Sequence[Decision]) -> Explanation:
+    def _held(self, job: Job, held: HoldReasons, decisions: Sequence[Decision]) -> Explanation:
         return Explanation(
             job,
             held.cause,
@@ -138,7 +138,7 @@ def _active(
 
 
 def _sentence(
-    wait: explanation.Wait, start: Start | None, deadline: float | None, now: float
+    wait: explanation.Wait, start: ExpectedStart | None, deadline: float | None, now: float
 ) -> str:
     parts = [wait.text]
     if wait.cause is not Cause.NONE:
@@ -163,7 +163,7 @@ def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
     return [f"{other.pool} × {other.width} has room now, {pace}"]
 
 
-def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> Start:
+def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedStart:
     """The placement a job would wait for, if its start is beyond the forecast's horizon."""
     wait = explanation.wait(snapshot, policy, mode, TRIAL)
     slot = snapshot.queue.slot_of(TRIAL)
@@ -171,7 +171,7 @@ def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> Start:
     for row in rows:
         shape = snapshot.queue.shapes[int(snapshot.queue.shape[row])]
         if (snapshot.pools[shape.pool].name, shape.width) == (wait.pool, wait.width):
-            return Start(
+            return ExpectedStart(
                 job=TRIAL,
                 start=inf,
                 end=inf,

@@ -113,7 +113,7 @@ class PoolView:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivePolicy:
+class ActivePolicyView:
     """Who decides now."""
 
     name: str
@@ -151,4 +151,4 @@ class ClusterView:
     queued: int
     """Jobs that wait, for whatever reason."""
     active: int
-    policy: ActivePolicy
+    policy: ActivePolicyView

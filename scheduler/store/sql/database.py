@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from scheduler.domain.errors import (
-    ConflictError,
     FulcrumError,
-    InvalidError,
-    UnavailableError,
+    InputError,
+    OutageError,
+    StateError,
 )
 from scheduler.store import codec
-from scheduler.store.sql.exclusive import Alone, FileAlone, PostgresAlone
+from scheduler.store.sql.exclusive import ExclusiveLock, FileLock, PostgresLock
 from scheduler.store.sql.storefile import StoreFile
 
 WRITE = "fulcrum_write"
@@ -50,7 +50,7 @@ class Database:
         self._writing = threading.Lock()
         self._damage: str | None = None
         self._watched: StoreFile | None = None
-        self._alone: Alone | None = None
+        self._alone: ExclusiveLock | None = None
         if self.url.get_backend_name() == "sqlite":
             self.file = _create(self.url)
             self._watched = StoreFile(self.file)
@@ -73,7 +73,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, and gone if it raises.
 
-        If the database's file is no longer where it was, `UnavailableError` is raised, even where
+        If the database's file is no longer where it was, `OutageError` is raised, even where
         the transaction took effect in what was that file.
         """
         with self._writing, self._errors():
@@ -85,12 +85,12 @@ class Database:
     def watch(self, *, alone: bool = False) -> None:
         """Keep an eye on the file from now on; with `alone`, refuse a second service.
 
-        Raises `ConflictError` naming the service that holds the database.
+        Raises `StateError` naming the service that holds the database.
         """
         if self._watched is not None:
             self._watched.pin()
         if alone:
-            self._alone = FileAlone(self.file) if self.file else PostgresAlone(self._engine)
+            self._alone = FileLock(self.file) if self.file else PostgresLock(self._engine)
 
     def health(self) -> tuple[str, ...]:
         """Sentences on what keeps this database from being written or trusted; empty: nothing."""
@@ -112,9 +112,9 @@ class Database:
         return self._damage is not None
 
     def check(self) -> None:
-        """Raise `UnavailableError` unless a write transaction can begin now."""
+        """Raise `OutageError` unless a write transaction can begin now."""
         for problem in self.health():
-            raise UnavailableError(problem)
+            raise OutageError(problem)
 
     def close(self) -> None:
         """Close all connections once the running write has ended."""
@@ -127,7 +127,7 @@ class Database:
                 self._watched.close()
 
     def _require_whole(self) -> None:
-        """Raise `UnavailableError` for what the database itself does not notice."""
+        """Raise `OutageError` for what the database itself does not notice."""
         problem = self._damage
         if problem is None and self._watched is not None:
             problem = self._watched.moved()
@@ -135,20 +135,20 @@ class Database:
         if problem is None and self._alone is not None:
             problem = self._alone.lost()
         if problem is not None:
-            raise UnavailableError(problem)
+            raise OutageError(problem)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         if self._closed:
-            raise UnavailableError("the store is closed")
+            raise OutageError("the store is closed")
         try:
             yield
         except exc.IntegrityError as error:
-            raise ConflictError(f"the store refused a change: {error.orig}") from error
+            raise StateError(f"the store refused a change: {error.orig}") from error
         except (exc.DataError, exc.ProgrammingError):
             raise  # a defect of the statement, not of the database's health
         except (exc.DBAPIError, exc.TimeoutError, sqlite3.DatabaseError) as error:
-            raise UnavailableError(self._told(getattr(error, "orig", None) or error)) from error
+            raise OutageError(self._told(getattr(error, "orig", None) or error)) from error
 
     def _told(self, cause: BaseException) -> str:
         """What failed, in words; damage is remembered, for pages in memory may hide it."""
@@ -168,14 +168,14 @@ def _parse(text: str) -> URL:
     try:
         url = make_url(text)
     except exc.ArgumentError:
-        raise InvalidError("the store's address is not a URL", legal) from None
+        raise InputError("the store's address is not a URL", legal) from None
     backend = url.get_backend_name()
     if backend == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
-        raise InvalidError(f"{backend} is not a database that Fulcrum works on", legal)
+        raise InputError(f"{backend} is not a database that Fulcrum works on", legal)
     if url.database in {None, "", ":memory:"} or url.query:
-        raise InvalidError("the SQLite database must be a plain file", legal)
+        raise InputError("the SQLite database must be a plain file", legal)
     return url
 
 
@@ -186,7 +186,7 @@ def _create(url: URL) -> Path:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise InvalidError(
+        raise InputError(
             f"cannot open {file}: {error.strerror}",
             {"store.url": "a file that this user may write, or may create"},
         ) from error
@@ -238,7 +238,7 @@ def _postgresql(url: URL) -> Engine:
             url, json_serializer=codec.dumps, pool_size=8, max_overflow=24, pool_pre_ping=True
         )
     except ModuleNotFoundError as error:
-        raise InvalidError(
+        raise InputError(
             f"PostgreSQL needs the package {error.name}",
             {"store.url": "install fulcrum-scheduler[postgres], or use sqlite:////path"},
         ) from error

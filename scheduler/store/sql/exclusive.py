@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine, exc
 
-from scheduler.domain.errors import ConflictError, FulcrumError, UnavailableError
+from scheduler.domain.errors import FulcrumError, OutageError, StateError
 
 SERVICE_LOCK = 0x46756C6372756E
 """The PostgreSQL lock that a service holds in a session of its own for as long as it runs."""
@@ -27,7 +27,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 """
 
 
-class Alone(Protocol):
+class ExclusiveLock(Protocol):
     """A hold on a database; others are refused until it is released or the process ends."""
 
     def doubt(self) -> None:
@@ -40,11 +40,11 @@ class Alone(Protocol):
         """Let another service have it; again: no effect."""
 
 
-class FileAlone:
+class FileLock:
     """An flock beside a SQLite file: two data folders may name the same file."""
 
     def __init__(self, file: Path) -> None:
-        """Raises `ConflictError` if a service holds the file."""
+        """Raises `StateError` if a service holds the file."""
         path = file.with_name(f"{file.name}.service")
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -52,7 +52,7 @@ class FileAlone:
         except BlockingIOError:
             owner = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._file)
-            raise ConflictError(
+            raise StateError(
                 f"a service (process {owner}) already uses the database {file}", _LEGAL
             ) from None
         os.ftruncate(self._file, 0)
@@ -62,32 +62,32 @@ class FileAlone:
         """A kernel's lock does not get lost."""
 
     def lost(self) -> str | None:
-        """See `Alone.lost`."""
+        """See `ExclusiveLock.lost`."""
         return None
 
     def release(self) -> None:
-        """See `Alone.release`."""
+        """See `ExclusiveLock.release`."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
-class PostgresAlone:
+class PostgresLock:
     """An advisory lock of a session that stays open; it ends with the session."""
 
     def __init__(self, engine: Engine) -> None:
-        """Raises `ConflictError` naming the service that holds the database."""
+        """Raises `StateError` naming the service that holds the database."""
         self._engine = engine
         self._lock = threading.Lock()
         self._doubted = False
         self._session = self._take()
 
     def doubt(self) -> None:
-        """See `Alone.doubt`."""
+        """See `ExclusiveLock.doubt`."""
         self._doubted = True
 
     def lost(self) -> str | None:
-        """See `Alone.lost`; after a failure the hold is looked at, and taken again if free."""
+        """See `ExclusiveLock.lost`; a lock lost by a failure is taken again if it is free."""
         if not self._doubted:
             return None
         with self._lock:
@@ -103,7 +103,7 @@ class PostgresAlone:
         return None
 
     def release(self) -> None:
-        """See `Alone.release`."""
+        """See `ExclusiveLock.release`."""
         if not self._session.closed:
             self._session.invalidate()
             self._session.close()
@@ -123,8 +123,8 @@ class PostgresAlone:
             holder = session.exec_driver_sql(_HOLDER, {"key": SERVICE_LOCK}).scalar()
         except exc.DBAPIError as error:
             session.close()
-            raise UnavailableError(f"the store does not answer: {error.orig}") from error
+            raise OutageError(f"the store does not answer: {error.orig}") from error
         session.close()
-        raise ConflictError(
+        raise StateError(
             f"a service already uses this database: {holder or 'one that is just leaving'}", _LEGAL
         )

@@ -15,7 +15,7 @@ from scheduler.store.sql.tables import jobs
 LIVE = [state for state in JobState if state not in FINAL]
 
 
-class LiveJobs:
+class UnfinishedJobs:
     """Reads them, building anew only those that changed since the last time.
 
     A job never changes without its version, so id and version say which value it is, whoever

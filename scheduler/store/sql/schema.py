@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
-from scheduler.domain.errors import InvalidError, UnavailableError
+from scheduler.domain.errors import InputError, OutageError
 from scheduler.store.sql.database import Database
 
 HEAD = "0003"
@@ -27,7 +27,7 @@ _ALEMBIC = threading.Lock()
 def prepare(database: Database) -> None:
     """Bring the database to `HEAD`; one that is there already costs one small query.
 
-    Raises `InvalidError` if the file is no database, is someone else's, or is of a newer Fulcrum.
+    Raises `InputError` if the file is no database, is someone else's, or is of a newer Fulcrum.
     """
     try:
         with database.read() as connection:
@@ -35,10 +35,10 @@ def prepare(database: Database) -> None:
                 return
         with _ALEMBIC, database.write() as connection:
             upgrade(connection)
-    except UnavailableError as error:
+    except OutageError as error:
         if not database.damaged:
             raise
-        raise InvalidError(
+        raise InputError(
             f"{database.file} is damaged or is not a SQLite database",
             {"store.url": _WHOLE},
         ) from error
@@ -47,19 +47,19 @@ def prepare(database: Database) -> None:
 def verify(database: Database) -> None:
     """Read a SQLite file through for damage; takes about a second per gigabyte.
 
-    Raises `InvalidError` saying what is damaged.
+    Raises `InputError` saying what is damaged.
     """
     if database.file is None:
         return
     try:
         with database.read() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    except UnavailableError as error:
+    except OutageError as error:
         if not database.damaged:
             raise
         found = error.message
     if found != "ok":
-        raise InvalidError(
+        raise InputError(
             f"{database.file} is damaged: {found}",
             {"store.url": _WHOLE},
         )
@@ -68,14 +68,14 @@ def verify(database: Database) -> None:
 def version(connection: Connection) -> str | None:
     """The migration the database stands at; None before the first.
 
-    Raises `InvalidError` if it holds tables, but not Fulcrum's.
+    Raises `InputError` if it holds tables, but not Fulcrum's.
     """
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
         return None if found is None else str(found)
     if tables:
-        raise InvalidError(
+        raise InputError(
             f"the database holds other tables: {', '.join(sorted(tables)[:5])}",
             {"store.url": "a database that Fulcrum made, or an empty one"},
         )
@@ -86,7 +86,7 @@ def upgrade(connection: Connection, target: str = HEAD) -> None:
     """Run the migrations up to `target` in the connection's transaction.
 
     Called with the write lock held, so that of two processes that start together the second
-    finds the work done. Raises `InvalidError` if the database is newer than this program.
+    finds the work done. Raises `InputError` if the database is newer than this program.
     """
     found = version(connection)
     if found == target:
@@ -100,7 +100,7 @@ def upgrade(connection: Connection, target: str = HEAD) -> None:
     config.set_main_option("path_separator", "os")
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
-        raise InvalidError(
+        raise InputError(
             f"the database has schema {found}, made by a newer Fulcrum; this one knows {HEAD}",
             {"store.url": f"a database of schema {HEAD} or older; or install the newer Fulcrum"},
         )

@@ -6,14 +6,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from scheduler.domain.errors import InvalidError, UnavailableError
+from scheduler.domain.errors import InputError, OutageError
 
 
 def copy(file: Path, target: Path) -> None:
     """Copy the database with SQLite's online backup, and read the copy through for damage.
 
     Writers go on meanwhile: what they commit after the begin is not in the copy. Raises
-    `InvalidError` if the database is damaged, `UnavailableError` if it cannot be read or `target`
+    `InputError` if the database is damaged, `OutageError` if it cannot be read or `target`
     cannot be written.
     """
     try:
@@ -28,8 +28,8 @@ def copy(file: Path, target: Path) -> None:
         if error.sqlite_errorname.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             found = str(error)
         else:
-            raise UnavailableError(f"{file} cannot be copied: {error}") from error
+            raise OutageError(f"{file} cannot be copied: {error}") from error
     if found != "ok":
-        raise InvalidError(
+        raise InputError(
             f"{file} is damaged: {found}", {"database": "a whole one: restore an earlier backup"}
         )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Select, func, select
 
-from scheduler.domain.errors import FulcrumError, NotFoundError
+from scheduler.domain.errors import FulcrumError, MissingError
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import AttemptState
@@ -16,7 +16,7 @@ from scheduler.store.base import JobQuery, Submission
 from scheduler.store.codec import LARGEST_INT, exact
 from scheduler.store.sql import costs, recording, rows, schema, submitting
 from scheduler.store.sql.database import Database
-from scheduler.store.sql.live_jobs import LiveJobs
+from scheduler.store.sql.live_jobs import UnfinishedJobs
 from scheduler.store.sql.statements import upsert
 from scheduler.store.sql.tables import attempts, decisions, events, jobs, measurements, settings
 
@@ -33,14 +33,14 @@ class SqlStore:
     `service`: this process is the only one that runs jobs of the database, and a SQLite file is
     read through for damage first.
 
-    Raises `InvalidError` for a URL or file that cannot be a store (also a damaged one, and one
-    that a newer Fulcrum made), `ConflictError` if another service has the database,
-    `UnavailableError` for a database that does not answer.
+    Raises `InputError` for a URL or file that cannot be a store (also a damaged one, and one
+    that a newer Fulcrum made), `StateError` if another service has the database,
+    `OutageError` for a database that does not answer.
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0, service: bool = False) -> None:
         self._database = Database(url, busy_timeout_s=busy_timeout_s)
-        self._live = LiveJobs()
+        self._live = UnfinishedJobs()
         try:
             schema.prepare(self._database)
             if service:
@@ -70,7 +70,7 @@ class SqlStore:
             found = select(jobs).where(jobs.c.id == _number(job_id))
             row = connection.execute(found).one_or_none()
         if row is None:
-            raise NotFoundError(f"there is no job {job_id}")
+            raise MissingError(f"there is no job {job_id}")
         return rows.job(row)
 
     def jobs(self, query: JobQuery, *, before: int | None = None, limit: int = 100) -> list[Job]:
@@ -169,7 +169,7 @@ class SqlStore:
             return connection.scalar(select(settings.c.value).where(settings.c.name == name))
 
     def set_settings(self, values: Mapping[str, Any]) -> None:
-        """See `Store.set_settings`. Raises `InvalidError` for a value that is not JSON."""
+        """See `Store.set_settings`. Raises `InputError` for a value that is not JSON."""
         changed = [{"name": name, "value": exact(value, name)} for name, value in values.items()]
         if not changed:
             return

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, tuple_
 
-from scheduler.domain.errors import ConflictError, FulcrumError, InvalidError
+from scheduler.domain.errors import FulcrumError, InputError, StateError
 from scheduler.domain.jobs import Job, bound, fresh_nonce
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import Submission, named
@@ -76,7 +76,7 @@ class _Batch:
             return accepted
         digest, accepted = self.first[key]
         if digest != submission.digest:
-            raise ConflictError(
+            raise StateError(
                 f"the key {submission.key!r} was used for another request",
                 {"Idempotency-Key": "a new key, or the same request again"},
             )
@@ -114,7 +114,7 @@ class _Batch:
         unknown = sorted(job_id for job_id in set(ids) if not 0 < job_id <= self.known)
         if unknown:
             listed = ", ".join(map(str, unknown))
-            raise InvalidError(f"no such job: {listed}", {name: "ids of jobs submitted before"})
+            raise InputError(f"no such job: {listed}", {name: "ids of jobs submitted before"})
 
 
 def _highest(connection: Connection) -> int:

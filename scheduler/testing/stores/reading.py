@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scheduler.domain.errors import InputError, MissingError, OutageError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
@@ -31,7 +31,7 @@ class ReadContract:
     def test_an_unknown_job_is_not_found(self, store: Store) -> None:
         """Whatever the number."""
         for number in (1, 0, -1, 10**30):
-            with pytest.raises(NotFoundError, match="no job"):
+            with pytest.raises(MissingError, match="no job"):
                 store.job(number)
             assert (store.attempts(number), store.events(number)) == ([], [])
             assert store.decisions(number) == []
@@ -175,7 +175,7 @@ class ReadContract:
         assert store.setting("weights") == {"cats": [0.5, None, True]}
         assert store.setting("empty") is None
         assert store.setting("never") is None
-        with pytest.raises(InvalidError, match="weights"):
+        with pytest.raises(InputError, match="weights"):
             store.set_settings({"policy": "edf", "weights": object()})
         assert store.setting("policy") == "sjf"
 
@@ -186,6 +186,6 @@ class ReadContract:
         store.close()
         assert store.health() == ("the store is closed",)
         for call in (store.check, store.live, lambda: store.submit([submission()])):
-            with pytest.raises(UnavailableError, match="closed"):
+            with pytest.raises(OutageError, match="closed"):
                 call()
         store.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.domain import transitions
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import InputError, StateError
 from scheduler.domain.events import Event
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.lifecycle import EventName, JobState
@@ -78,7 +78,7 @@ class SubmitContract:
         """And leaves nothing."""
         store.submit([submission(key="k", digest="d")])
         (answer,) = store.submit([submission(key="k", digest="e")])
-        assert isinstance(answer, ConflictError)
+        assert isinstance(answer, StateError)
         assert len(store.jobs(EVERYTHING)) == 1
 
     @pytest.mark.parametrize("after", [(2,), (1, 99), (0,), (-2,), (-(10**30),), (10**30,)])
@@ -89,7 +89,7 @@ class SubmitContract:
         submitted(store)
         bad = submission(job_spec(), job_spec(after=after), key="k")
         good, refused, again = store.submit([submission(), bad, submission(job_spec(after=(1,)))])
-        assert isinstance(refused, InvalidError)
+        assert isinstance(refused, InputError)
         assert list(refused.fields) == ["after"]
         assert isinstance(good, list)
         assert isinstance(again, list)
@@ -105,7 +105,7 @@ class SubmitContract:
         assert use.spec.after == (train.id, 1)
         assert store.job(use.id).spec.work == {"models": [train.id, "file.pt", 1]}
         (refused,) = store.submit([submission(job_spec(after=(-2,)), job_spec())])
-        assert isinstance(refused, InvalidError)
+        assert isinstance(refused, InputError)
         assert len(store.jobs(EVERYTHING)) == 3
 
     def test_a_retry_names_a_known_job(self, store: Store) -> None:
@@ -115,13 +115,13 @@ class SubmitContract:
         assert isinstance(good, list)
         assert good[0].retry_of == 1
         assert store.job(2).retry_of == 1
-        assert isinstance(bad, InvalidError)
+        assert isinstance(bad, InputError)
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), b"x", {1, 2}])
     def test_work_that_is_not_json_is_refused_alone(self, store: Store, value: Any) -> None:
         """With the field's name."""
         bad, good = store.submit([submission(job_spec(work={"x": [value]})), submission()])
-        assert isinstance(bad, InvalidError)
+        assert isinstance(bad, InputError)
         assert list(bad.fields) == ["work"]
         assert isinstance(good, list)
         assert [job.id for job in good] == [1]
@@ -131,7 +131,7 @@ class SubmitContract:
         odd = "a\0b\ud800'\"%_\\\u2603"
         store.submit([submission(actor=odd, key=odd, digest="1")])
         (again,) = store.submit([submission(actor=odd, key=odd, digest="2")])
-        assert isinstance(again, ConflictError)
+        assert isinstance(again, StateError)
         job, attempt = placed(store, store.job(1))
         change = transitions.failed(job, attempt, POOL, odd, 120.0, result={odd: [odd]})
         assert store.record([change]) == [True]
@@ -149,7 +149,7 @@ class SubmitContract:
         }
         for field, spec in places.items():
             bad, good = store.submit([submission(spec), submission()])
-            assert isinstance(bad, InvalidError)
+            assert isinstance(bad, InputError)
             assert list(bad.fields) == [field]
             assert isinstance(good, list)
 

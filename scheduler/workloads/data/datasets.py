@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scheduler.domain.errors import InvalidError
-from scheduler.workloads.data.images import Arrays, Cache, Files, Source, chosen
+from scheduler.domain.errors import InputError
+from scheduler.workloads.data.images import Arrays, Cache, Files, ImageSource, chosen
 from scheduler.workloads.image_folders import folders
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.paths import folder_of
@@ -27,23 +27,23 @@ _SPLIT_SEED = 20_240_501
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class DatasetParts:
     """What a training needs."""
 
     classes: tuple[str, ...]
     channels: int
-    train: Source
-    validation: Source | None
-    test: Source
+    train: ImageSource
+    validation: ImageSource | None
+    test: ImageSource
     skipped: tuple[str, ...] = ()
     """Names of what was left out, relative to the dataset's folder."""
 
 
-def load(work: CnnTrainWork, edge: int, *, threads: int, cache_bytes: int) -> Parts:
+def load(work: CnnTrainWork, edge: int, *, threads: int, cache_bytes: int) -> DatasetParts:
     """Load and split the dataset of a training.
 
     `edge`: images of files are shrunk to it at once, unless crops need the whole.
-    Raises `InvalidError` if nothing readable is left of a part.
+    Raises `InputError` if nothing readable is left of a part.
     """
     if work.dataset.startswith("folder:"):
         return _from_folder(work, edge, threads, cache_bytes)
@@ -56,7 +56,7 @@ def load(work: CnnTrainWork, edge: int, *, threads: int, cache_bytes: int) -> Pa
         rest, off = test_split(train.labels, work.test_fraction)
         test = _pick(train, off)
     kept, validation = _validation_split(train.labels[rest], work)
-    return Parts(
+    return DatasetParts(
         classes,
         known.channels,
         _pick(train, rest[kept]),
@@ -99,7 +99,7 @@ def _limited(
     return kept[chosen(labels[kept], work.limit, work.seed)]
 
 
-def _from_folder(work: CnnTrainWork, edge: int, threads: int, cache_bytes: int) -> Parts:
+def _from_folder(work: CnnTrainWork, edge: int, threads: int, cache_bytes: int) -> DatasetParts:
     root = folder_of(work.dataset)
     folder = folders.labelled(root, "work.dataset")
     cache = Cache(cache_bytes)
@@ -134,10 +134,10 @@ def _from_folder(work: CnnTrainWork, edge: int, threads: int, cache_bytes: int) 
         if asked and not part.paths:
             folders.tell(skipped)
             problem = f"{root}: none of the {asked} {name} images can be read"
-            raise InvalidError(problem, {"work.dataset": problem})
+            raise InputError(problem, {"work.dataset": problem})
     folders.tell(skipped)
     validated = parts["validation"] if parts["validation"].paths else None
-    return Parts(
+    return DatasetParts(
         folder.classes,
         3,
         parts["train"],

@@ -28,7 +28,7 @@ Batch = tuple[Tensor, Tensor]
 _TOLD_EVERY = 10_000
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """Labelled images of any size."""
 
     labels: NDArray[np.int64]
@@ -124,7 +124,7 @@ class Prepared(Dataset[Batch]):
 
     def __init__(
         self,
-        source: Source,
+        source: ImageSource,
         *,
         edge: int,
         channels: int,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.text import shown
 
 _PARTS = {
@@ -40,7 +40,7 @@ class Layout:
 def arrange(root: Path, field: str, subfolders: Callable[[Path], Sequence[str]]) -> Layout:
     """Tell what the folders in `root` are; `subfolders` lists the visible ones of a folder.
 
-    Raises `InvalidError` naming `field` if `root` is no folder, if two folders claim to be the
+    Raises `InputError` naming `field` if `root` is no folder, if two folders claim to be the
     same part, if there are other parts but nothing to train on, fewer than two classes, or a
     class that is validated or tested but not trained.
     """
@@ -77,14 +77,14 @@ def part_of(name: str) -> str | None:
 
 
 def require_folder(root: Path, field: str) -> None:
-    """Raise `InvalidError` naming `field` unless `root` is a folder."""
+    """Raise `InputError` naming `field` unless `root` is a folder."""
     if not root.is_dir():
         refuse(f"{root} is not a folder on this machine", field)
 
 
 def refuse(problem: str, field: str) -> NoReturn:
-    """Raise `InvalidError` naming `field`."""
-    raise InvalidError(shown(problem), {field: shown(problem)})
+    """Raise `InputError` naming `field`."""
+    raise InputError(shown(problem), {field: shown(problem)})
 
 
 def _count(classes: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.workloads.image_folders.folders import EXTENSIONS, visible_image
 from scheduler.workloads.image_folders.layouts import Layout, arrange, refuse, require_folder
 
@@ -56,12 +56,12 @@ class Look:
         self._known: dict[tuple[str, Path], Any] = {}
 
     def training(self, root: Path, field: str) -> Outline:
-        """Of a training folder; raises `InvalidError` as `folders.labelled` for what it sees."""
+        """Of a training folder; raises `InputError` as `folders.labelled` for what it sees."""
         found: Outline = self._once("training", root, lambda: self._training(root, field))
         return found
 
     def images(self, root: Path, field: str) -> int:
-        """How many lie below `root`; raises `InvalidError` as `folders.images` if there is none."""
+        """How many lie below `root`; raises `InputError` as `folders.images` if there is none."""
         found: int = self._once("images", root, lambda: self._inference(root, field))
         return found
 
@@ -71,10 +71,10 @@ class Look:
         if (what, root) not in self._known:
             try:
                 self._known[what, root] = look()
-            except InvalidError as error:
+            except InputError as error:
                 self._known[what, root] = error
         found = self._known[what, root]
-        if isinstance(found, InvalidError):
+        if isinstance(found, InputError):
             raise found
         return found
 

@@ -26,7 +26,7 @@ _STEPS = (1, 14, 16, 32, 224)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ModelCost:
     """One row of the table."""
 
     flops: float
@@ -40,7 +40,7 @@ class Cost:
     """Edges must be multiples of this (px); 1: any."""
 
 
-def measure(name: str) -> Cost:
+def measure(name: str) -> ModelCost:
     """Count one architecture with 1000 classes (simple-cnn: 10) and three channels."""
     size = _REFERENCE.get(name, 224)
     model = _shape(name, size).eval()
@@ -51,7 +51,7 @@ def measure(name: str) -> Cost:
     step = next(step for step in _STEPS if size % step == 0 and _runs(name, size + step, model))
     tried = (edge for edge in _SIZES if edge % step == 0)
     least = next((edge for edge in tried if _runs(name, edge, model)), size)
-    return Cost(float(counter.get_total_flops()), parameters, size, least, step)
+    return ModelCost(float(counter.get_total_flops()), parameters, size, least, step)
 
 
 def main() -> None:

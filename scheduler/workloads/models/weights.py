@@ -17,7 +17,7 @@ from numpy._core import multiarray
 from torch import Tensor, nn
 from torchvision import models
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.files import write_bytes
 from scheduler.text import shown
 from scheduler.workloads.context import write_json
@@ -102,7 +102,7 @@ def read(path: Path, field: str) -> State:
     """Weights from a file, without running code from it.
 
     Takes a state dict, or a checkpoint that holds one under one of `_WRAPPERS`; what DataParallel
-    and torch.compile put before names is taken off. Raises `InvalidError` naming `field` if the
+    and torch.compile put before names is taken off. Raises `InputError` naming `field` if the
     file is missing, is no such thing or holds numbers that are not finite.
     """
     try:
@@ -136,7 +136,7 @@ def read(path: Path, field: str) -> State:
 
 
 def read_card(path: Path, field: str) -> Card:
-    """A model.json; raises `InvalidError` naming `field`."""
+    """A model.json; raises `InputError` naming `field`."""
     try:
         row = json.loads(path.read_text("utf-8"))
         row |= {name: tuple(row[name]) for name in ("classes", "mean", "std")}
@@ -160,7 +160,7 @@ def imagenet(name: str) -> State:
 def start_from(network: nn.Module, state: State, field: str) -> None:
     """Put `state` into the network; a head of another size keeps its random weights.
 
-    Auxiliary heads in the file are ignored. Raises `InvalidError` naming `field` if anything
+    Auxiliary heads in the file are ignored. Raises `InputError` naming `field` if anything
     else differs.
     """
     own = network.state_dict()
@@ -183,7 +183,7 @@ def start_from(network: nn.Module, state: State, field: str) -> None:
 
 
 def load(network: nn.Module, state: State, field: str) -> None:
-    """Put `state` into the network, all of it; raises `InvalidError` naming `field`."""
+    """Put `state` into the network, all of it; raises `InputError` naming `field`."""
     own = network.state_dict()
     wrong = [
         key for key, value in own.items() if key not in state or state[key].shape != value.shape
@@ -256,5 +256,5 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + ("…" if len(names) > 3 else "") or "none"
 
 
-def _invalid(field: str, problem: str) -> InvalidError:
-    return InvalidError(problem, {field: problem})
+def _invalid(field: str, problem: str) -> InputError:
+    return InputError(problem, {field: problem})

@@ -6,13 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.workloads.image_folders.outline import Look
 from scheduler.workloads.spec.work import IMAGENET, CnnInferWork, CnnTrainWork, CommandWork, Work
 
 
 def check_paths(work: Work, look: Look | None = None) -> None:
-    """Raise `InvalidError` unless every folder, file and program it names exists here.
+    """Raise `InputError` unless every folder, file and program it names exists here.
 
     Folders of images are looked at within the bounds of `look`, by default one of its own.
     """
@@ -44,7 +44,7 @@ def folder_of(name: str) -> Path:
 def local(text: str, field: str) -> Path:
     """The path that `text` names, `~` filled in; it need not exist.
 
-    Raises `InvalidError` naming `field` for a path that this machine cannot look at: a name
+    Raises `InputError` naming `field` for a path that this machine cannot look at: a name
     that is too long, an unknown user's home, a folder that may not be entered.
     """
     try:
@@ -56,15 +56,15 @@ def local(text: str, field: str) -> Path:
         problem = f"{text} is no path of this machine: {error}"
     else:
         return path
-    raise InvalidError(problem, {field: problem})
+    raise InputError(problem, {field: problem})
 
 
 def model_file(folder: Path, field: str) -> Path:
-    """The model.pt of an artifacts folder; raises `InvalidError` naming `field`."""
+    """The model.pt of an artifacts folder; raises `InputError` naming `field`."""
     for name in ("model.pt", "model.json"):
         if not (folder / name).is_file():
             problem = f"{folder} holds no {name}; needed: the artifacts folder of a training job"
-            raise InvalidError(problem, {field: problem})
+            raise InputError(problem, {field: problem})
     return folder / "model.pt"
 
 
@@ -76,14 +76,14 @@ def _weights(file: str, field: str) -> None:
     path = local(file, field)
     if not path.is_file() or not os.access(path, os.R_OK):
         problem = f"{path} is not a readable file on this machine"
-        raise InvalidError(problem, {field: problem})
+        raise InputError(problem, {field: problem})
 
 
 def _program(work: CommandWork) -> None:
     cwd = local(work.cwd or ".", "work.cwd")
     if work.cwd is not None and not cwd.is_dir():
         problem = f"{work.cwd} is not a folder on this machine"
-        raise InvalidError(problem, {"work.cwd": problem})
+        raise InputError(problem, {"work.cwd": problem})
     program = work.argv[0]
     if os.sep in program:
         path = local(str(cwd / program), "work.argv.0")
@@ -95,4 +95,4 @@ def _program(work: CommandWork) -> None:
         where = "PATH"
     if not found:
         problem = f"{program!r} is no executable program in {where}"
-        raise InvalidError(problem, {"work.argv.0": problem})
+        raise InputError(problem, {"work.argv.0": problem})

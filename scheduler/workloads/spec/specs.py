@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.files import expanded
 from scheduler.workloads.image_folders.outline import Look
@@ -47,12 +47,12 @@ __all__ = [
 
 
 def parse_work(kind: JobKind | str, data: Mapping[str, Any]) -> Work:
-    """The validated parameters; raises `InvalidError` whose fields start with `work.`."""
+    """The validated parameters; raises `InputError` whose fields start with `work.`."""
     try:
         model = WORK[JobKind(kind)]
     except ValueError:
         legal = ", ".join(WORK)
-        raise InvalidError(
+        raise InputError(
             f"unknown kind of job {kind!r}", {"kind": f"unknown; legal: {legal}"}
         ) from None
     try:
@@ -61,7 +61,7 @@ def parse_work(kind: JobKind | str, data: Mapping[str, Any]) -> Work:
         fields = _fields(model, error)
         name, problem = next(iter(fields.items()))
         more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-        raise InvalidError(f"{name}: {problem}{more}", fields) from None
+        raise InputError(f"{name}: {problem}{more}", fields) from None
 
 
 def references(work: Mapping[str, Any]) -> tuple[int, ...]:

@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 
 from agents.evaluation.statistics import Interval, relative
-from agents.serving.artifact import Manifest, save
-from agents.serving.artifact import load as load_artefact
+from agents.serving.artifact import ArtifactManifest, save
+from agents.serving.artifact import load as load_artifact
 from agents.training.trainer import train
 from benchmarks.policy import artifacts, course, document, drawn, evaluation, frontier, plots
-from benchmarks.policy.cases import Drawn, Figures, Fresh, fresh, under
-from benchmarks.policy.evaluation import Kept, Task, evaluate
+from benchmarks.policy.cases import CaseFigures, Drawn, Fresh, fresh, under
+from benchmarks.policy.evaluation import Kept, RunTask, evaluate
 from benchmarks.policy.pairing import outline, volume_ratio
 from benchmarks.policy.part import Part
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import Split, load
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
 from tests.agents.learning.world import TINY
 
-FOUND = Figures(
+FOUND = CaseFigures(
     jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2, missed=0.5
 )
 
@@ -106,7 +106,7 @@ class TestPairing:
 
 class TestFrontier:
     def test_nobody_reaches_more_than_the_ideal(self):
-        rows = {row[0]: row[1:] for row in frontier.View(found()).volumes().rows}
+        rows = {row[0]: row[1:] for row in frontier.FrontierView(found()).volumes().rows}
         assert float(rows["upper bound, out of reach"][0]) > float(rows["mixed-cloud-1"][0])
 
     @pytest.mark.parametrize("name", ["cheapest", "fastest", "wgc"])
@@ -118,7 +118,7 @@ class TestFrontier:
         assert 0 < seconds <= run.jct_s
 
     def test_the_rival_is_chosen_on_tuning_workloads(self):
-        view = frontier.View(found())
+        view = frontier.FrontierView(found())
         assert [view.rival(w) for w in (0.0, 1.0)] == ["fcfs", "wgc"]
         first, second = view.differences().rows
         assert first[1] == "fcfs"
@@ -169,7 +169,7 @@ class TestEvaluation:
     def tasks(self):
         scenario = load("mixed-cloud")
         return [
-            Task(Drawn(scenario, seed, 0.5, 4), policy)
+            RunTask(Drawn(scenario, seed, 0.5, 4), policy)
             for seed in (0, 1)
             for policy in ("fcfs", "nonsense")
         ]
@@ -184,7 +184,7 @@ class TestEvaluation:
         with file.open("a") as rest:
             rest.write('{"key": "half a li')
         kept = Kept(file)
-        assert [kept[Task(case, "fcfs").key] for case in cases] == runs
+        assert [kept[RunTask(case, "fcfs").key] for case in cases] == runs
 
     def test_results_of_other_code_do_not_count(self, tasks, tmp_path, monkeypatch):
         file = tmp_path / "runs.jsonl"
@@ -215,7 +215,7 @@ class TestEvaluation:
         assert under(HEURISTICS["sjf"], Mode.COMMIT) is HEURISTICS["sjf"]
 
 
-class TestArtefacts:
+class TestArtifacts:
     def test_what_is_not_there_is_missing_and_no_error(self, tmp_path):
         nothing = artifacts.find("mixed-cloud", folder=tmp_path)
         assert nothing.trained == ()
@@ -243,7 +243,7 @@ class TestArtefacts:
     def test_trainings_that_cannot_be_compared_are_told(self, tmp_path):
         """Seeds that differ in more than the seed; scenarios that are others by now."""
         train(TINY, tmp_path / "run")
-        one = load_artefact(tmp_path / "run" / "best")
+        one = load_artifact(tmp_path / "run" / "best")
         longer = {**one.manifest.config, "seed": 1, "lessons": 61}
         save(tmp_path / "tiny-1", one.weights, one.manifest)
         save(tmp_path / "tiny-2", one.weights, replace(one.manifest, config=longer))
@@ -257,12 +257,12 @@ class TestArtefacts:
 class TestMakingAnew:
     @pytest.fixture
     def made(self, tmp_path):
-        """A training's artefact that today's encoding refuses."""
+        """A training's artifact that today's encoding refuses."""
         folder = tmp_path / "artifacts" / "tiny-1"
         train(TINY, tmp_path / "first", "the command")
-        artefact = load_artefact(tmp_path / "first" / "best")
-        save(folder, artefact.weights, replace(artefact.manifest, encoding="old"))
-        return folder, artefact
+        artifact = load_artifact(tmp_path / "first" / "best")
+        save(folder, artifact.weights, replace(artifact.manifest, encoding="old"))
+        return folder, artifact
 
     def again(self, folder, tmp_path):
         artifacts.make_anew("tiny", folder=folder.parent, runs=tmp_path / "runs")
@@ -271,7 +271,7 @@ class TestMakingAnew:
         folder, first = made
         assert artifacts.find("tiny", folder=folder.parent).trained == ()
         self.again(folder, tmp_path)
-        again = load_artefact(folder)
+        again = load_artifact(folder)
         assert again.weights == first.weights
         assert again.manifest.command == "the command"
         assert not (tmp_path / "runs").exists()
@@ -280,13 +280,13 @@ class TestMakingAnew:
         folder, _ = made
         train(TINY, tmp_path / "runs" / "tiny-1", "half")
         self.again(folder, tmp_path)
-        assert load_artefact(folder).manifest.command == "half"
+        assert load_artifact(folder).manifest.command == "half"
 
     def test_nothing_is_trained_while_a_log_is_missing(self, made, tmp_path):
         folder, first = made
         lost = {**first.manifest.config, "scenario": str(tmp_path / "lost.toml")}
         save(folder.with_name("tiny-2"), first.weights, replace(first.manifest, config=lost))
-        with pytest.raises(InvalidError, match="tiny-2 cannot be trained"):
+        with pytest.raises(InputError, match="tiny-2 cannot be trained"):
             self.again(folder, tmp_path)
         assert not (tmp_path / "runs").exists()
 
@@ -297,7 +297,7 @@ class TestCourse:
         {"steps": 10, "seconds": 2.0, "raw": {"mean": 1.1}, "averaged": {"mean": 0.98}},
         {"steps": 20, "raw": {"mean": 0.9}, "averaged": {"mean": 0.95}},
     )
-    MANIFEST = Manifest(
+    MANIFEST = ArtifactManifest(
         *("", "", 64, "easy", "s", "d", 1, 20, False, "", "", {}, {"reference": "saf"}),
         curve=CURVE,
         evaluation={

@@ -5,14 +5,14 @@ import pytest
 
 from agents.evaluation.by_class import By, classify, summarised
 from agents.evaluation.differences import Verdict
-from agents.evaluation.metrics import View
+from agents.evaluation.metrics import MetricView
 from tests.agents.compare.worlds import outcome
 
 
 def classified(cluster=0.5, **figures):
     # Waits 0, 20, 80, 10; runtimes 100, 5, 20, 30.
     made = outcome([0, 0, 0, 0], [0, 20, 80, 10], [100, 25, 100, 40], **figures)
-    return classify(View(made, cluster))
+    return classify(MetricView(made, cluster))
 
 
 def test_priorities_are_told_apart_in_three_bands():

@@ -6,26 +6,26 @@ import pytest
 
 from agents.evaluation.compare import Comparison, compare
 from agents.evaluation.differences import Verdict
-from agents.evaluation.provenance import manifest
-from agents.evaluation.run import Cell, Conditions, Run
+from agents.evaluation.provenance import provenance_of
+from agents.evaluation.run import Conditions, RunKey, RunResult
 from agents.evaluation.sample_size import Evidence, covered
 from agents.evaluation.summary import summarise
 from agents.report.csv_json import as_json
 from agents.report.html import report
-from envs.scenarios import Source, load
-from envs.scenarios.logs import Draw, Log
+from envs.scenarios import WorkloadSource, load
+from envs.scenarios.logs import Draw, JobLog
 from envs.workloads.base import Arrival, Workload
-from envs.workloads.base import Run as Way
+from envs.workloads.base import RunResult as Way
 from envs.workloads.traces import native
 from tests.agents.compare.worlds import scenario
 
 
 def traced(draw, jobs=10):
-    return replace(scenario(), source=Source(jobs=jobs, trace=Log("x", draw=draw)))
+    return replace(scenario(), source=WorkloadSource(jobs=jobs, trace=JobLog("x", draw=draw)))
 
 
 def of(where, *rows, jobs=None):
-    runs = [Run(Cell("tiny", "fcfs", seed), rows=span) for seed, span in enumerate(rows)]
+    runs = [RunResult(RunKey("tiny", "fcfs", seed), rows=span) for seed, span in enumerate(rows)]
     return Evidence.of(where, jobs, runs)
 
 
@@ -75,7 +75,7 @@ def test_eight_seeds_over_five_different_jobs_show_nothing(tmp_path):
     assert sjf.value.significant  # so eight independent workloads would say
     assert sjf.verdict is Verdict.OPEN
     assert found.evidence == Evidence(8, 0, 5)
-    made = manifest(comparison, ["fulcrum"])
+    made = provenance_of(comparison, ["fulcrum"])
     page = report(comparison, summaries, made)
     assert "share 5 different jobs of the trace: they are worth 0 independent ones" in page
     assert "✓" not in page.split("</header>")[1].replace("Better ✓", "")

@@ -7,10 +7,10 @@ import pytest
 
 from agents.evaluation.by_class import By
 from agents.evaluation.compare import Comparison, compare
-from agents.evaluation.metrics import MEASURES
-from agents.evaluation.result_cache import Journal
-from agents.evaluation.run import Conditions, Run
-from scheduler.domain.errors import InvalidError
+from agents.evaluation.metrics import METRICS
+from agents.evaluation.result_cache import ResultCache
+from agents.evaluation.run import Conditions, RunResult
+from scheduler.domain.errors import InputError
 from tests.agents.compare.worlds import scenario
 from tests.agents.learning.world import saved
 
@@ -24,14 +24,14 @@ def plan():
 @pytest.fixture
 def full(tmp_path, plan):
     path = tmp_path / "deep" / "runs.jsonl"
-    with Journal(path, plan) as journal:
+    with ResultCache(path, plan) as journal:
         assert journal.known() == {}
         runs = compare(plan, done=journal.add)
     return path, runs
 
 
 def known(path, plan):
-    with Journal(path, plan) as journal:
+    with ResultCache(path, plan) as journal:
         return journal.known()
 
 
@@ -71,12 +71,12 @@ def test_other_code_takes_nothing_over(full, plan, monkeypatch):
 def test_a_policy_that_was_changed_runs_again(tmp_path, plan, monkeypatch):
     constants = tmp_path / "mine.toml"
     constants.write_text("[[at]]\npreference = 0.5\npatience = 1\n")
-    artefact = saved(tmp_path / "best")
-    plan = replace(plan, policies=(f"wgc:{constants}", f"learned:{artefact}", "fcfs"), seeds=(0,))
+    artifact = saved(tmp_path / "best")
+    plan = replace(plan, policies=(f"wgc:{constants}", f"learned:{artifact}", "fcfs"), seeds=(0,))
     path = tmp_path / "runs.jsonl"
-    with Journal(path, plan) as journal:
+    with ResultCache(path, plan) as journal:
         for cell in plan.cells:
-            journal.add(Run(cell, dict.fromkeys(MEASURES, 1.0), {str(by): {} for by in By}))
+            journal.add(RunResult(cell, dict.fromkeys(METRICS, 1.0), {str(by): {} for by in By}))
     assert len(known(path, plan)) == 3
     constants.write_text("[[at]]\npreference = 0.5\npatience = 2\n")
     saved(tmp_path / "best", seed=1)
@@ -87,7 +87,7 @@ def test_damaged_lines_are_passed_over(full, plan):
     path, _ = full
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:1], "[]", "nonsense", "{}", lines[2][:50]]))
-    with Journal(path, plan) as journal:
+    with ResultCache(path, plan) as journal:
         assert len(journal.known()) == 1
         compare(plan, known=journal.known(), done=journal.add)
     assert len(known(path, plan)) == 2
@@ -103,5 +103,5 @@ def test_a_line_that_does_not_tell_who_waited_runs_again(full, plan):
 
 
 def test_a_folder_is_no_journal(tmp_path, plan):
-    with pytest.raises(InvalidError, match="cannot be written"):
-        Journal(tmp_path, plan).__enter__()
+    with pytest.raises(InputError, match="cannot be written"):
+        ResultCache(tmp_path, plan).__enter__()

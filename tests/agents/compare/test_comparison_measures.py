@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.evaluation.metrics import MEASURES, View, measure
+from agents.evaluation.metrics import METRICS, MetricView, metrics_of
 from envs.scenarios import Objective
 from tests.agents.compare.worlds import outcome
 
@@ -11,7 +11,7 @@ from tests.agents.compare.worlds import outcome
 def measured(preference=0.5, objective=None, starved_s=1000.0, **figures):
     # Waits 0, 20, 80; runtimes 100, 5, 20; bounded slowdowns 1, 25/10, 100/20.
     made = outcome([0, 0, 0], [0, 20, 80], [100, 25, 100], user=("ada", "ada", "bob"), **figures)
-    return measure(View(made, preference, objective, starved_s))
+    return metrics_of(MetricView(made, preference, objective, starved_s))
 
 
 def test_times_and_slowdowns():
@@ -73,6 +73,6 @@ def test_objective_weighs_latency_and_cost_per_job():
 
 def test_no_jobs_are_no_error():
     made = outcome([], [], [], user=())
-    values = measure(View(made, 0.5))
-    assert values.keys() == MEASURES.keys()
+    values = metrics_of(MetricView(made, 0.5))
+    assert values.keys() == METRICS.keys()
     assert np.isnan(values["jct_s"])

@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 import pytest
 
 from agents.evaluation.compare import Comparison, compare
-from agents.evaluation.metrics import MEASURES
-from agents.evaluation.provenance import manifest
+from agents.evaluation.metrics import METRICS
+from agents.evaluation.provenance import provenance_of
 from agents.evaluation.run import Conditions
 from agents.evaluation.summary import summarise
 from agents.report.csv_json import as_csv, as_json
@@ -64,7 +64,11 @@ def compared():
         conditions=Conditions(timeline=0),
     )
     comparison = replace(plan, runs=compare(plan))
-    return comparison, summarise(comparison), manifest(comparison, ["fulcrum", "compare", "<x>"])
+    return (
+        comparison,
+        summarise(comparison),
+        provenance_of(comparison, ["fulcrum", "compare", "<x>"]),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +110,7 @@ def test_page_shows_everything(page, compared):
         "there is no policy 'nobody'",
         "Every preference",
         made.code,
-        *(each.title for each in MEASURES.values()),
+        *(each.title for each in METRICS.values()),
         *(facts["digest"] for facts in made.scenarios.values()),
     ):
         assert words in text
@@ -134,8 +138,8 @@ def test_json_holds_manifest_tables_and_runs(compared):
     comparison, summaries, made = compared
     text = as_json(comparison, summaries, made)
     content = json.loads(text, parse_constant=pytest.fail)
-    assert content["manifest"]["seeds"] == [0, 1, 2]
-    assert content["manifest"]["scenarios"]["tiny"]["reference"]["dollars"] == 5.0
+    assert content["provenance_of"]["seeds"] == [0, 1, 2]
+    assert content["provenance_of"]["scenarios"]["tiny"]["reference"]["dollars"] == 5.0
     policies = content["scenarios"]["tiny"]["policies"]
     line = next(one for one in policies if one["label"] == "sjf @1")
     assert line["values"]["jct_s"]["count"] == 3

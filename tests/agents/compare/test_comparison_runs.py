@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agents.evaluation.compare import Comparison, compare
-from agents.evaluation.run import Cell, Conditions, run
-from scheduler.domain.errors import InvalidError
+from agents.evaluation.run import Conditions, RunKey, run
+from scheduler.domain.errors import InputError
 from tests.agents.compare.worlds import scenario
 
 DEADLY = """
@@ -68,12 +68,12 @@ def test_runs_are_equal_in_one_process_and_in_several():
 
 def test_a_cell_depends_on_its_seed_and_preference_only():
     tiny = scenario()
-    first = run(tiny, Cell("tiny", "fcfs", 0), Conditions())
-    again = run(tiny, Cell("tiny", "fcfs", 0), Conditions())
-    other = run(tiny, Cell("tiny", "fcfs", 1), Conditions())
+    first = run(tiny, RunKey("tiny", "fcfs", 0), Conditions())
+    again = run(tiny, RunKey("tiny", "fcfs", 0), Conditions())
+    other = run(tiny, RunKey("tiny", "fcfs", 1), Conditions())
     assert first.measures == again.measures
     assert first.measures != other.measures
-    cheap = run(tiny, Cell("tiny", "fcfs", 0, 0.0), Conditions())
+    cheap = run(tiny, RunKey("tiny", "fcfs", 0, 0.0), Conditions())
     assert cheap.measures["dollars"] < first.measures["dollars"]
 
 
@@ -112,7 +112,7 @@ def test_common_luck_hangs_on_the_seed_not_on_the_policy():
     tiny = scenario()
     doomed = replace(tiny, failures=replace(tiny.failures, per_attempt=1.0, retries=0))
     fates = [
-        run(doomed, Cell("tiny", policy, 0), Conditions()).measures["failed"]
+        run(doomed, RunKey("tiny", policy, 0), Conditions()).measures["failed"]
         for policy in ("fcfs", "sjf")
     ]
     assert fates == [12, 12]
@@ -128,7 +128,7 @@ def test_common_luck_hangs_on_the_seed_not_on_the_policy():
     ],
 )
 def test_nothing_to_compare_is_refused(figures, words):
-    with pytest.raises(InvalidError, match=words):
+    with pytest.raises(InputError, match=words):
         replace(plan(), **figures)
 
 

@@ -5,19 +5,19 @@ import pytest
 
 from agents.evaluation.compare import Comparison
 from agents.evaluation.differences import Verdict
-from agents.evaluation.metrics import MEASURES
-from agents.evaluation.run import Cell, Run
+from agents.evaluation.metrics import METRICS
+from agents.evaluation.run import RunKey, RunResult
 from agents.evaluation.summary import summarise
 from tests.agents.compare.worlds import scenario
 
-JCT = MEASURES["jct_s"]
+JCT = METRICS["jct_s"]
 
 
 def made(policy, seed, jct, dollars=1.0, preference=None, error="", **figures):
-    values = dict.fromkeys(MEASURES, np.nan)
+    values = dict.fromkeys(METRICS, np.nan)
     values |= {"jct_s": jct, "dollars": dollars, "utilisation": 0.5, **figures}
-    return Run(
-        Cell("tiny", policy, seed, preference),
+    return RunResult(
+        RunKey("tiny", policy, seed, preference),
         measures={} if error else values,
         point=(jct / 100, dollars / 10),
         error=error,
@@ -117,7 +117,7 @@ def test_what_describes_the_regime_is_not_judged():
     found = summary(*runs)
     assert found.lines[1].values["queue_mean"].mean == 1.0
     assert "queue_mean" not in found.lines[1].differences
-    assert found.best(MEASURES["queue_mean"]) is None
+    assert found.best(METRICS["queue_mean"]) is None
 
 
 def test_front_and_hypervolume():

@@ -3,9 +3,9 @@
 import numpy as np
 
 from agents.evaluation.invariants import logged
-from envs.scenarios import Objective, Scenario, Source, Supply
-from envs.simulator.job_state import Held
-from envs.simulator.results import Outcome
+from envs.scenarios import Objective, Scenario, Supply, WorkloadSource
+from envs.simulator.job_state import HeldDevices
+from envs.simulator.results import SimulationResult
 from envs.workloads.synthetic import Synthetic
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -20,7 +20,7 @@ def scenario(name="tiny", jobs=12, **figures):
         1,
         "a tiny cluster",
         (Supply(GPU, GPU.nodes), Supply(CPU, CPU.nodes)),
-        Source(jobs=jobs, synthetic=Synthetic()),
+        WorkloadSource(jobs=jobs, synthetic=Synthetic()),
         **{"objective": Objective(600.0, 1.0, 20_000.0, 5.0), **figures},
     )
 
@@ -30,7 +30,7 @@ def outcome(submitted, started, ended, width=None, pool=None, **figures):
     count = len(submitted)
     times = [np.array(column, dtype=float) for column in (submitted, started, ended)]
     runtime = times[2] - times[1]
-    return Outcome(
+    return SimulationResult(
         **{
             "job": np.arange(1, count + 1),
             "submitted": times[0],
@@ -56,7 +56,7 @@ def outcome(submitted, started, ended, width=None, pool=None, **figures):
 
 
 def held(job, start, end, nodes=((0, 1),), pool=0, memory=0):
-    return Held(job, pool, nodes, memory, start, end)
+    return HeldDevices(job, pool, nodes, memory, start, end)
 
 
 def log(*attempts):

@@ -8,13 +8,13 @@ import threading
 import pytest
 
 from agents.evaluation.replay import judge
-from agents.evaluation.replay_process import Aside
+from agents.evaluation.replay_process import ReplayProcess
 from scheduler.domain import transitions
-from scheduler.domain.errors import FulcrumError, UnavailableError
+from scheduler.domain.errors import FulcrumError, OutageError
 from scheduler.domain.jobs import Estimate
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
-from scheduler.service.policy_control.replay import Question, Verdict
+from scheduler.service.policy_control.replay import Question, ReplayVerdict
 from scheduler.store.base import Submission
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
@@ -74,16 +74,16 @@ def test_own_jobs_are_replayed_where_there_are_enough(history):
 
 def test_in_a_process_of_its_own(tmp_path):
     asked = question()
-    assert Aside(tmp_path, None).run(asked).rival == judge(asked, None).rival
+    assert ReplayProcess(tmp_path, None).run(asked).rival == judge(asked, None).rival
 
 
 def test_what_went_wrong_there_is_told(tmp_path):
-    with pytest.raises(UnavailableError, match="no policy 'best'"):
-        Aside(tmp_path, None).run(question(nominee="best"))
+    with pytest.raises(OutageError, match="no policy 'best'"):
+        ReplayProcess(tmp_path, None).run(question(nominee="best"))
 
 
 def test_cancelled_it_is_gone(tmp_path):
-    replay, raised = Aside(tmp_path, None), []
+    replay, raised = ReplayProcess(tmp_path, None), []
 
     def run():
         try:
@@ -100,7 +100,7 @@ def test_cancelled_it_is_gone(tmp_path):
 
 
 def test_only_learned_policies_must_prove_themselves(tmp_path):
-    replay = Aside(tmp_path, None)
+    replay = ReplayProcess(tmp_path, None)
     assert replay.concerns("learned:fulcrum")
     assert not replay.concerns("wgc")
     assert not replay.concerns("wgc:tuned")
@@ -120,7 +120,7 @@ def test_asking_loads_no_simulator():
 def test_a_verdict_survives_json():
     verdict = judge(question(limit_s=0.0), None)
     values = {name: getattr(verdict, name) for name in verdict.__slots__}
-    assert Verdict.of(json.loads(json.dumps(values))) == verdict
+    assert ReplayVerdict.of(json.loads(json.dumps(values))) == verdict
 
 
 @pytest.fixture

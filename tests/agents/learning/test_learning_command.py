@@ -7,12 +7,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agents.evaluation.run import Cell, Conditions, run
+from agents.evaluation.run import Conditions, RunKey, run
 from agents.training import config as configs
 from agents.training.validation import Score
 from api.cli.main import app
 from api.cli.support.training_options import training_of
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from tests.agents.learning.world import mixed_cloud
 
 SMALL = {
@@ -39,7 +39,7 @@ def test_a_policy_is_trained_shown_and_compared(tmp_path):
     assert "learned:" in shown.output
     assert "wgc" in shown.output
 
-    cell = Cell("mixed-cloud", answer["policy"], seed=0, preference=0.5)
+    cell = RunKey("mixed-cloud", answer["policy"], seed=0, preference=0.5)
     found = run(mixed_cloud(), cell, Conditions(jobs=10))
     assert found.measures["objective"] > 0
 
@@ -179,7 +179,7 @@ def test_a_value_of_another_type_is_refused(option, said):
     ],
 )
 def test_what_is_legal_is_said_in_signs(option, legal):
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         training_of("lab", 10, 1, "random", [option])
     assert caught.value.fields == {option.partition("=")[0]: legal}
 
@@ -216,6 +216,6 @@ def test_what_would_be_refused_in_the_end_is_refused_at_once(words, code, said, 
 
 
 def test_a_wrong_hyper_parameter_names_the_legal_ones():
-    with pytest.raises(InvalidError, match="unknown: gama") as caught:
+    with pytest.raises(InputError, match="unknown: gama") as caught:
         training_of("lab", 10, 1, "random", ["gama=1"])
     assert "gamma" in caught.value.fields["config"]

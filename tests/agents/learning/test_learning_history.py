@@ -16,7 +16,7 @@ from envs.scenarios import Split
 from envs.scenarios.logs import BLOCK
 from scheduler import settings
 from scheduler.clock import SystemClock
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.store.sql.store import SqlStore
 from scheduler.testing.samples import ended, job_spec, submitted
 
@@ -84,9 +84,9 @@ def drawn(scenario, seed, split):
 
 def test_a_short_history_says_how_many_jobs_are_missing(tmp_path):
     configured = settings.load(overrides={"data_dir": filled(tmp_path / "data", 30)})
-    with pytest.raises(InvalidError, match=r"30 jobs .* learning needs 100.* 70 more"):
+    with pytest.raises(InputError, match=r"30 jobs .* learning needs 100.* 70 more"):
         from_history.scenario(configured, tmp_path / "run")
-    with pytest.raises(NotFoundError, match="no job history"):
+    with pytest.raises(MissingError, match="no job history"):
         from_history.scenario(
             settings.load(overrides={"data_dir": tmp_path / "none"}), tmp_path / "run"
         )

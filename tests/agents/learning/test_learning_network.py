@@ -6,9 +6,9 @@ import torch
 from sb3_contrib import MaskablePPO
 from torch import nn
 
-from agents.serving.artifact import Artefact
+from agents.serving.artifact import PolicyArtifact
 from agents.training.env import vectorised
-from agents.training.model.network import PADDING, Judge, RowPolicy
+from agents.training.model.network import PADDING, Critic, RowPolicy
 from agents.training.model.onnx_export import exported
 from tests.agents.learning.world import TINY, flat, mixed_cloud, observations, privileged, scorer
 
@@ -38,7 +38,7 @@ def test_rows_that_are_not_there_change_nothing(rows):
 
 def test_the_critic_sees_neither_order_nor_padding():
     torch.manual_seed(0)
-    judge = Judge(16)
+    judge = Critic(16)
     values, shown, overall = observations(2, 6, 6)
     values, other = privileged(values), privileged(flat(shown[:, ::-1], overall, 20))
     np.testing.assert_allclose(scores(judge, other), scores(judge, values), atol=1e-5)
@@ -83,6 +83,6 @@ def test_ppo_uses_the_scores_as_logits():
 def test_onnx_gives_the_same_scores_for_any_number_of_rows(rows):
     network = scorer()
     values, *_ = observations(3, 5, rows)
-    score = Artefact(None, exported(network)).session()
+    score = PolicyArtifact(None, exported(network)).session()
     for one in values:
         np.testing.assert_allclose(score(one), scores(network, one[None])[0], rtol=1e-4, atol=1e-5)

@@ -11,7 +11,7 @@ from agents.evaluation.statistics import Interval
 from agents.registry.registry import Registry
 from api.cli.main import app
 from envs.scenarios import load
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from tests.agents.compare.worlds import scenario
 from tests.agents.learning.world import saved
 
@@ -35,7 +35,7 @@ jobs = 25
 
 def duel(high, distinct=8, margin=0.0):
     interval = Interval(-0.1, -0.2, high, 8)
-    return promotion.Duel("wgc", False, 1.0, interval, margin, -0.1, 7, distinct)
+    return promotion.PairedTest("wgc", False, 1.0, interval, margin, -0.1, 7, distinct)
 
 
 def test_the_upper_end_decides():
@@ -69,14 +69,14 @@ def test_a_trial_is_paired_and_counts_every_preference_alike():
 
 
 def test_what_cannot_be_judged_is_refused():
-    with pytest.raises(InvalidError, match="tell nothing"):
+    with pytest.raises(InputError, match="tell nothing"):
         promotion.plan("sjf", None, scenario(), workloads=5)
-    with pytest.raises(InvalidError, match="no objective"):
+    with pytest.raises(InputError, match="no objective"):
         promotion.plan("sjf", None, scenario(objective=None))
-    with pytest.raises(InvalidError, match="scenario hpc-kth replays a trace"):
+    with pytest.raises(InputError, match="scenario hpc-kth replays a trace"):
         promotion.plan("sjf", None, load("hpc-kth"))
     plan = promotion.plan("nobody", None, scenario(), workloads=6, jobs=2, preferences=(0.5,))
-    with pytest.raises(InvalidError, match="nobody failed on tiny, seed 0"):
+    with pytest.raises(InputError, match="nobody failed on tiny, seed 0"):
         promotion.trial(plan, None)
 
 
@@ -153,7 +153,7 @@ def test_a_policy_that_beats_all_is_promoted(tmp_path):
     from agents.registry import archive
 
     entry = registry.add("ours", *archive.unpack(saved(tmp_path / "one")))
-    trial = promotion.Trial(
+    trial = promotion.PromotionTest(
         entry.reference, 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), "", {}, (duel(-0.01),)
     )
     lost = replace(trial, duels=(duel(0.01),))

@@ -6,11 +6,11 @@ from itertools import count
 import pytest
 
 from agents.serving.artifact import load
-from agents.training.baseline import Ways
+from agents.training.baseline import BaselineTrajectories
 from agents.training.imitation import collect
 from agents.training.trainer import BEST, CHECKPOINT, LESSONS, resume, train
 from agents.training.validation import Score, Validation
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import InputError, StateError
 from tests.agents.learning.world import TINY
 
 
@@ -49,8 +49,8 @@ def test_episodes_of_a_training_that_goes_on_are_new(tmp_path, monkeypatch):
         played.append(w)
         return of(ways, policy, workload, w)
 
-    of = Ways.of
-    monkeypatch.setattr(Ways, "of", watched)
+    of = BaselineTrajectories.of
+    monkeypatch.setattr(BaselineTrajectories, "of", watched)
     run = tmp_path / "run"
     killed(replace(TINY, teacher=None), run, "learning", 0.2)
     before, played[:] = {*played} - {0.0, 1.0}, []
@@ -80,7 +80,7 @@ def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
     run = tmp_path / "run"
     killed(config, run, "lessons", 0.8)
     assert [file.name for file in sorted((run / LESSONS).glob("*.npz"))] == ["0.npz"]
-    with pytest.raises(ConflictError, match="holds a training"):
+    with pytest.raises(StateError, match="holds a training"):
         train(config, run)
     killed(config, tmp_path / "early", "lessons", 0.0)
     assert not [*(tmp_path / "early" / LESSONS).glob("*.npz")]
@@ -126,7 +126,7 @@ def test_nobody_else_trains_in_the_folder_meanwhile(tmp_path):
 
     def meddle(event):
         for begin in (lambda: train(TINY, run), lambda: resume(run)):
-            with pytest.raises(ConflictError, match="under way"):
+            with pytest.raises(StateError, match="under way"):
                 begin()
         raise KilledError
 
@@ -135,5 +135,5 @@ def test_nobody_else_trains_in_the_folder_meanwhile(tmp_path):
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(InvalidError, match=r"no readable config\.json"):
+    with pytest.raises(InputError, match=r"no readable config\.json"):
         resume(tmp_path)

@@ -12,23 +12,23 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.evaluation.baselines import RIVALS
-from agents.process_pool import Crew
+from agents.process_pool import ProcessPool
 from agents.serving.artifact import load
 from agents.serving.learned_policy import LearnedPolicy
 from agents.training import config as configs
-from agents.training.baseline import Way
+from agents.training.baseline import BaselineTrajectory
 from agents.training.config import Training
-from agents.training.env import Relative, drawn_ways, simulated, totals
-from agents.training.imitation import Lessons, collect, discounted, imitation
+from agents.training.env import BaselineRewardEnv, drawn_ways, simulated, totals
+from agents.training.imitation import Demonstrations, collect, discounted, imitation
 from agents.training.model.ema import Average
-from agents.training.model.network import Scorer
+from agents.training.model.network import PolicyNetwork
 from agents.training.trainer import BEST, CURVE, train
 from agents.training.validation import Validation, relative
-from agents.training.worker import Ground, frozen
+from agents.training.worker import TrainingContext, frozen
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
 from scheduler.decisions.features.encoder import size
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.lookup import named
 from tests.agents.learning.world import TINY, mixed_cloud, scorer
 
@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
     return run, events
 
 
-def test_a_run_leaves_an_artefact_that_says_how_it_was_made(trained):
+def test_a_run_leaves_an_artifact_that_says_how_it_was_made(trained):
     run, events = trained
     manifest = load(run / BEST).manifest
     assert manifest.command == "the command"
@@ -92,7 +92,7 @@ def test_curves_can_be_read_by_tensorboard(tmp_path):
 
 
 def test_a_run_is_never_overwritten(trained):
-    with pytest.raises(ConflictError, match="holds a training"):
+    with pytest.raises(StateError, match="holds a training"):
         train(TINY, trained[0])
 
 
@@ -109,19 +109,19 @@ def test_a_run_is_never_overwritten(trained):
     ],
 )
 def test_hyper_parameters_out_of_range_are_named(wrong):
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         replace(TINY, **wrong)
     assert caught.value.fields
 
 
 def test_unknown_hyper_parameters_are_named():
-    with pytest.raises(InvalidError, match="unknown: gama"):
+    with pytest.raises(InputError, match="unknown: gama"):
         configs.of({**asdict(Training()), "gama": 1})
 
 
 def taught_by(config, count, world=None, student=None):
-    ground = Ground(world or mixed_cloud(), config)
-    return collect(Crew(ground), count, config.seed, student=student)
+    ground = TrainingContext(world or mixed_cloud(), config)
+    return collect(ProcessPool(ground), count, config.seed, student=student)
 
 
 @pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
@@ -146,7 +146,7 @@ def test_a_way_is_played_once_while_it_is_remembered(monkeypatch):
 def test_a_way_that_is_expected_is_played_elsewhere():
     asked = []
     played = Future()
-    played.set_result(Way(np.arange(2.0), np.zeros((2, 4)), total=1.0, jobs=1))
+    played.set_result(BaselineTrajectory(np.arange(2.0), np.zeros((2, 4)), total=1.0, jobs=1))
 
     def elsewhere(*episode):
         asked.append(episode)
@@ -163,7 +163,7 @@ def test_a_way_that_is_expected_is_played_elsewhere():
 
 def test_networks_for_other_processes_do_not_change_with_what_is_learnt():
     network = scorer()
-    ground, sent = Ground(mixed_cloud(), TINY), frozen(network)
+    ground, sent = TrainingContext(mixed_cloud(), TINY), frozen(network)
     values = np.ones(size(TINY.rows), dtype=np.float32)
     before = ground.policy(sent).score(values)
     with torch.no_grad():
@@ -177,14 +177,14 @@ def test_networks_for_other_processes_do_not_change_with_what_is_learnt():
 def test_a_way_tells_what_will_wait_and_no_more_than_its_end():
     instants = np.zeros((100, 4))
     instants[:, 2] = np.arange(100)
-    way = Way(np.arange(100.0), instants, total=1.0, jobs=1)
+    way = BaselineTrajectory(np.arange(100.0), instants, total=1.0, jobs=1)
     assert way.soon(2.0).tolist() == [34, 99, 99]
     assert way.soon(1e9).tolist() == [99] * 3
 
 
 def test_rewards_sum_up_to_the_gain_over_the_reference():
     config = replace(TINY, preference=0.3, clip_reward=1e9)
-    env = Relative(mixed_cloud(), config)
+    env = BaselineRewardEnv(mixed_cloud(), config)
     observation, _ = env.reset(seed=0, options={"workload": 1})
     total, done = 0.0, False
     while not done:
@@ -230,7 +230,7 @@ def test_corrections_are_the_teachers_where_the_student_has_led():
     )
     # From the teacher's own choices on, a greedy student is worth less than the teacher.
     assert led.returns.mean() < plain.returns.mean()
-    both = Lessons.of((plain, led))
+    both = Demonstrations.of((plain, led))
     assert len(both.actions) == len(both.returns) == len(plain.actions) + len(led.actions)
 
 
@@ -257,7 +257,7 @@ def test_alternatives_get_their_share_of_what_is_imitated():
 
 
 def test_rewards_of_a_step_are_clipped_on_both_sides():
-    env = Relative(mixed_cloud(), replace(TINY, clip_reward=0.01))
+    env = BaselineRewardEnv(mixed_cloud(), replace(TINY, clip_reward=0.01))
     rewards, rng = [], np.random.default_rng(0)
     for seed in range(4):
         env.reset(seed=seed)
@@ -289,7 +289,7 @@ def test_what_a_workload_counts_is_up_to_the_criterion():
 def test_rewards_of_costly_workloads_count_more_where_means_are_compared():
     def gain(criterion, workload):
         config = replace(TINY, preference=0.3, criterion=criterion, clip_reward=1e9)
-        env = Relative(mixed_cloud(), config)
+        env = BaselineRewardEnv(mixed_cloud(), config)
         env.reset(seed=0, options={"workload": workload})
         total, done = 0.0, False
         while not done:
@@ -306,7 +306,7 @@ def test_rewards_of_costly_workloads_count_more_where_means_are_compared():
 
 def test_the_average_of_unchanged_weights_is_those_weights():
     torch.manual_seed(0)
-    network = Scorer(8)
+    network = PolicyNetwork(8)
     average = Average(network, 0.95)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     average.update()
@@ -330,5 +330,5 @@ def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     chance = LearnedPolicy(lambda _: rng.random(config.rows, dtype=np.float32), config.rows)
     monkeypatch.setattr("agents.training.worker.named", {"chance": chance, "wgc": named("wgc")}.get)
-    validation = Validation(Crew(Ground(mixed_cloud(), config)))
+    validation = Validation(ProcessPool(TrainingContext(mixed_cloud(), config)))
     assert progress.best < 0.8 * validation.score("chance").mean

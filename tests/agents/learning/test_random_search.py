@@ -7,16 +7,16 @@ import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.process_pool import Crew
+from agents.process_pool import ProcessPool
 from agents.serving.artifact import load
 from agents.training import config as configs
 from agents.training.algorithms import MAKERS
 from agents.training.callbacks import BEST, CHECKPOINT
 from agents.training.config import Training
 from agents.training.trainer import resume, train
-from agents.training.worker import Ground
+from agents.training.worker import TrainingContext
 from api.cli.support.training_options import training_of
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from tests.agents.learning.world import TINY, mixed_cloud, observations, privileged
 
 SHARED = (
@@ -38,7 +38,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def model(tmp_path):
     maker = MAKERS["ars"]
-    env = maker.environments(Crew(Ground(mixed_cloud(), ARS)), ARS.seed)
+    env = maker.environments(ProcessPool(TrainingContext(mixed_cloud(), ARS)), ARS.seed)
     yield maker.begin(ARS, env, tmp_path)
     env.close()
 
@@ -54,14 +54,14 @@ class Course(BaseCallback):
         return self.num_timesteps < self.most
 
 
-def test_a_search_leaves_the_same_artefact_as_ppo(trained):
+def test_a_search_leaves_the_same_artifact_as_ppo(trained):
     run, progress = trained
-    artefact = load(run / BEST)
-    assert configs.of(artefact.manifest.config) == configs.read(run) == ARS
+    artifact = load(run / BEST)
+    assert configs.of(artifact.manifest.config) == configs.read(run) == ARS
     assert progress.best <= progress.curve[0]["raw"]["mean"]
     assert progress.curve[-1]["steps"] >= ARS.steps
     values, *_ = observations(1, 5, ARS.rows)
-    assert np.isfinite(artefact.session()(values[0])).all()
+    assert np.isfinite(artifact.session()(values[0])).all()
 
 
 def test_equal_seeds_give_equal_weights(trained, tmp_path):
@@ -85,7 +85,7 @@ def test_a_search_that_was_killed_goes_on_from_its_weights(tmp_path):
     with pytest.raises(KilledError):
         train(ARS, run, tell=kill)
     maker = MAKERS["ars"]
-    env = maker.environments(Crew(Ground(mixed_cloud(), ARS)), 1)
+    env = maker.environments(ProcessPool(TrainingContext(mixed_cloud(), ARS)), 1)
     model = maker.load(run / CHECKPOINT / "model.zip", env, 1)
     torch.testing.assert_close(
         model.weights, torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach()
@@ -121,7 +121,7 @@ def test_a_callback_ends_the_search(model):
 
 
 def test_unknown_algorithms_are_refused_with_the_known_ones():
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         replace(TINY, algo="dqn")
     assert caught.value.fields == {"algo": "ppo, ars"}
 

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.process_pool import Crew
-from agents.serving.artifact import load as load_artefact
+from agents.process_pool import ProcessPool
+from agents.serving.artifact import load as load_artifact
 from agents.training import trainer
 from agents.training.algorithms import MAKERS
 from agents.training.baseline import pushed, walked
 from agents.training.compiled.reward_env import RelativeWorlds, fits
 from agents.training.env import vectorised
 from agents.training.validation import Score, Validation
-from agents.training.worker import Ground, frozen
+from agents.training.worker import TrainingContext, frozen
 from envs.compiled.facts import MODES
 from envs.scenarios import load
 from envs.scenarios.recorded import write
 from envs.scenarios.scenario import Estimates
 from envs.scenarios.supply import Supply
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.policies.lookup import named
 from scheduler.testing.samples import POOL
 from tests.agents.learning.world import TINY, mixed_cloud, scorer
@@ -89,7 +89,7 @@ def test_a_static_order_goes_the_way_that_it_goes_in_the_simulation(name, mode, 
 def test_a_network_is_judged_as_the_simulation_would(lublin):
     config = replace(RIGID, validation_workloads=2, validation_preferences=(0.2, 1.0))
     network = scorer()
-    validation = Validation(Crew(Ground(lublin, config)))
+    validation = Validation(ProcessPool(TrainingContext(lublin, config)))
     judged, simulated = validation.judge(network), validation.score(frozen(network))
     assert judged.at == pytest.approx(simulated.at)
 
@@ -99,8 +99,8 @@ def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
     assert not fits(mixed_cloud(), TINY)
     assert not fits(load("random"), TINY)
     make = MAKERS["ppo"].environments
-    assert isinstance(make(Crew(Ground(lublin, RIGID)), 1), RelativeWorlds)
-    assert isinstance(make(Crew(Ground(mixed_cloud(), TINY)), 1), DummyVecEnv)
+    assert isinstance(make(ProcessPool(TrainingContext(lublin, RIGID)), 1), RelativeWorlds)
+    assert isinstance(make(ProcessPool(TrainingContext(mixed_cloud(), TINY)), 1), DummyVecEnv)
     progress = trainer.train(RIGID, tmp_path / "run")
     assert progress.rollouts == 2
     assert (tmp_path / "run" / "best" / "policy.onnx").is_file()
@@ -111,20 +111,22 @@ def test_where_validation_tells_nothing_the_last_weights_stay(tmp_path, monkeypa
     worse = count(1.0, 0.1)
     monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(worse), {}))
     trainer.train(replace(RIGID, n_steps=8, keep=keep), tmp_path)
-    manifest = load_artefact(tmp_path / "best").manifest
+    manifest = load_artifact(tmp_path / "best").manifest
     assert (manifest.steps, manifest.averaged) == kept
 
 
 def test_one_job_with_a_choice_of_placements_in_a_trace_is_enough_to_refuse_it(tmp_path):
     def written(name, runs):
-        jobs = [Arrival(n, 9.0 * n, (Run("cpu", 1, 30.0),)) for n in range(1, 60)]
+        jobs = [Arrival(n, 9.0 * n, (WorkloadRun("cpu", 1, 30.0),)) for n in range(1, 60)]
         jobs[-1] = replace(jobs[-1], runs=runs)
         made = write(Workload(name, tuple(jobs)), (Supply(POOL, 1),), tmp_path / f"{name}.toml")
         return replace(made.scenario, estimates=Estimates("requested"))
 
     wide = min(2, POOL.count)
-    assert fits(written("rigid", (Run("cpu", 1, 30.0),)), RIGID)
-    assert not fits(written("moldable", (Run("cpu", 1, 30.0), Run("cpu", wide, 16.0))), RIGID)
+    assert fits(written("rigid", (WorkloadRun("cpu", 1, 30.0),)), RIGID)
+    assert not fits(
+        written("moldable", (WorkloadRun("cpu", 1, 30.0), WorkloadRun("cpu", wide, 16.0))), RIGID
+    )
 
 
 def test_nothing_of_it_can_be_set_or_called_by_name(lublin):

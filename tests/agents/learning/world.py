@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from agents.serving.artifact import Manifest, digest, save
+from agents.serving.artifact import ArtifactManifest, digest, save
 from agents.training.config import Training
 from agents.training.env import PRIVILEGED
-from agents.training.model.network import Scorer
+from agents.training.model.network import PolicyNetwork
 from agents.training.model.onnx_export import exported
 from envs.scenarios import load
 from scheduler.decisions.features import encoder
@@ -40,7 +40,7 @@ def mixed_cloud():
 def scorer(hidden=16, seed=0):
     """With scores that differ: the last layer is not near zero as in training's beginning."""
     torch.manual_seed(seed)
-    return Scorer(hidden).eval()
+    return PolicyNetwork(hidden).eval()
 
 
 def observations(count, present, rows, seed=0):
@@ -67,12 +67,14 @@ def privileged(values, level=0.5):
 
 
 def saved(folder, seed=0, rows=24, **fields):
-    """The folder, with the artefact of an untrained network in it."""
+    """The folder, with the artifact of an untrained network in it."""
     weights = exported(scorer(seed=seed))
     facts = {
         "scenario": "mixed-cloud", "scenario_digest": "0" * 12, "seed": seed, "steps": 0,
         "averaged": False, "command": "", "commit": "", "versions": {}, "config": {},
     }  # fmt: skip
-    manifest = Manifest(digest(weights), encoder.digest(), rows, "easy", **{**facts, **fields})
+    manifest = ArtifactManifest(
+        digest(weights), encoder.digest(), rows, "easy", **{**facts, **fields}
+    )
     save(folder, weights, manifest)
     return folder

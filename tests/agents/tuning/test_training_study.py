@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.training.config import Training
-from agents.training.trainer import Event, Progress
+from agents.training.trainer import TrainingEvent, TrainingProgress
 from agents.training.validation import Score
 from agents.tuning import hyperparameters
 from api.cli.main import app
-from scheduler.domain.errors import ConflictError
+from scheduler.domain.errors import StateError
 
 BASE = Training(steps=100, jobs=8)
 
@@ -26,8 +26,8 @@ def trainings(monkeypatch):
         run.mkdir(parents=True)
         best = abs(config.learning_rate - 1e-3) * 1e3 + 0.5
         for part in range(4):
-            tell(Event("validated", part / 4, {"raw": Score(best + 1 - part / 4, {})}))
-        return Progress(best=best)
+            tell(TrainingEvent("validated", part / 4, {"raw": Score(best + 1 - part / 4, {})}))
+        return TrainingProgress(best=best)
 
     monkeypatch.setattr(hyperparameters, "train", train)
     return seen
@@ -53,7 +53,7 @@ def test_a_base_beyond_what_is_searched_is_tried_all_the_same(trainings, tmp_pat
 
 def test_nobody_else_searches_in_the_folder_meanwhile(trainings, tmp_path):
     def meddle(_):
-        with pytest.raises(ConflictError, match="a study that is under way"):
+        with pytest.raises(StateError, match="a study that is under way"):
             hyperparameters.search(tmp_path, BASE, 2)
 
     assert len(hyperparameters.search(tmp_path, BASE, 1, done=meddle)) == 1
@@ -77,7 +77,7 @@ def test_a_study_goes_on_and_begins_anew_what_was_interrupted(trainings, tmp_pat
     failed = next(one for one in found if one.state == "fail")
     assert [one.parameters for one in found].count(failed.parameters) == 2
     assert hyperparameters.search(tmp_path, BASE, 4) == found
-    with pytest.raises(ConflictError):
+    with pytest.raises(StateError):
         hyperparameters.search(tmp_path, replace(BASE, steps=7), 5)
 
 
@@ -93,7 +93,7 @@ def test_the_command_tells_the_trials_and_training_takes_the_file(trainings, tmp
 
     def train(config, *_, workers):
         seen.append(config)
-        raise ConflictError("enough")
+        raise StateError("enough")
 
     monkeypatch.setattr("agents.training.trainer.train", train)
     file = tmp_path / "study" / "best.json"

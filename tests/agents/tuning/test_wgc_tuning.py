@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from agents.tuning.wgc import Search, tune
 from api.cli.main import app
 from envs.scenarios import load
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.policies.schedules import anywhere
 
 TINY = """
@@ -82,5 +82,5 @@ def test_processes_find_the_same(tiny):
 
 def test_what_cannot_be_searched_is_refused():
     for wrong in ({"workloads": 1}, {"trials": 0}, {"preferences": (1.5,)}, {"preferences": ()}):
-        with pytest.raises(InvalidError):
+        with pytest.raises(InputError):
             Search(**wrong)

@@ -9,8 +9,8 @@ from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import Episode
 from envs.gym.rewards import Scales
 from envs.scenarios import Billing, Failures, Supply
-from envs.simulator.cluster_spec import Site
-from envs.workloads.base import Arrival, Run, Workload
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -44,7 +44,8 @@ def arrivals(seed, jobs=40, every=20.0, devices=("CPU", "GPU")):
         now += float(rng.exponential(every))
         seconds, width = float(rng.lognormal(4.5, 1.0)), int(rng.choice([1, 2]))
         runs = tuple(
-            Run(device, width, seconds / (1 if device == "CPU" else 4)) for device in devices
+            WorkloadRun(device, width, seconds / (1 if device == "CPU" else 4))
+            for device in devices
         )
         made.append(
             Arrival(
@@ -59,7 +60,7 @@ def arrivals(seed, jobs=40, every=20.0, devices=("CPU", "GPU")):
 
 
 def episode(seed=0, mode=Mode.EASY, pools=(CPU, GPU), jobs=40, every=20.0, **figures):
-    site = Site(tuple(pools), mode, failures=CALM)
+    site = ClusterSpec(tuple(pools), mode, failures=CALM)
     workload = arrivals(seed, jobs, every, tuple(pool.model for pool in pools))
     return Episode(workload, site, scales=Scales(100.0, 1.0, 0.01), seed=seed, **figures)
 
@@ -110,5 +111,5 @@ def episodes(draw, failing=True):
     # Two pools always leave something to decide; one does where jobs have to queue.
     every = draw(st.sampled_from([1.0, 5.0])) if len(pools) == 1 else 30.0
     made = episode(draw(st.integers(0, 1000)), draw(st.sampled_from(list(Mode))), pools, 25, every)
-    site = Site(pools, made.site.mode, supplies=supplies, failures=failures)
+    site = ClusterSpec(pools, made.site.mode, supplies=supplies, failures=failures)
     return Episode(made.workload, site, scales=made.scales, seed=made.seed)

@@ -17,7 +17,7 @@ from scheduler.decisions.features.encoder import ROW_COLUMNS, unflatten
 from scheduler.decisions.features.static_features import TOP
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import WAIT
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
 from tests.envs.env.played import CPU, GPU, env, episode, episodes, play, whim
@@ -71,7 +71,7 @@ def test_every_job_ends_and_the_end_is_a_termination(mode):
     assert made.simulation.finished == 40
     assert steps[-1][2]["metrics"]["makespan_s"] > 0
     assert not made.action_masks().any()
-    with pytest.raises(InvalidError, match="nothing to decide"):
+    with pytest.raises(InputError, match="nothing to decide"):
         made.step(1)
 
 
@@ -134,11 +134,11 @@ def test_an_illegal_action_names_the_legal_ones():
     made = env()
     made.reset(seed=1)
     illegal = int(np.flatnonzero(~made.action_masks())[-1])
-    with pytest.raises(InvalidError) as raised:
+    with pytest.raises(InputError) as raised:
         made.step(illegal)
     named = set(raised.value.fields["action"].removeprefix("one of ").split(", "))
     assert named == {str(row) for row in np.flatnonzero(made.action_masks())}
-    with pytest.raises(InvalidError, match="action 99"):
+    with pytest.raises(InputError, match="action 99"):
         made.step(99)
 
 
@@ -200,14 +200,14 @@ def test_wrong_arguments_are_named():
         ({"split": "exam"}, "split"),
     ]
     for arguments, field in wrong:
-        with pytest.raises(InvalidError) as raised:
+        with pytest.raises(InputError) as raised:
             ClusterEnv("lab", **arguments)
         assert field in raised.value.fields
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingError):
         ClusterEnv("nowhere")
-    with pytest.raises(InvalidError, match="options"):
+    with pytest.raises(InputError, match="options"):
         env().reset(options={"day": 3})
-    with pytest.raises(InvalidError, match="nothing to decide"):
+    with pytest.raises(InputError, match="nothing to decide"):
         env(pools=(CPU,), jobs=1).reset(seed=0)
-    with pytest.raises(InvalidError, match="no episode"):
+    with pytest.raises(InputError, match="no episode"):
         _ = env().simulation

@@ -10,7 +10,7 @@ from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS, En
 from scheduler.decisions.features.static_features import GAIN, ORDERS, TOP
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.availability import AHEAD_S
-from scheduler.decisions.state.cluster import Running
+from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.queue import Backlog
 from tests.worlds import option, pool, snapshot, snapshots, table, waiting
 
@@ -42,7 +42,7 @@ def test_columns_by_hand():
             ),
             waiting(2, option(10.0, 1, 0, dollars=0.5), submitted=90.0, deadline=105.0),
         ],
-        [Running(700.0, 9, 1, ((0, 2),))],
+        [RunningAttempt(700.0, 9, 1, ((0, 2),))],
         now=100.0,
     )
     shown, overall, positions = encoded(table(snap), w=0.3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from envs.gym.render_image import WIDTH, _ends, _laid
-from envs.simulator.job_state import Held
+from envs.simulator.job_state import HeldDevices
 from scheduler.decisions.rounds.round import Mode
 from tests.envs.env.played import CPU, env, whim
 
@@ -50,10 +50,10 @@ def test_a_finished_episode_can_still_be_looked_at():
 
 def test_jobs_never_share_a_line():
     held = [
-        Held(1, 0, ((0, 3),), 0, 0.0, 10.0),
-        Held(2, 0, ((0, 1), (1, 2)), 0, 1.0, 4.0),
-        Held(3, 0, ((0, 1),), 0, 4.0, 9.0),
-        Held(4, 0, ((0, 4),), 0, 10.0, 11.0),
+        HeldDevices(1, 0, ((0, 3),), 0, 0.0, 10.0),
+        HeldDevices(2, 0, ((0, 1), (1, 2)), 0, 1.0, 4.0),
+        HeldDevices(3, 0, ((0, 1),), 0, 4.0, 9.0),
+        HeldDevices(4, 0, ((0, 4),), 0, 10.0, 11.0),
     ]
     laid = {each.job: lanes for each, lanes in _laid(CPU, held)}
     assert laid == {1: (0, 1, 2), 2: (3, 4, 5), 3: (3,), 4: (0, 1, 2, 3)}

@@ -12,7 +12,7 @@ from envs.scenarios import Latency, Objective
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from tests.envs.env.played import episode, episodes, play
 
 EXACT = {"rel": 1e-9, "abs": 1e-9}
@@ -97,7 +97,7 @@ def test_by_hand():
     assert named("slowdown-commit").of(step) == -2.0
     assert named("latency-cost-commit").of(step) == pytest.approx(-(0.125 + 0.75 * 30) - 7.0)
     assert named("bounded-slowdown").of(step) == 0.0
-    with pytest.raises(InvalidError) as raised:
+    with pytest.raises(InputError) as raised:
         named("fun")
     assert all(name in raised.value.fields["reward"] for name in REWARDS)
 

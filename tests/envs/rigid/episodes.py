@@ -4,8 +4,8 @@ import numpy as np
 
 from envs.gym.episodes import Episode
 from envs.gym.rewards import Scales
-from envs.simulator.cluster_spec import Site
-from envs.workloads.base import Arrival, Run, Workload
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact, Requested
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY, DeviceKind
@@ -25,7 +25,7 @@ def workload(seed, jobs=JOBS):
             Arrival(
                 number,
                 now,
-                (Run(ANY, int(rng.choice([1, 1, 2, 3, 5, 8])), seconds),),
+                (WorkloadRun(ANY, int(rng.choice([1, 1, 2, 3, 5, 8])), seconds),),
                 requested_s=seconds * float(rng.choice([0.4, 1.0, 1.0, 3.0])),
                 priority=float(rng.choice([20, 50, 80])),
                 preference=float(rng.random()) if rng.random() < 0.2 else None,
@@ -37,5 +37,5 @@ def workload(seed, jobs=JOBS):
 def episode(seed, mode, *, requested, bounded=True):
     scales = Scales(latency_s=100.0, slowdown=7.0, dollars=0.3, bounded=bounded)
     return Episode(
-        workload(seed), Site((POOL,), mode), Requested() if requested else Exact(), scales
+        workload(seed), ClusterSpec((POOL,), mode), Requested() if requested else Exact(), scales
     )

@@ -9,12 +9,12 @@ from envs.compiled import Worlds, facts, suits
 from envs.compiled.facts import MODES
 from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
 from envs.scenarios import Billing, Failures, Supply
-from envs.simulator.cluster_spec import Site
-from envs.workloads.base import Arrival, Run, Workload
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Noisy
 from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.resources import ANY
 from tests.envs.rigid.episodes import JOBS, POOL, episode
 
@@ -33,7 +33,7 @@ def where(index):
 @pytest.mark.parametrize("mode", MODES)
 def test_every_decision_of_an_episode_is_the_environments(mode, requested):
     decisions = 0
-    worlds = Worlds(Site((POOL,), mode), 2, JOBS, ROWS)
+    worlds = Worlds(ClusterSpec((POOL,), mode), 2, JOBS, ROWS)
     for seed in range(6):
         w = (0.0, 0.4, 1.0)[seed % 3]
         drawn = episode(seed, mode, requested=requested, bounded=seed % 2 == 0)
@@ -70,7 +70,7 @@ def test_what_it_cannot_play_it_refuses():
     assert suits(rigid)
     site = rigid.site
     jobs = rigid.workload.jobs
-    elsewhere = replace(jobs[0], runs=(*jobs[0].runs, Run(ANY, 4, 1.0)))
+    elsewhere = replace(jobs[0], runs=(*jobs[0].runs, WorkloadRun(ANY, 4, 1.0)))
     others = {
         "two placements": replace(rigid, workload=Workload("two", (elsewhere, *jobs[1:]))),
         "noise": replace(rigid, estimator=Noisy()),
@@ -78,18 +78,18 @@ def test_what_it_cannot_play_it_refuses():
         "failures": replace(rigid, site=replace(site, failures=Failures(per_attempt=0.1))),
         "each event": replace(rigid, site=replace(site, each=True)),
         "two pools": replace(rigid, site=replace(site, pools=(POOL, replace(POOL, name="b")))),
-        "nodes": replace(rigid, site=Site((replace(POOL, nodes=2, devices_per_node=8),))),
+        "nodes": replace(rigid, site=ClusterSpec((replace(POOL, nodes=2, devices_per_node=8),))),
         "paid idle": replace(
             rigid, site=replace(site, supplies=(Supply(POOL, 1, billing=Billing.AMORTISED),))
         ),
     }
     assert [name for name, other in others.items() if suits(other)] == []
-    with pytest.raises(InvalidError, match="compiled"):
+    with pytest.raises(InputError, match="compiled"):
         facts(others["noise"], 0.5)
 
 
 def test_a_workload_without_choices_is_over_at_once():
-    calm = Workload("calm", (Arrival(1, 0.0, (Run(ANY, 1, 5.0),)),))
+    calm = Workload("calm", (Arrival(1, 0.0, (WorkloadRun(ANY, 1, 5.0),)),))
     drawn = replace(episode(0, Mode.COMMIT, requested=False), workload=calm)
     worlds = Worlds(drawn.site, 1, 1, ROWS)
     assert not worlds.begin(0, facts(drawn, 1.0), 1.0)

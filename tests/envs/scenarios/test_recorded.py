@@ -11,7 +11,7 @@ from envs.scenarios.supply import Supply
 from envs.workloads import lublin
 from envs.workloads.traces import history
 from scheduler import bootstrap, settings
-from scheduler.domain.errors import ConflictError, InvalidError
+from scheduler.domain.errors import InputError, StateError
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import POOL, ended, submitted
 from tests.envs.traces import trace
@@ -50,12 +50,12 @@ def test_own_history_becomes_a_scenario(tmp_path, recorded):
 def test_nothing_is_replaced_or_made_of_nothing(tmp_path, recorded):
     path = tmp_path / "a.toml"
     write(recorded, SUPPLIES, path)
-    with pytest.raises(ConflictError, match="exists already"):
+    with pytest.raises(StateError, match="exists already"):
         write(recorded, SUPPLIES, path)
     write(recorded, SUPPLIES, path, overwrite=True)
-    with pytest.raises(InvalidError, match="too few"):
+    with pytest.raises(InputError, match="too few"):
         write(recorded.window(0, 19), SUPPLIES, tmp_path / "b.toml")
-    with pytest.raises(InvalidError, match=r"does not end in \.toml"):
+    with pytest.raises(InputError, match=r"does not end in \.toml"):
         write(recorded, SUPPLIES, tmp_path / "b.json")
 
 

@@ -13,7 +13,7 @@ from envs.scenarios.supply import Billing
 from envs.workloads import lublin
 from envs.workloads.traces import native
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from tests.envs.traces import trace
 
 ALL = [
@@ -203,32 +203,32 @@ BAD = [
 @pytest.mark.parametrize(("old", "new", "field"), BAD)
 def test_a_wrong_field_is_named(tmp_path, old, new, field):
     assert old in SCENARIO
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         load(written(tmp_path, SCENARIO.replace(old, new)))
     assert field in caught.value.fields
     assert all(caught.value.fields.values())
 
 
 def test_unknown_names_and_files():
-    with pytest.raises(NotFoundError, match="did you mean medical"):
+    with pytest.raises(MissingError, match="did you mean medical"):
         load("medcal")
-    with pytest.raises(NotFoundError, match="no scenario file"):
+    with pytest.raises(MissingError, match="no scenario file"):
         load("nowhere/medical.toml")
-    with pytest.raises(InvalidError, match="replays no trace"):
+    with pytest.raises(InputError, match="replays no trace"):
         load("medical", trace="x.swf")
 
 
 def test_bad_questions():
     scenario = load("hpc-lublin")
-    with pytest.raises(InvalidError, match="no split 'exam'"):
+    with pytest.raises(InputError, match="no split 'exam'"):
         scenario.workload(0, split="exam")
-    with pytest.raises(InvalidError, match="negative"):
+    with pytest.raises(InputError, match="negative"):
         scenario.workload(-1)
-    with pytest.raises(InvalidError, match="0 jobs"):
+    with pytest.raises(InputError, match="0 jobs"):
         scenario.workload(0, 0)
-    with pytest.raises(InvalidError, match="replays no trace"):
+    with pytest.raises(InputError, match="replays no trace"):
         scenario.whole_trace()
-    with pytest.raises(InvalidError, match="not part of Fulcrum"):
+    with pytest.raises(InputError, match="not part of Fulcrum"):
         load("hpc-kth").workload(0)
 
 
@@ -277,7 +277,7 @@ def test_splits_share_no_row_of_a_trace(tmp_path, log, draw):
     assert [job.id for job in first.jobs] == list(range(1, 11))
     assert first.jobs[0].submitted_at == 0
     if draw == "window":
-        with pytest.raises(InvalidError, match="has 10 jobs for tuning"):
+        with pytest.raises(InputError, match="has 10 jobs for tuning"):
             scenario.workload(0, 11, "tuning")
     else:
         assert len(scenario.workload(0, 300, "tuning").jobs) == 300

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from envs.scenarios import Billing, Failures, Supply
-from envs.simulator.simulation import Simulation, Site
-from envs.workloads.base import Arrival, Run, Workload
+from envs.simulator.simulation import ClusterSpec, Simulation
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -22,7 +22,9 @@ def pool(name="cpu", devices=4, **figures):
 
 
 def job(number, submitted, runtime, width=1, device="any", **figures):
-    return Arrival(number, float(submitted), (Run(device, width, float(runtime)),), **figures)
+    return Arrival(
+        number, float(submitted), (WorkloadRun(device, width, float(runtime)),), **figures
+    )
 
 
 def workload(*jobs):
@@ -31,7 +33,7 @@ def workload(*jobs):
 
 def site(*pools, mode=Mode.EASY, supplies=(), failures=None, each=False):
     failures = failures or Failures(checkpoint_s=0.0, restart_s=0.0)
-    return Site(pools, mode, each=each, supplies=supplies, failures=failures)
+    return ClusterSpec(pools, mode, each=each, supplies=supplies, failures=failures)
 
 
 def elastic(pool, min_nodes=0, idle=100.0, **figures):
@@ -73,7 +75,7 @@ def sites(draw, mode):
         checkpoint_s=draw(st.sampled_from([0.0, 5.0])),
         restart_s=draw(st.sampled_from([0.0, 2.0])),
     )
-    return Site(
+    return ClusterSpec(
         tuple(pools), mode, each=draw(st.booleans()), supplies=tuple(supplies), failures=failures
     )
 
@@ -86,7 +88,9 @@ def workloads(draw, pools, most=15):
         runs = []
         for place in draw(st.lists(st.sampled_from(pools), min_size=1, max_size=2, unique=True)):
             width = draw(st.integers(1, place.count))
-            runs.append(Run(place.model, width, draw(st.sampled_from([0.5, 10.0, 25.0, 90.0]))))
+            runs.append(
+                WorkloadRun(place.model, width, draw(st.sampled_from([0.5, 10.0, 25.0, 90.0])))
+            )
         requested = draw(st.one_of(st.none(), st.sampled_from([5.0, 60.0])))
         deadline = draw(st.sampled_from([None, now + 40.0]))
         jobs.append(

@@ -16,7 +16,7 @@ from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Exact
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import RULES
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.simulated import SIMULATED
@@ -29,14 +29,14 @@ def test_the_service_knows_which_names_only_the_simulator_has():
 
 @pytest.mark.parametrize("name", SIMULATED)
 def test_the_service_says_why_it_refuses_them(name):
-    with pytest.raises(InvalidError, match="runs in the simulator only") as caught:
+    with pytest.raises(InputError, match="runs in the simulator only") as caught:
         lookup.named(name)
     assert "fcfs" in caught.value.fields["policy"]
     assert "in the simulator only" in catalogue.names()[name]
 
 
 def test_an_unknown_name_lists_both_kinds():
-    with pytest.raises(NotFoundError, match="there is no policy 'sfj'") as caught:
+    with pytest.raises(MissingError, match="there is no policy 'sfj'") as caught:
         catalogue.check("sfj")
     for name in (*HEURISTICS, "wgc", *SIMULATED):
         assert name in caught.value.fields["policy"]
@@ -57,7 +57,7 @@ def test_a_placement_may_be_part_of_the_name():
     assert catalogue.adapted(scenario, "easy++@dot-product").estimates.name == "tsafrir"
     catalogue.check("srtf@best-fit")
     for name in ("sjf@tightest", "@fgd", "sfj@fgd"):
-        with pytest.raises(NotFoundError) as caught:
+        with pytest.raises(MissingError) as caught:
             catalogue.check(name)
         assert "@ and a placement: best-fit, dot-product, fgd" in caught.value.fields["policy"]
 

@@ -9,7 +9,7 @@ from simulated import elastic, pool
 
 from envs.baselines.preemptive import PREEMPTIVE, run
 from envs.scenarios import Failures
-from envs.simulator.simulation import Simulation, Site
+from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.lublin import Lublin, draw
 from envs.workloads.runtime_estimates import Noisy
 from scheduler.decisions.rounds.round import Mode
@@ -20,7 +20,7 @@ from tests.support.logs import placements
 CLOUD = pool("gpu", 8, nodes=4, boot_s=60.0)
 OWNED = pool("cpu", 16, nodes=4)
 RISKS = Failures(per_node_hour=0.02, per_attempt=0.05, checkpoint_s=300.0, restart_s=10.0)
-SITE = Site((CLOUD, OWNED), Mode.EASY, supplies=(elastic(CLOUD),), failures=RISKS)
+SITE = ClusterSpec((CLOUD, OWNED), Mode.EASY, supplies=(elastic(CLOUD),), failures=RISKS)
 
 
 def fresh():

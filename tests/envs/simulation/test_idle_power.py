@@ -12,7 +12,7 @@ from envs.scenarios.supply import IDLE_SHARE
 from envs.simulator.meter import Meter
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 
 def test_an_owned_pool_draws_power_all_the_time():
@@ -38,7 +38,7 @@ def test_without_an_idle_power_nothing_is_drawn():
 
 @pytest.mark.parametrize("watts", [-1.0, 101.0, float("nan")])
 def test_an_idle_device_draws_at_most_what_a_busy_one_draws(watts):
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(InputError) as caught:
         Supply(pool("gpu", 1, watts_per_device=100.0), 1, idle_watts_per_device=watts)
     assert caught.value.fields == {"pools.gpu.idle_watts_per_device": "watts from 0 to 100"}
 

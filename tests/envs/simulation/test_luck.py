@@ -3,31 +3,31 @@
 import numpy as np
 import pytest
 
-from envs.simulator.random_events import Luck
+from envs.simulator.random_events import RandomEvents
 
 
 def test_equal_questions_have_equal_answers():
     asked = [(job, attempt) for job in range(1, 30) for attempt in (1, 2)]
-    first, second = Luck(3), Luck(3)
+    first, second = RandomEvents(3), RandomEvents(3)
     there = [first.failure(*who, 0.5) for who in asked]
     back = [second.failure(*who, 0.5) for who in reversed(asked)]
     assert there == back[::-1]
-    assert there != [Luck(4).failure(*who, 0.5) for who in asked]
+    assert there != [RandomEvents(4).failure(*who, 0.5) for who in asked]
 
 
 def test_values_do_not_depend_on_the_machine():
-    assert Luck(7).failure(17, 2, 1.0) == pytest.approx(0.8844059796085078, abs=0)
-    assert Luck(7).revocation(1, 2, 3, 0.5) == pytest.approx(21737.578786825856, rel=1e-12)
+    assert RandomEvents(7).failure(17, 2, 1.0) == pytest.approx(0.8844059796085078, abs=0)
+    assert RandomEvents(7).revocation(1, 2, 3, 0.5) == pytest.approx(21737.578786825856, rel=1e-12)
 
 
 def test_places_in_a_tree_of_seeds_differ():
     root = np.random.SeedSequence(5)
-    lives = {Luck(seed).breakdown(0, 0, 1, 1.0) for seed in (5, *root.spawn(3))}
+    lives = {RandomEvents(seed).breakdown(0, 0, 1, 1.0) for seed in (5, *root.spawn(3))}
     assert len(lives) == 4
 
 
 def test_failures_are_uniform_and_as_frequent_as_they_should_be():
-    luck = Luck(1)
+    luck = RandomEvents(1)
     shares = [luck.failure(job, 1, 0.3) for job in range(20_000)]
     failed = np.array([share for share in shares if share is not None])
     assert len(failed) / len(shares) == pytest.approx(0.3, abs=0.01)
@@ -37,7 +37,7 @@ def test_failures_are_uniform_and_as_frequent_as_they_should_be():
 
 
 def test_lives_are_exponential_and_independent_of_one_another():
-    luck = Luck(1)
+    luck = RandomEvents(1)
     lives = np.array([luck.revocation(0, node, 1, 2.0) for node in range(20_000)])
     assert lives.mean() == pytest.approx(1800.0, rel=0.03)
     assert np.median(lives) == pytest.approx(1800.0 * np.log(2), rel=0.03)

@@ -9,11 +9,11 @@ from simulated import elastic, job, pool, simulation, site, sites, workloads
 
 from envs.baselines.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
 from envs.scenarios import Failures
-from envs.simulator.job_state import Progress
+from envs.simulator.job_state import SimulatedProgress
 from envs.simulator.simulation import Simulation
-from envs.workloads.base import Arrival, Run
+from envs.workloads.base import Arrival, WorkloadRun
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 RESTART = Failures(checkpoint_s=0.0, restart_s=2.0)
 
@@ -57,12 +57,12 @@ def test_jobs_sink_when_their_service_passes_a_threshold():
 
 def test_ranks_of_tiresias():
     def level(service, width=2):
-        return LAS.rank(Progress(1, 0.0, 0.0, True, service, 9.0), width)
+        return LAS.rank(SimulatedProgress(1, 0.0, 0.0, True, service, 9.0), width)
 
     assert level(0.0) == (0.0, 1600.0)
     assert level(3200.0) == (1.0, math.inf)
     for wrong in ((0.0,), (5.0, 5.0), (7.0, 3.0)):
-        with pytest.raises(InvalidError, match="ascend"):
+        with pytest.raises(InputError, match="ascend"):
             las(wrong)
 
 
@@ -113,7 +113,7 @@ def test_a_job_keeps_its_rank_wherever_it_is_placed():
     # ranked by where they run, each would preempt the other for ever.
     first, second = pool("cpu0", 1), pool("cpu1", 1)
     jobs = (
-        Arrival(1, 0.0, (Run("cpu0", 1, 10.0), Run("cpu1", 1, 25.0))),
+        Arrival(1, 0.0, (WorkloadRun("cpu0", 1, 10.0), WorkloadRun("cpu1", 1, 25.0))),
         *(job(2, 0, 15, device="cpu1"), job(3, 0, 1, device="cpu0"), job(4, 0, 1, device="cpu0")),
     )
     outcome = run(simulation(site(first, second), *jobs), SRTF)

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from simulated import sites, workloads
 
-from envs.simulator.random_events import Luck
+from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.round import Mode
@@ -129,9 +129,9 @@ def plans(world, until):
 
 
 def test_luck_befalls_the_same_jobs_whatever_the_schedule():
-    luck = Luck(3)
+    luck = RandomEvents(3)
     fates = [luck.failure(job, attempt, 0.4) for job, attempt in product(range(50), (1, 2))]
-    again = Luck(3)
+    again = RandomEvents(3)
     backwards = [
         again.failure(job, attempt, 0.4)
         for job, attempt in reversed(list(product(range(50), (1, 2))))
@@ -147,7 +147,7 @@ def test_luck_befalls_the_same_jobs_whatever_the_schedule():
 
 
 def test_a_rarer_failure_befalls_a_subset():
-    luck = Luck(np.random.SeedSequence(3, spawn_key=(1,)))
+    luck = RandomEvents(np.random.SeedSequence(3, spawn_key=(1,)))
     often = {job for job in range(200) if luck.failure(job, 1, 0.5) is not None}
     rarely = {job for job in range(200) if luck.failure(job, 1, 0.2) is not None}
     assert rarely < often

@@ -5,12 +5,12 @@ import pytest
 from simulated import FCFS, elastic, job, pool, simulation, site, workload
 
 from envs.scenarios import Billing, Failures, Supply
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.meter import Meter
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Requested
 from scheduler.decisions.rounds.round import Mode
-from scheduler.domain.errors import InfeasibleError, InvalidError
+from scheduler.domain.errors import InfeasibleError, InputError
 from scheduler.policies.heuristics import HEURISTICS
 
 JOBS = (job(1, 0, 100, 3), job(2, 0, 50, 4), job(3, 1, 30, 1), job(4, 1, 120, 1))
@@ -186,7 +186,7 @@ def test_an_outlived_estimate_is_corrected_and_moves_the_promise():
 def test_the_meter_agrees_with_the_record_whatever_happens():
     cloud, owned = pool("gpu", 1, nodes=3, boot_s=4.0), pool("cpu", 2, watts_per_device=50.0)
     for billing in Billing:
-        where = Site(
+        where = ClusterSpec(
             (cloud, owned),
             Mode.EASY,
             supplies=(
@@ -219,7 +219,7 @@ def test_times_of_submission_are_counted_from_the_origin():
 def test_jobs_without_a_place_and_supplies_without_a_pool_are_refused():
     with pytest.raises(InfeasibleError, match="job 1"):
         simulation(site(pool("cpu", 2)), job(1, 0, 1, 3)).run(FCFS)
-    with pytest.raises(InvalidError, match="gpu"):
+    with pytest.raises(InputError, match="gpu"):
         site(pool("cpu", 2), supplies=(elastic(pool("gpu", 1)),))
 
 

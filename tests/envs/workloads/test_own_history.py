@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.traces import formats, history, native
 from envs.workloads.traces.documents import Document
 from scheduler.domain import transitions
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
@@ -63,7 +63,7 @@ def test_what_was_run_is_what_arrives():
     # The truth where it ran; elsewhere the ratio of the estimates.
     for arrival, truth in ((a, 100.0), (b, 200.0)):
         runs = {(run.device, run.width): run.runtime_s for run in arrival.runs}
-        assert arrival.runs[0] == Run("Test CPU", 1, truth)
+        assert arrival.runs[0] == WorkloadRun("Test CPU", 1, truth)
         assert set(runs) == {("Test CPU", 1), ("Test CPU", 2), ("Test GPU", 1)}
         assert runs["Test CPU", 2] == pytest.approx(truth / 1.7, rel=0.1)
         assert runs["Test GPU", 1] < truth / 20
@@ -96,7 +96,7 @@ def test_only_the_time_asked_for():
         ended(store, job, 0, start=now + 10, end=now + 20)
     assert [job.id for job in history.read(store, POOLS, since=200).jobs] == [1, 2]
     assert len(history.read(store, POOLS, since=200, until=300).jobs) == 1
-    with pytest.raises(InvalidError, match="holds no job"):
+    with pytest.raises(InputError, match="holds no job"):
         history.read(store, POOLS, since=301)
 
 
@@ -110,28 +110,28 @@ def test_an_attempt_that_went_on_from_a_checkpoint_is_extended_to_the_whole_work
     assert attempt.number == 2
     store.measure(measured(job, attempt, 60.0, samples=250.0, overhead_s=20.0))
     (arrival,) = history.read(store, POOLS).jobs
-    assert arrival.runs[0] == Run("Test CPU", 1, 20.0 + 40.0 * 4)
+    assert arrival.runs[0] == WorkloadRun("Test CPU", 1, 20.0 + 40.0 * 4)
 
 
 def test_a_job_of_a_pool_that_is_gone_is_left_out_unless_it_was_measured():
     store = MemoryStore()
     (job,) = submitted(store, training())
     job, attempt = ended(store, job, 0)
-    with pytest.raises(InvalidError, match="of which nothing is known now"):
+    with pytest.raises(InputError, match="of which nothing is known now"):
         history.read(store, (GPU,))
     store.measure(measured(job, attempt, 60.0))
     (arrival,) = history.read(store, (GPU,)).jobs
-    assert arrival.runs[0] == Run("Test CPU", 1, 60.0)
+    assert arrival.runs[0] == WorkloadRun("Test CPU", 1, 60.0)
 
 
 WORKLOAD = Workload(
     "w",
     (
-        Arrival(1, 0.0, (Run("NVIDIA A10", 1, 84.25), Run("cpu", 4, 910.0)), 100.0),
+        Arrival(1, 0.0, (WorkloadRun("NVIDIA A10", 1, 84.25), WorkloadRun("cpu", 4, 910.0)), 100.0),
         Arrival(
             2,
             3.5,
-            (Run("any", 2, 0.0),),
+            (WorkloadRun("any", 2, 0.0),),
             None,
             1 << 34,
             "kind \u2028 ß",
@@ -174,5 +174,5 @@ def test_native_round_trip(tmp_path, name):
     ],
 )
 def test_native_names_what_is_wrong(line, reason):
-    with pytest.raises(InvalidError, match=reason):
+    with pytest.raises(InputError, match=reason):
         native.parse(Document("w", line), strict=True, processors=8)

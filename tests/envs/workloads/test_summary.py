@@ -2,16 +2,18 @@ import math
 
 import pytest
 
-from envs.workloads.base import Arrival, Run, Workload
+from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.summary import describe, plot
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 WORKLOAD = Workload(
     "w",
     (
-        Arrival(1, 0.0, (Run("cuda", 2, 30.0), Run("cpu", 1, 90.0)), 60.0, user="ann"),
-        Arrival(2, 10.0, (Run("cuda", 4, 10.0),), user="bob", deadline=50.0),
-        Arrival(3, 40.0, (Run("cpu", 1, 0.0),), 5.0, user="bob"),
+        Arrival(
+            1, 0.0, (WorkloadRun("cuda", 2, 30.0), WorkloadRun("cpu", 1, 90.0)), 60.0, user="ann"
+        ),
+        Arrival(2, 10.0, (WorkloadRun("cuda", 4, 10.0),), user="bob", deadline=50.0),
+        Arrival(3, 40.0, (WorkloadRun("cpu", 1, 0.0),), 5.0, user="bob"),
     ),
     skipped=("line 9: negative runtime",),
 )
@@ -35,7 +37,7 @@ def test_one_job_has_no_load():
     assert found.interarrival_s.max == 0.0
     assert describe(WORKLOAD).load is None
     assert all(not math.isnan(value) for value in (found.size.std, found.runtime_s.p99))
-    with pytest.raises(InvalidError, match="holds no job"):
+    with pytest.raises(InputError, match="holds no job"):
         describe(WORKLOAD.window(0, 0))
 
 
@@ -47,5 +49,5 @@ def test_plot(tmp_path, jobs):
 
 def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
     for file in (tmp_path / "w.mp3", tmp_path / "none" / "w.png"):
-        with pytest.raises(InvalidError, match="cannot be written"):
+        with pytest.raises(InputError, match="cannot be written"):
             plot(WORKLOAD, file)

@@ -2,10 +2,10 @@ import gzip
 
 import pytest
 
-from envs.workloads.base import Run
+from envs.workloads.base import WorkloadRun
 from envs.workloads.traces import documents, formats, gavel, muri, openb, philly, swf
 from envs.workloads.traces.documents import Document
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from tests.envs.traces import trace
@@ -34,10 +34,10 @@ SWF = """\
 def test_swf():
     log = swf.parse(document(SWF))
     second, first = log.jobs[1], log.jobs[0]
-    assert (first.id, first.submitted_at, first.runs) == (1, 0.0, (Run("any", 2, 30.5),))
+    assert (first.id, first.submitted_at, first.runs) == (1, 0.0, (WorkloadRun("any", 2, 30.5),))
     assert (first.requested_s, first.user, first.project) == (120.0, "user", "default")
     # Unknown requests: the allocated processors, the run time.
-    assert (second.submitted_at, second.runs) == (10.0, (Run("any", 4, 60.0),))
+    assert (second.submitted_at, second.runs) == (10.0, (WorkloadRun("any", 4, 60.0),))
     assert (second.requested_s, second.user, second.project) == (60.0, "user 7", "group 3")
     assert second.kind == "application 2 of user 7"
     assert log.skipped == (
@@ -62,12 +62,12 @@ def test_swf_machine_size_is_the_argument_then_the_processors_then_the_nodes():
 
 
 def test_strict_refuses_the_first_bad_row():
-    with pytest.raises(InvalidError, match="tiny, line 6: unknown runtime"):
+    with pytest.raises(InputError, match="tiny, line 6: unknown runtime"):
         swf.parse(document(SWF), strict=True)
 
 
 def test_a_trace_without_a_usable_row_is_refused():
-    with pytest.raises(InvalidError, match=r"1 rows cannot be used; first: line 1: 3 columns"):
+    with pytest.raises(InputError, match=r"1 rows cannot be used; first: line 1: 3 columns"):
         swf.parse(document("1 2 3\n"))
 
 
@@ -82,8 +82,8 @@ def test_philly():
         )
     )
     assert [(job.submitted_at, job.runs[0], job.project) for job in log.jobs] == [
-        (0.0, Run("cuda", 8, 50.0), "6214e9"),
-        (86_400.0, Run("cuda", 1, 66.0), "11cb48"),
+        (0.0, WorkloadRun("cuda", 8, 50.0), "6214e9"),
+        (86_400.0, WorkloadRun("cuda", 1, 66.0), "11cb48"),
     ]
     assert log.skipped == ("line 4: timestamp '' is not a date and time", "line 5: asks for no GPU")
 
@@ -109,7 +109,7 @@ def test_muri_is_in_milliseconds():
             "0,4,2500,10,vgg16,16,90000,1\n"
         )
     )
-    assert log.jobs[0].runs == (Run("cuda", 4, 90.0),)
+    assert log.jobs[0].runs == (WorkloadRun("cuda", 4, 90.0),)
     assert log.jobs[0].kind == "vgg16:16 × 4"
 
 
@@ -126,11 +126,11 @@ e,1500,1024,2,1000,,Burstable,Pending,30,120,
 def test_openb_whole_devices():
     log = openb.parse(document(PODS))
     a, b, c, d = log.jobs
-    assert a.runs == (Run("cuda", 1, 400.0),)
+    assert a.runs == (WorkloadRun("cuda", 1, 400.0),)
     assert (a.memory_bytes, a.priority) == (16 << 30, 75.0)
-    assert b.runs == (Run("V100M16", 1, 100.0), Run("V100M32", 1, 100.0))
-    assert c.runs == (Run("cpu", 2, 100.0),)
-    assert d.runs == (Run("cuda", 2, 90.0),)
+    assert b.runs == (WorkloadRun("V100M16", 1, 100.0), WorkloadRun("V100M32", 1, 100.0))
+    assert c.runs == (WorkloadRun("cpu", 2, 100.0),)
+    assert d.runs == (WorkloadRun("cuda", 2, 90.0),)
     assert log.skipped == ("line 6: never scheduled",)
 
 
@@ -186,7 +186,7 @@ def test_gavel():
     ],
 )
 def test_gavel_names_the_place_of_what_is_wrong(text, reason):
-    with pytest.raises(InvalidError, match=reason):
+    with pytest.raises(InputError, match=reason):
         gavel.parse(document(text))
 
 
@@ -206,16 +206,16 @@ def test_formats_are_told_by_their_looks(name, text):
 
 
 def test_unknown_formats_and_files_are_refused(tmp_path):
-    with pytest.raises(InvalidError, match="looks like no known format"):
+    with pytest.raises(InputError, match="looks like no known format"):
         formats.guess(document("hello"))
-    with pytest.raises(InvalidError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         formats.read(tmp_path / "none.swf")
     damaged = tmp_path / "damaged.swf.gz"
     damaged.write_bytes(gzip.compress(SWF.encode())[:40])
-    with pytest.raises(InvalidError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         formats.read(damaged)
     damaged.write_bytes(gzip.compress(SWF.encode()))
-    with pytest.raises(InvalidError, match="not a format"):
+    with pytest.raises(InputError, match="not a format"):
         formats.read(damaged, "gavel")
     assert formats.read(damaged).name == "damaged"
 

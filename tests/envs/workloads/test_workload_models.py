@@ -9,7 +9,7 @@ from envs.workloads.synthetic import Phase, Synthetic
 from envs.workloads.throughputs import NETWORKS, computed
 from envs.workloads.traces import gavel, swf
 from envs.workloads.traces.documents import Document
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -106,7 +106,7 @@ def test_lublin_pauses_can_be_shortened():
 
 def test_lublin_refuses_what_cannot_be():
     assert lublin.draw(Lublin(), 0, 1).jobs == ()
-    with pytest.raises(InvalidError, match="-1 jobs"):
+    with pytest.raises(InputError, match="-1 jobs"):
         lublin.draw(Lublin(), -1, 1)
 
 
@@ -171,13 +171,13 @@ def test_works_that_fit_no_memory_are_not_drawn():
     assert "cnn-train:vgg16" not in kinds
     assert "cnn-train:simple-cnn" in kinds
     tiny = pool("k80", DeviceKind.CUDA, "NVIDIA Tesla K80", 1, memory=1 << 20)
-    with pytest.raises(InvalidError, match="no pool can run any cnn-train"):
+    with pytest.raises(InputError, match="no pool can run any cnn-train"):
         synthetic.draw(Synthetic(), (tiny,), 10, 1)
 
 
 def test_unknown_works_are_named():
     parameters = Synthetic(training=Phase(works=(("cnn-train:resnet5", 1.0),)))
-    with pytest.raises(InvalidError, match="resnet5") as caught:
+    with pytest.raises(InputError, match="resnet5") as caught:
         synthetic.draw(parameters, POOLS, 10, 1)
     assert "cnn-train:resnet50" in caught.value.fields["workload.synthetic.training.works"]
 

@@ -1,4 +1,4 @@
-"""Any text is a workload or an `InvalidError` that says why not."""
+"""Any text is a workload or an `InputError` that says why not."""
 
 import json
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from envs.workloads.base import Workload
 from envs.workloads.traces import formats, gavel, muri, native, openb, philly, swf
 from envs.workloads.traces.documents import Document
-from scheduler.domain.errors import InvalidError
+from scheduler.domain.errors import InputError
 
 FIELDS = st.one_of(
     st.integers(-3, 10**20).map(str),
@@ -27,7 +27,7 @@ def answer(reader, text):
     """What the reader says; None if it refuses with an explanation."""
     try:
         return reader(Document("any", text))
-    except InvalidError as error:
+    except InputError as error:
         explained = bool(error.fields)
     assert explained
     return None

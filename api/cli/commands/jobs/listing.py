@@ -19,7 +19,7 @@ from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
 
 if TYPE_CHECKING:
-    from api.client import Job
+    from api.client import JobHandle
     from api.client.job import JobUpdate
     from api.schemas import JobDetail, JobOut
 
@@ -53,7 +53,7 @@ def ls(
     """
     with client(ctx) as service:
 
-        def jobs(state: Sequence[str], most: int | None) -> list[Job]:
+        def jobs(state: Sequence[str], most: int | None) -> list[JobHandle]:
             return list(
                 service.jobs(
                     state=state,
@@ -189,7 +189,7 @@ def mapping(values: Mapping[str, Any], title: str | None = None) -> Table:
     return result
 
 
-def changed(jobs: Sequence[Job], as_json: bool) -> None:
+def changed(jobs: Sequence[JobHandle], as_json: bool) -> None:
     """Tell how jobs are now, each on a line."""
     if as_json:
         dumped = [job.info.model_dump(mode="json") for job in jobs]

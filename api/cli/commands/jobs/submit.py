@@ -11,13 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.support import text_format
-from api.cli.support.exit_codes import Exit
+from api.cli.support.exit_codes import ExitCode
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN, pairs, takes
 from api.cli.support.global_options import Json, Timeout, client
 from api.cli.support.output import err, out, print_json, table
 
 if TYPE_CHECKING:
-    from api.client import Job
+    from api.client import JobHandle
     from api.schemas import OutlookOut
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Job file (YAML or JSON).")]
@@ -189,7 +189,7 @@ def _check_timeout(timeout: float | None, *, wait: bool, follow: bool) -> None:
 
 
 def _report(
-    jobs: Sequence[Job], *, wait: bool, follow: bool, timeout: float | None, as_json: bool
+    jobs: Sequence[JobHandle], *, wait: bool, follow: bool, timeout: float | None, as_json: bool
 ) -> None:
     """Say what was submitted; wait if asked. Exits 1 if one that was waited for failed."""
     if not as_json:
@@ -207,10 +207,10 @@ def _report(
         dumped = [job.info.model_dump(mode="json") for job in jobs]
         print_json(dumped if len(dumped) > 1 else dumped[0])
     if (wait or follow) and not all(job.succeeded for job in jobs):
-        raise typer.Exit(Exit.FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def watch(job: Job, *, follow: bool, timeout: float | None, quiet: bool = False) -> None:
+def watch(job: JobHandle, *, follow: bool, timeout: float | None, quiet: bool = False) -> None:
     """Tell each change of a job on stderr, or its output on stdout, until it has ended."""
     from api.client.errors import standing
 

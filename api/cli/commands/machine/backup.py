@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.support import text_format
-from api.cli.support.global_options import Door, Json
+from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json
 
 if TYPE_CHECKING:
@@ -64,5 +64,5 @@ def restore(
 def _settings(ctx: typer.Context) -> Settings:
     from scheduler.settings import load
 
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     return load(None, {"data_dir": door.data})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 from rich.markup import escape
 
-from api.cli.support.exit_codes import Exit
-from api.cli.support.global_options import Door, Json
+from api.cli.support.exit_codes import ExitCode
+from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -17,9 +17,9 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
 
     Example: fulcrum doctor
     """
-    from api.cli.views.checks import Patient, Verdict, examine
+    from api.cli.views.checks import CheckResult, Patient, examine
 
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     findings = []
     console = out()
     for finding in examine(Patient(door.url, door.data)):
@@ -37,5 +37,5 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
                 for one in findings
             ]
         )
-    if any(finding.verdict is Verdict.FAIL for finding in findings):
-        raise typer.Exit(Exit.FAILED)
+    if any(finding.verdict is CheckResult.FAIL for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)

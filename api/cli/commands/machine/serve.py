@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from api.cli.support import text_format
-from api.cli.support.global_options import Door
+from api.cli.support.global_options import GlobalOptions
 from api.cli.support.output import out, print_line, table
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def serve(
     from api.http.auth import admin_token
     from scheduler.settings import load
 
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     settings = load(config, {"host": host, "port": port, "data_dir": data or door.data})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda signum, _: asked.append(signum))
-    from agents.evaluation.replay_process import Aside
+    from agents.evaluation.replay_process import ReplayProcess
     from agents.registry.registry import Registry
     from agents.serving.learned_policy import SCHEME
     from scheduler.bootstrap import build
@@ -67,7 +67,7 @@ def serve(
             "shadow": settings.shadow and schedules.taken(settings.shadow),
         }
     )
-    service = build(settings, Aside(settings.data_dir, settings.database))
+    service = build(settings, ReplayProcess(settings.data_dir, settings.database))
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
         url = reachable(settings.host, listener.getsockname()[1])
@@ -89,8 +89,8 @@ def _server(service: Service, settings: Settings, log_level: str) -> Server:
 
 
 def _listening(settings: Settings) -> socket.socket:
-    """The bound socket; raises `InvalidError` if the address cannot be had."""
-    from scheduler.domain.errors import ConflictError
+    """The bound socket; raises `InputError` if the address cannot be had."""
+    from scheduler.domain.errors import StateError
 
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -101,7 +101,7 @@ def _listening(settings: Settings) -> socket.socket:
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        raise ConflictError(
+        raise StateError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
             {"port": "a free one; 0 takes any", "host": "an address of this machine"},
         ) from None

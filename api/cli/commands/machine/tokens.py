@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from api.cli.support import text_format
-from api.cli.support.global_options import Door, Json
+from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json, table
 
 token = typer.Typer(
@@ -87,7 +87,7 @@ def revoke(
 def _folder(ctx: typer.Context) -> Path:
     from api.client.connection import data_folder
 
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     return data_folder(door.data)
 
 

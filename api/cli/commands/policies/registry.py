@@ -12,15 +12,15 @@ import typer
 from rich.markup import escape
 
 from api.cli.commands.simulation.compare import compare as compare_all
-from api.cli.support.exit_codes import Exit
-from api.cli.support.global_options import Door, Json
+from api.cli.support.exit_codes import ExitCode
+from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import err, out, print_json
 from api.cli.support.processes import Workers, processes
 
 if TYPE_CHECKING:
-    from agents.evaluation.promotion import Trial
+    from agents.evaluation.promotion import PromotionTest
     from agents.registry.registry import Entry, Registry
-    from agents.serving.artifact import Manifest
+    from agents.serving.artifact import ArtifactManifest
     from envs.scenarios import Scenario
     from scheduler.policies.schedules.library import Library
 
@@ -123,16 +123,16 @@ def promote(
     """
     from agents.registry.registry import at
     from api.cli.views import policy_details
-    from scheduler.domain.errors import ConflictError, FulcrumError
+    from scheduler.domain.errors import FulcrumError, StateError
 
     registry = registry_of(ctx)
     entry, incumbent = registry.find(name), registry.incumbent()
     if incumbent == entry:
-        raise ConflictError(f"{entry.reference} is the incumbent already")
+        raise StateError(f"{entry.reference} is the incumbent already")
     manifest = entry.manifest()
     if incumbent is not None and (fault := incumbent.fault()):
         err().print(f"[yellow]not compared with the incumbent:[/] {escape(fault)}")
-    found: Trial | None = None
+    found: PromotionTest | None = None
     try:
         where = _scenario(scenario, manifest)
         with at(registry.folder.parent):
@@ -155,7 +155,7 @@ def promote(
             policy_details.tell(found, out())
         _tell(entry, promoted, force=force and not (found and found.passed))
     if not promoted:
-        raise typer.Exit(Exit.REFUSED)
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 def export(
@@ -199,12 +199,12 @@ def take(
     """
     from agents.registry.archive import unpack
     from agents.serving.artifact import BEST
-    from scheduler.domain.errors import NotFoundError
+    from scheduler.domain.errors import MissingError
     from scheduler.policies import schedules
     from scheduler.policies.schedules import library
 
     if not file.exists():
-        raise NotFoundError(f"there is no {file}", {"file": "an exported policy, or a folder"})
+        raise MissingError(f"there is no {file}", {"file": "an exported policy, or a folder"})
     if file.suffix == schedules.SUFFIX:
         text = library.text_of(file)
         reference = schedules_of(ctx).add(name or library.name_of(file), text)
@@ -242,7 +242,7 @@ def schedules_of(ctx: typer.Context) -> Library:
 def _data_dir(ctx: typer.Context) -> Path:
     from scheduler import settings
 
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     return settings.load(overrides={"data_dir": door.data}).data_dir
 
 
@@ -255,25 +255,30 @@ def tested(
     jobs: int | None,
     margin: float,
     workers: int | None,
-) -> Trial:
+) -> PromotionTest:
     """The test for a promotion, with a bar; an incumbent that is damaged takes no part."""
     from agents.evaluation import promotion
-    from api.cli.support.progress_bar import Progress
+    from api.cli.support.progress_bar import ProgressBar
 
     rival = incumbent.reference if incumbent and not incumbent.fault() else None
     plan = promotion.plan(entry.reference, rival, scenario, workloads=workloads, jobs=jobs)
-    with Progress("testing", len(plan.cells), err()) as bar:
+    with ProgressBar("testing", len(plan.cells), err()) as bar:
         return promotion.trial(
             plan, rival, margin=margin, workers=processes(workers), done=lambda _: bar.step()
         )
 
 
 def judged(
-    registry: Registry, entry: Entry, trial: Trial | None, incumbent: Entry | None, *, force: bool
+    registry: Registry,
+    entry: Entry,
+    trial: PromotionTest | None,
+    incumbent: Entry | None,
+    *,
+    force: bool,
 ) -> tuple[Entry, bool]:
     """Promote it or refuse to, and write that down; the entry then, and whether it was promoted.
 
-    `incumbent`: of when the test began. Raises `ConflictError` if there is another by now.
+    `incumbent`: of when the test began. Raises `StateError` if there is another by now.
     """
     passed = trial is not None and trial.passed
     plain = None if trial is None else trial.plain()
@@ -302,9 +307,9 @@ def _known(name: str, registry: Registry) -> str:
     return registry.find(rest).reference if scheme == SCHEME and not is_path(rest) else name
 
 
-def _scenario(name: str | None, manifest: Manifest) -> Scenario:
+def _scenario(name: str | None, manifest: ArtifactManifest) -> Scenario:
     from envs.scenarios import load
-    from scheduler.domain.errors import FulcrumError, NotFoundError
+    from scheduler.domain.errors import FulcrumError, MissingError
 
     if name is not None:
         return load(name)
@@ -312,7 +317,7 @@ def _scenario(name: str | None, manifest: Manifest) -> Scenario:
     try:
         return load(learned_on)
     except FulcrumError as error:
-        raise NotFoundError(
+        raise MissingError(
             f"the scenario it learned on cannot be loaded: {error.message}",
             {"--scenario": "a name or a file to test it in"},
         ) from error

@@ -17,7 +17,7 @@ from rich.markup import escape
 from api.cli.commands.jobs.submit import Follow, Wait, single
 from api.cli.commands.policies import registry as registered
 from api.cli.support import resumption
-from api.cli.support.global_options import Door, Json
+from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json
 from api.cli.support.processes import Workers, processes
 from api.cli.support.resumption import Ending
@@ -26,7 +26,7 @@ from api.cli.views.training_progress import TrainingBar, emit, in_job, leave
 
 if TYPE_CHECKING:
     from agents.training.config import Training
-    from agents.training.trainer import Progress
+    from agents.training.trainer import TrainingProgress
     from scheduler.settings import Settings
 
 SCENARIO, STEPS = "mixed-cloud", 1_000_000
@@ -153,7 +153,7 @@ def _trained(
     configured: Settings,
     ending: Ending,
     workers: int | None,
-) -> Progress:
+) -> TrainingProgress:
     from agents.training import trainer as training
 
     config = _configured(run, values, own=ending.since is not None)
@@ -173,12 +173,12 @@ def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training
     """
     from agents.training.config import look_up, of
     from envs.scenarios import load
-    from scheduler.domain.errors import ConflictError
+    from scheduler.domain.errors import StateError
 
     defaults = {"scenario": SCENARIO, "steps": STEPS}
     config = of(defaults | {name: each.value for name, each in values.items()})
     if _begun(run):
-        raise ConflictError(f"{run} holds a training", {"resume": "to go on with it"})
+        raise StateError(f"{run} holds a training", {"resume": "to go on with it"})
     look_up(config)
     if not own:
         load(config.scenario).check()
@@ -187,7 +187,7 @@ def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training
 
 def _resumed(
     run: Path, values: Mapping[str, Said], ending: Ending, workers: int | None
-) -> Progress:
+) -> TrainingProgress:
     from agents.training import config as configs
     from agents.training import trainer as training
 
@@ -305,7 +305,7 @@ def _words(ctx: typer.Context) -> list[str]:
 def _settings(ctx: typer.Context) -> Settings:
     from scheduler import settings
 
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     return settings.load(overrides={"data_dir": door.data})
 
 

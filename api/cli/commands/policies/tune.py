@@ -17,7 +17,7 @@ from api.cli.support.output import err, out, print_json, table
 from api.cli.support.processes import Workers, processes
 
 if TYPE_CHECKING:
-    from agents.tuning.wgc import Point
+    from agents.tuning.wgc import TunedPoint
 
 
 def heuristics(
@@ -50,7 +50,7 @@ def heuristics(
     Example: fulcrum scenario tune mixed-cloud --trials 40 --output ours.toml
     """
     from agents.tuning.wgc import DIAL, Search, document, tune
-    from api.cli.support.progress_bar import Progress
+    from api.cli.support.progress_bar import ProgressBar
     from envs.scenarios import load
     from scheduler.policies.heuristics import HEURISTICS
     from scheduler.policies.lookup import named
@@ -66,12 +66,12 @@ def heuristics(
     command = " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
     date = datetime.now(UTC).date().isoformat()
 
-    def found(points: tuple[Point, ...]) -> None:
+    def found(points: tuple[TunedPoint, ...]) -> None:
         # After each preference: whoever breaks off keeps what was found.
         if output is not None:
             output.write_text(document(scenario, search, points, command, date))
 
-    with Progress("tuning", search.steps, err()) as progress:
+    with ProgressBar("tuning", search.steps, err()) as progress:
         points = tune(scenario, search, workers=processes(workers), step=progress.step, found=found)
     if output is not None:
         err().print(f"[dim]policy:[/] wgc:{output}", soft_wrap=True)
@@ -149,7 +149,7 @@ def _dial(text: str) -> tuple[float, ...]:
     return found
 
 
-def _show(points: Sequence[Point]) -> None:
+def _show(points: Sequence[TunedPoint]) -> None:
     console = out()
     result = table(
         ">W",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.support.exit_codes import Exit
+from api.cli.support.exit_codes import ExitCode
 from api.cli.support.global_options import Json
 from api.cli.support.output import err, out
 from api.cli.support.processes import Workers, processes
@@ -20,7 +20,7 @@ from scheduler.policies.simulated import SIMULATED
 
 if TYPE_CHECKING:
     from agents.evaluation.compare import Comparison
-    from agents.evaluation.run import Run
+    from agents.evaluation.run import RunResult
     from envs.scenarios import Scenario, Split
 
 LARGEST = 1_000_000
@@ -102,7 +102,7 @@ def compare(
     """
     from agents.evaluation.by_class import By
     from agents.evaluation.compare import Comparison
-    from agents.evaluation.provenance import manifest
+    from agents.evaluation.provenance import provenance_of
     from agents.evaluation.run import Conditions
     from agents.evaluation.summary import summarise
     from agents.report.csv_json import as_csv, write
@@ -133,7 +133,7 @@ def compare(
     )
     comparison = replace(plan, runs=_runs(plan, processes(workers), resume))
     summaries = summarise(comparison)
-    made = manifest(comparison, ["fulcrum", *map(shlex.quote, sys.argv[1:])])
+    made = provenance_of(comparison, ["fulcrum", *map(shlex.quote, sys.argv[1:])])
     if csv is not None and str(csv) != "-":
         write(csv, as_csv(comparison))
     if html is not None:
@@ -149,7 +149,7 @@ def compare(
         show(comparison, summaries, By(by), out())
     if comparison.failures:
         _tell(comparison.failures)
-        raise typer.Exit(Exit.FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _policies(text: str) -> tuple[str, ...]:
@@ -250,16 +250,16 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _runs(plan: Comparison, workers: int, resume: Path | None) -> tuple[Run, ...]:
+def _runs(plan: Comparison, workers: int, resume: Path | None) -> tuple[RunResult, ...]:
     from agents.evaluation.compare import compare as run_all
-    from agents.evaluation.result_cache import Journal
-    from api.cli.support.progress_bar import Progress
+    from agents.evaluation.result_cache import ResultCache
+    from api.cli.support.progress_bar import ProgressBar
 
-    with Journal(resume, plan) if resume is not None else nullcontext() as journal:
+    with ResultCache(resume, plan) if resume is not None else nullcontext() as journal:
         known = journal.known() if journal is not None else {}
-        with Progress("simulating", len(plan.cells), err(), already=len(known)) as progress:
+        with ProgressBar("simulating", len(plan.cells), err(), already=len(known)) as progress:
 
-            def done(run: Run) -> None:
+            def done(run: RunResult) -> None:
                 if journal is not None:
                     journal.add(run)
                 progress.step()
@@ -267,7 +267,7 @@ def _runs(plan: Comparison, workers: int, resume: Path | None) -> tuple[Run, ...
             return run_all(plan, workers=workers, known=known, done=done)
 
 
-def _tell(failures: Sequence[Run]) -> None:
+def _tell(failures: Sequence[RunResult]) -> None:
     from rich.markup import escape
 
     console = err()

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from api.cli.support import text_format
-from api.cli.support.global_options import Door, Json
+from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import err, out, print_json, table
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def new(
         begin = SystemClock().now() - seconds(since)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
-    door = ctx.find_object(Door) or Door()
+    door = ctx.find_object(GlobalOptions) or GlobalOptions()
     configured = settings.load(overrides={"data_dir": door.data})
     supplies = detected(configured)
     store = bootstrap.history(configured)

@@ -14,7 +14,7 @@ from api.cli.support.global_options import Json
 from api.cli.support.output import err, out, print_json, table
 
 if TYPE_CHECKING:
-    from envs.workloads.summary import Distribution, Summary
+    from envs.workloads.summary import Distribution, WorkloadSummary
     from envs.workloads.throughputs import Throughputs
 
 SHOWN = 5
@@ -77,7 +77,7 @@ def info(
         err().print(f"[yellow]skipped[/] {len(content.skipped) - SHOWN} more (--json names all)")
 
 
-def _print(name: str, figures: Summary) -> None:
+def _print(name: str, figures: WorkloadSummary) -> None:
     console = out()
     load = "–" if figures.load is None else f"{figures.load:.3f} of {figures.processors} devices"
     facts = {

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from scheduler.executors.local.records.folder import Exit, Running, ran, write_exit
+from scheduler.executors.local.records.folder import ExitRecord, RunningRecord, ran, write_exit
 from scheduler.executors.local.system import process
 
 CLAIM = "claim"
@@ -69,7 +69,7 @@ def withdraw(folder: Path, *, patience_s: float = 2.0) -> bool:
         time.sleep(0.01)
 
 
-def settle(folder: Path, exit_: Exit) -> bool:
+def settle(folder: Path, exit_: ExitRecord) -> bool:
     """End an attempt that nobody runs; False if somebody does, or did."""
     with locked(folder) as file:
         if file is None or ran(folder):
@@ -102,17 +102,17 @@ def supervisors() -> dict[Path, int]:
     return found
 
 
-def runner(folder: Path, among: dict[Path, int] | None = None) -> Running | None:
+def runner(folder: Path, among: dict[Path, int] | None = None) -> RunningRecord | None:
     """Who runs the attempt, though its files may be gone; `among` what `supervisors` said."""
     pid = (supervisors() if among is None else among).get(folder.resolve())
-    supervisor = None if pid is None else process.Identity.of(pid)
+    supervisor = None if pid is None else process.ProcessIdentity.of(pid)
     if supervisor is None:
         return None
     children = [one for one in process.everything() if one.parent == supervisor.pid]
     # It is forked before all others.
     first = min(children, key=lambda one: (one.ticks, one.pid), default=None)
-    worker = None if first is None else process.Identity.of(first.pid)
-    return Running(supervisor, worker or supervisor)
+    worker = None if first is None else process.ProcessIdentity.of(first.pid)
+    return RunningRecord(supervisor, worker or supervisor)
 
 
 @contextlib.contextmanager

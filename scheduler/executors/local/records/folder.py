@@ -34,8 +34,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Exited, Order, Outcome
-from scheduler.executors.local.system.process import Identity
+from scheduler.executors.base import Exited, LaunchSpec, Outcome
+from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.files import regular
 
 ORDER = "order.json"
@@ -53,7 +53,7 @@ _DEEPEST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
+class ExitRecord:
     """How an attempt ended."""
 
     __pydantic_config__: ClassVar = ConfigDict(allow_inf_nan=False)
@@ -77,29 +77,29 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningRecord:
     """Who runs an attempt."""
 
-    supervisor: Identity
-    worker: Identity
+    supervisor: ProcessIdentity
+    worker: ProcessIdentity
 
 
-_EXIT = TypeAdapter(Exit)
-_RUNNING = TypeAdapter(Running)
+_EXIT = TypeAdapter(ExitRecord)
+_RUNNING = TypeAdapter(RunningRecord)
 
 
-def write_order(folder: Path, order: Order) -> None:
+def write_order(folder: Path, order: LaunchSpec) -> None:
     """Keep the order. Raises `OSError`, `TypeError` for a value JSON lacks."""
-    values = {field: getattr(order, field) for field in Order.__dataclass_fields__}
+    values = {field: getattr(order, field) for field in LaunchSpec.__dataclass_fields__}
     write(folder / ORDER, values)
 
 
-def read_order(folder: Path) -> Order:
+def read_order(folder: Path) -> LaunchSpec:
     """Raises `ValueError`, `KeyError` or `TypeError` if there is none that makes sense."""
     values = read(folder / ORDER)
     if values is None:
         raise ValueError("its order is missing or damaged")
-    return Order(
+    return LaunchSpec(
         **values
         | {
             "kind": JobKind(values["kind"]),
@@ -111,12 +111,12 @@ def read_order(folder: Path) -> Order:
     )
 
 
-def write_running(folder: Path, running: Running) -> None:
+def write_running(folder: Path, running: RunningRecord) -> None:
     """Say that the attempt is being run."""
     write(folder / SUPERVISOR, asdict(running))
 
 
-def read_running(folder: Path) -> Running | None:
+def read_running(folder: Path) -> RunningRecord | None:
     """None if nobody ever ran it, or nothing legible says so; see `ran`."""
     try:
         return _RUNNING.validate_python(read(folder / SUPERVISOR))
@@ -160,7 +160,7 @@ def done(folder: Path) -> bool:
     return outcome is not None and outcome[0].code == 0
 
 
-def write_exit(folder: Path, exit_: Exit) -> None:
+def write_exit(folder: Path, exit_: ExitRecord) -> None:
     """Record the end, unless one is recorded; survives a power cut once this returns."""
     write(folder / EXIT, asdict(exit_), durable=True, replace=False)
     if read_exit(folder) is None:  # something illegible has its name
@@ -169,7 +169,7 @@ def write_exit(folder: Path, exit_: Exit) -> None:
         write(folder / EXIT, asdict(exit_), durable=True)
 
 
-def read_exit(folder: Path) -> Exit | None:
+def read_exit(folder: Path) -> ExitRecord | None:
     """None if it has not ended."""
     try:
         return _EXIT.validate_python(read(folder / EXIT))
@@ -177,7 +177,7 @@ def read_exit(folder: Path) -> Exit | None:
         return None
 
 
-def exited(attempt: str, folder: Path, exit_: Exit) -> Exited:
+def exited(attempt: str, folder: Path, exit_: ExitRecord) -> Exited:
     """The event that tells of `exit_`, with what the work said at its end."""
     outcome = read_outcome(folder)
     # Attempts of before schema 0003 left their result in their own folder, as it was.

@@ -18,7 +18,7 @@ from typing import Any
 from scheduler.executors.local.supervision import server
 from scheduler.executors.local.supervision.setup import Setup
 from scheduler.executors.local.system import process, sockets
-from scheduler.executors.local.system.watchdog import Patience
+from scheduler.executors.local.system.watchdog import SilenceLimit
 
 FAILURES = 3
 """Fork servers in a row that end before their hello until launches are given up."""
@@ -55,8 +55,8 @@ class Link:
         self._environment = environment
         # Resolved now: the folder that the service was started in may be removed later.
         self._path = _search_path()
-        self._patience = Patience(patience_s)
-        self._turned_away = Patience(patience_s)
+        self._patience = SilenceLimit(patience_s)
+        self._turned_away = SilenceLimit(patience_s)
         self._taken = False
         self._ended = False
         """Whether the one started last was ended from here, which is no failure of its own."""
@@ -64,7 +64,7 @@ class Link:
         self._asked = False
         self._ask_at = 0.0
         self._silent = False
-        self._server: process.Identity | None = None
+        self._server: process.ProcessIdentity | None = None
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
         self._spawned: int | None = None
@@ -96,7 +96,7 @@ class Link:
             self._start()
             self._next_try = time.monotonic() + _RETRY_S
             return _RETRY_S
-        self._server = process.Identity.of(sockets.peer(self._connection))
+        self._server = process.ProcessIdentity.of(sockets.peer(self._connection))
         self._patience.renew()
         self._turned_away.renew()
         return None

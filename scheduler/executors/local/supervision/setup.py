@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from scheduler.executors.base import Order, Outcome
+from scheduler.executors.base import LaunchSpec, Outcome
 
-Target = Callable[[Order], Outcome]
+Target = Callable[[LaunchSpec], Outcome]
 """Does the work."""
 
 

@@ -19,15 +19,15 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from scheduler.executors.base import Order
+from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
-from scheduler.executors.local.records.folder import Exit, Running
+from scheduler.executors.local.records.folder import ExitRecord, RunningRecord
 from scheduler.executors.local.supervision import worker
 from scheduler.executors.local.supervision.setup import Setup, Workplace
 from scheduler.executors.local.system import memory, process, sockets
 from scheduler.executors.local.system.log_cap import EVERY_S, LogCap
-from scheduler.executors.local.system.process import Identity
+from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.executors.local.system.watchdog import PING
 
 SAMPLE_S = 0.5
@@ -79,7 +79,7 @@ def stand_by(channel: socket.socket, workplace: Workplace) -> None:
     sockets.notify(run_folder, {"exited": attempt}, patience_s=1.0)
 
 
-def _record(exit_: Exit, attempt: str, folder: Path, run_folder: Path) -> None:
+def _record(exit_: ExitRecord, attempt: str, folder: Path, run_folder: Path) -> None:
     """Write how the attempt ended, as soon as that is possible; until then keep it and say so."""
     while True:
         try:
@@ -113,18 +113,18 @@ class Supervisor:
         self._memory_bytes = 0
         self._peak_bytes = 0
 
-    def run(self) -> Exit:
+    def run(self) -> ExitRecord:
         """Give the worker its order, wait until every process of it is gone, say how it ended."""
-        supervisor, worker_ = Identity.of(os.getpid()), Identity.of(self._pid)
+        supervisor, worker_ = ProcessIdentity.of(os.getpid()), ProcessIdentity.of(self._pid)
         if supervisor is None or worker_ is None:
-            return Exit(time.time(), "lost: the spare worker had died", lost=True)
+            return ExitRecord(time.time(), "lost: the spare worker had died", lost=True)
         oom_kills = memory.oom_kills()
-        files.write_running(self._folder, Running(supervisor, worker_))
+        files.write_running(self._folder, RunningRecord(supervisor, worker_))
         # After the line above a cancellation signals this process; before, it left a file.
         if files.read(self._folder / files.CANCEL) is not None:
             self._orders.close()
             self._extinguish()
-            return Exit(time.time(), _CANCELLED)
+            return ExitRecord(time.time(), _CANCELLED)
         self._begin()
         while self._status is None:
             self._turn()
@@ -137,7 +137,7 @@ class Supervisor:
         with contextlib.suppress(OSError):  # a worker that died is found by its status
             self._orders.send(os.fsencode(self._folder))
         try:
-            order: Order = files.read_order(self._folder)
+            order: LaunchSpec = files.read_order(self._folder)
         except (ValueError, KeyError, TypeError):
             return  # the worker fails with it and says so
         now = time.monotonic()
@@ -221,7 +221,7 @@ class Supervisor:
                 process.kill(process.descendants(os.getpid()))
             self._hear(0.05)
 
-    def _verdict(self, oom_killed: bool) -> Exit:
+    def _verdict(self, oom_killed: bool) -> ExitRecord:
         status = self._status or 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         signum = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
@@ -233,7 +233,7 @@ class Supervisor:
             success = code == 0 or files.done(self._folder)
         else:
             success = self._cause == _STOPPED and self._done
-        return Exit(
+        return ExitRecord(
             time=ended_at,
             reason="exit code 0" if success else self._reason(code, signum, oom_killed),
             success=success,

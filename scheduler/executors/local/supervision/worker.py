@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Order, Outcome
+from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.supervision.setup import Target, Workplace
 from scheduler.executors.local.system import process, sockets
@@ -61,7 +61,7 @@ def attend(orders: socket.socket, supervisor: int, workplace: Workplace) -> int:
     return outcome.code
 
 
-def furnish(order: Order, variables: Mapping[str, str], *, pin: bool) -> None:
+def furnish(order: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> None:
     """Make this process the attempt's own: log, devices, threads, environment, name.
 
     `variables` take the place of those that the fork server's libraries set for themselves.
@@ -79,7 +79,7 @@ def furnish(order: Order, variables: Mapping[str, str], *, pin: bool) -> None:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
 
 
-def environment(order: Order) -> dict[str, str]:
+def environment(order: LaunchSpec) -> dict[str, str]:
     """Variables of the attempt; the order's own win over thread counts, not over devices."""
     devices = order.devices if order.device_kind is DeviceKind.CUDA else ()
     return (
@@ -108,7 +108,7 @@ def tag_of(folder: Path) -> bytes | None:
         return None
 
 
-def _threads(order: Order) -> int:
+def _threads(order: LaunchSpec) -> int:
     width = max(1, len(order.devices))
     if order.device_kind is DeviceKind.CPU:
         return width
@@ -143,7 +143,7 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def _announce(order: Order, folder: Path, run_folder: Path) -> None:
+def _announce(order: LaunchSpec, folder: Path, run_folder: Path) -> None:
     begun = {"pid": os.getpid(), "time": time.time(), "monotonic": time.monotonic()}
     with_room(
         lambda: files.write(folder / files.STARTED, begun),
@@ -152,7 +152,7 @@ def _announce(order: Order, folder: Path, run_folder: Path) -> None:
     sockets.notify(run_folder, {"started": order.attempt})
 
 
-def _carry_out(order: Order, target: Target) -> Outcome:
+def _carry_out(order: LaunchSpec, target: Target) -> Outcome:
     try:
         return target(order)
     except SystemExit as end:

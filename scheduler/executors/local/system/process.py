@@ -24,7 +24,7 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProcessIdentity:
     """One process, never mistaken for a later one with the same pid."""
 
     pid: int
@@ -34,7 +34,7 @@ class Identity:
     """Identifier of that boot."""
 
     @classmethod
-    def of(cls, pid: int) -> Identity | None:
+    def of(cls, pid: int) -> ProcessIdentity | None:
         """None if there is no such process or it is only a zombie."""
         stat = Stat.of(pid)
         return None if stat is None or stat.dead else cls(pid, stat.ticks, _boot())
@@ -42,7 +42,7 @@ class Identity:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        return Identity.of(self.pid) == self
+        return ProcessIdentity.of(self.pid) == self
 
     @property
     def this_boot(self) -> bool:
@@ -127,7 +127,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def leftovers(worker: Identity | None, tag: bytes | None) -> list[int]:
+def leftovers(worker: ProcessIdentity | None, tag: bytes | None) -> list[int]:
     """What remains of a worker whose supervisor died.
 
     That is itself and its session, unless nobody knows it, and programs whose environment holds

@@ -10,7 +10,7 @@ import logging
 import signal
 import time
 
-from scheduler.executors.local.system.process import Identity
+from scheduler.executors.local.system.process import ProcessIdentity
 
 PING = signal.SIGURG
 """Supervisors block and take it. Processes that do not know it ignore it."""
@@ -18,7 +18,7 @@ _STEP_S = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Patience:
+class SilenceLimit:
     """Time spent waiting for one answer; `exhausted` must be called at least every two seconds."""
 
     def __init__(self, limit_s: float) -> None:
@@ -46,10 +46,10 @@ class Watchdog:
     mailbox or disk cannot hide or fake it.
     """
 
-    def __init__(self, supervisor: Identity, attempt: str, patience_s: float) -> None:
+    def __init__(self, supervisor: ProcessIdentity, attempt: str, patience_s: float) -> None:
         self._supervisor = supervisor
         self._attempt = attempt
-        self._patience = Patience(patience_s)
+        self._patience = SilenceLimit(patience_s)
         self._ping_at = 0.0
         self._woken = False
 

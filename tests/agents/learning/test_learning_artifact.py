@@ -1,4 +1,4 @@
-"""An artefact is served as it was trained, or refused with the reason."""
+"""An artifact is served as it was trained, or refused with the reason."""
 
 import json
 import subprocess
@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from agents.serving.artifact import FORMAT, MANIFEST, WEIGHTS, Manifest, digest, load, save
-from agents.serving.learned_policy import LearnedPolicy, held_back, learned
+from agents.serving.artifact import FORMAT, MANIFEST, WEIGHTS, ArtifactManifest, digest, load, save
+from agents.serving.learned_policy import LearnedPolicy, greedy_with_wait, learned
 from agents.training.model.onnx_export import exported
 from envs.gym.cluster_env import ClusterEnv
-from envs.simulator.cluster_spec import Site
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.features import encoder
-from scheduler.domain.errors import InvalidError, NotFoundError
+from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
@@ -26,9 +26,9 @@ ROWS = 24
 
 
 @pytest.fixture
-def artefact(tmp_path):
+def artifact(tmp_path):
     weights = exported(scorer())
-    manifest = Manifest(
+    manifest = ArtifactManifest(
         sha256=digest(weights),
         encoding=encoder.digest(),
         rows=ROWS,
@@ -52,18 +52,18 @@ def changed(folder, **values):
     file.write_text(json.dumps(json.loads(file.read_text()) | values))
 
 
-def test_what_was_saved_is_loaded(artefact):
-    assert load(artefact).manifest.format == FORMAT
-    policy = learned(artefact)
-    assert (policy.name, policy.rows) == (f"learned:{artefact}", ROWS)
+def test_what_was_saved_is_loaded(artifact):
+    assert load(artifact).manifest.format == FORMAT
+    policy = learned(artifact)
+    assert (policy.name, policy.rows) == (f"learned:{artifact}", ROWS)
 
 
-def test_one_flipped_bit_is_refused(artefact):
-    content = bytearray((artefact / WEIGHTS).read_bytes())
+def test_one_flipped_bit_is_refused(artifact):
+    content = bytearray((artifact / WEIGHTS).read_bytes())
     content[len(content) // 2] ^= 1
-    (artefact / WEIGHTS).write_bytes(content)
-    with pytest.raises(InvalidError, match="is not the file that"):
-        load(artefact)
+    (artifact / WEIGHTS).write_bytes(content)
+    with pytest.raises(InputError, match="is not the file that"):
+        load(artifact)
 
 
 @pytest.mark.parametrize(
@@ -83,39 +83,39 @@ def test_one_flipped_bit_is_refused(artefact):
         ({"surplus": 1}, "too much or too little: surplus"),
     ],
 )
-def test_a_manifest_that_does_not_match_is_refused(artefact, values, reason):
-    changed(artefact, **values)
-    with pytest.raises(InvalidError, match=reason):
-        load(artefact)
+def test_a_manifest_that_does_not_match_is_refused(artifact, values, reason):
+    changed(artifact, **values)
+    with pytest.raises(InputError, match=reason):
+        load(artifact)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", "{"])
-def test_a_manifest_that_is_none_is_refused(artefact, content):
-    (artefact / MANIFEST).write_text(content)
-    with pytest.raises(InvalidError, match="refused"):
-        load(artefact)
+def test_a_manifest_that_is_none_is_refused(artifact, content):
+    (artifact / MANIFEST).write_text(content)
+    with pytest.raises(InputError, match="refused"):
+        load(artifact)
 
 
-def test_weights_that_are_no_network_are_refused(artefact):
-    (artefact / WEIGHTS).write_bytes(b"import os")
-    changed(artefact, sha256=digest(b"import os"))
-    with pytest.raises(InvalidError, match="no usable network"):
-        load(artefact)
+def test_weights_that_are_no_network_are_refused(artifact):
+    (artifact / WEIGHTS).write_bytes(b"import os")
+    changed(artifact, sha256=digest(b"import os"))
+    with pytest.raises(InputError, match="no usable network"):
+        load(artifact)
 
 
 def test_nothing_there_says_what_should_be(tmp_path):
-    with pytest.raises(NotFoundError, match="no learned policy"):
+    with pytest.raises(MissingError, match="no learned policy"):
         load(tmp_path)
 
 
-def test_policies_are_found_by_path(artefact, monkeypatch):
+def test_policies_are_found_by_path(artifact, monkeypatch):
     monkeypatch.setitem(lookup._SCHEMES, "learned", learned)
-    assert named(f"learned:{artefact}").rows == ROWS
-    with pytest.raises(NotFoundError, match="no learned policy"):
+    assert named(f"learned:{artifact}").rows == ROWS
+    with pytest.raises(MissingError, match="no learned policy"):
         named("learned:nowhere")
 
 
-def test_serving_needs_nothing_that_training_needs(artefact):
+def test_serving_needs_nothing_that_training_needs(artifact):
     code = (
         "import sys\n"
         "from agents.serving.learned_policy import learned\n"
@@ -127,13 +127,13 @@ def test_serving_needs_nothing_that_training_needs(artefact):
         "heavy.add('numba')\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    words = [sys.executable, "-c", code, str(artefact)]
+    words = [sys.executable, "-c", code, str(artifact)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_served_and_trained_policies_place_alike(artefact, seed):
+def test_served_and_trained_policies_place_alike(artifact, seed):
     scenario, w, jobs = mixed_cloud(), 0.7, 25
     network = scorer()
 
@@ -143,12 +143,12 @@ def test_served_and_trained_policies_place_alike(artefact, seed):
     while not done:
         scores = _scores(network, observation)
         scores = scores.astype(np.float64)
-        scores[0] = held_back(scores)
+        scores[0] = greedy_with_wait(scores)
         action = np.argmax(np.where(env.action_masks(), scores, -np.inf))
         observation, _, done, _, _ = env.step(action)
 
     simulation = _simulation(scenario, w, jobs, seed)
-    simulation.run(learned(artefact))
+    simulation.run(learned(artifact))
     assert simulation.held == env.simulation.held
     assert len(simulation.held) >= jobs
 
@@ -156,13 +156,13 @@ def test_served_and_trained_policies_place_alike(artefact, seed):
 def test_waiting_must_be_likelier_than_acting():
     # Two rows of 0.3 each outweigh a WAIT of 0.4, which is the likeliest single choice.
     scores = np.log([0.4, 0.3, 0.3, 1e-30])
-    assert held_back(scores) < scores[1]
+    assert greedy_with_wait(scores) < scores[1]
     scores = np.log([0.6, 0.2, 0.2])
-    assert held_back(scores) > scores[1]
-    assert held_back(np.array([0.5, -np.inf])) == 0.5
+    assert greedy_with_wait(scores) > scores[1]
+    assert greedy_with_wait(np.array([0.5, -np.inf])) == 0.5
 
 
-def test_a_failing_network_falls_back(artefact):
+def test_a_failing_network_falls_back(artifact):
     def broken(_):
         raise RuntimeError("out of memory")
 
@@ -182,4 +182,4 @@ def _simulation(scenario, w, jobs, seed):
     drawn = replace(scenario.draw(seed), preference=w)
     workload = scenario.workload(seed, jobs)
     estimator = drawn.estimates.make(seed)
-    return Simulation(workload, Site.of(drawn), estimator, seed=seed, record=True)
+    return Simulation(workload, ClusterSpec.of(drawn), estimator, seed=seed, record=True)
