@@ -35,7 +35,7 @@ from scheduler.decisions.state.queue import Bools, Floats
 from scheduler.domain.errors import InputError
 from scheduler.policies.lookup import named
 
-PRIVILEGED = 6 + len(SOON)
+CRITIC_FEATURES = 6 + len(SOON)
 """Numbers behind the encoding that only a critic sees, each in -TOP … TOP: how much of the episode
 is over; jobs that wait under the reference; how many more jobs wait, have ended and how much more
 is to come of what runs than there (% of what divides the rewards); what the reference will still be
@@ -99,7 +99,7 @@ class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64
       at the start for all that is still to come of what runs, by estimates. With γ = 1 the best
       policy stays the same (Ng, Harada, Russell, "Policy invariance under reward
       transformations", ICML 1999).
-    - Behind the encoding stand `PRIVILEGED` numbers about how the reference fares. A critic that
+    - `CRITIC_FEATURES` numbers behind the encoding say how the baseline fares. A critic that
       sees them tells luck from merit; the policy does not see them (Pinto et al., "Asymmetric
       Actor Critic for Image-Based Robot Learning", RSS 2018).
     """
@@ -120,7 +120,7 @@ class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64
                 split=Split.TRAIN,
             )
         )
-        self.observation_space = spaces.Box(-TOP, TOP, (size(config.rows) + PRIVILEGED,))
+        self.observation_space = spaces.Box(-TOP, TOP, (size(config.rows) + CRITIC_FEATURES,))
         self._config = config
         self._ways = ways or drawn_ways(scenario, config)
         self._reference = named(config.reference)
@@ -199,7 +199,7 @@ class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64
         env, factor, way = self.env, self._factor, self._way
         if over:
             self._potential = factor * way.total
-            return np.append(encoding, np.zeros(PRIVILEGED, dtype=np.float32))
+            return np.append(encoding, np.zeros(CRITIC_FEATURES, dtype=np.float32))
         simulation = env.simulation
         rival = way.at(simulation.now)
         ahead = to_come(simulation, env.scales, env.preference)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from agents.process_pool import ProcessPool
 from agents.training.config import Training
-from agents.training.env import PRIVILEGED
+from agents.training.env import CRITIC_FEATURES
 from agents.training.model.network import RowPolicy, encoding
 from agents.training.random_search import SearchPolicy
 from agents.training.worker import Player, TrainingContext, frozen
@@ -36,7 +36,7 @@ class Demonstrations:
     """Decisions of a teacher, n of them."""
 
     observations: Floats32
-    """(n, size + PRIVILEGED)"""
+    """(n, size + CRITIC_FEATURES)"""
     masks: Bools
     """(n, K)"""
     actions: Ints
@@ -184,7 +184,7 @@ def attended(ground: TrainingContext, lesson: Demonstration) -> Demonstrations:
         rewards.append(reward)
     rows, many = config.rows, len(actions)
     return Demonstrations(
-        np.array(observations, dtype=np.float32).reshape(many, size(rows) + PRIVILEGED),
+        np.array(observations, dtype=np.float32).reshape(many, size(rows) + CRITIC_FEATURES),
         np.array(masks, dtype=np.bool_).reshape(many, rows),
         np.array(actions, dtype=np.int64),
         np.array(others, dtype=np.int64).reshape(many, len(config.alternatives)),

@@ -62,7 +62,7 @@ class SearchPolicy(ARSPolicy):
         deterministic: bool = True,
         action_masks: Bools | None = None,
     ) -> tuple[Ints, tuple[np.ndarray[Any, Any], ...] | None]:
-        """(B, size + PRIVILEGED) → (B,) what `LearnedPolicy` would choose of the legal (B, K)."""
+        """(B, size + CRITIC_FEATURES) → (B,) `LearnedPolicy`'s choice of the legal (B, K)."""
         with torch.no_grad():
             scores: Floats32 = self.scorer(encoding(torch.as_tensor(observation))).numpy()
         if action_masks is not None:

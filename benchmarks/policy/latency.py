@@ -215,13 +215,13 @@ def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
     from sb3_contrib import MaskablePPO
 
     from agents.training.config import Training
-    from agents.training.env import PRIVILEGED, BaselineRewardEnv
+    from agents.training.env import CRITIC_FEATURES, BaselineRewardEnv
     from agents.training.model.network import RowPolicy
 
     torch.set_num_threads(1)
     env = BaselineRewardEnv(load("mixed-cloud"), Training(rows=rows, jobs=10))
     model = MaskablePPO(RowPolicy, env, policy_kwargs={"hidden": hidden}, device="cpu")
-    privileged = np.zeros(PRIVILEGED, dtype=np.float32)
+    privileged = np.zeros(CRITIC_FEATURES, dtype=np.float32)
 
     def predict(values: Any, mask: Any) -> object:
         seen = np.append(values, privileged)

@@ -22,7 +22,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from agents.training.baseline import ROOM, BaselineTrajectory
 from agents.training.config import Training
-from agents.training.env import PRIVILEGED, TRIES, drawn_ways, signed
+from agents.training.env import CRITIC_FEATURES, TRIES, drawn_ways, signed
 from envs.compiled import Facts, Worlds, facts, suits
 from envs.gym.cluster_env import NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario
@@ -53,7 +53,7 @@ class RelativeWorlds(VecEnv):
         self.render_mode = None
         super().__init__(
             config.envs,
-            spaces.Box(-TOP, TOP, (size(config.rows) + PRIVILEGED,)),
+            spaces.Box(-TOP, TOP, (size(config.rows) + CRITIC_FEATURES,)),
             spaces.Discrete(config.rows),
         )
         self._config = config
@@ -83,7 +83,7 @@ class RelativeWorlds(VecEnv):
         return seeds
 
     def reset(self) -> Floats32:
-        """(B, size + PRIVILEGED) First observations."""
+        """(B, size + CRITIC_FEATURES) First observations."""
         for b in range(self.num_envs):
             self._begin(b)
         observations = self._observations()

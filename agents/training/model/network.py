@@ -91,14 +91,14 @@ class Critic(nn.Module):
         self.last = nn.Sequential(nn.Linear(hidden + CRITIC_FEATURES, hidden), nn.ReLU())
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, size + PRIVILEGED) → (B, hidden)."""
+        """(B, size + CRITIC_FEATURES) → (B, hidden)."""
         context = self.pooled(encoding(observation)).context
         features: Tensor = self.last(torch.cat((context, observation[:, -CRITIC_FEATURES:]), dim=1))
         return features
 
 
 def encoding(observation: Tensor) -> Tensor:
-    """(B, size + PRIVILEGED) → (B, size): what a policy may see."""
+    """(B, size + CRITIC_FEATURES) → (B, size): what a policy may see."""
     return observation[:, :-CRITIC_FEATURES]
 
 
@@ -113,16 +113,16 @@ class RowNetwork(nn.Module):
         self.judge = Critic(hidden)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, size + PRIVILEGED) → scores (B, K), critic's features (B, hidden)."""
+        """(B, size + CRITIC_FEATURES) → scores (B, K), critic's features (B, hidden)."""
         return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: Tensor) -> Tensor:
-        """(B, size + PRIVILEGED) → (B, K)."""
+        """(B, size + CRITIC_FEATURES) → (B, K)."""
         scores: Tensor = self.scorer(encoding(features))
         return scores
 
     def forward_critic(self, features: Tensor) -> Tensor:
-        """(B, size + PRIVILEGED) → (B, hidden)."""
+        """(B, size + CRITIC_FEATURES) → (B, hidden)."""
         judged: Tensor = self.judge(features)
         return judged
 

@@ -5,7 +5,7 @@ import torch
 
 from agents.serving.artifact import ArtifactManifest, digest, save
 from agents.training.config import Training
-from agents.training.env import PRIVILEGED
+from agents.training.env import CRITIC_FEATURES
 from agents.training.model.network import PolicyNetwork
 from agents.training.model.onnx_export import exported
 from envs.scenarios import load
@@ -62,7 +62,7 @@ def flat(shown, overall, rows):
 
 def privileged(values, level=0.5):
     """What training's environments observe: (B, size) and numbers that only critics see."""
-    added = np.full((len(values), PRIVILEGED), level, dtype=np.float32)
+    added = np.full((len(values), CRITIC_FEATURES), level, dtype=np.float32)
     return np.concatenate((values, added), axis=1)
 
 
