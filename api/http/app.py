@@ -128,7 +128,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components = document.setdefault("components", {})
         model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         definitions = model.pop("$defs")
-        components.setdefault("schemas", {}).update({"HealthProblem": model, **definitions})
+        components.setdefault("schemas", {}).update({"Problem": model, **definitions})
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
         app.openapi_schema = document

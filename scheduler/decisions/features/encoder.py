@@ -68,9 +68,7 @@ _PASSING = (
     Column("late", "seconds beyond the deadline", 60.0),
     Column("delay", "seconds until it could start, boot included", 10.0),
     Column("later", "end here ÷ the job's soonest end anywhere, both from now, minus 1", 0.1),
-    Column(
-        "price", "in seconds, what it costs the job and who waits (`StaticFeatures.prices`)", 10.0
-    ),
+    Column("price", "in seconds, what it costs the job and who waits (`Standing.prices`)", 10.0),
     Column("price_slowdown", "the same in slowdown", 0.1),
     Column("regret", "price - the job's least price anywhere (s)", 10.0),
     Column("regret_slowdown", "the same in slowdown", 0.1),

@@ -15,7 +15,7 @@ from agents.report.html import report
 from envs.scenarios import WorkloadSource, load
 from envs.scenarios.logs import Draw, JobLog
 from envs.workloads.base import Arrival, Workload
-from envs.workloads.base import RunResult as Way
+from envs.workloads.base import WorkloadRun as Way
 from envs.workloads.traces import native
 from tests.agents.compare.worlds import scenario
 

@@ -138,8 +138,8 @@ def test_json_holds_manifest_tables_and_runs(compared):
     comparison, summaries, made = compared
     text = as_json(comparison, summaries, made)
     content = json.loads(text, parse_constant=pytest.fail)
-    assert content["provenance_of"]["seeds"] == [0, 1, 2]
-    assert content["provenance_of"]["scenarios"]["tiny"]["reference"]["dollars"] == 5.0
+    assert content["manifest"]["seeds"] == [0, 1, 2]
+    assert content["manifest"]["scenarios"]["tiny"]["reference"]["dollars"] == 5.0
     policies = content["scenarios"]["tiny"]["policies"]
     line = next(one for one in policies if one["label"] == "sjf @1")
     assert line["values"]["jct_s"]["count"] == 3

@@ -1,4 +1,4 @@
-"""Luck hangs on the seed and on whom it befalls, and is as good as any other random number."""
+"""Luck hangs on the seed and whom it concerns, and is as good as any other random number."""
 
 import numpy as np
 import pytest

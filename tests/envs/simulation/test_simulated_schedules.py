@@ -86,7 +86,7 @@ def test_owned_machines_are_paid_for_whether_used_or_not():
 def luck(monkeypatch, **answers):
     for name, answer in answers.items():
         monkeypatch.setattr(
-            f"envs.simulator.random_events.Luck.{name}",
+            f"envs.simulator.random_events.RandomEvents.{name}",
             lambda self, *who, answer=answer: answer(who),
         )
 
