@@ -47,7 +47,7 @@ class AuditEvent:
     forced: bool = False
     """Promoted in spite of what the test said, or without one."""
     trial: dict[str, Any] | None = None
-    """As of `agents.evaluation.promotion.Trial`; None without a test."""
+    """As of `agents.evaluation.promotion.PromotionTest`; None without a test."""
 
     @classmethod
     def now(

@@ -27,7 +27,7 @@ process to another."""
 
 @dataclass
 class TrainingContext:
-    """Where the players of a training meet; a bench for `agents.process_pool.Crew`."""
+    """Where the players of a training meet; a bench for `agents.process_pool.ProcessPool`."""
 
     scenario: Scenario
     config: Training

@@ -52,7 +52,7 @@ class CaseFigures:
     """Bounded slowdowns of consecutive parts of a long log."""
 
     def at(self, w: float) -> float:
-        """The objective per job at preference w: `agents.training.env.Totals.at` ÷ jobs."""
+        """The objective per job at preference w: `SimulatedTotals.at` ÷ jobs."""
         return w * self.latency + (1 - w) * self.cost + self.missed
 
 

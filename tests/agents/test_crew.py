@@ -74,10 +74,10 @@ def test_one_is_this_process_and_several_are_others():
 
 ENDLESS = """
 import itertools
-from agents.process_pool import Crew
-from scheduler.domain.errors import UnavailableError
+from agents.process_pool import ProcessPool
+from scheduler.domain.errors import OutageError
 from tests.agents.test_crew import who
-with Crew(None, 2) as crew:
+with ProcessPool(None, 2) as crew:
     for pid, _ in crew.map(who, itertools.count()):
         print(pid, flush=True)
 """

@@ -21,7 +21,7 @@ import sys, threading
 from pathlib import Path
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Order
+from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local import LocalExecutor
 
 root = Path(sys.argv[1])
@@ -33,7 +33,8 @@ executor = LocalExecutor(
 )
 executor.start(lambda event: print(type(event).__name__, event.attempt, flush=True))
 for job in (1, 2):
-    executor.launch(Order(f"{job}.1", "a", "j", JobKind.COMMAND, {"do": "gate"}, root / f"{job}.1",
+    executor.launch(LaunchSpec(
+        f"{job}.1", "a", "j", JobKind.COMMAND, {"do": "gate"}, root / f"{job}.1",
                           root / f"job-{job}", DeviceKind.CPU, ()))
 threading.Event().wait()
 """

@@ -1,4 +1,4 @@
-"""`agents.training.env.Relative` many times at once, on the compiled simulation of rigid jobs.
+"""`BaselineRewardEnv` many times at once, on the compiled simulation of rigid jobs.
 
 The same observations, rewards and episodes, tested side by side; only faster. Trainings take it
 by themselves where every episode suits it (`envs.compiled.suits`).
@@ -46,7 +46,7 @@ def fits(scenario: Scenario, config: Training) -> bool:
 
 
 class RelativeWorlds(VecEnv):
-    """`config.envs` of them; rewards and observations as in `agents.training.env.Relative`."""
+    """`config.envs` of them; rewards and observations as in `BaselineRewardEnv`."""
 
     def __init__(self, scenario: Scenario, config: Training) -> None:
         """Raises `InputError` for a scenario that does not suit."""

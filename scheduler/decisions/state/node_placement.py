@@ -87,7 +87,7 @@ def _fragmentation(_: Pool, mix: Mix) -> Cost:
 
     Weng et al., "Beware of fragmentation", USENIX ATC 2023: the fragmentation of a node is the
     expectation over the mix of jobs of those of its free devices which a job cannot use; a job
-    goes where it grows least. Parts of devices are devices, see `envs.simulator.cluster_spec.Site`.
+    goes where it grows least. Parts of devices are devices, see `ClusterSpec`.
     """
 
     def cost(free: int, room: int, count: int, claim: int) -> float:
