@@ -22,8 +22,6 @@ Day = Annotated[
     typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Local time; of the end."),
 ]
 
-policy = typer.Typer(no_args_is_help=True, help="Who decides: list the policies, choose one.")
-
 
 def cluster(ctx: typer.Context, as_json: Json = False) -> None:
     """The pools, what their devices cost and do now, and who decides.
@@ -139,7 +137,6 @@ def estimates(
         console.print(single)
 
 
-@policy.command("ls")
 def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
     """List the policies, learned ones with their state; the active one is marked.
 
@@ -177,7 +174,6 @@ def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
     out().print(f"[dim]in the simulator only (fulcrum compare): {others}[/]", soft_wrap=True)
 
 
-@policy.command("use")
 def policy_use(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="As in `fulcrum policy ls`.")],
@@ -207,7 +203,6 @@ def policy_use(
         )
 
 
-@policy.command("prefer")
 def policy_prefer(
     ctx: typer.Context,
     preference: Annotated[

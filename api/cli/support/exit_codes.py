@@ -23,6 +23,8 @@ class ExitCode(IntEnum):
     """The job is in another state, or the folder is in use."""
     ERROR = 7
     """Anything else that went wrong."""
+    NOT_INSTALLED = 8
+    """The command needs packages of an extra that is not installed."""
     TIMEOUT = 124
     """The time given to wait is over; the job goes on."""
     INTERRUPTED = 130

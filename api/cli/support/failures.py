@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import typer
-from typer.core import TyperGroup
-
+from api.cli.support.command_group import MissingPackagesError
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.output import print_error
 
@@ -16,24 +14,11 @@ if TYPE_CHECKING:
     from scheduler.domain.errors import FulcrumError
 
 
-class CommandGroup(TyperGroup):
-    """A group of commands whose expected errors are told, not thrown."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            code = told(error)
-            if code is None:
-                raise
-            raise typer.Exit(code) from None
-
-
 def told(error: Exception) -> ExitCode | None:
     """Print an expected error; None for any other."""
     from api.client import errors
     from api.client.files import FileError
+    from fulcrum import packages
     from scheduler.domain.errors import FulcrumError
 
     fields: Mapping[str, str] = {}
@@ -54,6 +39,11 @@ def told(error: Exception) -> ExitCode | None:
             code, hint = ExitCode.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():
             code, fields = _local_code(error), error.fields
+        case MissingPackagesError():
+            code, hint = ExitCode.NOT_INSTALLED, error.hint
+        case ImportError() if list(packages.foreign()):
+            code, hint = ExitCode.ERROR, packages.ADVICE
+            error = ImportError(f"{error}: {'; '.join(packages.foreign())}")
         case OSError() if not isinstance(error, BrokenPipeError):
             code = ExitCode.ERROR
         case _:

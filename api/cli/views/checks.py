@@ -74,7 +74,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from nvml()
     yield from shared_memory()
     try:
-        from scheduler.settings import find_file, load
+        from scheduler.settings import load
+        from scheduler.settings_file import find_file
 
         settings = load(overrides={"data_dir": patient.data})
         file = find_file()

@@ -156,7 +156,7 @@ def update(
 
 
 def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
-    """Submit ended jobs anew; each becomes a new job that names the old one.
+    """Submit ended jobs again; each new job names the old one.
 
     Example: fulcrum retry 17
     """

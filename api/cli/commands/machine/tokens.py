@@ -13,12 +13,7 @@ from api.cli.support import text_format
 from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json, table
 
-token = typer.Typer(
-    no_args_is_help=True, help="Who may come in; works on the service's machine, as its user."
-)
 
-
-@token.command("create")
 def create(
     ctx: typer.Context,
     user: Annotated[str, typer.Argument(help="Whose it is.")],
@@ -41,7 +36,6 @@ def create(
         print(text)
 
 
-@token.command("ls")
 def ls(ctx: typer.Context, as_json: Json = False) -> None:
     """List the tokens beside the owner's own.
 
@@ -65,7 +59,6 @@ def ls(ctx: typer.Context, as_json: Json = False) -> None:
     out().print(result if tokens else "[dim]no tokens beside the owner's[/]")
 
 
-@token.command("revoke")
 def revoke(
     ctx: typer.Context,
     token_id: Annotated[str, typer.Argument(metavar="ID", help="As in `fulcrum token ls`.")],
