@@ -16,7 +16,7 @@ from api.client import Client
 from api.local_service import clear
 
 LIMIT_S = 60.0
-COMMAND = [sys.executable, "-m", "api.cli.main"]
+COMMAND = [sys.executable, "-m", "fulcrum"]
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ def client(ctx: typer.Context) -> Client:
     from api.client import Client
     from api.client.connection import AddressError
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
     try:
-        return Client(door.url, data_dir=door.data)
+        return Client(options.url, data_dir=options.data)
     except AddressError as error:
         raise typer.BadParameter(str(error), param_hint=error.field) from None
 

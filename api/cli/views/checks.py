@@ -1,4 +1,4 @@
-"""What `fulcrum doctor` looks at; each check is a function that answers findings."""
+"""What `fulcrum doctor` looks at; each check is a function that yields findings."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fulcrum.packages
 from api.cli.support import text_format
 from api.client import ApiError, Client, ClientError, UnavailableError
 from api.client.connection import TOKEN_FILE
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 LOADER_BYTES = 64 * 2**20
 """What one loader process may have under way in /dev/shm: two batches of 53 images at 224 × 224."""
-DISTRIBUTION = "fulcrum-scheduler"
-PACKAGES = ("agents", "api", "envs", "scheduler")
 
 
 class CheckResult(StrEnum):
@@ -70,9 +69,16 @@ def examine(patient: Patient) -> Iterator[Finding]:
     """All findings, in an order in which later ones rest on earlier ones."""
     yield from python()
     yield from packages()
-    yield from torch()
-    yield from nvml()
-    yield from shared_memory()
+    serves = find_spec("fastapi") is not None
+    if serves:
+        for check in (torch, nvml, shared_memory):
+            yield from check()
+    else:
+        yield Finding(
+            "install",
+            CheckResult.OK,
+            "client and command line only: this machine submits to a service elsewhere",
+        )
     try:
         from scheduler.settings import load
         from scheduler.settings_file import find_file
@@ -83,8 +89,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
     except FulcrumError as error:
         yield Finding("settings", CheckResult.FAIL, error.message, "see docs/configuration.md")
         return
-    for check in (folder, isolation, disk, database):
-        yield from check(settings)
+    if serves:
+        for inspect in (folder, isolation, disk, database):
+            yield from inspect(settings)
     yield from service(patient)
 
 
@@ -102,22 +109,17 @@ def python() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Whether other distributions, or folders on the path, stand in for Fulcrum's packages."""
-    root = Path(__file__).resolve().parents[3]
     owners = packages_distributions()
-    advice = "install Fulcrum in an environment of its own, without these in PYTHONPATH"
-    wrong = []
-    for name in PACKAGES:
-        others = sorted({owner for owner in owners.get(name, ()) if owner != DISTRIBUTION})
+    wrong = list(fulcrum.packages.foreign())
+    for name in fulcrum.packages.ALL:
+        others = sorted(set(owners.get(name, ())) - {fulcrum.packages.DISTRIBUTION})
         if others:
             wrong.append(f"{name} is also installed by {', '.join(others)}")
-        spec = find_spec(name)
-        places = list(spec.submodule_search_locations or ()) if spec is not None else []
-        if places and Path(places[0]).resolve() != root / name:
-            wrong.append(f"{name} is imported from {places[0]}")
     for text in wrong:
-        yield Finding("packages", CheckResult.FAIL, text, advice)
+        yield Finding("packages", CheckResult.FAIL, text, fulcrum.packages.ADVICE)
     if not wrong:
-        yield Finding("packages", CheckResult.OK, f"{', '.join(PACKAGES)} from {root}")
+        names = ", ".join(fulcrum.packages.ALL)
+        yield Finding("packages", CheckResult.OK, f"{names} from {fulcrum.packages.ROOT}")
 
 
 _PROBE = """

@@ -64,5 +64,5 @@ def restore(
 def _settings(ctx: typer.Context) -> Settings:
     from scheduler.settings import load
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    return load(None, {"data_dir": door.data})
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    return load(None, {"data_dir": options.data})

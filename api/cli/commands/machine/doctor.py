@@ -19,10 +19,10 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     """
     from api.cli.views.checks import CheckResult, Patient, examine
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
     findings = []
     console = out()
-    for finding in examine(Patient(door.url, door.data)):
+    for finding in examine(Patient(options.url, options.data)):
         findings.append(finding)
         if as_json:
             continue

@@ -44,8 +44,8 @@ def serve(
     from api.http.auth import admin_token
     from scheduler.settings import load
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    settings = load(config, {"host": host, "port": port, "data_dir": data or door.data})
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    settings = load(config, {"host": host, "port": port, "data_dir": data or options.data})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []

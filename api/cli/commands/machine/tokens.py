@@ -80,8 +80,8 @@ def revoke(
 def _folder(ctx: typer.Context) -> Path:
     from api.client.connection import data_folder
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    return data_folder(door.data)
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    return data_folder(options.data)
 
 
 def _instant(token: object) -> str:
