@@ -9,61 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from api.client import (
-        ApiError,
-        Client,
-        ClientError,
-        ConflictError,
-        FileError,
-        InvalidError,
-        JobFailed,
-        JobHandle,
-        NotFoundError,
-        StreamError,
-        UnauthorizedError,
-        UnavailableError,
-        UnreachableError,
-        WaitTimeoutError,
-        read_jobs,
-    )
+    from api.client import *  # noqa: F403 - each of its public names is one of this package
 
     __version__: str
+else:
 
-__all__ = [
-    "ApiError",
-    "Client",
-    "ClientError",
-    "ConflictError",
-    "FileError",
-    "InvalidError",
-    "JobFailed",
-    "JobHandle",
-    "NotFoundError",
-    "StreamError",
-    "UnauthorizedError",
-    "UnavailableError",
-    "UnreachableError",
-    "WaitTimeoutError",
-    "__version__",
-    "read_jobs",
-]
+    def __getattr__(name: str) -> Any:
+        """The public names of `api.client`, imported when the first is used; the version."""
+        if name == "__version__":
+            from importlib.metadata import version
 
+            return version("fulcrum-scheduler")
+        if not name.startswith("__"):
+            from fulcrum.packages import check
 
-def __getattr__(name: str) -> Any:
-    """The public names, imported when they are first used."""
-    if name not in __all__:
+            check()
+            import api.client
+
+            if name in api.client.__all__:
+                return getattr(api.client, name)
         raise AttributeError(f"module 'fulcrum' has no attribute {name!r}")
-    if name == "__version__":
-        from importlib.metadata import version
 
-        return version("fulcrum-scheduler")
-    from fulcrum import packages
+    def __dir__() -> list[str]:
+        import api.client
 
-    packages.check()
-    import api.client
-
-    return getattr(api.client, name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+        return sorted({*globals(), *api.client.__all__, "__version__"})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from fulcrum import packages
+from fulcrum.packages import check
 
 
 def main() -> None:
     """Run the `fulcrum` command; it ends the process with an exit code of docs/cli.md."""
     try:
-        packages.check()
+        check()
     except ImportError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(7)

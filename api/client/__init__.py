@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.client.client import Client
 from api.client.errors import (
@@ -42,9 +42,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """`Job` is the name that `JobHandle` had; it goes with the next release."""
-    if name != "Job":
-        raise AttributeError(f"module 'api.client' has no attribute {name!r}")
-    warnings.warn("api.client.Job is fulcrum.JobHandle now", DeprecationWarning, stacklevel=2)
-    return JobHandle
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """`Job` is the name that `JobHandle` had; it goes with the next release."""
+        if name != "Job":
+            raise AttributeError(f"module 'api.client' has no attribute {name!r}")
+        warnings.warn("api.client.Job is fulcrum.JobHandle now", DeprecationWarning, stacklevel=2)
+        return JobHandle

@@ -141,10 +141,12 @@ __all__ = [
 _MODULES = ("answers", "jobs", "cluster", "explanations", "storage", "problem")
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for module in _MODULES:
-            found = import_module(f"api.schemas.{module}")
-            if name in vars(found):
-                return getattr(found, name)
-    raise AttributeError(f"module 'api.schemas' has no attribute {name!r}")
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            for module in _MODULES:
+                found = import_module(f"api.schemas.{module}")
+                if name in vars(found):
+                    return getattr(found, name)
+        raise AttributeError(f"module 'api.schemas' has no attribute {name!r}")

@@ -18,7 +18,7 @@ def told(error: Exception) -> ExitCode | None:
     """Print an expected error; None for any other."""
     from api.client import errors
     from api.client.files import FileError
-    from fulcrum import packages
+    from fulcrum.packages import ADVICE, foreign
     from scheduler.domain.errors import FulcrumError
 
     fields: Mapping[str, str] = {}
@@ -41,9 +41,9 @@ def told(error: Exception) -> ExitCode | None:
             code, fields = _local_code(error), error.fields
         case MissingPackagesError():
             code, hint = ExitCode.NOT_INSTALLED, error.hint
-        case ImportError() if list(packages.foreign()):
-            code, hint = ExitCode.ERROR, packages.ADVICE
-            error = ImportError(f"{error}: {'; '.join(packages.foreign())}")
+        case ImportError() if list(foreign()):
+            code, hint = ExitCode.ERROR, ADVICE
+            error = ImportError(f"{error}: {'; '.join(foreign())}")
         case OSError() if not isinstance(error, BrokenPipeError):
             code = ExitCode.ERROR
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.columns import Columns
 from rich.console import Console
@@ -15,7 +15,6 @@ from rich.theme import Theme
 from typer.core import TyperOption
 
 if TYPE_CHECKING:
-    from typer import Context
     from typer.core import TyperGroup
 
 _STYLES = {
@@ -40,7 +39,7 @@ class _Types(RegexHighlighter):
     highlights = [r"^(?P<types_sep><)", r"(?P<types_sep>>)$"]  # noqa: RUF012 - as above
 
 
-def show(group: TyperGroup, ctx: Context) -> None:
+def show(group: TyperGroup, ctx: Any) -> None:
     """Print usage, options, and the commands by panel."""
     mark, types = _Options(), _Types()
     console = Console(theme=Theme(_STYLES), highlighter=mark)
