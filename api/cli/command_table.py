@@ -35,7 +35,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "backup": CommandEntry("machine.backup:backup", SERVICE),
         "restore": CommandEntry("machine.backup:restore", SERVICE),
         "token": GroupEntry(
-            "Who may come in; works on the service's machine, as its user.",
+            "Manage access tokens, on the service's machine as its user.",
             {
                 "create": CommandEntry("machine.tokens:create"),
                 "ls": CommandEntry("machine.tokens:ls"),
@@ -53,7 +53,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "cancel": CommandEntry("jobs.cancel:cancel"),
         "retry": CommandEntry("jobs.listing:retry"),
     },
-    "Look": {
+    "Inspect": {
         "ls": CommandEntry("jobs.listing:ls"),
         "show": CommandEntry("jobs.listing:show"),
         "logs": CommandEntry("jobs.inspect:logs"),
@@ -69,7 +69,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "du": CommandEntry("machine.storage:du"),
         "prune": CommandEntry("machine.storage:prune"),
         "policy": GroupEntry(
-            "Who decides: list the policies, choose one.",
+            "List the policies and choose the active one.",
             {
                 "ls": CommandEntry("cluster:policy_ls"),
                 "use": CommandEntry("cluster:policy_use"),
@@ -90,7 +90,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
     "Simulation": {
         "compare": CommandEntry("simulation.compare:compare", TRAIN),
         "scenario": GroupEntry(
-            "Worlds to learn and compare in: list, show, make one.",
+            "List, show and create scenarios to train and compare policies in.",
             {
                 "ls": CommandEntry("simulation.scenario:ls", TRAIN),
                 "show": CommandEntry("simulation.scenario:show", TRAIN),
@@ -99,7 +99,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
             },
         ),
         "trace": GroupEntry(
-            "Recorded workloads: look into one.",
+            "Describe recorded workloads.",
             {
                 "info": CommandEntry("simulation.trace:info", TRAIN),
             },

@@ -1,4 +1,4 @@
-"""`fulcrum`: the command line. HTTP but for the service's own machine, simulation, training."""
+"""The command line `fulcrum`; most of its commands speak HTTP to a service."""
 
 from __future__ import annotations
 
@@ -45,16 +45,18 @@ def global_options(
     ctx: typer.Context,
     url: Annotated[
         str | None,
-        typer.Option(help="The service; default: $FULCRUM_URL, else the one of the data folder."),
+        typer.Option(
+            help="Address of the service; default: $FULCRUM_URL, else that of the data folder."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="The service's data folder, for its address and token."),
+        typer.Option(help="Data folder of the service, with its address and token."),
     ] = None,
     _: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version and leave.", is_eager=True, callback=_version
+            "--version", help="Print the version and exit.", is_eager=True, callback=_version
         ),
     ] = False,
 ) -> None:

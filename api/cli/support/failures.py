@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def told(error: Exception) -> ExitCode | None:
-    """Print an expected error; None for any other."""
+    """Print an expected error and return its exit code; return None for any other."""
     from api.client import errors
     from api.client.files import FileError
     from fulcrum.packages import ADVICE, foreign
@@ -28,13 +28,19 @@ def told(error: Exception) -> ExitCode | None:
         case errors.ApiError():
             fields, hint, code = error.fields, _hint(error), _code(error)
         case errors.UnreachableError():
-            code, hint = ExitCode.UNREACHABLE, "start one: fulcrum serve; or name it: --url"
+            code, hint = (
+                ExitCode.UNREACHABLE,
+                "start one with fulcrum serve, or name its address with --url",
+            )
         case errors.StreamError():
             code = ExitCode.UNREACHABLE
         case errors.JobFailed():
             code, hint = ExitCode.FAILED, f"its output: fulcrum logs {error.job.id}"
         case errors.WaitTimeoutError():
-            code, hint = ExitCode.TIMEOUT, f"it goes on; to stop it: fulcrum cancel {error.job.id}"
+            code, hint = (
+                ExitCode.TIMEOUT,
+                f"it continues; to stop it: fulcrum cancel {error.job.id}",
+            )
         case FileError():
             code, hint = ExitCode.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():

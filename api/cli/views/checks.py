@@ -41,7 +41,7 @@ class CheckResult(StrEnum):
 
     OK = "ok"
     WARN = "warn"
-    """Works, but not as well as it could."""
+    """It works, but not as well as it could."""
     FAIL = "fail"
     """Something will not work."""
 
@@ -66,7 +66,7 @@ class Patient:
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
-    """All findings, in an order in which later ones rest on earlier ones."""
+    """Yield all findings; later ones depend on earlier ones."""
     yield from python()
     yield from packages()
     serves = find_spec("fastapi") is not None
@@ -160,12 +160,12 @@ def torch() -> Iterator[Finding]:
 
 
 def nvml() -> Iterator[Finding]:
-    """NVIDIA's management library: whence GPU pools are known."""
+    """NVIDIA's management library, which finds the GPU pools."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception as error:  # whatever a broken driver makes of it
+    except Exception as error:  # a broken driver may raise anything
         present = Path("/proc/driver/nvidia").exists()
         yield Finding(
             "nvml",
@@ -182,7 +182,7 @@ def nvml() -> Iterator[Finding]:
 
 
 def shared_memory() -> Iterator[Finding]:
-    """/dev/shm: how loader processes hand over images."""
+    """/dev/shm, through which loader processes pass images."""
     place = Path("/dev/shm")
     if not place.is_dir():
         yield Finding("/dev/shm", CheckResult.OK, "not used on this system")
@@ -196,12 +196,14 @@ def shared_memory() -> Iterator[Finding]:
         "/dev/shm",
         CheckResult.OK if enough else CheckResult.WARN,
         f"{text_format.size(free)} free" if writable else "cannot be written",
-        "" if enough else f"room for {workers} loader_workers: docker run --shm-size=2g gives more",
+        ""
+        if enough
+        else f"enough for {workers} loader_workers: docker run --shm-size=2g gives more",
     )
 
 
 def folder(settings: Settings) -> Iterator[Finding]:
-    """The data folder and the token in it."""
+    """The data folder and its token."""
     place = settings.data_dir
     if not place.is_dir():
         above = next(parent for parent in place.parents if parent.exists())
@@ -247,7 +249,7 @@ def isolation(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Room for checkpoints, logs and the database, as the service sees it."""
+    """Free space for checkpoints, logs and the database, as the service sees it."""
     places = {"data folder": settings.data_dir, "temporary folder": Path(tempfile.gettempdir())}
     full = list(problems.disks(places, settings.min_free))
     for problem in full:
@@ -267,7 +269,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         return
     file = Path(url.database or "").resolve()
     if not file.exists():
-        yield Finding("database", CheckResult.OK, "not made yet")
+        yield Finding("database", CheckResult.OK, "not created yet")
         return
     try:
         with closing(
@@ -288,7 +290,7 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def service(patient: Patient) -> Iterator[Finding]:
-    """Whether it answers, is ready, lets this user in and has the same time."""
+    """Whether the service answers, is ready, accepts the token and has the same time."""
     try:
         with Client(patient.url, data_dir=patient.data, timeout=10) as client:
             url = client.connection.url
@@ -301,7 +303,7 @@ def service(patient: Patient) -> Iterator[Finding]:
             for one in warnings:
                 yield Finding(one.part, CheckResult.WARN, one.text, one.advice)
             client.cluster()
-            yield Finding("token", CheckResult.OK, "lets you in")
+            yield Finding("token", CheckResult.OK, "is accepted")
     except UnavailableError as error:
         yield Finding("ready", CheckResult.FAIL, error.message)
         for name, text in error.fields.items():
@@ -321,7 +323,7 @@ def service(patient: Patient) -> Iterator[Finding]:
 
 def _clock(date: str, begun: float) -> Finding:
     if not date:
-        return Finding("clock", CheckResult.OK, "the service tells no time")
+        return Finding("clock", CheckResult.OK, "the service sends no time")
     # The header counts whole seconds.
     apart = abs(parsedate_to_datetime(date).timestamp() + 0.5 - (begun + time.time()) / 2)
     good = apart < 5

@@ -13,7 +13,7 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
-    """Look at everything jobs need on this machine, and say what to do where it is not well.
+    """Check everything that jobs need on this machine, and say how to repair it.
 
     Example: fulcrum doctor
     """

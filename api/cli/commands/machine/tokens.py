@@ -16,11 +16,11 @@ from api.cli.support.output import out, print_json, table
 
 def create(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(help="Whose it is.")],
+    user: Annotated[str, typer.Argument(help="User of the token.")],
     role: Annotated[str, typer.Option(help="admin, user or viewer.")] = "user",
     as_json: Json = False,
 ) -> None:
-    """Make a token; it is shown once, and honoured at once.
+    """Create a token; it is shown once and is valid at once.
 
     Example: fulcrum token create ada --role user
     """
@@ -37,7 +37,7 @@ def create(
 
 
 def ls(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the tokens beside the owner's own.
+    """List all tokens except the owner's.
 
     Example: fulcrum token ls
     """
@@ -56,7 +56,7 @@ def ls(ctx: typer.Context, as_json: Json = False) -> None:
     for one in tokens:
         when = text_format.moment(datetime.fromtimestamp(one.created_at, UTC))
         result.add_row(one.id, escape(one.user), one.role, when)
-    out().print(result if tokens else "[dim]no tokens beside the owner's[/]")
+    out().print(result if tokens else "[dim]no tokens except the owner's[/]")
 
 
 def revoke(
@@ -64,7 +64,7 @@ def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="As in `fulcrum token ls`.")],
     as_json: Json = False,
 ) -> None:
-    """Forget a token; the service refuses it at once.
+    """Revoke a token; the service refuses it at once.
 
     Example: fulcrum token revoke 1f2e3d4c
     """
