@@ -28,8 +28,8 @@ from envs.scenarios import Scenario, Split
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import Bools, Floats
 from scheduler.domain.errors import InputError

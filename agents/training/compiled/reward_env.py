@@ -27,8 +27,8 @@ from envs.compiled import Facts, Worlds, facts, suits
 from envs.gym.cluster_env import NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario
 from envs.scenarios import Scenario, Split
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.policies.lookup import named
 
