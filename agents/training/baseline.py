@@ -12,7 +12,7 @@ import numpy as np
 from agents.training.config import Training
 from envs.compiled import Worlds, facts, places, suits
 from envs.gym.episodes import Draw, Episode
-from envs.gym.rewards import Scales, Step, objective
+from envs.gym.rewards import Scales, Step, objective, weighed
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
@@ -189,4 +189,4 @@ def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
             if scales.bounded
             else job.priority / MIDDLING / scales.latency_s
         )
-    return w * seconds + (1 - w) * dollars / scales.dollars
+    return weighed(seconds, dollars, w, cost_scale=scales.dollars)
