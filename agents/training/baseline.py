@@ -16,7 +16,7 @@ from envs.gym.rewards import Scales, Step, objective, weighed
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.rounds.run import push
 from scheduler.decisions.state.queue import Floats
@@ -129,7 +129,7 @@ class BaselineTrajectories:
 
 def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """Let a policy decide a whole episode at preference w."""
-    rank = getattr(policy, "rank", None)
+    rank = traits(policy).rank
     if rank is not None and suits(episode):
         return walked(rank, episode, w)
     return pushed(policy, episode, w)
