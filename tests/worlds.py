@@ -105,7 +105,7 @@ def running_(draw, pools, now):
         width, memory = draw(st.integers(1, pools[where].count)), draw(MEMORY)
         nodes = free[where].fit(width, memory)
         if nodes is not None:
-            free[where].take(nodes, memory)
+            free[where].allocate(nodes, memory)
             ends = draw(st.one_of(SECONDS, st.sampled_from([-5.0, 0.0])))
             attempts.append(RunningAttempt(now + ends, job, where, nodes, memory))
     return tuple(attempts)

@@ -18,7 +18,7 @@ from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import MIDDLING
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.queue import Floats
 from scheduler.policies.heuristics import Rank
 
@@ -163,7 +163,7 @@ def pushed(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
 
     while (round_ := simulation.next()) is not None:
         note(simulation.waiting)
-        simulation.commit(push(round_, policy))
+        simulation.commit(decide(round_, policy))
         note(simulation.waiting)
     note(0)
     return BaselineTrajectory(

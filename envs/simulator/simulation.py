@@ -29,7 +29,7 @@ from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
 from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
@@ -166,7 +166,7 @@ class Simulation:
             self._run_in_line(SortedQueue(rank, self._origin), policy.name)
             return self.outcome()
         while (round_ := self.next()) is not None:
-            self.commit(push(round_, policy))
+            self.commit(decide(round_, policy))
         return self.outcome()
 
     def outcome(self) -> SimulationResult:

@@ -15,7 +15,7 @@ from scheduler.decisions.rounds.candidates import COLUMNS, Candidates
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import alike, earlier, urgency
 from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import Observer, best, push
+from scheduler.decisions.rounds.run import Observer, best, decide
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.plan import Action, Plan
 from scheduler.decisions.state.queue import WAIT, Floats
@@ -120,7 +120,7 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
     own = np.full(len(table), -np.inf)
     own[mine] = scores[mine]
     after = snapshot.cluster()
-    plan = push(Round(snapshot.queue, after, snapshot.now, mode, snapshot.committed), policy)
+    plan = decide(Round(snapshot.queue, after, snapshot.now, mode, snapshot.committed), policy)
     target = _decided(plan, table, mine)
     if target is None:
         target = best(table, own, policy) or mine[0]

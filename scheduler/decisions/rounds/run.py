@@ -27,10 +27,10 @@ def run_round(
 ) -> Plan:
     """The plan of one round over `snapshot` in which `policy` chooses."""
     round_ = Round(snapshot.queue, snapshot.cluster(), snapshot.now, mode, snapshot.committed)
-    return push(round_, policy, observe)
+    return decide(round_, policy, observe)
 
 
-def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
+def decide(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
     """Let `policy` choose until the round is over.
 
     A policy with a `starvation_s`, as the guard has, rescues what has waited longer.

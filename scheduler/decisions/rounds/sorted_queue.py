@@ -216,7 +216,7 @@ class _Walk:
         if action is Action.BACKFILL and end > self._blocked[option.pool].start:
             spare = self._spare.get(option.pool)
             if spare is not None:
-                spare.take(nodes, option.memory)
+                spare.allocate(nodes, option.memory)
         self._placements.append(
             Placement(
                 job,
@@ -244,7 +244,7 @@ class _Walk:
         if self._mode.easy:
             nodes = free.fit(option.width, option.memory)
             assert nodes is not None
-            free.take(nodes, option.memory)
+            free.allocate(nodes, option.memory)
             self._spare[option.pool] = free
         self._blocked[option.pool] = Reservation(
             job, option.pool, option.width, option.memory, start

@@ -119,7 +119,7 @@ def test_padding_changes_nothing(snap):
 
 @settings(max_examples=20)
 @given(snapshots())
-def test_the_horizon_is_what_the_cluster_says(snap):
+def test_the_earliest_starts_are_those_of_the_cluster(snap):
     cluster = snap.cluster()
     for _ in range(2):
         starts, boots = cluster.starts(snap.queue.shapes, range(len(snap.queue.shapes)))
