@@ -21,7 +21,7 @@ from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.plan import Action, Placement, Plan
-from scheduler.decisions.state.queue import Option, Waiting
+from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
 from scheduler.domain.errors import InputError
 
 NEVER = math.inf
@@ -109,7 +109,7 @@ class _PreemptiveEntry(NamedTuple):
 
 class _Seat(NamedTuple):
     job: int
-    option: Option | None
+    option: EstimatedPlacement | None
     """None: it runs where it ran."""
     pool: int
     nodes: Nodes
@@ -217,7 +217,7 @@ class _Driver:
             pool.allocate(attempt.nodes, attempt.memory)
         except ValueError:
             pool.allocate(nodes, attempt.memory)
-            moved = Option(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
+            moved = EstimatedPlacement(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
             return _Seat(attempt.job, moved, attempt.pool, nodes)
         return _Seat(attempt.job, None, attempt.pool, attempt.nodes)
 

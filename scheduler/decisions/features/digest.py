@@ -10,7 +10,7 @@ from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUM
 from scheduler.decisions.features.encoder import Encoder
 from scheduler.decisions.rounds.round import Mode, Round
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.queue import Backlog, Option, Waiting
+from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 
@@ -84,9 +84,9 @@ def _waiting(job: int) -> Waiting:
     """Jobs that every order ranks differently."""
     runtime, width = 37.0 * job + 2000.0 / job, 1 + job % 4
     options = [
-        Option(0, width, 0, runtime, runtime * width * 8.6e-5, runtime * 11.0),
-        Option(0, width + 1, 0, runtime * 0.59, runtime * 9.8e-5, runtime * 12.5),
-        Option(1, 1, 0, runtime * 0.83, runtime * 9.5e-5, runtime * 33.0),
+        EstimatedPlacement(0, width, 0, runtime, runtime * width * 8.6e-5, runtime * 11.0),
+        EstimatedPlacement(0, width + 1, 0, runtime * 0.59, runtime * 9.8e-5, runtime * 12.5),
+        EstimatedPlacement(1, 1, 0, runtime * 0.83, runtime * 9.5e-5, runtime * 33.0),
     ]
     return Waiting(
         job,
