@@ -108,10 +108,10 @@ def _figures(
         where[slot] = index
         start, _ = earliest(b, jobs.width[b, slot], jobs, state)
         ends[index] = max(0.0, start - state.now[b]) + jobs.estimate[b, slot]
-        price = jobs.price[b, :, slot]
-        own, held = _own_cost(price[_RATE], ends[index], price[_MONEY]), price[_PRICE_HELD]
+        parts = jobs.price[b, :, slot]
+        own, held = _own_cost(parts[_RATE], ends[index], parts[_MONEY]), parts[_PRICE_HELD]
         prices[0, index] = _congestion_price(own, weight, held)
-        prices[1, index] = _congestion_price(own * price[_UNIT], pressure, held)
+        prices[1, index] = _congestion_price(own * parts[_UNIT], pressure, held)
     ranks = np.empty((_ORDERS + 2, count), dtype=np.int64)
     for order in range(_ORDERS):
         before = 0

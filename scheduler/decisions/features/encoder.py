@@ -229,9 +229,10 @@ class _QueueTotals:
         asked = np.bincount(queue.shape, queue.open, minlength=len(queue.shapes))
         self.used: list[int] = np.flatnonzero(asked).tolist()
         """Shapes that waiting jobs ask for."""
-        self.area, self.urgency, self.weight, self.pressure = Weights(
-            *(static.weights[:, : len(waits)] @ waits).tolist()
-        )
+        totals: list[float] = (static.weights[:, : len(waits)] @ waits).tolist()
+        total = dict(zip(Weights._fields, totals, strict=True))
+        self.area, self.urgency = total["area"], total["urgency"]
+        self.weight, self.pressure = total["weight"], total["pressure"]
         self.depth = int(np.count_nonzero(waits))
 
 

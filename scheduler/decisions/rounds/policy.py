@@ -58,7 +58,8 @@ class Traits(NamedTuple):
 def traits(policy: Policy) -> Traits:
     """The optional members that a policy has, and the defaults of the others."""
     members = Traits._field_defaults.items()
-    return Traits(*[getattr(policy, name, default) for name, default in members])
+    values: list[Any] = [getattr(policy, name, default) for name, default in members]
+    return Traits(*values)
 
 
 def mode_of(policy: Policy, default: Mode) -> Mode:
