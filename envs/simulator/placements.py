@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from envs.simulator.job_state import Place
 from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.state.queue import Option
+from scheduler.decisions.state.queue import EstimatedPlacement
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
@@ -36,12 +36,12 @@ class Places:
             )
         return found
 
-    def option(self, job: Arrival, place: Place, estimate_s: float) -> Option:
+    def option(self, job: Arrival, place: Place, estimate_s: float) -> EstimatedPlacement:
         """The placement as decisions see it, with what it should cost."""
         index, width = place
         pool = self._pools[index]
         device_seconds = estimate_s * width
-        return Option(
+        return EstimatedPlacement(
             index,
             width,
             job.memory_bytes,
