@@ -7,6 +7,7 @@ checked twice: it holds for the product, and it breaks once a forbidden import i
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -21,11 +22,13 @@ from importlinter.contracts.layers import LayersContract
 from importlinter.domain.contract import Contract
 
 ROOT = Path(__file__).parents[1]
-PRODUCT = [
-    ROOT / name
-    for name in ("scheduler", "envs", "agents", "api", "benchmarks", "fulcrum")
-    if (ROOT / name).is_dir()
-]
+PACKAGES = ("scheduler", "envs", "agents", "api", "benchmarks")
+PRODUCT = [ROOT / name for name in (*PACKAGES, "fulcrum") if (ROOT / name).is_dir()]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+MODULE = re.compile(
+    rf"(?<![\w/.-])(?:{'|'.join(PACKAGES)})(?:/[a-z_0-9]+)+(?:\.py)?(?![\w/*.-]*[\w/*])"
+)
+DOTTED = re.compile(rf"(?<![\w/.-])(?:{'|'.join(PACKAGES)})(?:\.(?!md\b)\w+)+")
 MOST_MODULES = 14
 """Modules of one package, its `__init__` included."""
 
@@ -139,6 +142,14 @@ def test_no_class_name_is_used_twice() -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_documents_name_modules_that_exist(document: Path) -> None:
+    text = document.read_text()
+    missing = [path for path in MODULE.findall(text) if not (ROOT / path).exists()]
+    missing += [name for name in DOTTED.findall(text) if not _exists(name)]
+    assert missing == []
+
+
 def _kept(name: str, graph: grimp.ImportGraph) -> bool:
     options = CONTRACTS[name]
     contract = KINDS[options["type"]](name, CONFIGURATION["session_options"], options)
@@ -149,3 +160,15 @@ def _trees() -> Iterator[tuple[Path, ast.Module]]:
     for product in PRODUCT:
         for path in product.rglob("*.py"):
             yield path, ast.parse(path.read_text())
+
+
+def _exists(dotted: str) -> bool:
+    """Whether a dotted name is a module, or a name that a module mentions."""
+    module, name = ROOT / dotted.replace(".", "/"), ""
+    while not (module.is_dir() or module.with_suffix(".py").is_file()):
+        module, name = module.parent, module.name
+    if module == ROOT:
+        return False
+    source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+    found = re.search(rf"\b{name}\b", source.read_text())
+    return not name or found is not None
