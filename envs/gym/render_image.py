@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from envs.simulator.job_state import HeldDevices
+from envs.simulator.simulated_job import HeldDevices
 from envs.simulator.simulation import Simulation
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import duration

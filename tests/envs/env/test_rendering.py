@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from envs.gym.render_image import WIDTH, _ends, _laid
-from envs.simulator.job_state import HeldDevices
+from envs.simulator.simulated_job import HeldDevices
 from scheduler.decisions.rounds.round import Mode
 from tests.envs.env.played import CPU, env, whim
 
