@@ -105,7 +105,7 @@ def compiled(scenario: Scenario, rows: int) -> float:
     for repeat in range(REPEATS + 1):
         episodes = [draw(seed) for seed in range(WORLDS)]
         known = [facts(episode, scenario.preference) for episode in episodes]
-        worlds = Worlds(episodes[0].site, WORLDS, JOBS, rows)
+        worlds = Worlds(episodes[0].spec, WORLDS, JOBS, rows)
         for b in every:
             worlds.begin(int(b), known[b], scenario.preference)
         decisions, seconds = 0, 0.0

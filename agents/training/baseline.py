@@ -137,8 +137,8 @@ def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
 
 def walked(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
     """The way of a static order, on the compiled simulation of rigid jobs."""
-    known, site, scales = facts(episode, w), episode.site, episode.scales
-    worlds = Worlds(site, 1, known.jobs, rows=2)
+    known, spec, scales = facts(episode, w), episode.spec, episode.scales
+    worlds = Worlds(spec, 1, known.jobs, rows=2)
     notes = worlds.walk(0, known, places(episode, known, rank))
     now, accrued, spent, latency, device_s, waiting, ended = notes.T
     dollars = worlds.dollars_per_device_s / scales.dollars
@@ -150,8 +150,8 @@ def walked(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
 
 def pushed(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """The way of any policy, round by round in the simulation."""
-    site, meter = replace(episode.site, preference=w), Meter()
-    simulation = Simulation(episode.workload, site, episode.estimator, meter, seed=episode.seed)
+    spec, meter = replace(episode.spec, preference=w), Meter()
+    simulation = Simulation(episode.workload, spec, episode.estimator, meter, seed=episode.seed)
     time: list[float] = []
     instants: list[tuple[float, float, float, float]] = []
 
@@ -182,7 +182,7 @@ def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
     for attempt in simulation.cluster.running():
         left = max(0.0, attempt.end - now)
         job = simulation.job(attempt.job)
-        pool = simulation.site.pools[attempt.pool]
+        pool = simulation.spec.pools[attempt.pool]
         dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
         seconds += left * (
             1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown

@@ -15,8 +15,8 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
-from envs.simulator.job_state import SimulatedProgress
 from envs.simulator.results import SimulationResult
+from envs.simulator.simulated_job import SimulatedProgress
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes, Occupancy

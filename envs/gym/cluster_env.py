@@ -203,11 +203,11 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         if self._miss_penalty is not None:
             self.scales = replace(self.scales, miss=self._miss_penalty)
         self._meter = Meter()
-        site = replace(episode.site, preference=self.preference)
-        self._mode: Mode = site.mode
+        spec = replace(episode.spec, preference=self.preference)
+        self._mode: Mode = spec.mode
         self._simulation = Simulation(
             episode.workload,
-            site,
+            spec,
             episode.estimator,
             self._meter,
             seed=episode.seed,

@@ -106,8 +106,8 @@ def workload(seed):
 
 
 def simulated(load, factors, name, mode):
-    site = ClusterSpec(POOLS, mode)
-    simulation = Simulation(load, site, Believes(factors), check=True)
+    spec = ClusterSpec(POOLS, mode)
+    simulation = Simulation(load, spec, Believes(factors), check=True)
     outcome = simulation.run(lookup.named(name))
     return log(outcome)
 
@@ -115,8 +115,8 @@ def simulated(load, factors, name, mode):
 def pulled(load, factors, name, mode):
     """As an environment does it: choice by choice."""
     policy = lookup.named(name)
-    site = ClusterSpec(POOLS, mode_of(policy, mode))
-    simulation = Simulation(load, site, Believes(factors))
+    spec = ClusterSpec(POOLS, mode_of(policy, mode))
+    simulation = Simulation(load, spec, Believes(factors))
     while (round_ := simulation.next()) is not None:
         while (table := round_.table()) is not None:
             position = best(table, policy.scores(table), policy) if round_.free else 1

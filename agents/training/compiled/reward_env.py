@@ -61,7 +61,7 @@ class RelativeWorlds(VecEnv):
         self._draw = of_scenario(scenario, config.jobs, Split.TRAIN)
         first = self._draw(0)
         self._scales = first.scales
-        self._worlds = Worlds(first.site, config.envs, config.jobs, config.rows)
+        self._worlds = Worlds(first.spec, config.envs, config.jobs, config.rows)
         self._reference = named(config.reference)
         self._ways = drawn_ways(scenario, config)
         self._facts: OrderedDict[tuple[int, float], Facts] = OrderedDict()

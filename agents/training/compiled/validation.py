@@ -23,7 +23,7 @@ class Examination:
         episodes = [draw(seed) for seed in range(config.validation_workloads)]
         self._keys = [(w, seed) for w in config.judged_at for seed in range(len(episodes))]
         self._facts = [facts(episodes[seed], w) for w, seed in self._keys]
-        self._worlds = Worlds(episodes[0].site, len(self._keys), config.jobs, config.rows)
+        self._worlds = Worlds(episodes[0].spec, len(self._keys), config.jobs, config.rows)
         self._scales = episodes[0].scales
 
     def objectives(self, scorer: PolicyNetwork) -> dict[tuple[float, int], float]:

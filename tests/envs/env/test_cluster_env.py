@@ -183,7 +183,7 @@ def test_a_policy_pulled_through_the_environment_does_what_it_does_when_pushed(n
     while not over:
         _, _, over, _, info = made.step(made.action_of(policy))
     drawn = episode(9)
-    pushed = Simulation(drawn.workload, drawn.site, drawn.estimator, seed=9).run(policy)
+    pushed = Simulation(drawn.workload, drawn.spec, drawn.estimator, seed=9).run(policy)
     assert info["metrics"]["mean_jct_s"] == pytest.approx(float(pushed.jct.mean()), rel=1e-12)
     assert info["metrics"]["utilisation"] == pytest.approx(pushed.utilisation, rel=1e-12)
     assert info["metrics"]["fairness"] == pytest.approx(pushed.fairness, rel=1e-12)

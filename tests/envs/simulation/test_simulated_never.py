@@ -1,4 +1,4 @@
-"""What no simulation may ever do, over random sites, workloads, heuristics and modes."""
+"""What no simulation may ever do, over random specs, workloads, heuristics and modes."""
 
 from dataclasses import replace
 from itertools import product
@@ -14,7 +14,7 @@ from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import decide
 from scheduler.policies.heuristics import HEURISTICS
-from tests.envs.simulation.simulated import sites, workloads
+from tests.envs.simulation.simulated import specs, workloads
 
 ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)
 
@@ -22,7 +22,7 @@ ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)
 @st.composite
 def worlds(draw, mode=None):
     mode = mode or draw(st.sampled_from(list(Mode)))
-    where = draw(sites(mode))
+    where = draw(specs(mode))
     policy = HEURISTICS[draw(st.sampled_from(list(HEURISTICS)))]
     return where, draw(workloads(where.pools)), policy, draw(st.sampled_from(ESTIMATORS))
 
