@@ -23,7 +23,7 @@ from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRul
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import Crashes, ended
-from scheduler.service.policy_control.replay import Replay
+from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore

@@ -14,9 +14,10 @@ from scheduler.domain.resources import DeviceKind
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry.registry import Entry
     from scheduler.domain.records import Cost, Measurement
-    from scheduler.service.policy_control.replay_evaluation import Fit
+    from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation
     from scheduler.service.policy_control.shadow import ShadowView
-    from scheduler.service.queries.views import ActivePolicyView, ClusterView, PoolView
+    from scheduler.service.policy_control.views import ActivePolicyView
+    from scheduler.service.queries.views import ClusterView, PoolView
 
 
 class DeviceOut(Answer):
@@ -133,7 +134,7 @@ class FitOut(Answer):
     error: str
 
     @classmethod
-    def of(cls, fit: Fit) -> Self:
+    def of(cls, fit: ReplayEvaluation) -> Self:
         """From the service's value."""
         return cls.model_construct(
             state=fit.state,

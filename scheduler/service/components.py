@@ -15,7 +15,7 @@ from scheduler.service.maintenance.retention import RetentionRule
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import Crashes
-from scheduler.service.policy_control.replay import Replay
+from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.store.base import Store
 
 

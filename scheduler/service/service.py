@@ -32,15 +32,9 @@ from scheduler.service.maintenance.checkup import Checkup
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.maintenance.retention import SWEEP_S, Kind, Retention
 from scheduler.service.policy_control.controller import PolicyController
+from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
-from scheduler.service.queries.views import (
-    ActivePolicyView,
-    ClusterView,
-    Explanation,
-    Outlook,
-    PoolView,
-    Preferences,
-)
+from scheduler.service.queries.views import ClusterView, Explanation, Outlook, PoolView
 from scheduler.store.base import Submission
 from scheduler.workloads.spec.specs import references
 

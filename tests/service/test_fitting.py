@@ -9,7 +9,7 @@ from scheduler import bootstrap, settings
 from scheduler.domain.errors import InputError, MissingError, OutageError, StateError
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
-from scheduler.service.policy_control.replay import ReplayVerdict
+from scheduler.service.policy_control.replay_evaluation import ReplayVerdict
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore

@@ -16,8 +16,8 @@ from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.policies.guard import Fault, Guard
-from scheduler.service.policy_control.replay import Question
-from scheduler.service.queries.views import ActivePolicyView, Preferences
+from scheduler.service.policy_control.replay_evaluation import Question
+from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 
 Lookup = Callable[[str], Policy]
 """Policy by name; raises `NotFoundError` listing the legal names."""

@@ -21,16 +21,16 @@ from scheduler.domain.errors import (
 )
 from scheduler.domain.pools import Pool
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.replay import Replay
 from scheduler.service.policy_control.replay_evaluation import (
     PAST_S,
-    Fit,
-    FitState,
+    Replay,
     ReplayEvaluation,
+    ReplayRunner,
+    ReplayState,
     digest,
 )
-from scheduler.service.policy_control.shadow_control import ShadowControl
-from scheduler.service.queries.views import ActivePolicyView, Preferences
+from scheduler.service.policy_control.shadow import ShadowControl
+from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.store.base import Store
 
 POLICY = "policy"
@@ -71,12 +71,12 @@ class PolicyController:
         self._rival = rival
         self._replay = replay
         self._wanted = fit
-        self._fitting = None if replay is None else ReplayEvaluation(replay, clock)
+        self._fitting = None if replay is None else ReplayRunner(replay, clock)
         self._lock = threading.Lock()
         self._turn = 0
         """Rises with every choice of a person: a fit that was begun before changes nothing then."""
         self._nominee = ruling.view().name
-        self._fit: Fit | None = None
+        self._fit: ReplayEvaluation | None = None
         self._shadowing = ShadowControl(store, clock, shadow_log, candidate=shadow)
 
     def start(self) -> None:
@@ -227,7 +227,7 @@ class PolicyController:
         if remembered:
             self._ruling.prefer(remembered["cluster"], remembered["projects"])
 
-    def _scored(self, fit: Fit) -> None:
+    def _scored(self, fit: ReplayEvaluation) -> None:
         _log.info("shadow: %s", fit.sentence())
         with self._lock:
             self._shadowing.scored(fit)
@@ -236,10 +236,10 @@ class PolicyController:
         if self._fitting is not None:
             self._fitting.stop()
 
-    def _last(self) -> Fit | None:
+    def _last(self) -> ReplayEvaluation | None:
         remembered = self._store.setting(FIT)
         try:
-            return None if remembered is None else Fit.of(remembered)
+            return None if remembered is None else ReplayEvaluation.of(remembered)
         except (FulcrumError, TypeError):  # of another version
             return None
 
@@ -257,20 +257,20 @@ class PolicyController:
         )
         self._fit = self._fitting.begin(question, why, lambda fit: self._ended(fit, turn))
 
-    def _ended(self, fit: Fit, turn: int) -> None:
-        level = logging.WARNING if fit.state is FitState.FAILED else logging.INFO
+    def _ended(self, fit: ReplayEvaluation, turn: int) -> None:
+        level = logging.WARNING if fit.state is ReplayState.FAILED else logging.INFO
         _log.log(level, "fit: %s", fit.sentence())
         with self._lock:
             if turn != self._turn:
                 # A person has chosen meanwhile: it is over, and decides nothing.
-                self._fit = replace(fit, state=FitState.CANCELLED)
+                self._fit = replace(fit, state=ReplayState.CANCELLED)
                 return
             self._fit = fit
-            if fit.state is FitState.DONE:
+            if fit.state is ReplayState.DONE:
                 self._store.set_settings({FIT: fit.json()})
                 self._serve(fit)
 
-    def _serve(self, fit: Fit) -> None:
+    def _serve(self, fit: ReplayEvaluation) -> None:
         assert fit.ahead is not None
         if fit.ahead == self._ruling.view().name:
             return

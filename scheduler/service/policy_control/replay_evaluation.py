@@ -1,7 +1,8 @@
-"""Fit to the cluster at hand: of a learned policy and wgc, that one decides which replays better.
+"""Replays that compare two policies on this cluster, and the port to the simulator that runs them.
 
-Where a replay shows no difference, the one with the lower mean decides, and nobody claims more.
-A replay runs beside the service, which decides meanwhile as it was told to.
+Where a replay shows no difference, the policy with the lower mean decides, and no claim is made.
+The service simulates nothing itself: its caller may give it a `Replay`. A replay runs beside the
+service, which decides meanwhile as it was told to.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from scheduler.clock import Clock
-from scheduler.domain.errors import FulcrumError, StateError
-from scheduler.service.policy_control.replay import Question, Replay, ReplayVerdict
+from scheduler.domain.errors import FulcrumError, InputError, StateError
+from scheduler.domain.pools import Pool
+from scheduler.domain.resources import DeviceKind
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +27,110 @@ PAST_S = 7 * 86_400.0
 _JOIN_S = 0.2
 
 
-class FitState(StrEnum):
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Two policies, the cluster, and the time whose jobs are replayed."""
+
+    nominee: str
+    rival: str
+    pools: tuple[Pool, ...]
+    mode: str
+    """Of a policy that was not made for one."""
+    preference: float
+    """w of the objective, and of jobs that name none."""
+    starvation_s: float | None
+    """Of the guard; None: no bound."""
+    since: float
+    """Unix seconds: jobs submitted from then on …"""
+    until: float
+    """… and before this."""
+    least_jobs: int = 50
+    """With fewer jobs that ended well a made-up workload is taken."""
+    jobs: int = 200
+    """In a made-up workload."""
+    windows: int = 8
+    """Workloads on which the two are compared, if there are jobs enough for distinct ones."""
+    limit_s: float = 300.0
+    """Real seconds after which no further workload is begun."""
+
+    def json(self) -> dict[str, Any]:
+        """All fields, for another process."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `json`."""
+        pools = tuple(
+            Pool(**{**pool, "kind": DeviceKind(pool["kind"])}) for pool in values["pools"]
+        )
+        return cls(**{**values, "pools": pools})
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayVerdict:
+    """How the two did on the same workloads."""
+
+    source: str
+    """`history` or `synthetic`."""
+    about: str
+    """What was replayed, for a person."""
+    windows: int
+    """Workloads that both were simulated on."""
+    jobs: int
+    """In all of them."""
+    nominee: float
+    """Mean objective per job; less is better."""
+    rival: float
+    difference: float
+    """(nominee - rival) ÷ rival, of the means; below 0: the nominee is better."""
+    low: float | None
+    """95 % interval of the difference, resampled over the workloads; None: too few."""
+    high: float | None
+    median: float
+    """Of the workloads' differences, each ÷ the rival's objective."""
+    won: int
+    """Workloads on which the nominee is better."""
+    lost: int
+    """Workloads on which it is worse."""
+    shown: bool
+    """Whether a difference is shown: the interval excludes 0, on enough distinct workloads."""
+    utilisation: float
+    """Under the rival, as are the figures below: share of the device time that was of use."""
+    queue_mean: float
+    """Jobs waiting, mean over time."""
+    queue_max: float
+    """The most that waited in any of the workloads."""
+    waiting: float
+    """Share of the latency that is waiting."""
+    seconds: float
+    """Real time it took."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """From the JSON of another process, or of the store; raises `InputError`."""
+        try:
+            return cls(**{each.name: values[each.name] for each in fields(cls)})
+        except (KeyError, TypeError) as error:
+            legal = ", ".join(each.name for each in fields(cls))
+            raise InputError(
+                f"invalid verdict: {error}", {"verdict": f"an object with {legal}"}
+            ) from error
+
+
+class Replay(Protocol):
+    """Answers questions, one at a time."""
+
+    def concerns(self, policy: str) -> bool:
+        """Whether a policy of that name should prove itself before it decides for good."""
+
+    def run(self, question: Question) -> ReplayVerdict:
+        """Simulate; takes minutes. Raises `UnavailableError` if it fails or was cancelled."""
+
+    def cancel(self) -> None:
+        """Let `run`, if it is under way in another thread, raise soon."""
+
+
+class ReplayState(StrEnum):
     """How far a fit has come."""
 
     RUNNING = "running"
@@ -35,11 +140,11 @@ class FitState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ReplayEvaluation:
     """One replay of two policies, and what came of it."""
 
     state: str
-    """See `FitState`."""
+    """See `ReplayState`."""
     why: str
     """What it was made for: `start`, `pools`, `asked` or `shadow`."""
     nominee: str
@@ -81,11 +186,11 @@ class Fit:
         )
 
 
-Told = Callable[[Fit], None]
+Told = Callable[[ReplayEvaluation], None]
 """What is done with a fit that has ended, in the replay's thread."""
 
 
-class ReplayEvaluation:
+class ReplayRunner:
     """One replay at a time, in a thread that waits for it. Thread-safe."""
 
     def __init__(self, replay: Replay, clock: Clock) -> None:
@@ -95,10 +200,10 @@ class ReplayEvaluation:
         self._thread: threading.Thread | None = None
         self._cancelled = threading.Event()
 
-    def begin(self, question: Question, why: str, told: Told) -> Fit:
+    def begin(self, question: Question, why: str, told: Told) -> ReplayEvaluation:
         """Start a replay and return; raises `StateError` while another is under way."""
-        fit = Fit(
-            FitState.RUNNING,
+        fit = ReplayEvaluation(
+            ReplayState.RUNNING,
             why,
             question.nominee,
             question.rival,
@@ -126,21 +231,23 @@ class ReplayEvaluation:
             self._replay.cancel()
             thread.join(_JOIN_S)
 
-    def _run(self, fit: Fit, question: Question, told: Told, cancelled: threading.Event) -> None:
+    def _run(
+        self, fit: ReplayEvaluation, question: Question, told: Told, cancelled: threading.Event
+    ) -> None:
         try:
             verdict = None if cancelled.is_set() else self._replay.run(question)
         except Exception as error:
             if not cancelled.is_set():
                 reason = error.message if isinstance(error, FulcrumError) else repr(error)
-                told(replace(fit, state=FitState.FAILED, error=reason))
+                told(replace(fit, state=ReplayState.FAILED, error=reason))
                 return
             verdict = None
         if verdict is None or cancelled.is_set():
-            told(replace(fit, state=FitState.CANCELLED))
+            told(replace(fit, state=ReplayState.CANCELLED))
             return
         ahead = fit.nominee if verdict.nominee <= verdict.rival else fit.rival
         better = ahead if verdict.shown else None
-        told(replace(fit, state=FitState.DONE, verdict=verdict, better=better, ahead=ahead))
+        told(replace(fit, state=ReplayState.DONE, verdict=verdict, better=better, ahead=ahead))
 
 
 def digest(pools: object) -> str:
