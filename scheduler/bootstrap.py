@@ -22,7 +22,7 @@ from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import Crashes, ended
+from scheduler.service.policy_control.crash_marks import CrashMarks, ended
 from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.service.service import Service
 from scheduler.store.base import Store
@@ -104,10 +104,10 @@ def assemble(
         for name, project in settings.projects.items()
         if project.preference is not None
     }
-    crashes = Crashes(settings.data_dir / "policy.mark", lookup.named, lookup.builtin)
+    crashes = CrashMarks(settings.data_dir / "policy.mark", lookup.named, lookup.builtin)
     for name in crashes.refused:
         _log.error("%s; another decides in its place", ended(name))
-    ruling = ActivePolicy(
+    active_policy = ActivePolicy(
         crashes.policy,
         lookup.named(FALLBACK),
         name=FALLBACK if settings.policy in crashes.refused else settings.policy,
@@ -125,7 +125,7 @@ def assemble(
             estimator=Estimator(
                 store.measurements(), inventory.present, default_s=settings.default_runtime_s
             ),
-            ruling=ruling,
+            active_policy=active_policy,
             policies=lookup.names(),
             folders=Paths(settings.data_dir / "jobs"),
             clock=clock,

@@ -20,7 +20,7 @@ ANSWER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
+class BulkCancel:
     """Finds live jobs and cancels them."""
 
     store: Store

@@ -14,7 +14,7 @@ from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import RetentionRule
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import Crashes
+from scheduler.service.policy_control.crash_marks import CrashMarks
 from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.store.base import Store
 
@@ -27,7 +27,7 @@ class Components:
     executor: Executor
     inventory: Inventory
     estimator: Estimator
-    ruling: ActivePolicy
+    active_policy: ActivePolicy
     policies: Mapping[str, str]
     """Name → summary of every policy that can be used."""
     folders: Paths
@@ -46,7 +46,7 @@ class Components:
     """Whether a learned policy is replayed at the start."""
     shadow: str | None = None
     """A policy that sees every decision and changes none."""
-    crashes: Crashes | None = None
+    crashes: CrashMarks | None = None
     """Marks the calls of policies; None: they are not marked."""
     disks: Mapping[str, Path] = field(default_factory=dict)
     """Name → folder that must not run full; the first is the service's own."""

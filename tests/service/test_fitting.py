@@ -113,7 +113,7 @@ def serve(tmp_path):
 
 
 def ended(service):
-    service._choosing._fitting._thread.join(PATIENCE_S)
+    assert service.policy_control.wait(PATIENCE_S)
     return service.policy()
 
 
@@ -292,7 +292,7 @@ def test_stopping_does_not_wait_for_a_replay(serve):
     service = serve(replay)
     service.stop()
     assert replay.gone.is_set()
-    assert service._choosing.view().fit.state == "cancelled"
+    assert service.policy().fit.state == "cancelled"
 
 
 def test_the_question_survives_the_way_to_another_process(serve):

@@ -65,7 +65,7 @@ def exited(event: Exited, changes: Transaction, pool_of: Callable[[str], Pool | 
     if job is None or attempt is None:
         return False
     if event.started_at is not None:
-        # The executor knows best: a start may have gone unheard, or been noted late on adoption.
+        # The executor knows best: a start may have gone pending, or been noted late on adoption.
         attempt = replace(attempt, started_at=event.started_at)
         job = replace(job, started_at=event.started_at)
     pool = pool_of(attempt.pool) or _removed(attempt)

@@ -22,7 +22,7 @@ class LaunchSpecBuilder:
     folders: Paths
     devices: Devices
 
-    def order(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
+    def build(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
         """The order for an attempt that was placed on `pool`."""
         return LaunchSpec(
             attempt=attempt.id,

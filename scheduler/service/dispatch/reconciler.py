@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def reconcile(
-    board: LiveJobs,
+    live_jobs: LiveJobs,
     executor: Executor,
     folders: Paths,
     order: Callable[[Job, Attempt], LaunchSpec | None],
@@ -30,11 +30,11 @@ def reconcile(
     Every attempt that the store believes active is named to the executor, which from then on
     watches it. Returns how many were adopted, launched and lost.
     """
-    attempts = dict(board.attempts)
+    attempts = dict(live_jobs.attempts)
     known = executor.alive([folders.key(attempt) for attempt in attempts.values()])
     counts = {"adopted": 0, "launched": 0, "lost": 0}
     for attempt in attempts.values():
-        job = board.jobs[attempt.job]
+        job = live_jobs.jobs[attempt.job]
         if attempt.id in known:
             counts["adopted"] += 1
             pid = known[attempt.id]

@@ -1,4 +1,4 @@
-"""All that is looked at to tell whether the service is well."""
+"""All checks that tell whether the service is well."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from scheduler.problems import HealthProblem, disks
 from scheduler.service.dispatch.dispatcher import Dispatcher
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.maintenance import health
-from scheduler.service.maintenance.health import Deciding, Health
+from scheduler.service.maintenance.health import Health, PolicyHealth
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import Crashes, ended
+from scheduler.service.policy_control.crash_marks import CrashMarks, ended
 from scheduler.store.base import Store
 
 _log = logging.getLogger(__name__)
@@ -25,20 +25,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Checkup:
-    """The checks of one service. Thread-safe, but for `tell`."""
+    """The checks of one service. Thread-safe, except `log_changes`."""
 
     store: Store
     executor: Executor
-    board: LiveJobs
+    live_jobs: LiveJobs
     dispatcher: Dispatcher
-    ruling: ActivePolicy
+    active_policy: ActivePolicy
     folders: Paths
     clock: Clock
     accepting: Callable[[], bool]
     """Whether submissions are stored."""
     absent: Mapping[str, str]
     """Pool name → why jobs cannot run on it here."""
-    crashes: Crashes | None
+    crashes: CrashMarks | None
     disks: Mapping[str, Path]
     """Name → folder that must not run full; the first is the service's own."""
     least_free: int
@@ -52,8 +52,10 @@ class Checkup:
                 "disk": self._look_at_disks,
                 "store": self._look_at_store,
                 "executor": self._look_at_executor,
-                "policy": Deciding(self.ruling, self.board, self.dispatcher, self.clock),
-                "logs": lambda: health.logs(self.board, self._log_of),
+                "policy": PolicyHealth(
+                    self.active_policy, self.live_jobs, self.dispatcher, self.clock
+                ),
+                "logs": lambda: health.logs(self.live_jobs, self._log_of),
             }
         )
 
@@ -66,7 +68,7 @@ class Checkup:
         )
         return tuple(sorted(found, key=lambda one: not one.fatal))
 
-    def tell(self) -> None:
+    def log_changes(self) -> None:
         """Write into the log what has come up since the last time, and what is over."""
         found = frozenset(problem.text for problem in self.problems())
         for text in found - self._told:

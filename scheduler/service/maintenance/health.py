@@ -108,10 +108,10 @@ def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterat
         yield HealthProblem("dispatcher", text, "look at the service's log")
 
 
-def logs(board: LiveJobs, log_of: Callable[[Attempt], Path]) -> Iterator[HealthProblem]:
+def logs(live_jobs: LiveJobs, log_of: Callable[[Attempt], Path]) -> Iterator[HealthProblem]:
     """Running jobs whose logs take much of the disk."""
-    with board.lock:
-        attempts = list(board.attempts.values())
+    with live_jobs.lock:
+        attempts = list(live_jobs.attempts.values())
     for attempt in attempts:
         path = log_of(attempt)
         try:
@@ -125,14 +125,14 @@ def logs(board: LiveJobs, log_of: Callable[[Attempt], Path]) -> Iterator[HealthP
             )
 
 
-class Deciding:
+class PolicyHealth:
     """Whether the active policy decides by itself, and decides at all. For one thread."""
 
     def __init__(
-        self, ruling: ActivePolicy, board: LiveJobs, dispatcher: Dispatcher, clock: Clock
+        self, active_policy: ActivePolicy, live_jobs: LiveJobs, dispatcher: Dispatcher, clock: Clock
     ) -> None:
-        self._ruling = ruling
-        self._board = board
+        self._active_policy = active_policy
+        self._live_jobs = live_jobs
         self._dispatcher = dispatcher
         self._clock = clock
         self._faults: deque[tuple[float, str, int]] = deque()
@@ -141,12 +141,12 @@ class Deciding:
 
     def __call__(self) -> Iterator[HealthProblem]:
         """What is not well with it."""
-        yield from self._replaced(time.monotonic())
-        yield from self._idle(time.monotonic())
+        yield from self.replaced(time.monotonic())
+        yield from self.idle(time.monotonic())
 
-    def _replaced(self, now: float) -> Iterator[HealthProblem]:
-        """The guard had to decide instead."""
-        policy = self._ruling.view()
+    def replaced(self, now: float) -> Iterator[HealthProblem]:
+        """Whether the guard had to decide instead."""
+        policy = self._active_policy.view()
         self._faults.append((now, policy.name, policy.fallbacks))
         while self._faults[0][0] < now - WINDOW_S or self._faults[0][1] != policy.name:
             self._faults.popleft()
@@ -159,22 +159,26 @@ class Deciding:
                 "policy", text, "choose another: fulcrum policy use wgc", fatal=False
             )
 
-    def _idle(self, now: float) -> Iterator[HealthProblem]:
-        """Nothing starts although the fallback would start something."""
+    def idle(self, now: float) -> Iterator[HealthProblem]:
+        """Whether nothing starts although the fallback would start something.
+
+        `now`: monotonic seconds, as in `replaced`.
+        """
         launches = self._dispatcher.counters["launches"]
-        waiting = self._board.counts()["devices"]
+        waiting = self._live_jobs.counts()["devices"]
         if not waiting or launches != self._launches:
             self._launches, self._since = launches, now
             return
         if now - self._since < IDLE_S:
             return
-        fallback = self._ruling.fallback
-        snapshot = self._board.snapshot(self._clock.now())
-        plan = run_round(snapshot, fallback, mode_of(fallback, self._ruling.mode))
+        fallback = self._active_policy.fallback
+        snapshot = self._live_jobs.snapshot(self._clock.now())
+        plan = run_round(snapshot, fallback, mode_of(fallback, self._active_policy.mode))
         if plan.placements:
             text = (
-                f"{self._ruling.view().name} has started nothing for {(now - self._since) / 60:.0f}"
-                f" min: {waiting} jobs wait, {fallback.name} would start {len(plan.placements)} now"
+                f"{self._active_policy.view().name} has started nothing for "
+                f"{(now - self._since) / 60:.0f} min: {waiting} jobs wait, {fallback.name} would "
+                f"start {len(plan.placements)} now"
             )
             yield HealthProblem(
                 "policy", text, f"let it: fulcrum policy use {fallback.name}", fatal=False

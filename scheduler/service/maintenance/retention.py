@@ -98,7 +98,7 @@ class Retention:
     """Tells what is there and removes what may go. Thread-safe."""
 
     store: Store
-    board: LiveJobs
+    live_jobs: LiveJobs
     folders: Paths
     clock: Clock
     data: Path
@@ -110,7 +110,7 @@ class Retention:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
-        self._pruned = dict(_read(self._ledger))
+        self._pruned = dict(_read(self._pruned_file))
 
     def usage(self, most: int) -> Usage:
         """What takes the space; `most`: of single jobs."""
@@ -230,8 +230,8 @@ class Retention:
 
     def _needed(self) -> set[int]:
         """Jobs that have not ended, and those whose files they are to read."""
-        with self.board.lock:
-            live = list(self.board.jobs.values())
+        with self.live_jobs.lock:
+            live = list(self.live_jobs.jobs.values())
         here = re.compile(re.escape(json.dumps(str(self.folders.root))[1:-1]) + r"/(\d+)")
         needed: set[int] = set()
         for job in live:
@@ -269,16 +269,16 @@ class Retention:
             return None
 
     @property
-    def _ledger(self) -> Path:
+    def _pruned_file(self) -> Path:
         return self.data / "pruned.jsonl"
 
     def _note(self, item: PrunedItem, actor: str, now: float) -> None:
         line = {"job": item.job, "kind": item.kind, "bytes": item.bytes, "time": now, "by": actor}
         try:
-            with self._ledger.open("a", encoding="utf-8") as file:
+            with self._pruned_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:  # a full disk: all the more it must go
-            _log.warning("%s cannot be written: %s", self._ledger, error)
+            _log.warning("%s cannot be written: %s", self._pruned_file, error)
 
 
 def _read(ledger: Path) -> Iterator[tuple[tuple[int, str], float]]:

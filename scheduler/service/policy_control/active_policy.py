@@ -64,7 +64,7 @@ class ActivePolicy:
         """Decides when the active policy cannot."""
         return self._fallback
 
-    def counsel(self) -> tuple[Guard, Mode]:
+    def uncounted(self) -> tuple[Guard, Mode]:
         """The same for the questions of one thread: what fails is not counted."""
         guard, mode = self.current()
         return replace(guard, faults=Counter()), mode

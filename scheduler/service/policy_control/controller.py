@@ -45,11 +45,11 @@ _log = logging.getLogger(__name__)
 
 
 class PolicyController:
-    """Changes the ruling, and remembers why. Thread-safe."""
+    """Changes the active_policy, and remembers why. Thread-safe."""
 
     def __init__(
         self,
-        ruling: ActivePolicy,
+        active_policy: ActivePolicy,
         store: Store,
         clock: Clock,
         pools: Sequence[Pool],
@@ -64,27 +64,27 @@ class PolicyController:
 
         `shadow`: the candidate of the settings, until a person names another or none.
         """
-        self._ruling = ruling
+        self._active_policy = active_policy
         self._store = store
         self._clock = clock
         self._pools = tuple(pools)
         self._rival = rival
         self._replay = replay
         self._wanted = fit
-        self._fitting = None if replay is None else ReplayRunner(replay, clock)
+        self._replays = None if replay is None else ReplayRunner(replay, clock)
         self._lock = threading.Lock()
         self._turn = 0
         """Rises with every choice of a person: a fit that was begun before changes nothing then."""
-        self._nominee = ruling.view().name
+        self._nominee = active_policy.view().name
         self._fit: ReplayEvaluation | None = None
-        self._shadowing = ShadowControl(store, clock, shadow_log, candidate=shadow)
+        self._shadow_control = ShadowControl(store, clock, shadow_log, candidate=shadow)
 
     def start(self) -> None:
         """Take up what was remembered; replay if the settings' policy must prove itself."""
         pinned = self._recall()
         self._recall_preferences()
-        self._shadowing.recall(self._ruling.guarded)
-        self._nominee = self._ruling.view().name
+        self._shadow_control.recall(self._active_policy.guarded)
+        self._nominee = self._active_policy.view().name
         last = self._last()
         if last is not None and last.nominee != self._nominee:
             last = None  # it tells nothing of what is wanted now
@@ -103,20 +103,24 @@ class PolicyController:
     def stop(self) -> None:
         """A replay under way is cancelled, the shadow ends."""
         self._cancel()
-        self._shadowing.stop()
+        self._shadow_control.stop()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until no replay is under way; False: one still is after `timeout_s`."""
+        return self._replays is None or self._replays.wait(timeout_s)
 
     def view(self) -> ActivePolicyView:
         """As people see it."""
         return replace(
-            self._ruling.view(),
+            self._active_policy.view(),
             nominee=self._nominee,
             fit=self._fit,
-            shadow=self._shadowing.view(),
+            shadow=self._shadow_control.view(),
         )
 
     def watch(self, snapshot: Snapshot, mode: Mode, placed: Sequence[Placement]) -> None:
         """What was decided; returns at once."""
-        self._shadowing.offer(snapshot, mode, placed)
+        self._shadow_control.offer(snapshot, mode, placed)
 
     def follow(self, name: str | None, actor: str) -> ActivePolicyView:
         """Let a candidate see every decision (None: no longer any); remembered over restarts.
@@ -124,10 +128,10 @@ class PolicyController:
         The same one named again begins anew. Raises `MissingError` or `InputError` and then
         changes nothing.
         """
-        guard = None if name is None else self._ruling.guarded(name)
+        guard = None if name is None else self._active_policy.guarded(name)
         with self._lock:
-            scored = self._shadowing.scoring
-            self._shadowing.follow(guard, name, actor)
+            scored = self._shadow_control.scoring
+            self._shadow_control.follow(guard, name, actor)
         if scored:
             self._cancel()
         return self.view()
@@ -140,19 +144,23 @@ class PolicyController:
         replay is under way or if the shadow decides itself, `OutageError` without a simulator.
         """
         with self._lock:
-            shadow = self._shadowing.view()
+            shadow = self._shadow_control.view()
             if shadow is None:
                 raise MissingError("there is no shadow", {"shadow": "name one first"})
-            if shadow.name == self._ruling.view().name:
+            if shadow.name == self._active_policy.view().name:
                 raise StateError(
                     f"{shadow.name} decides itself", {"shadow": "another than the active policy"}
                 )
-            if self._fitting is None:
+            if self._replays is None:
                 raise OutageError(_NO_SIMULATOR)
-            question = self._ruling.question(
-                shadow.name, self._ruling.view().name, self._pools, shadow.since, self._clock.now()
+            question = self._active_policy.question(
+                shadow.name,
+                self._active_policy.view().name,
+                self._pools,
+                shadow.since,
+                self._clock.now(),
             )
-            self._shadowing.scored(self._fitting.begin(question, "shadow", self._scored))
+            self._shadow_control.scored(self._replays.begin(question, "shadow", self._scored))
         return self.view()
 
     def use(
@@ -160,9 +168,9 @@ class PolicyController:
     ) -> ActivePolicyView:
         """What a person has chosen stays, over restarts too; raises as `ActivePolicy.use`."""
         with self._lock:
-            self._ruling.use(name, mode, preference)
+            self._active_policy.use(name, mode, preference)
             self._turn += 1
-            self._nominee = self._ruling.view().name
+            self._nominee = self._active_policy.view().name
             if self._fit is not None and self._fit.nominee != self._nominee:
                 self._fit = None  # it tells nothing of what decides now
             self._keep(actor, fit=False)
@@ -178,7 +186,7 @@ class PolicyController:
     ) -> Preferences:
         """Change preferences for good; the policy stays. Raises as `ActivePolicy.prefer`."""
         with self._lock:
-            preferences = self._ruling.prefer(cluster, projects)
+            preferences = self._active_policy.prefer(cluster, projects)
             known = dict((self._store.setting(PREFERENCES) or {}).get("projects", {}))
             kept = {"cluster": preferences.cluster, "projects": {**known, **projects}}
             self._store.set_settings({PREFERENCES: kept, "preferences_set_by": actor})
@@ -191,12 +199,12 @@ class PolicyController:
         Raises `MissingError` for an unknown policy, `InputError` for the rival itself,
         `StateError` while a replay is under way, `OutageError` without a simulator.
         """
-        nominee = self._ruling.check(name or self._nominee)
+        nominee = self._active_policy.check(name or self._nominee)
         if nominee == self._rival:
             raise InputError(
                 f"{nominee} is what others are held against", {"name": "another policy"}
             )
-        if self._fitting is None:
+        if self._replays is None:
             raise OutageError(_NO_SIMULATOR)
         with self._lock:
             before, self._nominee = self._nominee, nominee
@@ -215,7 +223,7 @@ class PolicyController:
             return False
         fit = bool(remembered.pop("fit", False))
         try:
-            self._ruling.restore(**remembered)
+            self._active_policy.restore(**remembered)
         except FulcrumError as error:
             # Its distribution may have been removed: better another policy than no service.
             _log.warning("the remembered policy cannot be used: %s", error)
@@ -225,16 +233,16 @@ class PolicyController:
     def _recall_preferences(self) -> None:
         remembered = self._store.setting(PREFERENCES)
         if remembered:
-            self._ruling.prefer(remembered["cluster"], remembered["projects"])
+            self._active_policy.prefer(remembered["cluster"], remembered["projects"])
 
     def _scored(self, fit: ReplayEvaluation) -> None:
         _log.info("shadow: %s", fit.sentence())
         with self._lock:
-            self._shadowing.scored(fit)
+            self._shadow_control.scored(fit)
 
     def _cancel(self) -> None:
-        if self._fitting is not None:
-            self._fitting.stop()
+        if self._replays is not None:
+            self._replays.stop()
 
     def _last(self) -> ReplayEvaluation | None:
         remembered = self._store.setting(FIT)
@@ -244,18 +252,18 @@ class PolicyController:
             return None
 
     def _keep(self, actor: str, *, fit: bool) -> None:
-        remembered = {**self._ruling.setting(), "fit": fit}
+        remembered = {**self._active_policy.setting(), "fit": fit}
         if fit:
             remembered["name"] = self._nominee
         self._store.set_settings({POLICY: remembered, "policy_set_by": actor})
 
     def _begin(self, why: str) -> None:
-        assert self._fitting is not None
+        assert self._replays is not None
         turn = self._turn
-        question = self._ruling.question(
+        question = self._active_policy.question(
             self._nominee, self._rival, self._pools, self._clock.now() - PAST_S, self._clock.now()
         )
-        self._fit = self._fitting.begin(question, why, lambda fit: self._ended(fit, turn))
+        self._fit = self._replays.begin(question, why, lambda fit: self._ended(fit, turn))
 
     def _ended(self, fit: ReplayEvaluation, turn: int) -> None:
         level = logging.WARNING if fit.state is ReplayState.FAILED else logging.INFO
@@ -272,9 +280,9 @@ class PolicyController:
 
     def _serve(self, fit: ReplayEvaluation) -> None:
         assert fit.ahead is not None
-        if fit.ahead == self._ruling.view().name:
+        if fit.ahead == self._active_policy.view().name:
             return
         try:
-            self._ruling.use(fit.ahead, None, None)
+            self._active_policy.use(fit.ahead, None, None)
         except FulcrumError as error:
             _log.warning("the policy that is ahead cannot be used: %s", error)

@@ -34,7 +34,7 @@ _SIZE = 1024
 _INSIDE, _COUNT, _NAME = 0, 1, 2
 
 
-class Crashes:
+class CrashMarks:
     """Marks calls of policies that are not Fulcrum's own rules. Thread-safe.
 
     `builtin` tells which names need no mark, `named` makes a policy of its name.
@@ -75,7 +75,7 @@ class Crashes:
         with self.inside(name):
             return Marked(self._named(name), name, self)
 
-    def pardon(self, name: str) -> None:
+    def readmit(self, name: str) -> None:
         """A person has chosen the policy: it may be asked again."""
         with self._lock:
             if name in self._refused:
@@ -168,7 +168,7 @@ class Marked(Wrapped):
     policy: Policy
     asked: str
     """The name it was asked for by."""
-    crashes: Crashes
+    crashes: CrashMarks
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) Its scores."""

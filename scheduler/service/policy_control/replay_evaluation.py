@@ -186,7 +186,7 @@ class ReplayEvaluation:
         )
 
 
-Told = Callable[[ReplayEvaluation], None]
+Finished = Callable[[ReplayEvaluation], None]
 """What is done with a fit that has ended, in the replay's thread."""
 
 
@@ -200,7 +200,7 @@ class ReplayRunner:
         self._thread: threading.Thread | None = None
         self._cancelled = threading.Event()
 
-    def begin(self, question: Question, why: str, told: Told) -> ReplayEvaluation:
+    def begin(self, question: Question, why: str, told: Finished) -> ReplayEvaluation:
         """Start a replay and return; raises `StateError` while another is under way."""
         fit = ReplayEvaluation(
             ReplayState.RUNNING,
@@ -221,6 +221,12 @@ class ReplayRunner:
             self._thread.start()
         return fit
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until no replay is under way; False: one still is after `timeout_s`."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()
+
     def stop(self) -> None:
         """Cancel what is under way, and wait until it has gone."""
         with self._lock:
@@ -232,7 +238,7 @@ class ReplayRunner:
             thread.join(_JOIN_S)
 
     def _run(
-        self, fit: ReplayEvaluation, question: Question, told: Told, cancelled: threading.Event
+        self, fit: ReplayEvaluation, question: Question, told: Finished, cancelled: threading.Event
     ) -> None:
         try:
             verdict = None if cancelled.is_set() else self._replay.run(question)
