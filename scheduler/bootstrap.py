@@ -17,6 +17,7 @@ from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.limits import cpu_quota
 from scheduler.policies import lookup
+from scheduler.policies.lookup import PolicyResolver
 from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
@@ -34,7 +35,11 @@ FALLBACK = "wgc"
 """Decides whenever the active policy cannot, or where it would do better."""
 
 
-def build(settings: config.Settings, replay: Replay | None = None) -> Service:
+def build(
+    settings: config.Settings,
+    replay: Replay | None = None,
+    policies: PolicyResolver = lookup.DEFAULT,
+) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
     The data folder and the database are held until the service stops or its process ends. Raises
@@ -60,7 +65,14 @@ def build(settings: config.Settings, replay: Replay | None = None) -> Service:
         )
         undo.callback(executor.close)
         service = assemble(
-            settings, store, executor, cluster(settings), SystemClock(), lock=lock, replay=replay
+            settings,
+            store,
+            executor,
+            cluster(settings),
+            SystemClock(),
+            lock=lock,
+            replay=replay,
+            policies=policies,
         )
         undo.pop_all()
         return service
@@ -89,6 +101,7 @@ def assemble(
     *,
     lock: FolderLock | None = None,
     replay: Replay | None = None,
+    policies: PolicyResolver = lookup.DEFAULT,
 ) -> Service:
     """A service of given parts: also what tests build on. It releases `lock` when it stops.
 
@@ -104,12 +117,12 @@ def assemble(
         for name, project in settings.projects.items()
         if project.preference is not None
     }
-    crashes = CrashMarks(settings.data_dir / "policy.mark", lookup.named, lookup.builtin)
+    crashes = CrashMarks(settings.data_dir / "policy.mark", policies.named, lookup.builtin)
     for name in crashes.refused:
         _log.error("%s; another decides in its place", ended(name))
     active_policy = ActivePolicy(
         crashes.policy,
-        lookup.named(FALLBACK),
+        policies.named(FALLBACK),
         name=FALLBACK if settings.policy in crashes.refused else settings.policy,
         mode=Mode(settings.backfilling),
         preference=settings.preference,

@@ -78,13 +78,6 @@ class FakeReplay:
         self.may.set()
 
 
-@pytest.fixture(autouse=True)
-def scheme():
-    lookup.register("made", Made)
-    yield
-    del lookup._SCHEMES["made"]
-
-
 @pytest.fixture
 def serve(tmp_path):
     store = MemoryStore()
@@ -101,6 +94,7 @@ def serve(tmp_path):
             Inventory(tuple(pools), devices, {}, {}),
             clock,
             replay=replay,
+            policies=lookup.PolicyResolver({"made": Made}),
         )
         service.start(threaded=False)
         services.append(service)

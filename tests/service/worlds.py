@@ -17,7 +17,7 @@ from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import options
 from scheduler.executors.base import Exited
 from scheduler.hardware.inventory import Inventory
-from scheduler.policies import lookup
+from scheduler.policies.lookup import DEFAULT, PolicyResolver
 from scheduler.service.dispatch.messages import Cancel, Update
 from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.service import Service
@@ -61,6 +61,7 @@ class World:
         self.clock = ManualClock()
         self.executor = FakeExecutor(self.clock)
         self._open = open_store
+        self._policies: dict[str, Policy] = {}
         self.store = open_store()
         self.service = self._assemble(pools, options)
         self.service.start(threaded=False)
@@ -133,7 +134,7 @@ class World:
 
     def decide_by(self, policy: Policy) -> None:
         """Let a policy decide that no name stands for."""
-        lookup.register("test", lambda _: policy)
+        self._policies[policy.name] = policy
         self.service.use_policy(f"test:{policy.name}", actor="ann")
 
     def job(self, job: int) -> Job:
@@ -173,6 +174,7 @@ class World:
             self.executor,
             Inventory(tuple(pools), devices, {}, {}, absent),
             self.clock,
+            policies=PolicyResolver({**DEFAULT.schemes, "test": self._policies.__getitem__}),
         )
 
 
