@@ -145,9 +145,9 @@ def assemble(
             grace_s=settings.executor.grace_s,
             origin=_origin(store, clock),
             lock=lock,
-            rival=FALLBACK,
+            baseline=FALLBACK,
             replay=replay,
-            fit=settings.fit,
+            replay_at_start=settings.fit,
             shadow=settings.shadow,
             crashes=crashes,
             disks={

@@ -102,7 +102,7 @@ _FITTED = ActivePolicyView(
     0.5,
     faults=_FAULTS,
     nominee="learned:fulcrum",
-    fit=ReplayEvaluation(
+    evaluation=ReplayEvaluation(
         state="done",
         why="start",
         nominee="learned:fulcrum",

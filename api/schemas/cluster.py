@@ -175,7 +175,7 @@ class ShadowOut(Answer):
             agreement=shadow.agreement,
             dropped=shadow.dropped,
             failed=shadow.failed,
-            fit=None if shadow.fit is None else FitOut.of(shadow.fit),
+            fit=None if shadow.evaluation is None else FitOut.of(shadow.evaluation),
         )
 
 
@@ -211,7 +211,7 @@ class PolicyOut(Answer):
             fallbacks=policy.fallbacks,
             faults=policy.faults,
             nominee=policy.nominee,
-            fit=None if policy.fit is None else FitOut.of(policy.fit),
+            fit=None if policy.evaluation is None else FitOut.of(policy.evaluation),
             shadow=None if policy.shadow is None else ShadowOut.of(policy.shadow),
         )
 

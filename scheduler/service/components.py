@@ -33,16 +33,16 @@ class Components:
     folders: Paths
     clock: Clock
     grace_s: float = 5.0
-    """Between asking an attempt to stop and stopping it."""
+    """Seconds between asking an attempt to stop and stopping it."""
     origin: float = 0.0
     """Unix seconds of the first job ever: what formulas count submission times from."""
     lock: FolderLock | None = None
-    """Of the data folder; released when the service stops."""
-    rival: str = "wgc"
-    """What a learned policy is held against on this cluster."""
+    """The lock of the data folder; released when the service stops."""
+    baseline: str = "wgc"
+    """The policy that a learned one is compared with on this cluster."""
     replay: Replay | None = None
-    """None: policies decide without having been replayed."""
-    fit: bool = True
+    """None: policies decide without a replay."""
+    replay_at_start: bool = True
     """Whether a learned policy is replayed at the start."""
     shadow: str | None = None
     """A policy that sees every decision and changes none."""
@@ -53,6 +53,6 @@ class Components:
     least_free: int = 0
     """Bytes that must be free there."""
     retention: Sequence[RetentionRule] = ()
-    """What of ended jobs' files may go."""
+    """Which files of ended jobs are removed."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints."""

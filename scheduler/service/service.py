@@ -61,9 +61,9 @@ class Service:
             parts.store,
             parts.clock,
             self._pools,
-            rival=parts.rival,
+            baseline=parts.baseline,
             replay=parts.replay,
-            fit=parts.fit,
+            replay_at_start=parts.replay_at_start,
             shadow=parts.shadow,
             shadow_log=parts.folders.root.with_name("shadow") / "decisions.jsonl",
         )
@@ -309,8 +309,8 @@ class Service:
         return preferences
 
     def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicyView:
-        """Replay jobs with it and its rival; the better decides; see `PolicyController.fit`."""
-        return self.policy_control.fit(name, actor)
+        """Replay a candidate and the baseline; see `PolicyController.evaluate`."""
+        return self.policy_control.evaluate(name, actor)
 
     def shadow_policy(self, name: str | None, *, actor: str) -> ActivePolicyView:
         """Let a candidate see every decision (None: stop); see `PolicyController.follow`."""

@@ -82,7 +82,7 @@ def test_it_looks_on_since_it_was_named_over_restarts(build):
     world.clock.advance(30)
     world.restart(policy="sjf", shadow="sjf", step=False)
     assert world.service.policy().shadow == before
-    # One that it was not there for has to begin anew, as does another policy.
+    # After a start without it, a shadow begins at 0, as does another policy.
     world.restart(policy="sjf", shadow="fcfs", step=False)
     assert world.service.policy().shadow == ShadowView("fcfs", begun + 30)
     world.restart(policy="sjf", step=False)
@@ -147,7 +147,7 @@ def test_a_store_that_fails_costs_no_decision_of_it(build, caplog, monkeypatch):
     world.submit(train())
     seen(world.service)
     world.service.stop()
-    assert "not remembered: disk full" in caplog.text
+    assert "not stored: disk full" in caplog.text
     assert world.service.policy().shadow.failed == 0
 
 

@@ -8,7 +8,6 @@ service, which decides meanwhile as it was told to.
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -20,8 +19,6 @@ from scheduler.domain.errors import FulcrumError, InputError, StateError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 
-_log = logging.getLogger(__name__)
-
 PAST_S = 7 * 86_400.0
 """How far back jobs are replayed."""
 _JOIN_S = 0.2
@@ -29,27 +26,29 @@ _JOIN_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Two policies, the cluster, and the time whose jobs are replayed."""
+    """Two policies, the cluster, and the period whose jobs are replayed."""
 
     nominee: str
+    """The candidate."""
     rival: str
+    """The baseline."""
     pools: tuple[Pool, ...]
     mode: str
-    """Of a policy that was not made for one."""
+    """The mode of a policy that was not made for one."""
     preference: float
-    """w of the objective, and of jobs that name none."""
+    """The preference of the objective, and of jobs that name none."""
     starvation_s: float | None
-    """Of the guard; None: no bound."""
+    """The guard's bound on waiting; None: no bound."""
     since: float
     """Unix seconds: jobs submitted from then on …"""
     until: float
     """… and before this."""
     least_jobs: int = 50
-    """With fewer jobs that ended well a made-up workload is taken."""
+    """With fewer jobs that ended well a synthetic workload is taken."""
     jobs: int = 200
-    """In a made-up workload."""
+    """The jobs of a synthetic workload."""
     windows: int = 8
-    """Workloads on which the two are compared, if there are jobs enough for distinct ones."""
+    """Workloads on which the two are compared, if there are enough jobs for distinct ones."""
     limit_s: float = 300.0
     """Real seconds after which no further workload is begun."""
 
@@ -68,7 +67,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ReplayVerdict:
-    """How the two did on the same workloads."""
+    """How the two policies did on the same workloads."""
 
     source: str
     """`history` or `synthetic`."""
@@ -77,25 +76,26 @@ class ReplayVerdict:
     windows: int
     """Workloads that both were simulated on."""
     jobs: int
-    """In all of them."""
+    """Jobs in all of them."""
     nominee: float
-    """Mean objective per job; less is better."""
+    """The candidate's mean objective per job; less is better."""
     rival: float
+    """The baseline's."""
     difference: float
-    """(nominee - rival) ÷ rival, of the means; below 0: the nominee is better."""
+    """(nominee - rival) ÷ rival, of the means; below 0: the candidate is better."""
     low: float | None
     """95 % interval of the difference, resampled over the workloads; None: too few."""
     high: float | None
     median: float
-    """Of the workloads' differences, each ÷ the rival's objective."""
+    """Median of the workloads' differences, each ÷ the baseline's objective."""
     won: int
-    """Workloads on which the nominee is better."""
+    """Workloads on which the candidate is better."""
     lost: int
     """Workloads on which it is worse."""
     shown: bool
     """Whether a difference is shown: the interval excludes 0, on enough distinct workloads."""
     utilisation: float
-    """Under the rival, as are the figures below: share of the device time that was of use."""
+    """Share of the device time that was of use, under the baseline, as are the figures below."""
     queue_mean: float
     """Jobs waiting, mean over time."""
     queue_max: float
@@ -121,17 +121,17 @@ class Replay(Protocol):
     """Answers questions, one at a time."""
 
     def concerns(self, policy: str) -> bool:
-        """Whether a policy of that name should prove itself before it decides for good."""
+        """Whether a policy of that name must be replayed before it decides for good."""
 
     def run(self, question: Question) -> ReplayVerdict:
-        """Simulate; takes minutes. Raises `UnavailableError` if it fails or was cancelled."""
+        """Simulate; takes minutes. Raises `OutageError` if it fails or was cancelled."""
 
     def cancel(self) -> None:
         """Let `run`, if it is under way in another thread, raise soon."""
 
 
 class ReplayState(StrEnum):
-    """How far a fit has come."""
+    """How far a replay has come."""
 
     RUNNING = "running"
     DONE = "done"
@@ -141,24 +141,25 @@ class ReplayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReplayEvaluation:
-    """One replay of two policies, and what came of it."""
+    """One replay of two policies, and its result."""
 
     state: str
     """See `ReplayState`."""
     why: str
     """What it was made for: `start`, `pools`, `asked` or `shadow`."""
     nominee: str
+    """The candidate."""
     rival: str
+    """The baseline."""
     preference: float
     pools: str
     """Digest of the pools it holds for."""
     time: float
     """Unix seconds of its begin."""
     better: str | None = None
-    """The one that is shown to be better; None: no difference is shown."""
+    """The policy that is shown to be better; None: no difference is shown."""
     ahead: str | None = None
-    """The one with the lower mean: it decides, as one of them must, if none is shown to be better.
-    """
+    """The policy with the lower mean. It decides: one of them must, shown to be better or not."""
     verdict: ReplayVerdict | None = None
     error: str = ""
 
@@ -168,12 +169,12 @@ class ReplayEvaluation:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `json`; raises `InvalidError` or `TypeError` for anything else."""
+        """Inverse of `json`; raises `TypeError` or `InputError` for anything else."""
         verdict = values.get("verdict")
         return cls(**{**values, "verdict": None if verdict is None else ReplayVerdict.of(verdict)})
 
     def sentence(self) -> str:
-        """For the log."""
+        """One line for the log."""
         if self.verdict is None:
             return f"{self.nominee} against {self.rival}: {self.state} {self.error}".rstrip()
         found = self.verdict
@@ -186,12 +187,12 @@ class ReplayEvaluation:
         )
 
 
-Finished = Callable[[ReplayEvaluation], None]
-"""What is done with a fit that has ended, in the replay's thread."""
+OnEnd = Callable[[ReplayEvaluation], None]
+"""Called with an evaluation that has ended, in the replay's thread."""
 
 
 class ReplayRunner:
-    """One replay at a time, in a thread that waits for it. Thread-safe."""
+    """Runs one replay at a time, in a thread that waits for it. Thread-safe."""
 
     def __init__(self, replay: Replay, clock: Clock) -> None:
         self._replay = replay
@@ -200,9 +201,9 @@ class ReplayRunner:
         self._thread: threading.Thread | None = None
         self._cancelled = threading.Event()
 
-    def begin(self, question: Question, why: str, told: Finished) -> ReplayEvaluation:
+    def begin(self, question: Question, why: str, on_end: OnEnd) -> ReplayEvaluation:
         """Start a replay and return; raises `StateError` while another is under way."""
-        fit = ReplayEvaluation(
+        begun = ReplayEvaluation(
             ReplayState.RUNNING,
             why,
             question.nominee,
@@ -215,11 +216,13 @@ class ReplayRunner:
             if self._thread is not None and self._thread.is_alive():
                 raise StateError("a replay is under way", {"fit": "ask again when it has ended"})
             self._cancelled = cancelled = threading.Event()
-            self._thread = threading.Thread(
-                target=self._run, args=(fit, question, told, cancelled), name="fit", daemon=True
-            )
+
+            def run() -> None:
+                on_end(self._result(begun, question, cancelled))
+
+            self._thread = threading.Thread(target=run, name="replay", daemon=True)
             self._thread.start()
-        return fit
+        return begun
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until no replay is under way; False: one still is after `timeout_s`."""
@@ -228,7 +231,7 @@ class ReplayRunner:
         return self._thread is None or not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Cancel what is under way, and wait until it has gone."""
+        """Cancel the replay under way, and wait until it has ended."""
         with self._lock:
             thread = self._thread
             self._cancelled.set()
@@ -237,23 +240,21 @@ class ReplayRunner:
             self._replay.cancel()
             thread.join(_JOIN_S)
 
-    def _run(
-        self, fit: ReplayEvaluation, question: Question, told: Finished, cancelled: threading.Event
-    ) -> None:
+    def _result(
+        self, begun: ReplayEvaluation, question: Question, cancelled: threading.Event
+    ) -> ReplayEvaluation:
         try:
             verdict = None if cancelled.is_set() else self._replay.run(question)
         except Exception as error:
             if not cancelled.is_set():
                 reason = error.message if isinstance(error, FulcrumError) else repr(error)
-                told(replace(fit, state=ReplayState.FAILED, error=reason))
-                return
+                return replace(begun, state=ReplayState.FAILED, error=reason)
             verdict = None
         if verdict is None or cancelled.is_set():
-            told(replace(fit, state=ReplayState.CANCELLED))
-            return
-        ahead = fit.nominee if verdict.nominee <= verdict.rival else fit.rival
+            return replace(begun, state=ReplayState.CANCELLED)
+        ahead = begun.nominee if verdict.nominee <= verdict.rival else begun.rival
         better = ahead if verdict.shown else None
-        told(replace(fit, state=ReplayState.DONE, verdict=verdict, better=better, ahead=ahead))
+        return replace(begun, state=ReplayState.DONE, verdict=verdict, better=better, ahead=ahead)
 
 
 def digest(pools: object) -> str:

@@ -11,22 +11,21 @@ from scheduler.service.policy_control.shadow import ShadowView
 
 @dataclass(frozen=True, slots=True)
 class ActivePolicyView:
-    """Who decides now."""
+    """The policy that decides now."""
 
     name: str
     mode: str
-    """In force (`scheduler.decisions.rounds.round.Mode`): the one the policy was made for, else the
-    cluster's."""
+    """The `rounds.round.Mode` in force: the one the policy was made for, else the cluster's."""
     preference: float
-    """Of jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
+    """For jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
     fallbacks: int = 0
     """Decisions the guard took over since the policy was set, and explanations it did not get."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."""
     nominee: str = ""
-    """Wanted by the settings or a person; another one decides if it fits this cluster better."""
-    fit: ReplayEvaluation | None = None
-    """The last replay of nominee and rival."""
+    """The candidate that the settings or a person want; another decides if it is better here."""
+    evaluation: ReplayEvaluation | None = None
+    """The last replay of the candidate and the baseline."""
     shadow: ShadowView | None = None
 
 
@@ -36,4 +35,4 @@ class Preferences:
 
     cluster: float
     projects: Mapping[str, float]
-    """Of projects that have one of their own."""
+    """Preferences of the projects that have one."""
