@@ -1,4 +1,4 @@
-"""The only place where concrete parts are chosen."""
+"""The only place that chooses concrete stores, executors and policies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import CrashMarks, ended
+from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
 from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.service.service import Service
 from scheduler.store.base import Store
@@ -32,7 +32,7 @@ from scheduler.store.sql.store import SqlStore
 _log = logging.getLogger(__name__)
 
 FALLBACK = "wgc"
-"""Decides whenever the active policy cannot, or where it would do better."""
+"""The policy that decides when the active one cannot, and the baseline of replays."""
 
 
 def build(
@@ -43,7 +43,7 @@ def build(
     """A service on this machine, as the settings say; not yet started.
 
     The data folder and the database are held until the service stops or its process ends. Raises
-    `ConflictError` if another service holds one of them, `InputError` for settings or a database
+    `StateError` if another service holds one of them, `InputError` for settings or a database
     that cannot work, `MissingError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def assemble(
     replay: Replay | None = None,
     policies: PolicyResolver = lookup.DEFAULT,
 ) -> Service:
-    """A service of given parts: also what tests build on. It releases `lock` when it stops.
+    """A service of given parts, for `build` and tests. It releases `lock` when it stops.
 
     Raises `InputError` if this machine has the devices of no pool.
     """
@@ -119,7 +119,7 @@ def assemble(
     }
     crashes = CrashMarks(settings.data_dir / "policy.mark", policies.named, lookup.builtin)
     for name in crashes.refused:
-        _log.error("%s; another decides in its place", ended(name))
+        _log.error("%s; another policy decides", refusal(name))
     active_policy = ActivePolicy(
         crashes.policy,
         policies.named(FALLBACK),

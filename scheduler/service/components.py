@@ -1,4 +1,4 @@
-"""What a service is made of."""
+"""The parts of a service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scheduler.store.base import Store
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What a service is made of; chosen in `scheduler.bootstrap`."""
+    """The parts of a service; `scheduler.bootstrap` chooses them."""
 
     store: Store
     executor: Executor

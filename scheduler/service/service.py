@@ -171,11 +171,11 @@ class Service:
             self._parts.lock.release()
 
     def problems(self) -> tuple[HealthProblem, ...]:
-        """What is not well, the fatal first; returns within seconds, whatever hangs."""
+        """The health problems, fatal ones first; returns within seconds, whatever hangs."""
         return self.checkup.problems()
 
     def job(self, job_id: int) -> Job:
-        """From memory while it is live, which lags a moment behind; raises `MissingError`."""
+        """The job, from memory while it is live (a moment late); raises `MissingError`."""
         return self.live_jobs.jobs.get(job_id) or self.store.job(job_id)
 
     def submit(
@@ -202,7 +202,7 @@ class Service:
     def cancel(self, job_id: int, *, actor: str, reason: str = "") -> Job:
         """Stop a job; raises `MissingError`, or `IllegalTransitionError` if it has ended.
 
-        `OutageError` if nobody confirms it: then it may take effect later.
+        `OutageError` if it is not confirmed in time; it may take effect later.
         """
         return self._asked(Cancel(job_id, actor, reason))
 
@@ -241,12 +241,12 @@ class Service:
         return self._explanations.explain(job, decisions, self._clock.now())
 
     def plan(self, spec: JobSpec) -> list[Outlook]:
-        """What would happen to it, for fast, balanced and cheap; raises `InfeasibleError`."""
+        """What would happen to the job, for fast, balanced and cheap; raises `InfeasibleError`."""
         self._admission.check(spec)
         return self._explanations.plan(spec, self._clock.now())
 
     def cluster(self) -> ClusterView:
-        """Pools, devices and who holds them."""
+        """The pools, their devices, and the jobs that hold them."""
         inventory = self._parts.inventory
         with self.live_jobs.lock:
             holders = list(self.live_jobs.attempts.values())
@@ -264,7 +264,7 @@ class Service:
         return self._parts.policies
 
     def policy(self) -> ActivePolicyView:
-        """Who decides now."""
+        """The policy that decides now."""
         return self.policy_control.view()
 
     def use_policy(
@@ -275,7 +275,7 @@ class Service:
         preference: float | None = None,
         actor: str,
     ) -> ActivePolicyView:
-        """Switch without a restart, and remember it; raises `MissingError`, `InputError`."""
+        """Switch the policy, over restarts too; raises `MissingError`, `InputError`."""
         if self._parts.crashes is not None:
             self._parts.crashes.readmit(name)
         view = self.policy_control.use(name, mode, preference, actor)
@@ -283,7 +283,7 @@ class Service:
         return view
 
     def preferences(self) -> Preferences:
-        """The cluster's, and the projects'."""
+        """The preferences of the cluster and the projects."""
         return self.active_policy.preferences()
 
     def prefer(
@@ -293,9 +293,9 @@ class Service:
         *,
         actor: str,
     ) -> Preferences:
-        """Change them without a restart, for waiting jobs too, and remember it.
+        """Change preferences, for waiting jobs too, over restarts too.
 
-        None for a project: the cluster's from now on. Raises `InputError`.
+        None for a project: it takes the cluster's. Raises `InputError`.
         """
         chosen = projects or {}
         preferences = self.policy_control.prefer(cluster, chosen, actor)
@@ -313,7 +313,7 @@ class Service:
         return self.policy_control.evaluate(name, actor)
 
     def shadow_policy(self, name: str | None, *, actor: str) -> ActivePolicyView:
-        """Let a candidate see every decision (None: stop); see `PolicyController.follow`."""
+        """Show a candidate every decision (None: stop); see `PolicyController.follow`."""
         return self.policy_control.follow(name, actor)
 
     def score_shadow(self) -> ActivePolicyView:
@@ -324,8 +324,8 @@ class Service:
         """The job as soon as its version is above `version`, or as it is after `timeout_s`."""
         until = time.monotonic() + timeout_s
         with self.live_jobs.changed:
-            # Looking under the lock: a change after the look cannot slip by before the wait. The
-            # live_jobs is asked first, so that waiters do not read the store at every job's change.
+            # Under the lock no change is lost between the look and the wait. Memory
+            # is asked first, so that waiters do not read the store at every job's change.
             while True:
                 job = self.job(job_id)
                 left = until - time.monotonic()

@@ -1,4 +1,4 @@
-"""From committed placements to running attempts."""
+"""Launches committed placements."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Launcher:
         return len(self._waiting)
 
     def add(self, attempts: Iterable[Attempt]) -> None:
-        """Attempts to launch; one that has been launched before is not started again."""
+        """Launch these attempts later; one that was launched before is not started again."""
         self._waiting.extend(attempts)
 
     def launch(self, now: float) -> None:
-        """Launch what was added. If the executor fails on one, the others overtake it.
+        """Launch what was added. If the executor fails on one, the others are launched first.
 
         Raises what the executor raised; the next call tries again.
         """
@@ -75,7 +75,7 @@ class Launcher:
         self._counters["launches"] += 1
 
     def _withdraw(self, attempt: Attempt, now: float) -> None:
-        """It was cancelled before the executor took it; whether it did at last, it knows."""
+        """Cancel an attempt that the executor may or may not have taken: ask it."""
         if attempt.id in self._executor.alive([self._launch_specs.folders.key(attempt)]):
             self._executor.cancel(attempt.id, grace_s=self._grace_s)
         else:

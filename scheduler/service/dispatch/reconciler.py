@@ -1,4 +1,4 @@
-"""At start: hold the store against what really runs."""
+"""Compares the store with what really runs, at the start."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def reconcile(
 ) -> dict[str, int]:
     """Adopt what still runs, launch what was placed but never started, requeue what is lost.
 
-    Every attempt that the store believes active is named to the executor, which from then on
-    watches it. Returns how many were adopted, launched and lost.
+    The executor learns of every attempt that the store believes active, and then watches it.
+    Returns how many were adopted, launched and lost.
     """
     attempts = dict(live_jobs.attempts)
     known = executor.alive([folders.key(attempt) for attempt in attempts.values()])
@@ -45,7 +45,7 @@ def reconcile(
             continue
         again = order(job, attempt) if job.state is JobState.STARTING else None
         if again is not None:
-            # Committed, but the service died before the launch: nobody has started it.
+            # Committed, but the service died before the launch.
             counts["launched"] += 1
             executor.launch(again)
         else:

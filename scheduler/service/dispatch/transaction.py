@@ -1,7 +1,7 @@
 """A batch of changes on its way to the store.
 
 Several things may happen to one job before the next commit (started, then ended), so each change
-builds on the one before, not on the live_jobs.
+builds on the one before, not on the live jobs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Transaction:
         return None if found is None or found.state.final else found
 
     def add(self, transition: Transition, decision: Decision | None = None) -> None:
-        """One more change."""
+        """Add a change."""
         self._jobs[transition.job.id] = transition.job
         if transition.attempt is not None:
             self._attempts[transition.job.id] = transition.attempt
@@ -53,14 +53,14 @@ class Transaction:
             self._decisions.append(decision)
 
     def note(self, decision: Decision) -> None:
-        """A decision that changes no job: a reservation."""
+        """Add a decision that changes no job: a reservation."""
         self._decisions.append(decision)
 
     def commit(self, store: Store, now: float) -> tuple[Sequence[Transition], frozenset[int]]:
-        """Write all in one transaction, then the live_jobs.
+        """Write all in one transaction, then change the live jobs.
 
-        Returns what took effect, and the jobs of which something did not: there the live_jobs has
-        fallen behind the store.
+        Returns what took effect, and the jobs with a change that did not: for those the live
+        jobs are older than the store.
         """
         if not self._transitions and not self._decisions:
             return (), frozenset()

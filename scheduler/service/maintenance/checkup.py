@@ -17,7 +17,7 @@ from scheduler.service.maintenance import health
 from scheduler.service.maintenance.health import Health, PolicyHealth
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import CrashMarks, ended
+from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
 from scheduler.store.base import Store
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Checkup:
-    """The checks of one service. Thread-safe, except `log_changes`."""
+    """All checks of one service. Thread-safe, except `log_changes`."""
 
     store: Store
     executor: Executor
@@ -44,7 +44,7 @@ class Checkup:
     least_free: int
     """Bytes that must be free there."""
     _health: Health = field(init=False)
-    _told: frozenset[str] = field(default=frozenset(), init=False)
+    _logged: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
         self._health = Health(
@@ -60,7 +60,7 @@ class Checkup:
         )
 
     def problems(self) -> tuple[HealthProblem, ...]:
-        """What is not well, the fatal first; returns within seconds, whatever hangs."""
+        """The problems, fatal ones first; returns within seconds, whatever hangs."""
         found = (
             *health.dispatching(self.dispatcher, self.accepting),
             *self._health.problems(),
@@ -69,13 +69,13 @@ class Checkup:
         return tuple(sorted(found, key=lambda one: not one.fatal))
 
     def log_changes(self) -> None:
-        """Write into the log what has come up since the last time, and what is over."""
+        """Log the problems that are new since the last call, and those that are over."""
         found = frozenset(problem.text for problem in self.problems())
-        for text in found - self._told:
+        for text in found - self._logged:
             _log.warning("not well: %s", text)
-        for text in self._told - found:
+        for text in self._logged - found:
             _log.warning("over: %s", text)
-        self._told = found
+        self._logged = found
 
     def _look_at_disks(self) -> Iterator[HealthProblem]:
         own = next(iter(self.disks.items()), None)
@@ -97,10 +97,10 @@ class Checkup:
     def _known_from_start(self) -> Iterator[HealthProblem]:
         for name in self.crashes.refused if self.crashes is not None else ():
             again = f"choose another, or this one again: fulcrum policy use {name}"
-            yield HealthProblem("policy", f"{ended(name)}; it is not asked", again, fatal=False)
+            yield HealthProblem("policy", f"{refusal(name)}; it is not asked", again, fatal=False)
         for name, why in self.absent.items():
             text = f"pool {name} is unavailable: {why}"
-            way_out = f"set pools.{name}.enabled = false, or mend its devices and restart"
+            way_out = f"set pools.{name}.enabled = false, or repair its devices and restart"
             yield HealthProblem("pools", text, way_out, fatal=False)
 
     def _log_of(self, attempt: Attempt) -> Path:

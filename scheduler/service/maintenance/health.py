@@ -1,4 +1,4 @@
-"""Whether the service is well: one list of problems, looked at beside everything else."""
+"""Checks of the service's health, made in a thread of their own."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from scheduler.service.policy_control.active_policy import ActivePolicy
 _log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
-"""An answer so old is given again without a look."""
+"""An answer of so many seconds ago is given again without a new look."""
 PATIENCE_S = 2.0
-"""How long an answer waits for a look; then the last one must do."""
+"""Seconds that an answer waits for a look; then it is that of the last look."""
 HANGS_S = 30.0
-"""A look that takes longer is a problem of its own, and so is a scheduling step."""
+"""A look or a scheduling step that takes so many seconds is a problem."""
 FAILS = 3
 """So many failed steps in a row are a problem."""
 IDLE_S = 300.0
-"""Jobs wait, devices are free, nothing was placed for so long: is it the policy?"""
+"""Seconds without a placement, while jobs wait and devices are free, that are a problem."""
 WINDOW_S = 300.0
-"""Faults of the policy are told for so long."""
+"""Seconds for which faults of the policy are reported."""
 BIG_LOG = 2**30
-"""A running job's log of so many bytes is told of."""
+"""A running job's log of so many bytes is reported."""
 
 Check = Callable[[], Iterable[HealthProblem]]
 
 
 class Health:
-    """Runs the checks in a thread, one look at a time; nobody waits long for it. Thread-safe."""
+    """Runs the checks in a thread, one look at a time; callers wait briefly. Thread-safe."""
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
-        """`checks`: by the part they look at."""
+        """`checks`: by the part that each looks at."""
         self._checks = checks
         self._lock = threading.Lock()
         self._known: tuple[HealthProblem, ...] = ()
@@ -53,7 +53,7 @@ class Health:
         self._part = ""
 
     def problems(self) -> tuple[HealthProblem, ...]:
-        """What is not well now, or was in the last look; returns within `PATIENCE_S`."""
+        """The problems now, or of the last look; returns within `PATIENCE_S`."""
         with self._lock:
             if time.monotonic() - self._at < FRESH_S:
                 return self._known
@@ -92,7 +92,7 @@ class Health:
 
 
 def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterator[HealthProblem]:
-    """The threads that accept and decide."""
+    """Problems of the threads that accept and decide."""
     restart = "restart the service; running jobs go on"
     if not dispatcher.alive:
         yield HealthProblem("dispatcher", "the dispatcher does not run", restart)
@@ -140,7 +140,7 @@ class PolicyHealth:
         self._since = time.monotonic()
 
     def __call__(self) -> Iterator[HealthProblem]:
-        """What is not well with it."""
+        """The problems of the policy."""
         yield from self.replaced(time.monotonic())
         yield from self.idle(time.monotonic())
 

@@ -1,4 +1,4 @@
-"""Why a job is where it is, and what would happen to one that is not submitted yet."""
+"""Explains why a job is where it is, and what would happen to one that is not submitted yet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.views import Explanation, Outlook
 
 TRIAL = 2**62
-"""The id of a job that is only tried out."""
+"""The id of a job that is not submitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _sentence(
 
 
 def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
-    """The quickest other placement that has room now, with what it would cost in speed."""
+    """The quickest other placement that is free now, with its speed beside the chosen one."""
     free = [other for other in alternatives if other.start_delay_s <= 0]
     if not free:
         return []

@@ -1,4 +1,4 @@
-"""What the service answers with: values for every door."""
+"""The values that the service answers with."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class PoolView:
-    """A pool with what it does now."""
+    """A pool and what it does now."""
 
     pool: Pool
     devices: Sequence[DeviceView]
@@ -84,7 +84,7 @@ class PoolView:
     available: bool = True
     """False: this machine lacks its devices; nothing is placed on it."""
     note: str = ""
-    """What a person should know about it."""
+    """What a person should know about the pool."""
     source: str = ""
     """Where its price, power and rate come from."""
 
@@ -118,6 +118,6 @@ class ClusterView:
     now: float
     pools: Sequence[PoolView]
     queued: int
-    """Jobs that wait, for whatever reason."""
+    """Jobs that wait, for any reason."""
     active: int
     policy: ActivePolicyView
