@@ -7,7 +7,6 @@ The first token is made when a service starts in an empty data folder, and kept 
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import hmac
 import json
@@ -17,14 +16,15 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from api.client import proof
 from scheduler.domain.errors import InputError, MissingError
+from scheduler.locks import locked
 
 _log = logging.getLogger(__name__)
 
@@ -196,15 +196,9 @@ def _os_user() -> str:
         return "admin"
 
 
-@contextmanager
-def _locked(data_dir: Path) -> Iterator[None]:
+def _locked(data_dir: Path) -> AbstractContextManager[int | None]:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / f"{TOKENS_FILE}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return locked(data_dir / f"{TOKENS_FILE}.lock")
 
 
 def _save(data_dir: Path, tokens: Sequence[Token]) -> None:
