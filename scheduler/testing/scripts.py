@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from scheduler.executors.base import LaunchSpec, Outcome
+from scheduler.files import write_text
 
 
 def preload() -> None:
@@ -83,7 +84,7 @@ def _breed(order: LaunchSpec) -> Outcome:
             os.setsid()
             daemon = os.fork()
             if daemon:
-                _write(order.shared / "children", f"{daemon} {child.pid}")
+                write_text(order.shared / "children", f"{daemon} {child.pid}", durable=False)
                 os._exit(0)
             time.sleep(600)
             os._exit(0)
@@ -137,12 +138,6 @@ def _open_files() -> list[int]:
             continue
         found.append(fd)
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_suffix(".draft")
-    draft.write_text(text)
-    draft.replace(path)
 
 
 _WORKS: Mapping[str, Callable[[LaunchSpec], Outcome]] = {
