@@ -222,7 +222,7 @@ class ForkServer:
             if not pid:
                 break
             ended.add(pid)
-        if ended & self._supervisors:
+        if ended:  # a stray too: what it had started becomes a child of this process in turn
             self._supervisors -= ended
             for pid, channel in self._spares:
                 if pid in ended:
@@ -231,7 +231,7 @@ class ForkServer:
             self._kill_strays()
 
     def _kill_strays(self) -> None:
-        """Descendants of a supervisor that was killed fall to this process: end them."""
+        """End the descendants of killed supervisors, which become children of this process."""
         own = os.getpid()
         children = [stat.pid for stat in process.everything() if stat.parent == own]
         strays = [pid for pid in children if pid not in self._supervisors]
