@@ -6,7 +6,7 @@ file that is missing, too large, no regular file or not of the expected form for
 
 | file              | written by            | says                                             |
 |-------------------|-----------------------|--------------------------------------------------|
-| `order.json`      | service               | what to run                                      |
+| `spec.json`      | service               | what to run                                      |
 | `claim`           | see `claim`           | who may run it                                   |
 | `supervisor.json` | supervisor            | it is being run: identities of both processes    |
 | `started.json`    | worker                | its first own line: pid, time, monotonic time    |
@@ -39,7 +39,7 @@ from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.files import regular, write_text
 from scheduler.jsonlines import is_shallow
 
-ORDER = "order.json"
+SPEC = "order.json"
 SUPERVISOR = "supervisor.json"
 STARTED = "started.json"
 CANCEL = "cancel.json"
@@ -89,17 +89,17 @@ _EXIT = TypeAdapter(ExitRecord)
 _RUNNING = TypeAdapter(RunningRecord)
 
 
-def write_order(folder: Path, order: LaunchSpec) -> None:
-    """Keep the order. Raises `OSError`, `TypeError` for a value JSON lacks."""
-    values = {field: getattr(order, field) for field in LaunchSpec.__dataclass_fields__}
-    write(folder / ORDER, values)
+def write_spec(folder: Path, spec: LaunchSpec) -> None:
+    """Keep the spec. Raises `OSError`, `TypeError` for a value JSON lacks."""
+    values = {field: getattr(spec, field) for field in LaunchSpec.__dataclass_fields__}
+    write(folder / SPEC, values)
 
 
-def read_order(folder: Path) -> LaunchSpec:
+def read_spec(folder: Path) -> LaunchSpec:
     """Raises `ValueError`, `KeyError` or `TypeError` if there is none that makes sense."""
-    values = read(folder / ORDER)
+    values = read(folder / SPEC)
     if values is None:
-        raise ValueError("its order is missing or damaged")
+        raise ValueError("order.json is missing or damaged")
     return LaunchSpec(
         **values
         | {
