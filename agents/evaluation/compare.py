@@ -1,6 +1,6 @@
 """Policies × scenarios × seeds, in parallel processes.
 
-A failing cell is reported and the rest goes on; a cell's result does not depend on which process
+A failing run is reported and the rest goes on; a run's result does not depend on which process
 ran it, or when.
 """
 
@@ -34,7 +34,7 @@ class Comparison:
     """None: the scenario's own."""
     conditions: Conditions = field(default_factory=Conditions)
     runs: tuple[RunResult, ...] = ()
-    """In the order of `cells`."""
+    """In the order of `runs`."""
 
     def __post_init__(self) -> None:
         """Raises `InputError` for an empty axis or a baseline that is not compared."""
@@ -48,7 +48,7 @@ class Comparison:
             )
 
     @property
-    def cells(self) -> tuple[RunKey, ...]:
+    def keys(self) -> tuple[RunKey, ...]:
         """Everything to run; seeds change slowest, so that what is there early is balanced."""
         return tuple(
             RunKey(scenario, policy, seed, preference)
@@ -66,10 +66,10 @@ class Comparison:
     def of(self, scenario: str, policy: str, preference: float | None) -> dict[int, RunResult]:
         """Seed → run, of those that went well."""
         return {
-            run.cell.seed: run
+            run.key.seed: run
             for run in self.runs
             if not run.error
-            and (run.cell.scenario, run.cell.policy, run.cell.preference)
+            and (run.key.scenario, run.key.policy, run.key.preference)
             == (scenario, policy, preference)
         }
 
@@ -81,37 +81,37 @@ def compare(
     known: Mapping[RunKey, RunResult] | None = None,
     done: Done = lambda _: None,
 ) -> tuple[RunResult, ...]:
-    """The runs of all cells of `plan`, in their order.
+    """The runs of all runs of `plan`, in their order.
 
     `workers` processes (1: all in this one); `known` runs are not run again, and `done` does not
-    hear of them. A cell that fails gives a run with an `error`; so does one whose process dies.
+    hear of them. A run that fails gives a run with an `error`; so does one whose process dies.
     """
     known = known or {}
-    results = {cell: known[cell] for cell in plan.cells if cell in known}
-    missing = [cell for cell in plan.cells if cell not in known]
+    results = {key: known[key] for key in plan.keys if key in known}
+    missing = [key for key in plan.keys if key not in known]
     one_by_one = workers == 1 or len(missing) == 1
     tasks = _here(plan, missing) if one_by_one else _apart(plan, missing, workers)
     for result in tasks:
-        results[result.cell] = result
+        results[result.key] = result
         done(result)
-    return tuple(results[cell] for cell in plan.cells)
+    return tuple(results[key] for key in plan.keys)
 
 
-def _here(plan: Comparison, cells: Sequence[RunKey]) -> Iterator[RunResult]:
-    for cell in cells:
-        yield _guarded(plan.scenarios[cell.scenario], cell, plan.conditions)
+def _here(plan: Comparison, keys: Sequence[RunKey]) -> Iterator[RunResult]:
+    for key in keys:
+        yield _guarded(plan.scenarios[key.scenario], key, plan.conditions)
 
 
-def _apart(plan: Comparison, cells: Sequence[RunKey], workers: int) -> Iterator[RunResult]:
-    waiting = list(reversed(cells))
+def _apart(plan: Comparison, keys: Sequence[RunKey], workers: int) -> Iterator[RunResult]:
+    waiting = list(reversed(keys))
     while waiting:
         suspects = yield from _until_broken(plan, waiting, min(workers, len(waiting)))
-        for cell in suspects:
+        for key in suspects:
             # A process died and took its neighbours' work along: each alone shows whose it was.
-            alone = [cell]
+            alone = [key]
             broken = yield from _until_broken(plan, alone, 1)
             if broken or alone:
-                yield RunResult(cell, error="its process died (killed, or out of memory)")
+                yield RunResult(key, error="its process died (killed, or out of memory)")
 
 
 def _until_broken(
@@ -119,7 +119,7 @@ def _until_broken(
 ) -> Generator[RunResult, None, list[RunKey]]:
     """Run `waiting` from its end until it is empty or a process dies.
 
-    Returns the cells that were in the works then; no other is lost.
+    Returns the runs that were in the works then; no other is lost.
     """
     running: dict[Future[RunResult], RunKey] = {}
     pool = ProcessPoolExecutor(workers, context(RunKey.__module__), begin, (settings(),))
@@ -140,10 +140,10 @@ def _until_broken(
     return []
 
 
-def _guarded(scenario: Scenario, cell: RunKey, conditions: Conditions) -> RunResult:
+def _guarded(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
     try:
-        return run(scenario, cell, conditions)
+        return run(scenario, key, conditions)
     except FulcrumError as error:
-        return RunResult(cell, error=error.message)
+        return RunResult(key, error=error.message)
     except Exception as error:
-        return RunResult(cell, error=f"{type(error).__name__}: {error}")
+        return RunResult(key, error=f"{type(error).__name__}: {error}")

@@ -18,7 +18,7 @@ STARVED_S = 86_400.0
 
 
 class Unit(StrEnum):
-    """What a measure counts in."""
+    """What a metric counts in."""
 
     SECONDS = "s"
     RATIO = ""
@@ -31,7 +31,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricView:
-    """One run as measures see it."""
+    """One run as metrics see it."""
 
     outcome: SimulationResult
     preference: float
@@ -54,16 +54,16 @@ class Metric:
     """One sentence, with the source of the formula."""
     less: bool = True
     """Whether less is better."""
-    judged: bool = True
+    compared: bool = True
     """Whether it says how good a policy is; if not, it describes the regime."""
 
 
 REGIME = ("utilisation", "queue_mean", "queue_max", "waiting")
-"""Names of the measures that say how busy the cluster was: what a result holds for."""
+"""Names of the metrics that say how busy the cluster was: what a result holds for."""
 
 
 def metrics_of(view: MetricView) -> dict[str, float]:
-    """Name → value of every measure of a run."""
+    """Name → value of every metric of a run."""
     return {each.name: float(each.of(view)) for each in METRICS.values()}
 
 
@@ -236,7 +236,7 @@ METRICS: Mapping[str, Metric] = {
             lambda v: v.outcome.queue_mean,
             "Jobs that wait for their first start, mean over the time from the first submission to "
             "the last end.",
-            judged=False,
+            compared=False,
         ),
         Metric(
             "queue_max",
@@ -244,7 +244,7 @@ METRICS: Mapping[str, Metric] = {
             Unit.JOBS,
             lambda v: float(v.outcome.queue_max) if len(v.outcome.job) else np.nan,
             "The most jobs that wait for their first start at one time.",
-            judged=False,
+            compared=False,
         ),
         Metric(
             "waiting",
@@ -252,7 +252,7 @@ METRICS: Mapping[str, Metric] = {
             Unit.SHARE,
             lambda v: _divided(float(v.outcome.wait.sum()), float(v.outcome.jct.sum())),
             "Share of the latency that is waiting: mean wait ÷ mean job completion time.",
-            judged=False,
+            compared=False,
         ),
         Metric(
             "fairness",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.evaluation.differences import difference
+from agents.evaluation.statistics import difference
 from agents.registry.registry import Registry
 from agents.serving.learned_policy import SCHEME
 from envs.gym.episodes import scales_of

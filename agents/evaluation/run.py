@@ -1,4 +1,4 @@
-"""One cell of a comparison: a policy on one workload of a scenario, simulated and measured."""
+"""One run of a comparison: a policy on one workload of a scenario, simulated and measured."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUANTILES = np.linspace(0.0, 1.0, 201)
 
 @dataclass(frozen=True, slots=True, order=True)
 class RunKey:
-    """What is run; equal cells give equal results, wherever and whenever they run."""
+    """What is run; equal runs give equal results, wherever and whenever they run."""
 
     scenario: str
     policy: str
@@ -37,7 +37,7 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What all cells of a comparison share."""
+    """What all runs of a comparison share."""
 
     jobs: int | None = None
     """Of each workload; None: as many as the scenario says."""
@@ -63,10 +63,10 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What became of a cell."""
+    """What became of a run."""
 
-    cell: RunKey
-    measures: Mapping[str, float] = field(default_factory=dict)
+    key: RunKey
+    metrics: Mapping[str, float] = field(default_factory=dict)
     """By name, see `agents.evaluation.metrics`; empty if it failed."""
     classes: Breakdown = field(default_factory=dict)
     """Who waited, see `agents.evaluation.by_class`."""
@@ -85,26 +85,26 @@ class RunResult:
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
 
 
-def run(scenario: Scenario, cell: RunKey, conditions: Conditions) -> RunResult:
-    """Simulate, check and measure. Raises whatever the policy or the simulation raises.
+def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
+    """Simulate, check and metric. Raises whatever the policy or the simulation raises.
 
     What befalls attempts and nodes hangs on the seed alone, so policies share their luck.
     """
     begun = time.perf_counter()
-    drawn = catalogue.adapted(scenario.draw(cell.seed, conditions.split), cell.policy)
-    if cell.preference is not None:
-        drawn = replace(drawn, preference=cell.preference)
-    workload = scenario.workload(cell.seed, conditions.jobs, conditions.split)
-    estimator = drawn.estimates.make(cell.seed)
-    simulation = Simulation(workload, ClusterSpec.of(drawn), estimator, seed=cell.seed, record=True)
-    outcome = catalogue.run(simulation, cell.policy)
+    drawn = catalogue.adapted(scenario.draw(key.seed, conditions.split), key.policy)
+    if key.preference is not None:
+        drawn = replace(drawn, preference=key.preference)
+    workload = scenario.workload(key.seed, conditions.jobs, conditions.split)
+    estimator = drawn.estimates.make(key.seed)
+    simulation = Simulation(workload, ClusterSpec.of(drawn), estimator, seed=key.seed, record=True)
+    outcome = catalogue.run(simulation, key.policy)
     log = logged(simulation.held or ())
     check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
     view = MetricView(outcome, drawn.preference, drawn.objective, conditions.starved_s)
-    kept = cell.seed == conditions.timeline
+    kept = key.seed == conditions.timeline
     return RunResult(
-        cell,
-        measures=metrics_of(view),
+        key,
+        metrics=metrics_of(view),
         classes=classify(view),
         rows=workload.rows,
         point=_point(outcome, drawn.objective),

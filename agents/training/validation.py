@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.evaluation.baselines import RIVALS
+from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
 from agents.training.compiled.reward_env import fits
 from agents.training.compiled.validation import Examination
@@ -100,7 +100,7 @@ class Validation:
         return relative(objectives, self.reference, self._config.criterion)
 
     def table(
-        self, rivals: Sequence[str] = RIVALS, tell: Callable[[float], None] = lambda _: None
+        self, rivals: Sequence[str] = BASELINES, tell: Callable[[float], None] = lambda _: None
     ) -> dict[str, Score]:
         """Name → score of heuristics, of all that taught and of the reference among them.
 

@@ -18,7 +18,7 @@ from api.cli.commands.jobs.submit import Follow, Wait, single
 from api.cli.commands.policies import registry as registered
 from api.cli.support import resumption
 from api.cli.support.global_options import GlobalOptions, Json
-from api.cli.support.output import out, print_json
+from api.cli.support.output import err, out, print_json
 from api.cli.support.processes import Workers, processes
 from api.cli.support.resumption import Ending
 from api.cli.support.training_options import Said, given, said
@@ -224,28 +224,29 @@ def _register(
     *,
     quiet: bool,
 ) -> dict[str, Any]:
-    """Into the registry; with `workloads` it is tested, and promoted if it passes."""
-    from agents.registry.archive import unpack
-    from agents.registry.registry import at
+    """Register the policy; with `workloads` test it, and promote it if it passes."""
+    from agents.evaluation.promotion import promote
+    from api.cli.support.progress_bar import ProgressBar
     from api.cli.views import policy_details
     from envs.scenarios import load
 
     registry = registered.registry_of(ctx)
-    entry = registry.add(name, *unpack(best), registered.command_line())
+    entry = registry.import_file(best, name, registered.command_line())
     answer: dict[str, Any] = {"policy": entry.reference, "promoted": entry.promoted}
     if workloads is not None and not entry.promoted:
-        incumbent = registry.incumbent()
         config = entry.manifest().config
-        with at(registry.folder.parent):
-            trial = registered.tested(
-                entry, incumbent, load(str(config["scenario"])), workloads=workloads,
-                jobs=int(config["jobs"]), margin=0.0, workers=workers,
+        with ProgressBar("testing", 0, err()) as bar:
+            found = promote(
+                registry, entry.reference, scenario=load(str(config["scenario"])),
+                workloads=workloads, jobs=int(config["jobs"]), workers=processes(workers),
+                command=registered.command_line(), progress=bar.reach,
             )  # fmt: skip
-        entry, promoted = registered.judged(registry, entry, trial, incumbent, force=False)
-        emit("test", objective=round(trial.score, 4), promoted=int(promoted))
-        answer |= {"promoted": promoted, "trial": trial.plain()}
+        entry, test = found.entry, found.test
+        assert test is not None
+        emit("test", objective=round(test.score, 4), promoted=int(found.promoted))
+        answer |= {"promoted": found.promoted, "trial": test.plain()}
         if not quiet:
-            policy_details.tell(trial, out())
+            policy_details.show_test(test, out())
     if not quiet:
         state = "promoted" if answer["promoted"] else "a candidate, not promoted"
         out().print(f"[bold]{escape(entry.reference)}[/] registered: {state}", soft_wrap=True)
