@@ -23,7 +23,7 @@ from scheduler.files import write_text
 from scheduler.settings import Settings
 
 if TYPE_CHECKING:
-    from agents.evaluation.promotion import PromotionTest
+    from agents.evaluation.promotion import Promotion
 
 SINCE = "30d"
 WORKLOADS = 24
@@ -77,8 +77,8 @@ class TrainingResult:
     progress: TrainingProgress
     entry: Entry | None = None
     """The policy in the registry; None: it is not registered."""
-    test: PromotionTest | None = None
-    """The promotion test, after a training on the history."""
+    promotion: Promotion | None = None
+    """The promotion test and what came of it, after a training on the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +257,13 @@ def _saved_outcome(request: TrainingRequest) -> Outcome:
     return replace(kept, name=name, workloads=request.workloads or kept.workloads)
 
 
+def _seconds(since: str) -> float:
+    try:
+        return seconds(since)
+    except ValueError as error:
+        raise InputError(str(error), {"since": "12h, 30d"}) from None
+
+
 def _registered(
     result: TrainingResult,
     outcome: Outcome,
@@ -265,42 +272,22 @@ def _registered(
     tell: Tell,
     workers: int,
 ) -> TrainingResult:
-    from agents.evaluation import promotion
-    from agents.registry.archive import unpack
-    from agents.registry.registry import at
+    from agents.evaluation.promotion import promote
     from envs.scenarios import load
 
     registry = Registry(settings.data_dir)
-    entry = registry.add(str(outcome.name), *unpack(result.best), command)
+    entry = registry.import_file(result.best, outcome.name, command)
     if outcome.since is None or entry.promoted:
         return replace(result, entry=entry)
-    incumbent = registry.incumbent()
-    rival = incumbent.reference if incumbent and not incumbent.fault() else None
     config = entry.manifest().config
-    done = 0
-
-    def step(_: object) -> None:
-        nonlocal done
-        done += 1
-        tell(TrainingEvent("test", done / len(plan.cells)))
-
-    with at(settings.data_dir):
-        scenario = load(str(config["scenario"]))
-        plan = promotion.plan(
-            entry.reference, rival, scenario, workloads=outcome.workloads, jobs=int(config["jobs"])
-        )
-        test = promotion.trial(plan, rival, workers=workers, done=step)
-    if test.passed:
-        entry = registry.promote(
-            entry, command, forced=False, trial=test.plain(), instead=incumbent
-        )
-    else:
-        registry.refuse(entry, command, test.plain())
-    return replace(result, entry=entry, test=test)
-
-
-def _seconds(since: str) -> float:
-    try:
-        return seconds(since)
-    except ValueError as error:
-        raise InputError(str(error), {"since": "12h, 30d"}) from None
+    promotion = promote(
+        registry,
+        entry.reference,
+        scenario=load(str(config["scenario"])),
+        workloads=outcome.workloads,
+        jobs=int(config["jobs"]),
+        workers=workers,
+        command=command,
+        progress=lambda done, total: tell(TrainingEvent("test", done / total)),
+    )
+    return replace(result, entry=promotion.entry, promotion=promotion)
