@@ -6,16 +6,14 @@ from api.client.errors import (
     ClientError,
     ConflictError,
     InvalidError,
-    JobFailed,
     NotFoundError,
     StreamError,
     UnauthorizedError,
     UnavailableError,
     UnreachableError,
-    WaitTimeoutError,
 )
 from api.client.files import FileError
-from api.client.job import JobHandle
+from api.client.job import JobFailed, JobHandle, WaitTimeoutError
 
 __all__ = [
     "ApiError",

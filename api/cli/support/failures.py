@@ -34,6 +34,7 @@ def told(error: Exception) -> ExitCode | None:
     """Print an expected error; None for any other."""
     from api.client import errors
     from api.client.files import FileError
+    from api.client.job import JobFailed, WaitTimeoutError
     from scheduler.domain.errors import FulcrumError
 
     fields: Mapping[str, str] = {}
@@ -46,9 +47,9 @@ def told(error: Exception) -> ExitCode | None:
             code, hint = ExitCode.UNREACHABLE, "start one: fulcrum serve; or name it: --url"
         case errors.StreamError():
             code = ExitCode.UNREACHABLE
-        case errors.JobFailed():
+        case JobFailed():
             code, hint = ExitCode.FAILED, f"its output: fulcrum logs {error.job.id}"
-        case errors.WaitTimeoutError():
+        case WaitTimeoutError():
             code, hint = ExitCode.TIMEOUT, f"it goes on; to stop it: fulcrum cancel {error.job.id}"
         case FileError():
             code, hint = ExitCode.USAGE, f"in {error.field}" if error.field else ""
