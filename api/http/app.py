@@ -1,4 +1,4 @@
-"""The HTTP doors: one ASGI application over a service."""
+"""The HTTP interface: one ASGI application over a service."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def create_app(
     """
     telemetry = Telemetry(service)
     clock = clock or SystemClock()
-    doors = AppContext(
+    context = AppContext(
         service=service,
         clock=clock,
         intake=Intake(service.job, clock),
@@ -66,7 +66,7 @@ def create_app(
         keys=Keys(),
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
-        gate=TokenAuthenticator(settings.data_dir),
+        authenticator=TokenAuthenticator(settings.data_dir),
     )
     app = FastAPI(
         title=TITLE,
@@ -83,11 +83,11 @@ def create_app(
             Middleware(Observation, telemetry=telemetry),
             Middleware(LastResort),
             Middleware(Hosts, allowed=allowed_hosts or _hosts(settings)),
-            Middleware(Authentication, gate=doors.gate),
+            Middleware(Authentication, authenticator=context.authenticator),
             Middleware(BodyLimit, most=int(settings.max_body_bytes)),
         ],
     )
-    app.state.doors = doors
+    app.state.context = context
     problems.install(app)
     parts = (jobs, bulk, outputs, cluster, policies, storage, health)
     routers = [jobs.direct, *(part.router for part in parts)]
@@ -100,13 +100,13 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    doors: AppContext = app.state.doors
-    await anyio.to_thread.run_sync(doors.service.start)
+    context: AppContext = app.state.context
+    await anyio.to_thread.run_sync(context.service.start)
     try:
         yield
     finally:
-        doors.closing.set()
-        await anyio.to_thread.run_sync(doors.service.stop)
+        context.closing.set()
+        await anyio.to_thread.run_sync(context.service.stop)
 
 
 def _hosts(settings: Settings) -> Sequence[str]:

@@ -45,7 +45,7 @@ class AppContext:
     keys: Keys
     registry: Registry
     schedules: Library
-    gate: TokenAuthenticator
+    authenticator: TokenAuthenticator
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
     )
@@ -117,7 +117,7 @@ def context_of(request: Request) -> AppContext:
     A plain call where FastAPI would have a dependency: that costs each request a tenth of a
     millisecond, and a submission is to be quick.
     """
-    found: AppContext = request.app.state.doors
+    found: AppContext = request.app.state.context
     return found
 
 

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, in a registry of their own."""
+"""Metrics for Prometheus, in their own registry."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BUCKETS = (
 
 
 class Telemetry:
-    """Counts at the doors; asks the service for the rest when it is scraped."""
+    """Counts requests and submissions; asks the service for the rest when it is scraped."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -47,7 +47,7 @@ class Telemetry:
         )
         self._submitted = Counter(
             "fulcrum_submitted_jobs",
-            "Jobs accepted at the doors.",
+            "Jobs accepted over HTTP.",
             ["kind"],
             registry=self._registry,
         )

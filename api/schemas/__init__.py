@@ -1,4 +1,4 @@
-"""Everything that goes in or out of the HTTP doors, as pydantic models."""
+"""Requests and answers of the HTTP interface, as pydantic models."""
 
 from api.schemas.answers import (
     AttemptOut,

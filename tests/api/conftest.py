@@ -44,7 +44,7 @@ class World:
     folder: Path
     client: httpx.Client
     listener: socket.socket
-    doors: Any = None
+    context: Any = None
     more: list[httpx.Client] = field(default_factory=list)
 
     def submit(self, **fields: Any) -> int:
@@ -132,7 +132,9 @@ def serving(folder: Path, store: Store | None = None, **settings: Any) -> Iterat
         token = admin_token(folder)
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
-            world = World(service, executor, url, token, folder, client, listener, app.state.doors)
+            world = World(
+                service, executor, url, token, folder, client, listener, app.state.context
+            )
             try:
                 yield world
             finally:

@@ -105,9 +105,9 @@ class Hosts:
 class Authentication:
     """Lets in who has a token; everything but health needs one."""
 
-    def __init__(self, app: ASGIApp, gate: TokenAuthenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: TokenAuthenticator) -> None:
         self._app = app
-        self._gate = gate
+        self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -115,7 +115,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         header = _header(scope, b"authorization")
-        identity = self._gate.identify(header)
+        identity = self._authenticator.identify(header)
         if identity is None:
             error = "" if header is None else ', error="invalid_token"'
             response = problem(

@@ -63,5 +63,5 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: first the waiting requests, then the rest, then the service."""
-        self._app.state.doors.closing.set()
+        self._app.state.context.closing.set()
         await super().shutdown(sockets)

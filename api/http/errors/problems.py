@@ -67,7 +67,7 @@ _log = logging.getLogger(__name__)
 
 
 class HttpError(Exception):
-    """An error of the door itself, by its code."""
+    """An error of the HTTP interface itself, by its code."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ def problem(
 def install(app: FastAPI) -> None:
     """Let the app answer every exception with a problem document."""
     app.add_exception_handler(FulcrumError, _fulcrum)
-    app.add_exception_handler(HttpError, _door)
+    app.add_exception_handler(HttpError, _http_error)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
 
@@ -152,7 +152,7 @@ async def _fulcrum(_: Request, error: Exception) -> Response:
     return problem(code, error.message, fields, headers=headers)
 
 
-async def _door(_: Request, error: Exception) -> Response:
+async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HttpError)
     return problem(error.code, error.detail, error.fields, headers=error.headers)
 

@@ -38,8 +38,8 @@ _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 )
 def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
-    doors = context_of(request)
-    return answer(ClusterOut.of(doors.service.cluster()))
+    context = context_of(request)
+    return answer(ClusterOut.of(context.service.cluster()))
 
 
 @router.get(
@@ -49,14 +49,14 @@ def show_cluster(request: Request) -> Response:
 )
 def list_policies(request: Request) -> Response:
     """List the policies by name, and the active one."""
-    doors = context_of(request)
-    active = doors.service.policy()
+    context = context_of(request)
+    active = context.service.policy()
     found = tuple(
         PolicySummary(name=name, summary=summary, active=name == active.name)
-        for name, summary in sorted(doors.service.policies().items())
+        for name, summary in sorted(context.service.policies().items())
     )
-    tuned = (PolicySummary.tuned(name, active.name) for name in doors.schedules.names())
-    learned = (PolicySummary.learned(entry, active.name) for entry in doors.registry.entries())
+    tuned = (PolicySummary.tuned(name, active.name) for name in context.schedules.names())
+    learned = (PolicySummary.learned(entry, active.name) for entry in context.registry.entries())
     return answer(PoliciesOut(active=PolicyOut.of(active), policies=(*found, *tuned, *learned)))
 
 
@@ -80,9 +80,9 @@ def use_policy(
 ) -> Response:
     """Let another policy decide from the next round on; it is remembered over restarts."""
     who = admin(request)
-    doors = context_of(request)
+    context = context_of(request)
     with naming():
-        active = doors.service.use_policy(
+        active = context.service.use_policy(
             policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
         )
     return answer(PolicyOut.of(active))
@@ -125,8 +125,8 @@ def sum_costs(
     until: Annotated[Instant | None, Query(description="Exclusive.")] = None,
 ) -> Response:
     """Sum measured device time, dollars and joules of ended attempts."""
-    doors = context_of(request)
-    costs = doors.service.store.costs(by, since=unix(since), until=unix(until))
+    context = context_of(request)
+    costs = context.service.store.costs(by, since=unix(since), until=unix(until))
     return answer(CostsOut.of(by, costs))
 
 
@@ -141,8 +141,8 @@ def show_estimates(
     limit: Annotated[int, Query(ge=0, le=10_000, description="Of single measurements.")] = 100,
 ) -> Response:
     """Show how far the estimates of runtimes were from the truth."""
-    doors = context_of(request)
-    measured = doors.service.store.measurements()
+    context = context_of(request)
+    measured = context.service.store.measurements()
     newest = measured[len(measured) - min(limit, len(measured)) :]
     return answer(
         EstimatesOut(
@@ -166,8 +166,8 @@ def list_events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:
     """Tell all that happened to all jobs, oldest first."""
-    doors = context_of(request)
-    events = doors.service.store.events(after=after, limit=limit)
+    context = context_of(request)
+    events = context.service.store.events(after=after, limit=limit)
     return answer(
         EventPage.model_construct(
             events=tuple(map(EventOut.of, events)), next_after=events[-1].seq if events else after

@@ -75,11 +75,11 @@ async def prove_identity(
     `proof` is HMAC-SHA256 of `fulcrum proof PORT NONCE` with the SHA-256 of the token as the key.
     """
     _, port = request.scope["server"]
-    return answer(ProofOut(proof=context_of(request).gate.proof(nonce, port)))
+    return answer(ProofOut(proof=context_of(request).authenticator.proof(nonce, port)))
 
 
 @router.get("/metrics", response_class=Response, responses=openapi_examples.prometheus(401, 503))
 def scrape(request: Request) -> Response:
     """Tell all figures in Prometheus' text format."""
-    doors = context_of(request)
-    return Response(doors.telemetry.text(), media_type=CONTENT_TYPE_LATEST)
+    context = context_of(request)
+    return Response(context.telemetry.text(), media_type=CONTENT_TYPE_LATEST)

@@ -57,12 +57,12 @@ async def read_logs(
     Followed, each line is a server-sent event with the id `ATTEMPT:BYTE`, the place behind it;
     the stream goes on over later attempts and closes with an `end` event once the job is final.
     """
-    doors = context_of(request)
+    context = context_of(request)
     follow = follow or "text/event-stream" in request.headers.get("accept", "")
-    job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
+    job = await anyio.to_thread.run_sync(context.service.store.job, job_id)
     number = _attempt(job, attempt)
-    path = doors.service.folders.attempt(job_id, number) / "log.txt"
-    await anyio.to_thread.run_sync(doors.service.retention.require, job, Kind.LOGS, path)
+    path = context.service.folders.attempt(job_id, number) / "log.txt"
+    await anyio.to_thread.run_sync(context.service.retention.require, job, Kind.LOGS, path)
     if not follow:
         return await anyio.to_thread.run_sync(_text, path, tail, number)
     if last_event_id:
@@ -72,10 +72,10 @@ async def read_logs(
         place = log_stream.Place(number, offset)
     stream = log_stream.Follow(
         place,
-        lambda: doors.service.store.job(job_id),
-        lambda number: doors.service.folders.attempt(job_id, number) / "log.txt",
-        doors.closing,
-        doors.waiting,
+        lambda: context.service.store.job(job_id),
+        lambda number: context.service.folders.attempt(job_id, number) / "log.txt",
+        context.closing,
+        context.waiting,
     )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream.events(), headers=headers, media_type="text/event-stream")
@@ -98,13 +98,13 @@ def read_metrics(
     ] = None,
 ) -> Response:
     """Read what the work has measured so far: loss, accuracy, images per second."""
-    doors = context_of(request)
-    job = doors.service.store.job(job_id)
+    context = context_of(request)
+    job = context.service.store.job(job_id)
     numbers = range(1, job.attempts + 1) if attempt is None else [_attempt(job, attempt)]
     if numbers:
-        newest = doors.service.folders.attempt(job_id, numbers[-1])
-        doors.service.retention.require(job, Kind.LOGS, newest / "metrics.jsonl")
-    content = log_tail.blocks(_metrics(doors.service.folders, job_id, numbers, kind, tail))
+        newest = context.service.folders.attempt(job_id, numbers[-1])
+        context.service.retention.require(job, Kind.LOGS, newest / "metrics.jsonl")
+    content = log_tail.blocks(_metrics(context.service.folders, job_id, numbers, kind, tail))
     return StreamingResponse(content, media_type="application/json")
 
 
@@ -115,11 +115,11 @@ def read_metrics(
 )
 def list_artifacts(request: Request, job_id: JobId) -> Response:
     """List the files that a job left."""
-    doors = context_of(request)
-    job = doors.service.store.job(job_id)
-    folder = doors.service.folders.artifacts(job_id)
+    context = context_of(request)
+    job = context.service.store.job(job_id)
+    folder = context.service.folders.artifacts(job_id)
     kinds = (Kind.ARTIFACTS, Kind.MODELS)
-    times = [time for kind in kinds if (time := doors.service.retention.pruned(job, kind))]
+    times = [time for kind in kinds if (time := context.service.retention.pruned(job, kind))]
     return answer(
         ArtifactsOut(
             artifacts=tuple(artifacts.list_files(folder)),
@@ -139,11 +139,11 @@ def fetch_artifact(
     name: Annotated[str, Path(description="As listed.", examples=["model.pt"])],
 ) -> Response:
     """Fetch a file that a job left; parts of it with `Range`."""
-    doors = context_of(request)
-    job = doors.service.store.job(job_id)
-    folder = doors.service.folders.artifacts(job_id)
+    context = context_of(request)
+    job = context.service.store.job(job_id)
+    folder = context.service.folders.artifacts(job_id)
     kind = Kind.MODELS if name in MODELS else Kind.ARTIFACTS
-    doors.service.retention.require(job, kind, folder / name)
+    context.service.retention.require(job, kind, folder / name)
     path, figures, media_type = artifacts.find(folder, name)
     headers = {"X-Content-Type-Options": "nosniff"}
     return FileResponse(

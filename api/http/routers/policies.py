@@ -45,9 +45,9 @@ def register_schedule(
     A policy that decides already goes on as it was, until it is chosen once more.
     """
     admin(request)
-    doors = context_of(request)
-    doors.schedules.add(name, schedule.text)
-    return answer(PolicySummary.tuned(name, doors.service.policy().name))
+    context = context_of(request)
+    context.schedules.add(name, schedule.text)
+    return answer(PolicySummary.tuned(name, context.service.policy().name))
 
 
 @router.put(
