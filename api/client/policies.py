@@ -84,7 +84,7 @@ class PolicyCalls:
 
         Raises `InvalidError`, `UnauthorizedError`.
         """
-        from api.schemas.cluster import PolicySummary
+        from api.schemas import PolicySummary
 
         path = f"/v1/policies/schedules/{quote(name, safe='')}"
         return PolicySummary.model_validate(self._transport.json("PUT", path, json={"text": text}))

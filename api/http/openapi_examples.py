@@ -227,7 +227,7 @@ ANSWERS: dict[str, BaseModel] = {
     ),
     "policy": PolicyOut.of(_POLICY),
     "schedule": PolicySummary.tuned("our-lab"),
-    "costs": CostsOut.of("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
+    "costs": CostsOut.of_groups("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
     "estimates": EstimatesOut(
         by="source",
         errors=(ErrorOut(group="all", count=12, median_error=0.07, p90_error=0.21, bias=0.02),),

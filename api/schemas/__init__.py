@@ -22,19 +22,13 @@ from api.schemas.cluster import (
     DeviceOut,
     ErrorOut,
     EstimatesOut,
-    FitOut,
     HealthOut,
     JobMetricsOut,
     MeasurementOut,
     MetricsOut,
-    PoliciesOut,
-    PolicyOut,
-    PolicySummary,
     PoolOut,
-    PreferencesOut,
     ProblemOut,
     ProofOut,
-    ShadowOut,
 )
 from api.schemas.explanations import (
     AlternativeOut,
@@ -62,6 +56,14 @@ from api.schemas.jobs import (
     RetryIn,
     ScheduleIn,
     ShadowIn,
+)
+from api.schemas.policies import (
+    FitOut,
+    PoliciesOut,
+    PolicyOut,
+    PolicySummary,
+    PreferencesOut,
+    ShadowOut,
 )
 from api.schemas.problem import FieldError, Problem
 from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut

@@ -95,7 +95,7 @@ def use_policy(
 )
 def show_preferences(request: Request) -> Response:
     """Show how much speed is worth to jobs that do not say."""
-    return answer(PreferencesOut.model_validate(context_of(request).service.preferences()))
+    return answer(PreferencesOut.of(context_of(request).service.preferences()))
 
 
 @router.put(
@@ -112,7 +112,7 @@ def set_preferences(
     now = context_of(request).service.prefer(
         preferences.cluster, preferences.projects, actor=who.user
     )
-    return answer(PreferencesOut.model_validate(now))
+    return answer(PreferencesOut.of(now))
 
 
 @router.get(
@@ -127,7 +127,7 @@ def sum_costs(
     """Sum measured device time, dollars and joules of ended attempts."""
     context = context_of(request)
     costs = context.service.store.costs(by, since=unix(since), until=unix(until))
-    return answer(CostsOut.of(by, costs))
+    return answer(CostsOut.of_groups(by, costs))
 
 
 @router.get(
