@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from agents.registry.registry import Registry
-from api.http import openapi_examples
+from api.http import openapi_responses
 from api.http.asgi.middleware import (
     LOOPBACK,
     Authentication,
@@ -124,7 +124,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        openapi_examples.complete(document)
+        openapi_responses.complete(document)
         components = document.setdefault("components", {})
         model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         definitions = model.pop("$defs")

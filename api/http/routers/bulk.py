@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples
+from api.http import openapi_examples, openapi_responses
 from api.http.auth import Caller, Role
 from api.http.context import Route, answer, context_of, submitter
 from api.http.errors.problems import HttpError
@@ -21,7 +21,7 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
 @router.post(
     "/jobs:cancel",
     response_model=CancelledOut,
-    responses=openapi_examples.responses("cancelled", 400, 401, 403, 413, 415, 422, 503),
+    responses=openapi_responses.responses("cancelled", 400, 401, 403, 413, 415, 422, 503),
 )
 def cancel_jobs(
     request: Request,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples
+from api.http import openapi_examples, openapi_responses
 from api.http.context import Route, admin, answer, context_of, naming
 from api.http.routers.queries import unix
 from api.schemas import (
@@ -34,7 +34,9 @@ _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 
 
 @router.get(
-    "/cluster", response_model=ClusterOut, responses=openapi_examples.responses("cluster", 401, 503)
+    "/cluster",
+    response_model=ClusterOut,
+    responses=openapi_responses.responses("cluster", 401, 503),
 )
 def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
@@ -45,7 +47,7 @@ def show_cluster(request: Request) -> Response:
 @router.get(
     "/policies",
     response_model=PoliciesOut,
-    responses=openapi_examples.responses("policies", 401, 503),
+    responses=openapi_responses.responses("policies", 401, 503),
 )
 def list_policies(request: Request) -> Response:
     """List the policies by name, and the active one."""
@@ -63,7 +65,7 @@ def list_policies(request: Request) -> Response:
 @router.get(
     "/policies/active",
     response_model=PolicyOut,
-    responses=openapi_examples.responses("policy", 401, 503),
+    responses=openapi_responses.responses("policy", 401, 503),
 )
 def show_policy(request: Request) -> Response:
     """Show who decides, in which mode, and how often the guard had to."""
@@ -73,7 +75,7 @@ def show_policy(request: Request) -> Response:
 @router.put(
     "/policies/active",
     response_model=PolicyOut,
-    responses=openapi_examples.responses("policy", 400, 401, 403, 404, 413, 415, 422, 503),
+    responses=openapi_responses.responses("policy", 400, 401, 403, 404, 413, 415, 422, 503),
 )
 def use_policy(
     request: Request, policy: Annotated[PolicyIn, Body(openapi_examples=openapi_examples.POLICIES)]
@@ -91,7 +93,7 @@ def use_policy(
 @router.get(
     "/preferences",
     response_model=PreferencesOut,
-    responses=openapi_examples.responses("preferences", 401, 503),
+    responses=openapi_responses.responses("preferences", 401, 503),
 )
 def show_preferences(request: Request) -> Response:
     """Show how much speed is worth to jobs that do not say."""
@@ -101,7 +103,7 @@ def show_preferences(request: Request) -> Response:
 @router.put(
     "/preferences",
     response_model=PreferencesOut,
-    responses=openapi_examples.responses("preferences", 400, 401, 403, 413, 415, 422, 503),
+    responses=openapi_responses.responses("preferences", 400, 401, 403, 413, 415, 422, 503),
 )
 def set_preferences(
     request: Request,
@@ -116,7 +118,7 @@ def set_preferences(
 
 
 @router.get(
-    "/costs", response_model=CostsOut, responses=openapi_examples.responses("costs", 401, 422, 503)
+    "/costs", response_model=CostsOut, responses=openapi_responses.responses("costs", 401, 422, 503)
 )
 def sum_costs(
     request: Request,
@@ -133,7 +135,7 @@ def sum_costs(
 @router.get(
     "/estimates",
     response_model=EstimatesOut,
-    responses=openapi_examples.responses("estimates", 401, 422, 503),
+    responses=openapi_responses.responses("estimates", 401, 422, 503),
 )
 def show_estimates(
     request: Request,
@@ -158,7 +160,7 @@ def show_estimates(
 @router.get(
     "/events",
     response_model=EventPage,
-    responses=openapi_examples.responses("events", 401, 422, 503),
+    responses=openapi_responses.responses("events", 401, 422, 503),
 )
 def list_events(
     request: Request,

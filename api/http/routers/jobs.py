@@ -16,7 +16,7 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from api.http import openapi_examples
+from api.http import openapi_examples, openapi_responses
 from api.http.asgi.direct_route import DirectRoute
 from api.http.auth import Caller
 from api.http.context import (
@@ -62,7 +62,7 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
     "/jobs",
     status_code=201,
     response_model=JobOut,
-    responses=openapi_examples.responses(
+    responses=openapi_responses.responses(
         "job", 400, 401, 403, 409, 413, 415, 422, 503, created=True
     ),
 )
@@ -87,7 +87,7 @@ def submit_job(
     "/jobs:batch",
     status_code=201,
     response_model=JobBatchOut,
-    responses=openapi_examples.responses(
+    responses=openapi_responses.responses(
         "batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True
     ),
 )
@@ -114,7 +114,7 @@ def submit_batch(
 @router.post(
     "/jobs/plan",
     response_model=PlanOut,
-    responses=openapi_examples.responses("plan", 400, 401, 403, 413, 415, 422, 503),
+    responses=openapi_responses.responses("plan", 400, 401, 403, 413, 415, 422, 503),
 )
 def plan_job(
     request: Request, job: Annotated[JobIn, Body(openapi_examples=openapi_examples.JOBS)]
@@ -127,7 +127,7 @@ def plan_job(
 
 
 @router.get(
-    "/jobs", response_model=JobPage, responses=openapi_examples.responses("page", 401, 422, 503)
+    "/jobs", response_model=JobPage, responses=openapi_responses.responses("page", 401, 422, 503)
 )
 def list_jobs(
     request: Request,
@@ -179,7 +179,7 @@ def list_jobs(
 @router.get(
     "/jobs/{job_id:int}",
     response_model=JobDetail,
-    responses=openapi_examples.responses("detail", 401, 404, 422, 503),
+    responses=openapi_responses.responses("detail", 401, 404, 422, 503),
 )
 async def show_job(
     request: Request,
@@ -206,7 +206,7 @@ async def show_job(
 @router.get(
     "/jobs/{job_id:int}/events",
     response_model=EventPage,
-    responses=openapi_examples.responses("events", 401, 404, 422, 503),
+    responses=openapi_responses.responses("events", 401, 404, 422, 503),
 )
 def list_job_events(
     request: Request,
@@ -229,7 +229,7 @@ def list_job_events(
 @router.get(
     "/jobs/{job_id:int}/explain",
     response_model=ExplanationOut,
-    responses=openapi_examples.responses("explanation", 401, 404, 422, 503),
+    responses=openapi_responses.responses("explanation", 401, 404, 422, 503),
 )
 def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
@@ -242,7 +242,7 @@ def explain_job(request: Request, job_id: JobId) -> Response:
 @router.patch(
     "/jobs/{job_id:int}",
     response_model=JobOut,
-    responses=openapi_examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=openapi_responses.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def update_job(
     request: Request,
@@ -260,7 +260,7 @@ def update_job(
 @router.post(
     "/jobs/{job_id:int}/cancel",
     response_model=JobOut,
-    responses=openapi_examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=openapi_responses.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def cancel_job(
     request: Request,
@@ -279,7 +279,7 @@ def cancel_job(
     "/jobs/{job_id:int}/retry",
     status_code=201,
     response_model=JobOut,
-    responses=openapi_examples.responses("job", 401, 403, 404, 409, 422, 503, created=True),
+    responses=openapi_responses.responses("job", 401, 403, 404, 409, 422, 503, created=True),
 )
 def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> Response:
     """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples
+from api.http import openapi_examples, openapi_responses
 from api.http.context import Route, admin, answer, context_of, naming
 from api.schemas import FitIn, PolicyOut, PolicySummary, ScheduleIn, ShadowIn
 
@@ -17,7 +17,7 @@ router = APIRouter(route_class=Route, prefix="/v1/policies", tags=["policies"])
 @router.post(
     "/fit",
     response_model=PolicyOut,
-    responses=openapi_examples.responses("fit", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=openapi_responses.responses("fit", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def fit_policy(
     request: Request, fit: Annotated[FitIn, Body(openapi_examples=openapi_examples.FITS)]
@@ -33,7 +33,7 @@ def fit_policy(
 @router.put(
     "/schedules/{name}",
     response_model=PolicySummary,
-    responses=openapi_examples.responses("schedule", 400, 401, 403, 413, 415, 422, 503),
+    responses=openapi_responses.responses("schedule", 400, 401, 403, 413, 415, 422, 503),
 )
 def register_schedule(
     request: Request,
@@ -53,7 +53,7 @@ def register_schedule(
 @router.put(
     "/shadow",
     response_model=PolicyOut,
-    responses=openapi_examples.responses("fit", 400, 401, 403, 404, 413, 415, 422, 503),
+    responses=openapi_responses.responses("fit", 400, 401, 403, 404, 413, 415, 422, 503),
 )
 def shadow_policy(
     request: Request, shadow: Annotated[ShadowIn, Body(openapi_examples=openapi_examples.FITS)]
@@ -67,7 +67,7 @@ def shadow_policy(
 
 
 @router.delete(
-    "/shadow", response_model=PolicyOut, responses=openapi_examples.responses("fit", 401, 403, 503)
+    "/shadow", response_model=PolicyOut, responses=openapi_responses.responses("fit", 401, 403, 503)
 )
 def end_shadow(request: Request) -> Response:
     """Let no candidate look on any longer."""
@@ -78,7 +78,7 @@ def end_shadow(request: Request) -> Response:
 @router.post(
     "/shadow/score",
     response_model=PolicyOut,
-    responses=openapi_examples.responses("fit", 401, 403, 404, 409, 503),
+    responses=openapi_responses.responses("fit", 401, 403, 404, 409, 503),
 )
 def score_shadow(request: Request) -> Response:
     """Replay the jobs since the shadow began with it and with the active policy."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples
+from api.http import openapi_examples, openapi_responses
 from api.http.context import Route, admin, answer, context_of
 from api.schemas import PruneIn, PruneOut, UsageOut
 from scheduler.service.maintenance.retention import Kind, RetentionRule
@@ -16,7 +16,7 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["storage"])
 
 
 @router.get(
-    "/usage", response_model=UsageOut, responses=openapi_examples.responses("usage", 401, 422, 503)
+    "/usage", response_model=UsageOut, responses=openapi_responses.responses("usage", 401, 422, 503)
 )
 def show_usage(
     request: Request,
@@ -29,7 +29,7 @@ def show_usage(
 @router.post(
     "/prune",
     response_model=PruneOut,
-    responses=openapi_examples.responses("prune", 400, 401, 403, 413, 415, 422, 503),
+    responses=openapi_responses.responses("prune", 400, 401, 403, 413, 415, 422, 503),
 )
 def prune(
     request: Request, wish: Annotated[PruneIn, Body(openapi_examples=openapi_examples.PRUNES)]
