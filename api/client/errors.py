@@ -1,4 +1,4 @@
-"""What can go wrong between a client and the service, as exceptions."""
+"""Exceptions of the client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ClientError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of all exceptions that this package raises on purpose."""
 
 
 class UnreachableError(ClientError):

@@ -34,7 +34,7 @@ POLL_S = 20.0
 
 
 class JobUpdate(TypedDict, total=False):
-    """What of a waiting job may be changed."""
+    """Fields of a waiting job that may be changed."""
 
     priority: int
     preference: float | str | None
@@ -63,7 +63,7 @@ class JobHandle:
 
     @property
     def name(self) -> str:
-        """As submitted; need not be unique."""
+        """Its name as submitted; it need not be unique."""
         return self.info.name
 
     @property
@@ -277,7 +277,7 @@ class WaitTimeoutError(ClientError, TimeoutError):
 
 
 def standing(state: str, reason: str) -> str:
-    """`failed: exit code 3`; a reason that says the state itself stands alone."""
+    """`failed: exit code 3`, or the reason alone if it begins with the state."""
     name = state.lower()
     repeats = reason.lower().startswith(name)
     return name + reason[len(name) :] if repeats else f"{name}: {reason}"

@@ -14,7 +14,6 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from agents.registry.registry import Registry
-from api.http import openapi_responses
 from api.http.asgi.middleware import (
     LOOPBACK,
     Authentication,
@@ -28,7 +27,19 @@ from api.http.context import AppContext, Keys, Newest
 from api.http.errors import problems
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
-from api.http.routers import bulk, cluster, health, jobs, outputs, policies, storage
+from api.http.openapi import responses
+from api.http.preflight_process import Preflight
+from api.http.routers import (
+    bulk,
+    cluster,
+    health,
+    jobs,
+    outputs,
+    policies,
+    policy_jobs,
+    registry,
+    storage,
+)
 from api.schemas import Problem
 from scheduler.clock import Clock, SystemClock
 from scheduler.policies.schedules.library import Library
@@ -67,6 +78,7 @@ def create_app(
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
         authenticator=TokenAuthenticator(settings.data_dir),
+        preflight=Preflight(),
     )
     app = FastAPI(
         title=TITLE,
@@ -89,7 +101,8 @@ def create_app(
     )
     app.state.context = context
     problems.install(app)
-    parts = (jobs, bulk, outputs, cluster, policies, storage, health)
+    # Paths with a policy's name come after those that say what they are.
+    parts = (jobs, bulk, outputs, cluster, policies, policy_jobs, registry, storage, health)
     routers = [jobs.direct, *(part.router for part in parts)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
@@ -124,7 +137,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        openapi_responses.complete(document)
+        responses.complete(document)
         components = document.setdefault("components", {})
         model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         definitions = model.pop("$defs")

@@ -54,11 +54,11 @@ class Telemetry:
         self._registry.register(_ServiceFigures(service))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request was answered."""
+        """Count a request that was answered."""
         self._requests.labels(method, route, str(status)).observe(seconds)
 
     def submitted(self, kinds: Mapping[str, int]) -> None:
-        """So many jobs of each kind were accepted."""
+        """Count accepted jobs by kind."""
         for kind, count in kinds.items():
             self._submitted.labels(kind).inc(count)
 
@@ -90,7 +90,7 @@ class _ServiceFigures(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Current figures."""
+        """The current figures."""
         self._history.catch_up()
         yield from self._jobs()
         yield from self._cluster()

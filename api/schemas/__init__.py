@@ -65,7 +65,22 @@ from api.schemas.policies import (
     PreferencesOut,
     ShadowOut,
 )
+from api.schemas.policy_jobs import (
+    PolicyJobDetail,
+    PolicyJobOut,
+    PolicyJobsOut,
+    PromotionIn,
+    StudyIn,
+    TrainingIn,
+    TuningIn,
+)
 from api.schemas.problem import FieldError, Problem
+from api.schemas.registry import (
+    AuditEventOut,
+    RegisteredPolicyOut,
+    ScenarioOut,
+    ScenariosOut,
+)
 from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
@@ -75,6 +90,7 @@ __all__ = [
     "ArtifactOut",
     "ArtifactsOut",
     "AttemptOut",
+    "AuditEventOut",
     "CancelIn",
     "CancelJobsIn",
     "CancelledOut",
@@ -112,6 +128,9 @@ __all__ = [
     "PlanOut",
     "PoliciesOut",
     "PolicyIn",
+    "PolicyJobDetail",
+    "PolicyJobOut",
+    "PolicyJobsOut",
     "PolicyOut",
     "PolicySummary",
     "PoolOut",
@@ -119,16 +138,23 @@ __all__ = [
     "PreferencesOut",
     "Problem",
     "ProblemOut",
+    "PromotionIn",
     "ProofOut",
     "PruneIn",
     "PruneOut",
     "PrunedOut",
+    "RegisteredPolicyOut",
     "RequestOut",
     "RetryIn",
     "RetryOut",
     "RowOut",
+    "ScenarioOut",
+    "ScenariosOut",
     "ScheduleIn",
     "ShadowIn",
     "ShadowOut",
+    "StudyIn",
+    "TrainingIn",
+    "TuningIn",
     "UsageOut",
 ]

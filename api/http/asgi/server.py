@@ -19,7 +19,7 @@ LEAVE_S = 5
 
 
 class Server(uvicorn.Server):
-    """Tells those who wait or follow that it stops, so that none holds it up."""
+    """A server that ends waiting and following requests when it stops, so that none delays it."""
 
     def __init__(
         self,

@@ -133,7 +133,7 @@ def install(app: FastAPI) -> None:
 
 
 def unexpected(error: Exception, where: str) -> Response:
-    """Log an error nobody foresaw under a fresh id, and tell only the id."""
+    """Log an unexpected error under a new id; the response has only the id."""
     log_id = secrets.token_hex(8)
     _log.error("%s failed, id %s", where, log_id, exc_info=error)
     return problem(
@@ -197,7 +197,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """All that the path takes: the router's own answer tells those of one route only."""
+    """All methods that the path takes; the router's own answer has those of one route only."""
     path = request.scope["path"]
     routes: Iterable[APIRoute] = request.app.state.routes
     return sorted(

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples, openapi_responses
 from api.http.context import Route, admin, answer, context_of, naming
+from api.http.openapi import bodies, responses
 from api.http.routers.queries import unix
 from api.schemas import (
     ClusterOut,
@@ -36,7 +36,7 @@ _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 @router.get(
     "/cluster",
     response_model=ClusterOut,
-    responses=openapi_responses.responses("cluster", 401, 503),
+    responses=responses.of("cluster", 401, 503),
 )
 def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
@@ -47,7 +47,7 @@ def show_cluster(request: Request) -> Response:
 @router.get(
     "/policies",
     response_model=PoliciesOut,
-    responses=openapi_responses.responses("policies", 401, 503),
+    responses=responses.of("policies", 401, 503),
 )
 def list_policies(request: Request) -> Response:
     """List the policies by name, and the active one."""
@@ -65,7 +65,7 @@ def list_policies(request: Request) -> Response:
 @router.get(
     "/policies/active",
     response_model=PolicyOut,
-    responses=openapi_responses.responses("policy", 401, 503),
+    responses=responses.of("policy", 401, 503),
 )
 def show_policy(request: Request) -> Response:
     """Show who decides, in which mode, and how often the guard had to."""
@@ -75,10 +75,10 @@ def show_policy(request: Request) -> Response:
 @router.put(
     "/policies/active",
     response_model=PolicyOut,
-    responses=openapi_responses.responses("policy", 400, 401, 403, 404, 413, 415, 422, 503),
+    responses=responses.of("policy", 400, 401, 403, 404, 413, 415, 422, 503),
 )
 def use_policy(
-    request: Request, policy: Annotated[PolicyIn, Body(openapi_examples=openapi_examples.POLICIES)]
+    request: Request, policy: Annotated[PolicyIn, Body(openapi_examples=bodies.POLICIES)]
 ) -> Response:
     """Let another policy decide from the next round on; it is remembered over restarts."""
     who = admin(request)
@@ -93,7 +93,7 @@ def use_policy(
 @router.get(
     "/preferences",
     response_model=PreferencesOut,
-    responses=openapi_responses.responses("preferences", 401, 503),
+    responses=responses.of("preferences", 401, 503),
 )
 def show_preferences(request: Request) -> Response:
     """Show how much speed is worth to jobs that do not say."""
@@ -103,11 +103,11 @@ def show_preferences(request: Request) -> Response:
 @router.put(
     "/preferences",
     response_model=PreferencesOut,
-    responses=openapi_responses.responses("preferences", 400, 401, 403, 413, 415, 422, 503),
+    responses=responses.of("preferences", 400, 401, 403, 413, 415, 422, 503),
 )
 def set_preferences(
     request: Request,
-    preferences: Annotated[PreferencesIn, Body(openapi_examples=openapi_examples.PREFERENCES)],
+    preferences: Annotated[PreferencesIn, Body(openapi_examples=bodies.PREFERENCES)],
 ) -> Response:
     """Change the cluster's or projects' preferences from the next round on; remembered."""
     who = admin(request)
@@ -117,9 +117,7 @@ def set_preferences(
     return answer(PreferencesOut.of(now))
 
 
-@router.get(
-    "/costs", response_model=CostsOut, responses=openapi_responses.responses("costs", 401, 422, 503)
-)
+@router.get("/costs", response_model=CostsOut, responses=responses.of("costs", 401, 422, 503))
 def sum_costs(
     request: Request,
     by: Annotated[Literal["user", "project", "day"], Query()] = "user",
@@ -135,7 +133,7 @@ def sum_costs(
 @router.get(
     "/estimates",
     response_model=EstimatesOut,
-    responses=openapi_responses.responses("estimates", 401, 422, 503),
+    responses=responses.of("estimates", 401, 422, 503),
 )
 def show_estimates(
     request: Request,
@@ -160,7 +158,7 @@ def show_estimates(
 @router.get(
     "/events",
     response_model=EventPage,
-    responses=openapi_responses.responses("events", 401, 422, 503),
+    responses=responses.of("events", 401, 422, 503),
 )
 def list_events(
     request: Request,

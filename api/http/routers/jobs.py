@@ -16,7 +16,6 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from api.http import openapi_examples, openapi_responses
 from api.http.asgi.direct_route import DirectRoute
 from api.http.auth import Caller
 from api.http.context import (
@@ -32,6 +31,7 @@ from api.http.context import (
     visible,
 )
 from api.http.long_poll import MOST_WAIT_S, changed
+from api.http.openapi import bodies, responses
 from api.http.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
 from api.schemas import (
     CancelIn,
@@ -62,13 +62,11 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
     "/jobs",
     status_code=201,
     response_model=JobOut,
-    responses=openapi_responses.responses(
-        "job", 400, 401, 403, 409, 413, 415, 422, 503, created=True
-    ),
+    responses=responses.of("job", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_job(
     request: Request,
-    job: Annotated[JobIn, Body(openapi_examples=openapi_examples.JOBS)],
+    job: Annotated[JobIn, Body(openapi_examples=bodies.JOBS)],
     idempotency_key: Key = None,
 ) -> Response:
     """Submit a job.
@@ -79,21 +77,19 @@ def submit_job(
     who = submitter(request)
     context = context_of(request)
     spec = context.intake.one(job, who.user)
-    jobs, replayed = _submit(context, [spec], who.user, idempotency_key, job)
-    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+    jobs, replayed = submit(context, [spec], who.user, idempotency_key, job)
+    return answer(JobOut.of(jobs[0]), 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
 
 
 @direct.post(
     "/jobs:batch",
     status_code=201,
     response_model=JobBatchOut,
-    responses=openapi_responses.responses(
-        "batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True
-    ),
+    responses=responses.of("batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_batch(
     request: Request,
-    batch: Annotated[JobBatchIn, Body(openapi_examples=openapi_examples.BATCHES)],
+    batch: Annotated[JobBatchIn, Body(openapi_examples=bodies.BATCHES)],
     idempotency_key: Key = None,
 ) -> Response:
     """Submit several jobs, all or none.
@@ -104,20 +100,20 @@ def submit_batch(
     context = context_of(request)
     specs = context.intake.several(batch.jobs, who.user)
     try:
-        jobs, replayed = _submit(context, specs.specs, who.user, idempotency_key, batch)
+        jobs, replayed = submit(context, specs.specs, who.user, idempotency_key, batch)
     except InfeasibleError as error:
         raise _as_sent(error, specs.order) from None
     found = JobBatchOut.model_construct(jobs=tuple(map(JobOut.of, specs.as_sent(jobs))))
-    return answer(found, 201, _headers("/v1/jobs", replayed))
+    return answer(found, 201, created_headers("/v1/jobs", replayed))
 
 
 @router.post(
     "/jobs/plan",
     response_model=PlanOut,
-    responses=openapi_responses.responses("plan", 400, 401, 403, 413, 415, 422, 503),
+    responses=responses.of("plan", 400, 401, 403, 413, 415, 422, 503),
 )
 def plan_job(
-    request: Request, job: Annotated[JobIn, Body(openapi_examples=openapi_examples.JOBS)]
+    request: Request, job: Annotated[JobIn, Body(openapi_examples=bodies.JOBS)]
 ) -> Response:
     """Tell what would happen to a job, for fast, balanced and cheap; nothing is submitted."""
     who = submitter(request)
@@ -126,9 +122,7 @@ def plan_job(
     return answer(PlanOut(outlooks=tuple(OutlookOut.of(one) for one in outlooks)))
 
 
-@router.get(
-    "/jobs", response_model=JobPage, responses=openapi_responses.responses("page", 401, 422, 503)
-)
+@router.get("/jobs", response_model=JobPage, responses=responses.of("page", 401, 422, 503))
 def list_jobs(
     request: Request,
     state: Annotated[
@@ -179,7 +173,7 @@ def list_jobs(
 @router.get(
     "/jobs/{job_id:int}",
     response_model=JobDetail,
-    responses=openapi_responses.responses("detail", 401, 404, 422, 503),
+    responses=responses.of("detail", 401, 404, 422, 503),
 )
 async def show_job(
     request: Request,
@@ -206,7 +200,7 @@ async def show_job(
 @router.get(
     "/jobs/{job_id:int}/events",
     response_model=EventPage,
-    responses=openapi_responses.responses("events", 401, 404, 422, 503),
+    responses=responses.of("events", 401, 404, 422, 503),
 )
 def list_job_events(
     request: Request,
@@ -229,7 +223,7 @@ def list_job_events(
 @router.get(
     "/jobs/{job_id:int}/explain",
     response_model=ExplanationOut,
-    responses=openapi_responses.responses("explanation", 401, 404, 422, 503),
+    responses=responses.of("explanation", 401, 404, 422, 503),
 )
 def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
@@ -242,12 +236,12 @@ def explain_job(request: Request, job_id: JobId) -> Response:
 @router.patch(
     "/jobs/{job_id:int}",
     response_model=JobOut,
-    responses=openapi_responses.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=responses.of("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def update_job(
     request: Request,
     job_id: JobId,
-    update: Annotated[JobUpdateIn, Body(openapi_examples=openapi_examples.UPDATES)],
+    update: Annotated[JobUpdateIn, Body(openapi_examples=bodies.UPDATES)],
 ) -> Response:
     """Make a waiting job more or less important, urgent or fast, from the next round on."""
     who = submitter(request)
@@ -260,12 +254,12 @@ def update_job(
 @router.post(
     "/jobs/{job_id:int}/cancel",
     response_model=JobOut,
-    responses=openapi_responses.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=responses.of("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def cancel_job(
     request: Request,
     job_id: JobId,
-    cancel: Annotated[CancelIn | None, Body(openapi_examples=openapi_examples.CANCELS)] = None,
+    cancel: Annotated[CancelIn | None, Body(openapi_examples=bodies.CANCELS)] = None,
 ) -> Response:
     """Take a job from the queue, or stop its attempt; it is CANCELLED when that has ended."""
     who = submitter(request)
@@ -279,7 +273,7 @@ def cancel_job(
     "/jobs/{job_id:int}/retry",
     status_code=201,
     response_model=JobOut,
-    responses=openapi_responses.responses("job", 401, 403, 404, 409, 422, 503, created=True),
+    responses=responses.of("job", 401, 403, 404, 409, 422, 503, created=True),
 )
 def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> Response:
     """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""
@@ -292,12 +286,13 @@ def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> R
         return [context.service.retry(job_id, actor=who.user, key=idempotency_key, digest=digest)]
 
     jobs, replayed = context.once(who.user, idempotency_key, retry)
-    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+    return answer(JobOut.of(jobs[0]), 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
 
 
-def _submit(
+def submit(
     context: AppContext, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
 ) -> tuple[list[Job], bool]:
+    """Submit jobs once per idempotency key; the jobs, and whether an earlier request made them."""
     digest = "" if key is None else _digest(body)
     jobs, replayed = context.once(
         user, key, lambda: context.service.submit(specs, actor=user, key=key, digest=digest)
@@ -313,7 +308,8 @@ def _digest(body: BaseModel) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _headers(location: str, replayed: bool) -> dict[str, str]:
+def created_headers(location: str, replayed: bool) -> dict[str, str]:
+    """Headers of an answer that tells what was created, by this request or an earlier one."""
     headers = {"Location": location}
     if replayed:
         headers["Idempotency-Replayed"] = "true"

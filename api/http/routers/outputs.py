@@ -12,8 +12,9 @@ import anyio.to_thread
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from api.http import artifacts, log_stream, log_tail, openapi_responses
+from api.http import artifacts, log_stream, log_tail
 from api.http.context import JobId, Route, answer, context_of
+from api.http.openapi import responses
 from api.http.routers.queries import Part
 from api.schemas import ArtifactsOut, JobMetricsOut
 from api.schemas.fields import instant
@@ -36,7 +37,7 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["outputs"])
 @router.get(
     "/jobs/{job_id:int}/logs",
     response_class=Response,
-    responses=openapi_responses.logs(401, 404, 422, 503),
+    responses=responses.logs(401, 404, 422, 503),
 )
 async def read_logs(
     request: Request,
@@ -84,7 +85,7 @@ async def read_logs(
 @router.get(
     "/jobs/{job_id:int}/metrics",
     response_model=JobMetricsOut,
-    responses=openapi_responses.responses("metrics", 401, 404, 422, 503),
+    responses=responses.of("metrics", 401, 404, 422, 503),
 )
 def read_metrics(
     request: Request,
@@ -111,7 +112,7 @@ def read_metrics(
 @router.get(
     "/jobs/{job_id:int}/artifacts",
     response_model=ArtifactsOut,
-    responses=openapi_responses.responses("artifacts", 401, 404, 422, 503),
+    responses=responses.of("artifacts", 401, 404, 422, 503),
 )
 def list_artifacts(request: Request, job_id: JobId) -> Response:
     """List the files that a job left."""
@@ -131,7 +132,7 @@ def list_artifacts(request: Request, job_id: JobId) -> Response:
 @router.get(
     "/jobs/{job_id:int}/artifacts/{name:path}",
     response_class=FileResponse,
-    responses=openapi_responses.file(401, 404, 422, 503),
+    responses=responses.file(401, 404, 422, 503),
 )
 def fetch_artifact(
     request: Request,

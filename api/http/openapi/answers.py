@@ -1,14 +1,13 @@
-"""Examples in the OpenAPI document: made of real values, so they cannot fall behind the models."""
+"""Examples of answers, made of the domain's values, so that they cannot fall behind the models."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from pydantic import BaseModel
 
 from api.schemas import (
     ArtifactOut,
     ArtifactsOut,
+    AuditEventOut,
     CancelledOut,
     ClusterOut,
     CostsOut,
@@ -29,12 +28,18 @@ from api.schemas import (
     OutlookOut,
     PlanOut,
     PoliciesOut,
+    PolicyJobDetail,
+    PolicyJobOut,
+    PolicyJobsOut,
     PolicyOut,
     PolicySummary,
     PreferencesOut,
     ProofOut,
     PrunedOut,
     PruneOut,
+    RegisteredPolicyOut,
+    ScenarioOut,
+    ScenariosOut,
     UsageOut,
 )
 from api.schemas.fields import instant
@@ -147,6 +152,22 @@ _EVENTS = (
     Event(17, EventName.PLACED, _T + 2, "scheduler", "on cpu × 1", 1, JobState.QUEUED,
           JobState.STARTING, seq=42),
 )  # fmt: skip
+_SUMMARY = "learned on our-lab, 300,000 decisions, 0.962 of wgc's objective on validation"
+_RUN = "/home/ada/.local/share/fulcrum/trainings/3f9a0c1d2e4b/our-lab"
+_TRAINING_JOB = Job(
+    18,
+    JobSpec(
+        kind=JobKind.COMMAND,
+        work={"argv": ["python", "-m", "api.cli.main", "policy", "train", _RUN]},
+        profile=Profile("command", 0.0, 0.0),
+        name="policy-our-lab",
+        user="ada",
+        request=Request(("cpu",), 4, 4),
+    ),
+    JobState.QUEUED,
+    "waiting",
+    _T,
+)
 
 ANSWERS: dict[str, BaseModel] = {
     "job": JobOut.of(_QUEUED),
@@ -215,8 +236,7 @@ ANSWERS: dict[str, BaseModel] = {
             PolicySummary(name="priority", summary="Greater priority first.", active=True),
             PolicySummary(
                 name="learned:our-lab@3f9a0c1d2e4b",
-                summary="learned on our-lab, 300,000 decisions, 0.962 of wgc's objective on "
-                "validation",
+                summary=_SUMMARY,
                 active=False,
                 state="promoted",
             ),
@@ -224,6 +244,54 @@ ANSWERS: dict[str, BaseModel] = {
     ),
     "policy": PolicyOut.of(_POLICY),
     "schedule": PolicySummary.tuned("our-lab"),
+    "imported": PolicySummary(
+        name="learned:our-lab@3f9a0c1d2e4b", summary=_SUMMARY, active=False, state="candidate"
+    ),
+    "registered": RegisteredPolicyOut(
+        name="learned:our-lab@3f9a0c1d2e4b",
+        digest="3f9a0c1d2e4b",
+        state="candidate",
+        active=False,
+        fault="",
+        manifest={
+            "scenario": "our-lab",
+            "steps": 300_000,
+            "evaluation": {"policy": {"mean": 0.962, "at": {"0.5": 0.958}}},
+        },
+        history=(
+            AuditEventOut(
+                at="2026-01-01T10:00:00+00:00", action="registered", by="ada",
+                command="fulcrum policy train runs/our-lab --name our-lab", forced=False,
+                trial=None,
+            ),
+        ),
+    ),
+    "training": JobOut.of(_TRAINING_JOB),
+    "policy-jobs": PolicyJobsOut(
+        jobs=(
+            PolicyJobOut(
+                task="training", name="our-lab", folder=_RUN, job=JobOut.of(_TRAINING_JOB)
+            ),
+        )
+    ),
+    "policy-job": PolicyJobDetail(
+        task="training",
+        name="our-lab",
+        folder=_RUN,
+        job=JobOut.of(_TRAINING_JOB),
+        progress=0.41,
+        validation={"steps": 120_000, "raw": 0.988, "averaged": 0.981},
+        policy=None,
+        promoted=None,
+        test=None,
+    ),
+    "scenarios": ScenariosOut(
+        scenarios=(
+            ScenarioOut(
+                name="lab", version=1, digest="3f9a0c1d2e4b", description="A laboratory's GPUs."
+            ),
+        )
+    ),
     "costs": CostsOut.of_groups("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
     "estimates": EstimatesOut(
         by="source",
@@ -265,64 +333,3 @@ ANSWERS: dict[str, BaseModel] = {
         more=False,
     ),
 }  # fmt: skip
-
-JOBS: dict[str, Any] = {
-    "train": {
-        "summary": "Train on the handwritten digits",
-        "value": {
-            "kind": "cnn-train",
-            "name": "digits",
-            "work": {"model": "simple-cnn", "dataset": "digits", "epochs": 10},
-            "width": "1..2",
-            "deadline": "+30m",
-            "preference": "balanced",
-        },
-    },
-    "infer": {
-        "summary": "Classify a folder with the model of job 17",
-        "value": {"kind": "cnn-infer", "work": {"models": [17], "data": "folder:/data/inbox"}},
-    },
-    "command": {
-        "summary": "Run any program",
-        "value": {
-            "kind": "command",
-            "work": {"argv": ["python", "train.py", "--epochs", "3"], "cwd": "/home/ada/project"},
-            "devices": ["cuda"],
-            "memory": "4GiB",
-            "max_duration": "2h",
-            "retry": {"max_attempts": 3},
-        },
-    },
-}
-BATCHES: dict[str, Any] = {
-    "train-and-infer": {
-        "summary": "Train, then classify with the result",
-        "value": {
-            "jobs": [
-                {"kind": "cnn-train", "name": "digits", "work": {"epochs": 10}},
-                {"kind": "cnn-infer", "work": {"models": ["digits"], "data": "digits:test"}},
-            ]
-        },
-    }
-}
-UPDATES: dict[str, Any] = {
-    "urgent": {"value": {"priority": 90, "preference": "fast", "deadline": "+2h"}}
-}
-CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
-CANCEL_JOBS: dict[str, Any] = {
-    "queued": {"summary": "What waits of a project",
-               "value": {"state": ["QUEUED"], "project": "vision", "reason": "wrong data"}},
-    "everything": {"summary": "All live jobs", "value": {"everything": True, "dry_run": True}},
-}  # fmt: skip
-PREFERENCES: dict[str, Any] = {
-    "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
-}
-PRUNES: dict[str, Any] = {
-    "dry": {"value": {"what": ["logs", "checkpoints"], "older_than": "30d", "dry_run": True}},
-    "size": {"value": {"keep_bytes": "50GiB"}},
-}
-SCHEDULES: dict[str, Any] = {
-    "one-point": {"value": {"text": "[[at]]\nw = 0.5\nconstants = { congestion = 0.5 }\n"}}
-}
-FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
-POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}

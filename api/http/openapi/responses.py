@@ -5,9 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from api.http.errors.problems import MEDIA_TYPE, STATUS, TITLES
-from api.http.openapi_examples import ANSWERS
+from api.http.openapi.answers import ANSWERS
 
 Responses = dict[int | str, dict[str, Any]]
+
+_BINARY: dict[str, Any] = {
+    "application/octet-stream": {
+        "schema": {"type": "string", "format": "binary"},
+        "example": "(bytes)",
+    }
+}
+POLICY_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "examples": {"exported": {"summary": "An exported policy", "value": "(bytes)"}},
+            }
+        },
+    }
+}
+"""The body of an import, which FastAPI does not read."""
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {
@@ -28,8 +47,8 @@ _ERRORS = {
 }  # fmt: skip
 
 
-def responses(name: str, *errors: int, created: bool = False) -> Responses:
-    """The answer called `name`, and the problems with these statuses."""
+def of(name: str, *errors: int, created: bool = False) -> Responses:
+    """The responses of an endpoint: the example called `name`, and problems with these statuses."""
     found: Responses = {
         201 if created else 200: {"content": {"application/json": {"example": name}}}
     }
@@ -44,7 +63,7 @@ def responses(name: str, *errors: int, created: bool = False) -> Responses:
 
 
 def complete(document: dict[str, Any]) -> None:
-    """Put the answers where their names stand: FastAPI would drop every null in them."""
+    """Replace names of examples by the examples: FastAPI would drop every null in them."""
     for operations in document["paths"].values():
         for operation in operations.values():
             for response in operation["responses"].values():
@@ -54,7 +73,7 @@ def complete(document: dict[str, Any]) -> None:
 
 
 def logs(*errors: int) -> Responses:
-    """A log as text, or followed."""
+    """Responses with a log, as text or as a stream."""
     stream = 'data: epoch 1: loss 0.61\nid: 1:21\n\nevent: end\ndata: {"state": "SUCCEEDED"}\n\n'
     text = {"type": "string"}
     event = {"type": "object", "properties": {"data": text, "id": text, "event": text}}
@@ -66,7 +85,7 @@ def logs(*errors: int) -> Responses:
 
 
 def file(*errors: int) -> Responses:
-    """Any file, or a part of one."""
+    """Responses with any file, or a part of one."""
     schema = {"type": "string", "format": "binary"}
     content = {"*/*": {"schema": schema, "example": "(bytes)"}}
     found: Responses = {
@@ -76,8 +95,13 @@ def file(*errors: int) -> Responses:
     return found | _problems(errors)
 
 
+def policy_file(*errors: int) -> Responses:
+    """Responses with a policy in one file."""
+    return {200: {"description": "The policy's file.", "content": _BINARY}} | _problems(errors)
+
+
 def prometheus(*errors: int) -> Responses:
-    """Prometheus' text format."""
+    """Responses in Prometheus' text format."""
     content = {"text/plain": {"schema": {"type": "string"}, "example": "fulcrum_queue_depth 3.0\n"}}
     return {200: {"description": "All figures.", "content": content}} | _problems(errors)
 
