@@ -1,7 +1,8 @@
 """`python -m api.preflight`: checks work on policies before it becomes a job.
 
-It reads a question as JSON and writes the answer: `{"answer": …}`, or `{"error": …}` with what the
-command would refuse. The service asks it in a process of its own, and so loads no simulator.
+It reads a question as JSON and writes `{"answer": …}`, the words of the command that does the work,
+or `{"error": …}`, what that command would refuse. The service asks it in another process, so that
+it loads no simulator.
 """
 
 from __future__ import annotations
@@ -9,24 +10,64 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from agents.training.workflow import TrainingRequest
+from agents.tuning.search import Search
+from agents.tuning.workflow import HeuristicTuning, HyperparameterTuning
 
 from agents.training import workflow
 from envs import scenarios
 from scheduler import settings
 from scheduler.domain.errors import FulcrumError
 
-
-def training(data_dir: str, request: Mapping[str, Any]) -> None:
-    """Raise what a training, or a search for hyper-parameters, would raise before it begins."""
-    asked = workflow.TrainingRequest(**{**request, "folder": Path(request["folder"])})
-    workflow.check(asked, settings.load(overrides={"data_dir": Path(data_dir)}))
+_SETTINGS = ("scenario", "steps", "algo", "seed", "preference")
+"""Fields of a request that are settings of a training; its `options` are others."""
 
 
-def scenario(name: str) -> None:
-    """Raises `MissingError` or `InputError` for a scenario that cannot be loaded or used."""
-    scenarios.load(name).check()
+def training(data_dir: str, folder: str, asked: Mapping[str, Any]) -> list[str]:
+    """The command of a training; raises what it would raise before it begins."""
+    request = TrainingRequest(
+        Path(folder),
+        _settings(asked),
+        name=asked["name"],
+        from_history=asked["from_history"],
+        since=asked.get("since"),
+        workloads=asked.get("workloads"),
+    )
+    workflow.check(request, settings.load(overrides={"data_dir": Path(data_dir)}))
+    return request.arguments()
+
+
+def study(folder: str, asked: Mapping[str, Any]) -> list[str]:
+    """The command of a search for hyper-parameters; raises as `training`."""
+    request = HyperparameterTuning(Path(folder), _settings(asked), asked["trials"])
+    request.check()
+    return request.arguments()
+
+
+def tuning(folder: str, asked: Mapping[str, Any]) -> list[str]:
+    """The command of a search for constants of wgc; raises as `training`."""
+    search = Search(**{name: asked[name] for name in ("trials", "workloads", "jobs", "seed")})
+    if asked["preferences"]:
+        search = replace(search, preferences=tuple(asked["preferences"]))
+    output = Path(folder) / f"{asked['name']}.toml"
+    request = HeuristicTuning(asked["scenario"], search, output)
+    request.check()
+    return request.arguments()
+
+
+def promotion(policy: str, asked: Mapping[str, Any]) -> list[str]:
+    """The command of a promotion; raises for a scenario that does not exist or cannot be used."""
+    if "scenario" in asked:
+        scenarios.load(asked["scenario"]).check()
+    words = ["policy", "promote", policy]
+    for name in ("scenario", "workloads", "jobs", "margin"):
+        if name in asked:
+            words += [f"--{name}", str(asked[name])]
+    return [*words, *(f"--{name}" for name in ("use", "force") if asked[name])]
 
 
 def listed() -> list[dict[str, Any]]:
@@ -42,9 +83,16 @@ def listed() -> list[dict[str, Any]]:
     ]
 
 
+def _settings(asked: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: asked[name] for name in _SETTINGS if name in asked}
+    return own | dict(asked.get("options", {}))
+
+
 QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "training": training,
-    "scenario": scenario,
+    "study": study,
+    "tuning": tuning,
+    "promotion": promotion,
     "scenarios": listed,
 }
 

@@ -70,6 +70,7 @@ def create_app(
     clock = clock or SystemClock()
     context = AppContext(
         service=service,
+        data_dir=settings.data_dir.absolute(),
         clock=clock,
         intake=Intake(service.job, clock),
         telemetry=telemetry,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import anyio
@@ -39,6 +40,7 @@ class AppContext:
     """The service and everything that endpoints need beside it."""
 
     service: Service
+    data_dir: FilePath
     clock: Clock
     intake: Intake
     telemetry: Telemetry

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.policy_jobs import Task
 from scheduler.domain.errors import (
     FulcrumError,
     InfeasibleError,
@@ -34,13 +35,13 @@ class Preflight:
     _slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE))
     _scenarios: Sequence[Mapping[str, Any]] | None = None
 
-    def training(self, data_dir: str, request: Mapping[str, Any]) -> None:
-        """Raise what a training would raise before it begins; `request` as `TrainingRequest`."""
-        self._ask("training", data_dir=data_dir, request=request)
+    def command(self, task: Task, asked: Mapping[str, Any], **about: str) -> list[str]:
+        """The words of the command that does what is asked; raises what it would refuse at once.
 
-    def scenario(self, name: str) -> None:
-        """Raises `MissingError` or `InputError` for a scenario that cannot be used."""
-        self._ask("scenario", name=name)
+        `about` names the policy, or the folder in which the work leaves its files.
+        """
+        words: list[str] = self._ask(task.value, asked=asked, **about)
+        return words
 
     def scenarios(self) -> Sequence[Mapping[str, Any]]:
         """The scenarios that come with Fulcrum; they are asked for once."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.answer import Answer
 from api.schemas.answers import JobOut
-from api.schemas.fields import Duration, Line, Preference
+from api.schemas.fields import Line, Preference
 from api.schemas.jobs import JobCommon
 
 Algorithm = Literal["ppo", "ars"]
@@ -42,24 +42,11 @@ class PolicyJobRequest(BaseModel):
 
     job: JobFields = JobCommon()
 
-    not_options: ClassVar[frozenset[str]] = frozenset({"job", "name", "options"})
-    """Fields that are no options of the command."""
-
-    def words(self) -> list[str]:
-        """The options of the command that does it; what is not set is left out."""
-        found: list[str] = []
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            absent = value is None or value is False or value == ()
-            if name in self.model_fields_set - self.not_options and not absent:
-                option = f"--{name.replace('_', '-')}"
-                found.append(option if value is True else f"{option}={_text(value)}")
-        return found
-
 
 class _Learning(PolicyJobRequest):
-    scenario: PolicyName = Field(
-        "mixed-cloud", description="A scenario's name, or a file on the service's machine."
+    scenario: PolicyName | None = Field(
+        None,
+        description="A scenario's name, or a file on the service's machine; null: `mixed-cloud`.",
     )
     algo: Algorithm = Field("ppo", description="Maskable PPO, or augmented random search.")
     seed: int = Field(0, ge=0, le=2**31 - 1, strict=True)
@@ -67,11 +54,6 @@ class _Learning(PolicyJobRequest):
         None, description="0 cheapest … 1 fastest; null: drawn for each episode."
     )
     options: Options = Field(default_factory=dict)
-
-    def words(self) -> list[str]:
-        """As of every request, and each hyper-parameter."""
-        given = (f"--set={name}={_text(value)}" for name, value in self.options.items())
-        return [*super().words(), *given]
 
 
 class TrainingIn(_Learning):
@@ -88,11 +70,15 @@ class TrainingIn(_Learning):
         description="Train on the jobs that this cluster has run, and promote the policy if it "
         "passes the test on the last ones. Only admins may ask for this.",
     )
-    since: Duration | None = Field(
-        None, description="How far back the history goes: seconds or `30d`, which is the default."
+    since: Line | None = Field(
+        None, description="How far back the history goes: `12h`, `30d`; `30d` is the default."
     )
-    workloads: int = Field(
-        24, ge=6, le=10_000, strict=True, description="Workloads of the test on the history."
+    workloads: int | None = Field(
+        None,
+        ge=6,
+        le=10_000,
+        strict=True,
+        description="Workloads of the test on the history; null: 24.",
     )
 
 
@@ -108,8 +94,6 @@ class StudyIn(_Learning):
 
 class TuningIn(PolicyJobRequest):
     """A search for constants of `wgc` on a scenario, at each preference."""
-
-    not_options = PolicyJobRequest.not_options | {"scenario"}
 
     name: FileName = Field(description="Name of the schedule's file.", examples=["our-lab"])
     scenario: PolicyName = Field(
@@ -183,12 +167,3 @@ class PolicyJobsOut(Answer):
     """Jobs that work on policies, newest first."""
 
     jobs: tuple[PolicyJobOut, ...]
-
-
-def _text(value: Any) -> str:
-    """A value as a command line has it."""
-    if isinstance(value, tuple):
-        return ",".join(map(_text, value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "none" if value is None else f"{value}"

@@ -11,7 +11,7 @@ import pytest
 
 from agents.registry.registry import Entry, Registry
 from api.http.auth import Role, create_token
-from api.policy_job import PolicyJob, Task
+from api.policy_jobs import PolicyJob, Task
 from tests.agents.learning.world import saved
 from tests.api.conftest import World, serving
 

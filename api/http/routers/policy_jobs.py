@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -27,7 +28,7 @@ from api.http.context import (
 )
 from api.http.openapi import bodies, responses
 from api.http.routers.jobs import created_headers, submit
-from api.policy_job import NAME_PREFIX, PolicyJob, Task
+from api.policy_jobs import NAME_PREFIX, PolicyJob, Task, policy_job
 from api.schemas import JOB, JobOut
 from api.schemas.policy_jobs import (
     PolicyJobDetail,
@@ -40,7 +41,7 @@ from api.schemas.policy_jobs import (
     TuningIn,
 )
 from scheduler import jsonlines
-from scheduler.domain.errors import MissingError
+from scheduler.domain.errors import MissingError, StateError
 from scheduler.domain.jobs import Job, JobKind
 from scheduler.store.base import JobQuery
 
@@ -72,11 +73,9 @@ def train_policy(
     no job is made.
     """
     who = admin(request) if training.from_history else submitter(request)
-    context = context_of(request)
-    context.registry.check(training.name)
-    words = [*training.words(), "--name", training.name]
-    job = PolicyJob(Task.TRAINING, _folder(context, training.name), words)
-    return _created(context, job, training, training.name, who, idempotency_key)
+    data_dir = str(context_of(request).data_dir)
+    about = {"folder": _folder(request, training.name), "data_dir": data_dir}
+    return _created(request, Task.TRAINING, training, training.name, who, idempotency_key, about)
 
 
 @router.post(
@@ -94,9 +93,9 @@ def tune_hyperparameters(
 
     The best configuration is in `best.json` of the job's artifacts.
     """
-    who, context = submitter(request), context_of(request)
-    job = PolicyJob(Task.STUDY, _folder(context, study.name), study.words())
-    return _created(context, job, study, study.name, who, idempotency_key)
+    about = {"folder": _folder(request, study.name)}
+    who = submitter(request)
+    return _created(request, Task.STUDY, study, study.name, who, idempotency_key, about)
 
 
 @router.post(
@@ -115,10 +114,9 @@ def tune_heuristic(
     The schedule is `NAME.toml` among the job's artifacts; `PUT /v1/policies/schedules/{name}`
     registers it.
     """
-    who, context = submitter(request), context_of(request)
-    words = [*tuning.words(), "--output", f"{tuning.name}.toml"]
-    job = PolicyJob(Task.TUNING, tuning.scenario, words)
-    return _created(context, job, tuning, tuning.name, who, idempotency_key)
+    about = {"folder": _folder(request, tuning.name)}
+    who = submitter(request)
+    return _created(request, Task.TUNING, tuning, tuning.name, who, idempotency_key, about)
 
 
 @router.post(
@@ -138,11 +136,16 @@ def promote_policy(
     The verdict with its figures is in `test` of `GET /v1/policies/jobs/{id}`. The job fails, with
     exit code 4, if the promotion is refused.
     """
-    who, context = admin(request), context_of(request)
+    who, registry = admin(request), context_of(request).registry
     with naming():
-        entry = context.registry.find(name)
-    job = PolicyJob(Task.PROMOTION, entry.reference, promotion.words())
-    return _created(context, job, promotion, entry.name, who, idempotency_key)
+        entry = registry.find(name)
+        if entry.promoted:
+            raise StateError(
+                f"{entry.reference} is the incumbent already",
+                {"policy": "one that is not promoted"},
+            )
+    about = {"policy": entry.reference}
+    return _created(request, Task.PROMOTION, promotion, entry.name, who, idempotency_key, about)
 
 
 @router.get(
@@ -196,28 +199,35 @@ def show_policy_job(request: Request, job_id: JobId) -> Response:
 
 
 def _created(
-    context: AppContext,
-    work: PolicyJob,
+    request: Request,
+    task: Task,
     body: PolicyJobRequest,
     name: str,
     who: Caller,
     key: str | None,
+    about: Mapping[str, str],
 ) -> Response:
-    """Check the work as its command would, submit it, and tell the job."""
-    context.preflight.check(work)
+    """Check the work as its command does, submit it as a job, and answer with the job."""
+    context = context_of(request)
+    asked = body.model_dump(mode="json", exclude={"job"})
+    given = {name: value for name, value in asked.items() if value is not None}
+    words = context.preflight.command(task, given, **about)
     fields = body.job.model_dump(mode="json", exclude_unset=True)
-    called = fields.get("name") or name
-    job = JOB.validate_python(work.body(context.registry.folder.parent, called, fields))
-    spec = context.intake.one(job, who.user)
+    job = policy_job(
+        fields.pop("name", None) or name,
+        words,
+        data_dir=context.data_dir,
+        cwd=context.data_dir,
+        config=os.environ.get("FULCRUM_CONFIG"),
+    )
+    spec = context.intake.one(JOB.validate_python({**job, **fields}), who.user)
     jobs, replayed = submit(context, [spec], who.user, key, body)
-    headers = created_headers(f"/v1/jobs/{jobs[0].id}", replayed)
-    return answer(JobOut.of(jobs[0]), 201, headers)
+    return answer(JobOut.of(jobs[0]), 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
 
 
-def _folder(context: AppContext, name: str) -> str:
-    """A new folder's name; the job makes it."""
-    folder = context.registry.folder.parent / FOLDER / secrets.token_hex(6) / name
-    return str(folder.absolute())
+def _folder(request: Request, name: str) -> str:
+    """The name of a new folder in the data folder; the job makes it."""
+    return str(context_of(request).data_dir / FOLDER / secrets.token_hex(6) / name)
 
 
 def _jobs(context: AppContext) -> Iterator[tuple[Job, PolicyJob]]:
