@@ -94,8 +94,8 @@ class Entry:
         judged = manifest.evaluation.get("policy")
         if judged is None:
             return told
-        reference = manifest.config.get("reference", "the reference")
-        return f"{told}, {judged['mean']:.3f} of {reference}'s objective on validation"
+        baseline = manifest.config.get("baseline") or manifest.config.get("reference", "wgc")
+        return f"{told}, {judged['mean']:.3f} of {baseline}'s objective on validation"
 
     def _check(self) -> None:
         if not self.shipped and _digest_of(self.folder) != self.digest:

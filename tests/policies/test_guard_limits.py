@@ -20,10 +20,10 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
+from tests.support.waiting import PATIENCE_S
 from tests.worlds import option, pool, snapshot, table, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
-PATIENCE_S = 20.0
 
 
 class Narrow:

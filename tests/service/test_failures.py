@@ -6,8 +6,7 @@ from scheduler.domain.errors import MissingError, OutageError, StateError
 from scheduler.domain.resources import Request
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.testing.samples import job_spec
-
-from .worlds import wide
+from tests.service.worlds import wide
 
 
 def step_twice(world):

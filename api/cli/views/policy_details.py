@@ -38,7 +38,7 @@ def show(
     if manifest.command:
         commit = f" at {escape(manifest.commit)}" if manifest.commit else ""
         console.print(f"made by {escape(manifest.command)}{commit}", soft_wrap=True)
-    reference = str(manifest.config.get("reference", "wgc"))
+    reference = str(manifest.config.get("baseline") or manifest.config.get("reference", "wgc"))
     if manifest.curve:
         _curve(manifest.curve, reference, console)
     if manifest.evaluation.get("policy"):

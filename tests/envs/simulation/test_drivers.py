@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import job, pool, simulation, site, sites, workloads
 
 from agents.evaluation.invariants import check, logged
 from envs.baselines import catalogue, preemptive
@@ -20,6 +19,7 @@ from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.simulated import SIMULATED
+from tests.envs.simulation.simulated import job, pool, simulation, site, sites, workloads
 
 
 def test_the_service_knows_which_names_only_the_simulator_has():

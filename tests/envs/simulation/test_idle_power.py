@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import FCFS, elastic, job, pool, simulation, site, sites, workloads
 
 from envs.scenarios import Supply, load
 from envs.scenarios.supply import IDLE_SHARE
@@ -13,6 +12,16 @@ from envs.simulator.meter import Meter
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
+from tests.envs.simulation.simulated import (
+    FCFS,
+    elastic,
+    job,
+    pool,
+    simulation,
+    site,
+    sites,
+    workloads,
+)
 
 
 def test_an_owned_pool_draws_power_all_the_time():

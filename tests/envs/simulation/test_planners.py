@@ -5,13 +5,13 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import FCFS, job, pool, simulation, site, sites, workloads
 
 from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.baselines.planners import CONSERVATIVE, DRF, PLANNERS, run
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Requested
 from scheduler.decisions.rounds.round import Mode
+from tests.envs.simulation.simulated import FCFS, job, pool, simulation, site, sites, workloads
 
 # 1 holds 3 of 4 until 10; 2 needs 4 (10 … 20); 3 needs 2 (20 … 30); 4 runs 12 s on 1, beside 1
 # it would delay 2; 5 ends in time for 2.

@@ -5,7 +5,6 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import elastic, job, pool, simulation, site, sites, workloads
 
 from envs.baselines.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
 from envs.scenarios import Failures
@@ -14,6 +13,7 @@ from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, WorkloadRun
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
+from tests.envs.simulation.simulated import elastic, job, pool, simulation, site, sites, workloads
 
 RESTART = Failures(checkpoint_s=0.0, restart_s=2.0)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from simulated import sites, workloads
 
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulation import Simulation
@@ -15,6 +14,7 @@ from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import push
 from scheduler.policies.heuristics import HEURISTICS
+from tests.envs.simulation.simulated import sites, workloads
 
 ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)
 
