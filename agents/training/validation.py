@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from agents.evaluation.baselines import RIVALS
+from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
 from agents.training.config import Criterion, Training
 from agents.training.environments.compiled import fits
@@ -115,7 +115,7 @@ class Validation:
         return relative(objectives, self.baseline, self._config.criterion)
 
     def table(
-        self, heuristics: Sequence[str] = RIVALS, tell: Callable[[float], None] = lambda _: None
+        self, heuristics: Sequence[str] = BASELINES, tell: Callable[[float], None] = lambda _: None
     ) -> dict[str, Score]:
         """Name → score of heuristics, among them the baseline and all that were imitated.
 

@@ -265,38 +265,25 @@ def _registered(
     tell: Tell,
     workers: int,
 ) -> TrainingResult:
-    from agents.evaluation import promotion
-    from agents.registry.archive import unpack
-    from agents.registry.registry import at
+    from agents.evaluation.promotion import promote
     from envs.scenarios import load
 
     registry = Registry(settings.data_dir)
-    entry = registry.add(str(outcome.name), *unpack(result.best), command)
+    entry = registry.import_file(result.best, outcome.name, command)
     if outcome.since is None or entry.promoted:
         return replace(result, entry=entry)
-    incumbent = registry.incumbent()
-    rival = incumbent.reference if incumbent and not incumbent.fault() else None
     config = entry.manifest().config
-    done = 0
-
-    def step(_: object) -> None:
-        nonlocal done
-        done += 1
-        tell(TrainingEvent("test", done / len(plan.cells)))
-
-    with at(settings.data_dir):
-        scenario = load(str(config["scenario"]))
-        plan = promotion.plan(
-            entry.reference, rival, scenario, workloads=outcome.workloads, jobs=int(config["jobs"])
-        )
-        test = promotion.trial(plan, rival, workers=workers, done=step)
-    if test.passed:
-        entry = registry.promote(
-            entry, command, forced=False, trial=test.plain(), instead=incumbent
-        )
-    else:
-        registry.refuse(entry, command, test.plain())
-    return replace(result, entry=entry, test=test)
+    found = promote(
+        registry,
+        entry.reference,
+        scenario=load(str(config["scenario"])),
+        workloads=outcome.workloads,
+        jobs=int(config["jobs"]),
+        workers=workers,
+        command=command,
+        progress=lambda done, runs: tell(TrainingEvent("test", done / runs)),
+    )
+    return replace(result, entry=found.entry, test=found.test)
 
 
 def _seconds(since: str) -> float:

@@ -225,7 +225,6 @@ class TestArtifacts:
         folder = tmp_path / "random-1"
         folder.mkdir()
         (folder / "policy.onnx").write_bytes(b"")
-        (folder / "manifest.json").write_text("{}")
         found_ = artifacts.find("random", folder=tmp_path, seeds=1)
         assert found_.trained == ()
         assert found_.missing[0].startswith("random-1: ")

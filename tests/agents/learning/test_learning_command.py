@@ -39,9 +39,9 @@ def test_a_policy_is_trained_shown_and_compared(tmp_path):
     assert "learned:" in shown.output
     assert "wgc" in shown.output
 
-    cell = RunKey("mixed-cloud", answer["policy"], seed=0, preference=0.5)
-    found = run(mixed_cloud(), cell, Conditions(jobs=10))
-    assert found.measures["objective"] > 0
+    key = RunKey("mixed-cloud", answer["policy"], seed=0, preference=0.5)
+    found = run(mixed_cloud(), key, Conditions(jobs=10))
+    assert found.metrics["objective"] > 0
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_unknown_policies_are_named_before_anything_begins(command, option, tmp_
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--name", "bad name/"], 2, "no name for a policy"),
+        (["--name", "bad name/"], 2, "not a valid policy name"),
         (["--name", "fulcrum"], 6, "the name of a shipped policy"),
         (["--workloads", "7"], 2, "goes with from_history"),
         (["--as-job", "--set", "nope=3"], 2, "unknown: nope"),

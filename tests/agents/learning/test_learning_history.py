@@ -124,7 +124,7 @@ def test_training_on_the_history_registers_and_judges(fulcrum, history, tmp_path
     assert answer["promoted"] == answer["trial"]["passed"] == entry.promoted
     assert answer["trial"]["split"] == "test"
     assert entry.manifest().config["scenario"] == str(tmp_path / "Our Lab" / "history.toml")
-    assert registry.history(entry)[-1].deed in ("promoted", "refused")
+    assert registry.history(entry)[-1].action in ("promoted", "refused")
 
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     fractions = [line["fraction"] for line in lines if line["kind"] == "progress"]
@@ -154,7 +154,7 @@ def test_a_training_that_was_killed_is_registered_and_judged_all_the_same(
     answer = json.loads(fulcrum("ours", "--resume", "--json").stdout)
     assert answer["policy"].startswith("learned:lab")
     assert answer["trial"]["workloads"] == 6
-    assert Registry(history).history(Registry(history).find("lab"))[-1].deed in (
+    assert Registry(history).history(Registry(history).find("lab"))[-1].action in (
         "promoted", "refused",
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents.evaluation.baselines import RIVALS
+from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import load
 from agents.serving.learned_policy import LearnedPolicy
@@ -49,7 +49,7 @@ def test_a_run_leaves_an_artifact_that_says_how_it_was_made(trained):
     assert manifest.command == "the command"
     assert configs.of(manifest.config) == configs.read(run) == TINY
     assert manifest.scenario_digest == mixed_cloud().digest
-    assert set(manifest.evaluation) == {"policy", *RIVALS}
+    assert set(manifest.evaluation) == {"policy", *BASELINES}
     assert manifest.evaluation["wgc"]["mean"] == 1
     curve = json.loads((run / CURVE).read_text())
     assert [point["steps"] for point in curve] == [0, 64, 96]

@@ -155,7 +155,7 @@ def _show(result: TrainingResult) -> None:
     from api.cli.views import policy_details
 
     if result.test is not None:
-        policy_details.tell(result.test, out())
+        policy_details.show_test(result.test, out())
     if result.entry is not None:
         state = "promoted" if result.entry.promoted else "a candidate, not promoted"
         name = escape(result.entry.reference)
