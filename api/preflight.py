@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import agents.registry.resolve  # noqa: F401 - so that policies are found
+from agents.registry.registry import at
+from agents.training import workflow
 from agents.training.workflow import TrainingRequest
 from agents.tuning.search import Search
 from agents.tuning.workflow import HeuristicTuning, HyperparameterTuning
-
-from agents.training import workflow
 from envs import scenarios
 from scheduler import settings
 from scheduler.domain.errors import FulcrumError
@@ -37,7 +38,8 @@ def training(data_dir: str, folder: str, asked: Mapping[str, Any]) -> list[str]:
         since=asked.get("since"),
         workloads=asked.get("workloads"),
     )
-    workflow.check(request, settings.load(overrides={"data_dir": Path(data_dir)}))
+    with at(Path(data_dir)):
+        workflow.check(request, settings.load())
     return request.arguments()
 
 

@@ -25,14 +25,6 @@ Options = Annotated[
         examples=[{"n_steps": 128, "learning_rate": 0.0005}],
     ),
 ]
-JobFields = Annotated[
-    JobCommon,
-    Field(
-        description="Fields of the job that does it: project, priority, width (processors) and so "
-        "on. Default devices: `cpu`.",
-        examples=[{"width": 4, "priority": 20}],
-    ),
-]
 
 
 class PolicyJobRequest(BaseModel):
@@ -40,7 +32,12 @@ class PolicyJobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    job: JobFields = JobCommon()
+    job: JobCommon = Field(
+        default_factory=lambda: JobCommon.model_validate({}),
+        description="Fields of the job that does it: project, priority, width (processors) and so "
+        "on. Default devices: `cpu`.",
+        examples=[{"width": 4, "priority": 20}],
+    )
 
 
 class _Learning(PolicyJobRequest):

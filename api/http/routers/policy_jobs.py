@@ -183,8 +183,8 @@ def show_policy_job(request: Request, job_id: JobId) -> Response:
             f"job {job_id} does not work on policies", {"job_id": "one of GET /v1/policies/jobs"}
         )
     last = _last_lines(context, job)
-    test = last.get("promotion", {})
-    registered = last.get("registered", test).get("policy")
+    verdict = last.get("promotion", {})
+    registered = last.get("registered", verdict).get("policy")
     return answer(
         PolicyJobDetail.from_values(
             job=JobOut.of(visible(job, who)),
@@ -192,8 +192,8 @@ def show_policy_job(request: Request, job_id: JobId) -> Response:
             progress=last.get("progress", {}).get("fraction"),
             validation=_without(last.get("validation")),
             policy=registered if isinstance(registered, str) else None,
-            promoted=bool(test["promoted"]) if "promoted" in test else None,
-            test=test.get("test"),
+            promoted=bool(verdict["promoted"]) if "promoted" in verdict else None,
+            test=verdict.get("trial"),
         )
     )
 

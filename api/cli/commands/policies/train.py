@@ -131,7 +131,11 @@ def train(
         )
     emit("validated", best=result.progress.best)
     copy_artifact(result.best)
+    if result.entry is not None:
+        emit("registered", policy=result.entry.reference)
     if result.test is not None and result.entry is not None:
+        verdict = {"promoted": result.entry.promoted, "trial": result.test.plain()}
+        emit("promotion", policy=result.entry.reference, **verdict)
         score = round(result.test.score, 4)
         emit("test", objective=score, promoted=int(result.entry.promoted))
     if as_json:
