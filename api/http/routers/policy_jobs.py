@@ -73,8 +73,9 @@ def train_policy(
     no job is made.
     """
     who = admin(request) if training.from_history else submitter(request)
-    data_dir = str(context_of(request).data_dir)
-    about = {"folder": _folder(request, training.name), "data_dir": data_dir}
+    context = context_of(request)
+    context.registry.check(training.name)
+    about = {"folder": _folder(request, training.name), "data_dir": str(context.data_dir)}
     return _created(request, Task.TRAINING, training, training.name, who, idempotency_key, about)
 
 
