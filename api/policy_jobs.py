@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-MODULE = "api.cli.main"
+MODULE = "fulcrum"
 NAME_PREFIX = "policy-"
 """Begins the name of every such job, so that a listing finds them."""
 

@@ -18,7 +18,7 @@ Convert = Callable[[Any], Any]
 class Answer(BaseModel):
     """Base of all answers: unknown fields are ignored, so that older clients read newer ones."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=True)
 
     @classmethod
     def of(cls, value: Any, /) -> Self:

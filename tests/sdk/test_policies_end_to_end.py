@@ -18,7 +18,9 @@ TINY = {
 
 @pytest.mark.slow
 def test_a_policy_is_trained_and_its_promotion_refused(tmp_path: Path) -> None:
-    with private_service(tmp_path / "data", {"FULCRUM_POLICY": "wgc", "FULCRUM_FIT": "false"}) as client:
+    with private_service(
+        tmp_path / "data", {"FULCRUM_POLICY": "wgc", "FULCRUM_FIT": "false"}
+    ) as client:
         training = client.train_policy("ours", steps=96, options=TINY).wait()
         assert training.succeeded, "\n".join(training.logs())
         trained = client.policy_job(training)
