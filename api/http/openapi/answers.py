@@ -158,7 +158,7 @@ _TRAINING_JOB = Job(
     18,
     JobSpec(
         kind=JobKind.COMMAND,
-        work={"argv": ["python", "-m", "api.cli.main", "policy", "train", _RUN]},
+        work={"argv": ["python", "-m", "fulcrum", "policy", "train", _RUN]},
         profile=Profile("command", 0.0, 0.0),
         name="policy-our-lab",
         user="ada",
