@@ -1,4 +1,9 @@
-"""The Python SDK: `from api.client import Client`. Speaks HTTP only, and needs no torch."""
+"""The Python SDK behind `fulcrum`: it speaks HTTP only, and needs no torch."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from api.client.client import Client
 from api.client.errors import (
@@ -6,16 +11,15 @@ from api.client.errors import (
     ClientError,
     ConflictError,
     InvalidError,
-    JobFailed,
     NotFoundError,
     StreamError,
     UnauthorizedError,
     UnavailableError,
     UnreachableError,
-    WaitTimeoutError,
 )
 from api.client.files import FileError
-from api.client.job import JobHandle
+from api.client.files import read as read_jobs
+from api.client.job import JobFailed, JobHandle, WaitTimeoutError
 
 __all__ = [
     "ApiError",
@@ -32,4 +36,15 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "WaitTimeoutError",
+    "read_jobs",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """`Job` is the name that `JobHandle` had; it goes with the next release."""
+        if name != "Job":
+            raise AttributeError(f"module 'api.client' has no attribute {name!r}")
+        warnings.warn("api.client.Job is fulcrum.JobHandle now", DeprecationWarning, stacklevel=2)
+        return JobHandle

@@ -1,70 +1,93 @@
-"""Everything that goes in or out of the HTTP doors, as pydantic models."""
+"""The requests and answers of the HTTP interface as pydantic models, imported when first used."""
 
-from api.schemas.answers import (
-    AttemptOut,
-    CancelledOut,
-    EstimateOut,
-    EventOut,
-    EventPage,
-    JobBatchOut,
-    JobDetail,
-    JobOut,
-    JobPage,
-    RequestOut,
-    RetryOut,
-)
-from api.schemas.cluster import (
-    ArtifactOut,
-    ArtifactsOut,
-    ClusterOut,
-    CostOut,
-    CostsOut,
-    DeviceOut,
-    ErrorOut,
-    EstimatesOut,
-    FitOut,
-    HealthOut,
-    JobMetricsOut,
-    MeasurementOut,
-    MetricsOut,
-    PoliciesOut,
-    PolicyOut,
-    PolicySummary,
-    PoolOut,
-    PreferencesOut,
-    ProblemOut,
-    ProofOut,
-    ShadowOut,
-)
-from api.schemas.explanations import (
-    AlternativeOut,
-    DecisionOut,
-    ExplanationOut,
-    OutlookOut,
-    PlanOut,
-    RowOut,
-)
-from api.schemas.jobs import (
-    JOB,
-    AnyJob,
-    CancelIn,
-    CancelJobsIn,
-    CnnInferJob,
-    CnnTrainJob,
-    CommandJob,
-    FitIn,
-    JobBatchIn,
-    JobCommon,
-    JobIn,
-    JobUpdateIn,
-    PolicyIn,
-    PreferencesIn,
-    RetryIn,
-    ScheduleIn,
-    ShadowIn,
-)
-from api.schemas.problem import FieldError, Problem
-from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from api.schemas.answers import (
+        AttemptOut,
+        CancelledOut,
+        EstimateOut,
+        EventOut,
+        EventPage,
+        JobBatchOut,
+        JobDetail,
+        JobOut,
+        JobPage,
+        RequestOut,
+        RetryOut,
+    )
+    from api.schemas.cluster import (
+        ArtifactOut,
+        ArtifactsOut,
+        ClusterOut,
+        CostOut,
+        CostsOut,
+        DeviceOut,
+        ErrorOut,
+        EstimatesOut,
+        HealthOut,
+        JobMetricsOut,
+        MeasurementOut,
+        MetricsOut,
+        PoolOut,
+        ProblemOut,
+        ProofOut,
+    )
+    from api.schemas.explanations import (
+        AlternativeOut,
+        DecisionOut,
+        ExplanationOut,
+        OutlookOut,
+        PlanOut,
+        RowOut,
+    )
+    from api.schemas.jobs import (
+        JOB,
+        AnyJob,
+        CancelIn,
+        CancelJobsIn,
+        CnnInferJob,
+        CnnTrainJob,
+        CommandJob,
+        FitIn,
+        JobBatchIn,
+        JobCommon,
+        JobIn,
+        JobUpdateIn,
+        PolicyIn,
+        PreferencesIn,
+        RetryIn,
+        ScheduleIn,
+        ShadowIn,
+    )
+    from api.schemas.policies import (
+        FitOut,
+        PoliciesOut,
+        PolicyOut,
+        PolicySummary,
+        PreferencesOut,
+        ShadowOut,
+    )
+    from api.schemas.policy_jobs import (
+        PolicyJobDetail,
+        PolicyJobOut,
+        PolicyJobsOut,
+        PromotionIn,
+        StudyIn,
+        TrainingIn,
+        TuningIn,
+    )
+    from api.schemas.problem import FieldError, Problem
+    from api.schemas.registry import (
+        AuditEventOut,
+        RegisteredPolicyOut,
+        ScenarioOut,
+        ScenariosOut,
+    )
+    from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
     "JOB",
@@ -73,6 +96,7 @@ __all__ = [
     "ArtifactOut",
     "ArtifactsOut",
     "AttemptOut",
+    "AuditEventOut",
     "CancelIn",
     "CancelJobsIn",
     "CancelledOut",
@@ -110,6 +134,9 @@ __all__ = [
     "PlanOut",
     "PoliciesOut",
     "PolicyIn",
+    "PolicyJobDetail",
+    "PolicyJobOut",
+    "PolicyJobsOut",
     "PolicyOut",
     "PolicySummary",
     "PoolOut",
@@ -117,16 +144,40 @@ __all__ = [
     "PreferencesOut",
     "Problem",
     "ProblemOut",
+    "PromotionIn",
     "ProofOut",
     "PruneIn",
     "PruneOut",
     "PrunedOut",
+    "RegisteredPolicyOut",
     "RequestOut",
     "RetryIn",
     "RetryOut",
     "RowOut",
+    "ScenarioOut",
+    "ScenariosOut",
     "ScheduleIn",
     "ShadowIn",
     "ShadowOut",
+    "StudyIn",
+    "TrainingIn",
+    "TuningIn",
     "UsageOut",
 ]
+
+
+_MODULES = (
+    *("answers", "jobs", "policies", "cluster", "explanations", "policy_jobs", "registry"),
+    *("storage", "problem"),
+)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            for module in _MODULES:
+                found = import_module(f"api.schemas.{module}")
+                if name in vars(found):
+                    return getattr(found, name)
+        raise AttributeError(f"module 'api.schemas' has no attribute {name!r}")

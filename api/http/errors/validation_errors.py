@@ -87,7 +87,7 @@ def _path(loc: Sequence[int | str]) -> str:
 
 
 def _plain(loc: Sequence[int | str]) -> list[int | str]:
-    """Without the origin and without the tags by which pydantic tells kinds of jobs apart."""
+    """The place without its origin and without pydantic's tags for kinds of jobs."""
     rest = list(loc[1:]) if loc[:1] and loc[0] in _ORIGINS else list(loc)
     tag = 2 if len(rest) > 2 and rest[0] == "jobs" else 0
     if tag < len(rest) and rest[tag] in KINDS:
