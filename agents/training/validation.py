@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from agents.evaluation.promotion import BASELINES
+from agents.evaluation.run import simulate
 from agents.process_pool import ProcessPool
 from agents.training.config import Criterion, Training
 from agents.training.environments.compiled import fits
@@ -18,8 +19,6 @@ from agents.training.worker import Player, TrainingContext, frozen
 from envs.compiled import Worlds, facts
 from envs.gym.episodes import of_scenario, scales_of
 from envs.scenarios import Scenario, Split
-from envs.simulator.cluster_spec import ClusterSpec
-from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import WAIT, Floats
 from scheduler.domain.errors import InputError
@@ -36,14 +35,12 @@ def simulated_objective(
 
     The objective is a sum over jobs; less is better. Raises `InputError` if the scenario has none.
     """
-    drawn = replace(scenario.draw(seed, split), preference=w)
+    drawn, result = simulate(scenario, policy, seed, w, jobs, split)
     if drawn.objective is None:
         raise InputError(
             f"scenario {drawn.name!r} has no objective", {"scenario": "one with [objective]"}
         )
-    workload = scenario.workload(seed, jobs, split)
-    simulation = Simulation(workload, ClusterSpec.of(drawn), drawn.estimates.make(seed), seed=seed)
-    return scales_of(drawn.objective).value(simulation.run(policy), w)
+    return scales_of(drawn.objective).value(result, w)
 
 
 def relative(

@@ -73,7 +73,8 @@ def critic_features(
     )
     ended = np.divide(state.ended, jobs)[..., np.newaxis]
     features = (ended, signed_log(compared), signed_log(lookahead))
-    return np.clip(np.concatenate(features, axis=-1), -TOP, TOP)
+    clipped: Floats = np.clip(np.concatenate(features, axis=-1), -TOP, TOP)
+    return clipped
 
 
 def signed_log(x: ArrayLike) -> Floats:
