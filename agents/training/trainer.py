@@ -19,7 +19,6 @@ import torch
 
 from agents.evaluation.provenance import commit
 from agents.process_pool import ProcessPool
-from agents.serving.artifact import BEST
 from agents.training import config as configs
 from agents.training.algorithms import ALGORITHMS, Model
 from agents.training.callbacks import MODEL, REST, TrainingCallback
@@ -29,7 +28,6 @@ from agents.training.lock import exclusive
 from agents.training.model.network import RowPolicy
 from agents.training.progress import (
     CHECKPOINT,
-    CURVE,
     DEMONSTRATIONS,
     Tell,
     TrainingEvent,
@@ -40,18 +38,6 @@ from agents.training.random_search import SEED_STRIDE, RowSearch, SearchPolicy
 from agents.training.worker import TrainingContext, use_one_thread
 from envs.scenarios import load
 from scheduler.domain.errors import StateError
-
-__all__ = [
-    "BEST",
-    "CHECKPOINT",
-    "CURVE",
-    "DEMONSTRATIONS",
-    "Tell",
-    "TrainingEvent",
-    "TrainingProgress",
-    "resume",
-    "train",
-]
 
 
 def train(

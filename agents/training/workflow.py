@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.registry.registry import Entry, Registry
+from agents.serving.artifact import BEST
 from agents.training import config as configs
 from agents.training.config import Training
 from agents.training.progress import Tell, TrainingEvent, TrainingProgress
@@ -23,12 +24,12 @@ from scheduler.files import write_text
 from scheduler.settings import Settings
 
 if TYPE_CHECKING:
-    from agents.evaluation.promotion import Promotion
+    from agents.evaluation.promotion import PromotionTest
 
 SINCE = "30d"
 WORKLOADS = 24
 """Workloads of the promotion test after a training on the history."""
-_OUTCOME = "ending.json"
+_REGISTRATION = "ending.json"
 _OPTIONS = ("scenario", "steps", "algo", "seed", "preference")
 """Settings that are options of the command; all others are given as `--set NAME=VALUE`."""
 
@@ -77,13 +78,13 @@ class TrainingResult:
     progress: TrainingProgress
     entry: Entry | None = None
     """The policy in the registry; None: it is not registered."""
-    promotion: Promotion | None = None
-    """The promotion test and what came of it, after a training on the history."""
+    test: PromotionTest | None = None
+    """The promotion test, after a training on the history."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What becomes of the policy after the training; a resumed training reads it in the run."""
+class Registration:
+    """What is done with the policy after the training; a resumed training reads it in the run."""
 
     name: str | None
     """Name to register it under; None: it is not registered."""
@@ -94,7 +95,7 @@ class Outcome:
 
     def save(self, run: Path) -> None:
         """Write it into the folder of the run."""
-        write_text(run / _OUTCOME, json.dumps(asdict(self)) + "\n")
+        write_text(run / _REGISTRATION, json.dumps(asdict(self)) + "\n")
 
 
 def default_name(folder: Path) -> str:
@@ -152,26 +153,26 @@ def train_and_register(
     """
     from agents.training import from_history, trainer
 
-    config, outcome = _prepared(request, settings)
+    config, registration = _prepared(request, settings)
     run = request.folder
     if request.resume:
-        outcome.save(run)
+        registration.save(run)
         progress = trainer.resume(run, command, tell, config.steps, workers=workers)
     else:
-        if outcome.since is not None:
-            begin = SystemClock().now() - _seconds(outcome.since)
+        if registration.since is not None:
+            begin = SystemClock().now() - _seconds(registration.since)
             written = from_history.scenario(settings, run, begin)
             config = replace(config, scenario=str(written.path))
-        outcome.save(run)
+        registration.save(run)
         progress = trainer.train(config, run, command, tell, workers=workers)
-    result = TrainingResult(run / trainer.BEST, progress)
-    if outcome.name is None:
+    result = TrainingResult(run / BEST, progress)
+    if registration.name is None:
         return result
-    return _registered(result, outcome, settings, command, tell, workers)
+    return _registered(result, registration, settings, command, tell, workers)
 
 
-def _prepared(request: TrainingRequest, settings: Settings) -> tuple[Training, Outcome]:
-    """The settings and the outcome of a request that is not refused."""
+def _prepared(request: TrainingRequest, settings: Settings) -> tuple[Training, Registration]:
+    """The settings and the registration of a request that is not refused."""
     for option in ("since", "workloads"):
         given = getattr(request, option) is not None
         if given and not request.from_history and not request.resume:
@@ -199,29 +200,29 @@ def checked(values: Mapping[str, Any], *, scenario: bool = True) -> Training:
     return config
 
 
-def _new(request: TrainingRequest) -> tuple[Training, Outcome]:
+def _new(request: TrainingRequest) -> tuple[Training, Registration]:
     config = checked(request.values, scenario=not request.from_history)
     if (request.folder / configs.FILE).is_file():
         raise StateError(f"{request.folder} holds a training", {"resume": "to go on with it"})
-    return config, _outcome(request)
+    return config, _registration(request)
 
 
-def _outcome(request: TrainingRequest) -> Outcome:
+def _registration(request: TrainingRequest) -> Registration:
     since = (request.since or SINCE) if request.from_history else None
-    return Outcome(request.registered_name, since, request.workloads or WORKLOADS)
+    return Registration(request.registered_name, since, request.workloads or WORKLOADS)
 
 
-def _resumed(request: TrainingRequest) -> tuple[Training, Outcome]:
-    """The saved settings, with more steps if the request has more, and the saved outcome.
+def _resumed(request: TrainingRequest) -> tuple[Training, Registration]:
+    """The saved settings, with more steps if the request has more, and the saved registration.
 
     Raises `StateError` naming each setting that contradicts the saved one, and if the request
     speaks of another history.
     """
     run = request.folder
-    saved, outcome = configs.read(run), _saved_outcome(request)
+    saved, registration = configs.read(run), _saved_registration(request)
     values = configs.current_names(request.values)
     sources = request.sources
-    if outcome.since is not None and sources.get("scenario", "").startswith("--config"):
+    if registration.since is not None and sources.get("scenario", "").startswith("--config"):
         # The history replaced the scenario of the file.
         del values["scenario"]
     wrong = {
@@ -235,17 +236,17 @@ def _resumed(request: TrainingRequest) -> tuple[Training, Outcome]:
             "leave them out, or train in another folder",
             wrong,
         )
-    return replace(saved, steps=values.get("steps", saved.steps)), outcome
+    return replace(saved, steps=values.get("steps", saved.steps)), registration
 
 
-def _saved_outcome(request: TrainingRequest) -> Outcome:
-    """The outcome that the training began with, but for a name or test in the request."""
+def _saved_registration(request: TrainingRequest) -> Registration:
+    """The registration that the training began with, but for a name or test in the request."""
     run = request.folder
     try:
-        kept = Outcome(**json.loads((run / _OUTCOME).read_text()))
+        kept = Registration(**json.loads((run / _REGISTRATION).read_text()))
     except FileNotFoundError:
         # Something else than this workflow began the run.
-        return _outcome(request)
+        return _registration(request)
     asked = request.from_history and kept.since is None
     if asked or (request.since is not None and request.since != kept.since):
         option = "from_history" if asked else "since"
@@ -257,16 +258,9 @@ def _saved_outcome(request: TrainingRequest) -> Outcome:
     return replace(kept, name=name, workloads=request.workloads or kept.workloads)
 
 
-def _seconds(since: str) -> float:
-    try:
-        return seconds(since)
-    except ValueError as error:
-        raise InputError(str(error), {"since": "12h, 30d"}) from None
-
-
 def _registered(
     result: TrainingResult,
-    outcome: Outcome,
+    registration: Registration,
     settings: Settings,
     command: str,
     tell: Tell,
@@ -276,18 +270,25 @@ def _registered(
     from envs.scenarios import load
 
     registry = Registry(settings.data_dir)
-    entry = registry.import_file(result.best, outcome.name, command)
-    if outcome.since is None or entry.promoted:
+    entry = registry.import_file(result.best, registration.name, command)
+    if registration.since is None or entry.promoted:
         return replace(result, entry=entry)
     config = entry.manifest().config
-    promotion = promote(
+    found = promote(
         registry,
         entry.reference,
         scenario=load(str(config["scenario"])),
-        workloads=outcome.workloads,
+        workloads=registration.workloads,
         jobs=int(config["jobs"]),
         workers=workers,
         command=command,
-        progress=lambda done, total: tell(TrainingEvent("test", done / total)),
+        progress=lambda done, runs: tell(TrainingEvent("test", done / runs)),
     )
-    return replace(result, entry=promotion.entry, promotion=promotion)
+    return replace(result, entry=found.entry, test=found.test)
+
+
+def _seconds(since: str) -> float:
+    try:
+        return seconds(since)
+    except ValueError as error:
+        raise InputError(str(error), {"since": "12h, 30d"}) from None

@@ -104,6 +104,7 @@ def tune_heuristic(
 
     def save(points: tuple[TunedPoint, ...]) -> None:
         if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(wgc.document(scenario, search, points, command, date))
 
     return wgc.tune(scenario, search, workers=workers, step=step, found=save)

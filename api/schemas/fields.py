@@ -1,4 +1,4 @@
-"""Field types of the doors: each takes the forms a person writes and keeps one value.
+"""Field types of requests: each takes the forms that a person writes and keeps one value.
 
 Every message says what is legal, for it ends in a problem document beside the field's name.
 """

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from agents.process_pool import cores
 from agents.registry.registry import DEFAULT
-from agents.serving.artifact import FILE, ArtifactManifest, content_of, load, save, unpack
+from agents.serving.artifact import BEST, FILE, ArtifactManifest, content_of, load, save, unpack
 from agents.serving.learned_policy import SCHEME
 from agents.training import config as configs
 from api.cli.support.output import err
@@ -24,7 +24,7 @@ from envs.scenarios import load as scenario
 from scheduler.domain.errors import FulcrumError, InputError
 
 if TYPE_CHECKING:
-    from agents.training.trainer import TrainingEvent
+    from agents.training.progress import TrainingEvent
 
 FOLDER = Path(__file__).resolve().parent / "artifacts"
 RUNS = KEPT.parent / "training"
@@ -104,7 +104,7 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
     interruption the same call goes on. Raises `InputError` before the first training if a
     scenario, or the log it is made of, is missing.
     """
-    from agents.training.trainer import BEST, resume, train  # PyTorch is for those who train
+    from agents.training.trainer import resume, train  # PyTorch is for those who train
 
     paths = dict.fromkeys(path for group in groups for path in _paths(group, folder))
     recorded = {path: json.loads(unpack(content_of(path))[1]) for path in paths}

@@ -78,7 +78,18 @@ def emit(kind: str, **values: Any) -> None:
             file.write(line + "\n")
 
 
-def copy_artifact(folder: Path) -> None:
-    """Copy the artifact in `folder` to the job's artifacts; does nothing outside of a job."""
-    if _ARTIFACTS in os.environ:
-        shutil.copytree(folder, Path(os.environ[_ARTIFACTS]) / "policy", dirs_exist_ok=True)
+def emit_share(done: int, of: int) -> None:
+    """Append how much is done to the job's metrics, once per hundredth."""
+    if PERCENT * done // of > PERCENT * (done - 1) // of:
+        emit("progress", fraction=round(done / of, 4))
+
+
+def copy_artifact(path: Path) -> None:
+    """Copy a file, or the artifact in a folder, to the job's artifacts, if this is a job."""
+    if _ARTIFACTS not in os.environ:
+        return
+    artifacts = Path(os.environ[_ARTIFACTS])
+    if path.is_dir():
+        shutil.copytree(path, artifacts / "policy", dirs_exist_ok=True)
+    else:
+        shutil.copy(path, artifacts)

@@ -5,11 +5,11 @@ from itertools import count
 
 import pytest
 
-from agents.serving.artifact import load
+from agents.serving.artifact import BEST, load
 from agents.training.environments.baseline import BaselineTrajectories
 from agents.training.imitation import collect
-from agents.training.progress import Score
-from agents.training.trainer import BEST, CHECKPOINT, DEMONSTRATIONS, resume, train
+from agents.training.progress import CHECKPOINT, DEMONSTRATIONS, Score
+from agents.training.trainer import resume, train
 from agents.training.validation import Validation
 from scheduler.domain.errors import InputError, StateError
 from tests.agents.learning.world import TINY

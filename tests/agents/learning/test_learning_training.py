@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
-from agents.serving.artifact import load
+from agents.serving.artifact import BEST, load
 from agents.serving.learned_policy import LearnedPolicy
 from agents.training import config as configs
 from agents.training.config import Training
@@ -22,7 +22,8 @@ from agents.training.environments.env import BaselineRewardEnv
 from agents.training.imitation import Demonstrations, collect, discounted, imitation_loss
 from agents.training.model.ema import Average
 from agents.training.model.network import PolicyNetwork
-from agents.training.trainer import BEST, CURVE, train
+from agents.training.progress import CURVE
+from agents.training.trainer import train
 from agents.training.validation import Validation, relative, simulated_objective
 from agents.training.worker import TrainingContext, frozen
 from envs.scenarios import Split

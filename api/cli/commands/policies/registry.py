@@ -126,6 +126,7 @@ def promote(
     from agents.evaluation import promotion
     from api.cli.support.progress_bar import ProgressBar
     from api.cli.views import policy_details
+    from api.cli.views.training_progress import emit, emit_share
     from envs.scenarios import load
 
     def use_policy(reference: str) -> None:
@@ -133,6 +134,11 @@ def promote(
             service.use_policy(reference)
 
     with ProgressBar("testing", 0, err()) as bar:
+
+        def progress(done: int, runs: int) -> None:
+            bar.reach(done, runs)
+            emit_share(done, runs)
+
         found = promotion.promote(
             registry_of(ctx),
             name,
@@ -144,8 +150,9 @@ def promote(
             force=force,
             use=use_policy if use else None,
             command=command_line(),
-            progress=bar.reach,
+            progress=progress,
         )
+    emit("promotion", **found.plain())
     for note in found.notes:
         err().print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
     if as_json:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from api.cli.commands.jobs.submit import Follow, Wait, single
 from api.cli.commands.policies import registry as registered
 from api.cli.support.global_options import GlobalOptions, Json
-from api.cli.support.output import err, out, print_json
+from api.cli.support.output import out, print_json
 from api.cli.support.processes import Workers, processes
 from api.cli.support.training_options import Options, given, training_values
 from api.cli.views.training_progress import TrainingBar, copy_artifact, emit, in_job
@@ -131,9 +131,13 @@ def train(
         )
     emit("validated", best=result.progress.best)
     copy_artifact(result.best)
-    if result.promotion is not None and result.promotion.test is not None:
-        score = round(result.promotion.test.score, 4)
-        emit("test", objective=score, promoted=int(result.promotion.promoted))
+    if result.entry is not None:
+        emit("registered", policy=result.entry.reference)
+    if result.test is not None and result.entry is not None:
+        verdict = {"promoted": result.entry.promoted, "trial": result.test.plain()}
+        emit("promotion", policy=result.entry.reference, **verdict)
+        score = round(result.test.score, 4)
+        emit("test", objective=score, promoted=int(result.entry.promoted))
     if as_json:
         print_json(_plain(result))
     else:
@@ -141,23 +145,21 @@ def train(
 
 
 def _plain(result: TrainingResult) -> dict[str, Any]:
-    progress, entry, promotion = result.progress, result.entry, result.promotion
+    progress, entry, test = result.progress, result.entry, result.test
     answer: dict[str, Any] = {
         "policy": f"learned:{result.best}", "best": progress.best, "curve": progress.curve
     }  # fmt: skip
     if entry is not None:
         answer |= {"policy": entry.reference, "promoted": entry.promoted}
-    return answer if promotion is None else answer | {"trial": promotion.plain()["trial"]}
+    return answer if test is None else {**answer, "trial": test.plain()}
 
 
 def _show(result: TrainingResult) -> None:
     from agents.serving.artifact import load
     from api.cli.views import policy_details
 
-    if result.promotion is not None and result.promotion.test is not None:
-        for note in result.promotion.notes:
-            err().print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
-        policy_details.show_test(result.promotion.test, out())
+    if result.test is not None:
+        policy_details.show_test(result.test, out())
     if result.entry is not None:
         state = "promoted" if result.entry.promoted else "a candidate, not promoted"
         name = escape(result.entry.reference)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -51,6 +52,7 @@ def heuristics(
     from agents.tuning.workflow import HeuristicTuning, tune_heuristic
     from api.cli.commands.policies.registry import command_line
     from api.cli.support.progress_bar import ProgressBar
+    from api.cli.views.training_progress import copy_artifact, emit_share
     from scheduler.policies.heuristics import HEURISTICS
 
     names = tuple(HEURISTICS) if rivals is None else tuple(filter(None, rivals.split(",")))
@@ -58,10 +60,17 @@ def heuristics(
     search = Search(chosen, trials, workloads, jobs, seed, names)
     request = HeuristicTuning(name, search, output)
     with ProgressBar("tuning", search.steps, err()) as progress:
+        steps = count(1)
+
+        def step() -> None:
+            progress.step()
+            emit_share(next(steps), search.steps)
+
         points = tune_heuristic(
-            request, command=command_line(), step=progress.step, workers=processes(workers)
+            request, command=command_line(), step=step, workers=processes(workers)
         )
     if output is not None:
+        copy_artifact(output)
         err().print(f"[dim]policy:[/] wgc:{output}", soft_wrap=True)
     if as_json:
         print_json([asdict(point) for point in points])
@@ -99,7 +108,7 @@ def hyperparameters(
     from agents.tuning.workflow import HyperparameterTuning, tune_hyperparameters
     from api.cli.commands.policies.registry import command_line
     from api.cli.support.training_options import training_values
-    from api.cli.views.training_progress import TrainingBar
+    from api.cli.views.training_progress import TrainingBar, copy_artifact
 
     own = {
         "scenario": scenario, "steps": steps, "algo": algo, "seed": seed, "preference": preference
@@ -118,6 +127,8 @@ def hyperparameters(
             done=done,
             workers=processes(workers),
         )
+    if (best := folder / BEST).is_file():
+        copy_artifact(best)
     if as_json:
         print_json([asdict(trial) for trial in found])
         return

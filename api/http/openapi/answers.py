@@ -1,15 +1,13 @@
-"""Examples in the OpenAPI document: made of real values, so they cannot fall behind the models."""
+"""Examples of answers, made of the domain's values, so that they cannot fall behind the models."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel
 
-from api.http.errors.problems import MEDIA_TYPE, STATUS, TITLES
 from api.schemas import (
     ArtifactOut,
     ArtifactsOut,
+    AuditEventOut,
     CancelledOut,
     ClusterOut,
     CostsOut,
@@ -30,12 +28,18 @@ from api.schemas import (
     OutlookOut,
     PlanOut,
     PoliciesOut,
+    PolicyJobDetail,
+    PolicyJobOut,
+    PolicyJobsOut,
     PolicyOut,
     PolicySummary,
     PreferencesOut,
     ProofOut,
     PrunedOut,
     PruneOut,
+    RegisteredPolicyOut,
+    ScenarioOut,
+    ScenariosOut,
     UsageOut,
 )
 from api.schemas.fields import instant
@@ -49,8 +53,6 @@ from scheduler.domain.resources import DeviceKind, Request
 from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation, ReplayVerdict
 from scheduler.service.policy_control.views import ActivePolicyView
 from scheduler.service.queries.views import ClusterView, DeviceView, Explanation, Outlook, PoolView
-
-Responses = dict[int | str, dict[str, Any]]
 
 _T = 1_767_261_600.0
 _POOL = Pool("cpu", DeviceKind.CPU, "AMD EPYC 7B13", 2, dollars_per_device_hour=0.04)
@@ -143,6 +145,22 @@ _EVENTS = (
     Event(17, EventName.PLACED, _T + 2, "scheduler", "on cpu × 1", 1, JobState.QUEUED,
           JobState.STARTING, seq=42),
 )  # fmt: skip
+_SUMMARY = "learned on our-lab, 300,000 decisions, 0.962 of wgc's objective on validation"
+_RUN = "/home/ada/.local/share/fulcrum/trainings/3f9a0c1d2e4b/our-lab"
+_TRAINING_JOB = Job(
+    18,
+    JobSpec(
+        kind=JobKind.COMMAND,
+        work={"argv": ["python", "-m", "fulcrum", "policy", "train", _RUN]},
+        profile=Profile("command", 0.0, 0.0),
+        name="policy-our-lab",
+        user="ada",
+        request=Request(("cpu",), 4, 4),
+    ),
+    JobState.QUEUED,
+    "waiting",
+    _T,
+)
 
 ANSWERS: dict[str, BaseModel] = {
     "job": JobOut.of(_QUEUED),
@@ -211,8 +229,7 @@ ANSWERS: dict[str, BaseModel] = {
             PolicySummary(name="priority", summary="Greater priority first.", active=True),
             PolicySummary(
                 name="learned:our-lab@3f9a0c1d2e4b",
-                summary="learned on our-lab, 300,000 decisions, 0.962 of wgc's objective on "
-                "validation",
+                summary=_SUMMARY,
                 active=False,
                 state="promoted",
             ),
@@ -220,7 +237,55 @@ ANSWERS: dict[str, BaseModel] = {
     ),
     "policy": PolicyOut.of(_POLICY),
     "schedule": PolicySummary.tuned("our-lab"),
-    "costs": CostsOut.of("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
+    "imported": PolicySummary(
+        name="learned:our-lab@3f9a0c1d2e4b", summary=_SUMMARY, active=False, state="candidate"
+    ),
+    "registered": RegisteredPolicyOut(
+        name="learned:our-lab@3f9a0c1d2e4b",
+        digest="3f9a0c1d2e4b",
+        state="candidate",
+        active=False,
+        fault="",
+        manifest={
+            "scenario": "our-lab",
+            "steps": 300_000,
+            "evaluation": {"policy": {"mean": 0.962, "at": {"0.5": 0.958}}},
+        },
+        history=(
+            AuditEventOut(
+                at="2026-01-01T10:00:00+00:00", action="registered", by="ada",
+                command="fulcrum policy train runs/our-lab --name our-lab", forced=False,
+                trial=None,
+            ),
+        ),
+    ),
+    "training": JobOut.of(_TRAINING_JOB),
+    "policy-jobs": PolicyJobsOut(
+        jobs=(
+            PolicyJobOut(
+                task="training", name="our-lab", folder=_RUN, job=JobOut.of(_TRAINING_JOB)
+            ),
+        )
+    ),
+    "policy-job": PolicyJobDetail(
+        task="training",
+        name="our-lab",
+        folder=_RUN,
+        job=JobOut.of(_TRAINING_JOB),
+        progress=0.41,
+        validation={"steps": 120_000, "raw": 0.988, "averaged": 0.981},
+        policy=None,
+        promoted=None,
+        test=None,
+    ),
+    "scenarios": ScenariosOut(
+        scenarios=(
+            ScenarioOut(
+                name="lab", version=1, digest="3f9a0c1d2e4b", description="A laboratory's GPUs."
+            ),
+        )
+    ),
+    "costs": CostsOut.of_groups("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
     "estimates": EstimatesOut(
         by="source",
         errors=(ErrorOut(group="all", count=12, median_error=0.07, p90_error=0.21, bias=0.02),),
@@ -261,163 +326,3 @@ ANSWERS: dict[str, BaseModel] = {
         more=False,
     ),
 }  # fmt: skip
-
-JOBS: dict[str, Any] = {
-    "train": {
-        "summary": "Train on the handwritten digits",
-        "value": {
-            "kind": "cnn-train",
-            "name": "digits",
-            "work": {"model": "simple-cnn", "dataset": "digits", "epochs": 10},
-            "width": "1..2",
-            "deadline": "+30m",
-            "preference": "balanced",
-        },
-    },
-    "infer": {
-        "summary": "Classify a folder with the model of job 17",
-        "value": {"kind": "cnn-infer", "work": {"models": [17], "data": "folder:/data/inbox"}},
-    },
-    "command": {
-        "summary": "Run any program",
-        "value": {
-            "kind": "command",
-            "work": {"argv": ["python", "train.py", "--epochs", "3"], "cwd": "/home/ada/project"},
-            "devices": ["cuda"],
-            "memory": "4GiB",
-            "max_duration": "2h",
-            "retry": {"max_attempts": 3},
-        },
-    },
-}
-BATCHES: dict[str, Any] = {
-    "train-and-infer": {
-        "summary": "Train, then classify with the result",
-        "value": {
-            "jobs": [
-                {"kind": "cnn-train", "name": "digits", "work": {"epochs": 10}},
-                {"kind": "cnn-infer", "work": {"models": ["digits"], "data": "digits:test"}},
-            ]
-        },
-    }
-}
-UPDATES: dict[str, Any] = {
-    "urgent": {"value": {"priority": 90, "preference": "fast", "deadline": "+2h"}}
-}
-CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
-CANCEL_JOBS: dict[str, Any] = {
-    "queued": {"summary": "What waits of a project",
-               "value": {"state": ["QUEUED"], "project": "vision", "reason": "wrong data"}},
-    "everything": {"summary": "All live jobs", "value": {"everything": True, "dry_run": True}},
-}  # fmt: skip
-PREFERENCES: dict[str, Any] = {
-    "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
-}
-PRUNES: dict[str, Any] = {
-    "dry": {"value": {"what": ["logs", "checkpoints"], "older_than": "30d", "dry_run": True}},
-    "size": {"value": {"keep_bytes": "50GiB"}},
-}
-SCHEDULES: dict[str, Any] = {
-    "one-point": {"value": {"text": "[[at]]\nw = 0.5\nconstants = { congestion = 0.5 }\n"}}
-}
-FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
-POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}
-
-_PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_ERRORS = {
-    400: ("malformed-json", "the body is not JSON at character 12: Expecting value", {}),
-    401: ("unauthorized", "the token is missing", {"Authorization": "Bearer TOKEN"}),
-    403: ("forbidden", "job 17 belongs to ada", {}),
-    404: ("not-found", "there is no job 17", {}),
-    408: ("too-slow", "the body did not arrive within 60 s", {}),
-    409: ("conflict", "the key 'k' was used for another request",
-          {"Idempotency-Key": "a new key, or the same request again"}),
-    413: ("too-large", "the body is larger than 4194304 bytes", {"body": "at most 4194304 bytes"}),
-    415: ("unsupported-media-type", "the body must be sent as application/json",
-          {"Content-Type": "application/json, not text/plain"}),
-    422: ("invalid", "work.epochs: Input should be greater than or equal to 1",
-          {"work.epochs": "Input should be greater than or equal to 1"}),
-    500: ("internal", "unexpected error; the service's log has it as 5f1f2c3e8a1b4b53", {}),
-    503: ("unavailable", "the service is stopping; submit again later", {}),
-}  # fmt: skip
-
-
-def responses(name: str, *errors: int, created: bool = False) -> Responses:
-    """The answer called `name`, and the problems with these statuses."""
-    found: Responses = {
-        201 if created else 200: {"content": {"application/json": {"example": name}}}
-    }
-    if created:
-        found[201]["headers"] = {
-            "Location": _header("Where the job is."),
-            "Idempotency-Replayed": _header("`true` if an earlier request had made it."),
-        }
-    if name == "page":
-        found[200]["headers"] = {"Link": _header("The next page, `rel=next`; absent on the last.")}
-    return found | _problems(errors)
-
-
-def complete(document: dict[str, Any]) -> None:
-    """Put the answers where their names stand: FastAPI would drop every null in them."""
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            for response in operation["responses"].values():
-                content = response.get("content", {}).get("application/json")
-                if content is not None:
-                    content["example"] = ANSWERS[content["example"]].model_dump(mode="json")
-
-
-def logs(*errors: int) -> Responses:
-    """A log as text, or followed."""
-    stream = 'data: epoch 1: loss 0.61\nid: 1:21\n\nevent: end\ndata: {"state": "SUCCEEDED"}\n\n'
-    text = {"type": "string"}
-    event = {"type": "object", "properties": {"data": text, "id": text, "event": text}}
-    content = {
-        "text/plain": {"schema": text, "example": "epoch 1: loss 0.61\n"},
-        "text/event-stream": {"itemSchema": event, "example": stream},
-    }
-    return {200: {"description": "The log.", "content": content}} | _problems(errors)
-
-
-def file(*errors: int) -> Responses:
-    """Any file, or a part of one."""
-    schema = {"type": "string", "format": "binary"}
-    content = {"*/*": {"schema": schema, "example": "(bytes)"}}
-    found: Responses = {
-        200: {"description": "The file, by its own media type.", "content": content},
-        206: {"description": "The part that `Range` asks for.", "content": content},
-    }
-    return found | _problems(errors)
-
-
-def prometheus(*errors: int) -> Responses:
-    """Prometheus' text format."""
-    content = {"text/plain": {"schema": {"type": "string"}, "example": "fulcrum_queue_depth 3.0\n"}}
-    return {200: {"description": "All figures.", "content": content}} | _problems(errors)
-
-
-def _problems(statuses: tuple[int, ...]) -> Responses:
-    slow = (408,) if 413 in statuses else ()  # whatever takes a body
-    # An unknown parameter is invalid everywhere.
-    return {status: _problem(status) for status in (*statuses, *slow, 422, 500)}
-
-
-def _problem(status: int) -> dict[str, Any]:
-    code, detail, fields = _ERRORS[status]
-    example = {
-        "type": f"/problems/{code}",
-        "title": TITLES[code],
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "errors": [{"field": name, "message": text} for name, text in fields.items()],
-    }
-    codes = ", ".join(f"`{name}`" for name, number in STATUS.items() if number == status)
-    return {
-        "description": f"{TITLES[code]} ({codes})",
-        "content": {MEDIA_TYPE: {"schema": _PROBLEM, "example": example}},
-    }
-
-
-def _header(text: str) -> dict[str, Any]:
-    return {"description": text, "schema": {"type": "string"}}
