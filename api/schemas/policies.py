@@ -11,6 +11,7 @@ from api.schemas.answer import Answer
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry.registry import Entry
+    from scheduler.service.policy_control.views import ActivePolicyView
 
 
 class PreferencesOut(Answer):
@@ -105,6 +106,12 @@ class PolicyOut(Answer):
     )
     fit: FitOut | None = Field(description="The last replay of the nominee and its rival.")
     shadow: ShadowOut | None = Field(description="The candidate that looks on.")
+
+    @classmethod
+    def of(cls, view: ActivePolicyView) -> Self:
+        """From the service's value."""
+        last = view.evaluation
+        return cls.from_values(view, fit=None if last is None else FitOut.of(last))
 
 
 class PolicySummary(Answer):
