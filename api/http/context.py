@@ -21,6 +21,7 @@ from api.http.errors.problems import HttpError
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
 from api.schemas.fields import MAX_ID
+from scheduler import json_values
 from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.domain.jobs import Job
@@ -213,5 +214,5 @@ def answer(
     try:
         text = model.model_dump_json()
     except PydanticSerializationError:
-        text = codec.dumps(codec.plain(model.model_dump(mode="json")))
+        text = codec.dumps(json_values.plain(model.model_dump(mode="json")))
     return Response(text.encode(), status, headers, media_type="application/json")
