@@ -38,7 +38,7 @@ def build(settings: config.Settings, replay: Replay | None = None) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
     The data folder and the database are held until the service stops or its process ends. Raises
-    `ConflictError` if another service holds one of them, `InputError` for settings or a database
+    `StateError` if another service holds one of them, `InputError` for settings or a database
     that cannot work, `MissingError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from scheduler.executors.base import LaunchSpec
-from scheduler.files import append_text, with_room
+from scheduler.files import append_text, wait_for_space
 from scheduler.json_values import plain
 
 METRICS = "metrics.jsonl"
@@ -40,12 +40,12 @@ class Context:
         self._first: float | None = None
         self._told = -math.inf
         for folder in (self.folder, self.checkpoints, self.artifacts):
-            with_room(partial(folder.mkdir, parents=True, exist_ok=True))
+            wait_for_space(partial(folder.mkdir, parents=True, exist_ok=True))
 
     def emit(self, kind: str, **values: Any) -> None:
-        """Append one line to metrics.jsonl, once the disk has room; null for NaN and infinity."""
+        """Append a line to metrics.jsonl, once the disk has space; NaN and infinity become null."""
         line = json.dumps(plain({"time": round(time.time(), 3), "kind": kind, **values}))
-        with_room(lambda: append_text(self.folder / METRICS, line + "\n"))
+        wait_for_space(lambda: append_text(self.folder / METRICS, line + "\n"))
 
     def begin(self) -> None:
         """The first sample is about to be worked on: what came before was overhead."""

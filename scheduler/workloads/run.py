@@ -113,7 +113,7 @@ def _print_anything() -> None:
 
 
 def _say(text: str) -> None:
-    """Into the log, if the disk has room for it."""
+    """Print it to the log, unless the disk is full."""
     with suppress(OSError):
         print(text, flush=True)
 
