@@ -184,7 +184,7 @@ class Service:
 
         Inside one submission `-k` in `after` and in `work["models"]` means its k-th job. `key` is
         the idempotency key: the same with the same `digest` answers the jobs of the first time.
-        Raises `InputError`, `InfeasibleError`, `StateError`, `OutageError`.
+        Raises `InputError`, `InfeasibleError`, `ConflictError`, `OutageError`.
         """
         for position, spec in enumerate(specs):
             self._check(spec, f"jobs[{position}]." if len(specs) > 1 else "")

@@ -20,7 +20,7 @@ from scheduler.service.policy_control.replay import Question
 from scheduler.service.queries.views import ActivePolicyView, Preferences
 
 Lookup = Callable[[str], Policy]
-"""Policy by name; raises `MissingError` listing the legal names."""
+"""Policy by name; raises `NotFoundError` listing the legal names."""
 
 
 class ActivePolicy:
@@ -81,7 +81,7 @@ class ActivePolicy:
             )
 
     def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicyView:
-        """Switch; raises `MissingError` or `InputError` and then changes nothing.
+        """Switch; raises `NotFoundError` or `InputError` and then changes nothing.
 
         `mode`: of policies that were not made for one of their own.
         """
@@ -105,7 +105,7 @@ class ActivePolicy:
         return self.view()
 
     def check(self, name: str) -> str:
-        """The policy's own name; raises `MissingError` or `InputError` if it cannot be had."""
+        """The policy's own name; raises `NotFoundError` or `InputError` if it cannot be had."""
         return self._lookup(name).name
 
     def question(
@@ -137,7 +137,7 @@ class ActivePolicy:
     def restore(self, name: str, mode: str | None, preference: float | None) -> None:
         """As it was once: of a policy with a mode of its own, `mode` is the cluster's still.
 
-        Raises `MissingError` or `InputError` and then changes nothing.
+        Raises `NotFoundError` or `InputError` and then changes nothing.
         """
         guard = self.guarded(name)
         with self._lock:
@@ -173,5 +173,5 @@ class ActivePolicy:
         return self.preferences()
 
     def guarded(self, name: str) -> Guard:
-        """A policy under a guard of its own; raises `MissingError` or `InputError`."""
+        """A policy under a guard of its own; raises `NotFoundError` or `InputError`."""
         return Guard(self._lookup(name), self._fallback, self._starvation_s, self._limit_s)

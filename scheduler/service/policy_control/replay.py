@@ -111,7 +111,7 @@ class Replay(Protocol):
         """Whether a policy of that name should prove itself before it decides for good."""
 
     def run(self, question: Question) -> ReplayVerdict:
-        """Simulate; takes minutes. Raises `OutageError` if it fails or was cancelled."""
+        """Simulate; takes minutes. Raises `UnavailableError` if it fails or was cancelled."""
 
     def cancel(self) -> None:
         """Let `run`, if it is under way in another thread, raise soon."""

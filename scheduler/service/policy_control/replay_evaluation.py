@@ -63,7 +63,7 @@ class Fit:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `json`; raises `InputError` or `TypeError` for anything else."""
+        """Inverse of `json`; raises `InvalidError` or `TypeError` for anything else."""
         verdict = values.get("verdict")
         return cls(**{**values, "verdict": None if verdict is None else ReplayVerdict.of(verdict)})
 
