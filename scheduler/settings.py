@@ -6,11 +6,9 @@ described in docs/configuration.md.
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -37,9 +35,9 @@ from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
+from scheduler.settings_file import default_data_dir, find_file
 from scheduler.validation import wrong_fields
 
-FILE_NAME = "fulcrum.toml"
 DATABASE_FILE = "fulcrum.sqlite"
 """In the data folder, unless `database_url` names another database."""
 
@@ -63,11 +61,6 @@ def _pool_name(name: str) -> str:
         f"{name!r} is not a pool's name; legal: 1 to 63 lower-case letters, digits and . _ -, "
         "a letter or digit first"
     )
-
-
-def _default_data_dir() -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base) / "fulcrum"
 
 
 def _expanded(path: Path) -> Path:
@@ -170,7 +163,7 @@ class Settings(BaseSettings):
         env_prefix="FULCRUM_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    data_dir: Folder = Field(default_factory=lambda: _expanded(_default_data_dir()))
+    data_dir: Folder = Field(default_factory=default_data_dir)
     """Database, job folders, tokens."""
     database_url: str | None = None
     """SQLAlchemy URL; None: SQLite in the data folder."""
@@ -216,11 +209,6 @@ class Settings(BaseSettings):
         file = str(self.data_dir / DATABASE_FILE)
         return URL.create("sqlite", database=file).render_as_string(hide_password=False)
 
-    def preference_of(self, project: str) -> float:
-        """The preference of a project's jobs that name none: the project's, else the cluster's."""
-        own = self.projects.get(project)
-        return self.preference if own is None or own.preference is None else own.preference
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -263,22 +251,6 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         ) from None
     finally:
         _FILE.reset(token)
-
-
-def find_file(path: Path | None = None) -> Path | None:
-    """The settings file `load` reads; raises `InputError` if a named one does not exist."""
-    named = path or (Path(value) if (value := os.environ.get("FULCRUM_CONFIG")) else None)
-    if named is not None:
-        if not expanded(named).is_file():
-            raise InputError(
-                f"there is no settings file {named}", {"config": "an existing TOML file"}
-            )
-        return expanded(named)
-    candidates = [Path(FILE_NAME)]
-    with suppress(InputError):  # without a home there is nothing in it
-        home = expanded(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
-        candidates.append(home / "fulcrum" / FILE_NAME)
-    return next((file for file in candidates if file.is_file()), None)
 
 
 def _read(path: Path) -> dict[str, Any]:

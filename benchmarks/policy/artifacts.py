@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from agents.process_pool import cores
 from agents.registry.registry import DEFAULT
-from agents.serving.artifact import MANIFEST, WEIGHTS, ArtifactManifest, load, save
+from agents.serving.artifact import FILE, ArtifactManifest, content_of, load, save, unpack
 from agents.serving.learned_policy import SCHEME
 from agents.training import config as configs
 from api.cli.support.output import err
@@ -34,7 +34,7 @@ SHIPPED = "random"
 SEEDS = 3
 """Trainings that a statement about a training needs."""
 LARGEST = 2**20
-"""Bytes of both files of an artifact."""
+"""Bytes of an artifact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
             except FulcrumError as error:
                 missing.append(f"{path.name}: {error.message}")
                 continue
-            size = sum((path / file).stat().st_size for file in (WEIGHTS, MANIFEST))
+            size = (path / FILE).stat().st_size
             if size >= LARGEST:
                 missing.append(f"{path.name} has {size:,} bytes, not less than {LARGEST:,}")
         if mine < seeds:
@@ -107,7 +107,7 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
     from agents.training.trainer import BEST, resume, train  # PyTorch is for those who train
 
     paths = dict.fromkeys(path for group in groups for path in _paths(group, folder))
-    recorded = {path: json.loads((path / MANIFEST).read_text()) for path in paths}
+    recorded = {path: json.loads(unpack(content_of(path))[1]) for path in paths}
     trainings = {path: configs.of(manifest["config"]) for path, manifest in recorded.items()}
     for path, config in trainings.items():
         try:

@@ -12,7 +12,7 @@ from scheduler.files import write_text
 
 @contextmanager
 def announced(data_dir: Path, url: str) -> Iterator[Path]:
-    """The address file (0600), as long as the service listens."""
+    """Write the address file (0600) and remove it when the service stops."""
     path = data_dir / ADDRESS_FILE
     write_text(path, f"{url}\n", private=True, durable=False)
     try:

@@ -5,12 +5,12 @@ import torch
 
 from agents.serving.artifact import ArtifactManifest, digest, save
 from agents.training.config import Training
-from agents.training.env import CRITIC_FEATURES
+from agents.training.environments.reward import CRITIC_FEATURES
 from agents.training.model.network import PolicyNetwork
 from agents.training.model.onnx_export import exported
 from envs.scenarios import load
-from scheduler.decisions.features import encoder
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.digest import digest as encoding_digest
 
 TINY = Training(
     scenario="mixed-cloud",
@@ -18,9 +18,9 @@ TINY = Training(
     rows=24,
     hidden=16,
     workloads=2,
-    teacher="wgc",
-    lessons=60,
-    teaching_epochs=2,
+    expert="wgc",
+    demonstrations=60,
+    imitation_epochs=2,
     envs=2,
     n_steps=16,
     batch_size=16,
@@ -74,7 +74,7 @@ def saved(folder, seed=0, rows=24, **fields):
         "averaged": False, "command": "", "commit": "", "versions": {}, "config": {},
     }  # fmt: skip
     manifest = ArtifactManifest(
-        digest(weights), encoder.digest(), rows, "easy", **{**facts, **fields}
+        digest(weights), encoding_digest(), rows, "easy", **{**facts, **fields}
     )
     save(folder, weights, manifest)
     return folder
