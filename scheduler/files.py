@@ -104,21 +104,23 @@ def expanded(path: str | Path) -> Path:
         ) from None
 
 
-def lacks_room(error: OSError) -> bool:
+def is_disk_full(error: OSError) -> bool:
     """Whether it means that the disk, or the user's share of it, is full."""
     return error.errno in _NO_ROOM
 
 
-def with_room(write: Callable[[], None], tell: Callable[[OSError], None] | None = None) -> None:
-    """Call `write` once a second until the disk has room for it; other errors are raised.
+def wait_for_space(
+    write: Callable[[], None], tell: Callable[[OSError], None] | None = None
+) -> None:
+    """Call `write` once a second until the disk has space for it; other errors are raised.
 
-    `tell` is called whenever there was no room.
+    `tell` is called each time that the disk is full.
     """
     while True:
         try:
             return write()
         except OSError as error:
-            if not lacks_room(error):
+            if not is_disk_full(error):
                 raise
             if tell is not None:
                 tell(error)

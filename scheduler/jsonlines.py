@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from scheduler.json_values import is_shallow
+
 MOST_BYTES = 1024 * 1024
 """Of one line; longer ones are passed over."""
 MOST_DEPTH = 32
@@ -31,12 +33,3 @@ def record(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and is_shallow(value, MOST_DEPTH) else None
-
-
-def is_shallow(value: Any, depth: int) -> bool:
-    """Whether no more than `depth` objects and lists lie inside one another."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return True
-    return depth > 0 and all(is_shallow(item, depth - 1) for item in value)

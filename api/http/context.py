@@ -23,6 +23,7 @@ from api.http.intake import Intake
 from api.http.metrics import Telemetry
 from api.http.preflight_process import Preflight
 from api.schemas.fields import MAX_ID
+from scheduler import json_values
 from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.domain.jobs import Job
@@ -156,5 +157,5 @@ def answer(
     try:
         text = model.model_dump_json()
     except PydanticSerializationError:
-        text = codec.dumps(codec.plain(model.model_dump(mode="json")))
+        text = codec.dumps(json_values.plain(model.model_dump(mode="json")))
     return Response(text.encode(), status, headers, media_type="application/json")

@@ -79,9 +79,9 @@ class Store(Protocol):
         """Store several submissions in one transaction; one answer each, in order.
 
         A submission whose `(actor, key)` is known returns the jobs of the first time if the
-        digest is equal, else answers a `ConflictError`; one with an unknown job in `after` or
+        digest is equal, else answers a `StateError`; one with an unknown job in `after` or
         `retry_of` (only jobs stored by earlier calls are known), or with values that JSON cannot
-        hold, answers `InvalidError`, and nothing of it is stored. -k in `after` means the k-th
+        hold, answers `InputError`, and nothing of it is stored. -k in `after` means the k-th
         job of the same submission (`jobs.bound`). Job ids rise from 1. A `submitted` event is
         written for every new job.
         """
@@ -99,7 +99,7 @@ class Store(Protocol):
         """
 
     def job(self, job_id: int) -> Job:
-        """Raises `NotFoundError`."""
+        """Raises `MissingError`."""
 
     def jobs(self, query: JobQuery, *, before: int | None = None, limit: int = 100) -> list[Job]:
         """Newest first: the jobs with an id below `before` that match, at most `limit`."""
@@ -134,7 +134,7 @@ class Store(Protocol):
         since: float | None = None,
         until: float | None = None,
     ) -> list[Cost]:
-        """Sums over ended attempts by their end time, dearest first (days: oldest first, UTC).
+        """Sums over ended attempts by their end time, highest first (days: oldest first, UTC).
 
         `since` is inclusive, `until` exclusive; a day's group is `2026-03-01`.
         """
@@ -143,17 +143,17 @@ class Store(Protocol):
         """A stored setting (any JSON value), or None."""
 
     def set_settings(self, values: Mapping[str, Any]) -> None:
-        """Store settings, all or none. Raises `InvalidError` for a value that is not JSON."""
+        """Store settings, all or none. Raises `InputError` for a value that is not JSON."""
 
     def health(self) -> tuple[str, ...]:
         """Why jobs cannot be stored now: a sentence for each trouble; empty: they can.
 
         A store that is damaged, or no longer where it was opened, stays so until it is opened
-        again; `submit`, `record` and all other changes raise `UnavailableError` meanwhile.
+        again; `submit`, `record` and all other changes raise `OutageError` meanwhile.
         """
 
     def check(self) -> None:
-        """Raise `UnavailableError` with the first sentence of `health`, if there is one."""
+        """Raise `OutageError` with the first sentence of `health`, if there is one."""
 
     def close(self) -> None:
         """Release files and connections; later calls fail."""

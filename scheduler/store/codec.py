@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from numbers import Integral, Real
 from typing import Any
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind, JobSpec, Profile, Retry
 from scheduler.domain.records import Row
 from scheduler.domain.resources import Request
-from scheduler.text import shown, unstorable
+from scheduler.text import unstorable
 
 LARGEST_INT = 2**63 - 1
 """The largest whole number that a database column holds."""
@@ -43,30 +42,6 @@ def exact(value: Any, field: str) -> Any:
             f"{field} cannot be stored: {error}",
             {field: "text, finite numbers, true, false, null, and lists and objects of them"},
         ) from None
-
-
-def plain(value: Any) -> Any:
-    """A copy of `value` for JSON, whatever it holds: what a finished work reports is not refused.
-
-    Numbers that are not finite become null, unknown objects their text, and text that cannot be
-    stored its escapes.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Real):
-        return _plain_number(value)
-    if isinstance(value, Mapping):
-        return {shown(str(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    return shown(str(value))
-
-
-def _plain_number(value: Real) -> int | float | None:
-    if isinstance(value, Integral):
-        return int(value)
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
 def stored(spec: JobSpec) -> JobSpec:

@@ -20,8 +20,9 @@ from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job, bound, fresh_nonce
 from scheduler.domain.lifecycle import EventName, JobState
 from scheduler.domain.records import Cost, Decision, Measurement
+from scheduler.json_values import plain
 from scheduler.store.base import JobQuery, Submission, named
-from scheduler.store.codec import exact, plain, stored
+from scheduler.store.codec import exact, stored
 
 AttemptKey = tuple[int, int]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import jsonlines
-from scheduler.files import regular, with_room
+from scheduler.files import regular, wait_for_space
 from scheduler.workloads.context import METRICS, Context
 from scheduler.workloads.spec.paths import check_paths
 from scheduler.workloads.spec.work import CommandWork
@@ -29,11 +29,11 @@ WORK = "work"
 
 
 def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
-    """Run it to its end; its exit code and the result. Raises `InvalidError` if it is not there."""
+    """Run it to its end; its exit code and the result. Raises `InputError` if it is not there."""
     check_paths(work)
     cwd = Path(work.cwd).expanduser() if work.cwd else context.folder / WORK
     if not work.cwd:
-        with_room(lambda: cwd.mkdir(exist_ok=True))
+        wait_for_space(lambda: cwd.mkdir(exist_ok=True))
     environment = {**os.environ, **context.spec.env, **work.env, **_paths(context)}
     context.begin()
     process = subprocess.Popen(work.argv, cwd=cwd, env=environment)

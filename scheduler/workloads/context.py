@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from scheduler.executors.base import LaunchSpec
-from scheduler.files import append_text, with_room, write_text
-from scheduler.text import shown
+from scheduler.files import append_text, wait_for_space
+from scheduler.json_values import plain
 
 METRICS = "metrics.jsonl"
 
@@ -42,12 +40,12 @@ class Context:
         self._first: float | None = None
         self._told = -math.inf
         for folder in (self.folder, self.checkpoints, self.artifacts):
-            with_room(partial(folder.mkdir, parents=True, exist_ok=True))
+            wait_for_space(partial(folder.mkdir, parents=True, exist_ok=True))
 
     def emit(self, kind: str, **values: Any) -> None:
-        """Append one line to metrics.jsonl, once the disk has room; null for NaN and infinity."""
-        line = json.dumps(finite({"time": round(time.time(), 3), "kind": kind, **values}))
-        with_room(lambda: append_text(self.folder / METRICS, line + "\n"))
+        """Append a line to metrics.jsonl, once the disk has space; NaN and infinity become null."""
+        line = json.dumps(plain({"time": round(time.time(), 3), "kind": kind, **values}))
+        wait_for_space(lambda: append_text(self.folder / METRICS, line + "\n"))
 
     def begin(self) -> None:
         """The first sample is about to be worked on: what came before was overhead."""
@@ -81,21 +79,3 @@ class Context:
             "overhead_s": round(first - self.begun, 4),
             "samples_per_s": round(self.samples / max(now - first, 1e-6), 3) if self.samples else 0,
         }
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write the file whole or not at all; it survives a power cut."""
-    write_text(path, json.dumps(finite(value), indent=1) + "\n")
-
-
-def finite(value: Any) -> Any:
-    """The same as JSON can say it: null for NaN and infinity, text without lone surrogates."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        return shown(value)
-    if isinstance(value, Mapping):
-        return {shown(str(key)): finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value

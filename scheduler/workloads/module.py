@@ -87,7 +87,7 @@ class Classifier(pl.LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Measure anew."""
+        """Begin a new measurement."""
         self.metrics.reset()
         self._loss, self._images = torch.zeros((), device=self.device), 0
 
@@ -118,7 +118,7 @@ class Classifier(pl.LightningModule):
 
 
 class ImageData(pl.LightningDataModule):
-    """The loaded parts as batches; the training's are made anew for every epoch."""
+    """The loaded parts as batches; every epoch makes new ones of the training's."""
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import csv
 import json
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Self, TextIO
 
 from scheduler.files import draft
@@ -30,8 +31,13 @@ class Predictions:
         row = {"image": image, "label": label, "probability": round(probability, 6)}
         self._jsonl.write(json.dumps(row, allow_nan=False) + "\n")
 
-    def __exit__(self, *error: object) -> None:
-        self._files.__exit__(*error)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.__exit__(kind, error, trace)
 
     def _opened(self, name: str) -> TextIO:
         beside = self._files.enter_context(draft(self._folder / name))

@@ -33,7 +33,8 @@ from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec, Outcome
-from scheduler.workloads.context import Context, finite
+from scheduler.json_values import plain
+from scheduler.workloads.context import Context
 from scheduler.workloads.spec.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
 
 OK, FAILED, INVALID = 0, 1, 2
@@ -101,7 +102,7 @@ def run(spec: LaunchSpec) -> Outcome:
     except Exception as error:
         code, result = FAILED, {"error": _one_line(error)}
         _say(traceback.format_exc())
-    return Outcome(code, finite({**context.summary(), **result}))
+    return Outcome(code, plain({**context.summary(), **result}))
 
 
 def _print_anything() -> None:
@@ -112,7 +113,7 @@ def _print_anything() -> None:
 
 
 def _say(text: str) -> None:
-    """Into the log, if the disk has room for it."""
+    """Print it to the log, unless the disk is full."""
     with suppress(OSError):
         print(text, flush=True)
 

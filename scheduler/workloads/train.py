@@ -22,8 +22,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from scheduler.domain.errors import InputError
 from scheduler.domain.resources import DeviceKind
 from scheduler.files import write_bytes
+from scheduler.json_values import plain, write_json
 from scheduler.workloads.callbacks import AtomicCheckpoints, Patience, Reporter, Row, newest
-from scheduler.workloads.context import Context, finite, write_json
+from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.datasets import DatasetParts
 from scheduler.workloads.models import architectures, weights
@@ -184,7 +185,7 @@ def _leave(
     text = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     print(f"test on {len(parts.test.labels)} images: {text}", flush=True)
     folder = context.artifacts
-    described = {name: finite(value) for name, value in metrics.items()}
+    described = {name: plain(value) for name, value in metrics.items()}
     weights.save(folder, module.network, replace(card, metrics=described))
     write_json(
         folder / "confusion.json",

@@ -17,7 +17,7 @@ from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision import supervisor
 from scheduler.executors.local.system import sockets
-from scheduler.files import with_room
+from scheduler.files import wait_for_space
 from tests.support.waiting import PATIENCE_S
 
 
@@ -110,7 +110,7 @@ def test_only_a_full_disk_is_waited_for(monkeypatch) -> None:
         raise errors.pop(0)
 
     with pytest.raises(OSError, match="denied"):
-        with_room(write)
+        wait_for_space(write)
     assert len(pauses) == 2
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler import json_values
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind, JobSpec, Profile, Retry
 from scheduler.domain.records import Row
@@ -74,7 +75,7 @@ def test_a_candidate_row_comes_back_equal(row: Row) -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_plain_is_json_whatever_was_given(value: Any) -> None:
-    plain = codec.plain(value)
+    plain = json_values.plain(value)
     assert json.loads(codec.dumps(plain)) == plain
 
 

@@ -18,7 +18,7 @@ from api.http.openapi import responses
 from api.http.routers.queries import Part
 from api.schemas import ArtifactsOut, JobMetricsOut
 from api.schemas.fields import instant
-from scheduler import jsonlines
+from scheduler import json_values, jsonlines
 from scheduler.domain.errors import MissingError
 from scheduler.domain.jobs import Job
 from scheduler.files import regular
@@ -201,7 +201,7 @@ def _lines(file: BinaryIO, kind: str | None, tail: int | None) -> Iterator[bytes
     for line in jsonlines.lines(file):
         value = _measured(line, kind)
         if value is not None:
-            yield comma + codec.dumps(codec.plain(value)).encode()
+            yield comma + codec.dumps(json_values.plain(value)).encode()
             comma = b","
         if file.tell() >= end:
             return  # what was written since is for the next request

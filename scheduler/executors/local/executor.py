@@ -70,7 +70,7 @@ class LocalExecutor:
     ) -> None:
         self._folder = folder.resolve()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.chmod(0o700)  # whoever may connect may run programs as this user
+        self._folder.chmod(0o700)  # a process that may connect may run programs as this user
         setup = Setup(str(self._folder), preload, target, spares, linger_s, grace_s, log_bytes, pin)
         variables = environment.passed(os.environ, pass_env)
         code = digest(setup.encode(), *(f"{name}={variables[name]}" for name in sorted(variables)))

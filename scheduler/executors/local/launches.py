@@ -13,7 +13,7 @@ from scheduler.executors.local.supervision.link import Link
 from scheduler.executors.local.system import process
 from scheduler.executors.local.system.watchdog import SilenceLimit
 from scheduler.executors.local.watch import Watch
-from scheduler.files import lacks_room
+from scheduler.files import is_disk_full
 
 _OFFER_AGAIN_S = 5.0
 """A launch that left no trace for so long is sent again."""
@@ -37,7 +37,7 @@ class Launches:
         try:
             attempt_records.prepare(watch.folder, watch.spec)
         except (OSError, TypeError) as error:
-            if isinstance(error, OSError) and lacks_room(error):
+            if isinstance(error, OSError) and is_disk_full(error):
                 watch.trouble = f"it cannot start yet: {error.strerror}"
                 return None
             return ExitRecord(time.time(), f"could not start: {error}")

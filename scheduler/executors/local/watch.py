@@ -11,7 +11,7 @@ from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import RunningRecord
 from scheduler.executors.local.system.watchdog import SilenceLimit, Watchdog
-from scheduler.files import lacks_room
+from scheduler.files import is_disk_full
 
 _NAMED = 3
 """Attempts with one trouble that are named; the others are counted."""
@@ -68,7 +68,7 @@ def never_ran(folder: Path) -> bool:
     try:
         return not folder.is_dir() or claim.withdraw(folder)
     except OSError as error:
-        return lacks_room(error)  # then there was not even a claim
+        return is_disk_full(error)  # then there was not even a claim
 
 
 def troubles(watches: Collection[Watch]) -> Iterator[str]:

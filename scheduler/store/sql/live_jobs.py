@@ -16,10 +16,10 @@ LIVE = [state for state in JobState if state not in FINAL]
 
 
 class UnfinishedJobs:
-    """Reads them, building anew only those that changed since the last time.
+    """Reads them, and builds only those again that changed since the last time.
 
-    A job never changes without its version, so id and version say which value it is, whoever
-    wrote it. Kept are the jobs of the last answer only.
+    A job never changes without its version, so id and version identify its value. Only the jobs
+    of the last answer are kept.
     """
 
     def __init__(self) -> None:

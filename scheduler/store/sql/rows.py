@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from scheduler import json_values
 from scheduler.domain import records
 from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Estimate, Job
@@ -116,7 +117,7 @@ def attempt_values(attempt: Attempt) -> Values:
         "exit_reason": attempt.exit_reason,
         "dollars": attempt.dollars,
         "joules": attempt.joules,
-        "result": None if attempt.result is None else codec.plain(attempt.result),
+        "result": None if attempt.result is None else json_values.plain(attempt.result),
         "nonce": attempt.nonce,
     }
 
@@ -159,7 +160,7 @@ def event_values(event: Event) -> Values:
         "attempt": event.attempt,
         "state_before": event.before,
         "state_after": event.after,
-        "data": codec.plain(event.data),
+        "data": json_values.plain(event.data),
     }
 
 

@@ -14,8 +14,7 @@ from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import Submission, named
 from scheduler.store.codec import stored_with_text
 from scheduler.store.sql import rows
-from scheduler.store.sql.bulk import insert_rows
-from scheduler.store.sql.statements import chunks
+from scheduler.store.sql.statements import chunks, insert_rows
 from scheduler.store.sql.tables import events, idempotency_keys, jobs
 from scheduler.text import shown
 

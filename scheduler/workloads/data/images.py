@@ -113,7 +113,7 @@ class Cache:
         return self._kept.get((path, edge))
 
     def put(self, path: Path, edge: int | None, image: Tensor) -> None:
-        """Keep it if there is room."""
+        """Keep it if the cache has space."""
         if image.nbytes <= self._left:
             self._left -= image.nbytes
             self._kept[path, edge] = image

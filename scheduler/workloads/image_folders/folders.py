@@ -39,7 +39,7 @@ def labelled(root: Path, field: str) -> Folder:
     """Read a training folder in one of the legal layouts.
 
     An image that links put into two parts stays in the test, else in the validation.
-    Raises `InvalidError` naming `field` for another layout or a class without an image.
+    Raises `InputError` naming `field` for another layout or a class without an image.
     """
     scan = Scan(root, field)
     layout = arrange(root, field, scan.subfolders)
@@ -72,7 +72,7 @@ def labelled(root: Path, field: str) -> Folder:
 def images(root: Path, field: str) -> tuple[tuple[Path, ...], tuple[Skipped, ...]]:
     """Every image below `root` in sorted order, and what is left out.
 
-    Raises `InvalidError` naming `field` if the folder is missing or holds no image.
+    Raises `InputError` naming `field` if the folder is missing or holds no image.
     """
     scan = Scan(root, field)
     scan.claim([root])
@@ -102,7 +102,7 @@ class Scan:
     """One reading of all below a folder; remembers what it has seen by device and inode."""
 
     def __init__(self, root: Path, field: str) -> None:
-        """Raises `InvalidError` naming `field` if `root` is no folder."""
+        """Raises `InputError` naming `field` if `root` is no folder."""
         require_folder(root, field)
         self.skipped: list[Skipped] = []
         self._root = root
@@ -113,7 +113,7 @@ class Scan:
             self._first(str(above), above.stat())
 
     def subfolders(self, folder: Path) -> list[str]:
-        """Names of the visible folders in it; raises `InvalidError` if it cannot be read."""
+        """Names of the visible folders in it; raises `InputError` if it cannot be read."""
         try:
             with os.scandir(folder) as entries:
                 return [entry.name for entry in entries if entry.name[0] != "." and _is_dir(entry)]

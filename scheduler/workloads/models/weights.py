@@ -19,8 +19,8 @@ from torchvision import models
 
 from scheduler.domain.errors import InputError
 from scheduler.files import write_bytes
+from scheduler.json_values import write_json
 from scheduler.text import shown
-from scheduler.workloads.context import write_json
 from scheduler.workloads.models import architectures
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.work import IMAGENET

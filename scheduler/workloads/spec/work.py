@@ -15,10 +15,42 @@ from scheduler.workloads.spec import tables
 IMAGENET = "imagenet"
 """As `weights`: torchvision's own for that architecture."""
 
+
+def _known_model(name: str) -> str:
+    """The name itself; raises `ValueError` with the legal ones."""
+    if name not in tables.architectures():
+        raise ValueError(unknown(f"model {name!r}", name, tables.architectures()))
+    return name
+
+
+def _known_dataset(name: str) -> str:
+    """The name itself; raises `ValueError` with the legal ones."""
+    legal = ["folder:PATH", *tables.DATASETS]
+    if name.startswith("folder:"):
+        if not name.removeprefix("folder:").strip():
+            raise ValueError(f"{name!r} names no folder; legal: {', '.join(legal)}")
+    elif name not in tables.DATASETS:
+        raise ValueError(unknown(f"dataset {name!r}", name, legal))
+    return name
+
+
+def _known_data(name: str) -> str:
+    """The name itself; raises `ValueError` unless it is a dataset, a part of one or a folder."""
+    base, colon, part = name.partition(":")
+    if base == "folder" or not colon:
+        return _known_dataset(name)
+    _known_dataset(base)
+    if part not in ("train", "test"):
+        raise ValueError(f"{name!r}: the part is `train` or `test`, as in `{base}:test`")
+    return name
+
+
 Text = Annotated[
     str, AfterValidator(storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
 ]
 """Any text that can be stored."""
+ModelName = Annotated[str, AfterValidator(_known_model)]
+DatasetName = Annotated[Text, AfterValidator(_known_dataset)]
 PathText = Annotated[Text, Field(min_length=1, max_length=4096)]
 Fraction = Annotated[float, Field(ge=0, le=0.9)]
 MAX_IMAGE_PIXELS = 120_000_000
@@ -34,7 +66,7 @@ PixelLimit = Annotated[
 
 
 class Augmentation(BaseModel):
-    """Random changes of each training image, drawn anew every epoch."""
+    """Random changes of each training image, drawn again every epoch."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -57,7 +89,7 @@ class CnnTrainWork(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    model: str = Field(
+    model: ModelName = Field(
         default=tables.SIMPLE_CNN,
         description="`simple-cnn` or a torchvision classification model.",
         examples=["simple-cnn", "resnet18", "mobilenet_v3_small"],
@@ -72,7 +104,7 @@ class CnnTrainWork(BaseModel):
         default=False,
         description="Train the head only; needs `weights`. False: fine-tune everything.",
     )
-    dataset: Text = Field(
+    dataset: DatasetName = Field(
         default="digits",
         description="`digits` (built in), `folder:PATH` (one folder per class, or train/, "
         "perhaps val/ and test/ of such) or one of torchvision's by name.",
@@ -135,11 +167,6 @@ class CnnTrainWork(BaseModel):
     )
     seed: int = Field(default=0, ge=0, lt=2**32)
 
-    @field_validator("model")
-    @classmethod
-    def _known_model(cls, name: str) -> str:
-        return known_model(name)
-
     @field_validator("weights")
     @classmethod
     def _available(cls, weights: str | None, info: ValidationInfo) -> str | None:
@@ -153,11 +180,6 @@ class CnnTrainWork(BaseModel):
         if freeze and info.data.get("weights", ...) is None:
             raise ValueError("true needs `weights` (a file or `imagenet`) to start from")
         return freeze
-
-    @field_validator("dataset")
-    @classmethod
-    def _known_dataset(cls, name: str) -> str:
-        return known_dataset(name)
 
     @field_validator("image_size")
     @classmethod
@@ -194,7 +216,7 @@ class CnnInferWork(BaseModel):
         "`model` does.",
         examples=[["/models/resnet18.pt"]],
     )
-    model: str | None = Field(
+    model: ModelName | None = Field(
         default=None,
         description="Architecture of `weights` without a model.json.",
         examples=["resnet18"],
@@ -202,7 +224,7 @@ class CnnInferWork(BaseModel):
     classes: tuple[Text, ...] = Field(
         default=(), description="Names of the classes of `weights` without a model.json, in order."
     )
-    data: Text = Field(
+    data: Annotated[Text, AfterValidator(_known_data)] = Field(
         default="digits:test",
         description="`folder:PATH` (images in it, or one folder per class), or a part of a "
         "dataset: `digits`, `digits:train`, `digits:test`, `cifar10:test`, …",
@@ -238,22 +260,6 @@ class CnnInferWork(BaseModel):
         if not value and info.data.get("models", ...) == ():
             raise ValueError("name at least one of `models` (job numbers) or `weights` (files)")
         return value
-
-    @field_validator("model")
-    @classmethod
-    def _known_model(cls, name: str | None) -> str | None:
-        return name if name is None else known_model(name)
-
-    @field_validator("data")
-    @classmethod
-    def _known_data(cls, name: str) -> str:
-        base, colon, part = name.partition(":")
-        if base == "folder" or not colon:
-            return known_dataset(name)
-        known_dataset(base)
-        if part not in ("train", "test"):
-            raise ValueError(f"{name!r}: the part is `train` or `test`, as in `{base}:test`")
-        return name
 
 
 class CommandWork(BaseModel):
@@ -301,24 +307,6 @@ WORK: Mapping[JobKind, type[CnnTrainWork] | type[CnnInferWork] | type[CommandWor
     JobKind.COMMAND: CommandWork,
 }
 """The model of each kind's parameters."""
-
-
-def known_model(name: str) -> str:
-    """The name itself; raises `ValueError` with the legal ones."""
-    if name not in tables.architectures():
-        raise ValueError(unknown(f"model {name!r}", name, tables.architectures()))
-    return name
-
-
-def known_dataset(name: str) -> str:
-    """The name itself; raises `ValueError` with the legal ones."""
-    legal = ["folder:PATH", *tables.DATASETS]
-    if name.startswith("folder:"):
-        if not name.removeprefix("folder:").strip():
-            raise ValueError(f"{name!r} names no folder; legal: {', '.join(legal)}")
-    elif name not in tables.DATASETS:
-        raise ValueError(unknown(f"dataset {name!r}", name, legal))
-    return name
 
 
 def known_size(model: str, image_size: int | None) -> None:

@@ -37,7 +37,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Exited, LaunchSpec, Outcome
 from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.files import regular, write_text
-from scheduler.jsonlines import is_shallow
+from scheduler.json_values import is_shallow
 
 SPEC = "order.json"
 SUPERVISOR = "supervisor.json"

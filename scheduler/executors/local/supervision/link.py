@@ -155,7 +155,7 @@ class Link:
             self._asked = True
             self._patience.renew()
             self._ask_at = now + self._patience.limit_s / 3
-            self.send({"ping": True})  # no room for it: then there is no answer either
+            self.send({"ping": True})  # if it does not fit, no answer comes either
         elif self._patience.exhausted():
             self._replace()
         else:

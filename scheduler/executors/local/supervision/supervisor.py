@@ -33,7 +33,7 @@ from scheduler.executors.local.system.watchdog import PING
 SAMPLE_S = 0.5
 """Between two looks at the memory of an attempt with a limit."""
 ROOM_S = 2.0
-"""Between two tries to record an end for which the disk has no room."""
+"""Seconds between two tries to record an end while the disk is full."""
 WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1, PING})
 
 _CANCELLED = "cancelled"
@@ -69,7 +69,7 @@ def stand_by(channel: socket.socket, workplace: Workplace) -> None:
         return
     try:
         exit_ = Supervisor(folder, pid, peer, workplace.setup).run()
-    except OSError as error:  # no room even to say that it begins: it is launched again later
+    except OSError as error:  # the disk is too full to say that it begins: launched again later
         process.kill([pid])
         print(f"attempt {attempt} cannot be supervised: {error}", flush=True)
         return

@@ -19,7 +19,7 @@ from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.supervision.setup import Target, Workplace
 from scheduler.executors.local.system import process, sockets
-from scheduler.files import with_room
+from scheduler.files import wait_for_space
 
 FOLDER_VARIABLE = "FULCRUM_FOLDER"
 """Names the attempt's folder to every program it starts, and tells them apart from others."""
@@ -53,7 +53,7 @@ def attend(peer: socket.socket, supervisor: int, workplace: Workplace) -> int:
         return _COULD_NOT_START
     peer.close()
     outcome = _carry_out(spec, workplace.target)
-    with_room(
+    wait_for_space(
         lambda: files.write_outcome(folder, outcome),
         lambda error: sockets.waits(run_folder, spec.attempt, error),
     )
@@ -67,7 +67,7 @@ def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> Non
     `variables` take the place of those that the fork server's libraries set for themselves.
     """
     process.name_process(f"fulcrum-{spec.attempt}")
-    with_room(lambda: _open_log(spec.folder / files.LOG))
+    wait_for_space(lambda: _open_log(spec.folder / files.LOG))
     os.chdir(spec.folder)
     if pin and spec.device_kind is DeviceKind.CPU and spec.devices:
         os.sched_setaffinity(0, {int(number) for number in spec.devices})
@@ -145,7 +145,7 @@ def _reseed() -> None:
 
 def _announce(spec: LaunchSpec, folder: Path, run_folder: Path) -> None:
     begun = {"pid": os.getpid(), "time": time.time(), "monotonic": time.monotonic()}
-    with_room(
+    wait_for_space(
         lambda: files.write(folder / files.STARTED, begun),
         lambda error: sockets.waits(run_folder, spec.attempt, error),
     )

@@ -31,7 +31,7 @@ def listen(folder: Path) -> socket.socket:
 
 
 def connect(folder: Path) -> socket.socket:
-    """To the fork server. Raises `OSError` if none listens, or one that hangs has no room."""
+    """Connect to the fork server. Raises `OSError` if none listens, or its queue is full."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.setblocking(False)
     try:
@@ -57,7 +57,7 @@ def mailbox(folder: Path) -> socket.socket:
 
 
 def notify(folder: Path, message: Mapping[str, Any], *, patience_s: float = 0.0) -> bool:
-    """Tell the service, if one is there; waits at most `patience_s` for room in its mailbox."""
+    """Tell the service, if one is there; waits at most `patience_s` while its mailbox is full."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.settimeout(patience_s)
         try:
