@@ -22,7 +22,9 @@ from scheduler.domain.errors import (
 
 LIMIT_S = 240.0
 AT_ONCE = 2
-"""Checks that run at the same time; further ones wait."""
+"""Checks that run at the same time."""
+WAIT_S = 20.0
+"""A further check waits so long and is then refused: waiting requests must not use all threads."""
 _ERRORS: Mapping[str, type[FulcrumError]] = {
     kind.code: kind for kind in (InputError, InfeasibleError, MissingError, StateError, OutageError)
 }
@@ -50,19 +52,22 @@ class Preflight:
         return self._scenarios
 
     def _ask(self, question: str, **arguments: Any) -> Any:
-        with self._slots:
-            try:
-                process = subprocess.run(
-                    [sys.executable, "-P", "-m", "api.preflight"],
-                    input=json.dumps({"question": question, **arguments}),
-                    capture_output=True,
-                    text=True,
-                    timeout=LIMIT_S,
-                    check=False,
-                    start_new_session=True,  # Ctrl-C is for the service
-                )
-            except subprocess.TimeoutExpired:
-                raise OutageError(f"the check took over {LIMIT_S:.0f} s") from None
+        if not self._slots.acquire(timeout=WAIT_S):
+            raise OutageError("other requests about policies are being checked; try again later")
+        try:
+            process = subprocess.run(
+                [sys.executable, "-P", "-m", "api.preflight"],
+                input=json.dumps({"question": question, **arguments}),
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
+                check=False,
+                start_new_session=True,  # Ctrl-C is for the service
+            )
+        except subprocess.TimeoutExpired:
+            raise OutageError(f"the check took over {LIMIT_S:.0f} s") from None
+        finally:
+            self._slots.release()
         if process.returncode:
             lines = process.stderr.strip().splitlines()
             raise OutageError(f"the check failed: {lines[-1] if lines else 'no reason given'}")

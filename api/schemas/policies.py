@@ -17,7 +17,7 @@ class PreferencesOut(Answer):
     """How much speed is worth to jobs that do not say: 0 cheapest … 1 fastest."""
 
     cluster: float
-    projects: Mapping[str, float] = Field(description="Of projects that have one of their own.")
+    projects: Mapping[str, float] = Field(description="Of projects that have their own.")
 
 
 class VerdictOut(Answer):

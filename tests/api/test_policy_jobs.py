@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,11 @@ from typing import Any
 import pytest
 
 from agents.registry.registry import Entry, Registry
+from api.http import preflight_process
 from api.http.auth import Role, create_token
 from api.http.preflight_process import Preflight
 from api.policy_jobs import PolicyJob, Task
+from scheduler.domain.errors import OutageError
 from tests.agents.learning.world import saved
 from tests.api.conftest import World, serving
 
@@ -204,9 +209,6 @@ def test_the_scenarios_are_listed(world: World) -> None:
 
 
 def test_the_service_loads_no_simulator_for_its_checks() -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys, api.http.app, api.http.preflight_process as p;"
         "p.Preflight().scenarios();"
@@ -214,3 +216,10 @@ def test_the_service_loads_no_simulator_for_its_checks() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_too_many_checks_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight_process, "WAIT_S", 0.01)
+    preflight = Preflight(threading.Semaphore(0))
+    with pytest.raises(OutageError, match="try again later"):
+        preflight.scenarios()
