@@ -225,3 +225,26 @@ def test_a_wrong_hyper_parameter_names_the_legal_ones():
     with pytest.raises(InputError, match="unknown: gama") as caught:
         settings_of("gama=1")
     assert "gamma" in caught.value.fields["config"]
+
+
+def test_old_names_of_settings_work_with_a_warning(capsys, tmp_path):
+    file = tmp_path / "old.json"
+    file.write_text(json.dumps({"teacher": "sjf", "lessons": 40, "reference": "fcfs"}))
+    values, sources = training_values({}, file, ["hesitation=0.1", "lessons=50"])
+    assert values == {
+        "expert": "sjf", "demonstrations": 50, "baseline": "fcfs", "alternative_label_weight": 0.1,
+    }  # fmt: skip
+    assert sources["alternative_label_weight"] == "--set hesitation"
+    assert "--set hesitation is now called alternative_label_weight" in capsys.readouterr().err
+
+
+def test_runs_with_old_names_are_read_without_a_warning(tmp_path, capsys):
+    (tmp_path / "config.json").write_text(json.dumps({"contest": True, "corrections": 7}))
+    config = configs.read(tmp_path)
+    assert (config.best_expert_per_episode, config.dagger_steps) == (True, 7)
+    assert not capsys.readouterr().err
+
+
+def test_a_setting_under_both_its_names_is_refused():
+    with pytest.raises(InputError, match="the same setting"):
+        configs.of({"teacher": "wgc", "expert": "sjf"})

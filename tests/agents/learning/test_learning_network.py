@@ -38,10 +38,10 @@ def test_rows_that_are_not_there_change_nothing(rows):
 
 def test_the_critic_sees_neither_order_nor_padding():
     torch.manual_seed(0)
-    judge = Critic(16)
+    critic = Critic(16)
     values, shown, overall = observations(2, 6, 6)
     values, other = privileged(values), privileged(flat(shown[:, ::-1], overall, 20))
-    np.testing.assert_allclose(scores(judge, other), scores(judge, values), atol=1e-5)
+    np.testing.assert_allclose(scores(critic, other), scores(critic, values), atol=1e-5)
 
 
 def test_only_the_critic_sees_how_the_reference_fares():
@@ -86,3 +86,14 @@ def test_onnx_gives_the_same_scores_for_any_number_of_rows(rows):
     score = PolicyArtifact(None, exported(network)).session()
     for one in values:
         np.testing.assert_allclose(score(one), scores(network, one[None])[0], rtol=1e-4, atol=1e-5)
+
+
+def test_weights_of_an_earlier_release_are_loaded():
+    env = vectorised(mixed_cloud(), TINY, seed=0)
+    policy = MaskablePPO(RowPolicy, env, policy_kwargs={"hidden": 16}, seed=1).policy
+    weights = {name: value.clone() for name, value in policy.state_dict().items()}
+    old = {name.replace(".critic.", ".judge."): value + 1 for name, value in weights.items()}
+    assert old.keys() != weights.keys()
+    policy.load_state_dict(old)
+    assert all((policy.state_dict()[name] == value + 1).all() for name, value in weights.items())
+    env.close()

@@ -1,11 +1,13 @@
 """Trainings that are interrupted: what they take over, and what is final."""
 
+import json
 from dataclasses import replace
 from itertools import count
 
 import pytest
 
 from agents.serving.artifact import BEST, load
+from agents.training.config import RENAMED
 from agents.training.environments.baseline import BaselineTrajectories
 from agents.training.imitation import collect
 from agents.training.progress import CHECKPOINT, DEMONSTRATIONS, Score
@@ -138,3 +140,14 @@ def test_nobody_else_trains_in_the_folder_meanwhile(tmp_path):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no readable config\.json"):
         resume(tmp_path)
+
+
+def test_a_run_of_an_earlier_release_goes_on(tmp_path):
+    run = tmp_path / "run"
+    killed(TINY, run, "demonstrations", 1.0)
+    (run / DEMONSTRATIONS).rename(run / "lessons")
+    config = json.loads((run / "config.json").read_text())
+    names = {new: old for old, new in RENAMED.items()}
+    old = {names.get(name, name): value for name, value in config.items()}
+    (run / "config.json").write_text(json.dumps(old))
+    assert [point["steps"] for point in resume(run).curve] == [0, 64, 96]
