@@ -242,12 +242,12 @@ class TestArtifacts:
         """Seeds that differ in more than the seed; scenarios that are others by now."""
         train(TINY, tmp_path / "run")
         one = load_artifact(tmp_path / "run" / "best")
-        longer = {**one.manifest.config, "seed": 1, "lessons": 61}
+        longer = {**one.manifest.config, "seed": 1, "demonstrations": 61}
         save(tmp_path / "tiny-1", one.weights, one.manifest)
         save(tmp_path / "tiny-2", one.weights, replace(one.manifest, config=longer))
         save(tmp_path / "tiny-3", one.weights, replace(one.manifest, scenario_digest="old"))
         assert artifacts.find("tiny", folder=tmp_path).missing == (
-            "tiny-2 has other settings than tiny-1: lessons",
+            "tiny-2 has other settings than tiny-1: demonstrations",
             "tiny-3: mixed-cloud has changed since it was trained",
         )
 

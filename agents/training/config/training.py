@@ -1,9 +1,9 @@
-"""Everything that decides a training, in one value that is saved with the run."""
+"""The settings of a training, in one value that is saved with the run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -15,19 +15,19 @@ from scheduler.files import write_text
 from scheduler.policies.lookup import named
 
 FILE = "config.json"
+"""The file of the settings in the folder of a run."""
 
 Algorithm = Literal["ppo", "ars"]
 """Maskable PPO; augmented random search."""
 Criterion = Literal["mean_of_ratios", "ratio_of_means"]
-"""Of episodes: every one counts alike, or as much as it costs the reference."""
-
+"""How episodes are averaged: all count alike, or each as much as it costs the baseline."""
 Kept = Literal["best", "last"]
-"""Of validations: the weights of the best one, or the averaged weights of the last one."""
+"""The weights that are kept: of the best validation, or averaged, of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """The one algorithm that reads a field."""
+    """A mark: only this algorithm reads the field."""
 
     algo: Algorithm
 
@@ -37,10 +37,10 @@ PPO, ARS = Only("ppo"), Only("ars")
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training; equal ones give equal weights on the same machine and versions.
+    """Equal settings give equal weights on the same machine and versions.
 
-    Fields marked `PPO` or `ARS` are read by that algorithm alone, and are refused under the other
-    unless they have their defaults.
+    Fields marked `PPO` or `ARS` are read by that algorithm alone. The other one refuses them unless
+    they have their defaults.
     """
 
     scenario: str = "mixed-cloud"
@@ -53,61 +53,62 @@ class Training:
     preference: float | None = None
     """w; None: drawn for every episode, with extra mass at both ends."""
     jobs: Annotated[int, Ge(1)] = 160
-    """Of an episode."""
+    """Jobs in an episode."""
     rows: Annotated[int, Ge(2)] = 64
     """K: rows the network sees."""
     hidden: Annotated[int, Ge(1)] = 64
     workloads: Annotated[int, Ge(1)] = 256
-    """Different training workloads. How the reference fares on them is kept for up to
-    `agents.training.baseline.ROOM` of them, which saves time where `preference` is fixed."""
-    reference: str = "wgc"
-    """Its objective divides the reward."""
+    """Different training workloads. The baseline's trajectories through up to
+    `agents.training.environments.baseline.CAPACITY` of them are kept, which saves time where
+    `preference` is fixed."""
+    baseline: str = "wgc"
+    """The policy whose objective divides the reward."""
     criterion: Criterion = "mean_of_ratios"
-    """What is learnt and validated: the reward is divided by the reference's objective on the same
-    workload, or by its mean over workloads. Means of the slowdown are decided by few of them."""
+    """What is learned and validated: the reward is divided by the baseline's objective on the same
+    workload, or by its mean over workloads. A few workloads decide means of the slowdown."""
     gain: Annotated[float, Gt(0)] = 50.0
-    """What the reference's whole episode is worth: returns of a size that critics learn well."""
+    """Return that equals the baseline's whole episode: critics learn returns of this size well."""
     clip_reward: Annotated[float, Gt(0)] = 25.0
-    """Largest loss or gain of a single step: tails of starvation do not drown everything else. Cut
-    on one side, moving a loss to another time than the reference's would count as a gain."""
+    """Largest loss or gain of a single step, so that starvation does not dominate the rest. A limit
+    on one side only would reward a policy for moving a loss to another time."""
 
-    teacher: str | None = "wgc"
-    """Imitated before learning; None: from random weights."""
-    lessons: Annotated[int, Ge(1)] = 30_000
-    """The teacher's decisions."""
-    corrections: Annotated[int, Ge(0)] = 0
-    """Decisions at which the taught policy plays and the teacher says what it would do: where its
-    own mistakes lead, no lesson has been (DAgger; Ross, Gordon, Bagnell, AISTATS 2011)."""
-    correction_rounds: Annotated[int, Ge(1)] = 2
-    """The corrections come in so many parts; after each the policy is taught all there is."""
-    teaching_epochs: Annotated[int, Ge(1)] = 8
-    teaching_batch: Annotated[int, Ge(2)] = 256
-    """Small, for many updates: a half-taught policy waits where it should act, and starves."""
-    teaching_rate: Annotated[float, Gt(0)] = 1e-3
+    expert: str | None = "wgc"
+    """The policy that is imitated before learning; None: start from random weights."""
+    demonstrations: Annotated[int, Ge(1)] = 30_000
+    """Decisions of the expert."""
+    dagger_steps: Annotated[int, Ge(0)] = 0
+    """Decisions at which the imitating policy plays and the expert says what it would do. They show
+    states that the policy's own mistakes lead to (DAgger; Ross, Gordon, Bagnell, AISTATS 2011)."""
+    dagger_rounds: Annotated[int, Ge(1)] = 2
+    """Parts of the DAgger steps; after each the policy is fitted to all decisions so far."""
+    imitation_epochs: Annotated[int, Ge(1)] = 8
+    imitation_batch: Annotated[int, Ge(2)] = 256
+    """Small, for many updates: a policy that imitates only half waits where it should act."""
+    imitation_rate: Annotated[float, Gt(0)] = 1e-3
     alternatives: tuple[str, ...] = ()
-    """Heuristics whose choices are worth trying where they differ from the teacher's."""
-    contest: bool = False
-    """Whichever of the teacher and the alternatives does best on an episode teaches there: no one
-    heuristic suits every cluster, and the network sees which it is on."""
-    hesitation: Annotated[float, Ge(0), Le(1)] = 0.3
-    """Share of the alternatives in what is imitated. An imitation that is too sure of itself
-    explores nothing; one that tries every legal row drowns learning in its blunders."""
+    """Heuristics whose choices are worth trying where they differ from the expert's."""
+    best_expert_per_episode: bool = False
+    """On each episode the best of the expert and the alternatives is imitated: no one heuristic
+    suits every cluster, and the network sees which cluster it is on."""
+    alternative_label_weight: Annotated[float, Ge(0), Le(1)] = 0.3
+    """Share of the alternatives in what is imitated. Over-confident imitation does not explore; a
+    policy that tries every legal row learns little among its blunders."""
 
     envs: Annotated[int, Ge(1), PPO] = 16
     processes: Annotated[bool, PPO] = False
-    """Each environment in a process of its own; never the compiled ones
-    (`agents.training.compiled.reward_env`)."""
+    """Give each environment its own process. Compiled environments never have one
+    (`agents.training.environments.compiled`)."""
     n_steps: Annotated[int, Ge(1), PPO] = 256
-    """Of each environment in a rollout."""
+    """Decisions of each environment in a rollout."""
     batch_size: Annotated[int, Ge(2), PPO] = 1024
     n_epochs: Annotated[int, Ge(1), PPO] = 4
     gamma: Annotated[float, Gt(0), Le(1), PPO] = 1.0
-    """Per decision, and there are hundreds: below 1, putting things off pays."""
+    """Discount per decision. There are hundreds: below 1, putting things off pays."""
     gae_lambda: Annotated[float, Ge(0), Le(1), PPO] = 0.95
     learning_rate: Annotated[float, Gt(0), PPO] = 3e-4
-    """Falls linearly. Without a teacher 7e-4 … 1e-3."""
+    """Falls linearly. Without an expert 7e-4 … 1e-3."""
     final_rate: Annotated[float, Ge(0), Le(1)] = 0.1
-    """Of `learning_rate` or `step_size`, at the end."""
+    """Share of `learning_rate` or `step_size` that is left at the end."""
     clip_range: Annotated[float, Gt(0), PPO] = 0.2
     target_kl: Annotated[float, Gt(0), PPO] = 0.02
     ent_coef: Annotated[float, Ge(0), PPO] = 0.0
@@ -122,13 +123,13 @@ class Training:
     """α: `learning_rate` of Stable-Baselines3's ARS; falls linearly. Divided by the standard
     deviation of the returns."""
     n_eval_episodes: Annotated[int, Ge(1), ARS] = 2
-    """Of each candidate; all candidates of a rollout play the same ones."""
+    """Episodes of each candidate; all candidates of a rollout play the same ones."""
 
     averaging: Annotated[float, Ge(0), Le(1)] = 0.95
     """Share of the averaged weights that stays after a rollout."""
 
     validate_every: Annotated[int, Ge(1)] = 20
-    """Rollouts."""
+    """Rollouts between validations."""
     validation_workloads: Annotated[int, Ge(1)] = 12
     validation_preferences: tuple[float, ...] = (0.2, 0.5, 0.8)
     """Replaced by `preference` where that is fixed."""
@@ -137,15 +138,15 @@ class Training:
     keep: Kept = "best"
     """`last` where validation has too few jobs to tell good weights from lucky ones."""
     checkpoint_every: Annotated[int, Ge(1)] = 5
-    """Rollouts."""
+    """Rollouts between checkpoints."""
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         """Raises `InputError` naming the field and what is legal."""
         for name, legal in (("algo", Algorithm), ("criterion", Criterion), ("keep", Kept)):
-            said = getattr(self, name)
-            if said not in get_args(legal):
-                raise InputError(f"{name} is {said!r}", {name: ", ".join(get_args(legal))})
+            value = getattr(self, name)
+            if value not in get_args(legal):
+                raise InputError(f"{name} is {value!r}", {name: ", ".join(get_args(legal))})
         if self.criterion == "ratio_of_means" and self.preference is None:
             raise InputError(
                 "ratio_of_means needs one preference: means at different ones cannot be compared",
@@ -169,7 +170,7 @@ class Training:
             )
         for w in (*self.validation_preferences, self.preference):
             if w is not None and not 0 <= w <= 1:
-                raise InputError(f"preference {w}", {"preference": "0 … 1, or random"})
+                raise InputError(f"preference is {w}", {"preference": "0 … 1, or random"})
         if not self.validation_preferences:
             raise InputError("no preference to validate", {"validation_preferences": "0 … 1"})
 
@@ -180,7 +181,7 @@ class Training:
 
     @property
     def rollouts(self) -> int:
-        """Of PPO, in the whole training."""
+        """Rollouts of PPO in the whole training."""
         return -(-self.steps // self.rollout)
 
     @property
@@ -189,65 +190,29 @@ class Training:
         return self.rollouts * self.rollout if self.algo == "ppo" else self.steps
 
     @property
-    def schooling(self) -> float:
-        """Share of the lessons in all decisions: roughly, and rather less than, that of time."""
-        taught = 0 if self.teacher is None else self.lessons + self.corrections
-        return taught / (taught + self.goal)
+    def imitated(self) -> int:
+        """Decisions that are imitated before learning."""
+        return 0 if self.expert is None else self.demonstrations + self.dagger_steps
 
     @property
-    def judged_at(self) -> tuple[float, ...]:
-        """Preferences at which it is validated."""
+    def validated_preferences(self) -> tuple[float, ...]:
+        """Preferences at which the policy is validated."""
         return self.validation_preferences if self.preference is None else (self.preference,)
 
+    def check_policies(self) -> None:
+        """Raises `InputError` that names the field if a policy does not exist."""
+        parts = {"expert": (self.expert,), "baseline": (self.baseline,)}
+        for field, names in {**parts, "alternatives": self.alternatives}.items():
+            for name in filter(None, names):
+                try:
+                    named(name)
+                except FulcrumError as error:
+                    legal = "; ".join(error.fields.values())
+                    raise InputError(f"{field}: {error.message}", {field: legal}) from error
+
     def save(self, run: Path) -> None:
-        """Write it into the folder of the run: all of it, or nothing."""
+        """Write all settings into the folder of the run, or nothing."""
         write_text(run / FILE, json.dumps(asdict(self), indent=2) + "\n")
-
-
-def read(run: Path) -> Training:
-    """The configuration of a run.
-
-    Raises `InputError` if the folder has none, or one that is not understood.
-    """
-    try:
-        content = json.loads((run / FILE).read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no readable {FILE} in {run}: {error}", {"resume": "the folder of a training"}
-        ) from error
-    return of(content)
-
-
-def known(names: Iterable[str]) -> None:
-    """Raises `InputError` for names that no field has."""
-    legal = {field.name for field in fields(Training)}
-    unknown = sorted(set(names) - legal)
-    if unknown:
-        raise InputError(
-            f"unknown: {', '.join(unknown)}", {"config": f"any of {', '.join(sorted(legal))}"}
-        )
-
-
-def look_up(config: Training) -> None:
-    """Raises `InputError`, naming the field, for policies that there are not."""
-    parts = {"teacher": (config.teacher,), "reference": (config.reference,)}
-    for field, names in {**parts, "alternatives": config.alternatives}.items():
-        for name in filter(None, names):
-            try:
-                named(name)
-            except FulcrumError as error:
-                legal = "; ".join(error.fields.values())
-                raise InputError(f"{field}: {error.message}", {field: legal}) from error
-
-
-def of(content: Mapping[str, Any]) -> Training:
-    """A configuration from plain values. Raises `InputError` for unknown fields."""
-    known(content)
-    values = dict(content)
-    for name in ("alternatives", "validation_preferences"):
-        if name in values:
-            values[name] = tuple(values[name])
-    return Training(**values)
 
 
 def _hint(name: str) -> object:

@@ -1,7 +1,7 @@
-"""`BaselineRewardEnv` many times at once, on the compiled simulation of rigid jobs.
+"""Many `BaselineRewardEnv` at once, on the compiled simulation of rigid jobs.
 
-The same observations, rewards and episodes, tested side by side; only faster. Trainings take it
-by themselves where every episode suits it (`envs.compiled.suits`).
+Observations, rewards and episodes are the same, tested side by side. Trainings use it by themselves
+where every episode suits it (`envs.compiled.suits`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,20 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from agents.training.baseline import ROOM, BaselineTrajectory
 from agents.training.config import Training
-from agents.training.env import CRITIC_FEATURES, TRIES, drawn_ways, signed
+from agents.training.environments.baseline import (
+    CAPACITY,
+    BaselineTrajectories,
+    BaselineTrajectory,
+)
+from agents.training.environments.env import TRIES
+from agents.training.environments.reward import (
+    CRITIC_FEATURES,
+    EpisodeState,
+    critic_features,
+    potential,
+    relative_reward,
+)
 from envs.compiled import Facts, Worlds, facts, suits
 from envs.gym.cluster_env import NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario
@@ -45,8 +56,8 @@ def fits(scenario: Scenario, config: Training) -> bool:
     return suits(episode)
 
 
-class RelativeWorlds(VecEnv):
-    """`config.envs` of them; rewards and observations as in `BaselineRewardEnv`."""
+class CompiledRewardEnvs(VecEnv):
+    """`config.envs` environments with the rewards and observations of `BaselineRewardEnv`."""
 
     def __init__(self, scenario: Scenario, config: Training) -> None:
         """Raises `InputError` for a scenario that does not suit."""
@@ -61,10 +72,11 @@ class RelativeWorlds(VecEnv):
         first = self._draw(0)
         self._scales = first.scales
         self._worlds = Worlds(first.site, config.envs, config.jobs, config.rows)
-        self._reference = named(config.reference)
-        self._ways = drawn_ways(scenario, config)
+        self._baseline = named(config.baseline)
+        self._trajectories = BaselineTrajectories(scenario, config)
         self._facts: OrderedDict[tuple[int, float], Facts] = OrderedDict()
-        self._way: list[BaselineTrajectory | None] = [None] * config.envs
+        self._trajectory: list[BaselineTrajectory | None] = [None] * config.envs
+        self._scale: Floats = np.ones(config.envs)
         self._factor: Floats = np.zeros(config.envs)
         self._charged: Floats = np.zeros(config.envs)
         """Objective so far, before the factor."""
@@ -77,7 +89,7 @@ class RelativeWorlds(VecEnv):
         self._begun = time.time()
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Of the workloads and preferences that each world draws."""
+        """Seed the workloads and preferences that each environment draws."""
         seeds = [None if seed is None else seed + index for index in range(self.num_envs)]
         self._rngs = [np.random.default_rng(one) for one in seeds]
         return seeds
@@ -96,19 +108,19 @@ class RelativeWorlds(VecEnv):
         self._actions = np.asarray(actions, dtype=np.int64)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Worlds whose episode is over begin another one."""
-        worlds, gain = self._worlds, self._factor
+        """Step; environments whose episode is over begin another one."""
+        worlds, factor = self._worlds, self._factor
         worlds.step(self._actions, self._all)
         over: Bools = worlds.state.rows == 0
         charged, before = self._objective(), self._potential
         observations = self._observations()
         for b in np.flatnonzero(over):
-            way = self._way[b]
-            assert way is not None
-            self._potential[b] = gain[b] * way.total
-        rewards = self._potential - before - gain * (charged - self._charged)
-        limit = self._config.clip_reward
-        np.clip(rewards, -limit, limit, out=rewards)
+            trajectory = self._trajectory[b]
+            assert trajectory is not None
+            self._potential[b] = factor[b] * trajectory.total
+        rewards = relative_reward(
+            -factor * (charged - self._charged), before, self._potential, self._config.clip_reward
+        )
         self._charged = charged
         self._returns += rewards
         self._lengths += 1
@@ -130,7 +142,7 @@ class RelativeWorlds(VecEnv):
         return observations, rewards.astype(np.float32), over, infos
 
     def action_masks(self) -> Bools:
-        """(B, K) Shown rows; WAIT is legal in none of these worlds."""
+        """(B, K) Rows that are shown; WAIT is never legal here."""
         rows = self._worlds.state.rows[:, np.newaxis]
         at = np.arange(self._config.rows)
         masks: Bools = (at > 0) & (at < rows)
@@ -139,18 +151,18 @@ class RelativeWorlds(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **kwargs: Any
     ) -> list[Any]:
-        """`action_masks` alone."""
+        """Only `action_masks` exists."""
         if method_name != "action_masks":
             raise AttributeError(method_name)
         masks = self.action_masks()
         return [masks[b] for b in self._get_indices(indices)]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """Of these worlds, which share all attributes."""
+        """The environments share all attributes."""
         return [getattr(self, attr_name) for _ in self._get_indices(indices)]
 
     def has_attr(self, attr_name: str) -> bool:
-        """Whether they have it."""
+        """Whether the environments have it."""
         return hasattr(self, attr_name)
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
@@ -162,7 +174,7 @@ class RelativeWorlds(VecEnv):
         wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]],
         indices: VecEnvIndices = None,
     ) -> list[bool]:
-        """Episodes are watched as by Stable-Baselines3's `Monitor`."""
+        """Episodes are recorded as by Stable-Baselines3's `Monitor`."""
         watched = issubclass(Monitor, wrapper_class)
         return [watched for _ in self._get_indices(indices)]
 
@@ -170,7 +182,7 @@ class RelativeWorlds(VecEnv):
         """Nothing to close."""
 
     def _begin(self, b: int) -> None:
-        """The world's next episode that leaves something to decide."""
+        """Begin the next episode that leaves something to decide."""
         config, rng = self._config, self._rngs[b]
         for _ in range(TRIES):
             workload = int(rng.integers(config.workloads))
@@ -181,23 +193,24 @@ class RelativeWorlds(VecEnv):
             raise NothingToDecideError(
                 "the workloads leave nothing to decide", {"scenario": "one with more jobs"}
             )
-        way = self._ways.of(self._reference, workload, w)
-        self._way[b] = way
-        self._factor[b] = config.gain / self._ways.scale(self._reference, way)
+        trajectory = self._trajectories.of(self._baseline, workload, w)
+        self._trajectory[b] = trajectory
+        self._scale[b] = self._trajectories.scale(self._baseline, trajectory)
+        self._factor[b] = config.gain / self._scale[b]
         self._charged[b] = self._potential[b] = self._returns[b] = 0.0
         self._lengths[b] = 0
 
     def _of(self, workload: int, w: float) -> Facts:
-        """Remembered while w is fixed, as `Ways` are."""
+        """Facts are kept as trajectories are: where w is fixed, episodes come again."""
         key = workload, w
         known = self._facts.pop(key, None) or facts(self._draw(workload), w)
         self._facts[key] = known
-        if len(self._facts) > ROOM:
+        if len(self._facts) > CAPACITY:
             self._facts.popitem(last=False)
         return known
 
     def _objective(self) -> Floats:
-        """(B,) Of what has accrued."""
+        """(B,) The objective of what has accrued."""
         state, w = self._worlds.state, self._worlds.w
         return self._weighed(state.accrued, state.spent, w)
 
@@ -207,36 +220,21 @@ class RelativeWorlds(VecEnv):
         return weighed
 
     def _observations(self) -> Floats32:
-        """What is seen, and the potentials set; Φ as in `Relative`."""
+        """(B, size + CRITIC_FEATURES) Observations; sets the potentials."""
         worlds, state = self._worlds, self._worlds.state
         ahead = self._weighed(worlds.ahead[:, 0], worlds.ahead[:, 1], worlds.w)
-        rivals = np.array([self._rival(b) for b in range(self.num_envs)])
-        charged, to_come, left, waiting, ended, jobs, *soon = rivals.T
-        self._potential = self._factor * (charged - ahead)
-        privileged = np.stack(
-            (
-                state.ended / jobs,
-                np.log1p(waiting),
-                # As the round began: the simulation is told of its placements at its end.
-                signed(state.crowd[:, 4] - waiting),
-                signed(state.ended - ended),
-                signed(100 * (ahead - to_come) * self._factor / self._config.gain),
-                signed(100 * left * self._factor / self._config.gain),
-                *signed(soon),
-            ),
-            axis=1,
+        trajectories = [one for one in self._trajectory if one is not None]
+        moments = list(zip(trajectories, state.now.tolist(), strict=True))
+        baseline = EpisodeState(*np.array([one.at(now) for one, now in moments]).T)
+        self._potential = potential(self._factor, baseline, ahead)
+        features = critic_features(
+            # As the round began: the simulation is told of its placements at its end.
+            EpisodeState(0.0, ahead, state.crowd[:, 4], state.ended),
+            baseline,
+            np.array([one.total for one in trajectories]),
+            np.array([one.lookahead(now) for one, now in moments]),
+            np.array([one.jobs for one in trajectories]),
+            self._scale,
         )
-        np.clip(privileged, -TOP, TOP, out=privileged)
-        seen: Floats32 = np.concatenate((worlds.seen, privileged), axis=1, dtype=np.float32)
+        seen: Floats32 = np.concatenate((worlds.seen, features), axis=1, dtype=np.float32)
         return seen
-
-    def _rival(self, b: int) -> Sequence[float]:
-        way = self._way[b]
-        assert way is not None
-        now = float(self._worlds.state.now[b])
-        there = way.at(now)
-        left = way.total - there.charged
-        return (
-            *(there.charged, there.to_come, left, there.waiting, there.ended, way.jobs),
-            *way.soon(now),
-        )
