@@ -234,15 +234,14 @@ def _split(text: str) -> Split:
 
 
 def _seconds(text: str) -> float:
-    """`90`, `30m`, `1.5h`, `2d` → seconds."""
-    factors = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    number = text[:-1] if text[-1:] in factors else text
+    from scheduler.domain.units import seconds
+
     try:
-        value = float(number) * factors.get(text[-1:], 1)
-    except ValueError:
-        value = -1.0
-    if not value > 0:
-        raise typer.BadParameter(f"{text!r} is no duration such as 90, 30m, 2h or 1d")
+        value = seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--starved") from None
+    if not value:
+        raise typer.BadParameter("is not above 0", param_hint="--starved")
     return value
 
 
