@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.process_pool import ProcessPool, cores
 from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival
@@ -36,16 +36,16 @@ PROCESSORS = Pool("sp2", DeviceKind.CPU, "IBM SP2", 100)
 
 
 class TsafrirToRequest(Tsafrir):
-    """A prediction that is outlived gives way to the request."""
+    """The request replaces a prediction that the job has outlived."""
 
     def corrected(self, job: Arrival, estimate_s: float, elapsed_s: float) -> float:
-        """The request; never less than has passed."""
+        """The request, but at least the time that has passed."""
         return max(job.requested_s or 0.0, elapsed_s)
 
 
 @dataclass(frozen=True, slots=True)
 class KthRow:
-    """A policy with what it knows."""
+    """A policy and its estimates of runtimes."""
 
     title: str
     policy: Heuristic
@@ -77,8 +77,8 @@ def main(trace: Path) -> int:
     print(f"EASY backfilling on {trace.name}")
     print(f"{'policy':24} {'published':>12} {'here':>8} {'mean wait s':>12}")
     wrong = 0
-    with ProcessPoolExecutor() as pool:
-        found = pool.map(_numbered, range(len(ROWS)), [trace] * len(ROWS))
+    with ProcessPool(trace, cores()) as pool:
+        found = pool.map(_numbered, range(len(ROWS)))
         for row, (here, wait) in zip(ROWS, found, strict=True):
             bad = row.published is not None and abs(here - row.published) > row.tolerance
             wrong += bad
@@ -87,8 +87,8 @@ def main(trace: Path) -> int:
     return int(wrong > 0)
 
 
-def _numbered(number: int, trace: Path) -> tuple[float, float]:
-    # Heuristics hold functions, which do not travel between processes.
+def _numbered(trace: Path, number: int) -> tuple[float, float]:
+    # Heuristics hold functions, which cannot be pickled.
     return slowdown(ROWS[number], trace)
 
 

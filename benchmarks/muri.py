@@ -20,10 +20,11 @@ order of arrival, those that run first. On these traces the mean depends on that
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import islice, product
 from pathlib import Path
 
+from agents.process_pool import ProcessPool, cores
 from envs.baselines import preemptive
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival, Workload
@@ -72,18 +73,18 @@ def mean_jct(trace: str, policy: str, column: int, folder: Path = TRACES) -> flo
 def main(folder: Path) -> None:
     print(f"{'trace':10} {'policy':10} {'published':>10}", end="")
     print("".join(f" {title:>20}" for title, *_ in COLUMNS))
-    with ProcessPoolExecutor() as pool:
-        found = {
-            (*cell, column): pool.submit(mean_jct, *cell, column, folder)
-            for cell in PUBLISHED
-            for column in range(len(COLUMNS))
-        }
-        for cell, published in PUBLISHED.items():
-            print(f"{cell[0]:10} {cell[1]:10} {published:10d}", end="")
-            for column in range(len(COLUMNS)):
-                here = found[*cell, column].result()
+    with ProcessPool(folder, cores()) as pool:
+        found = pool.map(_mean_jct, product(PUBLISHED, range(len(COLUMNS))))
+        for (trace, policy), published in PUBLISHED.items():
+            print(f"{trace:10} {policy:10} {published:10d}", end="")
+            for here in islice(found, len(COLUMNS)):
                 print(f" {here:12.0f} {here / published - 1:+7.1%}", end="", flush=True)
             print()
+
+
+def _mean_jct(folder: Path, task: tuple[tuple[str, str], int]) -> float:
+    (trace, policy), column = task
+    return mean_jct(trace, policy, column, folder)
 
 
 def _slower(workload: Workload) -> Workload:

@@ -14,12 +14,12 @@ from the published figures, which come from a waiting time that was never update
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from agents.process_pool import ProcessPool, cores
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Workload
 from envs.workloads.traces import swf
@@ -43,7 +43,7 @@ class Figure:
     backfilling: bool
     published: float
     tolerance: float = 0.0005
-    """Greatest relative difference."""
+    """Largest relative difference that agrees."""
 
     @property
     def mode(self) -> Mode:
@@ -94,8 +94,8 @@ def simulation(
 def main(trace: Path) -> int:
     print(f"{'policy':10} {'backfilling':>11} {'published':>10} {'here':>10} {'difference':>11}")
     wrong = 0
-    with ProcessPoolExecutor() as pool:
-        found = pool.map(slowdown, FIGURES, [trace] * len(FIGURES))
+    with ProcessPool(trace, cores()) as pool:
+        found = pool.map(_slowdown, FIGURES)
         for figure, here in zip(FIGURES, found, strict=True):
             difference = here / figure.published - 1
             bad = abs(difference) > figure.tolerance
@@ -107,6 +107,10 @@ def main(trace: Path) -> int:
             )
     print(f"{len(FIGURES) - wrong} of {len(FIGURES)} figures agree")
     return int(wrong > 0)
+
+
+def _slowdown(trace: Path, figure: Figure) -> float:
+    return slowdown(figure, trace)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who waited: figures of a run by the priority, the preference and the user of its jobs."""
+"""Figures of a run by the priority, the preference and the user of its jobs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ BANDS = ("0–33", "34–66", "67–100")
 
 
 class By(StrEnum):
-    """What jobs are told apart by."""
+    """Attribute that classes of jobs are formed by."""
 
     PRIORITY = "priority"
     PREFERENCE = "preference"
-    """In hundredths: 0 cheapest … 100 fastest; the cluster's for jobs that name none."""
+    """In hundredths, 0 cheapest … 100 fastest; the cluster's for jobs that name none."""
     USER = "user"
 
 
@@ -45,7 +45,7 @@ CLASS_METRICS = {
         ),
     )
 }
-"""What is measured of each class, by name, in the order of the columns."""
+"""Metrics of each class, name → metric, in the order of the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class JobClass:
 
 
 def classify(view: MetricView) -> Breakdown:
-    """The figures of one run; classes in ascending order, those without a job left out."""
+    """The figures of one run by class, in ascending order, without empty classes."""
     outcome = view.outcome
     named = outcome.preference
     wanted = np.where(np.isnan(named), view.preference, named)
@@ -87,7 +87,7 @@ def summarised(
     *,
     distinct: int,
 ) -> tuple[JobClass, ...]:
-    """Of the runs of a policy; `pairs`: its and the baseline's on the same workloads, or none.
+    """Classes over the runs of a policy; `pairs`: with the baseline's on the same workloads.
 
     `distinct` as for `difference`. Users with most jobs come first.
     """

@@ -1,4 +1,7 @@
-"""What must hold of every simulated run, whatever the policy; checked each time, vectorised."""
+"""Invariants of every simulated run under any policy, checked after each run, vectorised.
+
+`envs.simulator.invariants` checks the queue and the nodes during a simulation, in tests.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,14 @@ _SHOWN = 3
 
 
 class InvariantError(FulcrumError):
-    """A run did what no cluster can do: the simulator or the policy is wrong, not the figures."""
+    """A run did what no cluster can do, so the simulator or the policy is wrong."""
 
     code = "invariant"
 
 
 @dataclass(frozen=True, slots=True)
 class RunLog:
-    """Where attempts were held, one row for each node of an attempt: columns of shape (rows,)."""
+    """Placements, one row for each node of an attempt: columns of shape (rows,)."""
 
     job: Ints
     pool: Ints
@@ -38,9 +41,9 @@ class RunLog:
     memory: Floats
     """Bytes claimed on this node."""
     start: Floats
-    """Seconds; devices are held from here …"""
+    """Seconds; begin of the placement."""
     end: Floats
-    """… to here."""
+    """Seconds; end of the placement."""
 
 
 def logged(held: Iterable[HeldDevices]) -> RunLog:
@@ -72,7 +75,7 @@ def check(
     No job is lost or run twice at once, time never runs backwards, no node holds more devices or
     memory than it has, and all that is counted is finite and at least 0.
     """
-    # Without its jobs, nothing else of a run makes sense.
+    # The other checks need all jobs.
     found = _lost(outcome, submitted) or [
         *_backwards(outcome, log),
         *_oversubscribed(log, pools),
@@ -134,7 +137,7 @@ def _levels(place: Ints, log: RunLog, held: Floats) -> tuple[Floats, Ints, Float
     places = np.concatenate((place, place))
     times = np.concatenate((log.start, log.end))
     changes = np.concatenate((held, -held))
-    # At equal times what ends makes room first.
+    # At equal times, ends come before starts.
     order = np.lexsort((changes, times, places))
     # Every node ends with nothing held, so one running sum serves all nodes in turn.
     return np.cumsum(changes[order]), places[order], times[order]

@@ -1,4 +1,4 @@
-"""What a result was made from: versions, code, scenarios, seeds, machine."""
+"""Provenance of a result: versions, code, scenarios, seeds, machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agents.evaluation.statistics import CONFIDENCE, RESAMPLES
 from envs.scenarios import Scenario
 
 LIBRARIES = ("fulcrum-scheduler", "numpy", "simpy", "matplotlib", "rich")
-"""Whose versions are told."""
+"""Libraries whose versions are recorded."""
 _PACKAGES = (
     "scheduler.domain",
     "scheduler.decisions",
@@ -32,7 +32,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Everything that it takes to make the same result again."""
+    """Everything that is needed to reproduce a result."""
 
     made_at: str
     """ISO 8601, UTC."""
@@ -58,7 +58,7 @@ class Provenance:
 
 
 def provenance_of(comparison: Comparison, command: Sequence[str]) -> Provenance:
-    """Of a comparison made by `command` (words of the command line) now, here."""
+    """The provenance of a comparison that `command` (words of the command line) has just made."""
     return Provenance(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=" ".join(command),
@@ -123,7 +123,7 @@ def commit() -> str:
         return done.stdout.strip()
 
     try:
-        # A wheel may be installed beneath somebody else's repository.
+        # A wheel may be installed inside another repository.
         if git("ls-files", Path(__file__).name) == "":
             return ""
         changed = git("status", "--porcelain", "--untracked-files=no")

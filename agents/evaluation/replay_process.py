@@ -1,4 +1,4 @@
-"""Replays for a running service, each in a process of its own. Loads no simulator itself."""
+"""Replays for a running service, each in its own process, so the service loads no simulator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scheduler.domain.errors import OutageError
 from scheduler.service.policy_control.replay_evaluation import Question, ReplayVerdict
 
 GRACE_S = 300.0
-"""Beyond the question's limit, for the workload that had been begun."""
+"""Time beyond the question's limit (s), in which a begun workload may end."""
 
 
 class ReplayProcess:
@@ -28,7 +28,7 @@ class ReplayProcess:
         self._cancelled = False
 
     def concerns(self, policy: str) -> bool:
-        """Learned policies: what suits the clusters of their training may not suit this one."""
+        """True for learned policies, which may not suit this cluster."""
         return policy.partition(":")[0] == SCHEME
 
     def run(self, question: Question) -> ReplayVerdict:

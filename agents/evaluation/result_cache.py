@@ -1,4 +1,4 @@
-"""Finished runs, line by line, so that a comparison that was stopped goes on where it was."""
+"""A file of finished runs, with which an interrupted comparison resumes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ResultCache:
             self._file.close()
 
     def known(self) -> dict[RunKey, RunResult]:
-        """Runs of the comparison that went well. Without timelines, so those seeds run again."""
+        """Successful runs of the comparison, without seeds whose timelines are kept."""
         wanted = set(self._comparison.keys)
         found = {}
         for line in self._lines():
@@ -65,7 +65,7 @@ class ResultCache:
         return found
 
     def add(self, run: RunResult) -> None:
-        """Write a run, at once."""
+        """Write a run immediately."""
         assert self._file is not None
         line = asdict(run)
         del line["timeline"]
@@ -74,7 +74,7 @@ class ResultCache:
         self._file.flush()
 
     def _stamp(self, key: RunKey) -> list[Any]:
-        """What must be equal for a run to be taken over."""
+        """Values that must be equal for a kept run to count."""
         conditions = self._comparison.conditions
         return [
             self._comparison.scenarios[key.scenario].digest,
@@ -90,7 +90,7 @@ class ResultCache:
         self._file.seek(0)
         text = self._file.read()
         if text and not text.endswith("\n"):
-            # Killed in the middle of a line: the next one shall not be glued to it.
+            # The process was killed while it wrote a line: the next one must not be appended to it.
             self._file.write("\n")
         lines = []
         for line in text.splitlines():
@@ -104,9 +104,9 @@ class ResultCache:
 
 
 def _content(policy: str) -> str:
-    """Of the files that a policy is read from, which may be others by the next time.
+    """Digest of the files that a policy is read from, which may change between runs.
 
-    Empty for what is part of the code, and for what cannot be read: its runs tell why.
+    Empty for a policy that is code, and for one that cannot be read, whose runs fail.
     """
     scheme, _, rest = policy.partition(":")
     try:
@@ -120,7 +120,7 @@ def _content(policy: str) -> str:
 
 
 def _run(line: Mapping[str, Any]) -> RunResult | None:
-    """None for what is not the line of a run."""
+    """The run of a line, or None if the line is damaged."""
     try:
         metrics = {str(name): float(value) for name, value in line["metrics"].items()}
         run = RunResult(

@@ -18,18 +18,18 @@ however many such workloads are drawn."""
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the differences between policies rest on."""
+    """The sample that differences between policies rest on."""
 
     workloads: int
-    """That were simulated."""
+    """Number of simulated workloads."""
     distinct: int
-    """Independent ones that they are worth; see `of`."""
+    """Number of independent workloads that they are worth; see `of`."""
     jobs: int | None = None
     """Different jobs of the trace behind them; None: a model drew each workload by itself."""
 
     @classmethod
     def of(cls, scenario: Scenario, jobs: int | None, runs: Iterable[RunResult]) -> Self:
-        """Of runs of one scenario, `jobs` in each workload (None: as the scenario says).
+        """The evidence of runs of one scenario, `jobs` in each workload (None: the scenario's).
 
         Windows of a trace are worth as many workloads as fit side by side into the rows that they
         cover. Workloads drawn with replacement are worth one for every `REDRAWN` different jobs,
@@ -51,7 +51,7 @@ class Evidence:
 
     @property
     def sentence(self) -> str:
-        """What a person must know of it; empty if each workload stands for itself."""
+        """A sentence for people; empty if all workloads are independent."""
         if self.distinct == self.workloads:
             return ""
         few = "" if self.enough else f", and with fewer than {LEAST} no difference is shown"

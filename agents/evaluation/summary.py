@@ -1,4 +1,4 @@
-"""From runs to tables: means over seeds, differences to the baseline, fronts."""
+"""Summaries of runs: means over seeds, differences to the baseline, fronts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from agents.evaluation.statistics import (
 )
 
 WEIGHED = "objective"
-"""The metric that weighs others by the preference, even if the policy does not heed it."""
+"""Name of the metric that weighs latency and cost by the preference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class SummaryLine:
     cost: Interval
     """Dollars per job ÷ the reference's; nan without an objective."""
     classes: Mapping[By, tuple[JobClass, ...]] = field(default_factory=dict)
-    """Who waited: figures and differences by priority, preference and user."""
+    """Figures and differences by priority, preference and user."""
     runs: Mapping[int, RunResult] = field(default_factory=dict, repr=False)
-    """Seed → what all of this is taken from."""
+    """Seed → run, the source of all figures."""
 
     def column(self, metric: Metric, seeds: Sequence[int]) -> list[float]:
         """Its figures of these seeds."""
@@ -63,9 +63,9 @@ class SummaryLine:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """How much of the plane of latency and cost a policy dominates, all its preferences together.
+    """The hypervolume of a policy: the area of latency and cost that its preferences dominate.
 
-    As a share of the rectangle below the reference point, computed seed by seed.
+    It is a share of the rectangle below the reference point, computed seed by seed.
     """
 
     policy: str
@@ -80,11 +80,11 @@ class ComparisonSummary:
 
     scenario: str
     lines: tuple[SummaryLine, ...]
-    """As compared: by policy, then preference; those without any good run are left out."""
+    """By policy, then preference; lines whose runs all failed are left out."""
     metrics: tuple[Metric, ...]
     """Those that apply to the scenario."""
     front: tuple[SummaryLine, ...]
-    """That no other beats in both mean latency and mean cost; cheapest last."""
+    """Lines that no other beats in both mean latency and mean cost; cheapest last."""
     areas: tuple[Area, ...]
     """Best first; empty without an objective."""
     evidence: Evidence
@@ -96,8 +96,8 @@ class ComparisonSummary:
         found: list[SummaryLine] = []
         for policy in dict.fromkeys(line.policy for line in self.lines):
             mine = [line for line in self.lines if line.policy == policy]
-            deaf = len(mine) > 1 and all(_same(mine[0].values, line.values) for line in mine)
-            found += [_deaf(mine[0])] if deaf else mine
+            ignoring = len(mine) > 1 and all(_same(mine[0].values, line.values) for line in mine)
+            found += [_at_every_preference(mine[0])] if ignoring else mine
         return tuple(found)
 
     def at(self, preference: float) -> ComparisonSummary:
@@ -150,7 +150,7 @@ def summarise(comparison: Comparison) -> tuple[ComparisonSummary, ...]:
 
 
 def label(comparison: Comparison, policy: str, preference: float | None) -> str:
-    """What tables and plots call a policy at a preference."""
+    """Label of a policy at a preference in tables and plots."""
     several = len(comparison.preferences) > 1 and preference is not None
     return f"{policy} @{preference:g}" if several else policy
 
@@ -241,7 +241,7 @@ def _same(one: Mapping[str, Interval], other: Mapping[str, Interval]) -> bool:
     )
 
 
-def _deaf(line: SummaryLine) -> SummaryLine:
+def _at_every_preference(line: SummaryLine) -> SummaryLine:
     nothing = Interval(np.nan, np.nan, np.nan, 0)
     values = {name: nothing if name == WEIGHED else one for name, one in line.values.items()}
     return replace(line, label=line.policy, values=values)

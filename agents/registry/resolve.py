@@ -1,6 +1,6 @@
-"""Names of policies in commands, benchmarks and their processes: files anywhere, too.
+"""Resolves names of policies in commands, benchmarks and their processes, and paths of files.
 
-For programs on the machine of whoever names them; the service imports this nowhere.
+Only programs of the user who names a path may import this; the service does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names beside points, where there is room for them."""
+"""Names beside points, at places that are free."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def place(
 ) -> None:
     """Write each name near its point, clear of other names, points and `avoid` if possible.
 
-    Greedy, in the order given: the first that fits wins. A name that had to move far gets a line.
+    Greedy, in the order given. A name far from its point gets a line to it.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
-    # Text is as wide as it is: measured by the raster backend, whose fonts are the same.
+    # The raster backend measures the text; its fonts are the same.
     canvas = FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
@@ -88,7 +88,7 @@ def place(
 
 
 def _common(one: Bbox, other: Bbox) -> float:
-    """Area that both cover."""
+    """Area of the intersection."""
     width = min(one.x1, other.x1) - max(one.x0, other.x0)
     height = min(one.y1, other.y1) - max(one.y0, other.y0)
     return float(width * height) if width > 0 and height > 0 else 0.0

@@ -22,7 +22,7 @@ from envs.scenarios import Objective
 from scheduler.decisions.state.queue import Floats
 
 SHOWN = ("jct_s", "bsld_mean", "bsld_p95", "dollars")
-"""Measures whose differences are drawn."""
+"""Metrics whose differences are drawn."""
 MOST_INTERVALS = 16
 """Points in a plane beside which their intervals can be told apart."""
 ONE_COST = 0.005

@@ -95,7 +95,7 @@ class ArtifactManifest:
     @property
     def baseline(self) -> str:
         """Name of the policy whose objectives those of the validations are divided by."""
-        return str(self.config.get("baseline", self.config.get("reference", "wgc")))
+        return str(self.config.get("baseline") or self.config.get("reference", "wgc"))
 
 
 _FIELDS = TypeAdapter(ArtifactManifest)

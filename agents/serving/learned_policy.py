@@ -1,6 +1,6 @@
-"""The learned policy, as it decides: in the simulation and in the service alike.
+"""The learned policy, the same in the simulation and in the service.
 
-Serving needs NumPy and ONNX Runtime, and nothing of what trained the weights.
+It needs NumPy and ONNX Runtime, and nothing that training needs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import WAIT, Floats
 
 SCHEME = "learned"
-"""`learned:NAME` names a registered policy; on a command line, `learned:PATH` the artifact at PATH.
+"""`learned:NAME` names a registered policy; on a command line, `learned:PATH` names an artifact.
 The service opens no path (`agents.registry.registry`)."""
 
 Score = Callable[[Floats32], Floats32]
@@ -29,28 +29,25 @@ Score = Callable[[Floats32], Floats32]
 
 @dataclass(slots=True)
 class LearnedPolicy:
-    """Scores of a network as a `Policy`.
+    """A `Policy` that scores candidates by a network.
 
-    Of a long table the first K rows are scored, chosen as in training by
-    `scheduler.decisions.features.row_selection`; the others are never taken before some of these,
-    and
-    move up then, as the table is encoded anew after each placement.
+    It scores at most K rows of a table, which `scheduler.decisions.features.row_selection` selects
+    as in training. Each placement lets other rows move up, because the table is encoded again.
     """
 
     score: Score
     rows: int
-    """K, as in training."""
+    """K, the number of rows, as in training."""
     mode: Mode = Mode.EASY
-    """Of the training: where WAIT was a choice in it, it is one now."""
+    """Reservation mode of the training; WAIT is a choice if it was one in training."""
     name: str = SCHEME
     preference: float | None = None
-    """w; None: the median over the jobs that wait as the round begins. Jobs have preferences, a
-    cluster has none of its own here; where no job names one, all have the cluster's and so does
-    the median."""
+    """Preference to encode; None: the median over the jobs that wait. A job that names none has the
+    cluster's."""
     stable: bool = field(default=False, init=False)
-    """Every placement changes the context that all rows are scored in."""
+    """Every placement changes the scores of all rows."""
     heeds_urgency: bool = field(default=True, init=False)
-    """A network may have learned anything; what urgency means is no matter of its weights."""
+    """Urgent jobs go first, whatever the network has learned."""
     _encoder: Encoder = field(init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -58,11 +55,10 @@ class LearnedPolicy:
         self._encoder = Encoder(self.rows)
 
     def scores(self, table: Candidates) -> Floats:
-        """(n,) The network's; -inf for rows that are not shown, and for WAIT out of place."""
-        # The encoder remembers what did not change since the last table; plans are made and
-        # explained by several threads.
+        """(n,) Scores of the network; -inf for rows that it does not see, and an illegal WAIT."""
+        # The encoder reuses parts of the last table, and several threads make and explain plans.
         with self._lock:
-            encoding = self._encoder.encode(table, self._dial(table))
+            encoding = self._encoder.encode(table, self._preference(table))
         scores = np.full(len(table), -np.inf)
         shown = encoding.positions
         scores[shown] = self.score(encoding.values)[: len(shown)]
@@ -71,19 +67,19 @@ class LearnedPolicy:
         return scores
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
-        """What each column did for the row, against the rival; see `agents.serving.attribution`."""
+        """Column → its effect on the lead over the rival; see `agents.serving.attribution`."""
         with self._lock:
-            encoding = self._encoder.encode(table, self._dial(table))
+            encoding = self._encoder.encode(table, self._preference(table))
         at = {int(row): place for place, row in enumerate(encoding.positions)}
         if chosen not in at or rival not in at:
             return {}
         return ablate(self.score, encoding, self.rows, at[chosen], at[rival])
 
     def costs(self, table: Candidates) -> Floats:
-        """(n,) Dollars; only ever asked about equal scores."""
+        """(n,) Dollars; they decide between equal scores."""
         return table.dollars
 
-    def _dial(self, table: Candidates) -> float:
+    def _preference(self, table: Candidates) -> float:
         if self.preference is not None:
             return self.preference
         queue = table.queue
@@ -98,11 +94,10 @@ class LearnedPolicy:
 
 
 def greedy_with_wait(scores: Floats) -> float:
-    """The score of WAIT, such that it is best only if waiting is likelier than acting.
+    """The score of WAIT that is best only if waiting is likelier than acting.
 
-    A network spreads what speaks for acting over several rows that are almost as good, and all
-    that speaks for waiting on one: the likeliest single choice would be to wait where acting is
-    likelier by far, again and again.
+    The probability of acting is spread over several rows that are almost as good, that of waiting
+    is in one row. So waiting can be the likeliest single choice although acting is far likelier.
     """
     most = float(scores[1:].max())
     if not np.isfinite(most):
@@ -113,7 +108,7 @@ def greedy_with_wait(scores: Floats) -> float:
 def learned(path: str | Path, name: str | None = None) -> LearnedPolicy:
     """The policy of an artifact, called `name` (None: `learned:PATH`).
 
-    Raises `NotFoundError` or `InvalidError` as `agents.serving.artifact.load` does.
+    Raises `MissingError` or `InputError` as `agents.serving.artifact.load` does.
     """
     from agents.serving.artifact import load
 

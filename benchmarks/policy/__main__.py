@@ -16,19 +16,10 @@ from rich.markup import escape
 from agents.process_pool import cores
 from api.cli.support import text_format
 from api.cli.support.output import err, out
-from benchmarks.policy import (
-    artifacts,
-    document,
-    drawn,
-    frontier,
-    latency,
-    live,
-    log,
-    sequences,
-    transfer,
-)
-from benchmarks.policy.evaluation import KEPT, Kept
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy import artifacts, document
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring
+from benchmarks.policy.parts import drawn, frontier, kth, latency, live, rlscheduler, transfer
 from scheduler.domain.errors import InputError
 
 PARTS: Mapping[str, Part] = {
@@ -37,13 +28,13 @@ PARTS: Mapping[str, Part] = {
         frontier.PART,
         transfer.PART,
         drawn.PART,
-        sequences.PART,
-        log.PART,
+        rlscheduler.PART,
+        kth.PART,
         latency.PART,
         live.PART,
     )
 }
-QUICK = KEPT.parent / "quick"
+QUICK = artifacts.BUILD / "quick"
 """Results of `--quick` stay away from those that the page is made of."""
 
 
@@ -58,12 +49,12 @@ def main(words: Sequence[str] | None = None) -> int:
     if given.train:
         groups = dict.fromkeys(group for part in parts for group in part.groups)
         try:
-            artifacts.make_anew(*groups, folder=given.artifacts)
+            artifacts.train_again(*groups, folder=given.artifacts)
         except InputError as error:
             err().print(escape(error.message), *error.fields.values(), sep="\n", soft_wrap=True)
             return 2
     if not (given.write and not given.parts):
-        how = Measuring(given.quick, given.workers, given.artifacts, Kept())
+        how = Measuring(given.quick, given.workers, given.artifacts)
         for part in parts:
             begun = time.monotonic()
             found = part.measure(how)

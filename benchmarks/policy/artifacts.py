@@ -1,4 +1,4 @@
-"""The policies that trainings left: found, and made anew."""
+"""The trained policies of the benchmark: found by group, and trained again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from agents.serving.artifact import BEST, FILE, ArtifactManifest, content_of, lo
 from agents.serving.learned_policy import SCHEME
 from agents.training import config as configs
 from api.cli.support.output import err
-from benchmarks.policy.evaluation import KEPT
 from envs.scenarios import load as scenario
 from scheduler.domain.errors import FulcrumError, InputError
 
@@ -27,42 +26,43 @@ if TYPE_CHECKING:
     from agents.training.progress import TrainingEvent
 
 FOLDER = Path(__file__).resolve().parent / "artifacts"
-RUNS = KEPT.parent / "training"
-"""Of trainings that are made anew, until all of them are done."""
+BUILD = Path(__file__).resolve().parents[2] / "build" / "bench-policy"
+RUNS = BUILD / "training"
+"""Folder of trainings that are repeated, until all of them are done."""
 SHIPPED = "random"
-"""Group of the policy that comes with Fulcrum: trained on drawn clusters."""
+"""Group of the policy that ships with Fulcrum, which is trained on drawn clusters."""
 SEEDS = 3
-"""Trainings that a statement about a training needs."""
+"""Number of trainings that a statement about a training needs."""
 LARGEST = 2**20
-"""Bytes of an artifact."""
+"""Limit of an artifact's size (bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """An artifact in `FOLDER`."""
+    """An artifact of the benchmark."""
 
     folder: Path
     manifest: ArtifactManifest
 
     @property
     def name(self) -> str:
-        """`mixed-cloud-1`: what was trained, and the seed."""
+        """Group and seed, such as `mixed-cloud-1`."""
         return self.folder.name
 
     @property
     def group(self) -> str:
-        """What was trained, without the seed."""
+        """The name without the seed."""
         return SHIPPED if self.name == DEFAULT else self.name.rpartition("-")[0]
 
     @property
     def policy(self) -> str:
-        """As `scheduler.policies.lookup.named` takes it."""
+        """The policy's name with its path, for `scheduler.policies.lookup.named`."""
         return f"{SCHEME}:{self.folder}"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Artifacts of some groups, and what to say about those that are not there."""
+    """Artifacts of some groups, and notes on those that are missing."""
 
     trained: tuple[Trained, ...]
     missing: tuple[str, ...]
@@ -97,14 +97,14 @@ def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
     return Found(tuple(trained), (*missing, *_unlike(trained), *_outdated(trained)))
 
 
-def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
-    """Train every artifact of the groups again, as its manifest says; in its place once it is done.
+def train_again(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
+    """Train every artifact of the groups again, with the configuration in its manifest.
 
-    Also those that today's encoding refuses. `runs` keeps what was trained until all are: after an
-    interruption the same call goes on. Raises `InputError` before the first training if a
-    scenario, or the log it is made of, is missing.
+    Artifacts that today's encoding refuses are trained again too. `runs` keeps the trainings until
+    all are done, so the same call resumes after an interruption. Raises `InputError` before the
+    first training if a scenario, or the log that it uses, is missing.
     """
-    from agents.training.trainer import resume, train  # PyTorch is for those who train
+    from agents.training.trainer import resume, train  # imports PyTorch
 
     paths = dict.fromkeys(path for group in groups for path in _paths(group, folder))
     recorded = {path: json.loads(unpack(content_of(path))[1]) for path in paths}
@@ -125,7 +125,6 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
             resume(run, f"fulcrum policy train {run} --resume", _tell, workers=cores())
         else:
             shutil.rmtree(run, ignore_errors=True)
-            # The configuration is what the command line has set, with all that it left alone.
             train(config, run, command, _tell, workers=cores())
         made = load(run / BEST)
         save(path, made.weights, made.manifest)
@@ -133,7 +132,7 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
 
 
 def _unlike(trained: Sequence[Trained]) -> Iterator[str]:
-    """Trainings of a group that differ in more than their seed from its first."""
+    """Notes on trainings that differ from the first of their group in more than the seed."""
     firsts: dict[str, Trained] = {}
     for one in trained:
         first = firsts.setdefault(one.group, one)
@@ -141,16 +140,16 @@ def _unlike(trained: Sequence[Trained]) -> Iterator[str]:
         names = [field.name for field in fields(ours)]
         apart = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
         if apart:
-            yield f"{one.name} was trained otherwise than {first.name}: {', '.join(apart)}"
+            yield f"{one.name} has other settings than {first.name}: {', '.join(apart)}"
 
 
 def _outdated(trained: Sequence[Trained]) -> Iterator[str]:
-    """Trainings on a scenario that is another by now."""
+    """Notes on trainings whose scenario has changed since."""
     for one in trained:
         try:
             today = scenario(one.manifest.config["scenario"]).digest
         except FulcrumError:
-            continue  # its log is not here, so it cannot be told
+            continue  # its log is missing, so nobody can tell
         if today != one.manifest.scenario_digest:
             yield f"{one.name}: {one.manifest.scenario} has changed since it was trained"
 

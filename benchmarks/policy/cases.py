@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from agents.evaluation.run import simulate
 from agents.serving.learned_policy import LearnedPolicy
 from benchmarks import kth, rlscheduler
 from envs.gym.episodes import scales_of
@@ -103,12 +104,9 @@ class Drawn:
         return float(np.mean(dollars)), float(np.mean(seconds))
 
     def run(self, policy: Policy) -> CaseFigures:
-        """As `agents.training.validation.simulated_objective` runs it."""
-        drawn = replace(self.scenario.draw(self.seed, self.split), preference=self.w)
-        workload = self.scenario.workload(self.seed, self.jobs, self.split)
-        estimator = drawn.estimates.make(self.seed)
-        simulation = Simulation(workload, ClusterSpec.of(drawn), estimator, seed=self.seed)
-        outcome, scales = simulation.run(policy), scales_of(drawn.objective)
+        """As `agents.evaluation.run.simulate` runs it."""
+        drawn, outcome = simulate(self.scenario, policy, self.seed, self.w, self.jobs, self.split)
+        scales = scales_of(drawn.objective)
         jobs = len(outcome.job)
         return replace(
             figures(outcome),

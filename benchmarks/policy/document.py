@@ -1,4 +1,4 @@
-"""docs/results.md: what was measured last, between marks; everything else there is by hand."""
+"""Writes the parts of docs/results.md between their marks; the rest is written by hand."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from agents.evaluation.provenance import commit
-from benchmarks.policy.part import Found, Part
+from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section
 
 HERE = Path(__file__).resolve().parent
@@ -20,11 +21,25 @@ RESULTS = HERE / "results"
 PAGE = HERE.parents[1] / "docs" / "results.md"
 PLOTS = PAGE.parent / "results"
 _DIGITS = 7
-"""Of every figure that is kept: more than any table shows."""
+"""Significant digits of every figure in a file; tables show fewer."""
+Found = Mapping[str, Any]
+"""JSON of a measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One question: it measures plain values, and its report is made from them alone."""
+
+    name: str
+    measure: Callable[[Measuring], Found]
+    report: Callable[[Found, Path], Section]
+    """(measurement, folder for plots) → section of the page."""
+    groups: tuple[str, ...]
+    """Groups of the artifacts that it measures."""
 
 
 def save(part: Part, found: Found, folder: Path, seconds: float) -> Path:
-    """Write what was measured as JSON."""
+    """Write a measurement as JSON; the file."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
@@ -41,7 +56,7 @@ def save(part: Part, found: Found, folder: Path, seconds: float) -> Path:
 
 
 def read(part: Part, folder: Path = RESULTS) -> Found | None:
-    """What was measured last; None: nothing yet."""
+    """The last measurement; None if there is none."""
     file = folder / f"{part.name}.json"
     if not file.is_file():
         return None
@@ -50,7 +65,7 @@ def read(part: Part, folder: Path = RESULTS) -> Found | None:
 
 
 def write(parts: Mapping[str, Part], page: Path = PAGE, folder: Path = RESULTS) -> list[str]:
-    """Put every part that was measured into the page; names of the others."""
+    """Write every measured part into the page; names of the others."""
     text, without = page.read_text("utf-8"), []
     for name, part in parts.items():
         found = read(part, folder)
@@ -63,7 +78,7 @@ def write(parts: Mapping[str, Part], page: Path = PAGE, folder: Path = RESULTS) 
 
 
 def markdown(section: Section, found: Found) -> str:
-    """A section for the page."""
+    """A section in Markdown."""
     return "\n\n".join(_blocks(section, found))
 
 

@@ -1,68 +1,38 @@
-"""Policies on cases, in parallel processes; what was simulated once is kept."""
+"""Simulations of policies on cases, in parallel processes; the results are kept in a file."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
-import multiprocessing
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
-from importlib import resources
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
+from agents.evaluation.provenance import code
+from agents.process_pool import ProcessPool
+from agents.serving.artifact import read
 from agents.serving.learned_policy import SCHEME, learned
 from api.cli.support.output import err
 from api.cli.support.progress_bar import ProgressBar
+from benchmarks.policy import artifacts
 from benchmarks.policy.cases import Case, CaseFigures
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.lookup import named
 
-KEPT = Path(__file__).resolve().parents[2] / "build" / "bench-policy" / "runs.jsonl"
-"""Where results are kept between runs; may be deleted at any time."""
-NICENESS = 5
-"""Of worker processes: measuring must not get in the way of whoever works beside it."""
-_PACKAGES = ("scheduler.domain", "scheduler.decisions", "scheduler.policies", "envs")
+KEPT = artifacts.BUILD / "runs.jsonl"
+"""File of the results; may be deleted at any time."""
+_Key = TypeVar("_Key", bound=Hashable)
+_Task = tuple[Case, str]
+"""(case, name of the policy)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunTask:
-    """One simulation."""
-
-    case: Case
-    policy: str
-    """As `scheduler.policies.lookup.named` takes it."""
-
-    @property
-    def key(self) -> str:
-        """Equal keys: equal results for equal code."""
-        return f"{identity(self.policy)} {self.case.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """By `RunTask.key`."""
-
-    figures: Mapping[str, CaseFigures]
-    failures: Mapping[str, str]
-
-    def of(self, policy: str, cases: Iterable[Case]) -> list[CaseFigures] | None:
-        """In the order of the cases; None if any of them failed."""
-        keys = [RunTask(case, policy).key for case in cases]
-        if any(key in self.failures for key in keys):
-            return None
-        return [self.figures[key] for key in keys]
-
-
-class Kept:
-    """Results of earlier runs, as JSON lines. A line counts only for equal code."""
+class KeptResults:
+    """Results of earlier runs, as JSON lines. A line counts only if the code is the same."""
 
     def __init__(self, path: Path | None = KEPT) -> None:
-        """None: nothing is kept."""
+        """`path`: None to keep nothing."""
         self._path = path
         self._known: dict[str, CaseFigures] = dict(_read(path)) if path is not None else {}
 
@@ -73,7 +43,7 @@ class Kept:
         return self._known[key]
 
     def add(self, key: str, found: CaseFigures) -> None:
-        """Keep a result, at once."""
+        """Keep a result, and write it at once."""
         self._known[key] = found
         if self._path is None:
             return
@@ -82,96 +52,93 @@ class Kept:
             file.write(json.dumps({"key": key, "code": code(), **asdict(found)}) + "\n")
 
 
-def evaluate(what: str, tasks: Sequence[RunTask], kept: Kept, workers: int) -> Results:
-    """Simulate what is not known yet. A task that fails is told, and the others go on."""
-    by_key = {task.key: task for task in tasks}
-    missing = {key: task for key, task in by_key.items() if key not in kept}
-    failures: dict[str, str] = {}
-    with ProgressBar(what, len(by_key), err(), already=len(by_key) - len(missing)) as bar:
-        for key, found in _simulated(missing, workers):
-            if isinstance(found, str):
-                failures[key] = found
-                err().print(f"failed: {key}: {found}", markup=False, soft_wrap=True)
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Settings of a measurement."""
+
+    quick: bool = False
+    """Two workloads instead of all, to check that everything works."""
+    workers: int = 1
+    folder: Path = artifacts.FOLDER
+    """Folder of the artifacts."""
+    kept: KeptResults = field(default_factory=KeptResults)
+
+    def find(self, *groups: str, seeds: int = artifacts.SEEDS) -> artifacts.Found:
+        """Artifacts of these groups."""
+        return artifacts.find(*groups, folder=self.folder, seeds=seeds)
+
+    def some(self, count: int) -> range:
+        """Seeds of `count` workloads, or of two if `quick`."""
+        return range(2 if self.quick else count)
+
+    def runs(
+        self,
+        title: str,
+        keys: Iterable[_Key],
+        policies: Mapping[str, str],
+        cases: Callable[[str, _Key], Sequence[Case]],
+        missing: list[str],
+    ) -> dict[_Key, dict[str, list[CaseFigures]]]:
+        """Simulate each policy on its cases of each key, or look up kept results.
+
+        `policies`: name → policy as `scheduler.policies.lookup.named` takes it. `cases` (name,
+        key): empty for a pair that is left out. Returns key → name → figures in the order of the
+        cases; a policy that failed on a case of a key is not there, and `missing` gets a note.
+        """
+        tasks = {
+            (key, name): {task_key(case, policy): (case, policy) for case in those}
+            for key in keys
+            for name, policy in policies.items()
+            if (those := cases(name, key))
+        }
+        self._simulate(title, dict(each for those in tasks.values() for each in those.items()))
+        found: dict[_Key, dict[str, list[CaseFigures]]] = {key: {} for key, _ in tasks}
+        for (key, name), those in tasks.items():
+            if all(each in self.kept for each in those):
+                found[key][name] = [self.kept[each] for each in those]
             else:
-                kept.add(key, found)
-            bar.step()
-    return Results({key: kept[key] for key in by_key if key in kept}, failures)
+                missing.append(f"{name}: failed ({key})")
+        return found
+
+    def _simulate(self, title: str, tasks: Mapping[str, _Task]) -> None:
+        unknown = {key: task for key, task in tasks.items() if key not in self.kept}
+        bar = ProgressBar(title, len(tasks), err(), already=len(tasks) - len(unknown))
+        with bar, ProcessPool(None, self.workers) as pool:
+            for key, found in zip(unknown, pool.map(_run, unknown.values()), strict=True):
+                if isinstance(found, str):
+                    err().print(f"failed: {key}: {found}", markup=False, soft_wrap=True)
+                else:
+                    self.kept.add(key, found)
+                bar.step()
 
 
-@lru_cache(maxsize=64)
-def identity(name: str) -> str:
-    """What decides: of learned policies the digest of what decides, not where it lies."""
-    scheme, _, rest = name.partition(":")
-    if scheme != SCHEME:
-        return name
-    from agents.serving.artifact import load
-
-    manifest = load(Path(rest)).manifest
-    return f"{SCHEME}:{manifest.sha256[:16]}/{manifest.rows}/{manifest.mode}"
+def task_key(case: Case, policy: str) -> str:
+    """Equal keys have equal results by the same code."""
+    return f"{_identity(policy)} {case.key}"
 
 
 @lru_cache(maxsize=16)
-def policy(name: str) -> Policy:
-    """The policy of that name; `learned:` is followed by the path of an artifact here."""
+def policy_of(name: str) -> Policy:
+    """The policy of that name; in benchmarks the path of an artifact follows `learned:`."""
     scheme, _, rest = name.partition(":")
     return learned(rest) if scheme == SCHEME else named(name)
 
 
-@cache
-def code() -> str:
-    """12 hexadecimal digits of the code that decides and simulates, comments left out."""
-    digest = hashlib.sha256()
-    for package in _PACKAGES:
-        root = Path(str(resources.files(package)))
-        for file in sorted(root.rglob("*")):
-            # Scenarios are in the key of each case; the compiled twin plays in trainings alone.
-            within = file.relative_to(root).parts
-            if "rigid" in within:
-                continue
-            if file.suffix == ".py":
-                digest.update(_meaning(file))
-            elif file.suffix in (".toml", ".json") and "scenarios" not in within:
-                digest.update(file.read_bytes())
-    digest.update(_meaning(Path(str(resources.files("agents.serving"))) / "learned_policy.py"))
-    return digest.hexdigest()[:12]
+@lru_cache(maxsize=64)
+def _identity(name: str) -> str:
+    """The name, or of a learned policy what it decides with, wherever its file is."""
+    scheme, _, rest = name.partition(":")
+    if scheme != SCHEME:
+        return name
+    manifest = read(Path(rest)).manifest
+    return f"{SCHEME}:{manifest.sha256[:16]}/{manifest.rows}/{manifest.mode}"
 
 
-def _meaning(file: Path) -> bytes:
-    """Syntax without docstrings: neither they nor the formatting change a result."""
-    tree = ast.parse(file.read_text("utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
-    return ast.dump(tree).encode()
-
-
-def _is_text(part: ast.stmt) -> bool:
-    return (
-        isinstance(part, ast.Expr)
-        and isinstance(part.value, ast.Constant)
-        and isinstance(part.value.value, str)
-    )
-
-
-def _simulated(
-    missing: Mapping[str, RunTask], workers: int
-) -> Iterator[tuple[str, CaseFigures | str]]:
-    if workers == 1 or len(missing) <= 1:
-        for key, task in missing.items():
-            yield key, _guarded(task)
-        return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, context, os.nice, (NICENESS,)) as pool:
-        futures = {pool.submit(_guarded, task): key for key, task in missing.items()}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-
-
-def _guarded(task: RunTask) -> CaseFigures | str:
+def _run(_: None, task: _Task) -> CaseFigures | str:
+    """Figures, or the error."""
+    case, policy = task
     try:
-        return task.case.run(policy(task.policy))
+        return case.run(policy_of(policy))
     except FulcrumError as error:
         return error.message
     except Exception as error:
@@ -188,4 +155,4 @@ def _read(path: Path) -> Iterator[tuple[str, CaseFigures]]:
                 key = content.pop("key")
                 yield key, CaseFigures(**content | {"blocks": tuple(content["blocks"])})
         except (ValueError, KeyError, TypeError):
-            continue  # killed in the middle of a line
+            continue  # the process was killed while it wrote the line

@@ -22,7 +22,7 @@ WIDTH = 15
 WIDER = 20
 """The same of a difference, with its median and the workloads won."""
 HEADLINES = ("jct_s", "bsld_mean", "bsld_p95", "misses", "dollars", "joules", "objective")
-"""Measures whose differences are shown."""
+"""Metrics whose differences are shown."""
 MOST_USERS = 10
 """Users in the table: those with most jobs."""
 MARKS = {
@@ -63,16 +63,16 @@ def show(
         for line in summary.lines:
             if line.policy == comparison.baseline:
                 figures = (line.values[name].mean for name in REGIME)
-                told = f"under {escape(line.policy)}: {text_format.regime(*figures)}"
-                console.print(f"[dim]{told}[/]", soft_wrap=True)
+                text = f"under {escape(line.policy)}: {text_format.regime(*figures)}"
+                console.print(f"[dim]{text}[/]", soft_wrap=True)
         longest = max(len(line.label) for line in summary.lines)
-        room = console.width - max(longest, len("AGAINST ") + 8)
-        for shown in _chunks(summary.metrics, room // WIDTH):
+        width = console.width - max(longest, len("AGAINST ") + 8)
+        for shown in _chunks(summary.metrics, width // WIDTH):
             console.print()
             _values(summary, shown, console)
         if any(line.differences for line in summary.lines):
             headlines = [each for each in summary.metrics if each.name in HEADLINES]
-            for shown in _chunks(headlines, room // WIDER):
+            for shown in _chunks(headlines, width // WIDER):
                 console.print()
                 _differences(summary, shown, comparison.baseline, console)
             console.print(

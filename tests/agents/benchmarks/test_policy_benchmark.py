@@ -12,11 +12,12 @@ from agents.evaluation.statistics import Interval, relative
 from agents.serving.artifact import ArtifactManifest, save
 from agents.serving.artifact import load as load_artifact
 from agents.training.trainer import train
-from benchmarks.policy import artifacts, course, document, drawn, evaluation, frontier, plots
+from benchmarks.policy import artifacts, document, evaluation, plots
 from benchmarks.policy.cases import CaseFigures, Drawn, Fresh, fresh, under
-from benchmarks.policy.evaluation import Kept, RunTask, evaluate
-from benchmarks.policy.pairing import outline, volume_ratio
-from benchmarks.policy.part import Part
+from benchmarks.policy.document import Part
+from benchmarks.policy.evaluation import KeptResults, Measuring, task_key
+from benchmarks.policy.parts import drawn, frontier, kth, latency, rlscheduler
+from benchmarks.policy.parts.frontier import outline, volume_ratio
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import Split, load
@@ -136,7 +137,7 @@ class TestFrontier:
         assert section.plots == ()
         assert "learned" not in section.tables[0].columns
 
-    @pytest.mark.parametrize("name", frontier.DEAF)
+    @pytest.mark.parametrize("name", frontier.IGNORING)
     def test_who_heeds_no_preference_does_the_same_at_any(self, name):
         assert frontier.heeded(name, 0.7) == 0.0
         cheap, fast = (Drawn(load("mixed-cloud"), 0, w, 12).run(HEURISTICS[name]) for w in (0, 1))
@@ -165,33 +166,31 @@ class TestVariants:
 
 
 class TestEvaluation:
-    @pytest.fixture
-    def tasks(self):
-        scenario = load("mixed-cloud")
-        return [
-            RunTask(Drawn(scenario, seed, 0.5, 4), policy)
-            for seed in (0, 1)
-            for policy in ("fcfs", "nonsense")
-        ]
+    CASE = Drawn(load("mixed-cloud"), 0, 0.5, 4)
 
-    def test_what_was_simulated_is_kept_and_failures_are_told(self, tasks, tmp_path):
-        file = tmp_path / "runs.jsonl"
-        first = evaluate("test", tasks, Kept(file), workers=1)
-        cases = [task.case for task in tasks if task.policy == "fcfs"]
-        runs = first.of("fcfs", cases)
-        assert runs is not None
-        assert first.of("nonsense", cases) is None
+    @pytest.fixture
+    def file(self, tmp_path):
+        return tmp_path / "runs.jsonl"
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_results_are_kept_and_failures_are_noted(self, file, workers):
+        cases, missing = [self.CASE, replace(self.CASE, seed=1)], []
+        how = Measuring(workers=workers, kept=KeptResults(file))
+        policies = {"first": "fcfs", "bad": "nonsense"}
+        found = how.runs("test", ["key"], policies, lambda *_: cases, missing)
+        assert list(found["key"]) == ["first"]
+        assert missing == ["bad: failed (key)"]
         with file.open("a") as rest:
             rest.write('{"key": "half a li')
-        kept = Kept(file)
-        assert [kept[RunTask(case, "fcfs").key] for case in cases] == runs
+        kept = KeptResults(file)
+        assert [kept[task_key(case, "fcfs")] for case in cases] == found["key"]["first"]
 
-    def test_results_of_other_code_do_not_count(self, tasks, tmp_path, monkeypatch):
-        file = tmp_path / "runs.jsonl"
-        Kept(file).add(tasks[0].key, FOUND)
-        assert tasks[0].key in Kept(file)
+    def test_results_of_other_code_do_not_count(self, file, monkeypatch):
+        key = task_key(self.CASE, "fcfs")
+        KeptResults(file).add(key, FOUND)
+        assert key in KeptResults(file)
         monkeypatch.setattr(evaluation, "code", lambda: "other")
-        assert tasks[0].key not in Kept(file)
+        assert key not in KeptResults(file)
 
     def test_keys_tell_cases_apart(self):
         scenario = load("mixed-cloud")
@@ -248,7 +247,7 @@ class TestArtifacts:
         save(tmp_path / "tiny-2", one.weights, replace(one.manifest, config=longer))
         save(tmp_path / "tiny-3", one.weights, replace(one.manifest, scenario_digest="old"))
         assert artifacts.find("tiny", folder=tmp_path).missing == (
-            "tiny-2 was trained otherwise than tiny-1: demonstrations",
+            "tiny-2 has other settings than tiny-1: demonstrations",
             "tiny-3: mixed-cloud has changed since it was trained",
         )
 
@@ -264,7 +263,7 @@ class TestMakingAnew:
         return folder, artifact
 
     def again(self, folder, tmp_path):
-        artifacts.make_anew("tiny", folder=folder.parent, runs=tmp_path / "runs")
+        artifacts.train_again("tiny", folder=folder.parent, runs=tmp_path / "runs")
 
     def test_what_is_refused_today_is_trained_again_as_it_was(self, made, tmp_path):
         folder, first = made
@@ -308,13 +307,13 @@ class TestCourse:
 
     def test_the_best_heuristic_and_the_best_at_each_w(self):
         """The reference is one of them, whether the manifest lists it or not."""
-        assert course.best_heuristic(self.MANIFEST) == ("saf", 1.0)
-        assert course.best_of_each(self.MANIFEST) == pytest.approx(0.95)
+        assert latency.best_heuristic(self.MANIFEST) == ("saf", 1.0)
+        assert latency.best_of_each(self.MANIFEST) == pytest.approx(0.95)
 
     def test_when_a_mark_was_passed(self):
-        assert course.passed(self.CURVE, 1.0) == course.Passed(10, 2.0)
-        assert course.passed(self.CURVE, 0.95) == course.Passed(20, None)
-        assert course.passed(self.CURVE, 0.5) is None
+        assert latency.passed(self.CURVE, 1.0) == latency.Passed(10, 2.0)
+        assert latency.passed(self.CURVE, 0.95) == latency.Passed(20, None)
+        assert latency.passed(self.CURVE, 0.5) is None
 
 
 class TestDocument:
@@ -351,6 +350,21 @@ class TestDocument:
         text = Path(document.PAGE).read_text("utf-8")
         for name in PARTS:
             assert document.replaced(text, name, "x") != text
+
+
+@pytest.mark.parametrize("part", [drawn.PART, frontier.PART, kth.PART, rlscheduler.PART])
+def test_reports_read_what_a_quick_measurement_writes(part, tmp_path, monkeypatch):
+    """Without learned policies and logs, on the least of everything."""
+    monkeypatch.setattr(kth.kth, "TRACE", tmp_path / "none")
+    monkeypatch.setattr(rlscheduler.rlscheduler, "TRACE", tmp_path / "none")
+    for module in (drawn, frontier):
+        monkeypatch.setattr(module, "JOBS", 3)
+    monkeypatch.setattr(frontier, "HEURISTICS", ("sjf", "fastest"))
+    monkeypatch.setattr(rlscheduler, "LENGTHS", (16,))
+    how = Measuring(quick=True, folder=tmp_path, kept=KeptResults(None))
+    document.save(part, part.measure(how), tmp_path, 1.0)
+    section = part.report(document.read(part, tmp_path), tmp_path)
+    assert document.markdown(section, document.read(part, tmp_path)).startswith("## ")
 
 
 def test_a_forest_can_be_drawn(tmp_path):

@@ -95,7 +95,7 @@ def test_failed_runs_are_told_and_exit_1(fulcrum, monkeypatch):
         (("--preferences", "2"), "numbers from 0 to 1"),
         (("--mode", "lazy"), "none of none, easy"),
         (("--split", "exam"), "none of train"),
-        (("--starved", "soon"), "no duration"),
+        (("--starved", "soon"), "not a duration"),
         (("--by", "age"), "none of priority, preference, user"),
         (("--seeds", "2", "--timeline", "5"), "none of the seeds"),
         (("--csv", "-", "--json"), "not both"),

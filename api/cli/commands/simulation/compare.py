@@ -47,7 +47,7 @@ def compare(
     ] = "8",
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="POLICY", help="All others are held against it; default: the first."),
+        typer.Option(metavar="POLICY", help="Compare others with it; default: the first."),
     ] = None,
     jobs: Annotated[
         int | None,
@@ -92,11 +92,11 @@ def compare(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run policies on the same simulated workloads, and hold them against each other.
+    """Run policies on the same simulated workloads, and compare them.
 
     Means over seeds with bootstrap 95 % intervals, and differences to the baseline on the same
     seeds; waits, slowdowns and missed deadlines also by priority, preference and user. Exits 1 if a
-    run failed; the others are told all the same.
+    run failed; it shows the others all the same.
 
     Example: fulcrum compare -s mixed-cloud -p fcfs,sjf,fastest --by user --html report.html
     """
@@ -148,7 +148,7 @@ def compare(
     else:
         show(comparison, summaries, By(by), out())
     if comparison.failures:
-        _tell(comparison.failures)
+        _show_failures(comparison.failures)
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -234,15 +234,14 @@ def _split(text: str) -> Split:
 
 
 def _seconds(text: str) -> float:
-    """`90`, `30m`, `1.5h`, `2d` → seconds."""
-    factors = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    number = text[:-1] if text[-1:] in factors else text
+    from scheduler.domain.units import seconds
+
     try:
-        value = float(number) * factors.get(text[-1:], 1)
-    except ValueError:
-        value = -1.0
-    if not value > 0:
-        raise typer.BadParameter(f"{text!r} is no duration such as 90, 30m, 2h or 1d")
+        value = seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--starved") from None
+    if not value:
+        raise typer.BadParameter("is not above 0", param_hint="--starved")
     return value
 
 
@@ -255,25 +254,25 @@ def _runs(plan: Comparison, workers: int, resume: Path | None) -> tuple[RunResul
     from agents.evaluation.result_cache import ResultCache
     from api.cli.support.progress_bar import ProgressBar
 
-    with ResultCache(resume, plan) if resume is not None else nullcontext() as journal:
-        known = journal.known() if journal is not None else {}
+    with ResultCache(resume, plan) if resume is not None else nullcontext() as cache:
+        known = cache.known() if cache is not None else {}
         with ProgressBar("simulating", len(plan.keys), err(), already=len(known)) as progress:
 
             def done(run: RunResult) -> None:
-                if journal is not None:
-                    journal.add(run)
+                if cache is not None:
+                    cache.add(run)
                 progress.step()
 
             return run_all(plan, workers=workers, known=known, done=done)
 
 
-def _tell(failures: Sequence[RunResult]) -> None:
+def _show_failures(failures: Sequence[RunResult]) -> None:
     from rich.markup import escape
 
     console = err()
     console.print(f"[bold red]error:[/] {len(failures)} runs failed")
     for run in failures:
         key = run.key
-        dial = "" if key.preference is None else f" at preference {key.preference:g}"
-        where = f"{key.policy}{dial} on {key.scenario}, seed {key.seed}"
+        preference = "" if key.preference is None else f" at preference {key.preference:g}"
+        where = f"{key.policy}{preference} on {key.scenario}, seed {key.seed}"
         console.print(f"  [bold]{escape(where)}[/]: {escape(run.error)}", soft_wrap=True)

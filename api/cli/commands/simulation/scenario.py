@@ -131,8 +131,8 @@ def new(
         begin = SystemClock().now() - seconds(since)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    configured = settings.load(overrides={"data_dir": door.data})
+    shared = ctx.find_object(GlobalOptions) or GlobalOptions()
+    configured = settings.load(overrides={"data_dir": shared.data})
     supplies = detected(configured)
     store = bootstrap.history(configured)
     try:

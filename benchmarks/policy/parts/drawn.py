@@ -1,10 +1,9 @@
-"""The shipped policy on drawn clusters: what it was trained for, on draws that it has not seen."""
+"""The shipped policy on drawn clusters, on draws that it was not trained on."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +11,13 @@ from agents.evaluation.statistics import relative
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.evaluation import RunTask
-from benchmarks.policy.frontier import JOBS, known
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring
+from benchmarks.policy.parts.frontier import JOBS, known
 from benchmarks.policy.tables import Section, Table, signed
 from envs.scenarios import load
 
-DIAL = (0.2, 0.5, 0.8)
+PREFERENCES = (0.2, 0.5, 0.8)
 WORKLOADS = 48
 TUNED = f"wgc:{SHIPPED}"
 BASE = "wgc"
@@ -26,53 +25,45 @@ RIVALS = (BASE, TUNED, "wgc:mixed-cloud", "priority", "sjf", "fcfs")
 
 
 def measure(how: Measuring) -> Found:
-    """Every w, policy and draw."""
+    """The objective of every policy at every preference on every draw."""
     shipped = how.find(SHIPPED)
     missing = list(shipped.missing)
     everyone = {name: name for name in known(RIVALS, missing)} | shipped.names
     scenario = load(SHIPPED)
-    cases = {w: [Drawn(scenario, seed, w, JOBS) for seed in how.some(WORKLOADS)] for w in DIAL}
-    results = how.evaluate(
+    runs = how.runs(
         "drawn",
-        [
-            RunTask(case, name)
-            for those in cases.values()
-            for name in everyone.values()
-            for case in those
-        ],
+        PREFERENCES,
+        everyone,
+        lambda _, w: [Drawn(scenario, seed, w, JOBS) for seed in how.some(WORKLOADS)],
+        missing,
     )
-    runs: dict[str, Any] = {}
-    for w, those in cases.items():
-        for name, policy in everyone.items():
-            run = results.of(policy, those)
-            if run is None:
-                missing.append(f"{name}: failed at w = {w:g}")
-                continue
-            runs.setdefault(f"{w:g}", {})[name] = [one.at(w) for one in run]
     return {
         "digest": scenario.digest,
         "version": scenario.version,
         "workloads": len(how.some(WORKLOADS)),
         "jobs": JOBS,
         "learned": list(shipped.names),
-        "runs": runs,
+        "runs": {
+            f"{w:g}": {name: [one.at(w) for one in run] for name, run in those.items()}
+            for w, those in runs.items()
+        },
         "missing": missing,
     }
 
 
 def report(found: Found, folder: Path) -> Section:
-    """A line for each policy: to untuned wgc, and to the one tuned for this scenario."""
-    learned, dial = set(found["learned"]), list(found["runs"])
+    """One row for each policy: its differences to wgc, untuned and tuned for this scenario."""
+    learned, preferences = set(found["learned"]), list(found["runs"])
     ratios = {
         w: {name: np.asarray(run) / np.asarray(runs[BASE]) for name, run in runs.items()}
         for w, runs in found["runs"].items()
     }
-    names = [name for name in ratios[dial[0]] if name != BASE]
+    names = [name for name in ratios[preferences[0]] if name != BASE]
     rows, drawn = [], []
     for name in sorted(names, key=lambda one: one not in learned):
         row = [f"**{name}**" if name in learned else name]
         for rival in (BASE, TUNED):
-            for w in dial:
+            for w in preferences:
                 here = ratios[w]
                 if name == rival or name not in here or rival not in here:
                     row.append("–")
@@ -82,7 +73,7 @@ def report(found: Found, folder: Path) -> Section:
                 if name in learned or (name == TUNED and rival == BASE):
                     drawn.append((f"{name} to {rival}, w = {w}", difference))
         rows.append(row)
-    columns = ["policy", *(f">to {rival}, w = {w}" for rival in (BASE, TUNED) for w in dial)]
+    columns = ["policy", *(f">to {rival}, w = {w}" for rival in (BASE, TUNED) for w in preferences)]
     section = Section(
         "The shipped policy on drawn clusters",
         f"`{SHIPPED}` version {found['version']} (digest {found['digest']}): {found['workloads']} "

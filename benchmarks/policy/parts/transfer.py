@@ -1,9 +1,10 @@
-"""Transfer without further training: policies on clusters and jobs they were not trained on."""
+"""Transfer: policies on clusters and jobs that they were not trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,64 +14,58 @@ from agents.evaluation.statistics import Interval, relative
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.evaluation import RunTask
-from benchmarks.policy.frontier import JOBS, SCENARIO, TUNED, known
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring
+from benchmarks.policy.parts.frontier import JOBS, SCENARIO, TUNED, known
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import load
 from scheduler.decisions.state.queue import Floats
 
-DIAL = (0.2, 0.5, 0.8)
+PREFERENCES = (0.2, 0.5, 0.8)
 WORKLOADS = 12
 ALLOWED = 0.01
-"""What may be lost to wgc."""
+"""Relative loss to wgc that is not marked."""
 
 
 def measure(how: Measuring) -> Found:
-    """Every variant, w, policy and workload."""
+    """The objective of every policy on every variant, preference and workload."""
     own, shipped = how.find(SCENARIO), how.find(SHIPPED, seeds=1)
     missing = [*own.missing, *shipped.missing]
     everyone = {name: name for name in known(("wgc", TUNED), missing)}
     everyone |= own.names | shipped.names
     scenarios = variants(load(SCENARIO))
-    cases = {
-        (variant, w): [Drawn(scenario, seed, w, JOBS) for seed in how.some(WORKLOADS)]
-        for variant, scenario in scenarios.items()
-        for w in DIAL
-    }
-    results = how.evaluate(
+    runs = how.runs(
         "transfer",
-        [
-            RunTask(case, name)
-            for those in cases.values()
-            for name in everyone.values()
-            for case in those
+        product(scenarios, PREFERENCES),
+        everyone,
+        lambda _, key: [
+            Drawn(scenarios[key[0]], seed, key[1], JOBS) for seed in how.some(WORKLOADS)
         ],
+        missing,
     )
-    runs: dict[str, Any] = {}
-    for (variant, w), those in cases.items():
-        for name, policy in everyone.items():
-            run = results.of(policy, those)
-            if run is None:
-                missing.append(f"{name}: failed on {variant} at w = {w:g}")
-                continue
-            objectives = [one.at(w) for one in run]
-            runs.setdefault(variant, {}).setdefault(f"{w:g}", {})[name] = objectives
     return {
         "digests": {name: scenario.digest for name, scenario in scenarios.items()},
-        "dial": list(DIAL),
+        "dial": list(PREFERENCES),
         "workloads": len(how.some(WORKLOADS)),
         "jobs": JOBS,
         "own": list(own.names),
         "shipped": list(shipped.names),
-        "runs": runs,
+        "runs": {
+            variant: {
+                f"{w:g}": {
+                    name: [one.at(w) for one in run] for name, run in runs[variant, w].items()
+                }
+                for w in PREFERENCES
+            }
+            for variant in scenarios
+        },
         "missing": missing,
     }
 
 
 def report(found: Found, folder: Path) -> Section:
-    """A line for each variant and w; what lost too much is marked."""
+    """One row for each variant and preference; losses above `ALLOWED` are marked."""
     groups = {
         f"trained on {SCENARIO}": found["own"],
         f"trained on {SHIPPED}": found["shipped"],
@@ -80,8 +75,8 @@ def report(found: Found, folder: Path) -> Section:
     columns += [f">{title} ({len(names)}) to wgc" for title, names in groups.items()]
     columns += [f">{title} to {TUNED}" for title in groups]
     rows, drawn, lost = [], [], 0
-    for variant, dial in found["runs"].items():
-        for w, runs in dial.items():
+    for variant, preferences in found["runs"].items():
+        for w, runs in preferences.items():
             wgc, tuned = runs["wgc"], runs.get(TUNED)
             row = [variant, w, number(float(np.mean(wgc)))]
             row.append("–" if tuned is None else signed(relative(tuned, wgc)))

@@ -17,8 +17,8 @@ from agents.evaluation.statistics import Interval, relative
 from benchmarks import rlscheduler
 from benchmarks.policy import plots
 from benchmarks.policy.cases import FILE_JOBS, Case, Fresh, Published
-from benchmarks.policy.evaluation import RunTask
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.traces import PARTS
 from scheduler.decisions.rounds.round import Mode
@@ -42,45 +42,33 @@ def measure(how: Measuring) -> Found:
     """Mean bounded slowdown of every sequence."""
     found = how.find("hpc-lublin")
     missing = list(found.missing)
-    cases: dict[str, dict[str, list[Case]]] = {}
-    for mode in MODES:
-        cases[str(mode)] = {
-            str(jobs): [Fresh(seed, jobs, mode) for seed in how.some(FRESH)]
-            for jobs in (LENGTHS[:1] if how.quick else LENGTHS)
+    lengths = LENGTHS[:1] if how.quick else LENGTHS
+    cases: dict[tuple[str, str], list[Case]] = {
+        (str(mode), str(jobs)): [Fresh(seed, jobs, mode) for seed in how.some(FRESH)]
+        for mode in MODES
+        for jobs in lengths
+    }
+    if rlscheduler.TRACE.is_file():
+        starts = rlscheduler.STARTS[:2] if how.quick else rlscheduler.STARTS
+        cases |= {
+            (str(mode), TEN): [Published(rlscheduler.TRACE, start, mode) for start in starts]
+            for mode in MODES
         }
-        if rlscheduler.TRACE.is_file():
-            starts = rlscheduler.STARTS[:2] if how.quick else rlscheduler.STARTS
-            ten: list[Case] = [Published(rlscheduler.TRACE, start, mode) for start in starts]
-            cases[str(mode)][TEN] = ten
-    if not rlscheduler.TRACE.is_file():
+    else:
         missing.append("the ten sequences: lublin_256.swf.gz is no part of the project")
-    everyone = {name: name for name in HEURISTICS} | found.names
     modes = {one.name: one.manifest.mode for one in found.trained}
-    results = how.evaluate(
+    runs = how.runs(
         "rlscheduler",
-        [
-            RunTask(case, policy)
-            for name, policy in everyone.items()
-            for mode, sets in cases.items()
-            if modes.get(name, mode) == mode
-            for those in sets.values()
-            for case in those
-        ],
+        cases,
+        {name: name for name in HEURISTICS} | found.names,
+        lambda name, key: cases[key] if modes.get(name, key[0]) == key[0] else [],
+        missing,
     )
     slowdowns: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for name_of_mode, sets in cases.items():
-        slowdowns[name_of_mode] = {}
-        for which, those in sets.items():
-            runs = {
-                name: results.of(policy, those)
-                for name, policy in everyone.items()
-                if modes.get(name, name_of_mode) == name_of_mode
-            }
-            failed = [name for name, run in runs.items() if run is None]
-            missing += [f"{name}: failed ({name_of_mode}, {which})" for name in failed]
-            slowdowns[name_of_mode][which] = {
-                name: [one.slowdown for one in run] for name, run in runs.items() if run
-            }
+    for (mode, which), those in runs.items():
+        slowdowns.setdefault(mode, {})[which] = {
+            name: [one.slowdown for one in run] for name, run in those.items()
+        }
     return {
         "learned": list(found.names),
         "slowdowns": slowdowns,

@@ -23,8 +23,8 @@ from api.client import files
 from api.local_service import private_service
 from benchmarks.policy.artifacts import SHIPPED, Trained
 from benchmarks.policy.cases import figures
-from benchmarks.policy.evaluation import policy as decider
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring, policy_of
 from benchmarks.policy.tables import Section, Table
 from envs.scenarios.file import detected
 from envs.simulator.cluster_spec import ClusterSpec
@@ -36,7 +36,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
 
-JOBS = Path(__file__).resolve().parents[2] / "examples" / "demo.yaml"
+JOBS = Path(__file__).resolve().parents[3] / "examples" / "demo.yaml"
 POLICIES = ("fcfs", "sjf", "wgc")
 REPEATS = 2
 """Of each policy, in turn: machines have better and worse minutes."""
@@ -173,7 +173,7 @@ def _simulated(store: Store, configured: settings.Settings, policy: str, begun: 
     mode = Mode(configured.backfilling)
     site = ClusterSpec(pools, mode, configured.preference, supplies=supplies)
     simulation = Simulation(workload, site, estimator("history"))
-    return figures(simulation.run(decider(policy))).jct_s
+    return figures(simulation.run(policy_of(policy))).jct_s
 
 
 PART = Part("live", measure, report, (SHIPPED,))

@@ -15,8 +15,8 @@ from agents.evaluation.statistics import relative
 from benchmarks import kth
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Half
-from benchmarks.policy.evaluation import RunTask
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, signed
 
 RIVALS = ("EASY", "EASY-SJBF", "EASY++", "SAF", "F4")
@@ -25,36 +25,32 @@ QUICK_JOBS = 600
 
 
 def measure(how: Measuring) -> Found:
-    """One run a policy: the log is one workload."""
+    """One run of each policy: the log is one workload."""
     found = how.find("hpc-kth")
     missing = list(found.missing)
-    runs: dict[str, Any] = {}
     if not kth.TRACE.is_file():
         missing.append("the log: KTH-SP2.swf.gz is no part of the project")
-        return {"learned": [], "runs": runs, "missing": missing}
+        return {"learned": [], "runs": {}, "missing": missing}
     jobs = QUICK_JOBS if how.quick else None
     titles = [row.title for row in kth.ROWS]
-    tasks = {title: RunTask(Half(kth.TRACE, titles.index(title), jobs), "fcfs") for title in RIVALS}
-    tasks |= {
-        name: RunTask(Half(kth.TRACE, jobs=jobs), policy) for name, policy in found.names.items()
+    results = how.runs(
+        "kth",
+        [""],
+        # A row of `benchmarks.kth` has a policy of its own, whatever the policy of the run.
+        dict.fromkeys(RIVALS, "fcfs") | found.names,
+        lambda name, _: [Half(kth.TRACE, titles.index(name) if name in RIVALS else None, jobs)],
+        missing,
+    )
+    runs = {
+        name: {"slowdown": one.slowdown, "wait_s": one.wait_s, "blocks": list(one.blocks)}
+        for name, (one,) in results[""].items()
     }
-    results = how.evaluate("kth", list(tasks.values()))
-    for name, task in tasks.items():
-        run = results.of(task.policy, [task.case])
-        if run is None:
-            missing.append(f"{name}: failed")
-            continue
-        runs[name] = {
-            "slowdown": run[0].slowdown,
-            "wait_s": run[0].wait_s,
-            "blocks": list(run[0].blocks),
-        }
     learned = [name for name in found.names if name in runs]
     return {"learned": learned, "runs": runs, "missing": missing}
 
 
 def report(found: Found, folder: Path) -> Section:
-    """Slowdowns, and ratios to the best rival."""
+    """Slowdowns, and their differences to the best heuristic's."""
     runs, learned = found["runs"], found["learned"]
     text = (
         "The second half of the log of KTH's IBM SP2 (14,241 jobs, 100 processors) as one run, "

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from agents.evaluation.statistics import Interval, hypervolume, interval, relative
+from agents.evaluation.statistics import (
+    CONFIDENCE,
+    Interval,
+    front,
+    hypervolume,
+    interval,
+    relative,
+)
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.evaluation import RunTask
-from benchmarks.policy.pairing import outline, volume_ratio
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
 from envs.scenarios import Scenario, Split, load
 from scheduler.decisions.state.queue import Floats
@@ -33,10 +39,12 @@ DIAL = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 WORKLOADS, TUNING, HEATS, JOBS = 48, 24, 6, 160
 FINALISTS = 3
 """Heuristics at each w that meet all tuning workloads, and the test."""
-DEAF = ("cheapest", "fastest", "best-value")
-"""Neither their order nor their placement knows the preference."""
+IGNORING = ("cheapest", "fastest", "best-value")
+"""Heuristics that do not heed the preference."""
 PARTS = ("jct_s", "dollars")
 """Of the figures, what is kept of every workload."""
+RESAMPLES = 2_000
+_SEED = 20_261_123
 LEARNED = "learned"
 """In reports: the mean over the trainings."""
 
@@ -50,28 +58,22 @@ def measure(how: Measuring) -> Found:
     tuning = tuned(how, scenario, dial, [*HEURISTICS, *always])
     finalists = [name for means in tuning.values() for name in means]
     everyone = {name: name for name in (*always, *finalists)} | found.names
-    cases = {w: _drawn(scenario, w, how.some(WORKLOADS), Split.TEST) for w in dial}
-    tested = how.evaluate(
+    tested = how.runs(
         "frontier, test",
-        [
-            RunTask(case, policy)
-            for policy in everyone.values()
-            for w in dial
-            for case in cases[heeded(policy, w)]
-        ],
+        dial,
+        everyone,
+        lambda name, w: _cases(scenario, everyone[name], w, how.some(WORKLOADS), Split.TEST),
+        missing,
     )
-    runs: dict[str, Any] = {}
-    for name, policy in everyone.items():
-        table = {w: tested.of(policy, cases[heeded(policy, w)]) for w in dial}
-        if any(figures is None for figures in table.values()):
-            missing.append(f"{name}: failed on some workload")
-            continue
-        runs[name] = {
-            f"{w:g}": {part: [getattr(one, part) for one in run] for part in PARTS}
-            | {"objective": [one.at(w) for one in run]}
-            for w, run in table.items()
-            if run is not None
+    runs = {
+        name: {
+            f"{w:g}": {part: [getattr(one, part) for one in tested[w][name]] for part in PARTS}
+            | {"objective": [one.at(w) for one in tested[w][name]]}
+            for w in dial
         }
+        for name in everyone
+        if all(name in tested[w] for w in dial)
+    }
     assert scenario.objective is not None
     return {
         "scenario": {"name": scenario.name, "version": scenario.version, "digest": scenario.digest},
@@ -80,7 +82,7 @@ def measure(how: Measuring) -> Found:
             scenario.objective.reference_dollars,
             scenario.objective.reference_latency_s,
         ],
-        "ideal": [one.ideal() for one in _drawn(scenario, 0.0, how.some(WORKLOADS), Split.TEST)],
+        "ideal": [Drawn(scenario, seed, 0.0, JOBS).ideal() for seed in how.some(WORKLOADS)],
         "dial": list(dial),
         "workloads": len(how.some(WORKLOADS)),
         "tuning_workloads": len(how.some(TUNING)),
@@ -237,37 +239,49 @@ class FrontierView:
 def tuned(
     how: Measuring, scenario: Scenario, dial: Sequence[float], names: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """W → means of the `FINALISTS` best heuristics on tuning workloads.
+    """Preference → means of the `FINALISTS` best heuristics on tuning workloads.
 
-    All meet the first `HEATS` of them; the best go on to the others.
+    All run on the first `HEATS` of them; the best also run on the others.
     """
     left = {w: list(names) for w in dial}
     found: dict[str, dict[str, float]] = {}
     for count in (HEATS, TUNING):
-        cases = {w: _drawn(scenario, w, how.some(count), Split.TUNING) for w in dial}
-        results = how.evaluate(
-            f"frontier, tuning on {len(how.some(count))}",
-            [
-                RunTask(case, name)
-                for w, those in left.items()
-                for name in those
-                for case in cases[heeded(name, w)]
-            ],
+        seeds = how.some(count)
+        runs = how.runs(
+            f"frontier, tuning on {len(seeds)}",
+            dial,
+            {name: name for name in names},
+            partial(_tuning_cases, scenario, left, seeds),
+            [],
         )
-        for w, those in left.items():
-            means = {}
-            for name in those:
-                run = results.of(name, cases[heeded(name, w)])
-                if run is not None:
-                    means[name] = float(np.mean([one.at(w) for one in run]))
+        for w, those in runs.items():
+            means = {
+                name: float(np.mean([one.at(w) for one in run])) for name, run in those.items()
+            }
             best = sorted(means, key=lambda name: means[name])[:FINALISTS]
             left[w], found[f"{w:g}"] = best, {name: means[name] for name in best}
     return found
 
 
+def _cases(
+    scenario: Scenario, policy: str, w: float, seeds: Sequence[int], split: Split
+) -> list[Drawn]:
+    return [Drawn(scenario, seed, heeded(policy, w), JOBS, split) for seed in seeds]
+
+
+def _tuning_cases(
+    scenario: Scenario,
+    left: Mapping[float, Sequence[str]],
+    seeds: Sequence[int],
+    name: str,
+    w: float,
+) -> list[Drawn]:
+    return _cases(scenario, name, w, seeds, Split.TUNING) if name in left[w] else []
+
+
 def heeded(policy: str, w: float) -> float:
-    """The preference to simulate at: one for all, if the policy does not heed it."""
-    return 0.0 if policy in DEAF else w
+    """The preference at which the policy runs for the preference `w`."""
+    return 0.0 if policy in IGNORING else w
 
 
 def known(names: Sequence[str], missing: list[str]) -> list[str]:
@@ -282,8 +296,33 @@ def known(names: Sequence[str], missing: list[str]) -> list[str]:
     return usable
 
 
-def _drawn(scenario: Scenario, w: float, seeds: Sequence[int], split: Split) -> list[Drawn]:
-    return [Drawn(scenario, seed, w, JOBS, split) for seed in seeds]
+def volume_ratio(points: Floats, rivals: Floats, reference: Floats) -> Interval:
+    """(Hypervolume of `points`) ÷ (that of `rivals`) - 1, resampling workloads.
+
+    Shapes (policies, workloads, 2) and (2,). The fronts are those of the means over the workloads,
+    so that being best on a single workload by luck does not count.
+    """
+    one, other = points / reference, rivals / reference
+    workloads = points.shape[1]
+
+    def ratio(weights: Floats) -> float:
+        means = [np.einsum("w,pwx->px", weights, table) for table in (one, other)]
+        mine, theirs = (hypervolume(table, (1.0, 1.0)) for table in means)
+        return mine / theirs - 1 if theirs else np.nan
+
+    mean = ratio(np.full(workloads, 1 / workloads))
+    if workloads < 2:
+        return Interval(mean, np.nan, np.nan, workloads)
+    rng = np.random.default_rng(_SEED)
+    drawn = rng.multinomial(workloads, np.full(workloads, 1 / workloads), RESAMPLES) / workloads
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile([ratio(weights) for weights in drawn], (tail, 1 - tail))
+    return Interval(mean, float(low), float(high), workloads)
+
+
+def outline(points: Floats) -> list[tuple[float, float]]:
+    """The front of `points`, shape (n, 2), by the first column."""
+    return [(float(x), float(y)) for x, y in points[front(points)]]
 
 
 def _bare(found: Interval) -> str:

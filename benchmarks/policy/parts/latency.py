@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agents.serving.artifact import ArtifactManifest
 from agents.serving.learned_policy import LearnedPolicy, learned
 from benchmarks.decisions import NOW, POOLS, busy, options
 from benchmarks.policy import plots
-from benchmarks.policy.course import best_heuristic, best_of_each, passed
-from benchmarks.policy.part import Found, Measuring, Part
+from benchmarks.policy.document import Found, Part
+from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
 from scheduler.decisions.features.encoder import Encoder
@@ -38,6 +40,48 @@ GROUPS = ("random", "mixed-cloud", "hpc-lublin", "hpc-kth")
 AIM_MS = 1.0
 """p99 of a decision at 1,000 jobs."""
 _WARM = 20
+POLICY = "policy"
+"""Name of the policy in `ArtifactManifest.evaluation`; the others are heuristics."""
+WEIGHTS = ("raw", "averaged")
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The first validation with a mean below a mark."""
+
+    steps: int
+    seconds: float | None
+    """None if the artifact does not record it."""
+
+
+def best_heuristic(manifest: ArtifactManifest) -> tuple[str, float]:
+    """The heuristic with the least mean objective ÷ the baseline's on the validation workloads."""
+    means = {name: float(score["mean"]) for name, score in _heuristics(manifest).items()}
+    name = min(means, key=lambda one: means[one])
+    return name, means[name]
+
+
+def best_of_each(manifest: ArtifactManifest) -> float:
+    """Mean over the preferences of the best heuristic at each, a mark that is harder to pass."""
+    scores = [score["at"] for score in _heuristics(manifest).values()]
+    return float(sum(min(at[w] for at in scores) for w in scores[0]) / len(scores[0]))
+
+
+def passed(curve: Sequence[Mapping[str, Any]], mark: float) -> Passed | None:
+    """The first validation with a mean, raw or averaged, below `mark`; None if there is none."""
+    for entry in curve:
+        means = [entry[one]["mean"] for one in WEIGHTS if one in entry]
+        if min(means) < mark:
+            return Passed(int(entry["steps"]), entry.get("seconds"))
+    return None
+
+
+def _heuristics(manifest: ArtifactManifest) -> Mapping[str, Any]:
+    """Scores of all heuristics; the baseline's is 1 by definition, and old manifests omit it."""
+    own = manifest.evaluation[POLICY]["at"]
+    baseline = {manifest.baseline: {"mean": 1.0, "at": dict.fromkeys(own, 1.0)}}
+    others = {name: score for name, score in manifest.evaluation.items() if name != POLICY}
+    return others | baseline
 
 
 def measure(how: Measuring) -> Found:
