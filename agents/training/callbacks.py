@@ -30,7 +30,7 @@ from agents.training.progress import (
 from agents.training.random_search import SearchPolicy
 from agents.training.validation import Validation
 from agents.training.worker import TrainingContext
-from scheduler.decisions.features import encoder
+from scheduler.decisions.features.digest import digest as encoding_digest
 from scheduler.files import write_text
 
 MODEL, REST = "model.zip", "rest.pt"
@@ -159,7 +159,7 @@ class TrainingCallback(BaseCallback):
             weights = exported(self._network)
         manifest = ArtifactManifest(
             sha256=digest(weights),
-            encoding=encoder.digest(),
+            encoding=encoding_digest(),
             rows=config.rows,
             mode=str(self._scenario.mode),
             scenario=self._scenario.name,

@@ -18,6 +18,7 @@ from agents.training.progress import Score
 from agents.training.worker import Player, TrainingContext, frozen
 from envs.compiled import Worlds, facts
 from envs.gym.episodes import of_scenario, scales_of
+from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import WAIT, Floats
@@ -143,7 +144,7 @@ class CompiledValidation:
             (w, seed) for w in config.validated_preferences for seed in range(len(episodes))
         ]
         self._facts = [facts(episodes[seed], w) for w, seed in self._keys]
-        self._worlds = Worlds(episodes[0].site, len(self._keys), config.jobs, config.rows)
+        self._worlds = Worlds(episodes[0].spec, len(self._keys), config.jobs, config.rows)
         self._scales = episodes[0].scales
 
     def objectives(self, network: PolicyNetwork) -> Objectives:
@@ -165,4 +166,4 @@ class CompiledValidation:
         if scales.bounded:
             latency = np.maximum(latency, 1.0 / scales.slowdown)
         dollars = float(worlds.state.spent[b]) * worlds.dollars_per_device_s
-        return float(w * latency.sum() + (1 - w) * dollars / scales.dollars)
+        return weighed(float(latency.sum()), dollars, w, cost_scale=scales.dollars)

@@ -13,14 +13,14 @@ from agents.training.config import Training
 from agents.training.environments.reward import LOOKAHEAD
 from envs.compiled import Worlds, facts, places, suits
 from envs.gym.episodes import Draw, Episode, of_scenario
-from envs.gym.rewards import Scales, Step, objective
+from envs.gym.rewards import Scales, Step, objective, weighed
 from envs.scenarios import Scenario, Split
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import MIDDLING
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.queue import Floats
 from scheduler.policies.heuristics import Rank
 
@@ -121,7 +121,7 @@ class BaselineTrajectories:
 
 def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """Let a policy decide a whole episode at preference w."""
-    rank = getattr(policy, "rank", None)
+    rank = traits(policy).rank
     if rank is not None and suits(episode):
         return play_compiled(rank, episode, w)
     return play_simulated(policy, episode, w)
@@ -129,8 +129,8 @@ def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
 
 def play_compiled(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
     """A static order's trajectory, on the compiled simulation of rigid jobs."""
-    known, site, scales = facts(episode, w), episode.site, episode.scales
-    worlds = Worlds(site, 1, known.jobs, rows=2)
+    known, spec, scales = facts(episode, w), episode.spec, episode.scales
+    worlds = Worlds(spec, 1, known.jobs, rows=2)
     notes = worlds.walk(0, known, places(episode, known, rank))
     now, accrued, spent, latency, device_s, waiting, ended = notes.T
     dollars = worlds.dollars_per_device_s / scales.dollars
@@ -142,8 +142,8 @@ def play_compiled(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
 
 def play_simulated(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """Any policy's trajectory, round by round in the simulation."""
-    site, meter = replace(episode.site, preference=w), Meter()
-    simulation = Simulation(episode.workload, site, episode.estimator, meter, seed=episode.seed)
+    spec, meter = replace(episode.spec, preference=w), Meter()
+    simulation = Simulation(episode.workload, spec, episode.estimator, meter, seed=episode.seed)
     time: list[float] = []
     states: list[tuple[float, float, float, float]] = []
 
@@ -155,7 +155,7 @@ def play_simulated(policy: Policy, episode: Episode, w: float) -> BaselineTrajec
 
     while (round_ := simulation.next()) is not None:
         note(simulation.waiting)
-        simulation.commit(push(round_, policy))
+        simulation.commit(decide(round_, policy))
         note(simulation.waiting)
     note(0)
     return BaselineTrajectory(
@@ -174,11 +174,11 @@ def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
     for attempt in simulation.cluster.running():
         left = max(0.0, attempt.end - now)
         job = simulation.job(attempt.job)
-        pool = simulation.site.pools[attempt.pool]
+        pool = simulation.spec.pools[attempt.pool]
         dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
         seconds += left * (
             1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
             if scales.bounded
             else job.priority / MIDDLING / scales.latency_s
         )
-    return w * seconds + (1 - w) * dollars / scales.dollars
+    return weighed(seconds, dollars, w, cost_scale=scales.dollars)

@@ -37,9 +37,10 @@ from agents.training.environments.reward import (
 from envs.compiled import Facts, Worlds, facts, suits
 from envs.gym.cluster_env import NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario
+from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.policies.lookup import named
 
@@ -71,7 +72,7 @@ class CompiledRewardEnvs(VecEnv):
         self._draw = of_scenario(scenario, config.jobs, Split.TRAIN)
         first = self._draw(0)
         self._scales = first.scales
-        self._worlds = Worlds(first.site, config.envs, config.jobs, config.rows)
+        self._worlds = Worlds(first.spec, config.envs, config.jobs, config.rows)
         self._baseline = named(config.baseline)
         self._trajectories = BaselineTrajectories(scenario, config)
         self._facts: OrderedDict[tuple[int, float], Facts] = OrderedDict()
@@ -216,8 +217,7 @@ class CompiledRewardEnvs(VecEnv):
 
     def _weighed(self, latency: Floats, device_s: Floats, w: Floats) -> Floats:
         dollars = device_s * self._worlds.dollars_per_device_s / self._scales.dollars
-        weighed: Floats = w * latency + (1 - w) * dollars
-        return weighed
+        return weighed(latency, dollars, w)
 
     def _observations(self) -> Floats32:
         """(B, size + CRITIC_FEATURES) Observations; sets the potentials."""

@@ -28,8 +28,8 @@ from agents.training.environments.reward import (
 from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
 from envs.gym.episodes import drawn_preference
 from envs.scenarios import Scenario, Split
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import Bools
 from scheduler.policies.lookup import named

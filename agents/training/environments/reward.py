@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scheduler.decisions.features.static_features import TOP
+from scheduler.decisions.features.columns import TOP
 from scheduler.decisions.state.queue import Floats
 
 LOOKAHEAD = (32, 128, 512)

@@ -280,13 +280,11 @@ def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> R
     who = submitter(request)
     context = context_of(request)
     require_owner(who, context.service.store.job(job_id))
-
-    def retry() -> list[Job]:
-        digest = f"retry:{job_id}"
-        return [context.service.retry(job_id, actor=who.user, key=idempotency_key, digest=digest)]
-
-    jobs, replayed = context.once(who.user, idempotency_key, retry)
-    return answer(JobOut.of(jobs[0]), 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
+    digest = f"retry:{job_id}"
+    job, replayed = context.service.retry(
+        job_id, actor=who.user, key=idempotency_key, digest=digest
+    )
+    return answer(JobOut.of(job), 201, created_headers(f"/v1/jobs/{job.id}", replayed))
 
 
 def submit(
@@ -294,9 +292,7 @@ def submit(
 ) -> tuple[list[Job], bool]:
     """Submit jobs once per idempotency key; the jobs, and whether an earlier request made them."""
     digest = "" if key is None else _digest(body)
-    jobs, replayed = context.once(
-        user, key, lambda: context.service.submit(specs, actor=user, key=key, digest=digest)
-    )
+    jobs, replayed = context.service.submit(specs, actor=user, key=key, digest=digest)
     if not replayed:
         context.telemetry.submitted(Counter(spec.kind.value for spec in specs))
     return jobs, replayed
