@@ -11,6 +11,8 @@ from api.schemas.answer import Answer
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry.registry import Entry
+    from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation
+    from scheduler.service.policy_control.shadow import ShadowView
     from scheduler.service.policy_control.views import ActivePolicyView
 
 
@@ -84,6 +86,11 @@ class ShadowOut(Answer):
     failed: int = Field(description="Decisions on which it failed, or its guard decided.")
     fit: FitOut | None = Field(description="The last replay against the active policy.")
 
+    @classmethod
+    def of(cls, shadow: ShadowView) -> Self:
+        """From the service's value."""
+        return cls.from_values(shadow, fit=_fit(shadow.evaluation))
+
 
 class PolicyOut(Answer):
     """Who decides now."""
@@ -108,10 +115,9 @@ class PolicyOut(Answer):
     shadow: ShadowOut | None = Field(description="The candidate that looks on.")
 
     @classmethod
-    def of(cls, view: ActivePolicyView) -> Self:
+    def of(cls, policy: ActivePolicyView) -> Self:
         """From the service's value."""
-        last = view.evaluation
-        return cls.from_values(view, fit=None if last is None else FitOut.of(last))
+        return cls.from_values(policy, fit=_fit(policy.evaluation))
 
 
 class PolicySummary(Answer):
@@ -151,3 +157,7 @@ class PoliciesOut(Answer):
 
     active: PolicyOut
     policies: tuple[PolicySummary, ...]
+
+
+def _fit(evaluation: ReplayEvaluation | None) -> FitOut | None:
+    return None if evaluation is None else FitOut.of(evaluation)

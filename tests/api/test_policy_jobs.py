@@ -84,7 +84,7 @@ def test_a_training_becomes_a_job_once(world: World) -> None:
     ("path", "body", "status", "told"),
     [
         ("trainings", {"name": "x", "options": {"gama": 1}}, 422, "gama"),
-        ("trainings", {"name": "x", "scenario": "labb"}, 404, "did you mean lab?"),
+        ("trainings", {"name": "x", "scenario": "labb"}, 404, "unknown scenario 'labb'"),
         ("trainings", {"name": "Bad name"}, 422, "name"),
         ("trainings", {"name": "fulcrum"}, 409, "the name of a shipped policy"),
         ("trainings", {"name": "x", "from_history": True, "scenario": "lab"}, 422, "scenario"),
@@ -92,7 +92,7 @@ def test_a_training_becomes_a_job_once(world: World) -> None:
         ("studies", {"name": "../x"}, 422, "name"),
         ("nobody:promote", {}, 404, "there is no learned policy 'nobody'"),
         ("fulcrum:promote", {}, 409, "is the incumbent already"),
-        ("ours:promote", {"scenario": "labb"}, 404, "did you mean lab?"),
+        ("ours:promote", {"scenario": "labb"}, 404, "unknown scenario 'labb'"),
         ("ours:promote", {"workloads": 5}, 422, "workloads"),
     ],
 )
