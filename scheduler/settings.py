@@ -199,11 +199,6 @@ class Settings(BaseSettings):
         file = str(self.data_dir / DATABASE_FILE)
         return URL.create("sqlite", database=file).render_as_string(hide_password=False)
 
-    def preference_of(self, project: str) -> float:
-        """The preference of a project's jobs that name none: the project's, else the cluster's."""
-        own = self.projects.get(project)
-        return self.preference if own is None or own.preference is None else own.preference
-
     @classmethod
     def settings_customise_sources(
         cls,

@@ -59,7 +59,7 @@ class Heuristic:
     order: Column
     summary: str
     """One line for people: what it prefers, and its source."""
-    placement: Column = lambda table: table.regret
+    placement: Column = lambda table: table.preference_cost
     stable: bool = True
     rank: Rank | None = None
     """The order, if it never changes with time: then it serves single jobs too."""
@@ -83,7 +83,7 @@ def _log10(values: Any) -> Any:
 def _wfp3(table: Candidates) -> Floats:
     """Score (w / r)³ · n. Tang, Lan, Desai, Buettner, CLUSTER 2009."""
     ratio = np.maximum(table.wait, 0.0) / np.maximum(table.size, 1.0)
-    return ratio**3 * table.request
+    return ratio * ratio * ratio * table.request  # products are the same on every machine
 
 
 def _unicep(table: Candidates) -> Floats:
@@ -156,7 +156,7 @@ def _value(table: Candidates) -> Floats:
 
 
 def _static(
-    name: str, rank: Rank, summary: str, placement: Column = lambda table: table.regret
+    name: str, rank: Rank, summary: str, placement: Column = lambda table: table.preference_cost
 ) -> Heuristic:
     return Heuristic(name, rank, summary, placement, rank=rank)
 

@@ -12,7 +12,7 @@ LOCK_FILE = "service.lock"
 
 
 class FolderLock:
-    """Held from its creation until `release`, or until the process ends, however it ends.
+    """A lock that is held until `release`, or until the process ends, however it ends.
 
     An flock on a file in the folder: the kernel frees it after a crash, so no lock is ever stale,
     and programs that the service starts do not inherit it. The file holds the owner's process id.
@@ -37,5 +37,5 @@ class FolderLock:
         self._file.flush()
 
     def release(self) -> None:
-        """Let another service use the folder; again: no effect."""
+        """Let another service use the folder; a second call has no effect."""
         self._file.close()

@@ -103,7 +103,7 @@ def flood(service: Service, client: int) -> None:
         key = f"{client}-{at}"
         say(f"asks {key}")
         spec = job_spec(name=key)
-        first, second = service.submit([spec, spec], actor="ann", key=key, digest=key)
+        (first, second), _ = service.submit([spec, spec], actor="ann", key=key, digest=key)
         say(f"has {key} {first.id} {second.id}")
 
 

@@ -11,9 +11,9 @@ from scheduler.domain.errors import (
 )
 from scheduler.domain.jobs import Retry
 from scheduler.domain.resources import Request
+from scheduler.service.dispatch.messages import Admitted
 from scheduler.testing.samples import job_spec
-
-from .worlds import CPU, GPU, train, wide
+from tests.service.worlds import CPU, GPU, dollars, train, wide
 
 
 def test_a_job_is_placed_launched_started_and_succeeds(world):
@@ -112,9 +112,9 @@ def test_a_repeated_key_answers_the_first_jobs_and_revives_none(world):
 
 def test_a_repeated_key_in_one_commit_makes_one_job(world):
     # As if the second had been read before the first was heard and had ended meanwhile.
-    (job,) = world.service.submit([job_spec()], actor="ann", key="k")
+    (job,), _ = world.service.submit([job_spec()], actor="ann", key="k")
     world.cancel(1)
-    world.service._admit([job])
+    world.service.dispatcher.post(Admitted([job]))
     world.step()
     assert world.executor.launches == []
     assert world.service.statistics()["jobs_devices"] == 0
@@ -298,7 +298,7 @@ def test_a_persons_retry_is_a_new_job_that_names_the_old_one(world):
         world.service.retry(1, actor="ben")
     world.settle()
     world.fail("1.1")
-    job = world.service.retry(1, actor="ben")
+    job, _ = world.service.retry(1, actor="ben")
     world.settle()
     assert (job.id, job.retry_of, job.spec.name, world.state(2)) == (2, 1, "seven", "RUNNING")
 
@@ -334,7 +334,7 @@ def test_a_budget_below_the_cheapest_placement_is_refused(build):
 
 def test_a_budget_closes_the_dear_placements_and_holds_what_has_spent_it(build):
     world = build((CPU, GPU))
-    cheap = world.service._options(train())[0].dollars
+    cheap = dollars(train(), CPU)
     world.submit(train(budget=cheap * 1.5, preference=1.0, retry=Retry(3, backoff_s=0.0)))
     assert world.attempt(1).pool == "cpu"
     world.settle()

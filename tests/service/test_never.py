@@ -19,8 +19,7 @@ from scheduler.domain.jobs import Retry
 from scheduler.domain.lifecycle import FINAL
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
-
-from .worlds import CPU, GPU, Failing, World, memory_store
+from tests.service.worlds import CPU, GPU, Failing, World, memory_store
 
 POOLS = (CPU, GPU)
 
@@ -61,7 +60,7 @@ class Life(RuleBasedStateMachine):
             for at in range(count)
         ]
         try:
-            jobs = self.world.service.submit(specs, actor="ann")
+            jobs, _ = self.world.service.submit(specs, actor="ann")
         except FulcrumError:
             return
         assert [job.id for job in jobs] == list(range(self.accepted + 1, self.accepted + 1 + count))

@@ -69,14 +69,14 @@ def test_tables_in_variables(monkeypatch):
     monkeypatch.setenv("FULCRUM_PROJECTS", '{"vision": {"preference": "fast"}}')
     found = settings.load()
     assert found.pools["cpu"].devices == 1
-    assert found.preference_of("vision") == 1
+    assert found.projects["vision"].preference == 1
 
 
 def test_preference_by_name_or_number_per_project_or_for_all():
     found = settings.load(
         overrides={"preference": "cheap", "projects": {"a": {"preference": 0.8}, "b": {}}}
     )
-    assert [found.preference_of(name) for name in ("a", "b", "unknown")] == [0.8, 0, 0]
+    assert [one.preference for one in (found, *found.projects.values())] == [0, 0.8, None]
     assert settings.load(overrides={"preference": "Balanced"}).preference == 0.5
     assert settings.load(overrides={"preference": "0.25"}).preference == 0.25
 
