@@ -14,16 +14,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from api.cli.command_table import CommandEntry, GroupEntry
+from api.cli.support.extras import MissingPackagesError
 
 COMMANDS = Path(__file__).resolve().parents[1] / "commands"
-
-
-class MissingPackagesError(Exception):
-    """A command needs packages of an extra that is not installed."""
-
-    def __init__(self, command: str, extra: str, module: str | None) -> None:
-        super().__init__(f"`fulcrum {command}` needs more packages ({module} is missing)")
-        self.hint = f"pip install 'fulcrum-scheduler[{extra}]'"
 
 
 class LazyCommand(TyperCommand):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +46,6 @@ def serve(
 
     Example: fulcrum serve --data ~/fulcrum --port 8470
     """
-    from api.cli.support.address import announced
     from api.client.connection import reachable
     from api.http.auth import admin_token
     from scheduler.settings import load
@@ -79,7 +80,7 @@ def serve(
     with _listening(settings) as listener:
         url = reachable(settings.host, listener.getsockname()[1])
         server = _server(service, settings, log_level)
-        with announced(settings.data_dir, url):
+        with _address_file(settings.data_dir, url):
             _announce(service, settings, url, as_json=as_json)
             if not asked:
                 server.run(sockets=[listener])
@@ -147,3 +148,17 @@ def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) 
             f"{pool.watts_per_device:.4g}",
         )
     console.print(result)
+
+
+@contextmanager
+def _address_file(data_dir: Path, url: str) -> Iterator[None]:
+    """Write the address file (0600) and remove it when the service stops."""
+    from api.client.connection import ADDRESS_FILE
+    from scheduler.files import write_text
+
+    path = data_dir / ADDRESS_FILE
+    write_text(path, f"{url}\n", private=True, durable=False)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
