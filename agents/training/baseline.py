@@ -12,13 +12,13 @@ import numpy as np
 from agents.training.config import Training
 from envs.compiled import Worlds, facts, places, suits
 from envs.gym.episodes import Draw, Episode
-from envs.gym.rewards import Scales, Step, objective
+from envs.gym.rewards import Scales, Step, objective, weighed
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import MIDDLING
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.queue import Floats
 from scheduler.policies.heuristics import Rank
 
@@ -129,7 +129,7 @@ class BaselineTrajectories:
 
 def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """Let a policy decide a whole episode at preference w."""
-    rank = getattr(policy, "rank", None)
+    rank = traits(policy).rank
     if rank is not None and suits(episode):
         return walked(rank, episode, w)
     return pushed(policy, episode, w)
@@ -163,7 +163,7 @@ def pushed(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
 
     while (round_ := simulation.next()) is not None:
         note(simulation.waiting)
-        simulation.commit(push(round_, policy))
+        simulation.commit(decide(round_, policy))
         note(simulation.waiting)
     note(0)
     return BaselineTrajectory(
@@ -189,4 +189,4 @@ def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
             if scales.bounded
             else job.priority / MIDDLING / scales.latency_s
         )
-    return w * seconds + (1 - w) * dollars / scales.dollars
+    return weighed(seconds, dollars, w, cost_scale=scales.dollars)

@@ -11,7 +11,8 @@ from envs.scenarios.supply import Billing
 from envs.simulator.placements import FeasiblePlacements
 from envs.simulator.results import BOUND_S
 from envs.workloads.runtime_estimates import Exact, Requested
-from scheduler.decisions.features.static_features import Floats32, StaticFeatures
+from scheduler.decisions.features.columns import Floats32
+from scheduler.decisions.features.static_features import StaticFeatures
 from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import Backlog, Floats, Ints, Waiting
@@ -42,14 +43,13 @@ class Facts(NamedTuple):
     preference: Floats
     """(slots,) 0 cheapest … 1 fastest."""
     columns: Floats32
-    """(13, slots) `StaticFeatures.columns`."""
-    base: Floats
-    """(4, slots) As `slope`, `price` and `weights`, see `StaticFeatures`."""
-    slope: Floats
+    """(STATIC_COLUMNS, slots) `StaticFeatures.columns`."""
+    timing: Floats
+    """(fields, slots) As `price` and `weights`, see `StaticFeatures`."""
     price: Floats
     weights: Floats
     place: Ints
-    """(orders, slots) Position by each order of `static_features.ORDERS`, in the whole workload."""
+    """(orders, slots) Position by each order of `columns.ORDERS`, in the whole workload."""
 
     @property
     def jobs(self) -> int:
@@ -107,11 +107,11 @@ def facts(episode: Episode, preference: float) -> Facts:
             else job.priority / MIDDLING / scales.latency_s
         )
     queue = backlog.view()
-    standing = StaticFeatures(queue.layout, queue.shapes, spec.pools)
-    standing.learn(queue)
+    static = StaticFeatures(queue.layout, queue.shapes, spec.pools)
+    static.learn(queue)
     slots = len(queue.id)
-    place = np.empty_like(standing.orders)
-    np.put_along_axis(place, standing.orders, np.arange(slots)[np.newaxis], axis=1)
+    place = np.empty_like(static.orders)
+    np.put_along_axis(place, static.orders, np.arange(slots)[np.newaxis], axis=1)
     width = np.array([shape.width for shape in queue.shapes], dtype=np.int64)
     return Facts(
         submitted=queue.submitted.copy(),
@@ -121,10 +121,9 @@ def facts(episode: Episode, preference: float) -> Facts:
         priority=queue.priority.copy(),
         preference=queue.preference.copy(),
         impatience=np.array(impatience),
-        columns=standing.columns[:, :slots].copy(),
-        base=standing.base[:, :slots].copy(),
-        slope=standing.slope[:, :slots].copy(),
-        price=standing.price[:, :slots].copy(),
-        weights=standing.weights[:, :slots].copy(),
+        columns=static.columns[:, :slots].copy(),
+        timing=static.timing[:, :slots].copy(),
+        price=static.price[:, :slots].copy(),
+        weights=static.weights[:, :slots].copy(),
         place=place,
     )

@@ -19,8 +19,8 @@ from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.features import encoder
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.precedence import preceding

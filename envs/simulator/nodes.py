@@ -105,13 +105,13 @@ class NodePool:
         self.on -= 1
         self._switched(self._env.now, -1)
         node.process = None
-        self._cluster.cool(self._index, node.number)
+        self._cluster.mark_down(self._index, node.number)
 
     def _life(self, node: _Node, boot_s: float) -> Generator[Event, None, None]:
         try:
             if boot_s:
                 yield self._env.timeout(boot_s)
-            self._cluster.warm(self._index, node.number)
+            self._cluster.mark_up(self._index, node.number)
             life = (self._index, node.number, node.life)
             revoked = self._random_events.revocation(*life, self._supply.revocations_per_hour)
             broken = self._random_events.breakdown(*life, self._failures.per_node_hour)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from envs.simulator.simulated_job import PoolWidth
 from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.state.queue import Option
+from scheduler.decisions.state.queue import EstimatedPlacement
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
@@ -36,12 +36,12 @@ class FeasiblePlacements:
             )
         return found
 
-    def option(self, job: Arrival, placement: PoolWidth, estimate_s: float) -> Option:
+    def option(self, job: Arrival, placement: PoolWidth, estimate_s: float) -> EstimatedPlacement:
         """The placement as decisions see it, with its estimated cost and energy."""
         index, width = placement
         pool = self._pools[index]
         device_seconds = estimate_s * width
-        return Option(
+        return EstimatedPlacement(
             index,
             width,
             job.memory_bytes,

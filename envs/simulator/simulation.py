@@ -27,9 +27,9 @@ from envs.simulator.simulated_job import HeldDevices, SimulatedJob, SimulatedPro
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.rounds.run import mode_of, push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
@@ -162,12 +162,12 @@ class Simulation:
     def run(self, policy: Policy) -> SimulationResult:
         """Let one policy decide everything, in the mode it was made for if there is one."""
         self._mode = mode_of(policy, self.spec.mode)
-        rank = getattr(policy, "rank", None)
+        rank = traits(policy).rank
         if rank is not None and not self._jobs and self._single():
             self._run_sorted(SortedQueue(rank, self._origin), policy.name)
             return self.outcome()
         while (round_ := self.next()) is not None:
-            self.commit(push(round_, policy))
+            self.commit(decide(round_, policy))
         return self.outcome()
 
     def outcome(self) -> SimulationResult:

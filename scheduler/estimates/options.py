@@ -15,7 +15,7 @@ NARROW = 8
 """Width ranges up to this many widths are tried in full."""
 
 
-class EstimatedPlacement(NamedTuple):
+class PoolEstimate(NamedTuple):
     """A pool (by index), a width, and what the job would take there."""
 
     pool: int
@@ -23,7 +23,7 @@ class EstimatedPlacement(NamedTuple):
     estimate: Estimate
 
 
-def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[EstimatedPlacement]:
+def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[PoolEstimate]:
     """All feasible placements of a job, by pool and ascending width.
 
     Feasible: the job accepts the device, the whole pool when empty holds the width, and its
@@ -32,7 +32,7 @@ def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[
     """
     request = spec.request
     found = [
-        EstimatedPlacement(index, width, estimator.estimate(spec, pool, width))
+        PoolEstimate(index, width, estimator.estimate(spec, pool, width))
         for index, pool in enumerate(pools)
         if request.accepts(pool.kind, pool.model)
         for width in widths(request, pool)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scheduler.decisions.state.queue import Option
+from scheduler.decisions.state.queue import EstimatedPlacement
 from scheduler.domain.errors import (
     IllegalTransitionError,
     InfeasibleError,
@@ -347,7 +347,7 @@ class Service:
     def _admit(self, jobs: Sequence[Job]) -> None:
         self._dispatcher.post(Admitted(jobs))
 
-    def _options(self, spec: JobSpec) -> Sequence[Option]:
+    def _options(self, spec: JobSpec) -> Sequence[EstimatedPlacement]:
         try:
             return priced(spec, self._pools, self._parts.estimator)
         except InfeasibleError as error:

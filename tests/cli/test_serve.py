@@ -16,7 +16,7 @@ from api.local_service import clear
 from tests.support.waiting import PATIENCE_S
 
 LIMIT_S = PATIENCE_S
-COMMAND = [sys.executable, "-m", "api.cli.main"]
+COMMAND = [sys.executable, "-m", "fulcrum"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from agents.training.config import Training
 from agents.training.model.network import PolicyNetwork
 from envs.compiled import Worlds, facts
 from envs.gym.episodes import of_scenario
+from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.state.queue import WAIT
 
@@ -44,4 +45,4 @@ class Examination:
         if scales.bounded:
             latency = np.maximum(latency, 1.0 / scales.slowdown)
         dollars = float(worlds.state.spent[b]) * worlds.dollars_per_device_s
-        return float(w * latency.sum() + (1 - w) * dollars / scales.dollars)
+        return weighed(float(latency.sum()), dollars, w, cost_scale=scales.dollars)

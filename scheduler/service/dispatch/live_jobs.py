@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Reservation
-from scheduler.decisions.state.queue import Backlog, Option, Waiting
+from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.events import Transition
@@ -30,7 +30,7 @@ MATERIAL = 0.05
 OVERDUE = 0.1
 """An attempt past its estimated end is expected to need this share of its run time more."""
 
-Options = Callable[[JobSpec], Sequence[Option]]
+Options = Callable[[JobSpec], Sequence[EstimatedPlacement]]
 Preference = Callable[[JobSpec], float]
 
 
@@ -71,7 +71,7 @@ class LiveJobs:
         self._outcomes: dict[int, JobState] = {}
         self._spent: dict[int, float] = {}
         self._committed: tuple[Reservation, ...] = ()
-        self._priced: dict[str, tuple[JobSpec, Sequence[Option]]] = {}
+        self._priced: dict[str, tuple[JobSpec, Sequence[EstimatedPlacement]]] = {}
 
     def load(self, jobs: Iterable[Job], attempts: Iterable[Attempt], now: float) -> None:
         """Take over what the store holds, at start."""
@@ -331,7 +331,7 @@ class LiveJobs:
         self._unhold(job_id)
         self._consider(job, now)
 
-    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[Option]:
+    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[EstimatedPlacement]:
         spec = job.spec
         open_ = tuple(
             dependency
@@ -364,7 +364,7 @@ class LiveJobs:
         return options
 
     def _waiting(
-        self, job: int, spec: JobSpec, submitted_at: float, options: Sequence[Option]
+        self, job: int, spec: JobSpec, submitted_at: float, options: Sequence[EstimatedPlacement]
     ) -> Waiting:
         return Waiting(
             id=job,

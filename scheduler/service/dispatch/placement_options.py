@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.decisions.state.queue import Option
+from scheduler.decisions.state.queue import EstimatedPlacement
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.estimates.estimator import Estimator
@@ -16,10 +16,10 @@ SPREAD = 1.05
 """At preference 0 a job pays at most this many times its cheapest placement."""
 
 
-def priced(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[Option]:
+def priced(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[EstimatedPlacement]:
     """Every placement that could ever hold the job; raises `InfeasibleError` if none could."""
     return [
-        Option(
+        EstimatedPlacement(
             pool=found.pool,
             width=found.width,
             memory=_counted(spec.request.memory_bytes, pools[found.pool]),
@@ -31,7 +31,9 @@ def priced(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[O
     ]
 
 
-def worthwhile(found: Sequence[Option], preference: float) -> Sequence[Option]:
+def worthwhile(
+    found: Sequence[EstimatedPlacement], preference: float
+) -> Sequence[EstimatedPlacement]:
     """The placements whose price is in keeping with the preference p.
 
     Dollars ≤ 1.05 / (1 - p)⁴ × the cheapest: 1.05× at 0, 17× at ½, any at 1. A job that wants to

@@ -13,8 +13,8 @@ from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import ENDS, drawn_preference
 from envs.scenarios import load
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.features.encoder import ROW_COLUMNS, unflatten
-from scheduler.decisions.features.static_features import TOP
+from scheduler.decisions.features.columns import ROW_COLUMNS, TOP
+from scheduler.decisions.features.encoder import unflatten
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import WAIT
 from scheduler.domain.errors import InputError, MissingError

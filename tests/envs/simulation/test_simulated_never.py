@@ -12,7 +12,7 @@ from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.policies.heuristics import HEURISTICS
 from tests.envs.simulation.simulated import specs, workloads
 
@@ -121,7 +121,7 @@ def plans(world, until):
     ran = Simulation(jobs, where, estimator(), seed=1, check=True)
     log = []
     while (round_ := ran.next()) is not None:
-        plan = push(round_, policy)
+        plan = decide(round_, policy)
         if plan.now <= until:
             log.append(plan)
         ran.commit(plan)
