@@ -18,14 +18,6 @@ from api.cli.command_table import CommandEntry, GroupEntry
 COMMANDS = Path(__file__).resolve().parents[1] / "commands"
 
 
-class MissingPackagesError(Exception):
-    """A command needs packages of an extra that is not installed."""
-
-    def __init__(self, command: str, extra: str, module: str | None) -> None:
-        super().__init__(f"`fulcrum {command}` needs more packages ({module} is missing)")
-        self.hint = f"pip install 'fulcrum-scheduler[{extra}]'"
-
-
 class LazyCommand(TyperCommand):
     """A command that is imported when it is called; help pages need its summary only."""
 
@@ -67,6 +59,7 @@ class LazyCommand(TyperCommand):
         try:
             yield
         except ModuleNotFoundError as error:
+            from api.cli.support.failures import MissingPackagesError
             from fulcrum.packages import ALL
 
             if self._entry.extra is None or (error.name or "").partition(".")[0] in ALL:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from api.cli.support.command_group import MissingPackagesError
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.output import print_error
 
 if TYPE_CHECKING:
     from api.client import ApiError
     from scheduler.domain.errors import FulcrumError
+
+
+class MissingPackagesError(Exception):
+    """A command needs packages of an extra that is not installed."""
+
+    def __init__(self, command: str, extra: str, module: str | None) -> None:
+        super().__init__(f"`fulcrum {command}` needs more packages ({module} is missing)")
+        self.hint = f"pip install 'fulcrum-scheduler[{extra}]'"
 
 
 def told(error: Exception) -> ExitCode | None:
