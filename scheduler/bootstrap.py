@@ -1,4 +1,4 @@
-"""The only place where concrete parts are chosen."""
+"""The only place that chooses concrete stores, executors and policies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.limits import cpu_quota
 from scheduler.policies import lookup
+from scheduler.policies.lookup import PolicyResolver
 from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import Crashes, ended
-from scheduler.service.policy_control.replay import Replay
+from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
+from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
@@ -31,14 +32,18 @@ from scheduler.store.sql.store import SqlStore
 _log = logging.getLogger(__name__)
 
 FALLBACK = "wgc"
-"""Decides whenever the active policy cannot, or where it would do better."""
+"""The policy that decides when the active one cannot, and the baseline of replays."""
 
 
-def build(settings: config.Settings, replay: Replay | None = None) -> Service:
+def build(
+    settings: config.Settings,
+    replay: Replay | None = None,
+    policies: PolicyResolver = lookup.DEFAULT,
+) -> Service:
     """A service on this machine, as the settings say; not yet started.
 
     The data folder and the database are held until the service stops or its process ends. Raises
-    `ConflictError` if another service holds one of them, `InputError` for settings or a database
+    `StateError` if another service holds one of them, `InputError` for settings or a database
     that cannot work, `MissingError` for an unknown policy.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,7 +65,14 @@ def build(settings: config.Settings, replay: Replay | None = None) -> Service:
         )
         undo.callback(executor.close)
         service = assemble(
-            settings, store, executor, cluster(settings), SystemClock(), lock=lock, replay=replay
+            settings,
+            store,
+            executor,
+            cluster(settings),
+            SystemClock(),
+            lock=lock,
+            replay=replay,
+            policies=policies,
         )
         undo.pop_all()
         return service
@@ -89,8 +101,9 @@ def assemble(
     *,
     lock: FolderLock | None = None,
     replay: Replay | None = None,
+    policies: PolicyResolver = lookup.DEFAULT,
 ) -> Service:
-    """A service of given parts: also what tests build on. It releases `lock` when it stops.
+    """A service of given parts, for `build` and tests. It releases `lock` when it stops.
 
     Raises `InputError` if this machine has the devices of no pool.
     """
@@ -104,12 +117,12 @@ def assemble(
         for name, project in settings.projects.items()
         if project.preference is not None
     }
-    crashes = Crashes(settings.data_dir / "policy.mark", lookup.named, lookup.builtin)
+    crashes = CrashMarks(settings.data_dir / "policy.mark", policies.named, lookup.builtin)
     for name in crashes.refused:
-        _log.error("%s; another decides in its place", ended(name))
-    ruling = ActivePolicy(
+        _log.error("%s; another policy decides", refusal(name))
+    active_policy = ActivePolicy(
         crashes.policy,
-        lookup.named(FALLBACK),
+        policies.named(FALLBACK),
         name=FALLBACK if settings.policy in crashes.refused else settings.policy,
         mode=Mode(settings.backfilling),
         preference=settings.preference,
@@ -125,16 +138,16 @@ def assemble(
             estimator=Estimator(
                 store.measurements(), inventory.present, default_s=settings.default_runtime_s
             ),
-            ruling=ruling,
+            active_policy=active_policy,
             policies=lookup.names(),
             folders=Paths(settings.data_dir / "jobs"),
             clock=clock,
             grace_s=settings.executor.grace_s,
             origin=_origin(store, clock),
             lock=lock,
-            rival=FALLBACK,
+            baseline=FALLBACK,
             replay=replay,
-            fit=settings.fit,
+            replay_at_start=settings.fit,
             shadow=settings.shadow,
             crashes=crashes,
             disks={

@@ -36,7 +36,7 @@ from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, register
 from scheduler.policies.schedules.library import Library
-from scheduler.service.policy_control.replay import Question, ReplayVerdict
+from scheduler.service.policy_control.replay_evaluation import Question, ReplayVerdict
 from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents.serving.learned_policy import SCHEME
 from scheduler.domain.errors import OutageError
-from scheduler.service.policy_control.replay import Question, ReplayVerdict
+from scheduler.service.policy_control.replay_evaluation import Question, ReplayVerdict
 
 GRACE_S = 300.0
 """Beyond the question's limit, for the workload that had been begun."""

@@ -7,7 +7,6 @@ limit, and anything else in it makes it refused.
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ from typing import IO
 
 from agents.serving.artifact import LARGEST, MANIFEST, WEIGHTS
 from scheduler.domain.errors import InputError, StateError
+from scheduler.files import draft
 
 ZIP, TARS = ".zip", (".tar.gz", ".tgz")
 _FILES = (WEIGHTS, MANIFEST)
@@ -42,17 +42,11 @@ def pack(folder: Path, file: Path, *, overwrite: bool = False) -> None:
     form = _form(file)
     if file.exists() and not overwrite:
         raise StateError(f"{file} exists already", {"file": "a new one, or --force"})
-    part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        if form == ZIP:
-            _zip(folder, part)
-        else:
-            _tar(folder, part)
-        part.replace(file)
+        with draft(file) as beside:
+            (_zip if form == ZIP else _tar)(folder, beside)
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error}", {"file": "a path"}) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def unpack(file: Path) -> tuple[bytes, bytes]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,6 +15,7 @@ from typing import Any, Self
 
 from scheduler.domain.errors import InputError
 from scheduler.files import write_text
+from scheduler.locks import locked
 
 FILE, LOCK = "ledger.json", ".lock"
 FORMAT = 1
@@ -101,12 +101,9 @@ class AuditLog:
             plain = [asdict(one) for one in (*events, event)]
             write_text(self._path, json.dumps({f"events-{FORMAT}": plain}, indent=1) + "\n")
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Alone with the folder; the kernel frees it if the process ends."""
-        with (self._folder / LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def locked(self) -> AbstractContextManager[int | None]:
+        """Hold the folder's lock inside the block; waits for it."""
+        return locked(self._folder / LOCK)
 
 
 def _user() -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler.domain.errors import StateError
+from scheduler.locks import locked
 
 LOCK = "training.lock"
 
@@ -19,11 +19,9 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
     Makes the folder. Raises `StateError` if somebody does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with locked(folder / LOCK, wait=False) as file:
+        if file is None:
             raise StateError(
                 f"{folder} holds a {what} that is under way", {"run": "another folder"}
-            ) from None
+            )
         yield

@@ -23,6 +23,7 @@ from api.client.errors import (
     from_problem,
 )
 from api.client.proof import PATH, digest, nonce, proof
+from scheduler.files import draft
 from scheduler.text import shown
 
 T = TypeVar("T")
@@ -164,18 +165,14 @@ class Transport:
 
     def download(self, path: str, to: Path) -> Path:
         """Write the body to `to`, which appears only when it is whole."""
-        partial = to.with_name(f".{to.name}.{uuid.uuid4().hex[:8]}.part")
+        with draft(to) as beside:
 
-        def once() -> None:
-            with self.stream(path) as response, partial.open("wb") as file:
-                for piece in response.iter_bytes():
-                    file.write(piece)
+            def once() -> None:
+                with self.stream(path) as response, beside.open("wb") as file:
+                    for piece in response.iter_bytes():
+                        file.write(piece)
 
-        try:
             self._repeat(once, repeatable=True)
-            partial.replace(to)
-        finally:
-            partial.unlink(missing_ok=True)
         return to
 
     def close(self) -> None:

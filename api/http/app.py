@@ -24,7 +24,7 @@ from api.http.asgi.middleware import (
     Observation,
 )
 from api.http.auth import TokenAuthenticator
-from api.http.context import AppContext, Keys, Newest
+from api.http.context import AppContext
 from api.http.errors import problems
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
@@ -62,8 +62,6 @@ def create_app(
         clock=clock,
         intake=Intake(service.job, clock),
         telemetry=telemetry,
-        newest=Newest.of(service),
-        keys=Keys(),
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
         gate=TokenAuthenticator(settings.data_dir),

@@ -27,7 +27,6 @@ from scheduler.domain.jobs import Job
 from scheduler.policies.schedules.library import Library
 from scheduler.service.service import Service
 from scheduler.store import codec
-from scheduler.store.base import JobQuery
 
 MOST_WAITING = 256
 """Requests that may wait for a job's change or follow a log at the same time, each in a thread."""
@@ -41,8 +40,6 @@ class AppContext:
     clock: Clock
     intake: Intake
     telemetry: Telemetry
-    newest: Newest
-    keys: Keys
     registry: Registry
     schedules: Library
     gate: TokenAuthenticator
@@ -51,64 +48,6 @@ class AppContext:
     )
     closing: threading.Event = field(default_factory=threading.Event)
     """Set when the server stops: whoever waits or follows ends."""
-
-    def once(
-        self, user: str, key: str | None, submit: Callable[[], list[Job]]
-    ) -> tuple[list[Job], bool]:
-        """What `submit` answers, and whether an earlier request with this key had made it."""
-        if key is None:
-            jobs = submit()
-            self.newest.see(jobs)
-            return jobs, False
-        with self.keys.alone(user, key):
-            before = self.newest.number
-            jobs = submit()
-            self.newest.see(jobs)
-            # Numbers rise: what this call made is newer than all that was known before it.
-            return jobs, jobs[0].id <= before
-
-
-@dataclass(slots=True)
-class Newest:
-    """The greatest job number known, by which a repeated answer is told from a first one."""
-
-    number: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @classmethod
-    def of(cls, service: Service) -> Newest:
-        """As the store has it now."""
-        jobs = service.store.jobs(JobQuery(), limit=1)
-        return cls(jobs[0].id if jobs else 0)
-
-    def see(self, jobs: list[Job]) -> None:
-        """Jobs that the store has answered."""
-        with self._lock:
-            self.number = max(self.number, *(job.id for job in jobs))
-
-
-@dataclass(slots=True)
-class Keys:
-    """Lets requests with one idempotency key in one after the other."""
-
-    _held: dict[tuple[str, str], tuple[threading.Lock, int]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @contextmanager
-    def alone(self, user: str, key: str) -> Iterator[None]:
-        """Wait until no other request with this key is under way."""
-        name = (user, key)
-        with self._lock:
-            lock, users = self._held.get(name, (threading.Lock(), 0))
-            self._held[name] = (lock, users + 1)
-        try:
-            with lock:
-                yield
-        finally:
-            with self._lock:
-                lock, users = self._held.pop(name)
-                if users > 1:
-                    self._held[name] = (lock, users - 1)
 
 
 def context_of(request: Request) -> AppContext:

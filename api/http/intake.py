@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from api.http.errors.validation_errors import summary
 from api.schemas.fields import MAX_ID, moment
 from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
 from scheduler.clock import Clock
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.resources import Request
+from scheduler.validation import summary
 from scheduler.workloads.spec.specs import CnnInferWork, Look, Work, check_paths, profile
 
 

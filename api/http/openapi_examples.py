@@ -46,16 +46,9 @@ from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Cost, Decision, Measurement, Row
 from scheduler.domain.resources import DeviceKind, Request
-from scheduler.service.policy_control.replay import ReplayVerdict
-from scheduler.service.policy_control.replay_evaluation import Fit
-from scheduler.service.queries.views import (
-    ActivePolicyView,
-    ClusterView,
-    DeviceView,
-    Explanation,
-    Outlook,
-    PoolView,
-)
+from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation, ReplayVerdict
+from scheduler.service.policy_control.views import ActivePolicyView
+from scheduler.service.queries.views import ClusterView, DeviceView, Explanation, Outlook, PoolView
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -109,7 +102,7 @@ _FITTED = ActivePolicyView(
     0.5,
     faults=_FAULTS,
     nominee="learned:fulcrum",
-    fit=Fit(
+    evaluation=ReplayEvaluation(
         state="done",
         why="start",
         nominee="learned:fulcrum",

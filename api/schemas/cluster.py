@@ -14,9 +14,10 @@ from scheduler.domain.resources import DeviceKind
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry.registry import Entry
     from scheduler.domain.records import Cost, Measurement
-    from scheduler.service.policy_control.replay_evaluation import Fit
+    from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation
     from scheduler.service.policy_control.shadow import ShadowView
-    from scheduler.service.queries.views import ActivePolicyView, ClusterView, PoolView
+    from scheduler.service.policy_control.views import ActivePolicyView
+    from scheduler.service.queries.views import ClusterView, PoolView
 
 
 class DeviceOut(Answer):
@@ -133,7 +134,7 @@ class FitOut(Answer):
     error: str
 
     @classmethod
-    def of(cls, fit: Fit) -> Self:
+    def of(cls, fit: ReplayEvaluation) -> Self:
         """From the service's value."""
         return cls.model_construct(
             state=fit.state,
@@ -174,7 +175,7 @@ class ShadowOut(Answer):
             agreement=shadow.agreement,
             dropped=shadow.dropped,
             failed=shadow.failed,
-            fit=None if shadow.fit is None else FitOut.of(shadow.fit),
+            fit=None if shadow.evaluation is None else FitOut.of(shadow.evaluation),
         )
 
 
@@ -210,7 +211,7 @@ class PolicyOut(Answer):
             fallbacks=policy.fallbacks,
             faults=policy.faults,
             nominee=policy.nominee,
-            fit=None if policy.fit is None else FitOut.of(policy.fit),
+            fit=None if policy.evaluation is None else FitOut.of(policy.evaluation),
             shadow=None if policy.shadow is None else ShadowOut.of(policy.shadow),
         )
 

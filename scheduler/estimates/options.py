@@ -24,15 +24,22 @@ class PoolEstimate(NamedTuple):
 
 
 def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[PoolEstimate]:
-    """All feasible placements of a job, by pool and ascending width.
+    """All feasible placements of a job with their estimates; see `feasible`."""
+    return [
+        PoolEstimate(index, width, estimator.estimate(spec, pools[index], width))
+        for index, width in feasible(spec.request, pools)
+    ]
+
+
+def feasible(request: Request, pools: Sequence[Pool]) -> list[tuple[int, int]]:
+    """The feasible placements (pool index, width), by pool and ascending width.
 
     Feasible: the job accepts the device, the whole pool when empty holds the width, and its
     memory. Budget and deadline are not looked at: they are weighed when the job is decided on.
     Raises `InfeasibleError` that says what this cluster has instead.
     """
-    request = spec.request
     found = [
-        PoolEstimate(index, width, estimator.estimate(spec, pool, width))
+        (index, width)
         for index, pool in enumerate(pools)
         if request.accepts(pool.kind, pool.model)
         for width in widths(request, pool)

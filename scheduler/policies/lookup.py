@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from scheduler.decisions.rounds.policy import Policy
@@ -14,21 +15,74 @@ from scheduler.policies.wgc import Wgc
 
 GROUP = "fulcrum.policies"
 """Entry-point group: each entry names a function without arguments that returns a `Policy`."""
-
-
 WGC = Wgc()
 
-_SCHEMES: dict[str, Callable[[str], Policy]] = {WGC.name: tuned}
+Scheme = Callable[[str], Policy]
+"""Makes a policy of the text after the colon; raises `MissingError` or `InputError`."""
 
 
-def register(scheme: str, make: Callable[[str], Policy], *, replace: bool = True) -> None:
-    """Let names `scheme:rest` mean what `make` returns for the rest.
+@dataclass(frozen=True, slots=True)
+class PolicyResolver:
+    """Policies by name: the package's own, those of other distributions, and `scheme:text`."""
 
-    For programs that know more than this package may: those that can serve learned policies.
-    `make` raises `MissingError` or `InputError`. Without `replace` what is registered stays.
+    schemes: dict[str, Scheme]
+
+    def named(self, name: str) -> Policy:
+        """The policy of that name.
+
+        Raises `MissingError` listing the legal ones, `InputError` for one that only the simulator
+        can carry out.
+        """
+        if name in HEURISTICS:
+            return HEURISTICS[name]
+        if name == WGC.name:
+            return WGC
+        if name in SIMULATED:
+            raise InputError(
+                f"policy {name!r} runs in the simulator only, for `fulcrum compare`",
+                {"policy": f"one of {self._legal()}"},
+            )
+        for entry in entry_points(group=GROUP):
+            if entry.name == name:
+                return self._loaded(entry)
+        scheme, colon, text = name.partition(":")
+        if colon and scheme in self.schemes:
+            return self.schemes[scheme](text)
+        raise MissingError(f"there is no policy {name!r}", {"policy": f"one of {self._legal()}"})
+
+    def _loaded(self, entry: EntryPoint) -> Policy:
+        """The policy of an installed distribution. Raises `InputError` if it does not load."""
+        try:
+            policy: Policy = entry.load()()
+        except Exception as error:
+            legal = f"repair or remove what is installed as {entry.value}, or one of "
+            raise InputError(
+                f"policy {entry.name!r} of {entry.value} cannot be loaded: "
+                f"{type(error).__name__}: {error}",
+                {"policy": legal + self._legal()},
+            ) from error
+        return policy
+
+    def _legal(self) -> str:
+        return ", ".join([*sorted(names()), *(f"{known}:…" for known in sorted(self.schemes))])
+
+
+DEFAULT = PolicyResolver({WGC.name: tuned})
+"""What this program means by a name, unless it passes another resolver."""
+
+
+def register(scheme: str, make: Scheme, *, replace: bool = True) -> None:
+    """Let names `scheme:text` mean what `make` returns for the text, in `DEFAULT`.
+
+    For programs that can serve learned policies. Without `replace` a known scheme stays.
     """
-    if replace or scheme not in _SCHEMES:
-        _SCHEMES[scheme] = make
+    if replace or scheme not in DEFAULT.schemes:
+        DEFAULT.schemes[scheme] = make
+
+
+def named(name: str) -> Policy:
+    """The policy of that name by `DEFAULT`; raises as `PolicyResolver.named`."""
+    return DEFAULT.named(name)
 
 
 def names() -> dict[str, str]:
@@ -44,44 +98,3 @@ def names() -> dict[str, str]:
 def builtin(name: str) -> bool:
     """Whether that name means one of this package's own rules."""
     return name in HEURISTICS or name.partition(":")[0] == WGC.name
-
-
-def named(name: str) -> Policy:
-    """The policy of that name.
-
-    Raises `MissingError` listing the legal ones, `InputError` for one that only the simulator
-    can carry out.
-    """
-    if name in HEURISTICS:
-        return HEURISTICS[name]
-    if name == WGC.name:
-        return WGC
-    if name in SIMULATED:
-        raise InputError(
-            f"policy {name!r} runs in the simulator only, for `fulcrum compare`",
-            {"policy": f"one of {_legal()}"},
-        )
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            return _loaded(entry)
-    scheme, colon, rest = name.partition(":")
-    if colon and scheme in _SCHEMES:
-        return _SCHEMES[scheme](rest)
-    raise MissingError(f"there is no policy {name!r}", {"policy": f"one of {_legal()}"})
-
-
-def _loaded(entry: EntryPoint) -> Policy:
-    """The policy of an installed distribution. Raises `InputError` if it does not load."""
-    try:
-        policy: Policy = entry.load()()
-    except Exception as error:
-        raise InputError(
-            f"policy {entry.name!r} of {entry.value} cannot be loaded: "
-            f"{type(error).__name__}: {error}",
-            {"policy": f"mend or remove what is installed as {entry.value}, or one of {_legal()}"},
-        ) from error
-    return policy
-
-
-def _legal() -> str:
-    return ", ".join([*sorted(names()), *(f"{known}:…" for known in sorted(_SCHEMES))])

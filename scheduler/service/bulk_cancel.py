@@ -1,4 +1,4 @@
-"""Stopping many jobs at once."""
+"""Cancellation of many jobs at once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scheduler.service.dispatch.messages import Cancel
 from scheduler.store.base import JobQuery, Store
 
 TOGETHER = 2000
-"""Jobs that are asked for at once: mostly one transaction; then the dispatcher does other work."""
+"""Jobs in one batch, mostly one transaction; between batches the dispatcher does other work."""
 ANSWER_S = 60.0
-"""How long one transaction may take before its caller is sent away."""
+"""Seconds that a caller waits for one batch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
+class BulkCancel:
     """Finds live jobs and cancels them."""
 
     store: Store
@@ -29,7 +29,7 @@ class Bulk:
     def live(self, query: JobQuery, ids: Collection[int] = ()) -> list[Job]:
         """Jobs that match and have not ended (of `ids`, if any), in the order to cancel them.
 
-        Those that wait come first: a device that a running job frees must not start one of them.
+        Waiting jobs come first, so that none of them starts on a device that is freed.
         """
         found = [
             job for job in self.store.live()[0] if query.matches(job) and (not ids or job.id in ids)
@@ -37,9 +37,9 @@ class Bulk:
         return sorted(found, key=lambda job: (job.state is not JobState.QUEUED, -job.id))
 
     def cancel(self, jobs: Sequence[Job], *, actor: str, reason: str = "") -> list[int]:
-        """Numbers of the jobs that were cancelled: not of those that ended meanwhile.
+        """Cancel the jobs; returns the numbers of those that had not ended before.
 
-        Raises `OutageError` if nobody confirms it: then it may take effect later.
+        Raises `OutageError` if a cancellation is not confirmed; it may take effect later.
         """
         done: list[int] = []
         for first in range(0, len(jobs), TOGETHER):

@@ -1,4 +1,4 @@
-"""What setting the machine's clock does to times that were noted before."""
+"""Corrections of stored times after the machine's clock was set."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from scheduler.domain.jobs import Attempt, Job
 
 
 class ClockCorrections:
-    """Seconds to add to the noted times of jobs and attempts, so that durations stay true.
+    """Seconds to add to the times of jobs and attempts, so that durations stay true.
 
-    What is stored keeps the time that the clock showed.
+    The store keeps the time that the clock showed.
     """
 
     def __init__(self) -> None:
         self._seconds: dict[int | str, float] = {}
-        """By job number, or by an attempt's id."""
+        """By job number or attempt id."""
 
     def shift(self, seconds: float, noted: Iterable[int | str]) -> None:
-        """The clock was set forward by `seconds` (back: negative) after these were noted."""
+        """The clock was set forward by `seconds` (back: negative) after these times."""
         for key in noted:
             self._seconds[key] = self._seconds.get(key, 0.0) + seconds
 
@@ -32,7 +32,7 @@ class ClockCorrections:
         return (attempt.started_at or attempt.placed_at) + self._seconds.get(attempt.id, 0.0)
 
     def forget(self, *ended: int | str) -> None:
-        """These are asked for no longer."""
+        """Drop what is no longer needed."""
         for key in ended:
             self._seconds.pop(key, None)
 

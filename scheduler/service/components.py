@@ -1,4 +1,4 @@
-"""What a service is made of."""
+"""The parts of a service."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import RetentionRule
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import Crashes
-from scheduler.service.policy_control.replay import Replay
+from scheduler.service.policy_control.crash_marks import CrashMarks
+from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.store.base import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What a service is made of; chosen in `scheduler.bootstrap`."""
+    """The parts of a service; `scheduler.bootstrap` chooses them."""
 
     store: Store
     executor: Executor
     inventory: Inventory
     estimator: Estimator
-    ruling: ActivePolicy
+    active_policy: ActivePolicy
     policies: Mapping[str, str]
     """Name → summary of every policy that can be used."""
     folders: Paths
     clock: Clock
     grace_s: float = 5.0
-    """Between asking an attempt to stop and stopping it."""
+    """Seconds between asking an attempt to stop and stopping it."""
     origin: float = 0.0
     """Unix seconds of the first job ever: what formulas count submission times from."""
     lock: FolderLock | None = None
-    """Of the data folder; released when the service stops."""
-    rival: str = "wgc"
-    """What a learned policy is held against on this cluster."""
+    """The lock of the data folder; released when the service stops."""
+    baseline: str = "wgc"
+    """The policy that a learned one is compared with on this cluster."""
     replay: Replay | None = None
-    """None: policies decide without having been replayed."""
-    fit: bool = True
+    """None: policies decide without a replay."""
+    replay_at_start: bool = True
     """Whether a learned policy is replayed at the start."""
     shadow: str | None = None
     """A policy that sees every decision and changes none."""
-    crashes: Crashes | None = None
+    crashes: CrashMarks | None = None
     """Marks the calls of policies; None: they are not marked."""
     disks: Mapping[str, Path] = field(default_factory=dict)
     """Name → folder that must not run full; the first is the service's own."""
     least_free: int = 0
     """Bytes that must be free there."""
     retention: Sequence[RetentionRule] = ()
-    """What of ended jobs' files may go."""
+    """Which files of ended jobs are removed."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints."""

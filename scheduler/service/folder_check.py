@@ -1,9 +1,9 @@
-"""At start: hold the jobs' folders against the store, whose database may be another than last time.
+"""Compares the jobs' folders with the store at the start: the database may be another one.
 
-Store and folder are given the same new token at every start. A database that was restored, removed
-or exchanged has another one or none. Then the mark of every folder is compared with the store's
-job. With the same token only folders with a number above the store's highest can be strange: those
-of jobs that came after the backup that was restored.
+At every start the store and the root folder get the same new token. A database that was restored,
+removed or exchanged has another token or none: then the mark of every folder is compared with the
+store's job. With the same token only folders with a number above the store's highest can belong to
+other jobs: to those after a backup that was restored.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 
 def settle(root: Path, store: Store) -> list[Path]:
-    """Move aside the folders below `root` that are not of the store's jobs; their new names.
+    """Move aside the folders below `root` that are not of the store's jobs; returns the new paths.
 
-    One that cannot be moved is left: its job is then refused its start, and no other.
+    A folder that cannot be moved stays: then its job alone cannot start.
     """
     root.mkdir(parents=True, exist_ok=True)
     newest = store.jobs(JobQuery(), limit=1)

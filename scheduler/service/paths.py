@@ -1,4 +1,4 @@
-"""Where the files of jobs and attempts lie."""
+"""Paths of the files of jobs and attempts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Paths:
     root: Path
 
     def job(self, job: int) -> Path:
-        """Of all attempts of a job."""
+        """The folder of a job, for all its attempts."""
         return self.root / str(job)
 
     def attempt(self, job: int, number: int) -> Path:
-        """log.txt and metrics.jsonl of one attempt, and work/, where a command runs."""
+        """The folder of one attempt: log.txt, metrics.jsonl, and work/, where a command runs."""
         return self.job(job) / f"attempt-{number}"
 
     def key(self, attempt: Attempt) -> AttemptKey:
@@ -28,5 +28,5 @@ class Paths:
         return AttemptKey(attempt.id, attempt.nonce, self.attempt(attempt.job, attempt.number))
 
     def artifacts(self, job: int) -> Path:
-        """What the job's work leaves for others."""
+        """The folder of what a job leaves for other jobs."""
         return self.job(job) / "artifacts"

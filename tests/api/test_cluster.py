@@ -123,7 +123,7 @@ def test_learned_policies_are_listed_and_used_by_name_without_restart(world):
 
     registry = Registry(world.folder)
     entry = registry.add("ours", *unpack(saved(world.folder / "run")))
-    before = lookup._SCHEMES.get(SCHEME)
+    before = lookup.DEFAULT.schemes.get(SCHEME)
     lookup.register(SCHEME, registry.policy)
     try:
         answer = world.client.put("/v1/policies/active", json={"name": "learned:ours"})
@@ -143,7 +143,7 @@ def test_learned_policies_are_listed_and_used_by_name_without_restart(world):
         listed = {one["name"]: one for one in world.client.get("/v1/policies").json()["policies"]}
         assert not listed[entry.reference]["usable"]
     finally:
-        lookup._SCHEMES.pop(SCHEME)
+        lookup.DEFAULT.schemes.pop(SCHEME)
         if before is not None:
             lookup.register(SCHEME, before)
 

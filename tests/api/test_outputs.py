@@ -16,7 +16,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from api.client.lines import split
 from api.http import log_tail
 from api.http.log_stream import CHUNK, Follow, Place
-from scheduler.service.dispatch.progress import latest
+from scheduler.service.dispatch.observation import latest
 from tests.api.conftest import World
 from tests.support.waiting import PATIENCE_S
 

@@ -12,7 +12,7 @@ from tests.policies.test_schedules import TEXT
 @pytest.fixture(autouse=True)
 def _served(monkeypatch, world):
     """As `fulcrum serve` does."""
-    monkeypatch.setitem(lookup._SCHEMES, "wgc", Library(world.folder).policy)
+    monkeypatch.setitem(lookup.DEFAULT.schemes, "wgc", Library(world.folder).policy)
 
 
 def test_use_sends_the_file(fulcrum, world, tmp_path):

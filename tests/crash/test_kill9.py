@@ -179,7 +179,8 @@ def test_killed_while_many_submit(place: Place) -> None:
     again.start(threaded=False)
     for key in sorted(asked):
         spec = job_spec(name=key)
-        ids = [one.id for one in again.submit([spec, spec], actor="ann", key=key, digest=key)]
+        made, _ = again.submit([spec, spec], actor="ann", key=key, digest=key)
+        ids = [job.id for job in made]
         assert ids == jobs.setdefault(key, ids)
     again.stop()
     assert len(place.store.jobs(JobQuery(), limit=100_000)) == 2 * len(asked)

@@ -161,7 +161,9 @@ def live(load, factors, name, mode, folder):
                 POOLS, {pool.name: tuple(map(str, range(pool.count))) for pool in POOLS}, {}, {}
             ),
             estimator=Told(told),
-            ruling=ActivePolicy(lookup.named, priority, name=name, mode=mode, preference=0.5),
+            active_policy=ActivePolicy(
+                lookup.named, priority, name=name, mode=mode, preference=0.5
+            ),
             policies=lookup.names(),
             folders=Paths(folder),
             clock=clock,

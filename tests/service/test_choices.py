@@ -155,8 +155,7 @@ class Waiting:
 
 def test_a_policy_that_waits_is_asked_again_although_nothing_happens(world):
     world.submit()  # runs meanwhile: waiting beside nothing at all is a fault
-    world.service._ruling._lookup = lambda _: Waiting(world.clock.now() + 60)
-    world.service.use_policy("patient", actor="ann")
+    world.decide_by(Waiting(world.clock.now() + 60))
     world.submit()
     world.service.dispatcher.tick(world.clock.now())
     world.after(59)
@@ -188,7 +187,7 @@ def test_a_finished_job_is_measured_and_the_next_estimate_is_better(world):
 def test_what_waits_is_estimated_anew_when_its_work_was_measured(world):
     world.submit(*[train(request=wide(2))] * 2)
     world.settle()
-    guessed = world.service._board.snapshot(0.0).queue.runtime.max()
+    guessed = world.service.live_jobs.snapshot(0.0).queue.runtime.max()
     world.clock.advance(500)
     world.finish("1.1", samples=1000, overhead_s=0.0)
     assert world.attempt(2).estimate.runtime_s == pytest.approx(500, rel=0.01)
@@ -231,7 +230,7 @@ def test_preferences_of_projects_and_cluster_change_while_running(build):
     world.settle()
 
     def preferences():
-        queue = world.service._board.snapshot(world.clock.now()).queue
+        queue = world.service.live_jobs.snapshot(world.clock.now()).queue
         return {job: float(queue.preference[queue.slot_of(job)]) for job in (3, 4, 5)}
 
     assert preferences() == {3: 0.0, 4: 0.0, 5: 0.0}

@@ -78,18 +78,18 @@ def test_a_job_is_billed_and_teaches_what_it_ran(world, step):
 
 @pytest.mark.parametrize("step", [3 * HOUR, -HOUR])
 def test_running_and_waiting_times_go_on_as_if_nothing_had_happened(world, step):
-    board = world.service.dispatcher._board
+    live_jobs = world.service.live_jobs
     world.submit(*(job_spec() for _ in range(3)))
     world.settle()
     world.after(20.0)
-    before = board.snapshot(world.clock.now())
-    attempt = board.attempts[1]
-    assert board.elapsed(attempt, world.clock.now()) == 20.0
+    before = live_jobs.snapshot(world.clock.now())
+    attempt = live_jobs.attempts[1]
+    assert live_jobs.elapsed(attempt, world.clock.now()) == 20.0
     world.clock.set_by(step)
     world.step()
     now = world.clock.now()
-    after = board.snapshot(now)
-    assert board.elapsed(attempt, now) == 20.0
+    after = live_jobs.snapshot(now)
+    assert live_jobs.elapsed(attempt, now) == 20.0
     assert [run.end - now for run in after.running] == pytest.approx(
         [run.end - before.now for run in before.running]
     )

@@ -12,14 +12,14 @@ from scheduler import bootstrap
 from scheduler.domain.errors import InputError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
-from scheduler.service.policy_control.crash_marks import MOST, Crashes
+from scheduler.service.policy_control.crash_marks import MOST, CrashMarks
 
 # What a plugged-in policy may do, in a process of its own.
 DIES = """
 import os, sys
 from pathlib import Path
 from scheduler.policies import lookup
-from scheduler.service.policy_control.crash_marks import Crashes
+from scheduler.service.policy_control.crash_marks import CrashMarks
 
 class Boom:
     name, stable = "boom", True
@@ -29,7 +29,7 @@ class Boom:
 def named(name):
     return Boom() if name == "boom" else lookup.named("fcfs")
 
-crashes = Crashes(Path(sys.argv[1]), named, lookup.builtin)
+crashes = CrashMarks(Path(sys.argv[1]), named, lookup.builtin)
 if "boom" in crashes.refused:
     sys.exit(0)
 calm = crashes.policy("calm")
@@ -55,7 +55,7 @@ def start(path):
 
 
 def made(path):
-    return Crashes(path, named, lookup.builtin)
+    return CrashMarks(path, named, lookup.builtin)
 
 
 def test_a_policy_that_ends_the_process_is_given_up_and_pardoned(tmp_path):
@@ -70,7 +70,7 @@ def test_a_policy_that_ends_the_process_is_given_up_and_pardoned(tmp_path):
     crashes.close()
     crashes = made(path)
     assert crashes.refused == ("boom",)
-    crashes.pardon("boom")
+    crashes.readmit("boom")
     crashes.policy("boom")
     crashes.close()
     assert made(path).refused == ()

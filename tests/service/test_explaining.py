@@ -7,7 +7,7 @@ import pytest
 from scheduler.domain.errors import InfeasibleError, MissingError
 from scheduler.domain.jobs import Retry
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, train, wide
+from tests.service.worlds import CPU, GPU, dollars, train, wide
 
 
 def test_it_waits_for_devices_that_a_job_frees_in_time(world):
@@ -134,9 +134,9 @@ def test_a_plan_is_refused_as_the_submission_would_be(world):
 
 def test_a_plan_keeps_to_the_budget(build):
     world = build((CPU, GPU), policy="priority")
-    cpu, gpu = world.service._options(train())
-    assert cpu.dollars < gpu.dollars
-    budget = (cpu.dollars + gpu.dollars) / 2
+    cpu, gpu = dollars(train(), CPU), dollars(train(), GPU)
+    assert cpu < gpu
+    budget = (cpu + gpu) / 2
     assert {one.pool for one in world.service.plan(train(budget=budget))} == {"cpu"}
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from scheduler.domain.errors import MissingError, OutageError, StateError
 from scheduler.domain.resources import Request
+from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.testing.samples import job_spec
 from tests.service.worlds import wide
@@ -160,14 +161,14 @@ def test_a_cancellation_whose_commit_was_not_confirmed_takes_effect_once(failing
 
 
 def test_changes_the_store_refuses_are_read_again(failing):
-    """As if somebody else had written: the board falls behind, and catches up."""
+    """As if somebody else had written: the live jobs fall behind, and catch up."""
     world, _ = failing
     world.submit()
     world.settle()
-    stale = world.service._board.jobs[1]
+    stale = world.service.live_jobs.jobs[1]
     world.executor.finish("1.1")
     world.step()
-    world.service._board.jobs[1] = stale
+    world.service.live_jobs.jobs[1] = stale
     message = Cancel(1, "ann", "")
     world.service.dispatcher.post(message)
     step_twice(world)
@@ -207,15 +208,15 @@ def test_a_job_cancelled_before_the_executor_took_it_never_runs(failing, monkeyp
 
 def test_an_order_that_cannot_be_made_fails_its_job_and_no_other(failing, monkeypatch):
     world, _ = failing
-    order = world.service._orders.order
+    build = LaunchSpecBuilder.build
 
-    def choosy(job, *rest):
+    def choosy(builder, job, *rest):
         if job.id == 1:
             raise MissingError("pool 'cpu' has no device 0")
-        return order(job, *rest)
+        return build(builder, job, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(world.service._orders), "order", lambda _self, *rest: choosy(*rest))
+        patch.setattr(LaunchSpecBuilder, "build", choosy)
         world.submit(job_spec(), job_spec())
         world.settle()
     assert world.job(1).reason == "could not start: pool 'cpu' has no device 0"
@@ -223,12 +224,12 @@ def test_an_order_that_cannot_be_made_fails_its_job_and_no_other(failing, monkey
 
 
 def test_what_two_jobs_need_is_not_lost_with_the_first(failing):
-    """Outcomes of dependencies are forgotten with their last dependent, and asked for anew."""
+    """The outcome of a dependency is forgotten with its last dependent, and asked for again."""
     world, _ = failing
     world.submit(job_spec(), job_spec(after=(-1,), request=Request(("cpu",))))
     world.settle()
     world.finish("1.1")
     world.finish("2.1")
-    assert world.service._board._outcomes == world.service._board._dependents == {}
+    world.service.validate()
     world.submit(job_spec(after=(1, 2)))
     assert world.state(3) == "STARTING"

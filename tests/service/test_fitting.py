@@ -9,7 +9,7 @@ from scheduler import bootstrap, settings
 from scheduler.domain.errors import InputError, MissingError, OutageError, StateError
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
-from scheduler.service.policy_control.replay import ReplayVerdict
+from scheduler.service.policy_control.replay_evaluation import ReplayVerdict
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
@@ -77,13 +77,6 @@ class FakeReplay:
         self.may.set()
 
 
-@pytest.fixture(autouse=True)
-def scheme():
-    lookup.register("made", Made)
-    yield
-    del lookup._SCHEMES["made"]
-
-
 @pytest.fixture
 def serve(tmp_path):
     store = MemoryStore()
@@ -100,6 +93,7 @@ def serve(tmp_path):
             Inventory(tuple(pools), devices, {}, {}),
             clock,
             replay=replay,
+            policies=lookup.PolicyResolver({"made": Made}),
         )
         service.start(threaded=False)
         services.append(service)
@@ -112,7 +106,7 @@ def serve(tmp_path):
 
 
 def ended(service):
-    service._choosing._fitting._thread.join(PATIENCE_S)
+    assert service.policy_control.wait(PATIENCE_S)
     return service.policy()
 
 
@@ -125,11 +119,11 @@ def answered(serve, replay, **options):
 def test_the_wanted_policy_decides_until_the_replay_says_otherwise(serve):
     replay = FakeReplay(nominee=2.0, rival=1.0)
     service = serve(replay)
-    assert (service.policy().name, service.policy().fit.state) == ("made:one", "running")
+    assert (service.policy().name, service.policy().evaluation.state) == ("made:one", "running")
     replay.may.set()
     view = ended(service)
-    assert (view.name, view.nominee, view.fit.better) == ("wgc", "made:one", "wgc")
-    assert view.fit.verdict == replay.answer
+    assert (view.name, view.nominee, view.evaluation.better) == ("wgc", "made:one", "wgc")
+    assert view.evaluation.verdict == replay.answer
     (question,) = replay.asked
     assert (question.nominee, question.rival, question.pools) == ("made:one", "wgc", (CPU,))
     assert question.until - question.since == 7 * 86_400
@@ -138,14 +132,14 @@ def test_the_wanted_policy_decides_until_the_replay_says_otherwise(serve):
 def test_the_better_nominee_stays(serve, caplog):
     caplog.set_level("INFO")
     _, view = answered(serve, FakeReplay())
-    assert (view.name, view.fit.state, view.fit.why) == ("made:one", "done", "start")
+    assert (view.name, view.evaluation.state, view.evaluation.why) == ("made:one", "done", "start")
     assert "made:one is better" in caplog.text
 
 
 def test_a_difference_that_is_not_shown_is_not_claimed(serve, caplog):
     caplog.set_level("INFO")
     _, view = answered(serve, FakeReplay(nominee=2.0, rival=1.0, shown=False))
-    assert (view.name, view.fit.better, view.fit.ahead) == ("wgc", None, "wgc")
+    assert (view.name, view.evaluation.better, view.evaluation.ahead) == ("wgc", None, "wgc")
     assert "no difference is shown" in caplog.text
     assert "is better\n" not in caplog.text
     again = FakeReplay()
@@ -165,7 +159,7 @@ def test_other_pools_are_another_question(serve):
     answered(serve, FakeReplay(nominee=2.0, rival=1.0))
     service = serve(FakeReplay(), pools=(CPU, GPU))
     assert service.policy().name == "made:one"
-    assert service.policy().fit.why == "pools"
+    assert service.policy().evaluation.why == "pools"
 
 
 def test_what_a_person_chooses_stays(serve):
@@ -174,7 +168,7 @@ def test_what_a_person_chooses_stays(serve):
     view = service.use_policy("made:two", actor="ann")
     assert ended(service).name == view.name == "made:two"
     assert replay.gone.is_set()
-    assert service.policy().fit.state == "cancelled"  # nobody waits for it any longer
+    assert service.policy().evaluation.state == "cancelled"  # nobody waits for it any longer
     unasked = FakeReplay()
     assert serve(unasked).policy().name == "made:two"
     assert not unasked.asked
@@ -185,7 +179,7 @@ def test_asked_for_it_replays_whatever_was_chosen(serve):
     service = serve(replay, policy="fcfs")
     assert not replay.asked
     view = service.fit_policy("made:two", actor="ann")
-    assert (view.name, view.nominee, view.fit.why) == ("fcfs", "made:two", "asked")
+    assert (view.name, view.nominee, view.evaluation.why) == ("fcfs", "made:two", "asked")
     with pytest.raises(StateError, match="under way"):
         service.fit_policy("made:one", actor="ann")
     assert service.policy().nominee == "made:two"
@@ -199,7 +193,7 @@ def test_wrong_questions_are_refused(serve):
     service = serve(FakeReplay(), policy="fcfs")
     with pytest.raises(MissingError):
         service.fit_policy("best", actor="ann")
-    with pytest.raises(InputError, match="held against"):
+    with pytest.raises(InputError, match="baseline of replays"):
         service.fit_policy("wgc", actor="ann")
     with pytest.raises(OutageError, match="no simulator"):
         serve(None).fit_policy("made:one", actor="ann")
@@ -209,8 +203,8 @@ def test_a_failed_replay_changes_nothing(serve, caplog):
     replay = FakeReplay()
     replay.answer = RuntimeError("out of memory")
     _, view = answered(serve, replay)
-    assert (view.name, view.fit.state) == ("made:one", "failed")
-    assert "out of memory" in view.fit.error
+    assert (view.name, view.evaluation.state) == ("made:one", "failed")
+    assert "out of memory" in view.evaluation.error
     assert "out of memory" in caplog.text
 
 
@@ -220,14 +214,14 @@ def test_a_shadow_is_scored_and_nobody_changes_places(serve):
     begun = serve.clock.now()
     serve.clock.advance(50)
     view = service.score_shadow()
-    assert (view.shadow.fit.state, view.shadow.fit.why) == ("running", "shadow")
+    assert (view.shadow.evaluation.state, view.shadow.evaluation.why) == ("running", "shadow")
     with pytest.raises(StateError, match="under way"):
         service.score_shadow()
     replay.may.set()
     view = ended(service)
-    assert (view.shadow.fit.state, view.shadow.fit.better) == ("done", "made:two")
-    assert view.shadow.fit.verdict == replay.answer
-    assert (view.name, view.nominee, view.fit) == ("fcfs", "fcfs", None)
+    assert (view.shadow.evaluation.state, view.shadow.evaluation.better) == ("done", "made:two")
+    assert view.shadow.evaluation.verdict == replay.answer
+    assert (view.name, view.nominee, view.evaluation) == ("fcfs", "fcfs", None)
     (question,) = replay.asked
     assert (question.nominee, question.rival) == ("made:two", "fcfs")
     assert (question.since, question.until) == (begun, begun + 50)
@@ -252,20 +246,20 @@ def test_a_score_ends_with_its_shadow_and_nobody_is_scored_against_itself(serve)
     replay = FakeReplay()
     service = serve(replay, policy="fcfs")
     service.shadow_policy("fcfs", actor="ann")
-    with pytest.raises(StateError, match="decides itself"):
+    with pytest.raises(StateError, match="is the active policy"):
         service.score_shadow()
     service.shadow_policy("made:two", actor="ann")
-    assert service.score_shadow().shadow.fit.state == "running"
+    assert service.score_shadow().shadow.evaluation.state == "running"
     service.shadow_policy(None, actor="ann")
     assert replay.gone.is_set()
-    assert service.fit_policy("made:one", actor="ann").fit.state == "running"
+    assert service.fit_policy("made:one", actor="ann").evaluation.state == "running"
 
 
 def test_a_replay_tells_nothing_of_another_policy(serve):
     service, view = answered(serve, FakeReplay())
-    assert view.fit.nominee == "made:one"
-    assert service.use_policy("sjf", actor="ann").fit is None
-    assert serve(FakeReplay()).policy().fit is None
+    assert view.evaluation.nominee == "made:one"
+    assert service.use_policy("sjf", actor="ann").evaluation is None
+    assert serve(FakeReplay()).policy().evaluation is None
 
 
 def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
@@ -275,14 +269,14 @@ def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
     service.score_shadow()
     service.shadow_policy("made:one", actor="ann")
     assert replay.gone.is_set()
-    assert ended(service).shadow.fit is None
+    assert ended(service).shadow.evaluation is None
     assert "shadow: made:two against fcfs: cancelled" in caplog.text
 
 
 def test_nothing_is_replayed_unless_wanted(serve):
     for options in ({"fit": False}, {"policy": "sjf"}):
         replay = FakeReplay()
-        assert serve(replay, **options).policy().fit is None
+        assert serve(replay, **options).policy().evaluation is None
         assert not replay.asked
 
 
@@ -291,7 +285,7 @@ def test_stopping_does_not_wait_for_a_replay(serve):
     service = serve(replay)
     service.stop()
     assert replay.gone.is_set()
-    assert service._choosing.view().fit.state == "cancelled"
+    assert service.policy().evaluation.state == "cancelled"
 
 
 def test_the_question_survives_the_way_to_another_process(serve):

@@ -9,10 +9,9 @@ import pytest
 
 from scheduler import problems
 from scheduler.domain.errors import OutageError
-from scheduler.policies.heuristics import HEURISTICS
 from scheduler.problems import HealthProblem, disks
 from scheduler.service.maintenance import health
-from scheduler.service.maintenance.health import Deciding, Health
+from scheduler.service.maintenance.health import Health, PolicyHealth
 from scheduler.testing.samples import job_spec
 from tests.service.worlds import CPU, GPU, wide
 
@@ -100,7 +99,7 @@ def test_a_disk_without_room_for_files_is_told(tmp_path, monkeypatch):
 
 
 def test_a_data_folder_that_is_gone_is_told(world, tmp_path):
-    world.service._checkup.disks["data folder"] = tmp_path / "gone"
+    world.service.checkup.disks["data folder"] = tmp_path / "gone"
     assert parts(world.service)["disk"].text == "the data folder is gone"
 
 
@@ -143,8 +142,7 @@ class Scores:
 
 
 def ruled(world, answer):
-    world.service._ruling._lookup = lambda _: Scores(answer)
-    world.service.use_policy("odd", actor="ann")
+    world.decide_by(Scores(answer))
 
 
 def test_a_policy_that_the_guard_replaces_is_told_of_for_a_while(world, monkeypatch):
@@ -165,22 +163,25 @@ def test_a_policy_that_starts_nothing_although_devices_are_free_is_told_of(world
     world.submit()
     assert world.state(2) == "QUEUED"
     dispatcher = world.service.dispatcher
-    watch = Deciding(world.service._ruling, world.service._board, dispatcher, world.clock)
-    assert not list(watch._idle(0.0))
-    (told,) = watch._idle(health.IDLE_S)
+    watch = PolicyHealth(
+        world.service.active_policy, world.service.live_jobs, dispatcher, world.clock
+    )
+    assert not list(watch.idle(0.0))
+    (told,) = watch.idle(health.IDLE_S)
     assert told.text == "odd has started nothing for 5 min: 1 jobs wait, wgc would start 1 now"
-    world.service._ruling._lookup = lambda _: HEURISTICS["fcfs"]
     world.service.use_policy("fcfs", actor="ann")
     world.step()
-    assert not list(watch._idle(2 * health.IDLE_S))
+    assert not list(watch.idle(2 * health.IDLE_S))
 
 
 def test_waiting_for_devices_that_are_busy_is_no_problem(world):
     world.submit(*[job_spec(request=wide(2))] * 3)
     dispatcher = world.service.dispatcher
-    watch = Deciding(world.service._ruling, world.service._board, dispatcher, world.clock)
-    assert not list(watch._idle(0.0))
-    assert not list(watch._idle(1e6))
+    watch = PolicyHealth(
+        world.service.active_policy, world.service.live_jobs, dispatcher, world.clock
+    )
+    assert not list(watch.idle(0.0))
+    assert not list(watch.idle(1e6))
 
 
 def test_an_unavailable_pool_is_known_but_not_fatal(build):
@@ -192,10 +193,10 @@ def test_an_unavailable_pool_is_known_but_not_fatal(build):
 
 def test_the_log_tells_what_comes_and_goes(world, monkeypatch, caplog):
     monkeypatch.setattr(world.executor, "health", lambda: ("it hangs",))
-    world.service._checkup.tell()
-    world.service._checkup.tell()
+    world.service.checkup.log_changes()
+    world.service.checkup.log_changes()
     monkeypatch.setattr(world.executor, "health", lambda: ())
-    world.service._checkup.tell()
+    world.service.checkup.log_changes()
     assert [line for line in caplog.messages if "it hangs" in line] == [
         "not well: it hangs",
         "over: it hangs",

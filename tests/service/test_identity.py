@@ -55,7 +55,7 @@ class House:
             "argv": ["sh", "-c", script, "sh", *arguments],
             "env": {"ROOT": str(self.root)},
         }
-        return self.service.submit([job_spec(work=work)], actor="ann")[0].id
+        return self.service.submit([job_spec(work=work)], actor="ann")[0][0].id
 
     def until(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S

@@ -11,16 +11,17 @@ from scheduler.domain.errors import (
 )
 from scheduler.domain.jobs import Retry
 from scheduler.domain.resources import Request
+from scheduler.service.dispatch.messages import Admitted
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, train, wide
+from tests.service.worlds import CPU, GPU, dollars, train, wide
 
 
 def test_a_job_is_placed_launched_started_and_succeeds(world):
     (job,) = world.submit()
     assert (job.state, job.attempts) == ("STARTING", 1)
-    order = world.executor.orders["1.1"]
-    assert order.folder == world.folder / "jobs" / "1" / "attempt-1"
-    assert order.devices == ("cpu-0",)
+    spec = world.executor.specs["1.1"]
+    assert spec.folder == world.folder / "jobs" / "1" / "attempt-1"
+    assert spec.devices == ("cpu-0",)
     world.settle()
     assert (world.state(1), world.attempt(1).pid) == ("RUNNING", 10_000)
     world.clock.advance(36)
@@ -69,7 +70,7 @@ def test_models_of_the_same_submission_are_found_in_their_folders(world):
     world.settle()
     world.finish("1.1")
     artifacts = str(world.service.folders.artifacts(1))
-    assert world.executor.orders["2.1"].work["models"] == [artifacts, "other.pt"]
+    assert world.executor.specs["2.1"].work["models"] == [artifacts, "other.pt"]
 
 
 def test_dependents_of_a_failure_are_cancelled_through_and_through(world):
@@ -111,9 +112,9 @@ def test_a_repeated_key_answers_the_first_jobs_and_revives_none(world):
 
 def test_a_repeated_key_in_one_commit_makes_one_job(world):
     # As if the second had been read before the first was heard and had ended meanwhile.
-    (job,) = world.service.submit([job_spec()], actor="ann", key="k")
+    (job,), _ = world.service.submit([job_spec()], actor="ann", key="k")
     world.cancel(1)
-    world.service._admit([job])
+    world.service.dispatcher.post(Admitted([job]))
     world.step()
     assert world.executor.launches == []
     assert world.service.statistics()["jobs_devices"] == 0
@@ -297,7 +298,7 @@ def test_a_persons_retry_is_a_new_job_that_names_the_old_one(world):
         world.service.retry(1, actor="ben")
     world.settle()
     world.fail("1.1")
-    job = world.service.retry(1, actor="ben")
+    job, _ = world.service.retry(1, actor="ben")
     world.settle()
     assert (job.id, job.retry_of, job.spec.name, world.state(2)) == (2, 1, "seven", "RUNNING")
 
@@ -333,7 +334,7 @@ def test_a_budget_below_the_cheapest_placement_is_refused(build):
 
 def test_a_budget_closes_the_dear_placements_and_holds_what_has_spent_it(build):
     world = build((CPU, GPU))
-    cheap = world.service._options(train())[0].dollars
+    cheap = dollars(train(), CPU)
     world.submit(train(budget=cheap * 1.5, preference=1.0, retry=Retry(3, backoff_s=0.0)))
     assert world.attempt(1).pool == "cpu"
     world.settle()

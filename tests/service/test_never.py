@@ -60,7 +60,7 @@ class Life(RuleBasedStateMachine):
             for at in range(count)
         ]
         try:
-            jobs = self.world.service.submit(specs, actor="ann")
+            jobs, _ = self.world.service.submit(specs, actor="ann")
         except FulcrumError:
             return
         assert [job.id for job in jobs] == list(range(self.accepted + 1, self.accepted + 1 + count))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.service.dispatch.progress import latest
+from scheduler.service.dispatch.observation import latest
 
 
 def test_a_pipe_a_link_and_a_folder_are_no_metrics(tmp_path: Path) -> None:

@@ -156,10 +156,10 @@ def test_what_is_pruned_is_remembered_and_said(world, tmp_path):
     with pytest.raises(InputError, match="the models of job 1 were pruned") as caught:
         world.service.submit([infer], actor="ann")
     assert set(caught.value.fields) == {"work.models"}
-    assert world.service.retry(job, actor="ann").id == job + 1
+    assert world.service.retry(job, actor="ann")[0].id == job + 1
     with (tmp_path / "pruned.jsonl").open("a") as ledger:
         ledger.write('{"job": 1, "ki\n[]\n"x"\n')
-    again = Retention(keep.store, keep.board, keep.folders, keep.clock, tmp_path)
+    again = Retention(keep.store, keep.live_jobs, keep.folders, keep.clock, tmp_path)
     assert again.pruned(world.job(job), Kind.LOGS) == keep.pruned(world.job(job), Kind.LOGS)
 
 
@@ -168,7 +168,7 @@ def test_a_job_of_another_database_is_not_told_as_pruned(world, tmp_path):
     (tmp_path / "pruned.jsonl").write_text(json.dumps(line) + "\n")
     job, _ = ended(world)
     keep = world.service.retention
-    again = Retention(keep.store, keep.board, keep.folders, keep.clock, tmp_path)
+    again = Retention(keep.store, keep.live_jobs, keep.folders, keep.clock, tmp_path)
     assert job == 1
     assert again.pruned(world.job(job), Kind.LOGS) is None
 

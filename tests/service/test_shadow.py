@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scheduler.domain.errors import MissingError, OutageError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.shadow import WAITING, Shadow, ShadowView
+from scheduler.service.policy_control.shadow import SEEN, WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
 from tests.service.worlds import CPU, GPU, train, wide
 
@@ -21,13 +22,15 @@ PATIENCE_S = 20.0
 
 def seen(service, rounds=1):
     """The shadow's view once it has followed so many rounds."""
-    done = threading.Event()
-    for _ in range(int(PATIENCE_S / 0.01)):
-        view = service.policy().shadow
-        if view.rounds + view.failed >= rounds:
-            return view
-        done.wait(0.01)
-    raise AssertionError(view)
+    return followed(lambda: service.policy().shadow, rounds)
+
+
+def followed(view, rounds=1):
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := view()).rounds + found.failed < rounds:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+    return found
 
 
 def lines(world):
@@ -78,7 +81,7 @@ def test_it_looks_on_since_it_was_named_over_restarts(build):
     world.clock.advance(30)
     world.restart(policy="sjf", shadow="sjf", step=False)
     assert world.service.policy().shadow == before
-    # One that it was not there for has to begin anew, as does another policy.
+    # After a start without it, a shadow begins at 0, as does another policy.
     world.restart(policy="sjf", shadow="fcfs", step=False)
     assert world.service.policy().shadow == ShadowView("fcfs", begun + 30)
     world.restart(policy="sjf", step=False)
@@ -90,10 +93,10 @@ def test_it_looks_on_since_it_was_named_over_restarts(build):
 def test_one_that_could_not_be_used_for_a_while_begins_anew(build, monkeypatch):
     guarded = ActivePolicy.guarded
 
-    def gone(ruling, name):
+    def gone(active_policy, name):
         if name == "fcfs":
             raise MissingError("its files are gone")
-        return guarded(ruling, name)
+        return guarded(active_policy, name)
 
     world = build(policy="sjf", shadow="fcfs")
     begun = world.clock.now()
@@ -115,7 +118,7 @@ def test_what_it_saw_is_remembered_now_and_then_for_a_service_that_is_killed(bui
     assert world.service.policy().shadow == ShadowView("sjf", begun)
     kept = threading.Event()
     monkeypatch.setattr("scheduler.service.policy_control.shadow.KEEP_S", 0.0)
-    monkeypatch.setattr(world.service._choosing._shadowing._shadow, "_keep", told(world, kept))
+    monkeypatch.setattr(world.store, "set_settings", told(world, kept))
     world.submit(train())
     assert kept.wait(PATIENCE_S)
     world.restart(policy="sjf", shadow="sjf", step=False)
@@ -123,13 +126,14 @@ def test_what_it_saw_is_remembered_now_and_then_for_a_service_that_is_killed(bui
 
 
 def told(world, kept):
-    keep = world.service._choosing._shadowing._keep
+    set_settings = world.store.set_settings
 
-    def keep_and_tell(view):
-        keep(view)
-        kept.set()
+    def set_and_tell(values):
+        set_settings(values)
+        if SEEN in values:
+            kept.set()
 
-    return keep_and_tell
+    return set_and_tell
 
 
 def test_a_store_that_fails_costs_no_decision_of_it(build, caplog, monkeypatch):
@@ -141,8 +145,8 @@ def test_a_store_that_fails_costs_no_decision_of_it(build, caplog, monkeypatch):
     monkeypatch.setattr(world.store, "set_settings", broken)
     world.submit(train())
     seen(world.service)
-    world.service._choosing.stop()
-    assert "not remembered: disk full" in caplog.text
+    world.service.stop()
+    assert "not stored: disk full" in caplog.text
     assert world.service.policy().shadow.failed == 0
 
 
@@ -171,7 +175,7 @@ class Stuck:
 
 
 def snapshot_of(world):
-    return world.service._board.snapshot(world.clock.now())
+    return world.service.live_jobs.snapshot(world.clock.now())
 
 
 def test_what_it_cannot_keep_up_with_is_dropped_and_counted(build, tmp_path):
@@ -210,9 +214,9 @@ def test_what_the_guard_decided_for_it_is_no_agreement(build, tmp_path):
     stuck.scores = lambda table: np.zeros(1)
     shadow = Shadow(Guard(stuck, named("wgc")), ManualClock(), tmp_path / "log")
     plan = run_round(snapshot_of(world), named("wgc"), Mode.EASY)
+    shadow.offer(snapshot_of(world), Mode.EASY, plan.placements)
+    view = followed(shadow.view)
     shadow.stop()
-    shadow._follow(snapshot_of(world), Mode.EASY, plan.placements)
-    view = shadow.view()
     assert (view.rounds, view.placements, view.failed, view.agreement) == (0, 0, 1, None)
 
 

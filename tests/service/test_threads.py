@@ -1,6 +1,7 @@
 """The service with its threads running: group commit, waiting, cancelling, stopping."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -43,6 +44,7 @@ def service(tmp_path: Path, store: Failing, executor: FakeExecutor) -> Iterator[
     )
     service.start()
     yield service
+    service.validate()
     service.stop()
 
 
@@ -111,10 +113,10 @@ def test_submissions_that_arrive_together_share_a_commit(service, store, monkeyp
             pool.submit(service.submit, [job_spec(name=str(at))], actor="ann") for at in range(30)
         ]
         conflict = pool.submit(service.submit, [job_spec()], actor="ann", key="k", digest="b")
-        while service._submissions._inbox.qsize() < 31:
-            pass
+        while service.submissions.waiting < 32:
+            time.sleep(0.001)
         gate.set()
-        jobs = [found.result(PATIENCE_S)[0] for found in (first, *others)]
+        jobs = [found.result(PATIENCE_S)[0][0] for found in (first, *others)]
         with pytest.raises(StateError, match="'k'"):
             conflict.result(PATIENCE_S)
     assert sorted(job.id for job in jobs) == list(range(1, 32))
@@ -123,7 +125,7 @@ def test_submissions_that_arrive_together_share_a_commit(service, store, monkeyp
 
 
 def test_nobody_waits_for_a_change_that_was_before(service):
-    (job,) = service.submit([job_spec()], actor="ann")
+    (job,), _ = service.submit([job_spec()], actor="ann")
     until(service, 1, "STARTING")
     assert service.wait_for_change(1, job.version, PATIENCE_S).state == "STARTING"
     assert service.wait_for_change(1, 99, 0.01).state == "STARTING"
@@ -170,7 +172,7 @@ def test_a_stopped_service_accepts_nothing_and_leaves_nobody_waiting(service, st
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(service.cancel, 1, actor="ann")
         while store.fail["record"]:
-            pass
+            time.sleep(0.001)
         service.stop()
         with pytest.raises(OutageError, match="stopping"):
             waiting.result(PATIENCE_S)

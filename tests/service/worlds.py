@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import bootstrap, settings
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
+from scheduler.estimates.estimator import Estimator
+from scheduler.estimates.options import options
 from scheduler.executors.base import Exited
 from scheduler.hardware.inventory import Inventory
+from scheduler.policies.lookup import DEFAULT, PolicyResolver
 from scheduler.service.dispatch.messages import Cancel, Update
+from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.service import Service
 from scheduler.store.base import Store
 from scheduler.store.sql import SqlStore
@@ -56,6 +61,7 @@ class World:
         self.clock = ManualClock()
         self.executor = FakeExecutor(self.clock)
         self._open = open_store
+        self._policies: dict[str, Policy] = {}
         self.store = open_store()
         self.service = self._assemble(pools, options)
         self.service.start(threaded=False)
@@ -75,12 +81,13 @@ class World:
 
     def submit(self, *specs: JobSpec, **options: Any) -> list[Job]:
         """Submitted, heard and decided on."""
-        jobs = self.service.submit(specs or (job_spec(),), actor="ann", **options)
+        jobs, self.replayed = self.service.submit(specs or (job_spec(),), actor="ann", **options)
         self.step()
         return [self.store.job(job.id) for job in jobs]
 
     def step(self) -> None:
         self.service.dispatcher.step(self.clock.now())
+        self.service.validate()
 
     def settle(self) -> None:
         """Deliver and step until nothing is left to say."""
@@ -125,6 +132,11 @@ class World:
         self.service.dispatcher.post(Exited(attempt, **event))
         self.step()
 
+    def decide_by(self, policy: Policy) -> None:
+        """Let a policy decide that no name stands for."""
+        self._policies[policy.name] = policy
+        self.service.use_policy(f"test:{policy.name}", actor="ann")
+
     def job(self, job: int) -> Job:
         return self.store.job(job)
 
@@ -162,7 +174,13 @@ class World:
             self.executor,
             Inventory(tuple(pools), devices, {}, {}, absent),
             self.clock,
+            policies=PolicyResolver({**DEFAULT.schemes, "test": self._policies.__getitem__}),
         )
+
+
+def dollars(spec: JobSpec, pool: Pool) -> float:
+    """What the cheapest placement on the pool costs by an estimate without history."""
+    return cheapest(options(spec, (pool,), Estimator()))
 
 
 def train(**fields: Any) -> JobSpec:

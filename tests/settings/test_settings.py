@@ -69,14 +69,14 @@ def test_tables_in_variables(monkeypatch):
     monkeypatch.setenv("FULCRUM_PROJECTS", '{"vision": {"preference": "fast"}}')
     found = settings.load()
     assert found.pools["cpu"].devices == 1
-    assert found.preference_of("vision") == 1
+    assert found.projects["vision"].preference == 1
 
 
 def test_preference_by_name_or_number_per_project_or_for_all():
     found = settings.load(
         overrides={"preference": "cheap", "projects": {"a": {"preference": 0.8}, "b": {}}}
     )
-    assert [found.preference_of(name) for name in ("a", "b", "unknown")] == [0.8, 0, 0]
+    assert [one.preference for one in (found, *found.projects.values())] == [0, 0.8, None]
     assert settings.load(overrides={"preference": "Balanced"}).preference == 0.5
     assert settings.load(overrides={"preference": "0.25"}).preference == 0.25
 
@@ -92,13 +92,13 @@ def test_sizes_and_paths_are_read_as_people_write_them(place):
 @pytest.mark.parametrize(
     ("overrides", "field", "advice"),
     [
-        ({"prot": 1}, "prot", "did you mean port?"),
+        ({"prot": 1}, "prot", "did you mean 'port'?"),
         (
             {"executor.grace": 1},
             "executor.grace",
-            "legal: grace_s, linger_s, max_log",
+            "legal: grace_s, pass_env, max_log",
         ),
-        ({"pools.cpu.price": 1}, "pools.cpu.price", "legal: boot_s, devices, dollars_per"),
+        ({"pools.cpu.price": 1}, "pools.cpu.price", "legal: enabled, kind, model, devices"),
         ({"projects.a.dial": 1}, "projects.a.dial", "legal: preference"),
         ({"hardware.cores": 1}, "hardware.cores", "legal: detect, reserved_cores"),
         ({"port": -1}, "port", "greater than or equal to 0, not -1"),

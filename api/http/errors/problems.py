@@ -12,14 +12,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.http.errors.validation_errors import as_model, fields_of, summary
+from api.http.errors.validation_errors import fields_of
 from api.schemas import FieldError, Problem
 from scheduler.domain.errors import FulcrumError
 from scheduler.text import shown
+from scheduler.validation import summary
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -205,6 +205,7 @@ def _methods(request: Request) -> list[str]:
     )
 
 
-def _body_model(request: Request) -> type[BaseModel] | None:
+def _body_model(request: Request) -> Any:
+    """The annotation of the body; None without one."""
     field = getattr(request.scope.get("route"), "body_field", None)
-    return as_model(field.field_info.annotation) if field else None
+    return field.field_info.annotation if field else None

@@ -12,7 +12,7 @@ from api.http.auth import Caller, Role
 from api.http.context import Route, answer, context_of, submitter
 from api.http.errors.problems import HttpError
 from api.schemas import CancelJobsIn, CancelledOut
-from scheduler.service.bulk_cancel import Bulk
+from scheduler.service.bulk_cancel import BulkCancel
 from scheduler.store.base import JobQuery
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
@@ -30,7 +30,7 @@ def cancel_jobs(
     """Take all live jobs that match from the queue, or stop them; those that wait first."""
     who = submitter(request)
     service = context_of(request).service
-    bulk = Bulk(service.store, service.dispatcher)
+    bulk = BulkCancel(service.store, service.dispatcher)
     ids = frozenset(cancel.ids)
     found = bulk.live(
         JobQuery(

@@ -286,22 +286,16 @@ def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> R
     who = submitter(request)
     doors = context_of(request)
     require_owner(who, doors.service.store.job(job_id))
-
-    def retry() -> list[Job]:
-        digest = f"retry:{job_id}"
-        return [doors.service.retry(job_id, actor=who.user, key=idempotency_key, digest=digest)]
-
-    jobs, replayed = doors.once(who.user, idempotency_key, retry)
-    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+    digest = f"retry:{job_id}"
+    job, replayed = doors.service.retry(job_id, actor=who.user, key=idempotency_key, digest=digest)
+    return answer(JobOut.of(job), 201, _headers(f"/v1/jobs/{job.id}", replayed))
 
 
 def _submit(
     doors: AppContext, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
 ) -> tuple[list[Job], bool]:
     digest = "" if key is None else _digest(body)
-    jobs, replayed = doors.once(
-        user, key, lambda: doors.service.submit(specs, actor=user, key=key, digest=digest)
-    )
+    jobs, replayed = doors.service.submit(specs, actor=user, key=key, digest=digest)
     if not replayed:
         doors.telemetry.submitted(Counter(spec.kind.value for spec in specs))
     return jobs, replayed

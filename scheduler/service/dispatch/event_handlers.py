@@ -1,4 +1,4 @@
-"""From what happened to the changes it means, by the one transition table."""
+"""Turns messages into changes of jobs, by the one transition table."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from scheduler.service.dispatch.messages import Cancel, Update
 from scheduler.service.dispatch.transaction import Transaction
 
 MOST_LOSSES = 5
-"""A job whose attempts vanish this often is given up: perhaps it takes its machine down."""
+"""A job whose attempts are lost this often has failed: perhaps it crashes its machine."""
 
 
 def cancel(
     message: Cancel, changes: Transaction, stored: Callable[[int], Job], now: float
 ) -> FulcrumError | None:
-    """Adds the change a cancellation means; returns the reason if it is refused."""
+    """Add the change of a cancellation; returns the error if it is refused."""
     job = changes.job(message.job)
     if job is None:
         return _gone(message.job, changes, stored, "only a job that has not ended can be cancelled")
@@ -37,7 +37,7 @@ def cancel(
 def update(
     message: Update, changes: Transaction, stored: Callable[[int], Job], now: float
 ) -> FulcrumError | None:
-    """Adds the change of a waiting job; returns the reason if it is refused."""
+    """Add the change of a waiting job; returns the error if it is refused."""
     legal = "only a job that waits can be changed"
     job = changes.job(message.job)
     if job is None:
@@ -53,19 +53,19 @@ def update(
 
 
 def started(event: Started, changes: Transaction) -> None:
-    """Adds the start, unless it is already known or of an older attempt."""
+    """Add the start, unless it is known already or of an older attempt."""
     job, attempt = _current(event.attempt, changes)
     if job is not None and attempt is not None and job.state is JobState.STARTING:
         changes.add(transitions.started(job, attempt, event.pid, event.time))
 
 
 def exited(event: Exited, changes: Transaction, pool_of: Callable[[str], Pool | None]) -> bool:
-    """Adds the end of an attempt; False if the event is about an older or ended attempt."""
+    """Add the end of an attempt; False if the event is about an older or ended attempt."""
     job, attempt = _current(event.attempt, changes)
     if job is None or attempt is None:
         return False
     if event.started_at is not None:
-        # The executor knows best: a start may have gone unheard, or been noted late on adoption.
+        # The executor knows best: the start may be missing, or late after an adoption.
         attempt = replace(attempt, started_at=event.started_at)
         job = replace(job, started_at=event.started_at)
     pool = pool_of(attempt.pool) or _removed(attempt)
@@ -75,7 +75,7 @@ def exited(event: Exited, changes: Transaction, pool_of: Callable[[str], Pool | 
     elif event.lost and job.attempts - job.failures < MOST_LOSSES:
         changes.add(transitions.lost(job, attempt, pool, event.reason, time))
     else:
-        # Another attempt would meet the same time limit, or take its machine down again.
+        # Another attempt would meet the same time limit, or crash its machine again.
         retriable = event.retriable and not event.lost and event.reason != "time limit"
         changes.add(
             transitions.failed(
@@ -118,7 +118,7 @@ def _why(event: Exited) -> str:
 
 
 def _removed(attempt: Attempt) -> Pool:
-    """A pool that the configuration no longer has, with the rates the estimate was made with."""
+    """A pool that is no longer configured, with the rates of the attempt's estimate."""
     estimate = attempt.estimate
     device_seconds = max(estimate.runtime_s, 1e-9) * max(attempt.width, 1)
     return Pool(

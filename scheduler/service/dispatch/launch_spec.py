@@ -1,4 +1,4 @@
-"""From a placed attempt to the order an executor carries out."""
+"""Builds the launch specification of a placed attempt."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Devices = Callable[[str, Sequence[int]], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpecBuilder:
-    """Fills an order's blanks: folders, device identifiers, paths of earlier results."""
+    """Fills in folders, device identifiers and paths of earlier results."""
 
     folders: Paths
     devices: Devices
 
-    def order(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
-        """The order for an attempt that was placed on `pool`."""
+    def build(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
+        """The specification for an attempt that was placed on `pool`; raises `MissingError`."""
         return LaunchSpec(
             attempt=attempt.id,
             nonce=attempt.nonce,

@@ -1,4 +1,4 @@
-"""From committed placements to running attempts."""
+"""Launches committed placements."""
 
 from __future__ import annotations
 
@@ -18,28 +18,31 @@ class Launcher:
 
     def __init__(
         self,
-        board: LiveJobs,
+        live_jobs: LiveJobs,
         executor: Executor,
-        orders: LaunchSpecBuilder,
+        launch_specs: LaunchSpecBuilder,
         post: Callable[[Exited], None],
         counters: Counter[str],
         *,
         grace_s: float,
     ) -> None:
-        self._board = board
+        self._live_jobs = live_jobs
         self._executor = executor
-        self._orders = orders
+        self._launch_specs = launch_specs
         self._post = post
         self._counters = counters
         self._grace_s = grace_s
         self._waiting: deque[Attempt] = deque()
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def add(self, attempts: Iterable[Attempt]) -> None:
-        """Attempts to launch; one that has been launched before is not started again."""
+        """Launch these attempts later; one that was launched before is not started again."""
         self._waiting.extend(attempts)
 
     def launch(self, now: float) -> None:
-        """Launch what was added. If the executor fails on one, the others overtake it.
+        """Launch what was added. If the executor fails on one, the others are launched first.
 
         Raises what the executor raised; the next call tries again.
         """
@@ -55,15 +58,15 @@ class Launcher:
             raise failure
 
     def _launch(self, attempt: Attempt, now: float) -> None:
-        job, pool = self._board.jobs.get(attempt.job), self._board.pool(attempt.pool)
-        holding = self._board.attempts.get(attempt.job)
+        job, pool = self._live_jobs.jobs.get(attempt.job), self._live_jobs.pool(attempt.pool)
+        holding = self._live_jobs.attempts.get(attempt.job)
         if job is None or pool is None or holding is None or holding.id != attempt.id:
             return  # it has ended meanwhile
         if job.state is JobState.CANCELLING:
             self._withdraw(attempt, now)
             return
         try:
-            order = self._orders.order(job, attempt, pool)
+            order = self._launch_specs.build(job, attempt, pool)
         except FulcrumError as error:
             reason = f"could not start: {error.message}"
             self._post(Exited(attempt.id, now, reason, success=False, retriable=False))
@@ -72,8 +75,8 @@ class Launcher:
         self._counters["launches"] += 1
 
     def _withdraw(self, attempt: Attempt, now: float) -> None:
-        """It was cancelled before the executor took it; whether it did at last, it knows."""
-        if attempt.id in self._executor.alive([self._orders.folders.key(attempt)]):
+        """Cancel an attempt that the executor may or may not have taken: ask it."""
+        if attempt.id in self._executor.alive([self._launch_specs.folders.key(attempt)]):
             self._executor.cancel(attempt.id, grace_s=self._grace_s)
         else:
             self._post(Exited(attempt.id, now, "cancelled", success=False))

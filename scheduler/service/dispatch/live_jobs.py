@@ -1,6 +1,6 @@
 """The live jobs in memory: what a round needs, kept in step with the store.
 
-The store is the truth; the board is its mirror, changed only after a commit. One thread changes
+The store is the truth. `LiveJobs` mirrors it and changes only after a commit. One thread changes
 it, under `lock`; others take the lock to read.
 """
 
@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes
-from scheduler.decisions.state.plan import Reservation
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
+from scheduler.decisions.state.plan import Placement, Reservation
+from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.errors import InfeasibleError, StateError
 from scheduler.domain.events import Transition
-from scheduler.domain.jobs import Attempt, Job, JobSpec
+from scheduler.domain.jobs import Attempt, Estimate, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
+from scheduler.estimates.options import PoolEstimate
 from scheduler.service.clock_corrections import ClockCorrections, bounded, delayed
-from scheduler.service.dispatch.placement_options import worthwhile
+from scheduler.service.dispatch.dependencies import Dependencies
+from scheduler.service.dispatch.placement_options import affordable, cheapest, counted, worthwhile
 from scheduler.service.dispatch.running_attempts import lowest, running_attempts
 from scheduler.service.hold_reasons import HoldReasons
 
@@ -30,21 +32,23 @@ MATERIAL = 0.05
 OVERDUE = 0.1
 """An attempt past its estimated end is expected to need this share of its run time more."""
 
-Options = Callable[[JobSpec], Sequence[EstimatedPlacement]]
+Estimates = Callable[[JobSpec], Sequence[PoolEstimate]]
+"""Every placement of a job with its estimate; raises `InfeasibleError`."""
 Preference = Callable[[JobSpec], float]
 
 
 class LiveJobs:
-    """Live jobs, active attempts and the backlog of those that compete for devices."""
+    """The live jobs, their active attempts, and the backlog of those that compete for devices."""
 
     def __init__(
         self,
         pools: Sequence[Pool],
-        options: Options,
+        estimates: Estimates,
         preference: Preference,
-        finished: Callable[[int], JobState],
+        state: Callable[[int], JobState],
         origin: float = 0.0,
     ) -> None:
+        """`state`: of any job, from the store. `origin`: see `Backlog`."""
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.pools = tuple(pools)
@@ -55,57 +59,55 @@ class LiveJobs:
         self.held: dict[int, HoldReasons] = {}
         """Queued jobs that do not compete."""
         self._timed: dict[int, float] = {}
-        """Of these, when the reason ends by itself."""
+        """When the reason of a held job ends by itself, Unix seconds."""
         self._broken: set[int] = set()
-        """Of these, whose dependency ended without success."""
+        """Held jobs with a dependency that ended without success."""
         self.ends: dict[int, float] = {}
         """Estimated ends of active attempts, Unix seconds, refined while they run."""
         self._corrections = ClockCorrections()
         self._index = {pool.name: at for at, pool in enumerate(self.pools)}
-        self._options = options
+        self._estimates = estimates
         self._preference = preference
-        self._finished = finished
         self._backlog = Backlog(origin)
         self._newest = 0
-        self._dependents: dict[int, set[int]] = {}
-        self._outcomes: dict[int, JobState] = {}
+        self._dependencies = Dependencies(state)
         self._spent: dict[int, float] = {}
         self._committed: tuple[Reservation, ...] = ()
-        self._priced: dict[str, tuple[JobSpec, Sequence[EstimatedPlacement]]] = {}
+        self._estimated: dict[str, tuple[JobSpec, Sequence[PoolEstimate]]] = {}
+        """The newest estimates of each work, by the key of its profile."""
+        self._sources: dict[int, dict[tuple[int, int], str]] = {}
+        """Where the estimates of competing jobs come from, by job and (pool, width)."""
 
     def load(self, jobs: Iterable[Job], attempts: Iterable[Attempt], now: float) -> None:
-        """Take over what the store holds, at start."""
+        """Take over what the store holds, at the start."""
         with self.changed:
             for attempt in attempts:
                 self._hold(attempt)
             for job in jobs:
                 self.jobs[job.id] = bounded(job, now)
                 self._newest = max(self._newest, job.id)
-                for dependency in job.spec.after:
-                    self._dependents.setdefault(dependency, set()).add(job.id)
+                self._dependencies.add(job)
             for job in list(self.jobs.values()):
                 self._consider(job, now)
 
     def admit(self, jobs: Iterable[Job], now: float) -> None:
-        """New jobs, already stored, in the order of their ids.
+        """Add new jobs, already stored, in the order of their ids.
 
-        A repeated submission names jobs that are known, or that have ended: those are passed over.
+        A repeated submission names jobs that are known, or that have ended: those are skipped.
         """
         with self.changed:
             for job in jobs:
                 if job.id <= self._newest or job.state.final:
                     continue
-                for dependency in job.spec.after:
-                    self._outcome(dependency)  # asks the store, so it comes before any change
+                self._dependencies.open(job, self.jobs)  # asks the store, so before any change
                 self._newest = job.id
                 self.jobs[job.id] = job
-                for dependency in job.spec.after:
-                    self._dependents.setdefault(dependency, set()).add(job.id)
+                self._dependencies.add(job)
                 self._consider(job, now)
             self.changed.notify_all()
 
     def apply(self, transition: Transition, now: float) -> None:
-        """A change that was written."""
+        """Take over a change that was written."""
         attempt = transition.attempt
         with self.changed:
             if attempt is not None:
@@ -117,7 +119,7 @@ class LiveJobs:
             self.changed.notify_all()
 
     def restore(self, job: Job, attempts: Iterable[Attempt], now: float) -> None:
-        """A job as the store has it, where the board had fallen behind; `attempts`: all of it."""
+        """Take over a job as the store has it, with all its attempts, after a lost answer."""
         with self.changed:
             self.attempts.pop(job.id, None)
             self.ends.pop(job.id, None)
@@ -133,7 +135,7 @@ class LiveJobs:
     def reconsider(self, now: float, chosen: Callable[[JobSpec], bool] | None = None) -> bool:
         """Look again at held jobs whose time has come, and at queued jobs with `chosen` work.
 
-        For changed estimates or preferences. Returns whether any job now competes anew.
+        For changed estimates or preferences. Returns whether another job competes now.
         """
         with self.changed:
             before = len(self._backlog)
@@ -165,32 +167,32 @@ class LiveJobs:
         with self.lock:
             return max(0.0, now - self._corrections.begun_at(attempt))
 
-    def reprice(self, key: str, now: float) -> None:
-        """Estimate the queued jobs of one work anew, if a measurement changed it materially."""
+    def reestimate(self, key: str, now: float) -> None:
+        """Look again at the queued jobs of one work if a measurement changed it materially."""
         with self.lock:
-            spec, before = self._priced.get(key, (None, ()))
+            spec, before = self._estimated.get(key, (None, ()))
             if spec is None:
                 return
             try:
-                after = self._options(spec)
+                after = self._estimates(spec)
             except InfeasibleError:
                 return
             moved = any(
-                abs(new.runtime_s - old.runtime_s) > MATERIAL * old.runtime_s
+                abs(new.estimate.runtime_s - old.estimate.runtime_s)
+                > MATERIAL * old.estimate.runtime_s
                 for new, old in zip(after, before, strict=True)
             )
             if moved:
                 self.reconsider(now, lambda spec: spec.profile.key == key)
 
     def unmet(self) -> Iterator[tuple[Job, int]]:
-        """Queued jobs with a dependency that ended without success."""
+        """Queued jobs, each with a dependency that ended without success."""
         with self.lock:
             for job_id in sorted(self._broken):
                 job = self.jobs[job_id]
-                for dependency in job.spec.after:
-                    if self._outcome(dependency) not in (None, JobState.SUCCEEDED):
-                        yield job, dependency
-                        break
+                for dependency in self._dependencies.unmet(job, self.jobs):
+                    yield job, dependency
+                    break
 
     def next_due(self) -> float | None:
         """Unix seconds at which a held job's reason ends by itself."""
@@ -210,15 +212,20 @@ class LiveJobs:
 
     def with_job(self, job: int, spec: JobSpec, now: float) -> Snapshot:
         """The world as it would be with one more waiting job; raises `InfeasibleError`."""
-        found = worthwhile(self._options(spec), self._preference(spec))
+        found = worthwhile(self._estimates(spec), self._preference(spec))
         if spec.budget is not None:
-            found = [option for option in found if option.dollars <= spec.budget] or found
+            found = affordable(found, spec.budget) or found
         waiting = self._waiting(job, spec, now, found)
         with self.lock:
             backlog = self._backlog.copy()
             running, committed = self._running(now), self._committed
         backlog.add(waiting)
         return Snapshot(now, backlog.freeze(), self.pools, running, committed)
+
+    def estimate(self, placed: Placement) -> Estimate:
+        """The estimate that a placement of the last snapshot was decided on."""
+        source = self._sources[placed.job][placed.pool, placed.width]
+        return Estimate(placed.runtime_s, placed.dollars, placed.joules, source)
 
     def free_devices(
         self, pool: int, nodes: Nodes, taken: Sequence[Attempt] = ()
@@ -254,54 +261,52 @@ class LiveJobs:
                 counts[held.cause] = counts.get(held.cause, 0) + 1
             return counts
 
-    def competes(self, job: int) -> bool:
-        """Whether the job is in the backlog."""
-        with self.lock:
-            return job in self._backlog
-
     def pool(self, name: str) -> Pool | None:
         """The pool of that name; None if it is no longer configured."""
         at = self._index.get(name)
         return None if at is None else self.pools[at]
 
+    def validate(self) -> None:
+        """Raises `StateError` that lists every invariant that does not hold."""
+        with self.lock:
+            faults = list(self._faults())
+        if faults:
+            raise StateError("; ".join(faults))
+
+    def _faults(self) -> Iterator[str]:
+        queued = {job.id for job in self.jobs.values() if job.state is JobState.QUEUED}
+        competing = {job for job in self.jobs if job in self._backlog}
+        if len(competing) != len(self._backlog) or competing != self._sources.keys():
+            yield "the backlog has jobs that are not live"
+        if competing & self.held.keys() or competing | self.held.keys() != queued:
+            yield f"queued jobs must either compete or be held: {sorted(queued)}"
+        if not {*self._timed, *self._broken} <= self.held.keys():
+            yield "jobs that are not held have a reason to be held"
+        if any(job.state.final for job in self.jobs.values()):
+            yield "jobs that have ended are live"
+        if not self.attempts.keys() <= self.jobs.keys() - queued:
+            yield f"attempts of jobs that are not active: {sorted(self.attempts)}"
+        if self.ends.keys() != self.attempts.keys():
+            yield f"estimated ends without an attempt: {sorted(self.ends)}"
+        claims = [(one.pool, at) for one in self.attempts.values() for at in one.devices]
+        if len(claims) != len(set(claims)):
+            yield f"devices held twice: {sorted(claims)}"
+        if not self._spent.keys() <= self.jobs.keys():
+            yield f"costs of jobs that are not live: {sorted(self._spent)}"
+        yield from self._dependencies.faults(self.jobs)
+
     def _put(self, job: Job, now: float) -> None:
-        if job.id in self._backlog:
-            self._backlog.remove(job.id)
-        self._unhold(job.id)
-        dependents = sorted(self._dependents.get(job.id, ()))
+        self._withdraw(job.id)
         if not job.state.final:
             # An attempt that began before the clock was set back ends in the future.
             self.jobs[job.id] = bounded(job, now)
             self._consider(self.jobs[job.id], now)
-        else:
-            self.jobs.pop(job.id, None)
-            self._spent.pop(job.id, None)
-            self._corrections.forget(job.id)
-            if dependents:
-                self._outcomes[job.id] = job.state
-            self._unlink(job)
-            for dependent in dependents:
-                self._reconsider(dependent, now)
-
-    def _unlink(self, job: Job) -> None:
-        """What the job waited for is remembered only as long as others wait for it too."""
-        for dependency in job.spec.after:
-            waiting = self._dependents.get(dependency, set())
-            waiting.discard(job.id)
-            if not waiting:
-                self._dependents.pop(dependency, None)
-                self._outcomes.pop(dependency, None)
-
-    def _outcome(self, job: int) -> JobState | None:
-        """How a job ended that others wait for; None while it has not. Asks the store once."""
-        if job in self.jobs:
-            return None
-        if job not in self._outcomes:
-            state = self._finished(job)
-            if not state.final:
-                return None
-            self._outcomes[job] = state
-        return self._outcomes[job]
+            return
+        self.jobs.pop(job.id, None)
+        self._spent.pop(job.id, None)
+        self._corrections.forget(job.id)
+        for dependent in self._dependencies.remove(job):
+            self._reconsider(dependent, now)
 
     def _consider(self, job: Job, now: float) -> None:
         if job.state is not JobState.QUEUED:
@@ -310,66 +315,60 @@ class LiveJobs:
         if not isinstance(found, HoldReasons):
             submitted_at = self._corrections.submitted_at(job)
             self._backlog.add(self._waiting(job.id, job.spec, submitted_at, found))
+            self._sources[job.id] = {(one.pool, one.width): one.estimate.source for one in found}
             return
         self.held[job.id] = found
         if found.until is not None:
             self._timed[job.id] = found.until
-        if any(dependency in self._outcomes for dependency in found.blockers):
+        if found.cause == "dependency" and any(self._dependencies.unmet(job, self.jobs)):
             self._broken.add(job.id)
 
-    def _unhold(self, job: int) -> None:
+    def _withdraw(self, job: int) -> None:
+        """Neither compete nor be held."""
+        if job in self._backlog:
+            self._backlog.remove(job)
+            del self._sources[job]
         self.held.pop(job, None)
         self._timed.pop(job, None)
         self._broken.discard(job)
 
     def _reconsider(self, job_id: int, now: float) -> None:
         job = self.jobs.get(job_id)
-        if job is None:
-            return
-        if job_id in self._backlog:
-            self._backlog.remove(job_id)
-        self._unhold(job_id)
-        self._consider(job, now)
+        if job is not None:
+            self._withdraw(job_id)
+            self._consider(job, now)
 
-    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[EstimatedPlacement]:
+    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[PoolEstimate]:
         spec = job.spec
-        open_ = tuple(
-            dependency
-            for dependency in spec.after
-            if self._outcome(dependency) is not JobState.SUCCEEDED
-        )
-        if open_:
-            plural = "s" if len(open_) > 1 else ""
-            names = ", ".join(str(dependency) for dependency in open_)
-            return HoldReasons("dependency", f"waits for job{plural} {names} to succeed", open_)
+        blockers = self._dependencies.open(job, self.jobs)
+        if blockers:
+            plural = "s" if len(blockers) > 1 else ""
+            names = ", ".join(str(dependency) for dependency in blockers)
+            return HoldReasons("dependency", f"waits for job{plural} {names} to succeed", blockers)
         if job.eligible_at > now:
             return HoldReasons("backoff", job.reason, until=job.eligible_at)
         try:
-            options = self._options(spec)
+            found = self._estimates(spec)
         except InfeasibleError as error:
             return HoldReasons("no-pool", error.message)
-        self._priced[spec.profile.key] = (spec, options)
-        options = worthwhile(options, self._preference(spec))
-        if spec.budget is not None:
-            left = spec.budget - self._spent.get(job.id, 0.0)
-            affordable = [option for option in options if option.dollars <= left]
-            if not affordable:
-                least = min(option.dollars for option in options)
-                return HoldReasons(
-                    "budget",
-                    f"its cheapest placement costs {money(least, up=True)} by estimate, "
-                    f"{money(left)} of its budget are left",
-                )
-            return affordable
-        return options
+        self._estimated[spec.profile.key] = (spec, found)
+        found = worthwhile(found, self._preference(spec))
+        if spec.budget is None:
+            return found
+        left = spec.budget - self._spent.get(job.id, 0.0)
+        return affordable(found, left) or HoldReasons(
+            "budget",
+            f"its cheapest placement costs {money(cheapest(found), up=True)} by estimate, "
+            f"{money(left)} of its budget are left",
+        )
 
     def _waiting(
-        self, job: int, spec: JobSpec, submitted_at: float, options: Sequence[EstimatedPlacement]
+        self, job: int, spec: JobSpec, submitted_at: float, found: Sequence[PoolEstimate]
     ) -> Waiting:
         return Waiting(
             id=job,
             submitted_at=submitted_at,
-            options=options,
+            options=counted(spec, self.pools, found),
             priority=float(spec.priority),
             deadline=float("inf") if spec.deadline is None else spec.deadline,
             preference=self._preference(spec),

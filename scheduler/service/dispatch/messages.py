@@ -1,12 +1,14 @@
-"""What the dispatcher hears about."""
+"""The messages that the dispatcher handles, and its inbox."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import Job, JobSpec
 from scheduler.executors.base import ExecutorEvent
 
@@ -49,5 +51,71 @@ class Reestimate:
 
 
 Request = Cancel | Update
-"""Messages of which somebody awaits the answer."""
+"""Messages whose sender waits for the answer."""
 Message = Admitted | Request | Reestimate | ExecutorEvent
+
+
+class Inbox:
+    """Messages in the order in which they arrive, for one reader. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+        self._arrived = threading.Condition()
+        self._closed = threading.Event()
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed.is_set()
+
+    def post(self, *messages: Message) -> None:
+        """Add messages; returns at once. A closed inbox refuses requests."""
+        with self._arrived:
+            if self.closed:
+                refuse(messages)
+                messages = tuple(one for one in messages if not isinstance(one, Request))
+            self._messages += messages
+            self._arrived.notify()
+
+    def take(self) -> list[Message]:
+        """Remove and return all messages."""
+        with self._arrived:
+            messages, self._messages = self._messages, []
+        return messages
+
+    def wait(self, timeout: float | None) -> None:
+        """Return when there is a message, the inbox is closed, or `timeout` seconds are over."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._messages or self.closed, timeout)
+
+    def wait_closed(self, timeout: float) -> None:
+        """Return when the inbox is closed, or `timeout` seconds are over."""
+        self._closed.wait(timeout)
+
+    def close(self) -> None:
+        """Refuse requests from now on, and wake the reader."""
+        with self._arrived:
+            self._closed.set()
+            self._arrived.notify()
+
+
+def refuse(messages: Sequence[Message]) -> None:
+    """Answer the requests among the messages with `OutageError`."""
+    for message in messages:
+        if isinstance(message, Request):
+            error = OutageError("the service is stopping; ask again later")
+            message.answer.set_exception(error)
+
+
+def subject(message: Message) -> int | None:
+    """The number of the one job that a message changes; None: none, or several."""
+    match message:
+        case Cancel() | Update():
+            return message.job
+        case Admitted() | Reestimate():
+            return None
+        case _:
+            return int(message.attempt.partition(".")[0])

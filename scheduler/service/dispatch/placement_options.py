@@ -1,4 +1,4 @@
-"""The placements of a job as decisions see them: what fits, counted and priced."""
+"""The placements of a job as decisions see them: what fits, counted and affordable."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from scheduler.decisions.state.queue import EstimatedPlacement
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
-from scheduler.estimates.estimator import Estimator
-from scheduler.estimates.options import options
+from scheduler.estimates.options import PoolEstimate
 
 GRAINS = 64
 """Parts of a node's memory that placements are counted in."""
@@ -16,40 +15,49 @@ SPREAD = 1.05
 """At preference 0 a job pays at most this many times its cheapest placement."""
 
 
-def priced(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[EstimatedPlacement]:
-    """Every placement that could ever hold the job; raises `InfeasibleError` if none could."""
+def counted(
+    spec: JobSpec, pools: Sequence[Pool], found: Sequence[PoolEstimate]
+) -> list[EstimatedPlacement]:
+    """The placements of a job for the queue, in the same order."""
     return [
         EstimatedPlacement(
-            pool=found.pool,
-            width=found.width,
-            memory=_counted(spec.request.memory_bytes, pools[found.pool]),
-            runtime_s=found.estimate.runtime_s,
-            dollars=found.estimate.dollars,
-            joules=found.estimate.joules,
+            pool=one.pool,
+            width=one.width,
+            memory=_counted(spec.request.memory_bytes, pools[one.pool]),
+            runtime_s=one.estimate.runtime_s,
+            dollars=one.estimate.dollars,
+            joules=one.estimate.joules,
         )
-        for found in options(spec, pools, estimator)
+        for one in found
     ]
 
 
-def worthwhile(
-    found: Sequence[EstimatedPlacement], preference: float
-) -> Sequence[EstimatedPlacement]:
-    """The placements whose price is in keeping with the preference p.
+def worthwhile(found: Sequence[PoolEstimate], preference: float) -> Sequence[PoolEstimate]:
+    """The placements whose price suits the preference p.
 
     Dollars ≤ 1.05 / (1 - p)⁴ × the cheapest: 1.05× at 0, 17× at ½, any at 1. A job that wants to
-    be cheap waits for cheap devices; it does not spill over to dear ones because they are idle.
+    be cheap waits for cheap devices; it does not take expensive ones because they are idle.
     """
     if preference >= 1:
         return found
-    most = min(option.dollars for option in found) * SPREAD / (1 - preference) ** 4
-    return [option for option in found if option.dollars <= most]
+    most = cheapest(found) * SPREAD / (1 - preference) ** 4
+    return affordable(found, most)
+
+
+def cheapest(found: Sequence[PoolEstimate]) -> float:
+    """Dollars of the cheapest placement."""
+    return min(one.estimate.dollars for one in found)
+
+
+def affordable(found: Sequence[PoolEstimate], dollars: float) -> list[PoolEstimate]:
+    """The placements that cost at most so many dollars."""
+    return [one for one in found if one.estimate.dollars <= dollars]
 
 
 def _counted(asked: int, pool: Pool) -> int:
     """What a placement counts for: nothing where memory is not limited, else 1/64ths of a node.
 
-    Rounds look at each distinct size once, so ten thousand jobs with sizes all their own would
-    make them slow.
+    A round looks at each distinct size once: ten thousand jobs with as many sizes would slow it.
     """
     if not pool.memory_per_node:
         return 0

@@ -1,4 +1,4 @@
-"""At start: hold the store against what really runs."""
+"""Compares the store with what really runs, at the start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def reconcile(
-    board: LiveJobs,
+    live_jobs: LiveJobs,
     executor: Executor,
     folders: Paths,
     order: Callable[[Job, Attempt], LaunchSpec | None],
@@ -27,14 +27,14 @@ def reconcile(
 ) -> dict[str, int]:
     """Adopt what still runs, launch what was placed but never started, requeue what is lost.
 
-    Every attempt that the store believes active is named to the executor, which from then on
-    watches it. Returns how many were adopted, launched and lost.
+    The executor learns of every attempt that the store believes active, and then watches it.
+    Returns how many were adopted, launched and lost.
     """
-    attempts = dict(board.attempts)
+    attempts = dict(live_jobs.attempts)
     known = executor.alive([folders.key(attempt) for attempt in attempts.values()])
     counts = {"adopted": 0, "launched": 0, "lost": 0}
     for attempt in attempts.values():
-        job = board.jobs[attempt.job]
+        job = live_jobs.jobs[attempt.job]
         if attempt.id in known:
             counts["adopted"] += 1
             pid = known[attempt.id]
@@ -45,7 +45,7 @@ def reconcile(
             continue
         again = order(job, attempt) if job.state is JobState.STARTING else None
         if again is not None:
-            # Committed, but the service died before the launch: nobody has started it.
+            # Committed, but the service died before the launch.
             counts["launched"] += 1
             executor.launch(again)
         else:

@@ -15,8 +15,8 @@ def running_attempts(
 ) -> tuple[RunningAttempt, ...]:
     """The part of each attempt that the pools still have; `ends`: estimated end by job.
 
-    Pools may have been removed, or made smaller, while an attempt ran on; what lies outside of
-    them is outside of decisions too. What remains always fits.
+    Pools may have been removed, or made smaller, while an attempt ran. Decisions ignore devices
+    outside the pools; the rest always fits.
     """
     index = {pool.name: at for at, pool in enumerate(pools)}
     left: dict[tuple[int, int], int] = {}

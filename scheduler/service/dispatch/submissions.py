@@ -1,7 +1,7 @@
 """Submissions that arrive together share a commit.
 
-A durable commit costs a disk flush whatever its size, so whoever arrives while one is under way
-joins the next: group commit (DeWitt et al. 1984).
+A durable commit costs a disk flush whatever its size. Submissions that arrive during a commit go
+into the next one: group commit (DeWitt et al. 1984).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from concurrent.futures import Future
 
 from scheduler.domain.errors import FulcrumError, OutageError
 from scheduler.domain.jobs import Job
-from scheduler.store.base import Store, Submission
+from scheduler.store.base import JobQuery, Store, Submission
 
 MOST = 512
 """Submissions in one commit."""
 
-_Entry = tuple[Submission, "Future[list[Job]]"]
+_Answer = Future[tuple[list[Job], bool]]
+_Entry = tuple[Submission, _Answer]
 
 
 class Submissions:
@@ -31,6 +32,9 @@ class Submissions:
         self._thread = threading.Thread(target=self._run, name="submissions", daemon=True)
         self._gate = threading.Lock()
         self._open = False
+        self._newest = 0
+        self.waiting = 0
+        """Submissions that are accepted and not yet answered."""
         self.commits = 0
         """Transactions made."""
 
@@ -41,6 +45,8 @@ class Submissions:
 
     def start(self) -> None:
         """Begin to accept."""
+        jobs = self._store.jobs(JobQuery(), limit=1)
+        self._newest = jobs[0].id if jobs else 0
         self._open = True
         self._thread.start()
 
@@ -52,14 +58,22 @@ class Submissions:
             self._inbox.put(None)
             self._thread.join()
 
-    def submit(self, submission: Submission) -> list[Job]:
-        """Blocks until the jobs are durable. Raises what the store answers."""
-        answer: Future[list[Job]] = Future()
+    def submit(self, submission: Submission) -> tuple[list[Job], bool]:
+        """Block until the jobs are durable; they, and whether an earlier submission made them.
+
+        Raises what the store answers, and `OutageError` when the service is stopping.
+        """
+        answer: _Answer = Future()
         with self._gate:
             if not self._open:
                 raise OutageError("the service is stopping; submit again later")
+            self.waiting += 1
             self._inbox.put((submission, answer))
-        return answer.result()
+        try:
+            return answer.result()
+        finally:
+            with self._gate:
+                self.waiting -= 1
 
     def _run(self) -> None:
         while (entry := self._inbox.get()) is not None:
@@ -87,5 +101,8 @@ class Submissions:
         for (_, answer), jobs in zip(batch, answers, strict=True):
             if isinstance(jobs, FulcrumError):
                 answer.set_exception(jobs)
-            else:
-                answer.set_result(jobs)
+                continue
+            # Numbers rise, so new jobs have greater ones than all that were known before.
+            last = max((job.id for job in jobs), default=0)
+            replayed, self._newest = last <= self._newest, max(self._newest, last)
+            answer.set_result((jobs, replayed))

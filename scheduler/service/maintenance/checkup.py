@@ -1,4 +1,4 @@
-"""All that is looked at to tell whether the service is well."""
+"""All checks that tell whether the service is well."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from scheduler.problems import HealthProblem, disks
 from scheduler.service.dispatch.dispatcher import Dispatcher
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.maintenance import health
-from scheduler.service.maintenance.health import Deciding, Health
+from scheduler.service.maintenance.health import Health, PolicyHealth
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.crash_marks import Crashes, ended
+from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
 from scheduler.store.base import Store
 
 _log = logging.getLogger(__name__)
@@ -25,26 +25,26 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Checkup:
-    """The checks of one service. Thread-safe, but for `tell`."""
+    """All checks of one service. Thread-safe, except `log_changes`."""
 
     store: Store
     executor: Executor
-    board: LiveJobs
+    live_jobs: LiveJobs
     dispatcher: Dispatcher
-    ruling: ActivePolicy
+    active_policy: ActivePolicy
     folders: Paths
     clock: Clock
     accepting: Callable[[], bool]
     """Whether submissions are stored."""
     absent: Mapping[str, str]
     """Pool name → why jobs cannot run on it here."""
-    crashes: Crashes | None
+    crashes: CrashMarks | None
     disks: Mapping[str, Path]
     """Name → folder that must not run full; the first is the service's own."""
     least_free: int
     """Bytes that must be free there."""
     _health: Health = field(init=False)
-    _told: frozenset[str] = field(default=frozenset(), init=False)
+    _logged: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
         self._health = Health(
@@ -52,13 +52,15 @@ class Checkup:
                 "disk": self._look_at_disks,
                 "store": self._look_at_store,
                 "executor": self._look_at_executor,
-                "policy": Deciding(self.ruling, self.board, self.dispatcher, self.clock),
-                "logs": lambda: health.logs(self.board, self._log_of),
+                "policy": PolicyHealth(
+                    self.active_policy, self.live_jobs, self.dispatcher, self.clock
+                ),
+                "logs": lambda: health.logs(self.live_jobs, self._log_of),
             }
         )
 
     def problems(self) -> tuple[HealthProblem, ...]:
-        """What is not well, the fatal first; returns within seconds, whatever hangs."""
+        """The problems, fatal ones first; returns within seconds, whatever hangs."""
         found = (
             *health.dispatching(self.dispatcher, self.accepting),
             *self._health.problems(),
@@ -66,14 +68,14 @@ class Checkup:
         )
         return tuple(sorted(found, key=lambda one: not one.fatal))
 
-    def tell(self) -> None:
-        """Write into the log what has come up since the last time, and what is over."""
+    def log_changes(self) -> None:
+        """Log the problems that are new since the last call, and those that are over."""
         found = frozenset(problem.text for problem in self.problems())
-        for text in found - self._told:
+        for text in found - self._logged:
             _log.warning("not well: %s", text)
-        for text in self._told - found:
+        for text in self._logged - found:
             _log.warning("over: %s", text)
-        self._told = found
+        self._logged = found
 
     def _look_at_disks(self) -> Iterator[HealthProblem]:
         own = next(iter(self.disks.items()), None)
@@ -95,10 +97,10 @@ class Checkup:
     def _known_from_start(self) -> Iterator[HealthProblem]:
         for name in self.crashes.refused if self.crashes is not None else ():
             again = f"choose another, or this one again: fulcrum policy use {name}"
-            yield HealthProblem("policy", f"{ended(name)}; it is not asked", again, fatal=False)
+            yield HealthProblem("policy", f"{refusal(name)}; it is not asked", again, fatal=False)
         for name, why in self.absent.items():
             text = f"pool {name} is unavailable: {why}"
-            way_out = f"set pools.{name}.enabled = false, or mend its devices and restart"
+            way_out = f"set pools.{name}.enabled = false, or repair its devices and restart"
             yield HealthProblem("pools", text, way_out, fatal=False)
 
     def _log_of(self, attempt: Attempt) -> Path:

@@ -12,18 +12,18 @@ from pathlib import Path
 from scheduler.service.paths import Paths
 
 MODELS = frozenset({"model.pt", "model.json"})
-"""In a job's artifacts: what other jobs may read, and what a success is for."""
+"""The files of a job's artifacts that other jobs may read."""
 _RECORD_BYTES = 1 << 20
 
 
 class Kind(StrEnum):
-    """A sort of file."""
+    """The kinds of files."""
 
     LOGS = "logs"
-    """Output, metrics and whatever else an attempt left in its folder, but for its records."""
+    """Output, metrics and all else in an attempt's folder, except its records."""
     CHECKPOINTS = "checkpoints"
     ARTIFACTS = "artifacts"
-    """All but the model."""
+    """All artifacts but the model."""
     MODELS = "models"
     """`model.pt` and `model.json` of a training."""
     OTHER = "other"
@@ -67,7 +67,7 @@ def of_job(folders: Paths, job: int) -> Counter[Kind]:
 
 
 def others(folders: Paths) -> int:
-    """Bytes of what lies beside the jobs' folders."""
+    """Bytes of the files beside the jobs' folders."""
     return sum(
         _tree(entry, set())
         for entry in entries_of(folders.root)
@@ -76,7 +76,7 @@ def others(folders: Paths) -> int:
 
 
 def of_files(paths: Iterator[Path]) -> int:
-    """Bytes of those files that exist."""
+    """Bytes of the files that exist."""
     total = 0
     for path in paths:
         try:
@@ -89,7 +89,7 @@ def of_files(paths: Iterator[Path]) -> int:
 def is_record(name: str, look: Callable[..., os.stat_result]) -> bool:
     """Whether a file of an attempt's folder is part of the history, which stays.
 
-    `look(follow_symlinks=False)` tells its figures.
+    `look(follow_symlinks=False)` returns its status.
     """
     if not (name.endswith(".json") or name == "claim"):
         return False
@@ -101,7 +101,7 @@ def is_record(name: str, look: Callable[..., os.stat_result]) -> bool:
 
 
 def entries_of(folder: Path | str) -> list[os.DirEntry[str]]:
-    """What lies in a folder; nothing if it cannot be read, or is a link to one."""
+    """The entries of a folder; none if it cannot be read or is a link."""
     try:
         if Path(folder).is_symlink():
             return []
@@ -112,7 +112,7 @@ def entries_of(folder: Path | str) -> list[os.DirEntry[str]]:
 
 
 def below(entry: os.DirEntry[str]) -> list[os.DirEntry[str]]:
-    """What lies in a folder's entry."""
+    """The entries of a folder, given by its own entry."""
     return entries_of(entry.path) if entry.is_dir(follow_symlinks=False) else []
 
 

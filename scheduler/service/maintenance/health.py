@@ -1,4 +1,4 @@
-"""Whether the service is well: one list of problems, looked at beside everything else."""
+"""Checks of the service's health, made in a thread of their own."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from scheduler.service.policy_control.active_policy import ActivePolicy
 _log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
-"""An answer so old is given again without a look."""
+"""An answer of so many seconds ago is given again without a new look."""
 PATIENCE_S = 2.0
-"""How long an answer waits for a look; then the last one must do."""
+"""Seconds that an answer waits for a look; then it is that of the last look."""
 HANGS_S = 30.0
-"""A look that takes longer is a problem of its own, and so is a scheduling step."""
+"""A look or a scheduling step that takes so many seconds is a problem."""
 FAILS = 3
 """So many failed steps in a row are a problem."""
 IDLE_S = 300.0
-"""Jobs wait, devices are free, nothing was placed for so long: is it the policy?"""
+"""Seconds without a placement, while jobs wait and devices are free, that are a problem."""
 WINDOW_S = 300.0
-"""Faults of the policy are told for so long."""
+"""Seconds for which faults of the policy are reported."""
 BIG_LOG = 2**30
-"""A running job's log of so many bytes is told of."""
+"""A running job's log of so many bytes is reported."""
 
 Check = Callable[[], Iterable[HealthProblem]]
 
 
 class Health:
-    """Runs the checks in a thread, one look at a time; nobody waits long for it. Thread-safe."""
+    """Runs the checks in a thread, one look at a time; callers wait briefly. Thread-safe."""
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
-        """`checks`: by the part they look at."""
+        """`checks`: by the part that each looks at."""
         self._checks = checks
         self._lock = threading.Lock()
         self._known: tuple[HealthProblem, ...] = ()
@@ -54,7 +54,7 @@ class Health:
         self._part = ""
 
     def problems(self) -> tuple[HealthProblem, ...]:
-        """What is not well now, or was in the last look; returns within `PATIENCE_S`."""
+        """The problems now, or of the last look; returns within `PATIENCE_S`."""
         with self._lock:
             if time.monotonic() - self._at < FRESH_S:
                 return self._known
@@ -93,7 +93,7 @@ class Health:
 
 
 def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterator[HealthProblem]:
-    """The threads that accept and decide."""
+    """Problems of the threads that accept and decide."""
     restart = "restart the service; running jobs go on"
     if not dispatcher.alive:
         yield HealthProblem("dispatcher", "the dispatcher does not run", restart)
@@ -109,10 +109,10 @@ def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterat
         yield HealthProblem("dispatcher", text, "look at the service's log")
 
 
-def logs(board: LiveJobs, log_of: Callable[[Attempt], Path]) -> Iterator[HealthProblem]:
+def logs(live_jobs: LiveJobs, log_of: Callable[[Attempt], Path]) -> Iterator[HealthProblem]:
     """Running jobs whose logs take much of the disk."""
-    with board.lock:
-        attempts = list(board.attempts.values())
+    with live_jobs.lock:
+        attempts = list(live_jobs.attempts.values())
     for attempt in attempts:
         path = log_of(attempt)
         try:
@@ -126,14 +126,14 @@ def logs(board: LiveJobs, log_of: Callable[[Attempt], Path]) -> Iterator[HealthP
             )
 
 
-class Deciding:
+class PolicyHealth:
     """Whether the active policy decides by itself, and decides at all. For one thread."""
 
     def __init__(
-        self, ruling: ActivePolicy, board: LiveJobs, dispatcher: Dispatcher, clock: Clock
+        self, active_policy: ActivePolicy, live_jobs: LiveJobs, dispatcher: Dispatcher, clock: Clock
     ) -> None:
-        self._ruling = ruling
-        self._board = board
+        self._active_policy = active_policy
+        self._live_jobs = live_jobs
         self._dispatcher = dispatcher
         self._clock = clock
         self._faults: deque[tuple[float, str, int]] = deque()
@@ -141,13 +141,13 @@ class Deciding:
         self._since = time.monotonic()
 
     def __call__(self) -> Iterator[HealthProblem]:
-        """What is not well with it."""
-        yield from self._replaced(time.monotonic())
-        yield from self._idle(time.monotonic())
+        """The problems of the policy."""
+        yield from self.replaced(time.monotonic())
+        yield from self.idle(time.monotonic())
 
-    def _replaced(self, now: float) -> Iterator[HealthProblem]:
-        """The guard had to decide instead."""
-        policy = self._ruling.view()
+    def replaced(self, now: float) -> Iterator[HealthProblem]:
+        """Whether the guard had to decide instead."""
+        policy = self._active_policy.view()
         self._faults.append((now, policy.name, policy.fallbacks))
         while self._faults[0][0] < now - WINDOW_S or self._faults[0][1] != policy.name:
             self._faults.popleft()
@@ -160,22 +160,26 @@ class Deciding:
                 "policy", text, "choose another: fulcrum policy use wgc", fatal=False
             )
 
-    def _idle(self, now: float) -> Iterator[HealthProblem]:
-        """Nothing starts although the fallback would start something."""
+    def idle(self, now: float) -> Iterator[HealthProblem]:
+        """Whether nothing starts although the fallback would start something.
+
+        `now`: monotonic seconds, as in `replaced`.
+        """
         launches = self._dispatcher.counters["launches"]
-        waiting = self._board.counts()["devices"]
+        waiting = self._live_jobs.counts()["devices"]
         if not waiting or launches != self._launches:
             self._launches, self._since = launches, now
             return
         if now - self._since < IDLE_S:
             return
-        fallback = self._ruling.fallback
-        snapshot = self._board.snapshot(self._clock.now())
-        plan = run_round(snapshot, fallback, mode_of(fallback, self._ruling.mode))
+        fallback = self._active_policy.fallback
+        snapshot = self._live_jobs.snapshot(self._clock.now())
+        plan = run_round(snapshot, fallback, mode_of(fallback, self._active_policy.mode))
         if plan.placements:
             text = (
-                f"{self._ruling.view().name} has started nothing for {(now - self._since) / 60:.0f}"
-                f" min: {waiting} jobs wait, {fallback.name} would start {len(plan.placements)} now"
+                f"{self._active_policy.view().name} has started nothing for "
+                f"{(now - self._since) / 60:.0f} min: {waiting} jobs wait, {fallback.name} would "
+                f"start {len(plan.placements)} now"
             )
             yield HealthProblem(
                 "policy", text, f"let it: fulcrum policy use {fallback.name}", fatal=False

@@ -1,4 +1,4 @@
-"""What the service does now and then, beside its work."""
+"""Periodic tasks of the service."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 LEAVE_S = 5.0
+"""Seconds that `stop` waits for the present task."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class PeriodicTask:
-    """Something to do every so often."""
+    """A task that is done every `every_s` seconds."""
 
     name: str
     every_s: float
@@ -24,7 +25,7 @@ class PeriodicTask:
 
 
 class Housekeeping:
-    """A thread that does one task after another; one that fails is done again when it is due."""
+    """A thread that does the tasks; one that fails is done again when it is due."""
 
     def __init__(self, tasks: Sequence[PeriodicTask]) -> None:
         self._tasks = tasks
@@ -36,7 +37,7 @@ class Housekeeping:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present task; one that takes long is left behind."""
+        """End after the present task; a task that takes long is left behind."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(LEAVE_S)

@@ -1,7 +1,7 @@
-"""Removing a job's files: never through a link, and never what lies outside its folder.
+"""Removal of a job's files: never through a link, and never outside its folder.
 
-Every folder is opened without following a link and named by its descriptor from then on, so that
-nothing a job does meanwhile leads out of it.
+Every folder is opened without following a link and then named by its descriptor, so that nothing
+a job does meanwhile leads out of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is kept of jobs that have ended, and what was pruned. Rows and events stay for ever."""
+"""Retention of the files of jobs that have ended. Rows and events stay for ever."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from scheduler.workloads.spec.specs import references
 _log = logging.getLogger(__name__)
 
 SERVICE = "retention"
-"""Who prunes as the settings say."""
+"""The actor of removals that the settings ask for."""
 SWEEP_S = 600.0
 _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """What may go of some kinds of files together."""
+    """Which files of some kinds are removed."""
 
     kinds: Sequence[Kind]
     older_than_s: float | None = None
-    """Files of jobs that ended longer ago; None: whatever their age."""
+    """Files of jobs that ended longer ago; None: of any age."""
     keep_bytes: int | None = None
-    """The oldest go until so many bytes are left; None: all older ones."""
+    """The oldest are removed until so many bytes are left; None: all older ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Pruning:
     failed: Sequence[str] = ()
     """What could not be removed, as sentences."""
     more: bool = False
-    """Whether the same wish would remove more now."""
+    """Whether the same rule would remove more now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class JobUsage:
 
     @property
     def bytes(self) -> int:
-        """Of all kinds together."""
+        """Bytes of all kinds."""
         return sum(self.kinds.values())
 
 
@@ -95,25 +95,25 @@ class Usage:
 
 @dataclass(slots=True)
 class Retention:
-    """Tells what is there and removes what may go. Thread-safe."""
+    """Reports disk usage and removes files by rules. Thread-safe."""
 
     store: Store
-    board: LiveJobs
+    live_jobs: LiveJobs
     folders: Paths
     clock: Clock
     data: Path
     rules: Sequence[RetentionRule] = ()
-    """Of the settings."""
+    """The rules of the settings."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints beside its model."""
     _pruned: dict[tuple[int, str], float] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
-        self._pruned = dict(_read(self._ledger))
+        self._pruned = dict(_read(self._pruned_file))
 
     def usage(self, most: int) -> Usage:
-        """What takes the space; `most`: of single jobs."""
+        """The disk usage, with at most `most` single jobs."""
         kinds: Counter[Kind] = Counter()
         users: Counter[str] = Counter()
         projects: Counter[str] = Counter()
@@ -140,9 +140,9 @@ class Retention:
     def prune(
         self, rule: RetentionRule, actor: str, *, dry_run: bool = False, most: int = 500
     ) -> Pruning:
-        """Remove what the rule lets go, at most `most` items; `dry_run`: only tell.
+        """Remove files by the rule, at most `most` items; `dry_run`: only list them.
 
-        Nothing of a job that has not ended is touched, nor what such a job is to read.
+        Files of a job that has not ended, and files that such a job will read, stay.
         """
         with self._lock:
             items = self._chosen(rule)
@@ -152,7 +152,7 @@ class Retention:
             return Pruning(pruning.items, pruning.failed, more=len(items) > most)
 
     def sweep(self) -> None:
-        """Prune as the settings say."""
+        """Remove files as the settings say."""
         with self._lock:
             if not self.success_checkpoints:
                 self._remove(list(self._needless()), SERVICE)
@@ -160,15 +160,15 @@ class Retention:
                 self._remove(self._chosen(rule), SERVICE)
 
     def pruned(self, job: Job, kind: Kind) -> float | None:
-        """When that was pruned (Unix seconds); None: it was not."""
+        """When files of that kind were pruned (Unix seconds); None: they were not."""
         time = self._pruned.get((job.id, kind))
-        # In another database numbers begin again: what went before the job's end was another's.
+        # In another database numbers begin again: an earlier removal was of another job.
         if time is None or not job.state.final or time < (job.finished_at or 0.0):
             return None
         return time
 
     def _needless(self) -> Iterator[PrunedItem]:
-        """Checkpoints of trainings that left their model."""
+        """The checkpoints of trainings that left their model."""
         for number in disk_usage.jobs(self.folders):
             folder = self.folders.job(number)
             if (folder / "checkpoints").is_dir() and (folder / "artifacts/model.pt").is_file():
@@ -179,7 +179,7 @@ class Retention:
                         yield PrunedItem(number, Kind.CHECKPOINTS, size)
 
     def _chosen(self, rule: RetentionRule) -> list[PrunedItem]:
-        """The items that the rule lets go, oldest first."""
+        """The items that the rule removes, oldest first."""
         needed, now = self._needed(), self.clock.now()
         total, free = 0, []
         sizes = {job: disk_usage.of_job(self.folders, job) for job in disk_usage.jobs(self.folders)}
@@ -209,7 +209,7 @@ class Retention:
     def _remove(self, items: Sequence[PrunedItem], actor: str) -> Pruning:
         removed, failed = [], []
         for item in items:
-            # Written first: what is half removed is told as pruned.
+            # Written first, so that files removed in part count as pruned.
             now = self.clock.now()
             self._note(item, actor, now)
             self._pruned[item.job, item.kind] = now
@@ -229,9 +229,9 @@ class Retention:
         return Pruning(removed, failed)
 
     def _needed(self) -> set[int]:
-        """Jobs that have not ended, and those whose files they are to read."""
-        with self.board.lock:
-            live = list(self.board.jobs.values())
+        """Jobs that have not ended, and those whose files they will read."""
+        with self.live_jobs.lock:
+            live = list(self.live_jobs.jobs.values())
         here = re.compile(re.escape(json.dumps(str(self.folders.root))[1:-1]) + r"/(\d+)")
         needed: set[int] = set()
         for job in live:
@@ -241,7 +241,7 @@ class Retention:
         return needed
 
     def _stored(self, numbers: Iterable[int]) -> Iterator[Job]:
-        """Those of the jobs that the store has; newest first."""
+        """The jobs of these numbers that the store has, newest first."""
         wanted = set(numbers)
         before: int | None = max(wanted, default=0) + 1
         while before is not None:
@@ -250,7 +250,7 @@ class Retention:
             before = page[-1].id if len(page) == _PAGE else None
 
     def touched(self, job: int, kind: Kind) -> bool:
-        """Whether anything of that kind was ever pruned of a job of this number."""
+        """Whether files of that kind of a job of this number were ever pruned."""
         return (job, kind) in self._pruned
 
     def require(self, job: Job, kind: Kind, path: Path) -> None:
@@ -269,22 +269,22 @@ class Retention:
             return None
 
     @property
-    def _ledger(self) -> Path:
+    def _pruned_file(self) -> Path:
         return self.data / "pruned.jsonl"
 
     def _note(self, item: PrunedItem, actor: str, now: float) -> None:
         line = {"job": item.job, "kind": item.kind, "bytes": item.bytes, "time": now, "by": actor}
         try:
-            with self._ledger.open("a", encoding="utf-8") as file:
+            with self._pruned_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-        except OSError as error:  # a full disk: all the more it must go
-            _log.warning("%s cannot be written: %s", self._ledger, error)
+        except OSError as error:  # a full disk: removal is needed even more
+            _log.warning("%s cannot be written: %s", self._pruned_file, error)
 
 
-def _read(ledger: Path) -> Iterator[tuple[tuple[int, str], float]]:
-    """What was pruned when; a line that is none (a full disk cut it) is passed over."""
+def _read(path: Path) -> Iterator[tuple[tuple[int, str], float]]:
+    """What was pruned when; lines that a full disk cut are skipped."""
     try:
-        text = ledger.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
     for line in text.split("\n"):
@@ -296,7 +296,7 @@ def _read(ledger: Path) -> Iterator[tuple[tuple[int, str], float]]:
 
 
 def rules(kinds: Mapping[Kind, tuple[float | None, int | None]]) -> tuple[RetentionRule, ...]:
-    """Of settings: days and bytes by kind; each limit is a rule of its own."""
+    """Rules of the settings: days and bytes by kind; each limit is one rule."""
     found = []
     for kind, (days, keep) in kinds.items():
         if days is not None:

@@ -1,4 +1,4 @@
-"""Who decides now, and how much speed is worth where a job does not say."""
+"""The policy that decides now, and the preferences of jobs that name none."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.policies.guard import Fault, Guard
-from scheduler.service.policy_control.replay import Question
-from scheduler.service.queries.views import ActivePolicyView, Preferences
+from scheduler.service.policy_control.replay_evaluation import Question
+from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 
 Lookup = Callable[[str], Policy]
-"""Policy by name; raises `NotFoundError` listing the legal names."""
+"""Policy by name; raises `MissingError` listing the legal names."""
 
 
 class ActivePolicy:
@@ -54,7 +54,7 @@ class ActivePolicy:
 
     @property
     def mode(self) -> Mode:
-        """Of policies that were not made for one of their own."""
+        """The mode of policies that were not made for one."""
         with self._lock:
             return self._mode
 
@@ -63,8 +63,8 @@ class ActivePolicy:
         """Decides when the active policy cannot."""
         return self._fallback
 
-    def counsel(self) -> tuple[Guard, Mode]:
-        """The same for the questions of one thread: what fails is not counted."""
+    def uncounted(self) -> tuple[Guard, Mode]:
+        """As `current`, for the questions of one thread: its faults are not counted."""
         guard, mode = self.current()
         return replace(guard, faults=Counter()), mode
 
@@ -80,9 +80,9 @@ class ActivePolicy:
             )
 
     def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicyView:
-        """Switch; raises `NotFoundError` or `InputError` and then changes nothing.
+        """Switch; raises `MissingError` or `InputError` and then changes nothing.
 
-        `mode`: of policies that were not made for one of their own.
+        `mode`: of policies that were not made for one.
         """
         guard = self.guarded(name)
         if preference is not None and not 0 <= preference <= 1:
@@ -95,7 +95,7 @@ class ActivePolicy:
         if chosen is not None and mode_of(guard, chosen) is not chosen:
             raise InputError(
                 f"{guard.name} was made for mode {guard.mode}",
-                {"mode": f"{guard.mode}, or nothing said"},
+                {"mode": f"{guard.mode}, or none"},
             )
         with self._lock:
             self._guard = guard
@@ -104,18 +104,18 @@ class ActivePolicy:
         return self.view()
 
     def check(self, name: str) -> str:
-        """The policy's own name; raises `NotFoundError` or `InputError` if it cannot be had."""
+        """The policy's own name; raises `MissingError` or `InputError` if it cannot be used."""
         return self._lookup(name).name
 
     def question(
-        self, nominee: str, rival: str, pools: tuple[Pool, ...], since: float, until: float
+        self, candidate: str, baseline: str, pools: tuple[Pool, ...], since: float, until: float
     ) -> Question:
-        """What decides which of the two is better here, under these rules."""
+        """The replay that shows which of the two is better here, under the rules in force."""
         bound = self._starvation_s
         with self._lock:
             return Question(
-                nominee=nominee,
-                rival=rival,
+                nominee=candidate,
+                rival=baseline,
                 pools=pools,
                 mode=self._mode.value,
                 preference=self._preference,
@@ -125,7 +125,7 @@ class ActivePolicy:
             )
 
     def setting(self) -> dict[str, Any]:
-        """What `restore` takes."""
+        """The arguments of `restore`."""
         with self._lock:
             return {
                 "name": self._guard.name,
@@ -134,9 +134,9 @@ class ActivePolicy:
             }
 
     def restore(self, name: str, mode: str | None, preference: float | None) -> None:
-        """As it was once: of a policy with a mode of its own, `mode` is the cluster's still.
+        """Use the policy of an earlier `setting`. A policy that has a mode keeps it.
 
-        Raises `NotFoundError` or `InputError` and then changes nothing.
+        Raises `MissingError` or `InputError` and then changes nothing.
         """
         guard = self.guarded(name)
         with self._lock:
@@ -152,12 +152,12 @@ class ActivePolicy:
             return self._projects.get(spec.project, self._preference)
 
     def preferences(self) -> Preferences:
-        """The cluster's, and those of the projects that have one of their own."""
+        """The cluster's preference, and those of the projects that have one."""
         with self._lock:
             return Preferences(self._preference, dict(self._projects))
 
     def prefer(self, cluster: float | None, projects: Mapping[str, float | None]) -> Preferences:
-        """Change those that are named; None for a project: the cluster's from now on.
+        """Change the preferences that are named; None: the project takes the cluster's.
 
         Raises `InputError` and then changes nothing.
         """
@@ -172,5 +172,5 @@ class ActivePolicy:
         return self.preferences()
 
     def guarded(self, name: str) -> Guard:
-        """A policy under a guard of its own; raises `NotFoundError` or `InputError`."""
+        """The policy under a new guard; raises `MissingError` or `InputError`."""
         return Guard(self._lookup(name), self._fallback, self._starvation_s, self._limit_s)

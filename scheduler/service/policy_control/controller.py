@@ -1,4 +1,4 @@
-"""Which policy decides: as the settings say, a person says, or replays on this cluster say."""
+"""Which policy decides: as the settings, a person, or replays on this cluster say."""
 
 from __future__ import annotations
 
@@ -21,77 +21,77 @@ from scheduler.domain.errors import (
 )
 from scheduler.domain.pools import Pool
 from scheduler.service.policy_control.active_policy import ActivePolicy
-from scheduler.service.policy_control.replay import Replay
 from scheduler.service.policy_control.replay_evaluation import (
     PAST_S,
-    Fit,
-    FitState,
+    Replay,
     ReplayEvaluation,
+    ReplayRunner,
+    ReplayState,
     digest,
 )
-from scheduler.service.policy_control.shadow_control import ShadowControl
-from scheduler.service.queries.views import ActivePolicyView, Preferences
+from scheduler.service.policy_control.shadow import ShadowControl
+from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.store.base import Store
 
 POLICY = "policy"
-"""The setting that remembers what a person has chosen."""
-FIT = "policy_fit"
-"""The setting that remembers the last fit."""
+"""The setting that keeps the policy that a person has chosen."""
+EVALUATION = "policy_fit"
+"""The setting that keeps the last replay evaluation."""
 PREFERENCES = "preferences"
-"""The setting that remembers the preferences that a person has set."""
+"""The setting that keeps the preferences that a person has set."""
 _NO_SIMULATOR = "this service has no simulator to replay jobs with"
 
 _log = logging.getLogger(__name__)
 
 
 class PolicyController:
-    """Changes the ruling, and remembers why. Thread-safe."""
+    """Changes the active policy, and stores why. Thread-safe."""
 
     def __init__(
         self,
-        ruling: ActivePolicy,
+        active_policy: ActivePolicy,
         store: Store,
         clock: Clock,
         pools: Sequence[Pool],
         *,
-        rival: str,
+        baseline: str,
         replay: Replay | None = None,
-        fit: bool = True,
+        replay_at_start: bool = True,
         shadow: str | None = None,
         shadow_log: Path,
     ) -> None:
-        """`rival`: what a fitted policy is held against. `fit`: without being asked, too.
+        """`baseline`: the policy that candidates are compared with in replays.
 
-        `shadow`: the candidate of the settings, until a person names another or none.
+        `shadow`: the one of the settings, until a person names another or none.
         """
-        self._ruling = ruling
+        self._active_policy = active_policy
         self._store = store
         self._clock = clock
         self._pools = tuple(pools)
-        self._rival = rival
+        self._baseline = baseline
         self._replay = replay
-        self._wanted = fit
-        self._fitting = None if replay is None else ReplayEvaluation(replay, clock)
+        self._replay_at_start = replay_at_start
+        self._replays = None if replay is None else ReplayRunner(replay, clock)
         self._lock = threading.Lock()
         self._turn = 0
-        """Rises with every choice of a person: a fit that was begun before changes nothing then."""
-        self._nominee = ruling.view().name
-        self._fit: Fit | None = None
-        self._shadowing = ShadowControl(store, clock, shadow_log, candidate=shadow)
+        """Number of choices by persons: a replay begun before the last one changes nothing."""
+        self._candidate = active_policy.view().name
+        self._evaluation: ReplayEvaluation | None = None
+        self._shadow_control = ShadowControl(store, clock, shadow_log, candidate=shadow)
 
     def start(self) -> None:
-        """Take up what was remembered; replay if the settings' policy must prove itself."""
+        """Continue as the store says; replay if the policy of the settings must be."""
         pinned = self._recall()
         self._recall_preferences()
-        self._shadowing.recall(self._ruling.guarded)
-        self._nominee = self._ruling.view().name
+        self._shadow_control.recall(self._active_policy.guarded)
+        self._candidate = self._active_policy.view().name
         last = self._last()
-        if last is not None and last.nominee != self._nominee:
-            last = None  # it tells nothing of what is wanted now
-        self._fit = last
-        if pinned or not self._wanted or self._replay is None:
+        if last is not None and last.nominee != self._candidate:
+            last = None  # it says nothing about the present candidate
+        self._evaluation = last
+        if pinned or not self._replay_at_start or self._replay is None:
             return
-        if not self._replay.concerns(self._nominee):
+        if not self._replay.concerns(self._candidate):
             return
         here = digest(self._pools)
         if last is not None and last.pools == here and last.ahead is not None:
@@ -101,33 +101,37 @@ class PolicyController:
             self._begin("pools" if moved else "start")
 
     def stop(self) -> None:
-        """A replay under way is cancelled, the shadow ends."""
+        """Cancel a replay under way, and end the shadow."""
         self._cancel()
-        self._shadowing.stop()
+        self._shadow_control.stop()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until no replay is under way; False: one still is after `timeout_s`."""
+        return self._replays is None or self._replays.wait(timeout_s)
 
     def view(self) -> ActivePolicyView:
         """As people see it."""
         return replace(
-            self._ruling.view(),
-            nominee=self._nominee,
-            fit=self._fit,
-            shadow=self._shadowing.view(),
+            self._active_policy.view(),
+            nominee=self._candidate,
+            evaluation=self._evaluation,
+            shadow=self._shadow_control.view(),
         )
 
     def watch(self, snapshot: Snapshot, mode: Mode, placed: Sequence[Placement]) -> None:
-        """What was decided; returns at once."""
-        self._shadowing.offer(snapshot, mode, placed)
+        """Show the shadow what was decided; returns at once."""
+        self._shadow_control.offer(snapshot, mode, placed)
 
     def follow(self, name: str | None, actor: str) -> ActivePolicyView:
-        """Let a candidate see every decision (None: no longer any); remembered over restarts.
+        """Make the policy the shadow (None: no shadow), over restarts too.
 
-        The same one named again begins anew. Raises `MissingError` or `InputError` and then
-        changes nothing.
+        If it is the shadow already, its counts begin again at 0. Raises `MissingError` or
+        `InputError` and then changes nothing.
         """
-        guard = None if name is None else self._ruling.guarded(name)
+        guard = None if name is None else self._active_policy.guarded(name)
         with self._lock:
-            scored = self._shadowing.scoring
-            self._shadowing.follow(guard, name, actor)
+            scored = self._shadow_control.scoring
+            self._shadow_control.follow(guard, name, actor)
         if scored:
             self._cancel()
         return self.view()
@@ -135,37 +139,42 @@ class PolicyController:
     def score(self) -> ActivePolicyView:
         """Replay the shadow and the active policy on the jobs since the shadow began.
 
-        With fewer than `Question.least_jobs` of them that ended well, on made-up ones.
-        Changes nobody's place. Raises `MissingError` without a shadow, `StateError` while a
-        replay is under way or if the shadow decides itself, `OutageError` without a simulator.
+        With fewer than `Question.least_jobs` of them that ended well, on synthetic ones. The
+        active policy stays. Raises `MissingError` without a shadow, `StateError` while a replay
+        is under way or if the shadow is the active policy, `OutageError` without a simulator.
         """
         with self._lock:
-            shadow = self._shadowing.view()
+            shadow = self._shadow_control.view()
             if shadow is None:
                 raise MissingError("there is no shadow", {"shadow": "name one first"})
-            if shadow.name == self._ruling.view().name:
+            if shadow.name == self._active_policy.view().name:
                 raise StateError(
-                    f"{shadow.name} decides itself", {"shadow": "another than the active policy"}
+                    f"{shadow.name} is the active policy",
+                    {"shadow": "one that does not decide"},
                 )
-            if self._fitting is None:
+            if self._replays is None:
                 raise OutageError(_NO_SIMULATOR)
-            question = self._ruling.question(
-                shadow.name, self._ruling.view().name, self._pools, shadow.since, self._clock.now()
+            question = self._active_policy.question(
+                shadow.name,
+                self._active_policy.view().name,
+                self._pools,
+                shadow.since,
+                self._clock.now(),
             )
-            self._shadowing.scored(self._fitting.begin(question, "shadow", self._scored))
+            self._shadow_control.scored(self._replays.begin(question, "shadow", self._scored))
         return self.view()
 
     def use(
         self, name: str, mode: str | None, preference: float | None, actor: str
     ) -> ActivePolicyView:
-        """What a person has chosen stays, over restarts too; raises as `ActivePolicy.use`."""
+        """Use the policy that a person chose, over restarts too; raises as `ActivePolicy.use`."""
         with self._lock:
-            self._ruling.use(name, mode, preference)
+            self._active_policy.use(name, mode, preference)
             self._turn += 1
-            self._nominee = self._ruling.view().name
-            if self._fit is not None and self._fit.nominee != self._nominee:
-                self._fit = None  # it tells nothing of what decides now
-            self._keep(actor, fit=False)
+            self._candidate = self._active_policy.view().name
+            if self._evaluation is not None and self._evaluation.nominee != self._candidate:
+                self._evaluation = None  # it says nothing about the active policy
+            self._keep(actor, replayed=False)
             if preference is not None:
                 known = (self._store.setting(PREFERENCES) or {}).get("projects", {})
                 kept = {"cluster": preference, "projects": known}
@@ -176,105 +185,105 @@ class PolicyController:
     def prefer(
         self, cluster: float | None, projects: Mapping[str, float | None], actor: str
     ) -> Preferences:
-        """Change preferences for good; the policy stays. Raises as `ActivePolicy.prefer`."""
+        """Change preferences, over restarts too. Raises as `ActivePolicy.prefer`."""
         with self._lock:
-            preferences = self._ruling.prefer(cluster, projects)
+            preferences = self._active_policy.prefer(cluster, projects)
             known = dict((self._store.setting(PREFERENCES) or {}).get("projects", {}))
             kept = {"cluster": preferences.cluster, "projects": {**known, **projects}}
             self._store.set_settings({PREFERENCES: kept, "preferences_set_by": actor})
         return preferences
 
-    def fit(self, name: str | None, actor: str) -> ActivePolicyView:
-        """Replay the policy (None: the last that was wanted) and the rival; the better decides.
+    def evaluate(self, name: str | None, actor: str) -> ActivePolicyView:
+        """Replay the candidate (None: the present one) and the baseline; the better decides.
 
         From now on each start does the same, until a person chooses a policy. Returns at once.
-        Raises `MissingError` for an unknown policy, `InputError` for the rival itself,
+        Raises `MissingError` for an unknown policy, `InputError` for the baseline itself,
         `StateError` while a replay is under way, `OutageError` without a simulator.
         """
-        nominee = self._ruling.check(name or self._nominee)
-        if nominee == self._rival:
-            raise InputError(
-                f"{nominee} is what others are held against", {"name": "another policy"}
-            )
-        if self._fitting is None:
+        candidate = self._active_policy.check(name or self._candidate)
+        if candidate == self._baseline:
+            raise InputError(f"{candidate} is the baseline of replays", {"name": "another policy"})
+        if self._replays is None:
             raise OutageError(_NO_SIMULATOR)
         with self._lock:
-            before, self._nominee = self._nominee, nominee
+            before, self._candidate = self._candidate, candidate
             try:
                 self._begin("asked")
             except FulcrumError:
-                self._nominee = before
+                self._candidate = before
                 raise
-            self._keep(actor, fit=True)
+            self._keep(actor, replayed=True)
         return self.view()
 
     def _recall(self) -> bool:
-        """Whether a person has chosen the policy by name."""
+        """Restore the stored policy; returns whether a person has chosen it by name."""
         remembered = dict(self._store.setting(POLICY) or {})
         if not remembered:
             return False
-        fit = bool(remembered.pop("fit", False))
+        replayed = bool(remembered.pop("fit", False))
         try:
-            self._ruling.restore(**remembered)
+            self._active_policy.restore(**remembered)
         except FulcrumError as error:
             # Its distribution may have been removed: better another policy than no service.
-            _log.warning("the remembered policy cannot be used: %s", error)
+            _log.warning("the policy that was chosen cannot be used: %s", error)
             return False
-        return not fit
+        return not replayed
 
     def _recall_preferences(self) -> None:
         remembered = self._store.setting(PREFERENCES)
         if remembered:
-            self._ruling.prefer(remembered["cluster"], remembered["projects"])
+            self._active_policy.prefer(remembered["cluster"], remembered["projects"])
 
-    def _scored(self, fit: Fit) -> None:
-        _log.info("shadow: %s", fit.sentence())
+    def _scored(self, evaluation: ReplayEvaluation) -> None:
+        _log.info("shadow: %s", evaluation.sentence())
         with self._lock:
-            self._shadowing.scored(fit)
+            self._shadow_control.scored(evaluation)
 
     def _cancel(self) -> None:
-        if self._fitting is not None:
-            self._fitting.stop()
+        if self._replays is not None:
+            self._replays.stop()
 
-    def _last(self) -> Fit | None:
-        remembered = self._store.setting(FIT)
+    def _last(self) -> ReplayEvaluation | None:
+        remembered = self._store.setting(EVALUATION)
         try:
-            return None if remembered is None else Fit.of(remembered)
+            return None if remembered is None else ReplayEvaluation.of(remembered)
         except (FulcrumError, TypeError):  # of another version
             return None
 
-    def _keep(self, actor: str, *, fit: bool) -> None:
-        remembered = {**self._ruling.setting(), "fit": fit}
-        if fit:
-            remembered["name"] = self._nominee
+    def _keep(self, actor: str, *, replayed: bool) -> None:
+        remembered = {**self._active_policy.setting(), "fit": replayed}
+        if replayed:
+            remembered["name"] = self._candidate
         self._store.set_settings({POLICY: remembered, "policy_set_by": actor})
 
     def _begin(self, why: str) -> None:
-        assert self._fitting is not None
-        turn = self._turn
-        question = self._ruling.question(
-            self._nominee, self._rival, self._pools, self._clock.now() - PAST_S, self._clock.now()
+        assert self._replays is not None
+        turn, now = self._turn, self._clock.now()
+        question = self._active_policy.question(
+            self._candidate, self._baseline, self._pools, now - PAST_S, now
         )
-        self._fit = self._fitting.begin(question, why, lambda fit: self._ended(fit, turn))
+        self._evaluation = self._replays.begin(
+            question, why, lambda ended: self._ended(ended, turn)
+        )
 
-    def _ended(self, fit: Fit, turn: int) -> None:
-        level = logging.WARNING if fit.state is FitState.FAILED else logging.INFO
-        _log.log(level, "fit: %s", fit.sentence())
+    def _ended(self, ended: ReplayEvaluation, turn: int) -> None:
+        level = logging.WARNING if ended.state is ReplayState.FAILED else logging.INFO
+        _log.log(level, "fit: %s", ended.sentence())
         with self._lock:
             if turn != self._turn:
-                # A person has chosen meanwhile: it is over, and decides nothing.
-                self._fit = replace(fit, state=FitState.CANCELLED)
+                # A person has chosen a policy meanwhile, so this replay decides nothing.
+                self._evaluation = replace(ended, state=ReplayState.CANCELLED)
                 return
-            self._fit = fit
-            if fit.state is FitState.DONE:
-                self._store.set_settings({FIT: fit.json()})
-                self._serve(fit)
+            self._evaluation = ended
+            if ended.state is ReplayState.DONE:
+                self._store.set_settings({EVALUATION: ended.json()})
+                self._serve(ended)
 
-    def _serve(self, fit: Fit) -> None:
-        assert fit.ahead is not None
-        if fit.ahead == self._ruling.view().name:
+    def _serve(self, evaluation: ReplayEvaluation) -> None:
+        assert evaluation.ahead is not None
+        if evaluation.ahead == self._active_policy.view().name:
             return
         try:
-            self._ruling.use(fit.ahead, None, None)
+            self._active_policy.use(evaluation.ahead, None, None)
         except FulcrumError as error:
             _log.warning("the policy that is ahead cannot be used: %s", error)

@@ -1,9 +1,8 @@
-"""A policy that takes the service down with it is not asked for ever.
+"""Marks that show, after a crash, which policy was being asked.
 
 `os._exit` or a fault in native code ends the process: no guard sees it, and the next start would
-decide with the same policy. So a mark in a file says, through a crash too, which policy was being
-asked. The file is mapped into memory: marking costs no system call, and the kernel keeps what was
-written when the process dies.
+decide with the same policy. So a file names the policy that is being asked. The file is mapped into
+memory: a mark costs no system call, and the kernel keeps it when the process dies.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ from scheduler.policies.wrapped import Wrapped
 _log = logging.getLogger(__name__)
 
 MOST = 3
-"""A policy in which the process has died so many times in a row is not asked again."""
+"""A policy is refused after the process has died in it so many times in a row."""
 LONG_S = 600.0
-"""A service that has run for so long does not count what happened before."""
+"""A service that has run for so many seconds does not count earlier deaths."""
 _SIZE = 1024
 _INSIDE, _COUNT, _NAME = 0, 1, 2
 
 
-class Crashes:
+class CrashMarks:
     """Marks calls of policies that are not Fulcrum's own rules. Thread-safe.
 
     `builtin` tells which names need no mark, `named` makes a policy of its name.
@@ -60,22 +59,22 @@ class Crashes:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """The policies that are not asked again, until a person chooses them once more."""
+        """The policies that are not asked, until a person chooses them again."""
         return self._refused
 
     def policy(self, name: str) -> Policy:
         """The policy of that name, with every call marked.
 
-        Raises `InputError` for the refused one, and what `named` raises.
+        Raises `InputError` for a refused one, and what `named` raises.
         """
         if self._builtin(name):
             return self._named(name)
         if name in self._refused:
-            raise InputError(ended(name), {"policy": "another, or this one chosen once more"})
+            raise InputError(refusal(name), {"policy": "another, or this one chosen again"})
         with self.inside(name):
             return Marked(self._named(name), name, self)
 
-    def pardon(self, name: str) -> None:
+    def readmit(self, name: str) -> None:
         """A person has chosen the policy: it may be asked again."""
         with self._lock:
             if name in self._refused:
@@ -84,7 +83,7 @@ class Crashes:
 
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
-        """Meanwhile a death of this process is the policy's."""
+        """In this context a death of the process is the policy's."""
         self._enter(name)
         try:
             yield
@@ -95,7 +94,7 @@ class Crashes:
                     self._map[_INSIDE] = 0
 
     def close(self) -> None:
-        """The service ends in order: no later death counts."""
+        """The service ends normally: no later death counts."""
         with self._lock:
             self._closed = True
             if self._map is not None:
@@ -132,7 +131,7 @@ class Crashes:
             return None
 
     def _read(self) -> tuple[str, int]:
-        """Which policy was asked last, and how often in a row the process died in it."""
+        """The policy that was asked last, and how often in a row the process died in it."""
         try:
             with self._path.open("rb") as file:
                 found = file.read(_SIZE)
@@ -156,8 +155,8 @@ class Crashes:
             _log.warning("%s cannot be written: %s", self._list, error)
 
 
-def ended(name: str) -> str:
-    """What is wrong with a refused policy."""
+def refusal(name: str) -> str:
+    """Why a policy is refused."""
     return f"policy {name} has ended the service {MOST} times in a row while it decided"
 
 
@@ -167,22 +166,22 @@ class Marked(Wrapped):
 
     policy: Policy
     asked: str
-    """The name it was asked for by."""
-    crashes: Crashes
+    """The name by which a person chose it."""
+    crashes: CrashMarks
 
     def scores(self, table: Candidates) -> Floats:
-        """(n,) Its scores."""
+        """(n,) The policy's scores."""
         with self.crashes.inside(self.asked):
             return self.policy.scores(table)
 
     def costs(self, table: Candidates) -> Floats:
-        """(n,) Its costs."""
+        """(n,) The policy's costs."""
         with self.crashes.inside(self.asked):
             return self.policy.costs(table)
 
     @property
     def reasons(self) -> Reasons | None:
-        """Its reasons; None if it tells none."""
+        """The policy's reasons; None if it gives none."""
         tell = traits(self.policy).reasons
         if tell is None:
             return None

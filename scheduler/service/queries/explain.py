@@ -1,4 +1,4 @@
-"""Why a job is where it is, and what would happen to one that is not submitted yet."""
+"""Explains why a job is where it is, and what would happen to one that is not submitted yet."""
 
 from __future__ import annotations
 
@@ -17,41 +17,39 @@ from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.records import Decision
 from scheduler.domain.units import duration, money
-from scheduler.estimates.estimator import Estimator
-from scheduler.estimates.options import options
-from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
 from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.views import Explanation, Outlook
 
 TRIAL = 2**62
-"""The id of a job that is only tried out."""
+"""The id of a job that is not submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainService:
-    """Answers from the board; changes nothing."""
+    """Answers questions from the live jobs; changes nothing."""
 
-    board: LiveJobs
-    ruling: ActivePolicy
-    estimator: Estimator
+    live_jobs: LiveJobs
+    active_policy: ActivePolicy
+    estimates: Estimates
 
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
         """The one dominant reason, with evidence."""
         if job.state.final:
             return Explanation(job, "final", f"{job.state}: {job.reason}", decisions=decisions)
-        with self.board.lock:
-            attempt = self.board.attempts.get(job.id)
-            held = self.board.held.get(job.id)
-            end = self.board.ends.get(job.id, now)
+        with self.live_jobs.lock:
+            attempt = self.live_jobs.attempts.get(job.id)
+            held = self.live_jobs.held.get(job.id)
+            end = self.live_jobs.ends.get(job.id, now)
         if attempt is not None:
             return _active(job, attempt, end, decisions, now)
         if held is not None:
             return self._held(job, held, decisions)
-        snapshot = self.board.snapshot(now)
+        snapshot = self.live_jobs.snapshot(now)
         if job.state is not JobState.QUEUED or snapshot.queue.slot_of(job.id) is None:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
-        policy, mode = self.ruling.counsel()
+        policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
         start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
         return Explanation(
@@ -72,16 +70,15 @@ class ExplainService:
 
     def plan(self, spec: JobSpec, now: float) -> list[Outlook]:
         """What would happen with each named preference; raises `InfeasibleError`."""
-        placements = options(spec, self.board.pools, self.estimator)
         sources = {
-            (self.board.pools[found.pool].name, found.width): found.estimate.source
-            for found in placements
+            (self.live_jobs.pools[found.pool].name, found.width): found.estimate.source
+            for found in self.estimates(spec)
         }
-        policy, mode = self.ruling.counsel()
+        policy, mode = self.active_policy.uncounted()
         outlooks = []
         for name in ("fast", "balanced", "cheap"):
             wished = replace(spec, preference=PREFERENCES[name], after=())
-            snapshot = self.board.with_job(TRIAL, wished, now)
+            snapshot = self.live_jobs.with_job(TRIAL, wished, now)
             start = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL)
             if start is None:
                 start = _out_of_sight(snapshot, policy, mode)
@@ -151,7 +148,7 @@ def _sentence(
 
 
 def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
-    """The quickest other placement that has room now, with what it would cost in speed."""
+    """The quickest other placement that is free now, with its speed beside the chosen one."""
     free = [other for other in alternatives if other.start_delay_s <= 0]
     if not free:
         return []

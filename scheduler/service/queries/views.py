@@ -1,9 +1,9 @@
-"""What the service answers with: values for every door."""
+"""The values that the service answers with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from scheduler.decisions.rounds.explanation import Alternative
@@ -11,8 +11,7 @@ from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Decision
 from scheduler.hardware.inventory import Inventory
-from scheduler.service.policy_control.replay_evaluation import Fit
-from scheduler.service.policy_control.shadow import ShadowView
+from scheduler.service.policy_control.views import ActivePolicyView
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class PoolView:
-    """A pool with what it does now."""
+    """A pool and what it does now."""
 
     pool: Pool
     devices: Sequence[DeviceView]
@@ -85,7 +84,7 @@ class PoolView:
     available: bool = True
     """False: this machine lacks its devices; nothing is placed on it."""
     note: str = ""
-    """What a person should know about it."""
+    """What a person should know about the pool."""
     source: str = ""
     """Where its price, power and rate come from."""
 
@@ -113,42 +112,12 @@ class PoolView:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivePolicyView:
-    """Who decides now."""
-
-    name: str
-    mode: str
-    """In force (`scheduler.decisions.rounds.round.Mode`): the one the policy was made for, else the
-    cluster's."""
-    preference: float
-    """Of jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
-    fallbacks: int = 0
-    """Decisions the guard took over since the policy was set, and explanations it did not get."""
-    faults: Mapping[str, int] = field(default_factory=dict)
-    """The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."""
-    nominee: str = ""
-    """Wanted by the settings or a person; another one decides if it fits this cluster better."""
-    fit: Fit | None = None
-    """The last replay of nominee and rival."""
-    shadow: ShadowView | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """How much speed is worth to jobs that do not say: 0 cheapest … 1 fastest."""
-
-    cluster: float
-    projects: Mapping[str, float]
-    """Of projects that have one of their own."""
-
-
-@dataclass(frozen=True, slots=True)
 class ClusterView:
     """The whole cluster at one instant."""
 
     now: float
     pools: Sequence[PoolView]
     queued: int
-    """Jobs that wait, for whatever reason."""
+    """Jobs that wait, for any reason."""
     active: int
     policy: ActivePolicyView

@@ -14,7 +14,7 @@ from scheduler.domain.errors import FulcrumError, OutageError
 from scheduler.domain.jobs import Estimate
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
-from scheduler.service.policy_control.replay import Question, ReplayVerdict
+from scheduler.service.policy_control.replay_evaluation import Question, ReplayVerdict
 from scheduler.store.base import Submission
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec

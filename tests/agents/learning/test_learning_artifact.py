@@ -109,7 +109,7 @@ def test_nothing_there_says_what_should_be(tmp_path):
 
 
 def test_policies_are_found_by_path(artifact, monkeypatch):
-    monkeypatch.setitem(lookup._SCHEMES, "learned", learned)
+    monkeypatch.setitem(lookup.DEFAULT.schemes, "learned", learned)
     assert named(f"learned:{artifact}").rows == ROWS
     with pytest.raises(MissingError, match="no learned policy"):
         named("learned:nowhere")

@@ -60,19 +60,21 @@ def serve(
     from agents.registry.registry import Registry
     from agents.serving.learned_policy import SCHEME
     from scheduler.bootstrap import build
-    from scheduler.policies import lookup
+    from scheduler.policies.lookup import WGC, PolicyResolver
     from scheduler.policies.schedules.library import Library
 
     schedules = Library(settings.data_dir)
-    lookup.register(SCHEME, Registry(settings.data_dir).policy)
-    lookup.register(lookup.WGC.name, schedules.policy)
     settings = settings.model_copy(
         update={
             "policy": schedules.taken(settings.policy),
             "shadow": settings.shadow and schedules.taken(settings.shadow),
         }
     )
-    service = build(settings, ReplayProcess(settings.data_dir, settings.database))
+    service = build(
+        settings,
+        ReplayProcess(settings.data_dir, settings.database),
+        PolicyResolver({SCHEME: Registry(settings.data_dir).policy, WGC.name: schedules.policy}),
+    )
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
         url = reachable(settings.host, listener.getsockname()[1])

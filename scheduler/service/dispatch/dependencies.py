@@ -1,0 +1,70 @@
+"""Which live jobs wait for which others, and how those ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from scheduler.domain.jobs import Job
+from scheduler.domain.lifecycle import JobState
+
+
+class Dependencies:
+    """Dependencies of live jobs. The outcome of a job is kept only while others wait for it."""
+
+    def __init__(self, state: Callable[[int], JobState]) -> None:
+        """`state`: of any job, from the store."""
+        self._state = state
+        self._dependents: dict[int, set[int]] = {}
+        self._outcomes: dict[int, JobState] = {}
+
+    def add(self, job: Job) -> None:
+        """A job is live."""
+        for dependency in job.spec.after:
+            self._dependents.setdefault(dependency, set()).add(job.id)
+
+    def remove(self, job: Job) -> list[int]:
+        """A job has ended; returns the numbers of the live jobs that wait for it, ascending."""
+        dependents = sorted(self._dependents.get(job.id, ()))
+        if dependents:
+            self._outcomes[job.id] = job.state
+        for dependency in job.spec.after:
+            waiting = self._dependents.get(dependency, set())
+            waiting.discard(job.id)
+            if not waiting:
+                self._dependents.pop(dependency, None)
+                self._outcomes.pop(dependency, None)
+        return dependents
+
+    def outcome(self, job: int, live: Collection[int]) -> JobState | None:
+        """How the job ended; None: it is one of the `live` jobs. Asks the store once."""
+        if job in live:
+            return None
+        if job not in self._outcomes:
+            state = self._state(job)
+            if not state.final:
+                return None
+            self._outcomes[job] = state
+        return self._outcomes[job]
+
+    def open(self, job: Job, live: Collection[int]) -> tuple[int, ...]:
+        """The dependencies that have not succeeded."""
+        return tuple(
+            dependency
+            for dependency in job.spec.after
+            if self.outcome(dependency, live) is not JobState.SUCCEEDED
+        )
+
+    def unmet(self, job: Job, live: Collection[int]) -> Iterator[int]:
+        """The dependencies that ended without success."""
+        for dependency in job.spec.after:
+            if self.outcome(dependency, live) not in (None, JobState.SUCCEEDED):
+                yield dependency
+
+    def faults(self, live: dict[int, Job]) -> Iterator[str]:
+        """What is inconsistent with the live jobs."""
+        links = {(dependency, job.id) for job in live.values() for dependency in job.spec.after}
+        known = {(one, job) for one, jobs in self._dependents.items() for job in jobs}
+        if links != known:
+            yield f"dependencies differ: {sorted(links ^ known)}"
+        if not self._outcomes.keys() <= self._dependents.keys():
+            yield f"outcomes that no job waits for: {sorted(self._outcomes)}"
