@@ -1,4 +1,4 @@
-"""One process at a time in a folder that trainings work in."""
+"""A lock that lets one process at a time work in a folder."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LOCK = "training.lock"
 
 @contextmanager
 def exclusive(folder: Path, what: str) -> Iterator[None]:
-    """Nobody else does `what` in the folder meanwhile; the kernel ends this with the process.
+    """Keep other processes from doing `what` in the folder; the kernel unlocks it with the process.
 
-    Makes the folder. Raises `StateError` if somebody does.
+    Makes the folder. Raises `StateError` if another process has the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, wait=False) as file:

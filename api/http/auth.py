@@ -1,4 +1,4 @@
-"""Who may come in: bearer tokens, kept so that a stolen file of theirs opens nothing.
+"""Bearer tokens. Only their digests are stored, so that a stolen file gives no access.
 
 The first token is made when a service starts in an empty data folder, and kept as it is in
 `<data>/token` (0600) for the CLI and the SDK on this machine. Further ones are shown once;
@@ -54,7 +54,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A further token, without what would let anybody in."""
+    """A further token, without its secret text."""
 
     id: str
     """Public name, for revoking."""
@@ -66,7 +66,7 @@ class Token:
 
 
 def admin_token(data_dir: Path) -> str:
-    """The token of the data folder's owner; made on first call, the same ever after.
+    """The token of the data folder's owner; made on the first call, then always the same.
 
     Raises `InputError` if the file exists and holds no token.
     """
@@ -155,7 +155,7 @@ class TokenAuthenticator:
         return found
 
     def proof(self, challenge: str, port: int) -> str:
-        """That this service, on `port`, knows the token of its data folder."""
+        """Proof that this service, on `port`, knows the token of its data folder."""
         return proof.proof(self._admin_digest, challenge, port)
 
     def _others(self) -> Sequence[tuple[str, Caller]]:

@@ -67,7 +67,7 @@ _log = logging.getLogger(__name__)
 
 
 class HttpError(Exception):
-    """An error of the door itself, by its code."""
+    """An error of the HTTP interface itself, by its code."""
 
     def __init__(
         self,
@@ -127,13 +127,13 @@ def problem(
 def install(app: FastAPI) -> None:
     """Let the app answer every exception with a problem document."""
     app.add_exception_handler(FulcrumError, _fulcrum)
-    app.add_exception_handler(HttpError, _door)
+    app.add_exception_handler(HttpError, _http_error)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
 
 
 def unexpected(error: Exception, where: str) -> Response:
-    """Log an error nobody foresaw under a fresh id, and tell only the id."""
+    """Log an unexpected error under a new id; the response has only the id."""
     log_id = secrets.token_hex(8)
     _log.error("%s failed, id %s", where, log_id, exc_info=error)
     return problem(
@@ -152,7 +152,7 @@ async def _fulcrum(_: Request, error: Exception) -> Response:
     return problem(code, error.message, fields, headers=headers)
 
 
-async def _door(_: Request, error: Exception) -> Response:
+async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HttpError)
     return problem(error.code, error.detail, error.fields, headers=error.headers)
 
@@ -197,7 +197,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """All that the path takes: the router's own answer tells those of one route only."""
+    """All methods that the path takes; the router's own answer has those of one route only."""
     path = request.scope["path"]
     routes: Iterable[APIRoute] = request.app.state.routes
     return sorted(
