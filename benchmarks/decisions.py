@@ -47,7 +47,7 @@ SPEED = (1.0, 12.0, 40.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class DecisionTiming:
     """Rounds of one policy over one queue."""
 
     policy: str
@@ -73,7 +73,7 @@ def main() -> None:
         show(timings)
 
 
-def measure(seconds: float) -> Iterator[Timing]:
+def measure(seconds: float) -> Iterator[DecisionTiming]:
     before: dict[str, float] = {}
     for count in SIZES:
         world = snapshot(count)
@@ -83,7 +83,7 @@ def measure(seconds: float) -> Iterator[Timing]:
             placements = len(run_round(world, policy, Mode.EASY).placements)
             spent = median(partial(run_round, world, policy, Mode.EASY), seconds)
             growth = spent / before[name] if name in before else None
-            yield Timing(name, count, spent * 1e3, growth, spent / plain, placements)
+            yield DecisionTiming(name, count, spent * 1e3, growth, spent / plain, placements)
             before[name] = spent
 
 
@@ -146,7 +146,7 @@ def median(work: Callable[[], object], seconds: float) -> float:
     return statistics.median(spent)
 
 
-def show(timings: list[Timing]) -> None:
+def show(timings: list[DecisionTiming]) -> None:
     table = Table(title="One round with EASY backfilling (median, ms)")
     table.add_column("policy")
     for count in SIZES:

@@ -23,7 +23,7 @@ from importlinter.domain.contract import Contract
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("scheduler", "envs", "agents", "api", "benchmarks")
-PRODUCT = [ROOT / name for name in (*PACKAGES, "fulcrum") if (ROOT / name).is_dir()]
+PRODUCT = [ROOT / name for name in (*PACKAGES, "fulcrum")]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 MODULE = re.compile(
     rf"(?<![\w/.-])(?:{'|'.join(PACKAGES)})(?:/[a-z_0-9]+)+(?:\.py)?(?![\w/*.-]*[\w/*])"
@@ -90,6 +90,7 @@ PLANTED = {
         "api.http.app",
         "agents.training.trainer",
     ),
+    "fulcrum is the client and the command line": ("fulcrum.packages", "scheduler.settings"),
 }
 """Per contract an import that it forbids: importer and imported module."""
 

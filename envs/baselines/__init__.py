@@ -1,1 +1,1 @@
-"""Policies that the simulator knows, and planners that act on whole queues."""
+"""Policies that only the simulator can run, to compare with."""

@@ -1,8 +1,8 @@
-"""Every policy by name that a simulation can be given: those of the service, and some of its own.
+"""All policies that a simulation can run, by name: those of the service and the simulator's.
 
 Some known policies need more than a table of candidates: they preempt, plan for the whole queue at
-once, or prescribe the reservations and the estimates. Each has a driver here; all other names mean
-what they mean in the service. A name may end in `@` and a rule of placement, such as `fcfs@fgd`.
+once, or prescribe the reservations and the estimates. Each has a driver here. All other names are
+policies of the service. A name may end in `@` and a placement rule, such as `fcfs@fgd`.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from scheduler.domain.errors import MissingError
 from scheduler.policies import lookup
 
 WHERE = "in the simulator only"
-"""What listings say of the policies of this module."""
+"""How listings mark the policies of this module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """A policy that lives in the simulator only."""
+    """A policy that only the simulator can run."""
 
     name: str
     summary: str
     """One line for people: what it prefers, and its source."""
     run: Callable[[Simulation], SimulationResult]
-    """Let it decide everything in a simulation where nothing has happened yet."""
+    """Runs a new simulation to its end with this policy."""
     mode: Mode | None = None
-    """Reservations that are part of the name; None: the scenario's, or it makes its own."""
+    """Mode that is part of the name; None: the scenario's, or the policy makes reservations."""
     estimates: Estimates | None = None
     """Estimates that are part of the name; None: the scenario's."""
 
@@ -80,7 +80,7 @@ def check(name: str) -> None:
 
 
 def adapted(scenario: Scenario, name: str) -> Scenario:
-    """The scenario with the reservations, estimates and placement that are part of the name."""
+    """The scenario with the mode, estimates and placement rule that are part of the name."""
     policy, placement = _parts(name)
     driver = DRIVERS.get(policy)
     return replace(
@@ -92,9 +92,9 @@ def adapted(scenario: Scenario, name: str) -> Scenario:
 
 
 def run(simulation: Simulation, name: str) -> SimulationResult:
-    """Let the policy of that name decide everything.
+    """Run a simulation to its end with the policy of that name.
 
-    The simulation is one of a scenario that was `adapted` to it. Raises `MissingError` as `check`.
+    The simulated scenario was `adapted` to the name. Raises `MissingError` as `check` does.
     """
     policy, _ = _parts(name)
     driver = DRIVERS.get(policy)
@@ -102,7 +102,7 @@ def run(simulation: Simulation, name: str) -> SimulationResult:
 
 
 def _parts(name: str) -> tuple[str, str | None]:
-    """(policy, placement); what follows an `@` may also be part of the policy's own name."""
+    """(policy, placement rule); an `@` may also be part of the policy's name."""
     policy, _, placement = name.rpartition("@")
     return (policy, placement) if placement in RULES and policy else (name, None)
 
@@ -115,6 +115,6 @@ def _served(name: str) -> Policy:
             raise
         also = (
             f"{error.fields['policy']}; {WHERE}: {', '.join(sorted(DRIVERS))}; "
-            f"each also with @ and a placement: {', '.join(RULES)}"
+            f"each also with @ and a placement rule: {', '.join(RULES)}"
         )
         raise MissingError(error.message, {"policy": also}) from None

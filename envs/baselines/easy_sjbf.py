@@ -1,4 +1,4 @@
-"""Rules of backfilling known from supercomputers, as policies of the common rounds."""
+"""Backfilling rules known from supercomputers, as policies that score candidate tables."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ EASY_SJBF = Heuristic(
     "oldest first; behind a reservation the shortest first (Tsafrir, Etsion, Feitelson 2007)",
     stable=False,
 )
-"""With `Mode.EASY` and `envs.workloads.runtime_estimates.Tsafrir` this is their EASY++."""
+"""EASY++ of the same paper, with `Mode.EASY` and `envs.workloads.runtime_estimates.Tsafrir`."""

@@ -1,7 +1,6 @@
 """Schedulers that plan for the whole queue at once instead of scoring rows, to compare with.
 
-A planner sees what decisions see: estimates, never true runtimes. `run` carries one out in a
-simulation.
+A planner sees what a policy sees: estimates, never true runtimes. `run` runs a simulation with one.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
 
 
 class PlannedStart(NamedTuple):
-    """A job that starts now; its devices are taken already."""
+    """A job that starts now; the cluster holds its devices already."""
 
     job: int
     option: EstimatedPlacement
@@ -29,17 +28,17 @@ class PlannedStart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a planner sees, and where it takes devices."""
+    """What a planner sees, and the cluster in which it starts jobs."""
 
     now: float
     cluster: Cluster
     waiting: Sequence[Waiting]
     """Oldest first."""
     user: Callable[[int], str]
-    """Who submitted a job."""
+    """The user who submitted a job."""
 
     def start(self, job: int, option: EstimatedPlacement) -> PlannedStart | None:
-        """Start it now, if there is room."""
+        """Start the job now if its devices are free; None if they are not."""
         free = self.cluster.occupancy[option.pool]
         nodes = free.fit(option.width, option.memory)
         if nodes is None:
@@ -51,7 +50,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """A name, and who starts now."""
+    """A scheduler that plans for the whole queue."""
 
     name: str
     plan: Callable[[Scene], Iterator[PlannedStart]]
@@ -59,9 +58,9 @@ class Planner:
 
 
 def _conservative(scene: Scene) -> Iterator[PlannedStart]:
-    """Every job gets a reservation, oldest first, which no later one delays.
+    """Give every job a reservation, oldest first; no later job delays it.
 
-    Mu'alem and Feitelson, TPDS 12(6), 2001. Reservations are made anew whenever something has
+    Mu'alem and Feitelson, TPDS 12(6), 2001. All reservations are made again whenever something has
     changed, so that jobs move up when others end early. They count devices: a job whose devices
     are free but spread over nodes that cannot hold it keeps them and waits.
     """
@@ -82,7 +81,7 @@ def _conservative(scene: Scene) -> Iterator[PlannedStart]:
 
 
 def _drf(scene: Scene) -> Iterator[PlannedStart]:
-    """The oldest job of the user with the least dominant share, while any fits.
+    """Start the oldest job of the user with the least dominant share, while any fits.
 
     Ghodsi et al., "Dominant resource fairness", NSDI 2011, by progressive filling; resources are
     the devices and the memory of each pool.
@@ -105,7 +104,7 @@ def _drf(scene: Scene) -> Iterator[PlannedStart]:
                 queues[user].pop(0)
                 break
         else:
-            # The user's next job has to wait: nobody of the same user passes it.
+            # The user's next job has to wait: no other job of the same user passes it.
             queues[user].clear()
         if not queues[user]:
             del queues[user]
@@ -117,7 +116,7 @@ PLANNERS: Mapping[str, Planner] = {planner.name: planner for planner in (CONSERV
 
 
 def run(simulation: Simulation, planner: Planner) -> SimulationResult:
-    """Let a planner decide everything."""
+    """Run a simulation to its end with a planner."""
     queue = _Queue()
     simulation.keep_queue(queue)
     while simulation.advance():
@@ -163,17 +162,17 @@ class _Queue:
 
 
 class _Profile:
-    """Free devices of a pool from now on, by estimates: constant between instants."""
+    """Free devices of a pool from now on, by estimates: a step function of time."""
 
     def __init__(self, scene: Scene, pool: int) -> None:
         self._times = [scene.now]
         self._free = [scene.cluster.occupancy[pool].free]
         for attempt in scene.cluster.releases(pool):
-            # Who should have ended already is about to.
+            # An attempt that has outlived its estimate is taken to end now.
             self._add(max(attempt.end, scene.now), attempt.width)
 
     def earliest(self, width: int, seconds: float) -> float:
-        """When so many devices are free for so long."""
+        """The earliest time from which `width` devices are free for `seconds`."""
         times, free = self._times, self._free
         begin = None
         for at, devices in zip(times, free, strict=True):
@@ -183,21 +182,21 @@ class _Profile:
                 begin = None
             elif begin is None:
                 begin = at
-        assert begin is not None  # in the end the whole pool is free
+        assert begin is not None  # at the end the whole pool is free
         return begin
 
     def hold(self, begin: float, width: int, seconds: float) -> None:
-        """Take devices from then on for so long."""
+        """Hold `width` devices from `begin` for `seconds`."""
         self._add(begin, -width)
         self._add(begin + seconds, width)
 
     def _add(self, at: float, width: int) -> None:
-        place = bisect_right(self._times, at)
-        if self._times[place - 1] < at:
-            self._times.insert(place, at)
-            self._free.insert(place, self._free[place - 1])
-            place += 1
-        for index in range(place - 1, len(self._free)):
+        position = bisect_right(self._times, at)
+        if self._times[position - 1] < at:
+            self._times.insert(position, at)
+            self._free.insert(position, self._free[position - 1])
+            position += 1
+        for index in range(position - 1, len(self._free)):
             self._free[index] += width
 
 

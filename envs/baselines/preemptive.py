@@ -1,8 +1,8 @@
-"""Preemptive policies, and the driver that carries them out in a simulation.
+"""Preemptive policies, and the driver that runs a simulation with them.
 
-At every event all jobs, running and waiting, are put in order, and those run that fit from the
-front; whatever else runs is preempted. The service does not preempt: these policies exist to be
-compared with.
+At every event the policy sorts all jobs, running and waiting. The jobs that fit run, from the front
+of that order; all others are preempted. The service does not preempt: these policies are here to
+compare with.
 """
 
 from __future__ import annotations
@@ -26,25 +26,26 @@ from scheduler.domain.errors import InputError
 
 NEVER = math.inf
 GRAIN_S = 1e-6
-"""Service this close below a threshold has reached it: sums are rounded."""
+"""Attained service this close below a threshold counts as reaching it: sums are rounded."""
 
 
 class Rank(NamedTuple):
-    """What a policy says of a job."""
+    """The rank of a job under a policy."""
 
     key: float
-    """The least goes first; equal ones in the order of arrival, what runs before what waits."""
+    """The least key goes first. Among equal keys running jobs go before waiting ones, then the
+    oldest."""
     lasts_s: float = NEVER
-    """Seconds of running after which the key jumps by itself."""
+    """Seconds of running after which the key changes although nothing happens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preemptive:
-    """A preemptive policy: the key of a job that waits must not change while it waits."""
+    """A preemptive policy. The key of a waiting job must not change while it waits."""
 
     name: str
     rank: Callable[[SimulatedProgress, int], Rank]
-    """Of a job's progress and a width: for the key that of its shortest run, wherever it runs."""
+    """(a job's progress, width of its shortest run) → its rank, wherever it runs."""
     summary: str
 
 
@@ -87,11 +88,11 @@ PREEMPTIVE: Mapping[str, Preemptive] = {policy.name: policy for policy in (SRTF,
 def run(
     simulation: Simulation, policy: Preemptive, *, save: bool = True, disturb: bool = False
 ) -> SimulationResult:
-    """Let a preemptive policy decide everything.
+    """Run a simulation to its end with a preemptive policy.
 
-    `save`: a preempted job writes a checkpoint first. `disturb`: every job that runs is restarted
-    at every event, as the simulators that descend from Tiresias's charge it. A job with several
-    placements takes the one in which it runs shortest of those that have room.
+    `save`: a preempted job writes a checkpoint first. `disturb`: every running job is
+    restarted at every event, as in simulators that derive from Tiresias's. A job with several
+    placements takes the shortest one that is free.
     """
     driver = _Driver(simulation, policy, save, disturb)
     simulation.keep_queue(driver)
@@ -110,7 +111,7 @@ class _PreemptiveEntry(NamedTuple):
 class _Seat(NamedTuple):
     job: int
     option: EstimatedPlacement | None
-    """None: it runs where it ran."""
+    """None: the attempt runs on."""
     pool: int
     nodes: Nodes
 
@@ -143,13 +144,13 @@ class _Driver:
         del self._order[bisect_left(self._order, entry)]
 
     def decide(self) -> None:
-        """Preempt and start, so that those run that fit from the front of the order."""
+        """Preempt and start jobs, so that those run that fit from the front of the order."""
         running = {each.job: each for each in self._simulation.cluster.running() if each.job > 0}
         seats = self._seated(running)
         stay = {seat.job for seat in seats if seat.option is None}
         now = self._simulation.now
         if self._disturb and now > self._disturbed:
-            # Once an instant: whoever is preempted asks for another decision.
+            # Once per instant: each preempted job asks for another decision.
             self._disturbed = now
             stay = set()
         for job in running.keys() - stay:
@@ -159,7 +160,7 @@ class _Driver:
 
     def _seated(self, running: Mapping[int, RunningAttempt]) -> list[_Seat]:
         chosen = list(self._chosen(running))
-        # Those who stay keep their seats if the others find room beside them; else all move up.
+        # Running jobs keep their devices if the others fit beside them; else all move up.
         free = self._emptied(running)
         seats = [_Seat(job, None, *_where(running[job])) for job, *_ in chosen if job in running]
         for seat in seats:
@@ -173,7 +174,7 @@ class _Driver:
         return seats
 
     def _chosen(self, running: Mapping[int, RunningAttempt]) -> Iterator[_Seat]:
-        """From the front of the order whoever fits, as if nobody sat yet."""
+        """The jobs that fit, from the front of the order, as if no job had devices yet."""
         free = self._emptied(running)
         for entry in merge(self._ranked(running), self._order):
             if not any(each.free for each in free):
@@ -251,7 +252,7 @@ class _Driver:
         simulation.commit(Plan(simulation.now, self._policy.name, tuple(placements)))
 
     def _wake(self) -> None:
-        """Decide again when a running job's key jumps."""
+        """Decide again when a running job's key changes."""
         simulation, now = self._simulation, self._simulation.now
         if self._wakes <= now:
             self._wakes = NEVER

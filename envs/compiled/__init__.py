@@ -1,9 +1,9 @@
-"""Rigid jobs on one pool, many worlds at once: a compiled twin of simulation and encoding.
+"""A compiled simulation and encoding for rigid jobs on one pool, many episodes at once.
 
-Where every job has one placement and the pool is one node that never changes, all that a world
-does between two decisions is a few loops over its queue. Compiled, they take so little time that
-the network is what a training waits for. Tests hold the twin against `envs.gym.cluster_env`,
-decision by decision: it is an optimisation, never another world.
+Where every job has one placement and the pool is one node that never changes, a simulation does no
+more between two decisions than a few loops over its queue. Compiled, they take less time than the
+network. Tests compare this package with `envs.gym.cluster_env` decision by decision: it gives the
+same results, faster.
 """
 
 from envs.compiled.facts import Facts, facts, suits

@@ -1,4 +1,4 @@
-"""Compiling once, and again whenever anything has changed that is compiled in."""
+"""Compiles functions once, and again whenever code or constants that they use have changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SOURCES = (
     Path(str(static_features.__file__)),
 )
 """Numba looks only at the file of the function that it compiles. What that calls, and constants
-that come from elsewhere (the places of columns above all), would stay as they were."""
+that come from elsewhere (above all the positions of columns), would stay as they were."""
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 

@@ -1,4 +1,4 @@
-"""What is fixed about the jobs of a workload: read off the real queue, once for each episode."""
+"""The fixed figures of a workload's jobs, taken from the real queue once per episode."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODES = (Mode.COMMIT, Mode.COMMIT_FCFS, Mode.EASY)
 class Facts(NamedTuple):
     """Columns by slot: slot 0 is WAIT, slot n the n-th job to arrive.
 
-    `Worlds` keeps those of its worlds together, with a first dimension more.
+    `Worlds` keeps those of all its episodes together, with one more dimension in front.
     """
 
     submitted: Floats
@@ -49,7 +49,7 @@ class Facts(NamedTuple):
     price: Floats
     weights: Floats
     place: Ints
-    """(orders, slots) Position by each order of `columns.ORDERS`, over the whole workload."""
+    """(orders, slots) Position by each order of `columns.ORDERS`, in the whole workload."""
 
     @property
     def jobs(self) -> int:
@@ -78,7 +78,7 @@ def suits(episode: Episode) -> bool:
 
 
 def facts(episode: Episode, preference: float) -> Facts:
-    """Of an episode at preference w. Raises `InputError` for one that does not suit."""
+    """The facts of an episode at preference w. Raises `InputError` for one that does not suit."""
     if not suits(episode):
         raise InputError(
             f"{episode.workload.name} is not for the compiled simulation",

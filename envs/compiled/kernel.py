@@ -1,7 +1,7 @@
 """Time, rounds and reservations of one world, compiled: `Simulation` and `Round` for rigid jobs.
 
 Each function changes world `b` of the arrays. Queues of some dozens and some hundred running jobs
-are walked from end to end: at this size nothing cleverer is faster.
+are walked from end to end: at this size no other method is faster.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COMMIT_FCFS, _EASY = MODES.index(Mode.COMMIT_FCFS), MODES.index(Mode.EASY)
 
 @compiled
 def settle(b: int, jobs: Facts, state: State, setting: Setting, rows: Ints) -> int:
-    """Do what goes without saying, until there is a choice: how many slots of `rows` are one.
+    """Take forced choices until there is a free one; returns how many slots of `rows` it has.
 
     0: the episode is over.
     """
@@ -34,7 +34,7 @@ def settle(b: int, jobs: Facts, state: State, setting: Setting, rows: Ints) -> i
             continue
         count = candidates(b, jobs, state, rows)
         if count == 0:
-            # Under EASY the next round chooses anew; elsewhere nobody is held here.
+            # Under EASY the next round chooses again; in other modes no job is held here.
             state.open[b], state.held[b] = False, 0
         elif count == 1:
             take(b, rows[0], jobs, state, setting)
@@ -61,7 +61,7 @@ def take(b: int, slot: int, jobs: Facts, state: State, setting: Setting) -> None
 
 @compiled
 def earliest(b: int, width: int, jobs: Facts, state: State) -> tuple[float, int]:
-    """When so many devices could be free by estimates, and how many are free then."""
+    """The earliest time with so many free devices by estimates, and how many are free then."""
     free, start = state.free[b], state.now[b]
     for index in range(state.running[b]):
         if free >= width:
@@ -85,7 +85,7 @@ def to_come(b: int, jobs: Facts, state: State) -> tuple[float, float]:
 
 @compiled
 def begin(b: int, jobs: Facts, state: State, setting: Setting) -> None:
-    """A round; who was promised the pool before comes first."""
+    """Play a round; the job with the reservation of the round before comes first."""
     state.open[b] = True
     slot = state.held[b]
     if slot and jobs.width[b, slot] > state.free[b]:
@@ -103,9 +103,9 @@ def begin(b: int, jobs: Facts, state: State, setting: Setting) -> None:
 
 @compiled
 def _blocked(b: int, jobs: Facts, state: State, setting: Setting) -> None:
-    """The pool is kept for a job that does not fit yet; nobody has a choice until it has started.
+    """Keep the pool for a job that does not fit yet; there is no choice until it has started.
 
-    RLScheduler's rule: the oldest may start that end before the start it was first promised.
+    By RLScheduler's rule the oldest jobs may start that end before its first promised start.
     """
     state.open[b] = False
     if setting.mode != _COMMIT_FCFS:
@@ -143,7 +143,7 @@ def candidates(b: int, jobs: Facts, state: State, rows: Ints) -> int:
 
 @compiled
 def preceding(b: int, slot: int, jobs: Facts, state: State) -> int:
-    """The job that takes the chosen one's place, as `decisions.precedence` says; 0 stays WAIT."""
+    """The job that goes first among equal ones, as in `rounds.precedence`; 0 stays WAIT."""
     if not slot:
         return slot
     first, most = slot, -np.inf
@@ -176,7 +176,7 @@ def _start(b: int, slot: int, jobs: Facts, state: State) -> None:
 
 @compiled
 def _run(b: int, slot: int, begun: float, end: float, state: State) -> None:
-    """Among what runs, by estimated end."""
+    """Insert a job into the running ones, by estimated end."""
     place = state.running[b]
     while place and (
         state.believed[b, place - 1] > end
@@ -216,7 +216,7 @@ def advance(b: int, jobs: Facts, state: State, setting: Setting) -> bool:
 
 @compiled
 def _next(b: int, jobs: Facts, state: State) -> float:
-    """When something happens."""
+    """The time of the next event."""
     soonest = np.inf
     if state.arrived[b] < state.total[b]:
         soonest = jobs.submitted[b, state.arrived[b] + 1]
@@ -230,7 +230,7 @@ def _next(b: int, jobs: Facts, state: State) -> float:
 
 @compiled
 def _outlives(b: int, index: int, jobs: Facts, state: State) -> bool:
-    """Whether a running job will still run when it is believed to end."""
+    """Whether a running job will outlive its estimate."""
     slot = state.slot[b, index]
     end = state.begun[b, index] + jobs.runtime[b, slot]
     if jobs.runtime[b, slot] <= jobs.estimate[b, slot] + OVERRUN_S:
@@ -248,12 +248,12 @@ def _happen(b: int, jobs: Facts, state: State) -> None:
             state.free[b] += jobs.width[b, slot]
             state.ended[b] += 1
             state.over[b, slot] = now
-            # Sums of many small rates leave a rounding error, which would accrue for ever.
+            # Sums of many small rates leave a rounding error, which would accrue without end.
             present = state.arrived[b] - state.ended[b]
             state.rate[b] = state.rate[b] - jobs.impatience[b, slot] if present else 0.0
             _stop(b, index, state)
         elif state.believed[b, index] <= now and _outlives(b, index, jobs, state):
-            # As `Live.remaining` and `Exact.corrected` have it.
+            # As `SimulatedJob.remaining` and `Exact.corrected` have it.
             begun, estimate = state.begun[b, index], jobs.estimate[b, slot]
             elapsed = now - begun
             left = (
@@ -286,7 +286,7 @@ def _arrive(b: int, slot: int, jobs: Facts, state: State) -> None:
 
 @compiled
 def _drop(line: Ints, count: int, slot: int) -> None:
-    """Take a slot out of the first `count` of a line."""
+    """Remove a slot from the first `count` of a queue."""
     place = 0
     while line[place] != slot:
         place += 1

@@ -1,4 +1,4 @@
-"""What a policy sees of one world, compiled: `scheduler.decisions.features.encoder` for rigid jobs.
+"""What a policy sees of one episode: `scheduler.decisions.features.encoder`, compiled.
 
 The columns are the encoding's own, by name; nothing is defined here that is not defined there.
 """
@@ -128,14 +128,14 @@ def _figures(
 
 
 @compiled
-def _shown(ranks: Ints, count: int, room: int) -> Ints:
+def _shown(ranks: Ints, count: int, limit: int) -> Ints:
     """Positions that are shown, ascending: see `row_selection.nearest`."""
-    if count <= room:
+    if count <= limit:
         return np.arange(count)
     near = np.empty(count, dtype=np.int64)
     for position in range(count):
         near[position] = (1 + ranks[:, position].min()) * (count + 1) + position
-    chosen = near.argsort()[:room]
+    chosen = near.argsort()[:limit]
     chosen.sort()
     return chosen
 
@@ -177,6 +177,6 @@ def _whole(
 
 @compiled
 def _squashed(value: float, unit: np.float32) -> np.float32:
-    """As `columns.squash`, in the same precision."""
+    """`columns.squash` in the same precision."""
     x = max(np.float32(value) / unit, np.float32(0.0)) + np.float32(1.0)
     return min(np.log(x) * _GAIN, _TOP)

@@ -84,7 +84,7 @@ class Setting(NamedTuple):
     """(3,) What an encoding says of the number of devices, of pools, and the spread of prices."""
 
 
-def room(worlds: int, slots: int, rows: int) -> tuple[Facts, State]:
+def allocate(worlds: int, slots: int, rows: int) -> tuple[Facts, State]:
     """Empty arrays for so many worlds, jobs and WAIT, and rows that are shown."""
 
     def floats(*shape: int) -> Floats:

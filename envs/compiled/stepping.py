@@ -50,7 +50,7 @@ def places(episode: Episode, known: Facts, rank: Rank) -> Ints:
 def walk(b: int, place: Ints, jobs: Facts, state: State, setting: Setting) -> Floats:
     """Play world `b` to its end; (2 · rounds + 1, FIGURES) before and after each, and at the end.
 
-    (slots,) `place`: whoever is first by it is taken, as long as anybody may be.
+    (slots,) `place`: the first job by it is taken, as long as one may be.
     """
     rows = np.empty(state.queue.shape[1], dtype=np.int64)
     notes = np.empty((4 * len(place), len(FIGURES)))
@@ -69,7 +69,7 @@ def walk(b: int, place: Ints, jobs: Facts, state: State, setting: Setting) -> Fl
                         first = slot
                 take(b, first, jobs, state, setting)
             else:
-                # As in `settle`.
+                # The same as in `settle`.
                 state.open[b], state.held[b] = False, 0
         _note(b, jobs, state, notes[count + 1])
         count += 2

@@ -1,4 +1,4 @@
-"""Many worlds that are stepped together, each through episodes of its own."""
+"""Many simulations that are stepped together, each through its own episodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envs.compiled.compiling import compiled
 from envs.compiled.facts import MODES, Facts
 from envs.compiled.kernel import preceding, settle, take, to_come
 from envs.compiled.observation import encode
-from envs.compiled.state import Setting, State, room
+from envs.compiled.state import Setting, State, allocate
 from envs.compiled.stepping import walk
 from envs.simulator.cluster_spec import ClusterSpec
 from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP, Floats32
@@ -21,11 +21,11 @@ from scheduler.decisions.state.queue import Floats, Ints
 
 
 class Worlds:
-    """B worlds on equal sites. Deterministic."""
+    """B simulations of equal clusters; deterministic."""
 
     def __init__(self, spec: ClusterSpec, worlds: int, jobs: int, rows: int) -> None:
         """`jobs`: at most so many in an episode; `rows`: K."""
-        self.jobs, self.state = room(worlds, jobs + 1, rows)
+        self.jobs, self.state = allocate(worlds, jobs + 1, rows)
         self.setting = _setting(spec, rows)
         self.dollars_per_device_s = spec.pools[0].dollars_per_device_hour / 3600
         self.w: Floats = np.full(worlds, 0.5)
@@ -42,7 +42,7 @@ class Worlds:
         return bool(self.state.rows[b])
 
     def walk(self, b: int, facts: Facts, place: Ints) -> Floats:
-        """World `b` plays an episode to its end by a static order; see `walking.walk`."""
+        """World `b` plays an episode to its end by a static order; see `stepping.walk`."""
         self._load(b, facts, 1.0)
         self.seen[b] = 0.0
         return walk(b, place, self.jobs, self.state, self.setting)

@@ -31,30 +31,29 @@ from scheduler.decisions.state.queue import WAIT, Bools
 from scheduler.domain.errors import InputError
 
 _TRIES = 100
-"""Workloads drawn until one holds a decision."""
+"""Most workloads drawn until one needs a decision."""
 
 
 class NothingToDecideError(InputError):
-    """Every round of a workload has one choice at most."""
+    """No round of a workload has more than one choice."""
 
 
 class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     """One episode is one workload; one step is one choice of a candidate row.
 
-    A choice is asked for only where there is one: rows that the mode forces, and tables with a
-    single legal row, are taken at once. Time passes only when the policy has used an instant up.
+    The environment asks only for real choices: it takes rows that the mode forces, and the only
+    legal row of a table, at once. Time passes only when nothing more can be chosen at an instant.
     An episode is terminated when every job has ended; it is never truncated.
 
     `scenario`: a name, a `Scenario`, or a function that draws an `Episode` from a seed.
     `preference`: w, 0 cheapest … 1 fastest; None or `random`: drawn for every episode. Jobs that
     name their own keep it. `jobs`, `split`: see `Scenario.workload`; a function has its own.
-    `rows`: K, rows shown. `reward`: a name of `envs.gym.rewards.REWARDS`; `miss_penalty`: of a
-    missed
-    deadline in it, by default what the scenario's objective says. `illegal`: what becomes of an
-    action that `action_masks` forbids: `first` takes the first legal row instead and counts it in
-    the info, `raise` raises `InputError`.
+    `rows`: K, rows shown. `reward`: a name of `envs.gym.rewards.REWARDS`; `miss_penalty`: the
+    penalty of a missed deadline in it, by default that of the scenario's objective. `illegal`: what
+    happens on an action that `action_masks` forbids: `first` takes the first legal row instead and
+    counts the action in the info, `raise` raises `InputError`.
 
-    Raises `InputError` or `NotFoundError`, naming the legal values.
+    Raises `InputError` or `MissingError`, naming the legal values.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - not a ClassVar in gymnasium.Env either
@@ -89,7 +88,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         self.preference = 0.5
         """w of this episode."""
         self.scales = rewards.Scales()
-        """What counts as 1 in the rewards of this episode."""
+        """The units of the rewards of this episode."""
         self._encoder = Encoder(rows)
         self._simulation: Simulation | None = None
         self._round: Round | None = None
@@ -102,7 +101,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats32, dict[str, Any]]:
-        """A new workload, up to its first decision.
+        """Begin a new workload and run it to its first decision.
 
         `options`: `workload` (the seed of the episode, instead of a drawn one) and `preference`.
         Raises `InputError` for others, and if no decision is found in any of 100 workloads.
@@ -129,7 +128,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
         """Choose a row; the reward is for all that happens until the next decision.
 
-        Among jobs that are alike the most urgent takes the place, as in service
+        Among equal jobs the most urgent one is taken instead, as in the service
         (`scheduler.decisions.rounds.precedence`).
 
         Raises `InputError` for an action outside the action space, after the end, or, under
@@ -160,7 +159,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         return self._legal.copy()
 
     def action_of(self, policy: Policy) -> int:
-        """What a policy would choose now, of the rows that are shown and legal."""
+        """The action that a policy would choose now among the rows that are shown and legal."""
         table, shown = self.table, self._encoding.positions
         may = shown[self._legal[: len(shown)]]
         scores = np.full(len(table), -np.inf)
@@ -173,20 +172,20 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
 
     @property
     def table(self) -> Candidates:
-        """What is to be decided, in physical units. Raises `InputError` when nothing is."""
+        """The candidates in physical units. Raises `InputError` when nothing is to be decided."""
         if self._table is None:
             raise InputError("there is nothing to decide", {"step": "after reset, until the end"})
         return self._table
 
     @property
     def simulation(self) -> Simulation:
-        """The world of this episode, with the truth. Raises `InputError` before `reset`."""
+        """The episode's simulation, with true runtimes. Raises `InputError` before `reset`."""
         if self._simulation is None:
             raise InputError("no episode has begun", {"reset": "must be called first"})
         return self._simulation
 
     def render(self) -> str | NDArray[np.uint8] | None:
-        """`ansi`: pools and queue as text. `rgb_array`: which job held which device when."""
+        """Render pools and queue as text (`ansi`) or a device timeline (`rgb_array`)."""
         if self.render_mode == "ansi":
             shown = {
                 action: int(position)
@@ -220,7 +219,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         self._settle()
 
     def _settle(self) -> None:
-        """Do what goes without saying and let time pass, until there is a choice or the end."""
+        """Take forced rows and let time pass, until there is a choice or the end."""
         while self._round is not None:
             table = self._round.table()
             if table is None:
@@ -260,7 +259,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         return shown > 2 or bool(self._legal[WAIT])
 
     def _checked(self, action: int) -> int:
-        """The action, or what stands for it."""
+        """The action if it is legal, else the one that replaces it."""
         if 0 <= action < self.rows and self._legal[action]:
             return action
         legal = np.flatnonzero(self._legal)
@@ -295,7 +294,7 @@ def _check(rows: int, illegal: str, render_mode: str | None) -> None:
 
 
 def _metrics(reading: Reading, outcome: SimulationResult) -> dict[str, float]:
-    """Of a whole episode; seconds, dollars and joules where the name says so."""
+    """Metrics of a whole episode; seconds, dollars and joules where the name says so."""
     jobs = len(outcome.job)
     return {
         "jobs": float(jobs),

@@ -1,4 +1,4 @@
-"""What an episode is played on, and where episodes come from."""
+"""Episodes: a workload on a cluster, drawn from a scenario."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import PREFERENCES
 
 RANDOM = "random"
-"""As a preference: drawn anew for every episode."""
+"""A preference that is drawn for every episode."""
 ENDS = 0.2
-"""Share of drawn preferences that are exactly 0 or 1, half of them each: policies are asked for
-the ends of the dial, where a uniform draw never is."""
+"""Share of drawn preferences that are exactly 0 or 1, half of them each: users ask for both ends,
+which a uniform draw never gives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A workload on a spec, and what counts there."""
+    """A workload on a cluster, with the units of its rewards."""
 
     workload: Workload
     spec: ClusterSpec
     estimator: RuntimeEstimator = field(default_factory=Exact)
-    """Fresh: it learns while the episode lasts."""
+    """A new estimator: it learns during the episode."""
     scales: Scales = field(default_factory=Scales)
     seed: int = 0
-    """Of what befalls attempts and nodes."""
+    """Seed of failures and revocations."""
 
 
 Draw = Callable[[int], Episode]
@@ -42,9 +42,9 @@ Draw = Callable[[int], Episode]
 def of_scenario(
     scenario: Scenario | str, jobs: int | None = None, split: Split | str = Split.TRAIN
 ) -> Draw:
-    """Draws episodes of a scenario, by name or as a value.
+    """A function that draws episodes of a scenario, given by name or as a value.
 
-    Raises `NotFoundError` or `InputError` for an unknown scenario or split.
+    Raises `MissingError` or `InputError` for an unknown scenario or split.
     """
     base = load(scenario) if isinstance(scenario, str) else scenario
     split = _split(split)
@@ -74,7 +74,7 @@ def scales_of(objective: Objective | None) -> Scales:
 
 
 def drawn_preference(rng: np.random.Generator) -> float:
-    """Uniform in 0 … 1, but for the share `ENDS`."""
+    """A preference that is uniform in 0 … 1, except for the share `ENDS`."""
     place, preference = rng.random(2)
     if place < ENDS:
         return float(place < ENDS / 2)

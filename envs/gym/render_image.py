@@ -22,11 +22,11 @@ WIDTH = 960
 """Pixels."""
 _LEFT, _RIGHT, _TOP, _GAP, _BOTTOM = 116, 14, 30, 14, 26
 _BANDS = 330
-"""Pixels shared by the pools, more if there are many."""
+"""Pixels of all pools together, more if there are many pools."""
 _LEAST_BAND = 34
 _QUEUE = 48
 _AHEAD = 0.12
-"""Part of the time axis that lies ahead."""
+"""Share of the time axis that is in the future."""
 _PAPER, _INK, _FAINT, _BACK = (255, 255, 255), (38, 42, 48), (148, 152, 158), (243, 244, 246)
 _NOW = (206, 55, 48)
 _GOLDEN = 0.6180339887498949
@@ -153,7 +153,7 @@ def _times(draw: ImageDraw.ImageDraw, axis: _Axis, bottom: float, now: float) ->
 
 
 def _step(least: float) -> float:
-    """The first round time above `least`, in seconds."""
+    """The first round number of seconds that is at least `least`."""
     for step in (10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400):
         if step >= least:
             return float(step)

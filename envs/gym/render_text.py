@@ -1,4 +1,4 @@
-"""An episode for people, as text: what runs, and what is to be decided."""
+"""An episode as text: what runs, and what is to be decided."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scheduler.domain.units import duration, money
 _BAR = 24
 """Characters of a pool's bar."""
 _ROWS = 16
-"""Rows of the table that are written out."""
+"""Most rows of the table that are written."""
 
 
 def ansi(
@@ -24,9 +24,9 @@ def ansi(
     shown: Mapping[int, int],
     preference: float,
 ) -> str:
-    """Pools, then the rows that can be chosen; `shown`: legal actions → positions in the table.
+    """The pools, then the rows that can be chosen.
 
-    After the end (`table` is None) pools only.
+    `shown`: legal actions → positions in the table. `table`: None after the end of the episode.
     """
     running = len(simulation.holding())
     lines = [

@@ -1,7 +1,7 @@
-"""What a step is worth: pure functions, each with its unit, summing up to the episode's measures.
+"""Rewards of a step: pure functions, each with its unit, that sum up to metrics of the episode.
 
-A function looks at one `Step`: what accrued between two decisions, what was placed, and at the end
-the outcome. Rewards may know the truth, which observations never do.
+A function reads one `Step`: what accrued between two decisions, what was placed, and at the end the
+outcome. Rewards may depend on true runtimes; observations never do.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ def weighed(
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """What counts as 1."""
+    """The units of latency, cost and missed deadlines in an objective."""
 
     latency_s: float = 1.0
-    """Time in the system."""
+    """Seconds in the system that count as 1."""
     slowdown: float = 1.0
     dollars: float = 1.0
     miss: float = 0.0
     """What a job that ended after its deadline adds to an objective; no unit."""
     bounded: bool = False
-    """Whether the latency of an objective is the slowdown, not the time in the system."""
+    """Whether the latency of an objective is the slowdown instead of the time in the system."""
 
     def latency(self, outcome: SimulationResult) -> float:
-        """Of a whole workload, as the objective has it: a sum over jobs, scaled."""
+        """Latency of a whole workload in the objective: a sum over jobs, scaled."""
         if self.bounded:
             return float(outcome.bounded_slowdown.sum()) / self.slowdown
         return float(outcome.jct @ outcome.priority) / MIDDLING / self.latency_s
 
     def cost(self, outcome: SimulationResult) -> float:
-        """Dollars of a whole workload, those of idle devices included, scaled."""
+        """Dollars of a whole workload, idle devices included, scaled."""
         return (float(outcome.dollars.sum()) + outcome.idle_dollars) / self.dollars
 
     def missed(self, outcome: SimulationResult) -> float:
-        """Of a whole workload: what its missed deadlines add, at every preference."""
+        """What missed deadlines of a whole workload add to the objective, at every preference."""
         return self.miss * float((outcome.ended > outcome.deadline).sum())
 
     def value(self, outcome: SimulationResult, w: float) -> float:
@@ -76,7 +76,7 @@ class Commitment:
     delay_s: float
     """Boot time."""
     runtime_s: float
-    """By estimate, like all else here."""
+    """An estimate, like all figures here."""
     ideal_s: float
     dollars: float
 
@@ -84,15 +84,15 @@ class Commitment:
 class Step(NamedTuple):
     """One step of an episode, from a decision to the next or to the end.
 
-    The first one begins with the episode: what accrued before the first decision is its part.
+    The first step begins with the episode and includes what accrued before the first decision.
     """
 
     interval: Reading
-    """What accrued, in truth."""
+    """What really accrued."""
     committed: tuple[Commitment, ...] = ()
     """Placements of this step."""
     outcome: SimulationResult | None = None
-    """Of the whole episode, in its last step."""
+    """The result of the whole episode, in its last step."""
     preference: float = 0.5
     """w: 0 cheapest … 1 fastest."""
     scales: Scales = Scales()
@@ -111,13 +111,13 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """A named reward: what a step is worth, more is better."""
+    """A named reward of a step; more is better."""
 
     name: str
     of: Callable[[Step], float]
     unit: str
     total: str
-    """What its sum over an episode is."""
+    """The meaning of its sum over an episode."""
     when: When = When.INTERVAL
 
 
@@ -132,7 +132,7 @@ def slowdown(step: Step) -> float:
 
 
 def cost(step: Step) -> float:
-    """Dollars accrued by attempts, and by devices that are paid for while idle."""
+    """Dollars accrued by attempts, and by devices that are billed while idle."""
     return step.interval.dollars
 
 
@@ -195,7 +195,7 @@ def latency_cost(step: Step) -> float:
 
 
 def committed_latency_cost(step: Step) -> float:
-    """As `latency_cost`, of what was placed and by estimate; misses when they happen."""
+    """`latency_cost` of what was placed, by estimate; deadlines count when they are missed."""
     return _latency_cost(step, committed_slowdown(step), committed_cost(step))
 
 

@@ -1,4 +1,4 @@
-"""Named, versioned worlds to learn and compare in: cluster, workload, prices, objective."""
+"""Named, versioned scenarios to train and compare on: cluster, workload, prices, objective."""
 
 from envs.scenarios.file import load, names
 from envs.scenarios.scenario import (

@@ -1,4 +1,4 @@
-"""Workloads out of a recorded trace: consecutive jobs, or jobs drawn anew."""
+"""Workloads from a recorded trace: consecutive jobs, or jobs drawn at random."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from scheduler.domain.errors import InputError
 
 
 class Draw(StrEnum):
-    """How a workload comes out of a trace."""
+    """How a workload is drawn from a trace."""
 
     WINDOW = "window"
-    """Consecutive jobs from a random row on, as they were."""
+    """Consecutive jobs from a random row on, unchanged."""
     RESAMPLE = "resample"
     """Jobs and pauses drawn with replacement, each by itself: many workloads out of few jobs, but
-    without what joined neighbours (bursts, the daily cycle)."""
+    without what joins neighbours (bursts, the daily cycle)."""
     BLOCKS = "blocks"
     """Runs of up to `BLOCK` consecutive jobs drawn with replacement, with their pauses, so that
     bursts stay; within each, which job comes when is permuted. The moving block bootstrap of
@@ -38,7 +38,7 @@ NAMED = (
     "--trace FILE (in Python: load(name, trace=FILE)); for commands without --trace, a scenario "
     'file of your own with path = "FILE" under [workload.trace]'
 )
-"""How a person names the trace of a scenario that has none."""
+"""How a user names the trace of a scenario that has none."""
 BLOCK = 16
 """Jobs; fewer where a split has less than four times as many."""
 
@@ -48,17 +48,17 @@ class JobLog:
     """A trace file. It is read when it is first needed, and kept."""
 
     path: str | None = None
-    """None: a person names it when loading the scenario."""
+    """None: the user names it when loading the scenario."""
     digest: str = ""
     """Of its content: a file that has changed is read again."""
     format: str | None = None
-    """None: what it looks like."""
+    """None: it is recognised by its first line."""
     processors: Annotated[int, Ge(1)] | None = None
     """Size of the machine: wider jobs are left out; None: what the file says."""
     draw: Draw = Draw.WINDOW
 
     def jobs(self) -> Workload:
-        """All of it. Raises `InputError` if it cannot be read; see `Scenario.check`."""
+        """All jobs of the trace. Raises `InputError` if it cannot be read; see `Scenario.check`."""
         assert self.path is not None, "no file is named"
         return _read(self.path, self.digest, self.format, self.processors)
 
@@ -125,7 +125,7 @@ def _blocks(pauses: Floats, count: int, rng: np.random.Generator) -> tuple[list[
     while len(rows_) < count:
         begin = int(rng.integers(size - length + 1))
         rows_ += (begin + rng.permutation(length)).tolist()
-        # What came before a block is not before it any more: any pause may join two.
+        # The job before a block is another one now, so any pause may stand between the two.
         before += [float(rng.choice(pauses)), *pauses[begin : begin + length - 1].tolist()]
     return rows_[:count], np.array(before[1:count])
 

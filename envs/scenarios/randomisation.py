@@ -1,6 +1,6 @@
 """Scenarios drawn at random: pools, counts, prices, loads, mixes.
 
-A policy that has seen many clusters cannot learn one of them by heart (domain randomisation: Tobin
+A policy that is trained on many clusters cannot memorise one of them (domain randomisation: Tobin
 et al., "Domain Randomization for Transferring Deep Neural Networks from Simulation to the Real
 World", IROS 2017).
 """
@@ -40,7 +40,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Randomisation:
-    """From where to where everything is drawn; ranges of quantities are log-uniform."""
+    """Ranges from which a scenario is drawn; quantities are log-uniform."""
 
     devices: Annotated[tuple[Device, ...], Len(1)]
     pools: Counts = (1, 4)
@@ -86,7 +86,7 @@ def _supplies(ranges: Randomisation, rng: np.random.Generator) -> tuple[Supply, 
 
 def _supply(ranges: Randomisation, device: Device, rng: np.random.Generator) -> Supply:
     figures = figures_for(device.kind, device.model)
-    # A fixed number of draws each, whether used or not: a pool's figures do not hang on another's.
+    # A fixed number of draws each, whether used or not: no pool's figures depend on another's.
     price, rate = _log(ranges.price_factor, rng), _log(ranges.rate_factor, rng)
     boot, idle = _log(ranges.boot_s, rng), _log(ranges.idle_timeout_s, rng)
     cheaper, revoked = _log(ranges.spot_price, rng), _log(ranges.revocations_per_hour, rng)

@@ -1,4 +1,4 @@
-"""A scenario out of one's own history: the cluster as it is, under the jobs it really had."""
+"""A scenario from the service's history: the present cluster with the jobs that it really had."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write(
 ) -> Written:
     """Write a scenario file and its jobs, and load it: new workloads are drawn from the jobs.
 
-    It is named as the file, in lower case. Raises `InputError` for too few jobs or a file that
+    Its name is the file's, in lower case. Raises `InputError` for too few jobs or a file that
     does not end in `.toml`, `StateError` if a file is there already.
     """
     if path.suffix != SUFFIX:
@@ -59,7 +59,7 @@ def write(
     name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.casefold()).strip("._-")[:60] or "history"
     draft = _text(name, workload, supplies, jobs.name, preference, draw, None)
     _save(path, draft)
-    # The objective follows from the jobs; it is written down so that it never moves.
+    # The objective follows from the jobs; the file fixes it, so that it never changes.
     objective = load(path).objective
     _save(path, _text(name, workload, supplies, jobs.name, preference, draw, objective))
     return Written(load(path), path, jobs)

@@ -1,7 +1,7 @@
-"""A scenario: a cluster, what arrives there, what it costs, and what counts.
+"""A scenario: a cluster, its jobs, its prices, and the objective.
 
-A scenario is a value; `workload` draws from it, always the same for the same seed. Seeds of
-different splits never meet, so nothing that was trained or tuned on is ever evaluated on.
+A scenario is a value; `workload` draws from it, always the same for the same seed. Different
+splits share no randomness, so no policy is evaluated on workloads of its training or tuning.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class WorkloadSource:
     """Where jobs come from: one of three models."""
 
     jobs: Annotated[int, Ge(1)] = 1000
-    """In a workload, unless asked for another number."""
+    """Jobs of a workload by default."""
     synthetic: Synthetic | None = None
     lublin: Lublin | None = None
     trace: JobLog | None = None
@@ -53,7 +53,7 @@ class Estimates:
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     def make(self, seed: int = 0) -> RuntimeEstimator:
-        """A fresh estimator; those that draw noise draw it by `seed`.
+        """A new estimator. `seed`: of its noise, if it draws any.
 
         Raises `InputError` for an unknown name or parameter.
         """
@@ -63,20 +63,21 @@ class Estimates:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What goes wrong, and what of the work is kept then."""
+    """What fails, and how much work is kept then."""
 
     per_node_hour: Annotated[float, Ge(0)] = 0.0
     """Rate at which a node fails; its attempts are lost."""
     repair_s: Annotated[float, Ge(0)] = 600.0
-    """Until a failed node is back."""
+    """Seconds until a failed node is back."""
     per_attempt: Annotated[float, Ge(0), Le(1)] = 0.0
     """Probability that an attempt fails by itself, at a uniform point of its run."""
     retries: Annotated[int, Ge(0)] = 3
     """Failed attempts that are followed by another; one more, and the job has failed."""
     checkpoint_s: Annotated[float, Ge(0)] = 600.0
-    """Between checkpoints: a lost or preempted job goes on from the last; 0: from its start."""
+    """Seconds of work between checkpoints: a lost or preempted job goes on from the last one; 0:
+    from its start."""
     restart_s: Annotated[float, Ge(0)] = 10.0
-    """Added to each further attempt of a job."""
+    """Seconds added to each further attempt of a job."""
 
 
 class Latency(StrEnum):
@@ -98,7 +99,7 @@ class Objective:
     """Dollars that count as 1."""
     reference_latency_s: Annotated[float, Gt(0)]
     """Corner of the hypervolume over (mean job completion time, mean dollars): points beyond
-    count nothing. Fixed, so that figures of different runs can be compared."""
+    it count as 0. It is fixed, so that figures of different runs can be compared."""
     reference_dollars: Annotated[float, Gt(0)]
     latency: Latency = Latency.COMPLETION
     missed_deadline: Annotated[float, Ge(0)] = 1.0
@@ -108,11 +109,11 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Get one from `envs.scenarios.load`."""
+    """A cluster and its workloads; `envs.scenarios.load` makes one."""
 
     name: str
     version: int
-    """Raised whenever figures of it can no longer be compared with earlier ones."""
+    """Increased whenever its figures can no longer be compared with earlier ones."""
     description: str
     supplies: tuple[Supply, ...]
     """The pools; none yet in a scenario that draws them (`random`)."""
@@ -121,7 +122,7 @@ class Scenario:
     failures: Failures = field(default_factory=Failures)
     mode: Mode = Mode.EASY
     placement: str = BEST_FIT.name
-    """Which nodes of a pool are taken: a name of `scheduler.decisions.state.node_placement`."""
+    """The rule that chooses nodes, by a name of `scheduler.decisions.state.node_placement`."""
     preference: float = 0.5
     """0 cheapest … 1 fastest, of jobs that name none."""
     objective: Objective | None = None
@@ -132,18 +133,18 @@ class Scenario:
 
     @property
     def pools(self) -> tuple[Pool, ...]:
-        """Elastic ones with all their nodes."""
+        """The pools, elastic ones with all their nodes."""
         return tuple(supply.pool for supply in self.supplies)
 
     @property
     def digest(self) -> str:
-        """12 hexadecimal digits of all that decides what is simulated; not of file names."""
+        """12 hexadecimal digits of everything that is simulated, file names aside."""
         content = asdict(replace(self, description="", throughputs=None))
         if content["source"]["trace"] is not None:
             del content["source"]["trace"]["path"]
         lublin = content["source"]["lublin"]
         if lublin is not None and not lublin["history"]:
-            # Scenarios from before there were histories keep their digest.
+            # Scenarios without a history keep the digest that they had before there were histories.
             del lublin["history"]
         if content["objective"] is not None and (lublin or content["source"]["trace"]):
             # No job of these has a deadline.
@@ -159,7 +160,7 @@ class Scenario:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def check(self) -> None:
-        """Raise `InputError` if no workload can be drawn, as nobody has named the trace."""
+        """Raise `InputError` if no workload can be drawn because no trace is named."""
         trace = self.source.trace
         if trace is not None and trace.path is None:
             raise InputError(
@@ -208,11 +209,11 @@ class Scenario:
 
 
 def natural(scenario: Scenario) -> Objective:
-    """Scales from the scenario itself, rounded: what its jobs take at best, and cost at least.
+    """An objective whose scales are the least times and costs of the scenario's jobs, rounded.
 
     Seconds: the mean of the shortest runtimes, over the jobs of a fixed training workload.
-    Dollars: those of as many seconds on one device of the dearest pool, so that the rate at which
-    seconds are exchanged for dollars hangs on the cluster alone, which every policy sees. The
+    Dollars: those of as many seconds on one device of the most expensive pool, so that the exchange
+    rate of seconds for dollars depends only on the cluster, which every policy sees. The
     corner is at twenty times these seconds, and at five times the mean dollars of the cheapest
     runs. Where nothing has a price, a device-hour counts as a dollar.
     """
@@ -264,7 +265,7 @@ def _prices(pools: Sequence[Pool]) -> Mapping[str, float]:
 
 
 def _dollars(run: WorkloadRun, prices: Mapping[str, float]) -> float:
-    """Infinite on a device that the scenario does not have."""
+    """Dollars of a run; infinite on a device that the scenario does not have."""
     return run.runtime_s * run.width / 3600 * prices.get(run.device, np.inf)
 
 

@@ -1,4 +1,4 @@
-"""What workloads are for; randomness of one purpose never meets that of another."""
+"""Splits: what workloads are for. Different splits share no randomness."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Split(StrEnum):
     TRAIN = "train"
     """Policies learn from it."""
     VALIDATION = "validation"
-    """Tells when to stop learning, and which weights to keep."""
+    """Validation: decides when to stop training and which weights to keep."""
     TUNING = "tuning"
     """Parameters of heuristics and hyper-parameters are chosen on it."""
     TEST = "test"
-    """Looked at last, once."""
+    """Held out; use only for the final evaluation."""
 
 
 SHARES = {Split.TRAIN: 0.6, Split.VALIDATION: 0.1, Split.TUNING: 0.1, Split.TEST: 0.2}
-"""Of a trace's rows, consecutive, in this order."""
+"""Shares of a trace's rows, consecutive, in this order."""
 WORKLOAD, CLUSTER = 0, 1
-"""What is drawn: the second number of a seed's place."""
+"""What is drawn; it is the second number of a seed's key."""
 
 
 def place(seed: int, split: Split | str, purpose: int) -> np.random.SeedSequence:

@@ -1,4 +1,4 @@
-"""How a pool's nodes come and go, and when they are paid for."""
+"""Supplies: how a pool's nodes come and go, and when they are billed."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ class Billing(StrEnum):
     """Which device-hours cost the pool's price."""
 
     BUSY = "busy"
-    """Those on which a job runs."""
+    """Devices on which a job runs."""
     UP = "up"
-    """All of a node, from its boot to its shutdown: how clouds bill."""
+    """All devices of a node, from its boot to its shutdown, as clouds bill."""
     AMORTISED = "amortised"
-    """All of all nodes, used or not: owned machines over their lifetime."""
+    """All devices of all nodes, used or not: the price of owned machines over their lifetime."""
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """A pool, and how it is had."""
+    """A pool, and how its nodes are supplied."""
 
     pool: Pool
-    """With the most nodes there can be; `boot_s` is the time until a further one is up."""
+    """The pool with the most nodes that it can have; `boot_s` is the boot time of a node."""
     min_nodes: int
     """Nodes that are always up; below `pool.nodes` the pool is elastic."""
     idle_timeout_s: float = 300.0
-    """An idle node beyond `min_nodes` is shut down after this."""
+    """Seconds after which an idle node beyond `min_nodes` is shut down."""
     revocations_per_hour: float = 0.0
-    """Rate at which a spot node is taken away, with its attempts; 0: not a spot pool."""
+    """Rate at which a spot node is revoked, with its attempts; 0: not a spot pool."""
     billing: Billing = Billing.BUSY
     origin: str = ""
-    """Where its price, power and rate come from."""
+    """The source of its price, power and rate."""
     idle_watts_per_device: float = 0.0
     """Power of a device whose node is up, or booting, while no job uses it (W)."""
 
@@ -69,5 +69,5 @@ class Supply:
 
     @property
     def spot(self) -> bool:
-        """Whether nodes may be taken away."""
+        """Whether nodes may be revoked."""
         return self.revocations_per_hour > 0

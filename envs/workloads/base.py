@@ -1,6 +1,6 @@
-"""A workload: the jobs that will arrive, with the truth about them.
+"""A workload: the jobs that will arrive, with their true runtimes.
 
-True runtimes exist here and in the simulator alone; decisions get estimates.
+True runtimes exist only here and in the simulator; decisions get estimates.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Arrival:
     runs: tuple[WorkloadRun, ...]
     """At least one."""
     requested_s: float | None = None
-    """What its user said it would take at most on its first run's device and width."""
+    """The user's limit in seconds on its first run's device and width."""
     memory_bytes: int = 0
     kind: str = "job"
     """Jobs of equal kind do equal work: what a history-based estimator groups by."""
@@ -46,7 +46,7 @@ class Arrival:
     preference: float | None = None
     """0 cheapest … 1 fastest; None: the scenario's."""
     expected_s: float | None = None
-    """What a scheduler expected of it on its first run's device and width when it arrived, where
+    """Seconds that the scheduler expected when it arrived, on its first run's device and width, if
     that is on record."""
 
 
@@ -66,10 +66,10 @@ class Workload:
     """(first, beyond) rows of the trace that the jobs come from; None: not from a trace."""
 
     def window(self, start: int, count: int, *, aged: bool = False) -> Workload:
-        """`count` consecutive jobs from row `start` (0-based), times and ids counted anew.
+        """`count` consecutive jobs from row `start` (0-based), with times from 0 and ids from 1.
 
-        `aged`: formulas count submissions from the beginning of the whole still. Raises
-        `InputError` if there are not so many.
+        `aged`: formulas still count submissions from the beginning of the whole workload. Raises
+        `InputError` if there are fewer.
         """
         if not 0 <= start <= start + count <= len(self.jobs):
             raise InputError(

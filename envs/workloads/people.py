@@ -1,4 +1,4 @@
-"""Who submits: a few people send most jobs, and often the same job again."""
+"""Users of a synthetic workload: a few submit most jobs, and often the same job again."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class People:
     zipf: Annotated[float, Ge(0), Le(5)] = 1.2
     """The k-th most active user's share is proportional to k^-this; 0: all alike."""
     repeat: Annotated[float, Ge(0), Lt(1)] = 0.5
-    """Probability that a job is its user's previous one again, which is what predictors from
-    recent runs live on (Feitelson, "Workload Modeling", 2015, sec. 8.3)."""
+    """Probability that a job is its user's previous one again, which predictors from
+    recent runs rely on (Feitelson, "Workload Modeling", 2015, sec. 8.3)."""
     repeat_sigma: Annotated[float, Ge(0), Le(2)] = 0.1
     """Log-normal spread of a repeated job's size around the first one's."""
 
@@ -31,7 +31,7 @@ class Repeats(NamedTuple):
     """Which job each job repeats."""
 
     origin: Ints
-    """Index of the first of its line; its own if it repeats none."""
+    """Index of the first job of its series; its own if it repeats none."""
     factor: Floats
     """Of the size; 1 for a first one."""
 

@@ -1,6 +1,6 @@
-"""What the scheduler believes about runtimes: from the truth to an estimate.
+"""Runtime estimators of simulations: from a true runtime to what the scheduler believes.
 
-Only these functions see both sides. Decisions are given their results and nothing else.
+Only these functions see both. Decisions get their results and nothing else.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ SHORTEST_S = 1.0
 
 
 class RuntimeEstimator(Protocol):
-    """Estimates of one simulation; told of every end, in order."""
+    """Estimates of one simulation. Each end of a job is reported, in order of time."""
 
     def estimate(self, job: Arrival, run: WorkloadRun) -> float:
-        """Seconds the job is believed to take that way, asked when it arrives."""
+        """Estimated seconds of a run of the job; called when the job arrives."""
 
     def ended(self, job: Arrival, runtime_s: float) -> None:
-        """The job ran for so long."""
+        """Report that the job has ended after `runtime_s` of work."""
 
     def corrected(self, job: Arrival, estimate_s: float, elapsed_s: float) -> float:
-        """The estimate of a job that has run for longer than was believed, > `elapsed_s`."""
+        """A new estimate, above `elapsed_s`, for a job that outlives its estimate."""
 
 
 class Exact:
-    """Knows the truth: the bound that no estimator beats."""
+    """The true runtimes: no estimator can be better."""
 
     def estimate(self, job: Arrival, run: WorkloadRun) -> float:
         """The true runtime."""
         return run.runtime_s
 
     def ended(self, job: Arrival, runtime_s: float) -> None:
-        """Nothing to learn."""
+        """Ignore it: there is nothing to learn."""
 
     def corrected(self, job: Arrival, estimate_s: float, elapsed_s: float) -> float:
-        """A tenth more than what has passed (only after failures or preemption)."""
+        """A tenth more than has passed (only after failures or preemption)."""
         return _longer(elapsed_s)
 
 
@@ -67,7 +67,7 @@ class Requested(Exact):
     """What the user asked for, scaled like the true runtimes between a job's runs."""
 
     def estimate(self, job: Arrival, run: WorkloadRun) -> float:
-        """The request; the truth where there is none."""
+        """The user's request; the true runtime where there is none."""
         if job.requested_s is None:
             return run.runtime_s
         first = job.runs[0]
@@ -80,7 +80,7 @@ class Tsafrir(Requested):
     """The mean of the user's last two runtimes, at most the request.
 
     Tsafrir, Etsion, Feitelson, "Backfilling using system-generated predictions rather than user
-    runtime estimates", TPDS 18(6), 2007. A job that outlives its prediction is believed to take
+    runtime estimates", TPDS 18(6), 2007. A job that outlives its prediction gets
     the next of a fixed series of longer times, up to its request (section 4.2).
     """
 
@@ -91,7 +91,7 @@ class Tsafrir(Requested):
         self._last: dict[str, tuple[float, ...]] = {}
 
     def estimate(self, job: Arrival, run: WorkloadRun) -> float:
-        """The request until two of the user's jobs have ended."""
+        """The user's mean; the request until two of the user's jobs have ended."""
         requested = super().estimate(job, run)
         last = self._last.get(job.user, ())
         if len(last) < 2:
@@ -99,7 +99,7 @@ class Tsafrir(Requested):
         return max(SHORTEST_S, min(requested, sum(last) / 2))
 
     def ended(self, job: Arrival, runtime_s: float) -> None:
-        """Remember the user's last two."""
+        """Remember the user's last two runtimes."""
         self._last[job.user] = (*self._last.get(job.user, ())[-1:], runtime_s)
 
     def corrected(self, job: Arrival, estimate_s: float, elapsed_s: float) -> float:
@@ -114,8 +114,8 @@ class Tsafrir(Requested):
 class RuntimeHistory(Requested):
     """The geometric mean of the last runs of the same kind of work on the same way of running.
 
-    Until the kind has been seen, what is on record of having been expected; else the request; else
-    the truth blurred by `sigma`, as a first guess from a model's size would be.
+    Until the kind has been seen: what was expected on record, else the request, else the true
+    runtime with noise `sigma`, like a first guess from a model's size.
     """
 
     def __init__(self, sigma: float = 0.7, seed: int = 0, memory: int = 10) -> None:
@@ -124,7 +124,7 @@ class RuntimeHistory(Requested):
         self._ratios: dict[str, list[float]] = {}
 
     def estimate(self, job: Arrival, run: WorkloadRun) -> float:
-        """Scaled between devices as the truth is: rates by device are known from other work."""
+        """The kind's mean, scaled between devices like true runtimes: their rates are known."""
         logs = self._ratios.get(job.kind)
         if not logs:
             if job.expected_s is not None:
@@ -153,7 +153,7 @@ ESTIMATORS: Mapping[str, Callable[..., RuntimeEstimator]] = {
 
 
 def estimator(name: str, **parameters: float) -> RuntimeEstimator:
-    """A fresh estimator by name; raises `InputError` naming the legal names or parameters."""
+    """A new estimator by name. Raises `InputError` naming the legal names or parameters."""
     try:
         make = ESTIMATORS[name]
     except KeyError:
@@ -167,7 +167,7 @@ def estimator(name: str, **parameters: float) -> RuntimeEstimator:
 
 @lru_cache(maxsize=2**17)
 def _normal(seed: int, job: int) -> float:
-    """N(0, 1). Kept, as training comes back to the same workloads: a generator takes its time."""
+    """N(0, 1) of a seed; cached, as training repeats workloads and a generator is slow to make."""
     return float(np.random.default_rng((seed, job)).standard_normal())
 
 

@@ -1,4 +1,4 @@
-"""What a workload is like: counts, span, load, distributions, and a picture of them."""
+"""Figures of a workload: counts, span, load, distributions, and a picture of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Of one figure over all jobs."""
+    """Distribution of one figure over all jobs."""
 
     mean: float
     std: float
@@ -107,7 +107,7 @@ def describe(workload: Workload, processors: int | None = None) -> WorkloadSumma
 def plot(workload: Workload, path: Path | str) -> None:
     """Write a picture: sizes, runtimes, pauses between arrivals, arrivals by hour of the day.
 
-    The kind of file is told by its ending (png, svg, pdf). Raises `InputError` if it cannot be
+    The name's ending (png, svg, pdf) decides the kind of file. Raises `InputError` if it cannot be
     written.
     """
     from matplotlib.figure import Figure

@@ -104,9 +104,8 @@ def draw(
     """`jobs` jobs for these pools; equal arguments give equal workloads.
 
     Rates are those of `throughputs`; where it is None, or knows no work of a kind, they are
-    computed for the pools. A job's first run is on
-    one of the fastest devices for its work. Raises `InputError` if no pool can run any of the
-    wanted works.
+    computed for the pools. A job's first run is on one of the fastest devices for its work. Raises
+    `InputError` if no pool can run any of the wanted works.
     """
     if jobs < 0:
         raise InputError(f"{jobs} jobs", {"jobs": "a whole number ≥ 0"})
@@ -116,7 +115,7 @@ def draw(
     mix = _mix(parameters, table, pools)
     users = activity(parameters.people, jobs, rng.people)
     wanted = _wanted(parameters, mix, jobs, rng)
-    # A repeated job is the user's last one again, a little longer or shorter.
+    # A repeated job is the user's last one, a little longer or shorter.
     again = users.repeats
     choice, width = wanted.choice[again.origin], wanted.width[again.origin]
     size = _sizes(mix, choice, wanted.normal[again.origin], again.factor)

@@ -1,10 +1,10 @@
-"""How fast each kind of work goes on each device: measured elsewhere, or computed from its size.
+"""Throughputs of each kind of work on each device: measured elsewhere, or computed from its size.
 
 Fulcrum's own table is computed: an image costs its network's FLOPs (three times as many in
 training as in a forward pass) over the device's sustained rate, plus its part of the time that
 every step costs whatever its size. That part is why small networks gain little from a fast GPU,
-and why the dearest device is not the best for all. Both figures are rough on purpose; a table
-measured by others (`envs.workloads.traces.gavel`) can take their place.
+and why the most expensive device is not the best for all. Both figures are rough on purpose; a
+measured table (`envs.workloads.traces.gavel`) can replace them.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Throughputs:
         return known[nearest] * float((width / nearest) ** self.exponent)
 
     def completed(self, other: Throughputs) -> Throughputs:
-        """With the other table's works of the kinds of which this one has none.
+        """This table, with the other's works of kinds of which this one has none.
 
         Rates of different works are never compared, so their units may differ.
         """
@@ -139,7 +139,7 @@ def computed(pools: Iterable[Pool], networks: Iterable[str] = NETWORKS) -> Throu
 
 
 def memory_bytes(kind: JobKind, network: str) -> int:
-    """What an attempt needs, roughly: weights, activations of a step, the process itself."""
+    """Rough memory of an attempt: weights, activations of a step, the process itself."""
     figures = _networks()[network]
     weights = figures["parameters"] * 4
     activations = BATCH * figures["flops"] * ACTIVATION_BYTES_PER_FLOP

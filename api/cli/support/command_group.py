@@ -60,6 +60,7 @@ class LazyCommand(TyperCommand):
         try:
             yield
         except ModuleNotFoundError as error:
+            from api.cli.support.failures import MissingPackagesError
             from fulcrum.packages import ALL
 
             if self._entry.extra is None or (error.name or "").partition(".")[0] in ALL:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from scheduler.domain.errors import FulcrumError
 
 
+class MissingPackagesError(Exception):
+    """A command needs packages of an extra that is not installed."""
+
+    def __init__(self, command: str, extra: str, module: str | None) -> None:
+        super().__init__(f"`fulcrum {command}` needs more packages ({module} is missing)")
+        self.hint = f"pip install 'fulcrum-scheduler[{extra}]'"
+
+
 def told(error: Exception) -> ExitCode | None:
     """Print an expected error and return its exit code; return None for any other."""
     from api.client import errors

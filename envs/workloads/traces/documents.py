@@ -1,4 +1,4 @@
-"""What all readers share: texts with their origin, figures out of fields, unusable rows."""
+"""Helpers of all readers: texts with their origin, figures out of fields, unusable rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from envs.workloads.base import Arrival, Workload
 from scheduler.domain.errors import InputError
 
 LARGEST = 1e15
-"""No figure of a trace is beyond: as seconds, that is thirty million years."""
+"""Largest figure of a trace: in seconds, that is thirty million years."""
 _GZIP = b"\x1f\x8b"
 _SHOWN = 40
 
@@ -123,7 +123,7 @@ def records(document: Document, columns: Sequence[str]) -> Iterator[tuple[int, l
 def workload(
     document: Document, rows: Iterable[tuple[float, Mapping[str, Any]]], rejects: Rejects
 ) -> Workload:
-    """Of rows (submission in seconds, the other fields of an `Arrival`), ordered and numbered.
+    """The workload of rows (submission in seconds, other fields of an `Arrival`), in order.
 
     Times count from the first submission; equal ones keep the file's order. Raises
     `InputError` if there is no row.

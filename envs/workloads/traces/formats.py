@@ -1,4 +1,4 @@
-"""Reading any trace by the name of its format, or by its looks."""
+"""Reads any trace, by the name of its format or by its first line."""
 
 from __future__ import annotations
 

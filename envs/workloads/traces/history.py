@@ -1,4 +1,4 @@
-"""A workload from what Fulcrum itself has run."""
+"""A workload from the jobs that the service has run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read(
     the last job that it waited for had ended. Its runtime is the measured one where it ran; a last
     attempt that went on from a checkpoint is extended to the whole work. On other devices and
     widths of `pools` it is scaled by the ratio of the two estimates, made from all measurements in
-    the store; what was expected of it, from those before its arrival. Raises `InvalidError` if no
+    the store; what was expected of it, from those before its arrival. Raises `InputError` if no
     job is left.
     """
     measurements = store.measurements(limit=1_000_000)
@@ -172,7 +172,7 @@ def _runs(
     try:
         placements = options(spec, known, estimator)
     except InfeasibleError:
-        placements = []  # This cluster has changed; the job still tells what it was.
+        placements = []  # The cluster has changed since; the job still records what it was.
     for index, width, estimate in placements:
         model = known[index].model
         key = (model.casefold(), width)

@@ -27,7 +27,7 @@ def parse(document: Document, *, strict: bool = False, processors: int | None = 
     """Jobs on CUDA devices; equal work is an equal model, batch size and number of GPUs.
 
     `processors` is the number of GPUs of the machine; wider jobs are left out. Raises
-    `InvalidError` if no job is left, or with `strict` for the first bad row.
+    `InputError` if no job is left, or with `strict` for the first bad row.
     """
     rejects = Rejects(document, strict=strict)
     rows: list[tuple[float, dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""Fulcrum's own trace format: JSON lines, one job each, with all that a workload can say.
+"""Fulcrum's own trace format: JSON lines, one job each, with every field of a workload.
 
     {"submitted_at": 0.0, "runs": [["NVIDIA A10", 1, 84.2], ["cpu", 4, 910.0]], "kind": "…", …}
 

@@ -27,7 +27,7 @@ def parse(document: Document, *, strict: bool = False, processors: int | None = 
     """Jobs on CUDA devices, in order of their timestamps (those without an offset: in UTC).
 
     The log names no user: the virtual cluster is both user and project. `processors` is the
-    number of GPUs of the machine; wider jobs are left out. Raises `InvalidError` if no job is
+    number of GPUs of the machine; wider jobs are left out. Raises `InputError` if no job is
     left, or with `strict` for the first bad row.
     """
     rejects = Rejects(document, strict=strict)

@@ -38,7 +38,7 @@ def parse(document: Document, *, strict: bool = False, processors: int | None = 
     `processors` is the machine's size, by default what the header says; wider jobs are left out.
     The requested processors count, or the allocated ones where they are unknown; likewise the
     requested time, or the run time. Work is equal if its application and user are. Raises
-    `InvalidError` if no job is left, or with `strict` for the first bad row.
+    `InputError` if no job is left, or with `strict` for the first bad row.
     """
     limit = processors or machine_size(document)
     rejects = Rejects(document, strict=strict)

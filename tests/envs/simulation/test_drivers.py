@@ -64,7 +64,7 @@ def test_a_placement_may_be_part_of_the_name():
 
 def test_placement_decides_which_node_is_taken():
     # At 6 the nodes have 2 and 3 of 4 free. The tightest fit for job 4 takes one of the two that
-    # most jobs want; where fragmentation counts, jobs 5 and 6 both find room at 7.
+    # most jobs want; where fragmentation counts, jobs 5 and 6 both fit at 7.
     where = spec(pool("cpu", 4, nodes=2), mode=Mode.GREEDY)
     jobs = (
         *(job(1, 0, 5, 2), job(2, 0, 90, 2), job(3, 0, 90, 1)),

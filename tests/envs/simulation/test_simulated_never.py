@@ -128,9 +128,9 @@ def plans(world, until):
     return log, ran.outcome()
 
 
-def test_luck_befalls_the_same_jobs_whatever_the_schedule():
-    luck = RandomEvents(3)
-    fates = [luck.failure(job, attempt, 0.4) for job, attempt in product(range(50), (1, 2))]
+def test_the_same_attempts_fail_under_every_schedule():
+    events = RandomEvents(3)
+    fates = [events.failure(job, attempt, 0.4) for job, attempt in product(range(50), (1, 2))]
     again = RandomEvents(3)
     backwards = [
         again.failure(job, attempt, 0.4)
@@ -139,15 +139,15 @@ def test_luck_befalls_the_same_jobs_whatever_the_schedule():
     assert fates == backwards[::-1]
     assert 20 < sum(fate is not None for fate in fates) < 60
     assert all(0 <= fate < 1 for fate in fates if fate is not None)
-    assert luck.revocation(0, 1, 1, 2.0) != luck.revocation(0, 2, 1, 2.0)
-    assert luck.revocation(0, 1, 1, 2.0) != luck.breakdown(0, 1, 1, 2.0)
-    assert luck.revocation(0, 1, 1, 0.0) == np.inf
-    lives = [luck.revocation(0, node, 1, 2.0) for node in range(2000)]
+    assert events.revocation(0, 1, 1, 2.0) != events.revocation(0, 2, 1, 2.0)
+    assert events.revocation(0, 1, 1, 2.0) != events.breakdown(0, 1, 1, 2.0)
+    assert events.revocation(0, 1, 1, 0.0) == np.inf
+    lives = [events.revocation(0, node, 1, 2.0) for node in range(2000)]
     assert np.mean(lives) == pytest.approx(1800.0, rel=0.1)
 
 
-def test_a_rarer_failure_befalls_a_subset():
-    luck = RandomEvents(np.random.SeedSequence(3, spawn_key=(1,)))
-    often = {job for job in range(200) if luck.failure(job, 1, 0.5) is not None}
-    rarely = {job for job in range(200) if luck.failure(job, 1, 0.2) is not None}
+def test_rarer_failures_are_a_subset():
+    events = RandomEvents(np.random.SeedSequence(3, spawn_key=(1,)))
+    often = {job for job in range(200) if events.failure(job, 1, 0.5) is not None}
+    rarely = {job for job in range(200) if events.failure(job, 1, 0.2) is not None}
     assert rarely < often

@@ -83,7 +83,7 @@ def test_owned_machines_are_paid_for_whether_used_or_not():
     assert outcome.idle_dollars == pytest.approx(4 * 30.0 - 40.0)
 
 
-def luck(monkeypatch, **answers):
+def random_events(monkeypatch, **answers):
     for name, answer in answers.items():
         monkeypatch.setattr(
             f"envs.simulator.random_events.RandomEvents.{name}",
@@ -92,7 +92,7 @@ def luck(monkeypatch, **answers):
 
 
 def test_a_revoked_node_ends_its_attempt_which_goes_on_from_its_checkpoint(monkeypatch):
-    luck(monkeypatch, revocation=lambda who: 25.0 if who[2] == 1 else np.inf)
+    random_events(monkeypatch, revocation=lambda who: 25.0 if who[2] == 1 else np.inf)
     spot = pool("gpu", 1, boot_s=5.0)
     where = spec(
         spot,
@@ -114,7 +114,7 @@ def test_a_revoked_node_ends_its_attempt_which_goes_on_from_its_checkpoint(monke
 
 
 def test_a_broken_node_is_out_until_it_is_repaired(monkeypatch):
-    luck(monkeypatch, breakdown=lambda who: 10.0 if who[1:3] == (0, 1) else np.inf)
+    random_events(monkeypatch, breakdown=lambda who: 10.0 if who[1:3] == (0, 1) else np.inf)
     where = spec(
         pool("cpu", 1, nodes=2),
         failures=Failures(per_node_hour=1.0, repair_s=40.0, checkpoint_s=0.0, restart_s=0.0),
@@ -128,7 +128,7 @@ def test_a_broken_node_is_out_until_it_is_repaired(monkeypatch):
 
 
 def test_a_failing_job_is_tried_again_and_given_up(monkeypatch):
-    luck(monkeypatch, failure=lambda who: 0.5 if who[0] == 1 else None)
+    random_events(monkeypatch, failure=lambda who: 0.5 if who[0] == 1 else None)
     failures = Failures(per_attempt=0.5, retries=2, checkpoint_s=0.0, restart_s=1.0)
     outcome = simulation(spec(pool("cpu", 2), failures=failures), job(1, 0, 10), job(2, 0, 10)).run(
         FCFS

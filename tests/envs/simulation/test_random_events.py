@@ -1,4 +1,4 @@
-"""Luck hangs on the seed and whom it concerns, and is as good as any other random number."""
+"""Random events depend only on the seed and on the attempt or node, and are well distributed."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ def test_places_in_a_tree_of_seeds_differ():
 
 
 def test_failures_are_uniform_and_as_frequent_as_they_should_be():
-    luck = RandomEvents(1)
-    shares = [luck.failure(job, 1, 0.3) for job in range(20_000)]
+    events = RandomEvents(1)
+    shares = [events.failure(job, 1, 0.3) for job in range(20_000)]
     failed = np.array([share for share in shares if share is not None])
     assert len(failed) / len(shares) == pytest.approx(0.3, abs=0.01)
     assert failed.mean() == pytest.approx(0.5, abs=0.01)
@@ -37,10 +37,10 @@ def test_failures_are_uniform_and_as_frequent_as_they_should_be():
 
 
 def test_lives_are_exponential_and_independent_of_one_another():
-    luck = RandomEvents(1)
-    lives = np.array([luck.revocation(0, node, 1, 2.0) for node in range(20_000)])
+    events = RandomEvents(1)
+    lives = np.array([events.revocation(0, node, 1, 2.0) for node in range(20_000)])
     assert lives.mean() == pytest.approx(1800.0, rel=0.03)
     assert np.median(lives) == pytest.approx(1800.0 * np.log(2), rel=0.03)
-    other = np.array([luck.breakdown(0, node, 1, 2.0) for node in range(20_000)])
+    other = np.array([events.breakdown(0, node, 1, 2.0) for node in range(20_000)])
     assert abs(np.corrcoef(lives, other)[0, 1]) < 0.03
-    assert luck.revocation(0, 0, 1, 0.0) == np.inf
+    assert events.revocation(0, 0, 1, 0.0) == np.inf
