@@ -69,7 +69,7 @@ policy: $(STAMP) ## Train the policy that is shipped, from its seed (FOLDER=buil
 	  --set target_kl=0.02 --set validate_every=4 --set validation_workloads=24 \
 	  --set checkpoint_every=4 --seed 1
 
-bench-policy: $(STAMP) ## Hold the learned policies against the heuristics: docs/results.md (TRAIN=1 trains them again first)
+bench-policy: $(STAMP) ## Hold the learned policies against the heuristics: docs/results.md (TRAIN=1 trains again)
 	@$(RUN)/python -m benchmarks.policy $(if $(TRAIN),--train) $(ARGS)
 
 bench-sim: $(STAMP) ## Measure the speed of simulation and environment
@@ -102,6 +102,6 @@ $(STAMP): pyproject.toml constraints.txt
 	  "$$found" -m venv $(VENV); \
 	fi
 	@echo "Installing into $(VENV) (the first time takes minutes: torch is large)"
-	@$(RUN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]" \
+	@$(RUN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[service,train,dev]" \
 	  > $(VENV)/install.log 2>&1 || { tail -n 30 $(VENV)/install.log >&2; exit 1; }
 	@touch $@

@@ -1,4 +1,4 @@
-"""A service of one's own in a folder of one's own: for demos, benchmarks and tests."""
+"""A private service in a folder: for demos, benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def private_service(folder: Path, variables: Mapping[str, str] | None = None) ->
     config = folder / "private.toml"
     config.touch(mode=0o600)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("FULCRUM_")}
-    command = [sys.executable, "-m", "api.cli.main", "serve", "--json", "--port", "0"]
+    command = [sys.executable, "-m", "fulcrum", "serve", "--json", "--port", "0"]
     log = folder / "service.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(

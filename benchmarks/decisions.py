@@ -26,7 +26,7 @@ from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.queue import Backlog, Option, Waiting
+from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -105,14 +105,16 @@ def snapshot(count: int) -> Snapshot:
     return Snapshot(NOW, backlog.freeze(), POOLS, tuple(busy(draw)))
 
 
-def options(work: float) -> list[Option]:
+def options(work: float) -> list[EstimatedPlacement]:
     """Widths 1, 2 and 4 on each pool; doubling the width makes it 1.8 times as fast."""
     found = []
     for where, pool in enumerate(POOLS):
         for power, width in enumerate((1, 2, 4)):
             runtime = work / SPEED[where] / 1.8**power
             dollars = runtime * width * pool.dollars_per_device_hour / 3600
-            found.append(Option(where, width, 0, runtime, dollars, runtime * width * 100.0))
+            found.append(
+                EstimatedPlacement(where, width, 0, runtime, dollars, runtime * width * 100.0)
+            )
     return found
 
 

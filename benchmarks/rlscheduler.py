@@ -87,8 +87,8 @@ def simulation(
 
     Formulas count submissions from the beginning of the file.
     """
-    site = ClusterSpec((PROCESSORS,), mode, preference, each=True)
-    return Simulation(workload.window(start, jobs, aged=True), site)
+    spec = ClusterSpec((PROCESSORS,), mode, preference, every_event=True)
+    return Simulation(workload.window(start, jobs, aged=True), spec)
 
 
 def main(trace: Path) -> int:

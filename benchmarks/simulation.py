@@ -30,7 +30,7 @@ from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator
 from envs.workloads.traces import swf
-from scheduler.decisions.features.encoder import ROW_COLUMNS
+from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -105,7 +105,7 @@ def compiled(scenario: Scenario, rows: int) -> float:
     for repeat in range(REPEATS + 1):
         episodes = [draw(seed) for seed in range(WORLDS)]
         known = [facts(episode, scenario.preference) for episode in episodes]
-        worlds = Worlds(episodes[0].site, WORLDS, JOBS, rows)
+        worlds = Worlds(episodes[0].spec, WORLDS, JOBS, rows)
         for b in every:
             worlds.begin(int(b), known[b], scenario.preference)
         decisions, seconds = 0, 0.0

@@ -27,8 +27,9 @@ from api.cli.commands.jobs.submit import outlook_table
 from api.cli.support import text_format
 from api.cli.support.output import out, table
 from api.cli.views.job_table import jobs_table, ran, state, waited
-from api.client import Client, JobHandle, files
+from api.client import files
 from api.local_service import private_service
+from fulcrum import Client, JobHandle
 
 if TYPE_CHECKING:
     from api.schemas import JobDetail

@@ -5,7 +5,7 @@ Start a service first (`fulcrum serve`), then: python examples/sweep.py
 
 from __future__ import annotations
 
-from api.client import Client, JobHandle
+from fulcrum import Client, JobHandle
 
 
 def accuracy(job: JobHandle) -> float:

@@ -7,10 +7,8 @@ described in docs/configuration.md.
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -38,8 +36,8 @@ from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
+from scheduler.settings_file import default_data_dir, find_file
 
-FILE_NAME = "fulcrum.toml"
 DATABASE_FILE = "fulcrum.sqlite"
 """In the data folder, unless `database_url` names another database."""
 
@@ -54,11 +52,6 @@ def _preference(value: Any) -> Any:
             names = ", ".join(PREFERENCES)
             raise ValueError(f"{value!r} is neither {names} nor a number from 0 to 1") from None
     return value
-
-
-def _default_data_dir() -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base) / "fulcrum"
 
 
 def _expanded(path: Path) -> Path:
@@ -160,7 +153,7 @@ class Settings(BaseSettings):
         env_prefix="FULCRUM_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    data_dir: Folder = Field(default_factory=lambda: _expanded(_default_data_dir()))
+    data_dir: Folder = Field(default_factory=default_data_dir)
     """Database, job folders, tokens."""
     database_url: str | None = None
     """SQLAlchemy URL; None: SQLite in the data folder."""
@@ -245,22 +238,6 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         ) from None
     finally:
         _FILE.reset(token)
-
-
-def find_file(path: Path | None = None) -> Path | None:
-    """The settings file `load` reads; raises `InputError` if a named one does not exist."""
-    named = path or (Path(value) if (value := os.environ.get("FULCRUM_CONFIG")) else None)
-    if named is not None:
-        if not expanded(named).is_file():
-            raise InputError(
-                f"there is no settings file {named}", {"config": "an existing TOML file"}
-            )
-        return expanded(named)
-    candidates = [Path(FILE_NAME)]
-    with suppress(InputError):  # without a home there is nothing in it
-        home = expanded(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
-        candidates.append(home / "fulcrum" / FILE_NAME)
-    return next((file for file in candidates if file.is_file()), None)
 
 
 def _read(path: Path) -> dict[str, Any]:

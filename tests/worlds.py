@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Occupancy
-from scheduler.decisions.state.queue import Backlog, Option, Queue, Waiting
+from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Queue, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -20,11 +20,11 @@ def pool(name="cpu", devices=4, **figures):
 
 
 def option(runtime, width=1, pool=0, dollars=1.0, memory=0, joules=0.0):
-    return Option(pool, width, memory, runtime, dollars, joules)
+    return EstimatedPlacement(pool, width, memory, runtime, dollars, joules)
 
 
 def waiting(job, options, submitted=0.0, **figures):
-    options = [options] if isinstance(options, Option) else options
+    options = [options] if isinstance(options, EstimatedPlacement) else options
     return Waiting(id=job, submitted_at=submitted, options=options, **figures)
 
 
@@ -42,11 +42,11 @@ def snapshot(
     return Snapshot(now, backlog.freeze(), pools, tuple(running))
 
 
-def option_of(queue: Queue, row: int) -> Option:
+def option_of(queue: Queue, row: int) -> EstimatedPlacement:
     """What a row of the queue was made from."""
     shape = queue.shapes[queue.shape[row]]
     figures = (float(column[row]) for column in (queue.runtime, queue.dollars, queue.joules))
-    return Option(shape.pool, shape.width, shape.memory, *figures)
+    return EstimatedPlacement(shape.pool, shape.width, shape.memory, *figures)
 
 
 def table(snap: Snapshot) -> Candidates:
@@ -105,7 +105,7 @@ def running_(draw, pools, now):
         width, memory = draw(st.integers(1, pools[where].count)), draw(MEMORY)
         nodes = free[where].fit(width, memory)
         if nodes is not None:
-            free[where].take(nodes, memory)
+            free[where].allocate(nodes, memory)
             ends = draw(st.one_of(SECONDS, st.sampled_from([-5.0, 0.0])))
             attempts.append(RunningAttempt(now + ends, job, where, nodes, memory))
     return tuple(attempts)
@@ -120,7 +120,9 @@ def options_(draw, pools):
         width = draw(st.integers(1, pools[where].count + 1))
         runtime = draw(SECONDS)
         dollars = runtime * width * pools[where].dollars_per_device_hour / 3600
-        options.append(Option(where, width, draw(MEMORY), runtime, dollars, joules=runtime))
+        options.append(
+            EstimatedPlacement(where, width, draw(MEMORY), runtime, dollars, joules=runtime)
+        )
     return options
 
 

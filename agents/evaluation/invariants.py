@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.simulator.job_state import HeldDevices
 from envs.simulator.results import SimulationResult
+from envs.simulator.simulated_job import HeldDevices
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.pools import Pool

@@ -1,8 +1,7 @@
-"""Who ran where and when, one figure per policy: the queue on top, devices below."""
+"""Device timelines, one figure per policy: the queue on top, devices below."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -17,10 +16,11 @@ from agents.evaluation.metrics import Unit
 from agents.evaluation.run import Timeline
 from agents.report.format import scale
 from agents.report.style import COLOURS, INK, PAPER, figure
+from envs.simulator.device_lanes import device_lanes
 from scheduler.decisions.state.queue import Floats, Ints
 
 MOST_DEVICES = 600
-"""Of more, only the share in use is drawn."""
+"""With more devices, only the share in use is drawn."""
 _CALM_TO_SLOW = LinearSegmentedColormap.from_list(
     "slowdown", ["#5b8fc7", "#7fb3a6", "#e0b955", "#dd7744", "#aa2244"]
 )
@@ -79,24 +79,22 @@ def _devices(axes: Axes, shown: Timeline, factor: float) -> None:
     log = shown.log
     bases = np.concatenate(([0], np.cumsum([n * each for _, n, each in shown.pools])))
     order = np.lexsort((log.end, log.start))
-    free: dict[tuple[int, int], list[int]] = {}
-    held: list[tuple[float, tuple[int, int], list[int]]] = []
+    attempts = (
+        (
+            float(log.start[row]),
+            float(log.end[row]),
+            int(log.pool[row]),
+            ((int(log.node[row]), int(log.devices[row])),),
+        )
+        for row in order
+    )
+    lanes = device_lanes(attempts, [per_node for _, _, per_node in shown.pools])
     boxes, colours = [], []
-    for row in order.tolist():
-        start, end = float(log.start[row]), float(log.end[row])
-        while held and held[0][0] <= start:
-            _, place, lanes = heapq.heappop(held)
-            for lane in lanes:
-                heapq.heappush(free[place], lane)
-        pool, node = int(log.pool[row]), int(log.node[row])
-        per_node = shown.pools[pool][2]
-        lanes_free = free.setdefault((pool, node), list(range(per_node)))
-        taken = [heapq.heappop(lanes_free) for _ in range(int(log.devices[row]))]
-        heapq.heappush(held, (end, (pool, node), taken))
-        base = int(bases[pool]) + node * per_node
-        left, right = start / factor, end / factor
-        for first, last in _runs(taken):
-            low, high = base + first, base + last + 1
+    for row, ranges in zip(order, lanes, strict=True):
+        base = int(bases[log.pool[row]])
+        left, right = float(log.start[row]) / factor, float(log.end[row]) / factor
+        for one in ranges:
+            low, high = base + one.start, base + one.stop
             boxes.append([(left, low), (left, high), (right, high), (right, low)])
             colours.append(_CALM_TO_SLOW(_NORM(shown.slowdown[row])))
     edge = 0.5 if bases[-1] <= 80 else 0.15
@@ -135,14 +133,3 @@ def _in_use(shown: Timeline, pool: int) -> tuple[Floats, Ints]:
     changes = np.concatenate(([0], devices, -devices))
     order = np.lexsort((changes, times))
     return times[order], np.cumsum(changes[order])
-
-
-def _runs(lanes: list[int]) -> list[tuple[int, int]]:
-    """Neighbouring lanes joined: [0, 1, 2, 5] → [(0, 2), (5, 5)]."""
-    found: list[tuple[int, int]] = []
-    for lane in sorted(lanes):
-        if found and lane == found[-1][1] + 1:
-            found[-1] = (found[-1][0], lane)
-        else:
-            found.append((lane, lane))
-    return found

@@ -17,8 +17,10 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from scheduler.decisions.features import encoder
-from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.features.columns import Floats32
+from scheduler.decisions.features.digest import compatible
+from scheduler.decisions.features.digest import digest as encoding_digest
+from scheduler.decisions.features.encoder import size
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_bytes, write_text
@@ -146,9 +148,9 @@ def read(folder: Path) -> PolicyArtifact:
             f"there is no learned policy in {folder}", {"policy": f"learned:{legal}"}
         )
     manifest = _manifest(_read(folder / MANIFEST))
-    if manifest.encoding != encoder.digest():
+    if not compatible(manifest.encoding):
         raise _refused(
-            f"it was trained for encoding {manifest.encoding}, here it is {encoder.digest()}",
+            f"it was trained for encoding {manifest.encoding}, here it is {encoding_digest()}",
             "a policy trained with this version",
         )
     weights = _read(folder / WEIGHTS)
@@ -192,7 +194,7 @@ def _try(artifact: PolicyArtifact) -> None:
     rows = artifact.manifest.rows
     score = artifact.session()
     try:
-        scores = score(np.zeros(encoder.size(rows), dtype=np.float32))
+        scores = score(np.zeros(size(rows), dtype=np.float32))
     except Exception as error:
         raise _refused(f"the network does not take {rows} rows: {error}", "its own rows") from error
     if scores.shape != (rows,) or not np.isfinite(scores).all():

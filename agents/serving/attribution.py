@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scheduler.decisions.features.encoder import ROW_COLUMNS, Encoding, unflatten
-from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.features.columns import ROW_COLUMNS, Floats32
+from scheduler.decisions.features.encoder import Encoding, unflatten
 from scheduler.decisions.state.queue import WAIT
 
 INTERACTIONS = "interactions"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from agents.serving.attribution import ablate
+from scheduler.decisions.features.columns import Floats32
 from scheduler.decisions.features.encoder import Encoder, may_wait
-from scheduler.decisions.features.static_features import Floats32
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import WAIT, Floats

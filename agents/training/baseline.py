@@ -12,13 +12,13 @@ import numpy as np
 from agents.training.config import Training
 from envs.compiled import Worlds, facts, places, suits
 from envs.gym.episodes import Draw, Episode
-from envs.gym.rewards import Scales, Step, objective
+from envs.gym.rewards import Scales, Step, objective, weighed
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import MIDDLING
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.queue import Floats
 from scheduler.policies.heuristics import Rank
 
@@ -129,7 +129,7 @@ class BaselineTrajectories:
 
 def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """Let a policy decide a whole episode at preference w."""
-    rank = getattr(policy, "rank", None)
+    rank = traits(policy).rank
     if rank is not None and suits(episode):
         return walked(rank, episode, w)
     return pushed(policy, episode, w)
@@ -137,8 +137,8 @@ def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
 
 def walked(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
     """The way of a static order, on the compiled simulation of rigid jobs."""
-    known, site, scales = facts(episode, w), episode.site, episode.scales
-    worlds = Worlds(site, 1, known.jobs, rows=2)
+    known, spec, scales = facts(episode, w), episode.spec, episode.scales
+    worlds = Worlds(spec, 1, known.jobs, rows=2)
     notes = worlds.walk(0, known, places(episode, known, rank))
     now, accrued, spent, latency, device_s, waiting, ended = notes.T
     dollars = worlds.dollars_per_device_s / scales.dollars
@@ -150,8 +150,8 @@ def walked(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
 
 def pushed(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """The way of any policy, round by round in the simulation."""
-    site, meter = replace(episode.site, preference=w), Meter()
-    simulation = Simulation(episode.workload, site, episode.estimator, meter, seed=episode.seed)
+    spec, meter = replace(episode.spec, preference=w), Meter()
+    simulation = Simulation(episode.workload, spec, episode.estimator, meter, seed=episode.seed)
     time: list[float] = []
     instants: list[tuple[float, float, float, float]] = []
 
@@ -163,7 +163,7 @@ def pushed(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
 
     while (round_ := simulation.next()) is not None:
         note(simulation.waiting)
-        simulation.commit(push(round_, policy))
+        simulation.commit(decide(round_, policy))
         note(simulation.waiting)
     note(0)
     return BaselineTrajectory(
@@ -182,11 +182,11 @@ def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
     for attempt in simulation.cluster.running():
         left = max(0.0, attempt.end - now)
         job = simulation.job(attempt.job)
-        pool = simulation.site.pools[attempt.pool]
+        pool = simulation.spec.pools[attempt.pool]
         dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
         seconds += left * (
             1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
             if scales.bounded
             else job.priority / MIDDLING / scales.latency_s
         )
-    return w * seconds + (1 - w) * dollars / scales.dollars
+    return weighed(seconds, dollars, w, cost_scale=scales.dollars)

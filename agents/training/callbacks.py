@@ -22,7 +22,7 @@ from agents.training.model.onnx_export import exported
 from agents.training.random_search import SearchPolicy
 from agents.training.validation import Score, Validation
 from agents.training.worker import TrainingContext
-from scheduler.decisions.features import encoder
+from scheduler.decisions.features.digest import digest as encoding_digest
 from scheduler.domain.errors import InputError
 from scheduler.files import write_text
 
@@ -217,7 +217,7 @@ class TrainingCallback(BaseCallback):
             weights = exported(self._scorer)
         manifest = ArtifactManifest(
             sha256=digest(weights),
-            encoding=encoder.digest(),
+            encoding=encoding_digest(),
             rows=config.rows,
             mode=str(self._scenario.mode),
             scenario=self._scenario.name,

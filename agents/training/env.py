@@ -23,13 +23,13 @@ from agents.training.baseline import (
 from agents.training.config import Training
 from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario, scales_of
-from envs.gym.rewards import Scales
+from envs.gym.rewards import Scales, weighed
 from envs.scenarios import Scenario, Split
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import Bools, Floats
 from scheduler.domain.errors import InputError
@@ -58,7 +58,7 @@ class SimulatedTotals:
 
     def at(self, w: float) -> float:
         """The objective's total; ÷ jobs it is the measure `objective`."""
-        return w * self.latency + (1 - w) * self.cost + self.missed
+        return weighed(self.latency, self.cost, w) + self.missed
 
 
 def simulated(

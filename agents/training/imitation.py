@@ -20,8 +20,8 @@ from agents.training.env import CRITIC_FEATURES
 from agents.training.model.network import RowPolicy, encoding
 from agents.training.random_search import SearchPolicy
 from agents.training.worker import Player, TrainingContext, frozen
+from scheduler.decisions.features.columns import Floats32
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.features.static_features import Floats32
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.files import write_bytes

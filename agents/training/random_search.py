@@ -24,7 +24,7 @@ from torch.nn.utils import parameters_to_vector
 
 from agents.serving.learned_policy import greedy_with_wait
 from agents.training.model.network import PolicyNetwork, encoding
-from scheduler.decisions.features.static_features import Floats32
+from scheduler.decisions.features.columns import Floats32
 from scheduler.decisions.state.queue import WAIT, Bools, Ints
 
 APART = 10_000

@@ -1,4 +1,9 @@
-"""The Python SDK: `from api.client import Client`. Speaks HTTP only, and needs no torch."""
+"""The Python SDK behind `fulcrum`: it speaks HTTP only, and needs no torch."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from api.client.client import Client
 from api.client.errors import (
@@ -15,6 +20,7 @@ from api.client.errors import (
     WaitTimeoutError,
 )
 from api.client.files import FileError
+from api.client.files import read as read_jobs
 from api.client.job import JobHandle
 
 __all__ = [
@@ -32,4 +38,15 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "WaitTimeoutError",
+    "read_jobs",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """`Job` is the name that `JobHandle` had; it goes with the next release."""
+        if name != "Job":
+            raise AttributeError(f"module 'api.client' has no attribute {name!r}")
+        warnings.warn("api.client.Job is fulcrum.JobHandle now", DeprecationWarning, stacklevel=2)
+        return JobHandle

@@ -104,7 +104,11 @@ def data_folder(data_dir: str | Path | None = None) -> Path:
         from scheduler.files import expanded
 
         return expanded(named).absolute()
-    from scheduler.settings import load
+    from scheduler.settings_file import default_data_dir, find_file
+
+    if find_file() is None:
+        return default_data_dir()
+    from scheduler.settings import load  # takes several times as long to import
 
     return load().data_dir
 

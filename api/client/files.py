@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from api.client import jobyaml
-
 JobInput = dict[str, Any]
 """A job as POST /v1/jobs takes it."""
 
@@ -29,6 +27,8 @@ def read(path: str | Path, sets: Sequence[str] = (), *, base: Path | None = None
     `after` and `work.models` by its `name`. Relative paths in the file are meant from `base`
     (default: the file's folder), those in `sets` from the working directory. Raises `FileError`.
     """
+    from api.client import jobyaml
+
     path = Path(path)
     try:
         data = jobyaml.load(path.read_text(encoding="utf-8"))
@@ -98,6 +98,8 @@ def _merged(defaults: Mapping[str, Any], job: Mapping[str, Any]) -> JobInput:
 
 def _apply(jobs: list[JobInput], text: str, names_of_jobs: Collection[str]) -> None:
     """Write one `PATH=VALUE` into the jobs it is meant for."""
+    from api.client import jobyaml
+
     path, equals, value = text.partition("=")
     names = path.strip().split(".")
     if not equals or not all(names):

@@ -18,7 +18,7 @@ from scheduler.domain.resources import Request
 class Answer(BaseModel):
     """Base of all answers: unknown fields are ignored, so that older clients read newer ones."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=True)
 
 
 class RequestOut(Answer):

@@ -13,6 +13,7 @@ import numpy as np
 from agents.serving.learned_policy import LearnedPolicy
 from benchmarks import kth, rlscheduler
 from envs.gym.episodes import scales_of
+from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
 from envs.scenarios.splits import WORKLOAD, place
 from envs.simulator.cluster_spec import ClusterSpec
@@ -53,7 +54,7 @@ class CaseFigures:
 
     def at(self, w: float) -> float:
         """The objective per job at preference w: `SimulatedTotals.at` ÷ jobs."""
-        return w * self.latency + (1 - w) * self.cost + self.missed
+        return weighed(self.latency, self.cost, w) + self.missed
 
 
 class Case(Protocol):

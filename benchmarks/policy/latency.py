@@ -26,7 +26,7 @@ from envs.scenarios import load
 from scheduler.decisions.features.encoder import Encoder
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import best, push
+from scheduler.decisions.rounds.run import best, decide
 from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
@@ -206,7 +206,7 @@ def _decide(world: Snapshot, policy: Policy, mode: Mode) -> int:
 
 
 def _whole(world: Snapshot, policy: LearnedPolicy) -> Plan:
-    return push(Round(world.queue, world.cluster(), world.now, policy.mode), policy)
+    return decide(Round(world.queue, world.cluster(), world.now, policy.mode), policy)
 
 
 def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:

@@ -69,7 +69,7 @@ class Testbed:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("FULCRUM_")}
         path = os.pathsep.join([str(_CLOCK), str(_REPOSITORY)])
         own = {"PYTHONPATH": path, "TORTURE_CLOCK": str(self.root / "clock")}
-        command = [sys.executable, "-m", "api.cli.main", "serve", "--json"]
+        command = [sys.executable, "-m", "fulcrum", "serve", "--json"]
         options = ["--port", str(self.port), "--data", str(self.data)]
         self.started_at = time.monotonic()
         with self.log.open("ab") as log:

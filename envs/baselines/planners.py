@@ -16,14 +16,14 @@ from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Action, Placement, Plan
-from scheduler.decisions.state.queue import Option, Waiting
+from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
 
 
 class PlannedStart(NamedTuple):
     """A job that starts now; its devices are taken already."""
 
     job: int
-    option: Option
+    option: EstimatedPlacement
     nodes: Nodes
 
 
@@ -38,7 +38,7 @@ class Scene:
     user: Callable[[int], str]
     """Who submitted a job."""
 
-    def start(self, job: int, option: Option) -> PlannedStart | None:
+    def start(self, job: int, option: EstimatedPlacement) -> PlannedStart | None:
         """Start it now, if there is room."""
         free = self.cluster.occupancy[option.pool]
         nodes = free.fit(option.width, option.memory)

@@ -15,13 +15,13 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
-from envs.simulator.job_state import SimulatedProgress
 from envs.simulator.results import SimulationResult
+from envs.simulator.simulated_job import SimulatedProgress
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.plan import Action, Placement, Plan
-from scheduler.decisions.state.queue import Option, Waiting
+from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
 from scheduler.domain.errors import InputError
 
 NEVER = math.inf
@@ -109,7 +109,7 @@ class _PreemptiveEntry(NamedTuple):
 
 class _Seat(NamedTuple):
     job: int
-    option: Option | None
+    option: EstimatedPlacement | None
     """None: it runs where it ran."""
     pool: int
     nodes: Nodes
@@ -163,7 +163,7 @@ class _Driver:
         free = self._emptied(running)
         seats = [_Seat(job, None, *_where(running[job])) for job, *_ in chosen if job in running]
         for seat in seats:
-            free[seat.pool].take(seat.nodes, running[seat.job].memory)
+            free[seat.pool].allocate(seat.nodes, running[seat.job].memory)
         for job, *_ in chosen:
             if job not in running:
                 found = self._seat(job, free)
@@ -197,14 +197,14 @@ class _Driver:
     def _emptied(self, running: Mapping[int, RunningAttempt]) -> list[Occupancy]:
         free = [each.copy() for each in self._simulation.cluster.occupancy]
         for attempt in running.values():
-            free[attempt.pool].give(attempt.nodes, attempt.memory)
+            free[attempt.pool].release(attempt.nodes, attempt.memory)
         return free
 
     def _seat(self, job: int, free: Sequence[Occupancy]) -> _Seat | None:
         for option in self._waiting[job][1].options:
             nodes = free[option.pool].fit(option.width, option.memory)
             if nodes is not None:
-                free[option.pool].take(nodes, option.memory)
+                free[option.pool].allocate(nodes, option.memory)
                 return _Seat(job, option, option.pool, nodes)
         return None
 
@@ -214,10 +214,10 @@ class _Driver:
         if nodes is None:
             return None
         try:
-            pool.take(attempt.nodes, attempt.memory)
+            pool.allocate(attempt.nodes, attempt.memory)
         except ValueError:
-            pool.take(nodes, attempt.memory)
-            moved = Option(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
+            pool.allocate(nodes, attempt.memory)
+            moved = EstimatedPlacement(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
             return _Seat(attempt.job, moved, attempt.pool, nodes)
         return _Seat(attempt.job, None, attempt.pool, attempt.nodes)
 

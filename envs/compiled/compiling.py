@@ -11,15 +11,16 @@ import numba
 
 from envs.simulator import attempts
 from envs.workloads import runtime_estimates
-from scheduler.decisions.features import encoder, static_features
-from scheduler.decisions.rounds import round
+from scheduler.decisions.features import columns, encoder, static_features
+from scheduler.decisions.rounds import congestion, round
 from scheduler.decisions.state import availability
 
 _HERE = Path(__file__).parent
 _SOURCES = (
     *sorted(_HERE.glob("*.py")),
     *(Path(str(module.__file__)) for module in (attempts, encoder, runtime_estimates)),
-    *(Path(str(module.__file__)) for module in (availability, round, static_features)),
+    *(Path(str(module.__file__)) for module in (availability, columns, congestion, round)),
+    Path(str(static_features.__file__)),
 )
 """Numba looks only at the file of the function that it compiles. What that calls, and constants
 that come from elsewhere (the places of columns above all), would stay as they were."""

@@ -8,10 +8,11 @@ import numpy as np
 
 from envs.gym.episodes import Episode
 from envs.scenarios.supply import Billing
-from envs.simulator.placements import Places
+from envs.simulator.placements import FeasiblePlacements
 from envs.simulator.results import BOUND_S
 from envs.workloads.runtime_estimates import Exact, Requested
-from scheduler.decisions.features.static_features import Floats32, StaticFeatures
+from scheduler.decisions.features.columns import Floats32
+from scheduler.decisions.features.static_features import StaticFeatures
 from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import Backlog, Floats, Ints, Waiting
@@ -42,14 +43,13 @@ class Facts(NamedTuple):
     preference: Floats
     """(slots,) 0 cheapest … 1 fastest."""
     columns: Floats32
-    """(13, slots) `StaticFeatures.columns`."""
-    base: Floats
-    """(4, slots) As `slope`, `price` and `weights`, see `StaticFeatures`."""
-    slope: Floats
+    """(STATIC_COLUMNS, slots) `StaticFeatures.columns`."""
+    timing: Floats
+    """(fields, slots) As `price` and `weights`, see `StaticFeatures`."""
     price: Floats
     weights: Floats
     place: Ints
-    """(orders, slots) Position by each order of `standing.ORDERS`, over the whole workload."""
+    """(orders, slots) Position by each order of `columns.ORDERS`, over the whole workload."""
 
     @property
     def jobs(self) -> int:
@@ -63,14 +63,14 @@ def suits(episode: Episode) -> bool:
     One pool of one node that is always up, jobs with one placement each and no deadline, no
     failures, and estimates that depend on nothing but the job.
     """
-    site = episode.site
-    alone = len(site.pools) == 1 and site.pools[0].nodes == 1 and not site.pools[0].boot_s
-    steady = not (site.changing() or site.failures.per_attempt or site.each)
-    billed = alone and site.supply(0).billing is Billing.BUSY
+    spec = episode.spec
+    alone = len(spec.pools) == 1 and spec.pools[0].nodes == 1 and not spec.pools[0].boot_s
+    steady = not (spec.changing() or spec.failures.per_attempt or spec.every_event)
+    billed = alone and spec.supply(0).billing is Billing.BUSY
     believed = type(episode.estimator) in (Exact, Requested)
-    if not (billed and steady and believed and site.mode in MODES):
+    if not (billed and steady and believed and spec.mode in MODES):
         return False
-    places = Places(site.pools)
+    places = FeasiblePlacements(spec.pools)
     return all(
         len(places.of(job)) == 1 and not job.memory_bytes and job.deadline is None
         for job in episode.workload.jobs
@@ -84,8 +84,8 @@ def facts(episode: Episode, preference: float) -> Facts:
             f"{episode.workload.name} is not for the compiled simulation",
             {"scenario": "one pool of one node, one placement a job, exact or requested estimates"},
         )
-    site, scales = episode.site, episode.scales
-    places, backlog = Places(site.pools), Backlog(episode.workload.origin)
+    spec, scales = episode.spec, episode.scales
+    places, backlog = FeasiblePlacements(spec.pools), Backlog(episode.workload.origin)
     runtime, impatience = [0.0], [0.0]
     for job in episode.workload.jobs:
         ((where, run),) = places.of(job).items()
@@ -107,11 +107,11 @@ def facts(episode: Episode, preference: float) -> Facts:
             else job.priority / MIDDLING / scales.latency_s
         )
     queue = backlog.view()
-    standing = StaticFeatures(queue.layout, queue.shapes, site.pools)
-    standing.learn(queue)
+    static = StaticFeatures(queue.layout, queue.shapes, spec.pools)
+    static.learn(queue)
     slots = len(queue.id)
-    place = np.empty_like(standing.orders)
-    np.put_along_axis(place, standing.orders, np.arange(slots)[np.newaxis], axis=1)
+    place = np.empty_like(static.orders)
+    np.put_along_axis(place, static.orders, np.arange(slots)[np.newaxis], axis=1)
     width = np.array([shape.width for shape in queue.shapes], dtype=np.int64)
     return Facts(
         submitted=queue.submitted.copy(),
@@ -121,10 +121,9 @@ def facts(episode: Episode, preference: float) -> Facts:
         priority=queue.priority.copy(),
         preference=queue.preference.copy(),
         impatience=np.array(impatience),
-        columns=standing.columns[:, :slots].copy(),
-        base=standing.base[:, :slots].copy(),
-        slope=standing.slope[:, :slots].copy(),
-        price=standing.price[:, :slots].copy(),
-        weights=standing.weights[:, :slots].copy(),
+        columns=static.columns[:, :slots].copy(),
+        timing=static.timing[:, :slots].copy(),
+        price=static.price[:, :slots].copy(),
+        weights=static.weights[:, :slots].copy(),
         place=place,
     )

@@ -11,16 +11,32 @@ from envs.compiled.compiling import compiled
 from envs.compiled.facts import Facts
 from envs.compiled.kernel import earliest
 from envs.compiled.state import Setting, State
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.features.static_features import GAIN, ORDERS, TOP, Floats32
+from scheduler.decisions.features.columns import (
+    GAIN,
+    GLOBAL_COLUMNS,
+    ORDERS,
+    ROW_COLUMNS,
+    TOP,
+    Floats32,
+)
+from scheduler.decisions.features.static_features import PriceParts, Timing, Weights
+from scheduler.decisions.rounds.congestion import congestion_price, own_cost
 from scheduler.decisions.state.queue import Floats, Ints
 
 _AT = {column.name: index for index, column in enumerate(ROW_COLUMNS)}
-_FITS, _FREE, _STANDING = _AT["fits"], _AT["free_0s"], _AT["share"]
+_FITS, _FREE, _STATIC = _AT["fits"], _AT["free_0s"], _AT["share"]
 _WAIT, _EXPANSION, _SLACK = _AT["wait"], _AT["expansion"], _AT["slack"]
 _INFLICTED, _LATE, _DELAY = _AT["inflicted"], _AT["late"], _AT["delay"]
 _PRICE, _RANKS, _PRICED = _AT["price"], _AT["rank_fcfs"], _AT["rank_price"]
 _ORDERS, _ROW, _GLOBALS = len(ORDERS), len(ROW_COLUMNS), len(GLOBAL_COLUMNS)
+_SUBMITTED, _PACE, _DEADLINE, _HELD, _OWN_URGENCY = map(
+    Timing._fields.index, ("submitted", "pace", "deadline", "held", "urgency")
+)
+_RATE, _MONEY, _PRICE_HELD, _UNIT = map(PriceParts._fields.index, ("rate", "money", "held", "unit"))
+_AREA, _URGENCY, _WEIGHT, _PRESSURE = map(
+    Weights._fields.index, ("area", "urgency", "weight", "pressure")
+)
+_own_cost, _congestion_price = compiled(own_cost), compiled(congestion_price)
 _GAIN, _TOP = np.float32(GAIN), np.float32(TOP)
 
 
@@ -43,7 +59,7 @@ def encode(
     state.shown[b] = 0
     state.rows[b] = len(positions) + 1
     free = _free(b, jobs, state, setting)
-    now, urgency = state.now[b], state.crowd[b, 1]
+    now, urgency = state.now[b], state.crowd[b, _URGENCY]
     for index in range(len(positions)):
         position = positions[index]
         slot, at = rows[position], index + 1
@@ -53,13 +69,15 @@ def encode(
         for ahead in range(len(free)):
             seen[(_FREE + ahead) * k + at] = free[ahead]
         for column in range(jobs.columns.shape[1]):
-            seen[(_STANDING + column) * k + at] = jobs.columns[b, column, slot]
-        slack = jobs.slope[b, 2, slot] * now + jobs.base[b, 2, slot] - ends[position]
+            seen[(_STATIC + column) * k + at] = jobs.columns[b, column, slot]
+        timing = jobs.timing[b, :, slot]
+        submitted, pace, held = timing[_SUBMITTED], timing[_PACE], timing[_HELD]
+        slack = timing[_DEADLINE] - now - ends[position]
         values = (
-            (_WAIT, jobs.slope[b, 0, slot] * now + jobs.base[b, 0, slot]),
-            (_EXPANSION, jobs.slope[b, 1, slot] * now + jobs.base[b, 1, slot]),
+            (_WAIT, now - submitted),
+            (_EXPANSION, pace * now - submitted * pace),
             (_SLACK, slack),
-            (_INFLICTED, jobs.slope[b, 3, slot] * urgency + jobs.base[b, 3, slot]),
+            (_INFLICTED, held * urgency - timing[_OWN_URGENCY] * held),
             (_LATE, -slack),
             (_DELAY, ends[position] - jobs.estimate[b, slot]),
             (_PRICE, prices[0, position]),
@@ -83,18 +101,17 @@ def _figures(
 ) -> tuple[Floats, Floats, Ints]:
     """(count,) soonest ends (s from now), (2, count) prices, (orders + 2, count) ranks."""
     ends, prices = np.empty(count), np.empty((2, count))
-    weight, urgency = state.crowd[b, 2], state.crowd[b, 3]
+    weight, pressure = state.crowd[b, _WEIGHT], state.crowd[b, _PRESSURE]
     where = np.full(state.queue.shape[1], -1)
     for index in range(count):
         slot = rows[index]
         where[slot] = index
         start, _ = earliest(b, jobs.width[b, slot], jobs, state)
         ends[index] = max(0.0, start - state.now[b]) + jobs.estimate[b, slot]
-        light, dollars = jobs.price[b, 0, slot], jobs.price[b, 1, slot]
-        held, rate = jobs.price[b, 2, slot], jobs.price[b, 3, slot]
-        own = light * ends[index] + dollars
-        prices[1, index] = own * rate + urgency * held
-        prices[0, index] = own + weight * held
+        parts = jobs.price[b, :, slot]
+        own, held = _own_cost(parts[_RATE], ends[index], parts[_MONEY]), parts[_PRICE_HELD]
+        prices[0, index] = _congestion_price(own, weight, held)
+        prices[1, index] = _congestion_price(own * parts[_UNIT], pressure, held)
     ranks = np.empty((_ORDERS + 2, count), dtype=np.int64)
     for order in range(_ORDERS):
         before = 0
@@ -112,7 +129,7 @@ def _figures(
 
 @compiled
 def _shown(ranks: Ints, count: int, room: int) -> Ints:
-    """Positions that are shown, ascending: see `preselection.nearest`."""
+    """Positions that are shown, ascending: see `row_selection.nearest`."""
     if count <= room:
         return np.arange(count)
     near = np.empty(count, dtype=np.int64)
@@ -151,7 +168,7 @@ def _whole(
         seen[at : at + 3] = share
         at += 3
     crowd = state.crowd[b]
-    figures = (crowd[4], crowd[0] / setting.devices, crowd[1] * 3600.0)
+    figures = (crowd[4], crowd[_AREA] / setting.devices, crowd[_URGENCY] * 3600.0)
     for index, figure in enumerate(figures):
         seen[at + index] = min(GAIN * np.log1p(max(figure, 0.0) / setting.globals[index]), TOP)
     seen[at + 3 : at + 6] = setting.site
@@ -160,6 +177,6 @@ def _whole(
 
 @compiled
 def _squashed(value: float, unit: np.float32) -> np.float32:
-    """As `standing.squash`, in the same precision."""
+    """As `columns.squash`, in the same precision."""
     x = max(np.float32(value) / unit, np.float32(0.0)) + np.float32(1.0)
     return min(np.log(x) * _GAIN, _TOP)

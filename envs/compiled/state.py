@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.compiled.facts import Facts
-from scheduler.decisions.features.static_features import LINEAR, LOGARITHMIC, ORDERS, Floats32
+from scheduler.decisions.features.columns import ORDERS, STATIC_COLUMNS, Floats32
+from scheduler.decisions.features.static_features import PriceParts, Timing, Weights
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 
 
@@ -100,11 +101,10 @@ def room(worlds: int, slots: int, rows: int) -> tuple[Facts, State]:
         priority=floats(slots),
         preference=floats(slots),
         impatience=floats(slots),
-        columns=np.zeros((worlds, len(LINEAR) + len(LOGARITHMIC), slots), dtype=np.float32),
-        base=floats(4, slots),
-        slope=floats(4, slots),
-        price=floats(4, slots),
-        weights=floats(4, slots),
+        columns=np.zeros((worlds, len(STATIC_COLUMNS), slots), dtype=np.float32),
+        timing=floats(len(Timing._fields), slots),
+        price=floats(len(PriceParts._fields), slots),
+        weights=floats(len(Weights._fields), slots),
         place=ints(len(ORDERS), slots),
     )
     state = State(

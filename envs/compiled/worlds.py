@@ -14,8 +14,8 @@ from envs.compiled.observation import encode
 from envs.compiled.state import Setting, State, room
 from envs.compiled.stepping import walk
 from envs.simulator.cluster_spec import ClusterSpec
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS, size
-from scheduler.decisions.features.static_features import GAIN, TOP, Floats32
+from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP, Floats32
+from scheduler.decisions.features.encoder import size
 from scheduler.decisions.state.availability import AHEAD_S
 from scheduler.decisions.state.queue import Floats, Ints
 
@@ -23,11 +23,11 @@ from scheduler.decisions.state.queue import Floats, Ints
 class Worlds:
     """B worlds on equal sites. Deterministic."""
 
-    def __init__(self, site: ClusterSpec, worlds: int, jobs: int, rows: int) -> None:
+    def __init__(self, spec: ClusterSpec, worlds: int, jobs: int, rows: int) -> None:
         """`jobs`: at most so many in an episode; `rows`: K."""
         self.jobs, self.state = room(worlds, jobs + 1, rows)
-        self.setting = _setting(site, rows)
-        self.dollars_per_device_s = site.pools[0].dollars_per_device_hour / 3600
+        self.setting = _setting(spec, rows)
+        self.dollars_per_device_s = spec.pools[0].dollars_per_device_hour / 3600
         self.w: Floats = np.full(worlds, 0.5)
         """(B,) Preference of each world."""
         self.seen: Floats32 = np.zeros((worlds, size(rows)), dtype=np.float32)
@@ -68,15 +68,15 @@ class Worlds:
         self.w[b] = w
 
 
-def _setting(site: ClusterSpec, rows: int) -> Setting:
-    pool = site.pools[0]
+def _setting(spec: ClusterSpec, rows: int) -> Setting:
+    pool = spec.pools[0]
     unit = {column.name: column.unit for column in GLOBAL_COLUMNS}
 
     def squashed(name: str, value: float) -> float:
         return min(GAIN * math.log1p(value / unit[name]), TOP)
 
     return Setting(
-        mode=MODES.index(site.mode),
+        mode=MODES.index(spec.mode),
         devices=pool.count,
         rows=rows,
         units=np.array([column.unit for column in ROW_COLUMNS], dtype=np.float32),

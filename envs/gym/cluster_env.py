@@ -19,8 +19,8 @@ from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.features import encoder
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.precedence import preceding
@@ -203,11 +203,11 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         if self._miss_penalty is not None:
             self.scales = replace(self.scales, miss=self._miss_penalty)
         self._meter = Meter()
-        site = replace(episode.site, preference=self.preference)
-        self._mode: Mode = site.mode
+        spec = replace(episode.spec, preference=self.preference)
+        self._mode: Mode = spec.mode
         self._simulation = Simulation(
             episode.workload,
-            site,
+            spec,
             episode.estimator,
             self._meter,
             seed=episode.seed,

@@ -24,10 +24,10 @@ the ends of the dial, where a uniform draw never is."""
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A workload on a site, and what counts there."""
+    """A workload on a spec, and what counts there."""
 
     workload: Workload
-    site: ClusterSpec
+    spec: ClusterSpec
     estimator: RuntimeEstimator = field(default_factory=Exact)
     """Fresh: it learns while the episode lasts."""
     scales: Scales = field(default_factory=Scales)
@@ -53,7 +53,7 @@ def of_scenario(
         drawn = base.draw(seed, split)
         return Episode(
             workload=base.workload(seed, jobs, split),
-            site=ClusterSpec.of(drawn),
+            spec=ClusterSpec.of(drawn),
             estimator=drawn.estimates.make(seed),
             scales=scales_of(drawn.objective),
             seed=seed,

@@ -1,10 +1,10 @@
-"""An episode as a picture: which job held which device when, and how many waited."""
+"""An episode as a picture: which job used which device when, and how many jobs waited."""
 
 from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from envs.simulator.job_state import HeldDevices
+from envs.simulator.device_lanes import device_lanes
+from envs.simulator.simulated_job import HeldDevices
 from envs.simulator.simulation import Simulation
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import duration
@@ -30,7 +31,6 @@ _PAPER, _INK, _FAINT, _BACK = (255, 255, 255), (38, 42, 48), (148, 152, 158), (2
 _NOW = (206, 55, 48)
 _GOLDEN = 0.6180339887498949
 Colour = tuple[int, int, int]
-Lanes = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,21 @@ class _Axis:
 
 
 def picture(simulation: Simulation) -> NDArray[np.uint8]:
-    """(height, 960, 3) uint8: from the start until now, and what is believed to run on.
+    """(height, 960, 3) uint8: the episode until now, and the estimated ends of what runs.
 
     The simulation must `record`. One line is one device; a job keeps its colour.
     """
-    held = [*(simulation.held or ()), *simulation.holding()]
+    held = sorted(
+        [*(simulation.held or ()), *simulation.holding()], key=lambda each: (each.start, each.job)
+    )
     believed = {each.job: each.end for each in simulation.cluster.running()}
     axis = _Axis(max(simulation.now, 60.0) / (1 - _AHEAD))
     pools = simulation.cluster.pools
+    lanes = device_lanes(
+        ((each.start, each.end, each.pool, each.nodes) for each in held),
+        [pool.devices_per_node for pool in pools],
+    )
+    bars = list(zip(held, lanes, strict=True))
     heights = _heights(pools)
     height = _TOP + sum(heights) + _GAP * len(pools) + _QUEUE + _BOTTOM
     image = Image.new("RGB", (WIDTH, height), _PAPER)
@@ -62,10 +69,15 @@ def picture(simulation: Simulation) -> NDArray[np.uint8]:
         busy = pool.count - simulation.cluster.occupancy[index].free
         _label(draw, top, band, pool.name, f"{busy} of {pool.count} busy")
         draw.rectangle((_LEFT, top, axis.at(axis.end), top + band), fill=_BACK)
-        mine = [each for each in held if each.pool == index]
-        for each, lanes in _laid(pool, mine):
+        for each, ranges in bars:
+            if each.pool != index:
+                continue
             end = believed.get(each.job, each.end) if each.end >= simulation.now else each.end
-            _bar(draw, axis, each, end, [top + lane * band / pool.count for lane in _ends(lanes)])
+            edges = [
+                (top + one.start * band / pool.count, top + one.stop * band / pool.count)
+                for one in ranges
+            ]
+            _bar(draw, axis, each, end, edges)
         top += band + _GAP
     _waiting(draw, axis, top, simulation)
     _times(draw, axis, top + _QUEUE, simulation.now)
@@ -73,7 +85,7 @@ def picture(simulation: Simulation) -> NDArray[np.uint8]:
 
 
 def _heights(pools: Iterable[Pool]) -> list[int]:
-    """Pixels of each pool's band: by the root of its devices, so that small pools are seen."""
+    """Pixels of each pool's band: by the root of its devices, so that small pools are visible."""
     roots = [math.sqrt(pool.count) for pool in pools]
     share = _BANDS / sum(roots)
     return [max(_LEAST_BAND, round(share * root)) for root in roots]
@@ -86,40 +98,17 @@ def _title(simulation: Simulation) -> str:
     )
 
 
-def _laid(pool: Pool, held: Iterable[HeldDevices]) -> Iterator[tuple[HeldDevices, Lanes]]:
-    """Each attempt with its devices; inside a node, which ones does not matter and is made up."""
-    per_node = pool.devices_per_node
-    free = [list(range(node * per_node, (node + 1) * per_node)) for node in range(pool.nodes)]
-    taken: list[tuple[float, Lanes]] = []
-    for each in sorted(held, key=lambda each: (each.start, each.job)):
-        for end, lanes in taken:
-            if end <= each.start:
-                for lane in lanes:
-                    free[lane // per_node].append(lane)
-        taken = [entry for entry in taken if entry[0] > each.start]
-        lanes = tuple(lane for node, count in each.nodes for lane in sorted(free[node])[:count])
-        for lane in lanes:
-            free[lane // per_node].remove(lane)
-        taken.append((each.end, lanes))
-        yield each, lanes
-
-
-def _ends(lanes: Lanes) -> Iterator[int]:
-    """Neighbouring devices as one: first and first beyond, of each run of them in turn."""
-    for place, lane in enumerate(lanes):
-        if place == 0 or lanes[place - 1] != lane - 1:
-            yield lane
-        if place == len(lanes) - 1 or lanes[place + 1] != lane + 1:
-            yield lane + 1
-
-
 def _bar(
-    draw: ImageDraw.ImageDraw, axis: _Axis, each: HeldDevices, believed: float, edges: list[float]
+    draw: ImageDraw.ImageDraw,
+    axis: _Axis,
+    each: HeldDevices,
+    believed: float,
+    edges: list[tuple[float, float]],
 ) -> None:
     left, right = axis.at(each.start), axis.at(each.end)
     colour = _colour(each.job)
-    for top, bottom in zip(edges[::2], edges[1::2], strict=True):
-        # A pixel of background between neighbours, where there is room for it.
+    for top, bottom in edges:
+        # A pixel of background between neighbours, where it fits.
         inset = 1.0 if bottom - top >= 4 else 0.0
         if believed > each.end:
             ahead = (right, top, axis.at(believed), bottom - inset)
@@ -132,7 +121,7 @@ def _bar(
 
 
 def _waiting(draw: ImageDraw.ImageDraw, axis: _Axis, top: float, simulation: Simulation) -> None:
-    """How many jobs had not yet started."""
+    """Draw how many jobs waited for their first start."""
     outcome = simulation.outcome()
     now = simulation.now
     _label(draw, top, _QUEUE, "queue", f"{simulation.waiting} wait")

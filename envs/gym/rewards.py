@@ -9,14 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from envs.simulator.meter import Reading
 from envs.simulator.results import BOUND_S, SimulationResult
 from scheduler.decisions.rounds.precedence import MIDDLING
+from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InputError
+
+_Value = TypeVar("_Value", float, Floats)
+
+
+def weighed(
+    latency: _Value,
+    cost: _Value,
+    w: _Value | float,
+    latency_scale: float = 1.0,
+    cost_scale: float = 1.0,
+) -> _Value:
+    """What every objective weighs, less is better: w · latency / scale + (1 - w) · cost / scale.
+
+    Numbers, or arrays of one shape. A scale of 1 is for figures that are scaled already.
+    """
+    return w * latency / latency_scale + (1 - w) * cost / cost_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +65,7 @@ class Scales:
 
     def value(self, outcome: SimulationResult, w: float) -> float:
         """The objective of a whole workload: a sum over jobs, less is better."""
-        balance = w * self.latency(outcome) + (1 - w) * self.cost(outcome)
-        return balance + self.missed(outcome)
+        return weighed(self.latency(outcome), self.cost(outcome), w) + self.missed(outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,25 +186,23 @@ def objective(step: Step) -> float:
         if scales.bounded
         else interval.weighed_seconds / scales.latency_s
     )
-    weighed = w * late + (1 - w) * cost(step) / scales.dollars
-    return -weighed - scales.miss * misses(step)
+    return -weighed(late, cost(step), w, cost_scale=scales.dollars) - scales.miss * misses(step)
 
 
 def latency_cost(step: Step) -> float:
     """-[w · slowdown / scale + (1 - w) · dollars / scale] - penalty · misses; no unit."""
-    w, scales = step.preference, step.scales
-    weighed = w * slowdown(step) / scales.slowdown + (1 - w) * cost(step) / scales.dollars
-    return -weighed - scales.miss * misses(step)
+    return _latency_cost(step, slowdown(step), cost(step))
 
 
 def committed_latency_cost(step: Step) -> float:
     """As `latency_cost`, of what was placed and by estimate; misses when they happen."""
-    w, scales = step.preference, step.scales
-    weighed = (
-        w * committed_slowdown(step) / scales.slowdown
-        + (1 - w) * committed_cost(step) / scales.dollars
-    )
-    return -weighed - scales.miss * misses(step)
+    return _latency_cost(step, committed_slowdown(step), committed_cost(step))
+
+
+def _latency_cost(step: Step, slowed: float, dollars: float) -> float:
+    scales = step.scales
+    balance = weighed(slowed, dollars, step.preference, scales.slowdown, scales.dollars)
+    return -balance - scales.miss * misses(step)
 
 
 REWARDS: Mapping[str, Reward] = {

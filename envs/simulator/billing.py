@@ -1,4 +1,4 @@
-"""Dollars and joules of device-seconds: attempts bear those they use, the site the rest."""
+"""Dollars and joules of device-seconds: those that attempts use, and those of idle devices."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from envs.simulator.meter import Meter
 
 
 class CostModel:
-    """Adds up what attempts use, and tells a meter what costs from when to when."""
+    """Adds up what attempts use, and tells a meter when devices start and stop to cost."""
 
-    def __init__(self, site: ClusterSpec, meter: Meter | None) -> None:
-        self._pools = site.pools
+    def __init__(self, spec: ClusterSpec, meter: Meter | None) -> None:
+        self._pools = spec.pools
         self._meter = meter
-        self._how = [site.supply(index).billing for index in range(len(site.pools))]
-        self._idle = [site.supply(index).idle_watts_per_device for index in range(len(site.pools))]
-        self._used = [0.0] * len(site.pools)
-        changing = site.changing()
-        for index, pool in enumerate(site.pools):
+        self._how = [spec.supply(index).billing for index in range(len(spec.pools))]
+        self._idle = [spec.supply(index).idle_watts_per_device for index in range(len(spec.pools))]
+        self._used = [0.0] * len(spec.pools)
+        changing = spec.changing()
+        for index, pool in enumerate(spec.pools):
             if meter is not None:
                 how, up = self._how[index], index not in changing
                 paid = how is Billing.AMORTISED or (how is Billing.UP and up)
@@ -29,7 +29,7 @@ class CostModel:
                     meter.draw(0.0, price, watts)
 
     def nodes(self, pool: int, now: float, change: int) -> None:
-        """One node more (1) or less (-1) is switched on."""
+        """Count a node that is switched on (1) or off (-1)."""
         if self._meter is None:
             return
         each = self._pools[pool]
@@ -38,14 +38,14 @@ class CostModel:
         tell(now, each.devices_per_node * price, each.devices_per_node * self._idle[pool])
 
     def rates(self, pool: int, width: int) -> tuple[float, float]:
-        """What so many busy devices add to (dollars per hour, watts) of the site."""
+        """(dollars per hour, watts) that `width` busy devices add to the cluster."""
         each = self._pools[pool]
         extra = self._how[pool] is Billing.BUSY
         watts = each.watts_per_device - self._idle[pool]
         return extra * width * each.dollars_per_device_hour, width * watts
 
     def attempt(self, pool: int, device_seconds: float) -> tuple[float, float]:
-        """An attempt has used so much: its dollars and joules."""
+        """Count the device-seconds of an ended attempt; returns its dollars and joules."""
         self._used[pool] += device_seconds
         each = self._pools[pool]
         dollars = device_seconds / 3600 * each.dollars_per_device_hour
@@ -54,7 +54,7 @@ class CostModel:
     def device_seconds(
         self, now: float, switched_on: Mapping[int, float]
     ) -> tuple[Sequence[float], Sequence[float]]:
-        """By pool: device-seconds billed until now, and those used by attempts that have ended.
+        """Device-seconds by pool: those billed until now, and those used by ended attempts.
 
         `switched_on`: device-seconds of the pools whose nodes come and go.
         """

@@ -1,4 +1,4 @@
-"""What is simulated, besides the workload: pools, how they are had, and what goes wrong."""
+"""The simulated cluster: its pools, how they are supplied, and what can fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from scheduler.domain.pools import Pool
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """Raises `InputError` for a supply whose pool is not among `pools`, or an unknown placement.
+    """A cluster to simulate.
+
+    Raises `InputError` for a supply whose pool is not among `pools`, or an unknown placement rule.
 
     A device that can be shared in parts is a pool that counts parts: quarters of 8 GPUs are 8
     nodes of 4 devices, each at a quarter of the price; a whole GPU is then a width of 4.
@@ -24,28 +26,28 @@ class ClusterSpec:
     pools: tuple[Pool, ...]
     mode: Mode = Mode.EASY
     preference: float = 0.5
-    """Of jobs that name none."""
-    each: bool = False
+    """w of jobs that name none: 0 cheapest … 1 fastest."""
+    every_event: bool = False
     """Decide after every single event, arrivals first, instead of once per instant."""
     supplies: tuple[Supply, ...] = ()
-    """How pools are had, in any order. A pool without one is always there, billed while busy, and
-    every start in it waits for `boot_s`."""
+    """How pools are supplied, in any order. A pool without a supply is always up, is billed while
+    busy, and every start in it waits for `boot_s`."""
     failures: Failures = field(default_factory=Failures)
     placement: str = BEST_FIT.name
-    """Which nodes of a pool are taken: a name of `scheduler.decisions.state.node_placement`."""
+    """The rule that chooses nodes, by a name of `scheduler.decisions.state.node_placement`."""
 
     def __post_init__(self) -> None:
         rule(self.placement)
         for supply in self.supplies:
             if supply.pool not in self.pools:
                 raise InputError(
-                    f"pool {supply.pool.name!r} is supplied, but is not part of the site",
-                    {"supplies": f"of {', '.join(pool.name for pool in self.pools)}"},
+                    f"pool {supply.pool.name!r} has a supply but is not part of the cluster",
+                    {"supplies": f"pools among {', '.join(pool.name for pool in self.pools)}"},
                 )
 
     @classmethod
     def of(cls, scenario: Scenario) -> ClusterSpec:
-        """Of a scenario with its cluster drawn (`Scenario.draw`)."""
+        """The cluster of a scenario that was drawn (`Scenario.draw`)."""
         return cls(
             scenario.pools,
             scenario.mode,
@@ -56,7 +58,7 @@ class ClusterSpec:
         )
 
     def supply(self, index: int) -> Supply:
-        """How the pool of this index is had."""
+        """The supply of the pool at this index."""
         pool = self.pools[index]
         for supply in self.supplies:
             if supply.pool == pool:

@@ -1,4 +1,4 @@
-"""What must hold of a simulation at every instant, added up naively and apart from it."""
+"""Invariants of a simulation, checked at every instant by sums of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scheduler.domain.pools import Pool
 
 
 class Invariants:
-    """Raises `AssertionError` that says what is wrong."""
+    """Checks a simulation. Each method raises `AssertionError` that says what is wrong."""
 
     def __init__(self, pools: Sequence[Pool]) -> None:
         self._pools = pools
@@ -24,22 +24,22 @@ class Invariants:
         running: Set[int],
         ended: int,
     ) -> None:
-        """Time goes on, nobody is lost or in two places, no node holds more than it has."""
+        """Time advances, no job is lost or in two states, and no node holds more than it has."""
         assert now >= self._now, f"time ran back from {self._now} to {now}"
         self._now = now
         assert not waiting & running, f"jobs {waiting & running} wait while they run"
         present = len(waiting) + len(running)
-        assert arrived == present + ended, f"{arrived} arrived, {present} here, {ended} ended"
+        assert arrived == present + ended, f"{arrived} arrived, {present} present, {ended} ended"
         attempts = list(held)
         assert {each.job for each in attempts if each.job > 0} == running
-        self._room(attempts)
+        self._capacity(attempts)
 
     def end(self, billed: Sequence[float], used: Sequence[float]) -> None:
-        """Device-seconds by pool: nobody used what was not paid for."""
+        """Device-seconds by pool: no more are used than billed."""
         for pool, paid, had in zip(self._pools, billed, used, strict=True):
             assert paid >= had - 1e-6 * max(1.0, had), f"{pool.name}: {had} used, {paid} billed"
 
-    def _room(self, attempts: Sequence[RunningAttempt]) -> None:
+    def _capacity(self, attempts: Sequence[RunningAttempt]) -> None:
         devices: dict[tuple[int, int], int] = {}
         memory: dict[tuple[int, int], int] = {}
         for each in attempts:

@@ -18,9 +18,9 @@ class Reading(NamedTuple):
     slowdown: float = 0.0
     """Σ over jobs of time in the system ÷ max(ideal runtime, 10 s): no unit."""
     dollars: float = 0.0
-    """Of running attempts, and of devices that are paid for while idle."""
+    """Dollars of running attempts, and of devices that are billed while idle."""
     joules: float = 0.0
-    """Of running attempts, and of devices that are up and idle."""
+    """Joules of running attempts, and of devices that are up and idle."""
     misses: int = 0
     """Jobs that ended after their deadline."""
     ended: int = 0
@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
 
 class Meter:
-    """Integrates rates that change at instants; told of every change, in order of time."""
+    """Integrates rates that change at instants. Changes are reported in order of time."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -63,24 +63,24 @@ class Meter:
     def end(
         self, now: float, ideal_s: float, deadline: float | None, priority: float = MIDDLING
     ) -> None:
-        """A job leaves the system for good."""
+        """A job leaves the system."""
         self._advance(now)
         self._present -= 1
-        # Sums of many small rates leave a rounding error, which would accrue for ever.
+        # Sums of many small rates leave a rounding error, which would accrue without end.
         self._impatience = self._impatience - 1.0 / max(ideal_s, BOUND_S) if self._present else 0.0
         self._weight = self._weight - priority / MIDDLING if self._present else 0.0
         self._ended += 1
         self._misses += deadline is not None and now > deadline
 
     def draw(self, now: float, dollars_per_hour: float, watts: float) -> None:
-        """Devices start to cost and to consume so much more."""
+        """Devices start to cost and to draw this much more."""
         self._advance(now)
         self._price += dollars_per_hour / 3600
         self._power += watts
         self._drawing += 1
 
     def stop(self, now: float, dollars_per_hour: float, watts: float) -> None:
-        """What an earlier `draw` began ends."""
+        """Devices stop to cost and to draw what an earlier `draw` added."""
         self._advance(now)
         self._drawing -= 1
         self._price = self._price - dollars_per_hour / 3600 if self._drawing else 0.0

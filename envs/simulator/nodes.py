@@ -1,4 +1,4 @@
-"""The nodes of a pool that come and go: boots, idle shutdowns, revocations, breakdowns."""
+"""The nodes of a pool whose nodes come and go: boots, shutdowns, revocations, breakdowns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scheduler.decisions.state.occupancy import Nodes
 class _Node:
     number: int
     on: bool = False
-    """Booting or up, hence billed where nodes are billed while up."""
+    """Whether it boots or is up, and so is billed where nodes are billed while up."""
     since: float = 0.0
     """When it was switched on."""
     ready: float = 0.0
@@ -29,15 +29,15 @@ class _Node:
     attempts: set[int] = field(default_factory=set)
     """Jobs on it."""
     changes: int = 0
-    """Rises whenever an attempt comes or goes: an idle timer that finds another number is void."""
+    """Counts attempts that come or go. An idle timer that finds another number is void."""
     process: simpy.Process | None = None
 
 
 class NodePool:
-    """All nodes of one pool. The least of them that the supply says are up from the start.
+    """All nodes of one pool. The supply's least number of nodes is up from the start.
 
-    `lose` is told of each job whose attempt ends because its node is gone, `stir` that capacity
-    has changed, `switched` of the time and +1 or -1 whenever a node is switched on or off.
+    `lose` is called with each job whose attempt ends because its node is gone, `notify` whenever
+    capacity has changed, and `switched` with the time and +1 or -1 when a node goes on or off.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class NodePool:
         index: int,
         supply: Supply,
         failures: Failures,
-        luck: RandomEvents,
+        random_events: RandomEvents,
         lose: Callable[[int], None],
-        stir: Callable[[], None],
+        notify: Callable[[], None],
         switched: Callable[[float, int], None],
     ) -> None:
         self._env, self._cluster, self._index = env, cluster, index
-        self._supply, self._failures, self._luck = supply, failures, luck
-        self._lose, self._stir, self._switched = lose, stir, switched
+        self._supply, self._failures, self._random_events = supply, failures, random_events
+        self._lose, self._notify, self._switched = lose, notify, switched
         self._nodes = [_Node(number) for number in range(supply.pool.nodes)]
         self._node_seconds = 0.0
         self.on = 0
@@ -70,7 +70,7 @@ class NodePool:
         return (self._node_seconds + running) * self._supply.pool.devices_per_node
 
     def occupy(self, job: int, nodes: Nodes) -> float:
-        """An attempt takes devices there; the time at which all its nodes are up."""
+        """Put an attempt on nodes, booting those that are off; returns when all of them are up."""
         ready = self._env.now
         for number, _ in nodes:
             node = self._nodes[number]
@@ -82,7 +82,7 @@ class NodePool:
         return ready
 
     def release(self, job: int, nodes: Nodes) -> None:
-        """An attempt has left its devices."""
+        """Take an attempt off its nodes; nodes left idle may be shut down."""
         for number, _ in nodes:
             node = self._nodes[number]
             node.attempts.discard(job)
@@ -105,41 +105,41 @@ class NodePool:
         self.on -= 1
         self._switched(self._env.now, -1)
         node.process = None
-        self._cluster.cool(self._index, node.number)
+        self._cluster.mark_down(self._index, node.number)
 
     def _life(self, node: _Node, boot_s: float) -> Generator[Event, None, None]:
         try:
             if boot_s:
                 yield self._env.timeout(boot_s)
-            self._cluster.warm(self._index, node.number)
-            who = (self._index, node.number, node.life)
-            taken = self._luck.revocation(*who, self._supply.revocations_per_hour)
-            broken = self._luck.breakdown(*who, self._failures.per_node_hour)
-            if min(taken, broken) == simpy.core.Infinity:
+            self._cluster.mark_up(self._index, node.number)
+            life = (self._index, node.number, node.life)
+            revoked = self._random_events.revocation(*life, self._supply.revocations_per_hour)
+            broken = self._random_events.breakdown(*life, self._failures.per_node_hour)
+            if min(revoked, broken) == simpy.core.Infinity:
                 return
-            yield self._env.timeout(min(taken, broken))
+            yield self._env.timeout(min(revoked, broken))
         except simpy.Interrupt:
             return
         self._switch_off(node)
-        # Down before its jobs are told, so that nobody is placed there meanwhile.
+        # The node goes down before its jobs are lost, so that no job is placed there meanwhile.
         jobs = sorted(node.attempts)
         for job in jobs:
             self._lose(job)
-        if broken < taken:
+        if broken < revoked:
             yield from self._repair(node)
         if self.on < self._supply.min_nodes:
             self._switch_on(node, self._supply.pool.boot_s)
-        self._stir()
+        self._notify()
 
     def _repair(self, node: _Node) -> Generator[Event, None, None]:
-        """For decisions a broken node is one that is held until it is repaired."""
+        """Hold a broken node until it is repaired: decisions see it as in use."""
         pool = self._supply.pool
         whole = ((node.number, pool.devices_per_node),)
         end = self._env.now + self._failures.repair_s
         # Jobs have positive numbers.
         held = -1 - node.number - self._index * 1_000_000
         self._cluster.start(RunningAttempt(end, held, self._index, whole, pool.memory_per_node))
-        self._stir()
+        self._notify()
         yield self._env.timeout(self._failures.repair_s)
         self._cluster.finish(held)
 

@@ -1,27 +1,27 @@
-"""Where a job can run: the pools that its runs name and that can hold it."""
+"""The placements on which a job can run: pools that its runs name and that can hold it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envs.simulator.job_state import Place
+from envs.simulator.simulated_job import PoolWidth
 from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.state.queue import Option
+from scheduler.decisions.state.queue import EstimatedPlacement
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
 
 
-class Places:
-    """The places of some pools; looked up once for each device, width and memory."""
+class FeasiblePlacements:
+    """Looks up the feasible placements of jobs, once for each device, width and memory."""
 
     def __init__(self, pools: Sequence[Pool]) -> None:
         self._pools = pools
         self._known: dict[tuple[str, int, int], tuple[int, ...]] = {}
 
-    def of(self, job: Arrival) -> dict[Place, WorkloadRun]:
-        """(pool, width) → run. Raises `InfeasibleError` if there is none."""
-        found: dict[Place, WorkloadRun] = {}
+    def of(self, job: Arrival) -> dict[PoolWidth, WorkloadRun]:
+        """(pool index, width) → true run. Raises `InfeasibleError` if no pool can hold the job."""
+        found: dict[PoolWidth, WorkloadRun] = {}
         for run in job.runs:
             key = run.device, run.width, job.memory_bytes
             pools = self._known.get(key)
@@ -36,12 +36,12 @@ class Places:
             )
         return found
 
-    def option(self, job: Arrival, place: Place, estimate_s: float) -> Option:
-        """The placement as decisions see it, with what it should cost."""
-        index, width = place
+    def option(self, job: Arrival, placement: PoolWidth, estimate_s: float) -> EstimatedPlacement:
+        """The placement as decisions see it, with its estimated cost and energy."""
+        index, width = placement
         pool = self._pools[index]
         device_seconds = estimate_s * width
-        return Option(
+        return EstimatedPlacement(
             index,
             width,
             job.memory_bytes,

@@ -1,12 +1,12 @@
-"""Everything random in a simulation, by purpose and by whom it befalls.
+"""The random events of a simulation, drawn by purpose and by the attempt or node concerned.
 
-Whether the second attempt of job 17 fails depends on the seed and on nothing else, least of all on
-the schedule: policies are compared under equal luck (common random numbers; Law, "Simulation
+Whether the second attempt of job 17 fails depends on the seed and on nothing else. It does not
+depend on the schedule, so policies are compared under common random numbers (Law, "Simulation
 Modeling and Analysis", 5th ed., 2015, sec. 11.2).
 
 The numbers are counter-based (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
-SC 2011): a hash of the seed, the purpose and the counters of whom it befalls, so that a draw needs
-no generator to be seeded first.
+SC 2011): a hash of the seed, the purpose and the numbers of the attempt or node. A draw
+needs no seeded generator.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from envs.workloads.streams import Seed
 
 HOUR_S = 3600.0
-_WHO = Struct("<4q").pack
+_COUNTERS = Struct("<4q").pack
 _TWO = Struct("<2Q").unpack
 _UNIT = 2.0**-53
 
@@ -33,7 +33,7 @@ class _Purpose(IntEnum):
 
 
 class RandomEvents:
-    """Draws of one seed; the same question always has the same answer."""
+    """Draws of one seed. The same arguments always give the same result."""
 
     def __init__(self, seed: Seed = 0) -> None:
         root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
@@ -41,12 +41,12 @@ class RandomEvents:
         self._keyed = blake2b(digest_size=16, key=key)
 
     def failure(self, job: int, attempt: int, probability: float) -> float | None:
-        """The share of its run after which an attempt fails, uniform; None: it does not."""
+        """Share of the run after which an attempt fails, uniform; None if it does not fail."""
         fails, share = self._draw(_Purpose.ATTEMPT, job, attempt, 0)
         return share if fails < probability else None
 
     def revocation(self, pool: int, node: int, life: int, per_hour: float) -> float:
-        """Seconds that a spot node is left to us in its `life`-th life, exponential."""
+        """Seconds until a spot node is revoked in its `life`-th life, exponential."""
         return self._life(_Purpose.REVOCATION, pool, node, life, per_hour)
 
     def breakdown(self, pool: int, node: int, life: int, per_hour: float) -> float:
@@ -58,9 +58,9 @@ class RandomEvents:
             return inf
         return -log1p(-self._draw(purpose, pool, node, life)[0]) * HOUR_S / per_hour
 
-    def _draw(self, purpose: _Purpose, *who: int) -> tuple[float, float]:
+    def _draw(self, purpose: _Purpose, *counters: int) -> tuple[float, float]:
         """Two numbers, uniform in [0, 1)."""
         keyed = self._keyed.copy()
-        keyed.update(_WHO(purpose, *who))
+        keyed.update(_COUNTERS(purpose, *counters))
         first, second = _TWO(keyed.digest())
         return (first >> 11) * _UNIT, (second >> 11) * _UNIT

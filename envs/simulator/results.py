@@ -1,4 +1,4 @@
-"""What a simulation leaves behind: one record a job, and its measures."""
+"""The result of a simulation: one record per job, and metrics of all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.simulator.job_state import JobState
+from envs.simulator.simulated_job import SimulatedJob
 from envs.workloads.base import Arrival
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.domain.pools import Pool
@@ -39,14 +39,14 @@ class SimulationResult:
     joules: Floats
     attempts: Ints
     failed: Bools
-    """Its last attempt that was allowed has failed."""
+    """Whether its last allowed attempt has failed."""
     wasted: Floats
-    """Seconds of its attempts that were restarts, or work that had to be done again."""
+    """Seconds of its attempts that were restarts or repeated work."""
     priority: Floats
     deadline: Floats
     """inf: none."""
     preference: Floats
-    """0 cheapest … 1 fastest; nan: the job names none."""
+    """w: 0 cheapest … 1 fastest; nan: the job names none."""
     user: tuple[str, ...]
     capacity: int
     """Devices of all pools."""
@@ -56,7 +56,7 @@ class SimulationResult:
     """Drawn by devices that were up while no job used them."""
 
     def of(self, rows: Bools) -> SimulationResult:
-        """The record of some jobs, shape (jobs,); what idle nodes cost is not theirs."""
+        """The records of the jobs where `rows`, shape (jobs,), is True, without idle costs."""
         columns: dict[str, Any] = {
             name: value[rows]
             for name in self.__slots__
@@ -91,8 +91,7 @@ class SimulationResult:
     def utilisation(self) -> float:
         """Device-seconds of the runs that ended jobs ÷ those from first arrival to last end.
 
-        What failed for good counts as idle, and so do restarts and work that was done twice. nan
-        without jobs.
+        Failed jobs, restarts and repeated work count as idle. nan without jobs.
         """
         useful = float(np.where(self.failed, 0.0, self.runtime) @ self.width)
         whole = self.capacity * self.makespan
@@ -143,15 +142,15 @@ def jain(shares: ArrayLike) -> float:
 
 def outcome(
     jobs: Sequence[Arrival],
-    lives: Sequence[JobState | None],
+    states: Sequence[SimulatedJob | None],
     pools: Sequence[Pool],
     idle_dollars: float,
     idle_joules: float,
 ) -> SimulationResult:
-    """The record of `jobs`; a life that is None has not arrived yet."""
+    """The record of `jobs`; the state of a job that has not arrived is None."""
 
     def column(name: str, missing: float) -> Floats:
-        values = [missing if live is None else getattr(live, name) for live in lives]
+        values = [missing if state is None else getattr(state, name) for state in states]
         return np.array(values, dtype=np.float64)
 
     return SimulationResult(

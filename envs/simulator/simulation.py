@@ -1,7 +1,7 @@
 """The simulated cluster: SimPy moves time, `scheduler.decisions` decides.
 
-`next` runs the world until something can be decided and hands out the round; `commit` carries its
-plan out. True runtimes, luck and the time of anything to come never leave this package.
+`next` advances time until something may be decided and returns the round; `commit` carries out its
+plan. True runtimes, random events and the times of future events never leave this package.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from envs.simulator.attempts import Attempts
 from envs.simulator.billing import CostModel
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.invariants import Invariants
-from envs.simulator.job_state import HeldDevices, JobState, SimulatedProgress
 from envs.simulator.meter import Meter
 from envs.simulator.nodes import NodePool
-from envs.simulator.placements import Places
+from envs.simulator.placements import FeasiblePlacements
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.results import SimulationResult, outcome
+from envs.simulator.simulated_job import HeldDevices, SimulatedJob, SimulatedProgress
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.rounds.run import mode_of, push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
@@ -40,25 +40,25 @@ __all__ = ["ClusterSpec", "Queued", "Simulation"]
 
 
 class Queued(Protocol):
-    """Where waiting jobs are kept."""
+    """A queue of waiting jobs."""
 
     def add(self, job: Waiting) -> None:
-        """A job enters."""
+        """Add a job."""
 
     def remove(self, job: int) -> None:
-        """A job leaves."""
+        """Remove a job."""
 
     def __len__(self) -> int:
-        """Waiting jobs."""
+        """Number of waiting jobs."""
 
 
 class Simulation:
-    """One workload on one site. Deterministic: equal arguments and choices give equal lives."""
+    """One workload on one cluster. Equal arguments and choices give equal results."""
 
     def __init__(
         self,
         workload: Workload,
-        site: ClusterSpec,
+        spec: ClusterSpec,
         estimator: RuntimeEstimator | None = None,
         meter: Meter | None = None,
         *,
@@ -67,55 +67,56 @@ class Simulation:
         check: bool = False,
         record: bool = False,
     ) -> None:
-        """Nothing has happened yet.
+        """Prepare a simulation at time 0.
 
         `seed`: of failures and revocations. `restart`: seconds that a further attempt of a job
-        loses, if not the site's. `check`: hold every instant against `Invariants`. `record`: keep
-        `held`.
+        loses, instead of the cluster's figure. `check`: check `Invariants` at every instant.
+        `record`: keep `held`.
         """
-        self.site = site
+        self.spec = spec
+        """The simulated cluster."""
         self.meter = meter
-        """Told of all that accrues, if there is one."""
-        self.cluster = Cluster(site.pools, rule=rule(site.placement))
-        self._mode = site.mode
+        """Gets everything that accrues; None: nothing is metered."""
+        self.cluster = Cluster(spec.pools, rule=rule(spec.placement))
+        self._mode = spec.mode
         self._workload = workload
         self._estimator = estimator or Exact()
         self._origin = workload.origin
         self._queue: Queued = Backlog(workload.origin)
-        self._live: dict[int, JobState] = {}
+        self._jobs: dict[int, SimulatedJob] = {}
         self._committed: tuple[Reservation, ...] = ()
-        self._stirred = False
+        self._decision_due = False
         self._env = simpy.Environment()
-        self._invariants = Invariants(site.pools) if check else None
-        self._places = Places(site.pools)
-        self._bill = CostModel(site, meter)
-        luck = RandomEvents(seed)
+        self._invariants = Invariants(spec.pools) if check else None
+        self._placements = FeasiblePlacements(spec.pools)
+        self._cost_model = CostModel(spec, meter)
+        random_events = RandomEvents(seed)
         self._attempts = Attempts(
             self._env,
-            site,
+            spec,
             self.cluster,
             self._estimator,
-            luck,
-            self._bill,
+            random_events,
+            self._cost_model,
             meter,
             self._enqueue,
-            self._stir,
+            self._notify,
             restart,
             record,
         )
-        self._attempts.fleets = {
+        self._attempts.node_pools = {
             index: NodePool(
                 self._env,
                 self.cluster,
                 index,
-                site.supply(index),
-                site.failures,
-                luck,
+                spec.supply(index),
+                spec.failures,
+                random_events,
                 self._lose,
-                self._stir,
-                partial(self._bill.nodes, index),
+                self._notify,
+                partial(self._cost_model.nodes, index),
             )
-            for index in site.changing()
+            for index in spec.changing()
         }
         if workload.jobs:
             self._env.process(self._arrivals())
@@ -156,37 +157,37 @@ class Simulation:
         self._committed = plan.reservations
         for placement in plan.placements:
             self._queue.remove(placement.job)
-            self._attempts.start(self._live[placement.job], placement)
+            self._attempts.start(self._jobs[placement.job], placement)
 
     def run(self, policy: Policy) -> SimulationResult:
         """Let one policy decide everything, in the mode it was made for if there is one."""
-        self._mode = mode_of(policy, self.site.mode)
-        rank = getattr(policy, "rank", None)
-        if rank is not None and not self._live and self._single():
-            self._run_in_line(SortedQueue(rank, self._origin), policy.name)
+        self._mode = mode_of(policy, self.spec.mode)
+        rank = traits(policy).rank
+        if rank is not None and not self._jobs and self._single():
+            self._run_sorted(SortedQueue(rank, self._origin), policy.name)
             return self.outcome()
         while (round_ := self.next()) is not None:
-            self.commit(push(round_, policy))
+            self.commit(decide(round_, policy))
         return self.outcome()
 
     def outcome(self) -> SimulationResult:
-        """What has happened so far."""
-        on = {index: fleet.device_seconds for index, fleet in self._attempts.fleets.items()}
-        billed, used = self._bill.device_seconds(self.now, on)
+        """The record of all jobs so far."""
+        on = {index: pool.device_seconds for index, pool in self._attempts.node_pools.items()}
+        billed, used = self._cost_model.device_seconds(self.now, on)
         if self._invariants is not None:
             self._invariants.end(billed, used)
-        lives = [self._live.get(job.id) for job in self._workload.jobs]
-        idle_dollars = self._bill.idle_dollars(billed, used)
-        idle_joules = self._bill.idle_joules(self.now, on)
-        return outcome(self._workload.jobs, lives, self.site.pools, idle_dollars, idle_joules)
+        jobs = [self._jobs.get(job.id) for job in self._workload.jobs]
+        idle_dollars = self._cost_model.idle_dollars(billed, used)
+        idle_joules = self._cost_model.idle_joules(self.now, on)
+        return outcome(self._workload.jobs, jobs, self.spec.pools, idle_dollars, idle_joules)
 
     def advance(self) -> bool:
-        """Run until something may be decided; for drivers that keep the queue themselves."""
-        env, each, attempts = self._env, self.site.each, self._attempts
+        """Run until something may be decided, for callers that keep the queue; False at the end."""
+        env, every_event, attempts = self._env, self.spec.every_event, self._attempts
         total = len(self._workload.jobs)
         while attempts.ended < total:
-            if self._stirred and (each or env.peek() > env.now):
-                self._stirred = False
+            if self._decision_due and (every_event or env.peek() > env.now):
+                self._decision_due = False
                 if self._invariants is not None:
                     self._verify(self._invariants)
                 if len(self._queue):
@@ -199,63 +200,63 @@ class Simulation:
         return False
 
     def keep_queue(self, queue: Queued) -> None:
-        """Let waiting jobs enter another queue; before the first `advance` only."""
-        assert not self._live, "jobs have arrived already"
+        """Use another queue for waiting jobs; before the first `advance` only."""
+        assert not self._jobs, "jobs have arrived already"
         self._queue = queue
 
     def wake(self, delay_s: float) -> None:
-        """Something may be decided then, even if nothing happens."""
-        self._env.timeout(delay_s).callbacks.append(lambda _: self._stir())
+        """Let something be decided `delay_s` seconds from now, even if nothing happens."""
+        self._env.timeout(delay_s).callbacks.append(lambda _: self._notify())
 
-    def preempt(self, job: int, *, save: bool = False) -> None:
-        """End the job's attempt and queue it again; `save`: it writes a checkpoint first.
+    def preempt(self, number: int, *, save: bool = False) -> None:
+        """End a job's attempt and queue the job again; `save`: it writes a checkpoint first.
 
-        Raises `KeyError` if it does not run.
+        Raises `KeyError` if the job does not run.
         """
-        live = self._live[job]
-        if not live.running:
-            raise KeyError(job)
-        self._attempts.interrupt(live, save=save)
+        job = self._jobs[number]
+        if not job.running:
+            raise KeyError(number)
+        self._attempts.interrupt(job, save=save)
 
-    def progress(self, job: int) -> SimulatedProgress:
-        """How far a job has come. Raises `KeyError` before it arrives."""
-        live, now = self._live[job], self.now
-        service, working = live.service, 0.0
-        if live.running:
-            service += max(0.0, now - live.ready) * live.width
-            working = max(0.0, now - live.begun) / max(live.estimates[live.place], 1e-9)
+    def progress(self, number: int) -> SimulatedProgress:
+        """The visible progress of a job. Raises `KeyError` before it arrives."""
+        job, now = self._jobs[number], self.now
+        service, working = job.service, 0.0
+        if job.running:
+            service += max(0.0, now - job.ready) * job.width
+            working = max(0.0, now - job.begun) / max(job.estimates[job.pool_width], 1e-9)
         left = min(
-            live.remaining(place, self._estimator, working * live.estimates[place])
-            for place in live.runs
+            job.remaining(placement, self._estimator, working * job.estimates[placement])
+            for placement in job.runs
         )
         return SimulatedProgress(
-            job, live.job.submitted_at, live.started, live.running, service, left
+            number, job.arrival.submitted_at, job.started, job.running, service, left
         )
 
     def holding(self) -> list[HeldDevices]:
-        """Attempts that hold devices, as if they ended now."""
+        """Devices of running attempts, from their allocation until now."""
         return [
-            HeldDevices(live.job.id, live.pool, live.nodes, live.memory, live.placed, self.now)
-            for live in self._live.values()
-            if live.running
+            HeldDevices(job.arrival.id, job.pool, job.nodes, job.memory, job.placed, self.now)
+            for job in self._jobs.values()
+            if job.running
         ]
 
     def job(self, number: int) -> Arrival:
-        """A job that has arrived, with the truth about it. Raises `KeyError` before."""
-        return self._live[number].job
+        """A job with its true runtimes. Raises `KeyError` before it arrives."""
+        return self._jobs[number].arrival
 
-    def _run_in_line(self, line: SortedQueue, policy: str) -> None:
-        """The same plans, many times faster: the order never changes, so it is kept."""
-        self._queue = line
+    def _run_sorted(self, queue: SortedQueue, policy: str) -> None:
+        """Make the same plans many times faster, for an order that never changes."""
+        self._queue = queue
         cluster, mode = self.cluster, self._mode
         closes = mode.closed and len(cluster.pools) == 1
         blocked, version = 0, -1
         while self.advance():
             unchanged = closes and blocked and version == cluster.version[0]
-            if unchanged and (mode.sticky or line.first() == blocked):
-                # Nothing has been given back: whoever blocked the only pool still does.
+            if unchanged and (mode.sticky or queue.first() == blocked):
+                # No device was released: the job that blocked the only pool still blocks it.
                 continue
-            self.commit(walk(line, cluster, self._env.now, mode, self._committed, policy))
+            self.commit(walk(queue, cluster, self._env.now, mode, self._committed, policy))
             blocked = self._committed[0].job if self._committed else 0
             version = cluster.version[0]
 
@@ -266,51 +267,57 @@ class Simulation:
                 yield env.timeout(job.submitted_at - env.now)
             self._enter(job)
 
-    def _enter(self, job: Arrival) -> None:
-        runs = self._places.of(job)
-        estimates = {place: self._estimator.estimate(job, run) for place, run in runs.items()}
-        live = self._live[job.id] = JobState(job, runs, estimates)
-        self.cluster.ask(runs, job.memory_bytes)
+    def _enter(self, arrival: Arrival) -> None:
+        runs = self._placements.of(arrival)
+        estimates = {
+            placement: self._estimator.estimate(arrival, run) for placement, run in runs.items()
+        }
+        job = self._jobs[arrival.id] = SimulatedJob(arrival, runs, estimates)
+        self.cluster.ask(runs, arrival.memory_bytes)
         if self.meter is not None:
-            self.meter.arrive(self.now, live.ideal, job.priority)
-        self._enqueue(live)
+            self.meter.arrive(self.now, job.ideal, arrival.priority)
+        self._enqueue(job)
 
-    def _enqueue(self, live: JobState) -> None:
-        job = live.job
-        seconds = live.estimates
-        if live.attempts:
-            restart = self._attempts.restart_s(live)
+    def _enqueue(self, job: SimulatedJob) -> None:
+        arrival = job.arrival
+        seconds = job.estimates
+        if job.attempts:
+            restart = self._attempts.restart_s(job)
             seconds = {
-                place: restart + live.remaining(place, self._estimator) for place in live.runs
+                placement: restart + job.remaining(placement, self._estimator)
+                for placement in job.runs
             }
         self._queue.add(
             Waiting(
-                job.id,
-                job.submitted_at,
-                [self._places.option(job, place, estimate) for place, estimate in seconds.items()],
-                job.priority,
-                simpy.core.Infinity if job.deadline is None else job.deadline,
-                self.site.preference if job.preference is None else job.preference,
+                arrival.id,
+                arrival.submitted_at,
+                [
+                    self._placements.option(arrival, placement, estimate)
+                    for placement, estimate in seconds.items()
+                ],
+                arrival.priority,
+                simpy.core.Infinity if arrival.deadline is None else arrival.deadline,
+                self.spec.preference if arrival.preference is None else arrival.preference,
             )
         )
-        self._stirred = True
+        self._decision_due = True
 
-    def _lose(self, job: int) -> None:
-        """Its node is gone."""
-        self._attempts.interrupt(self._live[job])
+    def _lose(self, number: int) -> None:
+        """End the attempt of a job whose node is gone."""
+        self._attempts.interrupt(self._jobs[number])
 
-    def _stir(self) -> None:
-        self._stirred = True
+    def _notify(self) -> None:
+        self._decision_due = True
 
     def _verify(self, invariants: Invariants) -> None:
-        running = {job for job, live in self._live.items() if live.running}
-        ended = {job for job, live in self._live.items() if not isnan(live.ended)}
-        waiting = self._live.keys() - running - ended
+        running = {number for number, job in self._jobs.items() if job.running}
+        ended = {number for number, job in self._jobs.items() if not isnan(job.ended)}
+        waiting = self._jobs.keys() - running - ended
         assert len(waiting) == len(self._queue), f"{len(self._queue)} of {len(waiting)} wait"
         assert len(ended) == self.finished
         held = self.cluster.running()
-        invariants.instant(self.now, held, len(self._live), waiting, running, len(ended))
+        invariants.instant(self.now, held, len(self._jobs), waiting, running, len(ended))
 
     def _single(self) -> bool:
         """Whether no job has a choice of placements."""
-        return all(len(self._places.of(job)) == 1 for job in self._workload.jobs)
+        return all(len(self._placements.of(job)) == 1 for job in self._workload.jobs)

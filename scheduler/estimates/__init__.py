@@ -6,12 +6,12 @@
 
 from scheduler.estimates.accuracy import ErrorRow, errors, kind, source
 from scheduler.estimates.estimator import Estimator
-from scheduler.estimates.options import EstimatedPlacement, options, widths
+from scheduler.estimates.options import PoolEstimate, options, widths
 
 __all__ = [
     "ErrorRow",
-    "EstimatedPlacement",
     "Estimator",
+    "PoolEstimate",
     "errors",
     "kind",
     "options",

@@ -15,7 +15,7 @@ NARROW = 8
 """Width ranges up to this many widths are tried in full."""
 
 
-class EstimatedPlacement(NamedTuple):
+class PoolEstimate(NamedTuple):
     """A pool (by index), a width, and what the job would take there."""
 
     pool: int
@@ -23,10 +23,10 @@ class EstimatedPlacement(NamedTuple):
     estimate: Estimate
 
 
-def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[EstimatedPlacement]:
+def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[PoolEstimate]:
     """All feasible placements of a job with their estimates; see `feasible`."""
     return [
-        EstimatedPlacement(index, width, estimator.estimate(spec, pools[index], width))
+        PoolEstimate(index, width, estimator.estimate(spec, pools[index], width))
         for index, width in feasible(spec.request, pools)
     ]
 

@@ -13,8 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.explanation import Reasons
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, Reasons, traits
 from scheduler.decisions.state.queue import WAIT, Floats
 from scheduler.policies.indecision import Idling, ordered
 from scheduler.policies.time_limit import LateError, TimedCall
@@ -97,7 +96,7 @@ class Guard(Wrapped):
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> Mapping[str, float]:
         """The policy's for its last choice; none if it cannot tell, or did not decide itself."""
-        tell: Reasons | None = getattr(self.policy, "reasons", None)
+        tell = traits(self.policy).reasons
         if tell is None or self._replaced or table.wait[chosen] > self.starvation_s:
             return {}
         try:

@@ -59,7 +59,7 @@ class Heuristic:
     order: Column
     summary: str
     """One line for people: what it prefers, and its source."""
-    placement: Column = lambda table: table.regret
+    placement: Column = lambda table: table.preference_cost
     stable: bool = True
     rank: Rank | None = None
     """The order, if it never changes with time: then it serves single jobs too."""
@@ -156,7 +156,7 @@ def _value(table: Candidates) -> Floats:
 
 
 def _static(
-    name: str, rank: Rank, summary: str, placement: Column = lambda table: table.regret
+    name: str, rank: Rank, summary: str, placement: Column = lambda table: table.preference_cost
 ) -> Heuristic:
     return Heuristic(name, rank, summary, placement, rank=rank)
 

@@ -42,6 +42,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.congestion import congestion_price, own_cost
 from scheduler.decisions.rounds.precedence import MIDDLING, urgency
 from scheduler.decisions.state.queue import WAIT, Floats, Ints
 from scheduler.policies.constants import Constants, Schedule, Terms
@@ -135,17 +136,16 @@ def _rate(table: Candidates, terms: Terms) -> Floats:
 
 
 def _cost(table: Candidates, terms: Terms, rate: Floats, pressure: float) -> Floats:
-    light = terms.preference
+    preference = terms.preference
     hour = max((pool.dollars_per_device_hour for pool in table.cluster.pools), default=0.0)
     scale = terms.scale(table.cheapest, hour)
     finish = table.start_delay + table.runtime
     possible = np.isfinite(finish)
     # 0 · inf is not a number: what never fits is ruled out whatever the preference.
-    cost: Floats = np.where(
-        possible,
-        light * rate * np.where(possible, finish, 0.0)
-        + (1.0 - light) * table.dollars / scale
-        + terms.congestion * light * pressure * table.runtime * table.share,
-        np.inf,
+    own = own_cost(
+        preference * rate,
+        np.where(possible, finish, 0.0),
+        (1.0 - preference) * table.dollars / scale,
     )
-    return cost
+    inflicted = terms.congestion * preference * pressure * table.runtime
+    return np.where(possible, congestion_price(own, inflicted, table.share), np.inf)

@@ -1,13 +1,13 @@
-"""What a policy around another one says of itself: what the other one says."""
+"""A policy around another one, whose traits it has."""
 
 from __future__ import annotations
 
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Mode
 
 
 class Wrapped:
-    """Passes on all that `Policy` may say beside scores, costs and reasons."""
+    """Has the name, mode and other traits of the policy inside, save scores, costs and reasons."""
 
     __slots__ = ()
 
@@ -26,10 +26,9 @@ class Wrapped:
     @property
     def mode(self) -> Mode | None:
         """The mode that the inner policy was made for, if any."""
-        own: Mode | None = getattr(self.policy, "mode", None)
-        return own
+        return traits(self.policy).mode
 
     @property
     def heeds_urgency(self) -> bool:
         """Whether the inner policy heeds urgency."""
-        return getattr(self.policy, "heeds_urgency", False)
+        return traits(self.policy).heeds_urgency

@@ -10,7 +10,7 @@ from scheduler.domain.errors import InfeasibleError, InputError, MissingError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
-from scheduler.estimates.options import EstimatedPlacement, feasible, options
+from scheduler.estimates.options import PoolEstimate, feasible, options
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.maintenance.retention import Kind, Retention
@@ -29,7 +29,7 @@ class Placements:
         with self._naming_absent_pools(spec):
             feasible(spec.request, self.inventory.present)
 
-    def estimates(self, spec: JobSpec) -> Sequence[EstimatedPlacement]:
+    def estimates(self, spec: JobSpec) -> Sequence[PoolEstimate]:
         """Every placement with its estimate; raises `InfeasibleError` if there is none."""
         with self._naming_absent_pools(spec):
             return options(spec, self.inventory.present, self.estimator)

@@ -11,6 +11,7 @@ import pytest
 
 from agents.process_pool import ProcessPool
 from scheduler.domain.errors import OutageError
+from tests.support.waiting import PATIENCE_S
 
 WORKERS = (1, 2)
 
@@ -88,4 +89,4 @@ def test_workers_end_with_a_process_that_is_killed():
     worker = psutil.Process(int(parent.stdout.readline()))
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    assert not psutil.wait_procs([worker], timeout=30)[1]
+    assert not psutil.wait_procs([worker], timeout=PATIENCE_S)[1]

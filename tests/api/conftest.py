@@ -29,10 +29,11 @@ from scheduler.settings import Settings
 from scheduler.store.base import JobQuery, Store
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
+from tests.support.waiting import PATIENCE_S
 
 CPU = Pool("cpu", DeviceKind.CPU, "Test CPU", 2, memory_per_node=2**34, dollars_per_device_hour=1)
 COMMAND = {"kind": "command", "work": {"argv": ["true"]}}
-ENDLESS = 30.0
+ENDLESS = PATIENCE_S
 
 
 @dataclass
@@ -131,7 +132,9 @@ def serving(folder: Path, store: Store | None = None, **settings: Any) -> Iterat
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         token = admin_token(folder)
         headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
+        with httpx.Client(
+            base_url=url, headers=headers, trust_env=False, timeout=PATIENCE_S
+        ) as client:
             world = World(service, executor, url, token, folder, client, listener, app.state.doors)
             try:
                 yield world

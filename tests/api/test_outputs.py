@@ -18,6 +18,7 @@ from api.http import log_tail
 from api.http.log_stream import CHUNK, Follow, Place
 from scheduler.service.dispatch.observation import latest
 from tests.api.conftest import World
+from tests.support.waiting import PATIENCE_S
 
 
 def follow(world: World, number: int, last: str = "", **params: Any) -> Iterator[ServerSentEvent]:
@@ -199,7 +200,7 @@ def test_followers_do_not_hold_up_the_end_of_the_server(world: World) -> None:
     waiter.start()
     world.doors.closing.set()
     assert list(events) == []
-    waiter.join(20)
+    waiter.join(PATIENCE_S)
     assert not waiter.is_alive()
 
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from api.cli.main import app
 from scheduler.domain.lifecycle import JobState
 from tests.api.conftest import World, serving
+from tests.support.waiting import PATIENCE_S
 
 PLAIN = {"FULCRUM_URL": None, "FULCRUM_CONFIG": None, "FULCRUM_DATA_DIR": None, "COLUMNS": None}
 
@@ -43,7 +44,7 @@ class Fulcrum:
         try:
             yield
         finally:
-            thread.join(30)
+            thread.join(PATIENCE_S)
 
     def _end(self, number: int, exit_code: int) -> None:
         _submitted(self.world, number)
@@ -61,7 +62,7 @@ def _submitted(world: World, number: int) -> None:
 
     from scheduler.domain.errors import MissingError
 
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         try:
             world.service.store.job(number)

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import pytest
 
 from api.client import Client
 from api.local_service import clear
+from tests.support.waiting import PATIENCE_S
 
-LIMIT_S = 60.0
-COMMAND = [sys.executable, "-m", "api.cli.main"]
+LIMIT_S = PATIENCE_S
+COMMAND = [sys.executable, "-m", "fulcrum"]
 
 
 @pytest.fixture
@@ -104,6 +104,4 @@ def test_a_client_bridges_a_restart(start, tmp_path):
         first.send_signal(signal.SIGTERM)
         assert first.wait(LIMIT_S) == 0
         start("--port", said["url"].rpartition(":")[2])
-        begun = time.monotonic()
         assert client.cluster().queued == 0
-        assert time.monotonic() - begun < LIMIT_S

@@ -12,7 +12,7 @@ def test_du_and_prune(fulcrum, world):
     assert "SUCCEEDED" in told
     assert fulcrum.json("du")["jobs"][0]["job"] == number
     assert fulcrum("prune").exit_code == 2
-    assert "would go" in fulcrum("prune", "--keep-bytes", "0B", "--dry-run").stdout
+    assert "would be removed" in fulcrum("prune", "--keep-bytes", "0B", "--dry-run").stdout
     done = fulcrum.json("prune", "--keep-bytes", "0B", "--what", "logs,artifacts,models")
     assert done["count"] == 3
     gone = fulcrum("logs", str(number))

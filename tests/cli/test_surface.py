@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from api.cli.support import text_format
+from api.cli.support.command_group import LazyCommand
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN
 from api.client import files
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
-def commands() -> Iterator[tuple[str, Any]]:
+def commands() -> Iterator[tuple[str, LazyCommand]]:
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
         if below is None:
@@ -37,7 +38,9 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_every_command_has_an_example_and_json(name):
-    command = dict(commands())[name]
+    listed = dict(commands())[name]
+    command = listed.load()
+    assert command.help.partition("\n\n")[0].replace("\n", " ") == listed.help
     assert f"Example: fulcrum {name}" in command.help
     assert any("--json" in parameter.opts for parameter in command.params)
     result = CliRunner().invoke(app, [*name.split(), "--help"])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.queue import Backlog, Waiting
@@ -39,7 +39,7 @@ def test_the_line_makes_the_plan_of_the_table(snap, mode):
         tables, lines = snap.cluster(), snap.cluster()
         now, committed = snap.now, ()
         for _ in range(3):
-            plan = push(Round(backlog.view(), tables, now, mode, committed), policy)
+            plan = decide(Round(backlog.view(), tables, now, mode, committed), policy)
             assert walk(line, lines, now, mode, committed, policy.name) == plan
             committed = plan.reservations
             for placed in plan.placements:

@@ -14,7 +14,7 @@ from scheduler.decisions.rounds.precedence import preceding
 from scheduler.decisions.rounds.round import Mode, Round
 from scheduler.decisions.rounds.run import best, run_round
 from scheduler.decisions.state.plan import Action, Reservation
-from scheduler.decisions.state.queue import Backlog, Option, Waiting
+from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
@@ -205,7 +205,7 @@ def next_moment(snap, plan):
             options = [option_of(snap.queue, row) for row in snap.queue.rows_of(slot)]
             backlog.add(Waiting(job, float(snap.queue.submitted[slot]), options))
     for where in range(len(snap.pools)):
-        urgent = Option(where, 1, 0, 0.5, 0.0, 0.0)
+        urgent = EstimatedPlacement(where, 1, 0, 0.5, 0.0, 0.0)
         backlog.add(Waiting(2001 + where, now, [urgent], priority=100.0, deadline=now + 1.0))
     still = tuple(each for each in running if each.end > now)
     return Snapshot(now, backlog.freeze(), snap.pools, still, plan.reservations)

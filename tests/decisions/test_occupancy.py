@@ -66,7 +66,7 @@ def test_fits_exactly_where_something_fits_and_leaves_the_least_over(pools, step
         if kind == "give":
             if taken:
                 nodes, held_bytes, width = taken.pop(number % len(taken))
-                occupancy.give(nodes, held_bytes)
+                occupancy.release(nodes, held_bytes)
                 naive.change(nodes, held_bytes, width, +1)
             continue
         mix.add(number, memory)
@@ -78,13 +78,13 @@ def test_fits_exactly_where_something_fits_and_leaves_the_least_over(pools, step
         left = naive.free[nodes[-1][0]][0] - nodes[-1][1]
         if rule is BEST_FIT and number < pools[0].devices_per_node:
             assert left == min(naive.free[way[0][0]][0] - number for way in ways)
-        occupancy.take(nodes, memory)
+        occupancy.allocate(nodes, memory)
         naive.change(nodes, memory, number, -1)
         taken.append((nodes, memory, number))
         assert occupancy.free == sum(devices for devices, _ in naive.free)
     twin = occupancy.copy()
     for nodes, memory, _ in taken:
-        occupancy.give(nodes, memory)
+        occupancy.release(nodes, memory)
     assert occupancy.free == pools[0].count
     assert twin.free == sum(devices for devices, _ in naive.free)
 
@@ -100,22 +100,22 @@ def test_a_pool_says_what_it_could_hold_when_empty(pools, width, memory):
 
 def test_best_fit_by_hand():
     occupancy = Occupancy(pool(devices=4, nodes=3))
-    occupancy.take(((0, 1),))
-    occupancy.take(((1, 2),))
+    occupancy.allocate(((0, 1),))
+    occupancy.allocate(((1, 2),))
     assert occupancy.fit(2) == ((1, 2),)
     assert occupancy.fit(3) == ((0, 3),)
     assert occupancy.fit(4) == ((2, 4),)
     assert occupancy.fit(5) == ((2, 4), (1, 1))
     assert occupancy.fit(8) is None
     with pytest.raises(ValueError, match="node 1 of pool 'cpu' is too full"):
-        occupancy.take(((1, 3),))
+        occupancy.allocate(((1, 3),))
     assert occupancy.free == 9
 
 
 def test_the_lesser_of_two_states():
     one, other = Occupancy(pool(devices=4, nodes=2)), Occupancy(pool(devices=4, nodes=2))
-    one.take(((0, 3),))
-    other.take(((1, 2),))
+    one.allocate(((0, 3),))
+    other.allocate(((1, 2),))
     both = one.least(other)
     assert (both.free, both.fit(3), both.fit(2)) == (3, None, ((1, 2),))
     assert (one.free, other.free) == (5, 6)
@@ -179,35 +179,35 @@ def test_a_cluster_refuses_a_job_twice_and_an_unknown_end():
 def test_warm_nodes_go_first_and_need_no_boot():
     free = Occupancy(pool("cloud", 2, nodes=3, boot_s=60.0))
     assert free.boot_s(free.fit(1)) == 60.0
-    free.warm(2)
+    free.mark_up(2)
     assert free.fit(2) == ((2, 2),)
     assert free.boot_s(((2, 2),)) == 0.0
     assert free.fit(4) == ((2, 2), (0, 2))
     assert free.boot_s(((2, 2), (0, 2))) == 60.0
-    free.take(((2, 1),))
+    free.allocate(((2, 1),))
     assert free.fit(2) == ((0, 2),)
-    free.give(((2, 1),))
+    free.release(((2, 1),))
     assert free.fit(2) == ((2, 2),)
-    free.cool(2)
+    free.mark_down(2)
     assert free.widest == 6
     assert free.fit(2) == ((0, 2),)
 
 
 def test_states_in_common_and_twins_keep_who_is_warm():
     one = Occupancy(pool("cloud", 2, nodes=2, boot_s=60.0))
-    one.warm(1)
-    one.take(((1, 1),))
+    one.mark_up(1)
+    one.allocate(((1, 1),))
     for twin in (one.copy(), one.least(one)):
         assert twin.fit(1) == ((1, 1),)
         assert twin.boot_s(((1, 1),)) == 0.0
         assert twin.boot_s(((0, 1),)) == 60.0
-        twin.cool(1)
+        twin.mark_down(1)
     assert one.boot_s(((1, 1),)) == 0.0
 
 
 def test_a_single_node_is_warm_or_cold_too():
     one = Occupancy(pool("cloud", 4, boot_s=30.0))
-    one.take(((0, 2),))
+    one.allocate(((0, 2),))
     assert one.boot_s(one.fit(2)) == 30.0
-    one.warm(0)
+    one.mark_up(0)
     assert one.boot_s(one.fit(2)) == 0.0

@@ -13,7 +13,7 @@ def occupied(chosen, each, *held, mix=None):
     """A pool with `held` ((node, devices, bytes), …) under a rule."""
     occupancy = Occupancy(each, chosen.cost(each, mix or Mix(each)))
     for node, devices, memory in held:
-        occupancy.take(((node, devices),), memory)
+        occupancy.allocate(((node, devices),), memory)
     return occupancy
 
 
@@ -75,10 +75,10 @@ def test_a_width_beyond_a_node_counts_as_its_parts():
 def test_nodes_that_are_up_go_first(name):
     each = pool("cloud", 4, nodes=3, boot_s=60.0)
     free = Cluster([each], rule=RULES[name]).occupancy[0]
-    free.warm(1)
+    free.mark_up(1)
     assert free.fit(2) == ((1, 2),)
-    free.warm(2)
-    free.take(((1, 3),))
+    free.mark_up(2)
+    free.allocate(((1, 3),))
     assert free.fit(2) == ((2, 2),)
 
 

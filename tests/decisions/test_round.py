@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import push, run_round
+from scheduler.decisions.rounds.run import decide, run_round
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.plan import Action
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
@@ -236,8 +236,8 @@ def test_a_warm_node_starts_at_once_and_decides_who_ends_in_time():
     for warm, started in ((False, []), (True, [2])):
         cluster = snap.cluster()
         if warm:
-            cluster.warm(0, 2)
-        plan = push(Round(snap.queue, cluster, 0.0, Mode.EASY), HEURISTICS["fcfs"])
+            cluster.mark_up(0, 2)
+        plan = decide(Round(snap.queue, cluster, 0.0, Mode.EASY), HEURISTICS["fcfs"])
         assert [placed.job for placed in plan.placements] == started
 
 

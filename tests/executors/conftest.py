@@ -19,9 +19,7 @@ from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.system import process
 from scheduler.testing.executor_contract import Recorder
-
-PATIENCE_S = 100.0
-"""Longest wait for something that must happen, on a machine with much else to do."""
+from tests.support.waiting import PATIENCE_S
 
 
 class Machine:

@@ -15,6 +15,7 @@ from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.system import process, sockets
 from scheduler.executors.local.system.digest import digest
+from tests.support.waiting import PATIENCE_S
 
 SERVICE = """
 import sys, threading
@@ -187,7 +188,7 @@ def test_fork_server_that_cannot_start_fails_the_launches_with_its_reason(machin
 
 def test_fork_server_leaves_when_no_service_comes_back(machine) -> None:
     executor = machine.open(linger_s=0.0)
-    executor.ready.wait(20)
+    executor.ready.wait(PATIENCE_S)
     server = machine.fork_server()
     executor.close()
     machine.until(lambda: machine.gone(server))

@@ -19,6 +19,7 @@ from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import RunningRecord
 from scheduler.executors.local.system import process, sockets, watchdog
 from scheduler.executors.local.system.watchdog import SilenceLimit, Watchdog
+from tests.support.waiting import PATIENCE_S
 
 IMPATIENT = 1.5
 """Seconds; enough for an answer on a busy machine, and a stopped process never answers."""
@@ -65,7 +66,7 @@ def test_fork_server_that_hangs_is_told_and_replaced_while_attempts_run(machine)
 
 def test_fork_server_that_hung_before_the_service_came_is_replaced(machine) -> None:
     before = machine.open(linger_s=60.0)
-    assert before.ready.wait(20)
+    assert before.ready.wait(PATIENCE_S)
     hung = machine.fork_server()
     _stop(machine, hung)
     before.close()
@@ -77,7 +78,7 @@ def test_fork_server_that_hung_before_the_service_came_is_replaced(machine) -> N
 
 def test_fork_server_that_nobody_can_reach_is_replaced(machine) -> None:
     before = machine.open(linger_s=60.0)
-    assert before.ready.wait(20)
+    assert before.ready.wait(PATIENCE_S)
     hung = machine.fork_server()
     before.close()
     _stop(machine, hung)

@@ -18,6 +18,7 @@ from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision import supervisor
 from scheduler.executors.local.system import sockets
 from scheduler.files import with_room
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_an_end_waits_for_room_and_is_told_meanwhile(machine, small: Path) -> No
 
 def test_a_launch_waits_for_room_and_can_be_cancelled(machine, small: Path) -> None:
     executor = machine.open()
-    assert executor.ready.wait(20)
+    assert executor.ready.wait(PATIENCE_S)
     filler = _fill(small)
     executor.launch(machine.order("1.1", "exit"))
     executor.launch(machine.order("2.1", "exit"))

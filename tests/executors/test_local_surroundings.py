@@ -12,6 +12,7 @@ import pytest
 
 from scheduler.executors import environment
 from scheduler.executors.local.records import folder as files
+from tests.support.waiting import PATIENCE_S
 
 SAVING = "echo told >> $SHARED/told; until [ -e $SHARED/gate ]; do sleep 0.02; done; exit 0"
 SCRIPT = f"trap '{SAVING}' TERM; touch $SHARED/ready; while :; do sleep 0.02; done"
@@ -60,7 +61,7 @@ def test_fork_server_starts_although_the_services_start_folder_is_gone(
     monkeypatch.chdir(start)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     before = machine.open(linger_s=0.0)
-    assert before.ready.wait(20)
+    assert before.ready.wait(PATIENCE_S)
     start.rmdir()
     os.kill(machine.fork_server(), signal.SIGKILL)
     before.launch(machine.order("1.1", "exit"))

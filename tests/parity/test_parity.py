@@ -14,8 +14,9 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact
+from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.rounds.run import best, mode_of
+from scheduler.decisions.rounds.run import best
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
@@ -105,8 +106,8 @@ def workload(seed):
 
 
 def simulated(load, factors, name, mode):
-    site = ClusterSpec(POOLS, mode)
-    simulation = Simulation(load, site, Believes(factors), check=True)
+    spec = ClusterSpec(POOLS, mode)
+    simulation = Simulation(load, spec, Believes(factors), check=True)
     outcome = simulation.run(lookup.named(name))
     return log(outcome)
 
@@ -114,8 +115,8 @@ def simulated(load, factors, name, mode):
 def pulled(load, factors, name, mode):
     """As an environment does it: choice by choice."""
     policy = lookup.named(name)
-    site = ClusterSpec(POOLS, mode_of(policy, mode))
-    simulation = Simulation(load, site, Believes(factors))
+    spec = ClusterSpec(POOLS, mode_of(policy, mode))
+    simulation = Simulation(load, spec, Believes(factors))
     while (round_ := simulation.next()) is not None:
         while (table := round_.table()) is not None:
             position = best(table, policy.scores(table), policy) if round_.free else 1

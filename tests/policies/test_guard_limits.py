@@ -11,8 +11,9 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import mode_of, run_round
+from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.plan import Action
 from scheduler.domain.pools import Pool
@@ -20,10 +21,10 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
+from tests.support.waiting import PATIENCE_S
 from tests.worlds import option, pool, snapshot, table, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
-PATIENCE_S = 20.0
 
 
 class Narrow:

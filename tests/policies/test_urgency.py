@@ -111,7 +111,7 @@ def urgent_first(plan, mode, urgent, calm):
 
 
 @pytest.mark.parametrize("name", SERVED)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(twins(), st.sampled_from([Mode.GREEDY, Mode.EASY, Mode.NONE]))
 def test_the_urgent_twin_never_starts_later(name, drawn, mode):
     snap, urgent, calm = drawn
@@ -119,7 +119,7 @@ def test_the_urgent_twin_never_starts_later(name, drawn, mode):
     assert urgent_first(run_round(snap, policy, mode), mode, urgent, calm)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(
     twins(),
     st.sampled_from([Mode.GREEDY, Mode.EASY, Mode.NONE]),

@@ -19,8 +19,7 @@ from scheduler.domain.jobs import Retry
 from scheduler.domain.lifecycle import FINAL
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
-
-from .worlds import CPU, GPU, Failing, World, memory_store
+from tests.service.worlds import CPU, GPU, Failing, World, memory_store
 
 POOLS = (CPU, GPU)
 

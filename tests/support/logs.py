@@ -14,6 +14,6 @@ def placements(simulation: Simulation) -> Iterator[str]:
     The simulation must have been made with `record=True`.
     """
     for held in sorted(simulation.held, key=lambda held: (held.start, held.job)):
-        pool = simulation.site.pools[held.pool].name
+        pool = simulation.spec.pools[held.pool].name
         nodes = ",".join(f"{node}:{devices}" for node, devices in held.nodes)
         yield f"{held.job} {pool} {nodes} {held.start:.6f} {held.end:.6f}"

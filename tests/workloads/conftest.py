@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.waiting import PATIENCE_S
+
 NURSERY = Path(__file__).with_name("nursery.py")
 
 
@@ -85,7 +87,7 @@ class Nursery:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         self.process.stdout.close()
 
     def _answer(self) -> dict[str, Any]:

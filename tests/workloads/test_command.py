@@ -12,8 +12,7 @@ from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec
 from scheduler.workloads.run import run
-
-from .conftest import Nursery
+from tests.workloads.conftest import Nursery
 
 SCRIPT = """
 import json, os, pathlib

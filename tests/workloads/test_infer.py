@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from scheduler.workloads.spec.specs import resolve
-
-from .conftest import Ended, Nursery
+from tests.workloads.conftest import Ended, Nursery
 
 
 @pytest.fixture(scope="module")

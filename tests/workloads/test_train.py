@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from .conftest import SIGKILLED, Ended, Nursery
+from tests.workloads.conftest import SIGKILLED, Ended, Nursery
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

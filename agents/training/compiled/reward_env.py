@@ -26,9 +26,10 @@ from agents.training.env import CRITIC_FEATURES, TRIES, drawn_ways, signed
 from envs.compiled import Facts, Worlds, facts, suits
 from envs.gym.cluster_env import NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario
+from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
+from scheduler.decisions.features.columns import TOP, Floats32
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.features.static_features import TOP, Floats32
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.policies.lookup import named
 
@@ -60,7 +61,7 @@ class RelativeWorlds(VecEnv):
         self._draw = of_scenario(scenario, config.jobs, Split.TRAIN)
         first = self._draw(0)
         self._scales = first.scales
-        self._worlds = Worlds(first.site, config.envs, config.jobs, config.rows)
+        self._worlds = Worlds(first.spec, config.envs, config.jobs, config.rows)
         self._reference = named(config.reference)
         self._ways = drawn_ways(scenario, config)
         self._facts: OrderedDict[tuple[int, float], Facts] = OrderedDict()
@@ -203,8 +204,7 @@ class RelativeWorlds(VecEnv):
 
     def _weighed(self, latency: Floats, device_s: Floats, w: Floats) -> Floats:
         dollars = device_s * self._worlds.dollars_per_device_s / self._scales.dollars
-        weighed: Floats = w * latency + (1 - w) * dollars
-        return weighed
+        return weighed(latency, dollars, w)
 
     def _observations(self) -> Floats32:
         """What is seen, and the potentials set; Φ as in `Relative`."""

@@ -9,6 +9,7 @@ from agents.training.config import Training
 from agents.training.model.network import PolicyNetwork
 from envs.compiled import Worlds, facts
 from envs.gym.episodes import of_scenario
+from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
 from scheduler.decisions.state.queue import WAIT
 
@@ -22,7 +23,7 @@ class Examination:
         episodes = [draw(seed) for seed in range(config.validation_workloads)]
         self._keys = [(w, seed) for w in config.judged_at for seed in range(len(episodes))]
         self._facts = [facts(episodes[seed], w) for w, seed in self._keys]
-        self._worlds = Worlds(episodes[0].site, len(self._keys), config.jobs, config.rows)
+        self._worlds = Worlds(episodes[0].spec, len(self._keys), config.jobs, config.rows)
         self._scales = episodes[0].scales
 
     def objectives(self, scorer: PolicyNetwork) -> dict[tuple[float, int], float]:
@@ -44,4 +45,4 @@ class Examination:
         if scales.bounded:
             latency = np.maximum(latency, 1.0 / scales.slowdown)
         dollars = float(worlds.state.spent[b]) * worlds.dollars_per_device_s
-        return float(w * latency.sum() + (1 - w) * dollars / scales.dollars)
+        return weighed(float(latency.sum()), dollars, w, cost_scale=scales.dollars)

@@ -19,7 +19,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from agents.training.env import CRITIC_FEATURES
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 
 COLUMNS, GLOBALS = len(ROW_COLUMNS), len(GLOBAL_COLUMNS)
 PADDING = -1e8

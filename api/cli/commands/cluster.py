@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -19,14 +20,14 @@ from scheduler.policies.simulated import SIMULATED
 
 Day = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Local time; of the end."),
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Local time at which attempts ended."
+    ),
 ]
-
-policy = typer.Typer(no_args_is_help=True, help="Who decides: list the policies, choose one.")
 
 
 def cluster(ctx: typer.Context, as_json: Json = False) -> None:
-    """The pools, what their devices cost and do now, and who decides.
+    """Show the pools, their devices with prices and jobs, and the active policy.
 
     Example: fulcrum cluster
     """
@@ -65,12 +66,12 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
 
 def cost(
     ctx: typer.Context,
-    by: Annotated[Literal["user", "project", "day"], typer.Option(help="Summed up by.")] = "user",
+    by: Annotated[Literal["user", "project", "day"], typer.Option(help="Group by.")] = "user",
     since: Day = None,
     until: Day = None,
     as_json: Json = False,
 ) -> None:
-    """Measured dollars and energy of ended attempts.
+    """Show the measured dollars and energy of ended attempts.
 
     Example: fulcrum cost --by project --since 2026-01-01
     """
@@ -95,11 +96,11 @@ def cost(
 
 def estimates(
     ctx: typer.Context,
-    by: Annotated[Literal["source", "kind"], typer.Option(help="Errors grouped by.")] = "source",
-    limit: Annotated[int, typer.Option(min=0, max=10_000, help="Single attempts shown.")] = 15,
+    by: Annotated[Literal["source", "kind"], typer.Option(help="Group errors by.")] = "source",
+    limit: Annotated[int, typer.Option(min=0, max=10_000, help="Number of attempts shown.")] = 15,
     as_json: Json = False,
 ) -> None:
-    """How far the estimated runtimes were from the true ones.
+    """Show how far the estimated runtimes were from the measured ones.
 
     Example: fulcrum estimates --by kind
     """
@@ -139,11 +140,10 @@ def estimates(
         console.print(single)
 
 
-@policy.command("ls")
 def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
     """List the policies, learned ones with their state; the active one is marked.
 
-    Without a service those of the data folder are listed.
+    Without a service it lists those of the data folder.
 
     Example: fulcrum policy ls
     """
@@ -155,9 +155,9 @@ def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
             answer = service.policies()
         policies, active = answer.policies, answer.active
     except UnreachableError:
-        door = ctx.find_object(GlobalOptions)
-        if door is not None and door.url is not None:
-            raise
+        options = ctx.find_object(GlobalOptions) or GlobalOptions()
+        if options.url is not None or find_spec("numpy") is None:
+            raise  # a plain install has no policies
         policies = _offline(ctx)
     if as_json:
         dumped = [one.model_dump(mode="json") for one in policies]
@@ -177,20 +177,22 @@ def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
     out().print(f"[dim]in the simulator only (fulcrum compare): {others}[/]", soft_wrap=True)
 
 
-@policy.command("use")
 def policy_use(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="As in `fulcrum policy ls`.")],
     mode: Annotated[
         str | None,
-        typer.Option(metavar="MODE", help="What happens when the best job does not fit."),
+        typer.Option(
+            metavar="MODE", help="Mode, which says what happens when the best job does not fit."
+        ),
     ] = None,
     preference: Annotated[
-        str | None, typer.Option(help="cheap, balanced, fast, or 0 … 1, for jobs that name none.")
+        str | None,
+        typer.Option(help="cheap, balanced, fast, or 0 to 1, for jobs without a preference."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Let another policy decide from now on.
+    """Change the active policy.
 
     Example: fulcrum policy use sjf --preference cheap
     """
@@ -207,22 +209,25 @@ def policy_use(
         )
 
 
-@policy.command("prefer")
 def policy_prefer(
     ctx: typer.Context,
     preference: Annotated[
         str | None,
-        typer.Argument(metavar="W", help="Of the cluster: cheap, balanced, fast, or 0 … 1."),
+        typer.Argument(
+            metavar="W", help="Preference of the cluster: cheap, balanced, fast, or 0 to 1."
+        ),
     ] = None,
     project: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=W", help="Of a project; none: the cluster's. Repeatable."),
+        typer.Option(
+            metavar="NAME=W", help="Preference of a project; none: the cluster's. Repeatable."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """How much speed is worth to jobs that name no preference; without arguments: show it.
+    """Set or show the preference of jobs that name none: 0 is cheapest, 1 is fastest.
 
-    Jobs that wait follow. Who decides stays, as does whether a fit may change that.
+    It also applies to waiting jobs. The active policy stays as it is.
 
     Example: fulcrum policy prefer 0.3 --project vision=fast --project nlp=none
     """

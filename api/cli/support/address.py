@@ -12,7 +12,7 @@ from api.client.connection import ADDRESS_FILE
 
 @contextmanager
 def announced(data_dir: Path, url: str) -> Iterator[Path]:
-    """The address file (0600), as long as the service listens."""
+    """Write the address file (0600) and remove it when the service stops."""
     path = data_dir / ADDRESS_FILE
     fresh = path.with_name(f".{ADDRESS_FILE}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,4 +1,4 @@
-"""What the exit code of `fulcrum` means; documented in docs/cli.md."""
+"""The exit codes of `fulcrum`; docs/cli.md describes them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     REFUSED = 4
     """The service refused the request as invalid, infeasible or not allowed; or a policy was not
-    promoted, for its test."""
+    promoted because it failed its test."""
     UNREACHABLE = 5
     """No service answers, or it is not ready."""
     CONFLICT = 6
     """The job is in another state, or the folder is in use."""
     ERROR = 7
-    """Anything else that went wrong."""
+    """Any other error."""
+    NOT_INSTALLED = 8
+    """The command needs packages of an extra that is not installed."""
     TIMEOUT = 124
-    """The time given to wait is over; the job goes on."""
+    """The waiting time is over; the job continues."""
     INTERRUPTED = 130
-    """Ctrl-C; jobs go on."""
+    """Ctrl-C; jobs continue."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import typer
-from typer.core import TyperGroup
-
+from api.cli.support.command_group import MissingPackagesError
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.output import print_error
 
@@ -16,24 +14,11 @@ if TYPE_CHECKING:
     from scheduler.domain.errors import FulcrumError
 
 
-class CommandGroup(TyperGroup):
-    """A group of commands whose expected errors are told, not thrown."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            code = told(error)
-            if code is None:
-                raise
-            raise typer.Exit(code) from None
-
-
 def told(error: Exception) -> ExitCode | None:
-    """Print an expected error; None for any other."""
+    """Print an expected error and return its exit code; return None for any other."""
     from api.client import errors
     from api.client.files import FileError
+    from fulcrum.packages import ADVICE, foreign
     from scheduler.domain.errors import FulcrumError
 
     fields: Mapping[str, str] = {}
@@ -43,17 +28,28 @@ def told(error: Exception) -> ExitCode | None:
         case errors.ApiError():
             fields, hint, code = error.fields, _hint(error), _code(error)
         case errors.UnreachableError():
-            code, hint = ExitCode.UNREACHABLE, "start one: fulcrum serve; or name it: --url"
+            code, hint = (
+                ExitCode.UNREACHABLE,
+                "start one with fulcrum serve, or name its address with --url",
+            )
         case errors.StreamError():
             code = ExitCode.UNREACHABLE
         case errors.JobFailed():
             code, hint = ExitCode.FAILED, f"its output: fulcrum logs {error.job.id}"
         case errors.WaitTimeoutError():
-            code, hint = ExitCode.TIMEOUT, f"it goes on; to stop it: fulcrum cancel {error.job.id}"
+            code, hint = (
+                ExitCode.TIMEOUT,
+                f"it continues; to stop it: fulcrum cancel {error.job.id}",
+            )
         case FileError():
             code, hint = ExitCode.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():
             code, fields = _local_code(error), error.fields
+        case MissingPackagesError():
+            code, hint = ExitCode.NOT_INSTALLED, error.hint
+        case ImportError() if list(foreign()):
+            code, hint = ExitCode.ERROR, ADVICE
+            error = ImportError(f"{error}: {'; '.join(foreign())}")
         case OSError() if not isinstance(error, BrokenPipeError):
             code = ExitCode.ERROR
         case _:

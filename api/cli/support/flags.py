@@ -36,25 +36,27 @@ class Flag:
 
 
 JOB = (
-    Flag("name", str, "For people, and for finding it again.", ("--name", "-n")),
-    Flag("project", str, "Groups jobs for costs and preferences."),
+    Flag("name", str, "Name of the job; need not be unique.", ("--name", "-n")),
+    Flag("project", str, "Project, which groups jobs for costs and preferences."),
     Flag(
         "devices",
         list[str],
-        "any, cpu, cuda or a device model; repeat for several.",
+        "Accepted device: any, cpu, cuda or a device model; repeatable.",
         ("--device", "-d"),
         "DEVICE",
     ),
     Flag(
         "width", str, "Devices per attempt: 2, or a range 1..4.", ("--width", "-w"), "N|LOW..HIGH"
     ),
-    Flag("memory", str, "Of the whole attempt, such as 2GiB.", metavar="SIZE"),
-    Flag("priority", int, "0 (whenever) … 100 (first).", ("--priority", "-p")),
-    Flag("preference", str, "cheap, balanced, fast, or 0 … 1.", metavar="PREFERENCE"),
-    Flag("deadline", str, "When it should have ended: +30m, 2h or ISO 8601.", metavar="TIME"),
-    Flag("budget", float, "Dollars it may cost at most.", metavar="DOLLARS"),
+    Flag("memory", str, "Memory of the whole attempt, such as 2GiB.", metavar="SIZE"),
+    Flag("priority", int, "Priority from 0 (last) to 100 (first).", ("--priority", "-p")),
+    Flag(
+        "preference", str, "cheap, balanced, fast, or a number from 0 to 1.", metavar="PREFERENCE"
+    ),
+    Flag("deadline", str, "Time by which it should end: +30m, 2h or ISO 8601.", metavar="TIME"),
+    Flag("budget", float, "Most dollars that it may cost.", metavar="DOLLARS"),
     Flag("after", list[int], "Start after this job succeeded; repeatable.", metavar="JOB"),
-    Flag("retry.max_attempts", int, "Attempts in all, the first included."),
+    Flag("retry.max_attempts", int, "Number of attempts, including the first."),
     Flag("retry.backoff_s", float, "Seconds before the second attempt.", ("--backoff",), "SECONDS"),
     Flag(
         "max_duration",
@@ -68,51 +70,59 @@ TRAIN = (
         "work.model", str, "simple-cnn, or a torchvision model such as resnet18.", ("--model", "-m")
     ),
     Flag("work.dataset", str, "digits, folder:PATH, or one of torchvision's by name."),
-    Flag("work.epochs", int, "Times through the training images.", ("--epochs", "-e")),
+    Flag("work.epochs", int, "Number of passes over the training images.", ("--epochs", "-e")),
     Flag("work.batch_size", int, "Images per optimizer step.", ("--batch-size", "-b")),
-    Flag("work.learning_rate", float, "Of the optimizer.", ("--learning-rate", "--lr")),
-    Flag("work.optimizer", str, "adam or sgd."),
-    Flag("work.momentum", float, "Of sgd."),
-    Flag("work.weight_decay", float, "Pull of the weights to zero."),
-    Flag("work.schedule", str, "none, step or cosine."),
-    Flag("work.step_size", int, "Epochs between two steps of `step`."),
-    Flag("work.gamma", float, "Factor of each step of `step`."),
-    Flag("work.image_size", int, "Edge in px to which images are resized."),
+    Flag(
+        "work.learning_rate", float, "Learning rate of the optimizer.", ("--learning-rate", "--lr")
+    ),
+    Flag("work.optimizer", str, "Optimizer: adam or sgd."),
+    Flag("work.momentum", float, "Momentum of sgd."),
+    Flag("work.weight_decay", float, "Weight decay of the optimizer."),
+    Flag("work.schedule", str, "Schedule of the learning rate: none, step or cosine."),
+    Flag("work.step_size", int, "Epochs between two steps of the schedule `step`."),
+    Flag("work.gamma", float, "Factor of each step of the schedule `step`."),
+    Flag("work.image_size", int, "Edge in pixels to which images are resized."),
     Flag("work.max_image_pixels", int, "Leave out images with more pixels than this."),
-    Flag("work.normalise", str, "imagenet, half or none."),
-    Flag("work.weights", str, "Start from these: a file, or imagenet."),
+    Flag("work.normalise", str, "Normalisation: imagenet, half or none."),
+    Flag("work.weights", str, "Weights to start from: a file, or imagenet."),
     Flag("work.freeze", bool, "Train the head only."),
     Flag("work.augmentation.flip", bool, "Mirror half of the images."),
-    Flag("work.augmentation.rotation", float, "Rotate by up to so many degrees."),
-    Flag("work.augmentation.random_resized_crop", bool, "Cut a random part out."),
-    Flag("work.early_stopping", int, "Stop after so many epochs without progress."),
-    Flag("work.validation_fraction", float, "Share that measures each epoch."),
-    Flag("work.test_fraction", float, "Share kept for the test."),
-    Flag("work.limit", int, "Use at most so many training images."),
-    Flag("work.mixed_precision", bool, "On CUDA."),
+    Flag("work.augmentation.rotation", float, "Rotate images by up to this many degrees."),
+    Flag("work.augmentation.random_resized_crop", bool, "Crop a random part of each image."),
+    Flag("work.early_stopping", int, "Stop after this many epochs without progress."),
+    Flag("work.validation_fraction", float, "Share of the images for validation after each epoch."),
+    Flag("work.test_fraction", float, "Share of the images for the test."),
+    Flag("work.limit", int, "Use at most this many training images."),
+    Flag("work.mixed_precision", bool, "Use mixed precision; on CUDA only."),
     Flag("work.loader_workers", int, "Extra processes that prepare images."),
-    Flag("work.seed", int, "Of all random choices."),
+    Flag("work.seed", int, "Seed of all random choices."),
 )
 INFER = (
-    Flag("work.data", str, "digits:test, folder:PATH, …"),
+    Flag("work.data", str, "Images: digits:test, folder:PATH, …"),
     Flag("work.weights", list[str], "A file of weights; repeat for an ensemble.", metavar="FILE"),
-    Flag("work.model", str, "Architecture of such weights.", ("--model", "-m")),
-    Flag("work.classes", list[str], "Names of their classes, in order.", ("--class",), "NAME"),
-    Flag("work.batch_size", int, "Images at a time.", ("--batch-size", "-b")),
-    Flag("work.image_size", int, "Edge in px; default: as trained."),
+    Flag("work.model", str, "Architecture of the weights in --weights.", ("--model", "-m")),
+    Flag(
+        "work.classes",
+        list[str],
+        "Names of the classes of these weights, in order.",
+        ("--class",),
+        "NAME",
+    ),
+    Flag("work.batch_size", int, "Images per batch.", ("--batch-size", "-b")),
+    Flag("work.image_size", int, "Edge in pixels; default: as in training."),
     Flag("work.max_image_pixels", int, "Leave out images with more pixels than this."),
-    Flag("work.limit", int, "Classify at most so many images."),
+    Flag("work.limit", int, "Classify at most this many images."),
 )
 COMMAND = (
-    Flag("work.env", list[str], "NAME=VALUE; repeatable.", ("--env", "-E"), "NAME=VALUE"),
-    Flag("work.cwd", str, "Working directory; default: here.", ("--cwd",), "FOLDER"),
+    Flag("work.env", list[str], "Environment variable; repeatable.", ("--env", "-E"), "NAME=VALUE"),
+    Flag("work.cwd", str, "Working directory; default: the current one.", ("--cwd",), "FOLDER"),
 )
 
 
 def takes(
     *flags: Flag,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command these options; it gets the given ones nested as a job in `job`."""
+    """Add these options to a command; it receives the given ones as a nested job in `job`."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(function, eval_str=True)
@@ -134,7 +144,7 @@ def takes(
 
 
 def nested(given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Dotted paths as nested tables, without what was not given."""
+    """Return dotted paths as nested tables, without those that were not given."""
     job: dict[str, Any] = {}
     for path, value in given:
         if value is None or value == []:

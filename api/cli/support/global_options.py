@@ -22,13 +22,13 @@ class GlobalOptions:
 
 
 def client(ctx: typer.Context) -> Client:
-    """The client of this command line."""
+    """Return the client of this command line."""
     from api.client import Client
     from api.client.connection import AddressError
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
     try:
-        return Client(door.url, data_dir=door.data)
+        return Client(options.url, data_dir=options.data)
     except AddressError as error:
         raise typer.BadParameter(str(error), param_hint=error.field) from None
 
@@ -38,12 +38,14 @@ JobId = Annotated[int, typer.Argument(metavar="JOB", min=1, help="Number of the 
 JobIds = Annotated[list[int], typer.Argument(metavar="JOB…", min=1, help="Numbers of jobs.")]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0, help="Wait at most so long (exit 124)."),
+    typer.Option(
+        "--timeout", metavar="SECONDS", min=0, help="Wait at most this long (exit code 124)."
+    ),
 ]
 
 
 def dial(text: str) -> float | str:
-    """A preference as typed: a number, or a name for the service to know."""
+    """Return a preference as typed: a number, or a name that the service knows."""
     try:
         number = float(text)
     except ValueError:

@@ -18,7 +18,7 @@ WIDE = 400
 
 
 def out() -> Console:
-    """The console of stdout; plain and uncut when piped. NO_COLOR is honoured by rich."""
+    """The console of stdout; plain and uncut when piped. rich honours NO_COLOR."""
     return _console(stderr=False)
 
 
@@ -28,7 +28,7 @@ def err() -> Console:
 
 
 def table(*columns: str, title: str | None = None, **options: Any) -> Table:
-    """An empty table in the house's looks; a column named `>x` is right-aligned."""
+    """An empty table in the common style; a column named `>x` is right-aligned."""
     result = Table(
         title=title,
         title_justify="left",
@@ -51,21 +51,21 @@ def table(*columns: str, title: str | None = None, **options: Any) -> Table:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, valid everywhere (infinite numbers become null)."""
+    """Print one JSON document on stdout; infinite numbers become null."""
     print(json.dumps(_finite(value), indent=2, ensure_ascii=False))
 
 
 def print_line(value: Any) -> None:
-    """One JSON value on a line of its own, at once."""
+    """Print one JSON value on one line and flush it."""
     print(json.dumps(_finite(value), ensure_ascii=False), flush=True)
 
 
 def print_error(message: str, fields: Mapping[str, str] | None = None, hint: str = "") -> None:
-    """What is wrong, which field, what is legal instead."""
+    """Print what is wrong, the field, and what is legal."""
     console = err()
     console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     for name, advice in (fields or {}).items():
-        # Only what the sentence says already, about this very field, is left out.
+        # The sentence may already say this about this field.
         if f"{name}: {advice}" not in message and (advice not in message or len(fields or {}) > 1):
             console.print(f"  [bold]{escape(name)}[/]: {escape(advice)}", soft_wrap=True)
     if hint:

@@ -1,4 +1,4 @@
-"""How many processes a command begins."""
+"""How many processes a command starts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import typer
 
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes; default: all processors, in a job its own."),
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Processes; default: one per processor, in a job one per processor of the job.",
+    ),
 ]
 
 
 def processes(said: int | None) -> int:
-    """As was said; else as many as the job on processors has that this is, or all there are."""
+    """The given number; else the width of the CPU job around this, or all processors."""
     from agents.process_pool import cores
 
     on_gpus = os.environ.get("CUDA_VISIBLE_DEVICES")

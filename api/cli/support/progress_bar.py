@@ -1,4 +1,4 @@
-"""How far a long command is: a bar with the time left on a terminal, else a line now and then."""
+"""Progress of a long command: a bar on a terminal, else a line for each tenth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from api.cli.support import text_format
 STEPS = 10
 """Lines in all when the output is no terminal."""
 PERIOD_S = 3600
-"""The time left is estimated from the steps of so many last seconds: one may take minutes."""
+"""The time left is estimated from the steps in this many last seconds; one may take minutes."""
 
 
 class ProgressBar:
@@ -63,11 +63,11 @@ class ProgressBar:
             self._bar.stop()
 
     def step(self) -> None:
-        """One more is done."""
+        """Count one more step."""
         self.reach(self._done + 1)
 
     def reach(self, done: int) -> None:
-        """So many are done now; no effect if they were before."""
+        """Set the number of steps done; a lower number has no effect."""
         before = self._done
         if done <= before:
             return

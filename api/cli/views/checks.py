@@ -1,4 +1,4 @@
-"""What `fulcrum doctor` looks at; each check is a function that answers findings."""
+"""What `fulcrum doctor` looks at; each check is a function that yields findings."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fulcrum.packages
 from api.cli.support import text_format
 from api.client import ApiError, Client, ClientError, UnavailableError
 from api.client.connection import TOKEN_FILE
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 LOADER_BYTES = 64 * 2**20
 """What one loader process may have under way in /dev/shm: two batches of 53 images at 224 × 224."""
-DISTRIBUTION = "fulcrum-scheduler"
-PACKAGES = ("agents", "api", "envs", "scheduler")
 
 
 class CheckResult(StrEnum):
@@ -42,7 +41,7 @@ class CheckResult(StrEnum):
 
     OK = "ok"
     WARN = "warn"
-    """Works, but not as well as it could."""
+    """It works, but not as well as it could."""
     FAIL = "fail"
     """Something will not work."""
 
@@ -67,14 +66,22 @@ class Patient:
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
-    """All findings, in an order in which later ones rest on earlier ones."""
+    """Yield all findings; later ones depend on earlier ones."""
     yield from python()
     yield from packages()
-    yield from torch()
-    yield from nvml()
-    yield from shared_memory()
+    serves = find_spec("fastapi") is not None
+    if serves:
+        for check in (torch, nvml, shared_memory):
+            yield from check()
+    else:
+        yield Finding(
+            "install",
+            CheckResult.OK,
+            "client and command line only: this machine submits to a service elsewhere",
+        )
     try:
-        from scheduler.settings import find_file, load
+        from scheduler.settings import load
+        from scheduler.settings_file import find_file
 
         settings = load(overrides={"data_dir": patient.data})
         file = find_file()
@@ -82,8 +89,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
     except FulcrumError as error:
         yield Finding("settings", CheckResult.FAIL, error.message, "see docs/configuration.md")
         return
-    for check in (folder, isolation, disk, database):
-        yield from check(settings)
+    if serves:
+        for inspect in (folder, isolation, disk, database):
+            yield from inspect(settings)
     yield from service(patient)
 
 
@@ -101,22 +109,17 @@ def python() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Whether other distributions, or folders on the path, stand in for Fulcrum's packages."""
-    root = Path(__file__).resolve().parents[3]
     owners = packages_distributions()
-    advice = "install Fulcrum in an environment of its own, without these in PYTHONPATH"
-    wrong = []
-    for name in PACKAGES:
-        others = sorted({owner for owner in owners.get(name, ()) if owner != DISTRIBUTION})
+    wrong = list(fulcrum.packages.foreign())
+    for name in fulcrum.packages.ALL:
+        others = sorted(set(owners.get(name, ())) - {fulcrum.packages.DISTRIBUTION})
         if others:
             wrong.append(f"{name} is also installed by {', '.join(others)}")
-        spec = find_spec(name)
-        places = list(spec.submodule_search_locations or ()) if spec is not None else []
-        if places and Path(places[0]).resolve() != root / name:
-            wrong.append(f"{name} is imported from {places[0]}")
     for text in wrong:
-        yield Finding("packages", CheckResult.FAIL, text, advice)
+        yield Finding("packages", CheckResult.FAIL, text, fulcrum.packages.ADVICE)
     if not wrong:
-        yield Finding("packages", CheckResult.OK, f"{', '.join(PACKAGES)} from {root}")
+        names = ", ".join(fulcrum.packages.ALL)
+        yield Finding("packages", CheckResult.OK, f"{names} from {fulcrum.packages.ROOT}")
 
 
 _PROBE = """
@@ -157,12 +160,12 @@ def torch() -> Iterator[Finding]:
 
 
 def nvml() -> Iterator[Finding]:
-    """NVIDIA's management library: whence GPU pools are known."""
+    """NVIDIA's management library, which finds the GPU pools."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception as error:  # whatever a broken driver makes of it
+    except Exception as error:  # a broken driver may raise anything
         present = Path("/proc/driver/nvidia").exists()
         yield Finding(
             "nvml",
@@ -179,7 +182,7 @@ def nvml() -> Iterator[Finding]:
 
 
 def shared_memory() -> Iterator[Finding]:
-    """/dev/shm: how loader processes hand over images."""
+    """/dev/shm, through which loader processes pass images."""
     place = Path("/dev/shm")
     if not place.is_dir():
         yield Finding("/dev/shm", CheckResult.OK, "not used on this system")
@@ -193,12 +196,14 @@ def shared_memory() -> Iterator[Finding]:
         "/dev/shm",
         CheckResult.OK if enough else CheckResult.WARN,
         f"{text_format.size(free)} free" if writable else "cannot be written",
-        "" if enough else f"room for {workers} loader_workers: docker run --shm-size=2g gives more",
+        ""
+        if enough
+        else f"enough for {workers} loader_workers: docker run --shm-size=2g gives more",
     )
 
 
 def folder(settings: Settings) -> Iterator[Finding]:
-    """The data folder and the token in it."""
+    """The data folder and its token."""
     place = settings.data_dir
     if not place.is_dir():
         above = next(parent for parent in place.parents if parent.exists())
@@ -244,7 +249,7 @@ def isolation(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Room for checkpoints, logs and the database, as the service sees it."""
+    """Free space for checkpoints, logs and the database, as the service sees it."""
     places = {"data folder": settings.data_dir, "temporary folder": Path(tempfile.gettempdir())}
     full = list(problems.disks(places, settings.min_free))
     for problem in full:
@@ -264,7 +269,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         return
     file = Path(url.database or "").resolve()
     if not file.exists():
-        yield Finding("database", CheckResult.OK, "not made yet")
+        yield Finding("database", CheckResult.OK, "not created yet")
         return
     try:
         with closing(
@@ -285,7 +290,7 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def service(patient: Patient) -> Iterator[Finding]:
-    """Whether it answers, is ready, lets this user in and has the same time."""
+    """Whether the service answers, is ready, accepts the token and has the same time."""
     try:
         with Client(patient.url, data_dir=patient.data, timeout=10) as client:
             url = client.connection.url
@@ -298,7 +303,7 @@ def service(patient: Patient) -> Iterator[Finding]:
             for one in warnings:
                 yield Finding(one.part, CheckResult.WARN, one.text, one.advice)
             client.cluster()
-            yield Finding("token", CheckResult.OK, "lets you in")
+            yield Finding("token", CheckResult.OK, "is accepted")
     except UnavailableError as error:
         yield Finding("ready", CheckResult.FAIL, error.message)
         for name, text in error.fields.items():
@@ -318,7 +323,7 @@ def service(patient: Patient) -> Iterator[Finding]:
 
 def _clock(date: str, begun: float) -> Finding:
     if not date:
-        return Finding("clock", CheckResult.OK, "the service tells no time")
+        return Finding("clock", CheckResult.OK, "the service sends no time")
     # The header counts whole seconds.
     apart = abs(parsedate_to_datetime(date).timestamp() + 0.5 - (begun + time.time()) / 2)
     good = apart < 5

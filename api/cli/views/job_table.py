@@ -29,7 +29,7 @@ LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTED", "CANCELLING")
 
 
 def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
-    """Newest first, as given; narrower than 100 columns it leaves out what matters least."""
+    """Return the jobs as a table; below 100 columns it leaves out the least important ones."""
     wide = width >= 100
     columns = [">JOB", "NAME", "STATE", ">WAIT", ">RUN", "WHY"]
     if wide:
@@ -59,7 +59,7 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
 
 
 def state(name: str) -> str:
-    """The state in its colour."""
+    """Return the state in its colour."""
     return f"[{COLOURS.get(name, 'default')}]{name.lower()}[/]"
 
 

@@ -1,8 +1,8 @@
 """Which rows of a long table are shown, when not all can be.
 
-The oldest would be the wrong ones: behind a thousand old giants stands the small job that should
-go first. So jobs are ranked by several orders, each being right for some queue, and a job is as
-near to the front as its best rank says.
+The oldest would be the wrong ones: the small job that should go first may stand behind a thousand
+old large ones. So jobs are ranked by several orders, each of which is right for some queue, and a
+job is as near to the front as its best rank says.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from scheduler.decisions.state.queue import Floats, Ints
 def nearest(table: Candidates, before: Ints, ends: Floats, prices: Floats, rows: int) -> Ints:
     """Positions of the `rows` rows of the table to be shown, ascending, WAIT first.
 
-    A row is the nearer, the less (1 + best rank of its job by any order) · (1 + its own rank
-    among the job's rows): the first jobs show all their placements, later ones their best. A
-    job's rows are ranked by `Candidates.regret`; `ends`: (rows of the queue) seconds until the
-    end if started as soon as possible. A row is no farther than its best rank by any of the
-    prices says. `before`: (orders, slots) of the table's jobs; `prices`: (prices, n - 1) of every
+    A row is nearer, the less (1 + best rank of its job by any order) · (1 + its own rank among
+    the job's rows) is: the first jobs show all their placements, later ones their best. A
+    job's rows are ranked by `Candidates.preference_cost`. A row is no farther than its best rank
+    by any of the prices says. `before`: (orders, slots) of the table's jobs; `ends`: (rows of the
+    queue) seconds until the end if started as soon as possible; `prices`: (prices, n - 1) of every
     row but WAIT.
     """
     if len(table) <= rows:
@@ -40,7 +40,7 @@ def nearest(table: Candidates, before: Ints, ends: Floats, prices: Floats, rows:
     ahead = np.flatnonzero(first <= bound)
     own = 1 + _own_ranks(table, close.take(ahead), ends)
     near[ahead] = np.minimum(near.take(ahead), first.take(ahead) * own)
-    # Between equally near ones the older job: the position decides, so no sort is left to chance.
+    # The position decides between equally near rows, so the result does not depend on the sort.
     near *= len(table)
     near += close
     chosen = close.take(np.argpartition(near, wanted - 1)[:wanted])
@@ -62,13 +62,18 @@ def _bound(first: Ints, counts: Ints, wanted: int) -> int:
 
 
 def _own_ranks(table: Candidates, places: Ints, ends: Floats) -> Ints:
-    """(places,) Ranks among the rows of the same job by regret; all of them are among `places`."""
+    """(places,) Ranks by preference cost among the rows of the same job.
+
+    All of a job's rows are among `places` if any is.
+    """
     queue, choice, slot = table.queue, table.rows.take(places + 1), table.slot.take(places + 1)
     p = queue.preference.take(slot)
-    regret = p * ends.take(choice) / np.maximum(queue.ideal.take(slot), 1e-9)
-    regret += (1 - p) * (queue.dollars.take(choice) + 1e-9) / (queue.cheapest.take(slot) + 1e-9)
-    # Job by job, ascending as they stand in the table, and within each by regret.
-    order = np.lexsort((regret, slot))
+    cost = p * ends.take(choice) / np.maximum(queue.ideal.take(slot), 1e-9)
+    cost += (1 - p) * (queue.dollars.take(choice) + 1e-9) / (queue.cheapest.take(slot) + 1e-9)
+    # Job by job, as they stand in the table, and within each by cost: two stable sorts are several
+    # times faster than `lexsort`.
+    by_cost = cost.argsort(kind="stable")
+    order = by_cost.take(slot.take(by_cost).argsort(kind="stable"))
     own = np.empty_like(order)
     own[order] = np.arange(len(order)) - slot.searchsorted(slot)
     return own

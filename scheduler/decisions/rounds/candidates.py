@@ -182,18 +182,18 @@ class Candidates:
         )
 
     @cached_property
-    def regret(self) -> Floats:
+    def preference_cost(self) -> Floats:
         """What the placement costs the job by its own preference p, at best 1 (no unit).
 
         p · (start delay + runtime) / ideal runtime + (1 - p) · dollars / cheapest dollars.
         """
         p = self.preference
         least = np.where(self.cheapest > 0, self.cheapest, 1.0)
-        dear = np.where(self.cheapest > 0, self.dollars / least, 1.0 + self.dollars)
+        money = np.where(self.cheapest > 0, self.dollars / least, 1.0 + self.dollars)
         slow = (self.start_delay + self.runtime) / np.maximum(self.ideal, 1e-9)
         # A placement that never fits is ruled out whatever p says; 0 · inf is not a number.
         never = np.isinf(slow)
-        return np.where(never, np.inf, p * np.where(never, 0.0, slow) + (1 - p) * dear)
+        return np.where(never, np.inf, p * np.where(never, 0.0, slow) + (1 - p) * money)
 
     def only(self, positions: Sequence[int]) -> Candidates:
         """A table of just these rows (without WAIT, unless named)."""

@@ -5,17 +5,17 @@ Nothing here is invented afterwards: every figure is read from the table that de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 
 from scheduler.decisions.rounds.candidates import COLUMNS, Candidates
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import alike, earlier, urgency
 from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import Observer, best, push
+from scheduler.decisions.rounds.run import Observer, best, decide
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.plan import Action, Plan
 from scheduler.decisions.state.queue import WAIT, Floats
@@ -33,14 +33,10 @@ for them as for ten choices."""
 TOLD = 3
 """Reasons in the sentence."""
 
-Reasons = Callable[[Candidates, int, int], Mapping[str, float]]
-"""(table, chosen position, its best rival's) → what spoke for the choice, in units of the score:
-policies may have such a method, named `reasons`."""
-
 
 def observer(policy: Policy) -> Observer:
     """Keeps of each decision of one round the chosen row, its best rivals and one sentence."""
-    reasons: Reasons | None = getattr(policy, "reasons", None)
+    reasons = traits(policy).reasons
     asked = 0
 
     def observe(table: Candidates, scores: Floats, chosen: int, action: Action) -> Decision:
@@ -124,7 +120,7 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
     own = np.full(len(table), -np.inf)
     own[mine] = scores[mine]
     after = snapshot.cluster()
-    plan = push(Round(snapshot.queue, after, snapshot.now, mode, snapshot.committed), policy)
+    plan = decide(Round(snapshot.queue, after, snapshot.now, mode, snapshot.committed), policy)
     target = _decided(plan, table, mine)
     if target is None:
         target = best(table, own, policy) or mine[0]
@@ -133,7 +129,7 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
         job=job,
         cause=Cause.POLICY,
         text="the policy keeps it waiting although something fits",
-        position=_position(table, scores, target, heed=getattr(policy, "heeds_urgency", False)),
+        position=_position(table, scores, target, heed=traits(policy).heeds_urgency),
         depth=snapshot.queue.depth,
         pool=pool.name,
         width=int(table.width[target]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.snapshot import Snapshot
 
 
@@ -37,7 +37,7 @@ def forecast(
     queue = replace(snapshot.queue, open=snapshot.queue.open.copy())
     now, committed = snapshot.now, snapshot.committed
     for _ in range(rounds):
-        plan = push(Round(queue, cluster, now, mode, committed), policy)
+        plan = decide(Round(queue, cluster, now, mode, committed), policy)
         committed = plan.reservations
         for placed in plan.placements:
             pool = snapshot.pools[placed.pool]

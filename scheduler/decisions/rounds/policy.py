@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any, NamedTuple, Protocol
 
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import Floats
+
+Reasons = Callable[[Candidates, int, int], Mapping[str, float]]
+"""(table, chosen position, its best rival's) → what spoke for the choice, in units of the score."""
 
 
 class Policy(Protocol):
-    """Scores rows; the best row wins.
-
-    Some have more: `mode`, the only one they were made for (`round.mode_of`), `reasons`
-    (`explanation.Reasons`), and `heeds_urgency`: whether among jobs that are alike the most urgent
-    takes the place, whatever their scores (`precedence`).
+    """Scores rows; the best row wins. Optional members: see `Traits`.
 
     Obligations: the same table gives the same scores; no score is NaN; the table is not changed;
     no I/O. WAIT (row 0) may win only if nothing else should start now.
@@ -35,3 +37,31 @@ class Policy(Protocol):
 
     def costs(self, table: Candidates) -> Floats:
         """(n,) Decides between equally scored rows of one job: the least wins."""
+
+
+class Traits(NamedTuple):
+    """The optional members of a policy; the defaults hold for a policy without them."""
+
+    mode: Mode | None = None
+    """The only mode that it was made for; None: any."""
+    heeds_urgency: bool = False
+    """Whether the most urgent of jobs that are alike is taken, whatever their scores
+    (`precedence`)."""
+    starvation_s: float = inf
+    """Jobs that have waited longer are rescued (`Round.rescue`)."""
+    reasons: Reasons | None = None
+    """A method that explains a choice."""
+    rank: Callable[[Any], Any] | None = None
+    """`scores` for a single job whose score never changes with time (`sorted_queue.Order`)."""
+
+
+def traits(policy: Policy) -> Traits:
+    """The optional members that a policy has, and the defaults of the others."""
+    members = Traits._field_defaults.items()
+    values: list[Any] = [getattr(policy, name, default) for name, default in members]
+    return Traits(*values)
+
+
+def mode_of(policy: Policy, default: Mode) -> Mode:
+    """The mode that rounds of `policy` use: the one it was made for, else `default`."""
+    return traits(policy).mode or default

@@ -1,7 +1,7 @@
 """One round: choices at one instant until nothing more can be chosen.
 
 Time stands still inside a round. An environment pulls: `table` shows the candidates, `take` applies
-one choice. `pushing.run_round` pushes a policy through it.
+one choice. `run.decide` lets a policy choose until the round is over.
 """
 
 from __future__ import annotations
@@ -329,7 +329,7 @@ class Round:
         if blocked is not None and blocked.spare is not None:
             blocked.beside = None
             if end > blocked.reservation.start:
-                blocked.spare.take(nodes, shape.memory)
+                blocked.spare.allocate(nodes, shape.memory)
         self._placements.append(
             Placement(
                 job=job,
@@ -353,7 +353,7 @@ class Round:
             spare = free
             nodes = spare.fit(shape.width, shape.memory)
             assert nodes is not None  # `earliest` found room for it
-            spare.take(nodes, shape.memory)
+            spare.allocate(nodes, shape.memory)
         job = int(self._queue.id[slot])
         if not self.mode.easy and job in self._promised:
             start = self._promised[job].start

@@ -1,4 +1,4 @@
-"""Pushing a policy through a round: how the service and the simulation decide."""
+"""A round in which a policy chooses: how the service and the simulation decide."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.precedence import most_urgent, preceding
 from scheduler.decisions.rounds.round import Mode, Round
 from scheduler.decisions.state.plan import Action, Plan
@@ -19,30 +19,24 @@ Observer = Callable[[Candidates, Floats, int, Action], Decision]
 """(table, scores, chosen position, what became of it) → the part worth keeping."""
 
 
-def mode_of(policy: Policy, default: Mode) -> Mode:
-    """The mode that rounds of `policy` use: the one it was made for (`mode`), else `default`."""
-    own: Mode | None = getattr(policy, "mode", None)
-    return default if own is None else own
-
-
 def run_round(
     snapshot: Snapshot,
     policy: Policy,
     mode: Mode = Mode.EASY,
     observe: Observer | None = None,
 ) -> Plan:
-    """Push `policy` through a round over `snapshot`."""
+    """The plan of one round over `snapshot` in which `policy` chooses."""
     round_ = Round(snapshot.queue, snapshot.cluster(), snapshot.now, mode, snapshot.committed)
-    return push(round_, policy, observe)
+    return decide(round_, policy, observe)
 
 
-def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
+def decide(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
     """Let `policy` choose until the round is over.
 
     A policy with a `starvation_s`, as the guard has, rescues what has waited longer.
     """
-    round_.rescue(getattr(policy, "starvation_s", np.inf))
-    heed: bool = getattr(policy, "heeds_urgency", False)
+    own = traits(policy)
+    round_.rescue(own.starvation_s)
     decisions: list[Decision] = []
     known: Floats | None = None
     while (table := round_.table()) is not None:
@@ -55,7 +49,7 @@ def push(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan
                 # A later table may have rows that the first one had not.
                 scores = policy.scores(table)
                 known = _spread(table, scores) if policy.stable else None
-            position = preceding(table, best(table, scores, policy), heed=heed)
+            position = preceding(table, best(table, scores, policy), heed=own.heeds_urgency)
         row = int(table.rows[position])
         if observe is not None:
             if scores is None:

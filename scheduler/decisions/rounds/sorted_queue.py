@@ -15,7 +15,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.plan import Action, Placement, Plan, Reservation
-from scheduler.decisions.state.queue import Option, Waiting
+from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
 
 
 class QueueFacts(NamedTuple):
@@ -45,7 +45,7 @@ class _QueueEntry(NamedTuple):
     number: int
     """Of entering: the last tie-break."""
     job: Waiting
-    option: Option
+    option: EstimatedPlacement
 
 
 class SortedQueue:
@@ -192,7 +192,7 @@ class _Walk:
         ):
             self._reserve(entry)
 
-    def _beside(self, option: Option) -> Nodes | None:
+    def _beside(self, option: EstimatedPlacement) -> Nodes | None:
         occupancy = self._cluster.occupancy[option.pool]
         nodes = occupancy.fit(option.width, option.memory)
         if nodes is None:
@@ -205,7 +205,7 @@ class _Walk:
             return None
         return spare.least(occupancy).fit(option.width, option.memory)
 
-    def _end(self, option: Option, nodes: Nodes) -> float:
+    def _end(self, option: EstimatedPlacement, nodes: Nodes) -> float:
         boot_s = self._cluster.occupancy[option.pool].boot_s(nodes)
         return self._now + boot_s + option.runtime_s
 
@@ -216,7 +216,7 @@ class _Walk:
         if action is Action.BACKFILL and end > self._blocked[option.pool].start:
             spare = self._spare.get(option.pool)
             if spare is not None:
-                spare.take(nodes, option.memory)
+                spare.allocate(nodes, option.memory)
         self._placements.append(
             Placement(
                 job,
@@ -244,7 +244,7 @@ class _Walk:
         if self._mode.easy:
             nodes = free.fit(option.width, option.memory)
             assert nodes is not None
-            free.take(nodes, option.memory)
+            free.allocate(nodes, option.memory)
             self._spare[option.pool] = free
         self._blocked[option.pool] = Reservation(
             job, option.pool, option.width, option.memory, start

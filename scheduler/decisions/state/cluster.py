@@ -6,9 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from scheduler.decisions.state.availability import EarliestStarts
+from scheduler.decisions.state.availability import EarliestStarts, FittingShapes
 from scheduler.decisions.state.node_placement import BEST_FIT, Mix, NodePlacementRule
 from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.queue import Bools, Floats, Shape
@@ -63,8 +61,8 @@ class Cluster:
         self._possible: dict[tuple[int, int, int], bool] = {}
         self._empty: dict[int, Occupancy] = {}
         self._asked: tuple[tuple[Shape, ...], tuple[int, ...]] = ((), ())
-        self._fitting: _Fitting | None = None
-        self._horizon: EarliestStarts | None = None
+        self._fitting: FittingShapes | None = None
+        self._earliest_starts: EarliestStarts | None = None
         for attempt in running:
             self._occupy(attempt)
             self._releases[attempt.pool].append(attempt)
@@ -87,7 +85,7 @@ class Cluster:
         twin._running = self._running.copy()
         twin._possible, twin._empty = self._possible, self._empty
         twin._asked = self._asked
-        twin._fitting = twin._horizon = None
+        twin._fitting = twin._earliest_starts = None
         return twin
 
     def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
@@ -104,7 +102,7 @@ class Cluster:
     def finish(self, job: int) -> RunningAttempt:
         """Free the job's devices. Raises `KeyError` if it does not run."""
         attempt = self._running.pop(job)
-        self.occupancy[attempt.pool].give(attempt.nodes, attempt.memory)
+        self.occupancy[attempt.pool].release(attempt.nodes, attempt.memory)
         self._forget(attempt)
         return attempt
 
@@ -115,14 +113,14 @@ class Cluster:
         self._running[job] = attempt = attempt._replace(end=end)
         self._expect(attempt)
 
-    def warm(self, pool: int, node: int) -> None:
+    def mark_up(self, pool: int, node: int) -> None:
         """The node is up: a start there need not wait for a boot."""
-        self.occupancy[pool].warm(node)
+        self.occupancy[pool].mark_up(node)
         self.version[pool] += 1
 
-    def cool(self, pool: int, node: int) -> None:
+    def mark_down(self, pool: int, node: int) -> None:
         """The node is down until a start boots it."""
-        self.occupancy[pool].cool(node)
+        self.occupancy[pool].mark_down(node)
         self.version[pool] += 1
 
     def running(self) -> Iterable[RunningAttempt]:
@@ -154,7 +152,7 @@ class Cluster:
     def fitting(self, shapes: tuple[Shape, ...]) -> Bools:
         """(shapes,) Which of them fit now; an array of the cluster's own, until its next change."""
         if self._fitting is None or not self._fitting.serves(shapes):
-            self._fitting = _Fitting(len(self.pools))
+            self._fitting = FittingShapes(len(self.pools))
             self._fitting.serves(shapes)
         return self._fitting.now(self)
 
@@ -165,9 +163,9 @@ class Cluster:
         of the shapes to look at; the others hold anything. The arrays are the cluster's own, until
         the next call.
         """
-        if self._horizon is None:
-            self._horizon = EarliestStarts()
-        return self._horizon.starts(self, shapes, used)
+        if self._earliest_starts is None:
+            self._earliest_starts = EarliestStarts()
+        return self._earliest_starts.starts(self, shapes, used)
 
     def possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold a placement of this size."""
@@ -193,7 +191,7 @@ class Cluster:
         if self.pools[pool].nodes == 1:
             return self._earliest_on_one(pool, free, width, memory, now)
         for attempt in self._releases[pool]:
-            free.give(attempt.nodes, attempt.memory)
+            free.release(attempt.nodes, attempt.memory)
             if free.free >= width and free.fit(width, memory) is not None:
                 return max(now, attempt.end), free
         return None
@@ -210,7 +208,7 @@ class Cluster:
             if devices < missing:
                 continue
             if devices:
-                free.give(((0, devices),), claimed)
+                free.release(((0, devices),), claimed)
                 missing -= devices
                 devices = claimed = 0
             if free.fit(width, memory) is not None:
@@ -220,7 +218,7 @@ class Cluster:
     def _occupy(self, attempt: RunningAttempt) -> None:
         if attempt.job in self._running:
             raise ValueError(f"job {attempt.job} runs already")
-        self.occupancy[attempt.pool].take(attempt.nodes, attempt.memory)
+        self.occupancy[attempt.pool].allocate(attempt.nodes, attempt.memory)
         self._running[attempt.job] = attempt
 
     def _expect(self, attempt: RunningAttempt) -> None:
@@ -237,46 +235,3 @@ class Cluster:
         for column in (self._releases[pool], self._ends[pool], self._widths[pool]):
             del column[place]
         self.version[pool] += 1
-
-
-class _Fitting:
-    """Which shapes fit; looks again only into pools that have changed."""
-
-    def __init__(self, pools: int) -> None:
-        self._shapes: tuple[Shape, ...] = ()
-        self._fits: Bools = np.ones(0, dtype=np.bool_)
-        self._seen = [-1] * pools
-        self._indices: list[list[int]] = [[] for _ in range(pools)]
-        self._sizes: list[list[tuple[int, int]]] = [[] for _ in range(pools)]
-        self._new: list[int] = []
-
-    def serves(self, shapes: tuple[Shape, ...]) -> bool:
-        """Whether what is known holds for these shapes: more may have come, none may be gone."""
-        if shapes is self._shapes:
-            return True
-        known = len(self._shapes)
-        if shapes[:known] != self._shapes:
-            return False
-        for index, (pool, width, memory) in enumerate(shapes[known:], known):
-            if pool >= 0:
-                self._indices[pool].append(index)
-                self._sizes[pool].append((width, memory))
-                self._new.append(index)
-        self._fits = np.concatenate([self._fits, np.ones(len(shapes) - known, dtype=np.bool_)])
-        self._shapes = shapes
-        return True
-
-    def now(self, cluster: Cluster) -> Bools:
-        version, fits = cluster.version, self._fits
-        for index in self._new:
-            pool, width, memory = self._shapes[index]
-            fits[index] = cluster.occupancy[pool].fit(width, memory) is not None
-        self._new.clear()
-        if self._seen != version:
-            for pool, (seen, current) in enumerate(zip(self._seen, version, strict=True)):
-                if seen != current:
-                    fit = cluster.occupancy[pool].fit
-                    found = [fit(width, memory) is not None for width, memory in self._sizes[pool]]
-                    fits[self._indices[pool]] = found
-            self._seen = version.copy()
-        return fits

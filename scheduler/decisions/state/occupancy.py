@@ -86,28 +86,28 @@ class Occupancy:
             return self._pool.boot_s
         return 0.0
 
-    def warm(self, node: int) -> None:
+    def mark_up(self, node: int) -> None:
         """The node is up."""
         if node in self._cold:
             old = self._bucket(node)
             self._cold.remove(node)
             self._move(node, old)
 
-    def cool(self, node: int) -> None:
+    def mark_down(self, node: int) -> None:
         """The node is down until a start boots it."""
         if node not in self._cold:
             old = self._bucket(node)
             self._cold.add(node)
             self._move(node, old)
 
-    def take(self, nodes: Nodes, memory: int = 0) -> None:
+    def allocate(self, nodes: Nodes, memory: int = 0) -> None:
         """Occupy; raises `ValueError` if a node has too little."""
         self._check(nodes, memory)
         for (node, count), share in zip(nodes, _shares(nodes, memory), strict=True):
             self._change(node, -count, -share)
 
-    def give(self, nodes: Nodes, memory: int = 0) -> None:
-        """Free again what `take` occupied."""
+    def release(self, nodes: Nodes, memory: int = 0) -> None:
+        """Free again what `allocate` occupied."""
         for (node, count), share in zip(nodes, _shares(nodes, memory), strict=True):
             self._change(node, count, share)
 
@@ -115,9 +115,9 @@ class Occupancy:
         """Per node the lesser of two states of the same pool: what is free in both."""
         both = Occupancy(self._pool, self._cost)
         for node in both._cold - self._cold:
-            both.warm(node)
+            both.mark_up(node)
         for node in self._cold - both._cold:
-            both.cool(node)
+            both.mark_down(node)
         for node in range(self._pool.nodes):
             both._change(
                 node,

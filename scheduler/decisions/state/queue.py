@@ -35,7 +35,7 @@ class Shape(NamedTuple):
     """Bytes for the whole attempt."""
 
 
-class Option(NamedTuple):
+class EstimatedPlacement(NamedTuple):
     """One placement that a job accepts, with its estimate."""
 
     pool: int
@@ -52,7 +52,7 @@ class Waiting:
 
     id: int
     submitted_at: float
-    options: Sequence[Option]
+    options: Sequence[EstimatedPlacement]
     """At least one."""
     priority: float = 50.0
     deadline: float = np.inf

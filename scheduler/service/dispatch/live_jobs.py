@@ -20,7 +20,7 @@ from scheduler.domain.jobs import Attempt, Estimate, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import money
-from scheduler.estimates.options import EstimatedPlacement
+from scheduler.estimates.options import PoolEstimate
 from scheduler.service.clock_corrections import ClockCorrections, bounded, delayed
 from scheduler.service.dispatch.dependencies import Dependencies
 from scheduler.service.dispatch.placement_options import affordable, cheapest, counted, worthwhile
@@ -32,7 +32,7 @@ MATERIAL = 0.05
 OVERDUE = 0.1
 """An attempt past its estimated end is expected to need this share of its run time more."""
 
-Estimates = Callable[[JobSpec], Sequence[EstimatedPlacement]]
+Estimates = Callable[[JobSpec], Sequence[PoolEstimate]]
 """Every placement of a job with its estimate; raises `InfeasibleError`."""
 Preference = Callable[[JobSpec], float]
 
@@ -73,7 +73,7 @@ class LiveJobs:
         self._dependencies = Dependencies(state)
         self._spent: dict[int, float] = {}
         self._committed: tuple[Reservation, ...] = ()
-        self._estimated: dict[str, tuple[JobSpec, Sequence[EstimatedPlacement]]] = {}
+        self._estimated: dict[str, tuple[JobSpec, Sequence[PoolEstimate]]] = {}
         """The newest estimates of each work, by the key of its profile."""
         self._sources: dict[int, dict[tuple[int, int], str]] = {}
         """Where the estimates of competing jobs come from, by job and (pool, width)."""
@@ -338,7 +338,7 @@ class LiveJobs:
             self._withdraw(job_id)
             self._consider(job, now)
 
-    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[EstimatedPlacement]:
+    def _placements(self, job: Job, now: float) -> HoldReasons | Sequence[PoolEstimate]:
         spec = job.spec
         blockers = self._dependencies.open(job, self.jobs)
         if blockers:
@@ -363,7 +363,7 @@ class LiveJobs:
         )
 
     def _waiting(
-        self, job: int, spec: JobSpec, submitted_at: float, found: Sequence[EstimatedPlacement]
+        self, job: int, spec: JobSpec, submitted_at: float, found: Sequence[PoolEstimate]
     ) -> Waiting:
         return Waiting(
             id=job,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.decisions.state.queue import Option
+from scheduler.decisions.state.queue import EstimatedPlacement
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
-from scheduler.estimates.options import EstimatedPlacement
+from scheduler.estimates.options import PoolEstimate
 
 GRAINS = 64
 """Parts of a node's memory that placements are counted in."""
@@ -16,11 +16,11 @@ SPREAD = 1.05
 
 
 def counted(
-    spec: JobSpec, pools: Sequence[Pool], found: Sequence[EstimatedPlacement]
-) -> list[Option]:
+    spec: JobSpec, pools: Sequence[Pool], found: Sequence[PoolEstimate]
+) -> list[EstimatedPlacement]:
     """The placements of a job for the queue, in the same order."""
     return [
-        Option(
+        EstimatedPlacement(
             pool=one.pool,
             width=one.width,
             memory=_counted(spec.request.memory_bytes, pools[one.pool]),
@@ -32,9 +32,7 @@ def counted(
     ]
 
 
-def worthwhile(
-    found: Sequence[EstimatedPlacement], preference: float
-) -> Sequence[EstimatedPlacement]:
+def worthwhile(found: Sequence[PoolEstimate], preference: float) -> Sequence[PoolEstimate]:
     """The placements whose price suits the preference p.
 
     Dollars ≤ 1.05 / (1 - p)⁴ × the cheapest: 1.05× at 0, 17× at ½, any at 1. A job that wants to
@@ -46,12 +44,12 @@ def worthwhile(
     return affordable(found, most)
 
 
-def cheapest(found: Sequence[EstimatedPlacement]) -> float:
+def cheapest(found: Sequence[PoolEstimate]) -> float:
     """Dollars of the cheapest placement."""
     return min(one.estimate.dollars for one in found)
 
 
-def affordable(found: Sequence[EstimatedPlacement], dollars: float) -> list[EstimatedPlacement]:
+def affordable(found: Sequence[PoolEstimate], dollars: float) -> list[PoolEstimate]:
     """The placements that cost at most so many dollars."""
     return [one for one in found if one.estimate.dollars <= dollars]
 

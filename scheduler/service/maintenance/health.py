@@ -11,7 +11,8 @@ from pathlib import Path
 
 from scheduler import problems
 from scheduler.clock import Clock
-from scheduler.decisions.rounds.run import mode_of, run_round
+from scheduler.decisions.rounds.policy import mode_of
+from scheduler.decisions.rounds.run import run_round
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import Attempt
 from scheduler.problems import HealthProblem

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.policy import Policy, Reasons, traits
 from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InputError
 from scheduler.files import write_text
@@ -180,15 +180,14 @@ class Marked(Wrapped):
             return self.policy.costs(table)
 
     @property
-    def reasons(self) -> Callable[[Candidates, int, int], Mapping[str, float]] | None:
+    def reasons(self) -> Reasons | None:
         """The policy's reasons; None if it gives none."""
-        tell = getattr(self.policy, "reasons", None)
+        tell = traits(self.policy).reasons
         if tell is None:
             return None
 
         def marked(table: Candidates, chosen: int, rival: int) -> Mapping[str, float]:
             with self.crashes.inside(self.asked):
-                found: Mapping[str, float] = tell(table, chosen, rival)
-                return found
+                return tell(table, chosen, rival)
 
         return marked

@@ -4,8 +4,8 @@ import numpy as np
 
 from agents.evaluation.invariants import logged
 from envs.scenarios import Objective, Scenario, Supply, WorkloadSource
-from envs.simulator.job_state import HeldDevices
 from envs.simulator.results import SimulationResult
+from envs.simulator.simulated_job import HeldDevices
 from envs.workloads.synthetic import Synthetic
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind

@@ -5,7 +5,8 @@ import pytest
 
 from agents.serving.attribution import INTERACTIONS, ablate
 from agents.serving.learned_policy import LearnedPolicy
-from scheduler.decisions.features.encoder import ROW_COLUMNS, Encoding, unflatten
+from scheduler.decisions.features.columns import ROW_COLUMNS
+from scheduler.decisions.features.encoder import Encoding, unflatten
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round

@@ -193,4 +193,6 @@ def test_a_training_as_a_job_is_the_same_command(tmp_path, monkeypatch, fulcrum)
 
 
 def test_nothing_is_left_anywhere_outside_of_a_job(tmp_path):
-    leave(tmp_path / "nowhere")
+    (tmp_path / "policy").mkdir()
+    leave(tmp_path / "policy")
+    assert [each.name for each in tmp_path.rglob("*")] == ["policy"]

@@ -9,8 +9,8 @@ from agents.training.env import CRITIC_FEATURES
 from agents.training.model.network import PolicyNetwork
 from agents.training.model.onnx_export import exported
 from envs.scenarios import load
-from scheduler.decisions.features import encoder
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.digest import digest as encoding_digest
 
 TINY = Training(
     scenario="mixed-cloud",
@@ -74,7 +74,7 @@ def saved(folder, seed=0, rows=24, **fields):
         "averaged": False, "command": "", "commit": "", "versions": {}, "config": {},
     }  # fmt: skip
     manifest = ArtifactManifest(
-        digest(weights), encoder.digest(), rows, "easy", **{**facts, **fields}
+        digest(weights), encoding_digest(), rows, "easy", **{**facts, **fields}
     )
     save(folder, weights, manifest)
     return folder

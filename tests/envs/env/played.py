@@ -60,9 +60,9 @@ def arrivals(seed, jobs=40, every=20.0, devices=("CPU", "GPU")):
 
 
 def episode(seed=0, mode=Mode.EASY, pools=(CPU, GPU), jobs=40, every=20.0, **figures):
-    site = ClusterSpec(tuple(pools), mode, failures=CALM)
+    spec = ClusterSpec(tuple(pools), mode, failures=CALM)
     workload = arrivals(seed, jobs, every, tuple(pool.model for pool in pools))
-    return Episode(workload, site, scales=Scales(100.0, 1.0, 0.01), seed=seed, **figures)
+    return Episode(workload, spec, scales=Scales(100.0, 1.0, 0.01), seed=seed, **figures)
 
 
 def env(mode=Mode.EASY, pools=(CPU, GPU), jobs=40, every=20.0, **figures):
@@ -111,5 +111,5 @@ def episodes(draw, failing=True):
     # Two pools always leave something to decide; one does where jobs have to queue.
     every = draw(st.sampled_from([1.0, 5.0])) if len(pools) == 1 else 30.0
     made = episode(draw(st.integers(0, 1000)), draw(st.sampled_from(list(Mode))), pools, 25, every)
-    site = ClusterSpec(pools, made.site.mode, supplies=supplies, failures=failures)
-    return Episode(made.workload, site, scales=made.scales, seed=made.seed)
+    spec = ClusterSpec(pools, made.spec.mode, supplies=supplies, failures=failures)
+    return Episode(made.workload, spec, scales=made.scales, seed=made.seed)

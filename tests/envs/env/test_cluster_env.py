@@ -13,8 +13,8 @@ from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import ENDS, drawn_preference
 from envs.scenarios import load
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.features.encoder import ROW_COLUMNS, unflatten
-from scheduler.decisions.features.static_features import TOP
+from scheduler.decisions.features.columns import ROW_COLUMNS, TOP
+from scheduler.decisions.features.encoder import unflatten
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import WAIT
 from scheduler.domain.errors import InputError, MissingError
@@ -183,7 +183,7 @@ def test_a_policy_pulled_through_the_environment_does_what_it_does_when_pushed(n
     while not over:
         _, _, over, _, info = made.step(made.action_of(policy))
     drawn = episode(9)
-    pushed = Simulation(drawn.workload, drawn.site, drawn.estimator, seed=9).run(policy)
+    pushed = Simulation(drawn.workload, drawn.spec, drawn.estimator, seed=9).run(policy)
     assert info["metrics"]["mean_jct_s"] == pytest.approx(float(pushed.jct.mean()), rel=1e-12)
     assert info["metrics"]["utilisation"] == pytest.approx(pushed.utilisation, rel=1e-12)
     assert info["metrics"]["fairness"] == pytest.approx(pushed.fairness, rel=1e-12)

@@ -1,13 +1,15 @@
 """The encoding: what its columns hold, that it depends on nothing else, and which rows it shows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.features import encoder, ranks, row_selection
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS, Encoder, unflatten
-from scheduler.decisions.features.static_features import GAIN, ORDERS, TOP
+from scheduler.decisions.features import columns, digest, encoder, ranks, row_selection
+from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ORDERS, ROW_COLUMNS, TOP
+from scheduler.decisions.features.encoder import Encoder, unflatten
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.availability import AHEAD_S
 from scheduler.decisions.state.cluster import RunningAttempt
@@ -117,7 +119,7 @@ def test_padding_changes_nothing(snap):
 
 @settings(max_examples=20)
 @given(snapshots())
-def test_the_horizon_is_what_the_cluster_says(snap):
+def test_the_earliest_starts_are_those_of_the_cluster(snap):
     cluster = snap.cluster()
     for _ in range(2):
         starts, boots = cluster.starts(snap.queue.shapes, range(len(snap.queue.shapes)))
@@ -206,7 +208,7 @@ def test_the_nearest_rows_are_shown(drawn, rows):
     shown = row_selection.nearest(whole, before, ends, prices, rows)
 
     alike = slot[:, np.newaxis] == slot
-    places = np.lexsort((np.arange(count), whole.regret[1:])).argsort()
+    places = np.lexsort((np.arange(count), whole.preference_cost[1:])).argsort()
     own = (alike & (places < places[:, np.newaxis])).sum(axis=1)
     near = (1 + before.min(axis=0)[slot]) * (1 + own)
     near = np.minimum(near, 1 + ranks.everywhere(prices).min(axis=0))
@@ -215,9 +217,42 @@ def test_the_nearest_rows_are_shown(drawn, rows):
     assert shown.tolist() == list(expected)
 
 
+def _swapped(name, other):
+    """`name` is computed as `other` is."""
+    values = {column.name: column.value for column in columns.DYNAMIC_COLUMNS}
+    return tuple(
+        replace(column, value=values[other]) if column.name == name else column
+        for column in columns.DYNAMIC_COLUMNS
+    )
+
+
 def test_the_digest_tells_encodings_apart(monkeypatch):
-    before = encoder.digest()
+    before = digest.digest()
     assert len(before) == 12
-    assert before == encoder.digest()
-    monkeypatch.setattr(encoder, "ENCODING_VERSION", 1)
-    assert encoder.digest() != before
+    assert before == digest.digest()
+    monkeypatch.setattr(encoder, "DYNAMIC_COLUMNS", _swapped("rank_sjf", "rank_saf"))
+    assert digest.digest() != before, "a function has changed, no declaration"
+    monkeypatch.undo()
+    monkeypatch.setattr(digest, "ENCODING_VERSION", 1)
+    assert digest.digest() != before
+
+
+def test_the_digest_sees_columns_that_are_swapped():
+    rows, whole = zip(*(unflatten(values, 8) for values in digest.golden_values()), strict=True)
+    for columns_ in (np.concatenate(rows).T, np.array(whole).T):
+        assert len(np.unique(columns_.round(digest.DECIMALS), axis=0)) == len(columns_)
+
+
+def test_the_digest_does_not_depend_on_the_machine():
+    scale = 10.0**digest.DECIMALS
+    for values in digest.golden_values():
+        beyond = values.astype(np.float64) * scale % 1
+        assert np.abs(beyond - 0.5).min() / scale > 1e-5, "change the golden tables a little"
+
+
+def test_policies_of_the_earlier_digest_rule_are_accepted_until_the_encoding_changes(monkeypatch):
+    assert digest.compatible(digest.digest())
+    assert digest.compatible("9ce248cc2e3a")
+    assert not digest.compatible("0" * 12)
+    monkeypatch.setattr(encoder, "DYNAMIC_COLUMNS", _swapped("regret", "price"))
+    assert not digest.compatible("9ce248cc2e3a")

@@ -6,8 +6,7 @@ import pytest
 
 from envs.gym.episodes import ENDS
 from envs.gym.rewards import REWARDS
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.features.static_features import GAIN, TOP
+from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "environment.md").read_text()
 

@@ -1,13 +1,13 @@
-"""Observations that must not change unless somebody means it.
+"""Observations that must not change by accident.
 
-A difference says that policies trained before see something else now: raise `ENCODING_VERSION`, or
-undo it.
+A difference says that policies trained before see something else now. Undo it, or train them again.
 """
 
 import pytest
 
 from envs.gym.cluster_env import ClusterEnv
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS, unflatten
+from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.encoder import unflatten
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support import golden
 

@@ -64,6 +64,6 @@ def test_neither_true_runtimes_nor_the_future_are_seen(seed, mode, every, share)
     trace, simulation = seen(drawn, np.inf)
     instant = trace[int(share * (len(trace) - 1))][0]
     workload = scrambled(drawn.workload, simulation.outcome(), instant, seed + 1)
-    other = Episode(workload, drawn.site, Believed(), drawn.scales, drawn.seed)
+    other = Episode(workload, drawn.spec, Believed(), drawn.scales, drawn.seed)
     again, _ = seen(other, instant)
     assert again == [entry for entry in trace if entry[0] <= instant]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from envs.gym.render_image import WIDTH, _ends, _laid
-from envs.simulator.job_state import HeldDevices
+from envs.gym.render_image import WIDTH
+from envs.simulator.device_lanes import device_lanes
 from scheduler.decisions.rounds.round import Mode
-from tests.envs.env.played import CPU, env, whim
+from tests.envs.env.played import env, whim
 
 
 def played(mode, steps=25):
@@ -48,13 +48,27 @@ def test_a_finished_episode_can_still_be_looked_at():
     assert env().render() is None
 
 
-def test_jobs_never_share_a_line():
-    held = [
-        HeldDevices(1, 0, ((0, 3),), 0, 0.0, 10.0),
-        HeldDevices(2, 0, ((0, 1), (1, 2)), 0, 1.0, 4.0),
-        HeldDevices(3, 0, ((0, 1),), 0, 4.0, 9.0),
-        HeldDevices(4, 0, ((0, 4),), 0, 10.0, 11.0),
+def test_jobs_never_share_a_lane():
+    attempts = [
+        (0.0, 10.0, 0, ((0, 3),)),
+        (1.0, 4.0, 0, ((0, 1), (1, 2))),
+        (2.0, 3.0, 1, ((0, 1),)),
+        (4.0, 9.0, 0, ((0, 1),)),
+        (5.0, 6.0, 0, ((1, 2), (0, 0))),
+        (10.0, 11.0, 0, ((0, 4),)),
     ]
-    laid = {each.job: lanes for each, lanes in _laid(CPU, held)}
-    assert laid == {1: (0, 1, 2), 2: (3, 4, 5), 3: (3,), 4: (0, 1, 2, 3)}
-    assert list(_ends((0, 1, 2, 5))) == [0, 3, 5, 6]
+    lanes = list(device_lanes(attempts, (4, 1)))
+    assert lanes == [
+        [range(3)],
+        [range(3, 6)],
+        [range(1)],
+        [range(3, 4)],
+        [range(4, 6)],
+        [range(4)],
+    ]
+
+
+def test_lanes_that_are_not_neighbours_stay_apart():
+    attempts = [(0.0, 9.0, 0, ((0, 1),)), (1.0, 2.0, 0, ((0, 1),)), (1.0, 9.0, 0, ((0, 1),))]
+    attempts += [(3.0, 4.0, 0, ((0, 2),))]
+    assert list(device_lanes(attempts, (4,)))[-1] == [range(1, 2), range(3, 4)]

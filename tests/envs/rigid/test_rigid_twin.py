@@ -12,7 +12,7 @@ from envs.scenarios import Billing, Failures, Supply
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Noisy
-from scheduler.decisions.features.encoder import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
 from scheduler.domain.resources import ANY
@@ -68,19 +68,19 @@ def test_every_decision_of_an_episode_is_the_environments(mode, requested):
 def test_what_it_cannot_play_it_refuses():
     rigid = episode(0, Mode.EASY, requested=False)
     assert suits(rigid)
-    site = rigid.site
+    spec = rigid.spec
     jobs = rigid.workload.jobs
     elsewhere = replace(jobs[0], runs=(*jobs[0].runs, WorkloadRun(ANY, 4, 1.0)))
     others = {
         "two placements": replace(rigid, workload=Workload("two", (elsewhere, *jobs[1:]))),
         "noise": replace(rigid, estimator=Noisy()),
-        "greedy": replace(rigid, site=replace(site, mode=Mode.GREEDY)),
-        "failures": replace(rigid, site=replace(site, failures=Failures(per_attempt=0.1))),
-        "each event": replace(rigid, site=replace(site, each=True)),
-        "two pools": replace(rigid, site=replace(site, pools=(POOL, replace(POOL, name="b")))),
-        "nodes": replace(rigid, site=ClusterSpec((replace(POOL, nodes=2, devices_per_node=8),))),
+        "greedy": replace(rigid, spec=replace(spec, mode=Mode.GREEDY)),
+        "failures": replace(rigid, spec=replace(spec, failures=Failures(per_attempt=0.1))),
+        "each event": replace(rigid, spec=replace(spec, every_event=True)),
+        "two pools": replace(rigid, spec=replace(spec, pools=(POOL, replace(POOL, name="b")))),
+        "nodes": replace(rigid, spec=ClusterSpec((replace(POOL, nodes=2, devices_per_node=8),))),
         "paid idle": replace(
-            rigid, site=replace(site, supplies=(Supply(POOL, 1, billing=Billing.AMORTISED),))
+            rigid, spec=replace(spec, supplies=(Supply(POOL, 1, billing=Billing.AMORTISED),))
         ),
     }
     assert [name for name, other in others.items() if suits(other)] == []
@@ -91,7 +91,7 @@ def test_what_it_cannot_play_it_refuses():
 def test_a_workload_without_choices_is_over_at_once():
     calm = Workload("calm", (Arrival(1, 0.0, (WorkloadRun(ANY, 1, 5.0),)),))
     drawn = replace(episode(0, Mode.COMMIT, requested=False), workload=calm)
-    worlds = Worlds(drawn.site, 1, 1, ROWS)
+    worlds = Worlds(drawn.spec, 1, 1, ROWS)
     assert not worlds.begin(0, facts(drawn, 1.0), 1.0)
     assert worlds.completion(0).tolist() == [5.0]
     with pytest.raises(NothingToDecideError):

@@ -31,9 +31,9 @@ def workload(*jobs):
     return Workload("by hand", tuple(jobs))
 
 
-def site(*pools, mode=Mode.EASY, supplies=(), failures=None, each=False):
+def spec(*pools, mode=Mode.EASY, supplies=(), failures=None, every_event=False):
     failures = failures or Failures(checkpoint_s=0.0, restart_s=0.0)
-    return ClusterSpec(pools, mode, each=each, supplies=supplies, failures=failures)
+    return ClusterSpec(pools, mode, every_event=every_event, supplies=supplies, failures=failures)
 
 
 def elastic(pool, min_nodes=0, idle=100.0, **figures):
@@ -46,7 +46,7 @@ def simulation(where, *jobs, estimator=None, origin=0.0, **figures):
 
 
 @st.composite
-def sites(draw, mode):
+def specs(draw, mode):
     pools, supplies = [], []
     for index in range(draw(st.integers(1, 3))):
         each = pool(
@@ -76,7 +76,11 @@ def sites(draw, mode):
         restart_s=draw(st.sampled_from([0.0, 2.0])),
     )
     return ClusterSpec(
-        tuple(pools), mode, each=draw(st.booleans()), supplies=tuple(supplies), failures=failures
+        tuple(pools),
+        mode,
+        every_event=draw(st.booleans()),
+        supplies=tuple(supplies),
+        failures=failures,
     )
 
 

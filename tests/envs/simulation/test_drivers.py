@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import job, pool, simulation, site, sites, workloads
 
 from agents.evaluation.invariants import check, logged
 from envs.baselines import catalogue, preemptive
@@ -20,6 +19,7 @@ from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.simulated import SIMULATED
+from tests.envs.simulation.simulated import job, pool, simulation, spec, specs, workloads
 
 
 def test_the_service_knows_which_names_only_the_simulator_has():
@@ -44,7 +44,7 @@ def test_an_unknown_name_lists_both_kinds():
 
 def test_any_other_name_means_what_it_means_in_the_service():
     jobs = job(1, 0, 10, 4), job(2, 1, 9), job(3, 2, 3)
-    one, other = (simulation(site(pool("cpu", 4)), *jobs) for _ in range(2))
+    one, other = (simulation(spec(pool("cpu", 4)), *jobs) for _ in range(2))
     assert catalogue.run(one, "sjf").ended.tolist() == other.run(HEURISTICS["sjf"]).ended.tolist()
     scenario = load("mixed-cloud")
     assert catalogue.adapted(scenario, "sjf") == scenario
@@ -65,7 +65,7 @@ def test_a_placement_may_be_part_of_the_name():
 def test_placement_decides_which_node_is_taken():
     # At 6 the nodes have 2 and 3 of 4 free. The tightest fit for job 4 takes one of the two that
     # most jobs want; where fragmentation counts, jobs 5 and 6 both find room at 7.
-    where = site(pool("cpu", 4, nodes=2), mode=Mode.GREEDY)
+    where = spec(pool("cpu", 4, nodes=2), mode=Mode.GREEDY)
     jobs = (
         *(job(1, 0, 5, 2), job(2, 0, 90, 2), job(3, 0, 90, 1)),
         *(job(4, 6, 90, 1), job(5, 7, 90, 2), job(6, 7, 90, 2)),
@@ -77,7 +77,7 @@ def test_placement_decides_which_node_is_taken():
 
 
 def test_preemption_by_name():
-    ran = simulation(site(pool("cpu", 1)), job(1, 0, 10), job(2, 1, 2))
+    ran = simulation(spec(pool("cpu", 1)), job(1, 0, 10), job(2, 1, 2))
     outcome = catalogue.run(ran, "srtf")
     assert outcome.ended.tolist() == [12.0, 3.0]
     assert outcome.attempts.tolist() == [2, 1]
@@ -96,7 +96,7 @@ def test_estimates_and_reservations_are_part_of_the_name():
 @settings(max_examples=40, deadline=None)
 @given(st.data(), st.sampled_from(("fcfs", "wgc", *SIMULATED)), st.sampled_from(list(RULES)))
 def test_what_no_cluster_can_do_is_never_done(data, name, placement):
-    where = replace(data.draw(sites(Mode.EASY)), placement=placement)
+    where = replace(data.draw(specs(Mode.EASY)), placement=placement)
     jobs = data.draw(workloads(where.pools, most=8))
     ran = Simulation(jobs, where, Exact(), seed=1, check=True, record=True)
     outcome = catalogue.run(ran, name)

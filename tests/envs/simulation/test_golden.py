@@ -5,7 +5,6 @@ A difference says that schedules have changed: if that is right, the tables of a
 """
 
 import pytest
-from simulated import elastic, pool
 
 from envs.baselines.preemptive import PREEMPTIVE, run
 from envs.scenarios import Failures
@@ -14,6 +13,7 @@ from envs.workloads.lublin import Lublin, draw
 from envs.workloads.runtime_estimates import Noisy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.policies.heuristics import HEURISTICS
+from tests.envs.simulation.simulated import elastic, pool
 from tests.support import golden
 from tests.support.logs import placements
 

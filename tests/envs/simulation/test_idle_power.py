@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import FCFS, elastic, job, pool, simulation, site, sites, workloads
 
 from envs.scenarios import Supply, load
 from envs.scenarios.supply import IDLE_SHARE
@@ -13,11 +12,21 @@ from envs.simulator.meter import Meter
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
+from tests.envs.simulation.simulated import (
+    FCFS,
+    elastic,
+    job,
+    pool,
+    simulation,
+    spec,
+    specs,
+    workloads,
+)
 
 
 def test_an_owned_pool_draws_power_all_the_time():
     own = pool("gpu", 2, watts_per_device=100.0)
-    where = site(own, supplies=(Supply(own, 1, idle_watts_per_device=10.0),))
+    where = spec(own, supplies=(Supply(own, 1, idle_watts_per_device=10.0),))
     outcome = simulation(where, job(1, 0, 10), job(2, 30, 10, 2)).run(FCFS)
     # Until 40 s, 2 devices are up for 80 device-seconds; 30 of them are used.
     assert outcome.joules.tolist() == [1000.0, 2000.0]
@@ -26,14 +35,14 @@ def test_an_owned_pool_draws_power_all_the_time():
 
 def test_an_elastic_node_draws_power_from_its_boot_to_its_shutdown():
     rented = pool("gpu", 2, boot_s=5.0, watts_per_device=100.0)
-    where = site(rented, supplies=(elastic(rented, idle=20.0, idle_watts_per_device=10.0),))
+    where = spec(rented, supplies=(elastic(rented, idle=20.0, idle_watts_per_device=10.0),))
     outcome = simulation(where, job(1, 0, 10), job(2, 100, 10)).run(FCFS)
     # Up from 0 to 35 and from 100 to 115, with one of two devices used for 10 s each time.
     assert outcome.idle_joules == pytest.approx((2 * 50 - 20) * 10.0)
 
 
 def test_without_an_idle_power_nothing_is_drawn():
-    assert simulation(site(pool("cpu", 2)), job(1, 0, 10)).run(FCFS).idle_joules == 0.0
+    assert simulation(spec(pool("cpu", 2)), job(1, 0, 10)).run(FCFS).idle_joules == 0.0
 
 
 @pytest.mark.parametrize("watts", [-1.0, 101.0, float("nan")])
@@ -53,7 +62,7 @@ def test_scenarios_have_an_idle_power_for_every_pool():
 @settings(max_examples=40, deadline=None)
 @given(st.data(), st.sampled_from([0.0, 20.0, 100.0]))
 def test_energy_is_never_lost_nor_counted_twice(data, idle):
-    where = data.draw(sites(Mode.GREEDY))
+    where = data.draw(specs(Mode.GREEDY))
     pools = tuple(replace(each, watts_per_device=100.0) for each in where.pools)
     same = dict(zip(where.pools, pools, strict=True))
     supplies = tuple(

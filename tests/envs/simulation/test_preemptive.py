@@ -5,21 +5,21 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import elastic, job, pool, simulation, site, sites, workloads
 
 from envs.baselines.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
 from envs.scenarios import Failures
-from envs.simulator.job_state import SimulatedProgress
+from envs.simulator.simulated_job import SimulatedProgress
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, WorkloadRun
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
+from tests.envs.simulation.simulated import elastic, job, pool, simulation, spec, specs, workloads
 
 RESTART = Failures(checkpoint_s=0.0, restart_s=2.0)
 
 
 def test_the_shortest_remaining_runs_and_the_other_pays_a_restart():
-    ran = simulation(site(pool("gpu", 1), failures=RESTART), job(1, 0, 20), job(2, 5, 3))
+    ran = simulation(spec(pool("gpu", 1), failures=RESTART), job(1, 0, 20), job(2, 5, 3))
     outcome = run(ran, SRTF)
     # 5 s are saved when job 2 comes; at 8 job 1 restarts for 2 s and works 15 more.
     assert outcome.started.tolist() == [0.0, 5.0]
@@ -30,12 +30,12 @@ def test_the_shortest_remaining_runs_and_the_other_pays_a_restart():
 
 def test_without_saving_only_checkpoints_count():
     failures = Failures(checkpoint_s=4.0, restart_s=0.0)
-    ran = simulation(site(pool("gpu", 1), failures=failures), job(1, 0, 20), job(2, 5, 3))
+    ran = simulation(spec(pool("gpu", 1), failures=failures), job(1, 0, 20), job(2, 5, 3))
     assert run(ran, SRTF, save=False).ended.tolist() == [8.0 + 16.0, 8.0]
 
 
 def test_what_has_less_left_is_not_preempted():
-    ran = simulation(site(pool("gpu", 1), failures=RESTART), job(1, 0, 10), job(2, 8, 3))
+    ran = simulation(spec(pool("gpu", 1), failures=RESTART), job(1, 0, 10), job(2, 8, 3))
     outcome = run(ran, SRTF)
     assert outcome.ended.tolist() == [10.0, 13.0]
     assert outcome.attempts.tolist() == [1, 1]
@@ -43,13 +43,13 @@ def test_what_has_less_left_is_not_preempted():
 
 def test_service_counts_devices():
     jobs = job(1, 0, 6, 4), job(2, 0, 10, 1), job(3, 0, 10, 1)
-    assert run(simulation(site(pool("gpu", 4)), *jobs), SRTF).started.tolist() == [0.0, 6.0, 6.0]
-    assert run(simulation(site(pool("gpu", 4)), *jobs), SRSF).started.tolist() == [10.0, 0.0, 0.0]
+    assert run(simulation(spec(pool("gpu", 4)), *jobs), SRTF).started.tolist() == [0.0, 6.0, 6.0]
+    assert run(simulation(spec(pool("gpu", 4)), *jobs), SRSF).started.tolist() == [10.0, 0.0, 0.0]
 
 
 def test_jobs_sink_when_their_service_passes_a_threshold():
     # Job 1 has had 10 device-seconds at 5 and sinks; job 2 at 10, and what runs goes on.
-    ran = simulation(site(pool("gpu", 2)), job(1, 0, 8, 2), job(2, 1, 8, 2))
+    ran = simulation(spec(pool("gpu", 2)), job(1, 0, 8, 2), job(2, 1, 8, 2))
     outcome = run(ran, las((10.0,)))
     assert outcome.started.tolist() == pytest.approx([0.0, 5.0], abs=1e-3)
     assert outcome.ended.tolist() == pytest.approx([16.0, 13.0], abs=1e-3)
@@ -71,7 +71,7 @@ def test_jobs_move_together_to_make_room_for_a_wide_one():
     failures = Failures(checkpoint_s=0.0, restart_s=1.0)
     nodes = pool("gpu", 2, nodes=2)
     jobs = job(1, 0, 30, 2), job(2, 0, 40, 2), job(3, 2, 4, 2), job(4, 2, 5, 1)
-    outcome = run(simulation(site(nodes, failures=failures), *jobs), SRTF)
+    outcome = run(simulation(spec(nodes, failures=failures), *jobs), SRTF)
     assert outcome.started.tolist() == [0.0, 0.0, 2.0, 2.0]
     assert outcome.ended[2:].tolist() == [6.0, 7.0]
 
@@ -82,14 +82,14 @@ def test_a_device_kind_with_room_is_taken_where_it_runs_shortest():
     both = [
         type(each)(each.id, 0.0, (*each.runs, type(each.runs[0])("cpu", 1, 50.0))) for each in jobs
     ]
-    outcome = run(simulation(site(fast, slow), *both), SRTF)
+    outcome = run(simulation(spec(fast, slow), *both), SRTF)
     assert outcome.pool.tolist() == [0, 1]
 
 
 @settings(max_examples=60)
 @given(st.data(), st.sampled_from(list(PREEMPTIVE)), st.booleans(), st.booleans())
 def test_every_job_ends_whatever_is_preempted(data, name, save, disturb):
-    where = data.draw(sites(Mode.EASY))
+    where = data.draw(specs(Mode.EASY))
     jobs = data.draw(workloads(where.pools, most=10))
     if not save:
         disturb = False  # without progress kept, restarts at every event need not end
@@ -102,7 +102,7 @@ def test_every_job_ends_whatever_is_preempted(data, name, save, disturb):
 
 def test_elastic_nodes_and_preemption_are_billed_together():
     cloud = pool("gpu", 1, nodes=2, boot_s=4.0)
-    where = site(cloud, supplies=(elastic(cloud, idle=5.0),), failures=RESTART)
+    where = spec(cloud, supplies=(elastic(cloud, idle=5.0),), failures=RESTART)
     outcome = run(simulation(where, *(job(n, 2 * n, 20 - 3 * n) for n in range(1, 6))), SRTF)
     assert outcome.idle_dollars >= 2 * 4.0
     assert outcome.dollars.sum() >= outcome.runtime.sum()
@@ -116,6 +116,6 @@ def test_a_job_keeps_its_rank_wherever_it_is_placed():
         Arrival(1, 0.0, (WorkloadRun("cpu0", 1, 10.0), WorkloadRun("cpu1", 1, 25.0))),
         *(job(2, 0, 15, device="cpu1"), job(3, 0, 1, device="cpu0"), job(4, 0, 1, device="cpu0")),
     )
-    outcome = run(simulation(site(first, second), *jobs), SRTF)
+    outcome = run(simulation(spec(first, second), *jobs), SRTF)
     assert outcome.attempts.tolist() == [1, 1, 1, 1]
     assert outcome.ended.tolist() == [25.0, 40.0, 1.0, 2.0]

@@ -1,4 +1,4 @@
-"""What no simulation may ever do, over random sites, workloads, heuristics and modes."""
+"""What no simulation may ever do, over random specs, workloads, heuristics and modes."""
 
 from dataclasses import replace
 from itertools import product
@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from simulated import sites, workloads
 
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.rounds.run import push
+from scheduler.decisions.rounds.run import decide
 from scheduler.policies.heuristics import HEURISTICS
+from tests.envs.simulation.simulated import specs, workloads
 
 ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)
 
@@ -22,7 +22,7 @@ ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)
 @st.composite
 def worlds(draw, mode=None):
     mode = mode or draw(st.sampled_from(list(Mode)))
-    where = draw(sites(mode))
+    where = draw(specs(mode))
     policy = HEURISTICS[draw(st.sampled_from(list(HEURISTICS)))]
     return where, draw(workloads(where.pools)), policy, draw(st.sampled_from(ESTIMATORS))
 
@@ -121,7 +121,7 @@ def plans(world, until):
     ran = Simulation(jobs, where, estimator(), seed=1, check=True)
     log = []
     while (round_ := ran.next()) is not None:
-        plan = push(round_, policy)
+        plan = decide(round_, policy)
         if plan.now <= until:
             log.append(plan)
         ran.commit(plan)

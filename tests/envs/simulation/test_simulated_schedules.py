@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from simulated import FCFS, elastic, job, pool, simulation, site, workload
 
 from envs.scenarios import Billing, Failures, Supply
 from envs.simulator.cluster_spec import ClusterSpec
@@ -12,6 +11,7 @@ from envs.workloads.runtime_estimates import Requested
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InfeasibleError, InputError
 from scheduler.policies.heuristics import HEURISTICS
+from tests.envs.simulation.simulated import FCFS, elastic, job, pool, simulation, spec, workload
 
 JOBS = (job(1, 0, 100, 3), job(2, 0, 50, 4), job(3, 1, 30, 1), job(4, 1, 120, 1))
 
@@ -28,7 +28,7 @@ JOBS = (job(1, 0, 100, 3), job(2, 0, 50, 4), job(3, 1, 30, 1), job(4, 1, 120, 1)
     ],
 )
 def test_first_come_first_served(mode, starts):
-    outcome = simulation(site(pool("cpu", 4), mode=mode), *JOBS).run(FCFS)
+    outcome = simulation(spec(pool("cpu", 4), mode=mode), *JOBS).run(FCFS)
     assert outcome.started.tolist() == starts
     assert outcome.ended.tolist() == [
         start + each.runs[0].runtime_s for start, each in zip(starts, JOBS, strict=True)
@@ -40,14 +40,14 @@ def test_first_come_first_served(mode, starts):
 
 def test_dollars_and_joules_of_what_ran():
     where = pool("cpu", 4, watts_per_device=100.0)
-    outcome = simulation(site(where), job(1, 0, 10, 2)).run(FCFS)
+    outcome = simulation(spec(where), job(1, 0, 10, 2)).run(FCFS)
     assert outcome.dollars.tolist() == [20.0]
     assert outcome.joules.tolist() == [2000.0]
     assert outcome.idle_dollars == 0.0
 
 
 def test_every_start_boots_where_nobody_keeps_nodes_up():
-    outcome = simulation(site(pool("cpu", 2, boot_s=5.0)), job(1, 0, 10), job(2, 20, 10)).run(FCFS)
+    outcome = simulation(spec(pool("cpu", 2, boot_s=5.0)), job(1, 0, 10), job(2, 20, 10)).run(FCFS)
     assert outcome.started.tolist() == [5.0, 25.0]
     assert outcome.ended.tolist() == [15.0, 35.0]
     assert outcome.dollars.tolist() == [10.0, 10.0]
@@ -56,7 +56,7 @@ def test_every_start_boots_where_nobody_keeps_nodes_up():
 def test_an_elastic_node_boots_once_stays_warm_and_is_shut_down():
     cloud = pool("gpu", 1, nodes=2, boot_s=10.0)
     jobs = job(1, 0, 20), job(2, 40, 20), job(3, 300, 20)
-    ran = simulation(site(cloud, supplies=(elastic(cloud, idle=50.0),)), *jobs)
+    ran = simulation(spec(cloud, supplies=(elastic(cloud, idle=50.0),)), *jobs)
     outcome = ran.run(FCFS)
     # 1 boots; at 40 the node is still up; it is shut down at 60 + 50, so 3 boots again.
     assert outcome.started.tolist() == [10.0, 40.0, 310.0]
@@ -68,7 +68,7 @@ def test_an_elastic_node_boots_once_stays_warm_and_is_shut_down():
 
 def test_the_least_nodes_are_up_from_the_start_and_stay():
     cloud = pool("gpu", 1, nodes=3, boot_s=10.0)
-    where = site(cloud, supplies=(elastic(cloud, min_nodes=1, idle=0.0),))
+    where = spec(cloud, supplies=(elastic(cloud, min_nodes=1, idle=0.0),))
     outcome = simulation(where, job(1, 5, 10), job(2, 5, 10), job(3, 50, 10)).run(FCFS)
     assert outcome.started.tolist() == [5.0, 15.0, 50.0]
     # The first node goes when job 1 ends; the second, from 5 on, is the one that stays.
@@ -77,7 +77,7 @@ def test_the_least_nodes_are_up_from_the_start_and_stay():
 
 def test_owned_machines_are_paid_for_whether_used_or_not():
     owned = pool("cpu", 4)
-    where = site(owned, supplies=(Supply(owned, 1, billing=Billing.AMORTISED),))
+    where = spec(owned, supplies=(Supply(owned, 1, billing=Billing.AMORTISED),))
     outcome = simulation(where, job(1, 10, 20, 2)).run(FCFS)
     assert outcome.dollars.tolist() == [40.0]
     assert outcome.idle_dollars == pytest.approx(4 * 30.0 - 40.0)
@@ -94,7 +94,7 @@ def luck(monkeypatch, **answers):
 def test_a_revoked_node_ends_its_attempt_which_goes_on_from_its_checkpoint(monkeypatch):
     luck(monkeypatch, revocation=lambda who: 25.0 if who[2] == 1 else np.inf)
     spot = pool("gpu", 1, boot_s=5.0)
-    where = site(
+    where = spec(
         spot,
         supplies=(elastic(spot, revocations_per_hour=1.0),),
         failures=Failures(checkpoint_s=10.0, restart_s=3.0),
@@ -115,7 +115,7 @@ def test_a_revoked_node_ends_its_attempt_which_goes_on_from_its_checkpoint(monke
 
 def test_a_broken_node_is_out_until_it_is_repaired(monkeypatch):
     luck(monkeypatch, breakdown=lambda who: 10.0 if who[1:3] == (0, 1) else np.inf)
-    where = site(
+    where = spec(
         pool("cpu", 1, nodes=2),
         failures=Failures(per_node_hour=1.0, repair_s=40.0, checkpoint_s=0.0, restart_s=0.0),
     )
@@ -130,7 +130,7 @@ def test_a_broken_node_is_out_until_it_is_repaired(monkeypatch):
 def test_a_failing_job_is_tried_again_and_given_up(monkeypatch):
     luck(monkeypatch, failure=lambda who: 0.5 if who[0] == 1 else None)
     failures = Failures(per_attempt=0.5, retries=2, checkpoint_s=0.0, restart_s=1.0)
-    outcome = simulation(site(pool("cpu", 2), failures=failures), job(1, 0, 10), job(2, 0, 10)).run(
+    outcome = simulation(spec(pool("cpu", 2), failures=failures), job(1, 0, 10), job(2, 0, 10)).run(
         FCFS
     )
     assert outcome.failed.tolist() == [True, False]
@@ -141,7 +141,7 @@ def test_a_failing_job_is_tried_again_and_given_up(monkeypatch):
 
 
 def test_preemption_keeps_checkpoints_and_costs_a_restart():
-    where = site(pool("cpu", 1), failures=Failures(checkpoint_s=4.0, restart_s=2.0))
+    where = spec(pool("cpu", 1), failures=Failures(checkpoint_s=4.0, restart_s=2.0))
     ran = simulation(where, job(1, 0, 20), job(2, 10, 5))
     for _ in range(2):
         round_ = ran.next()
@@ -159,7 +159,7 @@ def test_preemption_keeps_checkpoints_and_costs_a_restart():
 
 
 def test_preempting_what_does_not_run_is_refused():
-    ran = simulation(site(pool("cpu", 1)), job(1, 0, 20))
+    ran = simulation(spec(pool("cpu", 1)), job(1, 0, 20))
     ran.next()
     with pytest.raises(KeyError):
         ran.preempt(1)
@@ -168,7 +168,7 @@ def test_preempting_what_does_not_run_is_refused():
 def test_an_outlived_estimate_is_corrected_and_moves_the_promise():
     # Job 1 should end at 10 and runs until 40; job 2 is promised 10, then later and later.
     jobs = job(1, 0, 40, 3, requested_s=10.0), job(2, 0, 10, 4), job(3, 0, 12, 1)
-    ran = simulation(site(pool("cpu", 4)), *jobs, estimator=Requested())
+    ran = simulation(spec(pool("cpu", 4)), *jobs, estimator=Requested())
     promised = []
     while (round_ := ran.next()) is not None:
         while (table := round_.table()) is not None:
@@ -210,23 +210,23 @@ def test_the_meter_agrees_with_the_record_whatever_happens():
 def test_times_of_submission_are_counted_from_the_origin():
     jobs = job(1, 0, 10.0), job(2, 1, 3.0), job(3, 2, 2.0)
     # log10(max(s, 1)) rises from 0 to 0.3 here, but hardly after a million seconds.
-    young = simulation(site(pool("cpu", 1)), *jobs).run(HEURISTICS["f1"])
-    old = simulation(site(pool("cpu", 1)), *jobs, origin=-1e6).run(HEURISTICS["f1"])
+    young = simulation(spec(pool("cpu", 1)), *jobs).run(HEURISTICS["f1"])
+    old = simulation(spec(pool("cpu", 1)), *jobs, origin=-1e6).run(HEURISTICS["f1"])
     assert young.started.tolist() == [0.0, 10.0, 13.0]
     assert old.started.tolist() == [0.0, 12.0, 10.0]
 
 
 def test_jobs_without_a_place_and_supplies_without_a_pool_are_refused():
     with pytest.raises(InfeasibleError, match="job 1"):
-        simulation(site(pool("cpu", 2)), job(1, 0, 1, 3)).run(FCFS)
+        simulation(spec(pool("cpu", 2)), job(1, 0, 1, 3)).run(FCFS)
     with pytest.raises(InputError, match="gpu"):
-        site(pool("cpu", 2), supplies=(elastic(pool("gpu", 1)),))
+        spec(pool("cpu", 2), supplies=(elastic(pool("gpu", 1)),))
 
 
 def test_quarters_of_a_device_are_a_pool_of_quarters():
     quarters = pool("gpu", 4, nodes=2, dollars_per_device_hour=900.0)
     jobs = [job(number, 0, 10, 3 if number < 3 else 1) for number in range(1, 6)]
-    outcome = simulation(site(quarters), *jobs).run(FCFS)
+    outcome = simulation(spec(quarters), *jobs).run(FCFS)
     # Two jobs of three quarters, on a device each, and two quarters left.
     assert outcome.started.tolist() == [0.0, 0.0, 0.0, 0.0, 10.0]
     assert outcome.dollars.tolist() == [7.5, 7.5, 2.5, 2.5, 2.5]

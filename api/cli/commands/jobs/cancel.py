@@ -17,26 +17,31 @@ def cancel(
     jobs: Annotated[
         list[int] | None, typer.Argument(metavar="JOB…", min=1, help="Numbers of jobs.")
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Kept in its history.")] = "",
-    everything: Annotated[bool, typer.Option("--all", "-a", help="All live jobs.")] = False,
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", help="Reason, kept in the job's history.")
+    ] = "",
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Cancel all live jobs.")] = False,
     states: Annotated[
-        list[str] | None, typer.Option("--state", "-s", help="Those in this state; repeatable.")
+        list[str] | None,
+        typer.Option("--state", "-s", help="Cancel jobs in this state; repeatable."),
     ] = None,
     kinds: Annotated[
-        list[str] | None, typer.Option("--kind", "-k", help="Those of this kind; repeatable.")
+        list[str] | None, typer.Option("--kind", "-k", help="Cancel jobs of this kind; repeatable.")
     ] = None,
     user: Annotated[
         str | None,
-        typer.Option("--user", "-u", help="Those of this user; default: yours; admins: all."),
+        typer.Option(
+            "--user", "-u", help="Cancel jobs of this user; default: you; for admins: all."
+        ),
     ] = None,
-    project: Annotated[str | None, typer.Option(help="Those of this project.")] = None,
+    project: Annotated[str | None, typer.Option(help="Cancel jobs of this project.")] = None,
     name: Annotated[
-        str | None, typer.Option("--name", "-n", help="Those with this in their name.")
+        str | None, typer.Option("--name", "-n", help="Cancel jobs with this in their name.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Stop jobs, or take them from the queue: by number, or all live ones that match.
+    """Cancel jobs by number, or all live jobs that match.
 
     Example: fulcrum cancel 17 18 --reason "wrong learning rate"
 
@@ -67,9 +72,11 @@ def cancel(
 
 
 def _ask(count: int) -> None:
-    """Leave unless a person says yes."""
+    """Exit unless a person says yes."""
     if not sys.stdin.isatty():
-        print_error(f"this would cancel {count:,} jobs; nobody is there to be asked", hint="--yes")
+        print_error(
+            f"this would cancel {count:,} jobs, and there is no terminal to ask on", hint="--yes"
+        )
         raise typer.Exit(2)
     if count and not typer.confirm(f"Cancel {count:,} jobs?", err=True):
         raise typer.Exit(0)

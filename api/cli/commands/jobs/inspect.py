@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from api.schemas import ExplanationOut
 
 Attempt = Annotated[
-    int | None, typer.Option("--attempt", min=1, help="Of this attempt; default: the newest.")
+    int | None, typer.Option("--attempt", min=1, help="Number of the attempt; default: the newest.")
 ]
 
 TERMS = 8
@@ -31,7 +31,9 @@ INTERACTIONS = "interactions"
 def logs(
     ctx: typer.Context,
     job: JobId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Follow the output until the job ends.")
+    ] = False,
     attempt: Attempt = None,
     tail: Annotated[int | None, typer.Option("--tail", min=1, help="Only the last lines.")] = None,
     as_json: Json = False,
@@ -49,7 +51,7 @@ def logs(
 
 
 def events(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
-    """The history of a job: what happened when, by whom and why.
+    """Show the history of a job: what happened when, by whom and why.
 
     Example: fulcrum events 17
     """
@@ -81,7 +83,7 @@ def metrics(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a job has measured so far: loss, accuracy, … epoch by epoch.
+    """Show what a job has measured so far: loss, accuracy, … of each epoch.
 
     Example: fulcrum metrics 17 --json
     """
@@ -99,7 +101,7 @@ def metrics(
 
 
 def explain(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
-    """Why a job is where it is, when it is expected to start, what else it could do.
+    """Explain why a job waits or runs, its expected start, and its alternatives.
 
     Example: fulcrum explain 17
     """
@@ -115,11 +117,12 @@ def artifacts(
     ctx: typer.Context,
     job: JobId,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME…", help="Fetch these; none: list them.")
+        list[str] | None,
+        typer.Argument(metavar="NAME…", help="Files to fetch; default: list them all."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", "-a", help="Fetch all.")] = False,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Fetch all files.")] = False,
     to: Annotated[
-        Path, typer.Option("--to", "-o", metavar="FOLDER", help="Where they are put.")
+        Path, typer.Option("--to", "-o", metavar="FOLDER", help="Folder for the fetched files.")
     ] = Path(),
     as_json: Json = False,
 ) -> None:
@@ -154,7 +157,7 @@ def artifacts(
 
 
 def print_explanation(explanation: ExplanationOut) -> None:
-    """The reason, its evidence and the alternatives."""
+    """Print the reason, its evidence and the alternatives."""
     console = out()
     job = explanation.job
     name = f" ({escape(job.name)})" if job.name else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from api.schemas import JobDetail, JobOut
 
 SHOWN = 50
-"""Jobs that `ls` shows unless told otherwise; of live ones, those that run come first."""
+"""Jobs that `ls` shows by default; running ones come before queued ones."""
 RECENT = 20
 """Ended jobs that `ls` shows beside live ones."""
 
@@ -39,15 +39,17 @@ def ls(
     ] = None,
     user: Annotated[str | None, typer.Option("--user", "-u", help="Only of this user.")] = None,
     project: Annotated[str | None, typer.Option(help="Only of this project.")] = None,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="Part of the name.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
-    everything: Annotated[bool, typer.Option("--all", "-a", help="Every job ever.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep showing, until Ctrl-C.")] = False,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="Only with this in the name.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="List at most this many.")] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="List all jobs.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first: live ones and the latest ended ones, a page of them.
 
-    With --json all live ones; --all is every job ever.
+    With --json it lists all live ones; with --all it lists all jobs.
 
     Example: fulcrum ls --state failed --project vision --all
     """
@@ -102,7 +104,7 @@ def ls(
 
 
 def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
-    """Everything about a job: what it asks for, its attempts, its result.
+    """Show everything about a job: its request, attempts and result.
 
     Example: fulcrum show 17
     """
@@ -125,18 +127,18 @@ def update(
     ctx: typer.Context,
     jobs: JobIds,
     priority: Annotated[
-        int | None, typer.Option("--priority", "-p", help="0 (whenever) … 100 (first).")
+        int | None, typer.Option("--priority", "-p", help="Priority from 0 (last) to 100 (first).")
     ] = None,
     preference: Annotated[
         str | None,
-        typer.Option(help="cheap, balanced, fast or 0 … 1; none: the project's or cluster's."),
+        typer.Option(help="cheap, balanced, fast or 0 to 1; none: the project's or cluster's."),
     ] = None,
     deadline: Annotated[
-        str | None, typer.Option(help="ISO 8601 with zone, or from now: +2h; none: none.")
+        str | None, typer.Option(help="ISO 8601 with zone, or from now: +2h; none: no deadline.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make waiting jobs more or less important, urgent or fast.
+    """Change the priority, preference or deadline of waiting jobs.
 
     Example: fulcrum update 17 --priority 90 --preference fast --deadline +2h
     """
@@ -156,7 +158,7 @@ def update(
 
 
 def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
-    """Submit ended jobs anew; each becomes a new job that names the old one.
+    """Submit ended jobs again; each new job names the old one.
 
     Example: fulcrum retry 17
     """
@@ -170,7 +172,7 @@ def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
 
 
 def watched(view: Callable[[], RenderableType]) -> None:
-    """Show a view again every second until Ctrl-C; only once if nobody sits there."""
+    """Show a view again every second until Ctrl-C; only once without a terminal."""
     console = out()
     if not console.is_terminal:
         console.print(view())
@@ -190,7 +192,7 @@ def mapping(values: Mapping[str, Any], title: str | None = None) -> Table:
 
 
 def changed(jobs: Sequence[JobHandle], as_json: bool) -> None:
-    """Tell how jobs are now, each on a line."""
+    """Print the state of each job on a line."""
     if as_json:
         dumped = [job.info.model_dump(mode="json") for job in jobs]
         print_json(dumped if len(dumped) > 1 else dumped[0])

@@ -26,10 +26,10 @@ Sets = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Override a field, such as work.epochs=3."),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Return when all have ended.")]
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the output, too; waits.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the output and wait.")]
 Key = Annotated[
     str | None,
-    typer.Option("--key", help="Idempotency key: the same again makes no second job."),
+    typer.Option("--key", help="Idempotency key; the same key creates no second job."),
 ]
 
 
@@ -43,7 +43,7 @@ def submit(
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Submit the job or jobs of a file; several are stored all or none.
+    """Submit the jobs of a file, all or none.
 
     Example: fulcrum submit examples/digits.yaml --set work.epochs=3 --wait
     """
@@ -91,7 +91,7 @@ def infer(
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Classify images with trained models; several vote.
+    """Classify images with a trained model, or with several that vote.
 
     Example: fulcrum infer 17 18 --data folder:inbox --wait
     """
@@ -113,7 +113,7 @@ def run(
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Run any program, here unless --cwd says otherwise.
+    """Run a program in the current folder, or in --cwd.
 
     Example: fulcrum run --width 2 --max-duration 1h -- python train.py --epochs 3
     """
@@ -127,7 +127,7 @@ def run(
 
 
 def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = False) -> None:
-    """What would happen to a job, for fast, balanced and cheap; nothing is submitted.
+    """Show what would happen to a job for each preference; nothing is submitted.
 
     Example: fulcrum plan examples/digits.yaml --set work.model=resnet18
     """
@@ -135,7 +135,7 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
 
     jobs = files.read(file, sets or ())
     if len(jobs) != 1:
-        raise FileError(f"{file} holds {len(jobs)} jobs; a plan is of one", "jobs")
+        raise FileError(f"{file} holds {len(jobs)} jobs; a plan takes one", "jobs")
     with client(ctx) as service:
         outlooks = service.plan(jobs[0])
     if as_json:
@@ -145,7 +145,7 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
 
 
 def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
-    """What would happen, a line a preference."""
+    """Return a table with a line for each preference."""
     result = table(
         "PREFERENCE", "POOL", ">WIDTH", ">WAIT", ">RUN", ">COST", ">ENERGY", "DEADLINE", "FROM"
     )
@@ -183,15 +183,17 @@ def single(
 
 
 def _check_timeout(timeout: float | None, *, wait: bool, follow: bool) -> None:
-    """Before anything is sent: a job's output cannot be followed for a time only."""
+    """Refuse a timeout with --follow, before anything is sent."""
     if timeout is not None and (follow or not wait):
-        raise typer.BadParameter("goes with --wait, not with --follow", param_hint="--timeout")
+        raise typer.BadParameter(
+            "needs --wait and does not work with --follow", param_hint="--timeout"
+        )
 
 
 def _report(
     jobs: Sequence[JobHandle], *, wait: bool, follow: bool, timeout: float | None, as_json: bool
 ) -> None:
-    """Say what was submitted; wait if asked. Exits 1 if one that was waited for failed."""
+    """Print what was submitted; wait if asked. Exit with 1 if a job failed."""
     if not as_json:
         for job in jobs:
             # Piped output is the number alone, for scripts.
@@ -211,7 +213,7 @@ def _report(
 
 
 def watch(job: JobHandle, *, follow: bool, timeout: float | None, quiet: bool = False) -> None:
-    """Tell each change of a job on stderr, or its output on stdout, until it has ended."""
+    """Print each change of a job on stderr, or its output on stdout, until it ends."""
     from api.client.errors import standing
 
     if follow:

@@ -47,7 +47,7 @@ def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Made by `fulcrum backup`.")],
     as_json: Json = False,
 ) -> None:
-    """Go back to a backup; the service must be stopped. What was there is kept aside.
+    """Restore a backup; the service must be stopped. The present data is kept aside.
 
     Example: fulcrum restore /backups/monday.tar
     """
@@ -64,5 +64,5 @@ def restore(
 def _settings(ctx: typer.Context) -> Settings:
     from scheduler.settings import load
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    return load(None, {"data_dir": door.data})
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    return load(None, {"data_dir": options.data})

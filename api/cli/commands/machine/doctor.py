@@ -13,16 +13,16 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
-    """Look at everything jobs need on this machine, and say what to do where it is not well.
+    """Check everything that jobs need on this machine, and say how to repair it.
 
     Example: fulcrum doctor
     """
     from api.cli.views.checks import CheckResult, Patient, examine
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
     findings = []
     console = out()
-    for finding in examine(Patient(door.url, door.data)):
+    for finding in examine(Patient(options.url, options.data)):
         findings.append(finding)
         if as_json:
             continue

@@ -22,20 +22,25 @@ if TYPE_CHECKING:
 
 def serve(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Listen here; default: loopback only.")] = None,
-    port: Annotated[int | None, typer.Option(help="0: any free one; default: 8470.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default: loopback only.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0: any free one; default: 8470.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Database, job folders, tokens.", metavar="FOLDER")
+        Path | None,
+        typer.Option(help="Folder of the database, job folders and tokens.", metavar="FOLDER"),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Settings; default: ./fulcrum.toml.", metavar="FILE")
+        Path | None, typer.Option(help="Settings file; default: ./fulcrum.toml.", metavar="FILE")
     ] = None,
     log_level: Annotated[
-        str, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")
+        str, typer.Option(help="Log level: debug, info, warning or error.", metavar="LEVEL")
     ] = "warning",
-    as_json: Annotated[bool, typer.Option("--json", help="Announce in JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the announcement as JSON.")
+    ] = False,
 ) -> None:
-    """Run the service until Ctrl-C or SIGTERM; running jobs go on and are found again.
+    """Run the service until Ctrl-C or SIGTERM; running jobs continue without it.
 
     Example: fulcrum serve --data ~/fulcrum --port 8470
     """
@@ -44,8 +49,8 @@ def serve(
     from api.http.auth import admin_token
     from scheduler.settings import load
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    settings = load(config, {"host": host, "port": port, "data_dir": data or door.data})
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    settings = load(config, {"host": host, "port": port, "data_dir": data or options.data})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
@@ -79,7 +84,7 @@ def serve(
             if not asked:
                 server.run(sockets=[listener])
     if not as_json:
-        out().print("[dim]stopped; running jobs go on[/]")
+        out().print("[dim]stopped; running jobs continue[/]")
 
 
 def _server(service: Service, settings: Settings, log_level: str) -> Server:
@@ -91,7 +96,7 @@ def _server(service: Service, settings: Settings, log_level: str) -> Server:
 
 
 def _listening(settings: Settings) -> socket.socket:
-    """The bound socket; raises `InputError` if the address cannot be had."""
+    """Return the bound socket. Raises `StateError` if the address is not available."""
     from scheduler.domain.errors import StateError
 
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

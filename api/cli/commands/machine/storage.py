@@ -15,10 +15,10 @@ from api.cli.support.output import err, out, print_json, table
 
 def du(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=0, max=1000, help="Single jobs shown.")] = 10,
+    limit: Annotated[int, typer.Option(min=0, max=1000, help="Number of jobs shown.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show what takes the space: by kind of file, user and project, and the biggest jobs.
+    """Show the disk usage by kind of file, user and project, and of the largest jobs.
 
     Example: fulcrum du
     """
@@ -48,19 +48,24 @@ def du(
 def prune(
     ctx: typer.Context,
     older_than: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Since the job's end: 30d, 12h.")
+        str | None,
+        typer.Option(metavar="DURATION", help="Least time since the job's end: 30d, 12h."),
     ] = None,
     keep_bytes: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="The oldest go until so much is left: 50GiB."),
+        typer.Option(metavar="SIZE", help="Remove the oldest until this much is left: 50GiB."),
     ] = None,
     what: Annotated[
-        str, typer.Option(metavar="KINDS", help="Also: models, which fulcrum infer reads.")
+        str,
+        typer.Option(
+            metavar="KINDS",
+            help="Kinds of files; models is another one, which fulcrum infer reads.",
+        ),
     ] = "logs,checkpoints,artifacts",
-    dry_run: Annotated[bool, typer.Option(help="Only tell what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only show what would be removed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove files of jobs that have ended; their history stays. One of both limits is needed.
+    """Remove files of ended jobs; their history stays. At least one limit is needed.
 
     Example: fulcrum prune --older-than 30d --dry-run
     """
@@ -79,7 +84,7 @@ def prune(
             sizes[item.kind] = sizes.get(item.kind, 0) + item.bytes
         if sizes:
             out().print(_sizes("KIND", sizes))
-        verb = "would go" if done.dry_run else "removed"
+        verb = "would be removed" if done.dry_run else "removed"
         jobs = len({item.job for item in done.items})
         out().print(f"{text_format.size(done.bytes)} of {jobs} jobs {verb}")
         for text in done.failed:

@@ -13,19 +13,14 @@ from api.cli.support import text_format
 from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json, table
 
-token = typer.Typer(
-    no_args_is_help=True, help="Who may come in; works on the service's machine, as its user."
-)
 
-
-@token.command("create")
 def create(
     ctx: typer.Context,
-    user: Annotated[str, typer.Argument(help="Whose it is.")],
+    user: Annotated[str, typer.Argument(help="User of the token.")],
     role: Annotated[str, typer.Option(help="admin, user or viewer.")] = "user",
     as_json: Json = False,
 ) -> None:
-    """Make a token; it is shown once, and honoured at once.
+    """Create a token; it is shown once and is valid at once.
 
     Example: fulcrum token create ada --role user
     """
@@ -41,9 +36,8 @@ def create(
         print(text)
 
 
-@token.command("ls")
 def ls(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the tokens beside the owner's own.
+    """List all tokens except the owner's.
 
     Example: fulcrum token ls
     """
@@ -62,16 +56,15 @@ def ls(ctx: typer.Context, as_json: Json = False) -> None:
     for one in tokens:
         when = text_format.moment(datetime.fromtimestamp(one.created_at, UTC))
         result.add_row(one.id, escape(one.user), one.role, when)
-    out().print(result if tokens else "[dim]no tokens beside the owner's[/]")
+    out().print(result if tokens else "[dim]no tokens except the owner's[/]")
 
 
-@token.command("revoke")
 def revoke(
     ctx: typer.Context,
     token_id: Annotated[str, typer.Argument(metavar="ID", help="As in `fulcrum token ls`.")],
     as_json: Json = False,
 ) -> None:
-    """Forget a token; the service refuses it at once.
+    """Revoke a token; the service refuses it at once.
 
     Example: fulcrum token revoke 1f2e3d4c
     """
@@ -87,8 +80,8 @@ def revoke(
 def _folder(ctx: typer.Context) -> Path:
     from api.client.connection import data_folder
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    return data_folder(door.data)
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    return data_folder(options.data)
 
 
 def _instant(token: object) -> str:

@@ -16,15 +16,11 @@ from api.cli.support.output import err, out, print_json, table
 if TYPE_CHECKING:
     from envs.scenarios import Scenario, Supply
 
-scenario = typer.Typer(
-    no_args_is_help=True, help="Worlds to learn and compare in: list, show, make one."
-)
 Trace = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The trace that the scenario replays.")
 ]
 
 
-@scenario.command("ls")
 def ls(as_json: Json = False) -> None:
     """List the scenarios that come with Fulcrum.
 
@@ -53,7 +49,6 @@ def ls(as_json: Json = False) -> None:
     out().print(result)
 
 
-@scenario.command("show")
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name, or a .toml file.")],
     trace: Trace = None,
@@ -105,7 +100,6 @@ def show(
         )
 
 
-@scenario.command("new")
 def new(
     ctx: typer.Context,
     from_history: Annotated[

@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 SHOWN = 5
 """Skipped rows named before the rest is counted."""
 
-trace = typer.Typer(no_args_is_help=True, help="Recorded workloads: look into one.")
 
-
-@trace.callback()
-def group() -> None:
-    """Recorded workloads: look into one."""
-
-
-@trace.command()
 def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Plain or gzipped.")],
     format_name: Annotated[

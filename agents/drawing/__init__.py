@@ -1,1 +1,0 @@
-"""Plots of a comparison, as inline SVG."""

@@ -1,0 +1,108 @@
+"""A job in the simulated cluster: the truth about it, and what anyone can see of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.workloads.base import Arrival, WorkloadRun
+from envs.workloads.runtime_estimates import SHORTEST_S, RuntimeEstimator
+from scheduler.decisions.state.occupancy import Nodes
+
+PoolWidth = tuple[int, int]
+"""(pool index, devices)."""
+
+
+class HeldDevices(NamedTuple):
+    """The devices of an attempt, from their allocation to their release."""
+
+    job: int
+    pool: int
+    nodes: Nodes
+    memory: int
+    start: float
+    end: float
+
+
+class SimulatedProgress(NamedTuple):
+    """What anyone can see of a job. It does not show the true runtime."""
+
+    job: int
+    submitted_at: float
+    started_at: float
+    """First start; nan: never."""
+    running: bool
+    service_s: float
+    """Device-seconds of its attempts so far, restarts included."""
+    remaining_s: float
+    """Estimated seconds left on the placement that needs fewest. It does not depend on where the
+    job runs, so that starting a job does not change its rank."""
+
+
+@dataclass(slots=True)
+class SimulatedJob:
+    """A job that has arrived, with the state of its newest attempt."""
+
+    arrival: Arrival
+    runs: dict[PoolWidth, WorkloadRun]
+    """True runs by placement."""
+    estimates: dict[PoolWidth, float]
+    """Estimated seconds of a whole run by placement."""
+    started: float = np.nan
+    ended: float = np.nan
+    pool: int = -1
+    width: int = 0
+    nodes: Nodes = ()
+    memory: int = 0
+    runtime: float = np.nan
+    """True seconds of a whole run where it was placed last."""
+    dollars: float = 0.0
+    joules: float = 0.0
+    attempts: int = 0
+    failures: int = 0
+    failed: bool = False
+    """Whether its last allowed attempt has failed."""
+    wasted: float = 0.0
+    """Seconds of attempts that were restarts or lost work."""
+    service: float = 0.0
+    """Device-seconds of earlier attempts."""
+    done: float = 0.0
+    """True share of the work that is kept."""
+    known: float = 0.0
+    """Estimated share of the work that is kept; may exceed 1."""
+    running: bool = False
+    drawing: bool = False
+    """Whether the meter counts the attempt."""
+    placed: float = 0.0
+    """When the attempt got its devices."""
+    ready: float = 0.0
+    """When its devices had booted."""
+    begun: float = 0.0
+    """When useful work began, after the restart."""
+
+    @property
+    def ideal(self) -> float:
+        """Least true runtime anywhere (s)."""
+        return min(run.runtime_s for run in self.arrival.runs)
+
+    @property
+    def pool_width(self) -> PoolWidth:
+        """Its last placement."""
+        return self.pool, self.width
+
+    def remaining(
+        self, placement: PoolWidth, estimator: RuntimeEstimator, working_s: float = 0.0
+    ) -> float:
+        """Estimated seconds left, `working_s` seconds after the last checkpoint."""
+        estimate = self.estimates[placement]
+        elapsed = self.known * estimate + working_s
+        if elapsed < estimate:
+            return max(SHORTEST_S, estimate - elapsed) if elapsed else estimate
+        return max(SHORTEST_S, estimator.corrected(self.arrival, estimate, elapsed) - elapsed)
+
+    def keep(self, worked_s: float) -> None:
+        """Add `worked_s` seconds of the attempt to the work that is kept."""
+        self.done = min(1.0, self.done + worked_s / self.runtime) if self.runtime else 1.0
+        self.known += worked_s / max(self.estimates[self.pool_width], 1e-9)
