@@ -44,9 +44,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def regular(path: Path) -> BinaryIO:
-    """A file that a job wrote, open for reading; nothing that blocks or leads elsewhere.
+    """Open a file that a job wrote for reading, unless it blocks or leads elsewhere.
 
-    Raises `FileNotFoundError` for what is no regular file: a named pipe would hold its reader up
+    Raises `FileNotFoundError` for anything but a regular file: a named pipe would block its reader
     for ever, a link would show a file that is not the job's. Raises `OSError` as `open` does.
     """
     try:
@@ -73,14 +73,14 @@ def expanded(path: str | Path) -> Path:
 
 
 def lacks_room(error: OSError) -> bool:
-    """Whether it means that the disk, or the user's share of it, is full."""
+    """Whether the error means that the disk, or the user's share of it, is full."""
     return error.errno in _NO_ROOM
 
 
 def with_room(write: Callable[[], None], tell: Callable[[OSError], None] | None = None) -> None:
-    """Call `write` once a second until the disk has room for it; other errors are raised.
+    """Call `write` once a second until the disk has space for it; other errors are raised.
 
-    `tell` is called whenever there was no room.
+    `tell` is called whenever there was no space.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Text from outside: what may be stored, and how any text is shown."""
+"""Text from outside: which text may be stored, and how any text is shown."""
 
 from __future__ import annotations
 
