@@ -16,27 +16,27 @@ from typing import Any, Generic, Self, TypeVar
 import agents.registry.resolve  # noqa: F401 - so that policies are found
 from scheduler.domain.errors import OutageError
 
-Bench = TypeVar("Bench")
+Context = TypeVar("Context")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 PREFIX = "FULCRUM_"
-"""Of environment variables that are settings."""
+"""Prefix of environment variables that are settings."""
 _AHEAD = 2
-"""Tasks given out for each process: it has the next one as it ends one."""
+"""Tasks handed to each process: the next one waits while it does one."""
 
 
-class ProcessPool(Generic[Bench]):
-    """Does tasks at a bench, in this process or in several, each with a copy of the bench.
+class ProcessPool(Generic[Context]):
+    """Does tasks in this process or in several, each with a copy of the context.
 
-    What comes of a task must hang on nothing but the bench as it was given and the task: then it
-    does not matter how many processes there are. They begin with the first task and end with the
-    `with` block, or with this process, whatever ends it.
+    A task's result depends only on the context and the task, so that the number of processes does
+    not matter. Processes start with the first task. They end with the `with` block, or with this
+    process, even if it is killed.
     """
 
-    def __init__(self, bench: Bench, workers: int = 1) -> None:
+    def __init__(self, context: Context, workers: int = 1) -> None:
         """`workers` processes; 1: all in this one."""
-        self.bench = bench
+        self.context = context
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
 
@@ -44,7 +44,7 @@ class ProcessPool(Generic[Bench]):
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        """Raises `OutageError` in place of what tells that a worker's process is gone."""
+        """End the processes. Raises `OutageError` if one of them has died."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
@@ -53,39 +53,39 @@ class ProcessPool(Generic[Bench]):
                 "a worker process died (killed, or out of memory)", {"workers": "fewer of them"}
             ) from error
 
-    def map(self, do: Callable[[Bench, Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """The results of `do(bench, task)`, in the order of the tasks.
+    def map(self, do: Callable[[Context, Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """The results of `do(context, task)`, in the order of the tasks.
 
-        Tasks are drawn little by little and may be endless. Whoever stops listening ends it. `do`
-        is a function of a module, or a method of the bench's class. Raises what it raises.
+        Tasks are drawn little by little and may be endless: closing the iterator ends them. `do` is
+        a function of a module, or a method of the context's class. Raises what it raises.
         """
         if self._workers == 1:
-            yield from (do(self.bench, task) for task in tasks)
+            yield from (do(self.context, task) for task in tasks)
             return
         pool, waiting = self._begun(), iter(tasks)
-        given_out: deque[Future[Result]] = deque()
+        handed_out: deque[Future[Result]] = deque()
         try:
             while True:
                 for task in waiting:
-                    given_out.append(pool.submit(_done, do, task))
-                    if len(given_out) >= _AHEAD * self._workers:
+                    handed_out.append(pool.submit(_done, do, task))
+                    if len(handed_out) >= _AHEAD * self._workers:
                         break
-                if not given_out:
+                if not handed_out:
                     return
-                yield given_out.popleft().result()
+                yield handed_out.popleft().result()
         finally:
-            for future in given_out:
+            for future in handed_out:
                 future.cancel()
 
-    def begin(self, do: Callable[[Bench, Task], Result], task: Task) -> Future[Result] | None:
-        """Let another process do one task meanwhile; None if there is no other."""
+    def begin(self, do: Callable[[Context, Task], Result], task: Task) -> Future[Result] | None:
+        """Let another process do one task meanwhile; None if there is no other process."""
         return None if self._workers == 1 else self._begun().submit(_done, do, task)
 
     def _begun(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            given = (settings(), self.bench)
-            forked = context(type(self.bench).__module__)
-            self._pool = ProcessPoolExecutor(self._workers, forked, _begin, given)
+            given = (settings(), self.context)
+            start = context(type(self.context).__module__)
+            self._pool = ProcessPoolExecutor(self._workers, start, _begin, given)
         return self._pool
 
 
@@ -95,9 +95,9 @@ def cores() -> int:
 
 
 def context(module: str) -> multiprocessing.context.BaseContext:
-    """Processes forked from one that has the module imported, where there is such a thing.
+    """Processes that are forked from one that has imported the module, where the system can.
 
-    What one program began first holds for all that it begins later.
+    The first module of a program holds for all its processes.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -107,35 +107,35 @@ def context(module: str) -> multiprocessing.context.BaseContext:
 
 
 def settings() -> dict[str, str]:
-    """Of the environment, for `begin`."""
+    """The settings in the environment, for `begin`."""
     return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
 
 
 def begin(settings: Mapping[str, str]) -> None:
-    """What a process of `context` does first."""
-    # Processes inherit from the one they are forked from, which may be older than these.
+    """Prepare a process of `context`; it calls this first."""
+    # Processes inherit the environment of the one they are forked from, which may be older.
     os.environ.update(settings)
-    # Ctrl-C ends a worker at once and without a traceback; the parent tells what happened.
+    # Ctrl-C ends a worker at once and without a traceback; the parent reports it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """One that was killed cannot tell its workers, and they would wait for it for ever."""
+    """Exit with the parent: one that was killed cannot stop its workers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
 
 
-_BENCH: list[Any] = []
-"""Of a worker process."""
+_CONTEXT: list[Any] = []
+"""The context of this process, if it is a worker."""
 
 
-def _begin(settings: Mapping[str, str], bench: object) -> None:
+def _begin(settings: Mapping[str, str], context: object) -> None:
     begin(settings)
-    _BENCH[:] = [bench]
+    _CONTEXT[:] = [context]
 
 
 def _done(do: Callable[[Any, Task], Result], task: Task) -> Result:
-    return do(_BENCH[0], task)
+    return do(_CONTEXT[0], task)

@@ -1,1 +1,1 @@
-"""Every door into the system: HTTP, command line, Python."""
+"""The interfaces of the system: HTTP, command line, Python."""

@@ -1,4 +1,4 @@
-"""A backup of a data folder in one file, and the way back.
+"""Backup of a data folder into one file, and its restoration.
 
 A backup is a tar file, readable by its owner only: the database as it is at one instant, the
 folder's learned policies, and the digests of further tokens. It holds neither the owner's own

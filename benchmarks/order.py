@@ -1,11 +1,11 @@
-"""What the order of jobs is worth: a policy here against the same one in another checkout.
+"""Compares a policy of this checkout with the same one of another checkout.
 
 python -m benchmarks.order --against CHECKOUT [--scenarios lab,mixed-cloud] [--jobs 160,1000]
     [--workloads 6] [--preferences .2,.5,.8] [--policies wgc] [--json]
 
-Both play the same test workloads. Objectives are w · latency + (1 - w) · cost, and 1 for each
-missed deadline, per job. Changes are of the mean over workloads, with their paired 95 % interval;
-below 0 this checkout is better. Waits are of jobs of priority 66 and more, and 33 and less.
+Both simulate the same test workloads. The table shows the change of the mean objective over the
+workloads, with its paired 95 % interval; below 0 this checkout is better. It shows the waits of
+jobs of priority 67 and more, and of 33 and less.
 """
 
 from __future__ import annotations
@@ -16,69 +16,44 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-HIGH, LOW = 66.0, 33.0
-"""Priorities from which, and up to which, waits are told apart."""
 
 Runs = Mapping[str, Mapping[str, float]]
 """`scenario/jobs/w/policy/seed` → figures."""
 
 
 def play(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
-    """Every simulation that is asked for, in the checkout that runs this."""
-    import agents.registry.resolve  # noqa: F401 - registers the names
+    """Every simulation that the options ask for, by the checkout that runs this."""
+    from agents.evaluation.by_class import BANDS
+    from agents.evaluation.run import Conditions, RunKey, run
     from envs.scenarios import load
-    from envs.simulator.cluster_spec import ClusterSpec
-    from envs.simulator.simulation import Simulation
-    from scheduler.policies.lookup import named
 
     for name in options.scenarios.split(","):
         scenario = load(name)
         for count in map(int, options.jobs.split(",")):
             for seed in range(options.workloads):
-                drawn, workload = (
-                    scenario.draw(seed, "test"),
-                    scenario.workload(seed, count, "test"),
-                )
                 for w in map(float, options.preferences.split(",")):
-                    at = replace(drawn, preference=w)
                     for policy in options.policies.split(";"):
-                        estimator = at.estimates.make(seed)
-                        simulation = Simulation(workload, ClusterSpec.of(at), estimator, seed=seed)
-                        outcome = simulation.run(named(policy))
-                        yield f"{name}/{count}/{w:g}/{policy}/{seed}", figures(outcome, at, w)
-
-
-def figures(outcome: Any, scenario: Any, w: float) -> dict[str, float]:
-    """Of one run; means over its jobs."""
-    objective, jobs = scenario.objective, len(outcome.job)
-    latency = float(outcome.jct @ outcome.priority) / 50 / objective.latency_scale
-    dollars = float(outcome.dollars.sum()) + outcome.idle_dollars
-    due = np.isfinite(outcome.deadline)
-    missed = float((outcome.ended > outcome.deadline).sum())
-    waits = (
-        outcome.wait[outcome.priority >= HIGH],
-        outcome.wait[outcome.priority <= LOW],
-        outcome.wait,
-    )
-    high, low, every = (float(each.mean()) if len(each) else np.nan for each in waits)
-    weighed = w * latency + (1 - w) * dollars / objective.cost_scale_dollars
-    return {
-        "objective": (weighed + missed) / jobs,
-        "wait_high_s": high,
-        "wait_low_s": low,
-        "wait_s": every,
-        "missed": missed / max(float(due.sum()), 1.0),
-    }
+                        key = RunKey(name, policy, seed, w)
+                        found = run(scenario, key, Conditions(jobs=count))
+                        waits = found.classes["priority"]
+                        yield (
+                            f"{name}/{count}/{w:g}/{policy}/{seed}",
+                            {
+                                "objective": found.metrics["objective"],
+                                "wait_high_s": waits.get(BANDS[-1], {}).get("wait_s", np.nan),
+                                "wait_low_s": waits.get(BANDS[0], {}).get("wait_s", np.nan),
+                                "wait_s": found.metrics["wait_s"],
+                                "missed": found.metrics["misses"],
+                            },
+                        )
 
 
 def rows(here: Runs, other: Runs) -> list[dict[str, Any]]:
-    """A line for each scenario, number of jobs, preference and policy."""
+    """One row for each scenario, number of jobs, preference and policy."""
     from agents.evaluation.statistics import relative
 
     groups: dict[str, list[str]] = {}

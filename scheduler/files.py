@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,20 +28,51 @@ def append_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all; it survives a power cut. Its folder is made."""
+@contextmanager
+def draft(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """A path beside `path` to write to, which is renamed to `path` when the block ends.
+
+    Without `replace`, a file that is there stays. If the block raises, `path` stays as it was.
+    """
+    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        yield beside
+        if replace:
+            beside.replace(path)
+        else:
+            _rename_unless_taken(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_bytes(
+    path: Path, data: bytes, *, private: bool = False, durable: bool = True, replace: bool = True
+) -> None:
+    """Write the file whole or not at all. Its folder is made. Raises `OSError`.
+
+    `private`: only its owner may read it. `durable`: it survives a power cut once this returns.
+    Without `replace`, a file that is there stays, so writers agree on the first one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    mode = 0o600 if private else 0o666
+    with (
+        draft(path, replace=replace) as beside,
+        os.fdopen(os.open(beside, flags, mode), "wb") as file,
+    ):
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    if durable:
+        _sync_folder(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(
+    path: Path, text: str, *, private: bool = False, durable: bool = True, replace: bool = True
+) -> None:
     """As `write_bytes`, in UTF-8."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), private=private, durable=durable, replace=replace)
 
 
 def regular(path: Path) -> BinaryIO:
@@ -91,3 +123,22 @@ def with_room(write: Callable[[], None], tell: Callable[[OSError], None] | None 
             if tell is not None:
                 tell(error)
         time.sleep(_PAUSE_S)
+
+
+def _rename_unless_taken(beside: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        return
+    except PermissionError:  # a file system without hard links
+        if not os.path.lexists(path):
+            beside.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in the folder."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

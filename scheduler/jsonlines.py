@@ -30,12 +30,13 @@ def record(line: bytes) -> dict[str, Any] | None:
         value = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and _flat(value, MOST_DEPTH) else None
+    return value if isinstance(value, dict) and is_shallow(value, MOST_DEPTH) else None
 
 
-def _flat(value: Any, depth: int) -> bool:
+def is_shallow(value: Any, depth: int) -> bool:
+    """Whether no more than `depth` objects and lists lie inside one another."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):
         return True
-    return depth > 0 and all(_flat(item, depth - 1) for item in value)
+    return depth > 0 and all(is_shallow(item, depth - 1) for item in value)

@@ -6,12 +6,12 @@ docs/configuration.md describes every value.
 
 from __future__ import annotations
 
-import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,6 @@ from pydantic import (
     Field,
     ValidationError,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -37,6 +36,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
 from scheduler.settings_file import default_data_dir, find_file
+from scheduler.validation import wrong_fields
 
 DATABASE_FILE = "fulcrum.sqlite"
 """In the data folder, unless `database_url` names another database."""
@@ -54,6 +54,15 @@ def _preference(value: Any) -> Any:
     return value
 
 
+def _pool_name(name: str) -> str:
+    if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", name):
+        return name
+    raise ValueError(
+        f"{name!r} is not a pool's name; legal: 1 to 63 lower-case letters, digits and . _ -, "
+        "a letter or digit first"
+    )
+
+
 def _expanded(path: Path) -> Path:
     return expanded(path).absolute()
 
@@ -61,6 +70,7 @@ def _expanded(path: Path) -> Path:
 Preference = Annotated[float, BeforeValidator(_preference), Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PoolName = Annotated[str, AfterValidator(_pool_name)]
 Folder = Annotated[Path, BeforeValidator(lambda value: _expanded(Path(value)))]
 
 
@@ -186,7 +196,7 @@ class Settings(BaseSettings):
     hardware: HardwareSettings = HardwareSettings()
     retention: RetentionSettings = RetentionSettings()
     projects: dict[str, ProjectSettings] = {}
-    pools: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")], PoolSettings] = {}
+    pools: dict[PoolName, PoolSettings] = {}
 
     @property
     def database(self) -> str:
@@ -230,7 +240,10 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise _invalid(error.errors(include_url=False), found) from None
+        fields = wrong_fields(error.errors(include_url=False), Settings, what="setting", quote=True)
+        origin = f"{found}, FULCRUM_* variables or arguments" if found else "FULCRUM_* or arguments"
+        listed = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        raise InputError(f"wrong settings ({origin}): {listed}", fields) from None
     except SettingsError as error:
         raise InputError(
             f"an environment variable cannot be read: {error}",
@@ -264,39 +277,3 @@ def _nested(overrides: Mapping[str, Any]) -> dict[str, Any]:
         else:
             place[last] = value
     return result
-
-
-def _invalid(errors: list[ErrorDetails], file: Path | None) -> InputError:
-    fields = {}
-    for error in errors:
-        # A wrong key of a table ends in `[key]`; the path says enough without it.
-        parts = [str(part) for part in error["loc"] if part != "[key]"]
-        fields[".".join(parts)] = _advice(error, parts)
-    origin = f"{file}, FULCRUM_* variables or arguments" if file else "FULCRUM_* or arguments"
-    first = "; ".join(f"{name}: {advice}" for name, advice in fields.items())
-    return InputError(f"wrong settings ({origin}): {first}", fields)
-
-
-def _advice(error: ErrorDetails, parts: list[str]) -> str:
-    if error["type"] == "extra_forbidden":
-        legal = _names_at(parts[:-1])
-        close = difflib.get_close_matches(parts[-1], legal, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return f"is not a setting; {hint}legal: {', '.join(legal)}"
-    if error["type"] in ("model_type", "dict_type"):
-        return f"should be a table, not {error['input']!r}"
-    if parts[0] == "pools" and error["type"] == "string_pattern_mismatch":
-        return "a pool's name consists of lower-case letters, digits, dots, dashes and underscores"
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return message if error["type"] == "value_error" else f"{message}, not {error['input']!r}"
-
-
-def _names_at(parts: list[str]) -> list[str]:
-    """Legal names in the section at this path."""
-    model: Any = Settings
-    for part in parts:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation
-        else:
-            model = get_args(model)[-1]  # dict[name, section]
-    return sorted(model.model_fields)

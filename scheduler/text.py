@@ -1,9 +1,10 @@
-"""Text from outside: which text may be stored, and how any text is shown."""
+"""Text from outside: what may be stored, how any text is shown, and hints for unknown names."""
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 LEGAL = "text of whole Unicode characters, without zero bytes"
@@ -49,3 +50,11 @@ def shown(text: str) -> str:
     if _UNSTORABLE.search(text) is None:
         return text
     return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def unknown(what: str, name: str, legal: Iterable[str]) -> str:
+    """`unknown WHAT; did you mean 'epochs'? legal: epochs, …`, the hint if a name is close."""
+    names = [str(each) for each in legal]
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" did you mean {close[0]!r}?" if close else ""
+    return f"unknown {what};{hint} legal: {', '.join(names)}"

@@ -8,9 +8,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from agents.evaluation.differences import Difference, difference
 from agents.evaluation.metrics import METRICS, Metric, MetricView, Unit
-from agents.evaluation.statistics import Interval, interval
+from agents.evaluation.statistics import Difference, Interval, difference, interval
 from scheduler.decisions.state.queue import Bools, Floats
 
 BANDS = ("0–33", "34–66", "67–100")
@@ -27,7 +26,7 @@ class By(StrEnum):
 
 
 Breakdown = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""`By` → class → measure → figure of one run."""
+"""`By` → class → metric → figure of one run."""
 
 JOBS = Metric(
     "jobs",
@@ -36,7 +35,7 @@ JOBS = Metric(
     lambda view: float(len(view.outcome.job)),
     "Jobs of the class in a workload.",
 )
-MEASURED = {
+CLASS_METRICS = {
     each.name: each
     for each in (
         JOBS,
@@ -55,9 +54,9 @@ class JobClass:
 
     name: str
     values: Mapping[str, Interval]
-    """By measure, over the workloads that have such jobs."""
+    """By metric, over the workloads that have such jobs."""
     differences: Mapping[str, Difference]
-    """By measure, to the same class under the baseline; empty for the baseline."""
+    """By metric, to the same class under the baseline; empty for the baseline."""
 
 
 def classify(view: MetricView) -> Breakdown:
@@ -96,7 +95,10 @@ def summarised(
     found = [
         JobClass(
             name,
-            {each: interval([_figure(run, by, name, each) for run in runs]) for each in MEASURED},
+            {
+                each: interval([_figure(run, by, name, each) for run in runs])
+                for each in CLASS_METRICS
+            },
             {
                 each.name: difference(
                     [_figure(one, by, name, each.name) for one, _ in pairs],
@@ -104,7 +106,7 @@ def summarised(
                     distinct=distinct,
                     less=each.less,
                 )
-                for each in MEASURED.values()
+                for each in CLASS_METRICS.values()
                 if pairs and each is not JOBS
             },
         )
@@ -116,9 +118,9 @@ def summarised(
 
 
 def applying(classes: Iterable[JobClass]) -> list[Metric]:
-    """The measures that apply to any of the classes."""
+    """The metrics that apply to any of the classes."""
     found = {name for one in classes for name, value in one.values.items() if value.count}
-    return [each for each in MEASURED.values() if each.name in found]
+    return [each for each in CLASS_METRICS.values() if each.name in found]
 
 
 def _bands(values: Floats) -> dict[str, Bools]:
@@ -127,12 +129,12 @@ def _bands(values: Floats) -> dict[str, Bools]:
 
 
 def _figures(view: MetricView) -> dict[str, float]:
-    return {each.name: float(each.of(view)) for each in MEASURED.values()}
+    return {each.name: float(each.of(view)) for each in CLASS_METRICS.values()}
 
 
-def _figure(run: Breakdown, by: By, name: str, measure: str) -> float:
+def _figure(run: Breakdown, by: By, name: str, metric: str) -> float:
     """nan: the workload has no such job."""
-    return run.get(by, {}).get(name, {}).get(measure, np.nan)
+    return run.get(by, {}).get(name, {}).get(metric, np.nan)
 
 
 def _total(one: JobClass) -> float:

@@ -1,7 +1,7 @@
 """Policies × scenarios × seeds, in parallel processes.
 
-A failing cell is reported and the rest goes on; a cell's result does not depend on which process
-ran it, or when.
+A run that fails is reported, and the others go on. The result of a run does not depend on the
+process that ran it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from envs.scenarios import Scenario
 from scheduler.domain.errors import FulcrumError, InputError
 
 Done = Callable[[RunResult], None]
-"""Called for every run as it is done, in any order."""
+"""Called with every finished run, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was run, and what came of it."""
+    """What is compared, and the results."""
 
     scenarios: Mapping[str, Scenario]
     """By name."""
@@ -34,7 +34,7 @@ class Comparison:
     """None: the scenario's own."""
     conditions: Conditions = field(default_factory=Conditions)
     runs: tuple[RunResult, ...] = ()
-    """In the order of `cells`."""
+    """In the order of `keys`."""
 
     def __post_init__(self) -> None:
         """Raises `InputError` for an empty axis or a baseline that is not compared."""
@@ -48,8 +48,8 @@ class Comparison:
             )
 
     @property
-    def cells(self) -> tuple[RunKey, ...]:
-        """Everything to run; seeds change slowest, so that what is there early is balanced."""
+    def keys(self) -> tuple[RunKey, ...]:
+        """Keys of all runs; seeds change slowest, so that every part of the list is balanced."""
         return tuple(
             RunKey(scenario, policy, seed, preference)
             for seed in self.seeds
@@ -64,12 +64,12 @@ class Comparison:
         return tuple(run for run in self.runs if run.error)
 
     def of(self, scenario: str, policy: str, preference: float | None) -> dict[int, RunResult]:
-        """Seed → run, of those that went well."""
+        """Seed → run, without failed runs."""
         return {
-            run.cell.seed: run
+            run.key.seed: run
             for run in self.runs
             if not run.error
-            and (run.cell.scenario, run.cell.policy, run.cell.preference)
+            and (run.key.scenario, run.key.policy, run.key.preference)
             == (scenario, policy, preference)
         }
 
@@ -81,37 +81,38 @@ def compare(
     known: Mapping[RunKey, RunResult] | None = None,
     done: Done = lambda _: None,
 ) -> tuple[RunResult, ...]:
-    """The runs of all cells of `plan`, in their order.
+    """Run a plan; the results are in the order of its keys.
 
-    `workers` processes (1: all in this one); `known` runs are not run again, and `done` does not
-    hear of them. A cell that fails gives a run with an `error`; so does one whose process dies.
+    `workers`: number of processes; 1: this one. Runs in `known` are not run again, and `done` is
+    not called with them. A run that fails, or whose process dies, has an `error`.
     """
     known = known or {}
-    results = {cell: known[cell] for cell in plan.cells if cell in known}
-    missing = [cell for cell in plan.cells if cell not in known]
+    results = {key: known[key] for key in plan.keys if key in known}
+    missing = [key for key in plan.keys if key not in known]
     one_by_one = workers == 1 or len(missing) == 1
-    tasks = _here(plan, missing) if one_by_one else _apart(plan, missing, workers)
+    tasks = _in_process(plan, missing) if one_by_one else _in_processes(plan, missing, workers)
     for result in tasks:
-        results[result.cell] = result
+        results[result.key] = result
         done(result)
-    return tuple(results[cell] for cell in plan.cells)
+    return tuple(results[key] for key in plan.keys)
 
 
-def _here(plan: Comparison, cells: Sequence[RunKey]) -> Iterator[RunResult]:
-    for cell in cells:
-        yield _guarded(plan.scenarios[cell.scenario], cell, plan.conditions)
+def _in_process(plan: Comparison, keys: Sequence[RunKey]) -> Iterator[RunResult]:
+    for key in keys:
+        yield _guarded(plan.scenarios[key.scenario], key, plan.conditions)
 
 
-def _apart(plan: Comparison, cells: Sequence[RunKey], workers: int) -> Iterator[RunResult]:
-    waiting = list(reversed(cells))
+def _in_processes(plan: Comparison, keys: Sequence[RunKey], workers: int) -> Iterator[RunResult]:
+    waiting = list(reversed(keys))
     while waiting:
         suspects = yield from _until_broken(plan, waiting, min(workers, len(waiting)))
-        for cell in suspects:
-            # A process died and took its neighbours' work along: each alone shows whose it was.
-            alone = [cell]
+        for key in suspects:
+            # A process died, and the pool lost all unfinished runs. Each run alone shows which one
+            # it was.
+            alone = [key]
             broken = yield from _until_broken(plan, alone, 1)
             if broken or alone:
-                yield RunResult(cell, error="its process died (killed, or out of memory)")
+                yield RunResult(key, error="its process died (killed, or out of memory)")
 
 
 def _until_broken(
@@ -119,7 +120,7 @@ def _until_broken(
 ) -> Generator[RunResult, None, list[RunKey]]:
     """Run `waiting` from its end until it is empty or a process dies.
 
-    Returns the cells that were in the works then; no other is lost.
+    Returns the keys of the unfinished runs; no other is lost.
     """
     running: dict[Future[RunResult], RunKey] = {}
     pool = ProcessPoolExecutor(workers, context(RunKey.__module__), begin, (settings(),))
@@ -140,10 +141,10 @@ def _until_broken(
     return []
 
 
-def _guarded(scenario: Scenario, cell: RunKey, conditions: Conditions) -> RunResult:
+def _guarded(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
     try:
-        return run(scenario, cell, conditions)
+        return run(scenario, key, conditions)
     except FulcrumError as error:
-        return RunResult(cell, error=error.message)
+        return RunResult(key, error=error.message)
     except Exception as error:
-        return RunResult(cell, error=f"{type(error).__name__}: {error}")
+        return RunResult(key, error=f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What is measured of a simulated policy: one figure each of a whole run."""
+"""Metrics of a simulated policy; each is one figure of a whole run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from envs.simulator.results import SimulationResult
 from scheduler.decisions.state.queue import Bools, Floats
 
 STARVED_S = 86_400.0
-"""A job that waits for longer counts as starved, unless said otherwise."""
+"""Default limit: a job that waits longer counts as starved."""
 
 
 class Unit(StrEnum):
-    """What a measure counts in."""
+    """Unit of a metric."""
 
     SECONDS = "s"
     RATIO = ""
@@ -31,50 +31,59 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricView:
-    """One run as measures see it."""
+    """A run, with what its metrics depend on."""
 
     outcome: SimulationResult
     preference: float
-    """Of the cluster: 0 cheapest … 1 fastest."""
+    """Preference of the cluster: 0 cheapest … 1 fastest."""
     objective: Objective | None = None
     starved_s: float = STARVED_S
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure of a run; nan where it does not apply."""
+    """One figure of a run; nan if it does not apply."""
 
     name: str
-    """Column in CSV and JSON."""
+    """Name of the column in CSV and JSON."""
     title: str
-    """For people."""
+    """Name in tables."""
     unit: Unit
     of: Callable[[MetricView], float]
     meaning: str
     """One sentence, with the source of the formula."""
     less: bool = True
     """Whether less is better."""
-    judged: bool = True
-    """Whether it says how good a policy is; if not, it describes the regime."""
+    compared: bool = True
+    """Whether policies are compared by it; if not, it describes the regime."""
 
 
 REGIME = ("utilisation", "queue_mean", "queue_max", "waiting")
-"""Names of the measures that say how busy the cluster was: what a result holds for."""
+"""Metrics that say how busy the cluster was, that is, what a result holds for."""
 
 
 def metrics_of(view: MetricView) -> dict[str, float]:
-    """Name → value of every measure of a run."""
+    """Every metric of a run: name → value."""
     return {each.name: float(each.of(view)) for each in METRICS.values()}
 
 
 def total_dollars(outcome: SimulationResult) -> float:
-    """What the jobs cost, and what was billed while none ran."""
+    """Cost of the jobs, and of nodes billed while no job ran on them."""
     return float(outcome.dollars.sum()) + outcome.idle_dollars
 
 
 def dollars_per_job(outcome: SimulationResult) -> float:
     """The cost side of the objective; nan without jobs."""
     return _divided(total_dollars(outcome), len(outcome.job))
+
+
+def objective_per_job(
+    outcome: SimulationResult, objective: Objective | None, preference: float
+) -> float:
+    """The objective ÷ the number of jobs; nan without an objective or without jobs."""
+    if objective is None:
+        return np.nan
+    return _divided(scales_of(objective).value(outcome, preference), len(outcome.job))
 
 
 def _due(view: MetricView) -> Bools:
@@ -89,13 +98,6 @@ def _late(view: MetricView) -> Bools:
 
 def _misses(view: MetricView) -> float:
     return _divided(float(_late(view).sum()), float(_due(view).sum()))
-
-
-def _objective(view: MetricView) -> float:
-    if view.objective is None:
-        return np.nan
-    value = scales_of(view.objective).value(view.outcome, view.preference)
-    return _divided(value, len(view.outcome.job))
 
 
 def _mean(values: Floats) -> float:
@@ -236,7 +238,7 @@ METRICS: Mapping[str, Metric] = {
             lambda v: v.outcome.queue_mean,
             "Jobs that wait for their first start, mean over the time from the first submission to "
             "the last end.",
-            judged=False,
+            compared=False,
         ),
         Metric(
             "queue_max",
@@ -244,7 +246,7 @@ METRICS: Mapping[str, Metric] = {
             Unit.JOBS,
             lambda v: float(v.outcome.queue_max) if len(v.outcome.job) else np.nan,
             "The most jobs that wait for their first start at one time.",
-            judged=False,
+            compared=False,
         ),
         Metric(
             "waiting",
@@ -252,7 +254,7 @@ METRICS: Mapping[str, Metric] = {
             Unit.SHARE,
             lambda v: _divided(float(v.outcome.wait.sum()), float(v.outcome.jct.sum())),
             "Share of the latency that is waiting: mean wait ÷ mean job completion time.",
-            judged=False,
+            compared=False,
         ),
         Metric(
             "fairness",
@@ -274,11 +276,11 @@ METRICS: Mapping[str, Metric] = {
             "objective",
             "Objective",
             Unit.RATIO,
-            _objective,
+            lambda v: objective_per_job(v.outcome, v.objective, v.preference),
             "w · mean latency / its scale + (1 − w) · dollars per job / their scale, with the "
             "preference w of the run, and for each missed deadline per job what the scenario says; "
             "the latency is the JCT weighed by priority ÷ 50, or the bounded slowdown.",
         ),
     )
 }
-"""By name, in the order of the columns."""
+"""Name → metric, in the order of the columns."""

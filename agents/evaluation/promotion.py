@@ -1,32 +1,35 @@
-"""Whether a policy may be promoted: a paired test on workloads that nothing was learned from.
+"""Promotion of a policy: a paired test on workloads that no policy has learned from.
 
 Each workload gives one figure per policy: its objective ÷ that of `REFERENCE` on the same workload
-at the same preference, averaged over the preferences. The candidate passes if the upper
-end of the interval of the mean paired difference is below 0 for the incumbent, and at most a margin
-for every heuristic.
+at the same preference, averaged over the preferences. The candidate passes if the upper end of the
+interval of the mean paired difference is below 0 for the incumbent, and at most a margin for every
+heuristic.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from agents.evaluation.baselines import RIVALS
-from agents.evaluation.compare import Comparison, Done, compare
-from agents.evaluation.differences import difference
+from agents.evaluation.compare import Comparison, compare
 from agents.evaluation.metrics import REGIME
 from agents.evaluation.run import Conditions
 from agents.evaluation.sample_size import Evidence
-from agents.evaluation.statistics import LEAST, Interval
+from agents.evaluation.statistics import LEAST, Interval, difference
 from agents.evaluation.summary import WEIGHED
-from envs.scenarios import Scenario, Split
-from scheduler.domain.errors import FulcrumError, InputError
+from agents.registry.registry import Entry, Registry, at
+from agents.serving.artifact import ArtifactManifest
+from envs.scenarios import Scenario, Split, load
+from scheduler.domain.errors import FulcrumError, InputError, MissingError, StateError
 from scheduler.policies.lookup import named
 
+BASELINES = ("wgc", "fastest", "cheapest", "best-value", "sjf", "fcfs", "saf", "f1", "f4")
+"""Heuristics that a learned policy is compared with, in training and at promotion. Orders by area,
+F1 and F4 are best on logs of parallel computers; wgc and placement by price on mixed clusters."""
 REFERENCE = "wgc"
 PREFERENCES = (0.2, 0.5, 0.8)
 WORKLOADS = 24
@@ -34,18 +37,18 @@ WORKLOADS = 24
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """The candidate against one rival."""
+    """The test of the candidate against one other policy."""
 
     rival: str
     incumbent: bool
     score: float
-    """The rival's mean figure; 1: as the reference."""
+    """Mean figure of the other policy; 1: as good as the reference."""
     difference: Interval
     """Candidate minus rival, over the workloads; below 0: the candidate is better."""
     margin: float
     """Largest upper end of the difference that passes."""
     median: float
-    """Of the workloads' differences, each ÷ the rival's figure."""
+    """Median over the workloads of the difference ÷ the rival's figure."""
     won: int
     """Workloads on which the candidate is better."""
     distinct: int
@@ -53,18 +56,18 @@ class PairedTest:
 
     @property
     def passed(self) -> bool:
-        """Never with fewer than `LEAST` distinct workloads, nor by being equal to the incumbent."""
+        """Whether it passed: with at least `LEAST` distinct workloads; the incumbent is beaten."""
         high, enough = self.difference.high, self.distinct >= LEAST
         return enough and (high < 0 if self.incumbent else high <= self.margin)
 
 
 @dataclass(frozen=True, slots=True)
 class PromotionTest:
-    """A whole test."""
+    """The tests of a candidate against the incumbent and the heuristics."""
 
     candidate: str
     score: float
-    """Its mean figure; 1: as the reference."""
+    """Mean figure of the candidate; 1: as good as the reference."""
     scenario: str
     scenario_digest: str
     split: str
@@ -72,23 +75,117 @@ class PromotionTest:
     jobs: int | None
     preferences: tuple[float, ...]
     evidence: str
-    """What a person must know of the workloads; empty if each stands for itself."""
+    """A sentence if the workloads share jobs; empty if each is independent."""
     regime: Mapping[str, float]
-    """Means under `REFERENCE` of the measures of `REGIME`."""
+    """Metric of `REGIME` → its mean under `REFERENCE`."""
     duels: tuple[PairedTest, ...]
-    """Strongest rival first, but the incumbent before all."""
+    """The incumbent first, then by score, best first."""
 
     @property
     def passed(self) -> bool:
-        """Whether all duels are."""
+        """Whether every paired test passed."""
         return all(duel.passed for duel in self.duels)
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """The test as JSON."""
         content = asdict(self)
         for duel, values in zip(self.duels, content["duels"], strict=True):
             values["passed"] = duel.passed
         return {"passed": self.passed, **content}
+
+
+def _silent(done: int, total: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The outcome of `promote`."""
+
+    entry: Entry
+    """The candidate, as the registry has it now."""
+    test: PromotionTest | None
+    """None if it could not be run."""
+    promoted: bool
+    forced: bool
+    """Whether it is promoted without a test that it passed."""
+    used: bool
+    """Whether it decides now."""
+    notes: tuple[str, ...]
+    """Sentences on what was left out, e.g. a damaged incumbent."""
+
+    def plain(self) -> dict[str, Any]:
+        """The outcome as JSON."""
+        return {
+            "policy": self.entry.reference,
+            "promoted": self.promoted,
+            "forced": self.forced,
+            "used": self.used,
+            "trial": None if self.test is None else self.test.plain(),
+        }
+
+
+def promote(
+    registry: Registry,
+    name: str,
+    *,
+    scenario: Scenario | None = None,
+    workloads: int = WORKLOADS,
+    jobs: int | None = None,
+    margin: float = 0.0,
+    workers: int = 1,
+    force: bool = False,
+    use: Callable[[str], object] | None = None,
+    command: str = "",
+    progress: Callable[[int, int], None] = _silent,
+) -> Promotion:
+    """Test a registered policy, and make it the incumbent if it passes, or if `force`.
+
+    `scenario`: where to test it; None: where it was trained. `margin`: what it may lose to a
+    heuristic, as a share of the reference's objective. `use` is called with the name of the
+    promoted version and makes it decide. `command` goes into the audit log. `progress` is called
+    with the numbers of finished runs and of all runs.
+
+    A test that fails is recorded, and raises nothing. Raises `MissingError` if there is no such
+    policy, or if the scenario of its training cannot be loaded; `StateError` if it is the incumbent
+    already, or if another policy was promoted during the test; `InputError` if the test cannot be
+    run. With `force` it is promoted even if the test cannot be run.
+    """
+    entry, incumbent = registry.find(name), registry.incumbent()
+    if incumbent == entry:
+        raise StateError(
+            f"{entry.reference} is the incumbent already", {"policy": "one that is not promoted"}
+        )
+    manifest = entry.manifest()
+    test: PromotionTest | None = None
+    rival, notes = None, []
+    if incumbent is not None:
+        if fault := incumbent.fault():
+            notes.append(f"not compared with the incumbent: {fault}")
+        else:
+            rival = incumbent.reference
+    try:
+        where = _trained_on(manifest) if scenario is None else scenario
+        tested = plan(entry.reference, rival, where, workloads=workloads, jobs=jobs)
+        # Worker processes find the policies in the data folder that the settings name.
+        with at(registry.folder.parent):
+            test = evaluate(tested, rival, margin=margin, workers=workers, progress=progress)
+    except FulcrumError as error:
+        if not force:
+            raise
+        notes.append(f"not tested: {error.message}")
+    passed = test is not None and test.passed
+    plain = None if test is None else test.plain()
+    if plain is not None and not passed and not force:
+        registry.refuse(entry, command, plain)
+    else:
+        entry = registry.promote(entry, command, forced=not passed, trial=plain, instead=incumbent)
+        if use is not None:
+            use(entry.reference)
+    promoted = passed or force
+    return Promotion(
+        entry, test, promoted, promoted and not passed, promoted and use is not None, tuple(notes)
+    )
 
 
 def plan(
@@ -100,20 +197,21 @@ def plan(
     preferences: Sequence[float] = PREFERENCES,
     jobs: int | None = None,
 ) -> Comparison:
-    """What must be run for the test; wgc as tuned for the scenario takes part if there is that.
+    """The runs of the test; `wgc` as tuned for the scenario takes part if it exists.
 
-    Raises `InputError` for fewer than `LEAST` workloads, or a scenario that weighs nothing.
+    Raises `InputError` for fewer than `LEAST` workloads, or a scenario without an objective.
     """
     if workloads < LEAST:
         raise InputError(
-            f"{workloads} workloads tell nothing", {"workloads": f"a whole number ≥ {LEAST}"}
+            f"{workloads} workloads are too few to show a difference",
+            {"workloads": f"a whole number ≥ {LEAST}"},
         )
     if scenario.objective is None and scenario.randomisation is None:
         raise InputError(
             f"scenario {scenario.name!r} has no objective", {"scenario": "one with [objective]"}
         )
     scenario.check()
-    rivals = (*([incumbent] if incumbent else []), *RIVALS, *_tuned(scenario))
+    rivals = (*([incumbent] if incumbent else []), *BASELINES, *_tuned(scenario))
     return Comparison(
         scenarios={scenario.name: scenario},
         policies=tuple(dict.fromkeys((candidate, *rivals))),
@@ -124,26 +222,29 @@ def plan(
     )
 
 
-def trial(
+def evaluate(
     comparison: Comparison,
     incumbent: str | None,
     *,
     margin: float = 0.0,
     workers: int = 1,
-    done: Done = lambda _: None,
+    progress: Callable[[int, int], None] = _silent,
 ) -> PromotionTest:
-    """Run a `plan` and judge its first policy.
+    """Run a `plan`, and test its first policy against the others.
 
-    `margin` is what may be lost to a heuristic; to the incumbent nothing may. Raises `InputError`
-    if a run fails, naming the first.
+    `margin`: what may be lost to a heuristic; nothing may be lost to the incumbent. Raises
+    `InputError` if a run fails, naming the first.
     """
-    comparison = replace(comparison, runs=compare(comparison, workers=workers, done=done))
+    total = len(comparison.keys)
+    numbers = iter(range(1, total + 1))
+    runs = compare(comparison, workers=workers, done=lambda _: progress(next(numbers), total))
+    comparison = replace(comparison, runs=runs)
     if comparison.failures:
         failed = comparison.failures[0]
         raise InputError(
-            f"{failed.cell.policy} failed on {failed.cell.scenario}, seed {failed.cell.seed}: "
+            f"{failed.key.policy} failed on {failed.key.scenario}, seed {failed.key.seed}: "
             f"{failed.error}",
-            {"policy": "one that decides all of the test's workloads"},
+            {"policy": "one that decides all workloads of the test"},
         )
     candidate, *rivals = comparison.policies
     figures = _figures(comparison)
@@ -164,7 +265,7 @@ def trial(
                 evidence.distinct,
             )
         )
-    referred = [run for run in comparison.runs if run.cell.policy == REFERENCE]
+    references = [run for run in comparison.runs if run.key.policy == REFERENCE]
     return PromotionTest(
         candidate=candidate,
         score=float(np.mean(figures[candidate])),
@@ -175,9 +276,19 @@ def trial(
         jobs=comparison.conditions.jobs,
         preferences=tuple(w for w in comparison.preferences if w is not None),
         evidence=evidence.sentence,
-        regime={name: float(np.mean([run.measures[name] for run in referred])) for name in REGIME},
+        regime={name: float(np.mean([run.metrics[name] for run in references])) for name in REGIME},
         duels=tuple(sorted(duels, key=lambda duel: (not duel.incumbent, duel.score))),
     )
+
+
+def _trained_on(manifest: ArtifactManifest) -> Scenario:
+    try:
+        return load(str(manifest.config.get("scenario", manifest.scenario)))
+    except FulcrumError as error:
+        raise MissingError(
+            f"the scenario it was trained on cannot be loaded: {error.message}",
+            {"scenario": "a name or a file to test it in"},
+        ) from error
 
 
 def _tuned(scenario: Scenario) -> tuple[str, ...]:
@@ -190,9 +301,9 @@ def _tuned(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _figures(comparison: Comparison) -> Mapping[str, Sequence[float]]:
-    """Policy → figure of each workload. Raises `InputError` where there is no objective."""
+    """Policy → figure of each workload. Raises `InputError` if an objective is not finite."""
     objectives = {
-        (run.cell.policy, run.cell.preference, run.cell.seed): run.measures[WEIGHED]
+        (run.key.policy, run.key.preference, run.key.seed): run.metrics[WEIGHED]
         for run in comparison.runs
     }
     found = {
@@ -210,5 +321,5 @@ def _figures(comparison: Comparison) -> Mapping[str, Sequence[float]]:
         for policy in comparison.policies
     }
     if not all(math.isfinite(figure) for mine in found.values() for figure in mine):
-        raise InputError("the objective of a run is no number", {"scenario": "another"})
+        raise InputError("the objective of a run is not a number", {"scenario": "another"})
     return found

@@ -42,7 +42,7 @@ class Provenance:
     commit: str
     """Of git, with `+changes` if files differed from it; empty outside of a repository."""
     code: str
-    """12 hexadecimal digits of the source that decides, simulates and measures."""
+    """12 hexadecimal digits of the source that decides, simulates and metrics."""
     machine: str
     scenarios: Mapping[str, Mapping[str, Any]]
     """Name → version, digest, mode, …"""
@@ -79,7 +79,7 @@ def provenance_of(comparison: Comparison, command: Sequence[str]) -> Provenance:
 
 @cache
 def code() -> str:
-    """12 hexadecimal digits of the source that decides, simulates and measures.
+    """12 hexadecimal digits of the source that decides, simulates and metrics.
 
     Results of equal code, scenario, policy and cell are equal. Tables and tuned constants count as
     source; scenarios and networks have digests of their own.

@@ -1,7 +1,8 @@
-"""`python -m agents.evaluation.replay`: two policies on one cluster's jobs.
+"""`python -m agents.evaluation.replay` replays one cluster's jobs under two policies.
 
-Reads a `scheduler.service.policy_control.replay.Question` as JSON, writes a `ReplayVerdict`. A
-process at the lowest priority, so that the service that asks neither waits nor loads a simulator.
+It reads a `scheduler.service.policy_control.replay.Question` as JSON and writes a `ReplayVerdict`.
+It is a process of its own at the lowest priority, so that the service neither waits nor loads a
+simulator.
 """
 
 from __future__ import annotations
@@ -17,20 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.evaluation.differences import difference
+from agents.evaluation.metrics import objective_per_job
+from agents.evaluation.run import simulation_of
+from agents.evaluation.statistics import difference
 from agents.registry.registry import Registry
 from agents.serving.learned_policy import SCHEME
-from envs.gym.episodes import scales_of
 from envs.scenarios import Scenario, Split, load
 from envs.scenarios.recorded import write
 from envs.scenarios.scenario import Estimates, natural
 from envs.scenarios.supply import Supply
-from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
-from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
 from envs.workloads.traces import history
-from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.guard import Guard
@@ -41,9 +40,9 @@ from scheduler.store.base import Store
 from scheduler.store.sql.store import SqlStore
 
 MODEL = "mixed-cloud"
-"""Whose jobs are made up for the cluster's own pools where it has too few of its own."""
+"""Scenario whose jobs are simulated on the cluster's pools if its history has too few jobs."""
 NARROWEST = 40
-"""Jobs in a window of the history; there are fewer windows if there are too few jobs."""
+"""Least number of jobs in a window of the history; a short history has fewer windows."""
 
 
 def main() -> int:
@@ -55,7 +54,7 @@ def main() -> int:
         register("wgc", Library(Path(asked["data_dir"])).policy)
         store = SqlStore(asked["database"]) if asked["database"] else None
         try:
-            verdict = judge(Question.of(asked["question"]), store)
+            verdict = evaluate(Question.of(asked["question"]), store)
         finally:
             if store is not None:
                 store.close()
@@ -66,26 +65,30 @@ def main() -> int:
     return 0
 
 
-def judge(question: Question, store: Store | None) -> ReplayVerdict:
+def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
     """Both policies under the guard on the same workloads, one after another.
 
-    Raises `InputError` or `NotFoundError` for a policy that cannot be had, or a cluster that no
-    jobs can be made up for.
+    Raises `InputError` or `NotFoundError` for a policy that cannot be loaded, or for a cluster that
+    no jobs can be drawn for.
     """
     begun = time.monotonic()
     policies = [_guarded(name, question) for name in (question.nominee, question.rival)]
-    trials = _trials(question, store)
+    replays = _replays(question, store)
+    scenario = replays.scenario
     runs: list[list[SimulationResult]] = []
-    for number, workload in enumerate(trials.workloads):
+    for seed, workload in enumerate(replays.workloads):
         if runs and time.monotonic() - begun > question.limit_s:
             break
-        runs.append([_simulated(trials.scenario, workload, one, number) for one in policies])
-    table = np.array([[_objective(trials.scenario, one) for one in pair] for pair in runs])
+        runs.append([simulation_of(scenario, workload, seed).run(each) for each in policies])
+    objective, preference = scenario.objective, scenario.preference
+    table = np.array(
+        [[objective_per_job(each, objective, preference) for each in pair] for pair in runs]
+    )
     found = difference(table[:, 0], table[:, 1], distinct=len(runs))
     rivals = [rival for _, rival in runs]
     return ReplayVerdict(
-        source=trials.source,
-        about=trials.about,
+        source=replays.source,
+        about=replays.about,
         windows=len(runs),
         jobs=sum(len(rival.job) for rival in rivals),
         nominee=float(table[:, 0].mean()),
@@ -110,7 +113,7 @@ def _finite(value: float) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trials:
+class _Replays:
     source: str
     about: str
     scenario: Scenario
@@ -122,21 +125,21 @@ def _guarded(name: str, question: Question) -> Guard:
     return Guard(named(name), named("wgc"), bound)
 
 
-def _trials(question: Question, store: Store | None) -> _Trials:
+def _replays(question: Question, store: Store | None) -> _Replays:
     past = None if store is None else _past(question, store)
     if past is not None and len(past.jobs) >= question.least_jobs:
-        return _Trials(
+        return _Replays(
             "history",
             f"{len(past.jobs)} jobs of this cluster, {past.source}",
-            _set(question, _recorded(past, question)),
+            _with_settings(question, _recorded(past, question)),
             _windows(past, question.windows),
         )
-    scenario = _set(question, _made_up(question))
+    scenario = _with_settings(question, _drawn(question))
     own = 0 if past is None else len(past.jobs)
-    return _Trials(
+    return _Replays(
         "synthetic",
-        f"jobs as in {MODEL}, made up for these pools: of its own the cluster has {own} that ended "
-        f"well, {question.least_jobs} are needed",
+        f"jobs as in {MODEL}, drawn for these pools: the cluster's history has {own} jobs that "
+        f"succeeded, {question.least_jobs} are needed",
         scenario,
         (scenario.workload(at, question.jobs, Split.TEST) for at in range(question.windows)),
     )
@@ -154,7 +157,7 @@ def _recorded(past: Workload, question: Question) -> Scenario:
         return write(past, _supplies(question), Path(folder) / "history.toml").scenario
 
 
-def _made_up(question: Question) -> Scenario:
+def _drawn(question: Question) -> Scenario:
     scenario = replace(
         load(MODEL),
         name="own-pools",
@@ -165,7 +168,7 @@ def _made_up(question: Question) -> Scenario:
     return replace(scenario, objective=natural(scenario))
 
 
-def _set(question: Question, scenario: Scenario) -> Scenario:
+def _with_settings(question: Question, scenario: Scenario) -> Scenario:
     return replace(scenario, mode=Mode(question.mode), preference=question.preference)
 
 
@@ -177,25 +180,11 @@ def _supplies(question: Question) -> tuple[Supply, ...]:
 
 
 def _windows(past: Workload, count: int) -> Iterator[Workload]:
-    """Side by side, the last one up to the newest job: each says something of its own."""
+    """Windows of the history that do not overlap; the last one ends with the newest job."""
     count = max(1, min(count, len(past.jobs) // NARROWEST))
     size = len(past.jobs) // count
     first = len(past.jobs) - count * size
     return (past.window(first + number * size, size) for number in range(count))
-
-
-def _simulated(
-    scenario: Scenario, workload: Workload, policy: Policy, seed: int
-) -> SimulationResult:
-    estimator = scenario.estimates.make(seed)
-    return Simulation(workload, ClusterSpec.of(scenario), estimator, seed=seed).run(policy)
-
-
-def _objective(scenario: Scenario, outcome: SimulationResult) -> float:
-    """Per job."""
-    assert scenario.objective is not None
-    total = scales_of(scenario.objective).value(outcome, scenario.preference)
-    return total / max(len(outcome.job), 1)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Self
 
-from agents.evaluation.by_class import MEASURED, Breakdown, By
+from agents.evaluation.by_class import CLASS_METRICS, Breakdown, By
 from agents.evaluation.compare import Comparison
 from agents.evaluation.metrics import METRICS
 from agents.evaluation.provenance import code
@@ -52,16 +52,16 @@ class ResultCache:
 
     def known(self) -> dict[RunKey, RunResult]:
         """Runs of the comparison that went well. Without timelines, so those seeds run again."""
-        wanted = set(self._comparison.cells)
+        wanted = set(self._comparison.keys)
         found = {}
         for line in self._lines():
             run = _run(line)
-            if run is None or run.cell not in wanted or run.error:
+            if run is None or run.key not in wanted or run.error:
                 continue
-            if line.get("stamp") != self._stamp(run.cell):
+            if line.get("stamp") != self._stamp(run.key):
                 continue
-            if run.cell.seed != self._comparison.conditions.timeline:
-                found[run.cell] = run
+            if run.key.seed != self._comparison.conditions.timeline:
+                found[run.key] = run
         return found
 
     def add(self, run: RunResult) -> None:
@@ -69,16 +69,16 @@ class ResultCache:
         assert self._file is not None
         line = asdict(run)
         del line["timeline"]
-        line["stamp"] = self._stamp(run.cell)
+        line["stamp"] = self._stamp(run.key)
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
 
-    def _stamp(self, cell: RunKey) -> list[Any]:
+    def _stamp(self, key: RunKey) -> list[Any]:
         """What must be equal for a run to be taken over."""
         conditions = self._comparison.conditions
         return [
-            self._comparison.scenarios[cell.scenario].digest,
-            self._contents[cell.policy],
+            self._comparison.scenarios[key.scenario].digest,
+            self._contents[key.policy],
             code(),
             str(conditions.split),
             conditions.jobs,
@@ -122,10 +122,10 @@ def _content(policy: str) -> str:
 def _run(line: Mapping[str, Any]) -> RunResult | None:
     """None for what is not the line of a run."""
     try:
-        measures = {str(name): float(value) for name, value in line["measures"].items()}
+        metrics = {str(name): float(value) for name, value in line["metrics"].items()}
         run = RunResult(
-            cell=RunKey(**line["cell"]),
-            measures=measures,
+            key=RunKey(**line["key"]),
+            metrics=metrics,
             classes=_classes(line["classes"]),
             rows=None if line["rows"] is None else (int(line["rows"][0]), int(line["rows"][1])),
             point=(float(line["point"][0]), float(line["point"][1])),
@@ -136,14 +136,14 @@ def _run(line: Mapping[str, Any]) -> RunResult | None:
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return None
-    whole = not run.error and run.measures.keys() == METRICS.keys() and run.classes.keys() == _BY
+    whole = not run.error and run.metrics.keys() == METRICS.keys() and run.classes.keys() == _BY
     return run if whole and math.isfinite(run.seconds) else None
 
 
 def _classes(told: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Breakdown:
     return {
         by: {
-            name: {measure: float(values[measure]) for measure in MEASURED}
+            name: {metric: float(values[metric]) for metric in CLASS_METRICS}
             for name, values in classes.items()
         }
         for by, classes in told.items()

@@ -1,4 +1,4 @@
-"""One cell of a comparison: a policy on one workload of a scenario, simulated and measured."""
+"""One run: a policy on one workload of a scenario, simulated and measured."""
 
 from __future__ import annotations
 
@@ -17,94 +17,92 @@ from envs.scenarios import Objective, Scenario, Split
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from envs.workloads.base import Workload
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.domain.pools import Pool
 
 QUANTILES = np.linspace(0.0, 1.0, 201)
-"""At which a run's distributions are kept."""
+"""Quantiles at which the distributions of a run are kept."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RunKey:
-    """What is run; equal cells give equal results, wherever and whenever they run."""
+    """Identifies a run of a comparison; equal keys give equal results in every process."""
 
     scenario: str
     policy: str
     seed: int
     preference: float | None = None
-    """Of jobs that name none; None: the scenario's."""
+    """Preference of jobs that name none; None: the scenario's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What all cells of a comparison share."""
+    """Settings that all runs of a comparison share."""
 
     jobs: int | None = None
-    """Of each workload; None: as many as the scenario says."""
+    """Jobs of each workload; None: as many as the scenario says."""
     split: Split = Split.TEST
     starved_s: float = STARVED_S
     timeline: int | None = None
-    """The seed whose timelines are kept."""
+    """Seed whose timelines are kept; None: none are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Who ran where and how many waited: columns, times in seconds."""
+    """Placements and the length of the queue over time: columns, times in seconds."""
 
     pools: tuple[tuple[str, int, int], ...]
     """(name, nodes, devices per node)."""
     log: RunLog
     slowdown: Floats
-    """(rows of the log,) bounded slowdown of the row's job."""
+    """(rows of the log,) bounded slowdown of each row's job."""
     times: Floats
     waiting: Ints
-    """Jobs in the queue from each of `times` on."""
+    """Number of jobs in the queue from each of `times` on."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What became of a cell."""
+    """The result of a run, or its error."""
 
-    cell: RunKey
-    measures: Mapping[str, float] = field(default_factory=dict)
-    """By name, see `agents.evaluation.metrics`; empty if it failed."""
+    key: RunKey
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Name → value, see `agents.evaluation.metrics`; empty if it failed."""
     classes: Breakdown = field(default_factory=dict)
-    """Who waited, see `agents.evaluation.by_class`."""
+    """Figures by class of jobs, see `agents.evaluation.by_class`."""
     rows: tuple[int, int] | None = None
-    """(first, beyond) of the trace that the workload comes from; None: drawn from a model."""
+    """(first, beyond) rows of the trace that the workload is from; None: drawn from a model."""
     point: tuple[float, float] = (np.nan, np.nan)
-    """(mean JCT, dollars per job) ÷ the reference point of the objective; nan without one."""
+    """(mean JCT, dollars per job) ÷ the objective's reference point; nan without one."""
     jct: tuple[float, ...] = ()
-    """At `QUANTILES` of the jobs (s)."""
+    """Job completion times (s) at `QUANTILES`."""
     bounded_slowdown: tuple[float, ...] = ()
-    """At `QUANTILES` of the jobs."""
+    """Bounded slowdowns at `QUANTILES`."""
     error: str = ""
-    """Why there is nothing of the above; empty if it went well."""
+    """Why it failed; empty if it did not."""
     seconds: float = 0.0
-    """Real time it took; not part of what must be equal."""
+    """Real time that it took, which may differ between equal runs."""
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
 
 
-def run(scenario: Scenario, cell: RunKey, conditions: Conditions) -> RunResult:
-    """Simulate, check and measure. Raises whatever the policy or the simulation raises.
-
-    What befalls attempts and nodes hangs on the seed alone, so policies share their luck.
-    """
+def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
+    """Simulate, check and measure a run. Raises what the policy or the simulation raises."""
     begun = time.perf_counter()
-    drawn = catalogue.adapted(scenario.draw(cell.seed, conditions.split), cell.policy)
-    if cell.preference is not None:
-        drawn = replace(drawn, preference=cell.preference)
-    workload = scenario.workload(cell.seed, conditions.jobs, conditions.split)
-    estimator = drawn.estimates.make(cell.seed)
-    simulation = Simulation(workload, ClusterSpec.of(drawn), estimator, seed=cell.seed, record=True)
-    outcome = catalogue.run(simulation, cell.policy)
+    drawn = catalogue.adapted(scenario.draw(key.seed, conditions.split), key.policy)
+    if key.preference is not None:
+        drawn = replace(drawn, preference=key.preference)
+    workload = scenario.workload(key.seed, conditions.jobs, conditions.split)
+    simulation = simulation_of(drawn, workload, key.seed, record=True)
+    outcome = catalogue.run(simulation, key.policy)
     log = logged(simulation.held or ())
     check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
     view = MetricView(outcome, drawn.preference, drawn.objective, conditions.starved_s)
-    kept = cell.seed == conditions.timeline
+    kept = key.seed == conditions.timeline
     return RunResult(
-        cell,
-        measures=metrics_of(view),
+        key,
+        metrics=metrics_of(view),
         classes=classify(view),
         rows=workload.rows,
         point=_point(outcome, drawn.objective),
@@ -113,6 +111,36 @@ def run(scenario: Scenario, cell: RunKey, conditions: Conditions) -> RunResult:
         seconds=time.perf_counter() - begun,
         timeline=_timeline(outcome, log, drawn.pools) if kept else None,
     )
+
+
+def simulation_of(
+    drawn: Scenario, workload: Workload, seed: int, *, record: bool = False
+) -> Simulation:
+    """The simulation of a workload in a scenario that has nothing left to draw.
+
+    Failures of attempts and nodes depend on the seed alone, so all policies meet the same ones.
+    """
+    return Simulation(
+        workload, ClusterSpec.of(drawn), drawn.estimates.make(seed), seed=seed, record=record
+    )
+
+
+def simulate(
+    scenario: Scenario,
+    policy: Policy,
+    seed: int,
+    preference: float,
+    jobs: int | None = None,
+    split: Split | str = Split.TEST,
+) -> tuple[Scenario, SimulationResult]:
+    """One policy on one workload of a scenario: the drawn scenario, and the result.
+
+    `preference`: that of jobs that name none. `jobs`: None for as many as the scenario says.
+    Raises what the policy or the simulation raises.
+    """
+    drawn = replace(scenario.draw(seed, split), preference=preference)
+    workload = scenario.workload(seed, jobs, split)
+    return drawn, simulation_of(drawn, workload, seed).run(policy)
 
 
 def _point(outcome: SimulationResult, objective: Objective | None) -> tuple[float, float]:

@@ -35,7 +35,7 @@ class Evidence:
         cover. Workloads drawn with replacement are worth one for every `REDRAWN` different jobs,
         or for as many as each has, if these are fewer. Neither is worth more than were simulated.
         """
-        rows = {run.cell.seed: run.rows for run in runs if not run.error}
+        rows = {run.key.seed: run.rows for run in runs if not run.error}
         spans = [span for span in rows.values() if span is not None]
         if not spans or scenario.source.trace is None:
             return cls(len(rows), len(rows))

@@ -1,4 +1,4 @@
-"""Statistics of a comparison: intervals over seeds, fronts and their hypervolume.
+"""Statistics of a comparison: intervals over seeds, paired differences, fronts, hypervolumes.
 
 Everything is exact or seeded: equal inputs give equal results.
 """
@@ -6,6 +6,7 @@ Everything is exact or seeded: equal inputs give equal results.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
@@ -17,26 +18,66 @@ RESAMPLES = 10_000
 """Bootstrap samples of every interval."""
 CONFIDENCE = 0.95
 LEAST = 6
-"""Fewer values tell nothing: that five differences have the same sign by luck alone happens in 1 of
-16 cases (sign test), which is more than 5 %, however narrow their interval."""
+"""Fewer values show nothing: five differences have the same sign by luck alone in 1 of 16 cases
+(sign test), which is more than 5 %, however narrow their interval."""
+ROUNDING = 1e-9
+"""Relative difference of two figures that counts as none."""
 _SEED = 20_240_229
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and where it lies with 95 % confidence."""
+    """A mean with its 95 % confidence interval."""
 
     mean: float
     low: float
     high: float
     """`low` and `high` are nan for fewer than two values."""
     count: int
-    """Values behind it."""
+    """Number of values."""
 
     @property
     def significant(self) -> bool:
-        """Whether 0 is outside, and there are `LEAST` values at least; meant for differences."""
+        """Whether 0 lies outside and there are at least `LEAST` values; for differences."""
         return self.count >= LEAST and (self.low > 0 or self.high < 0)
+
+
+class Verdict(StrEnum):
+    """The result of a paired comparison with the baseline."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    OPEN = "open"
+    """No difference is shown: the interval holds 0, or there are too few distinct workloads."""
+    EQUAL = "equal"
+    """No difference on any workload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A metric of a policy minus that of the baseline, on the same workloads and preference."""
+
+    value: Interval
+    """Mean difference, in the metric's unit."""
+    relative: Interval
+    """Mean difference ÷ the baseline's mean; nan if that is 0."""
+    median: float
+    """Median over the workloads of the difference ÷ the baseline's figure; nan without one."""
+    won: int
+    """Workloads on which the policy is better."""
+    lost: int
+    """Workloads on which it is worse; on the others both are equal."""
+    verdict: Verdict
+
+    @property
+    def count(self) -> int:
+        """Workloads on which both have a figure."""
+        return self.value.count
+
+    @property
+    def shown(self) -> bool:
+        """Whether a difference is shown, in either direction."""
+        return self.verdict in (Verdict.BETTER, Verdict.WORSE)
 
 
 def interval(values: ArrayLike) -> Interval:
@@ -50,8 +91,8 @@ def interval(values: ArrayLike) -> Interval:
     if count < 2:
         mean = float(sample[0]) if count else np.nan
         return Interval(mean, np.nan, np.nan, count)
-    # A resample's mean is a weighted sum; equal counts share their weights, so one seed's luck is
-    # drawn alike for every policy and measure.
+    # A resample's mean is a weighted sum. Equal counts share their weights, so the resamples of
+    # every policy and metric hold the same seeds.
     means = _weights(count) @ sample
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
@@ -59,7 +100,7 @@ def interval(values: ArrayLike) -> Interval:
 
 
 def paired(values: ArrayLike, baseline: ArrayLike) -> Interval:
-    """The interval of the mean difference value - baseline over the same seeds, shapes (n,).
+    """Interval of the mean difference value - baseline over the same seeds, shapes (n,).
 
     A seed for which either is nan is left out.
     """
@@ -89,8 +130,39 @@ def relative(values: ArrayLike, baseline: ArrayLike) -> Interval:
     return Interval(mean, float(low), float(high), count)
 
 
+def difference(
+    values: ArrayLike, baseline: ArrayLike, *, distinct: int, less: bool = True
+) -> Difference:
+    """Compare figures of the same workloads, in the same order, shapes (n,).
+
+    `distinct`: how many independent workloads they are worth, see `agents.evaluation.sample_size`;
+    too few show no difference. `less`: whether less is better.
+    """
+    other = np.asarray(baseline, dtype=np.float64)
+    # Sums of the same jobs in another order differ by rounding only.
+    one = np.where(np.isclose(values, other, rtol=ROUNDING, atol=0.0), other, values)
+    both = ~np.isnan(one - other)
+    one, other = one[both], other[both]
+    value = paired(one, other)
+    below, above = int((one < other).sum()), int((one > other).sum())
+    if value.count and not below + above:
+        verdict = Verdict.EQUAL
+    elif not value.significant or distinct < LEAST:
+        verdict = Verdict.OPEN
+    else:
+        verdict = Verdict.BETTER if (value.mean < 0) is less else Verdict.WORSE
+    return Difference(
+        value,
+        relative(one, other),
+        _median(one, other),
+        below if less else above,
+        above if less else below,
+        verdict,
+    )
+
+
 def front(points: ArrayLike) -> Ints:
-    """Rows of `points`, shape (n, 2), that no other row beats; less is better.
+    """Indices of the rows of `points`, shape (n, 2), that no other row dominates; less is better.
 
     Ordered by the first column; of equal points the first counts.
     """
@@ -118,7 +190,14 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 
 @lru_cache(maxsize=8)
 def _weights(count: int) -> Floats:
-    """(RESAMPLES, count) how much each value weighs in the mean of each resample."""
+    """(RESAMPLES, count) weight of each value in the mean of each resample."""
     rng = np.random.default_rng((_SEED, count))
     drawn: Floats = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES) / count
     return drawn
+
+
+def _median(one: Floats, other: Floats) -> float:
+    known = other != 0
+    if not known.any():
+        return np.nan
+    return float(np.median((one[known] - other[known]) / np.abs(other[known])))

@@ -9,14 +9,21 @@ import numpy as np
 
 from agents.evaluation.by_class import By, JobClass, summarised
 from agents.evaluation.compare import Comparison
-from agents.evaluation.differences import Difference, Verdict, difference
 from agents.evaluation.metrics import METRICS, Metric
 from agents.evaluation.run import RunResult
 from agents.evaluation.sample_size import Evidence
-from agents.evaluation.statistics import Interval, front, hypervolume, interval
+from agents.evaluation.statistics import (
+    Difference,
+    Interval,
+    Verdict,
+    difference,
+    front,
+    hypervolume,
+    interval,
+)
 
 WEIGHED = "objective"
-"""The measure that weighs others by the preference, even if the policy does not heed it."""
+"""The metric that weighs others by the preference, even if the policy does not heed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +36,9 @@ class SummaryLine:
     label: str
     """The policy's name, with the preference where there are several."""
     values: Mapping[str, Interval]
-    """By measure; only those that apply."""
+    """By metric; only those that apply."""
     differences: Mapping[str, Difference]
-    """By measure; empty for the baseline."""
+    """By metric; empty for the baseline."""
     latency: Interval
     """Mean JCT ÷ the reference's; nan without an objective."""
     cost: Interval
@@ -41,9 +48,9 @@ class SummaryLine:
     runs: Mapping[int, RunResult] = field(default_factory=dict, repr=False)
     """Seed → what all of this is taken from."""
 
-    def column(self, measure: Metric, seeds: Sequence[int]) -> list[float]:
+    def column(self, metric: Metric, seeds: Sequence[int]) -> list[float]:
         """Its figures of these seeds."""
-        return [self.runs[seed].measures[measure.name] for seed in seeds]
+        return [self.runs[seed].metrics[metric.name] for seed in seeds]
 
     def far(self, preference: float) -> float:
         """How far its preference is from another."""
@@ -74,7 +81,7 @@ class ComparisonSummary:
     scenario: str
     lines: tuple[SummaryLine, ...]
     """As compared: by policy, then preference; those without any good run are left out."""
-    measures: tuple[Metric, ...]
+    metrics: tuple[Metric, ...]
     """Those that apply to the scenario."""
     front: tuple[SummaryLine, ...]
     """That no other beats in both mean latency and mean cost; cheapest last."""
@@ -112,25 +119,25 @@ class ComparisonSummary:
                 found.setdefault(one.name, []).append((line, one))
         return found
 
-    def best(self, measure: Metric) -> str | None:
+    def best(self, metric: Metric) -> str | None:
         """Label of the distinct line that is better than every other; None if none is shown to be.
 
         As everywhere, a difference is shown on the workloads that both have.
         """
-        if not measure.judged:
+        if not metric.compared:
             return None
-        known = [one for one in self.distinct if not np.isnan(one.values[measure.name].mean)]
-        known.sort(key=lambda one: one.values[measure.name].mean, reverse=not measure.less)
+        known = [one for one in self.distinct if not np.isnan(one.values[metric.name].mean)]
+        known.sort(key=lambda one: one.values[metric.name].mean, reverse=not metric.less)
         if len(known) < 2:
             return None
         first, *others = known
         for other in others:
             seeds = sorted(first.runs.keys() & other.runs.keys())
             found = difference(
-                first.column(measure, seeds),
-                other.column(measure, seeds),
+                first.column(metric, seeds),
+                other.column(metric, seeds),
                 distinct=self.evidence.distinct,
-                less=measure.less,
+                less=metric.less,
             )
             if found.verdict is not Verdict.BETTER:
                 return None
@@ -159,7 +166,7 @@ def _summary(comparison: Comparison, scenario: str) -> ComparisonSummary:
     applying = tuple(
         each
         for each in METRICS.values()
-        if any(not np.isnan(run.measures[each.name]) for run in whole)
+        if any(not np.isnan(run.metrics[each.name]) for run in whole)
     )
     evidence = Evidence.of(comparison.scenarios[scenario], comparison.conditions.jobs, whole)
     lines = tuple(
@@ -192,7 +199,7 @@ def _line(
     preference: float | None,
     runs: Mapping[int, RunResult],
     baseline: Mapping[int, RunResult] | None,
-    measures: Sequence[Metric],
+    metrics: Sequence[Metric],
     distinct: int,
 ) -> SummaryLine:
     seeds = sorted(runs)
@@ -200,13 +207,13 @@ def _line(
     both = [seed for seed in seeds if seed in other]
     differences = {
         each.name: difference(
-            [runs[seed].measures[each.name] for seed in both],
-            [other[seed].measures[each.name] for seed in both],
+            [runs[seed].metrics[each.name] for seed in both],
+            [other[seed].metrics[each.name] for seed in both],
             distinct=distinct,
             less=each.less,
         )
-        for each in measures
-        if both and each.judged
+        for each in metrics
+        if both and each.compared
     }
     pairs = [(runs[seed].classes, other[seed].classes) for seed in both]
     classes = {
@@ -217,7 +224,7 @@ def _line(
         policy,
         preference,
         name,
-        {m.name: interval([runs[seed].measures[m.name] for seed in seeds]) for m in measures},
+        {m.name: interval([runs[seed].metrics[m.name] for seed in seeds]) for m in metrics},
         differences,
         interval([runs[seed].point[0] for seed in seeds]),
         interval([runs[seed].point[1] for seed in seeds]),

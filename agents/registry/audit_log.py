@@ -1,13 +1,12 @@
-"""What happened to the policies of a registry: one small file, whole or not at all."""
+"""The audit log of a registry: registrations, promotions and refusals, in one small file."""
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,67 +15,73 @@ from typing import Any, Self
 
 from scheduler.domain.errors import InputError
 from scheduler.files import write_text
+from scheduler.locks import locked
 
 FILE, LOCK = "ledger.json", ".lock"
 FORMAT = 1
-"""Part of the name of the list, so that no version takes another's events for its own."""
+"""Part of the list's key, so that no version reads events of another format."""
 
 
-class Action(StrEnum):
-    """What was done."""
+class AuditAction(StrEnum):
+    """What was done to a policy."""
 
     REGISTERED = "registered"
     PROMOTED = "promoted"
     REFUSED = "refused"
-    """Its promotion was."""
+    """A promotion was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Something that was done to one version of a policy."""
+    """One action on one version of a policy."""
 
     at: str
     """ISO 8601, UTC."""
-    deed: Action
+    action: AuditAction
     name: str
     digest: str
-    """`shipped` for those of the package."""
+    """`shipped` for a policy of the package."""
     by: str
     """User of this machine."""
     command: str
     forced: bool = False
-    """Promoted in spite of what the test said, or without one."""
+    """Whether it was promoted without a test that it passed."""
     trial: dict[str, Any] | None = None
-    """As of `agents.evaluation.promotion.PromotionTest`; None without a test."""
+    """JSON of an `agents.evaluation.promotion.PromotionTest`; None without a test."""
 
     @classmethod
     def now(
         cls,
-        deed: Action,
+        action: AuditAction,
         name: str,
         digest: str,
         command: str,
         forced: bool = False,
         trial: dict[str, Any] | None = None,
     ) -> Self:
-        """By this user, at this moment."""
+        """An event by this user, at this moment."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(at, deed, name, digest, _user(), command, forced, trial)
+        return cls(at, action, name, digest, _user(), command, forced, trial)
+
+    def plain(self) -> dict[str, Any]:
+        """JSON of the event, as in the file; the action has the key `deed` there."""
+        values = asdict(self)
+        return {"at": values.pop("at"), "deed": values.pop("action"), **values}
 
 
 class AuditLog:
-    """Events in their order. Any number of processes may write."""
+    """Events, oldest first. Any number of processes may write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / FILE
 
     def events(self) -> tuple[AuditEvent, ...]:
-        """Oldest first. Raises `InputError` if the file is damaged."""
+        """All events, oldest first. Raises `InputError` if the file is damaged."""
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             return tuple(
-                AuditEvent(**{**event, "deed": Action(event["deed"])})
+                AuditEvent(action=AuditAction(event.pop("deed")), **event)
                 for event in content[f"events-{FORMAT}"]
             )
         except FileNotFoundError:
@@ -84,29 +89,26 @@ class AuditLog:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(
                 f"{self._path} is damaged: {error}",
-                {"policies": "an undamaged file; without it nothing counts as promoted"},
+                {"policies": "an undamaged file; without the file, no policy counts as promoted"},
             ) from error
 
     def write(
         self, event: AuditEvent, may: Callable[[Sequence[AuditEvent]], None] = lambda _: None
     ) -> None:
-        """Append an event; readers see the file before or after it.
+        """Append an event; readers see the file without it or with it.
 
-        `may` raises, and then nothing is written, if the events so far rule this one out.
+        `may` is called with the events so far; if it raises, nothing is written.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.locked():
             events = self.events()
             may(events)
-            plain = [asdict(one) for one in (*events, event)]
+            plain = [one.plain() for one in (*events, event)]
             write_text(self._path, json.dumps({f"events-{FORMAT}": plain}, indent=1) + "\n")
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Alone with the folder; the kernel frees it if the process ends."""
-        with (self._folder / LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def locked(self) -> AbstractContextManager[int | None]:
+        """Hold the folder's lock inside the block; waits for it."""
+        return locked(self._folder / LOCK)
 
 
 def _user() -> str:

@@ -1,11 +1,11 @@
 """Learned policies by name: those that are shipped, and those of a data folder.
 
-    agents/shipped/NAME/                    policy.onnx, manifest.json
-    DATA/policies/NAME/DIGEST/              the same; DIGEST is of their content
-    DATA/policies/ledger.json               what was registered, promoted and refused
+    agents/registry/shipped/NAME/policy.onnx
+    DATA/policies/NAME/DIGEST/policy.onnx   DIGEST is of the content
+    DATA/policies/ledger.json               the audit log
 
 `learned:NAME` is the promoted version of that name, else the newest; `learned:NAME@DIGEST` is
-exactly one. Nothing is registered that could not be loaded.
+exactly one version. A policy that cannot be loaded is not registered.
 """
 
 from __future__ import annotations
@@ -22,14 +22,23 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.registry.audit_log import Action, AuditEvent, AuditLog
-from agents.serving.artifact import MANIFEST, WEIGHTS, ArtifactManifest, load, read
+from agents.registry.audit_log import AuditAction, AuditEvent, AuditLog
+from agents.registry.old_archive import converted
+from agents.serving.artifact import (
+    BEST,
+    FILE,
+    ArtifactManifest,
+    content_of,
+    parse,
+    read,
+    unpack,
+)
 from agents.serving.learned_policy import SCHEME, LearnedPolicy, learned
 from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.policies.lookup import register
 
 FOLDER = "policies"
-"""In the data folder."""
+"""Name of the registry's folder in the data folder."""
 DEFAULT = "fulcrum"
 """The shipped policy that is the incumbent until another is promoted."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
@@ -46,39 +55,39 @@ class Entry:
 
     name: str
     digest: str
-    """12 hexadecimal digits of the content; those of the folder's name, for what is not shipped."""
+    """12 hexadecimal digits of the content; the name of the folder, unless it is shipped."""
     folder: Path
     shipped: bool
     promoted: bool
-    """Whether it is the incumbent: what others must beat."""
+    """Whether it is the incumbent, which others must beat."""
 
     @property
     def reference(self) -> str:
-        """What names exactly this version wherever policies are named."""
+        """The name of exactly this version, wherever policies are named."""
         return f"{SCHEME}:{self.name}" if self.shipped else f"{SCHEME}:{self.name}@{self.digest}"
 
     @property
     def key(self) -> tuple[str, str]:
-        """Name and digest, as in the ledger: a shipped policy is what the package has."""
+        """Name and digest in the audit log; those of a shipped policy do not name a version."""
         return self.name, _SHIPPED if self.shipped else self.digest
 
     @property
     def state(self) -> Literal["promoted", "shipped", "candidate"]:
-        """`promoted`, `shipped` or `candidate`."""
+        """Return `promoted`, `shipped` or `candidate`."""
         return "promoted" if self.promoted else "shipped" if self.shipped else "candidate"
 
     def manifest(self) -> ArtifactManifest:
-        """Raises `InputError` with the reason if the files are damaged or do not match."""
+        """Raises `InputError` with the reason if the file is damaged or was changed."""
         self._check()
         return read(self.folder).manifest
 
     def policy(self) -> LearnedPolicy:
-        """Ready to decide; raises as `manifest`."""
+        """The policy, ready to decide. Raises as `manifest`."""
         self._check()
         return learned(self.folder, self.reference)
 
     def fault(self) -> str:
-        """Why it cannot be used; empty if it can."""
+        """The reason why it cannot be used; empty if it can."""
         try:
             self.manifest()
         except (InputError, MissingError) as error:
@@ -90,33 +99,32 @@ class Entry:
         if fault := self.fault():
             return fault
         manifest = self.manifest()
-        told = f"learned on {manifest.scenario}, {manifest.steps:,} decisions"
-        judged = manifest.evaluation.get("policy")
-        if judged is None:
-            return told
-        reference = manifest.config.get("reference", "the reference")
-        return f"{told}, {judged['mean']:.3f} of {reference}'s objective on validation"
+        text = f"learned on {manifest.scenario}, {manifest.steps:,} decisions"
+        score = manifest.evaluation.get("policy")
+        if score is None:
+            return text
+        return f"{text}, {score['mean']:.3f} of {manifest.baseline}'s objective on validation"
 
     def _check(self) -> None:
         if not self.shipped and _digest_of(self.folder) != self.digest:
             raise InputError(
-                f"{self.reference} is refused: its files are not those that were registered",
-                {"policy": "undamaged files"},
+                f"{self.reference} is refused: its file is not the one that was registered",
+                {"policy": "an undamaged file"},
             )
 
 
 class Registry:
-    """The policies of a data folder, and the shipped ones. Any number of processes may use it."""
+    """The policies of a data folder and the shipped ones. Any number of processes may use it."""
 
     def __init__(self, data_dir: Path, shipped: Path | None = None) -> None:
-        """`shipped`: None for those of this package."""
+        """`shipped`: folder of the shipped policies; None: that of this package."""
         self.folder = data_dir / FOLDER
-        self.ledger = AuditLog(self.folder)
+        self.audit_log = AuditLog(self.folder)
         self._shipped = _packaged() if shipped is None else shipped
 
     def entries(self) -> tuple[Entry, ...]:
-        """Shipped ones first, then by name and oldest first; damaged ones too."""
-        events = self.ledger.events()
+        """All entries, damaged ones too: the shipped ones, then by name and oldest first."""
+        events = self.audit_log.events()
         found = [
             Entry(folder.name, _digest_of(folder), folder, True, False)
             for folder in _folders(self._shipped)
@@ -131,7 +139,7 @@ class Registry:
         order = {
             (event.name, event.digest): number
             for number, event in enumerate(events)
-            if event.deed is Action.REGISTERED
+            if event.action is AuditAction.REGISTERED
         }
         own.sort(key=lambda entry: (entry.name, order.get((entry.name, entry.digest), -1)))
         incumbent = _incumbent(events, (*found, *own))
@@ -144,7 +152,7 @@ class Registry:
     def find(self, text: str) -> Entry:
         """The entry of `NAME` or `NAME@DIGEST`, the digest abbreviated or whole.
 
-        Raises `MissingError` naming those that are there.
+        Raises `MissingError` that names the registered ones.
         """
         name, _, digest = text.removeprefix(f"{SCHEME}:").partition("@")
         entries = self.entries()
@@ -158,7 +166,7 @@ class Registry:
         raise MissingError(f"there is no learned policy {text!r}", {"policy": f"one of: {legal}"})
 
     def policy(self, text: str) -> LearnedPolicy:
-        """`learned:TEXT` for programs that may open nothing but what is registered.
+        """`learned:TEXT` for programs that may open only registered policies.
 
         Raises `MissingError` or `InputError`.
         """
@@ -170,35 +178,64 @@ class Registry:
             )
         return self.find(text).policy()
 
-    def add(self, name: str, weights: bytes, manifest: bytes, command: str = "") -> Entry:
+    def add(self, name: str, content: bytes, command: str = "") -> Entry:
         """Register an artifact; the same content again is the same entry.
 
+        `content`: that of an exported file, or of an archive that an older version exported.
         Raises `InputError` for an illegal name or an artifact that cannot be loaded,
         `StateError` for the name of a shipped policy.
         """
         self.check(name)
+        content = converted(content)
+        parse(content)
+        digest = _digest(content)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=self.folder))
         try:
-            (incoming / WEIGHTS).write_bytes(weights)
-            (incoming / MANIFEST).write_bytes(manifest)
-            load(incoming)
-            digest = _digest(weights, manifest)
+            (incoming / FILE).write_bytes(content)
             place = self.folder / name / digest
-            with self.ledger.locked():
-                # What is damaged there is replaced by what is whole.
+            with self.audit_log.locked():
+                # An intact version replaces a damaged one.
                 if place.exists() and _digest_of(place) != digest:
                     shutil.rmtree(place)
                 if not place.exists():
                     place.parent.mkdir(exist_ok=True)
                     incoming.rename(place)
-            event = AuditEvent.now(Action.REGISTERED, name, digest, command)
-            known = {(one.deed, one.name, one.digest) for one in self.ledger.events()}
-            if (event.deed, name, digest) not in known:
-                self.ledger.write(event)
+            event = AuditEvent.now(AuditAction.REGISTERED, name, digest, command)
+            known = {(one.action, one.name, one.digest) for one in self.audit_log.events()}
+            if (event.action, name, digest) not in known:
+                self.audit_log.write(event)
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
         return self.find(f"{name}@{digest}")
+
+    def import_file(self, path: Path, name: str | None = None, command: str = "") -> Entry:
+        """Register the artifact of an exported file, or of the folder of a training.
+
+        `name`: None for that of the file or of the training. Raises `MissingError` if there is
+        no such file, otherwise as `add`.
+        """
+        place = path.resolve()
+        if path.is_dir():
+            # Every training calls the folder of its artifact `best`.
+            place = place.parent if place.name == BEST else place
+            path = path / BEST if (path / BEST).is_dir() else path
+        elif not path.exists():
+            raise MissingError(f"there is no {path}", {"file": "an exported policy, or a folder"})
+        return self.add(
+            place.name.partition(".")[0].casefold() if name is None else name,
+            content_of(path),
+            command,
+        )
+
+    def export(self, text: str) -> tuple[Entry, bytes]:
+        """The entry of `NAME` or `NAME@DIGEST`, and the content of a file that `add` takes.
+
+        Raises `MissingError`, or `InputError` if its file is damaged.
+        """
+        entry = self.find(text)
+        entry.manifest()
+        return entry, content_of(entry.folder)
 
     def promote(
         self,
@@ -209,37 +246,38 @@ class Registry:
         trial: dict[str, Any] | None = None,
         instead: Entry | None = None,
     ) -> Entry:
-        """Make it the incumbent; whether that is deserved, `agents.evaluation.promotion` tells.
+        """Make it the incumbent; `agents.evaluation.promotion` tests whether it should be.
 
         `instead`: the incumbent when the test began, if there was one. Raises `StateError` if
-        another has been promoted meanwhile, which the test knew nothing of; not if `forced`.
+        another has been promoted since, unless `forced`: the test did not compare the two.
         """
 
         def still(events: Iterable[AuditEvent]) -> None:
             now = _incumbent(events, self.entries())
             if not forced and instead is not None and now is not None and now.key != instead.key:
                 raise StateError(
-                    f"{now.reference} was promoted meanwhile, and {entry.reference} has not met it",
-                    {"policy": "promote it once more"},
+                    f"{now.reference} was promoted meanwhile, and {entry.reference} was not tested "
+                    "against it",
+                    {"policy": "promote it again, which tests it again"},
                 )
 
-        self.ledger.write(
-            AuditEvent.now(Action.PROMOTED, *entry.key, command, forced, trial), still
+        self.audit_log.write(
+            AuditEvent.now(AuditAction.PROMOTED, *entry.key, command, forced, trial), still
         )
         return self.find(entry.reference)
 
     def refuse(self, entry: Entry, command: str, trial: dict[str, Any]) -> None:
-        """Remember that it was not promoted, and why."""
-        self.ledger.write(AuditEvent.now(Action.REFUSED, *entry.key, command, trial=trial))
+        """Record that it was not promoted, and the test that says why."""
+        self.audit_log.write(AuditEvent.now(AuditAction.REFUSED, *entry.key, command, trial=trial))
 
     def history(self, entry: Entry) -> tuple[AuditEvent, ...]:
-        """What happened to it, oldest first."""
-        return tuple(one for one in self.ledger.events() if (one.name, one.digest) == entry.key)
+        """The events of an entry, oldest first."""
+        return tuple(one for one in self.audit_log.events() if (one.name, one.digest) == entry.key)
 
     def check(self, name: str) -> None:
         """Raises `InputError` for an illegal name, `StateError` for a shipped policy's."""
         if not NAME.fullmatch(name):
-            raise InputError(f"{name!r} is no name for a policy", {"name": _LEGAL})
+            raise InputError(f"{name!r} is not a valid policy name", {"name": _LEGAL})
         if name in {folder.name for folder in _folders(self._shipped)}:
             raise StateError(
                 f"{name} is the name of a shipped policy", {"name": "another, e.g. our-lab"}
@@ -247,9 +285,9 @@ class Registry:
 
 
 def resolve(text: str, registry: Registry) -> LearnedPolicy:
-    """`learned:TEXT` on a command line: a name, or the path of an artifact's folder.
+    """`learned:TEXT` on a command line: a name, or the path of an artifact.
 
-    What has a separator, or begins with `.` or `~`, is a path. Raises `MissingError` or
+    A text that has a separator, or begins with `.` or `~`, is a path. Raises `MissingError` or
     `InputError`.
     """
     if is_path(text):
@@ -257,13 +295,13 @@ def resolve(text: str, registry: Registry) -> LearnedPolicy:
     try:
         return registry.find(text).policy()
     except MissingError as error:
-        if Path(text).is_dir():
-            error.fields["policy"] += f"; the folder is {SCHEME}:./{text}"
+        if Path(text).exists():
+            error.fields["policy"] += f"; the path is {SCHEME}:./{text}"
         raise
 
 
 def content(text: str, registry: Registry) -> str:
-    """12 hexadecimal digits of the files that `resolve` reads, empty if one is missing.
+    """12 hexadecimal digits of the artifact that `resolve` reads, empty if it is missing.
 
     Raises `MissingError`.
     """
@@ -273,20 +311,20 @@ def content(text: str, registry: Registry) -> str:
 
 
 def default() -> Registry:
-    """That of the data folder which the settings name."""
+    """The registry of the data folder that the settings name."""
     from scheduler.settings import load as settings
 
     return Registry(settings().data_dir)
 
 
 def offer() -> None:
-    """Let `learned:…` be resolved by `default`, unless this program has said otherwise."""
+    """Resolve `learned:…` by `default`, unless this program has registered another resolver."""
     register(SCHEME, lambda text: resolve(text, default()), replace=False)
 
 
 @contextmanager
 def at(data_dir: Path | None) -> Iterator[None]:
-    """Meanwhile the settings name this data folder (None: no change), also for processes begun."""
+    """In the block the settings name this data folder, in new processes too; None: no change."""
     before = os.environ.get(_DATA)
     if data_dir is not None:
         os.environ[_DATA] = str(data_dir)
@@ -300,7 +338,7 @@ def at(data_dir: Path | None) -> Iterator[None]:
 
 
 def is_path(text: str) -> bool:
-    """Whether `learned:TEXT` names a folder on a command line, and no registered policy."""
+    """Whether `learned:TEXT` is a path on a command line, and not a registered policy."""
     return "/" in text or os.sep in text or text.startswith((".", "~"))
 
 
@@ -309,7 +347,7 @@ def _packaged() -> Path:
 
 
 def _folders(folder: Path) -> Iterator[Path]:
-    """Folders below it that may be names or digests; none where there is no such folder."""
+    """Folders in it that may be names or digests; none if it does not exist."""
     if folder.is_dir():
         yield from sorted(
             one for one in folder.iterdir() if one.is_dir() and NAME.fullmatch(one.name)
@@ -317,21 +355,24 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 
 def _incumbent(events: Iterable[AuditEvent], entries: Iterable[Entry]) -> Entry | None:
-    """The last that was promoted and is still there, else the shipped default."""
+    """The last promoted entry that still exists, else the shipped default."""
     there = {entry.key: entry for entry in entries}
-    promoted = [(event.name, event.digest) for event in events if event.deed is Action.PROMOTED]
+    promoted = [
+        (event.name, event.digest) for event in events if event.action is AuditAction.PROMOTED
+    ]
     last = (there[key] for key in reversed(promoted) if key in there)
     return next(last, there.get((DEFAULT, _SHIPPED)))
 
 
-def _digest_of(folder: Path) -> str:
-    """Empty if a file is missing."""
+def _digest_of(path: Path) -> str:
+    """Digest of an artifact; empty if it is missing or damaged."""
     try:
-        return _digest((folder / WEIGHTS).read_bytes(), (folder / MANIFEST).read_bytes())
-    except OSError:
+        return _digest(content_of(path))
+    except (OSError, MissingError, InputError):
         return ""
 
 
-def _digest(weights: bytes, manifest: bytes) -> str:
-    content = hashlib.sha256(weights).digest() + hashlib.sha256(manifest).digest()
-    return hashlib.sha256(content).hexdigest()[:_DIGITS]
+def _digest(content: bytes) -> str:
+    # Equal for the two files of the old format.
+    parts = b"".join(hashlib.sha256(part).digest() for part in unpack(content))
+    return hashlib.sha256(parts).hexdigest()[:_DIGITS]

@@ -13,27 +13,27 @@ from typing import Any
 
 from agents.evaluation.by_class import JOBS, JobClass
 from agents.evaluation.compare import Comparison
-from agents.evaluation.differences import Difference
 from agents.evaluation.metrics import METRICS
 from agents.evaluation.provenance import Provenance
+from agents.evaluation.statistics import Difference
 from agents.evaluation.summary import Area, ComparisonSummary, SummaryLine
 from scheduler.domain.errors import InputError
 
 
 def as_csv(comparison: Comparison) -> str:
-    """One row per run: its cell, its measures (empty: does not apply), its error."""
+    """One row per run: its run, its metrics (empty: does not apply), its error."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["scenario", "policy", "preference", "seed", *METRICS, "error"])
     for run in comparison.runs:
-        cell = run.cell
-        figures = [run.measures.get(name, math.nan) for name in METRICS]
+        key = run.key
+        figures = [run.metrics.get(name, math.nan) for name in METRICS]
         writer.writerow(
             [
-                cell.scenario,
-                cell.policy,
-                "" if cell.preference is None else repr(cell.preference),
-                cell.seed,
+                key.scenario,
+                key.policy,
+                "" if key.preference is None else repr(key.preference),
+                key.seed,
                 *("" if math.isnan(figure) else repr(figure) for figure in figures),
                 run.error,
             ]
@@ -51,7 +51,7 @@ def as_json(
             each.name: {
                 "title": each.title,
                 "unit": each.unit,
-                "better": None if not each.judged else "less" if each.less else "more",
+                "better": None if not each.compared else "less" if each.less else "more",
                 "meaning": each.meaning,
             }
             for each in (*METRICS.values(), JOBS)
@@ -59,8 +59,8 @@ def as_json(
         "scenarios": {one.scenario: _summary(one) for one in summaries},
         "runs": [
             {
-                **asdict(run.cell),
-                "measures": run.measures,
+                **asdict(run.key),
+                "measures": run.metrics,
                 "classes": run.classes,
                 "error": run.error or None,
             }

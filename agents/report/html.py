@@ -11,11 +11,10 @@ from markupsafe import Markup
 
 from agents.evaluation.by_class import By
 from agents.evaluation.compare import Comparison
-from agents.evaluation.differences import Verdict
 from agents.evaluation.metrics import METRICS
 from agents.evaluation.provenance import Provenance
 from agents.evaluation.run import Timeline
-from agents.evaluation.statistics import LEAST
+from agents.evaluation.statistics import LEAST, Verdict
 from agents.evaluation.summary import ComparisonSummary
 from agents.report import plots, tables
 from agents.report.style import styled, svg
@@ -40,7 +39,7 @@ def report(
         sections=sections,
         manifest=manifest,
         comparison=comparison,
-        measures=METRICS.values(),
+        metrics=METRICS.values(),
         total=len(comparison.runs),
         least=LEAST,
     )

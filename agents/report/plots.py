@@ -12,9 +12,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from agents.evaluation.by_class import By
 from agents.evaluation.compare import Comparison
-from agents.evaluation.differences import Verdict
 from agents.evaluation.metrics import Metric, Unit
-from agents.evaluation.statistics import Interval
+from agents.evaluation.statistics import Interval, Verdict
 from agents.evaluation.summary import ComparisonSummary, SummaryLine
 from agents.report import labels
 from agents.report.format import scale
@@ -188,7 +187,7 @@ def differences(summary: ComparisonSummary, baseline: str) -> Figure | None:
     lines = [line for line in summary.lines if line.differences]
     shown = [
         each
-        for each in summary.measures
+        for each in summary.metrics
         if each.name in SHOWN
         and not all(np.isnan(line.differences[each.name].relative.mean) for line in lines)
     ]
@@ -223,10 +222,10 @@ def _units(
     return objective.reference_dollars, latency / unit.factor, names
 
 
-def _forest(axes: Axes, lines: Sequence[SummaryLine], measure: Metric, baseline: str) -> None:
+def _forest(axes: Axes, lines: Sequence[SummaryLine], metric: Metric, baseline: str) -> None:
     ends = [0.0]
     for row, line in enumerate(reversed(lines)):
-        one = line.differences[measure.name]
+        one = line.differences[metric.name]
         low, mean, high = (
             100 * part for part in (one.relative.low, one.relative.mean, one.relative.high)
         )
@@ -235,7 +234,7 @@ def _forest(axes: Axes, lines: Sequence[SummaryLine], measure: Metric, baseline:
         axes.plot(mean, row, "o", color=colour, ms=5)
         ends += [abs(part) for part in (low, mean, high) if np.isfinite(part)]
     axes.axvline(0, color=INK, lw=0.9)
-    axes.set_title(measure.title)
+    axes.set_title(metric.title)
     axes.set_xlabel(f"% of {baseline}")
     if max(ends) > 500:
         # One policy that is ten times worse would squeeze all others onto the zero.

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.evaluation.by_class import By, JobClass, applying
-from agents.evaluation.differences import Difference, Verdict
 from agents.evaluation.metrics import REGIME, Metric
-from agents.evaluation.statistics import Interval
+from agents.evaluation.statistics import Difference, Interval, Verdict
 from agents.evaluation.summary import ComparisonSummary, SummaryLine
 from agents.report.format import NONE, Scale, percent, scale
 
@@ -47,7 +46,7 @@ class FigureTable:
 def tables(summary: ComparisonSummary, baseline: str) -> Iterator[dict[str, Any]]:
     """Means of the distinct lines, with intervals."""
     for title, names in GROUPS:
-        shown = [each for each in summary.measures if each.name in names]
+        shown = [each for each in summary.metrics if each.name in names]
         if not shown or not summary.distinct:
             continue
         scales = [
@@ -72,15 +71,15 @@ def tables(summary: ComparisonSummary, baseline: str) -> Iterator[dict[str, Any]
         }
 
 
-def _columns(measures: Sequence[Metric], scales: Sequence[Scale]) -> list[dict[str, str]]:
+def _columns(metrics: Sequence[Metric], scales: Sequence[Scale]) -> list[dict[str, str]]:
     return [
         {"title": each.title, "unit": one.unit, "meaning": each.meaning}
-        for each, one in zip(measures, scales, strict=True)
+        for each, one in zip(metrics, scales, strict=True)
     ]
 
 
-def _value(line: SummaryLine, measure: Metric, scaled: Scale, best: bool) -> FigureTable:
-    value = line.values[measure.name]
+def _value(line: SummaryLine, metric: Metric, scaled: Scale, best: bool) -> FigureTable:
+    value = line.values[metric.name]
     return FigureTable(
         scaled.text(value.mean),
         _limits(value, scaled.text),
@@ -93,7 +92,7 @@ def differences(summary: ComparisonSummary) -> Iterator[dict[str, Any]]:
     """Differences to the baseline."""
     lines = [line for line in summary.lines if line.differences]
     for title, names in GROUPS:
-        shown = [each for each in summary.measures if each.judged and each.name in names]
+        shown = [each for each in summary.metrics if each.compared and each.name in names]
         if shown and lines:
             yield {
                 "title": title,
@@ -116,8 +115,8 @@ def classes(summary: ComparisonSummary, by: By, baseline: str) -> dict[str, Any]
     found = summary.classes(by)
     shown = dict(itertools.islice(found.items(), MOST_USERS)) if by is By.USER else found
     every = [one for rows in shown.values() for _, one in rows]
-    measures = applying(every)
-    scales = [scale(each.unit, (one.values[each.name].mean for one in every)) for each in measures]
+    metrics = applying(every)
+    scales = [scale(each.unit, (one.values[each.name].mean for one in every)) for each in metrics]
     several = len(found) > 1
     return {
         "title": f"By {by}",
@@ -125,14 +124,14 @@ def classes(summary: ComparisonSummary, by: By, baseline: str) -> dict[str, Any]
         "tables": [
             {
                 "title": f"{by.capitalize()} {name}",
-                "columns": _columns(measures, scales),
+                "columns": _columns(metrics, scales),
                 "rows": [
                     {
                         "label": line.label,
                         "baseline": line.policy == baseline,
                         "cells": [
                             _of_class(one, each, scaled)
-                            for each, scaled in zip(measures, scales, strict=True)
+                            for each, scaled in zip(metrics, scales, strict=True)
                         ],
                     }
                     for line, one in rows
@@ -145,8 +144,8 @@ def classes(summary: ComparisonSummary, by: By, baseline: str) -> dict[str, Any]
     }
 
 
-def _of_class(one: JobClass, measure: Metric, scaled: Scale) -> FigureTable:
-    value, held = one.values[measure.name], one.differences.get(measure.name)
+def _of_class(one: JobClass, metric: Metric, scaled: Scale) -> FigureTable:
+    value, held = one.values[metric.name], one.differences.get(metric.name)
     if held is None:
         return FigureTable(scaled.text(value.mean), _limits(value, scaled.text), value.mean)
     return FigureTable(
@@ -159,15 +158,15 @@ def _of_class(one: JobClass, measure: Metric, scaled: Scale) -> FigureTable:
     )
 
 
-def _difference(measure: Metric | None, one: Difference) -> FigureTable:
-    """In percent of the baseline; where that is 0, in the measure's unit."""
+def _difference(metric: Metric | None, one: Difference) -> FigureTable:
+    """In percent of the baseline; where that is 0, in the metric's unit."""
     also = f"median {percent(one.median)}, won {one.won} of {one.count}"
-    if not math.isnan(one.relative.mean) or measure is None:
+    if not math.isnan(one.relative.mean) or metric is None:
         value = one.relative
         text, limits = percent(value.mean), _limits(value, percent).replace("\u2009%", "")
     else:
         value = one.value
-        scaled = scale(measure.unit, (value.mean,))
+        scaled = scale(metric.unit, (value.mean,))
         text, limits = f"{scaled.text(value.mean)} {scaled.unit}", _limits(value, scaled.text)
     return FigureTable(text, limits, value.mean, one.verdict, MARKS[one.verdict], also)
 

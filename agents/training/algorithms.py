@@ -1,7 +1,7 @@
 """Algorithms by name: what learns, on which environments.
 
-Adding one: its policy has a `scorer`, it is made and loaded here, and it calls back as
-Stable-Baselines3's do: `on_rollout_start` before each rollout, False from `on_step` ends it.
+A new algorithm is added here. Its policy has a `scorer`, and it calls back as Stable-Baselines3's
+do: `on_rollout_start` before each rollout, and False from `on_step` ends it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.process_pool import ProcessPool
-from agents.training.baseline import Elsewhere
-from agents.training.compiled import reward_env
 from agents.training.config import Algorithm, Training
-from agents.training.env import vectorised
+from agents.training.environments import compiled
+from agents.training.environments.baseline import Prefetch
+from agents.training.environments.env import vectorised
 from agents.training.model.network import RowPolicy
 from agents.training.random_search import RowSearch, SearchPolicy
 from agents.training.worker import TrainingContext
@@ -28,10 +28,10 @@ Model = MaskablePPO | RowSearch
 
 @dataclass(frozen=True, slots=True)
 class AlgorithmSpec:
-    """How an algorithm begins, and goes on."""
+    """How an algorithm begins, and how it resumes."""
 
     environments: Callable[[ProcessPool[TrainingContext], int], VecEnv]
-    """Crew, seed → what it plays on."""
+    """Process pool, seed → the environments it plays in."""
     begin: Callable[[Training, VecEnv, Path], Model]
     """Configuration, environments, folder of the run → untrained."""
     load: Callable[[Path, VecEnv, int], Model]
@@ -52,15 +52,18 @@ def _ppo(config: Training, env: VecEnv, run: Path) -> MaskablePPO:
         target_kl=config.target_kl,
         ent_coef=config.ent_coef,
         policy_kwargs={"hidden": config.hidden},
-        tensorboard_log=_curves(config, run),
+        tensorboard_log=_tensorboard(config, run),
         seed=config.seed,
         device="cpu",
     )
 
 
-def _ppo_again(file: Path, env: VecEnv, seed: int) -> MaskablePPO:
+def _load_ppo(file: Path, env: VecEnv, seed: int) -> MaskablePPO:
     # Under the saved seed the episodes and the noise of the beginning would come once more.
-    return MaskablePPO.load(file, env=env, device="cpu", seed=seed)
+    # Files of earlier releases name the policy's class by a module that has moved.
+    return MaskablePPO.load(
+        file, env=env, device="cpu", seed=seed, custom_objects={"policy_class": RowPolicy}
+    )
 
 
 def _ars(config: Training, env: VecEnv, run: Path) -> RowSearch:
@@ -74,47 +77,49 @@ def _ars(config: Training, env: VecEnv, run: Path) -> RowSearch:
         zero_policy=False,
         n_eval_episodes=config.n_eval_episodes,
         policy_kwargs={"hidden": config.hidden},
-        tensorboard_log=_curves(config, run),
+        tensorboard_log=_tensorboard(config, run),
         seed=config.seed,
         device="cpu",
     )
 
 
-def _ars_again(file: Path, env: VecEnv, seed: int) -> RowSearch:
-    model = RowSearch.load(file, env=env, device="cpu", seed=seed)
-    model.adopt()
+def _load_ars(file: Path, env: VecEnv, seed: int) -> RowSearch:
+    model = RowSearch.load(
+        file, env=env, device="cpu", seed=seed, custom_objects={"policy_class": SearchPolicy}
+    )
+    model.start_from_policy()
     return model
 
 
-def _many(crew: ProcessPool[TrainingContext], seed: int) -> VecEnv:
-    """`config.envs` of them; compiled where the scenario suits and no processes are wanted."""
-    scenario, config = crew.bench.scenario, crew.bench.config
-    if config.processes or not reward_env.fits(scenario, config):
-        return vectorised(scenario, config, seed, elsewhere=_elsewhere(crew))
-    worlds = reward_env.RelativeWorlds(scenario, config)
-    worlds.seed(seed)
-    return worlds
+def _many(pool: ProcessPool[TrainingContext], seed: int) -> VecEnv:
+    """`config.envs` environments; compiled where the scenario suits and no processes are wanted."""
+    scenario, config = pool.context.scenario, pool.context.config
+    if config.processes or not compiled.fits(scenario, config):
+        return vectorised(scenario, config, seed, prefetch=_prefetch(pool))
+    environments = compiled.CompiledRewardEnvs(scenario, config)
+    environments.seed(seed)
+    return environments
 
 
-def _alone(crew: ProcessPool[TrainingContext], seed: int) -> VecEnv:
-    """One environment: candidates play one after the other, each with weights of its own."""
-    ground = crew.bench
-    return vectorised(ground.scenario, ground.config, seed, 1, _elsewhere(crew))
+def _one(pool: ProcessPool[TrainingContext], seed: int) -> VecEnv:
+    """One environment: candidates, each with other weights, play one after the other."""
+    context = pool.context
+    return vectorised(context.scenario, context.config, seed, 1, _prefetch(pool))
 
 
-def _elsewhere(crew: ProcessPool[TrainingContext]) -> Elsewhere:
-    return lambda workload, w: crew.begin(TrainingContext.way, (workload, w))
+def _prefetch(pool: ProcessPool[TrainingContext]) -> Prefetch:
+    return lambda workload, w: pool.begin(TrainingContext.trajectory, (workload, w))
 
 
 def _falling(rate: float, config: Training) -> LinearSchedule:
     return LinearSchedule(rate, config.final_rate * rate, 1.0)
 
 
-def _curves(config: Training, run: Path) -> str | None:
+def _tensorboard(config: Training, run: Path) -> str | None:
     return str(run / "tensorboard") if config.tensorboard else None
 
 
-MAKERS: dict[Algorithm, AlgorithmSpec] = {
-    "ppo": AlgorithmSpec(_many, _ppo, _ppo_again),
-    "ars": AlgorithmSpec(_alone, _ars, _ars_again),
+ALGORITHMS: dict[Algorithm, AlgorithmSpec] = {
+    "ppo": AlgorithmSpec(_many, _ppo, _load_ppo),
+    "ars": AlgorithmSpec(_one, _ars, _load_ars),
 }

@@ -1,4 +1,4 @@
-"""A service's own history as a scenario to learn in."""
+"""A service's job history as a scenario to learn in."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from scheduler.domain.errors import InputError
 from scheduler.settings import Settings
 
 FILE = "history.toml"
-"""In the folder of the training."""
+"""The scenario's file in the folder of the training."""
 FEWEST = 100
-"""Jobs below which the parts of the history say too little: the smallest has a tenth of them."""
+"""Fewest jobs of a history that is long enough: its smallest part has a tenth of them."""
 
 
 def scenario(settings: Settings, run: Path, since: float | None = None) -> Written:

@@ -1,4 +1,7 @@
-"""A start from a teacher: the actor learns what a heuristic does, a critic what comes of it."""
+"""Behaviour cloning before learning: the actor imitates an expert, the critic learns its returns.
+
+Demonstrations are followed by DAgger steps (Ross, Gordon, Bagnell, AISTATS 2011).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from torch import Tensor
 
 from agents.process_pool import ProcessPool
 from agents.training.config import Training
-from agents.training.env import CRITIC_FEATURES
+from agents.training.environments.reward import CRITIC_FEATURES
 from agents.training.model.network import RowPolicy, encoding
 from agents.training.random_search import SearchPolicy
 from agents.training.worker import Player, TrainingContext, frozen
@@ -27,13 +30,13 @@ from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.files import write_bytes
 from scheduler.policies.lookup import named
 
-_APART = 1_000_000
-"""Between the seeds of one part and the next: no two play the same episodes."""
+_SEED_STRIDE = 1_000_000
+"""Distance between the seeds of two parts: no two parts play the same episodes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demonstrations:
-    """Decisions of a teacher, n of them."""
+    """n decisions of an expert."""
 
     observations: Floats32
     """(n, size + CRITIC_FEATURES)"""
@@ -42,20 +45,19 @@ class Demonstrations:
     actions: Ints
     """(n,)"""
     others: Ints
-    """(n, alternatives) What those would have chosen who did not teach; the teacher's choice if
-    that is illegal."""
+    """(n, alternatives) Choices of the alternatives; the expert's choice where they are illegal."""
     returns: Floats
     """(n,) Discounted rewards from the decision on."""
 
     @classmethod
     def of(cls, parts: Sequence[Demonstrations]) -> Demonstrations:
-        """All of them, in order; at least one."""
+        """The parts in order; at least one part."""
         return cls(
             *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls))
         )
 
     def save(self, file: Path, seconds: float) -> None:
-        """Write them, and how long they took: all, or no file."""
+        """Write all decisions and the seconds they took, or no file."""
         content = {each.name: getattr(self, each.name) for each in fields(self)}
         packed = io.BytesIO()
         np.savez_compressed(packed, seconds=np.float64(seconds), **content)
@@ -63,85 +65,84 @@ class Demonstrations:
 
     @classmethod
     def load(cls, file: Path) -> tuple[Demonstrations, float]:
-        """What `save` has written."""
+        """The decisions and seconds that `save` wrote."""
         with np.load(file, allow_pickle=False) as content:
-            lessons = cls(*(content[each.name] for each in fields(cls)))
-            return lessons, float(content["seconds"])
+            demonstrations = cls(*(content[each.name] for each in fields(cls)))
+            return demonstrations, float(content["seconds"])
 
 
-def taught(
+def imitate(
     policy: RowPolicy | SearchPolicy,
-    crew: ProcessPool[TrainingContext],
+    pool: ProcessPool[TrainingContext],
     keep: Path,
     tell: Callable[[str, float], None] = lambda *_: None,
 ) -> float:
-    """Lessons, then corrections, each learnt at once.
+    """Demonstrations, then DAgger steps; the policy is fitted to all decisions after each part.
 
-    `tell` hears `lessons` with the share of all that is played, and `teaching` with that of what is
-    learnt now.
-
-    Each finished part of them is kept in the folder `keep`, and taken over if it is there: they
-    are most of the time, and depend on nothing but the configuration and the parts before. What
-    is learnt of them is learnt anew, so the weights are the same. Returns the seconds that
-    this has saved.
+    `tell` receives `demonstrations` with the share of the decisions that are played, and
+    `imitation` with the share of the present fit. Each finished part is saved in the folder `keep`,
+    and loaded if it is there: playing takes most of the time, and depends only on the settings and
+    the parts before. The policy is fitted again in any case, so the weights are the same. Returns
+    the seconds that loading saved.
     """
-    config = crew.bench.config
-    parts = np.array_split(np.arange(config.corrections), config.correction_rounds)
-    counts = [config.lessons, *map(len, parts)]
-    lessons: Demonstrations | None = None
+    config = pool.context.config
+    parts = np.array_split(np.arange(config.dagger_steps), config.dagger_rounds)
+    counts = [config.demonstrations, *map(len, parts)]
+    known: Demonstrations | None = None
     saved = 0.0
     for number, count in enumerate(counts):
         if not count:
             continue
-        file, heard = keep / f"{number}.npz", _share_of(partial(tell, "lessons"), counts, number)
+        file = keep / f"{number}.npz"
+        played = _share_of(partial(tell, "demonstrations"), counts, number)
         if file.is_file():
             new, seconds = Demonstrations.load(file)
             saved += seconds
-            heard(1.0)
+            played(1.0)
         else:
-            heard(0.0)
+            played(0.0)
             begun = time.monotonic()
-            student = None if lessons is None else frozen(policy.scorer)
-            new = collect(crew, count, config.seed + number * _APART, heard, student)
+            student = None if known is None else frozen(policy.scorer)
+            new = collect(pool, count, config.seed + number * _SEED_STRIDE, played, student)
             new.save(file, time.monotonic() - begun)
-        lessons = new if lessons is None else Demonstrations.of((lessons, new))
-        teach(policy, lessons, config, partial(tell, "teaching"))
+        known = new if known is None else Demonstrations.of((known, new))
+        fit(policy, known, config, partial(tell, "imitation"))
     return saved
 
 
 def _share_of(
     tell: Callable[[float], None], counts: Sequence[int], number: int
 ) -> Callable[[float], None]:
-    """Tells of a part as of its share of the whole."""
+    """Converts a share of one part into a share of all parts."""
     before, own, whole = sum(counts[:number]), counts[number], sum(counts)
     return lambda share: tell((before + share * own) / whole)
 
 
 @dataclass(frozen=True, slots=True)
-class Demonstration:
-    """One episode that a teacher is asked about."""
+class EpisodeTask:
+    """One episode in which the expert labels the decisions."""
 
     seed: int
     student: Player | None
-    """Who plays; None: the teacher."""
+    """The policy that plays; None: the expert."""
 
 
 def collect(
-    crew: ProcessPool[TrainingContext],
+    pool: ProcessPool[TrainingContext],
     count: int,
     seed: int,
     tell: Callable[[float], None] = lambda _: None,
     student: Player | None = None,
 ) -> Demonstrations:
-    """Let a teacher play whole episodes, drawn from `seed` on, until `count` decisions are there.
+    """Let an expert play whole episodes, drawn from `seed` on, until it has decided `count` times.
 
-    With a `student` that one plays, and the teacher says what it would do. `tell` hears the share
-    that is done.
+    With a `student` that policy plays, and the expert labels its decisions. `tell` receives the
+    share that is done.
     """
     episodes: list[Demonstrations] = []
     known = 0
-    lessons = (Demonstration(each, student) for each in itertools.count(seed))
-    for episode in crew.map(attended, lessons):
+    tasks = (EpisodeTask(each, student) for each in itertools.count(seed))
+    for episode in pool.map(demonstrate, tasks):
         episodes.append(episode)
         known += len(episode.actions)
         tell(min(1.0, known / count))
@@ -150,16 +151,16 @@ def collect(
     return Demonstrations.of(episodes)
 
 
-def attended(ground: TrainingContext, lesson: Demonstration) -> Demonstrations:
-    """The decisions of an episode.
+def demonstrate(context: TrainingContext, task: EpisodeTask) -> Demonstrations:
+    """The labelled decisions of an episode.
 
-    Where the teacher would choose nothing that may be chosen, nothing is learnt; where the player
-    would, the first legal row is taken.
+    A decision has no label where the expert's choice is illegal. Where the player's choice is
+    illegal, the first legal row is taken.
     """
-    env, config = ground.env, ground.config
-    student = None if lesson.student is None else ground.policy(lesson.student)
-    observation, _ = env.reset(seed=lesson.seed)
-    teacher, rest = _school(ground)
+    env, config = context.env, context.config
+    student = None if task.student is None else context.policy(task.student)
+    observation, _ = env.reset(seed=task.seed)
+    expert, alternatives = _experts(context)
     observations: list[Floats32] = []
     masks: list[Bools] = []
     actions: list[int] = []
@@ -169,15 +170,15 @@ def attended(ground: TrainingContext, lesson: Demonstration) -> Demonstrations:
     done = False
     while not done:
         mask = env.action_masks()
-        right = env.env.action_of(teacher)
-        if mask[right]:
+        label = env.env.action_of(expert)
+        if mask[label]:
             at.append(len(rewards))
             observations.append(observation)
             masks.append(mask)
-            actions.append(right)
-            tried = [env.env.action_of(other) for other in rest]
-            others.append([other if mask[other] else right for other in tried])
-        action = right if student is None else env.env.action_of(student)
+            actions.append(label)
+            tried = [env.env.action_of(other) for other in alternatives]
+            others.append([other if mask[other] else label for other in tried])
+        action = label if student is None else env.env.action_of(student)
         if not mask[action]:
             action = int(np.flatnonzero(mask)[0])
         observation, reward, done, _, _ = env.step(np.int64(action))
@@ -192,18 +193,18 @@ def attended(ground: TrainingContext, lesson: Demonstration) -> Demonstrations:
     )
 
 
-def _school(ground: TrainingContext) -> tuple[Policy, list[Policy]]:
-    """Who teaches the current episode, and whose choices are worth trying beside."""
-    env, config = ground.env, ground.config
-    school = [named(name) for name in (config.teacher or config.reference, *config.alternatives)]
-    if not config.contest:
-        return school[0], school[1:]
-    best = min(range(len(school)), key=lambda who: env.way(school[who]).total)
-    return school[best], school[:best] + school[best + 1 :]
+def _experts(context: TrainingContext) -> tuple[Policy, list[Policy]]:
+    """The expert of the current episode, and the alternatives."""
+    env, config = context.env, context.config
+    experts = [named(name) for name in (config.expert or config.baseline, *config.alternatives)]
+    if not config.best_expert_per_episode:
+        return experts[0], experts[1:]
+    best = min(range(len(experts)), key=lambda at: env.trajectory(experts[at]).total)
+    return experts[best], experts[:best] + experts[best + 1 :]
 
 
 def discounted(rewards: list[float], gamma: float) -> Floats:
-    """(n,) Rewards → discounted sum from each on."""
+    """(n,) Rewards → the discounted sum from each reward on."""
     worth = np.zeros(len(rewards))
     ahead = 0.0
     for index in range(len(rewards) - 1, -1, -1):
@@ -212,36 +213,38 @@ def discounted(rewards: list[float], gamma: float) -> Floats:
     return worth
 
 
-def teach(
+def fit(
     policy: RowPolicy | SearchPolicy,
-    lessons: Demonstrations,
+    demonstrations: Demonstrations,
     config: Training,
     tell: Callable[[float], None] = lambda _: None,
 ) -> float:
-    """Fit the policy to the lessons; the share of choices in which it then agrees.
+    """Fit the policy to the demonstrations; returns the share of choices in which it then agrees.
 
-    Cross-entropy to the teacher's choice and, less, to the alternatives', and the squared error of
-    the critic if there is one. `tell` hears the share that is done.
+    The loss is the cross-entropy to the expert's choice and, with less weight, to the
+    alternatives', plus the squared error of the critic if there is one. `tell` receives the share
+    that is done.
     """
     tell(0.0)
     rng = np.random.default_rng(config.seed)
-    optimizer = torch.optim.Adam(policy.parameters(), lr=config.teaching_rate)
-    observations = torch.as_tensor(lessons.observations)
-    masks, actions = torch.as_tensor(lessons.masks), torch.as_tensor(lessons.actions)
-    others = torch.as_tensor(lessons.others)
-    returns = torch.as_tensor(lessons.returns, dtype=torch.float32)
-    count, batch = len(actions), config.teaching_batch
+    optimizer = torch.optim.Adam(policy.parameters(), lr=config.imitation_rate)
+    observations = torch.as_tensor(demonstrations.observations)
+    masks, actions = torch.as_tensor(demonstrations.masks), torch.as_tensor(demonstrations.actions)
+    others = torch.as_tensor(demonstrations.others)
+    returns = torch.as_tensor(demonstrations.returns, dtype=torch.float32)
+    count, batch = len(actions), config.imitation_batch
     agreed = 0
-    for epoch in range(config.teaching_epochs):
+    for epoch in range(config.imitation_epochs):
         for group in optimizer.param_groups:
-            group["lr"] = config.teaching_rate * (1 - 0.9 * epoch / config.teaching_epochs)
+            group["lr"] = config.imitation_rate * (1 - 0.9 * epoch / config.imitation_epochs)
         agreed = 0
         order = rng.permutation(count)
         for first in range(0, count, batch):
             index = torch.as_tensor(order[first : first + batch])
             logits = policy.scorer(encoding(observations[index]))
             legal, chosen = masks[index], actions[index]
-            loss = imitation(logits, legal, chosen, others[index], config.hesitation)
+            weight = config.alternative_label_weight
+            loss = imitation_loss(logits, legal, chosen, others[index], weight)
             if isinstance(policy, RowPolicy):
                 value = policy.predict_values(observations[index]).squeeze(-1)
                 loss = loss + 0.5 * torch.nn.functional.mse_loss(value, returns[index])
@@ -250,16 +253,16 @@ def teach(
             torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
             optimizer.step()
             agreed += int((logits.masked_fill(~legal, -torch.inf).argmax(1) == chosen).sum())
-        tell((epoch + 1) / config.teaching_epochs)
+        tell((epoch + 1) / config.imitation_epochs)
     return agreed / count
 
 
-def imitation(
-    logits: Tensor, legal: Tensor, chosen: Tensor, others: Tensor, hesitation: float
+def imitation_loss(
+    logits: Tensor, legal: Tensor, chosen: Tensor, others: Tensor, weight: float
 ) -> Tensor:
     """Cross-entropy of legal (B, K) logits to chosen (B,), mixed with that to others (B, m)."""
     logs = logits.masked_fill(~legal, -1e8).log_softmax(1)
     own = logs.gather(1, chosen.unsqueeze(1)).squeeze(1)
     if not others.shape[1]:
         return -own.mean()
-    return -((1 - hesitation) * own + hesitation * logs.gather(1, others).mean(1)).mean()
+    return -((1 - weight) * own + weight * logs.gather(1, others).mean(1)).mean()

@@ -1,4 +1,4 @@
-"""Augmented random search: weights are changed at random, and moved to where returns are better.
+"""Augmented random search: change weights at random, and move to where returns are better.
 
 Mania, Guy, Recht, "Simple random search of static policies is competitive for reinforcement
 learning", NeurIPS 2018 (V2-t without the normalisation of observations, whose scales are fixed
@@ -27,12 +27,12 @@ from agents.training.model.network import PolicyNetwork, encoding
 from scheduler.decisions.features.columns import Floats32
 from scheduler.decisions.state.queue import WAIT, Bools, Ints
 
-APART = 10_000
-"""Between the seeds of one rollout's episodes and of the next."""
+SEED_STRIDE = 10_000
+"""Distance between the seeds of one rollout's episodes and the next rollout's."""
 
 
 class SearchPolicy(ARSPolicy):
-    """The `PolicyNetwork` alone: nothing drawn, no critic."""
+    """The `PolicyNetwork` alone: deterministic, without a critic."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class RowSearch(ARS):
     """ARS over legal rows, on equal episodes, that can be stopped and resumed.
 
     - Masks reach the policy. WAIT is not always legal, and the observation does not tell when: a
-      search that leaves illegal choices to the environment would judge weights by what the
+      search that leaves illegal choices to the environment would rate weights by what the
       environment did instead, while in service the best legal row is taken.
     - All candidates of a rollout play the same workloads at the same preferences. What differs
       between their returns is then their weights' doing: workloads differ by far more.
@@ -91,8 +91,8 @@ class RowSearch(ARS):
     - Every environment's step counts once, also when there are several.
     """
 
-    def adopt(self) -> None:
-        """Search from the policy's present weights on, after teaching or loading."""
+    def start_from_policy(self) -> None:
+        """Search on from the policy's present weights, after imitation or loading."""
         weights = parameters_to_vector(self.policy.parameters()).detach()
         self.weights = weights  # type: ignore[assignment]
 
@@ -106,21 +106,21 @@ class RowSearch(ARS):
         async_eval: AsyncEval | None = None,
         progress_bar: bool = False,
     ) -> RowSearch:
-        """As of the other algorithms of Stable-Baselines3."""
-        total, course = self._setup_learn(
+        """Learn, with the arguments of Stable-Baselines3's other algorithms."""
+        total, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        course.on_training_start(locals(), globals())
+        callback.on_training_start(locals(), globals())
         while self.num_timesteps < total:
             # `total` counts what was done before a resumption, unlike `total_timesteps`.
             self._update_current_progress_remaining(self.num_timesteps, total)
             try:
-                self._do_one_update(course, async_eval)
+                self._do_one_update(callback, async_eval)
             except _StoppedError:
                 break
             if log_interval and self._n_updates % log_interval == 0:
                 self.dump_logs()
-        course.on_training_end()
+        callback.on_training_end()
         return self
 
     def evaluate_candidates(
@@ -134,7 +134,7 @@ class RowSearch(ARS):
         returns = torch.zeros(len(candidate_weights))
         for index, weights in enumerate(candidate_weights):
             candidate.load_from_vector(weights.numpy())
-            self.env.seed((self.seed or 0) + APART * self._n_updates)
+            self.env.seed((self.seed or 0) + SEED_STRIDE * self._n_updates)
             rewards, lengths = evaluate_policy(
                 candidate,  # type: ignore[arg-type]
                 self.env,
@@ -155,4 +155,4 @@ class RowSearch(ARS):
 
 
 class _StoppedError(Exception):
-    """The callback has had enough."""
+    """The callback ended the search."""

@@ -1,11 +1,11 @@
-"""Training a policy: imitate a teacher, then learn, validated against the heuristics.
+"""Training a policy: imitate an expert, then learn, validated against the heuristics.
 
 Maskable PPO: Schulman et al., arXiv 1707.06347; masks: Huang, Ontañón, FLAIRS 2022.
 Augmented random search: Mania, Guy, Recht, NeurIPS 2018.
 
-A run is a folder: `config.json`, `checkpoint/` to go on from (before the first one: `lessons/`),
-`curve.json`, and `best/`, the artifact of the weights that were best on validation workloads, raw
-or averaged (with `keep=last`: of those that were averaged last).
+A run is a folder: `config.json`, `checkpoint/` to resume from (before the first one:
+`demonstrations/`), `curve.json`, and `best/`, the artifact of the weights that were best on
+validation workloads, raw or averaged (with `keep=last`: the last averaged weights).
 """
 
 from __future__ import annotations
@@ -19,41 +19,25 @@ import torch
 
 from agents.evaluation.provenance import commit
 from agents.process_pool import ProcessPool
-from agents.serving.artifact import BEST
 from agents.training import config as configs
-from agents.training.algorithms import MAKERS, Model
-from agents.training.callbacks import (
+from agents.training.algorithms import ALGORITHMS, Model
+from agents.training.callbacks import MODEL, REST, TrainingCallback
+from agents.training.config import Training
+from agents.training.imitation import imitate
+from agents.training.lock import exclusive
+from agents.training.model.network import RowPolicy
+from agents.training.progress import (
     CHECKPOINT,
-    CURVE,
-    LESSONS,
-    MODEL,
-    REST,
+    DEMONSTRATIONS,
     Tell,
-    TrainingCallback,
     TrainingEvent,
     TrainingProgress,
     progress_in,
 )
-from agents.training.config import Training
-from agents.training.imitation import taught
-from agents.training.lock import exclusive
-from agents.training.model.network import RowPolicy
-from agents.training.random_search import APART, RowSearch, SearchPolicy
-from agents.training.worker import TrainingContext, quiet
+from agents.training.random_search import SEED_STRIDE, RowSearch, SearchPolicy
+from agents.training.worker import TrainingContext, use_one_thread
 from envs.scenarios import load
 from scheduler.domain.errors import StateError
-
-__all__ = [
-    "BEST",
-    "CHECKPOINT",
-    "CURVE",
-    "LESSONS",
-    "Tell",
-    "TrainingEvent",
-    "TrainingProgress",
-    "resume",
-    "train",
-]
 
 
 def train(
@@ -66,24 +50,23 @@ def train(
 ) -> TrainingProgress:
     """Train from the start; leaves everything in the folder `run`.
 
-    `workers` processes (1: this one) share lessons, validations and what the reference does in
-    the episodes to come; the weights are the same with any number of them. Raises
-    `UnavailableError` if one of them dies.
+    `workers` processes (1: this one) share demonstrations, validations and the baseline's coming
+    episodes; the weights are the same with any number of processes.
 
-    Raises `StateError` if there is a training in it already, `InputError` for unknown
-    policies.
+    Raises `StateError` if the folder holds a training, `InputError` for unknown policies,
+    `OutageError` if a process dies.
     """
-    configs.look_up(config)
+    config.check_policies()
     scenario = load(config.scenario)
     scenario.check()
     with exclusive(run, "training"):
         if (run / configs.FILE).exists():
             raise StateError(f"{run} holds a training", {"resume": "the folder, to go on with it"})
-        # Without a configuration nobody knows what they taught.
-        shutil.rmtree(run / LESSONS, ignore_errors=True)
+        # Without a configuration nobody knows which expert they are from.
+        shutil.rmtree(run / DEMONSTRATIONS, ignore_errors=True)
         progress = TrainingProgress(command=command, commit=commit())
-        with ProcessPool(TrainingContext(scenario, config), workers) as crew:
-            return _begun(crew, run, tell, progress)
+        with ProcessPool(TrainingContext(scenario, config), workers) as pool:
+            return _begin(pool, run, _with_fraction(config, tell), progress)
 
 
 def resume(
@@ -94,12 +77,12 @@ def resume(
     *,
     workers: int = 1,
 ) -> TrainingProgress:
-    """Go on from the last checkpoint, with new episodes; before the first one, from the lessons.
+    """Resume from the last checkpoint, with new episodes; before the first, from demonstrations.
 
-    More `steps` than it was begun with prolong the training, and are saved; without, one that is
-    over stays as it is. `workers` as of `train`. Raises `InputError` if there is nothing to go on
-    from, `StateError` while another process trains in the folder, or if one that was stopped
-    early is to be prolonged.
+    More `steps` than before prolong the training, and are saved; without them, a finished training
+    stays as it is. `workers` are those of `train`. Raises `InputError` if there is nothing to
+    resume, `StateError` while another process trains in the folder, or if a training that was
+    stopped early shall be prolonged.
     """
     config = configs.read(run)
     scenario = load(config.scenario)
@@ -117,69 +100,87 @@ def resume(
         progress.command = " && ".join(filter(None, (progress.command, command)))
         commits = (*progress.commit.split(" && "), commit())
         progress.commit = " && ".join(dict.fromkeys(filter(None, commits)))
-        go_on = _gone_on if (run / CHECKPOINT).is_dir() else _begun
-        with ProcessPool(TrainingContext(scenario, config), workers) as crew:
-            return go_on(crew, run, tell, progress)
+        go_on = _resume if (run / CHECKPOINT).is_dir() else _begin
+        with ProcessPool(TrainingContext(scenario, config), workers) as pool:
+            return go_on(pool, run, _with_fraction(config, tell), progress)
 
 
-def _begun(
-    crew: ProcessPool[TrainingContext], run: Path, tell: Tell, progress: TrainingProgress
+def _with_fraction(config: Training, tell: Tell) -> Tell:
+    """Add the share of the whole training: demonstrations and learning take most of the time."""
+    share = config.imitated / (config.imitated + config.goal)
+
+    def told(event: TrainingEvent) -> None:
+        match event.stage:
+            case "demonstrations":
+                event = replace(event, fraction=share * event.done)
+            case "learning" | "validated":
+                event = replace(event, fraction=share + (1 - share) * event.done)
+        tell(event)
+
+    return told
+
+
+def _begin(
+    pool: ProcessPool[TrainingContext], run: Path, tell: Tell, progress: TrainingProgress
 ) -> TrainingProgress:
-    """From the start, but for lessons that are there already: with them the same comes of it."""
+    """From the start; demonstrations that are there already give the same weights."""
     begun = time.monotonic()
-    config = crew.bench.config
-    maker, lessons = MAKERS[config.algo], run / LESSONS
-    quiet()
-    env = maker.environments(crew, config.seed)
+    config = pool.context.config
+    algorithm, demonstrations = ALGORITHMS[config.algo], run / DEMONSTRATIONS
+    use_one_thread()
+    env = algorithm.environments(pool, config.seed)
     try:
-        model = maker.begin(config, env, run)
+        model = algorithm.begin(config, env, run)
         # Only now: a configuration that is refused leaves no training.
-        lessons.mkdir(exist_ok=True)
-        progress.save(lessons)
+        demonstrations.mkdir(exist_ok=True)
+        progress.save(demonstrations)
         config.save(run)
         saved = 0.0
-        if config.teacher is not None:
+        if config.expert is not None:
             assert isinstance(model.policy, RowPolicy | SearchPolicy)
-            saved = taught(
-                model.policy, crew, lessons, lambda stage, done: tell(TrainingEvent(stage, done))
+            saved = imitate(
+                model.policy,
+                pool,
+                demonstrations,
+                lambda stage, done: tell(TrainingEvent(stage, done)),
             )
             if isinstance(model, RowSearch):
-                model.adopt()
+                model.start_from_policy()
         progress.seconds = saved + time.monotonic() - begun
-        return _learn(crew, model, run, tell, progress, None)
+        return _learn(pool, model, run, tell, progress, None)
     finally:
         env.close()
 
 
-def _gone_on(
-    crew: ProcessPool[TrainingContext], run: Path, tell: Tell, progress: TrainingProgress
+def _resume(
+    pool: ProcessPool[TrainingContext], run: Path, tell: Tell, progress: TrainingProgress
 ) -> TrainingProgress:
-    config = crew.bench.config
+    config = pool.context.config
     if progress.over(config):
         return progress
-    maker, folder = MAKERS[config.algo], run / CHECKPOINT
-    quiet()
+    algorithm, folder = ALGORITHMS[config.algo], run / CHECKPOINT
+    use_one_thread()
     # Other episodes than those that were seen, but the same ones whenever this is done.
-    seed = config.seed + APART * progress.rollouts
-    env = maker.environments(crew, seed)
+    seed = config.seed + SEED_STRIDE * progress.rollouts
+    env = algorithm.environments(pool, seed)
     try:
-        model = maker.load(folder / MODEL, env, seed)
+        model = algorithm.load(folder / MODEL, env, seed)
         rest = torch.load(folder / REST, weights_only=True)
-        return _learn(crew, model, run, tell, progress, rest)
+        return _learn(pool, model, run, tell, progress, rest)
     finally:
         env.close()
 
 
 def _learn(
-    crew: ProcessPool[TrainingContext],
+    pool: ProcessPool[TrainingContext],
     model: Model,
     run: Path,
     tell: Tell,
     progress: TrainingProgress,
     rest: dict[str, object] | None,
 ) -> TrainingProgress:
-    steps = crew.bench.config.goal - model.num_timesteps
-    course = TrainingCallback(crew, run, tell, progress, rest)
+    steps = pool.context.config.goal - model.num_timesteps
+    callback = TrainingCallback(pool, run, tell, progress, rest)
     if steps > 0:
-        model.learn(steps, callback=course, reset_num_timesteps=model.num_timesteps == 0)
+        model.learn(steps, callback=callback, reset_num_timesteps=model.num_timesteps == 0)
     return progress

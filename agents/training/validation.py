@@ -6,53 +6,64 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from agents.evaluation.baselines import RIVALS
+from agents.evaluation.promotion import BASELINES
+from agents.evaluation.run import simulate
 from agents.process_pool import ProcessPool
-from agents.training.compiled.reward_env import fits
-from agents.training.compiled.validation import Examination
-from agents.training.config import Criterion
-from agents.training.env import simulated
+from agents.training.config import Criterion, Training
+from agents.training.environments.compiled import fits
 from agents.training.model.network import PolicyNetwork
+from agents.training.progress import Score
 from agents.training.worker import Player, TrainingContext, frozen
-from envs.scenarios import Split
-from scheduler.decisions.state.queue import Floats
+from envs.compiled import Worlds, facts
+from envs.gym.episodes import of_scenario, scales_of
+from envs.gym.rewards import weighed
+from envs.scenarios import Scenario, Split
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.domain.errors import InputError
 
 Objectives = Mapping[tuple[float, int], float]
 """(w, seed) → objective of a whole workload; less is better."""
 _LEAST = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A policy's objectives ÷ the reference's on the same workloads."""
+def simulated_objective(
+    scenario: Scenario, policy: Policy, seed: int, w: float, jobs: int | None, split: Split
+) -> float:
+    """One policy on one workload, in the simulation that `fulcrum compare` runs.
 
-    mean: float
-    """Over all w; below 1: better than the reference."""
-    at: Mapping[float, float]
-    """w → mean of the ratios on its workloads, or ratio of the means."""
+    The objective is a sum over jobs; less is better. Raises `InputError` if the scenario has none.
+    """
+    drawn, result = simulate(scenario, policy, seed, w, jobs, split)
+    if drawn.objective is None:
+        raise InputError(
+            f"scenario {drawn.name!r} has no objective", {"scenario": "one with [objective]"}
+        )
+    return scales_of(drawn.objective).value(result, w)
 
 
 def relative(
-    objectives: Objectives, reference: Objectives, criterion: Criterion = "mean_of_ratios"
+    objectives: Objectives, baseline: Objectives, criterion: Criterion = "mean_of_ratios"
 ) -> Score:
-    """Paired: all w on the same workloads."""
+    """Objectives ÷ the baseline's, paired: all w on the same workloads."""
     at = {}
     for w in sorted({w for w, _ in objectives}):
         keys = [key for key in objectives if key[0] == w]
-        own, theirs = (np.array([one[key] for key in keys]) for one in (objectives, reference))
+        own, theirs = (np.array([one[key] for key in keys]) for one in (objectives, baseline))
         alike = criterion == "mean_of_ratios"
         at[w] = float(np.mean(_ratio(own, theirs)) if alike else _ratio(own.sum(), theirs.sum()))
     return Score(float(np.mean(list(at.values()))), at)
 
 
 def _ratio(own: Floats | float, theirs: Floats | float) -> Floats:
-    """Of equals 1: where devices are free both may be 0."""
+    """Equals have the ratio 1: where devices are free both may be 0."""
     return np.where(own == theirs, 1.0, own / np.maximum(theirs, _LEAST))
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class ValidationTask:
     """One player on one validation workload."""
 
     player: Player
@@ -60,61 +71,99 @@ class Match:
     seed: int
 
 
-def objective(ground: TrainingContext, match: Match) -> float:
+def objective(context: TrainingContext, task: ValidationTask) -> float:
     """What the player reaches; less is better."""
-    policy, jobs = ground.policy(match.player), ground.config.jobs
-    found = simulated(ground.scenario, policy, match.seed, match.w, jobs, Split.VALIDATION)
-    return found.at(match.w)
+    policy, jobs = context.policy(task.player), context.config.jobs
+    return simulated_objective(context.scenario, policy, task.seed, task.w, jobs, Split.VALIDATION)
 
 
 class Validation:
     """Validation workloads, with what the heuristics reach on them."""
 
-    def __init__(self, crew: ProcessPool[TrainingContext]) -> None:
-        scenario, config = crew.bench.scenario, crew.bench.config
+    def __init__(self, pool: ProcessPool[TrainingContext]) -> None:
+        """Let the baseline play all workloads."""
+        scenario, config = pool.context.scenario, pool.context.config
         self._config = config
-        self._crew = crew
-        self.reference = self.objectives(config.reference)
-        self._examination = (
-            Examination(scenario, config, Split.VALIDATION) if fits(scenario, config) else None
+        self._pool = pool
+        self.baseline = self.objectives(config.baseline)
+        self._compiled = (
+            CompiledValidation(scenario, config, Split.VALIDATION)
+            if fits(scenario, config)
+            else None
         )
 
     def objectives(self, player: Player) -> Objectives:
-        """A player on all of them, at every w."""
+        """A player on all workloads, at every w."""
         seeds = range(self._config.validation_workloads)
-        keys = [(w, seed) for w in self._config.judged_at for seed in seeds]
-        matches = (Match(player, *key) for key in keys)
-        return dict(zip(keys, self._crew.map(objective, matches), strict=True))
+        keys = [(w, seed) for w in self._config.validated_preferences for seed in seeds]
+        tasks = (ValidationTask(player, *key) for key in keys)
+        return dict(zip(keys, self._pool.map(objective, tasks), strict=True))
 
     def score(self, player: Player) -> Score:
-        """A player against the reference."""
+        """A player against the baseline."""
         return self._relative(self.objectives(player))
 
-    def judge(self, scorer: PolicyNetwork) -> Score:
-        """A network's greedy policy against the reference."""
-        if self._examination is not None:
-            return self._relative(self._examination.objectives(scorer))
-        return self.score(frozen(scorer))
+    def evaluate(self, network: PolicyNetwork) -> Score:
+        """A network's greedy policy against the baseline."""
+        if self._compiled is not None:
+            return self._relative(self._compiled.objectives(network))
+        return self.score(frozen(network))
 
     def _relative(self, objectives: Objectives) -> Score:
-        return relative(objectives, self.reference, self._config.criterion)
+        return relative(objectives, self.baseline, self._config.criterion)
 
     def table(
-        self, rivals: Sequence[str] = RIVALS, tell: Callable[[float], None] = lambda _: None
+        self, heuristics: Sequence[str] = BASELINES, tell: Callable[[float], None] = lambda _: None
     ) -> dict[str, Score]:
-        """Name → score of heuristics, of all that taught and of the reference among them.
+        """Name → score of heuristics, among them the baseline and all that were imitated.
 
-        `tell` hears the share of all that is known then; one more, a network, is left in the end.
+        `tell` receives the share that is known. One more policy, a network, is left in the end.
         """
         config = self._config
-        taught = filter(None, (config.teacher, *config.alternatives))
-        names = tuple(dict.fromkeys((config.reference, *rivals, *taught)))
+        imitated = filter(None, (config.expert, *config.alternatives))
+        names = tuple(dict.fromkeys((config.baseline, *heuristics, *imitated)))
         table = {}
         for count, name in enumerate(names, 1):
             table[name] = (
-                Score(1.0, dict.fromkeys(config.judged_at, 1.0))
-                if name == config.reference
+                Score(1.0, dict.fromkeys(config.validated_preferences, 1.0))
+                if name == config.baseline
                 else self.score(name)
             )
             tell(count / (len(names) + 1))
         return table
+
+
+class CompiledValidation:
+    """All validation episodes at once, on the compiled simulation of rigid jobs."""
+
+    def __init__(self, scenario: Scenario, config: Training, split: Split) -> None:
+        """Every w of `config.validated_preferences` on each of `config.validation_workloads`."""
+        draw = of_scenario(scenario, config.jobs, split)
+        episodes = [draw(seed) for seed in range(config.validation_workloads)]
+        self._keys = [
+            (w, seed) for w in config.validated_preferences for seed in range(len(episodes))
+        ]
+        self._facts = [facts(episodes[seed], w) for w, seed in self._keys]
+        self._worlds = Worlds(episodes[0].spec, len(self._keys), config.jobs, config.rows)
+        self._scales = episodes[0].scales
+
+    def objectives(self, network: PolicyNetwork) -> Objectives:
+        """(w, seed) → objective of the workload when the likeliest row is chosen every time."""
+        worlds = self._worlds
+        for b, ((w, _), known) in enumerate(zip(self._keys, self._facts, strict=True)):
+            worlds.begin(b, known, w)
+        while (going := np.flatnonzero(worlds.state.rows)).size:
+            with torch.no_grad():
+                scores = network(torch.as_tensor(worlds.seen[going])).numpy()
+            scores[:, WAIT] = -np.inf
+            worlds.step(scores.argmax(axis=1), going)
+        return {key: self._objective(b) for b, key in enumerate(self._keys)}
+
+    def _objective(self, b: int) -> float:
+        """The same as `Scales.value` of the simulated outcome."""
+        worlds, scales, w = self._worlds, self._scales, self._keys[b][0]
+        latency = worlds.completion(b) * self._facts[b].impatience[1:]
+        if scales.bounded:
+            latency = np.maximum(latency, 1.0 / scales.slowdown)
+        dollars = float(worlds.state.spent[b]) * worlds.dollars_per_device_s
+        return weighed(float(latency.sum()), dollars, w, cost_scale=scales.dollars)

@@ -1,4 +1,4 @@
-"""Where a training's policies play: its scenario, in each of the processes that share the work."""
+"""The context of a training's tasks, in each of the processes that share them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from agents.serving.learned_policy import LearnedPolicy
-from agents.training.baseline import BaselineTrajectory, play
 from agents.training.config import Training
-from agents.training.env import BaselineRewardEnv
+from agents.training.environments.baseline import BaselineTrajectory, play
+from agents.training.environments.env import BaselineRewardEnv
 from agents.training.model.network import PolicyNetwork
 from envs.gym.episodes import Draw, of_scenario
 from envs.scenarios import Scenario, Split
@@ -21,60 +21,60 @@ from scheduler.decisions.rounds.policy import Policy
 from scheduler.policies.lookup import named
 
 Player = str | bytes
-"""A policy's name, or a network that decides greedily, as `frozen` makes it: what goes from one
+"""A policy's name, or a network that decides greedily, as `frozen` makes it: both go from one
 process to another."""
 
 
 @dataclass
 class TrainingContext:
-    """Where the players of a training meet; a bench for `agents.process_pool.ProcessPool`."""
+    """A scenario and the settings: the context of an `agents.process_pool.ProcessPool`."""
 
     scenario: Scenario
     config: Training
 
     @cached_property
     def env(self) -> BaselineRewardEnv:
-        """The training's environment, made as it is first needed."""
+        """The training's environment, made when it is first needed."""
         return BaselineRewardEnv(self.scenario, self.config)
 
     @cached_property
     def draw(self) -> Draw:
-        """Training episodes."""
+        """Draws training episodes."""
         return of_scenario(self.scenario, self.config.jobs, Split.TRAIN)
 
-    def way(self, episode: tuple[int, float]) -> BaselineTrajectory:
-        """The reference's through the training episode (workload, w)."""
+    def trajectory(self, episode: tuple[int, float]) -> BaselineTrajectory:
+        """The baseline's trajectory through the training episode (workload, w)."""
         workload, w = episode
-        return play(named(self.config.reference), self.draw(workload), w)
+        return play(named(self.config.baseline), self.draw(workload), w)
 
     def policy(self, player: Player) -> Policy:
-        """As it decides here."""
+        """The player as a policy in this process."""
         if isinstance(player, str):
             return named(player)
         return greedy(pickle.loads(player), self.config, self.scenario)
 
 
-def frozen(scorer: PolicyNetwork) -> bytes:
+def frozen(network: PolicyNetwork) -> bytes:
     """The network as it is now.
 
     PyTorch hands its tensors to other processes as shared memory: there they would change with
-    what is learnt here, and each takes a file descriptor.
+    what is learned here, and each takes a file descriptor.
     """
-    return pickle.dumps(scorer)
+    return pickle.dumps(network)
 
 
-def greedy(scorer: PolicyNetwork, config: Training, scenario: Scenario) -> LearnedPolicy:
+def greedy(network: PolicyNetwork, config: Training, scenario: Scenario) -> LearnedPolicy:
     """The policy of a network that is still being trained."""
-    quiet()
+    use_one_thread()
 
     def score(encoding: Floats32) -> Floats32:
         with torch.no_grad():
-            scores: Floats32 = scorer(torch.as_tensor(np.atleast_2d(encoding))).numpy()
+            scores: Floats32 = network(torch.as_tensor(np.atleast_2d(encoding))).numpy()
         return scores if encoding.ndim == 2 else scores[0]
 
     return LearnedPolicy(score, config.rows, scenario.mode)
 
 
-def quiet() -> None:
-    """One thread for PyTorch: in small networks several wait for each other most of the time."""
+def use_one_thread() -> None:
+    """Limit PyTorch: in small networks several threads wait for each other most of the time."""
     torch.set_num_threads(1)

@@ -1,8 +1,8 @@
-"""Searching hyper-parameters of training with Optuna: many trainings, the bad ones broken off.
+"""Search for hyper-parameters of training with Optuna: many trainings; bad ones stop early.
 
 A study is a folder: `study.db` (Optuna's, in SQLite), `trials/N/`, each the run of a training, and
-`best.json`, the configuration that did best, for `fulcrum policy train --config`. What a trial is
-worth is the best mean ratio to the reference on validation workloads. Sampler: TPE (Bergstra et
+`best.json`, the best settings, for `fulcrum policy train --config`. A trial's score is the best
+mean ratio to the baseline on validation workloads. Sampler: TPE (Bergstra et
 al., NeurIPS 2011); a trial ends early if it is worse than the median of the others at the same
 point (Golovin et al., "Google Vizier", KDD 2017).
 """
@@ -25,9 +25,10 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from agents.training.config import Training, look_up, of
+from agents.training.config import Training, current_names, of
 from agents.training.lock import exclusive
-from agents.training.trainer import Tell, TrainingEvent, train
+from agents.training.progress import Tell, TrainingEvent
+from agents.training.trainer import train
 from scheduler.domain.errors import StateError
 from scheduler.files import write_text
 
@@ -36,7 +37,7 @@ COMMON: Mapping[str, BaseDistribution] = {
     "averaging": FloatDistribution(0.8, 0.99),
     "hidden": CategoricalDistribution((32, 64, 96, 128)),
     "final_rate": FloatDistribution(0.0, 1.0),
-    "hesitation": FloatDistribution(0.0, 0.5),
+    "alternative_label_weight": FloatDistribution(0.0, 0.5),
 }
 SPACES: Mapping[str, Mapping[str, BaseDistribution]] = {
     "ppo": {
@@ -56,10 +57,10 @@ SPACES: Mapping[str, Mapping[str, BaseDistribution]] = {
         "step_size": FloatDistribution(0.0005, 0.05, log=True),
     },
 }
-"""What is searched of the configuration, by algorithm; all else is as the study's base says.
-Trials are compared at equal points of the training, so the length of rollouts is not searched."""
+"""Settings that are searched, by algorithm; all others are as in the study's base. Trials are
+compared at equal points of the training, so the length of rollouts is not searched."""
 WARM_UP = 4
-"""Trials that are not broken off, and drawn at random but for the first, the base itself."""
+"""Trials that are not stopped early, and drawn at random but for the first, the base itself."""
 _BASE, _AGAIN = "base", "again"
 
 
@@ -71,7 +72,7 @@ class Trial:
     state: str
     """`running`, `complete`, `pruned` or `fail`."""
     score: float | None
-    """Best mean ratio to the reference so far; less is better."""
+    """Best mean ratio to the baseline so far; less is better."""
     parameters: Mapping[str, Any]
 
 
@@ -87,13 +88,12 @@ def search(
 ) -> tuple[Trial, ...]:
     """Run trainings until the study in `folder` has `trials` of them; returns all.
 
-    One after the other, with `workers` processes each.
-
-    It goes on with a study that is there already; what was interrupted is begun anew. `done` hears
-    of each that has ended. Raises `StateError` if the folder's study has another base
-    or while another process works in it, `InvalidError` for unknown policies.
+    They run one after the other, with `workers` processes each. A study that is there already
+    continues; a trial that was interrupted starts again. `done` receives each trial that has ended.
+    Raises `StateError` if the folder's study has another base or while another process works in
+    it, `InputError` for unknown policies.
     """
-    look_up(base)
+    base.check_policies()
     with exclusive(folder, "study"):
         return _search(folder, base, trials, command, tell, done, workers)
 
@@ -132,7 +132,7 @@ def _search(
 
     def ended(study: optuna.Study, frozen: FrozenTrial) -> None:
         if frozen.state is TrialState.COMPLETE:
-            config = replace(base, **study.best_params)
+            config = replace(base, **current_names(study.best_params))
             write_text(folder / BEST, json.dumps(asdict(config), indent=2) + "\n")
         done(_trial(frozen))
 
@@ -170,7 +170,7 @@ def _open(folder: Path, base: Training) -> optuna.Study:
 
 
 def _space(base: Training) -> dict[str, BaseDistribution]:
-    """What is searched, wide enough for the base itself, which is the first trial."""
+    """The space that is searched, wide enough for the base itself, which is the first trial."""
     return {name: _with(each, getattr(base, name)) for name, each in SPACES[base.algo].items()}
 
 
@@ -186,19 +186,19 @@ def _with(space: BaseDistribution, value: Any) -> BaseDistribution:
 
 
 def _again(study: optuna.Study) -> None:
-    """Enqueue what was interrupted, once."""
+    """Enqueue each interrupted trial once."""
     for frozen in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(frozen.number, state=TrialState.FAIL)
     known = study.user_attrs.get(_AGAIN, [])
     for frozen in study.get_trials(states=(TrialState.FAIL,)):
         if frozen.params and frozen.number not in known:
-            study.enqueue_trial(frozen.params)
+            study.enqueue_trial(current_names(frozen.params))
             known = [*known, frozen.number]
     study.set_user_attr(_AGAIN, known)
 
 
 def _counted(study: optuna.Study) -> list[FrozenTrial]:
-    """Those that count: not what was interrupted."""
+    """Trials that count: those that were not interrupted."""
     return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 

@@ -1,9 +1,9 @@
-"""Tuning wgc for a scenario: constants at each preference, searched with Optuna.
+"""Tuning wgc (weighted greedy under congestion): constants at each preference, with Optuna.
 
-Candidates are simulated on workloads of the split `tuning`, and judged by the objective there
-divided by that of the untuned wgc on the same workload. The search sees one half of the workloads;
-the other half tells what of the gain is luck. Sampler: TPE (Bergstra et al., NeurIPS 2011);
-candidates that are worse beyond doubt are broken off by Wilcoxon's signed-rank test.
+Candidates are simulated on workloads of the split `tuning`. Their score is the objective divided by
+that of the untuned wgc on the same workload. The search sees one half of the workloads; the other
+half tells how much of the gain is luck. Sampler: TPE (Bergstra et al., NeurIPS 2011). Wilcoxon's
+signed-rank test stops candidates that are clearly worse.
 """
 
 from __future__ import annotations
@@ -14,33 +14,26 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import optuna
-from annotated_types import Ge
 
 from agents.process_pool import ProcessPool
-from agents.training.env import SimulatedTotals, totals
+from agents.training.validation import simulated_objective
+from agents.tuning.search import Search
 from envs.scenarios import Scenario, Split
-from envs.simulator.cluster_spec import ClusterSpec
-from envs.simulator.simulation import Simulation
-from envs.workloads.base import Workload
-from scheduler.domain.errors import InputError
 from scheduler.policies.constants import CHEAPEST, EXCHANGE, Constants
-from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
 from scheduler.policies.wgc import Wgc
 
-DIAL = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
-"""Preferences at which constants are sought."""
 UNTUNED = Constants()
-"""The reference: what everything is divided by."""
+"""The baseline: its objective divides all others."""
 DOUBT = 0.1
 """p below which a candidate counts as worse than the best one."""
 FIRST = 7
-"""Candidates before the sampler takes over, the guesses among them."""
+"""Candidates before the sampler takes over, guesses included."""
 REACH = 0.35
-"""λ is sought this far from the preference."""
+"""λ is searched within this distance of the preference."""
 BOUNDS = {
     "congestion": (0.01, 10.0),
     "patience": (0.003, 10.0),
@@ -54,59 +47,17 @@ Found = Callable[[tuple["TunedPoint", ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """How much is tried."""
-
-    preferences: tuple[float, ...] = DIAL
-    trials: Annotated[int, Ge(1)] = 40
-    """Candidates at each preference."""
-    workloads: Annotated[int, Ge(2)] = 24
-    """One half to search on, one half to report."""
-    jobs: Annotated[int, Ge(1)] = 400
-    """Of each workload."""
-    seed: Annotated[int, Ge(0)] = 0
-    """Of the sampler."""
-    rivals: tuple[str, ...] = tuple(HEURISTICS)
-    """Policies reported beside."""
-
-    def __post_init__(self) -> None:
-        """Raises `InputError` naming the field."""
-        if self.workloads < 2 or self.trials < 1 or not self.preferences:
-            raise InputError(
-                f"{self.trials} trials on {self.workloads} workloads",
-                {"trials": "≥ 1", "workloads": "≥ 2"},
-            )
-        if not all(0 <= w <= 1 for w in self.preferences):
-            raise InputError("no preference", {"preferences": "numbers from 0 to 1"})
-
-    @property
-    def seeds(self) -> range:
-        """Of the workloads that the search sees."""
-        return range(self.workloads // 2)
-
-    @property
-    def held_out(self) -> range:
-        """Of those that it does not see."""
-        return range(self.workloads // 2, self.workloads)
-
-    @property
-    def steps(self) -> int:
-        """How often `Step` is called."""
-        return len(self.preferences) * (self.trials + len(self.rivals))
-
-
-@dataclass(frozen=True, slots=True)
 class TunedPoint:
-    """What was found at one preference; scores are means of objective ÷ the untuned wgc's."""
+    """The result at one preference; scores are means of objective ÷ the untuned wgc's."""
 
     w: float
     constants: Constants
     score: float
     """On the workloads of the search."""
     held_out: float
-    """On the others."""
+    """On the held-out workloads."""
     rivals: Mapping[str, float] = field(default_factory=dict)
-    """On the others."""
+    """Scores of other policies on the held-out workloads."""
 
 
 def tune(
@@ -119,20 +70,19 @@ def tune(
 ) -> tuple[TunedPoint, ...]:
     """The best constants at each preference, ascending.
 
-    `found` hears of all so far after each. Raises `InputError` if the scenario has no objective,
-    or no trace is named for it.
+    `found` receives all points so far after each preference. Raises `InputError` if the scenario
+    has no objective, or lacks the file of its trace.
     """
     scenario.check()
-    bench = Bench(scenario, search.jobs)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with ProcessPool(bench, workers) as crew:
-        return _tune(partial(crew.map, Bench.totals), search, step, found)
+    with ProcessPool(TuningContext(scenario, search.jobs), workers) as pool:
+        return _tune(partial(pool.map, TuningContext.objective), search, step, found)
 
 
 def document(
     scenario: Scenario, search: Search, points: Sequence[TunedPoint], command: str, date: str
 ) -> str:
-    """The file of a schedule: what `wgc:FILE` reads, and where it is from."""
+    """The file of a schedule, which `wgc:FILE` reads, and its origin."""
     lines = [
         f"# wgc's constants at each preference w, tuned for {scenario.name}. Scores: objective ÷",
         "# the untuned wgc's on the same workload, mean over workloads; less is better.",
@@ -182,31 +132,20 @@ def _inline(values: Mapping[str, Any]) -> str:
     return f"{{ {', '.join(pairs)} }}"
 
 
-class Bench:
-    """Workloads, each drawn once."""
+@dataclass(frozen=True, slots=True)
+class TuningContext:
+    """Where candidates are simulated."""
 
-    def __init__(self, scenario: Scenario, jobs: int) -> None:
-        self._scenario = scenario
-        self._jobs = jobs
-        self._drawn: dict[int, tuple[Scenario, Workload]] = {}
+    scenario: Scenario
+    jobs: int
+    """Jobs of each workload."""
 
-    def totals(self, task: TuningTask) -> SimulatedTotals:
-        """One policy on one workload."""
-        scenario, workload = self._draw(task.seed)
-        at = replace(scenario, preference=task.w)
-        simulation = Simulation(
-            workload, ClusterSpec.of(at), at.estimates.make(task.seed), seed=task.seed
-        )
+    def objective(self, task: TuningTask) -> float:
+        """One policy on one workload; less is better."""
         policy = named(task.policy) if isinstance(task.policy, str) else Wgc(task.policy)
-        return totals(simulation.run(policy), at)
-
-    def _draw(self, seed: int) -> tuple[Scenario, Workload]:
-        if seed not in self._drawn:
-            self._drawn[seed] = (
-                self._scenario.draw(seed, Split.TUNING),
-                self._scenario.workload(seed, self._jobs, Split.TUNING),
-            )
-        return self._drawn[seed]
+        return simulated_objective(
+            self.scenario, policy, task.seed, task.w, self.jobs, Split.TUNING
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +157,14 @@ class TuningTask:
     seed: int
 
 
-Simulate = Callable[[Sequence[TuningTask]], Iterator[SimulatedTotals]]
+Simulate = Callable[[Sequence[TuningTask]], Iterator[float]]
 
 
 def _tune(simulate: Simulate, search: Search, step: Step, found: Found) -> tuple[TunedPoint, ...]:
     points: dict[float, TunedPoint] = {}
     # From the middle outwards, so that each begins with what was found beside it.
     for w in sorted(search.preferences, key=lambda w: (w < 0.5, abs(w - 0.5))):
-        one = _Dial(simulate, search, w)
+        one = _PreferenceSearch(simulate, search, w)
         nearest = sorted(points, key=lambda other: abs(other - w))
         best, score = one.search([points[other].constants for other in nearest], step)
         rivals = {}
@@ -237,7 +176,7 @@ def _tune(simulate: Simulate, search: Search, step: Step, found: Found) -> tuple
     return tuple(points[w] for w in sorted(points))
 
 
-class _Dial:
+class _PreferenceSearch:
     """The search at one preference."""
 
     def __init__(self, simulate: Simulate, search: Search, w: float) -> None:
@@ -247,7 +186,7 @@ class _Dial:
         seeds = range(search.workloads)
         tasks = [TuningTask(UNTUNED, w, seed) for seed in seeds]
         found = simulate(tasks)
-        self._reference = {seed: each.at(w) for seed, each in zip(seeds, found, strict=True)}
+        self._baseline = dict(zip(seeds, found, strict=True))
 
     def score(self, policy: str | Constants, seeds: Sequence[int]) -> float:
         """Mean ratio to the untuned wgc."""
@@ -274,7 +213,7 @@ class _Dial:
             for seed, ratio in self._ratios(constants, self._search.seeds):
                 trial.report(ratio, seed)
                 ratios.append(ratio)
-                # The mean so far teaches the sampler more than a bare "no".
+                # The mean so far tells the sampler more than a bare "no".
                 if len(ratios) < len(self._search.seeds) and trial.should_prune():
                     return math.fsum(ratios) / len(ratios)
             score = math.fsum(ratios) / len(ratios)
@@ -287,11 +226,11 @@ class _Dial:
 
     def _ratios(self, policy: str | Constants, seeds: Sequence[int]) -> Iterator[tuple[int, float]]:
         found = self._simulate([TuningTask(policy, self._w, seed) for seed in seeds])
-        for seed, each in zip(seeds, found, strict=True):
-            yield seed, each.at(self._w) / max(self._reference[seed], 1e-12)
+        for seed, objective in zip(seeds, found, strict=True):
+            yield seed, objective / max(self._baseline[seed], 1e-12)
 
     def _guesses(self, beside: Sequence[Constants]) -> list[Constants]:
-        """What is tried first: the untuned, what others found, and the objective itself."""
+        """First candidates: untuned constants, those of other preferences, and known good ones."""
         return [
             replace(UNTUNED, preference=self._w),
             *beside[:1],
@@ -313,7 +252,7 @@ class _Dial:
         return rounded(found)
 
     def _parameters(self, constants: Constants) -> dict[str, Any]:
-        """As `_suggest` could have chosen them."""
+        """The constants as parameters, within the bounds of `_suggest`."""
         values = asdict(constants)
         for name, (low, high) in {**BOUNDS, "preference": self._reach()}.items():
             values[name] = min(max(values[name], low), high)

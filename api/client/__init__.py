@@ -11,17 +11,15 @@ from api.client.errors import (
     ClientError,
     ConflictError,
     InvalidError,
-    JobFailed,
     NotFoundError,
     StreamError,
     UnauthorizedError,
     UnavailableError,
     UnreachableError,
-    WaitTimeoutError,
 )
 from api.client.files import FileError
 from api.client.files import read as read_jobs
-from api.client.job import JobHandle
+from api.client.job import JobFailed, JobHandle, WaitTimeoutError
 
 __all__ = [
     "ApiError",

@@ -14,6 +14,7 @@ from api.client import files
 from api.client.connection import find
 from api.client.job import JobHandle, events
 from api.client.policies import PolicyCalls
+from api.client.policy_jobs import PolicyJobCalls
 from api.client.transport import Transport, new_key, without_none
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
 
 
-class Client(PolicyCalls):
+class Client(PolicyCalls, PolicyJobCalls):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and

@@ -1,4 +1,4 @@
-"""Where the service is and how to be let in: arguments, environment, the data folder."""
+"""The service's address and token: from arguments, the environment or the data folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Connection:
 
 
 class AddressError(ValueError):
-    """An address or a token that cannot be; `field` is where it was given."""
+    """An address or a token is impossible; `field` is where it was given."""
 
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)

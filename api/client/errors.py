@@ -1,23 +1,13 @@
-"""What can go wrong between a client and the service, as exceptions."""
+"""Exceptions of the client."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from api.client.job import JobHandle
-
-
-def standing(state: str, reason: str) -> str:
-    """`failed: exit code 3`; a reason that says the state itself stands alone."""
-    name = state.lower()
-    repeats = reason.lower().startswith(name)
-    return name + reason[len(name) :] if repeats else f"{name}: {reason}"
+from typing import Any
 
 
 class ClientError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of all exceptions that this package raises on purpose."""
 
 
 class UnreachableError(ClientError):
@@ -71,22 +61,6 @@ class ConflictError(ApiError):
 
 class UnavailableError(ApiError):
     """The service, or a part it needs, is not ready now (429, 502, 503, 504)."""
-
-
-class JobFailed(ClientError):  # noqa: N818
-    """A job that was waited for ended without success."""
-
-    def __init__(self, job: JobHandle) -> None:
-        super().__init__(f"job {job.id} ended {standing(job.state, job.reason)}")
-        self.job = job
-
-
-class WaitTimeoutError(ClientError, TimeoutError):
-    """A job did not end within the time given; it goes on."""
-
-    def __init__(self, job: JobHandle, timeout: float) -> None:
-        super().__init__(f"job {job.id} is still {job.state} after {timeout:g} s")
-        self.job = job
 
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import quote
 
-from api.client.errors import JobFailed, WaitTimeoutError
+from api.client.errors import ClientError
 from api.client.files import here
 from api.client.lines import split
 from api.client.stream import lines
@@ -34,7 +34,7 @@ POLL_S = 20.0
 
 
 class JobUpdate(TypedDict, total=False):
-    """What of a waiting job may be changed."""
+    """Fields of a waiting job that may be changed."""
 
     priority: int
     preference: float | str | None
@@ -63,7 +63,7 @@ class JobHandle:
 
     @property
     def name(self) -> str:
-        """As submitted; need not be unique."""
+        """Its name as submitted; it need not be unique."""
         return self.info.name
 
     @property
@@ -218,7 +218,7 @@ class JobHandle:
         return self
 
     def retry(self) -> JobHandle:
-        """Submit it anew; returns the new job. Raises `ConflictError` if it has not ended."""
+        """Submit it again; returns the new job. Raises `ConflictError` if it has not ended."""
         from api.schemas import JobOut
 
         answer = self._transport.json("POST", self._path("retry"), key=new_key())
@@ -258,3 +258,26 @@ def events(transport: Transport, path: str, after: int = 0) -> Iterator[EventOut
             return
         yield from page.events
         after = page.next_after
+
+
+class JobFailed(ClientError):  # noqa: N818
+    """A job that was waited for ended without success."""
+
+    def __init__(self, job: JobHandle) -> None:
+        super().__init__(f"job {job.id} ended {standing(job.state, job.reason)}")
+        self.job = job
+
+
+class WaitTimeoutError(ClientError, TimeoutError):
+    """A job did not end within the time given; it goes on."""
+
+    def __init__(self, job: JobHandle, timeout: float) -> None:
+        super().__init__(f"job {job.id} is still {job.state} after {timeout:g} s")
+        self.job = job
+
+
+def standing(state: str, reason: str) -> str:
+    """`failed: exit code 3`, or the reason alone if it begins with the state."""
+    name = state.lower()
+    repeats = reason.lower().startswith(name)
+    return name + reason[len(name) :] if repeats else f"{name}: {reason}"

@@ -1,4 +1,4 @@
-"""YAML of job files: what JSON can say, each key once, no number or date that was not meant."""
+"""YAML of job files: JSON values only, each key once, no surprising numbers or dates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Without the dates and the sexagesimal numbers (`1:30` is 90) of YAML 1.1."""
+    """A loader without the dates and sexagesimal numbers (`1:30` is 90) of YAML 1.1."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Raises `ConstructorError` for a key that stands there twice."""
@@ -42,7 +42,7 @@ for _tag, _pattern in _NUMBERS.items():
 
 
 def load(text: str) -> Any:
-    """The value. Raises `ValueError` with the line, if any, for what is no YAML or no JSON."""
+    """The value. Raises `ValueError`, with the line if known, for text that is not YAML of JSON."""
     try:
         value = yaml.load(text, _Loader)
         json.dumps(value)

@@ -24,7 +24,7 @@ def split(blocks: Iterable[bytes]) -> Iterator[str]:
 
 
 def whole(block: bytes, end: int) -> int:
-    """The greatest cut of `block` up to `end` that goes through no UTF-8 character."""
+    """The greatest position up to `end` that splits no UTF-8 character of `block`."""
     cut = end
     while cut > max(end - 4, 0) and cut < len(block) and block[cut] & 0xC0 == 0x80:
         cut -= 1

@@ -1,4 +1,4 @@
-"""Calls about policies: who decides, what waits for its turn, and preferences."""
+"""Calls about policies: which one decides, which are registered, and preferences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from api.client import files
 from api.client.transport import Transport, without_none
 
 if TYPE_CHECKING:
-    from api.schemas import PoliciesOut, PolicyOut, PolicySummary, PreferencesOut
+    from api.schemas import (
+        PoliciesOut,
+        PolicyOut,
+        PolicySummary,
+        PreferencesOut,
+        RegisteredPolicyOut,
+        ScenarioOut,
+    )
 
 
 class PolicyCalls:
@@ -84,10 +91,51 @@ class PolicyCalls:
 
         Raises `InvalidError`, `UnauthorizedError`.
         """
-        from api.schemas.cluster import PolicySummary
+        from api.schemas import PolicySummary
 
         path = f"/v1/policies/schedules/{quote(name, safe='')}"
         return PolicySummary.model_validate(self._transport.json("PUT", path, json={"text": text}))
+
+    def registered_policy(self, name: str) -> RegisteredPolicyOut:
+        """A learned policy, `NAME` or `NAME@DIGEST`: how it was made, and what happened to it.
+
+        Raises `NotFoundError`.
+        """
+        from api.schemas import RegisteredPolicyOut
+
+        return RegisteredPolicyOut.model_validate(self._transport.get(policy_path(name)))
+
+    def import_policy(self, file: str | Path, name: str | None = None) -> PolicySummary:
+        """Register a policy of this machine: an exported file, or a schedule of wgc (`.toml`).
+
+        `name`: default, that of the file. Raises `InvalidError`, `ConflictError` (the name of a
+        shipped policy), `UnauthorizedError`, `FileError`.
+        """
+        from api.schemas import PolicySummary
+
+        path = Path(file).expanduser()
+        called = name or path.name.partition(".")[0].casefold()
+        content = _content(path)
+        if path.suffix == ".toml":
+            return self.add_schedule(called, content.decode("utf-8", "replace"))
+        answer = self._transport.json("PUT", f"{policy_path(called)}/file", content=content)
+        return PolicySummary.model_validate(answer)
+
+    def export_policy(self, name: str, to: str | Path | None = None) -> Path:
+        """Fetch a registered policy as one file to `to` (a file, or a folder); where it lies.
+
+        Default: `NAME.onnx` in the working directory. Raises `NotFoundError`.
+        """
+        target = Path(to) if to is not None else files.here()
+        if target.is_dir():
+            target = target / f"{name.removeprefix('learned:').partition('@')[0]}.onnx"
+        return self._transport.download(f"{policy_path(name)}/file", target)
+
+    def scenarios(self) -> tuple[ScenarioOut, ...]:
+        """The scenarios that come with Fulcrum."""
+        from api.schemas import ScenariosOut
+
+        return ScenariosOut.model_validate(self._transport.get("/v1/scenarios")).scenarios
 
     def preferences(self) -> PreferencesOut:
         """How much speed is worth to jobs that do not say, on the cluster and in projects."""
@@ -118,9 +166,16 @@ class PolicyCalls:
         scheme, _, rest = policy.partition(":")
         if scheme != "wgc" or not rest.endswith(".toml"):
             return policy
-        file = Path(rest).expanduser()
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise files.FileError(f"{file} cannot be read: {error}", "name") from None
-        return self.add_schedule(file.stem.casefold(), text).name
+        return self.import_policy(rest).name
+
+
+def policy_path(name: str) -> str:
+    """The path of a registered policy."""
+    return f"/v1/policies/{quote(name.removeprefix('learned:'), safe='@')}"
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise files.FileError(f"{file} cannot be read: {error.strerror}", "name") from None

@@ -1,8 +1,8 @@
-"""How a service proves that a data folder is its own, before it is given the folder's token.
+"""How a service proves that it knows its data folder's token, before a client sends the token.
 
-A stranger who listens on the port of a service that has ended could collect the token. So a client
-that found the token by itself first sends random bytes, and only who knows the token, or its
-SHA-256, can answer them. The answer holds for one port, so that nobody can have it made elsewhere.
+Another program that listens on the port of a service that has ended could collect the token. So a
+client that found the token by itself first sends random bytes. Only a program that knows the token,
+or its SHA-256, can answer them. The answer holds for one port, so no other service can give it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,6 @@ def digest(token: str) -> str:
 
 
 def proof(token_digest: str, challenge: str, port: int) -> str:
-    """The answer to `challenge` of who listens on `port` and knows the token's digest."""
+    """The answer to `challenge` of a service on `port` that knows the token's digest."""
     message = f"fulcrum proof {port} {challenge}".encode()
     return hmac.new(bytes.fromhex(token_digest), message, hashlib.sha256).hexdigest()

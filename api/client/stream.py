@@ -48,7 +48,7 @@ def follow(
                     failures = 0
                     if event.event == END:
                         return
-                    # Every event has an id of its own. Comments and the like, which the decoder
+                    # Every event has its own id. Comments and the like, which the decoder
                     # takes for empty events once an id is known, bring none.
                     if event.id != last:
                         last = event.id

@@ -23,6 +23,7 @@ from api.client.errors import (
     from_problem,
 )
 from api.client.proof import PATH, digest, nonce, proof
+from scheduler.files import draft
 from scheduler.text import shown
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Transport:
         self._extensions = {"trace": self._traced} if connection.proves else {}
         try:
             self._http = httpx.Client(**options, headers=headers)
-            # Of its own, for it must never send the token.
+            # A separate client, because it must never send the token.
             self._stranger = httpx.Client(**options) if connection.proves else None
         except (ImportError, ValueError) as error:
             raise UnreachableError(
@@ -87,13 +88,15 @@ class Transport:
         *,
         params: Params | None = None,
         json: Any = None,
+        content: bytes | None = None,
         key: str | None = None,
         safe: bool | None = None,
         timeout: float | None = None,
     ) -> httpx.Response:
         """The service's answer. `key` is the idempotency key of a request that creates.
 
-        Raises `ApiError` for a problem document, `UnreachableError` if nobody answered.
+        The body is `json`, or `content` as it is.
+        Raises `ApiError` for a problem document, `UnreachableError` if no service answered.
         """
         repeatable = (method in SAFE or key is not None) if safe is None else safe
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
@@ -102,6 +105,9 @@ class Transport:
             # In ASCII: text that the service cannot store arrives there, and is refused by name.
             options["content"] = dumps(json).encode()
             headers["Content-Type"] = "application/json"
+        elif content is not None:
+            options["content"] = content
+            headers["Content-Type"] = "application/octet-stream"
         if key is not None:
             headers["Idempotency-Key"] = _checked_key(key)
         options |= {"headers": headers, "extensions": self._extensions}
@@ -164,18 +170,14 @@ class Transport:
 
     def download(self, path: str, to: Path) -> Path:
         """Write the body to `to`, which appears only when it is whole."""
-        partial = to.with_name(f".{to.name}.{uuid.uuid4().hex[:8]}.part")
+        with draft(to) as beside:
 
-        def once() -> None:
-            with self.stream(path) as response, partial.open("wb") as file:
-                for piece in response.iter_bytes():
-                    file.write(piece)
+            def once() -> None:
+                with self.stream(path) as response, beside.open("wb") as file:
+                    for piece in response.iter_bytes():
+                        file.write(piece)
 
-        try:
             self._repeat(once, repeatable=True)
-            partial.replace(to)
-        finally:
-            partial.unlink(missing_ok=True)
         return to
 
     def close(self) -> None:
@@ -185,7 +187,7 @@ class Transport:
             self._stranger.close()
 
     def _traced(self, event: str, _: Mapping[str, Any]) -> None:
-        """Before a new connection may carry the token, who listens must prove to know it."""
+        """Require proof that the listener knows the token before a new connection carries it."""
         if event != "connection.connect_tcp.started" or self._stranger is None:
             return
         address = httpx.URL(self.connection.url)
@@ -236,7 +238,7 @@ class Transport:
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """The response, if it is not an error; its body must have been read if it is one."""
+    """The response if it is not an error; the body of an error must have been read."""
     if not response.is_error:
         return response
     try:

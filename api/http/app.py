@@ -1,4 +1,4 @@
-"""The HTTP doors: one ASGI application over a service."""
+"""The HTTP interface: one ASGI application over a service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from agents.registry.registry import Registry
-from api.http import openapi_examples
 from api.http.asgi.middleware import (
     LOOPBACK,
     Authentication,
@@ -28,7 +27,19 @@ from api.http.context import AppContext
 from api.http.errors import problems
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
-from api.http.routers import bulk, cluster, health, jobs, outputs, policies, storage
+from api.http.openapi import responses
+from api.http.preflight_process import Preflight
+from api.http.routers import (
+    bulk,
+    cluster,
+    health,
+    jobs,
+    outputs,
+    policies,
+    policy_jobs,
+    registry,
+    storage,
+)
 from api.schemas import Problem
 from scheduler.clock import Clock, SystemClock
 from scheduler.policies.schedules.library import Library
@@ -57,14 +68,16 @@ def create_app(
     """
     telemetry = Telemetry(service)
     clock = clock or SystemClock()
-    doors = AppContext(
+    context = AppContext(
         service=service,
+        data_dir=settings.data_dir.absolute(),
         clock=clock,
         intake=Intake(service.job, clock),
         telemetry=telemetry,
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
-        gate=TokenAuthenticator(settings.data_dir),
+        authenticator=TokenAuthenticator(settings.data_dir),
+        preflight=Preflight(),
     )
     app = FastAPI(
         title=TITLE,
@@ -81,13 +94,14 @@ def create_app(
             Middleware(Observation, telemetry=telemetry),
             Middleware(LastResort),
             Middleware(Hosts, allowed=allowed_hosts or _hosts(settings)),
-            Middleware(Authentication, gate=doors.gate),
+            Middleware(Authentication, authenticator=context.authenticator),
             Middleware(BodyLimit, most=int(settings.max_body_bytes)),
         ],
     )
-    app.state.doors = doors
+    app.state.context = context
     problems.install(app)
-    parts = (jobs, bulk, outputs, cluster, policies, storage, health)
+    # Paths with a policy's name come after those that say what they are.
+    parts = (jobs, bulk, outputs, cluster, policies, policy_jobs, registry, storage, health)
     routers = [jobs.direct, *(part.router for part in parts)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
@@ -98,13 +112,13 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    doors: AppContext = app.state.doors
-    await anyio.to_thread.run_sync(doors.service.start)
+    context: AppContext = app.state.context
+    await anyio.to_thread.run_sync(context.service.start)
     try:
         yield
     finally:
-        doors.closing.set()
-        await anyio.to_thread.run_sync(doors.service.stop)
+        context.closing.set()
+        await anyio.to_thread.run_sync(context.service.stop)
 
 
 def _hosts(settings: Settings) -> Sequence[str]:
@@ -122,7 +136,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        openapi_examples.complete(document)
+        responses.complete(document)
         components = document.setdefault("components", {})
         model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         definitions = model.pop("$defs")

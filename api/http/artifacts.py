@@ -57,7 +57,7 @@ def find(folder: Path, name: str) -> tuple[Path, os.stat_result, str]:
 
 
 def _entry(folder: Path, name: str) -> Path:
-    """What is listed as `name` in a folder: a name that is no UTF-8 is listed with escapes."""
+    """The entry that is listed as `name`; names that are not UTF-8 are listed with escapes."""
     path = folder / name
     if "\\" not in name or path.is_symlink() or path.exists():
         return path
@@ -67,7 +67,7 @@ def _entry(folder: Path, name: str) -> Path:
 
 
 def media_type(name: str) -> str:
-    """By the name's ending."""
+    """The media type that the ending of the name stands for."""
     suffix = Path(name).suffix.lower()
     return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 

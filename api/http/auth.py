@@ -1,4 +1,4 @@
-"""Who may come in: bearer tokens, kept so that a stolen file of theirs opens nothing.
+"""Bearer tokens. Only their digests are stored, so that a stolen file gives no access.
 
 The first token is made when a service starts in an empty data folder, and kept as it is in
 `<data>/token` (0600) for the CLI and the SDK on this machine. Further ones are shown once;
@@ -7,24 +7,23 @@ The first token is made when a service starts in an empty data folder, and kept 
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import hmac
 import json
 import logging
-import os
 import secrets
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from api.client import proof
 from scheduler.domain.errors import InputError, MissingError
+from scheduler.files import write_text
+from scheduler.locks import locked
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A further token, without what would let anybody in."""
+    """A further token, without its secret text."""
 
     id: str
     """Public name, for revoking."""
@@ -67,22 +66,15 @@ class Token:
 
 
 def admin_token(data_dir: Path) -> str:
-    """The token of the data folder's owner; made on first call, the same ever after.
+    """The token of the data folder's owner; made on the first call, then always the same.
 
     Raises `InputError` if the file exists and holds no token.
     """
     path = data_dir / ADMIN_FILE
     if not path.exists():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = _write_aside(path, f"{secrets.token_urlsafe(32)}\n")
-        try:
-            # A link appears whole or not at all, and never over another's: two services that
-            # start at once agree on one token.
-            os.link(fresh, path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
+        # Two services that start at once agree on one token.
+        write_text(path, f"{secrets.token_urlsafe(32)}\n", private=True, replace=False)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     token = path.read_text(encoding="ascii").strip()
@@ -163,7 +155,7 @@ class TokenAuthenticator:
         return found
 
     def proof(self, challenge: str, port: int) -> str:
-        """That this service, on `port`, knows the token of its data folder."""
+        """Proof that this service, on `port`, knows the token of its data folder."""
         return proof.proof(self._admin_digest, challenge, port)
 
     def _others(self) -> Sequence[tuple[str, Caller]]:
@@ -196,28 +188,11 @@ def _os_user() -> str:
         return "admin"
 
 
-@contextmanager
-def _locked(data_dir: Path) -> Iterator[None]:
+def _locked(data_dir: Path) -> AbstractContextManager[int | None]:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / f"{TOKENS_FILE}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return locked(data_dir / f"{TOKENS_FILE}.lock")
 
 
 def _save(data_dir: Path, tokens: Sequence[Token]) -> None:
     text = json.dumps({"tokens": [asdict(token) for token in tokens]}, indent=1)
-    path = data_dir / TOKENS_FILE
-    _write_aside(path, text).replace(path)
-
-
-def _write_aside(path: Path, text: str) -> Path:
-    """A durable file beside `path` that only its owner reads."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(name)
+    write_text(data_dir / TOKENS_FILE, text, private=True)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import anyio
@@ -20,6 +21,7 @@ from api.http.auth import Caller, Role, TokenAuthenticator
 from api.http.errors.problems import HttpError
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
+from api.http.preflight_process import Preflight
 from api.schemas.fields import MAX_ID
 from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError, InputError
@@ -34,34 +36,36 @@ MOST_WAITING = 256
 
 @dataclass(slots=True)
 class AppContext:
-    """The service and what stands before it."""
+    """The service and everything that endpoints need beside it."""
 
     service: Service
+    data_dir: FilePath
     clock: Clock
     intake: Intake
     telemetry: Telemetry
     registry: Registry
     schedules: Library
-    gate: TokenAuthenticator
+    authenticator: TokenAuthenticator
+    preflight: Preflight
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)
     )
     closing: threading.Event = field(default_factory=threading.Event)
-    """Set when the server stops: whoever waits or follows ends."""
+    """Set when the server stops: requests that wait or follow end then."""
 
 
 def context_of(request: Request) -> AppContext:
-    """What stands behind the application that got the request.
+    """The context of the application that got the request.
 
     A plain call where FastAPI would have a dependency: that costs each request a tenth of a
     millisecond, and a submission is to be quick.
     """
-    found: AppContext = request.app.state.doors
+    found: AppContext = request.app.state.context
     return found
 
 
 def submitter(request: Request) -> Caller:
-    """Who sent it; raises unless they may submit."""
+    """The caller; raises `HttpError` unless they may submit."""
     identity: Caller = request.scope["fulcrum.identity"]
     if identity.role is Role.VIEWER:
         raise HttpError("forbidden", f"the token of {identity.user} is for viewing only")
@@ -69,7 +73,7 @@ def submitter(request: Request) -> Caller:
 
 
 def admin(request: Request) -> Caller:
-    """Who sent it; raises unless they may do everything."""
+    """The caller; raises `HttpError` unless they are an admin."""
     identity: Caller = request.scope["fulcrum.identity"]
     if identity.role is not Role.ADMIN:
         raise HttpError("forbidden", f"{identity.user} is {identity.role}; this takes an admin")
@@ -93,7 +97,7 @@ Key = Annotated[
 
 
 def reader(request: Request) -> Caller:
-    """Who sent it; every token may look."""
+    """The caller; every token may read."""
     identity: Caller = request.scope["fulcrum.identity"]
     return identity
 
@@ -114,7 +118,7 @@ def require_owner(identity: Caller, job: Job) -> None:
 
 
 class Route(APIRoute):
-    """Refuses unknown parameters: a misspelt filter, silently ignored, shows the wrong jobs."""
+    """A route that refuses unknown parameters: a misspelt filter would show the wrong jobs."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The endpoint behind the check."""
@@ -133,7 +137,7 @@ class Route(APIRoute):
 
 @contextmanager
 def naming() -> Iterator[None]:
-    """What is wrong with a policy is wrong with the field `name` of the body."""
+    """Report what is wrong with a policy under the field `name` of the body."""
     try:
         yield
     except FulcrumError as error:
@@ -145,7 +149,7 @@ def naming() -> Iterator[None]:
 def answer(
     model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The model as JSON; not validated again, for it was made of the domain's own values.
+    """The response with the model as JSON; it is not validated again.
 
     Text that UTF-8 cannot hold, as older services stored it, is answered as its escapes.
     """

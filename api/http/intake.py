@@ -1,4 +1,4 @@
-"""From what a person submitted to job specs: deadlines, references and paths held against now."""
+"""From submitted jobs to job specs: resolves references, checks paths and deadlines."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from api.http.errors.validation_errors import summary
 from api.schemas.fields import MAX_ID, moment
 from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
 from scheduler.clock import Clock
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.resources import Request
+from scheduler.validation import summary
 from scheduler.workloads.spec.specs import CnnInferWork, Look, Work, check_paths, profile
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Specs in an order in which each follows those it refers to."""
+    """Specs, ordered so that each follows those it refers to."""
 
     specs: Sequence[JobSpec]
     order: Sequence[int]
     """`order[k]` is where the k-th spec stood in the request."""
 
     def as_sent(self, jobs: Sequence[Any]) -> list[Any]:
-        """What belongs to the specs, in the order of the request."""
+        """The jobs of the specs, in the order of the request."""
         found = dict(zip(self.order, jobs, strict=True))
         return [found[position] for position in range(len(jobs))]
 
@@ -70,7 +70,7 @@ class Intake:
 
 @dataclass(slots=True)
 class _Draft:
-    """One request on its way to specs; collects all that is wrong."""
+    """A request that becomes specs; collects all errors."""
 
     intake: Intake
     jobs: Sequence[AnyJob]
@@ -158,7 +158,7 @@ class _Draft:
             self.wrong[name] = f"job {item} is a {kind} job; legal: cnn-train jobs"
 
     def _order(self) -> list[int]:
-        """Each after those it refers to, otherwise as sent."""
+        """Positions, each after those it refers to, otherwise as sent."""
         sorter: TopologicalSorter[int] = TopologicalSorter(self.edges)
         try:
             sorter.prepare()

@@ -42,7 +42,7 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> Place:
-        """Raises `InputError`."""
+        """The place that an event id names. Raises `InputError`."""
         match = _ID.fullmatch(text)
         if match is None:
             raise InputError(
@@ -89,7 +89,7 @@ class Follow:
         self._limiter = limiter
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Until the job is final and its log told, or the server closes."""
+        """All events until the job is final and its log is complete, or the server closes."""
         pause, spoken = FIRST_PAUSE_S, time.monotonic()
         yield _comment(f"attempt {self._place.attempt}")
         while not self._closing.is_set():
@@ -159,5 +159,5 @@ class Follow:
 
 
 def _comment(text: str) -> bytes:
-    """Without the blank line that ends an event: some clients take even an empty one for one."""
+    """A comment, without the blank line that ends an event: some clients count an empty event."""
     return f": {text}\n".encode()

@@ -1,4 +1,4 @@
-"""The end of a file that a job writes: found from behind, in blocks, whatever its size.
+"""The end of a file that a job writes, found by reading blocks backwards.
 
 Memory is bounded by a few blocks per request; the work by `BACK`.
 """

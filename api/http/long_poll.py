@@ -12,21 +12,21 @@ SLICE_S = 0.5
 """A waiting request looks this often whether the server stops."""
 
 
-async def changed(doors: AppContext, job_id: int, version: int | None, wait_s: float) -> None:
+async def changed(context: AppContext, job_id: int, version: int | None, wait_s: float) -> None:
     """Return when the job has changed or ended, the time is over, or the server stops."""
     if version is None:
-        job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
+        job = await anyio.to_thread.run_sync(context.service.store.job, job_id)
         version = job.version
     until = anyio.current_time() + wait_s
-    while (left := until - anyio.current_time()) > 0 and not doors.closing.is_set():
-        if not doors.waiting.available_tokens:
-            return  # too many wait: the client asks again, which is only dearer
+    while (left := until - anyio.current_time()) > 0 and not context.closing.is_set():
+        if not context.waiting.available_tokens:
+            return  # too many wait: the client asks again, which only costs more
         job = await anyio.to_thread.run_sync(
-            doors.service.wait_for_change,
+            context.service.wait_for_change,
             job_id,
             version,
             min(left, SLICE_S),
-            limiter=doors.waiting,
+            limiter=context.waiting,
         )
         if job.version > version or job.state.final:
             return

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, in a registry of their own."""
+"""Metrics for Prometheus, in their own registry."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BUCKETS = (
 
 
 class Telemetry:
-    """Counts at the doors; asks the service for the rest when it is scraped."""
+    """Counts requests and submissions; asks the service for the rest when it is scraped."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -47,18 +47,18 @@ class Telemetry:
         )
         self._submitted = Counter(
             "fulcrum_submitted_jobs",
-            "Jobs accepted at the doors.",
+            "Jobs accepted over HTTP.",
             ["kind"],
             registry=self._registry,
         )
         self._registry.register(_ServiceFigures(service))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request was answered."""
+        """Count a request that was answered."""
         self._requests.labels(method, route, str(status)).observe(seconds)
 
     def submitted(self, kinds: Mapping[str, int]) -> None:
-        """So many jobs of each kind were accepted."""
+        """Count accepted jobs by kind."""
         for kind, count in kinds.items():
             self._submitted.labels(kind).inc(count)
 
@@ -90,7 +90,7 @@ class _ServiceFigures(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Current figures."""
+        """The current figures."""
         self._history.catch_up()
         yield from self._jobs()
         yield from self._cluster()

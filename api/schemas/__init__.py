@@ -28,19 +28,13 @@ if TYPE_CHECKING:
         DeviceOut,
         ErrorOut,
         EstimatesOut,
-        FitOut,
         HealthOut,
         JobMetricsOut,
         MeasurementOut,
         MetricsOut,
-        PoliciesOut,
-        PolicyOut,
-        PolicySummary,
         PoolOut,
-        PreferencesOut,
         ProblemOut,
         ProofOut,
-        ShadowOut,
     )
     from api.schemas.explanations import (
         AlternativeOut,
@@ -69,7 +63,30 @@ if TYPE_CHECKING:
         ScheduleIn,
         ShadowIn,
     )
+    from api.schemas.policies import (
+        FitOut,
+        PoliciesOut,
+        PolicyOut,
+        PolicySummary,
+        PreferencesOut,
+        ShadowOut,
+    )
+    from api.schemas.policy_jobs import (
+        PolicyJobDetail,
+        PolicyJobOut,
+        PolicyJobsOut,
+        PromotionIn,
+        StudyIn,
+        TrainingIn,
+        TuningIn,
+    )
     from api.schemas.problem import FieldError, Problem
+    from api.schemas.registry import (
+        AuditEventOut,
+        RegisteredPolicyOut,
+        ScenarioOut,
+        ScenariosOut,
+    )
     from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
@@ -79,6 +96,7 @@ __all__ = [
     "ArtifactOut",
     "ArtifactsOut",
     "AttemptOut",
+    "AuditEventOut",
     "CancelIn",
     "CancelJobsIn",
     "CancelledOut",
@@ -116,6 +134,9 @@ __all__ = [
     "PlanOut",
     "PoliciesOut",
     "PolicyIn",
+    "PolicyJobDetail",
+    "PolicyJobOut",
+    "PolicyJobsOut",
     "PolicyOut",
     "PolicySummary",
     "PoolOut",
@@ -123,22 +144,32 @@ __all__ = [
     "PreferencesOut",
     "Problem",
     "ProblemOut",
+    "PromotionIn",
     "ProofOut",
     "PruneIn",
     "PruneOut",
     "PrunedOut",
+    "RegisteredPolicyOut",
     "RequestOut",
     "RetryIn",
     "RetryOut",
     "RowOut",
+    "ScenarioOut",
+    "ScenariosOut",
     "ScheduleIn",
     "ShadowIn",
     "ShadowOut",
+    "StudyIn",
+    "TrainingIn",
+    "TuningIn",
     "UsageOut",
 ]
 
 
-_MODULES = ("answers", "jobs", "cluster", "explanations", "storage", "problem")
+_MODULES = (
+    *("answers", "jobs", "policies", "cluster", "explanations", "policy_jobs", "registry"),
+    *("storage", "problem"),
+)
 
 
 if not TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the doors answer about jobs."""
+"""Answers about jobs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from api.schemas.answer import Answer
 from api.schemas.fields import instant
-from scheduler.domain.events import Event
-from scheduler.domain.jobs import Attempt, Estimate, Job, JobKind, Retry
+from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
-from scheduler.domain.resources import Request
-
-
-class Answer(BaseModel):
-    """Base of all answers: unknown fields are ignored, so that older clients read newer ones."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=True)
 
 
 class RequestOut(Answer):
@@ -29,27 +22,12 @@ class RequestOut(Answer):
     max_width: int
     memory_bytes: int
 
-    @classmethod
-    def of(cls, request: Request) -> Self:
-        """From the domain's value."""
-        return cls.model_construct(
-            devices=request.devices,
-            min_width=request.min_width,
-            max_width=request.max_width,
-            memory_bytes=request.memory_bytes,
-        )
-
 
 class RetryOut(Answer):
     """When a failed attempt is followed by another."""
 
     max_attempts: int
     backoff_s: float
-
-    @classmethod
-    def of(cls, retry: Retry) -> Self:
-        """From the domain's value."""
-        return cls.model_construct(max_attempts=retry.max_attempts, backoff_s=retry.backoff_s)
 
 
 class JobOut(Answer):
@@ -84,7 +62,7 @@ class JobOut(Answer):
     @classmethod
     def of(cls, job: Job) -> Self:
         """From the domain's value."""
-        return cls.model_construct(**_job(job))
+        return cls.from_values(job, job.spec, **_own(job))
 
 
 class EstimateOut(Answer):
@@ -94,11 +72,6 @@ class EstimateOut(Answer):
     dollars: float
     joules: float
     source: str = Field(description="`history`, `flops`, `requested` or `default`.")
-
-    @classmethod
-    def of(cls, estimate: Estimate) -> Self:
-        """From the domain's value."""
-        return cls.model_validate(estimate)
 
 
 class AttemptOut(Answer):
@@ -121,28 +94,6 @@ class AttemptOut(Answer):
     joules: float | None = Field(description="Measured run time × width × power.")
     result: Mapping[str, Any] | None = Field(description="What the work reported at its end.")
 
-    @classmethod
-    def of(cls, attempt: Attempt) -> Self:
-        """From the domain's value."""
-        return cls.model_construct(
-            id=attempt.id,
-            number=attempt.number,
-            state=attempt.state,
-            pool=attempt.pool,
-            devices=attempt.devices,
-            width=attempt.width,
-            memory_bytes=attempt.memory_bytes,
-            estimate=EstimateOut.of(attempt.estimate),
-            placed_at=instant(attempt.placed_at),
-            started_at=instant(attempt.started_at),
-            finished_at=instant(attempt.finished_at),
-            pid=attempt.pid,
-            exit_reason=attempt.exit_reason,
-            dollars=attempt.dollars,
-            joules=attempt.joules,
-            result=attempt.result,
-        )
-
 
 class JobDetail(JobOut):
     """A job with its attempts."""
@@ -156,9 +107,11 @@ class JobDetail(JobOut):
     def with_attempts(cls, job: Job, attempts: list[Attempt]) -> Self:
         """From the domain's values, attempts oldest first."""
         succeeded = next((a for a in attempts if a.state is AttemptState.SUCCEEDED), None)
-        return cls.model_construct(
-            **_job(job),
-            history=tuple(AttemptOut.of(attempt) for attempt in attempts),
+        return cls.from_values(
+            job,
+            job.spec,
+            **_own(job),
+            history=tuple(map(AttemptOut.of, attempts)),
             dollars=math.fsum(attempt.dollars or 0.0 for attempt in attempts),
             joules=math.fsum(attempt.joules or 0.0 for attempt in attempts),
             result=succeeded.result if succeeded else None,
@@ -203,22 +156,6 @@ class EventOut(Answer):
     after: JobState
     data: Mapping[str, Any]
 
-    @classmethod
-    def of(cls, event: Event) -> Self:
-        """From the domain's value."""
-        return cls.model_construct(
-            seq=event.seq,
-            job=event.job,
-            name=event.name,
-            time=instant(event.time),
-            actor=event.actor,
-            reason=event.reason,
-            attempt=event.attempt,
-            before=event.before,
-            after=event.after,
-            data=event.data,
-        )
-
 
 class EventPage(Answer):
     """Events, oldest first."""
@@ -227,32 +164,6 @@ class EventPage(Answer):
     next_after: int = Field(description="`after` of the next request.")
 
 
-def _job(job: Job) -> dict[str, Any]:
-    spec = job.spec
-    return {
-        "id": job.id,
-        "kind": spec.kind,
-        "name": spec.name,
-        "user": spec.user,
-        "project": spec.project,
-        "state": job.state,
-        "reason": job.reason,
-        "version": job.version,
-        "final": job.state.final,
-        "submitted_at": instant(job.submitted_at),
-        "started_at": instant(job.started_at),
-        "finished_at": instant(job.finished_at),
-        "eligible_at": instant(job.eligible_at or None),
-        "attempts": job.attempts,
-        "failures": job.failures,
-        "retry_of": job.retry_of,
-        "work": spec.work,
-        "request": RequestOut.of(spec.request),
-        "priority": spec.priority,
-        "preference": spec.preference,
-        "deadline": instant(spec.deadline),
-        "budget": spec.budget,
-        "after": spec.after,
-        "retry": RetryOut.of(spec.retry),
-        "max_duration_s": spec.max_duration_s,
-    }
+def _own(job: Job) -> dict[str, Any]:
+    """The fields of a job's answer that differ from its attributes."""
+    return {"final": job.state.final, "eligible_at": instant(job.eligible_at or None)}

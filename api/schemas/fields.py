@@ -1,4 +1,4 @@
-"""Field types of the doors: each takes the forms a person writes and keeps one value.
+"""Field types of requests: each takes the forms that a person writes and keeps one value.
 
 Every message says what is legal, for it ends in a problem document beside the field's name.
 """
@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import PREFERENCES
 from scheduler.domain.resources import parse_width
+from scheduler.domain.units import CENTURY_S, seconds
 from scheduler.text import storable
 
 MAX_ID = 2**63 - 1
@@ -34,33 +35,15 @@ MAX_ID = 2**63 - 1
 MAX_WIDTH = 65_536
 MAX_BYTES = 2**60
 
-_DURATION = re.compile(r"[0-9]+(?:\.[0-9]+)?|(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+")
 _NUMBER = re.compile(r"[0-9.]+")
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)")
-_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
 _SIZE_LEGAL = "bytes, or a number with a unit: 512MiB, 2GiB, 1.5GB"
-_DURATION_LEGAL = "seconds, or numbers with ms, s, m, h, d: 90, 30m, 2h, 1h30m"
 _DEADLINE_LEGAL = "an ISO 8601 time with its zone (2030-01-31T18:00:00Z) or from now (+30m, 2h)"
 _TIME_LEGAL = "an ISO 8601 time with its zone, such as 2030-01-31T18:00:00Z"
 _DATE = re.compile(r"[0-9]{4}-")
 LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 """Neither control characters nor those that end a line or turn the direction of writing."""
 _ONE_LINE = re.compile(LINE_PATTERN)
-_DAYS_AHEAD = 36_500
-"""Deadlines and durations end within a century."""
-
-
-def seconds(text: str) -> float:
-    """`1h30m` → 5400.0, `90` → 90.0. Raises `ValueError` with the legal forms."""
-    plain = text.strip().lower()
-    if not _DURATION.fullmatch(plain):
-        raise ValueError(f"{text!r} is no duration; legal: {_DURATION_LEGAL}")
-    # A number without a unit is seconds, as it is outside of text.
-    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in _PART.findall(plain))
-    if total > _DAYS_AHEAD * _UNITS["d"]:
-        raise ValueError(f"{text!r} is longer than a century")
-    return total
 
 
 def moment(text: str, now: float) -> float:
@@ -252,7 +235,7 @@ Deadline = Annotated[str, Field(max_length=64), AfterValidator(_deadline)]
 Dollars = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), BeforeValidator(_not_boolean)]
 Duration = Annotated[
     float,
-    Field(gt=0, le=_DAYS_AHEAD * 86_400, allow_inf_nan=False),
+    Field(gt=0, le=CENTURY_S, allow_inf_nan=False),
     BeforeValidator(_duration),
     BeforeValidator(_not_boolean),
     WithJsonSchema(

@@ -1,4 +1,4 @@
-"""What takes the space, and what of it may go."""
+"""What uses disk space, and which of it may be removed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.schemas.answers import Answer
+from api.schemas.answer import Answer
 from api.schemas.fields import Duration, Memory
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.lifecycle import JobState
@@ -35,16 +35,8 @@ class JobUsageOut(Answer):
     @classmethod
     def of(cls, usage: JobUsage) -> Self:
         """From the service's value."""
-        spec = usage.job.spec
-        return cls.model_construct(
-            job=usage.job.id,
-            kind=spec.kind,
-            name=spec.name,
-            user=spec.user,
-            project=spec.project,
-            state=usage.job.state,
-            bytes=usage.bytes,
-            kinds=dict(usage.kinds),
+        return cls.from_values(
+            usage, usage.job, usage.job.spec, job=usage.job.id, kinds=dict(usage.kinds)
         )
 
 
@@ -63,14 +55,8 @@ class UsageOut(Answer):
     @classmethod
     def of(cls, usage: Usage) -> Self:
         """From the service's value."""
-        return cls.model_construct(
-            bytes=sum(usage.kinds.values()),
-            free=usage.free,
-            kinds=dict(usage.kinds),
-            users=usage.users,
-            projects=usage.projects,
-            jobs=tuple(map(JobUsageOut.of, usage.jobs)),
-        )
+        kinds = dict(usage.kinds)
+        return cls.from_values(usage, bytes=sum(kinds.values()), kinds=kinds)
 
 
 class PruneIn(BaseModel):
@@ -113,13 +99,13 @@ class PruneOut(Answer):
     more: bool = Field(description="Whether the same request would remove more.")
 
     @classmethod
-    def of(cls, pruning: Pruning, *, dry_run: bool) -> Self:
+    def of_pruning(cls, pruning: Pruning, *, dry_run: bool) -> Self:
         """From the service's value."""
-        return cls.model_construct(
+        items = pruning.items
+        return cls.from_values(
+            pruning,
             dry_run=dry_run,
-            bytes=sum(item.bytes for item in pruning.items),
-            count=len(pruning.items),
-            items=tuple(map(PrunedOut.model_validate, pruning.items[:MOST_TOLD])),
-            failed=tuple(pruning.failed),
-            more=pruning.more,
+            bytes=sum(item.bytes for item in items),
+            count=len(items),
+            items=tuple(map(PrunedOut.of, items[:MOST_TOLD])),
         )

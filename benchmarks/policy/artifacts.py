@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from agents.process_pool import cores
 from agents.registry.registry import DEFAULT
-from agents.serving.artifact import MANIFEST, WEIGHTS, ArtifactManifest, load, save
+from agents.serving.artifact import BEST, FILE, ArtifactManifest, content_of, load, save, unpack
 from agents.serving.learned_policy import SCHEME
 from agents.training import config as configs
 from api.cli.support.output import err
@@ -24,7 +24,7 @@ from envs.scenarios import load as scenario
 from scheduler.domain.errors import FulcrumError, InputError
 
 if TYPE_CHECKING:
-    from agents.training.trainer import TrainingEvent
+    from agents.training.progress import TrainingEvent
 
 FOLDER = Path(__file__).resolve().parent / "artifacts"
 RUNS = KEPT.parent / "training"
@@ -34,7 +34,7 @@ SHIPPED = "random"
 SEEDS = 3
 """Trainings that a statement about a training needs."""
 LARGEST = 2**20
-"""Bytes of both files of an artifact."""
+"""Bytes of an artifact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
             except FulcrumError as error:
                 missing.append(f"{path.name}: {error.message}")
                 continue
-            size = sum((path / file).stat().st_size for file in (WEIGHTS, MANIFEST))
+            size = (path / FILE).stat().st_size
             if size >= LARGEST:
                 missing.append(f"{path.name} has {size:,} bytes, not less than {LARGEST:,}")
         if mine < seeds:
@@ -104,10 +104,10 @@ def make_anew(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
     interruption the same call goes on. Raises `InputError` before the first training if a
     scenario, or the log it is made of, is missing.
     """
-    from agents.training.trainer import BEST, resume, train  # PyTorch is for those who train
+    from agents.training.trainer import resume, train  # PyTorch is for those who train
 
     paths = dict.fromkeys(path for group in groups for path in _paths(group, folder))
-    recorded = {path: json.loads((path / MANIFEST).read_text()) for path in paths}
+    recorded = {path: json.loads(unpack(content_of(path))[1]) for path in paths}
     trainings = {path: configs.of(manifest["config"]) for path, manifest in recorded.items()}
     for path, config in trainings.items():
         try:

@@ -103,7 +103,7 @@ class Drawn:
         return float(np.mean(dollars)), float(np.mean(seconds))
 
     def run(self, policy: Policy) -> CaseFigures:
-        """As `agents.training.env.simulated` runs it."""
+        """As `agents.training.validation.simulated_objective` runs it."""
         drawn = replace(self.scenario.draw(self.seed, self.split), preference=self.w)
         workload = self.scenario.workload(self.seed, self.jobs, self.split)
         estimator = drawn.estimates.make(self.seed)

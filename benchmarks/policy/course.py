@@ -47,6 +47,7 @@ def passed(curve: Sequence[Mapping[str, Any]], mark: float) -> Passed | None:
 def _heuristics(manifest: ArtifactManifest) -> Mapping[str, Any]:
     """The reference among them, which is 1 by definition and which old manifests leave out."""
     own = manifest.evaluation[POLICY]["at"]
-    reference = {str(manifest.config["reference"]): {"mean": 1.0, "at": dict.fromkeys(own, 1.0)}}
+    baseline = manifest.config.get("baseline") or manifest.config["reference"]
+    reference = {str(baseline): {"mean": 1.0, "at": dict.fromkeys(own, 1.0)}}
     others = {name: score for name, score in manifest.evaluation.items() if name != POLICY}
     return others | reference

@@ -215,7 +215,8 @@ def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
     from sb3_contrib import MaskablePPO
 
     from agents.training.config import Training
-    from agents.training.env import CRITIC_FEATURES, BaselineRewardEnv
+    from agents.training.environments.env import BaselineRewardEnv
+    from agents.training.environments.reward import CRITIC_FEATURES
     from agents.training.model.network import RowPolicy
 
     torch.set_num_threads(1)

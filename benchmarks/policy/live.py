@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from agents.registry.registry import Registry
-from agents.serving.artifact import MANIFEST, WEIGHTS
 from api.cli.support import text_format
 from api.cli.support.output import err
 from api.client import files
@@ -144,9 +143,7 @@ def _run(data: Path, name: str, shipped: Trained | None, count: int | None) -> d
 
 def _registered(shipped: Trained, data: Path) -> str:
     """The name under which the service of this data folder knows it."""
-    registry = Registry(data)
-    weights, manifest = (shipped.folder / WEIGHTS, shipped.folder / MANIFEST)
-    return registry.add("candidate", weights.read_bytes(), manifest.read_bytes()).reference
+    return Registry(data).import_file(shipped.folder, "candidate").reference
 
 
 def _real(store: Store, begun: float) -> Mapping[str, float]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -42,6 +41,8 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
 from scheduler.hardware.inventory import cluster
+from scheduler.text import unknown
+from scheduler.validation import wrong_fields
 
 SUFFIX = ".toml"
 Figure = Annotated[float, Field(ge=0)]
@@ -73,7 +74,7 @@ def load(
     try:
         table = _File.model_validate(content)
     except ValidationError as error:
-        raise _invalid(error.errors(include_url=False), origin) from None
+        raise _invalid(error, origin) from None
     measured = None if throughputs is None else gavel.read(throughputs)
     return _scenario(table, folder, trace, measured)
 
@@ -145,7 +146,7 @@ class _File(_Table):
     description: str = ""
     detect: bool = False
     """The pools are those of this machine, as the service's settings change them."""
-    pools: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")], _Pool] = {}
+    pools: dict[settings.PoolName, _Pool] = {}
     workload: WorkloadSource
     estimates: dict[str, str | int | float] = {}
     failures: Failures = Failures()
@@ -175,10 +176,8 @@ def _text(name_or_path: str | Path) -> tuple[str, str, Path]:
     """The file's text, what to call it, and the folder that its paths are relative to."""
     if isinstance(name_or_path, str) and not name_or_path.endswith(SUFFIX):
         if name_or_path not in names():
-            close = difflib.get_close_matches(name_or_path, names(), n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
             raise MissingError(
-                f"there is no scenario {name_or_path!r}{hint}",
+                unknown(f"scenario {name_or_path!r}", name_or_path, names()),
                 {"scenario": f"one of {', '.join(names())}, or a {SUFFIX} file"},
             )
         file = resources.files(__package__).joinpath(name_or_path + SUFFIX)
@@ -287,26 +286,21 @@ def _estimates(table: Mapping[str, str | float]) -> Estimates:
     return estimates
 
 
-def _invalid(errors: Sequence[ErrorDetails], origin: str) -> InputError:
-    found: dict[str, str] = {}
-    for error in errors:
-        parts = [str(part) for part in error["loc"] if part != "[key]"]
-        found[".".join(parts) or "scenario"] = _advice(error)
-    first = "; ".join(f"{name}: {advice}" for name, advice in found.items())
-    return InputError(f"{origin} is no scenario: {first}", found)
+def _invalid(error: ValidationError, origin: str) -> InputError:
+    fields = wrong_fields(map(_ordered, error.errors(include_url=False)), _File, quote=True)
+    first = "; ".join(f"{name or 'scenario'}: {advice}" for name, advice in fields.items())
+    return InputError(
+        f"{origin} is no scenario: {first}",
+        {name or "scenario": advice for name, advice in fields.items()},
+    )
 
 
-def _advice(error: ErrorDetails) -> str:
-    match error["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            return "is no field of a scenario here"
-        case "predicate_failed":
-            return f"LOW is at most HIGH, not {error['input']!r}"
-        case "dataclass_type" | "model_type" | "dict_type":
-            return f"should be a table, not {error['input']!r}"
-        case "missing":
-            return "is missing"
-        case "value_error":
-            return error["msg"].removeprefix("Value error, ")
-        case _:
-            return f"{error['msg'].removeprefix('Input ')}, not {error['input']!r}"
+def _ordered(error: ErrorDetails) -> Mapping[str, Any]:
+    """The error; that of a range in plain words."""
+    if error["type"] != "predicate_failed":
+        return {**error}
+    return {
+        **error,
+        "type": "value_error",
+        "msg": f"LOW must be at most HIGH, not {error['input']!r}",
+    }

@@ -1,8 +1,29 @@
-"""Durations and dollars as people read them."""
+"""Durations and dollars as people write and read them."""
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Context, Decimal
+
+CENTURY_S = 36_500 * 86_400
+"""Deadlines and durations end within a century."""
+
+_DURATION = re.compile(r"[0-9]+(?:\.[0-9]+)?|(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)")
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION_LEGAL = "seconds, or numbers with ms, s, m, h, d: 90, 30m, 2h, 1h30m"
+
+
+def seconds(text: str) -> float:
+    """`1h30m` → 5400.0, `90` → 90.0. Raises `ValueError` with the legal forms."""
+    plain = text.strip().lower()
+    if not _DURATION.fullmatch(plain):
+        raise ValueError(f"{text!r} is not a duration; legal: {_DURATION_LEGAL}")
+    # A number without a unit is seconds, as it is outside of text.
+    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in _PART.findall(plain))
+    if total > CENTURY_S:
+        raise ValueError(f"{text!r} is longer than a century")
+    return total
 
 
 def duration(seconds: float) -> str:

@@ -109,7 +109,7 @@ class Executor(Protocol):
     def start(self, sink: Sink) -> None:
         """Begin to deliver events to `sink`."""
 
-    def launch(self, order: LaunchSpec) -> None:
+    def launch(self, spec: LaunchSpec) -> None:
         """Start an attempt; returns before it runs. A failure to start is an `Exited`."""
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:

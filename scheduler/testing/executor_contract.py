@@ -82,7 +82,7 @@ class ExecutorContract(ABC):
         """`LaunchSpec.work` that does so."""
 
     @abstractmethod
-    def lose(self, executor: Executor, order: LaunchSpec) -> None:
+    def lose(self, executor: Executor, spec: LaunchSpec) -> None:
         """Break what keeps the attempt, as a crash would."""
 
     def turn(self, executor: Executor) -> None:  # noqa: B027
@@ -90,8 +90,8 @@ class ExecutorContract(ABC):
 
     def test_a_launched_attempt_starts_and_ends_well(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as session:
-            order = session.launch("1.1", Script.QUICK)
-            exited = session.exited(order)
+            spec = session.launch("1.1", Script.QUICK)
+            exited = session.exited(spec)
             assert exited.success
             assert exited.reason == "exit code 0"
             assert not exited.lost
@@ -121,14 +121,14 @@ class ExecutorContract(ABC):
 
     def test_launching_again_starts_nothing(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as session:
-            order = session.launch("1.1", Script.ENDLESS)
-            pid = session.started(order).pid
+            spec = session.launch("1.1", Script.ENDLESS)
+            pid = session.started(spec).pid
             session.launch("1.1", Script.ENDLESS)
             other = session.launch("2.1", Script.QUICK)
             session.exited(other)
             assert {e.pid for e in session.sink.started("1.1")} == {pid}
             session.executor.cancel("1.1", grace_s=1)
-            session.exited(order)
+            session.exited(spec)
             session.launch("1.1", Script.ENDLESS)
             session.exited(session.launch("3.1", Script.QUICK))
             assert {e.pid for e in session.sink.started("1.1")} == {pid}
@@ -136,21 +136,21 @@ class ExecutorContract(ABC):
 
     def test_a_cancelled_attempt_ends_once(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as session:
-            order = session.launch("1.1", Script.ENDLESS)
-            session.started(order)
+            spec = session.launch("1.1", Script.ENDLESS)
+            session.started(spec)
             session.executor.cancel("1.1", grace_s=1)
             session.executor.cancel("1.1", grace_s=1)
-            exited = session.exited(order)
+            exited = session.exited(spec)
             assert (exited.success, exited.reason, exited.lost) == (False, "cancelled", False)
             session.exited(session.launch("2.1", Script.QUICK))
             assert len(session.sink.exited("1.1")) == 1
 
     def test_cancelling_right_after_the_launch_ends_it(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as session:
-            orders = [session.launch(f"{job}.1", Script.ENDLESS) for job in range(1, 6)]
-            for order in orders:
-                session.executor.cancel(order.attempt, grace_s=1)
-            assert {session.exited(order).reason for order in orders} == {"cancelled"}
+            specs = [session.launch(f"{job}.1", Script.ENDLESS) for job in range(1, 6)]
+            for spec in specs:
+                session.executor.cancel(spec.attempt, grace_s=1)
+            assert {session.exited(spec).reason for spec in specs} == {"cancelled"}
 
     def test_cancelling_the_unknown_or_ended_has_no_effect(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as session:
@@ -183,14 +183,14 @@ class ExecutorContract(ABC):
 
     def test_a_broken_attempt_is_lost(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as session:
-            order = session.launch("1.1", Script.ENDLESS)
-            session.started(order)
-            self.lose(session.executor, order)
-            exited = session.exited(order)
+            spec = session.launch("1.1", Script.ENDLESS)
+            session.started(spec)
+            self.lose(session.executor, spec)
+            exited = session.exited(spec)
             assert exited.lost
             assert exited.reason.startswith("lost: ")
             assert not exited.success
-            assert session.executor.alive([key(order)]) == {"1.1": None}
+            assert session.executor.alive([key(spec)]) == {"1.1": None}
 
     def test_an_attempt_of_another_history_is_another_attempt(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as before:
@@ -203,7 +203,7 @@ class ExecutorContract(ABC):
     def test_what_no_store_knows_is_stopped(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as before:
             known, other = (before.launch(f"{job}.1", Script.ENDLESS) for job in (1, 2))
-            pids = {order.attempt: before.started(order).pid for order in (known, other)}
+            pids = {spec.attempt: before.started(spec).pid for spec in (known, other)}
         with _Session(self, tmp_path) as after:
             assert after.executor.stop_others([key(known)]) == 1
             assert after.executor.stop_others([key(known)]) == 0
@@ -214,9 +214,9 @@ class ExecutorContract(ABC):
             assert after.exited(known).reason == "cancelled"
 
 
-def key(order: LaunchSpec) -> AttemptKey:
-    """Which attempt the order is for."""
-    return AttemptKey(order.attempt, order.nonce, order.folder)
+def key(spec: LaunchSpec) -> AttemptKey:
+    """Which attempt the spec is for."""
+    return AttemptKey(spec.attempt, spec.nonce, spec.folder)
 
 
 class _Session:
@@ -237,7 +237,7 @@ class _Session:
 
     def launch(self, attempt: str, script: Script, *, nonce: str = "a") -> LaunchSpec:
         job = attempt.partition(".")[0]
-        order = LaunchSpec(
+        spec = LaunchSpec(
             attempt=attempt,
             nonce=nonce,
             job_nonce="j",
@@ -248,16 +248,16 @@ class _Session:
             device_kind=DeviceKind.CPU,
             devices=(),
         )
-        self.executor.launch(order)
-        return order
+        self.executor.launch(spec)
+        return spec
 
-    def started(self, order: LaunchSpec) -> Started:
-        self._until(lambda: bool(self.sink.started(order.attempt)))
-        return self.sink.started(order.attempt)[0]
+    def started(self, spec: LaunchSpec) -> Started:
+        self._until(lambda: bool(self.sink.started(spec.attempt)))
+        return self.sink.started(spec.attempt)[0]
 
-    def exited(self, order: LaunchSpec) -> Exited:
-        self._until(lambda: bool(self.sink.exited(order.attempt)))
-        return self.sink.exited(order.attempt)[0]
+    def exited(self, spec: LaunchSpec) -> Exited:
+        self._until(lambda: bool(self.sink.exited(spec.attempt)))
+        return self.sink.exited(spec.attempt)[0]
 
     def _until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + self._contract.patience_s

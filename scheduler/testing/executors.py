@@ -15,7 +15,7 @@ from scheduler.testing.clock import ManualClock
 
 
 class FakeExecutor:
-    """Runs nothing; attempts end when the test says so, or after `runtime(order)` seconds.
+    """Runs nothing; attempts end when the test says so, or after `runtime(spec)` seconds.
 
     Synchronous: events wait until `deliver`, which `advance`, `finish`, `fail` and `lose` call
     too, and reach the sink in the calling thread. With `runtime`, an attempt ends well that many
@@ -29,8 +29,8 @@ class FakeExecutor:
         runtime: Callable[[LaunchSpec], float] | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
-        self.orders: dict[str, LaunchSpec] = {}
-        """Orders launched at this executor, in order, each attempt once."""
+        self.specs: dict[str, LaunchSpec] = {}
+        """What was launched at this executor, oldest first, each attempt once."""
         self.launches: list[str] = []
         """Every call of `launch`."""
         self.cancels: list[str] = []
@@ -55,25 +55,25 @@ class FakeExecutor:
         """Send events to `sink` from now on."""
         self._sink = sink
 
-    def launch(self, order: LaunchSpec) -> None:
-        """Record the launch; its `Started` waits to be delivered."""
+    def launch(self, spec: LaunchSpec) -> None:
+        """Note the spec; its `Started` waits to be delivered."""
         with self._lock:
-            self.launches.append(order.attempt)
-            if self._known(order.attempt, order.nonce):
-                self._watch(order.attempt)
+            self.launches.append(spec.attempt)
+            if self._known(spec.attempt, spec.nonce):
+                self._watch(spec.attempt)
                 return
-            self.orders[order.attempt] = order
+            self.specs[spec.attempt] = spec
             now = self.clock.now()
-            run = _Run(order, pid=next(self._pids), started_at=now)
-            self._machine[order.attempt] = run
-            self._watched.add(order.attempt)
+            run = _Run(spec, pid=next(self._pids), started_at=now)
+            self._machine[spec.attempt] = run
+            self._watched.add(spec.attempt)
             if self.broken:
                 run.started_at = None
-                self._end(order.attempt, f"could not start: {self.broken}")
+                self._end(spec.attempt, f"could not start: {self.broken}")
                 return
             if self._runtime is not None:
-                run.ends_at = now + self._runtime(order)
-            self._queue.append(Started(order.attempt, run.pid, now))
+                run.ends_at = now + self._runtime(spec)
+            self._queue.append(Started(spec.attempt, run.pid, now))
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """End the attempt at once as cancelled, unless it does not obey."""
@@ -97,7 +97,7 @@ class FakeExecutor:
         """End at once the attempts that run and are not among these."""
         with self._lock:
             named = {(key.attempt, key.nonce) for key in keys}
-            others = [a for a in self.running if (a, self._machine[a].order.nonce) not in named]
+            others = [a for a in self.running if (a, self._machine[a].spec.nonce) not in named]
             for attempt in others:
                 self._end(attempt, "lost: no store knows it", lost=True)
             return len(others)
@@ -167,7 +167,7 @@ class FakeExecutor:
         raise AssertionError
 
     def _known(self, attempt: str, nonce: str) -> bool:
-        return attempt in self._machine and self._machine[attempt].order.nonce == nonce
+        return attempt in self._machine and self._machine[attempt].spec.nonce == nonce
 
     def _watch(self, attempt: str) -> None:
         """Report what is known of an attempt that this executor did not start."""
@@ -208,7 +208,7 @@ class FakeExecutor:
 
 @dataclass(slots=True)
 class _Run:
-    order: LaunchSpec
+    spec: LaunchSpec
     pid: int
     started_at: float | None
     ends_at: float = math.inf

@@ -1,6 +1,6 @@
 """Tiny works for the tests of executors: no import worth waiting for.
 
-`run` is a worker's target; `order.work["do"]` names what it does, the other items are its
+`run` is a worker's target; `spec.work["do"]` names what it does, the other items are its
 parameters.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from scheduler.executors.base import LaunchSpec, Outcome
+from scheduler.files import write_text
 
 
 def preload() -> None:
@@ -32,82 +33,82 @@ def broken_preload() -> None:
     raise ImportError("no module named 'torch'")
 
 
-def run(order: LaunchSpec) -> Outcome:
-    """Do what the order names."""
-    return _WORKS[str(order.work["do"])](order)
+def run(spec: LaunchSpec) -> Outcome:
+    """Do what the spec names."""
+    return _WORKS[str(spec.work["do"])](spec)
 
 
-def _exit(order: LaunchSpec) -> Outcome:
+def _exit(spec: LaunchSpec) -> Outcome:
     """Print, leave a result, end with `code`."""
-    print(order.work.get("say", "hello"))
-    return Outcome(int(order.work.get("code", 0)), order.work.get("result", {}))
+    print(spec.work.get("say", "hello"))
+    return Outcome(int(spec.work.get("code", 0)), spec.work.get("result", {}))
 
 
-def _sleep(order: LaunchSpec) -> Outcome:
+def _sleep(spec: LaunchSpec) -> Outcome:
     """For `seconds`; long by default."""
-    time.sleep(float(order.work.get("seconds", 600)))
+    time.sleep(float(spec.work.get("seconds", 600)))
     return Outcome(0)
 
 
-def _gate(order: LaunchSpec) -> Outcome:
+def _gate(spec: LaunchSpec) -> Outcome:
     """Until the file `gate` appears in the job's folder; counts its runs in `runs`."""
-    with (order.shared / "runs").open("a") as runs:
+    with (spec.shared / "runs").open("a") as runs:
         runs.write(f"{os.getpid()}\n")
-    while not (order.shared / "gate").exists():
+    while not (spec.shared / "gate").exists():
         time.sleep(0.01)
     return Outcome(0)
 
 
-def _linger(order: LaunchSpec) -> Outcome:
+def _linger(spec: LaunchSpec) -> Outcome:
     """Done at once, but its process stays until the file `gate` appears."""
-    threading.Thread(target=_gate, args=(order,)).start()
+    threading.Thread(target=_gate, args=(spec,)).start()
     return Outcome(0, {"answer": 42})
 
 
-def _stubborn(order: LaunchSpec) -> Outcome:
+def _stubborn(spec: LaunchSpec) -> Outcome:
     """Ignores SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    return _breed(order)
+    return _breed(spec)
 
 
-def _polite(order: LaunchSpec) -> Outcome:
+def _polite(spec: LaunchSpec) -> Outcome:
     """Ends well on SIGTERM."""
     signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(0))
-    return _breed(order)
+    return _breed(spec)
 
 
-def _breed(order: LaunchSpec) -> Outcome:
+def _breed(spec: LaunchSpec) -> Outcome:
     """Leaves a daemon in a session of its own and a child program, writes their pids, sleeps."""
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as child:
         if not os.fork():
             os.setsid()
             daemon = os.fork()
             if daemon:
-                _write(order.shared / "children", f"{daemon} {child.pid}")
+                write_text(spec.shared / "children", f"{daemon} {child.pid}", durable=False)
                 os._exit(0)
             time.sleep(600)
             os._exit(0)
-        if order.work.get("leave"):
-            while not (order.shared / "children").exists():
+        if spec.work.get("leave"):
+            while not (spec.shared / "children").exists():
                 time.sleep(0.01)
             os._exit(0)
         time.sleep(600)
     return Outcome(0)
 
 
-def _hoard(order: LaunchSpec) -> Outcome:
+def _hoard(spec: LaunchSpec) -> Outcome:
     """Takes `bytes` of memory, in a child of its own."""
     if not os.fork():
-        hoard = bytearray(int(order.work["bytes"]))
+        hoard = bytearray(int(spec.work["bytes"]))
         hoard[::4096] = b"x" * len(hoard[::4096])
         time.sleep(600)
-    return _sleep(order)
+    return _sleep(spec)
 
 
-def _die(order: LaunchSpec) -> Outcome:
+def _die(spec: LaunchSpec) -> Outcome:
     """By signal `signum`."""
-    os.kill(os.getpid(), int(order.work["signum"]))
-    return _sleep(order)
+    os.kill(os.getpid(), int(spec.work["signum"]))
+    return _sleep(spec)
 
 
 def _raise(_order: LaunchSpec) -> Outcome:
@@ -137,12 +138,6 @@ def _open_files() -> list[int]:
             continue
         found.append(fd)
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_suffix(".draft")
-    draft.write_text(text)
-    draft.replace(path)
 
 
 _WORKS: Mapping[str, Callable[[LaunchSpec], Outcome]] = {

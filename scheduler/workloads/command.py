@@ -34,7 +34,7 @@ def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
     cwd = Path(work.cwd).expanduser() if work.cwd else context.folder / WORK
     if not work.cwd:
         with_room(lambda: cwd.mkdir(exist_ok=True))
-    environment = {**os.environ, **context.order.env, **work.env, **_paths(context)}
+    environment = {**os.environ, **context.spec.env, **work.env, **_paths(context)}
     context.begin()
     process = subprocess.Popen(work.argv, cwd=cwd, env=environment)
     try:
@@ -54,7 +54,7 @@ def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
 
 
 def _paths(context: Context) -> dict[str, str]:
-    job, _, attempt = context.order.attempt.partition(".")
+    job, _, attempt = context.spec.attempt.partition(".")
     return {
         "FULCRUM_JOB": job,
         "FULCRUM_ATTEMPT": attempt,

@@ -25,17 +25,17 @@ class Context:
     Made once per process, before the work begins: from then on time counts.
     """
 
-    def __init__(self, order: LaunchSpec) -> None:
-        self.order = order
+    def __init__(self, spec: LaunchSpec) -> None:
+        self.spec = spec
         self.begun = time.monotonic()
-        self.folder = order.folder
+        self.folder = spec.folder
         """Of this attempt."""
-        self.checkpoints = order.shared / "checkpoints"
+        self.checkpoints = spec.shared / "checkpoints"
         """Kept from attempt to attempt."""
-        self.artifacts = order.shared / "artifacts"
+        self.artifacts = spec.shared / "artifacts"
         """What the job is for."""
-        self.device_kind = order.device_kind
-        self.width = max(1, len(order.devices))
+        self.device_kind = spec.device_kind
+        self.width = max(1, len(spec.devices))
         """CPU cores or GPUs."""
         self.samples = 0
         """Images worked through by this attempt."""

@@ -1,24 +1,26 @@
-"""What an inference leaves behind."""
+"""The files of an inference's answers."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Self, TextIO
+
+from scheduler.files import draft
 
 
 class Predictions:
     """predictions.csv and predictions.jsonl; they appear when the last image is done."""
 
     def __init__(self, folder: Path) -> None:
-        self._final = [folder / "predictions.csv", folder / "predictions.jsonl"]
-        self._drafts = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in self._final]
+        self._folder = folder
+        self._files = ExitStack()
 
     def __enter__(self) -> Self:
-        self._csv, self._jsonl = (path.open("w", encoding="utf-8") for path in self._drafts)
-        self._rows = csv.writer(self._csv, lineterminator="\n")
+        self._rows = csv.writer(self._opened("predictions.csv"), lineterminator="\n")
+        self._jsonl = self._opened("predictions.jsonl")
         self._rows.writerow(("image", "label", "probability"))
         return self
 
@@ -28,11 +30,9 @@ class Predictions:
         row = {"image": image, "label": label, "probability": round(probability, 6)}
         self._jsonl.write(json.dumps(row, allow_nan=False) + "\n")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._csv.close()
-        self._jsonl.close()
-        for draft, final in zip(self._drafts, self._final, strict=True):
-            if kind is None:
-                draft.replace(final)
-            else:
-                draft.unlink()
+    def __exit__(self, *error: object) -> None:
+        self._files.__exit__(*error)
+
+    def _opened(self, name: str) -> TextIO:
+        beside = self._files.enter_context(draft(self._folder / name))
+        return self._files.enter_context(beside.open("w", encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The first own line of an attempt's process: do the work of one order.
+"""The entry point of an attempt's process: do the work of one launch spec.
 
 The executor has put the process into its own group, redirected its output to log.txt and given
 it its devices. `run` returns the outcome, whose exit code is
@@ -83,10 +83,10 @@ def preload() -> None:
     gc.freeze()  # children then do not copy these pages just to look for garbage
 
 
-def run(order: LaunchSpec) -> Outcome:
+def run(spec: LaunchSpec) -> Outcome:
     """Do the work."""
     _print_anything()
-    context = Context(order)
+    context = Context(spec)
     result: dict[str, Any] = {}
     try:
         with _stoppable():
@@ -118,8 +118,8 @@ def _say(text: str) -> None:
 
 
 def _work(context: Context) -> tuple[int, dict[str, Any]]:
-    order = context.order
-    work = parse_work(order.kind, order.work)
+    spec = context.spec
+    work = parse_work(spec.kind, spec.work)
     if isinstance(work, CommandWork):
         from scheduler.workloads.command import command
 

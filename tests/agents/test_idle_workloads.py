@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.training.config import Training
-from agents.training.env import TRIES, BaselineRewardEnv
+from agents.training.environments.env import TRIES, BaselineRewardEnv
 from envs.gym.cluster_env import NothingToDecideError
 from envs.scenarios import load
 

@@ -45,7 +45,7 @@ class World:
     folder: Path
     client: httpx.Client
     listener: socket.socket
-    doors: Any = None
+    context: Any = None
     more: list[httpx.Client] = field(default_factory=list)
 
     def submit(self, **fields: Any) -> int:
@@ -135,7 +135,9 @@ def serving(folder: Path, store: Store | None = None, **settings: Any) -> Iterat
         with httpx.Client(
             base_url=url, headers=headers, trust_env=False, timeout=PATIENCE_S
         ) as client:
-            world = World(service, executor, url, token, folder, client, listener, app.state.doors)
+            world = World(
+                service, executor, url, token, folder, client, listener, app.state.context
+            )
             try:
                 yield world
             finally:

@@ -1,4 +1,4 @@
-"""Tokens and roles, the doors without one, foreign hosts, errors nobody foresaw."""
+"""Tokens and roles, requests without a token, foreign hosts, unexpected errors."""
 
 from __future__ import annotations
 

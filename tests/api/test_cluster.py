@@ -115,14 +115,13 @@ def test_prometheus_reads_the_figures(world: World) -> None:
 
 
 def test_learned_policies_are_listed_and_used_by_name_without_restart(world):
-    from agents.registry.archive import unpack
     from agents.registry.registry import Registry
     from agents.serving.learned_policy import SCHEME
     from scheduler.policies import lookup
     from tests.agents.learning.world import saved
 
     registry = Registry(world.folder)
-    entry = registry.add("ours", *unpack(saved(world.folder / "run")))
+    entry = registry.import_file(saved(world.folder / "run"), "ours")
     before = lookup.DEFAULT.schemes.get(SCHEME)
     lookup.register(SCHEME, registry.policy)
     try:

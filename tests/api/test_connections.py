@@ -1,4 +1,4 @@
-"""Connections that ask for nothing keep nobody else from being served."""
+"""Idle connections do not block other clients."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 from pydantic import TypeAdapter
 
-from api.http import openapi_examples
 from api.http.errors import problems
+from api.http.openapi import bodies
 from api.schemas import JOB, JobBatchIn
 from api.schemas.document import document, text
 from tests.api.conftest import World
@@ -78,10 +78,10 @@ def test_examples_of_answers_hold_against_their_schemas(openapi: dict[str, Any])
 
 
 def test_examples_of_jobs_hold() -> None:
-    for example in openapi_examples.JOBS.values():
+    for example in bodies.JOBS.values():
         JOB.validate_python(example["value"])
         jsonschema.validate(example["value"], document())
-    for example in openapi_examples.BATCHES.values():
+    for example in bodies.BATCHES.values():
         TypeAdapter(JobBatchIn).validate_python(example["value"])
         jsonschema.validate(example["value"], document())
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.http import openapi_examples
+from api.http.openapi import bodies
 from tests.api.conftest import World, serving
 
 LEAVES = (
@@ -30,8 +30,8 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-GOOD = [example["value"] for example in openapi_examples.JOBS.values()] + [
-    example["value"] for example in openapi_examples.BATCHES.values()
+GOOD = [example["value"] for example in bodies.JOBS.values()] + [
+    example["value"] for example in bodies.BATCHES.values()
 ]
 FIELDS = (
     "kind", "work", "name", "project", "devices", "width", "memory", "priority", "preference",

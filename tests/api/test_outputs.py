@@ -198,7 +198,7 @@ def test_followers_do_not_hold_up_the_end_of_the_server(world: World) -> None:
         target=lambda: world.client.get(f"/v1/jobs/{number}", params={"wait_s": 30})
     )
     waiter.start()
-    world.doors.closing.set()
+    world.context.closing.set()
     assert list(events) == []
     waiter.join(PATIENCE_S)
     assert not waiter.is_alive()

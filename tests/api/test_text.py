@@ -1,4 +1,4 @@
-"""Text that cannot be stored is refused with its field; what is stored already harms nobody."""
+"""Text that cannot be stored is refused with its field; text stored already does no harm."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from api.cli.support.output import print_error
-from api.client.errors import standing
+from api.client.job import standing
 from scheduler.domain.errors import InputError
 from scheduler.files import expanded
 

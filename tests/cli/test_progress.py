@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from agents.training.trainer import TrainingEvent
+from agents.training.progress import TrainingEvent
 from api.cli.support import progress_bar
 from api.cli.support.progress_bar import ProgressBar
 from api.cli.views import training_progress
@@ -42,7 +42,7 @@ def test_what_was_there_before_takes_no_time(clock, console):
 
 def test_a_training_that_was_gone_on_with_tells_the_time_that_is_left(clock, console, monkeypatch):
     monkeypatch.setattr(training_progress, "err", lambda: console)
-    with TrainingBar(0.5) as bar:
+    with TrainingBar() as bar:
         bar.tell(TrainingEvent("heuristics", 0.0))
         clock[0] = 5.0
         bar.tell(TrainingEvent("heuristics", 1.0))

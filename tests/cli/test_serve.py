@@ -92,7 +92,7 @@ def test_a_taken_port_and_wrong_settings_are_told(tmp_path):
     config.write_text("ports = 3\n")
     answer = serve("--config", str(config))
     assert answer.returncode == 2
-    assert "did you mean port?" in answer.stderr
+    assert "did you mean 'port'?" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

@@ -36,7 +36,7 @@ echo "$FULCRUM_JOB.$FULCRUM_ATTEMPT" >> "$ROOT/ends"
 
 
 class Light(LocalExecutor):
-    """Runs command jobs; dies in its `dies`-th launch, before or after it has taken the order."""
+    """Runs command jobs; dies in its `dies`-th launch, before or after it has taken the spec."""
 
     def __init__(self, folder: Path, *, spares: int, dies: int, taken: bool) -> None:
         super().__init__(
@@ -50,11 +50,11 @@ class Light(LocalExecutor):
         self._dies = dies
         self._taken = taken
 
-    def launch(self, order: LaunchSpec) -> None:
+    def launch(self, spec: LaunchSpec) -> None:
         self._dies -= 1
         if self._dies == 0 and not self._taken:
             os.kill(os.getpid(), signal.SIGKILL)
-        super().launch(order)
+        super().launch(spec)
         if self._dies == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -65,7 +65,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=0, help="submit so many")
     parser.add_argument("--flood", action="store_true", help="submit without end, from 4 threads")
     parser.add_argument("--dies", type=int, default=0, help="at which launch")
-    parser.add_argument("--taken", action="store_true", help="… once the order has been taken")
+    parser.add_argument("--taken", action="store_true", help="… once the spec has been taken")
     options = parser.parse_args()
 
     def executor(folder: Path, *, spares: int, **_: Any) -> Any:

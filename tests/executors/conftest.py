@@ -42,7 +42,7 @@ class Machine:
         executor.start(self.sink)
         return executor
 
-    def order(
+    def spec(
         self, attempt: str, do: str, /, *, cpus: tuple[str, ...] = (), **rest: Any
     ) -> LaunchSpec:
         options = {

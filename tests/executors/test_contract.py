@@ -36,8 +36,8 @@ class TestLocalExecutor(ExecutorContract):
     def work(self, script: Script) -> Mapping[str, Any]:
         return _WORKS[script]
 
-    def lose(self, executor: Executor, order: LaunchSpec) -> None:
-        running = files.read_running(attempt_records.place(order.folder.parent / "run", order))
+    def lose(self, executor: Executor, spec: LaunchSpec) -> None:
+        running = files.read_running(attempt_records.place(spec.folder.parent / "run", spec))
         assert running is not None
         assert running.supervisor.send(signal.SIGKILL)
 
@@ -55,14 +55,14 @@ class TestFakeExecutor(ExecutorContract):
     def work(self, script: Script) -> Mapping[str, Any]:
         return {"script": script}
 
-    def lose(self, executor: Executor, order: LaunchSpec) -> None:
+    def lose(self, executor: Executor, spec: LaunchSpec) -> None:
         assert isinstance(executor, FakeExecutor)
-        executor.lose(order.attempt)
+        executor.lose(spec.attempt)
 
     def turn(self, executor: Executor) -> None:
         assert isinstance(executor, FakeExecutor)
         for attempt in executor.running:
-            match executor.orders[attempt].work["script"] if attempt in executor.orders else None:
+            match executor.specs[attempt].work["script"] if attempt in executor.specs else None:
                 case Script.QUICK:
                     executor.finish(attempt, {"answer": 42})
                 case Script.FAILING:

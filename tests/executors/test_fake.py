@@ -31,7 +31,7 @@ def sink() -> Recorder:
 
 def test_attempts_end_in_the_order_of_their_ends_at_their_own_times(tmp_path, sink) -> None:
     clock = ManualClock(100.0)
-    executor = FakeExecutor(clock, runtime=lambda order: order.work["seconds"])
+    executor = FakeExecutor(clock, runtime=lambda spec: spec.work["seconds"])
     executor.start(sink)
     _launch(executor, tmp_path, "1.1", 30.0)
     _launch(executor, tmp_path, "2.1", 10.0)
@@ -49,7 +49,7 @@ def test_attempts_end_in_the_order_of_their_ends_at_their_own_times(tmp_path, si
     ]
     assert clock.now() == 200.0
     assert executor.next_event_time() == math.inf
-    assert list(executor.orders) == ["1.1", "2.1", "3.1"]
+    assert list(executor.specs) == ["1.1", "2.1", "3.1"]
 
 
 def test_what_the_sink_launches_meanwhile_runs_from_that_time(tmp_path) -> None:
@@ -61,7 +61,7 @@ def test_what_the_sink_launches_meanwhile_runs_from_that_time(tmp_path) -> None:
             if event.attempt == "1.1":
                 _launch(executor, tmp_path, "2.1", 5.0)
 
-    executor = FakeExecutor(ManualClock(0.0), runtime=lambda order: order.work["seconds"])
+    executor = FakeExecutor(ManualClock(0.0), runtime=lambda spec: spec.work["seconds"])
     executor.start(sink)
     _launch(executor, tmp_path, "1.1", 10.0)
     executor.advance(100.0)

@@ -23,23 +23,23 @@ def executor(machine) -> LocalExecutor:
 
 
 def test_worker_sees_only_what_it_was_given(machine, executor, a_cpu) -> None:
-    order = machine.order("1.1", "look", cpus=(a_cpu,), env={"COLOUR": "blue"})
-    executor.launch(order)
+    spec = machine.spec("1.1", "look", cpus=(a_cpu,), env={"COLOUR": "blue"})
+    executor.launch(spec)
     seen = machine.exited("1.1").result
     assert seen["affinity"] == [int(a_cpu)]
     assert seen["env"]["COLOUR"] == "blue"
     assert seen["env"]["OMP_NUM_THREADS"] == "1"
     assert seen["env"]["CUDA_VISIBLE_DEVICES"] == ""
     assert seen["env"]["FULCRUM_ATTEMPT"] == "1.1"
-    assert seen["cwd"] == seen["env"]["FULCRUM_FOLDER"] == str(order.folder.resolve())
+    assert seen["cwd"] == seen["env"]["FULCRUM_FOLDER"] == str(spec.folder.resolve())
     assert seen["name"] == "fulcrum-1.1"
     assert seen["leader"]
-    assert set(seen["files"]) == {os.devnull, str(order.folder.resolve() / "log.txt")}
+    assert set(seen["files"]) == {os.devnull, str(spec.folder.resolve() / "log.txt")}
 
 
 def test_gpu_attempt_sees_its_devices_alone_and_all_cpus(machine, executor) -> None:
     executor.launch(
-        machine.order("1.1", "look", device_kind=DeviceKind.CUDA, devices=("2", "GPU-5f"))
+        machine.spec("1.1", "look", device_kind=DeviceKind.CUDA, devices=("2", "GPU-5f"))
     )
     seen = machine.exited("1.1").result
     assert seen["env"]["CUDA_VISIBLE_DEVICES"] == "2,GPU-5f"
@@ -49,14 +49,14 @@ def test_gpu_attempt_sees_its_devices_alone_and_all_cpus(machine, executor) -> N
 
 def test_order_may_set_threads_but_not_devices(machine, executor, a_cpu) -> None:
     env = {"OMP_NUM_THREADS": "3", "CUDA_VISIBLE_DEVICES": "0"}
-    executor.launch(machine.order("1.1", "look", cpus=(a_cpu,), env=env))
+    executor.launch(machine.spec("1.1", "look", cpus=(a_cpu,), env=env))
     seen = machine.exited("1.1").result["env"]
     assert (seen["OMP_NUM_THREADS"], seen["CUDA_VISIBLE_DEVICES"]) == ("3", "")
 
 
 def test_log_holds_output_and_traceback(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "exit", say="grüße"))
-    executor.launch(machine.order("2.1", "raise"))
+    executor.launch(machine.spec("1.1", "exit", say="grüße"))
+    executor.launch(machine.spec("2.1", "raise"))
     assert machine.exited("1.1").success
     assert machine.exited("2.1").reason == "exit code 1"
     assert (machine.root / "1.1" / "log.txt").read_text() == "grüße\n"
@@ -64,7 +64,7 @@ def test_log_holds_output_and_traceback(machine, executor) -> None:
 
 
 def test_exit_record_tells_signal_time_memory_and_cpu(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "die", signum=signal.SIGSEGV))
+    executor.launch(machine.spec("1.1", "die", signum=signal.SIGSEGV))
     exited = machine.exited("1.1")
     assert (exited.reason, exited.retriable, exited.lost) == ("signal SIGSEGV", True, False)
     record = files.read_exit(machine.record("1.1"))
@@ -78,7 +78,7 @@ def test_exit_record_tells_signal_time_memory_and_cpu(machine, executor) -> None
 
 
 def test_unknown_cpu_is_a_failure_to_start(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "exit", cpus=("100000",)))
+    executor.launch(machine.spec("1.1", "exit", cpus=("100000",)))
     exited = machine.exited("1.1")
     assert exited.reason.startswith("could not start: ")
     assert exited.started_at is None
@@ -87,37 +87,37 @@ def test_unknown_cpu_is_a_failure_to_start(machine, executor) -> None:
 
 def test_folder_that_cannot_be_made_is_a_failure_to_start(machine, executor) -> None:
     (machine.root / "file").write_text("")
-    order = replace(machine.order("1.1", "exit"), folder=machine.root / "file" / "1.1")
-    executor.launch(order)
+    spec = replace(machine.spec("1.1", "exit"), folder=machine.root / "file" / "1.1")
+    executor.launch(spec)
     assert machine.exited("1.1").reason.startswith("could not start: ")
 
 
 def test_work_that_json_lacks_is_a_failure_to_start(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "exit", thing=object()))
+    executor.launch(machine.spec("1.1", "exit", thing=object()))
     assert machine.exited("1.1").reason.startswith("could not start: ")
 
 
 def test_folder_may_be_deeper_than_a_socket_address(machine) -> None:
     machine.root = machine.root / ("d" * 100) / ("e" * 100)
-    machine.open().launch(machine.order("1.1", "exit"))
+    machine.open().launch(machine.spec("1.1", "exit"))
     assert machine.exited("1.1").success
 
 
 def test_time_limit_stops_it_even_if_it_then_ends_well(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "polite", time_limit_s=0.3))
+    executor.launch(machine.spec("1.1", "polite", time_limit_s=0.3))
     exited = machine.exited("1.1")
     assert (exited.success, exited.reason) == (False, "time limit")
 
 
 def test_memory_limit_counts_the_whole_tree(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "hoard", bytes=150 * MIB, memory_bytes=100 * MIB))
-    executor.launch(machine.order("2.1", "sleep", seconds=1.2, memory_bytes=100 * MIB))
+    executor.launch(machine.spec("1.1", "hoard", bytes=150 * MIB, memory_bytes=100 * MIB))
+    executor.launch(machine.spec("2.1", "sleep", seconds=1.2, memory_bytes=100 * MIB))
     assert machine.exited("1.1").reason == "out of memory"
     assert machine.exited("2.1").success
 
 
 def test_stopping_leaves_nobody_behind(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "breed"))
+    executor.launch(machine.spec("1.1", "breed"))
     children = machine.children("1")
     executor.cancel("1.1")
     assert machine.exited("1.1").reason == "cancelled"
@@ -125,13 +125,13 @@ def test_stopping_leaves_nobody_behind(machine, executor) -> None:
 
 
 def test_the_end_of_the_worker_leaves_nobody_behind(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "breed", leave=True))
+    executor.launch(machine.spec("1.1", "breed", leave=True))
     assert machine.exited("1.1").success
     assert [pid for pid in machine.children("1") if not machine.gone(pid)] == []
 
 
 def test_what_ignores_the_signal_is_killed_after_the_grace(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "stubborn"))
+    executor.launch(machine.spec("1.1", "stubborn"))
     children = machine.children("1")
     executor.cancel("1.1", grace_s=600)
     executor.cancel("1.1", grace_s=0.1)  # impatience counts
@@ -143,7 +143,7 @@ def test_what_ignores_the_signal_is_killed_after_the_grace(machine, executor) ->
 
 
 def test_work_that_ends_well_on_the_signal_has_succeeded(machine, executor) -> None:
-    executor.launch(machine.order("1.1", "polite"))
+    executor.launch(machine.spec("1.1", "polite"))
     machine.children("1")
     executor.cancel("1.1", grace_s=0.2)
     exited = machine.exited("1.1")
@@ -168,7 +168,7 @@ def test_sink_that_fails_gets_the_event_again(machine) -> None:
     )
     machine.executors.append(executor)
     executor.start(sink)
-    executor.launch(machine.order("1.1", "exit"))
+    executor.launch(machine.spec("1.1", "exit"))
     assert machine.exited("1.1").success
     assert machine.sink.events[0] in refused
 
@@ -176,15 +176,15 @@ def test_sink_that_fails_gets_the_event_again(machine) -> None:
 def test_without_spares_each_launch_forks(machine) -> None:
     executor = machine.open(spares=0)
     for job in range(1, 4):
-        executor.launch(machine.order(f"{job}.1", "exit"))
+        executor.launch(machine.spec(f"{job}.1", "exit"))
     assert all(machine.exited(f"{job}.1").success for job in range(1, 4))
 
 
 def test_launch_returns_while_the_fork_server_warms_up(machine) -> None:
     executor = machine.open()
     begun = time.time()
-    executor.launch(machine.order("1.1", "exit"))
-    executor.launch(machine.order("2.1", "sleep"))
+    executor.launch(machine.spec("1.1", "exit"))
+    executor.launch(machine.spec("2.1", "sleep"))
     executor.cancel("2.1")
     assert machine.started("1.1").time > begun
     assert machine.exited("2.1").reason == "cancelled"

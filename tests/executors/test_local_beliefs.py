@@ -57,7 +57,7 @@ DAMAGE = {
 def test_damaged_files_end_no_attempt_that_runs_and_stop_no_other(machine, restarted) -> None:
     executor = machine.open(spares=len(DAMAGE))
     for attempt in DAMAGE:
-        executor.launch(machine.order(attempt, "gate"))
+        executor.launch(machine.spec(attempt, "gate"))
     pids = {attempt: machine.started(attempt).pid for attempt in DAMAGE}
     if restarted:
         executor.close()
@@ -66,7 +66,7 @@ def test_damaged_files_end_no_attempt_that_runs_and_stop_no_other(machine, resta
     if restarted:
         executor = machine.open()
         assert executor.alive([machine.key(attempt) for attempt in DAMAGE]) == pids
-    executor.launch(machine.order("8.1", "exit"))
+    executor.launch(machine.spec("8.1", "exit"))
     assert machine.exited("8.1").success
     executor.cancel("2.1")
     assert machine.exited("2.1").reason == "cancelled"
@@ -80,7 +80,7 @@ def test_damaged_files_end_no_attempt_that_runs_and_stop_no_other(machine, resta
 
 def test_damaged_files_of_a_killed_supervisor_mean_lost_and_nobody_left(machine) -> None:
     before = machine.open(linger_s=60.0)  # the fork server ends daemons, which nobody else knows
-    before.launch(machine.order("1.1", "breed"))
+    before.launch(machine.spec("1.1", "breed"))
     children = machine.children("1")
     worker = machine.running("1.1").worker
     before.close()
@@ -96,7 +96,7 @@ def test_damaged_files_of_a_killed_supervisor_mean_lost_and_nobody_left(machine)
 @pytest.mark.parametrize("victim", ["supervisor", "worker", "both", "told to stop"])
 def test_work_that_was_done_is_done_whoever_was_killed_afterwards(machine, victim) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "linger"))
+    executor.launch(machine.spec("1.1", "linger"))
     machine.until((machine.record("1.1") / "outcome.json").exists)
     running = machine.running("1.1")
     if victim == "told to stop":
@@ -137,7 +137,7 @@ def test_an_exit_takes_the_place_of_what_is_none(tmp_path: Path, damage) -> None
 
 def test_forged_notices_say_nothing(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "gate"))
+    executor.launch(machine.spec("1.1", "gate"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as forger:
         forger.connect(str(machine.root / "run" / sockets.SERVICE))
         for text in ("", "[", "7", DEEP, '{"started": "1.1"}', '{"exited": "1.1", "pid": {}}'):
@@ -149,7 +149,7 @@ def test_forged_notices_say_nothing(machine) -> None:
 
 
 def test_a_start_that_was_reported_does_not_change(machine) -> None:
-    machine.open().launch(machine.order("1.1", "gate"))
+    machine.open().launch(machine.spec("1.1", "gate"))
     started = machine.started("1.1")
     _replace(machine.record("1.1") / "started.json", '{"pid": 1, "time": 0}')
     (machine.root / "job-1" / "gate").touch()
@@ -160,9 +160,9 @@ def test_a_start_that_was_reported_does_not_change(machine) -> None:
 
 @pytest.mark.parametrize("instead", ["true", 'touch "$FULCRUM_FOLDER"'])
 def test_a_program_that_removes_its_own_folder_ends_as_its_exit_code_says(machine, instead) -> None:
-    order = machine.order("1.1", "")
+    spec = machine.spec("1.1", "")
     work = {"argv": ["sh", "-c", f'cd /; rm -r "$FULCRUM_FOLDER"; {instead}']}
-    machine.open(target="scheduler.workloads.run:run").launch(replace(order, work=work))
+    machine.open(target="scheduler.workloads.run:run").launch(replace(spec, work=work))
     exited = machine.exited("1.1")
     assert exited.reason == "exit code 0"
     assert exited.result["exit_code"] == 0
@@ -170,7 +170,7 @@ def test_a_program_that_removes_its_own_folder_ends_as_its_exit_code_says(machin
 
 def test_folders_of_another_history_are_moved_aside_unread(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "exit", say="old"))
+    executor.launch(machine.spec("1.1", "exit", say="old"))
     assert machine.exited("1.1").success
     (machine.root / "job-1" / "checkpoint").write_text("old")
     executor.close()
@@ -178,7 +178,7 @@ def test_folders_of_another_history_are_moved_aside_unread(machine) -> None:
     executor = machine.open()
     assert executor.alive([machine.key("1.1", "b")]) == {}
     machine.sink.events.clear()
-    executor.launch(machine.order("1.1", "exit", code=3, say="new", nonce="b", job_nonce="k"))
+    executor.launch(machine.spec("1.1", "exit", code=3, say="new", nonce="b", job_nonce="k"))
     assert machine.exited("1.1").reason == "exit code 3"
     assert (machine.root / "1.1" / "log.txt").read_text() == "new\n"
     (old,) = machine.root.glob("1.1.before-*")
@@ -190,17 +190,17 @@ def test_folders_of_another_history_are_moved_aside_unread(machine) -> None:
 
 def test_later_attempts_of_a_job_find_its_folder(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "exit"))
+    executor.launch(machine.spec("1.1", "exit"))
     machine.exited("1.1")
     (machine.root / "job-1" / "checkpoint").touch()
-    executor.launch(machine.order("1.2", "exit", nonce="b"))
+    executor.launch(machine.spec("1.2", "exit", nonce="b"))
     machine.exited("1.2")
     assert (machine.root / "job-1" / "checkpoint").exists()
 
 
 def test_attempts_of_before_nonces_are_adopted(machine) -> None:
     before = machine.open()
-    before.launch(machine.order("1.1", "gate", nonce="", job_nonce=""))
+    before.launch(machine.spec("1.1", "gate", nonce="", job_nonce=""))
     pid = machine.started("1.1").pid
     assert (machine.root / "1.1" / "supervisor.json").exists()
     before.close()

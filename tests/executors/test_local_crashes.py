@@ -64,10 +64,10 @@ def test_attempts_outlive_a_killed_service_and_are_adopted(machine) -> None:
 
 def test_fork_server_may_be_killed_while_attempts_run(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "gate"))
+    executor.launch(machine.spec("1.1", "gate"))
     machine.started("1.1")
     _kill_fork_server(machine)
-    executor.launch(machine.order("2.1", "exit"))
+    executor.launch(machine.spec("2.1", "exit"))
     assert machine.exited("2.1").success
     (machine.root / "job-1" / "gate").touch()
     assert machine.exited("1.1").success
@@ -76,11 +76,11 @@ def test_fork_server_may_be_killed_while_attempts_run(machine) -> None:
 
 def test_launches_survive_a_fork_server_that_dies_over_them(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("0.1", "exit"))
+    executor.launch(machine.spec("0.1", "exit"))
     machine.exited("0.1")
     attempts = [f"{job}.1" for job in range(1, 5)]
     for attempt in attempts:
-        executor.launch(machine.order(attempt, "exit"))
+        executor.launch(machine.spec(attempt, "exit"))
     _kill_fork_server(machine)
     assert all(machine.exited(attempt).success for attempt in attempts)
     assert all(len(machine.sink.exited(attempt)) == 1 for attempt in attempts)
@@ -88,7 +88,7 @@ def test_launches_survive_a_fork_server_that_dies_over_them(machine) -> None:
 
 def test_killed_supervisor_means_lost_and_nobody_left(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "breed"))
+    executor.launch(machine.spec("1.1", "breed"))
     children = machine.children("1")
     running = machine.running("1.1")
     assert running.supervisor.send(signal.SIGKILL)
@@ -101,7 +101,7 @@ def test_killed_supervisor_means_lost_and_nobody_left(machine) -> None:
 
 def test_supervisor_and_fork_server_killed_together(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "gate"))
+    executor.launch(machine.spec("1.1", "gate"))
     machine.started("1.1")
     running = machine.running("1.1")
     _kill_fork_server(machine)
@@ -112,7 +112,7 @@ def test_supervisor_and_fork_server_killed_together(machine) -> None:
 
 def test_supervisor_told_to_stop_takes_its_attempt_along_as_lost(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "sleep"))
+    executor.launch(machine.spec("1.1", "sleep"))
     machine.started("1.1")
     machine.running("1.1").supervisor.send(signal.SIGTERM)
     exited = machine.exited("1.1")
@@ -121,7 +121,7 @@ def test_supervisor_told_to_stop_takes_its_attempt_along_as_lost(machine) -> Non
 
 def test_cancel_works_without_a_fork_server(machine) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "sleep"))
+    executor.launch(machine.spec("1.1", "sleep"))
     machine.started("1.1")
     _kill_fork_server(machine)
     executor.cancel("1.1")
@@ -132,7 +132,7 @@ def test_lost_notices_are_made_up_by_the_sweep(machine) -> None:
     executor = machine.open()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM):
         (machine.root / "run" / sockets.SERVICE).unlink()
-    executor.launch(machine.order("1.1", "gate"))
+    executor.launch(machine.spec("1.1", "gate"))
     assert machine.started("1.1").pid == machine.running("1.1").worker.pid
     (machine.root / "job-1" / "gate").touch()
     assert machine.exited("1.1").success
@@ -148,7 +148,7 @@ def test_concurrent_launches_by_two_services_run_once(machine) -> None:
         for _ in range(2):
             for executor in executors:
                 for attempt in attempts:
-                    threads.submit(executor.launch, machine.order(attempt, "gate", job_nonce=""))
+                    threads.submit(executor.launch, machine.spec(attempt, "gate", job_nonce=""))
     for job, attempt in enumerate(attempts, 1):
         assert machine.exited(attempt).success
         assert len((machine.root / f"job-{job}" / "runs").read_text().split()) == 1
@@ -156,18 +156,18 @@ def test_concurrent_launches_by_two_services_run_once(machine) -> None:
 
 def test_fork_server_of_other_code_is_replaced_and_its_attempts_go_on(machine) -> None:
     before = machine.open(linger_s=60.0)
-    before.launch(machine.order("1.1", "gate"))
+    before.launch(machine.spec("1.1", "gate"))
     pid = machine.started("1.1").pid
     old = machine.fork_server()
     before.close()
     after = machine.open(linger_s=60.0)
     after.alive([machine.key("1.1")])
-    after.launch(machine.order("2.1", "exit"))
+    after.launch(machine.spec("2.1", "exit"))
     assert machine.exited("2.1").success
     assert machine.fork_server() == old  # the same code is found again
     after.close()
     other = machine.open(target="scheduler.testing.scripts:_exit")
-    other.launch(machine.order("3.1", "anything", code=3))
+    other.launch(machine.spec("3.1", "anything", code=3))
     assert machine.exited("3.1").reason == "exit code 3"
     assert machine.gone(old)
     assert other.alive([machine.key("1.1")]) == {"1.1": pid}
@@ -177,7 +177,7 @@ def test_fork_server_of_other_code_is_replaced_and_its_attempts_go_on(machine) -
 
 def test_fork_server_that_cannot_start_fails_the_launches_with_its_reason(machine) -> None:
     executor = machine.open(preload="scheduler.testing.scripts:broken_preload")
-    executor.launch(machine.order("1.1", "exit"))
+    executor.launch(machine.spec("1.1", "exit"))
     exited = machine.exited("1.1")
     assert exited.reason == "could not start: ImportError: no module named 'torch'"
     assert not exited.lost

@@ -50,13 +50,13 @@ def _stop(machine, pid: int) -> None:
 
 def test_fork_server_that_hangs_is_told_and_replaced_while_attempts_run(machine) -> None:
     executor = machine.open(patience_s=IMPATIENT)
-    executor.launch(machine.order("1.1", "gate"))
+    executor.launch(machine.spec("1.1", "gate"))
     machine.started("1.1")
     hung = machine.fork_server()
     _stop(machine, hung)
     machine.until(lambda: bool(executor.health()))
     assert executor.health()[0].startswith("the fork server does not answer, so no job starts")
-    executor.launch(machine.order("2.1", "exit"))
+    executor.launch(machine.spec("2.1", "exit"))
     assert machine.exited("2.1").success
     assert machine.gone(hung)
     assert executor.health() == ()
@@ -71,7 +71,7 @@ def test_fork_server_that_hung_before_the_service_came_is_replaced(machine) -> N
     _stop(machine, hung)
     before.close()
     after = machine.open(linger_s=60.0, patience_s=IMPATIENT)
-    after.launch(machine.order("1.1", "exit"))
+    after.launch(machine.spec("1.1", "exit"))
     assert machine.exited("1.1").success
     assert machine.gone(hung)
 
@@ -84,7 +84,7 @@ def test_fork_server_that_nobody_can_reach_is_replaced(machine) -> None:
     _stop(machine, hung)
     (machine.root / "run" / sockets.SERVER).unlink()
     after = machine.open(linger_s=60.0, patience_s=IMPATIENT)
-    after.launch(machine.order("1.1", "exit"))
+    after.launch(machine.spec("1.1", "exit"))
     assert machine.exited("1.1").success
     assert machine.gone(hung)
 
@@ -94,14 +94,14 @@ def test_fork_server_that_hangs_while_it_starts_is_replaced(machine) -> None:
     machine.until(lambda: executor._link.child is not None)
     hung = executor._link.child
     _stop(machine, hung)
-    executor.launch(machine.order("1.1", "exit"))
+    executor.launch(machine.spec("1.1", "exit"))
     assert machine.exited("1.1").success
     assert machine.gone(hung)
 
 
 def test_a_stopped_supervisor_is_told_and_continued_and_its_attempt_ends_well(machine) -> None:
     executor = machine.open(patience_s=IMPATIENT)
-    executor.launch(machine.order("1.1", "gate"))
+    executor.launch(machine.spec("1.1", "gate"))
     machine.started("1.1")
     supervisor = machine.running("1.1").supervisor.pid
     _stop(machine, supervisor)
@@ -114,7 +114,7 @@ def test_a_stopped_supervisor_is_told_and_continued_and_its_attempt_ends_well(ma
 
 def test_a_stopped_supervisor_obeys_a_cancellation_at_once(machine) -> None:
     executor = machine.open(patience_s=600.0)
-    executor.launch(machine.order("1.1", "sleep"))
+    executor.launch(machine.spec("1.1", "sleep"))
     machine.started("1.1")
     _stop(machine, machine.running("1.1").supervisor.pid)
     executor.cancel("1.1", grace_s=600)
@@ -123,14 +123,14 @@ def test_a_stopped_supervisor_obeys_a_cancellation_at_once(machine) -> None:
 
 def test_a_supervisor_that_hangs_before_its_attempt_began_is_ended(machine) -> None:
     executor = machine.open(patience_s=IMPATIENT)
-    order = machine.order("1.1", "exit")
+    spec = machine.spec("1.1", "exit")
     record = machine.record("1.1")
-    attempt_records.prepare(record, order)
+    attempt_records.prepare(record, spec)
     command = [sys.executable, "-c", CLAIMANT, str(record / claim.CLAIM)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as claimant:
         assert claimant.stdout is not None
         claimant.stdout.readline()
-        executor.launch(order)
+        executor.launch(spec)
         assert machine.exited("1.1").success
         assert claimant.wait() == -signal.SIGKILL
 
@@ -167,9 +167,9 @@ def test_time_in_which_the_watcher_itself_stood_still_does_not_count(monkeypatch
 def test_an_attempt_past_its_time_limit_is_not_run_again_for_a_lost_supervisor(
     ran_s: float, reason: str, machine
 ) -> None:
-    order: LaunchSpec = machine.order("1.1", "sleep", time_limit_s=20.0)
+    spec: LaunchSpec = machine.spec("1.1", "sleep", time_limit_s=20.0)
     record = machine.record("1.1")
-    files.write_order(record, order)
+    files.write_spec(record, spec)
     begun = {"pid": 1, "time": 1000.0, "monotonic": time.monotonic() - ran_s}
     files.write(record / files.STARTED, begun)
     own = process.ProcessIdentity.of(os.getpid())

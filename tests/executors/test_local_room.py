@@ -51,7 +51,7 @@ def _runs(machine, job: str) -> int:
 
 def test_an_end_waits_for_room_and_is_told_meanwhile(machine, small: Path) -> None:
     executor = machine.open()
-    executor.launch(machine.order("1.1", "gate"))
+    executor.launch(machine.spec("1.1", "gate"))
     machine.started("1.1")
     machine.until(lambda: _runs(machine, "1") == 1)
     (machine.root / "job-1" / "gate").touch()
@@ -72,8 +72,8 @@ def test_a_launch_waits_for_room_and_can_be_cancelled(machine, small: Path) -> N
     executor = machine.open()
     assert executor.ready.wait(PATIENCE_S)
     filler = _fill(small)
-    executor.launch(machine.order("1.1", "exit"))
-    executor.launch(machine.order("2.1", "exit"))
+    executor.launch(machine.spec("1.1", "exit"))
+    executor.launch(machine.spec("2.1", "exit"))
     assert executor.health() == ("attempt 1.1, 2.1: it cannot start yet: No space left on device",)
     executor.cancel("2.1")
     assert machine.exited("2.1").reason == "cancelled"
@@ -126,7 +126,7 @@ def test_setting_the_clock_changes_no_runtime(monkeypatch) -> None:
 
 
 def test_exit_record_tells_the_runtime(machine) -> None:
-    machine.open().launch(machine.order("1.1", "die", signum=signal.SIGSEGV))
+    machine.open().launch(machine.spec("1.1", "die", signum=signal.SIGSEGV))
     exited = machine.exited("1.1")
     record = files.read_exit(machine.record("1.1"))
     assert record is not None

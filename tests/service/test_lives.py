@@ -19,9 +19,9 @@ from tests.service.worlds import CPU, GPU, dollars, train, wide
 def test_a_job_is_placed_launched_started_and_succeeds(world):
     (job,) = world.submit()
     assert (job.state, job.attempts) == ("STARTING", 1)
-    order = world.executor.orders["1.1"]
-    assert order.folder == world.folder / "jobs" / "1" / "attempt-1"
-    assert order.devices == ("cpu-0",)
+    spec = world.executor.specs["1.1"]
+    assert spec.folder == world.folder / "jobs" / "1" / "attempt-1"
+    assert spec.devices == ("cpu-0",)
     world.settle()
     assert (world.state(1), world.attempt(1).pid) == ("RUNNING", 10_000)
     world.clock.advance(36)
@@ -70,7 +70,7 @@ def test_models_of_the_same_submission_are_found_in_their_folders(world):
     world.settle()
     world.finish("1.1")
     artifacts = str(world.service.folders.artifacts(1))
-    assert world.executor.orders["2.1"].work["models"] == [artifacts, "other.pt"]
+    assert world.executor.specs["2.1"].work["models"] == [artifacts, "other.pt"]
 
 
 def test_dependents_of_a_failure_are_cancelled_through_and_through(world):

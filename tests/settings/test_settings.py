@@ -92,13 +92,13 @@ def test_sizes_and_paths_are_read_as_people_write_them(place):
 @pytest.mark.parametrize(
     ("overrides", "field", "advice"),
     [
-        ({"prot": 1}, "prot", "did you mean port?"),
+        ({"prot": 1}, "prot", "did you mean 'port'?"),
         (
             {"executor.grace": 1},
             "executor.grace",
-            "legal: grace_s, linger_s, max_log",
+            "legal: grace_s, pass_env, max_log",
         ),
-        ({"pools.cpu.price": 1}, "pools.cpu.price", "legal: boot_s, devices, dollars_per"),
+        ({"pools.cpu.price": 1}, "pools.cpu.price", "legal: enabled, kind, model, devices"),
         ({"projects.a.dial": 1}, "projects.a.dial", "legal: preference"),
         ({"hardware.cores": 1}, "hardware.cores", "legal: detect, reserved_cores"),
         ({"port": -1}, "port", "greater than or equal to 0, not -1"),

@@ -68,7 +68,7 @@ class Nursery:
         hook: Mapping[str, Any] | None = None,
     ) -> Ended:
         """Attempt `number` of the job whose folder is `base`; see nursery.py for `hook`."""
-        order = {
+        spec = {
             "attempt": f"7.{number}",
             "kind": kind,
             "work": work,
@@ -77,7 +77,7 @@ class Nursery:
             "devices": [str(index) for index in range(width)],
         }
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"order": order, "hook": hook or {}}) + "\n")
+        self.process.stdin.write(json.dumps({"spec": spec, "hook": hook or {}}) + "\n")
         self.process.stdin.flush()
         shared = base / "shared"
         code = self._answer()["code"]

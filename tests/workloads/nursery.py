@@ -29,7 +29,7 @@ def main() -> None:
         sys.stdout.flush()
         pid = os.fork()
         if not pid:
-            os._exit(attempt(request["order"], request["hook"]))
+            os._exit(attempt(request["spec"], request["hook"]))
         answer({"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
     os._exit(0)
 
@@ -38,8 +38,8 @@ def answer(value: dict[str, Any]) -> None:
     print(json.dumps(value), flush=True)
 
 
-def attempt(order: dict[str, Any], hook: dict[str, Any]) -> int:
-    folder = Path(order["folder"])
+def attempt(spec: dict[str, Any], hook: dict[str, Any]) -> int:
+    folder = Path(spec["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
@@ -51,15 +51,15 @@ def attempt(order: dict[str, Any], hook: dict[str, Any]) -> int:
         die_after_batch(hook)
     outcome = run.run(
         LaunchSpec(
-            attempt=order["attempt"],
+            attempt=spec["attempt"],
             nonce="",
             job_nonce="",
-            kind=JobKind(order["kind"]),
-            work=order["work"],
+            kind=JobKind(spec["kind"]),
+            work=spec["work"],
             folder=folder,
-            shared=Path(order["shared"]),
+            shared=Path(spec["shared"]),
             device_kind=DeviceKind.CPU,
-            devices=tuple(order["devices"]),
+            devices=tuple(spec["devices"]),
         )
     )
     (folder / "outcome.json").write_text(json.dumps(outcome.result))

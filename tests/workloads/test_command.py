@@ -24,7 +24,7 @@ print(os.getpgid(0) == os.getpgid(os.getppid()))
 """
 
 
-def order(folder: Path, work: dict[str, Any]) -> LaunchSpec:
+def spec(folder: Path, work: dict[str, Any]) -> LaunchSpec:
     return LaunchSpec(
         attempt="1.1",
         nonce="a",
@@ -71,7 +71,7 @@ def test_its_exit_code_is_passed_on(
 def test_what_is_not_there_is_not_tried_again(
     work: dict[str, Any], field: str, tmp_path: Path
 ) -> None:
-    outcome = run(order(tmp_path, work))
+    outcome = run(spec(tmp_path, work))
     assert outcome.code == 2
     assert field in outcome.result["fields"]
     assert outcome.result["retriable"] is False

@@ -204,3 +204,12 @@ def test_none_of_this_loads_torch() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_value_that_fits_no_member_of_a_union_is_one_field():
+    with pytest.raises(InputError) as caught:
+        parse_work("cnn-infer", {"models": [1.5]})
+    (problem,) = caught.value.fields.items()
+    assert problem[0] == "work.models.0"
+    assert "valid integer" in problem[1]
+    assert "valid string" in problem[1]

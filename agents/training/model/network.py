@@ -1,4 +1,4 @@
-"""The network: every row is scored by the same weights, in the light of all of them.
+"""The network: the same weights score every row, in the light of all rows.
 
 A row's score depends on the row, on the mean and the maximum over all rows, and on the globals,
 among them the preference w. So the order of the rows does not matter, nor their number: weights
@@ -10,6 +10,7 @@ Shared row weights with pooled context: Zaheer et al., "Deep Sets", NeurIPS 2017
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -18,23 +19,23 @@ from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from agents.training.env import CRITIC_FEATURES
+from agents.training.environments.reward import CRITIC_FEATURES
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 
 COLUMNS, GLOBALS = len(ROW_COLUMNS), len(GLOBAL_COLUMNS)
 PADDING = -1e8
-"""Logit of a row that is not there."""
+"""Logit of an absent row."""
 
 
 class Packed(NamedTuple):
-    """Only the rows that are there, P of them: most tables are far shorter than K."""
+    """The P rows that are present: most tables are far shorter than K."""
 
     embedded: Tensor
     """(P, hidden)"""
     context: Tensor
     """(B, hidden)"""
     table: Tensor
-    """(P,) Which of the B tables each belongs to."""
+    """(P,) The table of each row, of B tables."""
     present: Tensor
     """(B, K) bool."""
 
@@ -50,7 +51,7 @@ class Pooled(nn.Module):
         self.context = nn.Sequential(nn.Linear(2 * hidden + GLOBALS, hidden), nn.ReLU())
 
     def forward(self, observation: Tensor) -> Packed:
-        """(B, size) → what is known of the rows that are there."""
+        """(B, size) → the rows that are present, embedded, and their context."""
         count = observation.shape[0]
         rows = observation[:, :-GLOBALS].reshape(count, COLUMNS, -1)
         present = rows[:, 0] > 0.5
@@ -65,7 +66,7 @@ class Pooled(nn.Module):
 
 
 class PolicyNetwork(nn.Module):
-    """Observation → one score a row: the actor, and all that serving needs."""
+    """Observation → one score a row: the actor, which is all that serving needs."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -75,7 +76,7 @@ class PolicyNetwork(nn.Module):
         self.score = nn.Linear(hidden, 1)
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, size) → (B, K); rows that are not there have `PADDING`."""
+        """(B, size) → (B, K); absent rows have the score `PADDING`."""
         packed: Packed = self.pooled(observation)
         both = torch.relu(self.own(packed.embedded) + self.common(packed.context)[packed.table])
         scores = both.new_full(packed.present.shape, PADDING)
@@ -83,7 +84,7 @@ class PolicyNetwork(nn.Module):
 
 
 class Critic(nn.Module):
-    """Observation → features of the whole for the critic; no weight is shared with the actor."""
+    """Observation → features for the critic, which shares no weight with the actor."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class Critic(nn.Module):
 
 
 def encoding(observation: Tensor) -> Tensor:
-    """(B, size + CRITIC_FEATURES) → (B, size): what a policy may see."""
+    """(B, size + CRITIC_FEATURES) → (B, size): the part that a policy may see."""
     return observation[:, :-CRITIC_FEATURES]
 
 
@@ -110,7 +111,7 @@ class RowNetwork(nn.Module):
         self.latent_dim_pi = rows
         self.latent_dim_vf = hidden
         self.scorer = PolicyNetwork(hidden)
-        self.judge = Critic(hidden)
+        self.critic = Critic(hidden)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, size + CRITIC_FEATURES) → scores (B, K), critic's features (B, hidden)."""
@@ -123,12 +124,12 @@ class RowNetwork(nn.Module):
 
     def forward_critic(self, features: Tensor) -> Tensor:
         """(B, size + CRITIC_FEATURES) → (B, hidden)."""
-        judged: Tensor = self.judge(features)
-        return judged
+        value: Tensor = self.critic(features)
+        return value
 
 
 class RowPolicy(MaskableActorCriticPolicy):
-    """For `MaskablePPO(RowPolicy, env, policy_kwargs={"hidden": …})`."""
+    """The policy of `MaskablePPO(RowPolicy, env, policy_kwargs={"hidden": …})`."""
 
     def __init__(
         self,
@@ -146,6 +147,12 @@ class RowPolicy(MaskableActorCriticPolicy):
         """The actor."""
         network: RowNetwork = self.mlp_extractor  # type: ignore[assignment]
         return network.scorer
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *rest: Any, **options: Any) -> Any:
+        """Load weights, also of earlier releases, which called the critic otherwise."""
+        old, new = "mlp_extractor.judge.", "mlp_extractor.critic."
+        current = {name.replace(old, new): value for name, value in state_dict.items()}
+        return super().load_state_dict(current, *rest, **options)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "hidden": self.hidden}

@@ -254,7 +254,7 @@ def policy_prefer(
 
 def _offline(ctx: typer.Context) -> tuple[PolicySummary, ...]:
     from api.cli.commands.policies.registry import registry_of, schedules_of
-    from api.schemas.cluster import PolicySummary
+    from api.schemas import PolicySummary
     from scheduler.policies import lookup
 
     heuristics = (

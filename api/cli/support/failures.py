@@ -18,6 +18,7 @@ def told(error: Exception) -> ExitCode | None:
     """Print an expected error and return its exit code; return None for any other."""
     from api.client import errors
     from api.client.files import FileError
+    from api.client.job import JobFailed, WaitTimeoutError
     from fulcrum.packages import ADVICE, foreign
     from scheduler.domain.errors import FulcrumError
 
@@ -34,9 +35,9 @@ def told(error: Exception) -> ExitCode | None:
             )
         case errors.StreamError():
             code = ExitCode.UNREACHABLE
-        case errors.JobFailed():
+        case JobFailed():
             code, hint = ExitCode.FAILED, f"its output: fulcrum logs {error.job.id}"
-        case errors.WaitTimeoutError():
+        case WaitTimeoutError():
             code, hint = (
                 ExitCode.TIMEOUT,
                 f"it continues; to stop it: fulcrum cancel {error.job.id}",

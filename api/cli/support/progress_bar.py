@@ -28,6 +28,7 @@ class ProgressBar:
     """Counts steps of about equal length; use it as a context."""
 
     def __init__(self, what: str, total: int, console: Console, *, already: int = 0) -> None:
+        """`total`: number of steps; 0 if `reach` tells it later."""
         self._what = what
         self._total = total
         self._already = already
@@ -55,7 +56,9 @@ class ProgressBar:
                 speed_estimate_period=PERIOD_S,
             )
             self._bar.start()
-            self._task = self._bar.add_task(self._what, total=self._total, completed=self._already)
+            self._task = self._bar.add_task(
+                self._what, total=self._total or None, completed=self._already
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,8 +69,12 @@ class ProgressBar:
         """Count one more step."""
         self.reach(self._done + 1)
 
-    def reach(self, done: int) -> None:
-        """Set the number of steps done; a lower number has no effect."""
+    def reach(self, done: int, total: int = 0) -> None:
+        """Set the number of steps done; a lower number has no effect. `total`: 0 if it is known."""
+        if total and total != self._total:
+            self._total = total
+            if self._bar is not None:
+                self._bar.update(self._task, total=total)
         before = self._done
         if done <= before:
             return

@@ -1,4 +1,4 @@
-"""A comparison on the terminal: per scenario the measures, the differences, the front."""
+"""A comparison on the terminal: per scenario the metrics, the differences, the front."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from rich.markup import escape
 
 from agents.evaluation.by_class import By, applying
 from agents.evaluation.compare import Comparison
-from agents.evaluation.differences import Difference, Verdict
 from agents.evaluation.metrics import REGIME, Metric
-from agents.evaluation.statistics import LEAST, Interval
+from agents.evaluation.statistics import LEAST, Difference, Interval, Verdict
 from agents.evaluation.summary import ComparisonSummary
 from agents.report.format import percent, scale
 from api.cli.support import text_format
@@ -68,11 +67,11 @@ def show(
                 console.print(f"[dim]{told}[/]", soft_wrap=True)
         longest = max(len(line.label) for line in summary.lines)
         room = console.width - max(longest, len("AGAINST ") + 8)
-        for shown in _chunks(summary.measures, room // WIDTH):
+        for shown in _chunks(summary.metrics, room // WIDTH):
             console.print()
             _values(summary, shown, console)
         if any(line.differences for line in summary.lines):
-            headlines = [each for each in summary.measures if each.name in HEADLINES]
+            headlines = [each for each in summary.metrics if each.name in HEADLINES]
             for shown in _chunks(headlines, room // WIDER):
                 console.print()
                 _differences(summary, shown, comparison.baseline, console)
@@ -92,17 +91,17 @@ def show(
         console.print()
 
 
-def _values(summary: ComparisonSummary, measures: Sequence[Metric], console: Console) -> None:
+def _values(summary: ComparisonSummary, metrics: Sequence[Metric], console: Console) -> None:
     scales = {
         each.name: scale(each.unit, (line.values[each.name].mean for line in summary.lines))
-        for each in measures
+        for each in metrics
     }
-    best = {each.name: summary.best(each) for each in measures}
+    best = {each.name: summary.best(each) for each in metrics}
     units = {name: f" {one.unit}" if one.unit else "" for name, one in scales.items()}
-    result = table("POLICY", *(f">{each.title}{units[each.name]}" for each in measures))
+    result = table("POLICY", *(f">{each.title}{units[each.name]}" for each in metrics))
     for line in summary.lines:
         cells = []
-        for each in measures:
+        for each in metrics:
             one, value = scales[each.name], line.values[each.name]
             mean = one.text(value.mean)
             if line.label == best[each.name]:
@@ -115,20 +114,20 @@ def _values(summary: ComparisonSummary, measures: Sequence[Metric], console: Con
 
 
 def _differences(
-    summary: ComparisonSummary, measures: Sequence[Metric], baseline: str, console: Console
+    summary: ComparisonSummary, metrics: Sequence[Metric], baseline: str, console: Console
 ) -> None:
-    result = table(f"AGAINST {baseline}", *(f">{each.title}" for each in measures))
+    result = table(f"AGAINST {baseline}", *(f">{each.title}" for each in metrics))
     for line in summary.lines:
         if line.differences:
-            cells = [_difference(line.differences[each.name], console) for each in measures]
+            cells = [_difference(line.differences[each.name], console) for each in metrics]
             result.add_row(escape(line.label), *cells)
     console.print(result)
 
 
 def _balance(summary: ComparisonSummary, console: Console) -> None:
     """Wins and losses of every policy."""
-    judged = sum(each.judged for each in summary.measures)
-    result = table(f"OF {judged} MEASURES", *(f">{each.value.upper()}" for each in Verdict))
+    compared = sum(each.compared for each in summary.metrics)
+    result = table(f"OF {compared} METRICS", *(f">{each.value.upper()}" for each in Verdict))
     for line in summary.lines:
         if line.differences:
             counts = (f"[{MARKS[each][0]}]{line.count(each)}[/]" for each in Verdict)
@@ -156,16 +155,16 @@ def _classes(summary: ComparisonSummary, by: By, console: Console) -> None:
         return
     shown = list(found.items())[:MOST_USERS] if by is By.USER else list(found.items())
     every = [one for _, rows in shown for _, one in rows]
-    measures = applying(every)
-    scales = [scale(each.unit, (one.values[each.name].mean for one in every)) for each in measures]
+    metrics = applying(every)
+    scales = [scale(each.unit, (one.values[each.name].mean for one in every)) for each in metrics]
     titles = (
-        f">{each.title} {one.unit}".rstrip() for each, one in zip(measures, scales, strict=True)
+        f">{each.title} {one.unit}".rstrip() for each, one in zip(metrics, scales, strict=True)
     )
     result = table(f"BY {by.upper()}", "POLICY", *titles)
     for name, rows in shown:
         for place, (line, one) in enumerate(rows):
             cells = []
-            for each, scaled in zip(measures, scales, strict=True):
+            for each, scaled in zip(metrics, scales, strict=True):
                 held = one.differences.get(each.name)
                 style, mark = MARKS[held.verdict] if held else ("default", "  ")
                 cells.append(f"[{style}]{scaled.text(one.values[each.name].mean)}{mark}[/]")
@@ -194,11 +193,11 @@ def _between(console: Console) -> str:
     return " " if console.width >= WIDE else "\n"
 
 
-def _chunks(measures: Sequence[Metric], most: int) -> Iterator[Sequence[Metric]]:
+def _chunks(metrics: Sequence[Metric], most: int) -> Iterator[Sequence[Metric]]:
     """As few groups as can be, about equally long."""
-    groups = -(-len(measures) // max(1, most))
+    groups = -(-len(metrics) // max(1, most))
     for number in range(groups):
-        yield measures[number * len(measures) // groups : (number + 1) * len(measures) // groups]
+        yield metrics[number * len(metrics) // groups : (number + 1) * len(metrics) // groups]
 
 
 def _limits(value: Interval, text: Callable[[float], str]) -> str:

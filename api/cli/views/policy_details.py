@@ -1,4 +1,4 @@
-"""A learned policy on the terminal: where it comes from, how it learned, how it was tested."""
+"""A learned policy on the terminal: its origin, its training, its promotion test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def show(
     events: Sequence[Mapping[str, Any]],
     console: Console,
 ) -> None:
-    """Everything that its manifest and the registry know."""
+    """Print its manifest and its events in the audit log."""
     state = f" ({facts['state']})" if "state" in facts else ""
     console.print(f"[bold]{escape(facts['name'])}[/]{state}", soft_wrap=True)
     console.print(
@@ -38,11 +38,10 @@ def show(
     if manifest.command:
         commit = f" at {escape(manifest.commit)}" if manifest.commit else ""
         console.print(f"made by {escape(manifest.command)}{commit}", soft_wrap=True)
-    reference = str(manifest.config.get("reference", "wgc"))
     if manifest.curve:
-        _curve(manifest.curve, reference, console)
+        _curve(manifest.curve, manifest.baseline, console)
     if manifest.evaluation.get("policy"):
-        _evaluation(manifest.evaluation, reference, console)
+        _evaluation(manifest.evaluation, manifest.baseline, console)
     if events:
         console.print()
         for event in events:
@@ -54,45 +53,43 @@ def show(
             )
 
 
-def tell(trial: PromotionTest, console: Console) -> None:
-    """The table of a test for promotion."""
-    dial = ", ".join(f"{w:g}" for w in trial.preferences)
+def show_test(test: PromotionTest, console: Console) -> None:
+    """Print the table of a promotion test."""
+    preferences = ", ".join(f"{preference:g}" for preference in test.preferences)
     console.print(
-        f"[dim]{trial.workloads} workloads of {escape(trial.scenario)} ({trial.scenario_digest}, "
-        f"{trial.split}), each at w = {dial}; objective ÷ wgc's, less is better[/]",
+        f"[dim]{test.workloads} workloads of {escape(test.scenario)} ({test.scenario_digest}, "
+        f"{test.split}), each at preference {preferences}; objective ÷ wgc's, less is better[/]",
         soft_wrap=True,
     )
-    console.print(
-        f"[dim]under wgc: {text_format.regime(*trial.regime.values())}[/]", soft_wrap=True
-    )
-    if trial.evidence:
-        console.print(f"[yellow]{escape(trial.evidence)}[/]", soft_wrap=True)
+    console.print(f"[dim]under wgc: {text_format.regime(*test.regime.values())}[/]", soft_wrap=True)
+    if test.evidence:
+        console.print(f"[yellow]{escape(test.evidence)}[/]", soft_wrap=True)
     result = table(
-        "RIVAL", ">OBJECTIVE", ">DIFFERENCE", ">95 %", ">MEDIAN", ">WON", ">UPPER END", ""
+        "AGAINST", ">OBJECTIVE", ">DIFFERENCE", ">95 %", ">MEDIAN", ">WON", ">UPPER END", ""
     )
-    for duel in trial.duels:
-        name = escape(duel.rival) + (" (incumbent)" if duel.incumbent else "")
+    for paired in test.duels:
+        name = escape(paired.rival) + (" (incumbent)" if paired.incumbent else "")
         result.add_row(
             name,
-            f"{duel.score:.4f}",
-            f"{duel.difference.mean:+.4f}",
-            f"{duel.difference.low:+.4f}…{duel.difference.high:+.4f}",
-            percent(duel.median),
-            f"{duel.won} of {duel.difference.count}",
-            "< 0" if duel.incumbent else f"≤ {duel.margin:g}",
-            "[green]passed[/]" if duel.passed else "[red]not passed[/]",
+            f"{paired.score:.4f}",
+            f"{paired.difference.mean:+.4f}",
+            f"{paired.difference.low:+.4f}…{paired.difference.high:+.4f}",
+            percent(paired.median),
+            f"{paired.won} of {paired.difference.count}",
+            "< 0" if paired.incumbent else f"≤ {paired.margin:g}",
+            "[green]passed[/]" if paired.passed else "[red]not passed[/]",
         )
-    result.add_row(f"[bold]{escape(trial.candidate)}[/]", f"[bold]{trial.score:.4f}[/]")
+    result.add_row(f"[bold]{escape(test.candidate)}[/]", f"[bold]{test.score:.4f}[/]")
     console.print(result)
     console.print(
-        "[dim]the 95 % interval is of the mean paired difference, over at least "
+        "[dim]the 95 % interval is that of the mean paired difference, over at least "
         f"{LEAST} distinct workloads; won: those on which the candidate is better[/]",
         soft_wrap=True,
     )
 
 
-def _curve(curve: Sequence[Mapping[str, Any]], reference: str, console: Console) -> None:
-    """The better of raw and averaged weights at each validation, as bars from 0."""
+def _curve(curve: Sequence[Mapping[str, Any]], baseline: str, console: Console) -> None:
+    """Print the better of raw and averaged weights at each validation, as bars from 0."""
     points = [
         (
             int(point["steps"]),
@@ -102,24 +99,24 @@ def _curve(curve: Sequence[Mapping[str, Any]], reference: str, console: Console)
     ]
     most = max(mean for _, mean in points) or 1.0
     console.print()
-    result = table(">DECISIONS", f">÷ {reference}", "")
+    result = table(">DECISIONS", f">÷ {baseline}", "")
     for steps, mean in points:
         bar = "█" * max(1, round(WIDTH * mean / most))
         result.add_row(f"{steps:,}", f"{mean:.3f}", f"[dim]{bar}[/]")
     console.print(result)
 
 
-def _evaluation(evaluation: Mapping[str, Any], reference: str, console: Console) -> None:
-    dial = sorted(evaluation["policy"]["at"], key=float)
+def _evaluation(evaluation: Mapping[str, Any], baseline: str, console: Console) -> None:
+    preferences = sorted(evaluation["policy"]["at"], key=float)
     console.print()
-    result = table("POLICY", *(f">w = {w}" for w in dial), ">MEAN")
+    result = table("POLICY", *(f">w = {w}" for w in preferences), ">MEAN")
     for name, score in evaluation.items():
-        figures = [f"{score['at'][w]:.3f}" for w in dial]
+        figures = [f"{score['at'][w]:.3f}" for w in preferences]
         style = "bold" if name == "policy" else None
         result.add_row(escape(name), *figures, f"{score['mean']:.3f}", style=style)
     console.print(result)
     console.print(
-        f"[dim]objective ÷ {reference}'s on validation workloads, which may have chosen these "
+        f"[dim]objective ÷ {baseline}'s on validation workloads, which may have chosen these "
         "weights; less is better. `fulcrum compare` tells what it is worth elsewhere[/]",
         soft_wrap=True,
     )

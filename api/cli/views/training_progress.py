@@ -1,4 +1,4 @@
-"""How a training goes: a bar and lines for people, and lines of metrics if it is a job."""
+"""How far a training is: a bar and lines for people, and lines of metrics in a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from api.cli.support.output import err
 
 if TYPE_CHECKING:
-    from agents.training.trainer import TrainingEvent
+    from agents.training.progress import TrainingEvent
     from api.cli.support.progress_bar import ProgressBar
 
 PERCENT = 100
@@ -23,9 +23,7 @@ _METRICS, _ARTIFACTS = "FULCRUM_METRICS", "FULCRUM_ARTIFACTS"
 class TrainingBar:
     """A bar for each stage; validations as lines between."""
 
-    def __init__(self, schooling: float) -> None:
-        """`schooling`: share of the lessons in the whole, as a job reports it."""
-        self._schooling = schooling
+    def __init__(self) -> None:
         self._bar: ProgressBar | None = None
         self._stage = ""
 
@@ -36,17 +34,20 @@ class TrainingBar:
         self._end()
 
     def tell(self, event: TrainingEvent) -> None:
-        """Show what has happened."""
-        _report(event, self._schooling)
+        """Show an event."""
         if event.stage == "validated":
+            means = {name: round(score.mean, 4) for name, score in event.scores.items()}
+            emit("validation", steps=event.steps, **means)
             for name, score in event.scores.items():
-                dial = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
+                at = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
                 err().print(
                     f"{event.steps:,} decisions, {name} weights: "
-                    f"[bold]{score.mean:.3f}[/] of the reference's objective ({dial})",
+                    f"[bold]{score.mean:.3f}[/] of the baseline's objective ({at})",
                     soft_wrap=True,
                 )
             return
+        if event.fraction is not None:
+            emit("progress", fraction=round(event.fraction, 4))
         done = int(PERCENT * event.done)
         if event.stage != self._stage:
             from api.cli.support.progress_bar import ProgressBar
@@ -70,25 +71,25 @@ def in_job() -> bool:
 
 
 def emit(kind: str, **values: Any) -> None:
-    """Append a line to the job's metrics; nothing if this is none."""
+    """Append a line to the job's metrics; does nothing outside of a job."""
     if in_job():
         line = json.dumps({"time": round(time.time(), 3), "kind": kind, **values})
         with Path(os.environ[_METRICS]).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 
-def leave(folder: Path) -> None:
-    """Copy the artifact in `folder` to the job's artifacts; nothing if this is no job."""
-    if _ARTIFACTS in os.environ:
-        shutil.copytree(folder, Path(os.environ[_ARTIFACTS]) / "policy", dirs_exist_ok=True)
+def emit_share(done: int, of: int) -> None:
+    """Append how much is done to the job's metrics, once per hundredth."""
+    if PERCENT * done // of > PERCENT * (done - 1) // of:
+        emit("progress", fraction=round(done / of, 4))
 
 
-def _report(event: TrainingEvent, schooling: float) -> None:
-    match event.stage:
-        case "lessons":
-            emit("progress", fraction=round(schooling * event.done, 4))
-        case "learning":
-            emit("progress", fraction=round(schooling + (1 - schooling) * event.done, 4))
-        case "validated":
-            scores = {name: round(score.mean, 4) for name, score in event.scores.items()}
-            emit("validation", steps=event.steps, **scores)
+def copy_artifact(path: Path) -> None:
+    """Copy a file, or the artifact in a folder, to the job's artifacts, if this is a job."""
+    if _ARTIFACTS not in os.environ:
+        return
+    artifacts = Path(os.environ[_ARTIFACTS])
+    if path.is_dir():
+        shutil.copytree(path, artifacts / "policy", dirs_exist_ok=True)
+    else:
+        shutil.copy(path, artifacts)

@@ -1,4 +1,4 @@
-"""Connections that ask for nothing: they may keep nobody else from being served."""
+"""Limits for idle connections, so that they cannot block other clients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def most_connections() -> int:
 
 
 class Connections:
-    """All connections of one server; makes room by closing the oldest that asks for nothing."""
+    """All connections of one server; closes the oldest idle one when there are too many."""
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most or most_connections()
@@ -39,23 +39,23 @@ class Connections:
         self._said = -SAY_EVERY_S
 
     def opened(self, one: Protocol) -> None:
-        """One more; the oldest silent one is closed if they are too many."""
+        """Count a new connection; close the oldest silent one if there are too many."""
         self._open += 1
         self.silent(one)
         if self._open > self._most:
             self.close(next(iter(self._silent)), f"there are more than {self._most}")
 
     def closed(self, one: Protocol) -> None:
-        """One less."""
+        """Forget a connection that has closed."""
         self._open -= 1
         self.heard(one)
 
     def silent(self, one: Protocol) -> None:
-        """The head of a request is awaited."""
+        """Note that the head of a request is awaited."""
         self._silent[one] = None
 
     def heard(self, one: Protocol) -> None:
-        """The head has arrived."""
+        """Note that the head has arrived."""
         self._silent.pop(one, None)
 
     def close(self, one: Protocol, why: str) -> None:
@@ -79,25 +79,25 @@ class Protocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
+        """A client has connected."""
         super().connection_made(transport)
         self._wait()
         self._connections.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left, or was sent away."""
+        """The client has disconnected, or the connection was closed."""
         self._stop()
         self._connections.closed(self)
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """The first byte of a request has arrived."""
         super().on_message_begin()
         self._wait()
         self._connections.silent(self)
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
+        """The head of the request is complete."""
         self._stop()
         self._connections.heard(self)
         super().on_headers_complete()

@@ -1,4 +1,4 @@
-"""The short way to an endpoint that takes a JSON body.
+"""A faster route for endpoints that take a JSON body.
 
 FastAPI's general way to an endpoint costs several times what the endpoint itself does. A request
 that is plainly right is validated straight from its bytes, in one step. Every other request goes
@@ -36,7 +36,7 @@ class DirectRoute(Route):
         )
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request that this route was found for."""
+        """Handle one request."""
         kinds, keys = _headers(scope, b"content-type"), _headers(scope, b"idempotency-key")
         plain = scope["method"] == "POST" and not scope["query_string"] and len(keys) < 2
         if not plain or kinds != ["application/json"]:
@@ -62,7 +62,7 @@ def _headers(scope: Scope, name: bytes) -> list[str]:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Gives the body that was read once more, then what the client sends further."""
+    """Return a `receive` that repeats the body that was read, then passes on further messages."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:

@@ -1,4 +1,4 @@
-"""What stands before every request: time taken, last resort, host, token, size of the body."""
+"""The middleware of every request: timing, last resort, host, token, size of the body."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Observation:
         self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI request."""
+        """Handle one ASGI request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -50,13 +50,13 @@ class Observation:
 
 
 class LastResort:
-    """Answers an error nobody foresaw with its log id only."""
+    """Answers an unexpected error with its log id only."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI request."""
+        """Handle one ASGI request."""
         begun = False
 
         async def noting(message: Message) -> None:
@@ -76,14 +76,14 @@ class LastResort:
 
 
 class Hosts:
-    """Refuses requests for other host names: a web page whose name was rebound to this machine."""
+    """Refuses requests for other host names, such as those of a web page with DNS rebinding."""
 
     def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
         self._app = app
         self._allowed = frozenset(name.lower() for name in allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI request."""
+        """Handle one ASGI request."""
         if scope["type"] == "http" and not self._knows(_header(scope, b"host") or ""):
             legal = ", ".join(sorted(self._allowed))
             response = problem(
@@ -103,19 +103,19 @@ class Hosts:
 
 
 class Authentication:
-    """Lets in who has a token; everything but health needs one."""
+    """Refuses requests without a valid token; only health checks need none."""
 
-    def __init__(self, app: ASGIApp, gate: TokenAuthenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: TokenAuthenticator) -> None:
         self._app = app
-        self._gate = gate
+        self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI request."""
+        """Handle one ASGI request."""
         if scope["type"] != "http" or scope["path"] in OPEN:
             await self._app(scope, receive, send)
             return
         header = _header(scope, b"authorization")
-        identity = self._gate.identify(header)
+        identity = self._authenticator.identify(header)
         if identity is None:
             error = "" if header is None else ', error="invalid_token"'
             response = problem(
@@ -145,7 +145,7 @@ class BodyLimit:
         self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI request."""
+        """Handle one ASGI request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -19,7 +19,7 @@ LEAVE_S = 5
 
 
 class Server(uvicorn.Server):
-    """Tells those who wait or follow that it stops, so that none holds it up."""
+    """A server that ends waiting and following requests when it stops, so that none delays it."""
 
     def __init__(
         self,
@@ -63,5 +63,5 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: first the waiting requests, then the rest, then the service."""
-        self._app.state.doors.closing.set()
+        self._app.state.context.closing.set()
         await super().shutdown(sockets)

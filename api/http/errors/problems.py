@@ -12,14 +12,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.http.errors.validation_errors import as_model, fields_of, summary
+from api.http.errors.validation_errors import fields_of
 from api.schemas import FieldError, Problem
 from scheduler.domain.errors import FulcrumError
 from scheduler.text import shown
+from scheduler.validation import summary
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -67,7 +67,7 @@ _log = logging.getLogger(__name__)
 
 
 class HttpError(Exception):
-    """An error of the door itself, by its code."""
+    """An error of the HTTP interface itself, by its code."""
 
     def __init__(
         self,
@@ -127,13 +127,13 @@ def problem(
 def install(app: FastAPI) -> None:
     """Let the app answer every exception with a problem document."""
     app.add_exception_handler(FulcrumError, _fulcrum)
-    app.add_exception_handler(HttpError, _door)
+    app.add_exception_handler(HttpError, _http_error)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
 
 
 def unexpected(error: Exception, where: str) -> Response:
-    """Log an error nobody foresaw under a fresh id, and tell only the id."""
+    """Log an unexpected error under a new id; the response has only the id."""
     log_id = secrets.token_hex(8)
     _log.error("%s failed, id %s", where, log_id, exc_info=error)
     return problem(
@@ -152,7 +152,7 @@ async def _fulcrum(_: Request, error: Exception) -> Response:
     return problem(code, error.message, fields, headers=headers)
 
 
-async def _door(_: Request, error: Exception) -> Response:
+async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HttpError)
     return problem(error.code, error.detail, error.fields, headers=error.headers)
 
@@ -197,7 +197,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """All that the path takes: the router's own answer tells those of one route only."""
+    """All methods that the path takes; the router's own answer has those of one route only."""
     path = request.scope["path"]
     routes: Iterable[APIRoute] = request.app.state.routes
     return sorted(
@@ -205,6 +205,7 @@ def _methods(request: Request) -> list[str]:
     )
 
 
-def _body_model(request: Request) -> type[BaseModel] | None:
+def _body_model(request: Request) -> Any:
+    """The annotation of the body; None without one."""
     field = getattr(request.scope.get("route"), "body_field", None)
-    return as_model(field.field_info.annotation) if field else None
+    return field.field_info.annotation if field else None

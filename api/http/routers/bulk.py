@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples
 from api.http.auth import Caller, Role
 from api.http.context import Route, answer, context_of, submitter
 from api.http.errors.problems import HttpError
+from api.http.openapi import bodies, responses
 from api.schemas import CancelJobsIn, CancelledOut
 from scheduler.service.bulk_cancel import BulkCancel
 from scheduler.store.base import JobQuery
@@ -21,11 +21,11 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
 @router.post(
     "/jobs:cancel",
     response_model=CancelledOut,
-    responses=openapi_examples.responses("cancelled", 400, 401, 403, 413, 415, 422, 503),
+    responses=responses.of("cancelled", 400, 401, 403, 413, 415, 422, 503),
 )
 def cancel_jobs(
     request: Request,
-    cancel: Annotated[CancelJobsIn, Body(openapi_examples=openapi_examples.CANCEL_JOBS)],
+    cancel: Annotated[CancelJobsIn, Body(openapi_examples=bodies.CANCEL_JOBS)],
 ) -> Response:
     """Take all live jobs that match from the queue, or stop them; those that wait first."""
     who = submitter(request)

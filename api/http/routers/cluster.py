@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples
 from api.http.context import Route, admin, answer, context_of, naming
+from api.http.openapi import bodies, responses
 from api.http.routers.queries import unix
 from api.schemas import (
     ClusterOut,
@@ -34,36 +34,38 @@ _GROUPS = {"source": accuracy.source, "kind": accuracy.kind}
 
 
 @router.get(
-    "/cluster", response_model=ClusterOut, responses=openapi_examples.responses("cluster", 401, 503)
+    "/cluster",
+    response_model=ClusterOut,
+    responses=responses.of("cluster", 401, 503),
 )
 def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
-    doors = context_of(request)
-    return answer(ClusterOut.of(doors.service.cluster()))
+    context = context_of(request)
+    return answer(ClusterOut.of(context.service.cluster()))
 
 
 @router.get(
     "/policies",
     response_model=PoliciesOut,
-    responses=openapi_examples.responses("policies", 401, 503),
+    responses=responses.of("policies", 401, 503),
 )
 def list_policies(request: Request) -> Response:
     """List the policies by name, and the active one."""
-    doors = context_of(request)
-    active = doors.service.policy()
+    context = context_of(request)
+    active = context.service.policy()
     found = tuple(
         PolicySummary(name=name, summary=summary, active=name == active.name)
-        for name, summary in sorted(doors.service.policies().items())
+        for name, summary in sorted(context.service.policies().items())
     )
-    tuned = (PolicySummary.tuned(name, active.name) for name in doors.schedules.names())
-    learned = (PolicySummary.learned(entry, active.name) for entry in doors.registry.entries())
+    tuned = (PolicySummary.tuned(name, active.name) for name in context.schedules.names())
+    learned = (PolicySummary.learned(entry, active.name) for entry in context.registry.entries())
     return answer(PoliciesOut(active=PolicyOut.of(active), policies=(*found, *tuned, *learned)))
 
 
 @router.get(
     "/policies/active",
     response_model=PolicyOut,
-    responses=openapi_examples.responses("policy", 401, 503),
+    responses=responses.of("policy", 401, 503),
 )
 def show_policy(request: Request) -> Response:
     """Show who decides, in which mode, and how often the guard had to."""
@@ -73,16 +75,16 @@ def show_policy(request: Request) -> Response:
 @router.put(
     "/policies/active",
     response_model=PolicyOut,
-    responses=openapi_examples.responses("policy", 400, 401, 403, 404, 413, 415, 422, 503),
+    responses=responses.of("policy", 400, 401, 403, 404, 413, 415, 422, 503),
 )
 def use_policy(
-    request: Request, policy: Annotated[PolicyIn, Body(openapi_examples=openapi_examples.POLICIES)]
+    request: Request, policy: Annotated[PolicyIn, Body(openapi_examples=bodies.POLICIES)]
 ) -> Response:
     """Let another policy decide from the next round on; it is remembered over restarts."""
     who = admin(request)
-    doors = context_of(request)
+    context = context_of(request)
     with naming():
-        active = doors.service.use_policy(
+        active = context.service.use_policy(
             policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
         )
     return answer(PolicyOut.of(active))
@@ -91,33 +93,31 @@ def use_policy(
 @router.get(
     "/preferences",
     response_model=PreferencesOut,
-    responses=openapi_examples.responses("preferences", 401, 503),
+    responses=responses.of("preferences", 401, 503),
 )
 def show_preferences(request: Request) -> Response:
     """Show how much speed is worth to jobs that do not say."""
-    return answer(PreferencesOut.model_validate(context_of(request).service.preferences()))
+    return answer(PreferencesOut.of(context_of(request).service.preferences()))
 
 
 @router.put(
     "/preferences",
     response_model=PreferencesOut,
-    responses=openapi_examples.responses("preferences", 400, 401, 403, 413, 415, 422, 503),
+    responses=responses.of("preferences", 400, 401, 403, 413, 415, 422, 503),
 )
 def set_preferences(
     request: Request,
-    preferences: Annotated[PreferencesIn, Body(openapi_examples=openapi_examples.PREFERENCES)],
+    preferences: Annotated[PreferencesIn, Body(openapi_examples=bodies.PREFERENCES)],
 ) -> Response:
     """Change the cluster's or projects' preferences from the next round on; remembered."""
     who = admin(request)
     now = context_of(request).service.prefer(
         preferences.cluster, preferences.projects, actor=who.user
     )
-    return answer(PreferencesOut.model_validate(now))
+    return answer(PreferencesOut.of(now))
 
 
-@router.get(
-    "/costs", response_model=CostsOut, responses=openapi_examples.responses("costs", 401, 422, 503)
-)
+@router.get("/costs", response_model=CostsOut, responses=responses.of("costs", 401, 422, 503))
 def sum_costs(
     request: Request,
     by: Annotated[Literal["user", "project", "day"], Query()] = "user",
@@ -125,15 +125,15 @@ def sum_costs(
     until: Annotated[Instant | None, Query(description="Exclusive.")] = None,
 ) -> Response:
     """Sum measured device time, dollars and joules of ended attempts."""
-    doors = context_of(request)
-    costs = doors.service.store.costs(by, since=unix(since), until=unix(until))
-    return answer(CostsOut.of(by, costs))
+    context = context_of(request)
+    costs = context.service.store.costs(by, since=unix(since), until=unix(until))
+    return answer(CostsOut.of_groups(by, costs))
 
 
 @router.get(
     "/estimates",
     response_model=EstimatesOut,
-    responses=openapi_examples.responses("estimates", 401, 422, 503),
+    responses=responses.of("estimates", 401, 422, 503),
 )
 def show_estimates(
     request: Request,
@@ -141,8 +141,8 @@ def show_estimates(
     limit: Annotated[int, Query(ge=0, le=10_000, description="Of single measurements.")] = 100,
 ) -> Response:
     """Show how far the estimates of runtimes were from the truth."""
-    doors = context_of(request)
-    measured = doors.service.store.measurements()
+    context = context_of(request)
+    measured = context.service.store.measurements()
     newest = measured[len(measured) - min(limit, len(measured)) :]
     return answer(
         EstimatesOut(
@@ -158,7 +158,7 @@ def show_estimates(
 @router.get(
     "/events",
     response_model=EventPage,
-    responses=openapi_examples.responses("events", 401, 422, 503),
+    responses=responses.of("events", 401, 422, 503),
 )
 def list_events(
     request: Request,
@@ -166,8 +166,8 @@ def list_events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:
     """Tell all that happened to all jobs, oldest first."""
-    doors = context_of(request)
-    events = doors.service.store.events(after=after, limit=limit)
+    context = context_of(request)
+    events = context.service.store.events(after=after, limit=limit)
     return answer(
         EventPage.model_construct(
             events=tuple(map(EventOut.of, events)), next_after=events[-1].seq if events else after

@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.client import proof
-from api.http import openapi_examples
 from api.http.context import Route, answer, context_of
+from api.http.openapi import responses
 from api.schemas import HealthOut, ProblemOut, ProofOut
 from scheduler.domain.errors import OutageError
 from scheduler.problems import HealthProblem
@@ -22,7 +22,7 @@ router = APIRouter(route_class=Route, tags=["health"])
 @router.get(
     "/healthz",
     response_model=HealthOut,
-    responses=openapi_examples.responses("health"),
+    responses=responses.of("health"),
     openapi_extra={"security": []},
 )
 async def check_health() -> Response:
@@ -33,7 +33,7 @@ async def check_health() -> Response:
 @router.get(
     "/readyz",
     response_model=HealthOut,
-    responses=openapi_examples.responses("health", 503),
+    responses=responses.of("health", 503),
     openapi_extra={"security": []},
 )
 def check_readiness(request: Request) -> Response:
@@ -61,7 +61,7 @@ def not_ready(problems: Sequence[HealthProblem]) -> OutageError:
 @router.get(
     proof.PATH,
     response_model=ProofOut,
-    responses=openapi_examples.responses("proof", 422),
+    responses=responses.of("proof", 422),
     openapi_extra={"security": []},
 )
 async def prove_identity(
@@ -75,11 +75,11 @@ async def prove_identity(
     `proof` is HMAC-SHA256 of `fulcrum proof PORT NONCE` with the SHA-256 of the token as the key.
     """
     _, port = request.scope["server"]
-    return answer(ProofOut(proof=context_of(request).gate.proof(nonce, port)))
+    return answer(ProofOut(proof=context_of(request).authenticator.proof(nonce, port)))
 
 
-@router.get("/metrics", response_class=Response, responses=openapi_examples.prometheus(401, 503))
+@router.get("/metrics", response_class=Response, responses=responses.prometheus(401, 503))
 def scrape(request: Request) -> Response:
     """Tell all figures in Prometheus' text format."""
-    doors = context_of(request)
-    return Response(doors.telemetry.text(), media_type=CONTENT_TYPE_LATEST)
+    context = context_of(request)
+    return Response(context.telemetry.text(), media_type=CONTENT_TYPE_LATEST)

@@ -16,7 +16,6 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from api.http import openapi_examples
 from api.http.asgi.direct_route import DirectRoute
 from api.http.auth import Caller
 from api.http.context import (
@@ -32,6 +31,7 @@ from api.http.context import (
     visible,
 )
 from api.http.long_poll import MOST_WAIT_S, changed
+from api.http.openapi import bodies, responses
 from api.http.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
 from api.schemas import (
     CancelIn,
@@ -62,13 +62,11 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
     "/jobs",
     status_code=201,
     response_model=JobOut,
-    responses=openapi_examples.responses(
-        "job", 400, 401, 403, 409, 413, 415, 422, 503, created=True
-    ),
+    responses=responses.of("job", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_job(
     request: Request,
-    job: Annotated[JobIn, Body(openapi_examples=openapi_examples.JOBS)],
+    job: Annotated[JobIn, Body(openapi_examples=bodies.JOBS)],
     idempotency_key: Key = None,
 ) -> Response:
     """Submit a job.
@@ -77,23 +75,21 @@ def submit_job(
     body makes no second job: it is answered with the first, marked `Idempotency-Replayed: true`.
     """
     who = submitter(request)
-    doors = context_of(request)
-    spec = doors.intake.one(job, who.user)
-    jobs, replayed = _submit(doors, [spec], who.user, idempotency_key, job)
-    return answer(JobOut.of(jobs[0]), 201, _headers(f"/v1/jobs/{jobs[0].id}", replayed))
+    context = context_of(request)
+    spec = context.intake.one(job, who.user)
+    jobs, replayed = submit(context, [spec], who.user, idempotency_key, job)
+    return answer(JobOut.of(jobs[0]), 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
 
 
 @direct.post(
     "/jobs:batch",
     status_code=201,
     response_model=JobBatchOut,
-    responses=openapi_examples.responses(
-        "batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True
-    ),
+    responses=responses.of("batch", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_batch(
     request: Request,
-    batch: Annotated[JobBatchIn, Body(openapi_examples=openapi_examples.BATCHES)],
+    batch: Annotated[JobBatchIn, Body(openapi_examples=bodies.BATCHES)],
     idempotency_key: Key = None,
 ) -> Response:
     """Submit several jobs, all or none.
@@ -101,34 +97,32 @@ def submit_batch(
     A job may name another one of the batch in `after`, and in `work.models` of an inference.
     """
     who = submitter(request)
-    doors = context_of(request)
-    specs = doors.intake.several(batch.jobs, who.user)
+    context = context_of(request)
+    specs = context.intake.several(batch.jobs, who.user)
     try:
-        jobs, replayed = _submit(doors, specs.specs, who.user, idempotency_key, batch)
+        jobs, replayed = submit(context, specs.specs, who.user, idempotency_key, batch)
     except InfeasibleError as error:
         raise _as_sent(error, specs.order) from None
     found = JobBatchOut.model_construct(jobs=tuple(map(JobOut.of, specs.as_sent(jobs))))
-    return answer(found, 201, _headers("/v1/jobs", replayed))
+    return answer(found, 201, created_headers("/v1/jobs", replayed))
 
 
 @router.post(
     "/jobs/plan",
     response_model=PlanOut,
-    responses=openapi_examples.responses("plan", 400, 401, 403, 413, 415, 422, 503),
+    responses=responses.of("plan", 400, 401, 403, 413, 415, 422, 503),
 )
 def plan_job(
-    request: Request, job: Annotated[JobIn, Body(openapi_examples=openapi_examples.JOBS)]
+    request: Request, job: Annotated[JobIn, Body(openapi_examples=bodies.JOBS)]
 ) -> Response:
     """Tell what would happen to a job, for fast, balanced and cheap; nothing is submitted."""
     who = submitter(request)
-    doors = context_of(request)
-    outlooks = doors.service.plan(doors.intake.one(job, who.user))
+    context = context_of(request)
+    outlooks = context.service.plan(context.intake.one(job, who.user))
     return answer(PlanOut(outlooks=tuple(OutlookOut.of(one) for one in outlooks)))
 
 
-@router.get(
-    "/jobs", response_model=JobPage, responses=openapi_examples.responses("page", 401, 422, 503)
-)
+@router.get("/jobs", response_model=JobPage, responses=responses.of("page", 401, 422, 503))
 def list_jobs(
     request: Request,
     state: Annotated[
@@ -149,7 +143,7 @@ def list_jobs(
     Pages are stable: jobs submitted meanwhile neither shift nor repeat what follows. The address
     of the next page stands in the `Link` header, its cursor in the body.
     """
-    doors, who = context_of(request), reader(request)
+    context, who = context_of(request), reader(request)
     query = JobQuery(
         states=some_of(state, JobState, "state"),
         kinds=some_of(kind, JobKind, "kind"),
@@ -159,13 +153,13 @@ def list_jobs(
         submitted_from=unix(submitted_from),
         submitted_to=unix(submitted_to),
     )
-    jobs = doors.service.store.jobs(query, before=place_of(cursor), limit=limit + 1)
+    jobs = context.service.store.jobs(query, before=place_of(cursor), limit=limit + 1)
     more = len(jobs) > limit
     following = cursor_of(jobs[limit - 1].id) if more else None
     page = JobPage.model_construct(
         jobs=tuple(JobOut.of(visible(job, who)) for job in jobs[:limit]),
         next_cursor=following,
-        total=doors.service.store.count(query) if count else None,
+        total=context.service.store.count(query) if count else None,
     )
     headers = {}
     if following:
@@ -179,7 +173,7 @@ def list_jobs(
 @router.get(
     "/jobs/{job_id:int}",
     response_model=JobDetail,
-    responses=openapi_examples.responses("detail", 401, 404, 422, 503),
+    responses=responses.of("detail", 401, 404, 422, 503),
 )
 async def show_job(
     request: Request,
@@ -197,16 +191,16 @@ async def show_job(
 
     Only the job's user and admins see the values in `work.env`; others see `***`.
     """
-    doors = context_of(request)
+    context = context_of(request)
     if wait_s:
-        await changed(doors, job_id, version, wait_s)
-    return await anyio.to_thread.run_sync(_detail, doors, job_id, reader(request))
+        await changed(context, job_id, version, wait_s)
+    return await anyio.to_thread.run_sync(_detail, context, job_id, reader(request))
 
 
 @router.get(
     "/jobs/{job_id:int}/events",
     response_model=EventPage,
-    responses=openapi_examples.responses("events", 401, 404, 422, 503),
+    responses=responses.of("events", 401, 404, 422, 503),
 )
 def list_job_events(
     request: Request,
@@ -215,8 +209,8 @@ def list_job_events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Response:
     """Tell the history of a job, oldest first."""
-    doors = context_of(request)
-    store = doors.service.store
+    context = context_of(request)
+    store = context.service.store
     store.job(job_id)
     events = store.events(job_id, after=after, limit=limit)
     return answer(
@@ -229,12 +223,12 @@ def list_job_events(
 @router.get(
     "/jobs/{job_id:int}/explain",
     response_model=ExplanationOut,
-    responses=openapi_examples.responses("explanation", 401, 404, 422, 503),
+    responses=responses.of("explanation", 401, 404, 422, 503),
 )
 def explain_job(request: Request, job_id: JobId) -> Response:
     """Tell why a job is where it is: one dominant reason with its evidence."""
-    doors = context_of(request)
-    explanation = doors.service.explain(job_id)
+    context = context_of(request)
+    explanation = context.service.explain(job_id)
     job = visible(explanation.job, reader(request))
     return answer(ExplanationOut.of(replace(explanation, job=job)))
 
@@ -242,62 +236,65 @@ def explain_job(request: Request, job_id: JobId) -> Response:
 @router.patch(
     "/jobs/{job_id:int}",
     response_model=JobOut,
-    responses=openapi_examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=responses.of("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def update_job(
     request: Request,
     job_id: JobId,
-    update: Annotated[JobUpdateIn, Body(openapi_examples=openapi_examples.UPDATES)],
+    update: Annotated[JobUpdateIn, Body(openapi_examples=bodies.UPDATES)],
 ) -> Response:
     """Make a waiting job more or less important, urgent or fast, from the next round on."""
     who = submitter(request)
-    doors = context_of(request)
-    require_owner(who, doors.service.store.job(job_id))
-    changes = doors.intake.changes(update)
-    return answer(JobOut.of(doors.service.update(job_id, changes, actor=who.user)))
+    context = context_of(request)
+    require_owner(who, context.service.store.job(job_id))
+    changes = context.intake.changes(update)
+    return answer(JobOut.of(context.service.update(job_id, changes, actor=who.user)))
 
 
 @router.post(
     "/jobs/{job_id:int}/cancel",
     response_model=JobOut,
-    responses=openapi_examples.responses("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=responses.of("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 def cancel_job(
     request: Request,
     job_id: JobId,
-    cancel: Annotated[CancelIn | None, Body(openapi_examples=openapi_examples.CANCELS)] = None,
+    cancel: Annotated[CancelIn | None, Body(openapi_examples=bodies.CANCELS)] = None,
 ) -> Response:
     """Take a job from the queue, or stop its attempt; it is CANCELLED when that has ended."""
     who = submitter(request)
-    doors = context_of(request)
-    require_owner(who, doors.service.store.job(job_id))
+    context = context_of(request)
+    require_owner(who, context.service.store.job(job_id))
     reason = cancel.reason if cancel else ""
-    return answer(JobOut.of(doors.service.cancel(job_id, actor=who.user, reason=reason)))
+    return answer(JobOut.of(context.service.cancel(job_id, actor=who.user, reason=reason)))
 
 
 @router.post(
     "/jobs/{job_id:int}/retry",
     status_code=201,
     response_model=JobOut,
-    responses=openapi_examples.responses("job", 401, 403, 404, 409, 422, 503, created=True),
+    responses=responses.of("job", 401, 403, 404, 409, 422, 503, created=True),
 )
 def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> Response:
     """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""
     who = submitter(request)
-    doors = context_of(request)
-    require_owner(who, doors.service.store.job(job_id))
+    context = context_of(request)
+    require_owner(who, context.service.store.job(job_id))
     digest = f"retry:{job_id}"
-    job, replayed = doors.service.retry(job_id, actor=who.user, key=idempotency_key, digest=digest)
-    return answer(JobOut.of(job), 201, _headers(f"/v1/jobs/{job.id}", replayed))
+    job, replayed = context.service.retry(
+        job_id, actor=who.user, key=idempotency_key, digest=digest
+    )
+    return answer(JobOut.of(job), 201, created_headers(f"/v1/jobs/{job.id}", replayed))
 
 
-def _submit(
-    doors: AppContext, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
+def submit(
+    context: AppContext, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
 ) -> tuple[list[Job], bool]:
+    """Submit jobs once per idempotency key; the jobs, and whether an earlier request made them."""
     digest = "" if key is None else _digest(body)
-    jobs, replayed = doors.service.submit(specs, actor=user, key=key, digest=digest)
+    jobs, replayed = context.service.submit(specs, actor=user, key=key, digest=digest)
     if not replayed:
-        doors.telemetry.submitted(Counter(spec.kind.value for spec in specs))
+        context.telemetry.submitted(Counter(spec.kind.value for spec in specs))
     return jobs, replayed
 
 
@@ -307,7 +304,8 @@ def _digest(body: BaseModel) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _headers(location: str, replayed: bool) -> dict[str, str]:
+def created_headers(location: str, replayed: bool) -> dict[str, str]:
+    """Headers of an answer that tells what was created, by this request or an earlier one."""
     headers = {"Location": location}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
@@ -324,7 +322,7 @@ def _as_sent(error: InfeasibleError, order: Sequence[int]) -> InfeasibleError:
     return InfeasibleError(error.message, fields)
 
 
-def _detail(doors: AppContext, job_id: int, who: Caller) -> Response:
-    store = doors.service.store
+def _detail(context: AppContext, job_id: int, who: Caller) -> Response:
+    store = context.service.store
     job = visible(store.job(job_id), who)
     return answer(JobDetail.with_attempts(job, store.attempts(job_id) if job.attempts else []))

@@ -12,8 +12,9 @@ import anyio.to_thread
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from api.http import artifacts, log_stream, log_tail, openapi_examples
+from api.http import artifacts, log_stream, log_tail
 from api.http.context import JobId, Route, answer, context_of
+from api.http.openapi import responses
 from api.http.routers.queries import Part
 from api.schemas import ArtifactsOut, JobMetricsOut
 from api.schemas.fields import instant
@@ -36,7 +37,7 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["outputs"])
 @router.get(
     "/jobs/{job_id:int}/logs",
     response_class=Response,
-    responses=openapi_examples.logs(401, 404, 422, 503),
+    responses=responses.logs(401, 404, 422, 503),
 )
 async def read_logs(
     request: Request,
@@ -57,12 +58,12 @@ async def read_logs(
     Followed, each line is a server-sent event with the id `ATTEMPT:BYTE`, the place behind it;
     the stream goes on over later attempts and closes with an `end` event once the job is final.
     """
-    doors = context_of(request)
+    context = context_of(request)
     follow = follow or "text/event-stream" in request.headers.get("accept", "")
-    job = await anyio.to_thread.run_sync(doors.service.store.job, job_id)
+    job = await anyio.to_thread.run_sync(context.service.store.job, job_id)
     number = _attempt(job, attempt)
-    path = doors.service.folders.attempt(job_id, number) / "log.txt"
-    await anyio.to_thread.run_sync(doors.service.retention.require, job, Kind.LOGS, path)
+    path = context.service.folders.attempt(job_id, number) / "log.txt"
+    await anyio.to_thread.run_sync(context.service.retention.require, job, Kind.LOGS, path)
     if not follow:
         return await anyio.to_thread.run_sync(_text, path, tail, number)
     if last_event_id:
@@ -72,10 +73,10 @@ async def read_logs(
         place = log_stream.Place(number, offset)
     stream = log_stream.Follow(
         place,
-        lambda: doors.service.store.job(job_id),
-        lambda number: doors.service.folders.attempt(job_id, number) / "log.txt",
-        doors.closing,
-        doors.waiting,
+        lambda: context.service.store.job(job_id),
+        lambda number: context.service.folders.attempt(job_id, number) / "log.txt",
+        context.closing,
+        context.waiting,
     )
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream.events(), headers=headers, media_type="text/event-stream")
@@ -84,7 +85,7 @@ async def read_logs(
 @router.get(
     "/jobs/{job_id:int}/metrics",
     response_model=JobMetricsOut,
-    responses=openapi_examples.responses("metrics", 401, 404, 422, 503),
+    responses=responses.of("metrics", 401, 404, 422, 503),
 )
 def read_metrics(
     request: Request,
@@ -98,28 +99,28 @@ def read_metrics(
     ] = None,
 ) -> Response:
     """Read what the work has measured so far: loss, accuracy, images per second."""
-    doors = context_of(request)
-    job = doors.service.store.job(job_id)
+    context = context_of(request)
+    job = context.service.store.job(job_id)
     numbers = range(1, job.attempts + 1) if attempt is None else [_attempt(job, attempt)]
     if numbers:
-        newest = doors.service.folders.attempt(job_id, numbers[-1])
-        doors.service.retention.require(job, Kind.LOGS, newest / "metrics.jsonl")
-    content = log_tail.blocks(_metrics(doors.service.folders, job_id, numbers, kind, tail))
+        newest = context.service.folders.attempt(job_id, numbers[-1])
+        context.service.retention.require(job, Kind.LOGS, newest / "metrics.jsonl")
+    content = log_tail.blocks(_metrics(context.service.folders, job_id, numbers, kind, tail))
     return StreamingResponse(content, media_type="application/json")
 
 
 @router.get(
     "/jobs/{job_id:int}/artifacts",
     response_model=ArtifactsOut,
-    responses=openapi_examples.responses("artifacts", 401, 404, 422, 503),
+    responses=responses.of("artifacts", 401, 404, 422, 503),
 )
 def list_artifacts(request: Request, job_id: JobId) -> Response:
     """List the files that a job left."""
-    doors = context_of(request)
-    job = doors.service.store.job(job_id)
-    folder = doors.service.folders.artifacts(job_id)
+    context = context_of(request)
+    job = context.service.store.job(job_id)
+    folder = context.service.folders.artifacts(job_id)
     kinds = (Kind.ARTIFACTS, Kind.MODELS)
-    times = [time for kind in kinds if (time := doors.service.retention.pruned(job, kind))]
+    times = [time for kind in kinds if (time := context.service.retention.pruned(job, kind))]
     return answer(
         ArtifactsOut(
             artifacts=tuple(artifacts.list_files(folder)),
@@ -131,7 +132,7 @@ def list_artifacts(request: Request, job_id: JobId) -> Response:
 @router.get(
     "/jobs/{job_id:int}/artifacts/{name:path}",
     response_class=FileResponse,
-    responses=openapi_examples.file(401, 404, 422, 503),
+    responses=responses.file(401, 404, 422, 503),
 )
 def fetch_artifact(
     request: Request,
@@ -139,11 +140,11 @@ def fetch_artifact(
     name: Annotated[str, Path(description="As listed.", examples=["model.pt"])],
 ) -> Response:
     """Fetch a file that a job left; parts of it with `Range`."""
-    doors = context_of(request)
-    job = doors.service.store.job(job_id)
-    folder = doors.service.folders.artifacts(job_id)
+    context = context_of(request)
+    job = context.service.store.job(job_id)
+    folder = context.service.folders.artifacts(job_id)
     kind = Kind.MODELS if name in MODELS else Kind.ARTIFACTS
-    doors.service.retention.require(job, kind, folder / name)
+    context.service.retention.require(job, kind, folder / name)
     path, figures, media_type = artifacts.find(folder, name)
     headers = {"X-Content-Type-Options": "nosniff"}
     return FileResponse(

@@ -7,17 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from api.http import openapi_examples
 from api.http.context import Route, admin, answer, context_of
+from api.http.openapi import bodies, responses
 from api.schemas import PruneIn, PruneOut, UsageOut
 from scheduler.service.maintenance.retention import Kind, RetentionRule
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["storage"])
 
 
-@router.get(
-    "/usage", response_model=UsageOut, responses=openapi_examples.responses("usage", 401, 422, 503)
-)
+@router.get("/usage", response_model=UsageOut, responses=responses.of("usage", 401, 422, 503))
 def show_usage(
     request: Request,
     limit: Annotated[int, Query(ge=0, le=1000, description="Of single jobs.")] = 10,
@@ -29,10 +27,10 @@ def show_usage(
 @router.post(
     "/prune",
     response_model=PruneOut,
-    responses=openapi_examples.responses("prune", 400, 401, 403, 413, 415, 422, 503),
+    responses=responses.of("prune", 400, 401, 403, 413, 415, 422, 503),
 )
 def prune(
-    request: Request, wish: Annotated[PruneIn, Body(openapi_examples=openapi_examples.PRUNES)]
+    request: Request, wish: Annotated[PruneIn, Body(openapi_examples=bodies.PRUNES)]
 ) -> Response:
     """Remove files of ended jobs; their history stays, and nothing of a live job is touched.
 
@@ -41,4 +39,4 @@ def prune(
     who = admin(request)
     rule = RetentionRule(tuple(map(Kind, wish.what)), wish.older_than, wish.keep_bytes)
     pruning = context_of(request).service.retention.prune(rule, who.user, dry_run=wish.dry_run)
-    return answer(PruneOut.of(pruning, dry_run=wish.dry_run))
+    return answer(PruneOut.of_pruning(pruning, dry_run=wish.dry_run))

@@ -35,19 +35,19 @@ def place(run_folder: Path, key: AttemptKey | LaunchSpec) -> Path:
     return run_folder / _FOLDER / f"{key.attempt}-{key.nonce}"
 
 
-def prepare(folder: Path, order: LaunchSpec) -> None:
-    """Make the attempt's folders, and keep its order in `folder`, unless it ran already.
+def prepare(folder: Path, spec: LaunchSpec) -> None:
+    """Make the attempt's folders, and keep its spec in `folder`, unless it ran already.
 
-    Raises `OSError`, `TypeError` for an order that JSON cannot say.
+    Raises `OSError`, `TypeError` for a spec that JSON cannot express.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with claim.locked(folder) as held:
         if held is None or files.ran(folder):
             return
-        if not os.path.lexists(folder / files.ORDER):
-            ownership.claim(order.shared, order.job_nonce)
-            _empty(order.folder, folder)
-        files.write_order(folder, order)
+        if not os.path.lexists(folder / files.SPEC):
+            ownership.claim(spec.shared, spec.job_nonce)
+            _empty(spec.folder, folder)
+        files.write_spec(folder, spec)
 
 
 def _empty(folder: Path, own: Path) -> None:

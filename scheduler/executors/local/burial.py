@@ -75,7 +75,7 @@ def _end(folder: Path, running: RunningRecord | None) -> ExitRecord:
 
 def _time_limit_s(folder: Path) -> float | None:
     try:
-        limit_s = files.read_order(folder).time_limit_s
+        limit_s = files.read_spec(folder).time_limit_s
     except (ValueError, KeyError, TypeError):
         return None
     return limit_s if isinstance(limit_s, int | float) else None

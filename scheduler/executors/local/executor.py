@@ -43,10 +43,9 @@ class LocalExecutor:
 
     `preload` and `target` name functions (`module:function`): the first imports what workers
     need and must leave no threads; the second does the work of a `LaunchSpec`. `spares` workers
-    wait
-    for an order, so that bursts of so many start without a fork. The fork server ends when no
-    service has been connected for `linger_s` seconds. Every `sweep_s` seconds the files of running
-    attempts are looked at, in case a notice was lost.
+    wait for a launch, so that so many jobs start at once without a fork. The fork server ends when
+    no service has been connected for `linger_s` seconds. The executor reads the files of running
+    attempts every `sweep_s` seconds, in case a notice was lost.
 
     Jobs see the service's variables that `environment.PASSED` or `pass_env` name. With `pin` each
     runs on the CPUs of its devices only. `grace_s` passes between SIGTERM and SIGKILL wherever a
@@ -113,18 +112,18 @@ class LocalExecutor:
         self._mailbox = sockets.mailbox(self._folder)
         self._thread.start()
 
-    def launch(self, order: LaunchSpec) -> None:
+    def launch(self, spec: LaunchSpec) -> None:
         """Start an attempt; returns before it runs. Another launch of it starts nothing."""
-        order = replace(order, folder=_absolute(order.folder), shared=_absolute(order.shared))
-        folder = attempt_records.place(self._folder, order)
+        spec = replace(spec, folder=_absolute(spec.folder), shared=_absolute(spec.shared))
+        folder = attempt_records.place(self._folder, spec)
         with self._lock:
-            if order.attempt in self._watches:
+            if spec.attempt in self._watches:
                 return
-            watch = self._watches[order.attempt] = Watch(order.attempt, folder, order)
+            watch = self._watches[spec.attempt] = Watch(spec.attempt, folder, spec)
             with contextlib.suppress(OSError):  # it happens again, and is told, at the next look
                 if self._prepare(watch) and self._launches.offer(watch):
                     return
-        self._wake(order.attempt)
+        self._wake(spec.attempt)
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """Ask it to stop (SIGTERM), and after `grace_s` make it. Unknown or ended: no effect."""
@@ -132,7 +131,7 @@ class LocalExecutor:
             watch = self._watches.get(attempt)
             if watch is None:
                 return
-            if watch.order is not None:  # nobody can have begun it
+            if watch.spec is not None:  # nobody can have begun it
                 self._end(watch, ExitRecord(time.time(), "cancelled"))
                 self._wake()
                 return
@@ -271,13 +270,13 @@ class LocalExecutor:
                 self._urgent.add(watch.attempt)
 
     def _prepare(self, watch: Watch) -> bool:
-        """Whether the order lies in its folder; the attempt ends if it never can."""
+        """Whether the spec lies in its folder; the attempt ends if it never can."""
         if self._watches.get(watch.attempt) is not watch:  # cancelled meanwhile
             return False
         failure = self._launches.prepare(watch)
         if failure is not None:
             self._end(watch, failure)
-        return failure is None and watch.order is None
+        return failure is None and watch.spec is None
 
     def _look(self, watch: Watch) -> None:
         """Find out what became of the attempt: by its files, and by its processes."""

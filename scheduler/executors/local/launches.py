@@ -1,4 +1,4 @@
-"""From an order to a supervisor: its files are made, and the fork server is told."""
+"""Launches: the spec is written to a file, and the fork server is told."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class Launches:
         self._patience_s = patience_s
 
     def prepare(self, watch: Watch) -> ExitRecord | None:
-        """Put the order into its folder; the end of an attempt whose order cannot be written.
+        """Write the spec into its folder; the end of an attempt whose spec cannot be written.
 
-        On a full disk `watch.order` stays, to be tried again.
+        On a full disk `watch.spec` stays, to be tried again.
         """
-        if watch.order is None:
+        if watch.spec is None:
             return None
         try:
-            attempt_records.prepare(watch.folder, watch.order)
+            attempt_records.prepare(watch.folder, watch.spec)
         except (OSError, TypeError) as error:
             if isinstance(error, OSError) and lacks_room(error):
                 watch.trouble = f"it cannot start yet: {error.strerror}"
                 return None
             return ExitRecord(time.time(), f"could not start: {error}")
-        watch.order, watch.trouble = None, ""
+        watch.spec, watch.trouble = None, ""
         return None
 
     def offer(self, watch: Watch) -> bool:

@@ -24,7 +24,7 @@ class Watch:
     attempt: str
     folder: Path
     """Of the executor's files; see `records`."""
-    order: LaunchSpec | None = None
+    spec: LaunchSpec | None = None
     """To be written to the folder still."""
     running: RunningRecord | None = None
     """Kept once it is known: what becomes of the file then does not matter."""

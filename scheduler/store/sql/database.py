@@ -50,7 +50,7 @@ class Database:
         self._writing = threading.Lock()
         self._damage: str | None = None
         self._watched: StoreFile | None = None
-        self._alone: ExclusiveLock | None = None
+        self._service_lock: ExclusiveLock | None = None
         if self.url.get_backend_name() == "sqlite":
             self.file = _create(self.url)
             self._watched = StoreFile(self.file)
@@ -82,15 +82,15 @@ class Database:
                 yield connection
             self._require_whole()
 
-    def watch(self, *, alone: bool = False) -> None:
-        """Keep an eye on the file from now on; with `alone`, refuse a second service.
+    def watch(self, *, exclusive: bool = False) -> None:
+        """Keep an eye on the file from now on; with `exclusive`, refuse a second service.
 
         Raises `StateError` naming the service that holds the database.
         """
         if self._watched is not None:
             self._watched.pin()
-        if alone:
-            self._alone = FileLock(self.file) if self.file else PostgresLock(self._engine)
+        if exclusive:
+            self._service_lock = FileLock(self.file) if self.file else PostgresLock(self._engine)
 
     def health(self) -> tuple[str, ...]:
         """Sentences on what keeps this database from being written or trusted; empty: nothing."""
@@ -120,8 +120,8 @@ class Database:
         """Close all connections once the running write has ended."""
         with self._writing:
             self._closed = True
-            if self._alone is not None:
-                self._alone.release()
+            if self._service_lock is not None:
+                self._service_lock.release()
             self._engine.dispose()
             if self._watched is not None:
                 self._watched.close()
@@ -132,8 +132,8 @@ class Database:
         if problem is None and self._watched is not None:
             problem = self._watched.moved()
             problem = problem and f"{problem}; put it back, or restart the service"
-        if problem is None and self._alone is not None:
-            problem = self._alone.lost()
+        if problem is None and self._service_lock is not None:
+            problem = self._service_lock.lost()
         if problem is not None:
             raise OutageError(problem)
 
@@ -158,8 +158,8 @@ class Database:
             case name if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
                 self._damage = f"the store's file {self.file} is damaged ({cause}): {ADVICE}"
                 return self._damage
-        if self._alone is not None:
-            self._alone.doubt()
+        if self._service_lock is not None:
+            self._service_lock.doubt()
         return f"the store does not answer: {cause}"
 
 

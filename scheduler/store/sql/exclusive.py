@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import threading
@@ -12,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, exc
 
 from scheduler.domain.errors import FulcrumError, OutageError, StateError
+from scheduler.locks import ServiceLock
 
 SERVICE_LOCK = 0x46756C6372756E
 """The PostgreSQL lock that a service holds in a session of its own for as long as it runs."""
@@ -40,36 +40,18 @@ class ExclusiveLock(Protocol):
         """Let another service have it; again: no effect."""
 
 
-class FileLock:
-    """An flock beside a SQLite file: two data folders may name the same file."""
+class FileLock(ServiceLock):
+    """A lock on a file beside a SQLite file: two data folders may name the same database."""
 
     def __init__(self, file: Path) -> None:
-        """Raises `StateError` if a service holds the file."""
-        path = file.with_name(f"{file.name}.service")
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._file)
-            raise StateError(
-                f"a service (process {owner}) already uses the database {file}", _LEGAL
-            ) from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
+        """Raises `StateError` if a service holds the database."""
+        super().__init__(file.with_name(f"{file.name}.service"), f"the database {file}", _LEGAL)
 
     def doubt(self) -> None:
-        """A kernel's lock does not get lost."""
+        """A failure of the database does not end a lock of the kernel's."""
 
-    def lost(self) -> str | None:
-        """See `ExclusiveLock.lost`."""
-        return None
-
-    def release(self) -> None:
-        """See `ExclusiveLock.release`."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+    def lost(self) -> None:
+        """A lock of the kernel's is never lost."""
 
 
 class PostgresLock:

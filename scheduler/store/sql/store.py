@@ -45,7 +45,7 @@ class SqlStore:
             schema.prepare(self._database)
             if service:
                 schema.verify(self._database)
-            self._database.watch(alone=service)
+            self._database.watch(exclusive=service)
         except BaseException:
             self._database.close()
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scheduler.domain.errors import InputError
+from scheduler.locks import locked
 from scheduler.workloads.data.images import Arrays, Cache, Files, ImageSource, chosen
 from scheduler.workloads.image_folders import folders
 from scheduler.workloads.spec import tables
@@ -178,8 +178,7 @@ def _torchvision(name: str, train: bool) -> tuple[Arrays, tuple[str, ...]]:
     home = os.environ.get("FULCRUM_DATA")
     root = Path(home) if home else Path.home() / ".cache" / "fulcrum" / "datasets"
     root.mkdir(parents=True, exist_ok=True)
-    with (root / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two jobs must not download over each other
+    with locked(root / f".{name}.lock"):  # two jobs must not download over each other
         data = makers[name](root, train=train, download=True)
     images = torch.as_tensor(data.data)
     grey = images.ndim == 3

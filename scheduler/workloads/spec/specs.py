@@ -1,21 +1,22 @@
 """The parameters of a job, for everybody outside its process: check, resolve, profile.
 
-Nothing here imports torch, so doors and service may.
+Nothing here imports torch, so the service and every interface may import it.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.files import expanded
+from scheduler.text import unknown
+from scheduler.validation import summary, wrong_fields
 from scheduler.workloads.image_folders.outline import Look
 from scheduler.workloads.spec.paths import check_paths
 from scheduler.workloads.spec.profile import profile
@@ -51,17 +52,13 @@ def parse_work(kind: JobKind | str, data: Mapping[str, Any]) -> Work:
     try:
         model = WORK[JobKind(kind)]
     except ValueError:
-        legal = ", ".join(WORK)
-        raise InputError(
-            f"unknown kind of job {kind!r}", {"kind": f"unknown; legal: {legal}"}
-        ) from None
+        problem = unknown(f"kind of job {kind!r}", kind, WORK)
+        raise InputError(problem, {"kind": problem}) from None
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        fields = _fields(model, error)
-        name, problem = next(iter(fields.items()))
-        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-        raise InputError(f"{name}: {problem}{more}", fields) from None
+        fields = wrong_fields(error.errors(include_url=False), model, prefix=("work",))
+        raise InputError(summary(fields), fields) from None
 
 
 def references(work: Mapping[str, Any]) -> tuple[int, ...]:
@@ -81,7 +78,7 @@ def resolve(work: Mapping[str, Any], artifacts: Callable[[int], Path]) -> Mappin
 def absolute(work: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
     """The work with every relative path in it joined to `base` and `~` filled in.
 
-    For doors on the submitting side: a path there is meant from the submitter's folder.
+    For interfaces on the submitting side, where a path starts at the submitter's folder.
     """
 
     def full(path: str) -> str:
@@ -100,32 +97,3 @@ def absolute(work: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
         if isinstance(text, str) and text.startswith("folder:") and len(text) > len("folder:"):
             changed[name] = f"folder:{full(text.removeprefix('folder:'))}"
     return {**work, **changed}
-
-
-def _fields(model: type[BaseModel], error: ValidationError) -> dict[str, str]:
-    """Field path → what is wrong and what is legal."""
-    found: dict[str, str] = {}
-    for item in error.errors(include_url=False, include_context=False):
-        *parents, name = item["loc"] or ("",)
-        path = ".".join(str(part) for part in ("work", *item["loc"]))
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            legal = list((_nested(model, parents) or model).model_fields)
-            close = difflib.get_close_matches(str(name), legal, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            message = f"unknown field; {hint}legal: {', '.join(legal)}"
-        elif item["type"] == "missing":
-            message = "is required"
-        found.setdefault(path, message)
-    return found
-
-
-def _nested(model: type[BaseModel], parents: list[int | str]) -> type[BaseModel] | None:
-    for parent in parents:
-        field = model.model_fields.get(str(parent))
-        if field is None or not isinstance(field.annotation, type):
-            return None
-        if not issubclass(field.annotation, BaseModel):
-            return None
-        model = field.annotation
-    return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -10,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from scheduler.domain.jobs import JobKind
-from scheduler.text import storable
+from scheduler.text import storable, unknown
 from scheduler.workloads.spec import tables
 
 IMAGENET = "imagenet"
@@ -307,21 +306,18 @@ WORK: Mapping[JobKind, type[CnnTrainWork] | type[CnnInferWork] | type[CommandWor
 def known_model(name: str) -> str:
     """The name itself; raises `ValueError` with the legal ones."""
     if name not in tables.architectures():
-        close = difflib.get_close_matches(name, tables.architectures(), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        legal = ", ".join(tables.architectures())
-        raise ValueError(f"unknown model {name!r}; {hint}legal: {legal}")
+        raise ValueError(unknown(f"model {name!r}", name, tables.architectures()))
     return name
 
 
 def known_dataset(name: str) -> str:
     """The name itself; raises `ValueError` with the legal ones."""
-    legal = f"folder:PATH, {', '.join(tables.DATASETS)}"
+    legal = ["folder:PATH", *tables.DATASETS]
     if name.startswith("folder:"):
         if not name.removeprefix("folder:").strip():
-            raise ValueError(f"{name!r} names no folder; legal: {legal}")
+            raise ValueError(f"{name!r} names no folder; legal: {', '.join(legal)}")
     elif name not in tables.DATASETS:
-        raise ValueError(f"unknown dataset {name!r}; legal: {legal}")
+        raise ValueError(unknown(f"dataset {name!r}", name, legal))
     return name
 
 

@@ -225,7 +225,6 @@ class TestArtifacts:
         folder = tmp_path / "random-1"
         folder.mkdir()
         (folder / "policy.onnx").write_bytes(b"")
-        (folder / "manifest.json").write_text("{}")
         found_ = artifacts.find("random", folder=tmp_path, seeds=1)
         assert found_.trained == ()
         assert found_.missing[0].startswith("random-1: ")
@@ -244,12 +243,12 @@ class TestArtifacts:
         """Seeds that differ in more than the seed; scenarios that are others by now."""
         train(TINY, tmp_path / "run")
         one = load_artifact(tmp_path / "run" / "best")
-        longer = {**one.manifest.config, "seed": 1, "lessons": 61}
+        longer = {**one.manifest.config, "seed": 1, "demonstrations": 61}
         save(tmp_path / "tiny-1", one.weights, one.manifest)
         save(tmp_path / "tiny-2", one.weights, replace(one.manifest, config=longer))
         save(tmp_path / "tiny-3", one.weights, replace(one.manifest, scenario_digest="old"))
         assert artifacts.find("tiny", folder=tmp_path).missing == (
-            "tiny-2 was trained otherwise than tiny-1: lessons",
+            "tiny-2 was trained otherwise than tiny-1: demonstrations",
             "tiny-3: mixed-cloud has changed since it was trained",
         )
 

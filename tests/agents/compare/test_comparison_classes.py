@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from agents.evaluation.by_class import By, classify, summarised
-from agents.evaluation.differences import Verdict
 from agents.evaluation.metrics import MetricView
+from agents.evaluation.statistics import Verdict
 from tests.agents.compare.worlds import outcome
 
 

@@ -99,7 +99,7 @@ def test_failed_runs_are_told_and_exit_1(fulcrum, monkeypatch):
         (("--by", "age"), "none of priority, preference, user"),
         (("--seeds", "2", "--timeline", "5"), "none of the seeds"),
         (("--csv", "-", "--json"), "not both"),
-        (("-s", "atlantis"), "there is no scenario 'atlantis'"),
+        (("-s", "atlantis"), "unknown scenario 'atlantis'"),
     ],
 )
 def test_wrong_words_are_usage_errors_that_name_the_legal_ones(fulcrum, words, advice):

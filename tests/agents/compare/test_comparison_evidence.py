@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from agents.evaluation.compare import Comparison, compare
-from agents.evaluation.differences import Verdict
 from agents.evaluation.provenance import provenance_of
 from agents.evaluation.run import Conditions, RunKey, RunResult
 from agents.evaluation.sample_size import Evidence, covered
+from agents.evaluation.statistics import Verdict
 from agents.evaluation.summary import summarise
 from agents.report.csv_json import as_json
 from agents.report.html import report

@@ -38,11 +38,11 @@ def known(path, plan):
 def test_good_runs_come_back_as_they_were(full, plan):
     path, runs = full
     found = known(path, plan)
-    good = {run.cell: run for run in runs if not run.error}
+    good = {run.key: run for run in runs if not run.error}
     assert found.keys() == good.keys()
-    for cell, run in good.items():
+    for key, run in good.items():
         # repr: nan is not equal to itself.
-        assert repr(found[cell]) == repr(run)
+        assert repr(found[key]) == repr(run)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_other_conditions_take_nothing_over(full, plan, change):
 
 def test_the_seed_of_the_timelines_runs_again(full, plan):
     found = known(full[0], replace(plan, conditions=Conditions(timeline=0)))
-    assert {cell.seed for cell in found} == {1}
+    assert {key.seed for key in found} == {1}
 
 
 def test_other_code_takes_nothing_over(full, plan, monkeypatch):
@@ -75,12 +75,12 @@ def test_a_policy_that_was_changed_runs_again(tmp_path, plan, monkeypatch):
     plan = replace(plan, policies=(f"wgc:{constants}", f"learned:{artifact}", "fcfs"), seeds=(0,))
     path = tmp_path / "runs.jsonl"
     with ResultCache(path, plan) as journal:
-        for cell in plan.cells:
-            journal.add(RunResult(cell, dict.fromkeys(METRICS, 1.0), {str(by): {} for by in By}))
+        for key in plan.keys:
+            journal.add(RunResult(key, dict.fromkeys(METRICS, 1.0), {str(by): {} for by in By}))
     assert len(known(path, plan)) == 3
     constants.write_text("[[at]]\npreference = 0.5\npatience = 2\n")
     saved(tmp_path / "best", seed=1)
-    assert {cell.policy for cell in known(path, plan)} == {"fcfs"}
+    assert {key.policy for key in known(path, plan)} == {"fcfs"}
 
 
 def test_damaged_lines_are_passed_over(full, plan):

@@ -1,4 +1,4 @@
-"""Each measure of an outcome that can be worked out by hand."""
+"""Each metric of an outcome that can be worked out by hand."""
 
 import numpy as np
 import pytest

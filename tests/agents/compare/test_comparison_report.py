@@ -127,9 +127,9 @@ def test_page_is_the_same_every_time(page, compared):
 def test_csv_has_one_row_per_run(compared):
     comparison, *_ = compared
     rows = list(csv.DictReader(io.StringIO(as_csv(comparison))))
-    assert len(rows) == len(comparison.cells) == 2 * 3 * 3 * 3
+    assert len(rows) == len(comparison.keys) == 2 * 3 * 3 * 3
     first = comparison.runs[0]
-    assert float(rows[0]["jct_s"]) == first.measures["jct_s"]
+    assert float(rows[0]["jct_s"]) == first.metrics["jct_s"]
     assert {row["policy"] for row in rows if row["error"]} == {"nobody"}
     assert all(row["jct_s"] == "" for row in rows if row["error"])
 
@@ -153,4 +153,4 @@ def test_json_holds_manifest_tables_and_runs(compared):
     }  # fmt: skip
     assert content["runs"][0]["classes"]["user"]
     assert content["scenarios"]["other <b>"]["hypervolume"] == []
-    assert len(content["runs"]) == len(comparison.cells)
+    assert len(content["runs"]) == len(comparison.keys)

@@ -1,4 +1,4 @@
-"""Every cell is the same wherever it runs; what fails is told, and the rest goes on."""
+"""Every run is the same wherever it runs; what fails is told, and the rest goes on."""
 
 import os
 import subprocess
@@ -54,14 +54,14 @@ def deadly(tmp_path, monkeypatch):
 def test_runs_are_equal_in_one_process_and_in_several():
     wanted = plan(preferences=(0.0, 1.0), conditions=Conditions(timeline=0))
     alone, together = compare(wanted), compare(wanted, workers=2)
-    assert [run.cell for run in alone] == list(wanted.cells)
+    assert [run.key for run in alone] == list(wanted.keys)
     # repr: nan is not equal to itself.
     assert [repr(replace(run, seconds=0.0)) for run in alone] == [
         repr(replace(run, seconds=0.0)) for run in together
     ]
     for one, other in zip(alone, together, strict=True):
         assert not one.error
-        assert (one.timeline is None) == (one.cell.seed != 0)
+        assert (one.timeline is None) == (one.key.seed != 0)
         if one.timeline is not None and other.timeline is not None:
             assert (one.timeline.log.start == other.timeline.log.start).all()
 
@@ -71,10 +71,10 @@ def test_a_cell_depends_on_its_seed_and_preference_only():
     first = run(tiny, RunKey("tiny", "fcfs", 0), Conditions())
     again = run(tiny, RunKey("tiny", "fcfs", 0), Conditions())
     other = run(tiny, RunKey("tiny", "fcfs", 1), Conditions())
-    assert first.measures == again.measures
-    assert first.measures != other.measures
+    assert first.metrics == again.metrics
+    assert first.metrics != other.metrics
     cheap = run(tiny, RunKey("tiny", "fcfs", 0, 0.0), Conditions())
-    assert cheap.measures["dollars"] < first.measures["dollars"]
+    assert cheap.metrics["dollars"] < first.metrics["dollars"]
 
 
 def test_a_failing_policy_is_reported_and_the_rest_goes_on(deadly):
@@ -83,7 +83,7 @@ def test_a_failing_policy_is_reported_and_the_rest_goes_on(deadly):
     runs = compare(wanted, done=heard.append)
     assert len(heard) == len(runs) == 6
     found = replace(wanted, runs=runs)
-    assert {run.cell.policy for run in found.failures} == {"buggy", "nobody"}
+    assert {run.key.policy for run in found.failures} == {"buggy", "nobody"}
     assert "ZeroDivisionError: by zero" in {run.error for run in found.failures}
     assert any("there is no policy 'nobody'" in run.error for run in found.failures)
     assert sorted(found.of("tiny", "fcfs", None)) == [0, 1]
@@ -93,8 +93,8 @@ def test_a_failing_policy_is_reported_and_the_rest_goes_on(deadly):
 def test_a_dying_process_takes_only_its_own_cell_along(deadly):
     wanted = plan(("fcfs", "deadly", "sjf"), seeds=(0, 1))
     runs = compare(wanted, workers=2)
-    assert [run.cell for run in runs] == list(wanted.cells)
-    dead = {run.cell.policy for run in runs if run.error}
+    assert [run.key for run in runs] == list(wanted.keys)
+    dead = {run.key.policy for run in runs if run.error}
     assert dead == {"deadly"}
     assert all("its process died" in run.error for run in runs if run.error)
 
@@ -103,8 +103,8 @@ def test_known_runs_are_not_run_again():
     wanted = plan()
     first = compare(wanted)
     heard = []
-    again = compare(wanted, known={run.cell: run for run in first[:3]}, done=heard.append)
-    assert [run.cell for run in heard] == [wanted.cells[3]]
+    again = compare(wanted, known={run.key: run for run in first[:3]}, done=heard.append)
+    assert [run.key for run in heard] == [wanted.keys[3]]
     assert again[:3] == first[:3]
 
 
@@ -112,7 +112,7 @@ def test_common_luck_hangs_on_the_seed_not_on_the_policy():
     tiny = scenario()
     doomed = replace(tiny, failures=replace(tiny.failures, per_attempt=1.0, retries=0))
     fates = [
-        run(doomed, RunKey("tiny", policy, 0), Conditions()).measures["failed"]
+        run(doomed, RunKey("tiny", policy, 0), Conditions()).metrics["failed"]
         for policy in ("fcfs", "sjf")
     ]
     assert fates == [12, 12]

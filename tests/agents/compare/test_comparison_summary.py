@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from agents.evaluation.compare import Comparison
-from agents.evaluation.differences import Verdict
 from agents.evaluation.metrics import METRICS
 from agents.evaluation.run import RunKey, RunResult
+from agents.evaluation.statistics import Verdict
 from agents.evaluation.summary import summarise
 from tests.agents.compare.worlds import scenario
 
@@ -18,15 +18,15 @@ def made(policy, seed, jct, dollars=1.0, preference=None, error="", **figures):
     values |= {"jct_s": jct, "dollars": dollars, "utilisation": 0.5, **figures}
     return RunResult(
         RunKey("tiny", policy, seed, preference),
-        measures={} if error else values,
+        metrics={} if error else values,
         point=(jct / 100, dollars / 10),
         error=error,
     )
 
 
 def summary(*runs, baseline="old", preferences=(None,)):
-    policies = tuple(dict.fromkeys(run.cell.policy for run in runs))
-    seeds = tuple(sorted({run.cell.seed for run in runs}))
+    policies = tuple(dict.fromkeys(run.key.policy for run in runs))
+    seeds = tuple(sorted({run.key.seed for run in runs}))
     tiny = scenario()
     whole = Comparison({"tiny": tiny}, policies, seeds, baseline, preferences, runs=runs)
     return summarise(whole)[0]
@@ -94,7 +94,7 @@ def test_few_seeds_prove_nothing():
 
 def test_measures_that_do_not_apply_are_left_out():
     found = summary(*series("old", [1, 2]))
-    assert [each.name for each in found.measures] == ["jct_s", "dollars", "utilisation"]
+    assert [each.name for each in found.metrics] == ["jct_s", "dollars", "utilisation"]
 
 
 def test_the_best_is_shown_to_be_better_than_every_other():

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from agents.evaluation.replay import judge
+from agents.evaluation.replay import evaluate
 from agents.evaluation.replay_process import ReplayProcess
 from scheduler.domain import transitions
 from scheduler.domain.errors import FulcrumError, OutageError
@@ -43,25 +43,25 @@ def question(**fields):
 
 @pytest.mark.parametrize("pools", [(CPU,), (GPU,), (CPU, GPU)])
 def test_without_a_history_jobs_are_made_up_for_the_pools(pools):
-    verdict = judge(question(pools=pools), None)
+    verdict = evaluate(question(pools=pools), None)
     assert (verdict.source, verdict.windows, verdict.jobs) == ("synthetic", 2, 60)
     assert verdict.nominee > 0
     assert verdict.rival > 0
-    assert judge(question(pools=pools), None).nominee == verdict.nominee
+    assert evaluate(question(pools=pools), None).nominee == verdict.nominee
 
 
 def test_a_policy_does_as_well_as_itself():
-    verdict = judge(question(nominee="wgc"), None)
+    verdict = evaluate(question(nominee="wgc"), None)
     assert (verdict.difference, verdict.nominee) == (0.0, verdict.rival)
     assert (verdict.won, verdict.lost, verdict.shown) == (0, 0, False)
 
 
 def test_the_limit_ends_it_after_a_whole_workload():
-    assert judge(question(limit_s=0.0), None).windows == 1
+    assert evaluate(question(limit_s=0.0), None).windows == 1
 
 
 def test_own_jobs_are_replayed_where_there_are_enough(history):
-    verdict = judge(question(least_jobs=50, windows=3), history)
+    verdict = evaluate(question(least_jobs=50, windows=3), history)
     assert verdict.source == "history"
     # Windows share no job: there are as many as the jobs can fill.
     assert (verdict.windows, verdict.jobs) == (1, 60)
@@ -69,12 +69,12 @@ def test_own_jobs_are_replayed_where_there_are_enough(history):
     assert "60 jobs of this cluster" in verdict.about
     assert "to its end" in verdict.about
     assert 0 < verdict.utilisation <= 1
-    assert judge(question(least_jobs=61), history).source == "synthetic"
+    assert evaluate(question(least_jobs=61), history).source == "synthetic"
 
 
 def test_in_a_process_of_its_own(tmp_path):
     asked = question()
-    assert ReplayProcess(tmp_path, None).run(asked).rival == judge(asked, None).rival
+    assert ReplayProcess(tmp_path, None).run(asked).rival == evaluate(asked, None).rival
 
 
 def test_what_went_wrong_there_is_told(tmp_path):
@@ -116,7 +116,7 @@ def test_asking_loads_no_simulator():
 
 
 def test_a_verdict_survives_json():
-    verdict = judge(question(limit_s=0.0), None)
+    verdict = evaluate(question(limit_s=0.0), None)
     values = {name: getattr(verdict, name) for name in verdict.__slots__}
     assert ReplayVerdict.of(json.loads(json.dumps(values))) == verdict
 

@@ -6,10 +6,21 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 
-from agents.serving.artifact import FORMAT, MANIFEST, WEIGHTS, ArtifactManifest, digest, load, save
+from agents.serving.artifact import (
+    FILE,
+    FORMAT,
+    ArtifactManifest,
+    digest,
+    load,
+    pack,
+    save,
+    unpack,
+)
 from agents.serving.learned_policy import LearnedPolicy, greedy_with_wait, learned
 from agents.training.model.onnx_export import exported
 from envs.gym.cluster_env import ClusterEnv
@@ -48,8 +59,9 @@ def artifact(tmp_path):
 
 
 def changed(folder, **values):
-    file = folder / MANIFEST
-    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+    weights, manifest = unpack((folder / FILE).read_bytes())
+    text = json.dumps(json.loads(manifest) | values)
+    (folder / FILE).write_bytes(pack(weights, text.encode()))
 
 
 def test_what_was_saved_is_loaded(artifact):
@@ -59,11 +71,23 @@ def test_what_was_saved_is_loaded(artifact):
 
 
 def test_one_flipped_bit_is_refused(artifact):
-    content = bytearray((artifact / WEIGHTS).read_bytes())
+    weights, manifest = unpack((artifact / FILE).read_bytes())
+    content = bytearray(weights)
     content[len(content) // 2] ^= 1
-    (artifact / WEIGHTS).write_bytes(content)
-    with pytest.raises(InputError, match="is not the file that"):
+    (artifact / FILE).write_bytes(pack(content, manifest))
+    with pytest.raises(InputError, match="not those that its manifest describes"):
         load(artifact)
+
+
+def test_the_file_is_an_onnx_model_with_the_manifest_in_its_metadata(artifact):
+    session = onnxruntime.InferenceSession(artifact / FILE)
+    manifest = json.loads(session.get_modelmeta().custom_metadata_map["fulcrum"])
+    assert manifest["scenario"] == "mixed-cloud"
+    model = onnx.load(artifact / FILE)
+    onnx.checker.check_model(model)
+    assert load(artifact / FILE) == load(artifact)
+    del model.metadata_props[:]
+    assert model.SerializeToString() == load(artifact).weights
 
 
 @pytest.mark.parametrize(
@@ -72,15 +96,15 @@ def test_one_flipped_bit_is_refused(artifact):
         ({"encoding": "0" * 12}, "trained for encoding 000000000000"),
         ({"format": 99}, "format 99"),
         ({"rows": 1}, "rows is 1"),
-        ({"rows": "many"}, "rows in manifest.json: .* valid integer"),
-        ({"steps": "many"}, "steps in manifest.json: .* valid integer"),
-        ({"config": None}, "config in manifest.json"),
-        ({"curve": [{"steps": 1}]}, r"curve\.0\.raw in manifest.json: Field required"),
-        ({"evaluation": []}, "evaluation in manifest.json"),
+        ({"rows": "many"}, "rows in its manifest: .* valid integer"),
+        ({"steps": "many"}, "steps in its manifest: .* valid integer"),
+        ({"config": None}, "config in its manifest"),
+        ({"curve": [{"steps": 1}]}, r"curve\.0\.raw in its manifest: Field required"),
+        ({"evaluation": []}, "evaluation in its manifest"),
         ({"evaluation": {"policy": {"mean": "good", "at": {}}}}, r"evaluation\.policy\.mean in"),
         ({"mode": "sometimes"}, "mode is 'sometimes'"),
-        ({"mode": []}, "mode in manifest.json"),
-        ({"surplus": 1}, "too much or too little: surplus"),
+        ({"mode": []}, "mode in its manifest"),
+        ({"surplus": 1}, "unknown or missing: surplus"),
     ],
 )
 def test_a_manifest_that_does_not_match_is_refused(artifact, values, reason):
@@ -91,15 +115,18 @@ def test_a_manifest_that_does_not_match_is_refused(artifact, values, reason):
 
 @pytest.mark.parametrize("content", ["", "[]", "null", "{"])
 def test_a_manifest_that_is_none_is_refused(artifact, content):
-    (artifact / MANIFEST).write_text(content)
+    weights, _ = unpack((artifact / FILE).read_bytes())
+    (artifact / FILE).write_bytes(pack(weights, content.encode()))
     with pytest.raises(InputError, match="refused"):
         load(artifact)
 
 
 def test_weights_that_are_no_network_are_refused(artifact):
-    (artifact / WEIGHTS).write_bytes(b"import os")
-    changed(artifact, sha256=digest(b"import os"))
-    with pytest.raises(InputError, match="no usable network"):
+    noise = b"\x72\x09import os"
+    _, manifest = unpack((artifact / FILE).read_bytes())
+    (artifact / FILE).write_bytes(pack(noise, manifest))
+    changed(artifact, sha256=digest(noise))
+    with pytest.raises(InputError, match="network cannot be used"):
         load(artifact)
 
 

@@ -4,20 +4,20 @@ import json
 from itertools import count
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from agents.evaluation.run import Conditions, RunKey, run
 from agents.training import config as configs
-from agents.training.validation import Score
+from agents.training.progress import Score
 from api.cli.main import app
-from api.cli.support.training_options import training_of
+from api.cli.support.training_options import training_values
 from scheduler.domain.errors import InputError
 from tests.agents.learning.world import mixed_cloud
 
 SMALL = {
-    "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "lessons": 40, "teaching_epochs": 1,
-    "envs": 2, "n_steps": 16, "batch_size": 16, "n_epochs": 1, "validation_workloads": 1,
+    "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "demonstrations": 40,
+    "imitation_epochs": 1, "envs": 2, "n_steps": 16, "batch_size": 16, "n_epochs": 1,
+    "validation_workloads": 1,
     "validation_preferences": 0.5,
 }  # fmt: skip
 
@@ -39,9 +39,9 @@ def test_a_policy_is_trained_shown_and_compared(tmp_path):
     assert "learned:" in shown.output
     assert "wgc" in shown.output
 
-    cell = RunKey("mixed-cloud", answer["policy"], seed=0, preference=0.5)
-    found = run(mixed_cloud(), cell, Conditions(jobs=10))
-    assert found.measures["objective"] > 0
+    key = RunKey("mixed-cloud", answer["policy"], seed=0, preference=0.5)
+    found = run(mixed_cloud(), key, Conditions(jobs=10))
+    assert found.metrics["objective"] > 0
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def killed(monkeypatch, stage):
 def test_a_training_goes_on_and_may_be_prolonged(train, tmp_path, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
-        killed(patch, "teaching")
+        killed(patch, "imitation")
         train("--steps", "32", "--seed", "3", code=130)
     assert configs.read(run).seed == 3
     assert "holds a training" in train("--steps", "32", "--seed", "3", code=6).stderr
@@ -88,7 +88,7 @@ def test_a_training_goes_on_and_may_be_prolonged(train, tmp_path, monkeypatch):
 def test_a_job_goes_on_by_itself_also_before_the_first_checkpoint(train, tmp_path, monkeypatch):
     monkeypatch.setenv("FULCRUM_METRICS", str(tmp_path / "metrics.jsonl"))
     with monkeypatch.context() as patch:
-        killed(patch, "teaching")
+        killed(patch, "imitation")
         train("--steps", "32", code=130)
     answer = json.loads(train("--steps", "32", "--json").stdout)
     assert [point["steps"] for point in answer["curve"]] == [0, 32]
@@ -98,7 +98,7 @@ def test_a_resumption_refuses_what_contradicts_the_training(train, tmp_path, mon
     file = tmp_path / "other.json"
     file.write_text(json.dumps({"gain": 10}))
     with monkeypatch.context() as patch:
-        killed(patch, "lessons")
+        killed(patch, "demonstrations")
         train("--steps", "32", "--seed", "3", code=130)
     words = ["--seed", "4", "--steps", "16", "--set", "gamma=0.9", "-s", "lab"]
     refused = train("--resume", *words, "--config", str(file), code=6).stderr
@@ -118,18 +118,24 @@ def test_a_resumption_refuses_what_contradicts_the_training(train, tmp_path, mon
 def test_a_training_that_stopped_early_is_not_prolonged(train, monkeypatch):
     worse = count(1.0, 0.1)
     monkeypatch.setattr(
-        "agents.training.validation.Validation.judge", lambda *_: Score(next(worse), {})
+        "agents.training.validation.Validation.evaluate", lambda *_: Score(next(worse), {})
     )
     train("--steps", "96", "--set", "patience=1", "--set", "validate_every=1")
     assert "stopped early: 1 valid" in train("--resume", "--steps", "128", code=6).stderr
     train("--resume")
 
 
+def settings_of(*options, preference="random"):
+    own = {"scenario": "lab", "steps": 10, "seed": 1, "preference": preference}
+    values, _ = training_values(own, None, list(options))
+    return configs.of(values)
+
+
 def test_options_have_the_type_of_their_field():
-    options = ["tensorboard=true", "teacher=none", "gamma=1", "validation_preferences=.1,.9"]
-    config = training_of("lab", 10, 1, "0.7", options)
-    assert (config.tensorboard, config.teacher, config.gamma) == (True, None, 1.0)
-    assert (config.validation_preferences, config.judged_at) == ((0.1, 0.9), (0.7,))
+    options = ["tensorboard=true", "expert=none", "gamma=1", "validation_preferences=.1,.9"]
+    config = settings_of(*options, preference="0.7")
+    assert (config.tensorboard, config.expert, config.gamma) == (True, None, 1.0)
+    assert (config.validation_preferences, config.validated_preferences) == ((0.1, 0.9), (0.7,))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,7 @@ def test_options_have_the_type_of_their_field():
         ("alternatives=", ()),
         ("alternatives=sjf,wgc", ("sjf", "wgc")),
         ("validation_preferences=.5", (0.5,)),
-        ("teacher=sjf", "sjf"),
+        ("expert=sjf", "sjf"),
         ("criterion=mean_of_ratios", "mean_of_ratios"),
         ("processes=false", False),
         ("jobs=12", 12),
@@ -149,7 +155,7 @@ def test_options_have_the_type_of_their_field():
 )
 def test_a_value_has_the_type_of_its_field(option, value):
     name = option.partition("=")[0]
-    assert getattr(training_of("lab", 10, 1, "0.7", [option]), name) == value
+    assert getattr(settings_of(option, preference="0.7"), name) == value
 
 
 @pytest.mark.parametrize(
@@ -159,20 +165,20 @@ def test_a_value_has_the_type_of_its_field(option, value):
         ("gamma=high", "not a number"),
         ("processes=1", "not true or false"),
         ("validation_preferences=.5,x", "'x', not a number"),
-        ("preference=dear", "none of random, cheap, balanced, fast and no number"),
+        ("preference=costly", "random, cheap, balanced, fast, or a number"),
         ("jobs", "is not NAME=VALUE"),
     ],
 )
 def test_a_value_of_another_type_is_refused(option, said):
-    with pytest.raises(typer.BadParameter, match=said):
-        training_of("lab", 10, 1, "0.7", [option])
+    with pytest.raises(InputError, match=said):
+        settings_of(option, preference="0.7")
 
 
 @pytest.mark.parametrize(
     ("option", "legal"),
     [
-        ("hesitation=-1", "0 … 1"),
-        ("lessons=0", "≥ 1"),
+        ("alternative_label_weight=-1", "0 … 1"),
+        ("demonstrations=0", "≥ 1"),
         ("gain=0", "> 0"),
         ("gamma=2", "> 0, ≤ 1"),
         ("preference=2", "0 … 1, or random"),
@@ -180,11 +186,11 @@ def test_a_value_of_another_type_is_refused(option, said):
 )
 def test_what_is_legal_is_said_in_signs(option, legal):
     with pytest.raises(InputError) as caught:
-        training_of("lab", 10, 1, "random", [option])
+        settings_of(option)
     assert caught.value.fields == {option.partition("=")[0]: legal}
 
 
-@pytest.mark.parametrize("option", ["teacher=sfj", "reference=sfj", "alternatives=wgc,sfj"])
+@pytest.mark.parametrize("option", ["expert=sfj", "baseline=sfj", "alternatives=wgc,sfj"])
 @pytest.mark.parametrize("command", ["train", "tune"])
 def test_unknown_policies_are_named_before_anything_begins(command, option, tmp_path):
     folder = tmp_path / "run"
@@ -199,12 +205,12 @@ def test_unknown_policies_are_named_before_anything_begins(command, option, tmp_
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--name", "bad name/"], 2, "no name for a policy"),
+        (["--name", "bad name/"], 2, "not a valid policy name"),
         (["--name", "fulcrum"], 6, "the name of a shipped policy"),
-        (["--workloads", "7"], 2, "goes with --from-history"),
+        (["--workloads", "7"], 2, "goes with from_history"),
         (["--as-job", "--set", "nope=3"], 2, "unknown: nope"),
         (["--as-job", "-s", "nope"], 3, "nope"),
-        (["--as-job", "--set", "teacher=sfj"], 2, "there is no policy 'sfj'"),
+        (["--as-job", "--set", "expert=sfj"], 2, "there is no policy 'sfj'"),
     ],
 )
 def test_what_would_be_refused_in_the_end_is_refused_at_once(words, code, said, tmp_path):
@@ -217,5 +223,5 @@ def test_what_would_be_refused_in_the_end_is_refused_at_once(words, code, said, 
 
 def test_a_wrong_hyper_parameter_names_the_legal_ones():
     with pytest.raises(InputError, match="unknown: gama") as caught:
-        training_of("lab", 10, 1, "random", ["gama=1"])
+        settings_of("gama=1")
     assert "gamma" in caught.value.fields["config"]

@@ -11,7 +11,7 @@ from agents.registry.registry import Registry
 from agents.serving.artifact import load
 from agents.training import from_history
 from api.cli.main import app
-from api.cli.views.training_progress import leave
+from api.cli.views.training_progress import copy_artifact
 from envs.scenarios import Split
 from envs.scenarios.logs import BLOCK
 from scheduler import settings
@@ -21,8 +21,9 @@ from scheduler.store.sql.store import SqlStore
 from scheduler.testing.samples import ended, job_spec, submitted
 
 SMALL = {
-    "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "lessons": 40, "teaching_epochs": 1,
-    "envs": 2, "n_steps": 16, "batch_size": 16, "n_epochs": 1, "validation_workloads": 1,
+    "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "demonstrations": 40,
+    "imitation_epochs": 1, "envs": 2, "n_steps": 16, "batch_size": 16, "n_epochs": 1,
+    "validation_workloads": 1,
     "validation_preferences": 0.5,
 }  # fmt: skip
 POOLS = """
@@ -123,7 +124,7 @@ def test_training_on_the_history_registers_and_judges(fulcrum, history, tmp_path
     assert answer["promoted"] == answer["trial"]["passed"] == entry.promoted
     assert answer["trial"]["split"] == "test"
     assert entry.manifest().config["scenario"] == str(tmp_path / "Our Lab" / "history.toml")
-    assert registry.history(entry)[-1].deed in ("promoted", "refused")
+    assert registry.history(entry)[-1].action in ("promoted", "refused")
 
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     fractions = [line["fraction"] for line in lines if line["kind"] == "progress"]
@@ -153,16 +154,16 @@ def test_a_training_that_was_killed_is_registered_and_judged_all_the_same(
     answer = json.loads(fulcrum("ours", "--resume", "--json").stdout)
     assert answer["policy"].startswith("learned:lab")
     assert answer["trial"]["workloads"] == 6
-    assert Registry(history).history(Registry(history).find("lab"))[-1].deed in (
+    assert Registry(history).history(Registry(history).find("lab"))[-1].action in (
         "promoted", "refused",
     )  # fmt: skip
 
 
 def test_what_goes_with_what(fulcrum):
-    assert "without --from-history" in said(fulcrum("r", "--from-history", "-s", "lab", code=2))
-    assert "goes with --from-history" in said(fulcrum("r", "--since", "7d", code=2))
+    assert "without from_history" in said(fulcrum("r", "--from-history", "-s", "lab", code=2))
+    assert "goes with from_history" in said(fulcrum("r", "--since", "7d", code=2))
     assert "goes with --as-job" in said(fulcrum("r", "--wait", code=2))
-    assert "--since" in said(fulcrum("r", "--from-history", "--since", "soon", code=2))
+    assert "not a duration" in said(fulcrum("r", "--from-history", "--since", "soon", code=2))
 
 
 def said(done):
@@ -194,5 +195,5 @@ def test_a_training_as_a_job_is_the_same_command(tmp_path, monkeypatch, fulcrum)
 
 def test_nothing_is_left_anywhere_outside_of_a_job(tmp_path):
     (tmp_path / "policy").mkdir()
-    leave(tmp_path / "policy")
+    copy_artifact(tmp_path / "policy")
     assert [each.name for each in tmp_path.rglob("*")] == ["policy"]

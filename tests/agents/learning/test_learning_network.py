@@ -7,7 +7,7 @@ from sb3_contrib import MaskablePPO
 from torch import nn
 
 from agents.serving.artifact import PolicyArtifact
-from agents.training.env import vectorised
+from agents.training.environments.env import vectorised
 from agents.training.model.network import PADDING, Critic, RowPolicy
 from agents.training.model.onnx_export import exported
 from tests.agents.learning.world import TINY, flat, mixed_cloud, observations, privileged, scorer

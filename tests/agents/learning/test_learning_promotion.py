@@ -11,7 +11,7 @@ from agents.evaluation.statistics import Interval
 from agents.registry.registry import Registry
 from api.cli.main import app
 from envs.scenarios import load
-from scheduler.domain.errors import InputError
+from scheduler.domain.errors import InputError, StateError
 from tests.agents.compare.worlds import scenario
 from tests.agents.learning.world import saved
 
@@ -52,7 +52,7 @@ def test_a_trial_is_paired_and_counts_every_preference_alike():
     plan = promotion.plan("sjf", "cheapest", scenario(), workloads=6, jobs=5)
     assert plan.policies[:3] == ("sjf", "cheapest", "wgc")
     assert plan.conditions.split == "test"
-    found = promotion.trial(plan, "cheapest", margin=0.05)
+    found = promotion.evaluate(plan, "cheapest", margin=0.05)
     assert [one.incumbent for one in found.duels][:2] == [True, False]
     margins = {one.rival: one.margin for one in found.duels if not one.incumbent}
     assert set(margins.values()) == {0.05}
@@ -69,7 +69,7 @@ def test_a_trial_is_paired_and_counts_every_preference_alike():
 
 
 def test_what_cannot_be_judged_is_refused():
-    with pytest.raises(InputError, match="tell nothing"):
+    with pytest.raises(InputError, match="are too few to show a difference"):
         promotion.plan("sjf", None, scenario(), workloads=5)
     with pytest.raises(InputError, match="no objective"):
         promotion.plan("sjf", None, scenario(objective=None))
@@ -77,7 +77,7 @@ def test_what_cannot_be_judged_is_refused():
         promotion.plan("sjf", None, load("hpc-kth"))
     plan = promotion.plan("nobody", None, scenario(), workloads=6, jobs=2, preferences=(0.5,))
     with pytest.raises(InputError, match="nobody failed on tiny, seed 0"):
-        promotion.trial(plan, None)
+        promotion.evaluate(plan, None)
 
 
 @pytest.fixture
@@ -116,9 +116,10 @@ def test_from_import_to_promotion(fulcrum, tmp_path):
     assert "promoted" in fulcrum("show", "ours").stdout
     assert "promoted" in fulcrum("ls").stdout
 
-    fulcrum("export", "ours", "ours.zip")
-    fulcrum("export", "ours", "ours.zip", code=6)
-    again = json.loads(fulcrum("import", "ours.zip", "--as", "theirs", "--json").stdout)
+    fulcrum("export", "ours", "ours.onnx")
+    fulcrum("export", "ours", "ours.onnx", code=6)
+    fulcrum("export", "ours", "ours.zip", code=2)
+    again = json.loads(fulcrum("import", "ours.onnx", "--as", "theirs", "--json").stdout)
     assert again["policy"] == name.replace("ours", "theirs")
     # No worse than the incumbent, but no better either.
     fulcrum("promote", "theirs", "-s", "tiny.toml", "--workloads", "6", "--workers", "1", code=4)
@@ -138,31 +139,55 @@ def test_policies_are_compared_by_name(fulcrum, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ("show", "nobody"), ("promote", "nobody"), ("export", "nobody", "x.zip"),
-        ("import", "nowhere.zip"), ("compare", "learned:nobody", "fcfs"),
+        ("show", "nobody"), ("promote", "nobody"), ("export", "nobody", "x.onnx"),
+        ("import", "nowhere.onnx"), ("compare", "learned:nobody", "fcfs"),
     ],
 )  # fmt: skip
 def test_unknown_names_are_told(fulcrum, words):
     assert "there is no" in fulcrum(*words, code=3).stderr
 
 
-def test_a_policy_that_beats_all_is_promoted(tmp_path):
-    from api.cli.commands.policies.registry import judged
+@pytest.fixture
+def registry(tmp_path):
+    registry = Registry(tmp_path / "data")
+    registry.import_file(saved(tmp_path / "one"), "ours")
+    return registry
 
-    registry = Registry(tmp_path)
-    from agents.registry import archive
 
-    entry = registry.add("ours", *archive.unpack(saved(tmp_path / "one")))
-    trial = promotion.PromotionTest(
-        entry.reference, 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), "", {}, (duel(-0.01),)
+def end_test(monkeypatch, paired):
+    """Let the promotion test of `learned:ours` end like this."""
+    test = promotion.PromotionTest(
+        "ours", 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), "", {}, (paired,)
     )
-    lost = replace(trial, duels=(duel(0.01),))
-    assert judged(registry, entry, lost, None, force=False) == (entry, False)
-    entry, promoted = judged(registry, entry, trial, None, force=False)
-    assert promoted
-    assert registry.incumbent() == entry
-    assert registry.history(entry)[-1].trial["passed"]
-    assert not registry.history(entry)[-1].forced
+    monkeypatch.setattr(promotion, "evaluate", lambda *_, **__: test)
+
+
+def test_a_policy_that_beats_all_is_promoted_and_used(registry, monkeypatch):
+    used = []
+    end_test(monkeypatch, duel(0.01))
+    found = promotion.promote(registry, "ours", scenario=scenario(), use=used.append)
+    assert (found.promoted, found.used, used) == (False, False, [])
+    assert registry.history(found.entry)[-1].action == "refused"
+
+    end_test(monkeypatch, duel(-0.01))
+    found = promotion.promote(registry, "ours", scenario=scenario(), use=used.append)
+    assert (found.promoted, found.forced, found.used) == (True, False, True)
+    assert used == [found.entry.reference]
+    assert registry.incumbent() == found.entry
+    event = registry.history(found.entry)[-1]
+    assert event.trial["passed"]
+    assert not event.forced
+    with pytest.raises(StateError, match="is the incumbent already"):
+        promotion.promote(registry, "ours", scenario=scenario())
+
+
+def test_a_policy_that_cannot_be_tested_is_promoted_by_force_only(registry):
+    where = scenario(objective=None)
+    with pytest.raises(InputError, match="no objective"):
+        promotion.promote(registry, "ours", scenario=where)
+    found = promotion.promote(registry, "ours", scenario=where, force=True)
+    assert (found.promoted, found.forced, found.test) == (True, True, None)
+    assert any("no objective" in note for note in found.notes)
 
 
 def test_the_curve_and_the_evaluation_are_shown(fulcrum, tmp_path):

@@ -8,10 +8,11 @@ from io import BytesIO
 
 import pytest
 
-from agents.registry import archive
-from agents.registry.audit_log import FILE, Action
+from agents.registry.audit_log import FILE as LOG
+from agents.registry.audit_log import AuditAction
+from agents.registry.old_archive import converted
 from agents.registry.registry import FOLDER, Registry, at, default, resolve
-from agents.serving.artifact import LARGEST, MANIFEST, WEIGHTS
+from agents.serving.artifact import FILE, LARGEST, OLD_MANIFEST, content_of, pack, unpack
 from scheduler.domain.errors import InputError, MissingError, StateError
 from tests.agents.learning.world import saved
 
@@ -27,7 +28,7 @@ def shipped(tmp_path):
 
 
 def added(registry, folder, name="ours", seed=0):
-    return registry.add(name, *archive.unpack(saved(folder / f"seed-{seed}", seed)), "the command")
+    return registry.import_file(saved(folder / f"seed-{seed}", seed), name, "the command")
 
 
 def test_an_empty_registry(registry):
@@ -46,7 +47,7 @@ def test_what_is_registered_is_found_by_name_and_digest(registry, tmp_path):
     assert registry.find(f"ours@{one.digest[:5]}") == one
     assert registry.policy("ours").name == one.reference
     assert added(registry, tmp_path) == one  # again: no second entry
-    assert [event.deed for event in registry.ledger.events()] == [Action.REGISTERED]
+    assert [event.action for event in registry.audit_log.events()] == [AuditAction.REGISTERED]
 
 
 def test_a_name_is_its_newest_version_until_one_is_promoted(registry, tmp_path):
@@ -56,7 +57,11 @@ def test_a_name_is_its_newest_version_until_one_is_promoted(registry, tmp_path):
     assert promoted.promoted
     assert registry.find("ours") == registry.incumbent() == promoted
     event = registry.history(first)[-1]
-    assert (event.deed, event.forced, event.trial) == (Action.PROMOTED, True, {"passed": False})
+    assert (event.action, event.forced, event.trial) == (
+        AuditAction.PROMOTED,
+        True,
+        {"passed": False},
+    )
     assert event.by
     assert event.at.endswith("+00:00")
     registry.promote(registry.find(second.reference), forced=False)
@@ -97,32 +102,32 @@ def test_an_incumbent_that_is_gone_is_followed_by_the_one_before(registry, shipp
 
 @pytest.mark.parametrize("name", ["", "Ours", "../x", "a/b", ".hidden", "a" * 61, "a@b"])
 def test_illegal_names_are_refused(registry, tmp_path, name):
-    with pytest.raises(InputError, match="no name for a policy"):
+    with pytest.raises(InputError, match="not a valid policy name"):
         added(registry, tmp_path, name)
 
 
 def test_what_cannot_be_loaded_is_not_registered(registry, tmp_path):
-    weights, manifest = archive.unpack(saved(tmp_path / "one"))
-    with pytest.raises(InputError, match="is not the file that"):
-        registry.add("ours", weights + b"x", manifest)
+    weights, manifest = unpack(content_of(saved(tmp_path / "one")))
+    with pytest.raises(InputError, match="not those that its manifest describes"):
+        registry.add("ours", pack(weights + b"\x12\x00", manifest))
     assert registry.entries() == ()
-    assert not list((tmp_path / "data" / FOLDER).iterdir())
+    assert not (tmp_path / "data" / FOLDER).exists()
 
 
-@pytest.mark.parametrize("file", [WEIGHTS, MANIFEST])
-def test_files_that_have_changed_are_refused_and_repaired(registry, tmp_path, file):
+@pytest.mark.parametrize("change", [lambda content: content + b" ", lambda content: content[:-9]])
+def test_files_that_have_changed_are_refused_and_repaired(registry, tmp_path, change):
     entry = added(registry, tmp_path)
-    (entry.folder / file).write_bytes((entry.folder / file).read_bytes() + b" ")
-    with pytest.raises(InputError, match="not those that were registered"):
+    (entry.folder / FILE).write_bytes(change((entry.folder / FILE).read_bytes()))
+    with pytest.raises(InputError, match="not the one that was registered"):
         registry.policy("ours")
-    assert "not those that were registered" in registry.entries()[0].summary()
+    assert "not the one that was registered" in registry.entries()[0].summary()
     added(registry, tmp_path)
     assert registry.find("ours").fault() == ""
 
 
 def test_a_damaged_ledger_is_told_and_not_overwritten(registry, tmp_path):
     entry = added(registry, tmp_path)
-    ledger = tmp_path / "data" / FOLDER / FILE
+    ledger = tmp_path / "data" / FOLDER / LOG
     ledger.write_text("{")
     for act in (registry.entries, lambda: registry.promote(entry, forced=True)):
         with pytest.raises(InputError, match="damaged"):
@@ -150,70 +155,85 @@ def test_the_data_folder_of_the_settings_is_the_default(tmp_path, monkeypatch):
     assert default().folder == tmp_path / "one" / FOLDER
 
 
-@pytest.mark.parametrize("name", ["p.tar.gz", "p.tgz", "p.zip"])
-def test_archives_bring_back_what_was_packed(tmp_path, name):
-    folder = saved(tmp_path / "one")
-    archive.pack(folder, tmp_path / name)
-    assert archive.unpack(tmp_path / name) == archive.unpack(folder)
-    before = (tmp_path / name).read_bytes()
-    with pytest.raises(StateError, match="exists already"):
-        archive.pack(folder, tmp_path / name)
-    archive.pack(folder, tmp_path / name, overwrite=True)
-    assert (tmp_path / name).read_bytes() == before
+def old(folder):
+    """The artifact in the two files of the old format."""
+    content = unpack((folder / FILE).read_bytes())
+    for name, part in zip((FILE, OLD_MANIFEST), content, strict=True):
+        (folder / name).write_bytes(part)
+    return folder
 
 
-def tarred(path, *members):
-    with tarfile.open(path, "w:gz") as tar:
+def tarred(*members):
+    file = BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
         for member, content in members:
             member.size = len(content)
             tar.addfile(member, BytesIO(content))
+    return file.getvalue()
 
 
-def zipped(path, *members):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+def zipped(*members):
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
-            file.writestr(name, content)
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def test_an_exported_policy_is_imported_as_the_same_entry(registry, tmp_path):
+    entry = added(registry, tmp_path)
+    exported, content = registry.export("ours")
+    assert exported == entry
+    (tmp_path / "Theirs.v2.onnx").write_bytes(content)
+    again = registry.import_file(tmp_path / "Theirs.v2.onnx")
+    assert (again.name, again.digest) == ("theirs", entry.digest)
+    with pytest.raises(MissingError, match="there is no"):
+        registry.import_file(tmp_path / "nothing.onnx")
+
+
+def test_old_folders_and_archives_are_the_same_entry(registry, tmp_path):
+    entry = added(registry, tmp_path)
+    folder = old(saved(tmp_path / "old"))
+    assert registry.import_file(folder, "ours") == entry
+    parts = [(name, (folder / name).read_bytes()) for name in (FILE, OLD_MANIFEST)]
+    tar = tarred(*((tarfile.TarInfo(name), content) for name, content in parts))
+    for content in (zipped(*parts), tar):
+        assert registry.add("ours", content) == entry
+    # An entry that an older version registered.
+    old(entry.folder)
+    assert registry.find("ours").fault() == ""
+    assert registry.export("ours")[1] == content_of(folder)
 
 
 @pytest.mark.parametrize("name", ["../policy.onnx", "/policy.onnx", "x/policy.onnx", "other.py"])
-def test_archives_with_anything_else_are_refused(tmp_path, name):
-    tarred(tmp_path / "a.tar.gz", (tarfile.TarInfo(name), b"x"))
-    zipped(tmp_path / "a.zip", (name, b"x"))
-    for file in ("a.tar.gz", "a.zip"):
+def test_archives_with_anything_else_are_refused(name):
+    for content in (tarred((tarfile.TarInfo(name), b"x")), zipped((name, b"x"))):
         with pytest.raises(InputError, match="it holds"):
-            archive.unpack(tmp_path / file)
+            converted(content)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE])
-def test_links_and_folders_are_refused(tmp_path, kind):
-    member = tarfile.TarInfo(WEIGHTS)
+def test_links_and_folders_are_refused(kind):
+    member = tarfile.TarInfo(FILE)
     member.type, member.linkname = kind, "/etc/passwd"
-    tarred(tmp_path / "a.tar.gz", (member, b""))
     with pytest.raises(InputError, match="it holds"):
-        archive.unpack(tmp_path / "a.tar.gz")
+        converted(tarred((member, b"")))
 
 
-def test_bombs_stubs_and_noise_are_refused(tmp_path):
+def test_bombs_stubs_and_noise_are_refused(registry):
     bomb = bytes(LARGEST + 1)
-    zipped(tmp_path / "a.zip", (WEIGHTS, bomb), (MANIFEST, b"{}"))
-    tarred(tmp_path / "a.tgz", (tarfile.TarInfo(WEIGHTS), bomb), (tarfile.TarInfo(MANIFEST), b"{}"))
-    for file in ("a.zip", "a.tgz"):
+    tar = tarred((tarfile.TarInfo(FILE), bomb), (tarfile.TarInfo(OLD_MANIFEST), b"{}"))
+    for content in (zipped((FILE, bomb), (OLD_MANIFEST, b"{}")), tar, bomb):
         with pytest.raises(InputError, match="more than"):
-            archive.unpack(tmp_path / file)
-    zipped(tmp_path / "b.zip", (WEIGHTS, b""))
-    with pytest.raises(InputError, match=r"no manifest\.json"):
-        archive.unpack(tmp_path / "b.zip")
-    whole = (tmp_path / "a.tgz").read_bytes()
-    for name, content in {"c.tgz": b"noise", "d.zip": b"noise", "e.tgz": whole[:200]}.items():
-        (tmp_path / name).write_bytes(content)
+            registry.add("ours", content)
+    with pytest.raises(InputError, match=r"has no manifest\.json"):
+        converted(zipped((FILE, b"")))
+    for content in (b"PK noise", b"\x1f\x8b noise", tar[:200], b"", b"\xff" * 99, b"\x72\x05"):
         with pytest.raises(InputError, match="refused"):
-            archive.unpack(tmp_path / name)
-    for name in ("none.zip", "none.tar"):
-        with pytest.raises(InputError):
-            archive.unpack(tmp_path / name)
+            registry.add("ours", content)
 
 
 def test_the_ledger_is_one_json_file(registry, tmp_path):
     added(registry, tmp_path)
-    content = json.loads((tmp_path / "data" / FOLDER / FILE).read_text())
+    content = json.loads((tmp_path / "data" / FOLDER / LOG).read_text())
     assert content["events-1"][0]["command"] == "the command"

@@ -5,11 +5,12 @@ from itertools import count
 
 import pytest
 
-from agents.serving.artifact import load
-from agents.training.baseline import BaselineTrajectories
+from agents.serving.artifact import BEST, load
+from agents.training.environments.baseline import BaselineTrajectories
 from agents.training.imitation import collect
-from agents.training.trainer import BEST, CHECKPOINT, LESSONS, resume, train
-from agents.training.validation import Score, Validation
+from agents.training.progress import CHECKPOINT, DEMONSTRATIONS, Score
+from agents.training.trainer import resume, train
+from agents.training.validation import Validation
 from scheduler.domain.errors import InputError, StateError
 from tests.agents.learning.world import TINY
 
@@ -45,14 +46,14 @@ def test_a_training_that_was_killed_goes_on(tmp_path):
 def test_episodes_of_a_training_that_goes_on_are_new(tmp_path, monkeypatch):
     played = []
 
-    def watched(ways, policy, workload, w):
+    def watched(trajectories, policy, workload, w):
         played.append(w)
-        return of(ways, policy, workload, w)
+        return of(trajectories, policy, workload, w)
 
     of = BaselineTrajectories.of
     monkeypatch.setattr(BaselineTrajectories, "of", watched)
     run = tmp_path / "run"
-    killed(replace(TINY, teacher=None), run, "learning", 0.2)
+    killed(replace(TINY, expert=None), run, "learning", 0.2)
     before, played[:] = {*played} - {0.0, 1.0}, []
     resume(run)
     after = {*played} - {0.0, 1.0}
@@ -63,9 +64,9 @@ def test_episodes_of_a_training_that_goes_on_are_new(tmp_path, monkeypatch):
 
 def test_what_was_kept_last_is_known_to_who_goes_on(tmp_path, monkeypatch):
     scores = iter([0.9, 0.5, 0.6, 0.8, 0.7, 0.8, 0.7])
-    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(scores), {0.5: 1.0}))
+    monkeypatch.setattr(Validation, "evaluate", lambda *_: Score(next(scores), {0.5: 1.0}))
     run = tmp_path / "run"
-    config = replace(TINY, teacher=None, validate_every=1, checkpoint_every=100)
+    config = replace(TINY, expert=None, validate_every=1, checkpoint_every=100)
     killed(config, run, "learning", 0.2)
     assert load(run / BEST).manifest.evaluation["policy"]["mean"] == 0.5
     resume(run)
@@ -75,30 +76,30 @@ def test_what_was_kept_last_is_known_to_who_goes_on(tmp_path, monkeypatch):
 def test_a_training_that_was_killed_in_its_lessons_takes_over_what_was_finished(
     tmp_path, monkeypatch
 ):
-    config = replace(TINY, corrections=30)
+    config = replace(TINY, dagger_steps=30)
     train(config, tmp_path / "whole")
     run = tmp_path / "run"
-    killed(config, run, "lessons", 0.8)
-    assert [file.name for file in sorted((run / LESSONS).glob("*.npz"))] == ["0.npz"]
+    killed(config, run, "demonstrations", 0.8)
+    assert [file.name for file in sorted((run / DEMONSTRATIONS).glob("*.npz"))] == ["0.npz"]
     with pytest.raises(StateError, match="holds a training"):
         train(config, run)
-    killed(config, tmp_path / "early", "lessons", 0.0)
-    assert not [*(tmp_path / "early" / LESSONS).glob("*.npz")]
+    killed(config, tmp_path / "early", "demonstrations", 0.0)
+    assert not [*(tmp_path / "early" / DEMONSTRATIONS).glob("*.npz")]
 
     collected = []
 
-    def watched(crew, count, *rest):
+    def watched(pool, count, *rest):
         collected.append(count)
-        return collect(crew, count, *rest)
+        return collect(pool, count, *rest)
 
     monkeypatch.setattr("agents.training.imitation.collect", watched)
     events = []
     progress = resume(run, "resumed", events.append)
     assert collected == [15, 15]
     # What is taken over is no progress of this time.
-    assert (events[0].stage, events[0].done) == ("lessons", pytest.approx(60 / 90))
+    assert (events[0].stage, events[0].done) == ("demonstrations", pytest.approx(60 / 90))
     assert progress.command == "begun && resumed"
-    assert not (run / LESSONS).exists()
+    assert not (run / DEMONSTRATIONS).exists()
     shas = {load(each / BEST).manifest.sha256 for each in (run, tmp_path / "whole")}
     assert len(shas) == 1
 
@@ -112,7 +113,7 @@ def test_a_training_that_was_killed_while_its_checkpoint_was_replaced_goes_on(tm
 
 def test_an_early_stop_is_final(tmp_path, monkeypatch):
     worse = count(1.0, 0.1)
-    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(worse), {}))
+    monkeypatch.setattr(Validation, "evaluate", lambda *_: Score(next(worse), {}))
     run = tmp_path / "run"
     config = replace(TINY, patience=1, validate_every=1, checkpoint_every=100)
     progress = train(config, run)

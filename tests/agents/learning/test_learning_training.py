@@ -11,19 +11,20 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents.evaluation.baselines import RIVALS
+from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
-from agents.serving.artifact import load
+from agents.serving.artifact import BEST, load
 from agents.serving.learned_policy import LearnedPolicy
 from agents.training import config as configs
-from agents.training.baseline import BaselineTrajectory
 from agents.training.config import Training
-from agents.training.env import BaselineRewardEnv, drawn_ways, simulated, totals
-from agents.training.imitation import Demonstrations, collect, discounted, imitation
+from agents.training.environments.baseline import BaselineTrajectories, BaselineTrajectory
+from agents.training.environments.env import BaselineRewardEnv
+from agents.training.imitation import Demonstrations, collect, discounted, imitation_loss
 from agents.training.model.ema import Average
 from agents.training.model.network import PolicyNetwork
-from agents.training.trainer import BEST, CURVE, train
-from agents.training.validation import Validation, relative
+from agents.training.progress import CURVE
+from agents.training.trainer import train
+from agents.training.validation import Validation, relative, simulated_objective
 from agents.training.worker import TrainingContext, frozen
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
@@ -49,7 +50,7 @@ def test_a_run_leaves_an_artifact_that_says_how_it_was_made(trained):
     assert manifest.command == "the command"
     assert configs.of(manifest.config) == configs.read(run) == TINY
     assert manifest.scenario_digest == mixed_cloud().digest
-    assert set(manifest.evaluation) == {"policy", *RIVALS}
+    assert set(manifest.evaluation) == {"policy", *BASELINES}
     assert manifest.evaluation["wgc"]["mean"] == 1
     curve = json.loads((run / CURVE).read_text())
     assert [point["steps"] for point in curve] == [0, 64, 96]
@@ -57,10 +58,10 @@ def test_a_run_leaves_an_artifact_that_says_how_it_was_made(trained):
     best = min(score["mean"] for score in scores)
     assert manifest.evaluation["policy"]["mean"] == best
     assert [stage for stage, _ in groupby(event.stage for event in events)] == [
-        "lessons", "teaching", "heuristics", "validated", "heuristics", "learning", "validated",
-        "learning", "validated", "learning",
+        "demonstrations", "imitation", "heuristics", "validated", "heuristics", "learning",
+        "validated", "learning", "validated", "learning",
     ]  # fmt: skip
-    for stage in ("lessons", "teaching", "heuristics", "learning"):
+    for stage in ("demonstrations", "imitation", "heuristics", "learning"):
         shares = [event.done for event in events if event.stage == stage]
         assert (shares[0], shares[-1]) == (0, 1)
         assert shares == sorted(shares)
@@ -75,7 +76,7 @@ def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
 
 
 def test_several_processes_train_as_one_does(tmp_path):
-    config = replace(TINY, corrections=30)
+    config = replace(TINY, dagger_steps=30)
     train(config, tmp_path / "alone")
     train(config, tmp_path / "shared", workers=2)
     alone, shared = (load(tmp_path / name / BEST).manifest for name in ("alone", "shared"))
@@ -85,7 +86,7 @@ def test_several_processes_train_as_one_does(tmp_path):
 
 
 def test_curves_can_be_read_by_tensorboard(tmp_path):
-    train(replace(TINY, tensorboard=True, teacher=None), tmp_path / "run")
+    train(replace(TINY, tensorboard=True, expert=None), tmp_path / "run")
     (folder,) = (tmp_path / "run" / "tensorboard").iterdir()
     events = EventAccumulator(str(folder)).Reload()
     assert {"validation/raw", "rollout/ep_rew_mean"} <= set(events.Tags()["scalars"])
@@ -119,70 +120,74 @@ def test_unknown_hyper_parameters_are_named():
         configs.of({**asdict(Training()), "gama": 1})
 
 
-def taught_by(config, count, world=None, student=None):
-    ground = TrainingContext(world or mixed_cloud(), config)
-    return collect(ProcessPool(ground), count, config.seed, student=student)
+def demonstrated_by(config, count, world=None, student=None):
+    context = TrainingContext(world or mixed_cloud(), config)
+    return collect(ProcessPool(context), count, config.seed, student=student)
 
 
 @pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
-def test_the_reference_earns_nothing(w):
-    config = replace(TINY, preference=w, rows=200, teacher="wgc", gamma=1.0)
-    lessons = taught_by(config, 1, scenario("random"))
-    assert lessons.returns[0] == pytest.approx(0.0, abs=1e-6 * config.gain)
+def test_the_baseline_earns_nothing(w):
+    config = replace(TINY, preference=w, rows=200, expert="wgc", gamma=1.0)
+    demonstrations = demonstrated_by(config, 1, scenario("random"))
+    assert demonstrations.returns[0] == pytest.approx(0.0, abs=1e-6 * config.gain)
 
 
-def test_a_way_is_played_once_while_it_is_remembered(monkeypatch):
-    monkeypatch.setattr("agents.training.baseline.ROOM", 2)
-    ways, wgc = drawn_ways(mixed_cloud(), TINY), named("wgc")
-    first = ways.of(wgc, 1, 0.5)
-    others = [ways.of(wgc, 1, 0.6), ways.of(wgc, 1, 0.5), ways.of(named("sjf"), 1, 0.5)]
+def test_a_trajectory_is_computed_once_while_it_is_kept(monkeypatch):
+    monkeypatch.setattr("agents.training.environments.baseline.CAPACITY", 2)
+    trajectories, wgc = BaselineTrajectories(mixed_cloud(), TINY), named("wgc")
+    first = trajectories.of(wgc, 1, 0.5)
+    others = [
+        trajectories.of(wgc, 1, 0.6),
+        trajectories.of(wgc, 1, 0.5),
+        trajectories.of(named("sjf"), 1, 0.5),
+    ]
     assert [other is first for other in others] == [False, True, False]
-    assert ways.of(wgc, 1, 0.5) is first
-    ways.of(wgc, 2, 0.5), ways.of(wgc, 3, 0.5)
-    assert ways.of(wgc, 1, 0.5) is not first
-    assert ways.of(wgc, 1, 0.5).total == first.total
+    assert trajectories.of(wgc, 1, 0.5) is first
+    trajectories.of(wgc, 2, 0.5), trajectories.of(wgc, 3, 0.5)
+    assert trajectories.of(wgc, 1, 0.5) is not first
+    assert trajectories.of(wgc, 1, 0.5).total == first.total
 
 
-def test_a_way_that_is_expected_is_played_elsewhere():
+def test_an_expected_trajectory_is_computed_in_another_process():
     asked = []
     played = Future()
     played.set_result(BaselineTrajectory(np.arange(2.0), np.zeros((2, 4)), total=1.0, jobs=1))
 
-    def elsewhere(*episode):
+    def prefetch(*episode):
         asked.append(episode)
         return played
 
-    ways, wgc = drawn_ways(mixed_cloud(), TINY, elsewhere), named("wgc")
+    trajectories, wgc = BaselineTrajectories(mixed_cloud(), TINY, prefetch), named("wgc")
     for _ in range(2):
-        ways.expect(wgc, 1, 0.5)
-    assert ways.of(wgc, 1, 0.5) is played.result()
-    ways.expect(wgc, 1, 0.5)
+        trajectories.expect(wgc, 1, 0.5)
+    assert trajectories.of(wgc, 1, 0.5) is played.result()
+    trajectories.expect(wgc, 1, 0.5)
     assert asked == [(1, 0.5)]
-    assert ways.of(wgc, 0, 0.5) is not played.result()
+    assert trajectories.of(wgc, 0, 0.5) is not played.result()
 
 
-def test_networks_for_other_processes_do_not_change_with_what_is_learnt():
+def test_networks_for_other_processes_do_not_change_with_what_is_learned():
     network = scorer()
-    ground, sent = TrainingContext(mixed_cloud(), TINY), frozen(network)
+    context, sent = TrainingContext(mixed_cloud(), TINY), frozen(network)
     values = np.ones(size(TINY.rows), dtype=np.float32)
-    before = ground.policy(sent).score(values)
+    before = context.policy(sent).score(values)
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(1)
-    assert (ground.policy(sent).score(values) == before).all()
-    assert (ground.policy(frozen(network)).score(values) != before).any()
+    assert (context.policy(sent).score(values) == before).all()
+    assert (context.policy(frozen(network)).score(values) != before).any()
     assert not any(weights.is_shared() for weights in network.parameters())
 
 
-def test_a_way_tells_what_will_wait_and_no_more_than_its_end():
-    instants = np.zeros((100, 4))
-    instants[:, 2] = np.arange(100)
-    way = BaselineTrajectory(np.arange(100.0), instants, total=1.0, jobs=1)
-    assert way.soon(2.0).tolist() == [34, 99, 99]
-    assert way.soon(1e9).tolist() == [99] * 3
+def test_a_trajectory_tells_what_will_wait_until_its_end():
+    states = np.zeros((100, 4))
+    states[:, 2] = np.arange(100)
+    trajectory = BaselineTrajectory(np.arange(100.0), states, total=1.0, jobs=1)
+    assert trajectory.lookahead(2.0).tolist() == [34, 99, 99]
+    assert trajectory.lookahead(1e9).tolist() == [99] * 3
 
 
-def test_rewards_sum_up_to_the_gain_over_the_reference():
+def test_rewards_sum_up_to_the_gain_over_the_baseline():
     config = replace(TINY, preference=0.3, clip_reward=1e9)
     env = BaselineRewardEnv(mixed_cloud(), config)
     observation, _ = env.reset(seed=0, options={"workload": 1})
@@ -192,53 +197,52 @@ def test_rewards_sum_up_to_the_gain_over_the_reference():
         action = np.flatnonzero(env.action_masks())[-1]
         observation, reward, done, _, _ = env.step(action)
         total += reward
-    drawn = replace(mixed_cloud().draw(1, Split.TRAIN), preference=0.3)
-    reached = totals(env.env.simulation.outcome(), drawn).at(0.3)
-    wgc = simulated(mixed_cloud(), named("wgc"), 1, 0.3, config.jobs).at(0.3)
+    reached = env.env.scales.value(env.env.simulation.outcome(), 0.3)
+    wgc = simulated_objective(mixed_cloud(), named("wgc"), 1, 0.3, config.jobs, Split.TRAIN)
     assert reached > 1.01 * wgc
     assert total == pytest.approx(config.gain * (1 - reached / wgc))
 
 
-def test_lessons_tell_what_alternatives_would_have_chosen():
+def test_demonstrations_hold_the_choices_of_the_alternatives():
     config = replace(TINY, alternatives=("fastest", "wgc"))
-    lessons = taught_by(config, 200)
-    assert (lessons.others[:, 1] == lessons.actions).all()
-    differs = lessons.others[:, 0] != lessons.actions
+    demonstrations = demonstrated_by(config, 200)
+    assert (demonstrations.others[:, 1] == demonstrations.actions).all()
+    differs = demonstrations.others[:, 0] != demonstrations.actions
     assert 0.05 < differs.mean() < 0.95
-    assert np.take_along_axis(lessons.masks, lessons.others, 1).all()
+    assert np.take_along_axis(demonstrations.masks, demonstrations.others, 1).all()
 
 
-def test_who_does_best_on_an_episode_teaches_it():
+def test_the_best_expert_of_an_episode_is_imitated():
     """On mixed-cloud that is never the cheapest where only latency counts."""
     config = replace(TINY, preference=1.0, jobs=40)
-    plain = taught_by(config, 200)
-    config = replace(config, teacher="cheapest", alternatives=("wgc",), contest=True)
-    lessons = taught_by(config, 200)
-    assert (lessons.actions == plain.actions).all()
-    assert (lessons.others[:, 0] != lessons.actions).any()
+    plain = demonstrated_by(config, 200)
+    config = replace(config, expert="cheapest", alternatives=("wgc",), best_expert_per_episode=True)
+    demonstrations = demonstrated_by(config, 200)
+    assert (demonstrations.actions == plain.actions).all()
+    assert (demonstrations.others[:, 0] != demonstrations.actions).any()
 
 
-def test_corrections_are_the_teachers_where_the_student_has_led():
+def test_the_expert_labels_states_that_the_student_reaches():
     config = replace(TINY, preference=1.0, jobs=40)
-    plain = taught_by(config, 120)
-    same = taught_by(config, 120, student="wgc")
+    plain = demonstrated_by(config, 120)
+    same = demonstrated_by(config, 120, student="wgc")
     assert (same.observations == plain.observations).all()
-    led = taught_by(config, 120, student="cheapest")
+    led = demonstrated_by(config, 120, student="cheapest")
     assert (
         led.observations.shape != plain.observations.shape
         or (led.observations != plain.observations).any()
     )
-    # From the teacher's own choices on, a greedy student is worth less than the teacher.
+    # From the expert's own choices on, a greedy student is worth less than the expert.
     assert led.returns.mean() < plain.returns.mean()
     both = Demonstrations.of((plain, led))
     assert len(both.actions) == len(both.returns) == len(plain.actions) + len(led.actions)
 
 
-def test_corrections_come_after_the_lessons(tmp_path):
+def test_dagger_steps_come_after_the_demonstrations(tmp_path):
     events = []
-    config = replace(TINY, lessons=60, corrections=41, teaching_epochs=1, steps=32)
+    config = replace(TINY, demonstrations=60, dagger_steps=41, imitation_epochs=1, steps=32)
     train(config, tmp_path / "run", tell=events.append)
-    shares = [event.done for event in events if event.stage == "lessons"]
+    shares = [event.done for event in events if event.stage == "demonstrations"]
     assert shares == sorted(shares)
     assert any(share == pytest.approx(60 / 101) for share in shares)
     assert shares[-1] == pytest.approx(1.0)
@@ -250,7 +254,7 @@ def test_alternatives_get_their_share_of_what_is_imitated():
     optimizer = torch.optim.Adam([logits], lr=0.1)
     for _ in range(300):
         optimizer.zero_grad()
-        imitation(logits, legal, torch.tensor([1]), torch.tensor([[1, 2]]), 0.4).backward()
+        imitation_loss(logits, legal, torch.tensor([1]), torch.tensor([[1, 2]]), 0.4).backward()
         optimizer.step()
     shares = logits.detach().masked_fill(~legal, -torch.inf).softmax(1)
     torch.testing.assert_close(shares, torch.tensor([[0.0, 0.8, 0.2, 0.0]]), atol=0.01, rtol=0)
@@ -281,9 +285,9 @@ def test_ratios_are_paired():
 
 
 def test_what_a_workload_counts_is_up_to_the_criterion():
-    own, reference = {(1.0, 0): 1.0, (1.0, 1): 30.0}, {(1.0, 0): 2.0, (1.0, 1): 18.0}
-    assert relative(own, reference).mean == pytest.approx((1 / 2 + 30 / 18) / 2)
-    assert relative(own, reference, "ratio_of_means").mean == 31 / 20
+    own, baseline = {(1.0, 0): 1.0, (1.0, 1): 30.0}, {(1.0, 0): 2.0, (1.0, 1): 18.0}
+    assert relative(own, baseline).mean == pytest.approx((1 / 2 + 30 / 18) / 2)
+    assert relative(own, baseline, "ratio_of_means").mean == 31 / 20
 
 
 def test_rewards_of_costly_workloads_count_more_where_means_are_compared():
@@ -296,7 +300,7 @@ def test_rewards_of_costly_workloads_count_more_where_means_are_compared():
             action = np.flatnonzero(env.action_masks())[-1]
             _, reward, done, _, _ = env.step(action)
             total += reward
-        return total, env.way(named("wgc")).total
+        return total, env.trajectory(named("wgc")).total
 
     workloads = range(TINY.workloads)
     ratios, totals = np.transpose([gain("mean_of_ratios", one) for one in workloads])
@@ -323,7 +327,7 @@ def test_the_average_of_unchanged_weights_is_those_weights():
 def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
     """Against a masked policy that scores at random."""
     config = replace(
-        TINY, jobs=40, lessons=1500, teaching_epochs=10, n_steps=128, steps=512, hidden=32,
+        TINY, jobs=40, demonstrations=1500, imitation_epochs=10, n_steps=128, steps=512, hidden=32,
         workloads=8, validation_workloads=2,
     )  # fmt: skip
     progress = train(config, tmp_path / "run")

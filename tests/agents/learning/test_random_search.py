@@ -10,18 +10,20 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import load
 from agents.training import config as configs
-from agents.training.algorithms import MAKERS
-from agents.training.callbacks import BEST, CHECKPOINT
+from agents.training.algorithms import ALGORITHMS
+from agents.training.callbacks import BEST
 from agents.training.config import Training
+from agents.training.progress import CHECKPOINT
 from agents.training.trainer import resume, train
 from agents.training.worker import TrainingContext
-from api.cli.support.training_options import training_of
+from api.cli.support.training_options import training_values
 from scheduler.domain.errors import InputError
 from tests.agents.learning.world import TINY, mixed_cloud, observations, privileged
 
 SHARED = (
-    "scenario", "jobs", "rows", "hidden", "workloads", "teacher", "lessons", "teaching_epochs",
-    "validate_every", "validation_workloads", "validation_preferences", "checkpoint_every",
+    "scenario", "jobs", "rows", "hidden", "workloads", "expert", "demonstrations",
+    "imitation_epochs", "validate_every", "validation_workloads", "validation_preferences",
+    "checkpoint_every",
 )  # fmt: skip
 ARS = Training(
     **{name: getattr(TINY, name) for name in SHARED},
@@ -37,13 +39,13 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def model(tmp_path):
-    maker = MAKERS["ars"]
-    env = maker.environments(ProcessPool(TrainingContext(mixed_cloud(), ARS)), ARS.seed)
-    yield maker.begin(ARS, env, tmp_path)
+    algorithm = ALGORITHMS["ars"]
+    env = algorithm.environments(ProcessPool(TrainingContext(mixed_cloud(), ARS)), ARS.seed)
+    yield algorithm.begin(ARS, env, tmp_path)
     env.close()
 
 
-class Course(BaseCallback):
+class Limit(BaseCallback):
     """Ends the search after `most` decisions."""
 
     def __init__(self, most):
@@ -84,9 +86,9 @@ def test_a_search_that_was_killed_goes_on_from_its_weights(tmp_path):
     run = tmp_path / "run"
     with pytest.raises(KilledError):
         train(ARS, run, tell=kill)
-    maker = MAKERS["ars"]
-    env = maker.environments(ProcessPool(TrainingContext(mixed_cloud(), ARS)), 1)
-    model = maker.load(run / CHECKPOINT / "model.zip", env, 1)
+    algorithm = ALGORITHMS["ars"]
+    env = algorithm.environments(ProcessPool(TrainingContext(mixed_cloud(), ARS)), 1)
+    model = algorithm.load(run / CHECKPOINT / "model.zip", env, 1)
     torch.testing.assert_close(
         model.weights, torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach()
     )
@@ -109,14 +111,14 @@ def test_the_best_legal_row_is_taken_never_an_illegal_one(model):
 
 def test_equal_candidates_earn_equal_returns(model):
     # They play the same episodes; otherwise the workloads' luck would be taken for merit.
-    _, course = model._setup_learn(10_000, Course(10_000))
+    _, callback = model._setup_learn(10_000, Limit(10_000))
     weights = model.weights.repeat(3, 1)
-    returns = model.evaluate_candidates(weights, course, None)
+    returns = model.evaluate_candidates(weights, callback, None)
     assert returns.min() == returns.max() < 0
 
 
 def test_a_callback_ends_the_search(model):
-    model.learn(10_000, callback=Course(30))
+    model.learn(10_000, callback=Limit(30))
     assert model.num_timesteps == 30
 
 
@@ -127,5 +129,6 @@ def test_unknown_algorithms_are_refused_with_the_known_ones():
 
 
 def test_the_command_names_the_algorithm():
-    config = training_of("lab", 10, 1, "random", ["step_size=.01"], "ars")
+    values, _ = training_values({"algo": "ars"}, None, ["step_size=.01"])
+    config = configs.of(values)
     assert (config.algo, config.step_size) == ("ars", 0.01)

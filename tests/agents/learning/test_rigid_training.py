@@ -10,11 +10,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import load as load_artifact
 from agents.training import trainer
-from agents.training.algorithms import MAKERS
-from agents.training.baseline import pushed, walked
-from agents.training.compiled.reward_env import RelativeWorlds, fits
-from agents.training.env import vectorised
-from agents.training.validation import Score, Validation
+from agents.training.algorithms import ALGORITHMS
+from agents.training.environments.baseline import play_compiled, play_simulated
+from agents.training.environments.compiled import CompiledRewardEnvs, fits
+from agents.training.environments.env import vectorised
+from agents.training.progress import Score
+from agents.training.validation import Validation
 from agents.training.worker import TrainingContext, frozen
 from envs.compiled.facts import MODES
 from envs.scenarios import load
@@ -34,8 +35,8 @@ RIGID = replace(
     rows=16,
     envs=3,
     workloads=4,
-    reference="saf",
-    teacher="saf",
+    baseline="saf",
+    expert="saf",
 )
 
 
@@ -52,7 +53,7 @@ def test_observations_rewards_and_episodes_are_those_of_the_environment(
     lublin, preference, criterion
 ):
     config = replace(RIGID, preference=preference, criterion=criterion, clip_reward=5.0)
-    plain, compiled = vectorised(lublin, config, seed=5), RelativeWorlds(lublin, config)
+    plain, compiled = vectorised(lublin, config, seed=5), CompiledRewardEnvs(lublin, config)
     compiled.seed(5)
     seen, ours = plain.reset(), compiled.reset()
     rng, ended = np.random.default_rng(0), 0
@@ -76,30 +77,30 @@ def test_observations_rewards_and_episodes_are_those_of_the_environment(
 @pytest.mark.parametrize("requested", [False, True])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["fcfs", "sjf", "f1", "f4", "edf", "priority"])
-def test_a_static_order_goes_the_way_that_it_goes_in_the_simulation(name, mode, requested):
+def test_a_static_order_has_the_trajectory_of_the_simulation(name, mode, requested):
     policy = named(name)
     for seed, w in enumerate((0.0, 0.4, 1.0)):
         drawn = episode(seed, mode, requested=requested, bounded=seed != 1)
-        ours, theirs = walked(policy.rank, drawn, w), pushed(policy, drawn, w)
+        ours, theirs = play_compiled(policy.rank, drawn, w), play_simulated(policy, drawn, w)
         assert ours.time == pytest.approx(theirs.time)
-        assert ours.instants == pytest.approx(theirs.instants, abs=1e-9)
+        assert ours.states == pytest.approx(theirs.states, abs=1e-9)
         assert (ours.total, ours.jobs) == (pytest.approx(theirs.total), theirs.jobs)
 
 
-def test_a_network_is_judged_as_the_simulation_would(lublin):
+def test_a_network_is_validated_as_in_the_simulation(lublin):
     config = replace(RIGID, validation_workloads=2, validation_preferences=(0.2, 1.0))
     network = scorer()
     validation = Validation(ProcessPool(TrainingContext(lublin, config)))
-    judged, simulated = validation.judge(network), validation.score(frozen(network))
-    assert judged.at == pytest.approx(simulated.at)
+    compiled, simulated = validation.evaluate(network), validation.score(frozen(network))
+    assert compiled.at == pytest.approx(simulated.at)
 
 
 def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
     assert fits(lublin, RIGID)
     assert not fits(mixed_cloud(), TINY)
     assert not fits(load("random"), TINY)
-    make = MAKERS["ppo"].environments
-    assert isinstance(make(ProcessPool(TrainingContext(lublin, RIGID)), 1), RelativeWorlds)
+    make = ALGORITHMS["ppo"].environments
+    assert isinstance(make(ProcessPool(TrainingContext(lublin, RIGID)), 1), CompiledRewardEnvs)
     assert isinstance(make(ProcessPool(TrainingContext(mixed_cloud(), TINY)), 1), DummyVecEnv)
     progress = trainer.train(RIGID, tmp_path / "run")
     assert progress.rollouts == 2
@@ -109,7 +110,7 @@ def test_it_is_taken_where_the_scenario_allows_it(lublin, tmp_path):
 @pytest.mark.parametrize(("keep", "kept"), [("best", (0, False)), ("last", (96, True))])
 def test_where_validation_tells_nothing_the_last_weights_stay(tmp_path, monkeypatch, keep, kept):
     worse = count(1.0, 0.1)
-    monkeypatch.setattr(Validation, "judge", lambda *_: Score(next(worse), {}))
+    monkeypatch.setattr(Validation, "evaluate", lambda *_: Score(next(worse), {}))
     trainer.train(replace(RIGID, n_steps=8, keep=keep), tmp_path)
     manifest = load_artifact(tmp_path / "best").manifest
     assert (manifest.steps, manifest.averaged) == kept
@@ -130,10 +131,10 @@ def test_one_job_with_a_choice_of_placements_in_a_trace_is_enough_to_refuse_it(t
 
 
 def test_nothing_of_it_can_be_set_or_called_by_name(lublin):
-    worlds = RelativeWorlds(lublin, RIGID)
+    environments = CompiledRewardEnvs(lublin, RIGID)
     with pytest.raises(AttributeError):
-        worlds.env_method("render")
+        environments.env_method("render")
     with pytest.raises(AttributeError):
-        worlds.set_attr("render_mode", "human")
-    assert worlds.get_attr("render_mode") == [None] * 3
-    assert worlds.has_attr("action_space")
+        environments.set_attr("render_mode", "human")
+    assert environments.get_attr("render_mode") == [None] * 3
+    assert environments.has_attr("action_space")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agents.serving.artifact import read
 from agents.training.config import of
-from api.cli.support.training_options import training_of
+from api.cli.support.training_options import training_values
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "agents" / "registry" / "shipped" / "fulcrum"
@@ -25,9 +25,10 @@ def made():
 
 def test_the_recipe_is_what_the_shipped_policy_was_trained_with():
     options, sets = made()
-    recipe = training_of(
-        options["--scenario"], int(options["--steps"]), int(options["--seed"]), "random", sets
-    )
+    own = {name: options[f"--{name}"] for name in ("scenario", "steps", "seed")}
+    own |= {name: int(own[name]) for name in ("steps", "seed")}
+    values, _ = training_values(own, None, sets)
+    recipe = of(values)
     manifest = read(SHIPPED).manifest
     # Hyper-parameters that came later have their defaults in both.
     assert asdict(recipe) == asdict(of(manifest.config))

@@ -5,7 +5,7 @@ import torch
 
 from agents.serving.artifact import ArtifactManifest, digest, save
 from agents.training.config import Training
-from agents.training.env import CRITIC_FEATURES
+from agents.training.environments.reward import CRITIC_FEATURES
 from agents.training.model.network import PolicyNetwork
 from agents.training.model.onnx_export import exported
 from envs.scenarios import load
@@ -18,9 +18,9 @@ TINY = Training(
     rows=24,
     hidden=16,
     workloads=2,
-    teacher="wgc",
-    lessons=60,
-    teaching_epochs=2,
+    expert="wgc",
+    demonstrations=60,
+    imitation_epochs=2,
     envs=2,
     n_steps=16,
     batch_size=16,

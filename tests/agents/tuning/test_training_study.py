@@ -7,8 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.training.config import Training
-from agents.training.trainer import TrainingEvent, TrainingProgress
-from agents.training.validation import Score
+from agents.training.progress import Score, TrainingEvent, TrainingProgress
 from agents.tuning import hyperparameters
 from api.cli.main import app
 from scheduler.domain.errors import StateError

@@ -5,7 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agents.tuning.wgc import Search, tune
+from agents.tuning.search import Search
+from agents.tuning.wgc import tune
 from api.cli.main import app
 from envs.scenarios import load
 from scheduler.domain.errors import InputError

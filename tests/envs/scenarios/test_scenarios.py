@@ -210,7 +210,7 @@ def test_a_wrong_field_is_named(tmp_path, old, new, field):
 
 
 def test_unknown_names_and_files():
-    with pytest.raises(MissingError, match="did you mean medical"):
+    with pytest.raises(MissingError, match="did you mean 'medical"):
         load("medcal")
     with pytest.raises(MissingError, match="no scenario file"):
         load("nowhere/medical.toml")

@@ -214,7 +214,7 @@ def _report(
 
 def watch(job: JobHandle, *, follow: bool, timeout: float | None, quiet: bool = False) -> None:
     """Print each change of a job on stderr, or its output on stdout, until it ends."""
-    from api.client.errors import standing
+    from api.client.job import standing
 
     if follow:
         for line in job.logs(follow=True):

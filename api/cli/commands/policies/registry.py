@@ -13,15 +13,13 @@ from rich.markup import escape
 
 from api.cli.commands.simulation.compare import compare as compare_all
 from api.cli.support.exit_codes import ExitCode
-from api.cli.support.global_options import GlobalOptions, Json
+from api.cli.support.global_options import GlobalOptions, Json, client
 from api.cli.support.output import err, out, print_json
 from api.cli.support.processes import Workers, processes
 
 if TYPE_CHECKING:
-    from agents.evaluation.promotion import PromotionTest
-    from agents.registry.registry import Entry, Registry
-    from agents.serving.artifact import ArtifactManifest
-    from envs.scenarios import Scenario
+    from agents.evaluation.promotion import Promotion
+    from agents.registry.registry import Registry
     from scheduler.policies.schedules.library import Library
 
 Name = Annotated[
@@ -29,32 +27,32 @@ Name = Annotated[
 ]
 Scenarios = Annotated[
     str | None,
-    typer.Option("--scenario", "-s", metavar="NAME|FILE", help="Default: what it learned on."),
+    typer.Option("--scenario", "-s", metavar="NAME|FILE", help="Default: where it was trained."),
 ]
 
 
 def show(
     ctx: typer.Context,
     policy: Annotated[
-        str, typer.Argument(metavar="NAME|FOLDER", help="Registered, or a folder with a path.")
+        str, typer.Argument(metavar="NAME|PATH", help="Registered, or a file or folder.")
     ],
     as_json: Json = False,
 ) -> None:
-    """What a learned policy was made from, how it learned, and how it did on validation workloads.
+    """Show how a learned policy was trained, its validations, and its audit log.
 
     Example: fulcrum policy show runs/first/best
     """
-    from agents.serving.artifact import load
+    from agents.serving.artifact import FILE, load
     from api.cli.views import policy_details
 
-    if "/" in policy or Path(policy, "manifest.json").is_file():
+    if "/" in policy or Path(policy).is_file() or Path(policy, FILE).is_file():
         manifest, facts = load(Path(policy)).manifest, {"name": f"learned:{policy}"}
         events: list[dict[str, Any]] = []
     else:
         registry = registry_of(ctx)
         entry = registry.find(policy)
         manifest, facts = entry.manifest(), {"name": entry.reference, "state": entry.state}
-        events = [asdict(event) for event in registry.history(entry)]
+        events = [event.plain() for event in registry.history(entry)]
     if as_json:
         print_json({**asdict(manifest), **facts, "history": events})
         return
@@ -64,15 +62,16 @@ def show(
 def compare(
     ctx: typer.Context,
     policies: Annotated[
-        list[str], typer.Argument(metavar="POLICY…", help="Learned ones and heuristics by name.")
+        list[str],
+        typer.Argument(metavar="POLICY…", help="Learned policies and heuristics."),
     ],
     scenario: Annotated[
         str, typer.Option("--scenario", "-s", metavar="NAME|FILE", help="Where to compare them.")
     ] = "mixed-cloud",
-    workloads: Annotated[int, typer.Option(min=1, help="Different ones, of the split test.")] = 8,
+    workloads: Annotated[int, typer.Option(min=1, help="Test workloads.")] = 8,
     as_json: Json = False,
 ) -> None:
-    """Hold policies against the first, as `fulcrum compare` does with its own defaults.
+    """Compare policies with the first one, as `fulcrum compare` does, with other defaults.
 
     Example: fulcrum policy compare wgc learned:ours -s mixed-cloud
     """
@@ -80,7 +79,7 @@ def compare(
 
     registry = registry_of(ctx)
     names = [_known(name, registry) for name in policies]
-    # Other processes look the names up as well, in the data folder that the settings name.
+    # Worker processes find the policies in the data folder that the settings name.
     with at(registry.folder.parent):
         compare_all(
             policies=",".join(dict.fromkeys(names)),
@@ -95,21 +94,24 @@ def promote(
     ctx: typer.Context,
     name: Name,
     scenario: Scenarios = None,
-    workloads: Annotated[int, typer.Option(min=6, help="Held out from all learning.")] = 24,
+    workloads: Annotated[int, typer.Option(min=6, help="Test workloads.")] = 24,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Of each workload; default: as the scenario says.")
+        int | None, typer.Option(min=1, help="Jobs of each workload; default: as in the scenario.")
     ] = None,
     margin: Annotated[
         float,
-        typer.Option(min=0, max=1, help="What may be lost to a heuristic, as a share of wgc's."),
+        typer.Option(min=0, max=1, help="Loss to a heuristic that passes, as a share of wgc's."),
     ] = 0.0,
     workers: Workers = None,
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Promote whatever the test, which is run all the same, says; it is recorded.",
+            help="Promote even if the test fails; the test runs, and the log records both.",
         ),
+    ] = False,
+    use: Annotated[
+        bool, typer.Option("--use", help="Let it decide in the running service once promoted.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -119,61 +121,73 @@ def promote(
     be below 0 to the incumbent, and at most the margin to wgc, also as tuned for the scenario, to
     fastest, cheapest, best-value, sjf, fcfs, saf, f1 and f4. Exits 4 if it is refused.
 
-    Example: fulcrum policy promote ours --scenario mixed-cloud --workloads 48
+    Example: fulcrum policy promote ours --scenario mixed-cloud --workloads 48 --use
     """
-    from agents.registry.registry import at
+    from agents.evaluation import promotion
+    from api.cli.support.progress_bar import ProgressBar
     from api.cli.views import policy_details
-    from scheduler.domain.errors import FulcrumError, StateError
+    from api.cli.views.training_progress import emit, emit_share
+    from envs.scenarios import load
 
-    registry = registry_of(ctx)
-    entry, incumbent = registry.find(name), registry.incumbent()
-    if incumbent == entry:
-        raise StateError(f"{entry.reference} is the incumbent already")
-    manifest = entry.manifest()
-    if incumbent is not None and (fault := incumbent.fault()):
-        err().print(f"[yellow]not compared with the incumbent:[/] {escape(fault)}")
-    found: PromotionTest | None = None
-    try:
-        where = _scenario(scenario, manifest)
-        with at(registry.folder.parent):
-            found = tested(
-                entry, incumbent, where, workloads=workloads, jobs=jobs, margin=margin,
-                workers=workers,
-            )  # fmt: skip
-    except FulcrumError as error:
-        if not force:
-            raise
-        err().print(f"[yellow]not tested:[/] {escape(error.message)}", soft_wrap=True)
-    entry, promoted = judged(registry, entry, found, incumbent, force=force)
-    if as_json:
-        plain = None if found is None else found.plain()
-        print_json(
-            {"policy": entry.reference, "promoted": promoted, "forced": force, "trial": plain}
+    def use_policy(reference: str) -> None:
+        with client(ctx) as service:
+            service.use_policy(reference)
+
+    with ProgressBar("testing", 0, err()) as bar:
+
+        def progress(done: int, runs: int) -> None:
+            bar.reach(done, runs)
+            emit_share(done, runs)
+
+        found = promotion.promote(
+            registry_of(ctx),
+            name,
+            scenario=None if scenario is None else load(scenario),
+            workloads=workloads,
+            jobs=jobs,
+            margin=margin,
+            workers=processes(workers),
+            force=force,
+            use=use_policy if use else None,
+            command=command_line(),
+            progress=progress,
         )
+    emit("promotion", **found.plain())
+    for note in found.notes:
+        err().print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+    if as_json:
+        print_json(found.plain())
     else:
-        if found is not None:
-            policy_details.tell(found, out())
-        _tell(entry, promoted, force=force and not (found and found.passed))
-    if not promoted:
+        if found.test is not None:
+            policy_details.show_test(found.test, out())
+        _show_outcome(found)
+    if not found.promoted:
         raise typer.Exit(ExitCode.REFUSED)
 
 
 def export(
     ctx: typer.Context,
     name: Name,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="NAME.tar.gz or NAME.zip.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="NAME.onnx.")],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a registered policy into one file.
+    """Write a registered policy into one file, an ONNX model that holds its manifest.
 
-    Example: fulcrum policy export ours ours.tar.gz
+    Example: fulcrum policy export ours ours.onnx
     """
-    from agents.registry.archive import pack
+    from scheduler.domain.errors import InputError, StateError
+    from scheduler.files import write_bytes
 
-    entry = registry_of(ctx).find(name)
-    entry.manifest()
-    pack(entry.folder, file, overwrite=force)
+    if file.suffix != ".onnx":
+        raise InputError(f"{file.name} does not end in .onnx", {"file": "NAME.onnx"})
+    entry, content = registry_of(ctx).export(name)
+    if file.exists() and not force:
+        raise StateError(f"{file} exists already", {"file": "a new one, or --force"})
+    try:
+        write_bytes(file, content)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error}", {"file": "a path"}) from error
     if as_json:
         print_json({"policy": entry.reference, "digest": entry.digest, "file": str(file)})
     else:
@@ -183,7 +197,8 @@ def export(
 def take(
     ctx: typer.Context,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE|FOLDER", help="As exported, or of a training.")
+        Path,
+        typer.Argument(metavar="FILE|FOLDER", help="Exported, or a training's folder."),
     ],
     name: Annotated[
         str | None,
@@ -191,49 +206,38 @@ def take(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Register a policy from a file, or from the folder of a training; nothing in it is run.
+    """Register a policy from a file, or from the folder of a training; none of its code is run.
 
-    A `.toml` that `fulcrum scenario tune` wrote becomes `wgc:NAME`.
+    A `.toml` that `fulcrum scenario tune` wrote becomes `wgc:NAME`. Archives (`.tar.gz`, `.zip`)
+    that older versions exported are read too.
 
     Example: fulcrum policy import runs/first/best --as ours
     """
-    from agents.registry.archive import unpack
-    from agents.serving.artifact import BEST
-    from scheduler.domain.errors import MissingError
     from scheduler.policies import schedules
     from scheduler.policies.schedules import library
 
-    if not file.exists():
-        raise MissingError(f"there is no {file}", {"file": "an exported policy, or a folder"})
-    if file.suffix == schedules.SUFFIX:
+    digest: str | None = None
+    if file.suffix == schedules.SUFFIX and file.exists():
         text = library.text_of(file)
         reference = schedules_of(ctx).add(name or library.name_of(file), text)
-        if as_json:
-            print_json({"policy": reference, "digest": None})
-        else:
-            out().print(f"[bold]{escape(reference)}[/] registered", soft_wrap=True)
-        return
-    weights, manifest = unpack(file / BEST if (file / BEST).is_dir() else file)
-    whole = file.resolve()
-    # What trainings leave is called `best` in all of them.
-    origin = whole.parent if whole.name == BEST else whole
-    called = name or origin.name.partition(".")[0].casefold()
-    entry = registry_of(ctx).add(called, weights, manifest, command_line())
-    if as_json:
-        print_json({"policy": entry.reference, "digest": entry.digest})
     else:
-        out().print(f"[bold]{escape(entry.reference)}[/] registered", soft_wrap=True)
+        entry = registry_of(ctx).import_file(file, name, command_line())
+        reference, digest = entry.reference, entry.digest
+    if as_json:
+        print_json({"policy": reference, "digest": digest})
+    else:
+        out().print(f"[bold]{escape(reference)}[/] registered", soft_wrap=True)
 
 
 def registry_of(ctx: typer.Context) -> Registry:
-    """That of the data folder of this command line."""
+    """The registry of the data folder that this command line names."""
     from agents.registry.registry import Registry
 
     return Registry(_data_dir(ctx))
 
 
 def schedules_of(ctx: typer.Context) -> Library:
-    """Those of the data folder of this command line."""
+    """The tuned constants of the data folder that this command line names."""
     from scheduler.policies.schedules.library import Library
 
     return Library(_data_dir(ctx))
@@ -242,64 +246,17 @@ def schedules_of(ctx: typer.Context) -> Library:
 def _data_dir(ctx: typer.Context) -> Path:
     from scheduler import settings
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    return settings.load(overrides={"data_dir": door.data}).data_dir
-
-
-def tested(
-    entry: Entry,
-    incumbent: Entry | None,
-    scenario: Scenario,
-    *,
-    workloads: int,
-    jobs: int | None,
-    margin: float,
-    workers: int | None,
-) -> PromotionTest:
-    """The test for a promotion, with a bar; an incumbent that is damaged takes no part."""
-    from agents.evaluation import promotion
-    from api.cli.support.progress_bar import ProgressBar
-
-    rival = incumbent.reference if incumbent and not incumbent.fault() else None
-    plan = promotion.plan(entry.reference, rival, scenario, workloads=workloads, jobs=jobs)
-    with ProgressBar("testing", len(plan.cells), err()) as bar:
-        return promotion.trial(
-            plan, rival, margin=margin, workers=processes(workers), done=lambda _: bar.step()
-        )
-
-
-def judged(
-    registry: Registry,
-    entry: Entry,
-    trial: PromotionTest | None,
-    incumbent: Entry | None,
-    *,
-    force: bool,
-) -> tuple[Entry, bool]:
-    """Promote it or refuse to, and write that down; the entry then, and whether it was promoted.
-
-    `incumbent`: of when the test began. Raises `StateError` if there is another by now.
-    """
-    passed = trial is not None and trial.passed
-    plain = None if trial is None else trial.plain()
-    if passed or force:
-        forced = force and not passed
-        entry = registry.promote(
-            entry, command_line(), forced=forced, trial=plain, instead=incumbent
-        )
-        return entry, True
-    assert plain is not None
-    registry.refuse(entry, command_line(), plain)
-    return entry, False
+    options = ctx.find_object(GlobalOptions) or GlobalOptions()
+    return settings.load(overrides={"data_dir": options.data}).data_dir
 
 
 def command_line() -> str:
-    """What was typed."""
+    """The command as it was typed."""
     return " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
 
 
 def _known(name: str, registry: Registry) -> str:
-    """The exact reference of a registered policy; anything else as it is."""
+    """The exact reference of a registered policy; other names unchanged."""
     from agents.registry.registry import is_path
     from agents.serving.learned_policy import SCHEME
 
@@ -307,26 +264,11 @@ def _known(name: str, registry: Registry) -> str:
     return registry.find(rest).reference if scheme == SCHEME and not is_path(rest) else name
 
 
-def _scenario(name: str | None, manifest: ArtifactManifest) -> Scenario:
-    from envs.scenarios import load
-    from scheduler.domain.errors import FulcrumError, MissingError
-
-    if name is not None:
-        return load(name)
-    learned_on = str(manifest.config.get("scenario", manifest.scenario))
-    try:
-        return load(learned_on)
-    except FulcrumError as error:
-        raise MissingError(
-            f"the scenario it learned on cannot be loaded: {error.message}",
-            {"--scenario": "a name or a file to test it in"},
-        ) from error
-
-
-def _tell(entry: Entry, promoted: bool, *, force: bool) -> None:
-    name = escape(entry.reference)
-    if not promoted:
+def _show_outcome(found: Promotion) -> None:
+    name = escape(found.entry.reference)
+    if not found.promoted:
         out().print(f"[bold red]refused:[/] {name} is not shown to be better; --force promotes it")
         return
-    how = "promoted by force" if force else "promoted"
-    out().print(f"[bold green]{how}:[/] {name}; let it decide: fulcrum policy use {name}")
+    how = "promoted by force" if found.forced else "promoted"
+    then = "it decides now" if found.used else f"let it decide: fulcrum policy use {name}"
+    out().print(f"[bold green]{how}:[/] {name}; {then}")

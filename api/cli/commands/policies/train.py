@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,31 +12,26 @@ from rich.markup import escape
 
 from api.cli.commands.jobs.submit import Follow, Wait, single
 from api.cli.commands.policies import registry as registered
-from api.cli.support import resumption
 from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json
 from api.cli.support.processes import Workers, processes
-from api.cli.support.resumption import Ending
-from api.cli.support.training_options import Said, given, said
-from api.cli.views.training_progress import TrainingBar, emit, in_job, leave
+from api.cli.support.training_options import Options, given, training_values
+from api.cli.views.training_progress import TrainingBar, copy_artifact, emit, in_job
 
 if TYPE_CHECKING:
-    from agents.training.config import Training
-    from agents.training.trainer import TrainingProgress
+    from agents.training.workflow import TrainingRequest, TrainingResult
     from scheduler.settings import Settings
 
-SCENARIO, STEPS = "mixed-cloud", 1_000_000
-_OF_JOB = ("as_job", "wait", "follow", "workers", "name", "run", "as_json")
-"""Options that a training's job is not given as they are."""
+STEPS = 1_000_000
 
 
 def train(
     ctx: typer.Context,
-    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="Everything is left there.")],
+    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the run.")],
     scenario: Annotated[
         str | None,
         typer.Option(
-            "--scenario", "-s", metavar="NAME|FILE", help=f"To train on; default: {SCENARIO}."
+            "--scenario", "-s", metavar="NAME|FILE", help="Training scenario; default: mixed-cloud."
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Decisions to learn from.")] = STEPS,
@@ -54,23 +45,24 @@ def train(
             metavar="random|W", help="cheap, balanced, fast or 0 … 1; random: all of them."
         ),
     ] = "random",
-    options: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other hyper-parameter; repeatable."),
-    ] = None,
+    options: Options = None,
     file: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Of a run, or of `fulcrum policy tune`."),
+        typer.Option(
+            "--config", metavar="FILE", help="Settings of a run, or of `fulcrum policy tune`."
+        ),
     ] = None,
     from_history: Annotated[
-        bool, typer.Option("--from-history", help="On the jobs that this cluster has run.")
+        bool, typer.Option("--from-history", help="Train on the jobs that this cluster has run.")
     ] = False,
     since: Annotated[
-        str, typer.Option(metavar="DURATION", help="How far back the history goes: 12h, 30d.")
-    ] = "30d",
+        str | None,
+        typer.Option(metavar="DURATION", help="How far back the history goes; default: 30d."),
+    ] = None,
     workloads: Annotated[
-        int, typer.Option(min=6, help="Of the test on the history's last part.")
-    ] = 24,
+        int | None,
+        typer.Option(min=6, help="Workloads of the test on the history's last part; default: 24."),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -81,9 +73,9 @@ def train(
         ),
     ] = None,
     as_job: Annotated[
-        bool, typer.Option("--as-job", help="Let the cluster do it, as a job.")
+        bool, typer.Option("--as-job", help="Train as a job of the cluster.")
     ] = False,
-    resume: Annotated[bool, typer.Option(help="Go on with the training in FOLDER.")] = False,
+    resume: Annotated[bool, typer.Option(help="Resume the training in FOLDER.")] = False,
     workers: Workers = None,
     wait: Wait = False,
     follow: Follow = False,
@@ -91,236 +83,119 @@ def train(
 ) -> None:
     """Train a policy in the simulator; it needs no service.
 
-    It imitates wgc, then learns (--algo), and is held against the heuristics on validation
-    workloads. The best weights are in FOLDER/best: `learned:./FOLDER/best` names that policy. A
-    training that was interrupted goes on with --resume, which needs no other option; a greater
-    --steps prolongs it, others must be as they were.
+    The policy imitates wgc (weighted greedy under congestion), then learns (--algo). Validation
+    workloads compare it with the heuristics. The best weights are in FOLDER/best:
+    `learned:./FOLDER/best` names that policy. --resume continues a training that was interrupted
+    and needs no other option; a greater --steps prolongs it, others must be as they were.
 
-    With --from-history the scenario is made of this cluster's pools and of the jobs that it has
+    With --from-history the scenario consists of this cluster's pools and of the jobs that it has
     run, split by time: the first ones train, later ones validate. The policy is registered, and
     promoted if it passes the test of `fulcrum policy promote` on the last ones.
 
     Example: fulcrum policy train runs/first -s mixed-cloud --steps 300000 --seed 1
     """
-    if from_history and scenario is not None:
-        raise typer.BadParameter("goes without --from-history", param_hint="--scenario")
-    if given(ctx, "since") and not from_history:
-        raise typer.BadParameter("goes with --from-history", param_hint="--since")
+    from agents.training import workflow
+
     if (wait or follow) and not as_job:
         raise typer.BadParameter(
             "goes with --as-job", param_hint="--follow" if follow else "--wait"
         )
-    if given(ctx, "workloads") and not (from_history or resume):
-        raise typer.BadParameter("goes with --from-history", param_hint="--workloads")
-    called = name or (_slug(run) if from_history or as_job else None)
-    configured = _settings(ctx)
-    if called is not None:
-        registered.registry_of(ctx).check(called)
-    own = {
+    options_of_command = {
         "scenario": scenario, "steps": steps, "algo": algo, "seed": seed, "preference": preference
     }  # fmt: skip
-    values = said(ctx, own, file, options or [])
+    given_options = {
+        option: value for option, value in options_of_command.items() if given(ctx, option)
+    }
+    values, sources = training_values(given_options, file, options or [])
+    request = workflow.TrainingRequest(
+        run, values, sources, name, from_history, since, workloads, resume
+    )
+    settings = _settings(ctx)
     if as_job:
-        if not resume:
-            _configured(run, values, own=from_history)
-        words = [*_words(ctx), "--name", str(called)]
-        _submit(ctx, run, words, configured, workers, wait=wait, follow=follow, as_json=as_json)
+        import agents.registry.resolve  # noqa: F401 - so that policies are found
+
+        request = replace(request, name=name or workflow.default_name(run))
+        workflow.check(request, settings)
+        _submit(ctx, request, settings, workers, wait=wait, follow=follow, as_json=as_json)
         return
-    ending = Ending(called, since if from_history else None, workloads)
-    if resume or (in_job() and _begun(run)):
-        ending = resumption.ending(run, ending, partial(given, ctx))
-        progress = _resumed(run, values, ending, workers)
-    else:
-        progress = _trained(run, values, configured, ending, workers)
-    best = run / "best"
-    emit("validated", best=progress.best)
-    leave(best)
-    answer: dict[str, Any] = {
-        "policy": f"learned:{best}", "best": progress.best, "curve": progress.curve
-    }  # fmt: skip
-    if ending.name is not None:
-        tests = None if ending.since is None else ending.workloads
-        answer |= _register(ctx, best, ending.name, tests, workers, quiet=as_json)
+    if in_job() and (run / "config.json").is_file():
+        # A further attempt of the job continues the training of the last one.
+        request = replace(request, resume=True)
+    with TrainingBar() as bar:
+        result = workflow.train_and_register(
+            request,
+            settings,
+            command=registered.command_line(),
+            tell=bar.tell,
+            workers=processes(workers),
+        )
+    emit("validated", best=result.progress.best)
+    copy_artifact(result.best)
+    if result.entry is not None:
+        emit("registered", policy=result.entry.reference)
+    if result.test is not None and result.entry is not None:
+        verdict = {"promoted": result.entry.promoted, "trial": result.test.plain()}
+        emit("promotion", policy=result.entry.reference, **verdict)
+        score = round(result.test.score, 4)
+        emit("test", objective=score, promoted=int(result.entry.promoted))
     if as_json:
-        print_json(answer)
+        print_json(_plain(result))
     else:
-        _show(best)
+        _show(result)
 
 
-def _trained(
-    run: Path,
-    values: Mapping[str, Said],
-    configured: Settings,
-    ending: Ending,
-    workers: int | None,
-) -> TrainingProgress:
-    from agents.training import trainer as training
-
-    config = _configured(run, values, own=ending.since is not None)
-    if ending.since is not None:
-        config = replace(config, scenario=_own(configured, run, ending.since))
-    with TrainingBar(config.schooling) as bar:
-        ending.save(run)
-        return training.train(
-            config, run, registered.command_line(), bar.tell, workers=processes(workers)
-        )
+def _plain(result: TrainingResult) -> dict[str, Any]:
+    progress, entry, test = result.progress, result.entry, result.test
+    answer: dict[str, Any] = {
+        "policy": f"learned:{result.best}", "best": progress.best, "curve": progress.curve
+    }  # fmt: skip
+    if entry is not None:
+        answer |= {"policy": entry.reference, "promoted": entry.promoted}
+    return answer if test is None else {**answer, "trial": test.plain()}
 
 
-def _configured(run: Path, values: Mapping[str, Said], *, own: bool) -> Training:
-    """Of a new training; what is refused here leaves neither a folder nor a job.
-
-    `own`: on the history, of which a scenario is made later.
-    """
-    from agents.training.config import look_up, of
-    from envs.scenarios import load
-    from scheduler.domain.errors import StateError
-
-    defaults = {"scenario": SCENARIO, "steps": STEPS}
-    config = of(defaults | {name: each.value for name, each in values.items()})
-    if _begun(run):
-        raise StateError(f"{run} holds a training", {"resume": "to go on with it"})
-    look_up(config)
-    if not own:
-        load(config.scenario).check()
-    return config
-
-
-def _resumed(
-    run: Path, values: Mapping[str, Said], ending: Ending, workers: int | None
-) -> TrainingProgress:
-    from agents.training import config as configs
-    from agents.training import trainer as training
-
-    if ending.since is not None:
-        # A file's scenario gave way to the history's.
-        values = {name: one for name, one in values.items() if one.option != "--config: scenario"}
-    config = resumption.agreed(run, configs.read(run), values)
-    with TrainingBar(config.schooling) as bar:
-        ending.save(run)
-        return training.resume(
-            run, registered.command_line(), bar.tell, config.steps, workers=processes(workers)
-        )
-
-
-def _own(configured: Settings, run: Path, since: str) -> str:
-    """Make a scenario of the history; its file."""
-    from agents.training import from_history
-    from api.schemas.fields import seconds
-    from scheduler.clock import SystemClock
-
-    try:
-        begin = SystemClock().now() - seconds(since)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--since") from None
-    return str(from_history.scenario(configured, run, begin).path)
-
-
-def _register(
-    ctx: typer.Context,
-    best: Path,
-    name: str,
-    workloads: int | None,
-    workers: int | None,
-    *,
-    quiet: bool,
-) -> dict[str, Any]:
-    """Into the registry; with `workloads` it is tested, and promoted if it passes."""
-    from agents.registry.archive import unpack
-    from agents.registry.registry import at
+def _show(result: TrainingResult) -> None:
+    from agents.serving.artifact import load
     from api.cli.views import policy_details
-    from envs.scenarios import load
 
-    registry = registered.registry_of(ctx)
-    entry = registry.add(name, *unpack(best), registered.command_line())
-    answer: dict[str, Any] = {"policy": entry.reference, "promoted": entry.promoted}
-    if workloads is not None and not entry.promoted:
-        incumbent = registry.incumbent()
-        config = entry.manifest().config
-        with at(registry.folder.parent):
-            trial = registered.tested(
-                entry, incumbent, load(str(config["scenario"])), workloads=workloads,
-                jobs=int(config["jobs"]), margin=0.0, workers=workers,
-            )  # fmt: skip
-        entry, promoted = registered.judged(registry, entry, trial, incumbent, force=False)
-        emit("test", objective=round(trial.score, 4), promoted=int(promoted))
-        answer |= {"promoted": promoted, "trial": trial.plain()}
-        if not quiet:
-            policy_details.tell(trial, out())
-    if not quiet:
-        state = "promoted" if answer["promoted"] else "a candidate, not promoted"
-        out().print(f"[bold]{escape(entry.reference)}[/] registered: {state}", soft_wrap=True)
-    return answer
+    if result.test is not None:
+        policy_details.show_test(result.test, out())
+    if result.entry is not None:
+        state = "promoted" if result.entry.promoted else "a candidate, not promoted"
+        name = escape(result.entry.reference)
+        out().print(f"[bold]{name}[/] registered: {state}", soft_wrap=True)
+    facts = {"name": f"learned:{result.best}"}
+    policy_details.show(load(result.best).manifest, facts, (), out())
 
 
 def _submit(
     ctx: typer.Context,
-    run: Path,
-    words: list[str],
-    configured: Settings,
+    request: TrainingRequest,
+    settings: Settings,
     workers: int | None,
     *,
     wait: bool,
     follow: bool,
     as_json: bool,
 ) -> None:
-    """The same command as a job, on as many processors as it shall have workers.
-
-    Its paths are read on the service's machine.
-    """
+    """Submit the same request as a job."""
+    from agents.training.workflow import default_name
     from api.client.files import here
+    from api.policy_jobs import policy_job
 
-    door = ["--data", str(configured.data_dir.absolute())]
-    argv = [sys.executable, "-m", "api.cli.main", *door, "policy", "train", str(run.absolute())]
-    config = os.environ.get("FULCRUM_CONFIG")
-    body = {
-        "kind": "command",
-        "name": f"policy-{_slug(run)}",
-        "devices": ["cpu"],
-        **({"width": workers} if workers else {}),
-        "work": {
-            "argv": [*argv, *words],
-            "cwd": str(here()),
-            **({"env": {"FULCRUM_CONFIG": str(Path(config).absolute())}} if config else {}),
-        },
-    }
+    body = policy_job(
+        default_name(request.folder),
+        request.arguments(),
+        data_dir=settings.data_dir,
+        cwd=here(),
+        config=os.environ.get("FULCRUM_CONFIG"),
+        workers=workers,
+    )
     single(ctx, body, None, wait=wait, follow=follow, timeout=None, as_json=as_json)
-
-
-def _words(ctx: typer.Context) -> list[str]:
-    """The options that were given, but those that are about the job."""
-    words: list[str] = []
-    for parameter in ctx.command.params:
-        value, name = ctx.params.get(str(parameter.name)), parameter.opts[0]
-        about_job = parameter.name in _OF_JOB
-        if about_job or not given(ctx, str(parameter.name)):
-            continue
-        if isinstance(value, bool):
-            words.append(name if value else parameter.secondary_opts[0])
-        else:
-            for one in value if isinstance(value, list | tuple) else [value]:
-                words += [name, str(one)]
-    return words
 
 
 def _settings(ctx: typer.Context) -> Settings:
     from scheduler import settings
 
-    door = ctx.find_object(GlobalOptions) or GlobalOptions()
-    return settings.load(overrides={"data_dir": door.data})
-
-
-def _begun(run: Path) -> bool:
-    return (run / "config.json").is_file()
-
-
-def _slug(run: Path) -> str:
-    """A name for the registry out of the folder's."""
-    text = re.sub(r"[^a-z0-9._-]+", "-", run.absolute().name.casefold())
-    return text.strip("._-")[:60] or "own"
-
-
-def _show(best: Path) -> None:
-    from agents.serving.artifact import load
-    from api.cli.views import policy_details
-
-    policy_details.show(load(best).manifest, {"name": f"learned:{best}"}, (), out())
+    shared = ctx.find_object(GlobalOptions) or GlobalOptions()
+    return settings.load(overrides={"data_dir": shared.data})

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +13,7 @@ import typer
 from api.cli.support.global_options import Json
 from api.cli.support.output import err, out, print_json, table
 from api.cli.support.processes import Workers, processes
+from api.cli.support.training_options import Options
 
 if TYPE_CHECKING:
     from agents.tuning.wgc import TunedPoint
@@ -41,7 +40,7 @@ def heuristics(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tune the heuristic wgc for a scenario, at each preference.
+    """Tune the heuristic wgc (weighted greedy under congestion) for a scenario.
 
     On workloads of the split `tuning`. Scores are objectives divided by those of the untuned wgc
     on the same workloads; the column HELD OUT is of workloads that the search did not see. The
@@ -49,31 +48,29 @@ def heuristics(
 
     Example: fulcrum scenario tune mixed-cloud --trials 40 --output ours.toml
     """
-    from agents.tuning.wgc import DIAL, Search, document, tune
+    from agents.tuning.search import PREFERENCES, Search
+    from agents.tuning.workflow import HeuristicTuning, tune_heuristic
+    from api.cli.commands.policies.registry import command_line
     from api.cli.support.progress_bar import ProgressBar
-    from envs.scenarios import load
+    from api.cli.views.training_progress import copy_artifact, emit_share
     from scheduler.policies.heuristics import HEURISTICS
-    from scheduler.policies.lookup import named
 
-    if output is not None and output.suffix != ".toml":
-        raise typer.BadParameter("policies are read from .toml files", param_hint="--output")
-    scenario = load(name)
     names = tuple(HEURISTICS) if rivals is None else tuple(filter(None, rivals.split(",")))
-    for rival in names:
-        named(rival)
-    dial = DIAL if preferences is None else _dial(preferences)
-    search = Search(dial, trials, workloads, jobs, seed, names)
-    command = " ".join(["fulcrum", *map(shlex.quote, sys.argv[1:])])
-    date = datetime.now(UTC).date().isoformat()
-
-    def found(points: tuple[TunedPoint, ...]) -> None:
-        # After each preference: whoever breaks off keeps what was found.
-        if output is not None:
-            output.write_text(document(scenario, search, points, command, date))
-
+    chosen = PREFERENCES if preferences is None else _numbers(preferences)
+    search = Search(chosen, trials, workloads, jobs, seed, names)
+    request = HeuristicTuning(name, search, output)
     with ProgressBar("tuning", search.steps, err()) as progress:
-        points = tune(scenario, search, workers=processes(workers), step=progress.step, found=found)
+        steps = count(1)
+
+        def step() -> None:
+            progress.step()
+            emit_share(next(steps), search.steps)
+
+        points = tune_heuristic(
+            request, command=command_line(), step=step, workers=processes(workers)
+        )
     if output is not None:
+        copy_artifact(output)
         err().print(f"[dim]policy:[/] wgc:{output}", soft_wrap=True)
     if as_json:
         print_json([asdict(point) for point in points])
@@ -95,36 +92,43 @@ def hyperparameters(
     preference: Annotated[
         str, typer.Option(metavar="random|W", help="0 cheapest … 1 fastest; random: all of them.")
     ] = "random",
-    options: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other hyper-parameter; repeatable."),
-    ] = None,
+    options: Options = None,
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Search hyper-parameters of `fulcrum policy train`.
 
-    Each trial is a training in FOLDER/trials; bad ones are broken off by their validations. The
-    same command goes on with a study that was interrupted, or adds trials with a greater --trials.
-    The best configuration is in FOLDER/best.json.
+    Each trial is a training in FOLDER/trials; trials with bad validations stop early. The same
+    command continues a study that was interrupted, or adds trials with a greater --trials. The best
+    settings are in FOLDER/best.json.
 
     Example: fulcrum policy tune studies/first -s mixed-cloud --trials 20 --steps 200000
     """
-    from agents.tuning.hyperparameters import BEST, Trial, search
+    from agents.tuning.hyperparameters import BEST, Trial
+    from agents.tuning.workflow import HyperparameterTuning, tune_hyperparameters
     from api.cli.commands.policies.registry import command_line
-    from api.cli.support.training_options import training_of
-    from api.cli.views.training_progress import TrainingBar
+    from api.cli.support.training_options import training_values
+    from api.cli.views.training_progress import TrainingBar, copy_artifact
 
-    base = training_of(scenario, steps, seed, preference, options or [], algo)
+    own = {
+        "scenario": scenario, "steps": steps, "algo": algo, "seed": seed, "preference": preference
+    }  # fmt: skip
+    values, _ = training_values(own, None, options or [])
 
     def done(trial: Trial) -> None:
-        figure = "" if trial.score is None else f", {trial.score:.3f} of the reference's objective"
+        figure = "" if trial.score is None else f", {trial.score:.3f} of the baseline's objective"
         err().print(f"trial {trial.number}: {trial.state}{figure}")
 
-    with TrainingBar(base.schooling) as bar:
-        found = search(
-            folder, base, trials, command_line(), bar.tell, done, workers=processes(workers)
+    with TrainingBar() as bar:
+        found = tune_hyperparameters(
+            HyperparameterTuning(folder, values, trials),
+            command=command_line(),
+            tell=bar.tell,
+            done=done,
+            workers=processes(workers),
         )
+    if (best := folder / BEST).is_file():
+        copy_artifact(best)
     if as_json:
         print_json([asdict(trial) for trial in found])
         return
@@ -139,12 +143,12 @@ def hyperparameters(
     out().print(f"\nfulcrum policy train RUN --config {folder / BEST}", soft_wrap=True)
 
 
-def _dial(text: str) -> tuple[float, ...]:
+def _numbers(text: str) -> tuple[float, ...]:
     try:
         found = tuple(sorted({float(word) for word in text.split(",")}))
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no list of numbers", param_hint="--preferences"
+            f"{text!r} is not a list of numbers", param_hint="--preferences"
         ) from None
     return found
 

@@ -257,7 +257,7 @@ def _runs(plan: Comparison, workers: int, resume: Path | None) -> tuple[RunResul
 
     with ResultCache(resume, plan) if resume is not None else nullcontext() as journal:
         known = journal.known() if journal is not None else {}
-        with ProgressBar("simulating", len(plan.cells), err(), already=len(known)) as progress:
+        with ProgressBar("simulating", len(plan.keys), err(), already=len(known)) as progress:
 
             def done(run: RunResult) -> None:
                 if journal is not None:
@@ -273,7 +273,7 @@ def _tell(failures: Sequence[RunResult]) -> None:
     console = err()
     console.print(f"[bold red]error:[/] {len(failures)} runs failed")
     for run in failures:
-        cell = run.cell
-        dial = "" if cell.preference is None else f" at preference {cell.preference:g}"
-        where = f"{cell.policy}{dial} on {cell.scenario}, seed {cell.seed}"
+        key = run.key
+        dial = "" if key.preference is None else f" at preference {key.preference:g}"
+        where = f"{key.policy}{dial} on {key.scenario}, seed {key.seed}"
         console.print(f"  [bold]{escape(where)}[/]: {escape(run.error)}", soft_wrap=True)

@@ -120,12 +120,12 @@ def new(
     """
     if not from_history:
         raise typer.BadParameter("say what to make it from", param_hint="--from-history")
-    from api.schemas.fields import seconds
     from envs.scenarios.file import detected
     from envs.scenarios.recorded import write
     from envs.workloads.traces import history
     from scheduler import bootstrap, settings
     from scheduler.clock import SystemClock
+    from scheduler.domain.units import seconds
 
     try:
         begin = SystemClock().now() - seconds(since)

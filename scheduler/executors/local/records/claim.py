@@ -8,15 +8,13 @@ still under way harmless, so "never started" stays true after it was said.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import os
-import stat
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from scheduler import locks
 from scheduler.executors.local.records.folder import ExitRecord, RunningRecord, ran, write_exit
 from scheduler.executors.local.system import process
 
@@ -24,7 +22,6 @@ CLAIM = "claim"
 HOLDER = "fulcrum-super"
 """How the processes are named that hold claims."""
 _DAMAGE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO})
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def offer(folder: Path) -> str | None:
@@ -40,7 +37,7 @@ def offer(folder: Path) -> str | None:
 def take(folder: Path, ticket: str, *, patience_s: float = 0.2) -> int | None:
     """The locked file (keep it open), or None if this ticket must not run the attempt."""
     deadline = time.monotonic() + patience_s
-    while (file := _lock(folder)) is None:
+    while (file := locks.lock(folder / CLAIM, wait=False)) is None:
         # Somebody only looks, for microseconds; or another supervisor runs it.
         if ran(folder) or time.monotonic() > deadline:
             return None
@@ -115,30 +112,9 @@ def runner(folder: Path, among: dict[Path, int] | None = None) -> RunningRecord 
     return RunningRecord(supervisor, worker or supervisor)
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[int | None]:
-    """Hold the claim, in which the ticket is; None if somebody else does. Raises `OSError`."""
-    file = _lock(folder)
-    try:
-        yield file
-    finally:
-        if file is not None:
-            os.close(file)
-
-
-def _lock(folder: Path) -> int | None:
-    file = os.open(folder / CLAIM, _FLAGS, 0o600)
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(errno.ENXIO, "not a regular file", str(folder / CLAIM))  # noqa: TRY301
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return None
-    except BaseException:
-        os.close(file)
-        raise
-    return file
+def locked(folder: Path) -> AbstractContextManager[int | None]:
+    """Hold the claim, in which the ticket is; None if another process does. Raises `OSError`."""
+    return locks.locked(folder / CLAIM, wait=False)
 
 
 def _write(file: int, ticket: str) -> None:

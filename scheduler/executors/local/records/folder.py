@@ -6,7 +6,7 @@ file that is missing, too large, no regular file or not of the expected form for
 
 | file              | written by            | says                                             |
 |-------------------|-----------------------|--------------------------------------------------|
-| `order.json`      | service               | what to run                                      |
+| `spec.json`      | service               | what to run                                      |
 | `claim`           | see `claim`           | who may run it                                   |
 | `supervisor.json` | supervisor            | it is being run: identities of both processes    |
 | `started.json`    | worker                | its first own line: pid, time, monotonic time    |
@@ -36,9 +36,10 @@ from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Exited, LaunchSpec, Outcome
 from scheduler.executors.local.system.process import ProcessIdentity
-from scheduler.files import regular
+from scheduler.files import regular, write_text
+from scheduler.jsonlines import is_shallow
 
-ORDER = "order.json"
+SPEC = "order.json"
 SUPERVISOR = "supervisor.json"
 STARTED = "started.json"
 CANCEL = "cancel.json"
@@ -88,17 +89,17 @@ _EXIT = TypeAdapter(ExitRecord)
 _RUNNING = TypeAdapter(RunningRecord)
 
 
-def write_order(folder: Path, order: LaunchSpec) -> None:
-    """Keep the order. Raises `OSError`, `TypeError` for a value JSON lacks."""
-    values = {field: getattr(order, field) for field in LaunchSpec.__dataclass_fields__}
-    write(folder / ORDER, values)
+def write_spec(folder: Path, spec: LaunchSpec) -> None:
+    """Keep the spec. Raises `OSError`, `TypeError` for a value JSON lacks."""
+    values = {field: getattr(spec, field) for field in LaunchSpec.__dataclass_fields__}
+    write(folder / SPEC, values)
 
 
-def read_order(folder: Path) -> LaunchSpec:
+def read_spec(folder: Path) -> LaunchSpec:
     """Raises `ValueError`, `KeyError` or `TypeError` if there is none that makes sense."""
-    values = read(folder / ORDER)
+    values = read(folder / SPEC)
     if values is None:
-        raise ValueError("its order is missing or damaged")
+        raise ValueError("order.json is missing or damaged")
     return LaunchSpec(
         **values
         | {
@@ -220,56 +221,15 @@ def read(path: Path) -> dict[str, Any] | None:
         values = json.loads(text) if len(text) <= _LARGEST else None
     except (OSError, ValueError, RecursionError):
         return None
-    return values if isinstance(values, dict) and _flat(values) else None
+    return values if isinstance(values, dict) and is_shallow(values, _DEEPEST) else None
 
 
 def write(
     path: Path, values: Mapping[str, Any], *, durable: bool = False, replace: bool = True
 ) -> None:
-    """Put the file there in one step; its folder is made if it is missing.
-
-    `durable`: wait until the disk has it. Without `replace`, one that is there stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(json.dumps(values, default=_plain).encode())
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        if replace:
-            draft.replace(path)
-        else:
-            _name(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    if durable:
-        _sync_folder(path.parent)
-
-
-def _name(draft: Path, path: Path) -> None:
-    """Let the draft be found as `path`, unless something else is."""
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return
-    except PermissionError:  # a file system without hard links
-        if not os.path.lexists(path):
-            draft.replace(path)
-
-
-def _flat(value: object) -> bool:
-    """Whether it is not nested deeper than its readers can follow."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            item
-            for one in level
-            if isinstance(one, dict | list)
-            for item in (one.values() if isinstance(one, dict) else one)
-        ]
-    return not level
+    """Put the file there in one step; see `files.write_bytes`. Raises `OSError`, `TypeError`."""
+    text = json.dumps(values, default=_plain)
+    write_text(path, text, durable=durable, replace=replace)
 
 
 def _plain(value: object) -> object:
@@ -278,11 +238,3 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{value!r} has no form in JSON")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

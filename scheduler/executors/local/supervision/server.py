@@ -9,7 +9,6 @@ connected for a while.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import importlib
 import json
@@ -28,6 +27,7 @@ from typing import Any, NoReturn
 from scheduler.executors.local.supervision import supervisor
 from scheduler.executors.local.supervision.setup import Setup, Workplace
 from scheduler.executors.local.system import process, sockets
+from scheduler.locks import lock
 
 LOCK = "server.lock"
 LOG = "server.log"
@@ -49,10 +49,8 @@ def main() -> None:
     setup = Setup(**json.loads(sys.argv[-1]))
     folder = Path(setup.folder)
     os.chdir(folder)
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    held = lock(folder / LOCK, wait=False)
+    if held is None:
         return  # another one serves this folder
     process.name_process("fulcrum-forks")
     process.become_subreaper()
@@ -67,7 +65,7 @@ def main() -> None:
         gc.freeze()  # collections in workers leave these pages shared
         if process.threads() > 1:
             print(f"{setup.preload} left {process.threads() - 1} threads; forks will lack them")
-        ForkServer(workplace, listener, lock).serve()
+        ForkServer(workplace, listener, held).serve()
 
 
 class ForkServer:
@@ -224,7 +222,7 @@ class ForkServer:
             if not pid:
                 break
             ended.add(pid)
-        if ended & self._supervisors:
+        if ended:  # a stray too: what it had started becomes a child of this process in turn
             self._supervisors -= ended
             for pid, channel in self._spares:
                 if pid in ended:
@@ -233,7 +231,7 @@ class ForkServer:
             self._kill_strays()
 
     def _kill_strays(self) -> None:
-        """Descendants of a supervisor that was killed fall to this process: end them."""
+        """End the descendants of killed supervisors, which become children of this process."""
         own = os.getpid()
         children = [stat.pid for stat in process.everything() if stat.parent == own]
         strays = [pid for pid in children if pid not in self._supervisors]

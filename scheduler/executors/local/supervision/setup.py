@@ -21,9 +21,9 @@ class Setup:
     preload: str
     """`module:function`, called once before anything is forked."""
     target: str
-    """`module:function` that a worker calls with its order."""
+    """`module:function` that a worker calls with its spec."""
     spares: int
-    """Workers kept waiting for an order."""
+    """Workers that wait for a launch."""
     linger_s: float
     """Seconds without any service after which it ends."""
     grace_s: float

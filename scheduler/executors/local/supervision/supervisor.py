@@ -49,12 +49,12 @@ def stand_by(channel: socket.socket, workplace: Workplace) -> None:
     process.name_process(claim.HOLDER)
     process.become_subreaper()
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-    orders, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    peer, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     own = os.getpid()
     pid = os.fork()
     if not pid:
         channel.close()
-        orders.close()
+        peer.close()
         _become_worker(far_end, own, workplace)
     far_end.close()
     message = sockets.receive(channel)
@@ -68,7 +68,7 @@ def stand_by(channel: socket.socket, workplace: Workplace) -> None:
         process.kill([pid])
         return
     try:
-        exit_ = Supervisor(folder, pid, orders, workplace.setup).run()
+        exit_ = Supervisor(folder, pid, peer, workplace.setup).run()
     except OSError as error:  # no room even to say that it begins: it is launched again later
         process.kill([pid])
         print(f"attempt {attempt} cannot be supervised: {error}", flush=True)
@@ -92,15 +92,15 @@ def _record(exit_: ExitRecord, attempt: str, folder: Path, run_folder: Path) -> 
 
 
 class Supervisor:
-    """Watches over the worker `pid`, to which `orders` leads."""
+    """Watches over the worker `pid`, to which `peer` leads."""
 
-    def __init__(self, folder: Path, pid: int, orders: socket.socket, setup: Setup) -> None:
+    def __init__(self, folder: Path, pid: int, peer: socket.socket, setup: Setup) -> None:
         self._folder = folder
         self._grace_s = setup.grace_s
         self._log_bytes = setup.log_bytes
         self._log: LogCap | None = None
         self._pid = pid
-        self._orders = orders
+        self._peer = peer
         self._status: int | None = None
         self._cause: str | None = None
         """Why the worker is being stopped."""
@@ -114,7 +114,7 @@ class Supervisor:
         self._peak_bytes = 0
 
     def run(self) -> ExitRecord:
-        """Give the worker its order, wait until every process of it is gone, say how it ended."""
+        """Give the worker its spec, wait until every process of it is gone, say how it ended."""
         supervisor, worker_ = ProcessIdentity.of(os.getpid()), ProcessIdentity.of(self._pid)
         if supervisor is None or worker_ is None:
             return ExitRecord(time.time(), "lost: the spare worker had died", lost=True)
@@ -122,7 +122,7 @@ class Supervisor:
         files.write_running(self._folder, RunningRecord(supervisor, worker_))
         # After the line above a cancellation signals this process; before, it left a file.
         if files.read(self._folder / files.CANCEL) is not None:
-            self._orders.close()
+            self._peer.close()
             self._extinguish()
             return ExitRecord(time.time(), _CANCELLED)
         self._begin()
@@ -135,19 +135,19 @@ class Supervisor:
 
     def _begin(self) -> None:
         with contextlib.suppress(OSError):  # a worker that died is found by its status
-            self._orders.send(os.fsencode(self._folder))
+            self._peer.send(os.fsencode(self._folder))
         try:
-            order: LaunchSpec = files.read_order(self._folder)
+            spec: LaunchSpec = files.read_spec(self._folder)
         except (ValueError, KeyError, TypeError):
             return  # the worker fails with it and says so
         now = time.monotonic()
         if self._log_bytes:
-            self._log = LogCap(order.folder / files.LOG, self._log_bytes)
+            self._log = LogCap(spec.folder / files.LOG, self._log_bytes)
             self._log_at = now + EVERY_S
-        if order.time_limit_s is not None:
-            self._time_limit_at = now + order.time_limit_s
-        if order.memory_bytes:
-            self._memory_bytes = order.memory_bytes
+        if spec.time_limit_s is not None:
+            self._time_limit_at = now + spec.time_limit_s
+        if spec.memory_bytes:
+            self._memory_bytes = spec.memory_bytes
             self._sample_at = now + SAMPLE_S
 
     def _turn(self) -> None:
@@ -260,19 +260,19 @@ class Supervisor:
     def _failure(self) -> str:
         """What the worker said if it failed before the work began."""
         try:
-            return self._orders.recv(sockets.LIMIT, socket.MSG_DONTWAIT).decode(errors="replace")
+            return self._peer.recv(sockets.LIMIT, socket.MSG_DONTWAIT).decode(errors="replace")
         except OSError:
             return ""
 
 
-def _become_worker(orders: socket.socket, supervisor: int, workplace: Workplace) -> NoReturn:
+def _become_worker(peer: socket.socket, supervisor: int, workplace: Workplace) -> NoReturn:
     code = 1
     try:
         for signum in WATCHED:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         gc.enable()
-        code = worker.attend(orders, supervisor, workplace)
+        code = worker.attend(peer, supervisor, workplace)
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()

@@ -30,67 +30,67 @@ _OOM_SCORE = "500"
 """When memory runs out the kernel shall take a worker, not the service."""
 
 
-def attend(orders: socket.socket, supervisor: int, workplace: Workplace) -> int:
-    """Wait for an order, which comes as the path of the folder it lies in, and carry it out.
+def attend(peer: socket.socket, supervisor: int, workplace: Workplace) -> int:
+    """Wait for a spec, which comes as the path of the folder it lies in, and carry it out.
 
-    Returns the exit code. What fails before the work begins is told through `orders`.
+    Returns the exit code. What fails before the work begins is told through `peer`.
     """
     os.setsid()
     process.die_with_parent()
     if os.getppid() != supervisor:
         return 0
     process.name_process("fulcrum-spare")
-    path = orders.recv(sockets.LIMIT)
+    path = peer.recv(sockets.LIMIT)
     if not path:
         return 0
     folder, run_folder = Path(os.fsdecode(path)), Path(workplace.setup.folder)
     try:
-        order = files.read_order(folder)
-        furnish(order, workplace.environment, pin=workplace.setup.pin)
-        _announce(order, folder, run_folder)
+        spec = files.read_spec(folder)
+        furnish(spec, workplace.environment, pin=workplace.setup.pin)
+        _announce(spec, folder, run_folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        orders.send(f"{type(error).__name__}: {error}".encode()[:1000])
+        peer.send(f"{type(error).__name__}: {error}".encode()[:1000])
         return _COULD_NOT_START
-    orders.close()
-    outcome = _carry_out(order, workplace.target)
+    peer.close()
+    outcome = _carry_out(spec, workplace.target)
     with_room(
         lambda: files.write_outcome(folder, outcome),
-        lambda error: sockets.waits(run_folder, order.attempt, error),
+        lambda error: sockets.waits(run_folder, spec.attempt, error),
     )
     _wind_up()
     return outcome.code
 
 
-def furnish(order: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> None:
+def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> None:
     """Make this process the attempt's own: log, devices, threads, environment, name.
 
     `variables` take the place of those that the fork server's libraries set for themselves.
     """
-    process.name_process(f"fulcrum-{order.attempt}")
-    with_room(lambda: _open_log(order.folder / files.LOG))
-    os.chdir(order.folder)
-    if pin and order.device_kind is DeviceKind.CPU and order.devices:
-        os.sched_setaffinity(0, {int(number) for number in order.devices})
+    process.name_process(f"fulcrum-{spec.attempt}")
+    with_room(lambda: _open_log(spec.folder / files.LOG))
+    os.chdir(spec.folder)
+    if pin and spec.device_kind is DeviceKind.CPU and spec.devices:
+        os.sched_setaffinity(0, {int(number) for number in spec.devices})
     os.environ.clear()
-    os.environ.update({**variables, **environment(order)})
-    _set_threads(_threads(order))
+    os.environ.update({**variables, **environment(spec)})
+    _set_threads(_threads(spec))
     _reseed()
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
 
 
-def environment(order: LaunchSpec) -> dict[str, str]:
-    """Variables of the attempt; the order's own win over thread counts, not over devices."""
-    devices = order.devices if order.device_kind is DeviceKind.CUDA else ()
+def environment(spec: LaunchSpec) -> dict[str, str]:
+    """Variables of the attempt; the spec's win over thread counts, not over devices."""
+    devices = spec.devices if spec.device_kind is DeviceKind.CUDA else ()
     return (
-        dict.fromkeys(THREAD_VARIABLES, str(_threads(order)))
-        | dict(order.env)
+        dict.fromkeys(THREAD_VARIABLES, str(_threads(spec)))
+        | dict(spec.env)
         | {
             # Number GPUs as NVML does; CUDA's own default order is by speed.
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
-            "FULCRUM_ATTEMPT": order.attempt,
-            FOLDER_VARIABLE: str(order.folder),
+            "FULCRUM_ATTEMPT": spec.attempt,
+            FOLDER_VARIABLE: str(spec.folder),
         }
     )
 
@@ -101,16 +101,16 @@ def tag(folder: Path) -> bytes:
 
 
 def tag_of(folder: Path) -> bytes | None:
-    """The tag of the attempt whose order lies in `folder`; None if the order is damaged."""
+    """The tag of the attempt whose spec lies in `folder`; None if the spec is damaged."""
     try:
-        return tag(files.read_order(folder).folder)
+        return tag(files.read_spec(folder).folder)
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _threads(order: LaunchSpec) -> int:
-    width = max(1, len(order.devices))
-    if order.device_kind is DeviceKind.CPU:
+def _threads(spec: LaunchSpec) -> int:
+    width = max(1, len(spec.devices))
+    if spec.device_kind is DeviceKind.CPU:
         return width
     return min(width * _THREADS_PER_GPU, len(os.sched_getaffinity(0)))
 
@@ -143,18 +143,18 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def _announce(order: LaunchSpec, folder: Path, run_folder: Path) -> None:
+def _announce(spec: LaunchSpec, folder: Path, run_folder: Path) -> None:
     begun = {"pid": os.getpid(), "time": time.time(), "monotonic": time.monotonic()}
     with_room(
         lambda: files.write(folder / files.STARTED, begun),
-        lambda error: sockets.waits(run_folder, order.attempt, error),
+        lambda error: sockets.waits(run_folder, spec.attempt, error),
     )
-    sockets.notify(run_folder, {"started": order.attempt})
+    sockets.notify(run_folder, {"started": spec.attempt})
 
 
-def _carry_out(order: LaunchSpec, target: Target) -> Outcome:
+def _carry_out(spec: LaunchSpec, target: Target) -> Outcome:
     try:
-        return target(order)
+        return target(spec)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return Outcome(end.code or 0)

@@ -1,1 +1,0 @@
-"""Training on the compiled simulation of rigid jobs."""

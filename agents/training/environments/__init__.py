@@ -1,0 +1,1 @@
+"""Environments of a training: rewards relative to a baseline."""

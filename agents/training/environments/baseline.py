@@ -1,0 +1,184 @@
+"""How a baseline fares through an episode: what a training's rewards are measured against."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agents.training.config import Training
+from agents.training.environments.reward import LOOKAHEAD
+from envs.compiled import Worlds, facts, places, suits
+from envs.gym.episodes import Draw, Episode, of_scenario
+from envs.gym.rewards import Scales, Step, objective, weighed
+from envs.scenarios import Scenario, Split
+from envs.simulator.meter import Meter, Reading
+from envs.simulator.results import BOUND_S
+from envs.simulator.simulation import Simulation
+from scheduler.decisions.rounds.policy import Policy, traits
+from scheduler.decisions.rounds.precedence import MIDDLING
+from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.state.queue import Floats
+from scheduler.policies.heuristics import Rank
+
+CAPACITY = 1024
+"""Trajectories that are kept: of 512 jobs, some 80 KiB each."""
+SAMPLE = 64
+"""Training workloads, at most, that the baseline's mean is taken over."""
+_LOOKAHEAD = np.array(LOOKAHEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineTrajectory:
+    """A whole episode under one policy, at its rounds, before and after each."""
+
+    time: Floats
+    """(n,) Seconds, ascending."""
+    states: Floats
+    """(n, 4) The fields of `EpisodeState`."""
+    total: float
+    """The episode's objective."""
+    jobs: int
+
+    def at(self, now: float) -> Floats:
+        """(4,) The fields of `EpisodeState`, interpolated between the rounds.
+
+        What a round at `now` does comes after it.
+        """
+        after = int(np.searchsorted(self.time, now, side="left"))
+        if after in (0, len(self.time)):
+            edge: Floats = self.states[min(after, len(self.time) - 1)]
+            return edge
+        earlier, later = self.time[after - 1], self.time[after]
+        share = (now - earlier) / (later - earlier)
+        between: Floats = (1 - share) * self.states[after - 1] + share * self.states[after]
+        return between
+
+    def lookahead(self, now: float) -> Floats:
+        """(LOOKAHEAD,) Jobs that will wait."""
+        after = int(np.searchsorted(self.time, now, side="left"))
+        waiting: Floats = self.states[np.minimum(after + _LOOKAHEAD, len(self.time) - 1), 2]
+        return waiting
+
+
+Prefetch = Callable[[int, float], Future[BaselineTrajectory] | None]
+"""(workload, w) → the baseline's trajectory, which another process computes meanwhile; None: there
+is no other process."""
+
+
+class BaselineTrajectories:
+    """The last `CAPACITY` trajectories: where w is fixed, episodes come again."""
+
+    def __init__(
+        self, scenario: Scenario, config: Training, prefetch: Prefetch | None = None
+    ) -> None:
+        """Through the training episodes of a scenario; none is computed yet."""
+        self._draw: Draw = of_scenario(scenario, config.jobs, Split.TRAIN)
+        self._config = config
+        self._prefetch = prefetch
+        self._pending: dict[tuple[str, int, float], Future[BaselineTrajectory]] = {}
+        self._mean: float | None = None
+        self._known: OrderedDict[tuple[str, int, float], BaselineTrajectory] = OrderedDict()
+
+    def of(self, policy: Policy, workload: int, w: float) -> BaselineTrajectory:
+        """A policy's trajectory through the episode of the seed `workload`, at preference w."""
+        key = policy.name, workload, w
+        trajectory = self._known.pop(key, None)
+        if trajectory is None and key in self._pending:
+            trajectory = self._pending.pop(key).result()
+        if trajectory is None:
+            trajectory = play(policy, self._draw(workload), w)
+        self._known[key] = trajectory
+        if len(self._known) > CAPACITY:
+            self._known.popitem(last=False)
+        return trajectory
+
+    def expect(self, baseline: Policy, workload: int, w: float) -> None:
+        """The baseline's trajectory will be needed: another process may compute it already."""
+        key = baseline.name, workload, w
+        if self._prefetch is None or key in self._known or key in self._pending:
+            return
+        future = self._prefetch(workload, w)
+        if future is not None:
+            self._pending[key] = future
+        if len(self._pending) > CAPACITY:
+            # The oldest is of an episode that was given up.
+            del self._pending[next(iter(self._pending))]
+
+    def scale(self, baseline: Policy, trajectory: BaselineTrajectory) -> float:
+        """The divisor of the rewards of an episode with this trajectory of the baseline."""
+        if self._config.criterion == "mean_of_ratios":
+            return max(trajectory.total, 1e-9)
+        if self._mean is None:
+            w, sample = self._config.preference, range(min(SAMPLE, self._config.workloads))
+            assert w is not None
+            self._mean = float(np.mean([self.of(baseline, seed, w).total for seed in sample]))
+        return self._mean
+
+
+def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
+    """Let a policy decide a whole episode at preference w."""
+    rank = traits(policy).rank
+    if rank is not None and suits(episode):
+        return play_compiled(rank, episode, w)
+    return play_simulated(policy, episode, w)
+
+
+def play_compiled(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
+    """A static order's trajectory, on the compiled simulation of rigid jobs."""
+    known, spec, scales = facts(episode, w), episode.spec, episode.scales
+    worlds = Worlds(spec, 1, known.jobs, rows=2)
+    notes = worlds.walk(0, known, places(episode, known, rank))
+    now, accrued, spent, latency, device_s, waiting, ended = notes.T
+    dollars = worlds.dollars_per_device_s / scales.dollars
+    to_come = w * latency + (1 - w) * dollars * device_s
+    charged = w * accrued + (1 - w) * dollars * spent + to_come
+    states = np.stack((charged, to_come, waiting, ended), axis=1)
+    return BaselineTrajectory(now.copy(), states, float(charged[-1]), known.jobs)
+
+
+def play_simulated(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
+    """Any policy's trajectory, round by round in the simulation."""
+    spec, meter = replace(episode.spec, preference=w), Meter()
+    simulation = Simulation(episode.workload, spec, episode.estimator, meter, seed=episode.seed)
+    time: list[float] = []
+    states: list[tuple[float, float, float, float]] = []
+
+    def note(waiting: int) -> None:
+        running = to_come(simulation, episode.scales, w)
+        accrued = worth(meter.read(simulation.now), episode.scales, w)
+        time.append(simulation.now)
+        states.append((accrued + running, running, waiting, simulation.finished))
+
+    while (round_ := simulation.next()) is not None:
+        note(simulation.waiting)
+        simulation.commit(decide(round_, policy))
+        note(simulation.waiting)
+    note(0)
+    return BaselineTrajectory(
+        np.array(time), np.array(states), states[-1][0], len(episode.workload.jobs)
+    )
+
+
+def worth(reading: Reading, scales: Scales, w: float) -> float:
+    """The objective of what has accrued; less is better."""
+    return -objective(Step(reading, preference=w, scales=scales))
+
+
+def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
+    """The objective that running attempts will add, by estimates."""
+    now, seconds, dollars = simulation.now, 0.0, 0.0
+    for attempt in simulation.cluster.running():
+        left = max(0.0, attempt.end - now)
+        job = simulation.job(attempt.job)
+        pool = simulation.spec.pools[attempt.pool]
+        dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
+        seconds += left * (
+            1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
+            if scales.bounded
+            else job.priority / MIDDLING / scales.latency_s
+        )
+    return weighed(seconds, dollars, w, cost_scale=scales.dollars)

@@ -1,0 +1,197 @@
+"""The environment of a training: rewards are relative to what a baseline policy reaches."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+
+from agents.training.config import Training
+from agents.training.environments.baseline import (
+    BaselineTrajectories,
+    BaselineTrajectory,
+    Prefetch,
+    to_come,
+)
+from agents.training.environments.reward import (
+    CRITIC_FEATURES,
+    EpisodeState,
+    critic_features,
+    potential,
+    relative_reward,
+)
+from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
+from envs.gym.episodes import drawn_preference
+from envs.scenarios import Scenario, Split
+from scheduler.decisions.features.columns import TOP, Floats32
+from scheduler.decisions.features.encoder import size
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.state.queue import Bools
+from scheduler.policies.lookup import named
+
+TRIES = 100
+"""Workloads in a row that may leave nothing to decide before a scenario counts as unfit."""
+
+
+class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
+    """`ClusterEnv` on a fixed number of training workloads, each again at other preferences.
+
+    The baseline plays every episode first. Rewards are the difference to it. They sum up to
+    `gain` · (baseline's objective - own) ÷ what `criterion` says, except for what `clip_reward`
+    cuts off; slowdowns of jobs shorter than `BOUND_S` count here also where they end below 1.
+
+    - Most of what an episode costs is decided by which jobs arrive. A step's reward is what the
+      baseline was charged in the same time, less what this policy is: it depends on the workload,
+      but not on what is chosen (Mao et al., "Variance Reduction for Reinforcement Learning in
+      Input-Driven Environments", ICLR 2019).
+    - What a placement costs accrues while it runs, hundreds of decisions later. So both are charged
+      at the start for all that is still to come of what runs, by estimates. With γ = 1 the best
+      policy stays the same (Ng, Harada, Russell, "Policy invariance under reward
+      transformations", ICML 1999).
+    - `CRITIC_FEATURES` numbers behind the encoding say how the baseline fares. A critic that
+      sees them tells luck from merit; the policy does not see them (Pinto et al., "Asymmetric
+      Actor Critic for Image-Based Robot Learning", RSS 2018).
+    """
+
+    env: ClusterEnv
+
+    def __init__(
+        self, scenario: Scenario, config: Training, trajectories: BaselineTrajectories | None = None
+    ) -> None:
+        """`trajectories`: shared by environments of one process."""
+        super().__init__(
+            ClusterEnv(
+                scenario,
+                config.preference,
+                jobs=config.jobs,
+                rows=config.rows,
+                reward="objective",
+                split=Split.TRAIN,
+            )
+        )
+        self.observation_space = spaces.Box(-TOP, TOP, (size(config.rows) + CRITIC_FEATURES,))
+        self._config = config
+        self._trajectories = trajectories or BaselineTrajectories(scenario, config)
+        self._baseline = named(config.baseline)
+        self._factor = self._potential = 0.0
+        self._scale = 1.0
+        self._rng = np.random.default_rng()
+        self._upcoming: tuple[int, float] | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats32, dict[str, Any]]:
+        """Begin an episode. `options` are those of `ClusterEnv`; what they leave out is drawn.
+
+        A drawn workload that leaves nothing to decide (few jobs on a large cluster of one pool) is
+        drawn again, at most `TRIES` times.
+        """
+        wished = {name: value for name, value in (options or {}).items() if value is not None}
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+            self._upcoming = None
+        for _ in range(1 if "workload" in wished else TRIES):
+            workload, w = self._drawn()
+            workload, w = wished.get("workload", workload), wished.get("preference", w)
+            try:
+                encoding, info = self.env.reset(
+                    seed=seed, options={"workload": workload, "preference": w}
+                )
+                break
+            except NothingToDecideError as error:
+                idle = error
+        else:
+            raise idle
+        self._episode = workload, w
+        self._trajectory = self.trajectory(self._baseline)
+        self._scale = self._trajectories.scale(self._baseline, self._trajectory)
+        self._factor = self._config.gain / self._scale
+        observation = self._seen(encoding)
+        # What both were charged before the first decision is part of its reward.
+        self._potential = 0.0
+        return observation, info
+
+    def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
+        """As `ClusterEnv.step`, with the relative reward."""
+        before, factor = self._potential, self._factor
+        encoding, reward, terminated, truncated, info = self.env.step(action)
+        observation = self._seen(encoding, terminated)
+        relative = relative_reward(
+            factor * float(reward), before, self._potential, self._config.clip_reward
+        )
+        return observation, float(relative), terminated, truncated, info
+
+    def trajectory(self, policy: Policy) -> BaselineTrajectory:
+        """How another policy fares on the current episode, from its beginning to its end."""
+        return self._trajectories.of(policy, *self._episode)
+
+    def action_masks(self) -> Bools:
+        """(rows,) Legal actions, as MaskablePPO asks for them."""
+        return self.env.action_masks()
+
+    def _drawn(self) -> tuple[int, float]:
+        """An episode. It was drawn one episode ago, so that the baseline could play it since."""
+        episode = self._upcoming or self._draw()
+        self._upcoming = self._draw()
+        self._trajectories.expect(self._baseline, *self._upcoming)
+        return episode
+
+    def _draw(self) -> tuple[int, float]:
+        workload, w = int(self._rng.integers(self._config.workloads)), self._config.preference
+        return workload, drawn_preference(self._rng) if w is None else w
+
+    def _seen(self, encoding: Floats32, over: bool = False) -> Floats32:
+        """The observation; sets the potential."""
+        env, trajectory = self.env, self._trajectory
+        if over:
+            self._potential = self._factor * trajectory.total
+            return np.append(encoding, np.zeros(CRITIC_FEATURES, dtype=np.float32))
+        simulation = env.simulation
+        ahead = to_come(simulation, env.scales, env.preference)
+        baseline = EpisodeState(*trajectory.at(simulation.now))
+        self._potential = float(potential(self._factor, baseline, ahead))
+        features = critic_features(
+            EpisodeState(0.0, ahead, simulation.waiting, simulation.finished),
+            baseline,
+            trajectory.total,
+            trajectory.lookahead(simulation.now),
+            trajectory.jobs,
+            self._scale,
+        )
+        return np.concatenate((encoding, features), dtype=np.float32)
+
+
+def vectorised(
+    scenario: Scenario,
+    config: Training,
+    seed: int,
+    count: int | None = None,
+    prefetch: Prefetch | None = None,
+) -> VecEnv:
+    """`count` environments (None: `config.envs`), seeded from `seed` on.
+
+    `prefetch` computes the baseline's trajectories meanwhile, unless each environment has a
+    process.
+    """
+    prefetch = None if config.processes else prefetch
+    trajectories = BaselineTrajectories(scenario, config, prefetch)
+    make = partial(_monitored, scenario, config, trajectories)
+    makers = [make] * (count or config.envs)
+    vector: VecEnv = (
+        SubprocVecEnv(makers, start_method="forkserver")  # type: ignore[arg-type]
+        if config.processes
+        else DummyVecEnv(makers)  # type: ignore[arg-type]
+    )
+    vector.seed(seed)
+    return vector
+
+
+def _monitored(
+    scenario: Scenario, config: Training, trajectories: BaselineTrajectories
+) -> Monitor[Floats32, np.int64]:
+    return Monitor(BaselineRewardEnv(scenario, config, trajectories))
