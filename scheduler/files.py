@@ -76,9 +76,9 @@ def write_text(
 
 
 def regular(path: Path) -> BinaryIO:
-    """A file that a job wrote, open for reading; nothing that blocks or leads elsewhere.
+    """Open a file that a job wrote for reading, unless it blocks or leads elsewhere.
 
-    Raises `FileNotFoundError` for what is no regular file: a named pipe would hold its reader up
+    Raises `FileNotFoundError` for anything but a regular file: a named pipe would block its reader
     for ever, a link would show a file that is not the job's. Raises `OSError` as `open` does.
     """
     try:

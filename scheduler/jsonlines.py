@@ -1,4 +1,4 @@
-"""Lines of JSON that a job writes: anything may stand in them, and none may harm a reader."""
+"""Lines of JSON that a job writes: they may hold anything, and must not harm a reader."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 from scheduler.json_values import is_shallow
 
 MOST_BYTES = 1024 * 1024
-"""Of one line; longer ones are passed over."""
+"""Longest line; longer ones are skipped."""
 MOST_DEPTH = 32
-"""Objects and lists inside one another; a line nested deeper is passed over."""
+"""Deepest nesting of objects and lists; lines nested deeper are skipped."""
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:
@@ -25,7 +25,7 @@ def lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def record(line: bytes) -> dict[str, Any] | None:
-    """The object that stands in a line; None for anything else, such as half a line."""
+    """The object in a line; None for anything else, such as half a line."""
     if len(line) > MOST_BYTES:
         return None
     try:

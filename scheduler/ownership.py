@@ -1,7 +1,7 @@
-"""Folders of jobs carry a mark that says which job they were made for.
+"""Marks that say which job a folder was made for.
 
 A number alone does not: after a database was restored, removed or exchanged, it may come again.
-What lies under another mark is moved aside, so nobody reads it and nothing is lost.
+A folder with another mark is moved aside, so nobody reads it and nothing is lost.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def owner(folder: Path) -> str:
 def claim(folder: Path, nonce: str) -> None:
     """Make `folder` for the job with `nonce`, or find it made; another job's is moved aside.
 
-    A nonce is empty for jobs of before there were nonces, whose folders have no mark. Raises
+    Jobs that are older than nonces have an empty one, and folders without a mark. Raises
     `OSError`.
     """
     if os.path.lexists(folder):
@@ -38,17 +38,17 @@ def claim(folder: Path, nonce: str) -> None:
         move_aside(folder)
     folder.mkdir(parents=True)
     if nonce:
-        # A power cut right now may take the mark along, but then there is nothing in the folder.
+        # A power cut may remove the mark, but then the folder is empty.
         try:
             (folder / MARK).write_text(f"{nonce}\n")
-        except OSError:  # a full disk: without its mark the folder would seem another job's
+        except OSError:  # a full disk: a folder without a mark would seem to be another job's
             (folder / MARK).unlink(missing_ok=True)
             folder.rmdir()
             raise
 
 
 def move_aside(folder: Path) -> Path:
-    """Rename to `NAME.before-TIME`, which is returned. Raises `OSError`."""
+    """Rename the folder to `NAME.before-TIME` and return that path. Raises `OSError`."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside = folder.with_name(f"{folder.name}.before-{stamp}")
     count = 1

@@ -1,4 +1,4 @@
-"""What is not well, in words with the way out: the same for /readyz, `fulcrum doctor` and logs."""
+"""Health problems in words, with advice: the same for /readyz, `fulcrum doctor` and logs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LEAST_SHARE = 0.05
-"""On a small disk this share of it is enough, however much `least` asks for."""
+"""On a small disk this share of it is enough, even if it is below `least`."""
 LEAST_FILES = 1000
+"""New files that a disk must have room for."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthProblem:
-    """One thing that is not well."""
+    """One problem of the service or its machine."""
 
     part: str
     """`disk`, `store`, `executor`, `dispatcher`, `policy`, `pools`, `logs` or `checks`."""
@@ -23,7 +24,7 @@ class HealthProblem:
     advice: str = ""
     """What to do about it."""
     fatal: bool = True
-    """Whether jobs cannot be accepted or started; False: it should be known."""
+    """Whether jobs cannot be accepted or started."""
 
 
 def existing(path: Path) -> Path:
@@ -38,7 +39,7 @@ def free(path: Path) -> int:
 
 
 def disks(places: Mapping[str, Path], least: int) -> Iterator[HealthProblem]:
-    """The places (name → folder) with less than `least` bytes left; each disk is told once."""
+    """The places (name → folder) with less than `least` bytes left; each disk is named once."""
     seen: set[int] = set()
     for name, path in places.items():
         try:
@@ -46,7 +47,7 @@ def disks(places: Mapping[str, Path], least: int) -> Iterator[HealthProblem]:
             device, figures = place.stat().st_dev, os.statvfs(place)
         except OSError as error:
             yield HealthProblem(
-                "disk", f"the {name} cannot be read: {error.strerror}", "mend its disk"
+                "disk", f"the {name} cannot be read: {error.strerror}", "repair its disk"
             )
             continue
         if device in seen:
@@ -54,13 +55,13 @@ def disks(places: Mapping[str, Path], least: int) -> Iterator[HealthProblem]:
         seen.add(device)
         left = figures.f_bavail * figures.f_frsize
         bound = min(least, int(figures.f_blocks * figures.f_frsize * LEAST_SHARE))
-        way_out = "free some: fulcrum du tells what takes it, fulcrum prune removes it"
+        advice = "free some: fulcrum du tells what takes it, fulcrum prune removes it"
         if left < bound:
             text = f"the disk of the {name} is nearly full: {_mebibytes(left)} left"
-            yield HealthProblem("disk", f"{text}, {_mebibytes(bound)} are needed", way_out)
+            yield HealthProblem("disk", f"{text}, {_mebibytes(bound)} are needed", advice)
         elif figures.f_files and figures.f_favail < min(LEAST_FILES, figures.f_files // 20):
             text = f"the disk of the {name} holds {figures.f_favail} more files only"
-            yield HealthProblem("disk", text, way_out)
+            yield HealthProblem("disk", text, advice)
 
 
 def _mebibytes(count: int) -> str:

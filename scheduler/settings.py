@@ -1,7 +1,7 @@
-"""Everything a person may set: explicit arguments, then FULCRUM_* variables, then fulcrum.toml.
+"""All settings: explicit arguments, then FULCRUM_* variables, then fulcrum.toml.
 
-Earlier ones win, value by value; what none of them names has the default below. Every value is
-described in docs/configuration.md.
+Earlier sources win, value by value; a value that none of them names has the default below.
+docs/configuration.md describes every value.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DATABASE_FILE = "fulcrum.sqlite"
 
 
 def _preference(value: Any) -> Any:
-    """A name of the dial becomes its number; a wrong one is answered with the names."""
+    """The number of a named preference; raises `ValueError` that lists the names."""
     if isinstance(value, str):
         try:
             named = PREFERENCES.get(value.casefold())
@@ -79,7 +79,7 @@ class _Section(BaseModel):
 
 
 class ProjectSettings(_Section):
-    """What holds for the jobs of one project."""
+    """Settings of the jobs of one project."""
 
     preference: Preference | None = None
     """0 cheapest … 1 fastest; None: the cluster's."""
@@ -107,7 +107,7 @@ class KeepSettings(_Section):
     days: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Since the job's end; None: for ever."""
     bytes: ByteSize | None = None
-    """The oldest go until so much is left; None: all stays."""
+    """The oldest are removed until so many bytes are left; None: all stay."""
 
 
 class RetentionSettings(_Section):
@@ -125,7 +125,7 @@ class RetentionSettings(_Section):
 
 
 class HardwareSettings(_Section):
-    """What is taken of the machine that the service runs on."""
+    """Which devices of its machine the service uses."""
 
     detect: bool = True
     """Whether its CPUs and GPUs become pools; False: only those under `pools`."""
@@ -136,7 +136,7 @@ class HardwareSettings(_Section):
 
 
 class PoolSettings(_Section):
-    """A detected pool's other figures, or a further pool; what is None stays as detected."""
+    """Changed figures of a detected pool, or another pool; None: as detected."""
 
     enabled: bool = True
     """False: the detected pool is not used."""

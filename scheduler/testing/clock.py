@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told otherwise."""
+"""A clock that stands still until a test moves it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class ManualClock:
-    """Time as a test wants it; any thread may read it."""
+    """Time that a test sets; any thread may read it."""
 
     def __init__(self, now: float = 1_000_000.0) -> None:
         self._now = now
@@ -19,24 +19,24 @@ class ManualClock:
             return self._now
 
     def advance(self, seconds: float) -> float:
-        """Let `seconds` pass; the new time. Raises `ValueError` if negative."""
+        """Let `seconds` pass; returns the new time. Raises `ValueError` if negative."""
         with self._lock:
             return self._set(self._now + seconds)
 
     def advance_to(self, time: float) -> float:
-        """Let time pass until `time`; the new time. Raises `ValueError` if that is past."""
+        """Let time pass until `time`; returns it. Raises `ValueError` if it is in the past."""
         with self._lock:
             return self._set(time)
 
     def set_by(self, seconds: float) -> float:
-        """Set the clock forward or back, as an administrator does; the new time."""
+        """Set the clock forward or back, as an administrator does; returns the new time."""
         with self._lock:
             self._now += seconds
             self._step += seconds
             return self._now
 
     def stepped(self) -> float:
-        """Seconds by which it was set since the last call; 0: nobody did."""
+        """Seconds by which the clock was set since the last call; 0: it was not."""
         with self._lock:
             step, self._step = self._step, 0.0
             return step

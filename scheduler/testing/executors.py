@@ -48,11 +48,11 @@ class FakeExecutor:
         self._sink: Sink | None = None
 
     def health(self) -> tuple[str, ...]:
-        """Nothing is ever wrong with it."""
+        """Report no problem."""
         return ()
 
     def start(self, sink: Sink) -> None:
-        """Events go to `sink` from now on."""
+        """Send events to `sink` from now on."""
         self._sink = sink
 
     def launch(self, spec: LaunchSpec) -> None:
@@ -76,14 +76,14 @@ class FakeExecutor:
             self._queue.append(Started(spec.attempt, run.pid, now))
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
-        """End it at once as cancelled, unless it does not obey."""
+        """End the attempt at once as cancelled, unless it does not obey."""
         with self._lock:
             self.cancels.append(attempt)
             if self.obeys and attempt in self.running:
                 self._end(attempt, "cancelled")
 
     def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
-        """Those ever launched on this machine, by whichever executor."""
+        """The attempts that were ever launched on this machine, by any executor."""
         with self._lock:
             known = [key.attempt for key in keys if self._known(key.attempt, key.nonce)]
             for attempt in known:
@@ -94,7 +94,7 @@ class FakeExecutor:
             }
 
     def stop_others(self, keys: Iterable[AttemptKey]) -> int:
-        """End at once what runs besides these."""
+        """End at once the attempts that run and are not among these."""
         with self._lock:
             named = {(key.attempt, key.nonce) for key in keys}
             others = [a for a in self.running if (a, self._machine[a].spec.nonce) not in named]
@@ -103,22 +103,22 @@ class FakeExecutor:
             return len(others)
 
     def close(self) -> None:
-        """Deliver nothing any more; the machine stays for a successor."""
+        """Deliver no more events; the machine stays for a successor."""
         self._sink = None
 
     def successor(self) -> FakeExecutor:
-        """The executor of a restarted service: same machine, same clock, no memory of its own."""
+        """The executor of a restarted service: same machine, same clock, empty memory."""
         after = FakeExecutor(self.clock, self._runtime)
         after._machine, after._pids = self._machine, self._pids
         return after
 
     @property
     def running(self) -> list[str]:
-        """Attempts that have not ended, in order of launch."""
+        """The attempts that have not ended, in order of launch."""
         return [attempt for attempt, run in self._machine.items() if run.exited is None]
 
     def finish(self, attempt: str, result: Mapping[str, Any] | None = None) -> None:
-        """Let it end well. Raises `ValueError` if it does not run; so do `fail` and `lose`."""
+        """Let the attempt succeed. Raises `ValueError` if it does not run, as `fail` and `lose`."""
         self._end(attempt, "exit code 0", success=True, result=result or {})
         self.deliver()
 
@@ -130,17 +130,17 @@ class FakeExecutor:
         retriable: bool = True,
         result: Mapping[str, Any] | None = None,
     ) -> None:
-        """Let it end badly."""
+        """Let the attempt fail."""
         self._end(attempt, reason, retriable=retriable, result=result or {})
         self.deliver()
 
     def lose(self, attempt: str, reason: str = "lost: its supervisor was killed") -> None:
-        """Let its machine fail."""
+        """Let the attempt's machine fail."""
         self._end(attempt, reason, lost=True)
         self.deliver()
 
     def next_event_time(self) -> float:
-        """When the next attempt ends by itself; `math.inf` if none does."""
+        """The time at which the next attempt ends by itself; `math.inf` if none does."""
         return min(
             (run.ends_at for run in self._machine.values() if not run.exited), default=math.inf
         )
@@ -157,7 +157,7 @@ class FakeExecutor:
         self.clock.advance_to(to)
 
     def deliver(self) -> int:
-        """Hand all waiting events to the sink, those caused meanwhile too; how many."""
+        """Hand all waiting events, and those they cause, to the sink; returns how many."""
         for count in itertools.count():
             with self._lock:
                 if self._sink is None or not self._queue:

@@ -72,9 +72,9 @@ class Place:
     def open_gate(self, job: int | None = None) -> None:
         (self.root / ("gate" if job is None else f"gate-{job}")).touch()
 
-    def until(self, true: Callable[[], object]) -> None:
+    def until(self, holds: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while not true():
+        while not holds():
             assert time.monotonic() < deadline, (self.states(), self.pids())
             time.sleep(0.02)
 
@@ -130,13 +130,19 @@ def test_killed_between_commit_and_launch(place: Place, taken: bool) -> None:
 
 @pytest.mark.slow
 def test_killed_again_and_again(place: Place) -> None:
-    """Each time a little later in its life."""
+    """Each time a little later in the life of its jobs."""
+    stages = (
+        lambda: True,
+        place.pids,
+        place.root.joinpath("ends").exists,
+        lambda: place.states()["SUCCEEDED"],
+    )
     with place.service("--jobs", "12") as service:
         service.kill()
-    for round_ in range(4):
+    for round_, stage in enumerate(stages):
         with place.service() as service:
             place.open_gate(3 * round_ + 1)
-            time.sleep(0.1 * round_)
+            place.until(stage)
             service.kill()
     with place.service():
         place.open_gate()

@@ -119,11 +119,11 @@ def answered(serve, replay, **options):
 def test_the_wanted_policy_decides_until_the_replay_says_otherwise(serve):
     replay = FakeReplay(nominee=2.0, rival=1.0)
     service = serve(replay)
-    assert (service.policy().name, service.policy().evaluation.state) == ("made:one", "running")
+    assert (service.policy().name, service.policy().fit.state) == ("made:one", "running")
     replay.may.set()
     view = ended(service)
-    assert (view.name, view.nominee, view.evaluation.better) == ("wgc", "made:one", "wgc")
-    assert view.evaluation.verdict == replay.answer
+    assert (view.name, view.nominee, view.fit.better) == ("wgc", "made:one", "wgc")
+    assert view.fit.verdict == replay.answer
     (question,) = replay.asked
     assert (question.nominee, question.rival, question.pools) == ("made:one", "wgc", (CPU,))
     assert question.until - question.since == 7 * 86_400
@@ -132,14 +132,14 @@ def test_the_wanted_policy_decides_until_the_replay_says_otherwise(serve):
 def test_the_better_nominee_stays(serve, caplog):
     caplog.set_level("INFO")
     _, view = answered(serve, FakeReplay())
-    assert (view.name, view.evaluation.state, view.evaluation.why) == ("made:one", "done", "start")
+    assert (view.name, view.fit.state, view.fit.why) == ("made:one", "done", "start")
     assert "made:one is better" in caplog.text
 
 
 def test_a_difference_that_is_not_shown_is_not_claimed(serve, caplog):
     caplog.set_level("INFO")
     _, view = answered(serve, FakeReplay(nominee=2.0, rival=1.0, shown=False))
-    assert (view.name, view.evaluation.better, view.evaluation.ahead) == ("wgc", None, "wgc")
+    assert (view.name, view.fit.better, view.fit.ahead) == ("wgc", None, "wgc")
     assert "no difference is shown" in caplog.text
     assert "is better\n" not in caplog.text
     again = FakeReplay()
@@ -159,7 +159,7 @@ def test_other_pools_are_another_question(serve):
     answered(serve, FakeReplay(nominee=2.0, rival=1.0))
     service = serve(FakeReplay(), pools=(CPU, GPU))
     assert service.policy().name == "made:one"
-    assert service.policy().evaluation.why == "pools"
+    assert service.policy().fit.why == "pools"
 
 
 def test_what_a_person_chooses_stays(serve):
@@ -168,7 +168,7 @@ def test_what_a_person_chooses_stays(serve):
     view = service.use_policy("made:two", actor="ann")
     assert ended(service).name == view.name == "made:two"
     assert replay.gone.is_set()
-    assert service.policy().evaluation.state == "cancelled"  # nobody waits for it any longer
+    assert service.policy().fit.state == "cancelled"  # nobody waits for it any longer
     unasked = FakeReplay()
     assert serve(unasked).policy().name == "made:two"
     assert not unasked.asked
@@ -179,7 +179,7 @@ def test_asked_for_it_replays_whatever_was_chosen(serve):
     service = serve(replay, policy="fcfs")
     assert not replay.asked
     view = service.fit_policy("made:two", actor="ann")
-    assert (view.name, view.nominee, view.evaluation.why) == ("fcfs", "made:two", "asked")
+    assert (view.name, view.nominee, view.fit.why) == ("fcfs", "made:two", "asked")
     with pytest.raises(StateError, match="under way"):
         service.fit_policy("made:one", actor="ann")
     assert service.policy().nominee == "made:two"
@@ -203,8 +203,8 @@ def test_a_failed_replay_changes_nothing(serve, caplog):
     replay = FakeReplay()
     replay.answer = RuntimeError("out of memory")
     _, view = answered(serve, replay)
-    assert (view.name, view.evaluation.state) == ("made:one", "failed")
-    assert "out of memory" in view.evaluation.error
+    assert (view.name, view.fit.state) == ("made:one", "failed")
+    assert "out of memory" in view.fit.error
     assert "out of memory" in caplog.text
 
 
@@ -214,14 +214,14 @@ def test_a_shadow_is_scored_and_nobody_changes_places(serve):
     begun = serve.clock.now()
     serve.clock.advance(50)
     view = service.score_shadow()
-    assert (view.shadow.evaluation.state, view.shadow.evaluation.why) == ("running", "shadow")
+    assert (view.shadow.fit.state, view.shadow.fit.why) == ("running", "shadow")
     with pytest.raises(StateError, match="under way"):
         service.score_shadow()
     replay.may.set()
     view = ended(service)
-    assert (view.shadow.evaluation.state, view.shadow.evaluation.better) == ("done", "made:two")
-    assert view.shadow.evaluation.verdict == replay.answer
-    assert (view.name, view.nominee, view.evaluation) == ("fcfs", "fcfs", None)
+    assert (view.shadow.fit.state, view.shadow.fit.better) == ("done", "made:two")
+    assert view.shadow.fit.verdict == replay.answer
+    assert (view.name, view.nominee, view.fit) == ("fcfs", "fcfs", None)
     (question,) = replay.asked
     assert (question.nominee, question.rival) == ("made:two", "fcfs")
     assert (question.since, question.until) == (begun, begun + 50)
@@ -249,17 +249,17 @@ def test_a_score_ends_with_its_shadow_and_nobody_is_scored_against_itself(serve)
     with pytest.raises(StateError, match="is the active policy"):
         service.score_shadow()
     service.shadow_policy("made:two", actor="ann")
-    assert service.score_shadow().shadow.evaluation.state == "running"
+    assert service.score_shadow().shadow.fit.state == "running"
     service.shadow_policy(None, actor="ann")
     assert replay.gone.is_set()
-    assert service.fit_policy("made:one", actor="ann").evaluation.state == "running"
+    assert service.fit_policy("made:one", actor="ann").fit.state == "running"
 
 
 def test_a_replay_tells_nothing_of_another_policy(serve):
     service, view = answered(serve, FakeReplay())
-    assert view.evaluation.nominee == "made:one"
-    assert service.use_policy("sjf", actor="ann").evaluation is None
-    assert serve(FakeReplay()).policy().evaluation is None
+    assert view.fit.nominee == "made:one"
+    assert service.use_policy("sjf", actor="ann").fit is None
+    assert serve(FakeReplay()).policy().fit is None
 
 
 def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
@@ -269,14 +269,14 @@ def test_the_score_of_a_former_shadow_is_not_its_successors(serve, caplog):
     service.score_shadow()
     service.shadow_policy("made:one", actor="ann")
     assert replay.gone.is_set()
-    assert ended(service).shadow.evaluation is None
+    assert ended(service).shadow.fit is None
     assert "shadow: made:two against fcfs: cancelled" in caplog.text
 
 
 def test_nothing_is_replayed_unless_wanted(serve):
     for options in ({"fit": False}, {"policy": "sjf"}):
         replay = FakeReplay()
-        assert serve(replay, **options).policy().evaluation is None
+        assert serve(replay, **options).policy().fit is None
         assert not replay.asked
 
 
@@ -285,7 +285,7 @@ def test_stopping_does_not_wait_for_a_replay(serve):
     service = serve(replay)
     service.stop()
     assert replay.gone.is_set()
-    assert service.policy().evaluation.state == "cancelled"
+    assert service.policy().fit.state == "cancelled"
 
 
 def test_the_question_survives_the_way_to_another_process(serve):

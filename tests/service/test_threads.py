@@ -13,6 +13,7 @@ from scheduler.clock import SystemClock
 from scheduler.domain.errors import MissingError, OutageError, StateError
 from scheduler.domain.jobs import Retry
 from scheduler.hardware.inventory import Inventory
+from scheduler.service.dispatch.messages import Cancel
 from scheduler.service.service import Service
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
@@ -181,3 +182,16 @@ def test_a_stopped_service_accepts_nothing_and_leaves_nobody_waiting(service, st
     with pytest.raises(OutageError, match="stopping"):
         service.submit([job_spec()], actor="ann")
     assert "the dispatcher does not run" in [problem.text for problem in service.problems()]
+
+
+def test_a_quiet_service_has_launched_all_that_it_can(service, store):
+    service.submit([job_spec()] * 3, actor="ann")
+    service.quiesce(PATIENCE_S)
+    assert [service.store.job(job).state for job in (1, 2, 3)] == ["STARTING", "STARTING", "QUEUED"]
+    store.fail["record"] = 1000
+    service.dispatcher.post(Cancel(3, "ann", ""))
+    with pytest.raises(OutageError, match="still busy"):
+        service.quiesce(0.05)
+    store.fail["record"] = 0
+    service.quiesce(PATIENCE_S)
+    assert service.store.job(3).state == "CANCELLED"

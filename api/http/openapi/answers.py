@@ -104,7 +104,7 @@ _FITTED = ActivePolicyView(
     0.5,
     faults=_FAULTS,
     nominee="learned:fulcrum",
-    evaluation=ReplayEvaluation(
+    fit=ReplayEvaluation(
         state="done",
         why="start",
         nominee="learned:fulcrum",

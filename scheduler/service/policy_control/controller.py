@@ -114,7 +114,7 @@ class PolicyController:
         return replace(
             self._active_policy.view(),
             nominee=self._candidate,
-            evaluation=self._evaluation,
+            fit=self._evaluation,
             shadow=self._shadow_control.view(),
         )
 

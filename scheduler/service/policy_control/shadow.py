@@ -58,7 +58,7 @@ class ShadowView:
     """Snapshots skipped because the candidate was too slow."""
     failed: int = 0
     """Snapshots on which it failed or was replaced by its guard."""
-    evaluation: ReplayEvaluation | None = None
+    fit: ReplayEvaluation | None = None
     """The last replay against the active policy, if one was asked for."""
 
     @property
@@ -69,7 +69,7 @@ class ShadowView:
     def json(self) -> dict[str, Any]:
         """All but the evaluation, for the store."""
         values = asdict(self)
-        del values["evaluation"]
+        del values["fit"]
         return values
 
     @classmethod
@@ -229,7 +229,7 @@ class ShadowControl:
     def view(self) -> ShadowView | None:
         """As people see it, with the last replay against the active policy."""
         shadow = self._shadow
-        return None if shadow is None else replace(shadow.view(), evaluation=self._evaluation)
+        return None if shadow is None else replace(shadow.view(), fit=self._evaluation)
 
     @property
     def scoring(self) -> bool:

@@ -24,7 +24,7 @@ class ActivePolicyView:
     """The same by reason: `failed`, `infeasible`, `nan`, `slow`, `idle`."""
     nominee: str = ""
     """The candidate that the settings or a person want; another decides if it is better here."""
-    evaluation: ReplayEvaluation | None = None
+    fit: ReplayEvaluation | None = None
     """The last replay of the candidate and the baseline."""
     shadow: ShadowView | None = None
 
