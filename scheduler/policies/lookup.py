@@ -24,7 +24,7 @@ _SCHEMES: dict[str, Callable[[str], Policy]] = {WGC.name: tuned}
 def register(scheme: str, make: Callable[[str], Policy], *, replace: bool = True) -> None:
     """Let names `scheme:rest` mean what `make` returns for the rest.
 
-    For programs that know more than this package may: those that can serve learned policies.
+    For programs that can serve learned policies, which this package may not import.
     `make` raises `MissingError` or `InputError`. Without `replace` what is registered stays.
     """
     if replace or scheme not in _SCHEMES:
@@ -42,7 +42,7 @@ def names() -> dict[str, str]:
 
 
 def builtin(name: str) -> bool:
-    """Whether that name means one of this package's own rules."""
+    """Whether the name is that of a policy of this package."""
     return name in HEURISTICS or name.partition(":")[0] == WGC.name
 
 
@@ -78,7 +78,7 @@ def _loaded(entry: EntryPoint) -> Policy:
         raise InputError(
             f"policy {entry.name!r} of {entry.value} cannot be loaded: "
             f"{type(error).__name__}: {error}",
-            {"policy": f"mend or remove what is installed as {entry.value}, or one of {_legal()}"},
+            {"policy": f"repair or remove the package of {entry.value}, or use one of {_legal()}"},
         ) from error
     return policy
 

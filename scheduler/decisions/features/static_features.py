@@ -1,4 +1,4 @@
-"""What an encoding says of a waiting job that does not change while it waits.
+"""Facts about a waiting job that do not change while it waits.
 
 Computed once for each row of the queue, however many rounds look at it.
 """

@@ -5,13 +5,13 @@ preference. When a policy chooses one of them, a job like it may take the place:
 
 - under every policy, one that is at least as urgent in every respect (priority, wait, deadline) and
   more urgent in one;
-- under a policy that is told to heed urgency (`Policy`), the one whose `urgency` is greatest. Jobs
+- under a policy that heeds urgency (`Traits`), the one whose `urgency` is greatest. Jobs
   that arrive one after another differ in their waits, so the first rule alone would leave their
   priorities to the policy.
 
 A nearer deadline counts only where the job would meet it; one that is missed anyway makes no job
-more urgent. Estimates must be equal. A job whose estimates are merely no worse may rightly wait: a
-faster run elsewhere may be what it holds out for.
+more urgent. Estimates must be equal. A job whose estimates are merely no worse may rightly wait: it
+may wait for a faster run elsewhere.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def preceding(table: Candidates, position: int, *, heed: bool = False) -> int:
     if len(same) == 1:
         return position
     slots = table.slot[same]
-    # They would all start where the chosen one does, and be over as soon.
+    # They would all start where the chosen one does, and end as soon.
     chosen = table.only([position])
     over = table.now + chosen.start_delay[0] + chosen.runtime[0]
     slack = queue.deadline[slots] - over
