@@ -14,6 +14,8 @@ from scheduler.domain.resources import Request
 
 PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
 """The named preferences (0 cheapest … 1 fastest)."""
+MIDDLE_PRIORITY = 50
+"""The priority of jobs that name none; such a job has weight 1."""
 
 
 class JobKind(StrEnum):
@@ -67,7 +69,7 @@ class JobSpec:
     user: str = "local"
     project: str = "default"
     request: Request = field(default_factory=Request)
-    priority: int = 50
+    priority: int = MIDDLE_PRIORITY
     """0 (whenever) … 100 (first)."""
     preference: float | None = None
     """0 cheapest … 1 fastest; None: the project's, else the cluster's."""

@@ -19,8 +19,8 @@ from scheduler.decisions.features.columns import (
     units,
 )
 from scheduler.decisions.rounds.congestion import congestion_price, own_cost
-from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.state.queue import Floats, Ints, Queue, Shape
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
 
 SHORT_S = 10.0
@@ -176,7 +176,7 @@ class StaticFeatures:
         timing.held[:] = facts.runtime * facts.share
         timing.urgency[:] = weights.urgency.take(local)
         price = PriceParts(*self.price[:, rows])
-        price.rate[:] = facts.preference * facts.priority / MIDDLING
+        price.rate[:] = facts.preference * facts.priority / MIDDLE_PRIORITY
         price.money[:] = (1.0 - facts.preference) * facts.dollars * self._second
         price.held[:] = facts.preference * timing.held
         price.unit[:] = 1.0 / (facts.ideal + SOFTENING_S)
@@ -185,7 +185,7 @@ class StaticFeatures:
         weights = Weights(*self.weights[:, slots])
         ideal = queue.ideal[slots]
         weights.area[:] = queue.size[slots] * queue.request[slots]
-        weights.weight[:] = queue.priority[slots] / MIDDLING
+        weights.weight[:] = queue.priority[slots] / MIDDLE_PRIORITY
         weights.urgency[:] = weights.weight / np.maximum(ideal, SHORT_S)
         weights.pressure[:] = weights.weight / (ideal + SOFTENING_S)
         return weights

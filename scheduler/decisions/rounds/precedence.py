@@ -20,9 +20,8 @@ import numpy as np
 
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.state.queue import WAIT, Bools, Floats, Ints, Queue
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
-MIDDLING = 50.0
-"""The priority of weight 1."""
 AGEING = 0.25
 """Weight of the wait."""
 SOON_S = 600.0
@@ -43,7 +42,7 @@ def urgency(table: Candidates, rows: Ints) -> Floats:
 def _urgency(
     priority: Floats, wait: Floats, slack: Floats, ideal: Floats, runtime: Floats
 ) -> Floats:
-    value: Floats = np.log(np.maximum(priority, 1.0) / MIDDLING)
+    value: Floats = np.log(np.maximum(priority, 1.0) / MIDDLE_PRIORITY)
     value += AGEING * np.log1p(np.maximum(wait, 0.0) / (ideal + SOON_S))
     near = np.exp(-np.maximum(slack, 0.0) / (runtime + SOON_S))
     value += np.where(slack >= 0, near, 0.0)

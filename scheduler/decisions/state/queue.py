@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.domain.jobs import MIDDLE_PRIORITY
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -54,7 +56,7 @@ class Waiting:
     submitted_at: float
     options: Sequence[EstimatedPlacement]
     """At least one."""
-    priority: float = 50.0
+    priority: float = MIDDLE_PRIORITY
     deadline: float = np.inf
     preference: float = 0.5
 
