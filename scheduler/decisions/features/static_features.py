@@ -15,6 +15,7 @@ from scheduler.decisions.features.columns import (
     STATIC_COLUMNS,
     Floats32,
     StaticRows,
+    Timing,
     squash,
     units,
 )
@@ -30,21 +31,6 @@ SOFTENING_S = 30.0
 _LINEAR = sum(not column.unit for column in STATIC_COLUMNS)
 _UNITS = units(STATIC_COLUMNS[_LINEAR:])
 _Values = TypeVar("_Values", Floats, Floats32)
-
-
-class Timing(NamedTuple):
-    """Facts of a row that dynamic columns combine with the time; (rows,) each."""
-
-    submitted: Floats
-    """Unix seconds."""
-    pace: Floats
-    """1 ÷ size, at least 10 s."""
-    deadline: Floats
-    """Unix seconds; inf: none."""
-    held: Floats
-    """Runtime · share of the pool (s)."""
-    urgency: Floats
-    """Slowdown per second of waiting, weighted by priority."""
 
 
 class PriceParts(NamedTuple):
