@@ -22,7 +22,7 @@ from api.schemas.fields import (
     Project,
     Width,
 )
-from scheduler.domain.jobs import JobKind
+from scheduler.domain.jobs import MIDDLE_PRIORITY, JobKind
 from scheduler.domain.lifecycle import JobState
 from scheduler.workloads.spec.work import CnnInferWork, CnnTrainWork, CommandWork
 
@@ -67,7 +67,7 @@ class JobCommon(BaseModel):
     memory: Memory = Field(
         0, description="Of the whole attempt: `2GiB` or bytes.", examples=["2GiB", 2147483648]
     )
-    priority: Priority = Field(50, description="0 (whenever) … 100 (first).")
+    priority: Priority = Field(MIDDLE_PRIORITY, description="0 (whenever) … 100 (first).")
     preference: Preference | None = Field(
         None,
         description="`cheap`, `balanced`, `fast` or 0 … 1; default: the project's, else the "
@@ -134,7 +134,7 @@ class JobUpdateIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    priority: Priority = Field(50, description="0 (whenever) … 100 (first).")
+    priority: Priority = Field(MIDDLE_PRIORITY, description="0 (whenever) … 100 (first).")
     preference: Preference | None = Field(
         None, description="null: the project's, else the cluster's.", examples=["fast"]
     )

@@ -11,9 +11,6 @@ from api.schemas.answer import Answer
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from agents.registry.registry import Entry
-    from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation
-    from scheduler.service.policy_control.shadow import ShadowView
-    from scheduler.service.policy_control.views import ActivePolicyView
 
 
 class PreferencesOut(Answer):
@@ -86,11 +83,6 @@ class ShadowOut(Answer):
     failed: int = Field(description="Decisions on which it failed, or its guard decided.")
     fit: FitOut | None = Field(description="The last replay against the active policy.")
 
-    @classmethod
-    def of(cls, shadow: ShadowView) -> Self:
-        """From the service's value."""
-        return cls.from_values(shadow, fit=_fit(shadow.evaluation))
-
 
 class PolicyOut(Answer):
     """Who decides now."""
@@ -113,11 +105,6 @@ class PolicyOut(Answer):
     )
     fit: FitOut | None = Field(description="The last replay of the nominee and its rival.")
     shadow: ShadowOut | None = Field(description="The candidate that looks on.")
-
-    @classmethod
-    def of(cls, policy: ActivePolicyView) -> Self:
-        """From the service's value."""
-        return cls.from_values(policy, fit=_fit(policy.evaluation))
 
 
 class PolicySummary(Answer):
@@ -157,7 +144,3 @@ class PoliciesOut(Answer):
 
     active: PolicyOut
     policies: tuple[PolicySummary, ...]
-
-
-def _fit(evaluation: ReplayEvaluation | None) -> FitOut | None:
-    return None if evaluation is None else FitOut.of(evaluation)

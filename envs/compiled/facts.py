@@ -13,10 +13,10 @@ from envs.simulator.results import BOUND_S
 from envs.workloads.runtime_estimates import Exact, Requested
 from scheduler.decisions.features.columns import Floats32
 from scheduler.decisions.features.static_features import StaticFeatures
-from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import Backlog, Floats, Ints, Waiting
 from scheduler.domain.errors import InputError
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 MODES = (Mode.COMMIT, Mode.COMMIT_FCFS, Mode.EASY)
 """Those that the kernel knows; its numbers for them are their positions here."""
@@ -104,7 +104,7 @@ def facts(episode: Episode, preference: float) -> Facts:
         impatience.append(
             1.0 / max(run.runtime_s, BOUND_S) / scales.slowdown
             if scales.bounded
-            else job.priority / MIDDLING / scales.latency_s
+            else job.priority / MIDDLE_PRIORITY / scales.latency_s
         )
     queue = backlog.view()
     static = StaticFeatures(queue.layout, queue.shapes, spec.pools)

@@ -13,9 +13,10 @@ from envs.compiled.facts import MODES, Facts
 from envs.compiled.state import Setting, State
 from envs.simulator.attempts import OVERRUN_S
 from envs.workloads.runtime_estimates import SHORTEST_S
-from scheduler.decisions.rounds.precedence import AGEING, MIDDLING, SOON_S
+from scheduler.decisions.rounds.precedence import AGEING, SOON_S
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import Ints
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 _COMMIT_FCFS, _EASY = MODES.index(Mode.COMMIT_FCFS), MODES.index(Mode.EASY)
 
@@ -156,7 +157,7 @@ def preceding(b: int, slot: int, jobs: Facts, state: State) -> int:
             and jobs.preference[b, other] == jobs.preference[b, slot]
         ):
             wait = max(state.now[b] - jobs.submitted[b, other], 0.0)
-            value = np.log(max(jobs.priority[b, other], 1.0) / MIDDLING)
+            value = np.log(max(jobs.priority[b, other], 1.0) / MIDDLE_PRIORITY)
             value += AGEING * np.log1p(wait / (jobs.estimate[b, other] + SOON_S))
             if value > most:
                 first, most = other, value

@@ -18,8 +18,9 @@ from scheduler.decisions.features.columns import (
     ROW_COLUMNS,
     TOP,
     Floats32,
+    Timing,
 )
-from scheduler.decisions.features.static_features import PriceParts, Timing, Weights
+from scheduler.decisions.features.static_features import PriceParts, Weights
 from scheduler.decisions.rounds.congestion import congestion_price, own_cost
 from scheduler.decisions.state.queue import Floats, Ints
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.compiled.facts import Facts
-from scheduler.decisions.features.columns import ORDERS, STATIC_COLUMNS, Floats32
-from scheduler.decisions.features.static_features import PriceParts, Timing, Weights
+from scheduler.decisions.features.columns import ORDERS, STATIC_COLUMNS, Floats32, Timing
+from scheduler.decisions.features.static_features import PriceParts, Weights
 from scheduler.decisions.state.queue import Bools, Floats, Ints
 
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from envs.simulator.meter import Reading
 from envs.simulator.results import BOUND_S, SimulationResult
-from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InputError
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 _Value = TypeVar("_Value", float, Floats)
 
@@ -53,7 +53,7 @@ class Scales:
         """Latency of a whole workload in the objective: a sum over jobs, scaled."""
         if self.bounded:
             return float(outcome.bounded_slowdown.sum()) / self.slowdown
-        return float(outcome.jct @ outcome.priority) / MIDDLING / self.latency_s
+        return float(outcome.jct @ outcome.priority) / MIDDLE_PRIORITY / self.latency_s
 
     def cost(self, outcome: SimulationResult) -> float:
         """Dollars of a whole workload, idle devices included, scaled."""

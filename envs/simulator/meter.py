@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envs.simulator.results import BOUND_S
-from scheduler.decisions.rounds.precedence import MIDDLING
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 
 class Reading(NamedTuple):
@@ -53,22 +53,22 @@ class Meter:
         self._present = self._drawing = 0
         self._misses = self._ended = 0
 
-    def arrive(self, now: float, ideal_s: float, priority: float = MIDDLING) -> None:
+    def arrive(self, now: float, ideal_s: float, priority: float = MIDDLE_PRIORITY) -> None:
         """A job enters the system; `ideal_s` is its least true runtime."""
         self._advance(now)
-        self._weight += priority / MIDDLING
+        self._weight += priority / MIDDLE_PRIORITY
         self._impatience += 1.0 / max(ideal_s, BOUND_S)
         self._present += 1
 
     def end(
-        self, now: float, ideal_s: float, deadline: float | None, priority: float = MIDDLING
+        self, now: float, ideal_s: float, deadline: float | None, priority: float = MIDDLE_PRIORITY
     ) -> None:
         """A job leaves the system."""
         self._advance(now)
         self._present -= 1
         # Sums of many small rates leave a rounding error, which would accrue without end.
         self._impatience = self._impatience - 1.0 / max(ideal_s, BOUND_S) if self._present else 0.0
-        self._weight = self._weight - priority / MIDDLING if self._present else 0.0
+        self._weight = self._weight - priority / MIDDLE_PRIORITY if self._present else 0.0
         self._ended += 1
         self._misses += deadline is not None and now > deadline
 

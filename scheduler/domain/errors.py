@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class FulcrumError(Exception):
-    """Base of every error a caller may handle; doors turn it into a problem document."""
+    """Base of every error a caller may handle; interfaces turn it into a problem document."""
 
     code = "error"
     """Stable, machine-readable name; part of the public API."""
@@ -19,7 +19,7 @@ class FulcrumError(Exception):
         """Field path (`request.width`) to what is wrong with it and which values are legal."""
 
     def __str__(self) -> str:
-        """The sentence, with what is legal where it does not say so itself."""
+        """The message, with the legal values that it does not name itself."""
         rest = [f"{name}: {text}" for name, text in self.fields.items() if text not in self.message]
         return f"{self.message} ({'; '.join(rest)})" if rest else self.message
 

@@ -1,4 +1,4 @@
-"""The history of a job: one event per thing that happened."""
+"""The history of a job: one event per change."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Event:
     after: JobState = JobState.QUEUED
     data: Mapping[str, Any] = field(default_factory=dict)
     seq: int = 0
-    """Position in the whole history; given by the store, strictly rising."""
+    """Position in the whole history; the store gives it, strictly rising."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One change of a job, ready to be written: the new values and the event that caused them.
 
-    Written only if the stored job still has `job.version - 1`; otherwise nothing changes.
+    It is written only if the stored job still has `job.version - 1`; otherwise nothing changes.
     """
 
     job: Job
-    """The job as it shall be, its version already raised."""
+    """The job after the change, its version already raised."""
     event: Event
     attempt: Attempt | None = None
-    """The attempt as it shall be (new or changed), if the event concerns one."""
+    """The attempt after the change (new or changed), if the event concerns one."""

@@ -13,7 +13,9 @@ from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.resources import Request
 
 PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
-"""The named points of the preference dial (0 cheapest … 1 fastest)."""
+"""The named preferences (0 cheapest … 1 fastest)."""
+MIDDLE_PRIORITY = 50
+"""The priority of jobs that name none; such a job has weight 1."""
 
 
 class JobKind(StrEnum):
@@ -25,7 +27,7 @@ class JobKind(StrEnum):
 
 
 def fresh_nonce() -> str:
-    """Text that nobody had before: tells a job or attempt from another with the same number."""
+    """New random text: it distinguishes a job or attempt from another with the same number."""
     return secrets.token_hex(8)
 
 
@@ -57,7 +59,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What was submitted, validated; of a waiting job `CHANGEABLE` fields may change."""
+    """A validated submission; while the job waits, `CHANGEABLE` fields may change."""
 
     kind: JobKind
     work: Mapping[str, Any]
@@ -67,7 +69,7 @@ class JobSpec:
     user: str = "local"
     project: str = "default"
     request: Request = field(default_factory=Request)
-    priority: int = 50
+    priority: int = MIDDLE_PRIORITY
     """0 (whenever) … 100 (first)."""
     preference: float | None = None
     """0 cheapest … 1 fastest; None: the project's, else the cluster's."""
@@ -83,13 +85,13 @@ class JobSpec:
 
 
 CHANGEABLE = ("priority", "preference", "deadline")
-"""How important and urgent a job is, and what its speed is worth; not what it does or needs."""
+"""Fields for how important and urgent a job is, and what speed is worth to it."""
 
 
 def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
     """The spec with -k in `after` and in `work["models"]` replaced by `ids[k - 1]`.
 
-    That is how jobs of one submission refer to one another before they have ids. Raises
+    So jobs of one submission refer to one another before they have ids. Raises
     `InputError` for a reference to a job that is not among `ids`.
     """
 
@@ -136,8 +138,8 @@ class Job:
     retry_of: int | None = None
     """The job that this one repeats, by a person's `retry`."""
     nonce: str = ""
-    """Drawn at random when the job is stored: an id may come again after a database was restored
-    or removed, a nonce does not. Empty for jobs of before schema 0003."""
+    """Drawn at random when the job is stored. After a database was restored or removed, an id may
+    occur again; a nonce does not. Empty for jobs from before schema 0003."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class Attempt:
     joules: float | None = None
     """Measured run time × width × power."""
     result: Mapping[str, Any] | None = None
-    """What the work reported at its end."""
+    """The report of the work at its end."""
     nonce: str = ""
     """Drawn at random for the attempt, as `Job.nonce` is for the job."""
 

@@ -9,7 +9,7 @@ from scheduler.domain.errors import IllegalTransitionError
 
 
 class JobState(StrEnum):
-    """Few states; the reason stands beside."""
+    """States of a job; `Job.reason` says why it is in one."""
 
     QUEUED = "QUEUED"
     STARTING = "STARTING"
@@ -100,7 +100,7 @@ TRANSITIONS: Mapping[tuple[JobState, EventName], JobState] = {
     (_S.CANCELLING, _E.SUCCEEDED): _S.SUCCEEDED,
 }
 """(state, event) → next state. A short job may end before its start was reported; a job that
-ends well while it is being cancelled has succeeded. Whatever is not here cannot happen."""
+ends well while it is being cancelled has succeeded. No other transition is legal."""
 
 
 def next_state(state: JobState, event: EventName) -> JobState:

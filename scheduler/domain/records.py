@@ -1,4 +1,4 @@
-"""What is kept besides jobs: measurements, decisions, costs."""
+"""Stored records besides jobs: measurements, decisions, costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """How fast one attempt really was, beside what had been estimated."""
+    """How fast one attempt was, and what had been estimated."""
 
     job: int
     attempt: int
@@ -50,8 +50,8 @@ class Row:
     values: Mapping[str, float]
     """Column name to value in its physical unit."""
     terms: Mapping[str, float] = field(default_factory=dict)
-    """What spoke for the row, and against it, beside its best rival: in units of the score, as far
-    as the policy can tell."""
+    """What spoke for and against the row compared with its best rival, in units of the score; empty
+    if the policy gives no reasons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def updated(job: Job, changes: Mapping[str, Any], actor: str, now: float) -> Tra
     change = _transition(
         replace(job, spec=replace(job.spec, **changes)), EventName.UPDATED, now, actor, said
     )
-    # It still waits for what it waited for.
+    # The reason for waiting does not change.
     return replace(
         change,
         job=replace(change.job, reason=job.reason),
@@ -113,7 +113,7 @@ def updated(job: Job, changes: Mapping[str, Any], actor: str, now: float) -> Tra
 
 
 def cancel_requested(job: Job, actor: str, reason: str, now: float) -> Transition:
-    """STARTING or RUNNING → CANCELLING: the attempt is told to stop."""
+    """STARTING or RUNNING → CANCELLING: the attempt is asked to stop."""
     return _transition(job, EventName.CANCEL_REQUESTED, now, actor, reason)
 
 

@@ -1,4 +1,4 @@
-"""Durations and dollars as people write and read them."""
+"""Durations and dollars as text for people."""
 
 from __future__ import annotations
 

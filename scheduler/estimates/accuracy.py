@@ -1,4 +1,4 @@
-"""How good the estimates were."""
+"""Errors of past estimates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ErrorRow:
     median_error: float
     """Median of |estimate − truth| / truth; 0.1 is 10 %."""
     p90_error: float
-    """Its 90th percentile."""
+    """90th percentile of the same."""
     bias: float
     """Median of estimate / truth, minus 1: above 0 the estimates are too long."""
 

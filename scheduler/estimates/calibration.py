@@ -1,7 +1,7 @@
-"""What measurements teach about a device: how it scales, and how far its nominal rate is off.
+"""What measurements show about a device: how it scales, and how far its nominal rate is off.
 
-All fits are means in log space, shrunk towards what was believed before by a few imaginary
-observations (ridge regression): one measurement moves an estimate, many decide it.
+All fits are means in log space, shrunk towards the prior by a few imaginary observations (ridge
+regression): one measurement moves an estimate, many decide it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def ratio_correction(differences: Sequence[float]) -> float:
     """Correction of the nominal ratio of two devices, from works measured on both.
 
     `differences`: for each such work, log of measured over nominal ratio. Only pairs count: what
-    makes one work slow everywhere (its data, its small layers) says nothing about the ratio.
+    makes one work slow everywhere (its data, its small layers) does not affect the ratio.
     """
     return sum(differences) / (LEVEL_WEIGHT + len(differences))
 

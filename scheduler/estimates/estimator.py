@@ -11,7 +11,7 @@ In this order, with the source that the estimate names:
    before are estimated better too.
 4. `requested`: the maximum duration that its user gave. 5. `default`.
 
-To each belongs the time before the first sample, learned likewise.
+The time before the first sample is added; it is learned in the same way.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from scheduler.estimates.progress import Reports, remaining_s
 OVERHEAD_S = 2.0
 """Seconds before the first sample, until measured."""
 DEFAULT_S = 300.0
-"""Estimate for work nothing is known about."""
+"""Estimate for work about which nothing is known."""
 SHORTEST_S = 1e-3
 _CACHED = 200_000
 
@@ -112,13 +112,13 @@ class Estimator:
         )
 
     def observe(self, measurement: Measurement) -> None:
-        """Learn from a finished attempt; one without work or time teaches nothing."""
+        """Learn from a finished attempt; one without work or time is ignored."""
         with self._lock:
             if self._history.add(measurement):
                 self._forget_fits()
 
     def progress(self, attempt: str, fraction: float, elapsed_s: float) -> None:
-        """A running attempt has done `fraction` (0…1) of the job after `elapsed_s` of its own.
+        """A running attempt has done `fraction` (0…1) of the job `elapsed_s` after its start.
 
         Reports of 0 at the start, or of what an earlier attempt had done, make later ones exact.
         """
@@ -141,7 +141,7 @@ class Estimator:
         return remaining_s(expected_s, elapsed_s, reports, limit_s)
 
     def forget(self, attempt: str) -> None:
-        """The attempt has ended: its reports are of no more use."""
+        """The attempt has ended: drop its reports."""
         with self._lock:
             self._reports.pop(attempt, None)
 
@@ -178,7 +178,7 @@ class Estimator:
         work = self._history.work(profile.key)
         if work is not None:
             if profile.flops_per_sample > 0 and not work.flops_per_sample:
-                # Measured before its size was known: from now on it calibrates.
+                # It was measured before its size was known: from now on it calibrates.
                 work.flops_per_sample = profile.flops_per_sample
                 work.fixed = False
                 self._forget_fits()
@@ -206,7 +206,7 @@ class Estimator:
         measured, cell = nearest
         if measured == width:
             return cell.log_rate
-        # A command may ignore further devices: it scales only as far as it was seen to.
+        # A command may ignore further devices: it scales only as far as was measured.
         prior = 0.0 if work.fixed else self._exponents.get(model, PRIOR_EXPONENT)
         power = work_exponent(prior, _log_rates(work.cells[model]))
         return cell.log_rate + power * math.log(width / measured)
@@ -272,7 +272,7 @@ class Estimator:
 
 
 class _Pace(NamedTuple):
-    """How a work goes on one pool at one width; an empty source: nothing is known."""
+    """The speed of a work on one pool at one width; an empty source: nothing is known."""
 
     seconds_per_sample: float
     overhead_s: float

@@ -1,4 +1,4 @@
-"""What was measured: rates by work, device model and width, and what comes before the first sample.
+"""Measured rates by work, device model and width, and measured times before the first sample.
 
 Rates multiply (a device is twice as fast, a width scales by a power), so they are kept and
 averaged as logarithms.
@@ -31,7 +31,7 @@ class Cell:
         """Natural logarithm of samples per second: the weighted median, newer ones weigh more."""
 
     def add(self, rate: float) -> None:
-        """A further measurement (samples/s, > 0)."""
+        """Add a measurement (samples/s, > 0)."""
         self._log_rates.append(math.log(rate))
         weighted: list[tuple[float, float]] = []
         for age, value in enumerate(reversed(self._log_rates)):
@@ -43,7 +43,7 @@ class Cell:
 
 
 class Work:
-    """Everything measured of one work, i.e. of one `Profile.key`."""
+    """Everything measured of one work, that is of one `Profile.key`."""
 
     __slots__ = ("cells", "fixed", "flops_per_sample")
 
@@ -53,7 +53,7 @@ class Work:
         self.flops_per_sample = 0.0
         """0: unknown."""
         self.fixed = True
-        """One indivisible sample, as a command: more devices need not make it faster."""
+        """Whether it is one indivisible sample, like a command: devices may not speed it up."""
 
     def nearest(self, model: str, width: int) -> tuple[int, Cell] | None:
         """The measured width closest to `width` by ratio, with its rates."""
@@ -73,7 +73,7 @@ class History:
         self._model_overheads: dict[str, deque[float]] = {}
 
     def add(self, measurement: Measurement) -> bool:
-        """Take a measurement in; False if it says nothing (no work done, no time taken)."""
+        """Add a measurement; False if it is of no use (no work done, no time taken)."""
         facts = (measurement.samples, measurement.seconds, measurement.overhead_s)
         if not all(map(math.isfinite, facts)) or measurement.width < 1:
             return False
@@ -103,7 +103,7 @@ class History:
                 yield work, cells
 
     def overhead(self, key: str, model: str) -> float | None:
-        """Seconds before the first sample: of this work there, of it elsewhere, of others there."""
+        """Seconds before the first sample: of the work there, else elsewhere, else of others."""
         own = self._overheads.get(key, {})
         anywhere = [seconds for seen in own.values() for seconds in seen]
         seen = own.get(model) or anywhere or self._model_overheads.get(model)

@@ -1,4 +1,4 @@
-"""Every placement a job could ever have on a cluster."""
+"""Every placement that a job could ever have on a cluster."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def feasible(request: Request, pools: Sequence[Pool]) -> list[tuple[int, int]]:
     """The feasible placements (pool index, width), by pool and ascending width.
 
     Feasible: the job accepts the device, the whole pool when empty holds the width, and its
-    memory. Budget and deadline are not looked at: they are weighed when the job is decided on.
-    Raises `InfeasibleError` that says what this cluster has instead.
+    memory. Budget and deadline do not matter here: decisions weigh them. Raises `InfeasibleError`
+    naming what this cluster has instead.
     """
     found = [
         (index, width)
@@ -54,7 +54,7 @@ def widths(request: Request, pool: Pool) -> tuple[int, ...]:
     """Widths of the request that the pool can hold, ascending.
 
     All of them if they are few (`NARROW`); of a wide range both ends and the powers of two
-    between: a job rarely gains by the widths in between, and each costs a row in every decision.
+    between. A job rarely gains by the other widths, and each costs a row in every decision.
     """
     low, high = request.min_width, min(request.max_width, pool.count)
     if high - low < NARROW:

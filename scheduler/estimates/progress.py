@@ -1,4 +1,4 @@
-"""Remaining time of a running attempt, from what it reported and what had been expected."""
+"""Remaining time of a running attempt, from its reports and from the estimate."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 DOUBT = 0.1
 """Measured progress counts as much as the estimate once this fraction has been observed."""
 LEAST = 1e-6
-"""Progress below this is none."""
+"""Progress below this counts as none."""
 OVERRUN = 0.25
 """An attempt near or past its estimate is expected to go on for this share of its age: runtimes
-have a heavy tail, and what has run long will run on in proportion."""
+have a heavy tail, so an attempt that has run long is likely to run long still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Reports:
     last: tuple[float, float]
 
     def and_then(self, fraction: float, elapsed_s: float) -> Reports:
-        """With a further report; one that goes back in time or progress starts anew."""
+        """These reports and a further one, which starts again if time or progress went back."""
         if elapsed_s < self.last[1] or fraction < self.last[0]:
             return Reports((fraction, elapsed_s), (fraction, elapsed_s))
         return Reports(self.first, (fraction, elapsed_s))
@@ -71,6 +71,6 @@ def remaining_s(
 
 
 def _log_mean(first_s: float, second_s: float, weight: float) -> float:
-    """Weighted geometric mean, `weight` of the second; below a millisecond all is alike."""
+    """Weighted geometric mean, `weight` of the second; times below a millisecond count as one."""
     first, second = math.log(max(first_s, 1e-3)), math.log(max(second_s, 1e-3))
     return math.exp((1.0 - weight) * first + weight * second)

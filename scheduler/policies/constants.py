@@ -16,7 +16,7 @@ from scheduler.domain.errors import InputError
 STEPS = 1000
 """A schedule's preferences are rounded to 1 / STEPS."""
 CHEAPEST, EXCHANGE = "cheapest", "exchange"
-"""Scales of cost that are no number."""
+"""Scales of cost that are not numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Terms:
     cheapest: Floats | float
     """Exponent of the job's cheapest dollars in the scale of cost."""
     exchange: Floats | float
-    """Exponent of what σ seconds on a device of the dearest pool cost."""
+    """Exponent of what σ seconds on a device of the most expensive pool cost."""
 
     def scale(self, cheapest: Floats, hour: float) -> Floats:
-        """What cost is divided by; `hour`: dollars per device-hour of the dearest pool."""
+        """What cost is divided by; `hour`: dollars per device-hour of the most expensive pool."""
         least = np.where(cheapest > 0, cheapest, 1.0)
         seconds = self.softening_s / 3600 * (hour if hour > 0 else 1.0)
         scale: Floats = self.dollars * least**self.cheapest * seconds**self.exchange
@@ -47,7 +47,7 @@ class Constants:
     """One set.
 
     The defaults are the best of 13 sets tried on 6 tuning workloads of 400 jobs each of `lab` and
-    `mixed-cloud`, at w = .2, .5 and .8: compromises, where tuned constants suit one cluster.
+    `mixed-cloud`, at w = .2, .5 and .8. They are a compromise; tuned constants suit one cluster.
     """
 
     preference: float | None = None
@@ -62,7 +62,7 @@ class Constants:
     """σ, above 0: jobs much shorter than this do not outweigh the others."""
     dollars: float | str = CHEAPEST
     """What cost is divided by: dollars > 0, `cheapest`, those of the job's cheapest placement, or
-    `exchange`, what σ seconds cost on one device of the cluster's dearest pool."""
+    `exchange`, what σ seconds cost on one device of the cluster's most expensive pool."""
 
     def __post_init__(self) -> None:
         """Raises `InputError` naming the constant and what is legal."""
@@ -100,10 +100,13 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Raises `InputError` unless the preferences ascend within 0 … 1."""
-        dial = [w for w, _ in self.points]
-        ascending = all(before < after for before, after in pairwise(dial))
-        if not (dial and ascending and dial[0] >= 0 and dial[-1] <= 1):
-            raise InputError(f"a schedule at {dial}", {"w": "ascending numbers from 0 to 1"})
+        points = [w for w, _ in self.points]
+        ascending = all(before < after for before, after in pairwise(points))
+        if not (points and ascending and points[0] >= 0 and points[-1] <= 1):
+            raise InputError(
+                f"a schedule of wgc has the preferences {points}",
+                {"w": "ascending numbers from 0 to 1"},
+            )
 
     def at(self, preferences: Floats) -> Terms:
         """The constants for jobs of these preferences."""
@@ -119,16 +122,16 @@ class Schedule:
     @cached_property
     def _columns(self) -> Floats:
         """(constants, STEPS + 1)."""
-        dial = [w for w, _ in self.points]
+        points = [w for w, _ in self.points]
         every = np.linspace(0.0, 1.0, STEPS + 1)
         known = [one.at(np.array([w])) for w, one in self.points]
         rows = []
         for field in fields(Terms):
             values = np.array([float(np.ravel(getattr(terms, field.name))[0]) for terms in known])
             if field.name in _LOGARITHMIC:
-                rows.append(np.exp(np.interp(every, dial, np.log(values))))
+                rows.append(np.exp(np.interp(every, points, np.log(values))))
             else:
-                rows.append(np.interp(every, dial, values))
+                rows.append(np.interp(every, points, values))
         return np.array(rows)
 
 
@@ -137,7 +140,7 @@ def constants(values: Mapping[str, Any]) -> Constants:
     legal = [field.name for field in fields(Constants)]
     for name in values:
         if name not in legal:
-            raise InputError(f"wgc has no {name!r}", {name: f"one of {', '.join(legal)}"})
+            raise InputError(f"wgc has no constant {name!r}", {name: f"one of {', '.join(legal)}"})
     return Constants(**values)
 
 

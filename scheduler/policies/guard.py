@@ -1,4 +1,4 @@
-"""The guard: whatever a policy does, jobs get decided and none starves."""
+"""The guard: whatever a policy does, jobs are decided and none starves."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Fault(StrEnum):
     FAILED = "failed"
     """The policy raised."""
     INFEASIBLE = "infeasible"
-    """Its answer names no row: not one number for each, or the same infinity for all."""
+    """Its answer ranks no row: not one number for each, or the same infinity for all."""
     NAN = "nan"
-    """Some number is none."""
+    """Its answer has a NaN."""
     SLOW = "slow"
-    """There was no answer in time."""
+    """It did not answer in time."""
     IDLE = "idle"
     """It waited although nothing ran and a job could start."""
 
@@ -46,15 +46,15 @@ class Fault(StrEnum):
 class Guard(Wrapped):
     """A policy with a safety net.
 
-    A policy that raises, takes longer than `limit_s`, or returns something else than (n,) numbers
-    without NaN, is replaced by `fallback` for that decision, and counted; so is one that decides
-    nothing: it scores all rows with the same infinity, or waits although nothing runs. While a
-    late answer is still being worked on, the fallback decides at once. An explanation that fails
-    or is late is counted, too, and left out. A job that has waited longer than
-    `starvation_s` goes before all others, the longest-waiting first; it is reserved if it does not
-    fit, in every mode, and so starts for certain.
+    `fallback` decides in place of a policy that raises, takes longer than `limit_s`, or returns
+    anything but (n,) numbers without NaN, and the fault is counted. It also does for a policy that
+    decides nothing: one that scores all rows with the same infinity, or waits although nothing
+    runs. While a late answer is still being computed, the fallback decides at once. An explanation
+    that fails or is late is left out and counted too. A job that has waited longer than
+    `starvation_s` goes before all others, the longest-waiting first. It is reserved if it does not
+    fit, in every mode, so it is certain to start.
 
-    With a finite `limit_s` one thread at a time may ask.
+    With a finite `limit_s` only one thread at a time may call it.
     """
 
     policy: Policy
@@ -74,7 +74,7 @@ class Guard(Wrapped):
 
     @property
     def fallbacks(self) -> int:
-        """Of all reasons together."""
+        """Number of all faults."""
         return self.faults.total()
 
     def scores(self, table: Candidates) -> Floats:
@@ -95,24 +95,24 @@ class Guard(Wrapped):
         return self._checked(self.policy.costs, self.fallback.costs, table)
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> Mapping[str, float]:
-        """The policy's for its last choice; none if it cannot tell, or did not decide itself."""
-        tell = traits(self.policy).reasons
-        if tell is None or self._replaced or table.wait[chosen] > self.starvation_s:
+        """The policy's reasons for its last choice; empty if it has none or did not decide."""
+        reasons = traits(self.policy).reasons
+        if reasons is None or self._replaced or table.wait[chosen] > self.starvation_s:
             return {}
         try:
-            return self._asked(partial(_told, tell, table, chosen, rival))
+            return self._asked(partial(_evaluated, reasons, table, chosen, rival))
         except LateError:
             fault = Fault.SLOW
             _log.error("policy %s: reasons %s; none are kept", self.name, fault)
         except Exception:
             # An explanation must not cost the decision.
-            _log.exception("policy %s cannot tell its reasons", self.name)
+            _log.exception("policy %s cannot give its reasons", self.name)
             fault = Fault.FAILED
         self.faults[fault] += 1
         return {}
 
     def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
-        """What `ask` returns or raises; `LateError` after the limit."""
+        """Return or raise what `ask` does; raise `LateError` after the limit."""
         return ask() if self._aside is None else self._aside.call(ask)
 
     def _checked(self, ask: _Figures, instead: _Figures, table: Candidates) -> Floats:
@@ -152,6 +152,6 @@ class Guard(Wrapped):
         return lifted
 
 
-def _told(tell: Reasons, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
-    """Reasons as a plain mapping: none is looked up later, outside the limit."""
-    return {name: float(did) for name, did in tell(table, chosen, rival).items()}
+def _evaluated(reasons: Reasons, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
+    """Reasons as a plain mapping, so that none is computed later, outside the limit."""
+    return {name: float(did) for name, did in reasons(table, chosen, rival).items()}

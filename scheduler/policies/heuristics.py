@@ -1,10 +1,10 @@
-"""The heuristics everybody knows, by name.
+"""Well-known heuristics, by name.
 
 Each is an *order* of jobs (a score of the job, higher first; equal scores: oldest first) and a
 *placement* (a cost of each row of the chosen job, least wins). Symbols as in the papers: w wait
 (s), r estimated runtime (s), n devices, s submission time (s); r and n are those of the job's
 placement with the fewest device-seconds. A job that has the best score but does not fit gets the
-reservation; what may start beside it is the round's mode, not the heuristic's business.
+reservation; the round's mode decides what may start beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Column = Callable[[Candidates], Floats]
 
 
 class Timeless(Protocol):
-    """What a static order looks at: columns of a table, or the `Facts` of a single job."""
+    """What a static order looks at: columns of a table, or the `QueueFacts` of a single job."""
 
     @property
     def born(self) -> Any:

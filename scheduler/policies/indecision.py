@@ -1,4 +1,4 @@
-"""Whether a policy's scores choose anything: what is well formed may still decide nothing."""
+"""Whether a policy's scores decide anything: well-formed scores may still decide nothing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def ordered(scores: Floats) -> bool:
 class Idling:
     """Notices a policy that waits although nothing runs.
 
-    No event would end such a wait. From then on every WAIT of the policy counts as indecision,
-    until the policy itself chooses a job again: else one job after another would run alone.
+    No event would end such a wait. From then on every WAIT of the policy counts as indecision until
+    it chooses a job again. Otherwise one job after another would run alone.
     """
 
     stuck: bool = False

@@ -96,5 +96,5 @@ def names() -> dict[str, str]:
 
 
 def builtin(name: str) -> bool:
-    """Whether that name means one of this package's own rules."""
+    """Whether the name is that of a policy of this package."""
     return name in HEURISTICS or name.partition(":")[0] == WGC.name

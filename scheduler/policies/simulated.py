@@ -1,8 +1,7 @@
 """Policies that the simulator knows and the service cannot carry out.
 
 They preempt, plan for the whole queue at once, or prescribe estimates
-(`envs.baselines.catalogue`). They are
-named here, so that whoever asks the service for one is told why not.
+(`envs.baselines.catalogue`). They are named here so that the service can say why it refuses them.
 """
 
 SIMULATED = ("conservative", "drf", "easy++", "easy-sjbf", "srsf", "srtf", "tiresias")

@@ -1,4 +1,4 @@
-"""A call whose answer nobody waits for longer than agreed."""
+"""Calls with a time limit."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _Call = Callable[[], None]
 
 
 class LateError(Exception):
-    """There is no answer in time."""
+    """The call has not answered in time."""
 
 
 class TimedCall:
-    """Carries calls out in a thread of its own, one at a time.
+    """Makes calls in a separate thread, one at a time.
 
-    Python cannot break off a call, so a late one runs on; until it has ended, further calls are
-    late at once. For one caller at a time.
+    Python cannot stop a call, so a late one runs on. Until it has ended, further calls are late at
+    once. Only one caller at a time may use it.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -31,7 +31,7 @@ class TimedCall:
         self._overdue = False
 
     def call(self, ask: Callable[[], Answer]) -> Answer:
-        """What `ask` returns or raises; `LateError` if that takes too long."""
+        """Return or raise what `ask` does; raise `LateError` if that takes too long."""
         if self._overdue and not self._done.acquire(blocking=False):
             raise LateError
         self._overdue = False
@@ -43,7 +43,7 @@ class TimedCall:
                 answers.append(ask())
             except Exception as error:
                 errors.append(error)
-            except BaseException as error:  # `sys.exit` ends neither this thread nor its caller
+            except BaseException as error:  # `sys.exit` must end neither this thread nor its caller
                 errors.append(RuntimeError(repr(error)))
             finally:
                 self._done.release()
@@ -59,7 +59,7 @@ class TimedCall:
     def _started(self) -> SimpleQueue[_Call | None]:
         if self._inbox is None:
             self._inbox = SimpleQueue()
-            # The thread holds the inbox alone, so that it ends with whoever made the calls.
+            # The thread refers to the inbox alone, so it ends once this object is gone.
             weakref.finalize(self, self._inbox.put, None)
             threading.Thread(target=_serve, args=(self._inbox,), name="policy", daemon=True).start()
         return self._inbox

@@ -43,8 +43,9 @@ import numpy as np
 
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.congestion import congestion_price, own_cost
-from scheduler.decisions.rounds.precedence import MIDDLING, urgency
+from scheduler.decisions.rounds.precedence import urgency
 from scheduler.decisions.state.queue import WAIT, Floats, Ints
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.policies.constants import Constants, Schedule, Terms
 
 PATIENCE = -1e200
@@ -95,7 +96,7 @@ class Wgc:
     def costs(self, table: Candidates) -> Floats:
         """(n,) The cost of each row: where a job starts."""
         terms = self._terms(table)
-        rate = _rate(table, terms) * table.priority / MIDDLING
+        rate = _rate(table, terms) * table.priority / MIDDLE_PRIORITY
         return _cost(table, terms, rate, self._pressure(table))
 
     def _terms(self, table: Candidates) -> Terms:
@@ -107,7 +108,7 @@ class Wgc:
         waiting = queue.open[queue.first]
         waiting[WAIT] = False
         terms = self.constants.at(queue.preference[waiting])
-        weight = queue.priority[waiting] / MIDDLING if weighed else 1.0
+        weight = queue.priority[waiting] / MIDDLE_PRIORITY if weighed else 1.0
         return float((weight / (queue.ideal[waiting] + terms.softening_s)).sum())
 
 

@@ -161,7 +161,7 @@ def test_an_explanation_that_fails_is_counted_and_left_out(answer, limit_s, capl
     assert guard.scores(view).tolist() == SJF.scores(view).tolist()
     assert guard.reasons(view, 1, 2) == {}
     assert guard.faults == {Fault.FAILED: 1}
-    assert "cannot tell its reasons" in caplog.text
+    assert "cannot give its reasons" in caplog.text
 
 
 @pytest.mark.parametrize(

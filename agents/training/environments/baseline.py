@@ -19,9 +19,9 @@ from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.policy import Policy, traits
-from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.queue import Floats
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.policies.heuristics import Rank
 
 CAPACITY = 1024
@@ -179,6 +179,6 @@ def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
         seconds += left * (
             1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
             if scales.bounded
-            else job.priority / MIDDLING / scales.latency_s
+            else job.priority / MIDDLE_PRIORITY / scales.latency_s
         )
     return weighed(seconds, dollars, w, cost_scale=scales.dollars)

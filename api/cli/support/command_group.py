@@ -14,7 +14,6 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from api.cli.command_table import CommandEntry, GroupEntry
-from api.cli.support.extras import MissingPackagesError
 
 COMMANDS = Path(__file__).resolve().parents[1] / "commands"
 

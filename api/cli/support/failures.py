@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from api.cli.support.exit_codes import ExitCode
-from api.cli.support.extras import MissingPackagesError
 from api.cli.support.output import print_error
 
 if TYPE_CHECKING:

@@ -80,6 +80,21 @@ class StaticRows(NamedTuple):
     """The job's least joules on any placement."""
 
 
+class Timing(NamedTuple):
+    """Facts of a row that dynamic columns combine with the time; (rows,) each."""
+
+    submitted: Floats
+    """Unix seconds."""
+    pace: Floats
+    """1 ÷ size, at least 10 s."""
+    deadline: Floats
+    """Unix seconds; inf: none."""
+    held: Floats
+    """Runtime · share of the pool (s)."""
+    urgency: Floats
+    """Slowdown per second of waiting, weighted by priority."""
+
+
 class ShownRows(NamedTuple):
     """Facts about the rows that are shown, WAIT left out; (shown,) each unless said otherwise."""
 
@@ -93,16 +108,9 @@ class ShownRows(NamedTuple):
     """Seconds until it could start, boot included."""
     free: Floats32
     """(AHEAD_S, shown) Share of its pool that is free so many seconds ahead."""
-    submitted: Floats
-    """Unix seconds."""
-    pace: Floats
-    """1 ÷ the job's size, which is at least 10 s."""
+    timing: Timing
     slack: Floats
     """Seconds to spare to the deadline if it starts as soon as it can; inf: there is none."""
-    held: Floats
-    """Estimated runtime · share of the pool (s)."""
-    own_urgency: Floats
-    """Slowdown that the job itself gains per second, weighted by priority."""
     end: Floats
     """Seconds from now until its end, if it starts as soon as it can."""
     soonest: Floats
@@ -223,11 +231,13 @@ STATIC_COLUMNS: tuple[Column[StaticRows], ...] = (
 )
 """Computed once for each row of the queue; the linear ones first."""
 DYNAMIC_COLUMNS: tuple[Column[ShownRows], ...] = (
-    Column("wait", "seconds since the submission", lambda rows: rows.now - rows.submitted, 10.0),
+    Column(
+        "wait", "seconds since the submission", lambda rows: rows.now - rows.timing.submitted, 10.0
+    ),
     Column(
         "expansion",
         "wait ÷ r, r at least 10 s",
-        lambda rows: rows.pace * rows.now - rows.submitted * rows.pace,
+        lambda rows: rows.timing.pace * rows.now - rows.timing.submitted * rows.timing.pace,
         1.0,
     ),
     Column(
@@ -239,7 +249,7 @@ DYNAMIC_COLUMNS: tuple[Column[ShownRows], ...] = (
     Column(
         "inflicted",
         "slowdown of the others while it holds its share of the pool",
-        lambda rows: rows.held * rows.urgency - rows.own_urgency * rows.held,
+        lambda rows: rows.timing.held * rows.urgency - rows.timing.urgency * rows.timing.held,
         0.1,
     ),
     Column("late", "seconds beyond the deadline", lambda rows: -rows.slack, 60.0),

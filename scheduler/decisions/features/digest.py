@@ -1,4 +1,4 @@
-"""What tells encodings apart: a digest that policies name, and are refused under another."""
+"""The digest of the encoding: a policy names the one it was trained with."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DECIMALS = 3
 _ROWS = 8
 _EQUAL = {"9ce248cc2e3a": "99300e5a7cac"}
 """Digest of an earlier rule → today's digest of the same encoding. The earlier rule hashed the
-declaration of the columns alone; artifacts trained then are as good as ever. Once the encoding
-changes, today's digest is another one, and they are refused."""
+declaration of the columns alone. Artifacts that were trained under it stay valid until the encoding
+changes: then today's digest is another one."""
 
 
 def digest() -> str:
-    """12 hexadecimal digits of all that decides what an encoding means.
+    """12 hexadecimal digits that change whenever an encoding comes to mean something else.
 
-    It depends on names and units of the columns, and on the results of their functions.
+    They depend on names and units of the columns, and on the results of their functions.
     """
     columns = [(column.name, column.unit) for column in (*ROW_COLUMNS, *GLOBAL_COLUMNS)]
     results = [np.round(values, DECIMALS).tolist() for values in golden_values()]
@@ -69,14 +69,14 @@ def golden_values() -> list[Floats32]:
         round_ = Round(backlog.view(), Cluster(pools, running), 1000.0, Mode.EASY)
         values.append(_encoded(encoder, round_))
     table = round_.table()
-    assert table is not None  # jobs wait, and a pool has room
+    assert table is not None  # jobs wait, and some fit
     round_.take(int(table.rows[np.flatnonzero(~table.fits)[0]]))
     return [*values, _encoded(encoder, round_)]
 
 
 def _encoded(encoder: Encoder, round_: Round) -> Floats32:
     table = round_.table()
-    assert table is not None  # jobs wait, and a pool has room
+    assert table is not None  # jobs wait, and some fit
     return encoder.encode(table, 0.3).values
 
 

@@ -25,12 +25,13 @@ from scheduler.decisions.features.columns import (
     TOP,
     Floats32,
     ShownRows,
+    Timing,
     Whole,
     squash,
     units,
 )
 from scheduler.decisions.features.row_selection import nearest
-from scheduler.decisions.features.static_features import StaticFeatures, Timing, Weights
+from scheduler.decisions.features.static_features import StaticFeatures, Weights
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.availability import ahead
@@ -137,11 +138,8 @@ class Encoder:
             start=starts.take(shape),
             delay=delays.take(shape),
             free=np.array(free, dtype=np.float32).take(static.pool.take(shape), axis=0).T,
-            submitted=timing.submitted,
-            pace=timing.pace,
+            timing=timing,
             slack=timing.deadline - table.now - own[0],
-            held=timing.held,
-            own_urgency=timing.urgency,
             end=own[0],
             soonest=least[0],
             prices=own[1:],

@@ -1,7 +1,7 @@
 """How many come before: ranks of a few among many, without sorting the many.
 
-A long queue has thousands of rows, of which some dozens are looked at. Sorting all of them by
-every order would take most of a decision's time.
+A long queue has thousands of rows, and a decision looks at some dozens of them. Sorting all of
+them by every order would take most of its time.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import numpy as np
 
 from scheduler.decisions.state.queue import Floats, Ints
 
-_ROOM = 8
-"""`least` looks for its bound among this many times as many values as are wanted: more are
-slower, with fewer it lets more values through."""
+_SPARE = 8
+"""`least` looks for its bound among this many times as many values as are wanted. More are slower;
+with fewer it lets more values through."""
 _FEW = 4
-"""So many new ones are inserted one by one: jobs come singly, and long queues take long to sort."""
+"""Up to so many new positions are inserted one by one: sorting a long queue takes longer."""
 
 
 def everywhere(values: Floats) -> Ints:
-    """(…, n) How many of the last axis come before each; equal ones in order of position."""
+    """(…, n) How many of the last axis come before each value; equal ones in order of position."""
     return values.argsort(axis=-1, kind="stable").argsort(axis=-1)
 
 
@@ -34,14 +34,14 @@ def extended(orders: Ints, scores: Floats) -> Ints:
         return orders
     new = np.broadcast_to(np.arange(known, count), (len(orders), count - known))
     orders, row = np.concatenate([orders, new], axis=1), _row(orders)
-    # All but the end is in order already, which this sort makes use of.
+    # All but the end is in order already: a stable sort is fast then.
     return orders[row, scores[row, orders].argsort(axis=1, kind="stable")]
 
 
 def among(orders: Ints, members: Ints) -> Ints:
     """(orders, n) How many of the members come before each of them by every order.
 
-    `orders`: (orders, n) positions, first to last. What is no member has no meaning.
+    `orders`: (orders, n) positions, first to last. The result at other positions has no meaning.
     """
     member = np.zeros(orders.shape[1], dtype=np.bool_)
     member[members] = True
@@ -55,8 +55,8 @@ def among(orders: Ints, members: Ints) -> Ints:
 
 
 def least(values: Floats, count: int) -> Ints:
-    """Positions of the `count` least of the values and some more: all up to some bound."""
-    parts = max(1, len(values) // (_ROOM * count))
+    """Positions of at least the `count` least values: of all up to some bound."""
+    parts = max(1, len(values) // (_SPARE * count))
     width = len(values) // parts
     # As many values are up to the bound as minima of parts, which are some of the values.
     minima = values[: parts * width].reshape(parts, width).min(axis=0)
@@ -65,9 +65,9 @@ def least(values: Floats, count: int) -> Ints:
 
 
 def ranks(values: Floats, positions: Ints) -> Ints:
-    """(positions,) As `everywhere` has them, of these positions alone; no value below 0.
+    """(positions,) The ranks of `everywhere`, of these positions alone; no value below 0.
 
-    Values are counted by classes, and sorted only within the classes that are asked about.
+    Values are counted by classes, and sorted only within the classes of these positions.
     """
     classes = _classes(values)
     counts = np.bincount(classes)
@@ -83,7 +83,7 @@ def ranks(values: Floats, positions: Ints) -> Ints:
 
 
 def _inserted(orders: Ints, scores: Floats, position: int) -> Ints:
-    """One more, behind all that are not greater."""
+    """`orders` with one position more, after all whose scores are not greater."""
     grown = np.empty((len(orders), position + 1), dtype=np.int64)
     places = (scores[:, :position] <= scores[:, position : position + 1]).sum(axis=1)
     for new, old, place in zip(grown, orders, places.tolist(), strict=True):
@@ -96,7 +96,7 @@ def _row(orders: Ints) -> Ints:
 
 
 def _classes(values: Floats) -> Ints:
-    """(n,) Small integers that never fall as values rise: 256 for each doubling."""
+    """(n,) Small integers that never fall as values rise: 256 classes for each doubling."""
     # Floating-point numbers above 0 sort as their bits do: exponent first, then the mantissa.
     bits = values.astype(np.float32).view(np.int32) >> 15
     bits -= bits.min()

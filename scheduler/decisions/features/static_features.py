@@ -1,4 +1,4 @@
-"""What an encoding says of a waiting job that does not change while it waits.
+"""Facts about a waiting job that do not change while it waits.
 
 Computed once for each row of the queue, however many rounds look at it.
 """
@@ -15,12 +15,13 @@ from scheduler.decisions.features.columns import (
     STATIC_COLUMNS,
     Floats32,
     StaticRows,
+    Timing,
     squash,
     units,
 )
 from scheduler.decisions.rounds.congestion import congestion_price, own_cost
-from scheduler.decisions.rounds.precedence import MIDDLING
 from scheduler.decisions.state.queue import Floats, Ints, Queue, Shape
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
 
 SHORT_S = 10.0
@@ -30,21 +31,6 @@ SOFTENING_S = 30.0
 _LINEAR = sum(not column.unit for column in STATIC_COLUMNS)
 _UNITS = units(STATIC_COLUMNS[_LINEAR:])
 _Values = TypeVar("_Values", Floats, Floats32)
-
-
-class Timing(NamedTuple):
-    """Facts of a row that dynamic columns combine with the time; (rows,) each."""
-
-    submitted: Floats
-    """Unix seconds."""
-    pace: Floats
-    """1 ÷ size, at least 10 s."""
-    deadline: Floats
-    """Unix seconds; inf: none."""
-    held: Floats
-    """Runtime · share of the pool (s)."""
-    urgency: Floats
-    """Slowdown per second of waiting, weighted by priority."""
 
 
 class PriceParts(NamedTuple):
@@ -176,7 +162,7 @@ class StaticFeatures:
         timing.held[:] = facts.runtime * facts.share
         timing.urgency[:] = weights.urgency.take(local)
         price = PriceParts(*self.price[:, rows])
-        price.rate[:] = facts.preference * facts.priority / MIDDLING
+        price.rate[:] = facts.preference * facts.priority / MIDDLE_PRIORITY
         price.money[:] = (1.0 - facts.preference) * facts.dollars * self._second
         price.held[:] = facts.preference * timing.held
         price.unit[:] = 1.0 / (facts.ideal + SOFTENING_S)
@@ -185,7 +171,7 @@ class StaticFeatures:
         weights = Weights(*self.weights[:, slots])
         ideal = queue.ideal[slots]
         weights.area[:] = queue.size[slots] * queue.request[slots]
-        weights.weight[:] = queue.priority[slots] / MIDDLING
+        weights.weight[:] = queue.priority[slots] / MIDDLE_PRIORITY
         weights.urgency[:] = weights.weight / np.maximum(ideal, SHORT_S)
         weights.pressure[:] = weights.weight / (ideal + SOFTENING_S)
         return weights

@@ -1,4 +1,4 @@
-"""The table a policy sees: one row per placement that may be chosen now or reserved."""
+"""The table that a policy sees: one row per placement that may be chosen now or reserved."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Candidates:
     """A table of n rows; every column has shape (n,), float64 unless said otherwise.
 
     Row 0 is WAIT, the choice to start nothing. Columns are computed when first read and must
-    not be changed. Runtimes are estimates: what the scheduler cannot know is not here.
+    not be changed. Runtimes are estimates: the table has nothing that the scheduler cannot know.
     """
 
     def __init__(

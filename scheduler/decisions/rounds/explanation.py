@@ -1,6 +1,6 @@
-"""Why: the part of a table that explains a choice, and the dominant reason of a wait.
+"""Explanations: the part of a table that explains a choice, and the main reason of a wait.
 
-Nothing here is invented afterwards: every figure is read from the table that decided.
+Every figure is read from the table that decided.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ RIVALS = 5
 
 
 EXPLAINED = 4
-"""First choices of a round that a policy is asked to give reasons for: a learned one takes as long
-for them as for ten choices."""
-TOLD = 3
+"""A policy gives reasons for so many first choices of a round: for a learned one they take as long
+as ten choices."""
+NAMED = 3
 """Reasons in the sentence."""
 
 
 def observer(policy: Policy) -> Observer:
-    """Keeps of each decision of one round the chosen row, its best rivals and one sentence."""
+    """An observer of one round: it keeps each chosen row, its best rivals and one sentence."""
     reasons = traits(policy).reasons
     asked = 0
 
@@ -65,7 +65,7 @@ class Cause(StrEnum):
     """The one reason that keeps a job from starting now."""
 
     NONE = "none"
-    """Nothing: it starts in this round."""
+    """Nothing keeps it: it starts in this round."""
     DEVICES = "devices"
     """It is next for its pool, which has too little free."""
     ORDER = "order"
@@ -102,7 +102,7 @@ class Wait:
     """Where it would go."""
     width: int
     start_delay_s: float
-    """Until its placement has room, were it next (s); inf: not in sight."""
+    """Seconds until its placement would fit if it were next; inf: not in sight."""
     blockers: Sequence[int] = ()
     """Jobs whose end or start it waits for, soonest first."""
     alternatives: Sequence[Alternative] = field(default_factory=tuple)
@@ -166,7 +166,7 @@ def _with_cause(found: Wait, plan: Plan, after: Cluster, table: Candidates, targ
         )
     if held is not None or not table.fits[target]:
         start = np.inf if held is None else held.start
-        # With what this very round starts: that may be what it waits for.
+        # What this round starts counts too: the job may wait for it.
         ends = [
             (running.end - plan.now, running.job)
             for running in after.releases(pool)
@@ -245,8 +245,8 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
             f" rather than {own.pool} × {own.width} ({duration(own.values['runtime'])}, "
             f"{money(own.values['dollars'])}) at preference {values['preference']:.2g}"
         )
-    told = [f"{name} {term:+.2g}" for name, term in list(chosen.terms.items())[:TOLD]]
-    return f"{text}; decided by {', '.join(told)}" if told else text
+    named = [f"{name} {term:+.2g}" for name, term in list(chosen.terms.items())[:NAMED]]
+    return f"{text}; decided by {', '.join(named)}" if named else text
 
 
 def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> int:
@@ -260,7 +260,7 @@ def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> 
     value = urgency(table, np.searchsorted(table.rows, rows))
     mine = value[group == me]
     first = int(((value > mine) | ((value == mine) & earlier(queue, group, me))).sum())
-    # Urgency deals out the scores of jobs that are alike.
+    # Among jobs that are alike, the more urgent one gets the higher score.
     own = np.sort(best[group])[::-1][first]
     others = np.setdiff1d(slots, group)
     ahead = (best[others] > own) | ((best[others] == own) & earlier(queue, others, me))

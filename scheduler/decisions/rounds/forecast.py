@@ -1,4 +1,4 @@
-"""What would happen by the estimates: rounds repeated over simulated ends."""
+"""A forecast by the estimates: rounds repeated over simulated ends."""
 
 from __future__ import annotations
 

@@ -5,13 +5,13 @@ preference. When a policy chooses one of them, a job like it may take the place:
 
 - under every policy, one that is at least as urgent in every respect (priority, wait, deadline) and
   more urgent in one;
-- under a policy that is told to heed urgency (`Policy`), the one whose `urgency` is greatest. Jobs
+- under a policy that heeds urgency (`Traits`), the one whose `urgency` is greatest. Jobs
   that arrive one after another differ in their waits, so the first rule alone would leave their
   priorities to the policy.
 
 A nearer deadline counts only where the job would meet it; one that is missed anyway makes no job
-more urgent. Estimates must be equal. A job whose estimates are merely no worse may rightly wait: a
-faster run elsewhere may be what it holds out for.
+more urgent. Estimates must be equal. A job whose estimates are merely no worse may rightly wait: it
+may wait for a faster run elsewhere.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ import numpy as np
 
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.state.queue import WAIT, Bools, Floats, Ints, Queue
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
-MIDDLING = 50.0
-"""The priority of weight 1."""
 AGEING = 0.25
 """Weight of the wait."""
 SOON_S = 600.0
@@ -43,7 +42,7 @@ def urgency(table: Candidates, rows: Ints) -> Floats:
 def _urgency(
     priority: Floats, wait: Floats, slack: Floats, ideal: Floats, runtime: Floats
 ) -> Floats:
-    value: Floats = np.log(np.maximum(priority, 1.0) / MIDDLING)
+    value: Floats = np.log(np.maximum(priority, 1.0) / MIDDLE_PRIORITY)
     value += AGEING * np.log1p(np.maximum(wait, 0.0) / (ideal + SOON_S))
     near = np.exp(-np.maximum(slack, 0.0) / (runtime + SOON_S))
     value += np.where(slack >= 0, near, 0.0)
@@ -91,7 +90,7 @@ def preceding(table: Candidates, position: int, *, heed: bool = False) -> int:
     if len(same) == 1:
         return position
     slots = table.slot[same]
-    # They would all start where the chosen one does, and be over as soon.
+    # They would all start where the chosen one does, and end as soon.
     chosen = table.only([position])
     over = table.now + chosen.start_delay[0] + chosen.runtime[0]
     slack = queue.deadline[slots] - over

@@ -1,7 +1,7 @@
 """One round: choices at one instant until nothing more can be chosen.
 
-Time stands still inside a round. An environment pulls: `table` shows the candidates, `take` applies
-one choice. `run.decide` lets a policy choose until the round is over.
+Time stands still inside a round. `table` shows the candidates, and `take` applies one choice:
+environments call them. `run.decide` lets a policy choose until the round is over.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ class Mode(StrEnum):
     def __new__(
         cls, value: str, sticky: bool = False, easy: bool = False, closed: bool = False
     ) -> Self:
-        """A member with its rules as plain attributes: rounds ask for them all the time."""
+        """A member with its rules as plain attributes: rounds read them all the time."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.sticky, member.easy, member.closed = sticky, easy, closed
         return member
 
     NONE = "none", False, False, True
-    """It closes its pool for this round; the next round chooses anew. No backfilling."""
+    """It closes its pool for this round; the next round chooses again. No backfilling."""
     EASY = "easy", False, True, False
     """It gets a reservation for this round; others may start if they do not delay it
     (Lifka 1995)."""
     COMMIT = "commit", True, False, True
-    """It keeps its pool closed until it has started, whoever arrives meanwhile."""
+    """It keeps its pool closed until it has started, whatever arrives meanwhile."""
     COMMIT_EASY = "commit+easy", True, True, False
     """It keeps its place until it has started; others may start if they do not delay it."""
     COMMIT_FCFS = "commit+fcfs", True, False, False
@@ -74,7 +74,7 @@ class Round:
     """Applies choices to `cluster` (which it changes) until the instant is used up.
 
     `committed`: in a sticky mode the reservations of the round before; `pending` names their rows
-    one after another, and they must be taken before anything else.
+    one after another, and they must be taken first.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Round:
         self.mode = mode
         self._queue = queue
         self._cluster = cluster
-        # What no pool could ever hold must not be reserved: it would close its pool for good.
+        # What no pool could ever hold must not be reserved: it would close its pool forever.
         self._open: Bools = queue.open.copy()
         for index in cluster.impossible(queue.shapes):
             self._open &= queue.shape != index
@@ -352,7 +352,7 @@ class Round:
         if self.mode.easy:
             spare = free
             nodes = spare.fit(shape.width, shape.memory)
-            assert nodes is not None  # `earliest` found room for it
+            assert nodes is not None  # `earliest` found that it fits
             spare.allocate(nodes, shape.memory)
         job = int(self._queue.id[slot])
         if not self.mode.easy and job in self._promised:

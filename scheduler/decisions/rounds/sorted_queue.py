@@ -1,8 +1,8 @@
 """A round for a policy whose order of jobs does not change with time.
 
-Shortest job first looks the same now and in an hour, so the queue can be kept sorted: a round
-then walks it from the front instead of scoring a table. For jobs with a single placement this
-makes the same plan as `Round` (a property test holds them together), many times faster.
+Shortest job first gives the same order now and in an hour, so the queue can be kept sorted: a
+round then walks it from the front instead of scoring a table. For jobs with a single placement
+this makes the same plan as `Round`, many times faster; a property test compares them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
 
 
 class QueueFacts(NamedTuple):
-    """What a static order may look at: the columns of a candidate table that do not change."""
+    """The columns of a candidate table that a static order may read: they do not change."""
 
     born: float
     """Seconds from the start of the history to the submission."""
@@ -43,7 +43,7 @@ class _QueueEntry(NamedTuple):
     """Minus the priority."""
     deadline: float
     number: int
-    """Of entering: the last tie-break."""
+    """Position in the order of entering: the last tie-break."""
     job: Waiting
     option: EstimatedPlacement
 
@@ -107,27 +107,27 @@ class SortedQueue:
 
 
 def walk(
-    line: SortedQueue,
+    queue: SortedQueue,
     cluster: Cluster,
     now: float,
     mode: Mode,
     committed: Sequence[Reservation] = (),
     policy: str = "",
 ) -> Plan:
-    """The plan of one round; starts are applied to `cluster`, the line is left as it is."""
-    return _Walk(line, cluster, now, mode, committed).plan(policy)
+    """The plan of one round; starts are applied to `cluster`, the queue does not change."""
+    return _Walk(queue, cluster, now, mode, committed).plan(policy)
 
 
 class _Walk:
     def __init__(
         self,
-        line: SortedQueue,
+        queue: SortedQueue,
         cluster: Cluster,
         now: float,
         mode: Mode,
         committed: Sequence[Reservation],
     ) -> None:
-        self._line = line
+        self._queue = queue
         self._cluster = cluster
         self._now = now
         self._mode = mode
@@ -138,27 +138,27 @@ class _Walk:
 
     def plan(self, policy: str) -> Plan:
         for job in self._promised:
-            entry = self._line.entry(job)
+            entry = self._queue.entry(job)
             if entry is not None:
-                self._meet(entry)
+                self._try(entry)
         if self._mode is Mode.COMMIT_FCFS:
             self._choose_until_blocked()
             if self._blocked:
-                self._pass(self._line.oldest())
+                self._walk(self._queue.oldest())
         else:
-            self._pass(self._line)
+            self._walk(self._queue)
         return Plan(self._now, policy, tuple(self._placements), tuple(self._blocked.values()))
 
     def _choose_until_blocked(self) -> None:
         started = {placed.job for placed in self._placements}
-        for entry in self._line:
+        for entry in self._queue:
             if self._blocked:
                 return
             if entry.job.id not in started:
-                self._meet(entry)
+                self._try(entry)
 
-    def _pass(self, entries: Iterable[_QueueEntry]) -> None:
-        """Meet each job once: what is refused now stays refused for the rest of the round."""
+    def _walk(self, entries: Iterable[_QueueEntry]) -> None:
+        """Try each job once: what does not start now does not start later in the round."""
         occupancy, blocked = self._cluster.occupancy, self._blocked
         pools, closed = len(occupancy), self._mode.closed
         if closed and len(blocked) == pools:
@@ -174,9 +174,9 @@ class _Walk:
             full = option.width > occupancy[option.pool].free
             if (full and option.pool in blocked) or entry.job.id in decided:
                 continue
-            self._meet(entry)
+            self._try(entry)
 
-    def _meet(self, entry: _QueueEntry) -> None:
+    def _try(self, entry: _QueueEntry) -> None:
         option, cluster = entry.option, self._cluster
         pool = option.pool
         if pool in self._blocked:
@@ -235,7 +235,7 @@ class _Walk:
         option, job = entry.option, entry.job.id
         promised = self._promised.get(job)
         if promised is not None and not self._mode.easy:
-            # Nothing is started beside it by a new promise, so the old one will do.
+            # A new promise would start nothing beside it, so the old one is kept.
             self._blocked[option.pool] = promised
             return
         found = self._cluster.earliest(option.pool, option.width, option.memory, self._now)

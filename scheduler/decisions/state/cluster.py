@@ -1,4 +1,4 @@
-"""The pools with what runs in them: the part of the world that placements change."""
+"""The pools and the attempts that run in them: the state that placements change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunningAttempt(NamedTuple):
 class Cluster:
     """Pools, their occupancy and the releases to come. Mutable; `copy()` to try things out.
 
-    `rule`: which nodes placements take. What it learns from `ask`, copies share.
+    `rule`: which nodes placements take. Copies share what it learns from `ask`.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Cluster:
             self.version[pool] = len(releases)
 
     def copy(self) -> Cluster:
-        """An independent twin."""
+        """An independent copy."""
         twin = object.__new__(Cluster)
         twin.pools = self.pools
         twin._mixes = self._mixes
@@ -89,7 +89,7 @@ class Cluster:
         return twin
 
     def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
-        """A job asks for one of these (pool, width) with so many bytes: the rule learns the mix."""
+        """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
         if self._mixes:
             for pool, width in places:
                 self._mixes[pool].add(width, memory, 1.0 / len(places))
@@ -107,7 +107,7 @@ class Cluster:
         return attempt
 
     def extend(self, job: int, end: float) -> None:
-        """The job is now believed to end then. Raises `KeyError` if it does not run."""
+        """The job is now expected to end at `end`. Raises `KeyError` if it does not run."""
         attempt = self._running[job]
         self._forget(attempt)
         self._running[job] = attempt = attempt._replace(end=end)
@@ -150,7 +150,7 @@ class Cluster:
         return found
 
     def fitting(self, shapes: tuple[Shape, ...]) -> Bools:
-        """(shapes,) Which of them fit now; an array of the cluster's own, until its next change."""
+        """(shapes,) Which of them fit now; the array is valid until the next change."""
         if self._fitting is None or not self._fitting.serves(shapes):
             self._fitting = FittingShapes(len(self.pools))
             self._fitting.serves(shapes)
@@ -160,8 +160,8 @@ class Cluster:
         """(shapes,) twice: Unix seconds when each could have its devices, and their boot time (s).
 
         -inf: it fits now (and for WAIT); inf: not even with everything else gone. `used`: indices
-        of the shapes to look at; the others hold anything. The arrays are the cluster's own, until
-        the next call.
+        of the shapes to look at; the others hold anything. The arrays are valid until the
+        next call.
         """
         if self._earliest_starts is None:
             self._earliest_starts = EarliestStarts()
@@ -199,7 +199,7 @@ class Cluster:
     def _earliest_on_one(
         self, pool: int, free: Occupancy, width: int, memory: int, now: float
     ) -> tuple[float, Occupancy] | None:
-        """A pool of one node gives back in one piece."""
+        """As `earliest`, in a pool of one node, where devices are interchangeable."""
         devices = claimed = 0
         missing = width - free.free
         for attempt, count in zip(self._releases[pool], self._widths[pool], strict=True):

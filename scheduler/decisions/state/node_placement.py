@@ -1,7 +1,7 @@
 """Rules that say which of a pool's nodes a placement takes.
 
-A rule decides between nodes that have room; whether there is room does not depend on it. Nodes
-that are up go before such as have to boot, and among equal ones the fullest is taken.
+A rule decides between nodes that suffice; whether one suffices does not depend on it. Nodes that
+are up come before nodes that have to boot, and among equal ones the fullest is taken.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Bytes are 0 where a pool does not limit memory.
 
 
 class Mix:
-    """How often parts of which size have been asked of the nodes of one pool."""
+    """How often jobs have asked the nodes of one pool for parts of each size."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -43,27 +43,27 @@ class Mix:
         """Free devices of a node that a part drawn from the mix could not use, expected."""
         if not devices or not self._total:
             return 0.0
-        room = devices, memory
-        share = self._known.get(room)
+        size = devices, memory
+        share = self._known.get(size)
         if share is None:
             unfit = sum(
                 weight
                 for (count, claim), weight in self._parts.items()
                 if count > devices or claim > memory
             )
-            share = self._known[room] = unfit / self._total
+            share = self._known[size] = unfit / self._total
         return devices * share
 
 
 @dataclass(frozen=True, slots=True)
 class NodePlacementRule:
-    """Get one from `RULES` or `rule`."""
+    """A rule by name; get one from `RULES` or `rule`."""
 
     name: str
     summary: str
     """One line for people, with its source."""
     cost: Callable[[Pool, Mix], Cost] | None = None
-    """Of a pool and of what is asked of it; None: the fullest node that suffices."""
+    """(pool, mix of requests) → cost of a node; None: the fullest node that suffices."""
 
 
 def _dot_product(pool: Pool, _: Mix) -> Cost:
@@ -76,8 +76,8 @@ def _dot_product(pool: Pool, _: Mix) -> Cost:
     """
     devices, memory = pool.devices_per_node**2, pool.memory_per_node**2
 
-    def cost(free: int, room: int, count: int, claim: int) -> float:
-        return free * count / devices + (room * claim / memory if memory else 0.0)
+    def cost(free: int, memory_free: int, count: int, claim: int) -> float:
+        return free * count / devices + (memory_free * claim / memory if memory else 0.0)
 
     return cost
 
@@ -90,8 +90,8 @@ def _fragmentation(_: Pool, mix: Mix) -> Cost:
     goes where it grows least. Parts of devices are devices, see `ClusterSpec`.
     """
 
-    def cost(free: int, room: int, count: int, claim: int) -> float:
-        return mix.lost(free - count, room - claim) - mix.lost(free, room)
+    def cost(free: int, memory_free: int, count: int, claim: int) -> float:
+        return mix.lost(free - count, memory_free - claim) - mix.lost(free, memory_free)
 
     return cost
 
@@ -111,6 +111,6 @@ def rule(name: str) -> NodePlacementRule:
     """The rule of that name; raises `InputError` listing the legal ones."""
     if name not in RULES:
         raise InputError(
-            f"there is no placement {name!r}", {"placement": f"one of {', '.join(RULES)}"}
+            f"there is no node placement rule {name!r}", {"placement": f"one of {', '.join(RULES)}"}
         )
     return RULES[name]

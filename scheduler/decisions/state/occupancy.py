@@ -17,11 +17,10 @@ class Occupancy:
 
     Nodes with equally many free devices share a bucket, so finding the fullest node that still
     fits (best-fit: least left over; Johnson 1973) takes one look per possible count. A pool of
-    one node, be it a machine or a whole supercomputer, needs none. Another rule says by a `cost`
-    which of the nodes that suffice is taken.
+    one node needs none. Another rule has a `cost`, which decides between the nodes that suffice.
 
-    A node is *cold* if a start there waits for the pool's boot time: where there is one, every
-    node, until somebody who knows says that it is `warm`. Of empty nodes warm ones come first.
+    A node is *cold* if a start there waits for the pool's boot time: in a pool that has one, every
+    node, until `mark_up`. Of empty nodes those that are up come first.
     """
 
     def __init__(self, pool: Pool, cost: Cost | None = None) -> None:
@@ -39,7 +38,7 @@ class Occupancy:
         """Free devices in the whole pool."""
 
     def copy(self) -> Occupancy:
-        """An independent twin."""
+        """An independent copy."""
         twin = object.__new__(Occupancy)
         twin._pool = self._pool
         twin._cost = self._cost
@@ -63,7 +62,7 @@ class Occupancy:
         return empty * self._pool.devices_per_node + partly
 
     def fit(self, width: int, memory: int = 0) -> Nodes | None:
-        """Where `width` devices with `memory` bytes go by the rule; None if nowhere."""
+        """The nodes that `width` devices with `memory` bytes take by the rule; None if none do."""
         if width > self.free:
             return None
         if not self._buckets:
@@ -112,7 +111,7 @@ class Occupancy:
             self._change(node, count, share)
 
     def least(self, other: Occupancy) -> Occupancy:
-        """Per node the lesser of two states of the same pool: what is free in both."""
+        """What is free in both of two states of the same pool, per node."""
         both = Occupancy(self._pool, self._cost)
         for node in both._cold - self._cold:
             both.mark_up(node)
@@ -150,12 +149,12 @@ class Occupancy:
         seen: set[tuple[bool, int, int]] = set()
         for bucket in self._buckets[count:]:
             for node in bucket:
-                room = self._memory[node] if limited else 0
-                state = node in self._cold, self._devices[node], room
-                if room < claim or node in used or state in seen:
+                memory_free = self._memory[node] if limited else 0
+                state = node in self._cold, self._devices[node], memory_free
+                if memory_free < claim or node in used or state in seen:
                     continue
                 seen.add(state)
-                rank = state[0], cost(state[1], room, count, claim)
+                rank = state[0], cost(state[1], memory_free, count, claim)
                 if best is None or rank < best:
                     best, found = rank, node
                 if alike:

@@ -10,7 +10,7 @@ from scheduler.domain.records import Decision
 
 
 class Action(StrEnum):
-    """What became of a chosen row."""
+    """The effect of choosing a row."""
 
     START = "start"
     BACKFILL = "backfill"
@@ -50,7 +50,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The outcome of a round: everything in it holds together."""
+    """The outcome of a round; its parts are consistent."""
 
     now: float
     policy: str

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.domain.jobs import MIDDLE_PRIORITY
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -48,13 +50,13 @@ class EstimatedPlacement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that may start now, as decisions see it; never its true runtime."""
+    """A job that may start now, as decisions see it; it has no true runtime."""
 
     id: int
     submitted_at: float
     options: Sequence[EstimatedPlacement]
     """At least one."""
-    priority: float = 50.0
+    priority: float = MIDDLE_PRIORITY
     deadline: float = np.inf
     preference: float = 0.5
 
@@ -135,9 +137,9 @@ class Backlog:
         self._origin = origin
         self._shapes: dict[Shape, int] = {}
         self._known: tuple[Shape, ...] = ()
-        """The same; equal as long as they are the same object."""
+        """The keys of `_shapes`: the same object until they change."""
         self._columns: tuple[Any, ...] | None = None
-        """Of the last view; None once a job has entered since."""
+        """Columns of the last view; None once a job has entered since."""
         self._slots: dict[int, int] = {}
         self._rows = _Columns(floats=3, ints=2)
         self._jobs = _Columns(floats=8, ints=3)
@@ -189,7 +191,7 @@ class Backlog:
             self._compact()
 
     def copy(self) -> Backlog:
-        """An independent twin, to try a job that was not submitted."""
+        """An independent copy, to try a job that was not submitted."""
         twin = deepcopy(self)
         twin._layout, twin._columns = next(_LAYOUTS), None
         return twin
@@ -199,7 +201,7 @@ class Backlog:
         return self._queue(copy=False)
 
     def freeze(self) -> Queue:
-        """The queue as it is, as a value of its own."""
+        """The queue as it is, as a value that no change affects."""
         return self._queue(copy=True)
 
     def _append_wait(self) -> None:
@@ -234,7 +236,7 @@ class Backlog:
         return Queue(self._known, opened.copy() if copy else opened, *columns)
 
     def _sliced(self, *, copy: bool) -> tuple[Any, ...]:
-        """All fields of a queue from `slot` on, in its order."""
+        """All fields of a `Queue` from `slot` on, in its order."""
         runtime, dollars, joules, slot, shape = self._rows.columns(copy=copy)
         *figures, number, first, count = self._jobs.columns(copy=copy)
         rows = slot, shape, runtime, dollars, joules
@@ -251,7 +253,7 @@ class Backlog:
         self._jobs.keep(jobs)
         rows, table = self._rows.ints, self._jobs.ints
         rows[0, : len(keep)] = place[rows[0, : len(keep)]]
-        # Shapes nobody asks for any more would cost every later round a look.
+        # A shape that no job asks for any longer would cost time in every later round.
         used, rows[1, : len(keep)] = np.unique(rows[1, : len(keep)], return_inverse=True)
         shapes = list(self._shapes)
         self._shapes = {shapes[old]: new for new, old in enumerate(used)}
@@ -274,14 +276,14 @@ class _Columns:
         self.length = 0
 
     def append(self, floats: Sequence[float], ints: Sequence[int]) -> int:
-        """One entry more; its place."""
+        """Append one entry; return its position."""
         at = self._grow(1)
         self.floats[:, at] = floats
         self.ints[:, at] = ints
         return at
 
     def extend(self, floats: Sequence[Sequence[float]], ints: Sequence[Sequence[int]]) -> int:
-        """More entries, each column's in turn; the place of the first."""
+        """Append entries, given by column; return the position of the first."""
         at = self._grow(len(ints[0]))
         self.floats[:, at : self.length] = floats
         self.ints[:, at : self.length] = ints

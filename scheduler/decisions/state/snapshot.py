@@ -1,4 +1,4 @@
-"""The world at one instant, as a value."""
+"""The cluster and its queue at one instant, as a value."""
 
 from __future__ import annotations
 

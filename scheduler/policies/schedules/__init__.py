@@ -16,7 +16,7 @@ SUFFIX = ".toml"
 
 
 def names() -> tuple[str, ...]:
-    """Scenarios that a schedule was tuned for."""
+    """Scenarios that have a tuned schedule."""
     found = (Path(entry.name) for entry in files(__name__).iterdir())
     return tuple(sorted(path.stem for path in found if path.suffix == SUFFIX))
 
@@ -33,7 +33,7 @@ def tuned(rest: str) -> Wgc:
 def anywhere(rest: str) -> Wgc:
     """As `tuned`; `rest` may also be a file that `fulcrum scenario tune` wrote.
 
-    For programs on the machine of its user: the service opens no path that it is told.
+    For programs that run as the user. The service opens no path that a request names.
     """
     if not rest.endswith(SUFFIX):
         return tuned(rest)
@@ -54,7 +54,7 @@ def read(text: str, where: str) -> Schedule:
         points = tuple(_point(entry) for entry in content["at"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{where} is no schedule of wgc: {type(error).__name__} {error}",
+            f"{where} is not a schedule of wgc: {type(error).__name__} {error}",
             {"policy": "a file that `fulcrum scenario tune` wrote"},
         ) from error
     return Schedule(points)

@@ -1,4 +1,4 @@
-"""Schedules of wgc that people registered: files in the data folder, by name."""
+"""Registered schedules of wgc: files in the data folder, by name."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ class Library:
         schedule that comes with Fulcrum, and for a text that is no schedule.
         """
         if not _NAME.fullmatch(name) or name.endswith(SUFFIX):
-            raise InputError(f"{name!r} is no name for a schedule", {"name": _LEGAL})
+            raise InputError(f"invalid schedule name {name!r}", {"name": _LEGAL})
         if name in schedules.names():
             raise InputError(
-                f"{SCHEME}:{name} comes with Fulcrum", {"name": "another than that scenario's"}
+                f"{SCHEME}:{name} comes with Fulcrum",
+                {"name": "a name that no shipped schedule has"},
             )
         if len(text) > MOST_CHARACTERS:
             raise InputError(
-                f"{name} is no schedule: too long",
+                f"{name} is not a schedule: it is too long",
                 {"text": f"at most {MOST_CHARACTERS} characters"},
             )
         schedules.read(text, name)
@@ -48,7 +49,7 @@ class Library:
         return f"{SCHEME}:{name}"
 
     def names(self) -> tuple[str, ...]:
-        """Of all that are registered."""
+        """Names of all registered schedules."""
         return tuple(sorted(path.stem for path in (self.data / FOLDER).glob(f"*{SUFFIX}")))
 
     def policy(self, rest: str) -> Wgc:
@@ -67,9 +68,9 @@ class Library:
         return schedules.tuned(rest)
 
     def taken(self, policy: str) -> str:
-        """The name to use for one that may name a file here: the file is registered.
+        """The policy's name; one that names a file on this machine is registered first.
 
-        For programs on the machine of its user. Raises as `add`, and `MissingError` for a file
+        For programs that run as the user. Raises as `add`, and `MissingError` for a file
         that cannot be read.
         """
         file = file_of(policy)
@@ -80,18 +81,18 @@ class Library:
 
 
 def file_of(policy: str) -> Path | None:
-    """The file that a policy's name names: `wgc:./ours.toml`; None: none."""
+    """The file in a policy's name, as in `wgc:./ours.toml`; None if there is none."""
     scheme, _, rest = policy.partition(":")
     return Path(rest).expanduser() if scheme == SCHEME and rest.endswith(SUFFIX) else None
 
 
 def name_of(file: Path) -> str:
-    """What a schedule is called by its file."""
+    """The name of a schedule, from its file."""
     return file.stem.casefold()
 
 
 def text_of(file: Path) -> str:
-    """Raises `MissingError` if it cannot be read."""
+    """The content of a file; raises `MissingError` if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
