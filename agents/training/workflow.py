@@ -177,7 +177,9 @@ def _prepared(request: TrainingRequest, settings: Settings) -> tuple[Training, R
         given = getattr(request, option) is not None
         if given and not request.from_history and not request.resume:
             raise InputError(f"{option} goes with from_history", {option: "with from_history"})
-    if request.from_history and "scenario" in request.values:
+    # A file of settings may name the scenario that it was tuned on; the history replaces it.
+    from_file = request.sources.get("scenario", "").startswith("--config")
+    if request.from_history and "scenario" in request.values and not from_file:
         raise InputError("scenario goes without from_history", {"scenario": "left out"})
     if request.since is not None:
         _seconds(request.since)

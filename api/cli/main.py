@@ -70,7 +70,3 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for what the terminal cannot show
     app(prog_name="fulcrum")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,15 +12,16 @@ import numba
 from envs.simulator import attempts
 from envs.workloads import runtime_estimates
 from scheduler.decisions.features import columns, encoder, static_features
-from scheduler.decisions.rounds import congestion, round
+from scheduler.decisions.rounds import congestion, precedence, round
 from scheduler.decisions.state import availability
+from scheduler.domain import jobs
 
 _HERE = Path(__file__).parent
 _SOURCES = (
     *sorted(_HERE.glob("*.py")),
     *(Path(str(module.__file__)) for module in (attempts, encoder, runtime_estimates)),
     *(Path(str(module.__file__)) for module in (availability, columns, congestion, round)),
-    Path(str(static_features.__file__)),
+    *(Path(str(module.__file__)) for module in (static_features, precedence, jobs)),
 )
 """Numba looks only at the file of the function that it compiles. What that calls, and constants
 that come from elsewhere (above all the positions of columns), would stay as they were."""

@@ -63,7 +63,7 @@ def test_without_backfilling_the_pool_is_closed(mode):
 @pytest.mark.parametrize(
     ("mode", "first", "then"),
     [
-        (Mode.EASY, [(9, 10.0)], [(9, "start")]),  # chosen anew: the urgent job overtakes
+        (Mode.EASY, [(9, 10.0)], [(9, "start")]),  # chosen again: the urgent job overtakes
         (Mode.COMMIT_EASY, [(1, 10.0)], [(1, "start")]),
         (Mode.COMMIT, [(1, 10.0)], [(1, "start")]),
     ],

@@ -55,7 +55,7 @@ def test_order(name):
 
 @pytest.mark.parametrize("name", HEURISTICS)
 def test_the_best_score_starts_first(name):
-    # One device: whoever has the best score gets it.
+    # One device: the job with the best score gets it.
     jobs = [replace(job, options=[option(job.options[0].runtime_s, 1)]) for job in JOBS]
     snap = snapshot(pool(devices=1), jobs, now=2000.0)
     scores = HEURISTICS[name].scores(table(snap))

@@ -73,7 +73,7 @@ def shadow(
     """A candidate that sees every decision and changes none: how often it would agree.
 
     `--score` replays made-up jobs where fewer than 50 succeeded since it began.
-    Restarts do not end it; the same one named again begins anew.
+    Restarts do not end it. Naming the same one again starts it over.
 
     Example: fulcrum policy shadow learned:our-lab
     """

@@ -1,4 +1,4 @@
-"""A pool: the same results in the same order, whoever does the work; and nobody left behind."""
+"""A pool: the same results in the same order with any number of processes, and none left behind."""
 
 import itertools
 import os
@@ -77,7 +77,7 @@ ENDLESS = """
 import itertools
 from agents.process_pool import ProcessPool
 from scheduler.domain.errors import OutageError
-from tests.agents.test_crew import who
+from tests.agents.test_process_pool import who
 with ProcessPool(None, 2) as pool:
     for pid, _ in pool.map(who, itertools.count()):
         print(pid, flush=True)
