@@ -118,7 +118,7 @@ def test_learned_policies_are_listed_and_used_by_name_without_restart(world):
     from agents.registry.registry import Registry
     from agents.serving.learned_policy import SCHEME
     from scheduler.policies import lookup
-    from tests.agents.learning.world import saved
+    from tests.support.learning_world import saved
 
     registry = Registry(world.folder)
     entry = registry.import_file(saved(world.folder / "run"), "ours")

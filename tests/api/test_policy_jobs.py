@@ -18,8 +18,8 @@ from api.http.auth import Role, create_token
 from api.http.preflight_process import Preflight
 from api.policy_jobs import PolicyJob, Task
 from scheduler.domain.errors import OutageError
-from tests.agents.learning.world import saved
 from tests.api.conftest import World, serving
+from tests.support.learning_world import saved
 
 FEW = {"scenario": "lab", "steps": 64}
 

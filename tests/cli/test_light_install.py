@@ -47,7 +47,14 @@ def test_the_service_is_not_there(run):
 
 def test_jobs_are_submitted_listed_and_read(run, world, tmp_path):
     def fulcrum(*args: str) -> str:
-        found = run("-m", "fulcrum", *args, FULCRUM_URL=world.url, FULCRUM_TOKEN=str(world.token))
+        found = run(
+            "-m",
+            "fulcrum",
+            *args,
+            FULCRUM_URL=world.url,
+            FULCRUM_TOKEN=str(world.token),
+            COLUMNS="200",
+        )
         assert found.returncode == 0, found.stderr
         return found.stdout
 

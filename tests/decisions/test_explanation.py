@@ -12,7 +12,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
-from tests.worlds import option, pool, snapshot, snapshots, table, waiting
+from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 
 FCFS, PRIORITY = HEURISTICS["fcfs"], HEURISTICS["priority"]
 BUSY = RunningAttempt(end=40.0, job=17, pool=0, nodes=((0, 2),))

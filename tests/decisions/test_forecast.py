@@ -10,7 +10,7 @@ from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
-from tests.worlds import after, option, option_of, pool, snapshot, snapshots, waiting
+from tests.support.worlds import after, option, option_of, pool, snapshot, snapshots, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
 BUSY = RunningAttempt(end=10.0, job=100, pool=0, nodes=((0, 2),))

@@ -10,7 +10,7 @@ from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.policies.heuristics import HEURISTICS
-from tests.worlds import option, option_of, pool, snapshot, snapshots, waiting
+from tests.support.worlds import option, option_of, pool, snapshot, snapshots, waiting
 
 STATIC = [heuristic for heuristic in HEURISTICS.values() if heuristic.rank is not None]
 

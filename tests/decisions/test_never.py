@@ -18,7 +18,7 @@ from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
-from tests.worlds import after, held, option_of, snapshots
+from tests.support.worlds import after, held, option_of, snapshots
 
 
 @dataclass(frozen=True)

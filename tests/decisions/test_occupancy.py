@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES, Mix
 from scheduler.decisions.state.occupancy import Occupancy
-from tests.worlds import MEMORY, held, pool, pools_, running_
+from tests.support.worlds import MEMORY, held, pool, pools_, running_
 
 
 def shares(nodes, memory, width):

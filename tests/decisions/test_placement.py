@@ -6,7 +6,7 @@ from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, Mix, rule
 from scheduler.decisions.state.occupancy import Occupancy
 from scheduler.domain.errors import InputError
-from tests.worlds import pool
+from tests.support.worlds import pool
 
 
 def occupied(chosen, each, *held, mix=None):

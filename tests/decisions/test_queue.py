@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.decisions.state.queue import Backlog, Shape
-from tests.worlds import option, waiting
+from tests.support.worlds import option, waiting
 
 ENTER = st.tuples(st.just("enter"), st.integers(1, 60))
 LEAVE = st.tuples(st.just("leave"), st.integers(1, 60), st.sampled_from(["old", "new"]))

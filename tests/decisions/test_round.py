@@ -11,7 +11,7 @@ from scheduler.decisions.rounds.run import decide, run_round
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.plan import Action
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
-from tests.worlds import option, pool, snapshot, waiting
+from tests.support.worlds import option, pool, snapshot, waiting
 
 FCFS = HEURISTICS["fcfs"]
 BUSY = RunningAttempt(end=10.0, job=100, pool=0, nodes=((0, 2),))

@@ -1,7 +1,7 @@
 import pytest
 
 from scheduler.estimates import errors, kind
-from tests.estimates.worlds import CPU, measured, train
+from tests.support.estimate_worlds import CPU, measured, train
 
 
 def known(estimated, true, source, key="cnn-train:x"):

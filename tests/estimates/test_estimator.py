@@ -7,7 +7,7 @@ import pytest
 from scheduler.estimates import Estimator
 from scheduler.estimates.calibration import PRIOR_EXPONENT
 from scheduler.estimates.estimator import OVERHEAD_S
-from tests.estimates.worlds import (
+from tests.support.estimate_worlds import (
     A100,
     CPU,
     POOLS,

@@ -5,7 +5,7 @@ import pytest
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.resources import Request
 from scheduler.estimates import Estimator, options, widths
-from tests.estimates.worlds import CPU, POOLS, T4, train
+from tests.support.estimate_worlds import CPU, POOLS, T4, train
 
 
 def listed(spec, pools=POOLS):

@@ -9,7 +9,7 @@ from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.resources import Request
 from scheduler.estimates import Estimator, options, widths
 from scheduler.estimates.progress import Reports, remaining_s
-from tests.estimates.worlds import POOLS, command, measured, train
+from tests.support.estimate_worlds import POOLS, command, measured, train
 
 samples = st.floats(1e-3, 1e12)
 flops = st.one_of(st.just(0.0), st.floats(1.0, 1e15))

@@ -5,7 +5,7 @@ from scheduler.hardware import figures_for
 from scheduler.hardware.cpus import detect_cpus
 from scheduler.hardware.figures import core_rate
 from scheduler.hardware.gpus import detect_gpus
-from tests.hardware.machines import ARM, XEON, Board, Nvml, write
+from tests.support.machines import ARM, XEON, Board, Nvml, write
 
 
 def test_cpu_model_and_rate(tmp_path):

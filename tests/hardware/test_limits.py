@@ -4,7 +4,7 @@ import psutil
 import pytest
 
 from scheduler.hardware.limits import cpu_quota, usable_cpus, usable_memory
-from tests.hardware.machines import write
+from tests.support.machines import write
 
 V2 = "0::/system.slice/fulcrum.service\n"
 V1 = "5:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n0::/\n"

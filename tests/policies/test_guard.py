@@ -10,7 +10,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
-from tests.worlds import option, pool, snapshot, table, waiting
+from tests.support.worlds import option, pool, snapshot, table, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
 

@@ -22,7 +22,7 @@ from scheduler.policies.guard import Fault, Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
 from tests.support.waiting import PATIENCE_S
-from tests.worlds import option, pool, snapshot, table, waiting
+from tests.support.worlds import option, pool, snapshot, table, waiting
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
 

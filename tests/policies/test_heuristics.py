@@ -9,7 +9,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS, LAST
-from tests.worlds import option, pool, snapshot, table, waiting
+from tests.support.worlds import option, pool, snapshot, table, waiting
 
 JOBS = (
     waiting(1, option(100.0, 4), 100.0, priority=50, deadline=2500.0),

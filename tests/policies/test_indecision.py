@@ -10,7 +10,7 @@ from scheduler.policies.guard import Fault, Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.wgc import Wgc
 from tests.policies.test_guard import Says, world
-from tests.worlds import option, pool, snapshot, table, waiting
+from tests.support.worlds import option, pool, snapshot, table, waiting
 
 FCFS = HEURISTICS["fcfs"]
 

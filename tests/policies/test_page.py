@@ -8,7 +8,7 @@ import pytest
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.heuristics import HEURISTICS
-from tests.worlds import option, pool, snapshot, waiting
+from tests.support.worlds import option, pool, snapshot, waiting
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
 

@@ -19,7 +19,7 @@ from scheduler.decisions.state.plan import Action
 from scheduler.decisions.state.queue import WAIT
 from scheduler.policies import lookup, schedules
 from scheduler.policies.guard import Guard
-from tests.worlds import option, options_, pool, pools_, running_, snapshot, waiting
+from tests.support.worlds import option, options_, pool, pools_, running_, snapshot, waiting
 
 FAR, NEAR = 1e7, 1e6
 """Seconds to a deadline that every placement meets."""

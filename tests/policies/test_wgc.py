@@ -9,7 +9,7 @@ from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.wgc import PATIENCE, Wgc
-from tests.worlds import option, pool, snapshot, snapshots, table, waiting
+from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 
 POOLS = (pool("cpu", 4), pool("gpu", 1))
 BOTH = [option(90.0, 1, 0, dollars=1.0), option(10.0, 1, 1, dollars=4.0)]

@@ -13,7 +13,7 @@ from api.client import (
     StreamError,
     WaitTimeoutError,
 )
-from tests.sdk.answers import Service, detail, job, problem, sse
+from tests.support.answers import Service, detail, job, problem, sse
 
 
 def page(*ids: int, cursor: str | None = None) -> dict[str, object]:

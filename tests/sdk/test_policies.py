@@ -10,7 +10,7 @@ import pytest
 
 from api.client import ConflictError
 from api.client.files import FileError
-from tests.sdk.answers import Service, job, problem
+from tests.support.answers import Service, job, problem
 
 SUMMARY = {"name": "learned:ours@3f9a0c1d2e4b", "summary": "", "active": False}
 

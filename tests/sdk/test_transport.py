@@ -12,7 +12,7 @@ from api.client import (
     UnavailableError,
     UnreachableError,
 )
-from tests.sdk.answers import Service, job, problem
+from tests.support.answers import Service, job, problem
 
 
 def test_every_request_carries_the_token_and_no_repr_shows_it():

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.worlds import Failing, World, memory_store, sql_store
+from tests.support.service_worlds import Failing, World, memory_store, sql_store
 
 Build = Callable[..., World]
 

@@ -13,7 +13,7 @@ from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU
+from tests.support.service_worlds import CPU, GPU
 
 WHY = "this machine has no GPU"
 

@@ -7,7 +7,7 @@ from agents.registry.registry import offer
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, train, wide
+from tests.support.service_worlds import CPU, GPU, train, wide
 
 
 def order_of_starts(world):

@@ -7,7 +7,7 @@ import pytest
 from scheduler.domain.errors import InfeasibleError, MissingError
 from scheduler.domain.jobs import Retry
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, dollars, train, wide
+from tests.support.service_worlds import CPU, GPU, dollars, train, wide
 
 
 def test_it_waits_for_devices_that_a_job_frees_in_time(world):

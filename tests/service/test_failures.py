@@ -7,7 +7,7 @@ from scheduler.domain.resources import Request
 from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import wide
+from tests.support.service_worlds import wide
 
 
 def step_twice(world):

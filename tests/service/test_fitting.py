@@ -13,7 +13,7 @@ from scheduler.service.policy_control.replay_evaluation import ReplayVerdict
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
-from tests.service.worlds import CPU, GPU
+from tests.support.service_worlds import CPU, GPU
 
 PATIENCE_S = 20.0
 

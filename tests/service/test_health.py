@@ -13,7 +13,7 @@ from scheduler.problems import HealthProblem, disks
 from scheduler.service.maintenance import health
 from scheduler.service.maintenance.health import Health, PolicyHealth
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, wide
+from tests.support.service_worlds import CPU, GPU, wide
 
 FULL = HealthProblem("disk", "nearly full")
 

@@ -13,7 +13,7 @@ from scheduler.domain.jobs import Retry
 from scheduler.domain.resources import Request
 from scheduler.service.dispatch.messages import Admitted
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, dollars, train, wide
+from tests.support.service_worlds import CPU, GPU, dollars, train, wide
 
 
 def test_a_job_is_placed_launched_started_and_succeeds(world):

@@ -19,7 +19,7 @@ from scheduler.domain.jobs import Retry
 from scheduler.domain.lifecycle import FINAL
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, Failing, World, memory_store
+from tests.support.service_worlds import CPU, GPU, Failing, World, memory_store
 
 POOLS = (CPU, GPU)
 
@@ -178,4 +178,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestNever = Life.TestCase
-TestNever.settings = settings(max_examples=60, stateful_step_count=40)
+TestNever.settings = settings(max_examples=40, stateful_step_count=40)

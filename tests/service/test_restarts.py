@@ -7,7 +7,7 @@ import pytest
 from scheduler.domain.jobs import Retry
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, GPU, train, wide
+from tests.support.service_worlds import CPU, GPU, train, wide
 
 
 def test_running_attempts_are_adopted(world):

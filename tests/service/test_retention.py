@@ -11,7 +11,7 @@ from scheduler.domain.jobs import JobKind
 from scheduler.service.maintenance import disk_usage
 from scheduler.service.maintenance.retention import Kind, Retention, RetentionRule, rules
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import train
+from tests.support.service_worlds import train
 
 EVERYTHING = RetentionRule(
     tuple(Kind(kind) for kind in ("logs", "checkpoints", "artifacts", "models"))

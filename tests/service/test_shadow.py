@@ -15,7 +15,7 @@ from scheduler.policies.lookup import named
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.shadow import SEEN, WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
-from tests.service.worlds import CPU, GPU, train, wide
+from tests.support.service_worlds import CPU, GPU, train, wide
 
 PATIENCE_S = 20.0
 

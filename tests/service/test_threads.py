@@ -18,7 +18,7 @@ from scheduler.service.service import Service
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
-from tests.service.worlds import CPU, Failing
+from tests.support.service_worlds import CPU, Failing
 
 PATIENCE_S = 20.0
 """Far more than anything here takes."""

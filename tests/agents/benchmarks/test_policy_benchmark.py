@@ -25,7 +25,7 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
-from tests.agents.learning.world import TINY
+from tests.support.learning_world import TINY
 
 FOUND = CaseFigures(
     jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2, missed=0.5
@@ -265,6 +265,7 @@ class TestMakingAnew:
     def again(self, folder, tmp_path):
         artifacts.train_again("tiny", folder=folder.parent, runs=tmp_path / "runs")
 
+    @pytest.mark.slow
     def test_what_is_refused_today_is_trained_again_as_it_was(self, made, tmp_path):
         folder, first = made
         assert artifacts.find("tiny", folder=folder.parent).trained == ()

@@ -6,7 +6,7 @@ import pytest
 from agents.evaluation.by_class import By, classify, summarised
 from agents.evaluation.metrics import MetricView
 from agents.evaluation.statistics import Verdict
-from tests.agents.compare.worlds import outcome
+from tests.support.comparison_worlds import outcome
 
 
 def classified(cluster=0.5, **figures):

@@ -17,7 +17,7 @@ from envs.scenarios.logs import Draw, JobLog
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.base import WorkloadRun as Way
 from envs.workloads.traces import native
-from tests.agents.compare.worlds import scenario
+from tests.support.comparison_worlds import scenario
 
 
 def traced(draw, jobs=10):

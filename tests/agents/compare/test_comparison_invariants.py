@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agents.evaluation.invariants import InvariantError, check
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
-from tests.agents.compare.worlds import held, log, outcome
+from tests.support.comparison_worlds import held, log, outcome
 
 POOL = Pool("gpu", DeviceKind.CUDA, "T4", 2, nodes=2, memory_per_node=10)
 

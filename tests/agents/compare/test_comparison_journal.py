@@ -11,8 +11,8 @@ from agents.evaluation.metrics import METRICS
 from agents.evaluation.result_cache import ResultCache
 from agents.evaluation.run import Conditions, RunResult
 from scheduler.domain.errors import InputError
-from tests.agents.compare.worlds import scenario
-from tests.agents.learning.world import saved
+from tests.support.comparison_worlds import scenario
+from tests.support.learning_world import saved
 
 
 @pytest.fixture

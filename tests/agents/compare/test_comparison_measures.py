@@ -5,7 +5,7 @@ import pytest
 
 from agents.evaluation.metrics import METRICS, MetricView, metrics_of
 from envs.scenarios import Objective
-from tests.agents.compare.worlds import outcome
+from tests.support.comparison_worlds import outcome
 
 
 def measured(preference=0.5, objective=None, starved_s=1000.0, **figures):

@@ -17,7 +17,7 @@ from agents.evaluation.run import Conditions
 from agents.evaluation.summary import summarise
 from agents.report.csv_json import as_csv, as_json
 from agents.report.html import report
-from tests.agents.compare.worlds import scenario
+from tests.support.comparison_worlds import scenario
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 

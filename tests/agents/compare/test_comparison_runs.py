@@ -10,7 +10,7 @@ import pytest
 from agents.evaluation.compare import Comparison, compare
 from agents.evaluation.run import Conditions, RunKey, run
 from scheduler.domain.errors import InputError
-from tests.agents.compare.worlds import scenario
+from tests.support.comparison_worlds import scenario
 
 DEADLY = """
 import os

@@ -8,7 +8,7 @@ from agents.evaluation.metrics import METRICS
 from agents.evaluation.run import RunKey, RunResult
 from agents.evaluation.statistics import Verdict
 from agents.evaluation.summary import summarise
-from tests.agents.compare.worlds import scenario
+from tests.support.comparison_worlds import scenario
 
 JCT = METRICS["jct_s"]
 

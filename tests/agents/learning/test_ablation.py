@@ -12,8 +12,8 @@ from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from tests.agents.learning.world import observations
-from tests.worlds import option, pool, snapshot, waiting
+from tests.support.learning_world import observations
+from tests.support.worlds import option, pool, snapshot, waiting
 
 ROWS, SHOWN = 8, 5
 NAMES = [column.name for column in ROW_COLUMNS]

@@ -31,7 +31,7 @@ from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from tests.agents.learning.world import mixed_cloud, scorer
+from tests.support.learning_world import mixed_cloud, scorer
 
 ROWS = 24
 

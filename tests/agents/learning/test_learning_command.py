@@ -12,7 +12,7 @@ from agents.training.progress import Score
 from api.cli.main import app
 from api.cli.support.training_options import training_values
 from scheduler.domain.errors import InputError
-from tests.agents.learning.world import mixed_cloud
+from tests.support.learning_world import mixed_cloud
 
 SMALL = {
     "jobs": 12, "rows": 24, "hidden": 16, "workloads": 2, "demonstrations": 40,
@@ -85,6 +85,7 @@ def test_a_training_goes_on_and_may_be_prolonged(train, tmp_path, monkeypatch):
     assert json.loads(train("--resume", "--json").stdout) == answer
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_by_itself_also_before_the_first_checkpoint(train, tmp_path, monkeypatch):
     monkeypatch.setenv("FULCRUM_METRICS", str(tmp_path / "metrics.jsonl"))
     with monkeypatch.context() as patch:
@@ -115,6 +116,7 @@ def test_a_resumption_refuses_what_contradicts_the_training(train, tmp_path, mon
     assert configs.read(tmp_path / "run").seed == 3
 
 
+@pytest.mark.slow
 def test_a_training_that_stopped_early_is_not_prolonged(train, monkeypatch):
     worse = count(1.0, 0.1)
     monkeypatch.setattr(

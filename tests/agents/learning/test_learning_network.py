@@ -10,7 +10,7 @@ from agents.serving.artifact import PolicyArtifact
 from agents.training.environments.env import vectorised
 from agents.training.model.network import PADDING, Critic, RowPolicy
 from agents.training.model.onnx_export import exported
-from tests.agents.learning.world import TINY, flat, mixed_cloud, observations, privileged, scorer
+from tests.support.learning_world import TINY, flat, mixed_cloud, observations, privileged, scorer
 
 
 def scores(network, values):

@@ -12,8 +12,8 @@ from agents.registry.registry import Registry
 from api.cli.main import app
 from envs.scenarios import load
 from scheduler.domain.errors import InputError, StateError
-from tests.agents.compare.worlds import scenario
-from tests.agents.learning.world import saved
+from tests.support.comparison_worlds import scenario
+from tests.support.learning_world import saved
 
 TINY = """
 name = "tiny"

@@ -14,7 +14,7 @@ from agents.registry.old_archive import converted
 from agents.registry.registry import FOLDER, Registry, at, default, resolve
 from agents.serving.artifact import FILE, LARGEST, OLD_MANIFEST, content_of, pack, unpack
 from scheduler.domain.errors import InputError, MissingError, StateError
-from tests.agents.learning.world import saved
+from tests.support.learning_world import saved
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from agents.training.progress import CHECKPOINT, DEMONSTRATIONS, Score
 from agents.training.trainer import resume, train
 from agents.training.validation import Validation
 from scheduler.domain.errors import InputError, StateError
-from tests.agents.learning.world import TINY
+from tests.support.learning_world import TINY
 
 
 class KilledError(Exception):

@@ -31,7 +31,7 @@ from envs.scenarios import load as scenario
 from scheduler.decisions.features.encoder import size
 from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.lookup import named
-from tests.agents.learning.world import TINY, mixed_cloud, scorer
+from tests.support.learning_world import TINY, mixed_cloud, scorer
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from agents.training.trainer import resume, train
 from agents.training.worker import TrainingContext
 from api.cli.support.training_options import training_values
 from scheduler.domain.errors import InputError
-from tests.agents.learning.world import TINY, mixed_cloud, observations, privileged
+from tests.support.learning_world import TINY, mixed_cloud, observations, privileged
 
 SHARED = (
     "scenario", "jobs", "rows", "hidden", "workloads", "expert", "demonstrations",

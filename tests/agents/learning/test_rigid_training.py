@@ -25,8 +25,8 @@ from envs.scenarios.supply import Supply
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.policies.lookup import named
 from scheduler.testing.samples import POOL
-from tests.agents.learning.world import TINY, mixed_cloud, scorer
-from tests.envs.rigid.episodes import episode
+from tests.support.episodes import episode
+from tests.support.learning_world import TINY, mixed_cloud, scorer
 
 RIGID = replace(
     TINY,

@@ -20,8 +20,8 @@ from scheduler.decisions.state.queue import WAIT
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
-from tests.envs.env.played import CPU, GPU, env, episode, episodes, play, whim
 from tests.support import golden
+from tests.support.played import CPU, GPU, env, episode, episodes, play, whim
 
 COLUMNS = [column.name for column in ROW_COLUMNS]
 FITS, REGRET = COLUMNS.index("fits"), COLUMNS.index("regret")

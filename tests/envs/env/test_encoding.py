@@ -14,7 +14,7 @@ from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.availability import AHEAD_S
 from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.queue import Backlog
-from tests.worlds import option, pool, snapshot, snapshots, table, waiting
+from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 
 NAMES = [column.name for column in ROW_COLUMNS]
 

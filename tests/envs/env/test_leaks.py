@@ -13,7 +13,7 @@ from scheduler.decisions.rounds.candidates import COLUMNS
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import best
 from scheduler.policies import lookup
-from tests.envs.env.played import Believed, arrivals, episode, whim
+from tests.support.played import Believed, arrivals, episode, whim
 
 POLICIES = [lookup.named(name) for name in lookup.names()]
 
@@ -55,7 +55,7 @@ def scrambled(workload, outcome, instant, seed):
     return Workload("scrambled", (*jobs, *later))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     st.integers(0, 1000), st.sampled_from(list(Mode)), st.sampled_from([5.0, 20.0]), st.floats(0, 1)
 )

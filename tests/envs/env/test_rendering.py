@@ -6,7 +6,7 @@ import pytest
 from envs.gym.render_image import WIDTH
 from envs.simulator.device_lanes import device_lanes
 from scheduler.decisions.rounds.round import Mode
-from tests.envs.env.played import env, whim
+from tests.support.played import env, whim
 
 
 def played(mode, steps=25):

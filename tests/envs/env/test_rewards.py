@@ -13,7 +13,7 @@ from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
-from tests.envs.env.played import episode, episodes, play
+from tests.support.played import episode, episodes, play
 
 EXACT = {"rel": 1e-9, "abs": 1e-9}
 

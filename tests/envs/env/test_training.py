@@ -4,7 +4,7 @@ import pytest
 from sb3_contrib import MaskablePPO
 
 from scheduler.decisions.rounds.round import Mode
-from tests.envs.env.played import env
+from tests.support.played import env
 
 
 @pytest.mark.slow

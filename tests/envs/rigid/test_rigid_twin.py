@@ -16,7 +16,7 @@ from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
 from scheduler.domain.resources import ANY
-from tests.envs.rigid.episodes import JOBS, POOL, episode
+from tests.support.episodes import JOBS, POOL, episode
 
 ROWS = 12
 

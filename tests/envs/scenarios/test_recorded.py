@@ -14,7 +14,7 @@ from scheduler import bootstrap, settings
 from scheduler.domain.errors import InputError, StateError
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import POOL, ended, submitted
-from tests.envs.traces import trace
+from tests.support.traces import trace
 
 SUPPLIES = (Supply(POOL, 1, origin='a "list"'),)
 

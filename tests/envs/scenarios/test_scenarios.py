@@ -14,7 +14,7 @@ from envs.workloads import lublin
 from envs.workloads.traces import native
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError, MissingError
-from tests.envs.traces import trace
+from tests.support.traces import trace
 
 ALL = [
     "driving",

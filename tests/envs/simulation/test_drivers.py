@@ -19,7 +19,7 @@ from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.simulated import SIMULATED
-from tests.envs.simulation.simulated import job, pool, simulation, spec, specs, workloads
+from tests.support.simulated import job, pool, simulation, spec, specs, workloads
 
 
 def test_the_service_knows_which_names_only_the_simulator_has():
@@ -59,7 +59,7 @@ def test_a_placement_may_be_part_of_the_name():
     for name in ("sjf@tightest", "@fgd", "sfj@fgd"):
         with pytest.raises(MissingError) as caught:
             catalogue.check(name)
-        assert "@ and a placement: best-fit, dot-product, fgd" in caught.value.fields["policy"]
+        assert "@ and a placement rule: best-fit, dot-product, fgd" in caught.value.fields["policy"]
 
 
 def test_placement_decides_which_node_is_taken():

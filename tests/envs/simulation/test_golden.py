@@ -13,9 +13,9 @@ from envs.workloads.lublin import Lublin, draw
 from envs.workloads.runtime_estimates import Noisy
 from scheduler.decisions.rounds.round import Mode
 from scheduler.policies.heuristics import HEURISTICS
-from tests.envs.simulation.simulated import elastic, pool
 from tests.support import golden
 from tests.support.logs import placements
+from tests.support.simulated import elastic, pool
 
 CLOUD = pool("gpu", 8, nodes=4, boot_s=60.0)
 OWNED = pool("cpu", 16, nodes=4)

@@ -12,7 +12,7 @@ from envs.simulator.meter import Meter
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
-from tests.envs.simulation.simulated import (
+from tests.support.simulated import (
     FCFS,
     elastic,
     job,

@@ -11,7 +11,7 @@ from envs.baselines.planners import CONSERVATIVE, DRF, PLANNERS, run
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Requested
 from scheduler.decisions.rounds.round import Mode
-from tests.envs.simulation.simulated import FCFS, job, pool, simulation, spec, specs, workloads
+from tests.support.simulated import FCFS, job, pool, simulation, spec, specs, workloads
 
 # 1 holds 3 of 4 until 10; 2 needs 4 (10 … 20); 3 needs 2 (20 … 30); 4 runs 12 s on 1, beside 1
 # it would delay 2; 5 ends in time for 2.

@@ -13,7 +13,7 @@ from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, WorkloadRun
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
-from tests.envs.simulation.simulated import elastic, job, pool, simulation, spec, specs, workloads
+from tests.support.simulated import elastic, job, pool, simulation, spec, specs, workloads
 
 RESTART = Failures(checkpoint_s=0.0, restart_s=2.0)
 

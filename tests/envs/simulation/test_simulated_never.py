@@ -14,7 +14,7 @@ from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import decide
 from scheduler.policies.heuristics import HEURISTICS
-from tests.envs.simulation.simulated import specs, workloads
+from tests.support.simulated import specs, workloads
 
 ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)
 
@@ -42,7 +42,7 @@ def same(one, other):
             assert first == second, field
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(worlds())
 def test_every_job_ends_once_and_nothing_is_held_twice(world):
     # Devices, memory, conservation and time are checked at every instant by the simulation.
@@ -86,7 +86,7 @@ def test_a_static_order_gives_the_schedule_of_its_table(world):
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(worlds(), st.sampled_from([2.0, 8.0]), st.sampled_from([0.5, 5.0, 20.0, 60.0]))
 def test_decisions_know_no_true_runtime_and_nothing_of_what_will_arrive(world, factor, moment):
     where, jobs, policy, _ = world

@@ -11,7 +11,7 @@ from envs.workloads.runtime_estimates import Requested
 from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InfeasibleError, InputError
 from scheduler.policies.heuristics import HEURISTICS
-from tests.envs.simulation.simulated import FCFS, elastic, job, pool, simulation, spec, workload
+from tests.support.simulated import FCFS, elastic, job, pool, simulation, spec, workload
 
 JOBS = (job(1, 0, 100, 3), job(2, 0, 50, 4), job(3, 1, 30, 1), job(4, 1, 120, 1))
 

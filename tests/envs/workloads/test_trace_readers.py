@@ -8,7 +8,7 @@ from envs.workloads.traces.documents import Document
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from tests.envs.traces import trace
+from tests.support.traces import trace
 
 
 def document(text: str) -> Document:

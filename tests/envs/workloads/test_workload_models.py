@@ -14,7 +14,7 @@ from scheduler.domain.jobs import JobKind
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
-from tests.envs.traces import trace
+from tests.support.traces import trace
 
 
 def pool(name, kind, model, devices, nodes=1, memory=0):
