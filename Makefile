@@ -8,7 +8,8 @@ MAKEFLAGS += --no-print-directory
 VENV ?= .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= 2
+# Many tests wait for processes, so three workers keep two cores busy.
+WORKERS ?= 3
 PYTHON ?=
 IMAGES ?=
 KEEP ?=

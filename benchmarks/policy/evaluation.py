@@ -93,9 +93,9 @@ class Measuring:
         }
         self._simulate(title, dict(each for those in tasks.values() for each in those.items()))
         found: dict[_Key, dict[str, list[CaseFigures]]] = {key: {} for key, _ in tasks}
-        for (key, name), those in tasks.items():
-            if all(each in self.kept for each in those):
-                found[key][name] = [self.kept[each] for each in those]
+        for (key, name), wanted in tasks.items():
+            if all(each in self.kept for each in wanted):
+                found[key][name] = [self.kept[each] for each in wanted]
             else:
                 missing.append(f"{name}: failed ({key})")
         return found
