@@ -14,6 +14,8 @@ def main() -> None:
     except ImportError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(7)
+    # httpx also imports its command line, which takes half of its import time. None: not installed.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]
     from api.cli.main import main as command
 
     command()
