@@ -64,6 +64,7 @@ class TrainingIn(_Learning):
     )
     from_history: bool = Field(
         False,
+        strict=True,
         description="Train on the jobs that this cluster has run, and promote the policy if it "
         "passes the test on the last ones. Only admins may ask for this.",
     )
@@ -113,7 +114,9 @@ class TuningIn(PolicyJobRequest):
 class PromotionIn(PolicyJobRequest):
     """A test whether a policy may become the incumbent."""
 
-    use: bool = Field(False, description="Let it decide from then on, if it is promoted.")
+    use: bool = Field(
+        False, strict=True, description="Let it decide from then on, if it is promoted."
+    )
     scenario: PolicyName | None = Field(
         None, description="Where to test it; null: the scenario that it was trained on."
     )
@@ -125,13 +128,16 @@ class PromotionIn(PolicyJobRequest):
     )
     margin: float = Field(
         0.0,
+        strict=True,
         ge=0,
         le=1,
         allow_inf_nan=False,
         description="What may be lost to a heuristic, as a share of wgc's objective.",
     )
     force: bool = Field(
-        False, description="Promote it whatever the test says. The audit log records this."
+        False,
+        strict=True,
+        description="Promote it whatever the test says. The audit log records this.",
     )
 
 

@@ -50,11 +50,27 @@ def current_names(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def of(content: Mapping[str, Any]) -> Training:
     """The settings from plain values, also under old names. Raises `InputError`."""
-    values = current_names(content)
-    for name in ("alternatives", "validation_preferences"):
-        if name in values:
-            values[name] = tuple(values[name])
-    return Training(**values)
+    hints = get_type_hints(Training)
+    given = current_names(content)
+    return Training(**{name: _checked(name, hints[name], value) for name, value in given.items()})
+
+
+def _checked(name: str, hint: Any, value: Any) -> Any:
+    """The value if it has the setting's type, a list as a tuple. Raises `InputError`."""
+    parts = get_args(hint)
+    if NoneType in parts:
+        if value is None:
+            return None
+        (hint,) = set(parts) - {NoneType}
+    if get_origin(hint) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise InputError(f"{name} is {value!r}, not a list", {name: "a list"})
+        return tuple(_checked(name, parts[0], each) for each in value)
+    kinds = {float: (int, float)}.get(hint, hint if isinstance(hint, type) else str)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and hint is not bool):
+        legal = _KINDS.get(hint, "a text")
+        raise InputError(f"{name} is {value!r}, not {legal}", {name: legal})
+    return value
 
 
 def read(run: Path) -> Training:
