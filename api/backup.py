@@ -56,7 +56,7 @@ def create(settings: Settings, target: Path) -> None:
     """Write a backup to `target`, whole or not at all, whether or not the service runs.
 
     Raises `StateError` if `target` exists, `InputError` for a damaged database or one that
-    is no file, `MissingError` if there is none, `UnavailableError` if it cannot be read or
+    is no file, `MissingError` if there is none, `OutageError` if it cannot be read or
     `target` cannot be written.
     """
     database = _database(settings)

@@ -68,7 +68,7 @@ def main() -> int:
 def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
     """Both policies under the guard on the same workloads, one after another.
 
-    Raises `InputError` or `NotFoundError` for a policy that cannot be loaded, or for a cluster that
+    Raises `InputError` or `MissingError` for a policy that cannot be loaded, or for a cluster that
     no jobs can be drawn for.
     """
     begun = time.monotonic()

@@ -81,8 +81,8 @@ def resume(
 
     More `steps` than before prolong the training, and are saved; without them, a finished training
     stays as it is. `workers` are those of `train`. Raises `InputError` if there is nothing to
-    resume, `StateError` while another process trains in the folder, or if a training that was
-    stopped early shall be prolonged.
+    resume, `StateError` while another process trains in the folder, or if more steps are asked of
+    a training that stopped early.
     """
     config = configs.read(run)
     scenario = load(config.scenario)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-BEAT_S = 0.2
 FAILS = 3
 """The exit code of a program that fails."""
 

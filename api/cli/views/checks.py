@@ -31,7 +31,6 @@ from scheduler.domain.errors import FulcrumError, InputError
 if TYPE_CHECKING:
     from scheduler.settings import Settings
 
-GIB = 1 << 30
 LOADER_BYTES = 64 * 2**20
 """What one loader process may have under way in /dev/shm: two batches of 53 images at 224 × 224."""
 

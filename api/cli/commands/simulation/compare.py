@@ -153,7 +153,7 @@ def compare(
 
 
 def _policies(text: str) -> tuple[str, ...]:
-    """Raises `NotFoundError` naming the legal ones."""
+    """Raises `MissingError` naming the legal ones."""
     from envs.baselines.catalogue import check, names
 
     if text == "all":
