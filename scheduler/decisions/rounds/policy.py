@@ -7,8 +7,8 @@ from math import inf
 from typing import Any, NamedTuple, Protocol
 
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.queue import Floats
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.compilation.columns import Floats
 
 Reasons = Callable[[Candidates, int, int], Mapping[str, float]]
 """(table, chosen position, its best rival's) → what spoke for the choice, in units of the score."""
