@@ -1,1 +1,0 @@
-"""Compiled functions: columns passed as one pointer, kept on disk, plain Python without Numba."""
