@@ -1,0 +1,1 @@
+"""The compiled part of deciding: numbers, columns, loops and calls, nothing else."""
