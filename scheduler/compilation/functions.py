@@ -31,7 +31,7 @@ class CompiledFunction:
 
     def __init__(self, function: FunctionType) -> None:
         functools.update_wrapper(self, function)
-        self.function: Final = function
+        self._function: Final = function
         self._call: Callable[..., Any] = self._first_call
 
     def __call__(self, *args: Any) -> Any:
@@ -44,7 +44,7 @@ class CompiledFunction:
         if self._call == self._first_call:
             with _LOCK:
                 if self._call == self._first_call:
-                    self._call = _dispatcher(self.function) if load() else self.function
+                    self._call = _dispatcher(self._function) if load() else self._function
         return self._call
 
     @property
@@ -94,7 +94,7 @@ def load() -> bool:
 def _dispatcher(function: FunctionType) -> Any:
     import numba
 
-    from scheduler.decisions.kernel.caching import DiskCache
+    from scheduler.compilation.caching import DiskCache
 
     dispatcher: Any = numba.njit(**_OPTIONS)(function)
     dispatcher._cache = DiskCache(function)

@@ -14,7 +14,7 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, models, register_model, unbox
 from numba.np import arrayobj, numpy_support
 
-from scheduler.decisions.kernel.columns import ColumnType
+from scheduler.compilation.columns import ColumnType
 
 
 class HandleType(types.Type):  # type: ignore[misc]

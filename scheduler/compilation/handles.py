@@ -14,8 +14,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from scheduler.decisions.kernel.columns import ColumnType, columns_of
-from scheduler.decisions.kernel.compiling import load
+from scheduler.compilation.columns import ColumnType, columns_of
+from scheduler.compilation.functions import load
 
 _Owner = TypeVar("_Owner")
 
@@ -46,7 +46,7 @@ def handle_of(owner: _Owner) -> _Owner:
 def _maker(owner_class: type[Any]) -> Callable[[Any], object]:
     if not load():
         return lambda owner: owner
-    from scheduler.decisions.kernel.handle_type import HandleType
+    from scheduler.compilation.handle_type import HandleType
 
     columns = columns_of(owner_class)
     handle_type = HandleType(owner_class.__name__, columns)
