@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 
 
 @compiled

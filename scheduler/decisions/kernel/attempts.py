@@ -7,7 +7,7 @@ or were expected anew stay as void entries, which have an old stamp.
 
 from __future__ import annotations
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
     FREE_ATTEMPT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.attempts import begin
 from scheduler.decisions.kernel.columns import (
     BESIDE,

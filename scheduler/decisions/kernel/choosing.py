@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.choices import REFUSED, WAIT, take
 from scheduler.decisions.kernel.columns import (
     HELD,

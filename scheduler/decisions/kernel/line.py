@@ -6,7 +6,7 @@ it until there are many.
 
 from __future__ import annotations
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     GONE,
     LINED,

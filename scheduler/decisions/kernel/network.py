@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     Columns,
 )

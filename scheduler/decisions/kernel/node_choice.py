@@ -6,7 +6,7 @@ equal ones the fullest that came into its bucket first.
 
 from __future__ import annotations
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     MIX_USED,
     RULE,

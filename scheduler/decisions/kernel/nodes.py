@@ -8,7 +8,7 @@ those that are up come first.
 
 from __future__ import annotations
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     BESIDE,
     FIT_PARTS,

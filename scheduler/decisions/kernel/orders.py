@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import ln
 from scheduler.decisions.kernel.columns import (
     HELD,

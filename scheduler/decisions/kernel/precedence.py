@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import exp, ln, ln1p
 from scheduler.decisions.kernel.columns import (
     MODE,

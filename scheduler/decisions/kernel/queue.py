@@ -7,7 +7,7 @@ enters. Slots are in the order of entering; a slot that was left stays empty unt
 from __future__ import annotations
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
     GONE,

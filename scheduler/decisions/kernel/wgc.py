@@ -40,7 +40,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D
-from scheduler.compilation.compiling import compiled
+from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import ln, pairwise_sum, power
 from scheduler.decisions.kernel.columns import (
     GONE,
