@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import os
@@ -45,19 +46,22 @@ def _code(code: CodeType) -> Iterator[str]:
 
 def _globals(function: FunctionType) -> Iterator[str]:
     names = sorted(_names(function.__code__))
+    attributes = sorted(set(function.__code__.co_names))
     cells = (cell.cell_contents for cell in function.__closure__ or ())
     free = dict(zip(function.__code__.co_freevars, cells, strict=True))
     for name in (*names, *free):
         value = free[name] if name in free else function.__globals__.get(name)
         yield f"{name}={_constant(value)}"
         if isinstance(value, ModuleType | type):
-            for attribute in names:
+            for attribute in attributes:
                 yield f"{name}.{attribute}={_constant(getattr(value, attribute, None))}"
 
 
 def _names(code: CodeType) -> set[str]:
     inner = (_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
-    return set(code.co_names).union(*inner)
+    # Attributes are names as well, but a column may be called like the function that reads it.
+    read = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    return read.union(*inner)
 
 
 def _constant(value: object) -> str:

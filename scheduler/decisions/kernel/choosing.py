@@ -18,6 +18,7 @@ from scheduler.decisions.kernel.columns import (
     MODE,
     OVER,
     PREPARED,
+    SCORED,
     SCORER,
     SLOTS_USED,
     STARVATION_S,
