@@ -7,6 +7,7 @@ or were expected anew stay as void entries, which have an old stamp.
 
 from __future__ import annotations
 
+from scheduler.compilation.columns import Floats, Ints2D
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
@@ -16,7 +17,7 @@ from scheduler.decisions.kernel.columns import (
     RUNNING,
     Columns,
 )
-from scheduler.decisions.kernel.nodes import occupy, release
+from scheduler.decisions.kernel.nodes import occupy, release, room
 
 SPARE_RELEASES = 8
 """The releases of a pool have room for twice its devices and so many more."""
@@ -45,6 +46,27 @@ def begin(w: Columns, job: int, pool: int, width: int, memory: int, end: float) 
     occupy(w, LIVE, pool, width, memory)
     _expect(w, attempt)
     return attempt
+
+
+@compiled
+def begin_all(w: Columns, numbers: Ints2D, parts: Ints2D, ends: Floats) -> int:
+    """Start attempts on given nodes; returns the position of one that cannot start, or -1.
+
+    (n, 4) `numbers`: job, pool, memory, number of parts; (parts, 2) `parts`: node, devices.
+    """
+    part = 0
+    for index in range(len(numbers)):
+        job, pool, memory = numbers[index, 0], numbers[index, 1], numbers[index, 2]
+        width, count = 0, numbers[index, 3]
+        for at in range(count):
+            w.fit_node[at], w.fit_devices[at] = parts[part + at, 0], parts[part + at, 1]
+            width += parts[part + at, 1]
+        part += count
+        w.count[FIT_PARTS] = count
+        if attempt_of(w, job) >= 0 or not room(w, LIVE, pool, memory):
+            return index
+        begin(w, job, pool, width, memory, ends[index])
+    return -1
 
 
 @compiled

@@ -21,7 +21,7 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.nodes import fit, occupy, refresh_beside
-from scheduler.decisions.kernel.queue import compact
+from scheduler.decisions.kernel.queue import compact, drop_reservations
 from scheduler.decisions.kernel.rules import (
     COMMIT,
     GREEDY,
@@ -43,14 +43,8 @@ START, BACKFILL, RESERVE, WAIT, REFUSED = range(5)
 @compiled
 def open_round(w: Columns, now: float, mode: int) -> None:
     """Begin a round: what the round before has chosen and nobody carried out waits again."""
-    for index in range(w.count[HELD]):
-        pool = w.held_pool[index]
-        slot = w.row_slot[w.pool_held[pool]]
-        if w.job_state[slot] == TAKEN:
-            w.job_state[slot] = WAITS
-    for pool in range(len(w.pool_held)):
-        w.pool_held[pool] = 0
-    w.count[HELD] = w.count[PLACED] = w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
+    drop_reservations(w)
+    w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
     w.state[OVER], w.state[SCORED], w.state[MODE] = 0, 0, mode
     w.figure[NOW] = now
     compact(w)

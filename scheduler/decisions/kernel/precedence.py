@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import exp, ln, ln1p
 from scheduler.decisions.kernel.columns import (
@@ -80,6 +81,16 @@ def earlier(w: Columns, slot: int, other: int) -> bool:
     if w.job_deadline[slot] != w.job_deadline[other]:
         return bool(w.job_deadline[slot] < w.job_deadline[other])
     return slot < other
+
+
+@compiled
+def first_of(w: Columns, slots: Ints) -> int:
+    """(n,) slots: the position of the one that goes before all others among equals."""
+    first = 0
+    for at in range(1, len(slots)):
+        if earlier(w, slots[at], slots[first]):
+            first = at
+    return first
 
 
 @compiled

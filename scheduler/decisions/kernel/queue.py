@@ -11,11 +11,14 @@ from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
     GONE,
+    HELD,
     LINED,
     LINED_SLOTS,
+    PLACED,
     PREPARED,
     ROWS_USED,
     SLOTS_USED,
+    TAKEN,
     WAITING,
     WAITS,
     Columns,
@@ -106,9 +109,10 @@ def slot_of(w: Columns, job: int) -> int:
 
 @compiled
 def compact(w: Columns) -> None:
-    """Drop empty slots if they are many, outside of rounds: slots and rows get other numbers."""
+    """Drop empty slots if they are many: slots and rows get other numbers, and a round is over."""
     if w.count[DEAD_ROWS] <= _SPARSE or 2 * w.count[DEAD_ROWS] <= w.count[ROWS_USED]:
         return
+    drop_reservations(w)
     slots, rows = 1, 1
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] == GONE:
@@ -125,6 +129,18 @@ def compact(w: Columns) -> None:
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
     w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
+
+
+@compiled
+def drop_reservations(w: Columns) -> None:
+    """Let jobs that a round has reserved for wait again."""
+    for index in range(w.count[HELD]):
+        pool = w.held_pool[index]
+        slot = w.row_slot[w.pool_held[pool]]
+        if w.job_state[slot] == TAKEN:
+            w.job_state[slot] = WAITS
+        w.pool_held[pool] = 0
+    w.count[HELD] = w.count[PLACED] = 0
 
 
 @compiled

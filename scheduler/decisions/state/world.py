@@ -31,6 +31,7 @@ from scheduler.decisions.kernel.columns import (
     ROWS,
     ROWS_USED,
     RULE,
+    RUNNING,
     SHAPES,
     SHAPES_USED,
     SLOTS_USED,
@@ -126,8 +127,7 @@ class World(Columns):
         self._describe_pools()
         self._handle: Self | None = None
         self._add_wait()
-        for attempt in running:
-            self.start(attempt)
+        self.start_all(tuple(running))
 
     @property
     def handle(self) -> Self:
@@ -167,6 +167,7 @@ class World(Columns):
         if not slot:
             raise KeyError(job)
         queue.leave(self.handle, slot)
+        queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
@@ -175,6 +176,11 @@ class World(Columns):
     def depth(self) -> int:
         """Number of waiting jobs."""
         return int(self.count[WAITING])
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self.count[RUNNING]
 
     def slot_of(self, job: int) -> int | None:
         """The slot of a waiting job, by id."""
@@ -211,17 +217,27 @@ class World(Columns):
 
     def start(self, attempt: RunningAttempt) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
-        pool = attempt.pool
-        if attempts.attempt_of(self.handle, attempt.job) >= 0:
-            raise ValueError(f"job {attempt.job} runs already")
-        for part, (node, devices) in enumerate(attempt.nodes):
-            self.fit_node[part], self.fit_devices[part] = node, devices
-        self.count[FIT_PARTS] = len(attempt.nodes)
-        if not nodes.room(self.handle, LIVE, pool, attempt.memory):
-            raise ValueError(f"the nodes of pool {self.pools[pool].name!r} are too full")
-        attempts.begin(
-            self.handle, attempt.job, pool, attempt.width, attempt.memory, float(attempt.end)
+        self.start_all([attempt])
+
+    def start_all(self, running: Sequence[RunningAttempt]) -> None:
+        """As `start`, for many attempts."""
+        if not running:
+            return
+        parts = [part for attempt in running for part in attempt.nodes]
+        counts = [len(attempt.nodes) for attempt in running]
+        numbers = [(each.job, each.pool, each.memory) for each in running]
+        failed = attempts.begin_all(
+            self.handle,
+            np.column_stack((np.array(numbers, dtype=np.int64), counts)),
+            np.array(parts, dtype=np.int64),
+            np.array([attempt.end for attempt in running], dtype=np.float64),
         )
+        if failed >= 0:
+            attempt = running[failed]
+            raise ValueError(
+                f"job {attempt.job} runs already, or the nodes {attempt.nodes} of pool "
+                f"{self.pools[attempt.pool].name!r} are too full"
+            )
 
     def finish(self, job: int) -> None:
         """Free the job's devices. Raises `KeyError` if it does not run."""
