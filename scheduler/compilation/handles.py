@@ -32,14 +32,15 @@ class Handle:
         self.address: int = self._table.ctypes.data
 
 
-def handle_of(owner: _Owner) -> _Owner:
+def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:
     """What compiled functions take in place of `owner`; in plain Python, `owner` itself.
 
-    The columns are the attributes of its class that are annotated with a type of `columns`. The
+    The columns are the attributes of `columns_class` that are annotated with a type of `columns`;
+    compiled functions declare that class. None: the class of `owner`; else one of its bases. The
     handle refers to the arrays that `owner` holds now: make a new one after replacing an array.
     Raises TypeError if an array is not as its annotation says.
     """
-    return cast(_Owner, _maker(cast(Any, type(owner)))(owner))
+    return cast(_Owner, _maker(cast(Any, columns_class or type(owner)))(owner))
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.arrays import Floats, Ints
-from scheduler.decisions.state.availability import AHEAD_S
+from scheduler.decisions.kernel.starts import AHEAD_S
 from scheduler.decisions.state.queue import Queue
 
 Floats32 = NDArray[np.float32]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.choices import REFUSED, WAIT, take
 from scheduler.decisions.kernel.columns import (
     HELD,
@@ -51,7 +51,7 @@ NOTHING, INVALID = -1, -2
 """In place of a row: none may be chosen; the scorer's scores are not numbers."""
 
 
-@compiled
+@entry_point
 def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
     """The row that the scorer chooses now: 0 to wait, NOTHING if none may be chosen."""
     if w.state[OVER]:
@@ -76,7 +76,7 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
     return preceding(w, _row_of(w, slot, codes), codes[HEEDS] != 0)
 
 
-@compiled
+@entry_point
 def use_scorer(w: Columns, number: int) -> None:
     """Drop what another scorer has computed."""
     if w.state[SCORER] != number:
@@ -84,7 +84,7 @@ def use_scorer(w: Columns, number: int) -> None:
         w.state[SCORED] = w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
 
 
-@compiled
+@entry_point
 def play(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
     """Let the scorer choose until the round is over, or until it fails.
 

@@ -7,7 +7,7 @@ enters. Slots are in the order of entering; a slot that was left stays empty unt
 from __future__ import annotations
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
     GONE,
@@ -33,7 +33,7 @@ RUNTIME, DOLLARS, JOULES = range(3)
 _SPARSE = 64
 
 
-@compiled
+@entry_point
 def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
     """A job enters; returns its slot, or FULL if the columns have to grow first.
 
@@ -88,7 +88,7 @@ def _summarise(w: Columns, slot: int) -> None:
     w.job_size[slot], w.job_request[slot], w.job_signature[slot] = size, request, signature
 
 
-@compiled
+@entry_point
 def leave(w: Columns, slot: int) -> None:
     """A job leaves."""
     w.job_state[slot] = GONE
@@ -98,7 +98,7 @@ def leave(w: Columns, slot: int) -> None:
     w.count[WAITING] -= 1
 
 
-@compiled
+@entry_point
 def slot_of(w: Columns, job: int) -> int:
     """The slot of a waiting job, by its id; 0: it does not wait."""
     for slot in range(1, w.count[SLOTS_USED]):
@@ -107,7 +107,7 @@ def slot_of(w: Columns, job: int) -> int:
     return 0
 
 
-@compiled
+@entry_point
 def compact(w: Columns) -> None:
     """Drop empty slots if they are many: slots and rows get other numbers, and a round is over."""
     if w.count[DEAD_ROWS] <= _SPARSE or 2 * w.count[DEAD_ROWS] <= w.count[ROWS_USED]:

@@ -40,7 +40,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln, pairwise_sum, power
 from scheduler.decisions.kernel.columns import (
     GONE,
@@ -72,7 +72,7 @@ _MONEY, _LENGTH = range(2)
 """`row_terms`: (1 - λ) · dollars / scale, and ln((ρ + 300) · s)."""
 
 
-@compiled
+@entry_point
 def score_jobs(w: Columns, constants: Floats2D, listed: bool) -> None:
     """Into `job_score`: the index of each eligible job, less than WAIT for others: by their regret.
 
@@ -204,7 +204,7 @@ def _scale(w: Columns, slot: int, constants: Floats2D, at: int) -> float:
     return scale * power(seconds, constants[EXCHANGE, at])
 
 
-@compiled
+@entry_point
 def wgc_costs(w: Columns, constants: Floats2D, rows: Ints, costs: Floats) -> None:
     """(n,) rows, without WAIT → (n,) costs."""
     if w.state[SCORED] == 0:

@@ -133,7 +133,7 @@ class World(Columns):
     def handle(self) -> Self:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
-            self._handle = handle_of(self)
+            self._handle = handle_of(self, Columns)
         return self._handle
 
     def copy(self) -> World:
