@@ -158,9 +158,9 @@ def _starving(w: Columns) -> int:
         return 0
     first = 0
     for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_state[slot] == WAITS and starves(w, slot):
-            if (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
-                first = slot
+        hungry = w.job_state[slot] == WAITS and starves(w, slot)
+        if hungry and (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
+            first = slot
     return first
 
 

@@ -60,7 +60,7 @@ def nearness_of(w: Columns, slot: int, row: int) -> float:
 
 @entry_point
 def urgency_of(w: Columns, slot: int, row: int) -> float:
-    """How urgent a job is where it would start; no unit: ln(priority / 50) and the two terms above."""
+    """How urgent a job is where it would start: ln(priority / 50) and the two terms above."""
     return w.job_weight[slot] + ageing_of(w, slot) + nearness_of(w, slot, row)
 
 

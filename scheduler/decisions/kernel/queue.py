@@ -25,8 +25,8 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.features import describe
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
-MIDDLE_PRIORITY = 50.0
 SHORT_S = 300.0
 """Added to runtimes where jobs are compared by length: much shorter ones count alike."""
 FULL = -1

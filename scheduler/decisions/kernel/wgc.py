@@ -56,9 +56,9 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.precedence import ageing_of, nearness_of
-from scheduler.decisions.kernel.queue import MIDDLE_PRIORITY
 from scheduler.decisions.kernel.rules import reservable, startable
 from scheduler.decisions.kernel.starts import delay_of, look_ahead
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 PATIENCE = -1e200
 """Score of WAIT: below every job that is eligible, above those that are not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -127,6 +127,7 @@ class World(Columns):
         rule: NodePlacementRule = BEST_FIT,
     ) -> None:
         self.pools = tuple(pools)
+        self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
         self._parts: dict[tuple[int, int, int], int] = {}
         self._allocate()
@@ -138,7 +139,7 @@ class World(Columns):
         self.start_all(tuple(running))
 
     @property
-    def handle(self) -> Self:
+    def handle(self) -> Columns:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
             self._handle = handle_of(self, Columns)
