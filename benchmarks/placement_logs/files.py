@@ -57,7 +57,7 @@ class Comparison:
 
 def machine() -> Mapping[str, Any]:
     """What digits may depend on: the processor, the vector units that NumPy uses, versions."""
-    simd = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[call-overload]
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return {
         "cpu": _processor(),
         "simd": list(simd.get("found", ())),
