@@ -4,8 +4,8 @@
         [--repeats N] [--seconds SECONDS]
 
 Three pools, each job accepts widths 1, 2 and 4 on all of them; half of the devices are busy. A
-decision is everything from a frozen queue to one choice: the cluster, the table of candidates, the
-scores. Between two decisions a job has come and one has gone, as in a service. A round
+decision is everything from the live world to one choice: its copy, the candidates, the scores.
+Between two decisions a job has come and one has gone, as in a service. A round
 (`scheduler.decisions.rounds.run.run_round`) goes on until nothing can be chosen: it starts what
 fits and reserves for what does not. Policies decide with EASY backfilling, learned ones in the mode
 that they were trained for. The reference is Python's `sorted()` of as many jobs by a key already
@@ -31,12 +31,12 @@ from rich.console import Console
 from rich.table import Table
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
-from scheduler.decisions.rounds.policy import Policy, mode_of
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best, run_round
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies import lookup
@@ -115,10 +115,10 @@ def measure(
         policy = lookup.named("learned:fulcrum" if name == LEARNED else name)
         mode = mode_of(policy, Mode.EASY)
         for count in sizes:
-            snapshots = worlds(count)
+            turns = snapshots(count)
             decide = partial(decision, policy=policy, mode=mode)
-            decisions = [timed(partial(decide, next(snapshots)))[0] for _ in range(WARM + repeats)]
-            rounds, choices = _rounds(snapshots, policy, mode, seconds)
+            decisions = [timed(partial(decide, next(turns)))[0] for _ in range(WARM + repeats)]
+            rounds, choices = _rounds(turns, policy, mode, seconds)
             plain = reference(count)
             middle = float(np.median(rounds))
             yield DecisionTiming(
@@ -132,38 +132,44 @@ def measure(
 
 
 def _rounds(
-    snapshots: Iterator[Snapshot], policy: Policy, mode: Mode, seconds: float
+    turns: Iterator[Snapshot], policy: Policy, mode: Mode, seconds: float
 ) -> tuple[list[float], float]:
     """Seconds of each round, and the mean number of choices."""
     took: list[float] = []
     choices = 0
-    run_round(next(snapshots), policy, mode)
+    run_round(next(turns), policy, mode)
     while len(took) < 5 or sum(took) < seconds:
-        passed, plan = timed(partial(run_round, next(snapshots), policy, mode))
+        passed, plan = timed(partial(run_round, next(turns), policy, mode))
         took.append(passed)
         choices += len(plan.placements) + len(plan.reservations)
     return took, choices / len(took)
 
 
-def decision(world: Snapshot, policy: Policy, mode: Mode) -> int:
+def decision(snapshot: Snapshot, policy: Policy, mode: Mode) -> int:
     """The row that a policy would choose first."""
-    table = Round(world.queue, world.cluster(), world.now, mode).table()
+    round_ = Round(snapshot.world.copy(), snapshot.now, mode)
+    scorer = traits(policy).scorer
+    if scorer is not None:
+        return round_.choose(scorer)
+    table = round_.table()
     assert table is not None
-    return best(table, policy.scores(table), policy)
+    return int(table.rows[best(table, policy.scores(table), policy)])
 
 
-def worlds(count: int) -> Iterator[Snapshot]:
-    """Snapshots of a queue of `count` jobs in which jobs come and go, drawn with a fixed seed."""
+def snapshots(count: int) -> Iterator[Snapshot]:
+    """A queue of `count` jobs in which jobs come and go, drawn with a fixed seed.
+
+    All snapshots are of one world: each is valid until the next.
+    """
     draw = random.Random(count)
-    backlog = Backlog(origin=NOW - 1e6)
-    running = tuple(busy(draw))
+    world = World(POOLS, busy(draw), origin=NOW - 1e6)
     job = 0
     while True:
         job += 1
         if job > count:
-            backlog.remove(job - count)
+            world.remove(job - count)
         submitted = NOW - draw.uniform(0.0, 1e4) if job <= count else NOW + job - count
-        backlog.add(
+        world.add(
             Waiting(
                 id=job,
                 submitted_at=submitted,
@@ -174,7 +180,7 @@ def worlds(count: int) -> Iterator[Snapshot]:
             )
         )
         if job > count:
-            yield Snapshot(NOW + job - count, backlog.freeze(), POOLS, running)
+            yield Snapshot(NOW + job - count, world)
 
 
 def options(work: float) -> list[EstimatedPlacement]:

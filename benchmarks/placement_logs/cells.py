@@ -12,8 +12,8 @@ from benchmarks.placement_logs import stress
 from envs.baselines import catalogue
 from envs.scenarios import Scenario, load
 from envs.workloads.base import Arrival, Workload
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import traits
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import RULES
 from scheduler.policies import lookup, schedules
 

@@ -10,11 +10,10 @@ from envs.baselines import catalogue
 from envs.simulator.cluster_spec import ClusterSpec
 from scheduler.decisions.rounds.policy import Policy, mode_of
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.node_placement import BEST_FIT
 from scheduler.decisions.state.plan import Reservation
-from scheduler.decisions.state.queue import Backlog
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import RunningAttempt, World
 from scheduler.policies import lookup
 
 
@@ -46,7 +45,7 @@ def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
         raise NotSupportedError(f"the service has no placement rule {spec.placement}")
     policy = lookup.named(cell.policy.removesuffix(f"@{BEST_FIT.name}"))
     simulation = RecordedSimulation(workload, spec, scenario.estimates.make(seed), seed=seed)
-    _play_snapshots(simulation, Backlog(workload.origin), policy)
+    _play_snapshots(simulation, policy)
     return simulation.log(simulation.outcome())
 
 
@@ -60,20 +59,25 @@ Raises `NotSupportedError` for a simulation that this clock cannot run.
 """
 
 
-def _play_snapshots(simulation: RecordedSimulation, backlog: Backlog, policy: Policy) -> None:
-    simulation.keep_queue(backlog)
-    spec = simulation.spec
-    mode = mode_of(policy, spec.mode)
+def _play_snapshots(simulation: RecordedSimulation, policy: Policy) -> None:
+    world, mode = simulation.world, mode_of(policy, simulation.spec.mode)
     committed: tuple[Reservation, ...] = ()
-    while simulation.advance():
-        running = tuple(simulation.cluster.running())
-        snapshot = Snapshot(simulation.now, backlog.freeze(), spec.pools, running, committed)
+    while simulation.next() is not None:
+        snapshot = Snapshot(simulation.now, _rebuilt(world), committed)
         plan = run_round(snapshot, policy, mode)
         committed = plan.reservations
         for placed in plan.placements:
-            boot = simulation.cluster.occupancy[placed.pool].boot_s(placed.nodes)
+            boot = world.boot_s(placed.pool, placed.nodes)
             end = simulation.now + boot + placed.runtime_s
-            simulation.cluster.start(
-                RunningAttempt(end, placed.job, placed.pool, placed.nodes, placed.memory)
-            )
+            world.start(RunningAttempt(end, placed.job, placed.pool, placed.nodes, placed.memory))
         simulation.commit(plan)
+
+
+def _rebuilt(world: World) -> World:
+    """A copy into which what runs was put once more, as the service does before each round."""
+    twin = world.copy()
+    running = tuple(world.running())
+    for attempt in running:
+        twin.finish(attempt.job)
+    twin.start_all(running)
+    return twin

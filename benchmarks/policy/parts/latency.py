@@ -18,7 +18,7 @@ import numpy as np
 
 from agents.serving.artifact import ArtifactManifest
 from agents.serving.learned_policy import LearnedPolicy, learned
-from benchmarks.decisions import decision, timed, worlds
+from benchmarks.decisions import decision, snapshots, timed
 from benchmarks.policy import plots
 from benchmarks.policy.document import Found, Part
 from benchmarks.policy.evaluation import Measuring
@@ -26,7 +26,7 @@ from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
 from scheduler.decisions.features.encoder import Encoder
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.lookup import named
@@ -191,8 +191,8 @@ def _times(policy: LearnedPolicy, count: int, repeats: int, hidden: int) -> dict
         what: [] for what in ("decision", "network", "predict", "wgc", "round")
     }
     choices = 0
-    for turn, world in enumerate(islice(worlds(count), repeats + _WARM)):
-        table = Round(world.queue, world.cluster(), world.now, mode).table()
+    for turn, world in enumerate(islice(snapshots(count), repeats + _WARM)):
+        table = Round(world.world.copy(), world.now, mode).table()
         assert table is not None
         encoding = encoder.encode(table)
         mask = np.zeros(policy.rows, dtype=np.bool_)
@@ -218,7 +218,7 @@ def _times(policy: LearnedPolicy, count: int, repeats: int, hidden: int) -> dict
 
 
 def _whole(world: Snapshot, policy: LearnedPolicy) -> Plan:
-    return decide(Round(world.queue, world.cluster(), world.now, policy.mode), policy)
+    return run_round(world, policy, policy.mode)
 
 
 def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:

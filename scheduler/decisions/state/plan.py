@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.world import Nodes
 from scheduler.domain.records import Decision
 
 

@@ -56,11 +56,14 @@ def test_decisions_have_a_table_for_people(capsys):
 
 
 def test_the_queue_keeps_its_length_while_jobs_come_and_go():
-    snapshots = decisions.worlds(10)
-    first, second = next(snapshots), next(snapshots)
-    for snapshot in (first, second):
-        assert snapshot.queue.open.sum() == 1 + 10 * 9  # WAIT and nine placements of each job
-    assert second.now == first.now + 1
+    turns = decisions.snapshots(10)
+    first = next(turns)
+    moments = [first.now]
+    for _ in range(3):
+        snapshot = next(turns)
+        assert snapshot.world.depth == 10
+        moments.append(snapshot.now)
+    assert moments == [first.now + step for step in range(4)]
 
 
 def test_simulation_figures_are_one_object_without_traces_null(tiny, tmp_path, capsys):

@@ -1,0 +1,229 @@
+"""The columns of a world: what decisions know, as arrays that compiled functions read and change.
+
+Indices lead from one group to another: a row names its job's slot and its shape, a shape its pool,
+a pool its first node. Slot 0 and row 0 are WAIT, the choice to start nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Ints, Ints2D
+
+JOBS, ROWS, SHAPES, POOLS = "jobs", "rows", "shapes", "pools"
+NODES, BUCKETS, DEVICES, RELEASES = "nodes", "buckets", "devices", "releases"
+MIX, ONE = "mix", "one"
+FIXED = (POOLS, NODES, BUCKETS, DEVICES, RELEASES, ONE)
+"""Groups whose size the pools decide; the others grow."""
+
+LIVE, RESERVED, BESIDE, TRIAL = range(4)
+"""Planes of occupancy: now; at the start of the pool's reservation; what is free in both; scratch.
+"""
+PLANES = 4
+JOB_TERMS, ROW_TERMS = 8, 2
+(
+    SLOTS_USED,
+    ROWS_USED,
+    SHAPES_USED,
+    DEAD_ROWS,
+    MIX_USED,
+    WAITING,
+    RUNNING,
+    FREE_ATTEMPT,
+    FREE_PART,
+    PLACED,
+    HELD,
+    PROMISED,
+    NEXT_PROMISED,
+    LINED,
+    FIT_PARTS,
+) = range(15)
+"""Positions in `count`; WAIT is counted among slots and rows."""
+MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS = range(7)
+"""Positions in `state`."""
+NOW, ORIGIN, STARVATION_S, TOP_PRICE, PRESSURE, WEIGHED_PRESSURE = range(6)
+"""Positions in `figure`."""
+GONE, WAITS, TAKEN = range(3)
+"""States of a job slot: left, waits, was chosen in this round."""
+CLOSED, OPEN, IN_TIME = range(3)
+"""What a round says of a shape: no; yes; only rows that end before the reservation starts."""
+
+
+def _column(group: str, *lead: int) -> Any:
+    return field(init=False, metadata={"group": group, "lead": lead})
+
+
+@dataclass(slots=True)
+class Columns:
+    """All arrays of a world; the last axis of each is its group, which has spare capacity.
+
+    Times are Unix seconds, or seconds from the start of a simulation. Columns marked *round* hold
+    for the present round only, *scratch* ones for one call.
+    """
+
+    count: Ints = _column(ONE, 16)
+    """How many entries of each group are used; see the names of its positions."""
+    state: Ints = _column(ONE, 8)
+    """Mode, placement rule, and the state of the round."""
+    figure: Floats = _column(ONE, 8)
+    """Now, and other numbers of the whole world."""
+
+    job_id: Ints = _column(JOBS)
+    """Ids as users see them; 0 for WAIT."""
+    job_state: Bytes = _column(JOBS)
+    """GONE, WAITS or TAKEN."""
+    job_first: Ints = _column(JOBS)
+    """Its first row; its rows are adjacent."""
+    job_count: Ints = _column(JOBS)
+    """Number of its rows."""
+    job_submitted: Floats = _column(JOBS)
+    job_priority: Floats = _column(JOBS)
+    job_deadline: Floats = _column(JOBS)
+    """inf: none."""
+    job_preference: Floats = _column(JOBS)
+    """0 cheapest … 1 fastest."""
+    job_ideal: Floats = _column(JOBS)
+    """Least estimated runtime over its rows (s)."""
+    job_cheapest: Floats = _column(JOBS)
+    """Least estimated dollars over its rows."""
+    job_frugal: Floats = _column(JOBS)
+    """Least estimated joules over its rows."""
+    job_size: Floats = _column(JOBS)
+    """r: runtime (s) of the row with the least device-seconds."""
+    job_request: Floats = _column(JOBS)
+    """n: width of that row."""
+    job_signature: Floats = _column(JOBS)
+    """Equal for jobs that accept the same placements at the same estimates."""
+    job_score: Floats = _column(JOBS)
+    """Scratch of the scorer: higher goes first."""
+    job_terms: Floats2D = _column(JOBS, JOB_TERMS)
+    """Scratch of the scorer: what it knows of a job; valid for the first `PREPARED` slots."""
+    line: Ints = _column(JOBS)
+    """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
+
+    row_slot: Ints = _column(ROWS)
+    row_shape: Ints = _column(ROWS)
+    row_runtime: Floats = _column(ROWS)
+    """Estimated seconds."""
+    row_dollars: Floats = _column(ROWS)
+    row_joules: Floats = _column(ROWS)
+    row_listed: Bytes = _column(ROWS)
+    """Scratch: rows of a table."""
+    row_cost: Floats = _column(ROWS)
+    """Scratch of the scorer: less is better."""
+    row_terms: Floats2D = _column(ROWS, ROW_TERMS)
+    """Scratch of the scorer, as `job_terms`."""
+
+    shape_pool: Ints = _column(SHAPES)
+    """-1 for WAIT."""
+    shape_width: Ints = _column(SHAPES)
+    shape_memory: Ints = _column(SHAPES)
+    """Bytes for the whole attempt."""
+    shape_possible: Bytes = _column(SHAPES)
+    """Whether the empty pool could hold it."""
+    shape_users: Ints = _column(SHAPES)
+    """Rows of waiting jobs that have it."""
+    shape_fits: Bytes = _column(SHAPES)
+    """Whether it fits now; valid while `pool_fits_seen` is the pool's version."""
+    shape_start: Floats = _column(SHAPES)
+    """When it could have its devices: -inf now, inf never; valid while `pool_starts_seen` is."""
+    shape_boot: Floats = _column(SHAPES)
+    """Seconds of boot there; as `shape_start`."""
+    shape_rule: Bytes = _column(SHAPES)
+    """Round: CLOSED, OPEN or IN_TIME."""
+    shape_begin: Floats = _column(SHAPES)
+    """Round: when a row that must end in time would begin."""
+    shape_latest: Floats = _column(SHAPES)
+    """Round: when it must have ended."""
+
+    pool_nodes: Ints = _column(POOLS)
+    pool_per_node: Ints = _column(POOLS)
+    """Devices."""
+    pool_memory: Ints = _column(POOLS)
+    """Bytes of a node; 0: not limited."""
+    pool_count: Ints = _column(POOLS)
+    """Devices of all nodes."""
+    pool_first_node: Ints = _column(POOLS)
+    pool_first_bucket: Ints = _column(POOLS)
+    pool_first_release: Ints = _column(POOLS)
+    pool_boot: Floats = _column(POOLS)
+    """Seconds."""
+    pool_price: Floats = _column(POOLS)
+    """Dollars per device-hour."""
+    pool_watts: Floats = _column(POOLS)
+    pool_cold: Ints = _column(POOLS)
+    """Nodes that have to boot."""
+    pool_version: Ints = _column(POOLS)
+    """Rises with every start, end and change of an end or a node."""
+    pool_fits_seen: Ints = _column(POOLS)
+    pool_starts_seen: Ints = _column(POOLS)
+    pool_costs_seen: Ints = _column(POOLS)
+    """Round: the version for which `row_cost` holds."""
+    pool_releases: Ints = _column(POOLS)
+    """Entries of its releases; the first `pool_sorted` are in order, and some may be void."""
+    pool_sorted: Ints = _column(POOLS)
+    pool_held: Ints = _column(POOLS)
+    """Round: the row that the pool is reserved for; 0: none."""
+    pool_until: Floats = _column(POOLS)
+    """Round: when that reservation starts."""
+    pool_beside: Bytes = _column(POOLS)
+    """Round: whether the plane BESIDE is up to date."""
+    held_pool: Ints = _column(POOLS)
+    """Round: reserved pools, in the order of their reservations."""
+    promised_row: Ints = _column(POOLS)
+    """Round: rows of reservations that a sticky mode keeps; 0: the job is gone."""
+    promised_start: Floats = _column(POOLS)
+
+    plane_free: Ints2D = _column(POOLS, PLANES)
+    """Free devices."""
+    node_devices: Ints2D = _column(NODES, PLANES)
+    """Free devices."""
+    node_memory: Ints2D = _column(NODES, PLANES)
+    """Free bytes."""
+    node_cold: Bytes2D = _column(NODES, PLANES)
+    """Whether a start there waits for a boot."""
+    node_next: Ints2D = _column(NODES, PLANES)
+    """The next node of the same bucket; -1: none."""
+    node_before: Ints2D = _column(NODES, PLANES)
+    bucket_first: Ints2D = _column(BUCKETS, PLANES)
+    """Nodes by free devices; empty ones that are cold have a bucket of their own at the end."""
+    bucket_last: Ints2D = _column(BUCKETS, PLANES)
+    fit_node: Ints = _column(NODES)
+    """Scratch: the nodes that `nodes.fit` found, within their pool; `FIT_PARTS` of them."""
+    fit_devices: Ints = _column(NODES)
+
+    attempt_job: Ints = _column(DEVICES)
+    """Job id; negative for a node under repair; 0: the entry is free."""
+    attempt_pool: Ints = _column(DEVICES)
+    attempt_width: Ints = _column(DEVICES)
+    attempt_memory: Ints = _column(DEVICES)
+    attempt_end: Floats = _column(DEVICES)
+    """Estimated."""
+    attempt_part: Ints = _column(DEVICES)
+    """Its first part."""
+    attempt_parts: Ints = _column(DEVICES)
+    attempt_stamp: Ints = _column(DEVICES)
+    """Rises with every change; a release with another stamp is void."""
+    attempt_next: Ints = _column(DEVICES)
+    """The next free entry; -1: none."""
+    part_node: Ints = _column(DEVICES)
+    """Within its pool."""
+    part_devices: Ints = _column(DEVICES)
+    part_next: Ints = _column(DEVICES)
+    """The attempt's next part, or the next free entry; -1: none."""
+    release_attempt: Ints2D = _column(RELEASES, 2)
+    """By pool: attempts by estimated end, then by job; row 1 is scratch."""
+    release_stamp: Ints2D = _column(RELEASES, 2)
+
+    placed_row: Ints = _column(DEVICES)
+    """Round: rows that were started, in order; `PLACED` of them."""
+    placed_attempt: Ints = _column(DEVICES)
+    placed_action: Ints = _column(DEVICES)
+
+    mix_pool: Ints = _column(MIX)
+    """The parts that jobs have asked nodes for, by pool: for `RULE` FGD."""
+    mix_devices: Ints = _column(MIX)
+    mix_memory: Ints = _column(MIX)
+    mix_weight: Floats = _column(MIX)
+    mix_total: Floats = _column(POOLS)
