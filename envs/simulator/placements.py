@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.workloads.base import Arrival
-from scheduler.compilation.columns import Floats, Floats2D, Ints
+from scheduler.arrays import Floats, Ints
 from scheduler.decisions.state.world import Shape, World
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
@@ -34,7 +34,7 @@ class PlacementSet:
     watts: Floats
     """(n,) per device."""
 
-    def figures(self, seconds: Sequence[float]) -> Floats2D:
+    def figures(self, seconds: Sequence[float]) -> Floats:
         """(3, n): seconds, dollars and joules of attempts that last so long."""
         figures = np.empty((3, len(self.run)))
         figures[0] = seconds
