@@ -32,30 +32,31 @@ class Handle:
         self.address: int = self._table.ctypes.data
 
 
-def handle_of(owner: _Owner) -> _Owner:
+def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:
     """What compiled functions take in place of `owner`; in plain Python, `owner` itself.
 
-    The columns are the attributes of its class that are annotated with a type of `columns`. The
+    The columns are the attributes of `columns_class` that are annotated with a type of `columns`;
+    compiled functions declare that class. None: the class of `owner`; else one of its bases. The
     handle refers to the arrays that `owner` holds now: make a new one after replacing an array.
     Raises TypeError if an array is not as its annotation says.
     """
-    return cast(_Owner, _maker(type(owner))(owner))
+    return cast(_Owner, _maker(cast(Any, columns_class or type(owner)))(owner))
 
 
 @functools.cache
-def _maker(owner_class: type[Any]) -> Callable[[Any], object]:
+def _maker(owner_class: Any) -> Callable[[Any], object]:
     if not load():
         return lambda owner: owner
-    from scheduler.compilation.handle_type import HandleType
+    from scheduler.compilation.signatures import handle_type_of
 
     columns = columns_of(owner_class)
-    handle_type = HandleType(owner_class.__name__, columns)
+    handle_type = handle_type_of(owner_class)
 
     arrays_of = attrgetter(*columns)
     expected = [(column.dtype.str, column.ndim, None, False) for column in columns.values()]
 
     def make(owner: Any) -> Handle:
-        arrays = list(arrays_of(owner)) if len(columns) > 1 else [arrays_of(owner)]
+        arrays: list[Any] = list(arrays_of(owner)) if len(columns) > 1 else [arrays_of(owner)]
         words = []
         for column, array in zip(expected, arrays, strict=True):
             found = array.__array_interface__

@@ -108,6 +108,8 @@ class Columns:
     """Estimated seconds."""
     row_dollars: Floats = _column(ROWS)
     row_joules: Floats = _column(ROWS)
+    row_listed: Bytes = _column(ROWS)
+    """Scratch: rows of a table."""
     row_cost: Floats = _column(ROWS)
     """Scratch of the scorer: less is better."""
     row_terms: Floats2D = _column(ROWS, ROW_TERMS)

@@ -39,8 +39,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.compilation.columns import Floats2D
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.columns import Floats, Floats2D, Ints
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln, pairwise_sum, power
 from scheduler.decisions.kernel.columns import (
     GONE,
@@ -72,33 +72,34 @@ _MONEY, _LENGTH = range(2)
 """`row_terms`: (1 - λ) · dollars / scale, and ln((ρ + 300) · s)."""
 
 
-@compiled
-def score_jobs(w: Columns, constants: Floats2D) -> None:
+@entry_point
+def score_jobs(w: Columns, constants: Floats2D, listed: bool) -> None:
     """Into `job_score`: the index of each eligible job, less than WAIT for others: by their regret.
 
-    -inf for jobs that cannot start on any row. Valid after `refresh_rules`.
+    -inf for jobs that cannot start on any row. `listed`: the rows that may be chosen are those of
+    `row_listed`, else what the round says, after `refresh_rules`.
     """
     if w.state[SCORED] == 0:
         _open_round(w, constants)
     for pool in range(len(w.pool_nodes)):
         look_ahead(w, pool)
     for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_state[slot] == WAITS:
-            w.job_score[slot] = _score(w, slot)
+        if w.job_state[slot] == WAITS or listed:
+            w.job_score[slot] = _score(w, slot, listed)
     for pool in range(len(w.pool_nodes)):
         w.pool_costs_seen[pool] = w.pool_version[pool]
 
 
 @compiled
-def _score(w: Columns, slot: int) -> float:
+def _score(w: Columns, slot: int, listed: bool) -> float:
     first, last = w.job_first[slot], w.job_first[slot] + w.job_count[slot]
     least, best, best_row = np.inf, np.inf, 0
     for row in range(first, last):
         cost = _neutral_cost(w, slot, row)
         least = min(least, cost)
-        if cost < best and startable(w, row):
+        if cost < best and (w.row_listed[row] if listed else startable(w, row)):
             best, best_row = cost, row
-    if best_row == 0:
+    if best_row == 0 and not listed:
         for row in range(first, last):
             if w.row_cost[row] < best and reservable(w, row) and not startable(w, row):
                 best, best_row = w.row_cost[row], row
@@ -201,3 +202,13 @@ def _scale(w: Columns, slot: int, constants: Floats2D, at: int) -> float:
     seconds = constants[SIGMA, at] / 3600 * (hour if hour > 0.0 else 1.0)
     scale = constants[DOLLARS, at] * power(least, constants[CHEAPEST, at])
     return scale * power(seconds, constants[EXCHANGE, at])
+
+
+@entry_point
+def wgc_costs(w: Columns, constants: Floats2D, rows: Ints, costs: Floats) -> None:
+    """(n,) rows, without WAIT → (n,) costs."""
+    if w.state[SCORED] == 0:
+        _open_round(w, constants)
+    for at in range(len(rows)):
+        look_ahead(w, w.shape_pool[w.row_shape[rows[at]]])
+        costs[at] = wgc_cost(w, rows[at])

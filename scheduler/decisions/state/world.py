@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from scheduler.compilation.columns import columns_of
+from scheduler.compilation.columns import Floats, Floats2D, Ints, columns_of
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
@@ -31,6 +31,7 @@ from scheduler.decisions.kernel.columns import (
     ROWS,
     ROWS_USED,
     RULE,
+    RUNNING,
     SHAPES,
     SHAPES_USED,
     SLOTS_USED,
@@ -126,14 +127,13 @@ class World(Columns):
         self._describe_pools()
         self._handle: Self | None = None
         self._add_wait()
-        for attempt in running:
-            self.start(attempt)
+        self.start_all(tuple(running))
 
     @property
     def handle(self) -> Self:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
-            self._handle = handle_of(self)
+            self._handle = handle_of(self, Columns)
         return self._handle
 
     def copy(self) -> World:
@@ -151,12 +151,13 @@ class World(Columns):
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
-        places = [self.shape(Shape(*option[:3])) for option in job.options]
-        shapes = np.array(places, dtype=np.int64)
-        figures = np.array([option[3:] for option in job.options]).T.copy()
-        numbers = np.array(
-            (float(job.id), job.submitted_at, job.priority, job.deadline, job.preference)
-        )
+        shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
+        figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
+        numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
+        self.enter(np.array(numbers, dtype=np.float64), shapes, figures)
+
+    def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D) -> None:
+        """Add a job that is not here, given as arrays: see `kernel.queue.enter`."""
         while queue.enter(self.handle, numbers, shapes, figures) == FULL:
             self._grow(JOBS)
             self._grow(ROWS)
@@ -167,6 +168,7 @@ class World(Columns):
         if not slot:
             raise KeyError(job)
         queue.leave(self.handle, slot)
+        queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
@@ -175,6 +177,11 @@ class World(Columns):
     def depth(self) -> int:
         """Number of waiting jobs."""
         return int(self.count[WAITING])
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self.count[RUNNING]
 
     def slot_of(self, job: int) -> int | None:
         """The slot of a waiting job, by id."""
@@ -211,17 +218,27 @@ class World(Columns):
 
     def start(self, attempt: RunningAttempt) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
-        pool = attempt.pool
-        if attempts.attempt_of(self.handle, attempt.job) >= 0:
-            raise ValueError(f"job {attempt.job} runs already")
-        for part, (node, devices) in enumerate(attempt.nodes):
-            self.fit_node[part], self.fit_devices[part] = node, devices
-        self.count[FIT_PARTS] = len(attempt.nodes)
-        if not nodes.room(self.handle, LIVE, pool, attempt.memory):
-            raise ValueError(f"the nodes of pool {self.pools[pool].name!r} are too full")
-        attempts.begin(
-            self.handle, attempt.job, pool, attempt.width, attempt.memory, float(attempt.end)
+        self.start_all([attempt])
+
+    def start_all(self, running: Sequence[RunningAttempt]) -> None:
+        """As `start`, for many attempts."""
+        if not running:
+            return
+        parts = [part for attempt in running for part in attempt.nodes]
+        counts = [len(attempt.nodes) for attempt in running]
+        numbers = [(each.job, each.pool, each.memory) for each in running]
+        failed = attempts.begin_all(
+            self.handle,
+            np.column_stack((np.array(numbers, dtype=np.int64), counts)),
+            np.array(parts, dtype=np.int64),
+            np.array([attempt.end for attempt in running], dtype=np.float64),
         )
+        if failed >= 0:
+            attempt = running[failed]
+            raise ValueError(
+                f"job {attempt.job} runs already, or the nodes {attempt.nodes} of pool "
+                f"{self.pools[attempt.pool].name!r} are too full"
+            )
 
     def finish(self, job: int) -> None:
         """Free the job's devices. Raises `KeyError` if it does not run."""
