@@ -11,7 +11,6 @@ from envs.workloads.base import Arrival
 from scheduler.arrays import Floats, Ints
 from scheduler.decisions.state.world import Shape, World
 from scheduler.domain.errors import InfeasibleError
-from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
 
 PoolWidth = tuple[int, int]
@@ -49,6 +48,7 @@ class FeasiblePlacements:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._names = [(ANY, pool.kind.value, pool.model) for pool in world.pools]
         self._known: dict[tuple[object, ...], PlacementSet] = {}
 
     def of(self, job: Arrival) -> PlacementSet:
@@ -64,8 +64,9 @@ class FeasiblePlacements:
         places: dict[PoolWidth, int] = {}
         for position, run in enumerate(job.runs):
             for index, pool in enumerate(pools):
-                if _holds(pool, run.device, run.width, memory):
-                    places.setdefault((index, run.width), position)
+                named, width = run.device in self._names[index], run.width
+                if named and width <= pool.count and pool.memory_fits(width, memory):
+                    places.setdefault((index, width), position)
         if not places:
             raise InfeasibleError(
                 f"job {job.id} fits no pool", {"runs": f"one of {[pool.name for pool in pools]}"}
@@ -79,10 +80,3 @@ class FeasiblePlacements:
             watts=np.array([pools[index].watts_per_device for index, _ in places]),
         )
 
-
-def _holds(pool: Pool, device: str, width: int, memory: int) -> bool:
-    return (
-        device in (ANY, pool.kind.value, pool.model)
-        and width <= pool.count
-        and pool.memory_fits(width, memory)
-    )
