@@ -9,15 +9,15 @@ import numpy as np
 
 from envs.workloads.base import Arrival
 from scheduler.arrays import Floats, Ints
-from scheduler.decisions.state.world import Shape, World
 from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
 
 PoolWidth = tuple[int, int]
 """(pool index, devices)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlacementSet:
     """The n placements of jobs that ask for the same devices, widths and memory."""
 
@@ -25,9 +25,8 @@ class PlacementSet:
     """Each placement → its position, in the order of the job's runs."""
     run: Ints
     """(n,) int64: position of the placement's run among the job's runs."""
-    shape: Ints
-    """(n,) int64: its shape in the world."""
     width: Floats
+    """(n,) devices."""
     price: Floats
     """(n,) dollars per device-hour."""
     watts: Floats
@@ -46,9 +45,9 @@ class PlacementSet:
 class FeasiblePlacements:
     """Looks up the feasible placements of jobs, once for equal requests."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._names = [(ANY, pool.kind.value, pool.model) for pool in world.pools]
+    def __init__(self, pools: Sequence[Pool]) -> None:
+        self._pools = pools
+        self._names = [(ANY, pool.kind.value, pool.model) for pool in pools]
         self._known: dict[tuple[object, ...], PlacementSet] = {}
 
     def of(self, job: Arrival) -> PlacementSet:
@@ -60,7 +59,7 @@ class FeasiblePlacements:
         return found
 
     def _found(self, job: Arrival) -> PlacementSet:
-        pools, memory = self._world.pools, job.memory_bytes
+        pools, memory = self._pools, job.memory_bytes
         places: dict[PoolWidth, int] = {}
         for position, run in enumerate(job.runs):
             for index, pool in enumerate(pools):
@@ -74,9 +73,7 @@ class FeasiblePlacements:
         return PlacementSet(
             places={place: position for position, place in enumerate(places)},
             run=np.array(list(places.values()), dtype=np.int64),
-            shape=np.array([self._world.shape(Shape(*place, memory)) for place in places]),
             width=np.array([float(width) for _, width in places]),
             price=np.array([pools[index].dollars_per_device_hour for index, _ in places]),
             watts=np.array([pools[index].watts_per_device for index, _ in places]),
         )
-

@@ -20,19 +20,20 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.invariants import Invariants
 from envs.simulator.meter import Meter
 from envs.simulator.nodes import NodePool
-from envs.simulator.placements import FeasiblePlacements
+from envs.simulator.placements import FeasiblePlacements, PlacementSet
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.results import SimulationResult, outcome
 from envs.simulator.simulated_job import HeldDevices, SimulatedJob, SimulatedProgress
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
+from scheduler.arrays import Ints
 from scheduler.decisions.rounds.policy import Policy, mode_of
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
-from scheduler.decisions.state.world import World
+from scheduler.decisions.state.world import Shape, World
 
 __all__ = ["ClusterSpec", "Simulation"]
 
@@ -72,7 +73,8 @@ class Simulation:
         self._decision_due = False
         self._env = simpy.Environment(0.0)
         self._invariants = Invariants(spec.pools) if check else None
-        self._placements = FeasiblePlacements(self.world)
+        self._placements = FeasiblePlacements(spec.pools)
+        self._shapes: dict[PlacementSet, Ints] = {}
         self._cost_model = CostModel(spec, meter)
         random_events = RandomEvents(seed)
         self._attempts = Attempts(
@@ -254,10 +256,19 @@ class Simulation:
         )
         self.world.enter(
             np.array(numbers, dtype=np.float64),
-            job.placements.shape,
+            self._shapes_of(job),
             job.placements.figures(seconds),
         )
         self._decision_due = True
+
+    def _shapes_of(self, job: SimulatedJob) -> Ints:
+        """(n,) The shapes of a job's placements in the world."""
+        known = self._shapes.get(job.placements)
+        if known is None:
+            memory = job.arrival.memory_bytes
+            shapes = [self.world.shape(Shape(*place, memory)) for place in job.placements.places]
+            known = self._shapes[job.placements] = np.array(shapes, dtype=np.int64)
+        return known
 
     def _lose(self, number: int) -> None:
         """End the attempt of a job whose node is gone."""
