@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.compilation.columns import columns_of
+from scheduler.compilation.columns import Floats, Floats2D, Ints, columns_of
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
@@ -134,7 +134,7 @@ class World(Columns):
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
         self._describe_pools()
-        self._borrows = False
+        self._borrows = self._lends = False
         self._add_wait()
         self.start_all(tuple(running))
 
@@ -148,7 +148,9 @@ class World(Columns):
     def copy(self) -> World:
         """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
-        twin.pools, twin._handle, twin._borrows = self.pools, None, True
+        twin.pools, twin._handle = self.pools, None
+        self._lends = twin._borrows = True
+        twin._lends = False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
         for name in _NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
@@ -163,7 +165,7 @@ class World(Columns):
         """Stop sharing columns with other worlds."""
         for name in _NAMES[STATIC]:
             setattr(self, name, getattr(self, name).copy())
-        self._handle, self._borrows = None, False
+        self._handle, self._borrows, self._lends = None, False, False
 
     def add(self, job: Waiting) -> None:
         """A job enters. Raises `ValueError` if it is already here or has no placement."""
@@ -171,14 +173,15 @@ class World(Columns):
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
+        shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
+        figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
+        numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
+        self.enter(np.array(numbers, dtype=np.float64), shapes, figures)
+
+    def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D) -> None:
+        """Add a job that is not here, given as arrays: see `kernel.queue.enter`."""
         if self._borrows:
             self._own()
-        places = [self.shape(Shape(*option[:3])) for option in job.options]
-        shapes = np.array(places, dtype=np.int64)
-        figures = np.array([option[3:] for option in job.options]).T.copy()
-        numbers = np.array(
-            (float(job.id), job.submitted_at, job.priority, job.deadline, job.preference)
-        )
         while queue.enter(self.handle, numbers, shapes, figures) == FULL:
             self._grow(JOBS)
             self._grow(ROWS)
@@ -190,8 +193,9 @@ class World(Columns):
             raise KeyError(job)
         queue.leave(self.handle, slot)
         if queue.is_sparse(self.handle):
-            # Compaction moves entries of columns that copies may share.
-            self._own()
+            if self._borrows or self._lends:
+                # Compaction moves entries of columns that copies share.
+                self._own()
             queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
@@ -330,6 +334,8 @@ class World(Columns):
         """The index of a shape, which is added if it is new."""
         index = self._shapes.get(shape)
         if index is None:
+            if self._borrows:
+                self._own()
             index = self._shapes[shape] = len(self._shapes)
             if index == len(self.shape_pool):
                 self._grow(SHAPES)
