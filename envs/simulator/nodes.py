@@ -11,8 +11,8 @@ from simpy.events import Event
 from envs.scenarios.scenario import Failures
 from envs.scenarios.supply import Supply
 from envs.simulator.random_events import RandomEvents
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.cluster import Cluster
+from scheduler.decisions.state.world import Nodes, RunningAttempt
 
 
 @dataclass(slots=True)

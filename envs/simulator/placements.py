@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from envs.simulator.simulated_job import PoolWidth
 from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.state.queue import EstimatedPlacement
+from scheduler.decisions.state.world import EstimatedPlacement
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY

@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.workloads.base import Arrival, WorkloadRun
 from envs.workloads.runtime_estimates import SHORTEST_S, RuntimeEstimator
-from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.world import Nodes
 
 PoolWidth = tuple[int, int]
 """(pool index, devices)."""
