@@ -22,12 +22,12 @@ from functools import partial
 from rich.console import Console
 from rich.table import Table
 
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
+from scheduler.decisions.state.queue import Backlog
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

@@ -31,7 +31,7 @@ from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator
 from envs.workloads.traces import swf
 from scheduler.decisions.features.columns import ROW_COLUMNS
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named

@@ -18,11 +18,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from scheduler.decisions.features.columns import Floats32
+from scheduler.arrays import Floats32
 from scheduler.decisions.features.digest import compatible
 from scheduler.decisions.features.digest import digest as encoding_digest
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_bytes
 

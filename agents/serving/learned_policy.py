@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from agents.serving.attribution import ablate
-from scheduler.decisions.features.columns import Floats32
+from scheduler.arrays import Floats, Floats32
 from scheduler.decisions.features.encoder import Encoder, may_wait
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.state.world import WAIT
 
 SCHEME = "learned"
 """`learned:NAME` names a registered policy; on a command line, `learned:PATH` names an artifact.

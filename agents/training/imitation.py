@@ -23,10 +23,9 @@ from agents.training.environments.reward import CRITIC_FEATURES
 from agents.training.model.network import RowPolicy, encoding
 from agents.training.random_search import SearchPolicy
 from agents.training.worker import Player, TrainingContext, frozen
-from scheduler.decisions.features.columns import Floats32
+from scheduler.arrays import Bools, Floats, Floats32, Ints
 from scheduler.decisions.features.encoder import size
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.files import write_bytes
 from scheduler.policies.lookup import named
 

@@ -24,8 +24,8 @@ from torch.nn.utils import parameters_to_vector
 
 from agents.serving.learned_policy import greedy_with_wait
 from agents.training.model.network import PolicyNetwork, encoding
-from scheduler.decisions.features.columns import Floats32
-from scheduler.decisions.state.queue import WAIT, Bools, Ints
+from scheduler.arrays import Bools, Floats32, Ints
+from scheduler.decisions.state.world import WAIT
 
 SEED_STRIDE = 10_000
 """Distance between the seeds of one rollout's episodes and the next rollout's."""

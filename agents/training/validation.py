@@ -20,8 +20,9 @@ from envs.compiled import Worlds, facts
 from envs.gym.episodes import of_scenario, scales_of
 from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
+from scheduler.arrays import Floats
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
 
 Objectives = Mapping[tuple[float, int], float]

@@ -16,7 +16,7 @@ from agents.training.environments.env import BaselineRewardEnv
 from agents.training.model.network import PolicyNetwork
 from envs.gym.episodes import Draw, of_scenario
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.features.columns import Floats32
+from scheduler.arrays import Floats32
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.policies.lookup import named
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from scheduler.decisions.state.cluster import Cluster
+
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Action, Placement, Plan
-from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
+from scheduler.decisions.state.world import EstimatedPlacement, Nodes, RunningAttempt, Waiting
 
 
 class PlannedStart(NamedTuple):

@@ -15,13 +15,13 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
+from scheduler.decisions.state.occupancy import Occupancy
+
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulated_job import SimulatedProgress
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes, Occupancy
 from scheduler.decisions.state.plan import Action, Placement, Plan
-from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
+from scheduler.decisions.state.world import EstimatedPlacement, Nodes, RunningAttempt, Waiting
 from scheduler.domain.errors import InputError
 
 NEVER = math.inf

@@ -11,10 +11,11 @@ from envs.scenarios.supply import Billing
 from envs.simulator.placements import FeasiblePlacements
 from envs.simulator.results import BOUND_S
 from envs.workloads.runtime_estimates import Exact, Requested
-from scheduler.decisions.features.columns import Floats32
+from scheduler.arrays import Floats, Floats32, Ints
 from scheduler.decisions.features.static_features import StaticFeatures
-from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.queue import Backlog, Floats, Ints, Waiting
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.state.queue import Backlog
+from scheduler.decisions.state.world import Waiting
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 

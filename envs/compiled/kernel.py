@@ -13,9 +13,9 @@ from envs.compiled.facts import MODES, Facts
 from envs.compiled.state import Setting, State
 from envs.simulator.attempts import OVERRUN_S
 from envs.workloads.runtime_estimates import SHORTEST_S
+from scheduler.arrays import Ints
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.precedence import AGEING, SOON_S
-from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.queue import Ints
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 _COMMIT_FCFS, _EASY = MODES.index(Mode.COMMIT_FCFS), MODES.index(Mode.EASY)

@@ -11,18 +11,17 @@ from envs.compiled.compiling import compiled
 from envs.compiled.facts import Facts
 from envs.compiled.kernel import earliest
 from envs.compiled.state import Setting, State
+from scheduler.arrays import Floats, Floats32, Ints
 from scheduler.decisions.features.columns import (
     GAIN,
     GLOBAL_COLUMNS,
     ORDERS,
     ROW_COLUMNS,
     TOP,
-    Floats32,
     Timing,
 )
 from scheduler.decisions.features.static_features import PriceParts, Weights
 from scheduler.decisions.rounds.congestion import congestion_price, own_cost
-from scheduler.decisions.state.queue import Floats, Ints
 
 _AT = {column.name: index for index, column in enumerate(ROW_COLUMNS)}
 _FITS, _FREE, _STATIC = _AT["fits"], _AT["free_0s"], _AT["share"]

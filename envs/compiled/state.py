@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.compiled.facts import Facts
-from scheduler.decisions.features.columns import ORDERS, STATIC_COLUMNS, Floats32, Timing
+from scheduler.arrays import Bools, Floats, Floats32, Ints
+from scheduler.decisions.features.columns import ORDERS, STATIC_COLUMNS, Timing
 from scheduler.decisions.features.static_features import PriceParts, Weights
-from scheduler.decisions.state.queue import Bools, Floats, Ints
 
 
 class State(NamedTuple):

@@ -11,7 +11,7 @@ from envs.compiled.facts import Facts
 from envs.compiled.kernel import advance, begin, candidates, take, to_come
 from envs.compiled.state import Setting, State
 from envs.gym.episodes import Episode
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.arrays import Floats, Ints
 from scheduler.policies.heuristics import Rank
 
 FIGURES = ("now", "accrued", "spent", "latency", "device_s", "waiting", "ended")

@@ -14,10 +14,10 @@ from envs.compiled.observation import encode
 from envs.compiled.state import Setting, State, allocate
 from envs.compiled.stepping import walk
 from envs.simulator.cluster_spec import ClusterSpec
-from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP, Floats32
+from scheduler.arrays import Floats, Floats32, Ints
+from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.state.availability import AHEAD_S
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.decisions.kernel.starts import AHEAD_S
 
 
 class Worlds:

@@ -18,16 +18,18 @@ from envs.scenarios import Scenario, Split
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.arrays import Bools, Floats32
 from scheduler.decisions.features import encoder
-from scheduler.decisions.features.columns import TOP, Floats32
+from scheduler.decisions.features.columns import TOP
 from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.precedence import preceding
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best
 from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.queue import WAIT, Bools
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
 
 _TRIES = 100

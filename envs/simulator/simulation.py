@@ -34,7 +34,8 @@ from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
-from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.queue import Backlog
+from scheduler.decisions.state.world import Waiting
 
 __all__ = ["ClusterSpec", "Queued", "Simulation"]
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
+from numba.core.registry import cpu_target
 
 from scheduler.compilation.digests import digest_of
+from scheduler.compilation.signatures import signature_of
 
 _log = logging.getLogger(__name__)
 
 
-class DiskCache(NullCache):  # type: ignore[misc]
+class DiskCache(NullCache):
     """Compiled forms of one function: read from any folder, written to the first that allows it.
 
     The first folder is `__pycache__` beside the function's file, or the one that NUMBA_CACHE_DIR
@@ -68,7 +73,36 @@ def folders(function: FunctionType) -> list[Path]:
     return [source / "__pycache__", *(user / install for user in _user_folder())]
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies on disk of one function."""
+
+    path: Path | None
+    """The folder with its compiled form for this CPU and this version of Numba, if there is one."""
+    older: bool
+    """Whether there are other forms of it: from other code, another CPU or another Numba."""
+    preferred: Path
+    """The folder where it is written if that is possible."""
+
+
+def find(function: FunctionType) -> Found:
+    """Look for the function's compiled form with its declared types, without loading it."""
+    codegen = cpu_target.target_context.codegen()
+    digest = digest_of(function)
+    places = folders(function)
+    holding = None
+    for place in reversed(places):
+        folder = _folder(function, place, digest)
+        key = folder._index_key(signature_of(function), codegen)
+        with suppress(OSError):
+            name = folder._cache_file._load_index().get(key)
+            holding = place if name and (place / name).is_file() else holding
+    stem = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-"
+    older = any(any(place.glob(f"{glob.escape(stem)}*.nbi")) for place in places)
+    return Found(holding, older, places[0])
+
+
+class _Locator(_CacheLocator):
     def __init__(self, path: Path, digest: str) -> None:
         self._path = path
         self._digest = digest

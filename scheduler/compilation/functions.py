@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable[..., object])
-_LOCK: Final = threading.RLock()
+_LOCK: Final = threading.Lock()
 _OPTIONS: Final = {"error_model": "numpy", "nogil": True}
-PLAIN: Final = (
+_PLAIN: Final = (
     "The scheduler decides in plain Python, which is slow: %s. "
-    "Use it for tests or for a few dozen waiting jobs only."
+    "That is enough for tests and for a few dozen waiting jobs."
 )
 
 
@@ -29,30 +29,51 @@ class CompiledFunction:
     Numba is imported at that moment, so that importing a module of compiled functions is cheap.
     """
 
-    def __init__(self, function: FunctionType) -> None:
+    def __init__(self, function: FunctionType, *, entry: bool) -> None:
         functools.update_wrapper(self, function)
-        self._function: Final = function
-        self._call: Callable[..., Any] = self._first_call
+        self.function: Final = function
+        self._entry: Final = entry
+        self._call: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function; it takes positional arguments only."""
-        return self._call(*args)
+        return (self._call or self.dispatcher)(*args)
 
     @property
     def dispatcher(self) -> Any:
         """Numba's object for the function, or the function itself if Numba cannot be imported."""
-        if self._call == self._first_call:
-            with _LOCK:
-                if self._call == self._first_call:
-                    self._call = _dispatcher(self._function) if load() else self._function
+        if self._call is None:
+            self._call = self._load() if load() else self.function
         return self._call
 
     @property
     def _numba_type_(self) -> Any:
         return self.dispatcher._numba_type_
 
-    def _first_call(self, *args: Any) -> Any:
-        return self.dispatcher(*args)
+    def _load(self) -> Any:
+        import numba
+        from numba.core.compiler_lock import global_compiler_lock
+
+        from scheduler.compilation.caching import DiskCache
+        from scheduler.compilation.signatures import call_converted, signature_of
+
+        # Numba holds its lock while it compiles, and asks for other functions then: a second lock
+        # could wait for it forever.
+        with global_compiler_lock:
+            if self._call is not None:
+                return self._call
+            dispatcher: Any = numba.njit(**_OPTIONS)(self.function)
+            dispatcher._cache = DiskCache(self.function)
+            if self._entry:
+                dispatcher.compile(signature_of(self.function))
+                # Numba asks this for what to call with arguments of other types.
+                converting = functools.partial(call_converted, dispatcher)
+                dispatcher._compile_for_args = lambda *_args: converting
+            return dispatcher
+
+
+ENTRY_POINTS: Final[list[CompiledFunction]] = []
+"""Those of the modules that have been imported."""
 
 
 def compiled(function: _Function) -> _Function:
@@ -62,9 +83,16 @@ def compiled(function: _Function) -> _Function:
     compiled functions must not divide by zero. They must not call themselves, directly or through
     others: Numba crashes when it loads such a function from disk.
     """
-    if why_plain():
-        return function
-    return cast(_Function, CompiledFunction(cast("FunctionType", function)))
+    return cast(_Function, _wrap(cast("FunctionType", function), entry=False))
+
+
+def entry_point(function: _Function) -> _Function:
+    """Compile a function that Python calls: once, for the annotated types of its parameters.
+
+    `scheduler.compilation.warmup` compiles all of these ahead. Numbers of other types are
+    converted if that is exact (an int may stand for a float); anything else raises TypeError.
+    """
+    return cast(_Function, _wrap(cast("FunctionType", function), entry=True))
 
 
 @functools.cache
@@ -76,26 +104,29 @@ def why_plain() -> str:
     return "" if importlib.util.find_spec("numba") else "Numba is not installed"
 
 
-@functools.cache
 def load() -> bool:
     """Import Numba; False, with one warning, if functions run as plain Python."""
     with _LOCK:
-        reason = why_plain()
-        if not reason:
-            try:
-                import numba  # noqa: F401
-            except ImportError as error:
-                reason = f"Numba cannot be imported ({error})"
-        if reason:
-            _log.warning(PLAIN, reason)
-        return not reason
+        return _load()
 
 
-def _dispatcher(function: FunctionType) -> Any:
-    import numba
+@functools.cache
+def _load() -> bool:
+    reason = why_plain()
+    if not reason:
+        try:
+            import numba  # noqa: F401
+        except ImportError as error:
+            reason = f"Numba cannot be imported ({error})"
+    if reason:
+        _log.warning(_PLAIN, reason)
+    return not reason
 
-    from scheduler.compilation.caching import DiskCache
 
-    dispatcher: Any = numba.njit(**_OPTIONS)(function)
-    dispatcher._cache = DiskCache(function)
-    return dispatcher
+def _wrap(function: FunctionType, *, entry: bool) -> object:
+    if why_plain():
+        return function
+    wrapped = CompiledFunction(function, entry=entry)
+    if entry:
+        ENTRY_POINTS.append(wrapped)
+    return wrapped

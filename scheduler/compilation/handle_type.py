@@ -17,7 +17,7 @@ from numba.np import arrayobj, numpy_support
 from scheduler.compilation.columns import ColumnType
 
 
-class HandleType(types.Type):  # type: ignore[misc]
+class HandleType(types.Type):
     """A pointer to a table: per column its address and the length of each dimension."""
 
     def __init__(self, owner: str, columns: dict[str, ColumnType]) -> None:
@@ -38,7 +38,7 @@ class HandleType(types.Type):  # type: ignore[misc]
 
 
 @register_model(HandleType)
-class _HandleModel(models.PrimitiveModel):  # type: ignore[misc]
+class _HandleModel(models.PrimitiveModel):
     def __init__(self, manager: Any, handle_type: HandleType) -> None:
         super().__init__(manager, handle_type, ir.IntType(64).as_pointer())
 
@@ -52,7 +52,7 @@ def _from_python(_type: HandleType, value: Any, context: Any) -> Any:
 
 
 @infer_getattr
-class _HandleAttribute(AttributeTemplate):  # type: ignore[misc]
+class _HandleAttribute(AttributeTemplate):
     key = HandleType
 
     def generic_resolve(self, typ: HandleType, attr: str) -> Any:

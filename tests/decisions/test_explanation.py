@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from scheduler.decisions.rounds.explanation import RIVALS, Cause, observer, wait
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
+from scheduler.decisions.state.world import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 

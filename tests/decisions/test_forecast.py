@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given, settings
 
 from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.queue import Backlog
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import RunningAttempt, Waiting
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.support.worlds import after, option, option_of, pool, snapshot, snapshots, waiting
 

@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.plan import Reservation
-from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.queue import Backlog
+from scheduler.decisions.state.world import Waiting
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import option, option_of, pool, snapshot, snapshots, waiting
 

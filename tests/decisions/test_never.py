@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.precedence import preceding
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best, run_round
 from scheduler.decisions.state.plan import Action, Reservation
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
+from scheduler.decisions.state.queue import Backlog
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import EstimatedPlacement, Waiting
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import after, held, option_of, snapshots

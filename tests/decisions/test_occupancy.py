@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
+from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES, Mix
 from scheduler.decisions.state.occupancy import Occupancy
+from scheduler.decisions.state.world import RunningAttempt
 from tests.support.worlds import MEMORY, held, pool, pools_, running_
 
 

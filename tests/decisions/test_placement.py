@@ -2,9 +2,10 @@
 
 import pytest
 
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
+from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, Mix, rule
 from scheduler.decisions.state.occupancy import Occupancy
+from scheduler.decisions.state.world import RunningAttempt
 from scheduler.domain.errors import InputError
 from tests.support.worlds import pool
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.decisions.state.queue import Backlog, Shape
+from scheduler.decisions.state.queue import Backlog
+from scheduler.decisions.state.world import Shape
 from tests.support.worlds import option, waiting
 
 ENTER = st.tuples(st.just("enter"), st.integers(1, 60))

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from scheduler.decisions.rounds.explanation import observer
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide, run_round
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
+from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.plan import Action
+from scheduler.decisions.state.world import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS, Heuristic
 from tests.support.worlds import option, pool, snapshot, waiting
 

@@ -11,11 +11,12 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import mode_of
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.plan import Action
+from scheduler.decisions.state.world import RunningAttempt
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard

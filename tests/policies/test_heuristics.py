@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
+from scheduler.decisions.state.world import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS, LAST
 from tests.support.worlds import option, pool, snapshot, table, waiting
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.domain.errors import MissingError, OutageError
 from scheduler.policies.guard import Guard

@@ -6,10 +6,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
+from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.occupancy import Occupancy
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Queue, Waiting
+from scheduler.decisions.state.queue import Backlog, Queue
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

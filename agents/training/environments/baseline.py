@@ -18,9 +18,9 @@ from envs.scenarios import Scenario, Split
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
 from envs.simulator.simulation import Simulation
+from scheduler.arrays import Floats
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.state.queue import Floats
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.policies.heuristics import Rank
 

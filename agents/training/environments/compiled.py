@@ -39,9 +39,9 @@ from envs.gym.cluster_env import NothingToDecideError
 from envs.gym.episodes import drawn_preference, of_scenario
 from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.features.columns import TOP, Floats32
+from scheduler.arrays import Bools, Floats, Floats32, Ints
+from scheduler.decisions.features.columns import TOP
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.policies.lookup import named
 
 

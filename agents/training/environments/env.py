@@ -28,10 +28,10 @@ from agents.training.environments.reward import (
 from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
 from envs.gym.episodes import drawn_preference
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.features.columns import TOP, Floats32
+from scheduler.arrays import Bools, Floats32
+from scheduler.decisions.features.columns import TOP
 from scheduler.decisions.features.encoder import size
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import Bools
 from scheduler.policies.lookup import named
 
 TRIES = 100

@@ -26,12 +26,14 @@ from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
 from scheduler.decisions.features.encoder import Encoder
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best, decide
 from scheduler.decisions.state.plan import Plan
-from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.queue import Backlog
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import Waiting
 from scheduler.policies.lookup import named
 
 SIZES = (10, 100, 1_000, 10_000)

@@ -14,8 +14,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.decisions.state.availability import AHEAD_S
-from scheduler.decisions.state.queue import Floats, Ints, Queue
+from scheduler.arrays import Floats, Ints
+from scheduler.decisions.kernel.starts import AHEAD_S
+from scheduler.decisions.state.queue import Queue
 
 Floats32 = NDArray[np.float32]
 GAIN = 0.4

@@ -6,11 +6,14 @@ import hashlib
 
 import numpy as np
 
-from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP, Floats32
+from scheduler.arrays import Floats32
+from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP
 from scheduler.decisions.features.encoder import Encoder
-from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.state.cluster import Cluster
+from scheduler.decisions.state.queue import Backlog
+from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

@@ -13,6 +13,7 @@ from operator import mul
 
 import numpy as np
 
+from scheduler.arrays import Floats, Floats32, Ints
 from scheduler.decisions.features import ranks
 from scheduler.decisions.features.columns import (
     DYNAMIC_COLUMNS,
@@ -23,7 +24,6 @@ from scheduler.decisions.features.columns import (
     ROW_COLUMNS,
     STATIC_COLUMNS,
     TOP,
-    Floats32,
     ShownRows,
     Timing,
     Whole,
@@ -33,9 +33,9 @@ from scheduler.decisions.features.columns import (
 from scheduler.decisions.features.row_selection import nearest
 from scheduler.decisions.features.static_features import StaticFeatures, Weights
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.availability import ahead
-from scheduler.decisions.state.queue import Floats, Ints, Queue
+from scheduler.decisions.state.queue import Queue
 from scheduler.domain.pools import Pool
 
 _UNITS = units(DYNAMIC_COLUMNS)

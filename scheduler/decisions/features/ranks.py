@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.arrays import Floats, Ints
 
 _SPARE = 8
 """`least` looks for its bound among this many times as many values as are wanted. More are slower;

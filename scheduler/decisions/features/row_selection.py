@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from scheduler.arrays import Floats, Ints
 from scheduler.decisions.features import ranks
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.queue import Floats, Ints
 
 
 def nearest(table: Candidates, before: Ints, ends: Floats, prices: Floats, rows: int) -> Ints:

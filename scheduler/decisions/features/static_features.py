@@ -9,18 +9,19 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from scheduler.arrays import Floats, Floats32, Ints
 from scheduler.decisions.features import ranks
 from scheduler.decisions.features.columns import (
     ORDERS,
     STATIC_COLUMNS,
-    Floats32,
     StaticRows,
     Timing,
     squash,
     units,
 )
 from scheduler.decisions.rounds.congestion import congestion_price, own_cost
-from scheduler.decisions.state.queue import Floats, Ints, Queue, Shape
+from scheduler.decisions.state.queue import Queue
+from scheduler.decisions.state.world import Shape
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
 

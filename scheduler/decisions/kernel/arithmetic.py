@@ -92,7 +92,7 @@ def exp(x: float) -> float:
 
 @compiled
 def power(x: float, y: float) -> float:
-    """x to the power of y, for x >= 0; its relative error grows with |y ln x| (2^-53 times that)."""
+    """The power x^y for x >= 0; its relative error is about (1 + |y ln x|) 2^-53."""
     if y == 0.0:
         return 1.0
     return x if y == 1.0 else exp(y * ln(x))
@@ -149,10 +149,10 @@ def _logarithm(f: float, exponent: int, lost: float) -> float:
 @compiled
 def _block_sum(values: Floats, start: int, count: int) -> float:
     if count < 8:
-        total = -0.0
+        few = -0.0
         for i in range(start, start + count):
-            total += values[i]
-        return total
+            few += values[i]
+        return few
     a, b, c, d = values[start], values[start + 1], values[start + 2], values[start + 3]
     e, f, g, h = values[start + 4], values[start + 5], values[start + 6], values[start + 7]
     full = start + count - count % 8
@@ -165,7 +165,7 @@ def _block_sum(values: Floats, start: int, count: int) -> float:
         f += values[i + 5]
         g += values[i + 6]
         h += values[i + 7]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    total: float = ((a + b) + (c + d)) + ((e + f) + (g + h))
     for i in range(full, start + count):
         total += values[i]
     return total

@@ -7,7 +7,8 @@ or were expected anew stay as void entries, which have an old stamp.
 
 from __future__ import annotations
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.columns import Floats, Ints2D
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
     FREE_ATTEMPT,
@@ -16,7 +17,7 @@ from scheduler.decisions.kernel.columns import (
     RUNNING,
     Columns,
 )
-from scheduler.decisions.kernel.nodes import occupy, release
+from scheduler.decisions.kernel.nodes import occupy, release, room
 
 SPARE_RELEASES = 8
 """The releases of a pool have room for twice its devices and so many more."""
@@ -47,7 +48,28 @@ def begin(w: Columns, job: int, pool: int, width: int, memory: int, end: float) 
     return attempt
 
 
-@compiled
+@entry_point
+def begin_all(w: Columns, numbers: Ints2D, parts: Ints2D, ends: Floats) -> int:
+    """Start attempts on given nodes; returns the position of one that cannot start, or -1.
+
+    (n, 4) `numbers`: job, pool, memory, number of parts; (parts, 2) `parts`: node, devices.
+    """
+    part = 0
+    for index in range(len(numbers)):
+        job, pool, memory = numbers[index, 0], numbers[index, 1], numbers[index, 2]
+        width, count = 0, numbers[index, 3]
+        for at in range(count):
+            w.fit_node[at], w.fit_devices[at] = parts[part + at, 0], parts[part + at, 1]
+            width += parts[part + at, 1]
+        part += count
+        w.count[FIT_PARTS] = count
+        if attempt_of(w, job) >= 0 or not room(w, LIVE, pool, memory):
+            return index
+        begin(w, job, pool, width, memory, ends[index])
+    return -1
+
+
+@entry_point
 def finish(w: Columns, attempt: int) -> None:
     """End an attempt: its devices are free."""
     release(w, LIVE, attempt)
@@ -65,7 +87,7 @@ def finish(w: Columns, attempt: int) -> None:
     w.count[RUNNING] -= 1
 
 
-@compiled
+@entry_point
 def extend(w: Columns, attempt: int, end: float) -> None:
     """An attempt is now expected to end at `end`."""
     w.attempt_end[attempt] = end
@@ -73,7 +95,7 @@ def extend(w: Columns, attempt: int, end: float) -> None:
     _expect(w, attempt)
 
 
-@compiled
+@entry_point
 def attempt_of(w: Columns, job: int) -> int:
     """The entry of a job's attempt; -1: it does not run."""
     for attempt in range(len(w.attempt_job)):
@@ -95,7 +117,7 @@ def released(w: Columns, pool: int, until: float) -> int:
     return devices
 
 
-@compiled
+@entry_point
 def settle(w: Columns, pool: int) -> None:
     """Put the releases of a pool in order, and drop void ones."""
     first, total = w.pool_first_release[pool], w.pool_releases[pool]

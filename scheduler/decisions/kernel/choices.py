@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.attempts import begin
 from scheduler.decisions.kernel.columns import (
     BESIDE,
@@ -21,7 +21,7 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.nodes import fit, occupy, refresh_beside
-from scheduler.decisions.kernel.queue import compact
+from scheduler.decisions.kernel.queue import drop_reservations
 from scheduler.decisions.kernel.rules import (
     COMMIT,
     GREEDY,
@@ -40,23 +40,16 @@ START, BACKFILL, RESERVE, WAIT, REFUSED = range(5)
 """What becomes of a row."""
 
 
-@compiled
+@entry_point
 def open_round(w: Columns, now: float, mode: int) -> None:
     """Begin a round: what the round before has chosen and nobody carried out waits again."""
-    for index in range(w.count[HELD]):
-        pool = w.held_pool[index]
-        slot = w.row_slot[w.pool_held[pool]]
-        if w.job_state[slot] == TAKEN:
-            w.job_state[slot] = WAITS
-    for pool in range(len(w.pool_held)):
-        w.pool_held[pool] = 0
-    w.count[HELD] = w.count[PLACED] = w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
+    drop_reservations(w)
+    w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
     w.state[OVER], w.state[SCORED], w.state[MODE] = 0, 0, mode
     w.figure[NOW] = now
-    compact(w)
 
 
-@compiled
+@entry_point
 def outcome(w: Columns, row: int) -> int:
     """What `take` would do with a row. Valid after `refresh_rules`; it leaves the nodes found."""
     if row == 0:
@@ -94,7 +87,7 @@ def _effect(w: Columns, row: int) -> int:
     return REFUSED
 
 
-@compiled
+@entry_point
 def take(w: Columns, row: int) -> int:
     """Apply the choice of a row; returns what became of it (REFUSED: nothing has changed)."""
     action = outcome(w, row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.choices import REFUSED, WAIT, take
 from scheduler.decisions.kernel.columns import (
     HELD,
@@ -27,7 +27,7 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.decisions.kernel.line import join_line
 from scheduler.decisions.kernel.network import choose_by_network
-from scheduler.decisions.kernel.orders import WFP3, cost_of, score_of
+from scheduler.decisions.kernel.orders import SJBF, WFP3, cost_of, score_of
 from scheduler.decisions.kernel.precedence import earlier, preceding
 from scheduler.decisions.kernel.rules import (
     COMMIT,
@@ -47,10 +47,11 @@ ORDERED, WGC, NETWORK = range(3)
 KIND, NUMBER, ORDER, PLACEMENT, HEEDS = range(5)
 """Positions in a scorer's codes: its kind, a number that no other scorer has, and for a textbook
 order the order and the placement; whether urgency decides among jobs that are alike."""
-NOTHING = -1
+NOTHING, INVALID = -1, -2
+"""In place of a row: none may be chosen; the scorer's scores are not numbers."""
 
 
-@compiled
+@entry_point
 def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
     """The row that the scorer chooses now: 0 to wait, NOTHING if none may be chosen."""
     if w.state[OVER]:
@@ -61,54 +62,64 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
     if w.count[HELD] == len(w.pool_nodes) and (w.state[MODE] == NONE or w.state[MODE] == COMMIT):
         return NOTHING
     refresh_rules(w)
-    if w.state[SCORER] != codes[NUMBER]:
-        w.state[SCORER] = codes[NUMBER]
-        w.state[SCORED] = w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
+    use_scorer(w, codes[NUMBER])
     if codes[KIND] == NETWORK:
         row = choose_by_network(w, codes, constants, weights)
-        return row if row == NOTHING else preceding(w, row, True)
+        return row if row < 0 else preceding(w, row, True)
     slot = _starving(w)
     if slot == 0:
         slot = _chosen_job(w, codes, constants)
     elif codes[KIND] == WGC:
-        score_jobs(w, constants)
+        score_jobs(w, constants, False)
     if slot <= 0:
         return slot
     return preceding(w, _row_of(w, slot, codes), codes[HEEDS] != 0)
 
 
-@compiled
+@entry_point
+def use_scorer(w: Columns, number: int) -> None:
+    """Drop what another scorer has computed."""
+    if w.state[SCORER] != number:
+        w.state[SCORER] = number
+        w.state[SCORED] = w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
+
+
+@entry_point
 def play(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
-    """Let the scorer choose until the round is over; returns the number of choices."""
+    """Let the scorer choose until the round is over, or until it fails.
+
+    Returns the number of choices, or INVALID.
+    """
     choices = 0
     row = choose(w, codes, constants, weights)
-    while row != NOTHING:
+    while row >= 0:
         choices += 1
         action = take(w, row)
         if action in (WAIT, REFUSED):
             break
         row = choose(w, codes, constants, weights)
-    return choices
+    return INVALID if row == INVALID else choices
 
 
 @compiled
 def _chosen_job(w: Columns, codes: Ints, constants: Floats2D) -> int:
     """The job to start; 0 to wait, NOTHING if none has a row that may be chosen."""
     if codes[KIND] == WGC:
-        score_jobs(w, constants)
+        score_jobs(w, constants, False)
         slot = _best_job(w)
         if slot > 0 and w.job_score[slot] < PATIENCE:
             return 0
         return slot
     order = codes[ORDER]
-    if order < WFP3:
-        join_line(w, order)
+    if order < WFP3 and join_line(w, order):
         for at in range(w.count[LINED]):
             if has_row(w, w.line[at]):
                 return w.line[at]
         return NOTHING
-    for slot in range(1, w.count[SLOTS_USED]):
-        w.job_score[slot] = score_of(w, order, slot)
+    if w.state[SCORED] == 0 or order == SJBF:
+        w.state[SCORED] = 1
+        for slot in range(1, w.count[SLOTS_USED]):
+            w.job_score[slot] = score_of(w, order, slot)
     return _best_job(w)
 
 
@@ -147,9 +158,9 @@ def _starving(w: Columns) -> int:
         return 0
     first = 0
     for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_state[slot] == WAITS and starves(w, slot):
-            if (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
-                first = slot
+        hungry = w.job_state[slot] == WAITS and starves(w, slot)
+        if hungry and (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
+            first = slot
     return first
 
 

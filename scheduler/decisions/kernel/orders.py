@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.columns import Floats, Ints
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
 from scheduler.decisions.kernel.columns import (
     HELD,
@@ -18,7 +19,7 @@ from scheduler.decisions.kernel.columns import (
     ORIGIN,
     Columns,
 )
-from scheduler.decisions.kernel.starts import delay_of
+from scheduler.decisions.kernel.starts import delay_of, look_ahead
 
 (FCFS, SJF, SMALLEST, SAF, F1, F2, F3, F4, EDF, LLF, PRIORITY, WFP3, UNICEP, LXF, SJBF) = range(15)
 """Orders; from WFP3 on they change with time."""
@@ -120,3 +121,18 @@ def _preference_cost(w: Columns, row: int, time: float) -> float:
     money = w.row_dollars[row] / cheapest if cheapest > 0.0 else 1.0 + w.row_dollars[row]
     slow = time / max(w.job_ideal[slot], 1e-9)
     return p * slow + (1.0 - p) * money
+
+
+@entry_point
+def scores_of(w: Columns, order: int, slots: Ints, scores: Floats) -> None:
+    """(n,) slots → (n,) scores."""
+    for at in range(len(slots)):
+        scores[at] = score_of(w, order, slots[at])
+
+
+@entry_point
+def costs_of(w: Columns, placement: int, rows: Ints, costs: Floats) -> None:
+    """(n,) rows, without WAIT → (n,) costs."""
+    for at in range(len(rows)):
+        look_ahead(w, w.shape_pool[w.row_shape[rows[at]]])
+        costs[at] = cost_of(w, placement, rows[at])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.columns import Ints
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import (
     BESIDE,
     CLOSED,
@@ -46,7 +47,7 @@ def backfills(mode: int) -> bool:
     return mode in (EASY, COMMIT_EASY, GREEDY)
 
 
-@compiled
+@entry_point
 def refresh_rules(w: Columns) -> None:
     """What the round says of each shape: CLOSED, OPEN or IN_TIME.
 
@@ -137,7 +138,7 @@ def starves(w: Columns, slot: int) -> bool:
 
 
 @compiled
-def rows_of_job(w: Columns, slot: int, rows: np.ndarray, count: int) -> int:
+def rows_of_job(w: Columns, slot: int, rows: Ints, count: int) -> int:
     """Append the rows of a waiting job that may be chosen; returns how many `rows` has then."""
     before = count
     for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
@@ -152,8 +153,8 @@ def rows_of_job(w: Columns, slot: int, rows: np.ndarray, count: int) -> int:
     return count
 
 
-@compiled
-def candidate_rows(w: Columns, rows: np.ndarray) -> int:
+@entry_point
+def candidate_rows(w: Columns, rows: Ints) -> int:
     """All rows that may be chosen, ascending, WAIT first; returns their number."""
     refresh_rules(w)
     rows[0], count = 0, 1
@@ -174,7 +175,7 @@ def next_promised(w: Columns) -> int:
     return 0
 
 
-@compiled
+@entry_point
 def free_to_choose(w: Columns) -> bool:
     """Whether the policy has a choice now."""
     if next_promised(w):
@@ -182,7 +183,7 @@ def free_to_choose(w: Columns) -> bool:
     return not (w.state[MODE] == COMMIT_FCFS and w.count[HELD] > 0)
 
 
-@compiled
+@entry_point
 def forced_row(w: Columns) -> int:
     """The one row that may be taken when the policy has no choice; 0: none.
 

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from scheduler.compilation.columns import Bools, Floats, Ints
-from scheduler.decisions.kernel import starts
-from scheduler.decisions.kernel.columns import GONE, HELD, LIVE, ORIGIN, SLOTS_USED
+from scheduler.decisions.kernel import orders, starts
+from scheduler.decisions.kernel.columns import GONE, HELD, LIVE, NOW, ORIGIN, SLOTS_USED
 from scheduler.decisions.state.world import World
 
 COLUMNS = (
@@ -35,8 +35,8 @@ class Candidates:
     estimates: the table has nothing that the scheduler cannot know.
     """
 
-    def __init__(self, world: World, now: float, rows: Ints) -> None:
-        self.now = now
+    def __init__(self, world: World, rows: Ints) -> None:
+        self.now = float(world.figure[NOW])
         """Unix seconds."""
         self.world = world
         """The cluster and its queue; not to be changed."""
@@ -74,7 +74,8 @@ class Candidates:
     @cached_property
     def wait(self) -> Floats:
         """Seconds since the job was submitted; -inf for WAIT."""
-        return self.now - self.world.job_submitted.take(self.slot)
+        waits: Floats = self.now - self.world.job_submitted.take(self.slot)
+        return waits
 
     @cached_property
     def born(self) -> Floats:
@@ -185,25 +186,28 @@ class Candidates:
 
     @cached_property
     def preference_cost(self) -> Floats:
-        """What the placement costs the job by its own preference p, at best 1 (no unit).
+        """What the placement costs the job by its own preference p, at best 1 (no unit); 0: WAIT.
 
         p · (start delay + runtime) / ideal runtime + (1 - p) · dollars / cheapest dollars.
         """
-        p = self.preference
-        least = np.where(self.cheapest > 0, self.cheapest, 1.0)
-        money = np.where(self.cheapest > 0, self.dollars / least, 1.0 + self.dollars)
-        slow = (self.start_delay + self.runtime) / np.maximum(self.ideal, 1e-9)
-        # A placement that never fits is ruled out whatever p says; 0 · inf is not a number.
-        never = np.isinf(slow)
-        return np.where(never, np.inf, p * np.where(never, 0.0, slow) + (1 - p) * money)
+        return self.costs(orders.PREFERENCE)
+
+    def costs(self, placement: int) -> Floats:
+        """(n,) What each row costs by a placement of `kernel.orders`; 0 for WAIT."""
+        costs = np.zeros(len(self))
+        of_jobs = self.rows > 0
+        found = np.empty(int(of_jobs.sum()))
+        orders.costs_of(self.world.handle, placement, self.rows[of_jobs], found)
+        costs[of_jobs] = found
+        return costs
 
     def only(self, positions: Sequence[int]) -> Candidates:
         """A table of just these rows (without WAIT, unless named)."""
-        return Candidates(self.world, self.now, self.rows[list(positions)])
+        return Candidates(self.world, self.rows[list(positions)])
 
     def all_open(self) -> Candidates:
         """A table of every row of every waiting job, also those that may not be chosen now."""
-        return Candidates(self.world, self.now, open_rows(self.world)[1:])
+        return Candidates(self.world, open_rows(self.world)[1:])
 
     def rivals(self, row: int) -> range:
         """Positions of the rows of the same job as `row`, itself included."""

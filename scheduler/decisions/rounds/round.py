@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scheduler.decisions.kernel import choices, choosing, rules
+from scheduler.decisions.kernel import choices, choosing, precedence, rules
 from scheduler.decisions.kernel.columns import (
     HELD,
     OVER,
@@ -75,25 +75,27 @@ class Round:
         if count == 1:
             world.state[OVER] = 1
             return None
-        return Candidates(world, self.now, rows[:count])
+        return Candidates(world, rows[:count])
 
     @property
     def free(self) -> bool:
         """Whether the policy has a choice now."""
         return rules.free_to_choose(self.world.handle)
 
-    def choose(self, scorer: Scorer) -> int | None:
-        """The row that a compiled scorer chooses; None when nothing is left."""
-        row = choosing.choose(self.world.handle, *scorer)
-        return None if row == choosing.NOTHING else row
+    def choose(self, scorer: Scorer) -> int:
+        """The row that a compiled scorer chooses, or a negative code of `kernel.choosing`."""
+        return choosing.choose(self.world.handle, *scorer)
 
-    def play(self, scorer: Scorer) -> None:
-        """Let a compiled scorer choose until the round is over."""
-        choosing.play(self.world.handle, *scorer)
+    def play(self, scorer: Scorer) -> bool:
+        """Let a compiled scorer choose until the round is over; False: its scores are no numbers.
+
+        What it has chosen until then stays chosen.
+        """
+        return choosing.play(self.world.handle, *scorer) != choosing.INVALID
 
     def preceding(self, row: int, *, heed: bool = False) -> int:
         """The same placement of the job that goes first among equals (`kernel.precedence`)."""
-        return choosing.preceding(self.world.handle, row, heed)
+        return precedence.preceding(self.world.handle, row, heed)
 
     def outcome(self, row: int) -> Action:
         """What `take` would do with a row, without doing it. Raises `ValueError` as `take` does."""

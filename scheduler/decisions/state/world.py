@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
     BUCKETS,
+    CHANGING,
     DEVICES,
     FIT_PARTS,
     FIXED,
@@ -31,10 +32,14 @@ from scheduler.decisions.kernel.columns import (
     ROWS,
     ROWS_USED,
     RULE,
+    RUNNING,
+    SCORER,
+    SCRATCH,
     SHAPES,
     SHAPES_USED,
     SLOTS_USED,
     STARVATION_S,
+    STATIC,
     TOP_PRICE,
     WAITING,
     Columns,
@@ -50,6 +55,10 @@ Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
 _CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8}
 _GROUP = {each.name: each.metadata["group"] for each in fields(Columns)}
+_NAMES = {
+    use: [each.name for each in fields(Columns) if each.metadata["use"] == use]
+    for use in (CHANGING, STATIC, SCRATCH)
+}
 
 
 class Shape(NamedTuple):
@@ -127,32 +136,43 @@ class World(Columns):
         rule: NodePlacementRule = BEST_FIT,
     ) -> None:
         self.pools = tuple(pools)
+        self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
         self._parts: dict[Part, int] = {}
         self._allocate()
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
         self._describe_pools()
-        self._handle: Self | None = None
+        self._borrows = False
         self._add_wait()
-        for attempt in running:
-            self.start(attempt)
+        self.start_all(tuple(running))
 
     @property
-    def handle(self) -> Self:
+    def handle(self) -> Columns:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
-            self._handle = handle_of(self)
+            self._handle = handle_of(self, Columns)
         return self._handle
 
     def copy(self) -> World:
-        """An independent copy."""
+        """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
-        twin.pools, twin._handle = self.pools, None
+        twin.pools, twin._handle, twin._borrows = self.pools, None, True
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
-        for name in _GROUP:
+        for name in _NAMES[STATIC]:
+            setattr(twin, name, getattr(self, name))
+        for name in _NAMES[CHANGING]:
             setattr(twin, name, getattr(self, name).copy())
+        for name in _NAMES[SCRATCH]:
+            setattr(twin, name, np.zeros_like(getattr(self, name)))
+        twin.state[SCORER] = 0
         return twin
+
+    def _own(self) -> None:
+        """Stop sharing columns with other worlds."""
+        for name in _NAMES[STATIC]:
+            setattr(self, name, getattr(self, name).copy())
+        self._handle, self._borrows = None, False
 
     def add(self, job: Waiting) -> None:
         """A job enters. Raises `ValueError` if it is already here or has no placement."""
@@ -160,6 +180,8 @@ class World(Columns):
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
+        if self._borrows:
+            self._own()
         places = [self.shape(Shape(*option[:3])) for option in job.options]
         shapes = np.array(places, dtype=np.int64)
         figures = np.array([option[3:] for option in job.options]).T.copy()
@@ -175,6 +197,10 @@ class World(Columns):
         if not slot:
             raise KeyError(job)
         queue.leave(self.handle, slot)
+        if queue.is_sparse(self.handle):
+            # Compaction moves entries of columns that copies may share.
+            self._own()
+            queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
@@ -183,6 +209,11 @@ class World(Columns):
     def depth(self) -> int:
         """Number of waiting jobs."""
         return int(self.count[WAITING])
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self.count[RUNNING]
 
     def slot_of(self, job: int) -> int | None:
         """The slot of a waiting job, by id."""
@@ -215,17 +246,27 @@ class World(Columns):
 
     def start(self, attempt: RunningAttempt) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
-        pool = attempt.pool
-        if attempts.attempt_of(self.handle, attempt.job) >= 0:
-            raise ValueError(f"job {attempt.job} runs already")
-        for part, (node, devices) in enumerate(attempt.nodes):
-            self.fit_node[part], self.fit_devices[part] = node, devices
-        self.count[FIT_PARTS] = len(attempt.nodes)
-        if not nodes.room(self.handle, LIVE, pool, attempt.memory):
-            raise ValueError(f"the nodes of pool {self.pools[pool].name!r} are too full")
-        attempts.begin(
-            self.handle, attempt.job, pool, attempt.width, attempt.memory, float(attempt.end)
+        self.start_all([attempt])
+
+    def start_all(self, running: Sequence[RunningAttempt]) -> None:
+        """As `start`, for many attempts."""
+        if not running:
+            return
+        parts = [part for attempt in running for part in attempt.nodes]
+        counts = [len(attempt.nodes) for attempt in running]
+        numbers = [(each.job, each.pool, each.memory) for each in running]
+        failed = attempts.begin_all(
+            self.handle,
+            np.column_stack((np.array(numbers, dtype=np.int64), counts)),
+            np.array(parts, dtype=np.int64),
+            np.array([attempt.end for attempt in running], dtype=np.float64),
         )
+        if failed >= 0:
+            attempt = running[failed]
+            raise ValueError(
+                f"job {attempt.job} runs already, or the nodes {attempt.nodes} of pool "
+                f"{self.pools[attempt.pool].name!r} are too full"
+            )
 
     def finish(self, job: int) -> None:
         """Free the job's devices. Raises `KeyError` if it does not run."""

@@ -13,7 +13,7 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Noisy
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
 from scheduler.domain.resources import ANY
 from tests.support.episodes import JOBS, POOL, episode

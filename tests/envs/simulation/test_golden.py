@@ -11,7 +11,7 @@ from envs.scenarios import Failures
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.lublin import Lublin, draw
 from envs.workloads.runtime_estimates import Noisy
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support import golden
 from tests.support.logs import placements

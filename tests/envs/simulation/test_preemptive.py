@@ -11,7 +11,7 @@ from envs.scenarios import Failures
 from envs.simulator.simulated_job import SimulatedProgress
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
 from tests.support.simulated import elastic, job, pool, simulation, spec, specs, workloads
 
