@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -82,6 +82,15 @@ class EstimatedPlacement(NamedTuple):
     joules: float
 
 
+class Part(NamedTuple):
+    """What a placement takes from one node."""
+
+    pool: int
+    devices: int
+    memory: int
+    """Bytes; 0 where memory is not limited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A job that may start now, as decisions see it; it has no true runtime."""
@@ -129,7 +138,7 @@ class World(Columns):
         self.pools = tuple(pools)
         self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
-        self._parts: dict[tuple[int, int, int], int] = {}
+        self._parts: dict[Part, int] = {}
         self._allocate()
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
@@ -183,8 +192,7 @@ class World(Columns):
         if self._borrows:
             self._own()
         while queue.enter(self.handle, numbers, shapes, figures) == FULL:
-            self._grow(JOBS)
-            self._grow(ROWS)
+            self.grow_queue()
 
     def remove(self, job: int) -> None:
         """A job leaves. Raises `KeyError` if it does not wait."""
@@ -235,14 +243,10 @@ class World(Columns):
 
     def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
         """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
-        if not self.state[RULE]:
-            return
-        for pool, width in places:
-            per_node = self.pools[pool].devices_per_node
-            whole, rest = divmod(width, per_node)
-            for devices, times in ((per_node, whole), (rest, 1 if rest else 0)):
-                if times:
-                    self._ask_part(pool, devices, width, memory, times * (1.0 / len(places)))
+        if self.state[RULE]:
+            for part, weight in asked(self.pools, places, memory):
+                self.mix_weight[self.part(part)] += weight
+                self.mix_total[part.pool] += weight
 
     def start(self, attempt: RunningAttempt) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
@@ -345,6 +349,22 @@ class World(Columns):
             self.count[SHAPES_USED] = index + 1
         return index
 
+    def part(self, part: Part) -> int:
+        """The index of a part in the mix, which is added with weight 0 if it is new."""
+        index = self._parts.get(part)
+        if index is None:
+            index = self._parts[part] = int(self.count[MIX_USED])
+            if index == len(self.mix_pool):
+                self._grow(MIX)
+            self.mix_pool[index], self.mix_devices[index], self.mix_memory[index] = part
+            self.count[MIX_USED] = index + 1
+        return index
+
+    def grow_queue(self) -> None:
+        """Make room for twice as many waiting jobs."""
+        self._grow(JOBS)
+        self._grow(ROWS)
+
     def _possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold it."""
         its = self.pools[pool]
@@ -409,19 +429,6 @@ class World(Columns):
         self.job_ideal[0] = self.job_size[0] = 1.0
         self.count[SLOTS_USED] = self.count[ROWS_USED] = 1
 
-    def _ask_part(self, pool: int, devices: int, width: int, memory: int, weight: float) -> None:
-        limited = self.pools[pool].memory_per_node > 0
-        part = pool, devices, -(-memory * devices // width) if limited else 0
-        index = self._parts.get(part)
-        if index is None:
-            index = self._parts[part] = int(self.count[MIX_USED])
-            if index == len(self.mix_pool):
-                self._grow(MIX)
-            self.mix_pool[index], self.mix_devices[index], self.mix_memory[index] = part
-            self.count[MIX_USED] = index + 1
-        self.mix_weight[index] += weight
-        self.mix_total[pool] += weight
-
     def _grow(self, group: str) -> None:
         """Double the capacity of a group of columns."""
         assert group not in FIXED
@@ -430,3 +437,17 @@ class World(Columns):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate([column, np.zeros_like(column)], axis=-1))
         self._handle = None
+
+
+def asked(
+    pools: Sequence[Pool], places: Collection[tuple[int, int]], memory: int
+) -> Iterator[tuple[Part, float]]:
+    """The parts of a job that accepts these (pool, width), each with its weight in the mix."""
+    for pool, width in places:
+        its = pools[pool]
+        per_node, limited = its.devices_per_node, its.memory_per_node > 0
+        whole, rest = divmod(width, per_node)
+        for devices, times in ((per_node, whole), (rest, 1 if rest else 0)):
+            if times:
+                claim = -(-memory * devices // width) if limited else 0
+                yield Part(pool, devices, claim), times * (1.0 / len(places))
