@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Ints, Ints2D
+from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Floats32, Floats32x2D, Ints, Ints2D
 
 JOBS, ROWS, SHAPES, POOLS = "jobs", "rows", "shapes", "pools"
 NODES, BUCKETS, DEVICES, RELEASES = "nodes", "buckets", "devices", "releases"
-MIX, ONE = "mix", "one"
+MIX, SHOWN_ROWS, ONE = "mix", "shown_rows", "one"
 FIXED = (POOLS, NODES, BUCKETS, DEVICES, RELEASES, ONE)
 """Groups whose size the pools decide; the others grow."""
 
@@ -22,6 +22,8 @@ LIVE, RESERVED, BESIDE, TRIAL = range(4)
 """
 PLANES = 4
 JOB_TERMS, ROW_TERMS = 8, 2
+LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
+"""Sizes of an encoding; its positions are in `learned.positions`."""
 (
     SLOTS_USED,
     ROWS_USED,
@@ -38,11 +40,27 @@ JOB_TERMS, ROW_TERMS = 8, 2
     NEXT_PROMISED,
     LINED,
     FIT_PARTS,
-) = range(15)
+    SHOWN,
+) = range(16)
 """Positions in `count`; WAIT is counted among slots and rows."""
-MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS = range(7)
+MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS, ORDERED_SLOTS, TOTALLED, READY = (
+    range(10)
+)
 """Positions in `state`."""
-NOW, ORIGIN, STARVATION_S, TOP_PRICE, PRESSURE, WEIGHED_PRESSURE = range(6)
+(
+    NOW,
+    ORIGIN,
+    STARVATION_S,
+    TOP_PRICE,
+    PRESSURE,
+    WEIGHED_PRESSURE,
+    QUEUE_DEPTH,
+    QUEUE_WORK,
+    QUEUE_URGENCY,
+    QUEUE_WEIGHT,
+    QUEUE_PRESSURE,
+    MIDDLE_PREFERENCE,
+) = range(12)
 """Positions in `figure`."""
 GONE, WAITS, TAKEN = range(3)
 """States of a job slot: left, waits, was chosen in this round."""
@@ -64,9 +82,9 @@ class Columns:
 
     count: Ints = _column(ONE, 16)
     """How many entries of each group are used; see the names of its positions."""
-    state: Ints = _column(ONE, 8)
+    state: Ints = _column(ONE, 16)
     """Mode, placement rule, and the state of the round."""
-    figure: Floats = _column(ONE, 8)
+    figure: Floats = _column(ONE, 16)
     """Now, and other numbers of the whole world."""
 
     job_id: Ints = _column(JOBS)
@@ -101,6 +119,19 @@ class Columns:
     """Scratch of the scorer: what it knows of a job; valid for the first `PREPARED` slots."""
     line: Ints = _column(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
+    job_order_score: Floats2D = _column(JOBS, LEARNED_ORDERS)
+    """Scores by the orders of an encoding: higher goes first."""
+    job_rank: Ints2D = _column(JOBS, LEARNED_ORDERS)
+    """Scratch of the encoding: jobs of the table before it by each order."""
+    job_near: Ints = _column(JOBS)
+    """Scratch of the encoding: 1 + its best rank."""
+    job_listed: Ints = _column(JOBS)
+    """Scratch of the encoding: number of its rows in the table."""
+    job_position: Ints = _column(JOBS)
+    """Scratch of the encoding: position of the first of them."""
+    order_line: Ints2D = _column(JOBS, LEARNED_ORDERS + 1)
+    """Slots by each order of an encoding, `order_length` of them; the last row is scratch."""
+    order_length: Ints = _column(ONE, LEARNED_ORDERS)
 
     row_slot: Ints = _column(ROWS)
     row_shape: Ints = _column(ROWS)
@@ -114,6 +145,23 @@ class Columns:
     """Scratch of the scorer: less is better."""
     row_terms: Floats2D = _column(ROWS, ROW_TERMS)
     """Scratch of the scorer, as `job_terms`."""
+    row_static: Floats32x2D = _column(ROWS, STATIC_FEATURES)
+    """Columns of an encoding that do not change while the job waits."""
+    row_money: Floats = _column(ROWS)
+    """(1 - p) · dollars, as seconds of one device of the most expensive pool; p: preference."""
+    row_held: Floats = _column(ROWS)
+    """Runtime · share of the pool (s)."""
+    table_row: Ints = _column(ROWS)
+    """Scratch: the rows of a table, ascending, WAIT first."""
+    table_price: Floats2D = _column(ROWS, 3)
+    """Scratch of the encoding, by position in the table: prices in seconds and in slowdown, and the
+    cost by the job's preference."""
+    table_near: Ints = _column(ROWS)
+    """Scratch of the encoding, by position in the table: how near a row is; 0: far."""
+    class_count: Ints = _column(ROWS)
+    """Scratch of the encoding: rows by classes of prices."""
+    class_first: Ints = _column(ROWS)
+    """Scratch of the encoding: the first shown row of a class; 0: none."""
 
     shape_pool: Ints = _column(SHAPES)
     """-1 for WAIT."""
@@ -136,6 +184,8 @@ class Columns:
     """Round: when a row that must end in time would begin."""
     shape_latest: Floats = _column(SHAPES)
     """Round: when it must have ended."""
+    shape_delay: Floats = _column(SHAPES)
+    """Scratch of the encoding: seconds until it could run, boot included; finite."""
 
     pool_nodes: Ints = _column(POOLS)
     pool_per_node: Ints = _column(POOLS)
@@ -174,6 +224,10 @@ class Columns:
     promised_row: Ints = _column(POOLS)
     """Round: rows of reservations that a sticky mode keeps; 0: the job is gone."""
     promised_start: Floats = _column(POOLS)
+
+    pool_ahead: Floats2D = _column(POOLS, 4)
+    """Round: share free now, in 10 minutes, an hour, four; valid while `pool_ahead_seen` is."""
+    pool_ahead_seen: Ints = _column(POOLS)
 
     plane_free: Ints2D = _column(POOLS, PLANES)
     """Free devices."""
@@ -227,3 +281,22 @@ class Columns:
     mix_memory: Ints = _column(MIX)
     mix_weight: Floats = _column(MIX)
     mix_total: Floats = _column(POOLS)
+
+    shown: Ints = _column(SHOWN_ROWS)
+    """Positions in the table of the rows that an encoding shows, WAIT first; `SHOWN` of them."""
+    shown_rank: Ints2D = _column(SHOWN_ROWS, 2)
+    """Rows of the table before each shown one, by each price."""
+    shown_next: Ints = _column(SHOWN_ROWS)
+    """Scratch: the next shown row of the same class; 0: none."""
+    shown_score: Floats32 = _column(SHOWN_ROWS)
+    """Scores by a network."""
+    cheapest: Ints = _column(SHOWN_ROWS)
+    """Scratch: positions of the rows of least price."""
+    near_count: Ints = _column(SHOWN_ROWS)
+    """Scratch: rows by how near they are."""
+    seen: Floats32x2D = _column(SHOWN_ROWS, ROW_FEATURES)
+    """The encoding of the shown rows."""
+    seen_whole: Floats32 = _column(ONE, WHOLE_FEATURES)
+    """The encoding of the whole table."""
+    least: Floats = _column(ONE, 3)
+    """Scratch: a job's least prices and soonest end (s from now) on any placement."""

@@ -14,16 +14,18 @@ from scheduler.decisions.kernel.columns import (
     HELD,
     LINED,
     LINED_SLOTS,
+    ORDERED_SLOTS,
     PLACED,
     PREPARED,
     ROWS_USED,
     SLOTS_USED,
     TAKEN,
+    TOTALLED,
     WAITING,
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.features import describe
+from scheduler.decisions.kernel.learned.features import describe
 
 FULL = -1
 ID, SUBMITTED, PRIORITY, DEADLINE, PREFERENCE = range(5)
@@ -129,6 +131,7 @@ def compact(w: Columns) -> None:
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
     w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
+    w.state[ORDERED_SLOTS] = w.state[TOTALLED] = 0
 
 
 @compiled

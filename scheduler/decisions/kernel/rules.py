@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     BESIDE,
@@ -137,7 +138,7 @@ def starves(w: Columns, slot: int) -> bool:
 
 
 @compiled
-def rows_of_job(w: Columns, slot: int, rows: np.ndarray, count: int) -> int:
+def rows_of_job(w: Columns, slot: int, rows: Ints, count: int) -> int:
     """Append the rows of a waiting job that may be chosen; returns how many `rows` has then."""
     before = count
     for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
@@ -153,9 +154,15 @@ def rows_of_job(w: Columns, slot: int, rows: np.ndarray, count: int) -> int:
 
 
 @compiled
-def candidate_rows(w: Columns, rows: np.ndarray) -> int:
+def candidate_rows(w: Columns, rows: Ints) -> int:
     """All rows that may be chosen, ascending, WAIT first; returns their number."""
     refresh_rules(w)
+    return list_rows(w, rows)
+
+
+@compiled
+def list_rows(w: Columns, rows: Ints) -> int:
+    """As `candidate_rows`. Valid after `refresh_rules`."""
     rows[0], count = 0, 1
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] == WAITS:

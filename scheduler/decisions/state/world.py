@@ -34,6 +34,7 @@ from scheduler.decisions.kernel.columns import (
     RUNNING,
     SHAPES,
     SHAPES_USED,
+    SHOWN_ROWS,
     SLOTS_USED,
     STARVATION_S,
     TOP_PRICE,
@@ -49,7 +50,7 @@ WAIT = 0
 """The row that starts nothing."""
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
-_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8}
+_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8, SHOWN_ROWS: 64}
 _GROUP = {each.name: each.metadata["group"] for each in fields(Columns)}
 
 
@@ -171,6 +172,11 @@ class World(Columns):
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
+
+    def reserve_shown(self, rows: int) -> None:
+        """Make room for encodings that show so many rows."""
+        while rows > len(self.shown):
+            self._grow(SHOWN_ROWS)
 
     @property
     def depth(self) -> int:
