@@ -67,7 +67,11 @@ class LearnedPolicy:
         shown = int(world.count[SHOWN])
         scores = np.full(len(table), -np.inf)
         scores[world.shown[:shown]] = world.shown_score[:shown]
-        scores[WAIT] = choice.wait_score(world.handle) if may_wait(table, self.waiting) else -np.inf
+        scores[WAIT] = (
+            choice.wait_score(world.shown_score, shown)
+            if may_wait(table, self.waiting)
+            else -np.inf
+        )
         return scores
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:

@@ -63,7 +63,7 @@ def _best_row(w: Columns, waiting: int) -> int:
             best = index
     if not numbers:
         return NOT_A_NUMBER
-    if may_wait(w, waiting) and wait_score(w) >= w.shown_score[best]:
+    if may_wait(w, waiting) and wait_score(w.shown_score, w.count[SHOWN]) >= w.shown_score[best]:
         return 0
     return w.table_row[w.shown[best]]
 
@@ -101,18 +101,18 @@ def may_wait(w: Columns, rule: int) -> bool:
 
 
 @compiled
-def wait_score(w: Columns) -> float:
-    """The score of WAIT that is best only if waiting is likelier than acting.
+def wait_score(scores: Floats32, count: int) -> float:
+    """The score of WAIT, the first of `count`, that is best only if waiting is likelier than acting.
 
     The probability of acting is spread over several rows that are almost as good, that of waiting
     is in one row. So waiting can be the likeliest single choice although acting is far likelier.
     """
     most = -np.inf
-    for index in range(1, w.count[SHOWN]):
-        most = max(most, float(w.shown_score[index]))
+    for index in range(1, count):
+        most = max(most, float(scores[index]))
     if not np.isfinite(most):
-        return float(w.shown_score[0])
+        return float(scores[0])
     total = 0.0
-    for index in range(1, w.count[SHOWN]):
-        total += exp(float(w.shown_score[index]) - most)
-    return float(w.shown_score[0]) - ln(total)
+    for index in range(1, count):
+        total += exp(float(scores[index]) - most)
+    return float(scores[0]) - ln(total)

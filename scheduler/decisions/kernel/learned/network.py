@@ -84,25 +84,30 @@ def _layer(
 ) -> int:
     """Results of a linear layer whose weights begin at `at`; returns where they end.
 
-    Four inputs at once, so that results are read and written a quarter as often.
+    Inputs that are 0, as about half of them are behind a rectifier, are left out. Of the others
+    four are added at once, so that results are read and written a quarter as often.
     """
     rows, outputs = results.shape
-    biases = at + inputs * outputs
+    biases, used = at + inputs * outputs, np.empty(inputs + 1, np.int64)
     for row in range(rows):
-        result = results[row]
+        result, count = results[row], 0
+        for i in range(inputs):
+            used[count] = i
+            count += values[row, i] != _ZERO
         for unit in range(outputs):
             result[unit] = weights[biases + unit]
-        whole = inputs - inputs % 4
-        for i in range(0, whole, 4):
-            a, b = values[row, i], values[row, i + 1]
-            c, d = values[row, i + 2], values[row, i + 3]
-            one, two = weights[at + i * outputs :], weights[at + (i + 1) * outputs :]
-            three, four = weights[at + (i + 2) * outputs :], weights[at + (i + 3) * outputs :]
+        whole = count - count % 4
+        for k in range(0, whole, 4):
+            a, b = values[row, used[k]], values[row, used[k + 1]]
+            c, d = values[row, used[k + 2]], values[row, used[k + 3]]
+            one, two = weights[at + used[k] * outputs :], weights[at + used[k + 1] * outputs :]
+            three = weights[at + used[k + 2] * outputs :]
+            four = weights[at + used[k + 3] * outputs :]
             for unit in range(outputs):
                 left = a * one[unit] + b * two[unit]
                 result[unit] += left + (c * three[unit] + d * four[unit])
-        for i in range(whole, inputs):
-            a, one = values[row, i], weights[at + i * outputs :]
+        for k in range(whole, count):
+            a, one = values[row, used[k]], weights[at + used[k] * outputs :]
             for unit in range(outputs):
                 result[unit] += a * one[unit]
     return biases + outputs
