@@ -17,7 +17,7 @@ from envs.simulator.cluster_spec import ClusterSpec
 from scheduler.arrays import Floats, Floats32, Ints
 from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP
 from scheduler.decisions.features.encoder import size
-from scheduler.decisions.state.availability import AHEAD_S
+from scheduler.decisions.kernel.starts import AHEAD_S
 
 
 class Worlds:

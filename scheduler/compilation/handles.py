@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from scheduler.compilation.columns import ColumnType, columns_of
 from scheduler.compilation.functions import load
 
 _Owner = TypeVar("_Owner")
+_NOT_AN_ARRAY: Final = {"data": (0, True), "shape": (), "typestr": "", "strides": None}
 
 
 class Handle:
@@ -32,14 +33,15 @@ class Handle:
         self.address: int = self._table.ctypes.data
 
 
-def handle_of(owner: _Owner) -> _Owner:
+def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:
     """What compiled functions take in place of `owner`; in plain Python, `owner` itself.
 
-    The columns are the attributes of its class that are annotated with a type of `columns`. The
+    The columns are the attributes of `columns_class` that are annotated with a type of `columns`;
+    compiled functions declare that class. None: the class of `owner`; else one of its bases. The
     handle refers to the arrays that `owner` holds now: make a new one after replacing an array.
     Raises TypeError if an array is not as its annotation says.
     """
-    return cast(_Owner, _maker(cast(Any, type(owner)))(owner))
+    return cast(_Owner, _maker(cast(Any, columns_class or type(owner)))(owner))
 
 
 @functools.cache
@@ -58,7 +60,7 @@ def _maker(owner_class: Any) -> Callable[[Any], object]:
         arrays: list[Any] = list(arrays_of(owner)) if len(columns) > 1 else [arrays_of(owner)]
         words = []
         for column, array in zip(expected, arrays, strict=True):
-            found = array.__array_interface__
+            found = getattr(array, "__array_interface__", _NOT_AN_ARRAY)
             address, read_only = found["data"]
             shape = found["shape"]
             if (found["typestr"], len(shape), found["strides"], read_only) != column:
@@ -73,6 +75,8 @@ def _maker(owner_class: Any) -> Callable[[Any], object]:
 def _refuse(owner: object, columns: dict[str, ColumnType]) -> None:
     for name, column in columns.items():
         array = getattr(owner, name)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"column {name!r} must be an array, not {type(array).__name__}")
         found = ColumnType(array.dtype, array.ndim)
         if found != column or not array.flags.carray:
             state = "" if array.flags.carray else ", and not writable and contiguous"

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from scheduler.decisions.kernel.learned.features import GAIN, TOP
 from scheduler.decisions.kernel.learned.positions import ROW_UNITS, WHOLE_UNITS
+from scheduler.decisions.kernel.starts import AHEAD_S
 
-AHEAD_S = (0.0, 600.0, 3600.0, 14_400.0)
-"""Now, in 10 minutes, in an hour, in four."""
+
+
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ or were expected anew stay as void entries, which have an old stamp.
 from __future__ import annotations
 
 from scheduler.compilation.columns import Floats, Ints2D
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
     FREE_ATTEMPT,
@@ -48,7 +48,7 @@ def begin(w: Columns, job: int, pool: int, width: int, memory: int, end: float) 
     return attempt
 
 
-@compiled
+@entry_point
 def begin_all(w: Columns, numbers: Ints2D, parts: Ints2D, ends: Floats) -> int:
     """Start attempts on given nodes; returns the position of one that cannot start, or -1.
 
@@ -69,7 +69,7 @@ def begin_all(w: Columns, numbers: Ints2D, parts: Ints2D, ends: Floats) -> int:
     return -1
 
 
-@compiled
+@entry_point
 def finish(w: Columns, attempt: int) -> None:
     """End an attempt: its devices are free."""
     release(w, LIVE, attempt)
@@ -87,7 +87,7 @@ def finish(w: Columns, attempt: int) -> None:
     w.count[RUNNING] -= 1
 
 
-@compiled
+@entry_point
 def extend(w: Columns, attempt: int, end: float) -> None:
     """An attempt is now expected to end at `end`."""
     w.attempt_end[attempt] = end
@@ -95,7 +95,7 @@ def extend(w: Columns, attempt: int, end: float) -> None:
     _expect(w, attempt)
 
 
-@compiled
+@entry_point
 def attempt_of(w: Columns, job: int) -> int:
     """The entry of a job's attempt; -1: it does not run."""
     for attempt in range(len(w.attempt_job)):
@@ -117,7 +117,7 @@ def released(w: Columns, pool: int, until: float) -> int:
     return devices
 
 
-@compiled
+@entry_point
 def settle(w: Columns, pool: int) -> None:
     """Put the releases of a pool in order, and drop void ones."""
     first, total = w.pool_first_release[pool], w.pool_releases[pool]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.attempts import begin
 from scheduler.decisions.kernel.columns import (
     BESIDE,
@@ -22,7 +22,7 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.nodes import fit, occupy, refresh_beside
-from scheduler.decisions.kernel.queue import compact, drop_reservations
+from scheduler.decisions.kernel.queue import drop_reservations
 from scheduler.decisions.kernel.rules import (
     COMMIT,
     GREEDY,
@@ -41,17 +41,16 @@ START, BACKFILL, RESERVE, WAIT, REFUSED = range(5)
 """What becomes of a row."""
 
 
-@compiled
+@entry_point
 def open_round(w: Columns, now: float, mode: int) -> None:
     """Begin a round: what the round before has chosen and nobody carried out waits again."""
     drop_reservations(w)
     w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
     w.state[OVER], w.state[SCORED], w.state[TOTALLED], w.state[MODE] = 0, 0, 0, mode
     w.figure[NOW] = now
-    compact(w)
 
 
-@compiled
+@entry_point
 def outcome(w: Columns, row: int) -> int:
     """What `take` would do with a row. Valid after `refresh_rules`; it leaves the nodes found."""
     if row == 0:
@@ -89,7 +88,7 @@ def _effect(w: Columns, row: int) -> int:
     return REFUSED
 
 
-@compiled
+@entry_point
 def take(w: Columns, row: int) -> int:
     """Apply the choice of a row; returns what became of it (REFUSED: nothing has changed)."""
     action = outcome(w, row)

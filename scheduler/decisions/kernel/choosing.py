@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.choices import REFUSED, WAIT, take
 from scheduler.decisions.kernel.columns import (
     HELD,
@@ -27,7 +27,7 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.decisions.kernel.line import join_line
 from scheduler.decisions.kernel.learned.choice import NOT_A_NUMBER, choose_by_network
-from scheduler.decisions.kernel.orders import WFP3, cost_of, score_of
+from scheduler.decisions.kernel.orders import SJBF, WFP3, cost_of, score_of
 from scheduler.decisions.kernel.precedence import earlier, preceding
 from scheduler.decisions.kernel.rules import (
     COMMIT,
@@ -52,7 +52,7 @@ NOTHING, INVALID = -1, NOT_A_NUMBER
 """In place of a row: none may be chosen; the scorer's scores are not numbers."""
 
 
-@compiled
+@entry_point
 def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
     """The row that the scorer chooses now: 0 to wait, NOTHING if none may be chosen."""
     if w.state[OVER]:
@@ -80,7 +80,7 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
     return preceding(w, _row_of(w, slot, codes), codes[HEEDS] != 0)
 
 
-@compiled
+@entry_point
 def use_scorer(w: Columns, number: int) -> None:
     """Drop what another scorer has computed."""
     if w.state[SCORER] != number:
@@ -88,7 +88,7 @@ def use_scorer(w: Columns, number: int) -> None:
         w.state[SCORED] = w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
 
 
-@compiled
+@entry_point
 def play(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
     """Let the scorer choose until the round is over, or until it fails.
 
@@ -115,14 +115,15 @@ def _chosen_job(w: Columns, codes: Ints, constants: Floats2D) -> int:
             return 0
         return slot
     order = codes[ORDER]
-    if order < WFP3:
-        join_line(w, order)
+    if order < WFP3 and join_line(w, order):
         for at in range(w.count[LINED]):
             if has_row(w, w.line[at]):
                 return w.line[at]
         return NOTHING
-    for slot in range(1, w.count[SLOTS_USED]):
-        w.job_score[slot] = score_of(w, order, slot)
+    if w.state[SCORED] == 0 or order == SJBF:
+        w.state[SCORED] = 1
+        for slot in range(1, w.count[SLOTS_USED]):
+            w.job_score[slot] = score_of(w, order, slot)
     return _best_job(w)
 
 
@@ -161,9 +162,9 @@ def _starving(w: Columns) -> int:
         return 0
     first = 0
     for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_state[slot] == WAITS and starves(w, slot):
-            if (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
-                first = slot
+        hungry = w.job_state[slot] == WAITS and starves(w, slot)
+        if hungry and (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
+            first = slot
     return first
 
 

@@ -17,11 +17,14 @@ MIX, SHOWN_ROWS, ONE = "mix", "shown_rows", "one"
 FIXED = (POOLS, NODES, BUCKETS, DEVICES, RELEASES, ONE)
 """Groups whose size the pools decide; the others grow."""
 
+CHANGING, STATIC, SCRATCH = "changing", "static", "scratch"
+"""Uses of columns."""
+
 LIVE, RESERVED, BESIDE, TRIAL = range(4)
 """Planes of occupancy: now; at the start of the pool's reservation; what is free in both; scratch.
 """
 PLANES = 4
-JOB_TERMS, ROW_TERMS = 8, 2
+JOB_TERMS = 11
 LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
 """Sizes of an encoding; its positions are in `learned.positions`."""
 (
@@ -41,11 +44,10 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     LINED,
     FIT_PARTS,
     SHOWN,
-) = range(16)
+    LISTED,
+) = range(17)
 """Positions in `count`; WAIT is counted among slots and rows."""
-MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS, ORDERED_SLOTS, TOTALLED, READY = (
-    range(10)
-)
+MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS, TOTALLED, READY = range(9)
 """Positions in `state`."""
 (
     NOW,
@@ -69,7 +71,17 @@ CLOSED, OPEN, IN_TIME = range(3)
 
 
 def _column(group: str, *lead: int) -> Any:
-    return field(init=False, metadata={"group": group, "lead": lead})
+    return field(init=False, metadata={"group": group, "lead": lead, "use": CHANGING})
+
+
+def _static(group: str, *lead: int) -> Any:
+    """Written when an entry is added, and then only read: copies of a world share it."""
+    return field(init=False, metadata={"group": group, "lead": lead, "use": STATIC})
+
+
+def _scratch(group: str, *lead: int) -> Any:
+    """Of no meaning in a copy of a world."""
+    return field(init=False, metadata={"group": group, "lead": lead, "use": SCRATCH})
 
 
 @dataclass(slots=True)
@@ -80,87 +92,88 @@ class Columns:
     for the present round only, *scratch* ones for one call.
     """
 
-    count: Ints = _column(ONE, 16)
+    count: Ints = _column(ONE, 24)
     """How many entries of each group are used; see the names of its positions."""
     state: Ints = _column(ONE, 16)
     """Mode, placement rule, and the state of the round."""
     figure: Floats = _column(ONE, 16)
     """Now, and other numbers of the whole world."""
 
-    job_id: Ints = _column(JOBS)
+    job_id: Ints = _static(JOBS)
     """Ids as users see them; 0 for WAIT."""
     job_state: Bytes = _column(JOBS)
     """GONE, WAITS or TAKEN."""
-    job_first: Ints = _column(JOBS)
+    job_first: Ints = _static(JOBS)
     """Its first row; its rows are adjacent."""
-    job_count: Ints = _column(JOBS)
+    job_count: Ints = _static(JOBS)
     """Number of its rows."""
-    job_submitted: Floats = _column(JOBS)
-    job_priority: Floats = _column(JOBS)
-    job_deadline: Floats = _column(JOBS)
+    job_submitted: Floats = _static(JOBS)
+    job_priority: Floats = _static(JOBS)
+    job_deadline: Floats = _static(JOBS)
     """inf: none."""
-    job_preference: Floats = _column(JOBS)
+    job_preference: Floats = _static(JOBS)
     """0 cheapest … 1 fastest."""
-    job_ideal: Floats = _column(JOBS)
+    job_ideal: Floats = _static(JOBS)
     """Least estimated runtime over its rows (s)."""
-    job_cheapest: Floats = _column(JOBS)
+    job_cheapest: Floats = _static(JOBS)
     """Least estimated dollars over its rows."""
-    job_frugal: Floats = _column(JOBS)
+    job_frugal: Floats = _static(JOBS)
     """Least estimated joules over its rows."""
-    job_size: Floats = _column(JOBS)
+    job_size: Floats = _static(JOBS)
     """r: runtime (s) of the row with the least device-seconds."""
-    job_request: Floats = _column(JOBS)
+    job_request: Floats = _static(JOBS)
     """n: width of that row."""
-    job_signature: Floats = _column(JOBS)
+    job_signature: Floats = _static(JOBS)
     """Equal for jobs that accept the same placements at the same estimates."""
-    job_score: Floats = _column(JOBS)
+    job_weight: Floats = _static(JOBS)
+    """ln(priority / 50)."""
+    job_score: Floats = _scratch(JOBS)
     """Scratch of the scorer: higher goes first."""
-    job_terms: Floats2D = _column(JOBS, JOB_TERMS)
+    job_terms: Floats2D = _scratch(JOBS, JOB_TERMS)
     """Scratch of the scorer: what it knows of a job; valid for the first `PREPARED` slots."""
-    line: Ints = _column(JOBS)
+    line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
-    job_order_score: Floats2D = _column(JOBS, LEARNED_ORDERS)
+    job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
     """Scores by the orders of an encoding: higher goes first."""
-    job_rank: Ints2D = _column(JOBS, LEARNED_ORDERS)
-    """Scratch of the encoding: jobs of the table before it by each order."""
-    job_near: Ints = _column(JOBS)
-    """Scratch of the encoding: 1 + its best rank."""
-    job_listed: Ints = _column(JOBS)
-    """Scratch of the encoding: number of its rows in the table."""
-    job_position: Ints = _column(JOBS)
-    """Scratch of the encoding: position of the first of them."""
-    order_line: Ints2D = _column(JOBS, LEARNED_ORDERS + 1)
-    """Slots by each order of an encoding, `order_length` of them; the last row is scratch."""
-    order_length: Ints = _column(ONE, LEARNED_ORDERS)
+    listed_slot: Ints = _scratch(JOBS)
+    """Scratch of the encoding: the jobs of a table, `LISTED` of them."""
+    listed_first: Ints = _scratch(JOBS)
+    """Position of the first row of each in the table; one more entry tells where the last ends."""
+    listed_near: Ints = _scratch(JOBS)
+    """1 + its best rank."""
+    listed_score: Floats2D = _scratch(JOBS, LEARNED_ORDERS)
+    """The order scores of each; lower goes first."""
 
-    row_slot: Ints = _column(ROWS)
-    row_shape: Ints = _column(ROWS)
-    row_runtime: Floats = _column(ROWS)
+    row_slot: Ints = _static(ROWS)
+    row_shape: Ints = _static(ROWS)
+    row_runtime: Floats = _static(ROWS)
     """Estimated seconds."""
-    row_dollars: Floats = _column(ROWS)
-    row_joules: Floats = _column(ROWS)
-    row_listed: Bytes = _column(ROWS)
+    row_dollars: Floats = _static(ROWS)
+    row_joules: Floats = _static(ROWS)
+    row_length: Floats = _static(ROWS)
+    """ln((runtime + 300 s) · share of the pool)."""
+    row_listed: Bytes = _scratch(ROWS)
     """Scratch: rows of a table."""
-    row_cost: Floats = _column(ROWS)
+    row_cost: Floats = _scratch(ROWS)
     """Scratch of the scorer: less is better."""
-    row_terms: Floats2D = _column(ROWS, ROW_TERMS)
+    row_money: Floats = _scratch(ROWS)
     """Scratch of the scorer, as `job_terms`."""
-    row_static: Floats32x2D = _column(ROWS, STATIC_FEATURES)
+    row_static: Floats32x2D = _static(ROWS, STATIC_FEATURES)
     """Columns of an encoding that do not change while the job waits."""
-    row_money: Floats = _column(ROWS)
+    row_paid: Floats = _static(ROWS)
     """(1 - p) · dollars, as seconds of one device of the most expensive pool; p: preference."""
-    row_held: Floats = _column(ROWS)
+    row_held: Floats = _static(ROWS)
     """Runtime · share of the pool (s)."""
-    table_row: Ints = _column(ROWS)
+    table_row: Ints = _scratch(ROWS)
     """Scratch: the rows of a table, ascending, WAIT first."""
-    table_price: Floats2D = _column(ROWS, 3)
+    table_price: Floats2D = _scratch(ROWS, 3)
     """Scratch of the encoding, by position in the table: prices in seconds and in slowdown, and the
     cost by the job's preference."""
-    table_near: Ints = _column(ROWS)
+    table_near: Ints = _scratch(ROWS)
     """Scratch of the encoding, by position in the table: how near a row is; 0: far."""
-    class_count: Ints = _column(ROWS)
+    class_count: Ints = _scratch(ROWS)
     """Scratch of the encoding: rows by classes of prices."""
-    class_first: Ints = _column(ROWS)
+    class_first: Ints = _scratch(ROWS)
     """Scratch of the encoding: the first shown row of a class; 0: none."""
 
     shape_pool: Ints = _column(SHAPES)
@@ -184,8 +197,12 @@ class Columns:
     """Round: when a row that must end in time would begin."""
     shape_latest: Floats = _column(SHAPES)
     """Round: when it must have ended."""
-    shape_delay: Floats = _column(SHAPES)
+    shape_delay: Floats = _scratch(SHAPES)
     """Scratch of the encoding: seconds until it could run, boot included; finite."""
+    shape_seen: Floats2D = _scratch(SHAPES, 6)
+    """Scratch of the scorer: what it has seen of the shape."""
+    shape_changed: Bytes = _scratch(SHAPES)
+    """Scratch of the scorer: whether that has changed since."""
 
     pool_nodes: Ints = _column(POOLS)
     pool_per_node: Ints = _column(POOLS)
@@ -208,8 +225,6 @@ class Columns:
     """Rises with every start, end and change of an end or a node."""
     pool_fits_seen: Ints = _column(POOLS)
     pool_starts_seen: Ints = _column(POOLS)
-    pool_costs_seen: Ints = _column(POOLS)
-    """Round: the version for which `row_cost` holds."""
     pool_releases: Ints = _column(POOLS)
     """Entries of its releases; the first `pool_sorted` are in order, and some may be void."""
     pool_sorted: Ints = _column(POOLS)
@@ -225,9 +240,9 @@ class Columns:
     """Round: rows of reservations that a sticky mode keeps; 0: the job is gone."""
     promised_start: Floats = _column(POOLS)
 
-    pool_ahead: Floats2D = _column(POOLS, 4)
+    pool_ahead: Floats2D = _scratch(POOLS, 4)
     """Round: share free now, in 10 minutes, an hour, four; valid while `pool_ahead_seen` is."""
-    pool_ahead_seen: Ints = _column(POOLS)
+    pool_ahead_seen: Ints = _scratch(POOLS)
 
     plane_free: Ints2D = _column(POOLS, PLANES)
     """Free devices."""
@@ -282,21 +297,23 @@ class Columns:
     mix_weight: Floats = _column(MIX)
     mix_total: Floats = _column(POOLS)
 
-    shown: Ints = _column(SHOWN_ROWS)
+    shown: Ints = _scratch(SHOWN_ROWS)
     """Positions in the table of the rows that an encoding shows, WAIT first; `SHOWN` of them."""
-    shown_rank: Ints2D = _column(SHOWN_ROWS, 2)
-    """Rows of the table before each shown one, by each price."""
-    shown_next: Ints = _column(SHOWN_ROWS)
+    shown_job: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: the job of each, as listed."""
+    shown_rank: Ints2D = _scratch(SHOWN_ROWS, LEARNED_ORDERS + 2)
+    """Jobs of the table before it by each order, then rows by each price."""
+    shown_next: Ints = _scratch(SHOWN_ROWS)
     """Scratch: the next shown row of the same class; 0: none."""
-    shown_score: Floats32 = _column(SHOWN_ROWS)
+    shown_score: Floats32 = _scratch(SHOWN_ROWS)
     """Scores by a network."""
-    cheapest: Ints = _column(SHOWN_ROWS)
-    """Scratch: positions of the rows of least price."""
-    near_count: Ints = _column(SHOWN_ROWS)
+    nearest: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: rows or jobs at the front of an order."""
+    near_count: Ints = _scratch(SHOWN_ROWS)
     """Scratch: rows by how near they are."""
-    seen: Floats32x2D = _column(SHOWN_ROWS, ROW_FEATURES)
+    seen: Floats32x2D = _scratch(SHOWN_ROWS, ROW_FEATURES)
     """The encoding of the shown rows."""
-    seen_whole: Floats32 = _column(ONE, WHOLE_FEATURES)
+    seen_whole: Floats32 = _scratch(ONE, WHOLE_FEATURES)
     """The encoding of the whole table."""
-    least: Floats = _column(ONE, 3)
+    least: Floats = _scratch(ONE, 3)
     """Scratch: a job's least prices and soonest end (s from now) on any placement."""

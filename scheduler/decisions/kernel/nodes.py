@@ -8,7 +8,7 @@ those that are up come first.
 
 from __future__ import annotations
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import (
     BESIDE,
     FIT_PARTS,
@@ -20,7 +20,7 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.node_choice import among, cheapest_node
 
 
-@compiled
+@entry_point
 def fit(w: Columns, plane: int, pool: int, width: int, memory: int) -> bool:
     """Find the nodes for `width` devices with `memory` bytes; whether there are any.
 
@@ -126,7 +126,7 @@ def change(w: Columns, plane: int, pool: int, node: int, devices: int, memory: i
         _link(w, plane, pool, node)
 
 
-@compiled
+@entry_point
 def mark_cold(w: Columns, pool: int, node: int, cold: int) -> None:
     """Note whether a start on a node has to wait for its boot."""
     at = w.pool_first_node[pool] + node
@@ -170,7 +170,7 @@ def refresh_beside(w: Columns, pool: int) -> None:
     link_all(w, BESIDE, pool)
 
 
-@compiled
+@entry_point
 def link_all(w: Columns, plane: int, pool: int) -> None:
     """Put all nodes into their buckets, by number."""
     first = w.pool_first_bucket[pool]

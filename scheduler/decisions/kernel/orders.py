@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from scheduler.compilation.columns import Floats, Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
 from scheduler.decisions.kernel.columns import (
     HELD,
@@ -123,14 +123,14 @@ def _preference_cost(w: Columns, row: int, time: float) -> float:
     return p * slow + (1.0 - p) * money
 
 
-@compiled
+@entry_point
 def scores_of(w: Columns, order: int, slots: Ints, scores: Floats) -> None:
     """(n,) slots → (n,) scores."""
     for at in range(len(slots)):
         scores[at] = score_of(w, order, slots[at])
 
 
-@compiled
+@entry_point
 def costs_of(w: Columns, placement: int, rows: Ints, costs: Floats) -> None:
     """(n,) rows, without WAIT → (n,) costs."""
     for at in range(len(rows)):

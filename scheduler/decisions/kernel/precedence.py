@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Ints
-from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel.arithmetic import exp, ln, ln1p
+from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.arithmetic import exp, ln1p
 from scheduler.decisions.kernel.columns import (
     MODE,
     NOW,
@@ -30,17 +30,10 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.rules import GREEDY, reservable, startable
 from scheduler.decisions.kernel.starts import delay_of, look_ahead
 
-MIDDLE_PRIORITY = 50.0
 AGEING = 0.25
 """Weight of the wait."""
 SOON_S = 600.0
 """Added to the runtimes that waits and slacks are measured against."""
-
-
-@compiled
-def weight_of(w: Columns, slot: int) -> float:
-    """ln(priority / 50); a priority below 1 counts as 1."""
-    return ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
 
 
 @compiled
@@ -65,13 +58,13 @@ def nearness_of(w: Columns, slot: int, row: int) -> float:
     return exp(-slack / (w.row_runtime[row] + SOON_S))
 
 
-@compiled
+@entry_point
 def urgency_of(w: Columns, slot: int, row: int) -> float:
-    """How urgent a job is where it would start; no unit: the sum of the three terms above."""
-    return weight_of(w, slot) + ageing_of(w, slot) + nearness_of(w, slot, row)
+    """How urgent a job is where it would start: ln(priority / 50) and the two terms above."""
+    return w.job_weight[slot] + ageing_of(w, slot) + nearness_of(w, slot, row)
 
 
-@compiled
+@entry_point
 def earlier(w: Columns, slot: int, other: int) -> bool:
     """Whether a job goes before another among equals: the oldest, then priority, then deadline."""
     if w.job_submitted[slot] != w.job_submitted[other]:
@@ -83,7 +76,7 @@ def earlier(w: Columns, slot: int, other: int) -> bool:
     return slot < other
 
 
-@compiled
+@entry_point
 def first_of(w: Columns, slots: Ints) -> int:
     """(n,) slots: the position of the one that goes before all others among equals."""
     first = 0
@@ -93,7 +86,7 @@ def first_of(w: Columns, slots: Ints) -> int:
     return first
 
 
-@compiled
+@entry_point
 def preceding(w: Columns, row: int, heed: bool) -> int:
     """The same placement of the job that goes first: `row`, unless another job precedes it.
 
@@ -160,7 +153,7 @@ def _more_urgent(w: Columns, slot: int, than: int, row: int) -> bool:
     )
 
 
-@compiled
+@entry_point
 def alike(w: Columns, slot: int, other: int) -> bool:
     """Whether two jobs accept the same placements at the same estimates, and share a preference."""
     if w.job_count[slot] != w.job_count[other] or w.job_preference[slot] != w.job_preference[other]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import (
     BESIDE,
     CLOSED,
@@ -47,7 +47,7 @@ def backfills(mode: int) -> bool:
     return mode in (EASY, COMMIT_EASY, GREEDY)
 
 
-@compiled
+@entry_point
 def refresh_rules(w: Columns) -> None:
     """What the round says of each shape: CLOSED, OPEN or IN_TIME.
 
@@ -153,7 +153,7 @@ def rows_of_job(w: Columns, slot: int, rows: Ints, count: int) -> int:
     return count
 
 
-@compiled
+@entry_point
 def candidate_rows(w: Columns, rows: Ints) -> int:
     """All rows that may be chosen, ascending, WAIT first; returns their number."""
     refresh_rules(w)
@@ -181,7 +181,7 @@ def next_promised(w: Columns) -> int:
     return 0
 
 
-@compiled
+@entry_point
 def free_to_choose(w: Columns) -> bool:
     """Whether the policy has a choice now."""
     if next_promised(w):
@@ -189,7 +189,7 @@ def free_to_choose(w: Columns) -> bool:
     return not (w.state[MODE] == COMMIT_FCFS and w.count[HELD] > 0)
 
 
-@compiled
+@entry_point
 def forced_row(w: Columns) -> int:
     """The one row that may be taken when the policy has no choice; 0: none.
 

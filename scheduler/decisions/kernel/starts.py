@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.attempts import released, settle
 from scheduler.decisions.kernel.columns import (
     LIVE,
@@ -20,10 +20,11 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.nodes import boot_of, copy_plane, fit, release
 
 NEVER = np.inf
-FIRST_AHEAD_S, SECOND_AHEAD_S, THIRD_AHEAD_S = 600.0, 3600.0, 14_400.0
+AHEAD_S = (0.0, 600.0, 3600.0, 14_400.0)
+"""Now, in 10 minutes, in an hour, in four."""
 
 
-@compiled
+@entry_point
 def look_now(w: Columns, pool: int) -> None:
     """Which shapes fit now in a pool."""
     if w.pool_fits_seen[pool] == w.pool_version[pool]:
@@ -35,7 +36,7 @@ def look_now(w: Columns, pool: int) -> None:
             w.shape_fits[shape] = fit(w, LIVE, pool, width, memory)
 
 
-@compiled
+@entry_point
 def look_ahead(w: Columns, pool: int) -> None:
     """When each shape could have its devices in a pool: -inf now, inf never; and the boot there.
 
@@ -112,11 +113,8 @@ def reserve(w: Columns, pool: int, width: int, memory: int) -> float:
 
 @compiled
 def free_ahead(w: Columns, pool: int, ahead: int) -> float:
-    """Share of a pool's devices that is free now, in 10 minutes, an hour, four (0 … 3)."""
+    """Share of a pool's devices that is free so many seconds ahead; `ahead`: 0 … 3 of `AHEAD_S`."""
     free, count = w.plane_free[LIVE, pool], w.pool_count[pool]
     if ahead and free < count:
-        later = FIRST_AHEAD_S
-        if ahead > 1:
-            later = SECOND_AHEAD_S if ahead == 2 else THIRD_AHEAD_S
-        free += released(w, pool, w.figure[NOW] + later)
+        free += released(w, pool, w.figure[NOW] + AHEAD_S[ahead])
     return free / count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import exp, ln
 from scheduler.decisions.kernel.columns import MODE, READY, RUNNING, SHOWN, Columns
 from scheduler.decisions.kernel.learned.encoding import encode
@@ -35,7 +35,7 @@ def choose_by_network(w: Columns, count: int, constants: Floats2D, weights: Floa
     return _best_row(w, int(constants[WAITING, 0]))
 
 
-@compiled
+@entry_point
 def see(w: Columns, count: int, constants: Floats2D) -> None:
     """Encode the table of the first `count` rows of `table_row` as the constants say."""
     refresh_totals(w)
@@ -46,7 +46,7 @@ def see(w: Columns, count: int, constants: Floats2D) -> None:
     encode(w, count, min(int(constants[SHOWN_LIMIT, 0]), len(w.shown)), preference)
 
 
-@compiled
+@entry_point
 def score(w: Columns, constants: Floats2D, weights: Floats32) -> None:
     """Into `shown_score`: what the network says of the rows that are shown."""
     hidden = int(constants[HIDDEN, 0])
@@ -83,7 +83,7 @@ def _goes_first(w: Columns, index: int, than: int) -> bool:
     return bool(end < w.shape_delay[w.row_shape[rival]] + w.row_runtime[rival])
 
 
-@compiled
+@entry_point
 def may_wait(w: Columns, rule: int) -> bool:
     """Whether WAIT is legal under a rule of waiting. Valid after `encode`.
 
@@ -100,7 +100,7 @@ def may_wait(w: Columns, rule: int) -> bool:
     return bool(w.state[MODE] == GREEDY or len(w.pool_nodes) > 1)
 
 
-@compiled
+@entry_point
 def wait_score(scores: Floats32, count: int) -> float:
     """The score of WAIT, the first of `count`, that is best only if waiting is likelier than acting.
 

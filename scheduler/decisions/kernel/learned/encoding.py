@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import (
     HELD,
+    LISTED,
     NOW,
     QUEUE_DEPTH,
     QUEUE_PRESSURE,
@@ -20,7 +21,6 @@ from scheduler.decisions.kernel.columns import (
     READY,
     SHAPES_USED,
     SHOWN,
-    SLOTS_USED,
     STATIC_FEATURES,
     Columns,
 )
@@ -43,8 +43,8 @@ from scheduler.decisions.kernel.learned.positions import (
     PREFERENCE,
     PRESENT,
     PRICE,
+    PRICES,
     RANK_FCFS,
-    RANK_PRICE,
     REGRET,
     ROW_UNITS,
     SHARE,
@@ -57,20 +57,18 @@ from scheduler.decisions.kernel.learned.positions import (
     WORK,
 )
 from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, SOFTENING_S, refresh_totals
-from scheduler.decisions.kernel.learned.ranking import rank_jobs, rank_shown
+from scheduler.decisions.kernel.learned.ranking import rank
 from scheduler.decisions.kernel.learned.selection import show
-from scheduler.decisions.kernel.precedence import MIDDLE_PRIORITY
 from scheduler.decisions.kernel.starts import free_ahead, look_ahead
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 MOMENTS = 4
 """Shares of pools are told for now and for so many moments less one ahead."""
 _FAR_S = 1e12
 """Stands for never, where an infinity would make a NaN."""
-_PRICES = 2
-"""In seconds, and in slowdown."""
 
 
-@compiled
+@entry_point
 def encode(w: Columns, count: int, limit: int, preference: float) -> None:
     """Write the encoding of a table: `seen`, `seen_whole`, `shown` and `READY`.
 
@@ -81,10 +79,9 @@ def encode(w: Columns, count: int, limit: int, preference: float) -> None:
     refresh_totals(w)
     _refresh_delays(w)
     _price_table(w, count)
-    rank_jobs(w)
     show(w, count, limit)
-    for price in range(_PRICES if count > 1 else 0):
-        rank_shown(w, price, count)
+    if count > 1:
+        _rank_shown(w, count)
     _see_wait(w)
     w.state[READY], slot = 0, 0
     for index in range(1, w.count[SHOWN]):
@@ -112,22 +109,40 @@ def _refresh_delays(w: Columns) -> None:
 
 @compiled
 def _price_table(w: Columns, count: int) -> None:
-    """Prices of all rows of the table, and which jobs have how many rows in it."""
-    for slot in range(w.count[SLOTS_USED]):
-        w.job_listed[slot] = 0
-    slot, rate, unit, own = 0, 0.0, 0.0, 0.0
+    """List the jobs of the table, and the prices of its rows."""
+    slot, rate, unit, own, jobs = 0, 0.0, 0.0, 0.0, 0
     weight, pressure = w.figure[QUEUE_WEIGHT], w.figure[QUEUE_PRESSURE]
     for position in range(1, count):
         row = w.table_row[position]
         if w.row_slot[row] != slot:
             slot = w.row_slot[row]
-            w.job_position[slot] = position
             own, rate, unit = w.job_preference[slot], _rate(w, slot), _unit(w, slot)
-        w.job_listed[slot] += 1
+            w.listed_slot[jobs], w.listed_first[jobs] = slot, position
+            for order in range(len(ORDERS)):
+                w.listed_score[order, jobs] = -w.job_order_score[order, slot]
+            jobs += 1
         end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
-        cost, held = rate * end + w.row_money[row], own * w.row_held[row]
+        cost, held = rate * end + w.row_paid[row], own * w.row_held[row]
         w.table_price[0, position] = cost + weight * held
         w.table_price[1, position] = cost * unit + pressure * held
+    w.count[LISTED], w.listed_first[jobs] = jobs, count
+
+
+@compiled
+def _rank_shown(w: Columns, count: int) -> None:
+    """Into `shown_rank`: jobs before each shown one by each order, then rows by each price."""
+    shown, job = w.count[SHOWN], 0
+    for index in range(1, shown):
+        while w.listed_first[job + 1] <= w.shown[index]:
+            job += 1
+        w.shown_job[index] = job
+    jobs = w.count[LISTED]
+    for order in range(len(ORDERS)):
+        scores, ranks = w.listed_score[order], w.shown_rank[order]
+        rank(w, scores, 0, jobs, w.shown_job, shown, ranks)
+    for price in range(PRICES):
+        values, ranks = w.table_price[price], w.shown_rank[len(ORDERS) + price]
+        rank(w, values, 1, count, w.shown, shown, ranks)
 
 
 @compiled
@@ -153,7 +168,7 @@ def price_of(w: Columns, price: int, row: int) -> float:
     """
     slot = w.row_slot[row]
     end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
-    cost = _rate(w, slot) * end + w.row_money[row]
+    cost = _rate(w, slot) * end + w.row_paid[row]
     held = w.job_preference[slot] * w.row_held[row]
     if price == 0:
         return cost + w.figure[QUEUE_WEIGHT] * held
@@ -163,12 +178,12 @@ def price_of(w: Columns, price: int, row: int) -> float:
 @compiled
 def _find_least(w: Columns, slot: int) -> None:
     """Into `least`: the soonest end and least prices of a job, on closed pools too."""
-    for index in range(1 + _PRICES):
+    for index in range(1 + PRICES):
         w.least[index] = np.inf
     for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
         end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
-        w.least[_PRICES] = min(w.least[_PRICES], end)
-        for price in range(_PRICES):
+        w.least[PRICES] = min(w.least[PRICES], end)
+        for price in range(PRICES):
             w.least[price] = min(w.least[price], price_of(w, price, row))
 
 
@@ -192,13 +207,12 @@ def _see_row(w: Columns, index: int, row: int) -> None:
     _see_times(w, index, row, slot, w.shape_delay[shape])
     if fits and w.table_price[0, position] <= w.least[0]:
         w.state[READY] = 1
-    for price in range(_PRICES):
+    for price in range(PRICES):
         own = w.table_price[price, position]
         _write(w, PRICE + price, index, own)
         _write(w, REGRET + price, index, own - w.least[price])
-        _write(w, RANK_PRICE + price, index, float(w.shown_rank[price, index]))
-    for order in range(len(ORDERS)):
-        _write(w, RANK_FCFS + order, index, float(w.job_rank[order, slot]))
+    for each in range(len(ORDERS) + PRICES):
+        _write(w, RANK_FCFS + each, index, float(w.shown_rank[each, index]))
 
 
 @compiled
@@ -214,7 +228,7 @@ def _see_times(w: Columns, index: int, row: int, slot: int, delay: float) -> Non
     _write(w, INFLICTED, index, held * (w.figure[QUEUE_URGENCY] - urgency))
     _write(w, LATE, index, -slack)
     _write(w, DELAY, index, delay)
-    _write(w, LATER, index, end / max(w.least[_PRICES], LEAST) - 1.0)
+    _write(w, LATER, index, end / max(w.least[PRICES], LEAST) - 1.0)
 
 
 @compiled

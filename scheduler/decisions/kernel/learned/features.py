@@ -52,7 +52,7 @@ def _describe_row(w: Columns, slot: int, row: int) -> None:
     shape, dollars, preference = w.row_shape[row], w.row_dollars[row], w.job_preference[slot]
     share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
     worth = dollars * seconds_per_dollar(w)
-    w.row_money[row] = (1.0 - preference) * worth
+    w.row_paid[row] = (1.0 - preference) * worth
     w.row_held[row] = w.row_runtime[row] * share
     _write(w, row, SHARE, share)
     _write(w, row, JOB_PRIORITY, w.job_priority[slot] / 100.0)

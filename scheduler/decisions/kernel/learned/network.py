@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.columns import Floats32, Floats32x2D
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import ROW_FEATURES, WHOLE_FEATURES
 
 _ZERO = np.float32(0.0)
 
 
-@compiled
+@entry_point
 def score_rows(
     seen: Floats32x2D,
     rows: int,

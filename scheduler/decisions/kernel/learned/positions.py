@@ -81,11 +81,13 @@ from scheduler.decisions.kernel.orders import F1, FCFS, PRIORITY, SAF, SJF
 assert SHARE + STATIC_FEATURES == WAIT_S
 ORDERS = (FCFS, SJF, SAF, F1, PRIORITY)
 """The orders of `kernel.orders` by which jobs are ranked, in the order of the columns."""
+PRICES = 2
+"""In seconds, and in slowdown."""
 assert len(ORDERS) == LEARNED_ORDERS == RANK_PRICE - RANK_FCFS
 
 _STATIC_UNITS = (0.0, 0.0, 0.0, 1.0, 10.0, 10.0, 10.0, 10.0, 0.1, 0.01, 10.0, 0.1, 0.1)
 _CHANGING_UNITS = (10.0, 1.0, 60.0, 0.1, 60.0, 10.0, 0.1, 10.0, 0.1, 10.0, 0.1)
-ROW_UNITS = (0.0,) * SHARE + _STATIC_UNITS + _CHANGING_UNITS + (1.0,) * (LEARNED_ORDERS + 2)
+ROW_UNITS = (0.0,) * SHARE + _STATIC_UNITS + _CHANGING_UNITS + (1.0,) * (LEARNED_ORDERS + PRICES)
 """A column holds GAIN · ln(1 + x / unit); 0: it holds x itself, which is 0 … 1."""
 WHOLE_UNITS = (0.0,) * DEPTH + (1.0, 10.0, 1.0, 1.0, 1.0, 0.1, 1.0)
 assert len(ROW_UNITS) == ROW_FEATURES

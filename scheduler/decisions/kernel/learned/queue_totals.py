@@ -17,8 +17,7 @@ from scheduler.decisions.kernel.columns import (
     TOTALLED,
     Columns,
 )
-from scheduler.decisions.kernel.learned.ranking import join_orders
-from scheduler.decisions.kernel.precedence import MIDDLE_PRIORITY
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 10.0
 """Jobs shorter than this count as this long where something is divided by their length."""
@@ -32,7 +31,6 @@ def refresh_totals(w: Columns) -> None:
     if w.state[TOTALLED]:
         return
     w.state[TOTALLED] = 1
-    join_orders(w)
     depth = work = urgency = weight = pressure = 0.0
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] == GONE:

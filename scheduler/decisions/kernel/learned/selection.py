@@ -12,10 +12,12 @@ ranked by its own preference. A row is no farther than its best rank by any of t
 from __future__ import annotations
 
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel.columns import SHOWN, SLOTS_USED, Columns
+from scheduler.decisions.kernel.columns import LISTED, SHOWN, Columns
 from scheduler.decisions.kernel.learned.features import LEAST
+from scheduler.decisions.kernel.learned.positions import ORDERS, PRICES
+from scheduler.decisions.kernel.learned.ranking import find_least
 
-PREFERENCE_COST = 2
+PREFERENCE_COST = PRICES
 """The row of `table_price` for the costs by a job's own preference."""
 
 
@@ -23,7 +25,7 @@ PREFERENCE_COST = 2
 def show(w: Columns, count: int, limit: int) -> None:
     """Into `shown`: positions of at most `limit` rows of a table of `count`, ascending, WAIT first.
 
-    Valid after `rank_jobs`.
+    Valid after `list_jobs`.
     """
     if count <= limit:
         for position in range(count):
@@ -36,37 +38,27 @@ def show(w: Columns, count: int, limit: int) -> None:
         w.table_near[position] = 0
     for near in range(limit):
         w.near_count[near] = 0
-    for price in range(2):
-        _bring_cheapest(w, price, count, wanted)
-    for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_listed[slot] and w.job_near[slot] <= wanted:
-            _bring_job(w, slot, wanted)
+    for price in range(PRICES):
+        size = find_least(w.table_price[price], 1, count, wanted, w.nearest)
+        for rank in range(size):
+            _bring(w, w.nearest[rank], 1 + rank)
+    for index in range(w.count[LISTED]):
+        w.listed_near[index] = limit
+    for order in range(len(ORDERS)):
+        size = find_least(w.listed_score[order], 0, w.count[LISTED], wanted, w.nearest)
+        for rank in range(size):
+            index = w.nearest[rank]
+            w.listed_near[index] = min(w.listed_near[index], 1 + rank)
+    for index in range(w.count[LISTED]):
+        if w.listed_near[index] <= wanted:
+            _bring_job(w, index, wanted)
     _show_nearest(w, count, wanted)
 
 
 @compiled
-def _bring_cheapest(w: Columns, price: int, count: int, wanted: int) -> None:
-    """The `wanted` rows of least price are as near as their ranks by it."""
-    size = 0
-    for position in range(1, count):
-        own = w.table_price[price, position]
-        if size == wanted and not own < w.table_price[price, w.cheapest[size - 1]]:
-            continue
-        if size < wanted:
-            size += 1
-        to = size - 1
-        while to > 0 and own < w.table_price[price, w.cheapest[to - 1]]:
-            w.cheapest[to] = w.cheapest[to - 1]
-            to -= 1
-        w.cheapest[to] = position
-    for rank in range(size):
-        _bring(w, w.cheapest[rank], 1 + rank)
-
-
-@compiled
-def _bring_job(w: Columns, slot: int, wanted: int) -> None:
+def _bring_job(w: Columns, index: int, wanted: int) -> None:
     """Rows of a job near the front."""
-    first, last = w.job_position[slot], w.job_position[slot] + w.job_listed[slot]
+    slot, first, last = w.listed_slot[index], w.listed_first[index], w.listed_first[index + 1]
     preference = w.job_preference[slot]
     for position in range(first, last):
         row = w.table_row[position]
@@ -79,7 +71,7 @@ def _bring_job(w: Columns, slot: int, wanted: int) -> None:
         for rival in range(first, last):
             its = w.table_price[PREFERENCE_COST, rival]
             before += its < own or (its == own and rival < position)
-        near = w.job_near[slot] * (1 + before)
+        near = w.listed_near[index] * (1 + before)
         if near <= wanted:
             _bring(w, position, near)
 
