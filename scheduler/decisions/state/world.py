@@ -37,10 +37,12 @@ from scheduler.decisions.kernel.columns import (
     SCRATCH,
     SHAPES,
     SHAPES_USED,
+    SHOWN_ROWS,
     SLOTS_USED,
     STARVATION_S,
     STATIC,
     TOP_PRICE,
+    TOTALLED,
     WAITING,
     Columns,
 )
@@ -53,7 +55,7 @@ WAIT = 0
 """The row that starts nothing."""
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
-_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8}
+_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8, SHOWN_ROWS: 64}
 _GROUP = {each.name: each.metadata["group"] for each in fields(Columns)}
 _NAMES = {
     use: [each.name for each in fields(Columns) if each.metadata["use"] == use]
@@ -167,7 +169,7 @@ class World(Columns):
             setattr(twin, name, getattr(self, name).copy())
         for name in _NAMES[SCRATCH]:
             setattr(twin, name, np.zeros_like(getattr(self, name)))
-        twin.state[SCORER] = 0
+        twin.state[SCORER] = twin.state[TOTALLED] = 0
         return twin
 
     def _own(self) -> None:
@@ -208,6 +210,11 @@ class World(Columns):
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
+
+    def reserve_shown(self, rows: int) -> None:
+        """Make room for encodings that show so many rows."""
+        while rows > len(self.shown):
+            self._grow(SHOWN_ROWS)
 
     @property
     def depth(self) -> int:
