@@ -53,6 +53,7 @@ class Trace(WorkloadColumns):
         self.setting[columns.RETRIES] = spec.failures.retries
         self.setting[columns.METERS], self.setting[columns.RECORDS] = meters, record
         self.setting[columns.EVERY_EVENT] = spec.every_event
+        self.setting[columns.NODE_DEVICES] = max(pool.devices_per_node for pool in spec.pools)
         self.number[columns.PER_ATTEMPT] = spec.failures.per_attempt
         self.number[columns.CHECKPOINT_S] = spec.failures.checkpoint_s
         self.number[columns.REPAIR_S] = spec.failures.repair_s
@@ -70,7 +71,7 @@ class Trace(WorkloadColumns):
     def handle(self) -> Trace:
         """What compiled functions take; valid until more is drawn."""
         if self._handle is None:
-            self._handle = handle_of(self)
+            self._handle = handle_of(self, WorkloadColumns)
         return self._handle
 
     def world(self) -> World:
