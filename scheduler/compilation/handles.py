@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from scheduler.compilation.columns import ColumnType, columns_of
 from scheduler.compilation.functions import load
 
 _Owner = TypeVar("_Owner")
+_NOT_AN_ARRAY: Final = {"data": (0, True), "shape": (), "typestr": "", "strides": None}
 
 
 class Handle:
@@ -59,7 +60,7 @@ def _maker(owner_class: Any) -> Callable[[Any], object]:
         arrays: list[Any] = list(arrays_of(owner)) if len(columns) > 1 else [arrays_of(owner)]
         words = []
         for column, array in zip(expected, arrays, strict=True):
-            found = array.__array_interface__
+            found = getattr(array, "__array_interface__", _NOT_AN_ARRAY)
             address, read_only = found["data"]
             shape = found["shape"]
             if (found["typestr"], len(shape), found["strides"], read_only) != column:
@@ -74,6 +75,8 @@ def _maker(owner_class: Any) -> Callable[[Any], object]:
 def _refuse(owner: object, columns: dict[str, ColumnType]) -> None:
     for name, column in columns.items():
         array = getattr(owner, name)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"column {name!r} must be an array, not {type(array).__name__}")
         found = ColumnType(array.dtype, array.ndim)
         if found != column or not array.flags.carray:
             state = "" if array.flags.carray else ", and not writable and contiguous"

@@ -21,7 +21,7 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.nodes import fit, occupy, refresh_beside
-from scheduler.decisions.kernel.queue import compact, drop_reservations
+from scheduler.decisions.kernel.queue import drop_reservations
 from scheduler.decisions.kernel.rules import (
     COMMIT,
     GREEDY,
@@ -47,7 +47,6 @@ def open_round(w: Columns, now: float, mode: int) -> None:
     w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
     w.state[OVER], w.state[SCORED], w.state[MODE] = 0, 0, mode
     w.figure[NOW] = now
-    compact(w)
 
 
 @entry_point

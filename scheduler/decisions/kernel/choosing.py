@@ -27,7 +27,7 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.decisions.kernel.line import join_line
 from scheduler.decisions.kernel.network import choose_by_network
-from scheduler.decisions.kernel.orders import WFP3, cost_of, score_of
+from scheduler.decisions.kernel.orders import SJBF, WFP3, cost_of, score_of
 from scheduler.decisions.kernel.precedence import earlier, preceding
 from scheduler.decisions.kernel.rules import (
     COMMIT,
@@ -111,14 +111,15 @@ def _chosen_job(w: Columns, codes: Ints, constants: Floats2D) -> int:
             return 0
         return slot
     order = codes[ORDER]
-    if order < WFP3:
-        join_line(w, order)
+    if order < WFP3 and join_line(w, order):
         for at in range(w.count[LINED]):
             if has_row(w, w.line[at]):
                 return w.line[at]
         return NOTHING
-    for slot in range(1, w.count[SLOTS_USED]):
-        w.job_score[slot] = score_of(w, order, slot)
+    if w.state[SCORED] == 0 or order == SJBF:
+        w.state[SCORED] = 1
+        for slot in range(1, w.count[SLOTS_USED]):
+            w.job_score[slot] = score_of(w, order, slot)
     return _best_job(w)
 
 
@@ -157,9 +158,9 @@ def _starving(w: Columns) -> int:
         return 0
     first = 0
     for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_state[slot] == WAITS and starves(w, slot):
-            if (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
-                first = slot
+        hungry = w.job_state[slot] == WAITS and starves(w, slot)
+        if hungry and (first == 0 or earlier(w, slot, first)) and has_row(w, slot):
+            first = slot
     return first
 
 

@@ -17,11 +17,14 @@ MIX, ONE = "mix", "one"
 FIXED = (POOLS, NODES, BUCKETS, DEVICES, RELEASES, ONE)
 """Groups whose size the pools decide; the others grow."""
 
+CHANGING, STATIC, SCRATCH = "changing", "static", "scratch"
+"""Uses of columns."""
+
 LIVE, RESERVED, BESIDE, TRIAL = range(4)
 """Planes of occupancy: now; at the start of the pool's reservation; what is free in both; scratch.
 """
 PLANES = 4
-JOB_TERMS, ROW_TERMS = 8, 2
+JOB_TERMS = 11
 (
     SLOTS_USED,
     ROWS_USED,
@@ -51,7 +54,17 @@ CLOSED, OPEN, IN_TIME = range(3)
 
 
 def _column(group: str, *lead: int) -> Any:
-    return field(init=False, metadata={"group": group, "lead": lead})
+    return field(init=False, metadata={"group": group, "lead": lead, "use": CHANGING})
+
+
+def _static(group: str, *lead: int) -> Any:
+    """Written when an entry is added, and then only read: copies of a world share it."""
+    return field(init=False, metadata={"group": group, "lead": lead, "use": STATIC})
+
+
+def _scratch(group: str, *lead: int) -> Any:
+    """Of no meaning in a copy of a world."""
+    return field(init=False, metadata={"group": group, "lead": lead, "use": SCRATCH})
 
 
 @dataclass(slots=True)
@@ -69,50 +82,54 @@ class Columns:
     figure: Floats = _column(ONE, 8)
     """Now, and other numbers of the whole world."""
 
-    job_id: Ints = _column(JOBS)
+    job_id: Ints = _static(JOBS)
     """Ids as users see them; 0 for WAIT."""
     job_state: Bytes = _column(JOBS)
     """GONE, WAITS or TAKEN."""
-    job_first: Ints = _column(JOBS)
+    job_first: Ints = _static(JOBS)
     """Its first row; its rows are adjacent."""
-    job_count: Ints = _column(JOBS)
+    job_count: Ints = _static(JOBS)
     """Number of its rows."""
-    job_submitted: Floats = _column(JOBS)
-    job_priority: Floats = _column(JOBS)
-    job_deadline: Floats = _column(JOBS)
+    job_submitted: Floats = _static(JOBS)
+    job_priority: Floats = _static(JOBS)
+    job_deadline: Floats = _static(JOBS)
     """inf: none."""
-    job_preference: Floats = _column(JOBS)
+    job_preference: Floats = _static(JOBS)
     """0 cheapest … 1 fastest."""
-    job_ideal: Floats = _column(JOBS)
+    job_ideal: Floats = _static(JOBS)
     """Least estimated runtime over its rows (s)."""
-    job_cheapest: Floats = _column(JOBS)
+    job_cheapest: Floats = _static(JOBS)
     """Least estimated dollars over its rows."""
-    job_frugal: Floats = _column(JOBS)
+    job_frugal: Floats = _static(JOBS)
     """Least estimated joules over its rows."""
-    job_size: Floats = _column(JOBS)
+    job_size: Floats = _static(JOBS)
     """r: runtime (s) of the row with the least device-seconds."""
-    job_request: Floats = _column(JOBS)
+    job_request: Floats = _static(JOBS)
     """n: width of that row."""
-    job_signature: Floats = _column(JOBS)
+    job_signature: Floats = _static(JOBS)
     """Equal for jobs that accept the same placements at the same estimates."""
-    job_score: Floats = _column(JOBS)
+    job_weight: Floats = _static(JOBS)
+    """ln(priority / 50)."""
+    job_score: Floats = _scratch(JOBS)
     """Scratch of the scorer: higher goes first."""
-    job_terms: Floats2D = _column(JOBS, JOB_TERMS)
+    job_terms: Floats2D = _scratch(JOBS, JOB_TERMS)
     """Scratch of the scorer: what it knows of a job; valid for the first `PREPARED` slots."""
-    line: Ints = _column(JOBS)
+    line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
 
-    row_slot: Ints = _column(ROWS)
-    row_shape: Ints = _column(ROWS)
-    row_runtime: Floats = _column(ROWS)
+    row_slot: Ints = _static(ROWS)
+    row_shape: Ints = _static(ROWS)
+    row_runtime: Floats = _static(ROWS)
     """Estimated seconds."""
-    row_dollars: Floats = _column(ROWS)
-    row_joules: Floats = _column(ROWS)
-    row_listed: Bytes = _column(ROWS)
+    row_dollars: Floats = _static(ROWS)
+    row_joules: Floats = _static(ROWS)
+    row_length: Floats = _static(ROWS)
+    """ln((runtime + 300 s) · share of the pool)."""
+    row_listed: Bytes = _scratch(ROWS)
     """Scratch: rows of a table."""
-    row_cost: Floats = _column(ROWS)
+    row_cost: Floats = _scratch(ROWS)
     """Scratch of the scorer: less is better."""
-    row_terms: Floats2D = _column(ROWS, ROW_TERMS)
+    row_money: Floats = _scratch(ROWS)
     """Scratch of the scorer, as `job_terms`."""
 
     shape_pool: Ints = _column(SHAPES)
@@ -136,6 +153,10 @@ class Columns:
     """Round: when a row that must end in time would begin."""
     shape_latest: Floats = _column(SHAPES)
     """Round: when it must have ended."""
+    shape_seen: Floats2D = _scratch(SHAPES, 6)
+    """Scratch of the scorer: what it has seen of the shape."""
+    shape_changed: Bytes = _scratch(SHAPES)
+    """Scratch of the scorer: whether that has changed since."""
 
     pool_nodes: Ints = _column(POOLS)
     pool_per_node: Ints = _column(POOLS)
@@ -158,8 +179,6 @@ class Columns:
     """Rises with every start, end and change of an end or a node."""
     pool_fits_seen: Ints = _column(POOLS)
     pool_starts_seen: Ints = _column(POOLS)
-    pool_costs_seen: Ints = _column(POOLS)
-    """Round: the version for which `row_cost` holds."""
     pool_releases: Ints = _column(POOLS)
     """Entries of its releases; the first `pool_sorted` are in order, and some may be void."""
     pool_sorted: Ints = _column(POOLS)

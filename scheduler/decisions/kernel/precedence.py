@@ -19,7 +19,7 @@ import numpy as np
 
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled, entry_point
-from scheduler.decisions.kernel.arithmetic import exp, ln, ln1p
+from scheduler.decisions.kernel.arithmetic import exp, ln1p
 from scheduler.decisions.kernel.columns import (
     MODE,
     NOW,
@@ -30,17 +30,10 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.rules import GREEDY, reservable, startable
 from scheduler.decisions.kernel.starts import delay_of, look_ahead
 
-MIDDLE_PRIORITY = 50.0
 AGEING = 0.25
 """Weight of the wait."""
 SOON_S = 600.0
 """Added to the runtimes that waits and slacks are measured against."""
-
-
-@compiled
-def weight_of(w: Columns, slot: int) -> float:
-    """ln(priority / 50); a priority below 1 counts as 1."""
-    return ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
 
 
 @compiled
@@ -67,8 +60,8 @@ def nearness_of(w: Columns, slot: int, row: int) -> float:
 
 @entry_point
 def urgency_of(w: Columns, slot: int, row: int) -> float:
-    """How urgent a job is where it would start; no unit: the sum of the three terms above."""
-    return weight_of(w, slot) + ageing_of(w, slot) + nearness_of(w, slot, row)
+    """How urgent a job is where it would start: ln(priority / 50) and the two terms above."""
+    return w.job_weight[slot] + ageing_of(w, slot) + nearness_of(w, slot, row)
 
 
 @entry_point

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.arithmetic import ln
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
     GONE,
@@ -24,7 +25,10 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.features import describe
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
+SHORT_S = 300.0
+"""Added to runtimes where jobs are compared by length: much shorter ones count alike."""
 FULL = -1
 ID, SUBMITTED, PRIORITY, DEADLINE, PREFERENCE = range(5)
 """Positions of a job's numbers."""
@@ -83,9 +87,12 @@ def _summarise(w: Columns, slot: int) -> None:
             area, request, size = own, width, runtime
         ideal, cheapest = min(ideal, runtime), min(cheapest, w.row_dollars[row])
         frugal = min(frugal, w.row_joules[row])
+        share = width / w.pool_count[w.shape_pool[w.row_shape[row]]]
+        w.row_length[row] = ln((runtime + SHORT_S) * share)
         signature = 0.61 * signature + runtime + 1.7 * w.row_dollars[row] + w.row_shape[row]
     w.job_ideal[slot], w.job_cheapest[slot], w.job_frugal[slot] = ideal, cheapest, frugal
     w.job_size[slot], w.job_request[slot], w.job_signature[slot] = size, request, signature
+    w.job_weight[slot] = ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
 
 
 @entry_point
@@ -108,10 +115,14 @@ def slot_of(w: Columns, job: int) -> int:
 
 
 @entry_point
+def is_sparse(w: Columns) -> bool:
+    """Whether so many slots are empty that `compact` pays."""
+    return w.count[DEAD_ROWS] > _SPARSE and 2 * w.count[DEAD_ROWS] > w.count[ROWS_USED]
+
+
+@entry_point
 def compact(w: Columns) -> None:
-    """Drop empty slots if they are many: slots and rows get other numbers, and a round is over."""
-    if w.count[DEAD_ROWS] <= _SPARSE or 2 * w.count[DEAD_ROWS] <= w.count[ROWS_USED]:
-        return
+    """Drop empty slots: slots and rows get other numbers, and a round is over."""
     drop_reservations(w)
     slots, rows = 1, 1
     for slot in range(1, w.count[SLOTS_USED]):

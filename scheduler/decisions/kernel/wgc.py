@@ -41,7 +41,8 @@ import numpy as np
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.functions import compiled, entry_point
-from scheduler.decisions.kernel.arithmetic import ln, pairwise_sum, power
+from scheduler.decisions.kernel.arithmetic import pairwise_sum, power
+from scheduler.decisions.kernel.changes import notice_changes
 from scheduler.decisions.kernel.columns import (
     GONE,
     NOW,
@@ -54,22 +55,21 @@ from scheduler.decisions.kernel.columns import (
     WEIGHED_PRESSURE,
     Columns,
 )
-from scheduler.decisions.kernel.precedence import MIDDLE_PRIORITY, ageing_of, nearness_of, weight_of
+from scheduler.decisions.kernel.precedence import ageing_of, nearness_of
 from scheduler.decisions.kernel.rules import reservable, startable
 from scheduler.decisions.kernel.starts import delay_of, look_ahead
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 PATIENCE = -1e200
 """Score of WAIT: below every job that is eligible, above those that are not."""
-SHORT_S = 300.0
-"""Added to runtimes in the index: jobs much shorter than this do not overtake by their length."""
 (LAMBDA, MU, THETA, KAPPA, SIGMA, DOLLARS, CHEAPEST, EXCHANGE) = range(8)
 """Rows of the constants: (8, 1) with NaN for λ if it is each job's own, or (8, n) for n
 preferences from 0 to 1."""
-_SPEED, _THETA, _HELD, _WEIGHT, _AGEING, _SOFTENED, _CONGESTION, _OWN = range(8)
-"""`job_terms`: λu⁰, θ, κλu⁰, ln(p/50), the term of the wait, ideal + σ, μλ, λ; u⁰ is u at priority
-50."""
-_MONEY, _LENGTH = range(2)
-"""`row_terms`: (1 - λ) · dollars / scale, and ln((ρ + 300) · s)."""
+(_SPEED, _THETA, _HELD, _AGEING, _SOFTENED, _CONGESTION, _OWN) = range(7)
+_ROW, _LEAST, _BEST, _NEAR = range(7, 11)
+"""`job_terms`: λu⁰, θ, κλu⁰, the term of the wait, ideal + σ, μλ, λ; then what was found last: the
+best row that may be chosen, the least price of all rows, that of the best, and its term of the
+deadline. u⁰ is u at priority 50."""
 
 
 @entry_point
@@ -79,15 +79,33 @@ def score_jobs(w: Columns, constants: Floats2D, listed: bool) -> None:
     -inf for jobs that cannot start on any row. `listed`: the rows that may be chosen are those of
     `row_listed`, else what the round says, after `refresh_rules`.
     """
+    first = w.state[SCORED] == 0 or listed
     if w.state[SCORED] == 0:
         _open_round(w, constants)
     for pool in range(len(w.pool_nodes)):
         look_ahead(w, pool)
+    if not (notice_changes(w, first) or first):
+        return
     for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_state[slot] == WAITS or listed:
+        if (listed or w.job_state[slot] == WAITS) and (_refresh_costs(w, slot) or first):
             w.job_score[slot] = _score(w, slot, listed)
-    for pool in range(len(w.pool_nodes)):
-        w.pool_costs_seen[pool] = w.pool_version[pool]
+
+
+@compiled
+def _refresh_costs(w: Columns, slot: int) -> bool:
+    """Compute the neutral prices of rows whose shape has changed; whether the score may change."""
+    best_row = int(w.job_terms[_ROW, slot])
+    least, best = w.job_terms[_LEAST, slot], w.job_terms[_BEST, slot]
+    touched = False
+    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
+        if not w.shape_changed[w.row_shape[row]]:
+            continue
+        before = w.row_cost[row]
+        cost = _price(w, slot, row, w.job_terms[_SPEED, slot], w.figure[PRESSURE])
+        w.row_cost[row] = cost
+        touched = touched or row == best_row or before == least or cost < least or cost < best
+    # A row that GREEDY may reserve gives way to any row that can start.
+    return touched or best_row == 0 or not startable(w, best_row)
 
 
 @compiled
@@ -95,7 +113,7 @@ def _score(w: Columns, slot: int, listed: bool) -> float:
     first, last = w.job_first[slot], w.job_first[slot] + w.job_count[slot]
     least, best, best_row = np.inf, np.inf, 0
     for row in range(first, last):
-        cost = _neutral_cost(w, slot, row)
+        cost = w.row_cost[row]
         least = min(least, cost)
         if cost < best and (w.row_listed[row] if listed else startable(w, row)):
             best, best_row = cost, row
@@ -103,26 +121,21 @@ def _score(w: Columns, slot: int, listed: bool) -> float:
         for row in range(first, last):
             if w.row_cost[row] < best and reservable(w, row) and not startable(w, row):
                 best, best_row = w.row_cost[row], row
+    before = w.job_terms[_ROW, slot]
+    w.job_terms[_LEAST, slot], w.job_terms[_BEST, slot] = least, best
+    w.job_terms[_ROW, slot] = best_row
     if best_row == 0:
         return -np.inf
     wait = max(w.figure[NOW] - w.job_submitted[slot], 0.0)
     regret = best - least
     if regret <= w.job_terms[_THETA, slot] + w.job_terms[_HELD, slot] * wait:
-        urgency = w.job_terms[_WEIGHT, slot] + w.job_terms[_AGEING, slot]
-        urgency += nearness_of(w, slot, best_row)
-        return urgency - w.row_terms[_LENGTH, best_row]
+        unknown = np.isnan(w.job_terms[_NEAR, slot]) or before != best_row
+        if unknown or w.shape_changed[w.row_shape[best_row]]:
+            w.job_terms[_NEAR, slot] = nearness_of(w, slot, best_row)
+        urgency = w.job_weight[slot] + w.job_terms[_AGEING, slot] + w.job_terms[_NEAR, slot]
+        return urgency - w.row_length[best_row]
+    w.job_terms[_NEAR, slot] = np.nan
     return PATIENCE * (2.0 + regret / (1.0 + regret))
-
-
-@compiled
-def _neutral_cost(w: Columns, slot: int, row: int) -> float:
-    """The price at priority 50; kept until the pool changes."""
-    shape = w.row_shape[row]
-    pool = w.shape_pool[shape]
-    if w.pool_costs_seen[pool] != w.pool_version[pool]:
-        rate = w.job_terms[_SPEED, slot]
-        w.row_cost[row] = _price(w, slot, row, rate, w.figure[PRESSURE])
-    return w.row_cost[row]
 
 
 @compiled
@@ -141,7 +154,7 @@ def _price(w: Columns, slot: int, row: int, speed: float, pressure: float) -> fl
         return np.inf
     inflicted = w.job_terms[_CONGESTION, slot] * pressure * w.row_runtime[row]
     share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
-    return speed * end + w.row_terms[_MONEY, row] + inflicted * share
+    return speed * end + w.row_money[row] + inflicted * share
 
 
 @compiled
@@ -154,7 +167,7 @@ def _open_round(w: Columns, constants: Floats2D) -> None:
     waiting = 0
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] != GONE:
-            w.job_terms[_AGEING, slot] = ageing_of(w, slot)
+            w.job_terms[_AGEING, slot], w.job_terms[_ROW, slot] = ageing_of(w, slot), 0.0
             w.job_score[waiting] = 1.0 / w.job_terms[_SOFTENED, slot]
             waiting += 1
     w.figure[PRESSURE] = pairwise_sum(w.job_score, waiting)
@@ -165,8 +178,6 @@ def _open_round(w: Columns, constants: Floats2D) -> None:
             w.job_score[waiting] = weight / w.job_terms[_SOFTENED, slot]
             waiting += 1
     w.figure[WEIGHED_PRESSURE] = pairwise_sum(w.job_score, waiting)
-    for pool in range(len(w.pool_nodes)):
-        w.pool_costs_seen[pool] = -1
 
 
 @compiled
@@ -183,14 +194,10 @@ def _prepare(w: Columns, slot: int, constants: Floats2D) -> None:
     w.job_terms[_SPEED, slot] = preference * rate
     w.job_terms[_THETA, slot] = constants[THETA, at]
     w.job_terms[_HELD, slot] = constants[KAPPA, at] * preference * rate
-    w.job_terms[_WEIGHT, slot] = weight_of(w, slot)
     w.job_terms[_CONGESTION, slot] = constants[MU, at] * preference
     scale = _scale(w, slot, constants, at)
     for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
-        shape = w.row_shape[row]
-        share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
-        w.row_terms[_MONEY, row] = (1.0 - preference) * w.row_dollars[row] / scale
-        w.row_terms[_LENGTH, row] = ln((w.row_runtime[row] + SHORT_S) * share)
+        w.row_money[row] = (1.0 - preference) * w.row_dollars[row] / scale
 
 
 @compiled

@@ -74,7 +74,8 @@ class Candidates:
     @cached_property
     def wait(self) -> Floats:
         """Seconds since the job was submitted; -inf for WAIT."""
-        return self.now - self.world.job_submitted.take(self.slot)
+        waits: Floats = self.now - self.world.job_submitted.take(self.slot)
+        return waits
 
     @cached_property
     def born(self) -> Floats:

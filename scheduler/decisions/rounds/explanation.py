@@ -271,7 +271,7 @@ def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> 
         bool(best[slot] > own) or (best[slot] == own and earlier(handle, slot, me))
         for slot in others
     )
-    return 1 + first + ahead
+    return 1 + int(first + ahead)
 
 
 def _alternatives(table: Candidates, mine: Sequence[int], target: int) -> tuple[Alternative, ...]:

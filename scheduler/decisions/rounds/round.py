@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scheduler.decisions.kernel import choices, choosing, rules
+from scheduler.decisions.kernel import choices, choosing, precedence, rules
 from scheduler.decisions.kernel.columns import (
     HELD,
     OVER,
@@ -95,7 +95,7 @@ class Round:
 
     def preceding(self, row: int, *, heed: bool = False) -> int:
         """The same placement of the job that goes first among equals (`kernel.precedence`)."""
-        return choosing.preceding(self.world.handle, row, heed)
+        return precedence.preceding(self.world.handle, row, heed)
 
     def outcome(self, row: int) -> Action:
         """What `take` would do with a row, without doing it. Raises `ValueError` as `take` does."""

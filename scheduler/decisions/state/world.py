@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
     BUCKETS,
+    CHANGING,
     DEVICES,
     FIT_PARTS,
     FIXED,
@@ -32,10 +33,13 @@ from scheduler.decisions.kernel.columns import (
     ROWS_USED,
     RULE,
     RUNNING,
+    SCORER,
+    SCRATCH,
     SHAPES,
     SHAPES_USED,
     SLOTS_USED,
     STARVATION_S,
+    STATIC,
     TOP_PRICE,
     WAITING,
     Columns,
@@ -51,6 +55,10 @@ Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
 _CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8}
 _GROUP = {each.name: each.metadata["group"] for each in fields(Columns)}
+_NAMES = {
+    use: [each.name for each in fields(Columns) if each.metadata["use"] == use]
+    for use in (CHANGING, STATIC, SCRATCH)
+}
 
 
 class Shape(NamedTuple):
@@ -119,31 +127,43 @@ class World(Columns):
         rule: NodePlacementRule = BEST_FIT,
     ) -> None:
         self.pools = tuple(pools)
+        self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
         self._parts: dict[tuple[int, int, int], int] = {}
         self._allocate()
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
         self._describe_pools()
-        self._handle: Self | None = None
+        self._borrows = False
         self._add_wait()
         self.start_all(tuple(running))
 
     @property
-    def handle(self) -> Self:
+    def handle(self) -> Columns:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
             self._handle = handle_of(self, Columns)
         return self._handle
 
     def copy(self) -> World:
-        """An independent copy."""
+        """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
-        twin.pools, twin._handle = self.pools, None
+        twin.pools, twin._handle, twin._borrows = self.pools, None, True
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
-        for name in _GROUP:
+        for name in _NAMES[STATIC]:
+            setattr(twin, name, getattr(self, name))
+        for name in _NAMES[CHANGING]:
             setattr(twin, name, getattr(self, name).copy())
+        for name in _NAMES[SCRATCH]:
+            setattr(twin, name, np.zeros_like(getattr(self, name)))
+        twin.state[SCORER] = 0
         return twin
+
+    def _own(self) -> None:
+        """Stop sharing columns with other worlds."""
+        for name in _NAMES[STATIC]:
+            setattr(self, name, getattr(self, name).copy())
+        self._handle, self._borrows = None, False
 
     def add(self, job: Waiting) -> None:
         """A job enters. Raises `ValueError` if it is already here or has no placement."""
@@ -151,6 +171,8 @@ class World(Columns):
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
+        if self._borrows:
+            self._own()
         places = [self.shape(Shape(*option[:3])) for option in job.options]
         shapes = np.array(places, dtype=np.int64)
         figures = np.array([option[3:] for option in job.options]).T.copy()
@@ -167,7 +189,10 @@ class World(Columns):
         if not slot:
             raise KeyError(job)
         queue.leave(self.handle, slot)
-        queue.compact(self.handle)
+        if queue.is_sparse(self.handle):
+            # Compaction moves entries of columns that copies may share.
+            self._own()
+            queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
