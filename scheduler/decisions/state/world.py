@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -134,6 +134,7 @@ class World(Columns):
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
         self._describe_pools()
+        self._link_nodes()
         self._borrows = False
         self._add_wait()
         self.start_all(tuple(running))
@@ -159,6 +160,11 @@ class World(Columns):
         twin.state[SCORER] = 0
         return twin
 
+    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What `pickle` and `copy` take: all but the handle, which is an address."""
+        own, columns = cast(tuple[dict[str, Any], dict[str, Any]], object.__getstate__(self))
+        return {**own, "_handle": None}, columns
+
     def _own(self) -> None:
         """Stop sharing columns with other worlds."""
         for name in _NAMES[STATIC]:
@@ -166,11 +172,16 @@ class World(Columns):
         self._handle, self._borrows = None, False
 
     def add(self, job: Waiting) -> None:
-        """A job enters. Raises `ValueError` if it is already here or has no placement."""
+        """A job enters. Raises `ValueError` if it is already here or has no legal placement."""
         if job.id in self:
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
+        if job.id == 0 or not all(0 <= each.pool < len(self.pools) for each in job.options):
+            raise ValueError(
+                f"job {job.id}: its id must not be 0, and its pools must be indices of "
+                f"{len(self.pools)} pools"
+            )
         if self._borrows:
             self._own()
         places = [self.shape(Shape(*option[:3])) for option in job.options]
@@ -192,6 +203,7 @@ class World(Columns):
         if queue.is_sparse(self.handle):
             # Compaction moves entries of columns that copies may share.
             self._own()
+            self._drop_shapes()
             queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
@@ -254,14 +266,14 @@ class World(Columns):
         failed = attempts.begin_all(
             self.handle,
             np.column_stack((np.array(numbers, dtype=np.int64), counts)),
-            np.array(parts, dtype=np.int64),
+            np.array(parts, dtype=np.int64).reshape(-1, 2),
             np.array([attempt.end for attempt in running], dtype=np.float64),
         )
         if failed >= 0:
             attempt = running[failed]
             raise ValueError(
-                f"job {attempt.job} runs already, or the nodes {attempt.nodes} of pool "
-                f"{self.pools[attempt.pool].name!r} are too full"
+                f"job {attempt.job} runs already, or pool {attempt.pool} does not have that much "
+                f"free: {attempt.nodes} (node, devices)"
             )
 
     def finish(self, job: int) -> None:
@@ -342,7 +354,25 @@ class World(Columns):
     def _possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold it."""
         its = self.pools[pool]
-        return width <= its.count and its.memory_fits(width, memory)
+        return 0 < width <= its.count and its.memory_fits(width, memory)
+
+    def _drop_shapes(self) -> None:
+        """Forget shapes that no waiting job has: they get other numbers. `compact` must follow."""
+        used = np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]])
+        used = np.concatenate(([0], used[used > 0]))
+        numbers = np.zeros(len(self.shape_pool), dtype=np.int64)
+        numbers[used] = np.arange(len(used))
+        for name, group in _GROUP.items():
+            if group == SHAPES:
+                column = getattr(self, name)
+                column[..., : len(used)] = column[..., used]
+        self.row_shape[:] = numbers[self.row_shape]
+        kept = set(used.tolist())
+        self._shapes = {
+            shape: int(numbers[index]) for shape, index in self._shapes.items() if index in kept
+        }
+        self.count[SHAPES_USED] = len(used)
+        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
 
     def _attempt(self, job: int) -> int:
         entry = attempts.attempt_of(self.handle, job)
@@ -392,9 +422,16 @@ class World(Columns):
         self.part_next[:] = np.arange(1, entries + 1)
         self.attempt_next[-1] = self.part_next[-1] = -1
         self.count[FREE_ATTEMPT] = self.count[FREE_PART] = 0
-        self._handle = None
-        for index in range(len(self.pools)):
-            nodes.link_all(self.handle, LIVE, index)
+
+    def _link_nodes(self) -> None:
+        """Put all nodes into their buckets; `nodes.link_all` would have to be compiled first."""
+        self.bucket_first[LIVE] = self.bucket_last[LIVE] = -1
+        for index, pool in enumerate(self.pools):
+            first, count = int(self.pool_first_node[index]), pool.nodes
+            self.node_next[LIVE, first : first + count] = [*range(1, count), -1]
+            self.node_before[LIVE, first : first + count] = range(-1, count - 1)
+            bucket = int(self.pool_first_bucket[index]) + pool.devices_per_node + (pool.boot_s > 0)
+            self.bucket_first[LIVE, bucket], self.bucket_last[LIVE, bucket] = 0, count - 1
 
     def _add_wait(self) -> None:
         self.shape(Shape(-1, 0, 0))
