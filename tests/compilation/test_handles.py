@@ -141,6 +141,20 @@ def test_an_entry_point_has_one_signature_and_converts_only_what_is_exact() -> N
 
 
 @needs_numba
+def test_constants_that_compiled_code_passes_compile_nothing_more() -> None:
+    @compiled
+    def plus(value: float, addend: int) -> float:
+        return value + addend
+
+    @entry_point
+    def thrice(value: float) -> float:
+        return plus(plus(plus(value, 1), 2), 3)
+
+    assert thrice(1.0) == 7.0
+    assert len(plus.dispatcher.signatures) == 1  # type: ignore[attr-defined]
+
+
+@needs_numba
 def test_an_entry_point_must_say_its_types() -> None:
     @entry_point
     def untyped(value):  # type: ignore[no-untyped-def]
