@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from scheduler.compilation.columns import columns_of
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
-    BUCKETS,
     CHANGING,
-    DEVICES,
     FIT_PARTS,
-    FIXED,
-    FREE_ATTEMPT,
-    FREE_PART,
     GONE,
     JOBS,
     LIVE,
     MIX,
     MIX_USED,
-    NODES,
-    ONE,
     ORIGIN,
-    POOLS,
-    RELEASES,
     ROWS,
     ROWS_USED,
     RULE,
@@ -40,11 +30,11 @@ from scheduler.decisions.kernel.columns import (
     SLOTS_USED,
     STARVATION_S,
     STATIC,
-    TOP_PRICE,
     WAITING,
     Columns,
 )
 from scheduler.decisions.kernel.queue import FULL
+from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
 from scheduler.decisions.state.node_placement import BEST_FIT, NodePlacementRule
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
@@ -53,12 +43,6 @@ WAIT = 0
 """The row that starts nothing."""
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
-_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8}
-_GROUP = {each.name: each.metadata["group"] for each in fields(Columns)}
-_NAMES = {
-    use: [each.name for each in fields(Columns) if each.metadata["use"] == use]
-    for use in (CHANGING, STATIC, SCRATCH)
-}
 
 
 class Shape(NamedTuple):
@@ -130,11 +114,9 @@ class World(Columns):
         self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
         self._parts: dict[tuple[int, int, int], int] = {}
-        self._allocate()
+        allocate(self, self.pools)
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
-        self._describe_pools()
-        self._link_nodes()
         self._borrows = False
         self._add_wait()
         self.start_all(tuple(running))
@@ -151,11 +133,11 @@ class World(Columns):
         twin = object.__new__(World)
         twin.pools, twin._handle, twin._borrows = self.pools, None, True
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
-        for name in _NAMES[STATIC]:
+        for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
-        for name in _NAMES[CHANGING]:
+        for name in NAMES[CHANGING]:
             setattr(twin, name, getattr(self, name).copy())
-        for name in _NAMES[SCRATCH]:
+        for name in NAMES[SCRATCH]:
             setattr(twin, name, np.zeros_like(getattr(self, name)))
         twin.state[SCORER] = 0
         return twin
@@ -167,7 +149,7 @@ class World(Columns):
 
     def _own(self) -> None:
         """Stop sharing columns with other worlds."""
-        for name in _NAMES[STATIC]:
+        for name in NAMES[STATIC]:
             setattr(self, name, getattr(self, name).copy())
         self._handle, self._borrows = None, False
 
@@ -362,7 +344,7 @@ class World(Columns):
         used = np.concatenate(([0], used[used > 0]))
         numbers = np.zeros(len(self.shape_pool), dtype=np.int64)
         numbers[used] = np.arange(len(used))
-        for name, group in _GROUP.items():
+        for name, group in GROUP_OF.items():
             if group == SHAPES:
                 column = getattr(self, name)
                 column[..., : len(used)] = column[..., used]
@@ -380,58 +362,9 @@ class World(Columns):
             raise KeyError(job)
         return entry
 
-    def _allocate(self) -> None:
-        devices = sum(pool.count for pool in self.pools)
-        size = {
-            ONE: 1,
-            POOLS: len(self.pools),
-            NODES: sum(pool.nodes for pool in self.pools),
-            BUCKETS: sum(pool.devices_per_node + 2 for pool in self.pools),
-            DEVICES: devices + 1,
-            RELEASES: 2 * devices + attempts.SPARE_RELEASES * len(self.pools),
-            **_CAPACITY,
-        }
-        kinds = columns_of(Columns)
-        for each in fields(Columns):
-            group, lead = each.metadata["group"], each.metadata["lead"]
-            shape = lead if group == ONE else (*lead, size[group])
-            setattr(self, each.name, np.zeros(shape, dtype=kinds[each.name].dtype))
-
-    def _describe_pools(self) -> None:
-        node = bucket = release = 0
-        for index, pool in enumerate(self.pools):
-            self.pool_nodes[index], self.pool_per_node[index] = pool.nodes, pool.devices_per_node
-            self.pool_memory[index], self.pool_count[index] = pool.memory_per_node, pool.count
-            self.pool_boot[index], self.pool_watts[index] = pool.boot_s, pool.watts_per_device
-            self.pool_price[index] = pool.dollars_per_device_hour
-            self.pool_first_node[index], self.pool_first_bucket[index] = node, bucket
-            self.pool_first_release[index] = release
-            self.pool_fits_seen[index] = self.pool_starts_seen[index] = -1
-            places = slice(node, node + pool.nodes)
-            self.node_devices[LIVE, places] = pool.devices_per_node
-            self.node_memory[LIVE, places] = pool.memory_per_node
-            self.node_cold[LIVE, places] = pool.boot_s > 0
-            self.plane_free[LIVE, index] = pool.count
-            node, bucket = node + pool.nodes, bucket + pool.devices_per_node + 2
-            release += 2 * pool.count + attempts.SPARE_RELEASES
-        self.figure[TOP_PRICE] = max(
-            (pool.dollars_per_device_hour for pool in self.pools), default=0.0
-        )
-        entries = len(self.attempt_job)
-        self.attempt_next[:] = np.arange(1, entries + 1)
-        self.part_next[:] = np.arange(1, entries + 1)
-        self.attempt_next[-1] = self.part_next[-1] = -1
-        self.count[FREE_ATTEMPT] = self.count[FREE_PART] = 0
-
-    def _link_nodes(self) -> None:
-        """Put all nodes into their buckets; `nodes.link_all` would have to be compiled first."""
-        self.bucket_first[LIVE] = self.bucket_last[LIVE] = -1
-        for index, pool in enumerate(self.pools):
-            first, count = int(self.pool_first_node[index]), pool.nodes
-            self.node_next[LIVE, first : first + count] = [*range(1, count), -1]
-            self.node_before[LIVE, first : first + count] = range(-1, count - 1)
-            bucket = int(self.pool_first_bucket[index]) + pool.devices_per_node + (pool.boot_s > 0)
-            self.bucket_first[LIVE, bucket], self.bucket_last[LIVE, bucket] = 0, count - 1
+    def _grow(self, group: str) -> None:
+        grow(self, group)
+        self._handle = None
 
     def _add_wait(self) -> None:
         self.shape(Shape(-1, 0, 0))
@@ -452,12 +385,3 @@ class World(Columns):
             self.count[MIX_USED] = index + 1
         self.mix_weight[index] += weight
         self.mix_total[pool] += weight
-
-    def _grow(self, group: str) -> None:
-        """Double the capacity of a group of columns."""
-        assert group not in FIXED
-        for name, its in _GROUP.items():
-            if its == group:
-                column = getattr(self, name)
-                setattr(self, name, np.concatenate([column, np.zeros_like(column)], axis=-1))
-        self._handle = None
