@@ -41,7 +41,7 @@ Bools3D: TypeAlias = Annotated[NDArray[np.bool_], _type(np.bool_, 3)]
 
 
 @functools.cache
-def columns_of(owner: type[Any]) -> dict[str, ColumnType]:
+def columns_of(owner: Any) -> dict[str, ColumnType]:
     """The columns of a class: its attributes that are annotated with a type of this module."""
     hints = get_type_hints(owner, include_extras=True)
     extras = {name: get_args(hint)[1] for name, hint in hints.items() if _annotated(hint)}

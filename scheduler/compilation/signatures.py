@@ -25,7 +25,7 @@ _EXACT: Final = {
 
 
 @functools.cache
-def handle_type_of(owner: type[Any]) -> HandleType:
+def handle_type_of(owner: Any) -> HandleType:
     """The type of handles of a class."""
     return HandleType(owner.__name__, columns_of(owner))
 

@@ -123,6 +123,7 @@ def test_neither_rows_nor_shapes_of_departed_jobs_pile_up():
         world.add(waiting(number, option(1.0, memory=number)))
         if number > 10:
             world.remove(number - 10)
+            world.forget_shapes()
     assert world.depth == 10
     assert world.count[ROWS_USED] < 200
     assert world.count[SHAPES_USED] < 200

@@ -171,7 +171,7 @@ def worth(reading: Reading, scales: Scales, w: float) -> float:
 def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
     """The objective that running attempts will add, by estimates."""
     now, seconds, dollars = simulation.now, 0.0, 0.0
-    for attempt in simulation.cluster.running():
+    for attempt in simulation.world.running():
         left = max(0.0, attempt.end - now)
         job = simulation.job(attempt.job)
         pool = simulation.spec.pools[attempt.pool]

@@ -26,13 +26,14 @@ from scheduler.decisions.kernel.columns import (
     ROWS,
     SCRATCH,
     SHAPES,
+    SHOWN_ROWS,
     STATIC,
     TOP_PRICE,
     Columns,
 )
 from scheduler.domain.pools import Pool
 
-_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8}
+_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8, SHOWN_ROWS: 64}
 GROUP_OF = {each.name: each.metadata["group"] for each in fields(Columns)}
 NAMES = {
     use: [each.name for each in fields(Columns) if each.metadata["use"] == use]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
@@ -27,14 +28,17 @@ from scheduler.decisions.kernel.columns import (
     SCRATCH,
     SHAPES,
     SHAPES_USED,
+    SHOWN_ROWS,
     SLOTS_USED,
     STARVATION_S,
     STATIC,
+    TOTALLED,
     WAITING,
     Columns,
 )
 from scheduler.decisions.kernel.queue import FULL
 from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
+from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, NodePlacementRule
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
@@ -43,6 +47,7 @@ WAIT = 0
 """The row that starts nothing."""
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
+_SPARE_SHAPES = 64
 
 
 class Shape(NamedTuple):
@@ -113,11 +118,11 @@ class World(Columns):
         self.pools = tuple(pools)
         self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
-        self._parts: dict[tuple[int, int, int], int] = {}
+        self._parts: dict[Part, int] = {}
         allocate(self, self.pools)
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
-        self._borrows = False
+        self._borrows = self._lends = False
         self._add_wait()
         self.start_all(tuple(running))
 
@@ -131,7 +136,9 @@ class World(Columns):
     def copy(self) -> World:
         """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
-        twin.pools, twin._handle, twin._borrows = self.pools, None, True
+        twin.pools, twin._handle = self.pools, None
+        self._lends = twin._borrows = True
+        twin._lends = False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
         for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
@@ -139,7 +146,7 @@ class World(Columns):
             setattr(twin, name, getattr(self, name).copy())
         for name in NAMES[SCRATCH]:
             setattr(twin, name, np.zeros_like(getattr(self, name)))
-        twin.state[SCORER] = 0
+        twin.state[SCORER] = twin.state[TOTALLED] = 0
         return twin
 
     def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -151,7 +158,7 @@ class World(Columns):
         """Stop sharing columns with other worlds."""
         for name in NAMES[STATIC]:
             setattr(self, name, getattr(self, name).copy())
-        self._handle, self._borrows = None, False
+        self._handle, self._borrows, self._lends = None, False, False
 
     def add(self, job: Waiting) -> None:
         """A job enters. Raises `ValueError` if it is already here or has no legal placement."""
@@ -164,17 +171,17 @@ class World(Columns):
                 f"job {job.id}: its id must not be 0, and its pools must be indices of "
                 f"{len(self.pools)} pools"
             )
+        shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
+        figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
+        numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
+        self.enter(np.array(numbers, dtype=np.float64), shapes, figures)
+
+    def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D) -> None:
+        """Add a job that is not here, given as arrays: see `kernel.queue.enter`."""
         if self._borrows:
             self._own()
-        places = [self.shape(Shape(*option[:3])) for option in job.options]
-        shapes = np.array(places, dtype=np.int64)
-        figures = np.array([option[3:] for option in job.options]).T.copy()
-        numbers = np.array(
-            (float(job.id), job.submitted_at, job.priority, job.deadline, job.preference)
-        )
         while queue.enter(self.handle, numbers, shapes, figures) == FULL:
-            self._grow(JOBS)
-            self._grow(ROWS)
+            self.grow_queue()
 
     def remove(self, job: int) -> None:
         """A job leaves. Raises `KeyError` if it does not wait."""
@@ -183,13 +190,40 @@ class World(Columns):
             raise KeyError(job)
         queue.leave(self.handle, slot)
         if queue.is_sparse(self.handle):
-            # Compaction moves entries of columns that copies may share.
-            self._own()
-            self._drop_shapes()
+            if self._borrows or self._lends:
+                # Compaction moves entries of columns that copies share.
+                self._own()
             queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
+
+    def forget_shapes(self) -> None:
+        """Drop shapes that no waiting job has, if they are many: a round is over, as by `remove`.
+
+        Shapes get other numbers. Only for a world whose shapes nobody else has noted.
+        """
+        used = np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]])
+        used = np.concatenate(([0], used[used > 0]))
+        if self.count[SHAPES_USED] <= 2 * len(used) + _SPARE_SHAPES:
+            return
+        self._own()
+        numbers = np.zeros(len(self.shape_pool), dtype=np.int64)
+        numbers[used] = np.arange(len(used))
+        for name, group in GROUP_OF.items():
+            if group == SHAPES:
+                column = getattr(self, name)
+                column[..., : len(used)] = column[..., used]
+        self.row_shape[:] = numbers[self.row_shape]
+        self._shapes = {self._shape(index): index for index in range(len(used))}
+        self.count[SHAPES_USED] = len(used)
+        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
+        queue.compact(self.handle)
+
+    def reserve_shown(self, rows: int) -> None:
+        """Make room for encodings that show so many rows."""
+        while rows > len(self.shown):
+            self._grow(SHOWN_ROWS)
 
     @property
     def depth(self) -> int:
@@ -212,10 +246,11 @@ class World(Columns):
 
     def shape_of(self, row: int) -> Shape:
         """What a row takes."""
-        shape = self.row_shape[row]
-        return Shape(
-            int(self.shape_pool[shape]), int(self.shape_width[shape]), int(self.shape_memory[shape])
-        )
+        return self._shape(int(self.row_shape[row]))
+
+    def _shape(self, index: int) -> Shape:
+        pool, width, memory = self.shape_pool, self.shape_width, self.shape_memory
+        return Shape(int(pool[index]), int(width[index]), int(memory[index]))
 
     def waiting(self) -> list[int]:
         """Ids of the waiting jobs, in the order of entering."""
@@ -225,14 +260,10 @@ class World(Columns):
 
     def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
         """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
-        if not self.state[RULE]:
-            return
-        for pool, width in places:
-            per_node = self.pools[pool].devices_per_node
-            whole, rest = divmod(width, per_node)
-            for devices, times in ((per_node, whole), (rest, 1 if rest else 0)):
-                if times:
-                    self._ask_part(pool, devices, width, memory, times * (1.0 / len(places)))
+        if self.state[RULE]:
+            for part, weight in asked(self.pools, places, memory):
+                self.mix_weight[self.part(part)] += weight
+                self.mix_total[part.pool] += weight
 
     def start(self, attempt: RunningAttempt) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
@@ -324,6 +355,8 @@ class World(Columns):
         """The index of a shape, which is added if it is new."""
         index = self._shapes.get(shape)
         if index is None:
+            if self._borrows:
+                self._own()
             index = self._shapes[shape] = len(self._shapes)
             if index == len(self.shape_pool):
                 self._grow(SHAPES)
@@ -333,38 +366,32 @@ class World(Columns):
             self.count[SHAPES_USED] = index + 1
         return index
 
+    def part(self, part: Part) -> int:
+        """The index of a part in the mix, which is added with weight 0 if it is new."""
+        index = self._parts.get(part)
+        if index is None:
+            index = self._parts[part] = int(self.count[MIX_USED])
+            if index == len(self.mix_pool):
+                self._grow(MIX)
+            self.mix_pool[index], self.mix_devices[index], self.mix_memory[index] = part
+            self.count[MIX_USED] = index + 1
+        return index
+
+    def grow_queue(self) -> None:
+        """Make room for twice as many waiting jobs."""
+        self._grow(JOBS)
+        self._grow(ROWS)
+
     def _possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold it."""
         its = self.pools[pool]
         return 0 < width <= its.count and its.memory_fits(width, memory)
-
-    def _drop_shapes(self) -> None:
-        """Forget shapes that no waiting job has: they get other numbers. `compact` must follow."""
-        used = np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]])
-        used = np.concatenate(([0], used[used > 0]))
-        numbers = np.zeros(len(self.shape_pool), dtype=np.int64)
-        numbers[used] = np.arange(len(used))
-        for name, group in GROUP_OF.items():
-            if group == SHAPES:
-                column = getattr(self, name)
-                column[..., : len(used)] = column[..., used]
-        self.row_shape[:] = numbers[self.row_shape]
-        kept = set(used.tolist())
-        self._shapes = {
-            shape: int(numbers[index]) for shape, index in self._shapes.items() if index in kept
-        }
-        self.count[SHAPES_USED] = len(used)
-        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
 
     def _attempt(self, job: int) -> int:
         entry = attempts.attempt_of(self.handle, job)
         if entry < 0:
             raise KeyError(job)
         return entry
-
-    def _grow(self, group: str) -> None:
-        grow(self, group)
-        self._handle = None
 
     def _add_wait(self) -> None:
         self.shape(Shape(-1, 0, 0))
@@ -373,15 +400,6 @@ class World(Columns):
         self.job_ideal[0] = self.job_size[0] = 1.0
         self.count[SLOTS_USED] = self.count[ROWS_USED] = 1
 
-    def _ask_part(self, pool: int, devices: int, width: int, memory: int, weight: float) -> None:
-        limited = self.pools[pool].memory_per_node > 0
-        part = pool, devices, -(-memory * devices // width) if limited else 0
-        index = self._parts.get(part)
-        if index is None:
-            index = self._parts[part] = int(self.count[MIX_USED])
-            if index == len(self.mix_pool):
-                self._grow(MIX)
-            self.mix_pool[index], self.mix_devices[index], self.mix_memory[index] = part
-            self.count[MIX_USED] = index + 1
-        self.mix_weight[index] += weight
-        self.mix_total[pool] += weight
+    def _grow(self, group: str) -> None:
+        grow(self, group)
+        self._handle = None
