@@ -20,7 +20,6 @@ from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.scorer import Scorer, ordered
 from scheduler.decisions.state.world import WAIT
 
-
 Column = Callable[[Candidates], Floats]
 
 
