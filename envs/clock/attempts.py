@@ -142,7 +142,7 @@ def _stop(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> float:
     """Release the attempt's devices and bill it; returns the seconds that it really worked."""
     row, now = e.job_row[job], e.figure[TIME]
     pool, width = t.row_pool[row], t.row_width[row]
-    first = _hold(w, e, t, job)
+    first = _hold(w, e, job)
     entries.finish(w, e.job_entry[job])
     e.job_entry[job] = NEVER
     if t.pool_changes[pool]:
@@ -163,7 +163,7 @@ def _stop(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> float:
 
 
 @compiled
-def _hold(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> int:
+def _hold(w: Columns, e: EpisodeColumns, job: int) -> int:
     """Record which devices the attempt held until now; returns the first of its parts."""
     at, first = e.count[HELD_ATTEMPTS], e.count[HELD_PARTS]
     e.held_job[at], e.held_row[at] = job, e.job_row[job]

@@ -42,8 +42,8 @@ what the meter has counted, rounds, and choices."""
     POWER,
 ) = range(11)
 """Positions in `figure`: now, and the meter's time, totals and rates."""
-ESTIMATOR, RETRIES, METERS, EVERY_EVENT, RECORDS = range(5)
-"""Positions in `setting`."""
+ESTIMATOR, RETRIES, METERS, EVERY_EVENT, RECORDS, NODE_DEVICES = range(6)
+"""Positions in `setting`. NODE_DEVICES: the most devices of a node."""
 PER_ATTEMPT, CHECKPOINT_S, REPAIR_S = range(3)
 """Positions in `number`."""
 BUSY, UP, AMORTISED = range(3)

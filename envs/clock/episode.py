@@ -10,9 +10,10 @@ from envs.clock.events import ARRIVE, push_urgent
 from envs.clock.trace import Trace
 from scheduler.compilation.columns import columns_of
 from scheduler.compilation.handles import handle_of
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.scorer import Scorer
 
-_MEMORY = 10
 _EVENTS = ("event_time", "event_order", "event_kind", "event_subject", "event_stamp")
 _HELD = ("held_job", "held_row", "held_action", "held_start", "held_end", "held_part")
 _PARTS = ("part_node", "part_devices")
@@ -32,30 +33,36 @@ class Episode(EpisodeColumns):
     def handle(self) -> Episode:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
-            self._handle = handle_of(self)
+            self._handle = handle_of(self, EpisodeColumns)
         return self._handle
 
     def advance(self) -> bool:
         """Run until something may be decided; False at the end."""
-        code = steps.END
         while True:
             code = steps.advance(self.world.handle, self.handle, self.trace.handle)
             if code in (steps.DECIDE, steps.END):
                 return code == steps.DECIDE
             self._grow(code)
 
-    def play(self, scorer: Scorer, mode: int, starvation_s: float = np.inf) -> None:
-        """Let a compiled scorer decide everything, to the end."""
-        code = steps.DECIDE
-        while code != steps.END:
+    def play(self, scorer: Scorer, mode: Mode, starvation_s: float = np.inf) -> bool:
+        """Let a compiled scorer decide everything; False if it failed in a round that is open."""
+        while True:
             code = steps.play(
-                self.world.handle, self.handle, self.trace.handle, mode, starvation_s, *scorer
+                *(self.world.handle, self.handle, self.trace.handle),
+                *(mode.code, starvation_s, *scorer),
             )
+            if code in (steps.END, steps.UNSCORED):
+                return code == steps.END
             self._grow(code)
 
-    def commit(self, mode: int) -> None:
+    def begin_round(self, mode: Mode) -> Round:
+        """Open a round, with the promises that the last one made."""
+        steps.begin_round(self.world.handle, self.handle, mode.code)
+        return Round.opened(self.world, mode)
+
+    def commit(self, mode: Mode) -> None:
         """Carry out what the world's round has decided."""
-        steps.commit(self.world.handle, self.handle, self.trace.handle, mode)
+        steps.commit(self.world.handle, self.handle, self.trace.handle, mode.code)
 
     def _grow(self, code: int) -> None:
         """Make room for what was lacking."""

@@ -6,7 +6,7 @@ Simultaneous events happen in the order in which they were pushed, urgent ones f
 from __future__ import annotations
 
 from envs.clock.columns import EVENTS, SEQUENCE, TIME, EpisodeColumns
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 
 (ARRIVE, FINISH, FAIL, OVERRUN, DRAW, LIVE, BOOTED, LOST, REPAIRED, RELEASED, IDLE, WAKE) = range(
     12
@@ -22,7 +22,7 @@ def push(e: EpisodeColumns, delay_s: float, kind: int, subject: int, stamp: int)
     _insert(e, e.figure[TIME] + delay_s, _NORMAL + e.count[SEQUENCE], kind, subject, stamp)
 
 
-@compiled
+@entry_point
 def push_urgent(e: EpisodeColumns, kind: int, subject: int, stamp: int) -> None:
     """Add an event that happens now, before all others."""
     _insert(e, e.figure[TIME], e.count[SEQUENCE], kind, subject, stamp)

@@ -22,14 +22,14 @@ from envs.clock.columns import (
     EpisodeColumns,
     WorkloadColumns,
 )
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import Columns
 
 BOUND_S = 10.0
 MIDDLE_PRIORITY = 50.0
 
 
-@compiled
+@entry_point
 def settle_meter(e: EpisodeColumns) -> None:
     """Add what has accrued since the last change."""
     passed = e.figure[TIME] - e.figure[METERED]
@@ -68,7 +68,7 @@ def meter_end(e: EpisodeColumns, t: WorkloadColumns, job: int) -> None:
     e.count[MISSES] += e.figure[TIME] > t.job_deadline[job]
 
 
-@compiled
+@entry_point
 def draw_power(e: EpisodeColumns, dollars_per_hour: float, watts: float) -> None:
     """Devices start to cost and to draw this much more."""
     settle_meter(e)

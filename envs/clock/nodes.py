@@ -5,13 +5,13 @@ from __future__ import annotations
 from envs.clock.columns import LIVES, METERS, TIME, UP, EpisodeColumns, WorkloadColumns
 from envs.clock.events import LIVE, RELEASED, push_urgent
 from envs.clock.metering import draw_power, stop_power
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import LIVE as LIVE_PLANE
 from scheduler.decisions.kernel.columns import Columns
 from scheduler.decisions.kernel.nodes import mark_cold
 
 
-@compiled
+@entry_point
 def switch_on(
     w: Columns, e: EpisodeColumns, t: WorkloadColumns, pool: int, at: int, boot_s: float
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from envs.clock.columns import (
@@ -64,7 +66,7 @@ def held_of(episode: Episode) -> list[HeldDevices]:
     columns = (
         trace.job_id[episode.held_job[:count]].tolist(),
         trace.row_pool[rows].tolist(),
-        [tuple(nodes[one:other]) for one, other in zip(parts[:-1], parts[1:], strict=True)],
+        [tuple(nodes[one:other]) for one, other in pairwise(parts)],
         trace.row_memory[rows].tolist(),
         episode.held_start[:count].tolist(),
         episode.held_end[:count].tolist(),

@@ -16,6 +16,10 @@ from envs.simulator.simulated_job import HeldDevices
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.state.plan import Plan
 
 
 class CompiledSimulation:
@@ -39,7 +43,31 @@ class CompiledSimulation:
             workload, spec, estimator, seed=seed, restart=restart, meters=meters, record=record
         )
         self.episode = Episode(trace)
-        self._record = record
+        self._record, self._mode = record, spec.mode
+
+    def next(self) -> Round | None:
+        """Run until something may be decided; None when every job has ended, or none ever will."""
+        if not self.episode.advance():
+            return None
+        return self.episode.begin_round(self._mode)
+
+    def commit(self, plan: Plan) -> None:
+        """Carry out what the round decided; the world holds it already."""
+        assert plan.now == self.now, "the plan is of another instant"
+        self.episode.commit(self._mode)
+
+    def run(self, policy: Policy) -> SimulationResult:
+        """Let one policy decide everything, in the mode it was made for if there is one."""
+        own = traits(policy)
+        self._mode = mode_of(policy, self.spec.mode)
+        if own.scorer is not None:
+            while not self.episode.play(own.scorer, self._mode, own.starvation_s):
+                # Its scores are not numbers: it may still have scores for a table.
+                self.commit(decide(Round.opened(self.episode.world, self._mode), policy))
+            return self.outcome()
+        while (round_ := self.next()) is not None:
+            self.commit(decide(round_, policy))
+        return self.outcome()
 
     @property
     def now(self) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from envs.clock.arrivals import arrive
 from envs.clock.attempts import draw, fail, finish, overrun, start
 from envs.clock.columns import (
@@ -17,6 +19,7 @@ from envs.clock.columns import (
     HELD_PARTS,
     LIVES,
     NEVER,
+    NODE_DEVICES,
     PER_ATTEMPT,
     ROUNDS,
     TIME,
@@ -26,7 +29,7 @@ from envs.clock.columns import (
 from envs.clock.events import ARRIVE, DRAW, FAIL, FINISH, OVERRUN, WAKE, pop
 from envs.clock.lives import change_node, index_of
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.compilation.functions import compiled
+from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel import choosing
 from scheduler.decisions.kernel.choices import open_round
 from scheduler.decisions.kernel.columns import (
@@ -42,12 +45,12 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.queue import leave, slot_of
 from scheduler.decisions.kernel.rules import keeps_promises
 
-DECIDE, END, MORE_EVENTS, MORE_QUEUE, MORE_HELD, MORE_FAILURES, MORE_LIVES = range(7)
-"""Why a function came back: something may be decided; nothing will happen any more; or which
-columns have to grow before it is called again."""
+DECIDE, END, UNSCORED, MORE_EVENTS, MORE_QUEUE, MORE_HELD, MORE_FAILURES, MORE_LIVES = range(8)
+"""Why a function came back: something may be decided; nothing will happen any more; the scorer
+failed in a round that is still open; or which columns have to grow before it is called again."""
 
 
-@compiled
+@entry_point
 def advance(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> int:
     """Run until something may be decided; returns DECIDE, END or what has to grow."""
     jobs = len(t.job_id)
@@ -55,9 +58,8 @@ def advance(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> int:
         lacking = _lacking(w, e, t)
         if lacking:
             return lacking
-        if e.count[ARRIVING]:
-            if not arrive(w, e, t):
-                return MORE_QUEUE
+        if e.count[ARRIVING] and not arrive(w, e, t):
+            return MORE_QUEUE
         none_left = e.count[EVENTS] == 0
         if e.count[DUE] and (
             t.setting[EVERY_EVENT] or none_left or e.event_time[0] > e.figure[TIME]
@@ -72,7 +74,7 @@ def advance(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> int:
     return END
 
 
-@compiled
+@entry_point
 def play(
     w: Columns,
     e: EpisodeColumns,
@@ -83,21 +85,25 @@ def play(
     constants: Floats2D,
     weights: Floats32,
 ) -> int:
-    """Let a scorer decide everything; returns END or what has to grow."""
+    """Let a scorer decide everything; returns END, UNSCORED or what has to grow."""
     code = advance(w, e, t)
     while code == DECIDE:
         begin_round(w, e, mode)
         w.figure[STARVATION_S] = starvation_s
-        e.count[CHOICES] += choosing.play(w, codes, constants, weights)
+        choices = choosing.play(w, codes, constants, weights)
+        if choices == choosing.INVALID:
+            return UNSCORED
+        e.count[CHOICES] += choices
         commit(w, e, t, mode)
         code = advance(w, e, t)
     return code
 
 
-@compiled
+@entry_point
 def begin_round(w: Columns, e: EpisodeColumns, mode: int) -> None:
     """Open a round, with the promises that the last one made."""
     open_round(w, e.figure[TIME], mode)
+    w.figure[STARVATION_S] = np.inf
     e.count[ROUNDS] += 1
     for index in range(e.count[COMMITTED]):
         slot, job = e.committed_slot[index], e.committed_job[index]
@@ -108,7 +114,7 @@ def begin_round(w: Columns, e: EpisodeColumns, mode: int) -> None:
     w.count[PROMISED] = e.count[COMMITTED]
 
 
-@compiled
+@entry_point
 def commit(w: Columns, e: EpisodeColumns, t: WorkloadColumns, mode: int) -> None:
     """Carry out what the round decided; the world holds it already."""
     e.count[COMMITTED] = 0
@@ -135,23 +141,25 @@ def commit(w: Columns, e: EpisodeColumns, t: WorkloadColumns, mode: int) -> None
 @compiled
 def _lacking(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> int:
     """What has to grow before one more event and one more round; 0: nothing."""
-    devices = len(w.attempt_job)
+    devices, jobs = len(w.attempt_job), t.setting[NODE_DEVICES]
+    held = max(
+        e.count[HELD_ATTEMPTS] + jobs - len(e.held_job),
+        e.count[HELD_PARTS] + devices - len(e.part_node),
+    )
+    slots = w.count[SLOTS_USED] + jobs - len(w.job_id)
+    rows = w.count[ROWS_USED] + jobs * e.enter_figures.shape[1] - len(w.row_slot)
+    lacking = 0
     if e.count[EVENTS] + 3 * devices + 8 > len(e.event_time):
-        return MORE_EVENTS
-    if e.count[HELD_ATTEMPTS] + devices > len(e.held_job):
-        return MORE_HELD
-    if e.count[HELD_PARTS] + devices > len(e.part_node):
-        return MORE_HELD
-    jobs, rows = len(w.fit_node), e.enter_figures.shape[1]
-    if w.count[SLOTS_USED] + jobs > len(w.job_id):
-        return MORE_QUEUE
-    if w.count[ROWS_USED] + jobs * rows > len(w.row_slot):
-        return MORE_QUEUE
-    if t.number[PER_ATTEMPT] > 0.0 and e.count[ATTEMPTS] >= t.failure_share.shape[0]:
-        return MORE_FAILURES
-    if e.count[LIVES] >= t.life_s.shape[0]:
-        return MORE_LIVES
-    return 0
+        lacking = MORE_EVENTS
+    elif held > 0:
+        lacking = MORE_HELD
+    elif slots > 0 or rows > 0:
+        lacking = MORE_QUEUE
+    elif t.number[PER_ATTEMPT] > 0.0 and e.count[ATTEMPTS] >= t.failure_share.shape[0]:
+        lacking = MORE_FAILURES
+    elif e.count[LIVES] >= t.life_s.shape[0]:
+        lacking = MORE_LIVES
+    return lacking
 
 
 @compiled

@@ -19,8 +19,8 @@ from envs.workloads.streams import Seed
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel.arithmetic import ln
-from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
+from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.world import Shape, World
 
 _BILLING = {Billing.BUSY: BUSY, Billing.UP: UP, Billing.AMORTISED: AMORTISED}
@@ -54,6 +54,7 @@ class Trace(WorkloadColumns):
         self.setting[columns.RETRIES] = spec.failures.retries
         self.setting[columns.METERS], self.setting[columns.RECORDS] = meters, record
         self.setting[columns.EVERY_EVENT] = spec.every_event
+        self.setting[columns.NODE_DEVICES] = max(pool.devices_per_node for pool in spec.pools)
         self.number[columns.PER_ATTEMPT] = spec.failures.per_attempt
         self.number[columns.CHECKPOINT_S] = spec.failures.checkpoint_s
         self.number[columns.REPAIR_S] = spec.failures.repair_s
@@ -71,7 +72,7 @@ class Trace(WorkloadColumns):
     def handle(self) -> Trace:
         """What compiled functions take; valid until more is drawn."""
         if self._handle is None:
-            self._handle = handle_of(self)
+            self._handle = handle_of(self, WorkloadColumns)
         return self._handle
 
     def world(self) -> World:

@@ -18,6 +18,7 @@ from scheduler.decisions.kernel.columns import (
     ROWS_USED,
     SCORED,
     TAKEN,
+    TOTALLED,
     WAITS,
     Columns,
 )
@@ -46,7 +47,7 @@ def open_round(w: Columns, now: float, mode: int) -> None:
     """Begin a round: what the round before has chosen and nobody carried out waits again."""
     drop_reservations(w)
     w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
-    w.state[OVER], w.state[SCORED], w.state[MODE] = 0, 0, mode
+    w.state[OVER], w.state[SCORED], w.state[TOTALLED], w.state[MODE] = 0, 0, 0, mode
     w.figure[NOW] = now
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from scheduler.decisions.kernel import choices, choosing, precedence, rules
 from scheduler.decisions.kernel.columns import (
     HELD,
+    NOW,
     OVER,
     PLACED,
     PROMISED,
@@ -49,6 +50,13 @@ class Round:
                 world.promised_row[index] = self._row_of(held)
                 world.promised_start[index] = held.start
                 world.count[PROMISED] = index + 1
+
+    @classmethod
+    def opened(cls, world: World, mode: Mode) -> Round:
+        """The round that is open in a world."""
+        round_ = object.__new__(cls)
+        round_.world, round_.now, round_.mode = world, float(world.figure[NOW]), mode
+        return round_
 
     def rescue(self, after_s: float) -> None:
         """Let all jobs that have waited longer be reserved even in `Mode.GREEDY`.

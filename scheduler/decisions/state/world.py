@@ -199,10 +199,7 @@ class World(Columns):
         return bool(queue.slot_of(self.handle, job))
 
     def forget_shapes(self) -> None:
-        """Drop shapes that no waiting job has, if they are many: a round is over, as by `remove`.
-
-        Shapes get other numbers. Only for a world whose shapes nobody else has noted.
-        """
+        """Drop shapes that no waiting job has, if they are many; others get new numbers."""
         used = np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]])
         used = np.concatenate(([0], used[used > 0]))
         if self.count[SHAPES_USED] <= 2 * len(used) + _SPARE_SHAPES:
