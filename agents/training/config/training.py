@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Gt, Le
 
+from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.files import write_text
 from scheduler.policies.lookup import named
@@ -56,6 +57,8 @@ class Training:
     """Jobs in an episode."""
     rows: Annotated[int, Ge(2)] = 64
     """K: rows the network sees."""
+    waiting: str = WaitingRule.BESIDE_BEST.value
+    """When WAIT is legal, in training and wherever the policy decides: a `WaitingRule`."""
     hidden: Annotated[int, Ge(1)] = 64
     workloads: Annotated[int, Ge(1)] = 256
     """Different training workloads. The baseline's trajectories through up to
@@ -142,10 +145,12 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raises `InputError` naming the field and what is legal."""
-        for name, legal in (("algo", Algorithm), ("criterion", Criterion), ("keep", Kept)):
+        words = {"algo": Algorithm, "criterion": Criterion, "keep": Kept}
+        choices = {name: get_args(legal) for name, legal in words.items()}
+        for name, legal in {**choices, "waiting": tuple(WaitingRule)}.items():
             value = getattr(self, name)
-            if value not in get_args(legal):
-                raise InputError(f"{name} is {value!r}", {name: ", ".join(get_args(legal))})
+            if value not in legal:
+                raise InputError(f"{name} is {value!r}", {name: ", ".join(legal)})
         if self.criterion == "ratio_of_means" and self.preference is None:
             raise InputError(
                 "ratio_of_means needs one preference: means at different ones cannot be compared",
