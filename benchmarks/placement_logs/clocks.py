@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchmarks.placement_logs.cells import Cell, drawn
+from benchmarks.placement_logs.cells import Cell, drawn, served
 from benchmarks.placement_logs.logs import Log, RecordedSimulation
 from envs.baselines import catalogue
 from envs.simulator.cluster_spec import ClusterSpec
@@ -14,7 +14,6 @@ from scheduler.decisions.state.node_placement import BEST_FIT
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.decisions.state.world import RunningAttempt, World
-from scheduler.policies import lookup
 
 
 class NotSupportedError(Exception):
@@ -43,9 +42,8 @@ def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
         raise NotSupportedError("nodes come and go")
     if spec.placement != BEST_FIT.name:
         raise NotSupportedError(f"the service has no placement rule {spec.placement}")
-    policy = lookup.named(cell.policy.removesuffix(f"@{BEST_FIT.name}"))
     simulation = RecordedSimulation(workload, spec, scenario.estimates.make(seed), seed=seed)
-    _play_snapshots(simulation, policy)
+    _play_snapshots(simulation, served(cell.policy))
     return simulation.log(simulation.outcome())
 
 
