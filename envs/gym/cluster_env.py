@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from scheduler.decisions.rounds.precedence import preceding
 
 from envs.gym import rewards
+from envs.gym.actions import action_of
 from envs.gym.episodes import (
     Draw,
     Episode,
@@ -35,7 +35,6 @@ from scheduler.decisions.kernel.learned import decision_points
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.rounds.run import best
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
 
@@ -142,9 +141,10 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         Raises `InputError` for an action outside the action space, after the end, or, under
         `illegal="raise"`, for one that is not legal now.
         """
+        round_ = self._deciding
         row = self._row_of(int(action))
         self._choices += 1
-        decision_points.act(self.simulation.world.handle, row)
+        round_.take(round_.preceding(row, heed=True))
         self._settle()
         reading = self._meter.read(self.simulation.now)
         interval, self._reading = reading - self._reading, reading
@@ -167,11 +167,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     def action_of(self, policy: Policy) -> int:
         """The action that a policy would choose now among the rows that are shown and legal."""
         table = self.table
-        shown = np.searchsorted(table.rows, self._rows)
-        may = shown[self._legal[: len(shown)]]
-        scores = np.full(len(table), -np.inf)
-        scores[may] = policy.scores(table)[may]
-        return int(np.searchsorted(shown, best(table, scores, policy)))
+        return action_of(table, np.searchsorted(table.rows, self._rows), policy, self._legal)
 
     def unflatten(self, observation: Floats32) -> tuple[Floats32, Floats32]:
         """(…, rows, columns) and (…, globals): views of observations of shape (…, size)."""
@@ -180,8 +176,8 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     @property
     def table(self) -> Candidates:
         """The candidates in physical units. Raises `InputError` when nothing is to be decided."""
-        if self._round is None or (table := self._round.table()) is None:
-            raise InputError("there is nothing to decide", {"step": "after reset, until the end"})
+        table = self._deciding.table()
+        assert table is not None
         return table
 
     @property
@@ -263,10 +259,14 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
                 )
             )
 
+    @property
+    def _deciding(self) -> Round:
+        if self._round is None:
+            raise InputError("there is nothing to decide", {"step": "after reset, until the end"})
+        return self._round
+
     def _row_of(self, action: int) -> int:
         """The row of the world that an action means, or the one that replaces an illegal action."""
-        if self._encoding is None:
-            raise InputError("there is nothing to decide", {"step": "after reset, until the end"})
         if not (0 <= action < self.rows and self._legal[action]):
             action = self._instead_of(action)
         return int(self._rows[action])
