@@ -8,7 +8,6 @@ processors; runtimes are known; mean over jobs of the bounded slowdown, then mea
 chosen job that does not fit blocks all others until it fits; with backfilling, only while a job
 is blocked, waiting jobs may start in the order of their arrival if they end before the start that
 the blocked job was first promised. Decisions are made after every event. WFP3 and UNICEP differ
-from scheduler.decisions.rounds.modes import Mode
 from the published figures, which come from a waiting time that was never updated.
 """
 
@@ -24,6 +23,7 @@ from agents.process_pool import ProcessPool, cores
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Workload
 from envs.workloads.traces import swf
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import llvmlite.binding as llvm
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 from numba.core.registry import cpu_target
 
@@ -49,6 +50,7 @@ class DiskCache(NullCache):
             except OSError:
                 continue
             if found is not None:
+                _slim(found.library)
                 return found
         return None
 
@@ -61,6 +63,16 @@ class DiskCache(NullCache):
                 continue
             return
         _warn_unwritable()
+
+
+def _slim(library: Any) -> None:
+    """Free what of a loaded function only its callers' compilation needs: half of its memory.
+
+    The bitcode stays as bytes and is read again if a caller is compiled after all.
+    """
+    bitcode = library._shared_module.as_bitcode()
+    library._shared_module = library._compiled_object = None
+    library._get_module_for_linking = functools.partial(llvm.parse_bitcode, bitcode)
 
 
 def folders(function: FunctionType) -> list[Path]:

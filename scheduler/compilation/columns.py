@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -39,7 +40,8 @@ Bools2D: TypeAlias = Annotated[NDArray[np.bool_], _type(np.bool_, 2)]
 Bools3D: TypeAlias = Annotated[NDArray[np.bool_], _type(np.bool_, 3)]
 
 
-def columns_of(owner: type[Any]) -> dict[str, ColumnType]:
+@functools.cache
+def columns_of(owner: Any) -> dict[str, ColumnType]:
     """The columns of a class: its attributes that are annotated with a type of this module."""
     hints = get_type_hints(owner, include_extras=True)
     extras = {name: get_args(hint)[1] for name, hint in hints.items() if _annotated(hint)}

@@ -55,7 +55,7 @@ class CompiledFunction:
         from numba.core.compiler_lock import global_compiler_lock
 
         from scheduler.compilation.caching import DiskCache
-        from scheduler.compilation.signatures import call_converted, signature_of
+        from scheduler.compilation.signatures import call_converted, signature_of, without_literals
 
         # Numba holds its lock while it compiles, and asks for other functions then: a second lock
         # could wait for it forever.
@@ -64,6 +64,7 @@ class CompiledFunction:
                 return self._call
             dispatcher: Any = numba.njit(**_OPTIONS)(self.function)
             dispatcher._cache = DiskCache(self.function)
+            dispatcher.get_call_template = without_literals(dispatcher.get_call_template)
             if self._entry:
                 dispatcher.compile(signature_of(self.function))
                 # Numba asks this for what to call with arguments of other types.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final, get_args, get_type_hints
 
@@ -24,7 +25,7 @@ _EXACT: Final = {
 
 
 @functools.cache
-def handle_type_of(owner: type[Any]) -> HandleType:
+def handle_type_of(owner: Any) -> HandleType:
     """The type of handles of a class."""
     return HandleType(owner.__name__, columns_of(owner))
 
@@ -38,6 +39,14 @@ def signature_of(function: FunctionType) -> tuple[Any, ...]:
     hints = get_type_hints(function, include_extras=True)
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return tuple(_type_of(function, name, hints.get(name)) for name in names)
+
+
+def without_literals(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """Let compiled code call one compiled form of a function, whatever constants it passes.
+
+    Numba compiles a function once more for each constant. What LLVM inlines knows them anyway.
+    """
+    return lambda args, kws: resolve(tuple(map(types.unliteral, args)), kws)
 
 
 def call_converted(dispatcher: Any, *args: Any) -> Any:

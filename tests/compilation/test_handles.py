@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
@@ -141,6 +144,20 @@ def test_an_entry_point_has_one_signature_and_converts_only_what_is_exact() -> N
 
 
 @needs_numba
+def test_constants_that_compiled_code_passes_compile_nothing_more() -> None:
+    @compiled
+    def plus(value: float, addend: int) -> float:
+        return value + addend
+
+    @entry_point
+    def thrice(value: float) -> float:
+        return plus(plus(plus(value, 1), 2), 3)
+
+    assert thrice(1.0) == 7.0
+    assert len(plus.dispatcher.signatures) == 1  # type: ignore[attr-defined]
+
+
+@needs_numba
 def test_an_entry_point_must_say_its_types() -> None:
     @entry_point
     def untyped(value):  # type: ignore[no-untyped-def]
@@ -162,3 +179,10 @@ def test_many_threads_may_call_first() -> None:
     for thread in threads:
         thread.join()
     assert found == [8.0] * 8
+
+
+@needs_numba
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_handle_is_of_no_use_elsewhere(duplicate: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError, match="make one for the copy of its owner"):
+        duplicate(handle_of(table()))
