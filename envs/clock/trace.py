@@ -19,8 +19,8 @@ from envs.workloads.streams import Seed
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel.arithmetic import ln
-from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.decisions.state.node_parts import Part, asked
+from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.decisions.state.world import Shape, World
 
 _BILLING = {Billing.BUSY: BUSY, Billing.UP: UP, Billing.AMORTISED: AMORTISED}
@@ -129,14 +129,15 @@ class Trace(WorkloadColumns):
         first, asks, ask = [0], list[tuple[Part, float]](), [0]
         learns = self.spec.placement != BEST_FIT.name
         for job in self.workload.jobs:
-            runs = placements.of(job)
-            for (pool, width), run in runs.items():
+            found = placements.of(job)
+            for (pool, width), at in found.places.items():
+                run = job.runs[found.run[at]]
                 shape = Shape(pool, width, job.memory_bytes)
                 index = self.shapes.setdefault(shape, len(self.shapes))
                 rows.append((index, pool, width, job.memory_bytes))
                 times.append((run.runtime_s, estimator.estimate(job, run)))
             if learns:
-                asks.extend(asked(self.spec.pools, runs, job.memory_bytes))
+                asks.extend(asked(self.spec.pools, found.places, job.memory_bytes))
             first.append(len(rows))
             ask.append(len(asks))
         self.job_first = np.array(first[:-1], dtype=np.int64)

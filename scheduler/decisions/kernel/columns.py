@@ -54,7 +54,8 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     FIT_PARTS,
     SHOWN,
     LISTED,
-) = range(17)
+    TABLE_ROWS,
+) = range(18)
 """Positions in `count`; WAIT is counted among slots and rows."""
 MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS, TOTALLED, READY, MAY_WAIT = range(10)
 """Positions in `state`."""

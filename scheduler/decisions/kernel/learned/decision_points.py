@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler.compilation.functions import entry_point
 from scheduler.decisions.kernel.choices import take
-from scheduler.decisions.kernel.columns import MAY_WAIT, OVER, SHOWN, Columns
+from scheduler.decisions.kernel.columns import MAY_WAIT, OVER, SHOWN, TABLE_ROWS, Columns
 from scheduler.decisions.kernel.learned.choice import may_wait
 from scheduler.decisions.kernel.learned.encoding import encode
 from scheduler.decisions.kernel.precedence import preceding
@@ -28,6 +28,7 @@ def next_decision(w: Columns, limit: int, preference: float, waiting: int) -> in
         count = candidate_rows(w, w.table_row)
         if count == 1:
             break
+        w.count[TABLE_ROWS] = count
         encode(w, count, min(limit, len(w.shown)), preference)
         w.state[MAY_WAIT] = may_wait(w, waiting)
         if w.count[SHOWN] > 2 or w.state[MAY_WAIT]:
