@@ -23,11 +23,13 @@ from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Ints
     MISSES,
     ROUNDS,
     CHOICES,
-) = range(16)
+    DECIDING,
+) = range(17)
 """Positions in `count`: events in the heap, events ever pushed, jobs that have arrived, whether an
 arrival is under way, jobs that have ended, whether something may be decided, the most attempts of a
 job and lives of a node, ended attempts and their parts, reservations that the next round must keep,
-what the meter has counted, rounds, and choices."""
+what the meter has counted, rounds, choices, and whether a learner's
+round is under way."""
 (
     TIME,
     METERED,
@@ -40,8 +42,12 @@ what the meter has counted, rounds, and choices."""
     IMPATIENCE,
     PRICE,
     POWER,
-) = range(11)
-"""Positions in `figure`: now, and the meter's time, totals and rates."""
+    TO_COME_DOLLARS,
+    TO_COME_WEIGHED_SECONDS,
+    TO_COME_SLOWDOWN,
+) = range(14)
+"""Positions in `figure`: now, the meter's time, totals and rates, and what is to come of what runs.
+"""
 ESTIMATOR, RETRIES, METERS, EVERY_EVENT, RECORDS, NODE_DEVICES = range(6)
 """Positions in `setting`. NODE_DEVICES: the most devices of a node."""
 PER_ATTEMPT, CHECKPOINT_S, REPAIR_S = range(3)

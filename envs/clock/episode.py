@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.clock import columns, metering, nodes, steps
+from envs.clock import columns, learners, metering, nodes, steps
 from envs.clock.columns import AMORTISED, NEVER, UP, EpisodeColumns
 from envs.clock.events import ARRIVE, push_urgent
 from envs.clock.trace import Trace
 from scheduler.compilation.columns import columns_of
 from scheduler.compilation.handles import handle_of
+from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.scorer import Scorer
@@ -63,6 +64,20 @@ class Episode(EpisodeColumns):
     def commit(self, mode: Mode) -> None:
         """Carry out what the world's round has decided."""
         steps.commit(self.world.handle, self.handle, self.trace.handle, mode.code)
+
+    def next_choice(self, mode: Mode, rows: int, preference: float, waiting: WaitingRule) -> bool:
+        """Run to the next choice between several rows; False at the end.
+
+        It is encoded in the world: `rows` rows at most, at the cluster's `preference`.
+        """
+        self.world.reserve_shown(rows)
+        handles = self.trace.handle, mode.code, rows, preference, waiting.code
+        while True:
+            code = learners.next_choice(self.world.handle, self.handle, *handles)
+            if code in (steps.DECIDE, steps.END):
+                return code == steps.DECIDE
+            self._grow(code)
+            handles = self.trace.handle, *handles[1:]
 
     def _grow(self, code: int) -> None:
         """Make room for what was lacking."""

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from envs.clock.columns import ENDED, TIME
+from envs.clock.columns import (
+    ENDED,
+    TIME,
+    TO_COME_DOLLARS,
+    TO_COME_SLOWDOWN,
+    TO_COME_WEIGHED_SECONDS,
+)
 from envs.clock.episode import Episode
+from envs.clock.learners import look_to_come
 from envs.clock.records import held_of, reading_of, result_of
 from envs.clock.support import check
 from envs.clock.trace import Trace
@@ -20,6 +27,7 @@ from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.plan import Plan
+from scheduler.decisions.state.world import World
 
 
 class CompiledSimulation:
@@ -75,6 +83,16 @@ class CompiledSimulation:
         return float(self.episode.figure[TIME])
 
     @property
+    def world(self) -> World:
+        """The pools, what runs and what waits."""
+        return self.episode.world
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return self.episode.world.depth
+
+    @property
     def finished(self) -> int:
         """Jobs that have ended, well or not."""
         return int(self.episode.count[ENDED])
@@ -87,6 +105,16 @@ class CompiledSimulation:
     def reading(self) -> Reading:
         """The meter's totals until now."""
         return reading_of(self.episode)
+
+    def to_come(self) -> Reading:
+        """What running attempts will add, by their estimates; only what objectives use is told."""
+        episode = self.episode
+        look_to_come(episode.world.handle, episode.handle, episode.trace.handle)
+        return Reading(
+            slowdown=float(episode.figure[TO_COME_SLOWDOWN]),
+            dollars=float(episode.figure[TO_COME_DOLLARS]),
+            weighed_seconds=float(episode.figure[TO_COME_WEIGHED_SECONDS]),
+        )
 
     def outcome(self) -> SimulationResult:
         """The record of all jobs so far."""

@@ -19,8 +19,9 @@ from envs.workloads.streams import Seed
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel.arithmetic import ln
+from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
-from scheduler.decisions.state.world import Part, Shape, World, asked
+from scheduler.decisions.state.world import Shape, World
 
 _BILLING = {Billing.BUSY: BUSY, Billing.UP: UP, Billing.AMORTISED: AMORTISED}
 

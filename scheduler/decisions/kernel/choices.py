@@ -15,8 +15,10 @@ from scheduler.decisions.kernel.columns import (
     PLACED,
     PROMISED,
     RESERVED,
+    ROWS_USED,
     SCORED,
     TAKEN,
+    TOTALLED,
     WAITS,
     Columns,
 )
@@ -45,7 +47,7 @@ def open_round(w: Columns, now: float, mode: int) -> None:
     """Begin a round: what the round before has chosen and nobody carried out waits again."""
     drop_reservations(w)
     w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
-    w.state[OVER], w.state[SCORED], w.state[MODE] = 0, 0, mode
+    w.state[OVER], w.state[SCORED], w.state[TOTALLED], w.state[MODE] = 0, 0, 0, mode
     w.figure[NOW] = now
 
 
@@ -54,6 +56,8 @@ def outcome(w: Columns, row: int) -> int:
     """What `take` would do with a row. Valid after `refresh_rules`; it leaves the nodes found."""
     if row == 0:
         return WAIT
+    if row < 0 or row >= w.count[ROWS_USED]:
+        return REFUSED
     slot = w.row_slot[row]
     if w.state[OVER] or w.job_state[slot] != WAITS:
         return REFUSED

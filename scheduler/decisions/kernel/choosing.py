@@ -26,7 +26,7 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.line import join_line
-from scheduler.decisions.kernel.network import choose_by_network
+from scheduler.decisions.kernel.learned.choice import NOT_A_NUMBER, choose_by_network
 from scheduler.decisions.kernel.orders import SJBF, WFP3, cost_of, score_of
 from scheduler.decisions.kernel.precedence import earlier, preceding
 from scheduler.decisions.kernel.rules import (
@@ -35,6 +35,7 @@ from scheduler.decisions.kernel.rules import (
     NONE,
     forced_row,
     free_to_choose,
+    list_rows,
     refresh_rules,
     reservable,
     startable,
@@ -47,7 +48,7 @@ ORDERED, WGC, NETWORK = range(3)
 KIND, NUMBER, ORDER, PLACEMENT, HEEDS = range(5)
 """Positions in a scorer's codes: its kind, a number that no other scorer has, and for a textbook
 order the order and the placement; whether urgency decides among jobs that are alike."""
-NOTHING, INVALID = -1, -2
+NOTHING, INVALID = -1, NOT_A_NUMBER
 """In place of a row: none may be chosen; the scorer's scores are not numbers."""
 
 
@@ -63,10 +64,13 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
         return NOTHING
     refresh_rules(w)
     use_scorer(w, codes[NUMBER])
-    if codes[KIND] == NETWORK:
-        row = choose_by_network(w, codes, constants, weights)
-        return row if row < 0 else preceding(w, row, True)
     slot = _starving(w)
+    if slot == 0 and codes[KIND] == NETWORK:
+        count = list_rows(w, w.table_row)
+        if count == 1:
+            return NOTHING
+        row = choose_by_network(w, count, constants, weights)
+        return row if row <= 0 else preceding(w, row, codes[HEEDS] != 0)
     if slot == 0:
         slot = _chosen_job(w, codes, constants)
     elif codes[KIND] == WGC:

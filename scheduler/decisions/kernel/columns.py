@@ -9,11 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Ints, Ints2D
+from scheduler.compilation.columns import (
+    Bytes,
+    Bytes2D,
+    Floats,
+    Floats2D,
+    Floats32,
+    Floats32x2D,
+    Ints,
+    Ints2D,
+)
 
 JOBS, ROWS, SHAPES, POOLS = "jobs", "rows", "shapes", "pools"
 NODES, BUCKETS, DEVICES, RELEASES = "nodes", "buckets", "devices", "releases"
-MIX, ONE = "mix", "one"
+MIX, SHOWN_ROWS, ONE = "mix", "shown_rows", "one"
 FIXED = (POOLS, NODES, BUCKETS, DEVICES, RELEASES, ONE)
 """Groups whose size the pools decide; the others grow."""
 
@@ -25,6 +34,8 @@ LIVE, RESERVED, BESIDE, TRIAL = range(4)
 """
 PLANES = 4
 JOB_TERMS = 11
+LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
+"""Sizes of an encoding; its positions are in `learned.positions`."""
 (
     SLOTS_USED,
     ROWS_USED,
@@ -41,11 +52,27 @@ JOB_TERMS = 11
     NEXT_PROMISED,
     LINED,
     FIT_PARTS,
-) = range(15)
+    SHOWN,
+    LISTED,
+    TABLE_ROWS,
+) = range(18)
 """Positions in `count`; WAIT is counted among slots and rows."""
-MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS = range(7)
+MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS, TOTALLED, READY, MAY_WAIT = range(10)
 """Positions in `state`."""
-NOW, ORIGIN, STARVATION_S, TOP_PRICE, PRESSURE, WEIGHED_PRESSURE = range(6)
+(
+    NOW,
+    ORIGIN,
+    STARVATION_S,
+    TOP_PRICE,
+    PRESSURE,
+    WEIGHED_PRESSURE,
+    QUEUE_DEPTH,
+    QUEUE_WORK,
+    QUEUE_URGENCY,
+    QUEUE_WEIGHT,
+    QUEUE_PRESSURE,
+    MIDDLE_PREFERENCE,
+) = range(12)
 """Positions in `figure`."""
 GONE, WAITS, TAKEN = range(3)
 """States of a job slot: left, waits, was chosen in this round."""
@@ -75,11 +102,11 @@ class Columns:
     for the present round only, *scratch* ones for one call.
     """
 
-    count: Ints = _column(ONE, 16)
+    count: Ints = _column(ONE, 24)
     """How many entries of each group are used; see the names of its positions."""
-    state: Ints = _column(ONE, 8)
+    state: Ints = _column(ONE, 16)
     """Mode, placement rule, and the state of the round."""
-    figure: Floats = _column(ONE, 8)
+    figure: Floats = _column(ONE, 16)
     """Now, and other numbers of the whole world."""
 
     job_id: Ints = _static(JOBS)
@@ -116,6 +143,16 @@ class Columns:
     """Scratch of the scorer: what it knows of a job; valid for the first `PREPARED` slots."""
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
+    job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
+    """Scores by the orders of an encoding: higher goes first."""
+    listed_slot: Ints = _scratch(JOBS)
+    """Scratch of the encoding: the jobs of a table, `LISTED` of them."""
+    listed_first: Ints = _scratch(JOBS)
+    """Position of the first row of each in the table; one more entry tells where the last ends."""
+    listed_near: Ints = _scratch(JOBS)
+    """1 + its best rank."""
+    listed_score: Floats2D = _scratch(JOBS, LEARNED_ORDERS)
+    """The order scores of each; lower goes first."""
 
     row_slot: Ints = _static(ROWS)
     row_shape: Ints = _static(ROWS)
@@ -131,6 +168,23 @@ class Columns:
     """Scratch of the scorer: less is better."""
     row_money: Floats = _scratch(ROWS)
     """Scratch of the scorer, as `job_terms`."""
+    row_static: Floats32x2D = _static(ROWS, STATIC_FEATURES)
+    """Columns of an encoding that do not change while the job waits."""
+    row_paid: Floats = _static(ROWS)
+    """(1 - p) · dollars, as seconds of one device of the most expensive pool; p: preference."""
+    row_held: Floats = _static(ROWS)
+    """Runtime · share of the pool (s)."""
+    table_row: Ints = _scratch(ROWS)
+    """Scratch: the rows of a table, ascending, WAIT first."""
+    table_price: Floats2D = _scratch(ROWS, 3)
+    """Scratch of the encoding, by position in the table: prices in seconds and in slowdown, and the
+    cost by the job's preference."""
+    table_near: Ints = _scratch(ROWS)
+    """Scratch of the encoding, by position in the table: how near a row is; 0: far."""
+    class_count: Ints = _scratch(ROWS)
+    """Scratch of the encoding: rows by classes of prices."""
+    class_first: Ints = _scratch(ROWS)
+    """Scratch of the encoding: the first shown row of a class; 0: none."""
 
     shape_pool: Ints = _column(SHAPES)
     """-1 for WAIT."""
@@ -153,6 +207,8 @@ class Columns:
     """Round: when a row that must end in time would begin."""
     shape_latest: Floats = _column(SHAPES)
     """Round: when it must have ended."""
+    shape_delay: Floats = _scratch(SHAPES)
+    """Scratch of the encoding: seconds until it could run, boot included; finite."""
     shape_seen: Floats2D = _scratch(SHAPES, 6)
     """Scratch of the scorer: what it has seen of the shape."""
     shape_changed: Bytes = _scratch(SHAPES)
@@ -193,6 +249,10 @@ class Columns:
     promised_row: Ints = _column(POOLS)
     """Round: rows of reservations that a sticky mode keeps; 0: the job is gone."""
     promised_start: Floats = _column(POOLS)
+
+    pool_ahead: Floats2D = _scratch(POOLS, 4)
+    """Round: share free now, in 10 minutes, an hour, four; valid while `pool_ahead_seen` is."""
+    pool_ahead_seen: Ints = _scratch(POOLS)
 
     plane_free: Ints2D = _column(POOLS, PLANES)
     """Free devices."""
@@ -246,3 +306,24 @@ class Columns:
     mix_memory: Ints = _column(MIX)
     mix_weight: Floats = _column(MIX)
     mix_total: Floats = _column(POOLS)
+
+    shown: Ints = _scratch(SHOWN_ROWS)
+    """Positions in the table of the rows that an encoding shows, WAIT first; `SHOWN` of them."""
+    shown_job: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: the job of each, as listed."""
+    shown_rank: Ints2D = _scratch(SHOWN_ROWS, LEARNED_ORDERS + 2)
+    """Jobs of the table before it by each order, then rows by each price."""
+    shown_next: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: the next shown row of the same class; 0: none."""
+    shown_score: Floats32 = _scratch(SHOWN_ROWS)
+    """Scores by a network."""
+    nearest: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: rows or jobs at the front of an order."""
+    near_count: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: rows by how near they are."""
+    seen: Floats32x2D = _scratch(SHOWN_ROWS, ROW_FEATURES)
+    """The encoding of the shown rows."""
+    seen_whole: Floats32 = _scratch(ONE, WHOLE_FEATURES)
+    """The encoding of the whole table."""
+    least: Floats = _scratch(ONE, 3)
+    """Scratch: a job's least prices and soonest end (s from now) on any placement."""

@@ -170,7 +170,7 @@ def refresh_beside(w: Columns, pool: int) -> None:
     link_all(w, BESIDE, pool)
 
 
-@entry_point
+@compiled
 def link_all(w: Columns, plane: int, pool: int) -> None:
     """Put all nodes into their buckets, by number."""
     first = w.pool_first_bucket[pool]

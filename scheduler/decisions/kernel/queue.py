@@ -20,11 +20,12 @@ from scheduler.decisions.kernel.columns import (
     ROWS_USED,
     SLOTS_USED,
     TAKEN,
+    TOTALLED,
     WAITING,
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.features import describe
+from scheduler.decisions.kernel.learned.features import describe
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 300.0
@@ -140,6 +141,7 @@ def compact(w: Columns) -> None:
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
     w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
+    w.state[TOTALLED] = 0
 
 
 @compiled

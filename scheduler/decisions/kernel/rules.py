@@ -157,6 +157,12 @@ def rows_of_job(w: Columns, slot: int, rows: Ints, count: int) -> int:
 def candidate_rows(w: Columns, rows: Ints) -> int:
     """All rows that may be chosen, ascending, WAIT first; returns their number."""
     refresh_rules(w)
+    return list_rows(w, rows)
+
+
+@compiled
+def list_rows(w: Columns, rows: Ints) -> int:
+    """As `candidate_rows`. Valid after `refresh_rules`."""
     rows[0], count = 0, 1
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] == WAITS:

@@ -135,13 +135,19 @@ class Round:
         return ACTIONS[code]
 
     def _row_of(self, held: Reservation) -> int:
-        """The row of a reservation; 0 if its job has left or changed."""
+        """The row of a reservation; 0 if its job has left or changed.
+
+        Estimates of memory may have changed since: of several rows, one with the same is taken.
+        """
         slot = self.world.slot_of(held.job)
+        found = 0
         for row in () if slot is None else self.world.rows_of(slot):
             shape = self.world.shape_of(row)
-            if (shape.pool, shape.width) == (held.pool, held.width):
+            if (shape.pool, shape.width, shape.memory) == (held.pool, held.width, held.memory):
                 return row
-        return 0
+            if not found and (shape.pool, shape.width) == (held.pool, held.width):
+                found = row
+        return found
 
     def _placement(self, index: int) -> Placement:
         world = self.world

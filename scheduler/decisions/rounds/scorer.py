@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.decisions.kernel.choosing import ORDERED, WGC
+from scheduler.decisions.kernel.choosing import NETWORK, ORDERED, WGC
+from scheduler.decisions.kernel.orders import DOLLARS
 
 _NUMBERS = count(1)
 _NO_CONSTANTS: Floats2D = np.zeros((1, 1))
@@ -31,6 +32,11 @@ def ordered(order: int, placement: int) -> Scorer:
 def congestion_priced(constants: Floats2D) -> Scorer:
     """Wgc with these constants: see `kernel.wgc`."""
     return Scorer(_codes(WGC), np.ascontiguousarray(constants))
+
+
+def by_network(constants: Floats2D, weights: Floats32) -> Scorer:
+    """A learned policy: see `kernel.learned.choice` and `kernel.learned.network`."""
+    return Scorer(_codes(NETWORK, placement=DOLLARS, heeds=1), constants, weights)
 
 
 def _codes(kind: int, order: int = 0, placement: int = 0, heeds: int = 0) -> Ints:

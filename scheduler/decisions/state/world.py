@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from scheduler.compilation.columns import Floats, Floats2D, Ints, columns_of
+from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
-    BUCKETS,
     CHANGING,
-    DEVICES,
     FIT_PARTS,
-    FIXED,
-    FREE_ATTEMPT,
-    FREE_PART,
     GONE,
     JOBS,
     LIVE,
     MIX,
     MIX_USED,
-    NODES,
-    ONE,
     ORIGIN,
-    POOLS,
-    RELEASES,
     ROWS,
     ROWS_USED,
     RULE,
@@ -37,14 +28,17 @@ from scheduler.decisions.kernel.columns import (
     SCRATCH,
     SHAPES,
     SHAPES_USED,
+    SHOWN_ROWS,
     SLOTS_USED,
     STARVATION_S,
     STATIC,
-    TOP_PRICE,
+    TOTALLED,
     WAITING,
     Columns,
 )
 from scheduler.decisions.kernel.queue import FULL
+from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
+from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, NodePlacementRule
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
@@ -53,12 +47,7 @@ WAIT = 0
 """The row that starts nothing."""
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
-_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8}
-_GROUP = {each.name: each.metadata["group"] for each in fields(Columns)}
-_NAMES = {
-    use: [each.name for each in fields(Columns) if each.metadata["use"] == use]
-    for use in (CHANGING, STATIC, SCRATCH)
-}
+_SPARE_SHAPES = 64
 
 
 class Shape(NamedTuple):
@@ -80,15 +69,6 @@ class EstimatedPlacement(NamedTuple):
     runtime_s: float
     dollars: float
     joules: float
-
-
-class Part(NamedTuple):
-    """What a placement takes from one node."""
-
-    pool: int
-    devices: int
-    memory: int
-    """Bytes; 0 where memory is not limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +119,9 @@ class World(Columns):
         self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
         self._parts: dict[Part, int] = {}
-        self._allocate()
+        allocate(self, self.pools)
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
-        self._describe_pools()
         self._borrows = self._lends = False
         self._add_wait()
         self.start_all(tuple(running))
@@ -161,27 +140,37 @@ class World(Columns):
         self._lends = twin._borrows = True
         twin._lends = False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
-        for name in _NAMES[STATIC]:
+        for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
-        for name in _NAMES[CHANGING]:
+        for name in NAMES[CHANGING]:
             setattr(twin, name, getattr(self, name).copy())
-        for name in _NAMES[SCRATCH]:
+        for name in NAMES[SCRATCH]:
             setattr(twin, name, np.zeros_like(getattr(self, name)))
-        twin.state[SCORER] = 0
+        twin.state[SCORER] = twin.state[TOTALLED] = 0
         return twin
+
+    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What `pickle` and `copy` take: all but the handle, which is an address."""
+        own, columns = cast(tuple[dict[str, Any], dict[str, Any]], object.__getstate__(self))
+        return {**own, "_handle": None}, columns
 
     def _own(self) -> None:
         """Stop sharing columns with other worlds."""
-        for name in _NAMES[STATIC]:
+        for name in NAMES[STATIC]:
             setattr(self, name, getattr(self, name).copy())
         self._handle, self._borrows, self._lends = None, False, False
 
     def add(self, job: Waiting) -> None:
-        """A job enters. Raises `ValueError` if it is already here or has no placement."""
+        """A job enters. Raises `ValueError` if it is already here or has no legal placement."""
         if job.id in self:
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
+        if job.id == 0 or not all(0 <= each.pool < len(self.pools) for each in job.options):
+            raise ValueError(
+                f"job {job.id}: its id must not be 0, and its pools must be indices of "
+                f"{len(self.pools)} pools"
+            )
         shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
         figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
         numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
@@ -209,6 +198,30 @@ class World(Columns):
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
 
+    def forget_shapes(self) -> None:
+        """Drop shapes that no waiting job has, if they are many; others get new numbers."""
+        used = np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]])
+        used = np.concatenate(([0], used[used > 0]))
+        if self.count[SHAPES_USED] <= 2 * len(used) + _SPARE_SHAPES:
+            return
+        self._own()
+        numbers = np.zeros(len(self.shape_pool), dtype=np.int64)
+        numbers[used] = np.arange(len(used))
+        for name, group in GROUP_OF.items():
+            if group == SHAPES:
+                column = getattr(self, name)
+                column[..., : len(used)] = column[..., used]
+        self.row_shape[:] = numbers[self.row_shape]
+        self._shapes = {self._shape(index): index for index in range(len(used))}
+        self.count[SHAPES_USED] = len(used)
+        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
+        queue.compact(self.handle)
+
+    def reserve_shown(self, rows: int) -> None:
+        """Make room for encodings that show so many rows."""
+        while rows > len(self.shown):
+            self._grow(SHOWN_ROWS)
+
     @property
     def depth(self) -> int:
         """Number of waiting jobs."""
@@ -230,10 +243,11 @@ class World(Columns):
 
     def shape_of(self, row: int) -> Shape:
         """What a row takes."""
-        shape = self.row_shape[row]
-        return Shape(
-            int(self.shape_pool[shape]), int(self.shape_width[shape]), int(self.shape_memory[shape])
-        )
+        return self._shape(int(self.row_shape[row]))
+
+    def _shape(self, index: int) -> Shape:
+        pool, width, memory = self.shape_pool, self.shape_width, self.shape_memory
+        return Shape(int(pool[index]), int(width[index]), int(memory[index]))
 
     def waiting(self) -> list[int]:
         """Ids of the waiting jobs, in the order of entering."""
@@ -262,14 +276,14 @@ class World(Columns):
         failed = attempts.begin_all(
             self.handle,
             np.column_stack((np.array(numbers, dtype=np.int64), counts)),
-            np.array(parts, dtype=np.int64),
+            np.array(parts, dtype=np.int64).reshape(-1, 2),
             np.array([attempt.end for attempt in running], dtype=np.float64),
         )
         if failed >= 0:
             attempt = running[failed]
             raise ValueError(
-                f"job {attempt.job} runs already, or the nodes {attempt.nodes} of pool "
-                f"{self.pools[attempt.pool].name!r} are too full"
+                f"job {attempt.job} runs already, or pool {attempt.pool} does not have that much "
+                f"free: {attempt.nodes} (node, devices)"
             )
 
     def finish(self, job: int) -> None:
@@ -368,59 +382,13 @@ class World(Columns):
     def _possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold it."""
         its = self.pools[pool]
-        return width <= its.count and its.memory_fits(width, memory)
+        return 0 < width <= its.count and its.memory_fits(width, memory)
 
     def _attempt(self, job: int) -> int:
         entry = attempts.attempt_of(self.handle, job)
         if entry < 0:
             raise KeyError(job)
         return entry
-
-    def _allocate(self) -> None:
-        devices = sum(pool.count for pool in self.pools)
-        size = {
-            ONE: 1,
-            POOLS: len(self.pools),
-            NODES: sum(pool.nodes for pool in self.pools),
-            BUCKETS: sum(pool.devices_per_node + 2 for pool in self.pools),
-            DEVICES: devices + 1,
-            RELEASES: 2 * devices + attempts.SPARE_RELEASES * len(self.pools),
-            **_CAPACITY,
-        }
-        kinds = columns_of(Columns)
-        for each in fields(Columns):
-            group, lead = each.metadata["group"], each.metadata["lead"]
-            shape = lead if group == ONE else (*lead, size[group])
-            setattr(self, each.name, np.zeros(shape, dtype=kinds[each.name].dtype))
-
-    def _describe_pools(self) -> None:
-        node = bucket = release = 0
-        for index, pool in enumerate(self.pools):
-            self.pool_nodes[index], self.pool_per_node[index] = pool.nodes, pool.devices_per_node
-            self.pool_memory[index], self.pool_count[index] = pool.memory_per_node, pool.count
-            self.pool_boot[index], self.pool_watts[index] = pool.boot_s, pool.watts_per_device
-            self.pool_price[index] = pool.dollars_per_device_hour
-            self.pool_first_node[index], self.pool_first_bucket[index] = node, bucket
-            self.pool_first_release[index] = release
-            self.pool_fits_seen[index] = self.pool_starts_seen[index] = -1
-            places = slice(node, node + pool.nodes)
-            self.node_devices[LIVE, places] = pool.devices_per_node
-            self.node_memory[LIVE, places] = pool.memory_per_node
-            self.node_cold[LIVE, places] = pool.boot_s > 0
-            self.plane_free[LIVE, index] = pool.count
-            node, bucket = node + pool.nodes, bucket + pool.devices_per_node + 2
-            release += 2 * pool.count + attempts.SPARE_RELEASES
-        self.figure[TOP_PRICE] = max(
-            (pool.dollars_per_device_hour for pool in self.pools), default=0.0
-        )
-        entries = len(self.attempt_job)
-        self.attempt_next[:] = np.arange(1, entries + 1)
-        self.part_next[:] = np.arange(1, entries + 1)
-        self.attempt_next[-1] = self.part_next[-1] = -1
-        self.count[FREE_ATTEMPT] = self.count[FREE_PART] = 0
-        self._handle = None
-        for index in range(len(self.pools)):
-            nodes.link_all(self.handle, LIVE, index)
 
     def _add_wait(self) -> None:
         self.shape(Shape(-1, 0, 0))
@@ -430,24 +398,5 @@ class World(Columns):
         self.count[SLOTS_USED] = self.count[ROWS_USED] = 1
 
     def _grow(self, group: str) -> None:
-        """Double the capacity of a group of columns."""
-        assert group not in FIXED
-        for name, its in _GROUP.items():
-            if its == group:
-                column = getattr(self, name)
-                setattr(self, name, np.concatenate([column, np.zeros_like(column)], axis=-1))
+        grow(self, group)
         self._handle = None
-
-
-def asked(
-    pools: Sequence[Pool], places: Collection[tuple[int, int]], memory: int
-) -> Iterator[tuple[Part, float]]:
-    """The parts of a job that accepts these (pool, width), each with its weight in the mix."""
-    for pool, width in places:
-        its = pools[pool]
-        per_node, limited = its.devices_per_node, its.memory_per_node > 0
-        whole, rest = divmod(width, per_node)
-        for devices, times in ((per_node, whole), (rest, 1 if rest else 0)):
-            if times:
-                claim = -(-memory * devices // width) if limited else 0
-                yield Part(pool, devices, claim), times * (1.0 / len(places))
