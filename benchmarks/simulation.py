@@ -4,10 +4,10 @@
         [--traces FOLDER]
 
 Traces and the very large cluster are played by the compiled clock; `SimPy` in a line is the same by
-SimPy. A replayed job is at least two SimPy events, its arrival and its end; `ratio` is the time of a job
-÷ the time of two bare timeouts. Environment steps take the row that ends soonest beside what the
-job could have, so that queues are as long as in training; choosing it is not measured, and of some
-equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes. `--json`
+SimPy. A replayed job is at least two SimPy events, its arrival and its end; `ratio` is the time of
+a job ÷ the time of two bare timeouts. Environment steps take the row that ends soonest beside what
+the job could have, so that queues are as long as in training; choosing it is not measured, and of
+some equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes. `--json`
 prints one object with the main figures; the lines for people go to stderr then. What could not be
 measured, such as the replay of a trace that is not there, is null.
 """
