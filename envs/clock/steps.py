@@ -42,7 +42,7 @@ from scheduler.decisions.kernel.columns import (
     WAITING,
     Columns,
 )
-from scheduler.decisions.kernel.queue import leave, slot_of
+from scheduler.decisions.kernel.queue import compact, is_sparse, leave, slot_of
 from scheduler.decisions.kernel.rules import keeps_promises
 
 DECIDE, END, UNSCORED, MORE_EVENTS, MORE_QUEUE, MORE_HELD, MORE_FAILURES, MORE_LIVES = range(8)
@@ -102,6 +102,8 @@ def play(
 @entry_point
 def begin_round(w: Columns, e: EpisodeColumns, mode: int) -> None:
     """Open a round, with the promises that the last one made."""
+    if is_sparse(w):
+        compact(w)
     open_round(w, e.figure[TIME], mode)
     w.figure[STARVATION_S] = np.inf
     e.count[ROUNDS] += 1

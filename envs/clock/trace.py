@@ -19,8 +19,8 @@ from envs.workloads.streams import Seed
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel.arithmetic import ln
-from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.decisions.state.node_parts import Part, asked
+from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.decisions.state.world import Shape, World
 
 _BILLING = {Billing.BUSY: BUSY, Billing.UP: UP, Billing.AMORTISED: AMORTISED}
@@ -130,8 +130,8 @@ class Trace(WorkloadColumns):
         learns = self.spec.placement != BEST_FIT.name
         for job in self.workload.jobs:
             found = placements.of(job)
-            for (pool, width), position in zip(found.places, found.run.tolist(), strict=True):
-                run = job.runs[position]
+            for (pool, width), at in found.places.items():
+                run = job.runs[found.run[at]]
                 shape = Shape(pool, width, job.memory_bytes)
                 index = self.shapes.setdefault(shape, len(self.shapes))
                 rows.append((index, pool, width, job.memory_bytes))

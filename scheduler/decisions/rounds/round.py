@@ -34,8 +34,8 @@ class Round:
     """Applies choices to `world` (which it changes) until the instant is used up.
 
     `committed`: in a mode that keeps promises the reservations of the round before. They must be
-    taken first, one after another. What a round has chosen and nobody has carried out waits again
-    in the next round of the same world.
+    taken first, one after another. What a round has started runs in `world` and has to be removed
+    from its queue by the owner; what it has reserved waits again in the next round.
     """
 
     def __init__(

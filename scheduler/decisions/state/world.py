@@ -167,9 +167,9 @@ class World(Columns):
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
         if job.id == 0 or not all(0 <= each.pool < len(self.pools) for each in job.options):
+            last = len(self.pools) - 1
             raise ValueError(
-                f"job {job.id}: its id must not be 0, and its pools must be indices of "
-                f"{len(self.pools)} pools"
+                f"job {job.id}: legal are ids other than 0, and pools from 0 to {last}"
             )
         shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
         figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
@@ -200,8 +200,7 @@ class World(Columns):
 
     def forget_shapes(self) -> None:
         """Drop shapes that no waiting job has, if they are many; others get new numbers."""
-        used = np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]])
-        used = np.concatenate(([0], used[used > 0]))
+        used = np.append(0, np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]]))
         if self.count[SHAPES_USED] <= 2 * len(used) + _SPARE_SHAPES:
             return
         self._own()
