@@ -169,15 +169,15 @@ def demonstrate(context: TrainingContext, task: EpisodeTask) -> Demonstrations:
     done = False
     while not done:
         mask = env.action_masks()
-        label = env.env.action_of(expert)
+        label = env.action_of(expert)
         if mask[label]:
             at.append(len(rewards))
             observations.append(observation)
             masks.append(mask)
             actions.append(label)
-            tried = [env.env.action_of(other) for other in alternatives]
+            tried = [env.action_of(other) for other in alternatives]
             others.append([other if mask[other] else label for other in tried])
-        action = label if student is None else env.env.action_of(student)
+        action = label if student is None else env.action_of(student)
         if not mask[action]:
             action = int(np.flatnonzero(mask)[0])
         observation, reward, done, _, _ = env.step(np.int64(action))

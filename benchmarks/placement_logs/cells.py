@@ -13,7 +13,7 @@ from envs.baselines import catalogue
 from envs.scenarios import Scenario, load
 from envs.workloads.base import Arrival, Workload
 from scheduler.decisions.rounds.modes import Mode
-from scheduler.decisions.rounds.policy import traits
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.state.node_placement import RULES
 from scheduler.policies import lookup, schedules
 
@@ -71,9 +71,17 @@ def modes_of(policy: str) -> Sequence[str]:
     driver = catalogue.DRIVERS.get(policy)
     if driver is not None:
         return [driver.mode.value if driver.mode else OWN]
-    name, at, rule = policy.rpartition("@")
-    made_for = traits(lookup.named(name if at and rule in RULES else policy)).mode
+    made_for = traits(served(policy)).mode
     return [made_for.value] if made_for else [mode.value for mode in Mode]
+
+
+def served(policy: str) -> Policy:
+    """The policy of the service that a cell names, without the placement rule of the name.
+
+    Raises what `lookup.named` raises.
+    """
+    name, at, rule = policy.rpartition("@")
+    return lookup.named(name if at and rule in RULES else policy)
 
 
 def drawn(cell: Cell, seed: int, jobs: int) -> tuple[Scenario, Workload]:

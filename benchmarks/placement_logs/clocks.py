@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchmarks.placement_logs.cells import Cell, drawn
-from benchmarks.placement_logs.logs import Log, RecordedSimulation
+from benchmarks.placement_logs.cells import Cell, drawn, served
+from benchmarks.placement_logs.logs import Log, RecordedSimulation, log_of
 from envs.baselines import catalogue
+from envs.clock import CompiledSimulation, reason_against
 from envs.simulator.cluster_spec import ClusterSpec
 from scheduler.decisions.rounds.policy import Policy, mode_of
+from scheduler.decisions.rounds.round import ACTIONS
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.node_placement import BEST_FIT
 from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.decisions.state.world import RunningAttempt, World
-from scheduler.policies import lookup
 
 
 class NotSupportedError(Exception):
@@ -43,14 +44,32 @@ def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
         raise NotSupportedError("nodes come and go")
     if spec.placement != BEST_FIT.name:
         raise NotSupportedError(f"the service has no placement rule {spec.placement}")
-    policy = lookup.named(cell.policy.removesuffix(f"@{BEST_FIT.name}"))
     simulation = RecordedSimulation(workload, spec, scenario.estimates.make(seed), seed=seed)
-    _play_snapshots(simulation, policy)
+    _play_snapshots(simulation, served(cell.policy))
     return simulation.log(simulation.outcome())
+
+
+def by_compiled(cell: Cell, seed: int, jobs: int) -> Log:
+    """Compiled code moves time and decides; a policy without a compiled scorer decides in Python.
+
+    Raises `NotSupportedError` for policies of the simulator, and with the clock's own reason.
+    """
+    if cell.policy in catalogue.DRIVERS:
+        raise NotSupportedError("the compiled clock does not play this policy")
+    scenario, workload = drawn(cell, seed, jobs)
+    spec, estimates = ClusterSpec.of(scenario), scenario.estimates.make(seed)
+    if reason := reason_against(workload, estimates):
+        raise NotSupportedError(reason)
+    simulation = CompiledSimulation(workload, spec, estimates, seed=seed, record=True)
+    outcome = simulation.run(served(cell.policy))
+    held = simulation.held or ()
+    actions = [ACTIONS[code].value for code in simulation.episode.held_action[: len(held)]]
+    return log_of(zip(held, actions, strict=True), spec, outcome)
 
 
 CLOCKS: Mapping[str, Callable[[Cell, int, int], Log]] = {
     "simpy": by_simpy,
+    "compiled": by_compiled,
     "service": by_snapshots,
 }
 """Name → the log of a cell with a seed and a number of jobs.

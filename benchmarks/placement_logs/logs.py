@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulated_job import HeldDevices
 from envs.simulator.simulation import Simulation
@@ -57,14 +58,20 @@ class RecordedSimulation(Simulation):
         # The attempts of a job end in the order in which they were placed.
         actions = {job: iter(placed) for job, placed in self._actions.items()}
         rows = [(held, next(actions[held.job])) for held in self.held or ()]
-        rows.sort(key=lambda row: (row[0].start, row[0].job))
-        pools = [pool.name for pool in self.spec.pools]
-        placements = (line(held, pools[held.pool], action) for held, action in rows)
-        return Log(tuple(placements), tuple(_results(outcome)))
+        return log_of(rows, self.spec, outcome)
 
 
-def line(held: HeldDevices, pool: str, action: str) -> str:
-    """One attempt of a log, in the pool of that name."""
+def log_of(
+    rows: Iterable[tuple[HeldDevices, str]], spec: ClusterSpec, outcome: SimulationResult
+) -> Log:
+    """The log of (attempt, action) pairs in order of the attempts' ends, and of the result."""
+    ordered = sorted(rows, key=lambda row: (row[0].start, row[0].job))
+    pools = [pool.name for pool in spec.pools]
+    placements = (_line(held, pools[held.pool], action) for held, action in ordered)
+    return Log(tuple(placements), tuple(_results(outcome)))
+
+
+def _line(held: HeldDevices, pool: str, action: str) -> str:
     width = sum(devices for _, devices in held.nodes)
     nodes = ",".join(f"{node}:{devices}" for node, devices in held.nodes)
     return f"{held.job} {pool} {width} {nodes} {float(held.start)!r} {float(held.end)!r} {action}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scheduler.decisions.kernel import orders
-from scheduler.policies.heuristics import Heuristic
+from scheduler.policies.heuristics import TextbookHeuristic
 
-EASY_SJBF = Heuristic(
+EASY_SJBF = TextbookHeuristic(
     "easy-sjbf",
     orders.SJBF,
     "oldest first; behind a reservation the shortest first (Tsafrir, Etsion, Feitelson 2007)",

@@ -15,13 +15,18 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
-from scheduler.decisions.state.occupancy import Occupancy
-
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulated_job import SimulatedProgress
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.state.plan import Action, Placement, Plan
-from scheduler.decisions.state.world import EstimatedPlacement, Nodes, RunningAttempt, Waiting
+from scheduler.decisions.state.waiting_jobs import waiting_jobs
+from scheduler.decisions.state.world import (
+    EstimatedPlacement,
+    Nodes,
+    RunningAttempt,
+    Waiting,
+    World,
+)
 from scheduler.domain.errors import InputError
 
 NEVER = math.inf
@@ -95,8 +100,7 @@ def run(
     placements takes the shortest one that is free.
     """
     driver = _Driver(simulation, policy, save, disturb)
-    simulation.keep_queue(driver)
-    while simulation.advance():
+    while simulation.next() is not None:
         driver.decide()
     return simulation.outcome()
 
@@ -128,10 +132,7 @@ class _Driver:
         self._wakes = NEVER
         self._disturbed = -NEVER
 
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def add(self, job: Waiting) -> None:
+    def _add(self, job: Waiting) -> None:
         options = sorted(job.options, key=lambda option: (option.runtime_s, option.width))
         progress = self._simulation.progress(job.id)
         rank = self._policy.rank(progress, self._widths.setdefault(job.id, options[0].width))
@@ -139,13 +140,14 @@ class _Driver:
         insort(self._order, entry)
         self._waiting[job.id] = entry, Waiting(job.id, job.submitted_at, options)
 
-    def remove(self, job: int) -> None:
+    def _remove(self, job: int) -> None:
         entry, _ = self._waiting.pop(job)
         del self._order[bisect_left(self._order, entry)]
 
     def decide(self) -> None:
         """Preempt and start jobs, so that those run that fit from the front of the order."""
-        running = {each.job: each for each in self._simulation.cluster.running() if each.job > 0}
+        self._refresh()
+        running = {each.job: each for each in self._simulation.world.running() if each.job > 0}
         seats = self._seated(running)
         stay = {seat.job for seat in seats if seat.option is None}
         now = self._simulation.now
@@ -155,8 +157,17 @@ class _Driver:
             stay = set()
         for job in running.keys() - stay:
             self._simulation.preempt(job, save=self._save)
+        self._refresh()
         self._start([seat for seat in seats if seat.job not in stay])
         self._wake()
+
+    def _refresh(self) -> None:
+        """Learn of the jobs that wait now."""
+        jobs = {job.id: job for job in waiting_jobs(self._simulation.world)}
+        for number in self._waiting.keys() - jobs.keys():
+            self._remove(number)
+        for number in jobs.keys() - self._waiting.keys():
+            self._add(jobs[number])
 
     def _seated(self, running: Mapping[int, RunningAttempt]) -> list[_Seat]:
         chosen = list(self._chosen(running))
@@ -164,7 +175,7 @@ class _Driver:
         free = self._emptied(running)
         seats = [_Seat(job, None, *_where(running[job])) for job, *_ in chosen if job in running]
         for seat in seats:
-            free[seat.pool].allocate(seat.nodes, running[seat.job].memory)
+            _hold(free, seat.job, seat.pool, seat.nodes, running[seat.job].memory)
         for job, *_ in chosen:
             if job not in running:
                 found = self._seat(job, free)
@@ -177,7 +188,7 @@ class _Driver:
         """The jobs that fit, from the front of the order, as if no job had devices yet."""
         free = self._emptied(running)
         for entry in merge(self._ranked(running), self._order):
-            if not any(each.free for each in free):
+            if not any(free.free(pool) for pool in range(len(free.pools))):
                 return
             seat = (
                 self._seat(entry.job, free)
@@ -195,29 +206,28 @@ class _Driver:
             entries.append(_PreemptiveEntry(rank.key, False, progress.submitted_at, job))
         return sorted(entries)
 
-    def _emptied(self, running: Mapping[int, RunningAttempt]) -> list[Occupancy]:
-        free = [each.copy() for each in self._simulation.cluster.occupancy]
-        for attempt in running.values():
-            free[attempt.pool].release(attempt.nodes, attempt.memory)
+    def _emptied(self, running: Mapping[int, RunningAttempt]) -> World:
+        free = self._simulation.world.copy()
+        for job in running:
+            free.finish(job)
         return free
 
-    def _seat(self, job: int, free: Sequence[Occupancy]) -> _Seat | None:
+    def _seat(self, job: int, free: World) -> _Seat | None:
         for option in self._waiting[job][1].options:
-            nodes = free[option.pool].fit(option.width, option.memory)
+            nodes = free.fit(option.pool, option.width, option.memory)
             if nodes is not None:
-                free[option.pool].allocate(nodes, option.memory)
+                _hold(free, job, option.pool, nodes, option.memory)
                 return _Seat(job, option, option.pool, nodes)
         return None
 
-    def _reseat(self, attempt: RunningAttempt, free: Sequence[Occupancy]) -> _Seat | None:
-        pool = free[attempt.pool]
-        nodes = pool.fit(attempt.width, attempt.memory)
+    def _reseat(self, attempt: RunningAttempt, free: World) -> _Seat | None:
+        nodes = free.fit(attempt.pool, attempt.width, attempt.memory)
         if nodes is None:
             return None
         try:
-            pool.allocate(attempt.nodes, attempt.memory)
+            _hold(free, attempt.job, attempt.pool, attempt.nodes, attempt.memory)
         except ValueError:
-            pool.allocate(nodes, attempt.memory)
+            _hold(free, attempt.job, attempt.pool, nodes, attempt.memory)
             moved = EstimatedPlacement(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
             return _Seat(attempt.job, moved, attempt.pool, nodes)
         return _Seat(attempt.job, None, attempt.pool, attempt.nodes)
@@ -231,9 +241,9 @@ class _Driver:
                 for each in self._waiting[seat.job][1].options
                 if (each.pool, each.width) == (seat.pool, width)
             )
-            boot = simulation.cluster.occupancy[seat.pool].boot_s(seat.nodes)
+            boot = simulation.world.boot_s(seat.pool, seat.nodes)
             end = simulation.now + boot + option.runtime_s
-            simulation.cluster.start(
+            simulation.world.start(
                 RunningAttempt(end, seat.job, seat.pool, seat.nodes, option.memory)
             )
             placements.append(
@@ -250,13 +260,14 @@ class _Driver:
                 )
             )
         simulation.commit(Plan(simulation.now, self._policy.name, tuple(placements)))
+        self._refresh()
 
     def _wake(self) -> None:
         """Decide again when a running job's key changes."""
         simulation, now = self._simulation, self._simulation.now
         if self._wakes <= now:
             self._wakes = NEVER
-        for attempt in simulation.cluster.running():
+        for attempt in simulation.world.running():
             if attempt.job > 0:
                 progress = simulation.progress(attempt.job)
                 lasts = self._policy.rank(progress, attempt.width).lasts_s
@@ -267,3 +278,8 @@ class _Driver:
 
 def _where(attempt: RunningAttempt) -> tuple[int, Nodes]:
     return attempt.pool, attempt.nodes
+
+
+def _hold(free: World, job: int, pool: int, nodes: Nodes, memory: int) -> None:
+    """Take nodes in a copy of the world. Raises `ValueError` if they are not free."""
+    free.start(RunningAttempt(NEVER, job, pool, nodes, memory))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from math import isnan
-from typing import Protocol
+from math import inf, isnan
 
+import numpy as np
 import simpy
 from simpy.events import Event
 
@@ -20,37 +20,22 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.invariants import Invariants
 from envs.simulator.meter import Meter
 from envs.simulator.nodes import NodePool
-from envs.simulator.placements import FeasiblePlacements
+from envs.simulator.placements import FeasiblePlacements, PlacementSet
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.results import SimulationResult, outcome
 from envs.simulator.simulated_job import HeldDevices, SimulatedJob, SimulatedProgress
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
-from scheduler.decisions.rounds.policy import Policy, mode_of, traits
+from scheduler.arrays import Ints
+from scheduler.decisions.rounds.policy import Policy, mode_of
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
-from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
-from scheduler.decisions.state.queue import Backlog
-from scheduler.decisions.state.world import Waiting
+from scheduler.decisions.state.world import Shape, World
 
-__all__ = ["ClusterSpec", "Queued", "Simulation"]
-
-
-class Queued(Protocol):
-    """A queue of waiting jobs."""
-
-    def add(self, job: Waiting) -> None:
-        """Add a job."""
-
-    def remove(self, job: int) -> None:
-        """Remove a job."""
-
-    def __len__(self) -> int:
-        """Number of waiting jobs."""
+__all__ = ["ClusterSpec", "Simulation"]
 
 
 class Simulation:
@@ -78,24 +63,24 @@ class Simulation:
         """The simulated cluster."""
         self.meter = meter
         """Gets everything that accrues; None: nothing is metered."""
-        self.cluster = Cluster(spec.pools, rule=rule(spec.placement))
+        self.world = World(spec.pools, origin=workload.origin, rule=rule(spec.placement))
+        """What decisions know: the cluster and the jobs that wait."""
         self._mode = spec.mode
         self._workload = workload
         self._estimator = estimator or Exact()
-        self._origin = workload.origin
-        self._queue: Queued = Backlog(workload.origin)
         self._jobs: dict[int, SimulatedJob] = {}
         self._committed: tuple[Reservation, ...] = ()
         self._decision_due = False
-        self._env = simpy.Environment()
+        self._env = simpy.Environment(0.0)
         self._invariants = Invariants(spec.pools) if check else None
         self._placements = FeasiblePlacements(spec.pools)
+        self._shapes: dict[PlacementSet, Ints] = {}
         self._cost_model = CostModel(spec, meter)
         random_events = RandomEvents(seed)
         self._attempts = Attempts(
             self._env,
             spec,
-            self.cluster,
+            self.world,
             self._estimator,
             random_events,
             self._cost_model,
@@ -108,7 +93,7 @@ class Simulation:
         self._attempts.node_pools = {
             index: NodePool(
                 self._env,
-                self.cluster,
+                self.world,
                 index,
                 spec.supply(index),
                 spec.failures,
@@ -130,7 +115,7 @@ class Simulation:
     @property
     def waiting(self) -> int:
         """Jobs in the queue."""
-        return len(self._queue)
+        return self.world.depth
 
     @property
     def finished(self) -> int:
@@ -147,26 +132,20 @@ class Simulation:
 
         Raises `InfeasibleError` when a job arrives that fits no pool.
         """
-        backlog = self._queue
-        assert isinstance(backlog, Backlog), "rounds are made of a backlog"
-        if not self.advance():
+        if not self._advance():
             return None
-        return Round(backlog.view(), self.cluster, self.now, self._mode, self._committed)
+        return Round(self.world, self._env.now, self._mode, self._committed)
 
     def commit(self, plan: Plan) -> None:
-        """Carry out what the round decided; the cluster holds it already."""
+        """Carry out what the round decided; the world holds its devices already."""
         self._committed = plan.reservations
         for placement in plan.placements:
-            self._queue.remove(placement.job)
+            self.world.remove(placement.job)
             self._attempts.start(self._jobs[placement.job], placement)
 
     def run(self, policy: Policy) -> SimulationResult:
         """Let one policy decide everything, in the mode it was made for if there is one."""
         self._mode = mode_of(policy, self.spec.mode)
-        rank = traits(policy).rank
-        if rank is not None and not self._jobs and self._single():
-            self._run_sorted(SortedQueue(rank, self._origin), policy.name)
-            return self.outcome()
         while (round_ := self.next()) is not None:
             self.commit(decide(round_, policy))
         return self.outcome()
@@ -181,29 +160,6 @@ class Simulation:
         idle_dollars = self._cost_model.idle_dollars(billed, used)
         idle_joules = self._cost_model.idle_joules(self.now, on)
         return outcome(self._workload.jobs, jobs, self.spec.pools, idle_dollars, idle_joules)
-
-    def advance(self) -> bool:
-        """Run until something may be decided, for callers that keep the queue; False at the end."""
-        env, every_event, attempts = self._env, self.spec.every_event, self._attempts
-        total = len(self._workload.jobs)
-        while attempts.ended < total:
-            if self._decision_due and (every_event or env.peek() > env.now):
-                self._decision_due = False
-                if self._invariants is not None:
-                    self._verify(self._invariants)
-                if len(self._queue):
-                    return True
-            if env.peek() == simpy.core.Infinity:
-                return False
-            env.step()
-        if self._invariants is not None:
-            self._verify(self._invariants)
-        return False
-
-    def keep_queue(self, queue: Queued) -> None:
-        """Use another queue for waiting jobs; before the first `advance` only."""
-        assert not self._jobs, "jobs have arrived already"
-        self._queue = queue
 
     def wake(self, delay_s: float) -> None:
         """Let something be decided `delay_s` seconds from now, even if nothing happens."""
@@ -225,10 +181,10 @@ class Simulation:
         service, working = job.service, 0.0
         if job.running:
             service += max(0.0, now - job.ready) * job.width
-            working = max(0.0, now - job.begun) / max(job.estimates[job.pool_width], 1e-9)
+            working = max(0.0, now - job.begun) / max(job.estimates[job.place], 1e-9)
         left = min(
-            job.remaining(placement, self._estimator, working * job.estimates[placement])
-            for placement in job.runs
+            job.remaining(place, self._estimator, working * estimate)
+            for place, estimate in enumerate(job.estimates)
         )
         return SimulatedProgress(
             number, job.arrival.submitted_at, job.started, job.running, service, left
@@ -246,20 +202,23 @@ class Simulation:
         """A job with its true runtimes. Raises `KeyError` before it arrives."""
         return self._jobs[number].arrival
 
-    def _run_sorted(self, queue: SortedQueue, policy: str) -> None:
-        """Make the same plans many times faster, for an order that never changes."""
-        self._queue = queue
-        cluster, mode = self.cluster, self._mode
-        closes = mode.closed and len(cluster.pools) == 1
-        blocked, version = 0, -1
-        while self.advance():
-            unchanged = closes and blocked and version == cluster.version[0]
-            if unchanged and (mode.sticky or queue.first() == blocked):
-                # No device was released: the job that blocked the only pool still blocks it.
-                continue
-            self.commit(walk(queue, cluster, self._env.now, mode, self._committed, policy))
-            blocked = self._committed[0].job if self._committed else 0
-            version = cluster.version[0]
+    def _advance(self) -> bool:
+        """Run until something may be decided; False at the end."""
+        env, every_event, attempts = self._env, self.spec.every_event, self._attempts
+        total = len(self._workload.jobs)
+        while attempts.ended < total:
+            if self._decision_due and (every_event or env.peek() > env.now):
+                self._decision_due = False
+                if self._invariants is not None:
+                    self._verify(self._invariants)
+                if self.world.depth:
+                    return True
+            if env.peek() == inf:
+                return False
+            env.step()
+        if self._invariants is not None:
+            self._verify(self._invariants)
+        return False
 
     def _arrivals(self) -> Generator[Event, None, None]:
         env = self._env
@@ -269,14 +228,14 @@ class Simulation:
             self._enter(job)
 
     def _enter(self, arrival: Arrival) -> None:
-        runs = self._placements.of(arrival)
-        estimates = {
-            placement: self._estimator.estimate(arrival, run) for placement, run in runs.items()
-        }
-        job = self._jobs[arrival.id] = SimulatedJob(arrival, runs, estimates)
-        self.cluster.ask(runs, arrival.memory_bytes)
+        placements = self._placements.of(arrival)
+        by_run = [self._estimator.estimate(arrival, run) for run in arrival.runs]
+        estimates = [by_run[run] for run in placements.run]
+        ideal = min(run.runtime_s for run in arrival.runs)
+        job = self._jobs[arrival.id] = SimulatedJob(arrival, placements, estimates, ideal)
+        self.world.ask(placements.places, arrival.memory_bytes)
         if self.meter is not None:
-            self.meter.arrive(self.now, job.ideal, arrival.priority)
+            self.meter.arrive(self.now, ideal, arrival.priority)
         self._enqueue(job)
 
     def _enqueue(self, job: SimulatedJob) -> None:
@@ -284,24 +243,32 @@ class Simulation:
         seconds = job.estimates
         if job.attempts:
             restart = self._attempts.restart_s(job)
-            seconds = {
-                placement: restart + job.remaining(placement, self._estimator)
-                for placement in job.runs
-            }
-        self._queue.add(
-            Waiting(
-                arrival.id,
-                arrival.submitted_at,
-                [
-                    self._placements.option(arrival, placement, estimate)
-                    for placement, estimate in seconds.items()
-                ],
-                arrival.priority,
-                simpy.core.Infinity if arrival.deadline is None else arrival.deadline,
-                self.spec.preference if arrival.preference is None else arrival.preference,
-            )
+            seconds = [
+                restart + job.remaining(place, self._estimator)
+                for place in range(len(job.estimates))
+            ]
+        numbers = (
+            arrival.id,
+            arrival.submitted_at,
+            arrival.priority,
+            inf if arrival.deadline is None else arrival.deadline,
+            self.spec.preference if arrival.preference is None else arrival.preference,
+        )
+        self.world.enter(
+            np.array(numbers, dtype=np.float64),
+            self._shapes_of(job),
+            job.placements.figures(seconds),
         )
         self._decision_due = True
+
+    def _shapes_of(self, job: SimulatedJob) -> Ints:
+        """(n,) The shapes of a job's placements in the world."""
+        known = self._shapes.get(job.placements)
+        if known is None:
+            memory = job.arrival.memory_bytes
+            shapes = [self.world.shape(Shape(*place, memory)) for place in job.placements.places]
+            known = self._shapes[job.placements] = np.array(shapes, dtype=np.int64)
+        return known
 
     def _lose(self, number: int) -> None:
         """End the attempt of a job whose node is gone."""
@@ -314,11 +281,7 @@ class Simulation:
         running = {number for number, job in self._jobs.items() if job.running}
         ended = {number for number, job in self._jobs.items() if not isnan(job.ended)}
         waiting = self._jobs.keys() - running - ended
-        assert len(waiting) == len(self._queue), f"{len(self._queue)} of {len(waiting)} wait"
+        assert len(waiting) == self.waiting, f"{self.waiting} of {len(waiting)} wait"
         assert len(ended) == self.finished
-        held = self.cluster.running()
+        held = self.world.running()
         invariants.instant(self.now, held, len(self._jobs), waiting, running, len(ended))
-
-    def _single(self) -> bool:
-        """Whether no job has a choice of placements."""
-        return all(len(self._placements.of(job)) == 1 for job in self._workload.jobs)

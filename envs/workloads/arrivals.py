@@ -1,7 +1,6 @@
 """When jobs arrive: a given number of them over a given span, by three processes.
 
 Given their number, the arrivals of a (non-homogeneous) Poisson process are independent draws
-from scheduler.arrays import Floats
 from its normalised intensity (Çinlar, "Introduction to Stochastic Processes", 1975, sec. 4.7):
 they are drawn through the inverse of the cumulative intensity, all at once.
 """
@@ -14,6 +13,8 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
+
+from scheduler.arrays import Floats
 
 DAY_S = 86_400.0
 _STEPS_PER_DAY = 288

@@ -32,6 +32,10 @@ class Handle:
         self._table = np.array(words, np.int64)
         self.address: int = self._table.ctypes.data
 
+    def __reduce__(self) -> str:
+        """Raises TypeError: an address means nothing in a copy or in another process."""
+        raise TypeError("a handle cannot be copied or pickled: make one for the copy of its owner")
+
 
 def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:
     """What compiled functions take in place of `owner`; in plain Python, `owner` itself.

@@ -9,7 +9,7 @@ reservation; the round's mode decides what may start beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,9 +20,33 @@ from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.scorer import Scorer, ordered
 from scheduler.decisions.state.world import WAIT
 
+Column = Callable[[Candidates], Floats]
+
 
 @dataclass(frozen=True, slots=True)
 class Heuristic:
+    """A policy made of an order and a placement, as functions of a table."""
+
+    name: str
+    order: Column
+    summary: str
+    """One line for people: what it prefers, and its source."""
+    placement: Column = lambda table: table.preference_cost
+    stable: bool = True
+
+    def scores(self, table: Candidates) -> Floats:
+        """(n,) The order, with WAIT last: a heuristic never waits by choice."""
+        scores = np.array(self.order(table), dtype=np.float64)
+        scores[WAIT] = -np.inf
+        return scores
+
+    def costs(self, table: Candidates) -> Floats:
+        """(n,) The placement's cost."""
+        return self.placement(table)
+
+
+@dataclass(frozen=True, slots=True)
+class TextbookHeuristic:
     """A policy made of an order and a placement of `scheduler.decisions.kernel.orders`."""
 
     name: str
@@ -49,56 +73,42 @@ class Heuristic:
         return table.costs(self.placement)
 
 
-@dataclass(frozen=True, slots=True)
-class Tetris:
+def _tetris(table: Candidates) -> Floats:
     """Alignment of demand and free devices plus shortest-work bonus; what fits comes first.
 
     Grandl, Ananthanarayanan, Kandula, Rao, Akella, SIGCOMM 2014: dot product of demand and
     availability, both as shares of the pool, combined with the remaining work at equal weight.
     """
-
-    name: str = "tetris"
-    summary: str = "packing: demand · free + short work"
-    stable: bool = False
-
-    def scores(self, table: Candidates) -> Floats:
-        """(n,) The sum of both; a placement that fits always comes before one that does not."""
-        work = np.maximum(table.runtime * table.width, 1e-9)
-        least = work[1:].min() if len(work) > 1 else 1.0
-        scores: Floats = table.share * table.free + 0.5 * least / work - 2.0 * ~table.fits
-        scores[WAIT] = -np.inf
-        return scores
-
-    def costs(self, table: Candidates) -> Floats:
-        """(n,) The cost by the job's own preference."""
-        return table.preference_cost
+    work = np.maximum(table.runtime * table.width, 1e-9)
+    least = work[1:].min() if len(work) > 1 else 1.0
+    return table.share * table.free + 0.5 * least / work - 2.0 * ~table.fits
 
 
-HEURISTICS: Mapping[str, Heuristic | Tetris] = {
+HEURISTICS: Mapping[str, Heuristic | TextbookHeuristic] = {
     heuristic.name: heuristic
     for heuristic in (
-        Heuristic("fcfs", orders.FCFS, "first come, first served"),
-        Heuristic("sjf", orders.SJF, "shortest job first: least r"),
-        Heuristic("smallest", orders.SMALLEST, "smallest job first: least n"),
-        Heuristic("saf", orders.SAF, "smallest area first: least r·n"),
-        Heuristic("wfp3", orders.WFP3, "(w/r)³·n (Tang et al. 2009)"),
-        Heuristic("unicep", orders.UNICEP, "w/(log2(n)·r) (Tang et al. 2009)"),
-        Heuristic("f1", orders.F1, "log10(r)·n + 870·log10(s) (SC 2017)"),
-        Heuristic("f2", orders.F2, "√r·n + 25600·log10(s) (SC 2017)"),
-        Heuristic("f3", orders.F3, "r·n + 6860000·log10(s) (SC 2017)"),
-        Heuristic("f4", orders.F4, "r·√n + 530000·log10(s) (SC 2017)"),
-        Heuristic("lxf", orders.LXF, "largest expansion factor: (w+r)/r"),
-        Heuristic("edf", orders.EDF, "earliest deadline first"),
-        Heuristic("llf", orders.LLF, "least laxity first: deadline - now - r"),
-        Heuristic("priority", orders.PRIORITY, "highest priority first, then oldest"),
-        Tetris(),
-        Heuristic(
+        TextbookHeuristic("fcfs", orders.FCFS, "first come, first served"),
+        TextbookHeuristic("sjf", orders.SJF, "shortest job first: least r"),
+        TextbookHeuristic("smallest", orders.SMALLEST, "smallest job first: least n"),
+        TextbookHeuristic("saf", orders.SAF, "smallest area first: least r·n"),
+        TextbookHeuristic("wfp3", orders.WFP3, "(w/r)³·n (Tang et al. 2009)"),
+        TextbookHeuristic("unicep", orders.UNICEP, "w/(log2(n)·r) (Tang et al. 2009)"),
+        TextbookHeuristic("f1", orders.F1, "log10(r)·n + 870·log10(s) (SC 2017)"),
+        TextbookHeuristic("f2", orders.F2, "√r·n + 25600·log10(s) (SC 2017)"),
+        TextbookHeuristic("f3", orders.F3, "r·n + 6860000·log10(s) (SC 2017)"),
+        TextbookHeuristic("f4", orders.F4, "r·√n + 530000·log10(s) (SC 2017)"),
+        TextbookHeuristic("lxf", orders.LXF, "largest expansion factor: (w+r)/r"),
+        TextbookHeuristic("edf", orders.EDF, "earliest deadline first"),
+        TextbookHeuristic("llf", orders.LLF, "least laxity first: deadline - now - r"),
+        TextbookHeuristic("priority", orders.PRIORITY, "highest priority first, then oldest"),
+        Heuristic("tetris", _tetris, "packing: demand · free + short work", stable=False),
+        TextbookHeuristic(
             "cheapest", orders.FCFS, "oldest first, each on its cheapest devices", orders.DOLLARS
         ),
-        Heuristic(
+        TextbookHeuristic(
             "fastest", orders.FCFS, "oldest first, each where it ends soonest", orders.SOONEST
         ),
-        Heuristic(
+        TextbookHeuristic(
             "best-value",
             orders.FCFS,
             "oldest first, each where dollars × time is least",

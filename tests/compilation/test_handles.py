@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
@@ -176,3 +179,10 @@ def test_many_threads_may_call_first() -> None:
     for thread in threads:
         thread.join()
     assert found == [8.0] * 8
+
+
+@needs_numba
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_handle_is_of_no_use_elsewhere(duplicate: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError, match="make one for the copy of its owner"):
+        duplicate(handle_of(table()))

@@ -233,7 +233,7 @@ def test_a_starving_job_that_fits_somewhere_starts_there():
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.GREEDY])
 def test_rescue_changes_nothing_where_all_can_be_reserved(mode):
     snap = wide_and_narrow(100.0)
-    one, other = (Round(snap.queue, snap.cluster(), snap.now, mode) for _ in range(2))
+    one, other = (Round(snap.world.copy(), snap.now, mode) for _ in range(2))
     one.rescue(10.0)
     assert one.table().rows.tolist() == other.table().rows.tolist()
 

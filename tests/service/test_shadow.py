@@ -16,8 +16,7 @@ from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.shadow import SEEN, WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
 from tests.support.service_worlds import CPU, GPU, train, wide
-
-PATIENCE_S = 20.0
+from tests.support.waiting import PATIENCE_S
 
 
 def seen(service, rounds=1):

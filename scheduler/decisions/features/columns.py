@@ -15,9 +15,6 @@ from scheduler.decisions.kernel.learned.positions import ROW_UNITS, WHOLE_UNITS
 from scheduler.decisions.kernel.starts import AHEAD_S
 
 
-
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
     """One number of a row, or of the whole table."""
@@ -61,7 +58,10 @@ ROW_COLUMNS = _columns(
         ("late", "seconds beyond the deadline"),
         ("delay", "seconds until it could start, boot included"),
         ("later", "end here ÷ the job's soonest end anywhere, both from now, minus 1"),
-        ("price", "in seconds, what it costs the job and those that wait (`kernel.learned.prices`)"),
+        (
+            "price",
+            "in seconds, what it costs the job and those that wait (`kernel.learned.prices`)",
+        ),
         ("price_slowdown", "the same in slowdown"),
         ("regret", "price - the job's least price anywhere (s)"),
         ("regret_slowdown", "the same in slowdown"),

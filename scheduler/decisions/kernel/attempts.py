@@ -58,6 +58,8 @@ def begin_all(w: Columns, numbers: Ints2D, parts: Ints2D, ends: Floats) -> int:
     for index in range(len(numbers)):
         job, pool, memory = numbers[index, 0], numbers[index, 1], numbers[index, 2]
         width, count = 0, numbers[index, 3]
+        if not _exist(w, pool, parts, part, count):
+            return index
         for at in range(count):
             w.fit_node[at], w.fit_devices[at] = parts[part + at, 0], parts[part + at, 1]
             width += parts[part + at, 1]
@@ -67,6 +69,20 @@ def begin_all(w: Columns, numbers: Ints2D, parts: Ints2D, ends: Floats) -> int:
             return index
         begin(w, job, pool, width, memory, ends[index])
     return -1
+
+
+@compiled
+def _exist(w: Columns, pool: int, parts: Ints2D, first: int, count: int) -> bool:
+    """Whether `count` rows of `parts` name devices on different nodes of a pool."""
+    if pool < 0 or pool >= len(w.pool_nodes) or count < 1 or count > w.pool_nodes[pool]:
+        return False
+    for at in range(first, first + count):
+        if parts[at, 0] < 0 or parts[at, 0] >= w.pool_nodes[pool] or parts[at, 1] < 1:
+            return False
+        for other in range(first, at):
+            if parts[other, 0] == parts[at, 0]:
+                return False
+    return True
 
 
 @entry_point

@@ -15,6 +15,7 @@ from scheduler.decisions.kernel.columns import (
     PLACED,
     PROMISED,
     RESERVED,
+    ROWS_USED,
     SCORED,
     TAKEN,
     TOTALLED,
@@ -55,6 +56,8 @@ def outcome(w: Columns, row: int) -> int:
     """What `take` would do with a row. Valid after `refresh_rules`; it leaves the nodes found."""
     if row == 0:
         return WAIT
+    if row < 0 or row >= w.count[ROWS_USED]:
+        return REFUSED
     slot = w.row_slot[row]
     if w.state[OVER] or w.job_state[slot] != WAITS:
         return REFUSED

@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Floats32, Floats32x2D, Ints, Ints2D
+from scheduler.compilation.columns import (
+    Bytes,
+    Bytes2D,
+    Floats,
+    Floats2D,
+    Floats32,
+    Floats32x2D,
+    Ints,
+    Ints2D,
+)
 
 JOBS, ROWS, SHAPES, POOLS = "jobs", "rows", "shapes", "pools"
 NODES, BUCKETS, DEVICES, RELEASES = "nodes", "buckets", "devices", "releases"
@@ -46,9 +55,22 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     SHOWN,
     LISTED,
     BROUGHT,
-) = range(18)
+    TABLE_ROWS,
+) = range(19)
 """Positions in `count`; WAIT is counted among slots and rows."""
-MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS, TOTALLED, READY = range(9)
+(
+    MODE,
+    RULE,
+    OVER,
+    SCORED,
+    SCORER,
+    PREPARED,
+    LINED_SLOTS,
+    TOTALLED,
+    READY,
+    MAY_WAIT,
+    FORCED,
+) = range(11)
 """Positions in `state`."""
 (
     NOW,

@@ -53,7 +53,9 @@ def among(w: Columns, node: int, used: int) -> bool:
 def _cost(w: Columns, pool: int, devices: int, memory: int, count: int, claim: int) -> float:
     if w.state[RULE] == DOT_PRODUCT:
         return _dot_product(w, pool, devices, memory, count, claim)
-    return _lost(w, pool, devices - count, memory - claim) - _lost(w, pool, devices, memory)
+    return lost_devices(w, pool, devices - count, memory - claim) - lost_devices(
+        w, pool, devices, memory
+    )
 
 
 @compiled
@@ -73,7 +75,7 @@ def _dot_product(w: Columns, pool: int, devices: int, memory: int, count: int, c
 
 
 @compiled
-def _lost(w: Columns, pool: int, devices: int, memory: int) -> float:
+def lost_devices(w: Columns, pool: int, devices: int, memory: int) -> float:
     """Free devices of a node that a part drawn from the mix of requests could not use, expected.
 
     Weng et al., "Beware of fragmentation", USENIX ATC 2023: the fragmentation of a node is the

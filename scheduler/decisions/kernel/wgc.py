@@ -65,6 +65,8 @@ PATIENCE = -1e200
 (LAMBDA, MU, THETA, KAPPA, SIGMA, DOLLARS, CHEAPEST, EXCHANGE) = range(8)
 """Rows of the constants: (8, 1) with NaN for λ if it is each job's own, or (8, n) for n
 preferences from 0 to 1."""
+_BY_RULES, _BY_TABLE = 1, 2
+"""States of the scores of a round, 0 if there are none: of what may be chosen; of a table."""
 (_SPEED, _THETA, _HELD, _AGEING, _SOFTENED, _CONGESTION, _OWN) = range(7)
 _ROW, _LEAST, _BEST, _NEAR = range(7, 11)
 """`job_terms`: λu⁰, θ, κλu⁰, the term of the wait, ideal + σ, μλ, λ; then what was found last: the
@@ -79,9 +81,10 @@ def score_jobs(w: Columns, constants: Floats2D, listed: bool) -> None:
     -inf for jobs that cannot start on any row. `listed`: the rows that may be chosen are those of
     `row_listed`, else what the round says, after `refresh_rules`.
     """
-    first = w.state[SCORED] == 0 or listed
+    first = w.state[SCORED] != _BY_RULES or listed
     if w.state[SCORED] == 0:
         _open_round(w, constants)
+    w.state[SCORED] = _BY_TABLE if listed else _BY_RULES
     for pool in range(len(w.pool_nodes)):
         look_ahead(w, pool)
     if not (notice_changes(w, first) or first):
@@ -160,7 +163,7 @@ def _price(w: Columns, slot: int, row: int, speed: float, pressure: float) -> fl
 @compiled
 def _open_round(w: Columns, constants: Floats2D) -> None:
     """Compute what holds for the whole round: the pressure, and the terms of the waits."""
-    w.state[SCORED] = 1
+    w.state[SCORED] = _BY_TABLE
     for slot in range(max(w.state[PREPARED], 1), w.count[SLOTS_USED]):
         _prepare(w, slot, constants)
     w.state[PREPARED] = w.count[SLOTS_USED]

@@ -13,6 +13,7 @@ import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.precedence import alike, earlier, urgency_of
+from scheduler.decisions.kernel.starts import look_ahead
 from scheduler.decisions.rounds.candidates import COLUMNS, Candidates, open_rows
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
@@ -254,6 +255,7 @@ def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> 
     """1 + jobs that go first: by their best scores, and among jobs alike by urgency if `heed`."""
     world, me = table.world, int(table.slot[target])
     handle, row = world.handle, int(table.rows[target])
+    look_ahead(handle, int(table.pool[target]))  # urgencies read when the row could start
     best = np.full(len(world.job_id), -np.inf)
     np.maximum.at(best, table.slot, scores)
     slots = np.unique(table.slot[1:]).tolist()

@@ -13,6 +13,7 @@ import numpy as np
 from scheduler.decisions.kernel import choices, choosing, precedence, rules
 from scheduler.decisions.kernel.columns import (
     HELD,
+    NOW,
     OVER,
     PLACED,
     PROMISED,
@@ -33,8 +34,8 @@ class Round:
     """Applies choices to `world` (which it changes) until the instant is used up.
 
     `committed`: in a mode that keeps promises the reservations of the round before. They must be
-    taken first, one after another. What a round has chosen and nobody has carried out waits again
-    in the next round of the same world.
+    taken first, one after another. What a round has started runs in `world` and has to be removed
+    from its queue by the owner; what it has reserved waits again in the next round.
     """
 
     def __init__(
@@ -49,6 +50,13 @@ class Round:
                 world.promised_row[index] = self._row_of(held)
                 world.promised_start[index] = held.start
                 world.count[PROMISED] = index + 1
+
+    @classmethod
+    def opened(cls, world: World, mode: Mode) -> Round:
+        """The round that is open in a world."""
+        round_ = object.__new__(cls)
+        round_.world, round_.now, round_.mode = world, float(world.figure[NOW]), mode
+        return round_
 
     def rescue(self, after_s: float) -> None:
         """Let all jobs that have waited longer be reserved even in `Mode.GREEDY`.
@@ -127,13 +135,19 @@ class Round:
         return ACTIONS[code]
 
     def _row_of(self, held: Reservation) -> int:
-        """The row of a reservation; 0 if its job has left or changed."""
+        """The row of a reservation; 0 if its job has left or changed.
+
+        Estimates of memory may have changed since: of several rows, one with the same is taken.
+        """
         slot = self.world.slot_of(held.job)
+        found = 0
         for row in () if slot is None else self.world.rows_of(slot):
             shape = self.world.shape_of(row)
-            if (shape.pool, shape.width) == (held.pool, held.width):
+            if (shape.pool, shape.width, shape.memory) == (held.pool, held.width, held.memory):
                 return row
-        return 0
+            if not found and (shape.pool, shape.width) == (held.pool, held.width):
+                found = row
+        return found
 
     def _placement(self, index: int) -> Placement:
         world = self.world

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from scheduler.compilation.columns import columns_of
+from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
-    BUCKETS,
     CHANGING,
-    DEVICES,
     FIT_PARTS,
-    FIXED,
-    FREE_ATTEMPT,
-    FREE_PART,
     GONE,
     JOBS,
     LIVE,
     MIX,
     MIX_USED,
-    NODES,
-    ONE,
     ORIGIN,
-    POOLS,
-    RELEASES,
     ROWS,
     ROWS_USED,
     RULE,
@@ -41,12 +32,13 @@ from scheduler.decisions.kernel.columns import (
     SLOTS_USED,
     STARVATION_S,
     STATIC,
-    TOP_PRICE,
     TOTALLED,
     WAITING,
     Columns,
 )
 from scheduler.decisions.kernel.queue import FULL
+from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
+from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, NodePlacementRule
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
@@ -55,12 +47,7 @@ WAIT = 0
 """The row that starts nothing."""
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
-_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8, SHOWN_ROWS: 64}
-_GROUP = {each.name: each.metadata["group"] for each in fields(Columns)}
-_NAMES = {
-    use: [each.name for each in fields(Columns) if each.metadata["use"] == use]
-    for use in (CHANGING, STATIC, SCRATCH)
-}
+_SPARE_SHAPES = 64
 
 
 class Shape(NamedTuple):
@@ -131,12 +118,11 @@ class World(Columns):
         self.pools = tuple(pools)
         self._handle: Columns | None = None
         self._shapes: dict[Shape, int] = {}
-        self._parts: dict[tuple[int, int, int], int] = {}
-        self._allocate()
+        self._parts: dict[Part, int] = {}
+        allocate(self, self.pools)
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
-        self._describe_pools()
-        self._borrows = False
+        self._borrows = self._lends = False
         self._add_wait()
         self.start_all(tuple(running))
 
@@ -150,40 +136,52 @@ class World(Columns):
     def copy(self) -> World:
         """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
-        twin.pools, twin._handle, twin._borrows = self.pools, None, True
+        twin.pools, twin._handle = self.pools, None
+        self._lends = twin._borrows = True
+        twin._lends = False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
-        for name in _NAMES[STATIC]:
+        for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
-        for name in _NAMES[CHANGING]:
+        for name in NAMES[CHANGING]:
             setattr(twin, name, getattr(self, name).copy())
-        for name in _NAMES[SCRATCH]:
+        for name in NAMES[SCRATCH]:
             setattr(twin, name, np.zeros_like(getattr(self, name)))
         twin.state[SCORER] = twin.state[TOTALLED] = 0
         return twin
 
+    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What `pickle` and `copy` take: all but the handle, which is an address."""
+        own, columns = cast(tuple[dict[str, Any], dict[str, Any]], object.__getstate__(self))
+        return {**own, "_handle": None}, columns
+
     def _own(self) -> None:
         """Stop sharing columns with other worlds."""
-        for name in _NAMES[STATIC]:
+        for name in NAMES[STATIC]:
             setattr(self, name, getattr(self, name).copy())
-        self._handle, self._borrows = None, False
+        self._handle, self._borrows, self._lends = None, False, False
 
     def add(self, job: Waiting) -> None:
-        """A job enters. Raises `ValueError` if it is already here or has no placement."""
+        """A job enters. Raises `ValueError` if it is already here or has no legal placement."""
         if job.id in self:
             raise ValueError(f"job {job.id} already waits")
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
+        if job.id == 0 or not all(0 <= each.pool < len(self.pools) for each in job.options):
+            last = len(self.pools) - 1
+            raise ValueError(
+                f"job {job.id}: legal are ids other than 0, and pools from 0 to {last}"
+            )
+        shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
+        figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
+        numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
+        self.enter(np.array(numbers, dtype=np.float64), shapes, figures)
+
+    def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D) -> None:
+        """Add a job that is not here, given as arrays: see `kernel.queue.enter`."""
         if self._borrows:
             self._own()
-        places = [self.shape(Shape(*option[:3])) for option in job.options]
-        shapes = np.array(places, dtype=np.int64)
-        figures = np.array([option[3:] for option in job.options]).T.copy()
-        numbers = np.array(
-            (float(job.id), job.submitted_at, job.priority, job.deadline, job.preference)
-        )
         while queue.enter(self.handle, numbers, shapes, figures) == FULL:
-            self._grow(JOBS)
-            self._grow(ROWS)
+            self.grow_queue()
 
     def remove(self, job: int) -> None:
         """A job leaves. Raises `KeyError` if it does not wait."""
@@ -192,12 +190,31 @@ class World(Columns):
             raise KeyError(job)
         queue.leave(self.handle, slot)
         if queue.is_sparse(self.handle):
-            # Compaction moves entries of columns that copies may share.
-            self._own()
+            if self._borrows or self._lends:
+                # Compaction moves entries of columns that copies share.
+                self._own()
             queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:
         return bool(queue.slot_of(self.handle, job))
+
+    def forget_shapes(self) -> None:
+        """Drop shapes that no waiting job has, if they are many; others get new numbers."""
+        used = np.append(0, np.flatnonzero(self.shape_users[: self.count[SHAPES_USED]]))
+        if self.count[SHAPES_USED] <= 2 * len(used) + _SPARE_SHAPES:
+            return
+        self._own()
+        numbers = np.zeros(len(self.shape_pool), dtype=np.int64)
+        numbers[used] = np.arange(len(used))
+        for name, group in GROUP_OF.items():
+            if group == SHAPES:
+                column = getattr(self, name)
+                column[..., : len(used)] = column[..., used]
+        self.row_shape[:] = numbers[self.row_shape]
+        self._shapes = {self._shape(index): index for index in range(len(used))}
+        self.count[SHAPES_USED] = len(used)
+        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
+        queue.compact(self.handle)
 
     def reserve_shown(self, rows: int) -> None:
         """Make room for encodings that show so many rows."""
@@ -225,10 +242,11 @@ class World(Columns):
 
     def shape_of(self, row: int) -> Shape:
         """What a row takes."""
-        shape = self.row_shape[row]
-        return Shape(
-            int(self.shape_pool[shape]), int(self.shape_width[shape]), int(self.shape_memory[shape])
-        )
+        return self._shape(int(self.row_shape[row]))
+
+    def _shape(self, index: int) -> Shape:
+        pool, width, memory = self.shape_pool, self.shape_width, self.shape_memory
+        return Shape(int(pool[index]), int(width[index]), int(memory[index]))
 
     def waiting(self) -> list[int]:
         """Ids of the waiting jobs, in the order of entering."""
@@ -238,14 +256,10 @@ class World(Columns):
 
     def ask(self, places: Collection[tuple[int, int]], memory: int) -> None:
         """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
-        if not self.state[RULE]:
-            return
-        for pool, width in places:
-            per_node = self.pools[pool].devices_per_node
-            whole, rest = divmod(width, per_node)
-            for devices, times in ((per_node, whole), (rest, 1 if rest else 0)):
-                if times:
-                    self._ask_part(pool, devices, width, memory, times * (1.0 / len(places)))
+        if self.state[RULE]:
+            for part, weight in asked(self.pools, places, memory):
+                self.mix_weight[self.part(part)] += weight
+                self.mix_total[part.pool] += weight
 
     def start(self, attempt: RunningAttempt) -> None:
         """Occupy its devices. Raises `ValueError` if they are not free or the job runs already."""
@@ -261,14 +275,14 @@ class World(Columns):
         failed = attempts.begin_all(
             self.handle,
             np.column_stack((np.array(numbers, dtype=np.int64), counts)),
-            np.array(parts, dtype=np.int64),
+            np.array(parts, dtype=np.int64).reshape(-1, 2),
             np.array([attempt.end for attempt in running], dtype=np.float64),
         )
         if failed >= 0:
             attempt = running[failed]
             raise ValueError(
-                f"job {attempt.job} runs already, or the nodes {attempt.nodes} of pool "
-                f"{self.pools[attempt.pool].name!r} are too full"
+                f"job {attempt.job} runs already, or pool {attempt.pool} does not have that much "
+                f"free: {attempt.nodes} (node, devices)"
             )
 
     def finish(self, job: int) -> None:
@@ -337,6 +351,8 @@ class World(Columns):
         """The index of a shape, which is added if it is new."""
         index = self._shapes.get(shape)
         if index is None:
+            if self._borrows:
+                self._own()
             index = self._shapes[shape] = len(self._shapes)
             if index == len(self.shape_pool):
                 self._grow(SHAPES)
@@ -346,62 +362,32 @@ class World(Columns):
             self.count[SHAPES_USED] = index + 1
         return index
 
+    def part(self, part: Part) -> int:
+        """The index of a part in the mix, which is added with weight 0 if it is new."""
+        index = self._parts.get(part)
+        if index is None:
+            index = self._parts[part] = int(self.count[MIX_USED])
+            if index == len(self.mix_pool):
+                self._grow(MIX)
+            self.mix_pool[index], self.mix_devices[index], self.mix_memory[index] = part
+            self.count[MIX_USED] = index + 1
+        return index
+
+    def grow_queue(self) -> None:
+        """Make room for twice as many waiting jobs."""
+        self._grow(JOBS)
+        self._grow(ROWS)
+
     def _possible(self, pool: int, width: int, memory: int) -> bool:
         """Whether the empty pool could hold it."""
         its = self.pools[pool]
-        return width <= its.count and its.memory_fits(width, memory)
+        return 0 < width <= its.count and its.memory_fits(width, memory)
 
     def _attempt(self, job: int) -> int:
         entry = attempts.attempt_of(self.handle, job)
         if entry < 0:
             raise KeyError(job)
         return entry
-
-    def _allocate(self) -> None:
-        devices = sum(pool.count for pool in self.pools)
-        size = {
-            ONE: 1,
-            POOLS: len(self.pools),
-            NODES: sum(pool.nodes for pool in self.pools),
-            BUCKETS: sum(pool.devices_per_node + 2 for pool in self.pools),
-            DEVICES: devices + 1,
-            RELEASES: 2 * devices + attempts.SPARE_RELEASES * len(self.pools),
-            **_CAPACITY,
-        }
-        kinds = columns_of(Columns)
-        for each in fields(Columns):
-            group, lead = each.metadata["group"], each.metadata["lead"]
-            shape = lead if group == ONE else (*lead, size[group])
-            setattr(self, each.name, np.zeros(shape, dtype=kinds[each.name].dtype))
-
-    def _describe_pools(self) -> None:
-        node = bucket = release = 0
-        for index, pool in enumerate(self.pools):
-            self.pool_nodes[index], self.pool_per_node[index] = pool.nodes, pool.devices_per_node
-            self.pool_memory[index], self.pool_count[index] = pool.memory_per_node, pool.count
-            self.pool_boot[index], self.pool_watts[index] = pool.boot_s, pool.watts_per_device
-            self.pool_price[index] = pool.dollars_per_device_hour
-            self.pool_first_node[index], self.pool_first_bucket[index] = node, bucket
-            self.pool_first_release[index] = release
-            self.pool_fits_seen[index] = self.pool_starts_seen[index] = -1
-            places = slice(node, node + pool.nodes)
-            self.node_devices[LIVE, places] = pool.devices_per_node
-            self.node_memory[LIVE, places] = pool.memory_per_node
-            self.node_cold[LIVE, places] = pool.boot_s > 0
-            self.plane_free[LIVE, index] = pool.count
-            node, bucket = node + pool.nodes, bucket + pool.devices_per_node + 2
-            release += 2 * pool.count + attempts.SPARE_RELEASES
-        self.figure[TOP_PRICE] = max(
-            (pool.dollars_per_device_hour for pool in self.pools), default=0.0
-        )
-        entries = len(self.attempt_job)
-        self.attempt_next[:] = np.arange(1, entries + 1)
-        self.part_next[:] = np.arange(1, entries + 1)
-        self.attempt_next[-1] = self.part_next[-1] = -1
-        self.count[FREE_ATTEMPT] = self.count[FREE_PART] = 0
-        self._handle = None
-        for index in range(len(self.pools)):
-            nodes.link_all(self.handle, LIVE, index)
 
     def _add_wait(self) -> None:
         self.shape(Shape(-1, 0, 0))
@@ -410,24 +396,6 @@ class World(Columns):
         self.job_ideal[0] = self.job_size[0] = 1.0
         self.count[SLOTS_USED] = self.count[ROWS_USED] = 1
 
-    def _ask_part(self, pool: int, devices: int, width: int, memory: int, weight: float) -> None:
-        limited = self.pools[pool].memory_per_node > 0
-        part = pool, devices, -(-memory * devices // width) if limited else 0
-        index = self._parts.get(part)
-        if index is None:
-            index = self._parts[part] = int(self.count[MIX_USED])
-            if index == len(self.mix_pool):
-                self._grow(MIX)
-            self.mix_pool[index], self.mix_devices[index], self.mix_memory[index] = part
-            self.count[MIX_USED] = index + 1
-        self.mix_weight[index] += weight
-        self.mix_total[pool] += weight
-
     def _grow(self, group: str) -> None:
-        """Double the capacity of a group of columns."""
-        assert group not in FIXED
-        for name, its in _GROUP.items():
-            if its == group:
-                column = getattr(self, name)
-                setattr(self, name, np.concatenate([column, np.zeros_like(column)], axis=-1))
+        grow(self, group)
         self._handle = None

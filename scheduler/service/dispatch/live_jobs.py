@@ -324,6 +324,7 @@ class LiveJobs:
         """Neither compete nor be held."""
         if job in self._queue:
             self._queue.remove(job)
+            self._queue.forget_shapes()
             del self._sources[job]
         self.held.pop(job, None)
         self._timed.pop(job, None)

@@ -98,7 +98,7 @@ def test_waiting_follows_the_mode():
         observation, _ = made.reset(seed=1)
         over, waits = False, []
         while not over:
-            running = list(made.simulation.cluster.running())
+            running = list(made.simulation.world.running())
             ready = bool(np.any((rows(observation, FITS) == 1) & (rows(observation, REGRET) == 0)))
             waits.append((bool(made.action_masks()[WAIT]), bool(running) and not ready, ready))
             observation, _, over, _, _ = made.step(whim(observation, made.action_masks()))
