@@ -74,7 +74,7 @@ class BaselineRewardEnv(gymnasium.Env[Floats32, np.int64]):
         self._episodes = of_scenario(scenario, config.jobs, Split.TRAIN)
         self._trajectories = trajectories or BaselineTrajectories(scenario, config)
         self._baseline = named(config.baseline)
-        self._waiting = WaitingRule.BESIDE_BEST
+        self._waiting = WaitingRule(config.waiting)
         self._rng = np.random.default_rng()
         self._upcoming: tuple[int, float] | None = None
 

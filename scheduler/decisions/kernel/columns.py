@@ -54,8 +54,9 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     FIT_PARTS,
     SHOWN,
     LISTED,
+    BROUGHT,
     TABLE_ROWS,
-) = range(18)
+) = range(19)
 """Positions in `count`; WAIT is counted among slots and rows."""
 (
     MODE,
@@ -192,7 +193,10 @@ class Columns:
     """Scratch of the encoding, by position in the table: prices in seconds and in slowdown, and the
     cost by the job's preference."""
     table_near: Ints = _scratch(ROWS)
-    """Scratch of the encoding, by position in the table: how near a row is; 0: far."""
+    """Scratch of the encoding, by position in the table: how near a row is; 0: far. All 0 between
+    two encodings."""
+    table_brought: Ints = _scratch(ROWS)
+    """Scratch of the encoding: positions of rows that are near, `BROUGHT` of them."""
     class_count: Ints = _scratch(ROWS)
     """Scratch of the encoding: rows by classes of prices."""
     class_first: Ints = _scratch(ROWS)
