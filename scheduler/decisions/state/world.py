@@ -259,7 +259,7 @@ class World(Columns):
         """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
         if self.state[RULE]:
             for part, weight in asked(self.pools, places, memory):
-                    index = self.part(part)  # it may replace the columns
+                index = self.part(part)  # it may replace the columns
                 self.mix_weight[index] += weight
                 self.mix_total[part.pool] += weight
 
