@@ -254,7 +254,8 @@ class World(Columns):
         """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
         if self.state[RULE]:
             for part, weight in asked(self.pools, places, memory):
-                self.mix_weight[self.part(part)] += weight
+                index = self.part(part)  # before its column is read: it may grow
+                self.mix_weight[index] += weight
                 self.mix_total[part.pool] += weight
 
     def start(self, attempt: RunningAttempt) -> None:
