@@ -137,8 +137,7 @@ class World(Columns):
         """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
         twin.pools, twin._handle = self.pools, None
-        self._lends = twin._borrows = True
-        twin._lends = False
+        self._lends, twin._borrows, twin._lends = True, True, False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
         if self._blocks is None:
             self._blocks, self._handle = Blocks.of(self), None
@@ -168,10 +167,7 @@ class World(Columns):
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
         if job.id == 0 or not all(0 <= each.pool < len(self.pools) for each in job.options):
-            last = len(self.pools) - 1
-            raise ValueError(
-                f"job {job.id}: legal are ids other than 0, and pools from 0 to {last}"
-            )
+            raise ValueError(f"job {job.id}: legal are ids but 0, pools 0 to {len(self.pools) - 1}")
         shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
         figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
         numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
@@ -259,7 +255,7 @@ class World(Columns):
         """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
         if self.state[RULE]:
             for part, weight in asked(self.pools, places, memory):
-                index = self.part(part)  # it may replace the columns
+                index = self.part(part)  # before its column is read: it may grow
                 self.mix_weight[index] += weight
                 self.mix_total[part.pool] += weight
 
