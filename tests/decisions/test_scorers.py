@@ -14,12 +14,12 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.state.world import RunningAttempt
+from scheduler.decisions.state.world import RunningAttempt, World
 from scheduler.policies.constants import Constants, Schedule
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.wgc import Wgc
-from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
+from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting, waiting_of
 
 FCFS = HEURISTICS["fcfs"]
 PATIENT = Constants(0.5, 0.05, 0.02, 0.2, 11600.0, "exchange")
@@ -118,22 +118,23 @@ def test_scores_that_are_asked_for_in_between_change_no_choice(snap, mode, seed)
 
 @pytest.mark.parametrize("mode", Mode)
 def test_scorers_may_take_turns(mode):
-    jobs = [
-        waiting(job, option(float(100 - job), 1 + job % 3), float(job), priority=job % 7 * 10)
-        for job in range(1, 40)
-    ]
-    snap = snapshot(pool(devices=4, nodes=3), jobs, now=50.0)
-    shared = snap.world.copy()
+    """One world that many policies decide in, against a new one for each round."""
+    each = pool(devices=6)
+    world, now, number = World([each]), 0.0, 0
     for policy in (*SCORED, *reversed(SCORED)):
-        plan = decide(Round(shared, snap.now, mode), policy)
-        alone = decide(Round(snap.world.copy(), snap.now, mode), policy)
-        # Of equal nodes, the one that was emptied first is taken: those differ.
-        assert [replace(placed, nodes=()) for placed in plan.placements] == [
-            replace(placed, nodes=()) for placed in alone.placements
-        ]
-        assert plan.reservations == alone.reservations
+        for _ in range(3):
+            number += 1
+            options = [option(float(1 + number * 7 % 11), 1 + number % 3)]
+            world.add(waiting(number, options, now, priority=float(number % 7 * 10)))
+        fresh = snapshot(each, waiting_of(world), world.running(), now)
+        plan = decide(Round(world, now, mode), policy)
+        assert plan == decide(Round(fresh.world, now, mode), policy)
         for placed in plan.placements:
-            shared.finish(placed.job)
+            world.remove(placed.job)
+        now += 3.0
+        for attempt in world.running():
+            if attempt.end <= now:
+                world.finish(attempt.job)
 
 
 @pytest.mark.parametrize("policy", SCORED)

@@ -42,7 +42,7 @@ def test_all_entry_points_are_loaded_once_it_has_started(tmp_path, monkeypatch):
     monkeypatch.setattr("scheduler.service.service.warm_up", warmed.set)
     clock = SystemClock()
     service = bootstrap.assemble(
-        Settings(data_dir=tmp_path),
+        Settings(data_dir=tmp_path, policy="sjf"),
         MemoryStore(),
         FakeExecutor(clock),
         Inventory((CPU,), {"cpu": ("cpu-0", "cpu-1")}, {}, {}, {}),

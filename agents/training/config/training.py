@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Gt, Le
 
-from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.files import write_text
 from scheduler.policies.lookup import named
@@ -22,8 +21,13 @@ Algorithm = Literal["ppo", "ars"]
 """Maskable PPO; augmented random search."""
 Criterion = Literal["mean_of_ratios", "ratio_of_means"]
 """How episodes are averaged: all count alike, or each as much as it costs the baseline."""
+Waits = Literal["beside-best", "free"]
+"""Not while a job can start where its price is least; whenever something runs."""
 Kept = Literal["best", "last"]
 """The weights that are kept: of the best validation, or averaged, of the last one."""
+
+
+_CHOICES = (("algo", Algorithm), ("criterion", Criterion), ("waiting", Waits), ("keep", Kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,8 @@ class Training:
     """Jobs in an episode."""
     rows: Annotated[int, Ge(2)] = 64
     """K: rows the network sees."""
-    waiting: str = WaitingRule.BESIDE_BEST.value
-    """When WAIT is legal, in training and wherever the policy decides: a `WaitingRule`."""
+    waiting: Waits = "beside-best"
+    """When WAIT is legal."""
     hidden: Annotated[int, Ge(1)] = 64
     workloads: Annotated[int, Ge(1)] = 256
     """Different training workloads. The baseline's trajectories through up to
@@ -145,12 +149,10 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raises `InputError` naming the field and what is legal."""
-        words = {"algo": Algorithm, "criterion": Criterion, "keep": Kept}
-        choices = {name: get_args(legal) for name, legal in words.items()}
-        for name, legal in {**choices, "waiting": tuple(WaitingRule)}.items():
+        for name, legal in _CHOICES:
             value = getattr(self, name)
-            if value not in legal:
-                raise InputError(f"{name} is {value!r}", {name: ", ".join(legal)})
+            if value not in get_args(legal):
+                raise InputError(f"{name} is {value!r}", {name: ", ".join(get_args(legal))})
         if self.criterion == "ratio_of_means" and self.preference is None:
             raise InputError(
                 "ratio_of_means needs one preference: means at different ones cannot be compared",

@@ -34,8 +34,8 @@ class Round:
     """Applies choices to `world` (which it changes) until the instant is used up.
 
     `committed`: in a mode that keeps promises the reservations of the round before. They must be
-    taken first, one after another. What a round has chosen and nobody has carried out waits again
-    in the next round of the same world.
+    taken first, one after another. What a round has started runs in `world` and has to be removed
+    from its queue by the owner; what it has reserved waits again in the next round.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Round:
 
     def choose(self, scorer: Scorer) -> int:
         """The row that a compiled scorer chooses, or a negative code of `kernel.choosing`."""
+        self.world.reserve_shown(scorer.rows)
         return choosing.choose(self.world.handle, *scorer)
 
     def play(self, scorer: Scorer) -> bool:
@@ -99,6 +100,7 @@ class Round:
 
         What it has chosen until then stays chosen.
         """
+        self.world.reserve_shown(scorer.rows)
         return choosing.play(self.world.handle, *scorer) != choosing.INVALID
 
     def preceding(self, row: int, *, heed: bool = False) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from scheduler.arrays import Floats
-from scheduler.decisions.kernel.choosing import INVALID
+from scheduler.decisions.kernel.choosing import INVALID, NOTHING
 from scheduler.decisions.kernel.precedence import first_of
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
@@ -60,7 +60,8 @@ def decide(round_: Round, policy: Policy, observe: Observer | None = None) -> Pl
                     known = _spread(table, scores) if policy.stable else None
                 chosen = int(table.rows[best(table, scores, policy)])
                 chosen = round_.preceding(chosen, heed=own.heeds_urgency)
-            row = chosen
+            # None of the rows could ever start, by the estimates: that is waiting, too.
+            row = WAIT if chosen == NOTHING else chosen
         if observe is not None:
             if scores is None:
                 scores = policy.scores(table)

@@ -108,7 +108,7 @@ def test_a_history_is_that_of_the_papers(machine):
         started, _ = easy(queue, running, now)
         starts |= {job.number: (now, now + job.runtime) for job in started}
         queue = [job for job in queue if job not in started]
-        running += [(now + job.runtime, job.number, job.width) for job in started]
+        running = [*running, *((now + job.runtime, job.number, job.width) for job in started)]
         if running:
             now = max(now, min(running)[0])
             running = [attempt for attempt in running if attempt[0] > now]
