@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.training.config import Training
-from agents.training.environments.reward import LOOKAHEAD
+from agents.training.environments.reward import LOOKAHEAD, EpisodeState
 from envs.clock import CompiledSimulation
 from envs.gym.episodes import Draw, Episode, of_scenario
 from envs.gym.rewards import Scales, Step, objective
@@ -24,7 +24,6 @@ CAPACITY = 1024
 """Trajectories that are kept: of 512 jobs, some 80 KiB each."""
 SAMPLE = 64
 """Training workloads, at most, that the baseline's mean is taken over."""
-_LOOKAHEAD = np.array(LOOKAHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +38,23 @@ class BaselineTrajectory:
     """The episode's objective."""
     jobs: int
 
-    def at(self, now: float) -> Floats:
-        """(4,) The fields of `EpisodeState`, interpolated between the rounds.
+    def at(self, now: float) -> EpisodeState:
+        """The state at an instant, interpolated between the rounds.
 
         What a round at `now` does comes after it.
         """
         after = int(np.searchsorted(self.time, now, side="left"))
         if after in (0, len(self.time)):
-            edge: Floats = self.states[min(after, len(self.time) - 1)]
-            return edge
+            return EpisodeState(*self.states[min(after, len(self.time) - 1)].tolist())
         earlier, later = self.time[after - 1], self.time[after]
         share = (now - earlier) / (later - earlier)
-        between: Floats = (1 - share) * self.states[after - 1] + share * self.states[after]
-        return between
+        between = (1 - share) * self.states[after - 1] + share * self.states[after]
+        return EpisodeState(*between.tolist())
 
-    def lookahead(self, now: float) -> Floats:
-        """(LOOKAHEAD,) Jobs that will wait."""
-        after = int(np.searchsorted(self.time, now, side="left"))
-        waiting: Floats = self.states[np.minimum(after + _LOOKAHEAD, len(self.time) - 1), 2]
-        return waiting
+    def lookahead(self, now: float) -> list[float]:
+        """Jobs that will wait at each of `LOOKAHEAD`."""
+        after, last = int(np.searchsorted(self.time, now, side="left")), len(self.time) - 1
+        return [float(self.states[min(after + rounds, last), 2]) for rounds in LOOKAHEAD]
 
 
 Prefetch = Callable[[int, float], Future[BaselineTrajectory] | None]

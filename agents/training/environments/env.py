@@ -26,6 +26,7 @@ from agents.training.environments.reward import (
     potential,
     relative_reward,
 )
+from envs.clock import CompiledSimulation
 from envs.gym.actions import action_of
 from envs.gym.episodes import NothingToDecideError, drawn_preference, of_scenario
 from envs.scenarios import Scenario, Split
@@ -37,6 +38,7 @@ from scheduler.decisions.kernel.learned.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.world import WAIT
+from scheduler.domain.errors import InputError
 from scheduler.policies.lookup import named
 
 TRIES = 100
@@ -63,6 +65,9 @@ class BaselineRewardEnv(gymnasium.Env[Floats32, np.int64]):
       sees them tells luck from merit; the policy does not see them (Pinto et al., "Asymmetric
       Actor Critic for Image-Based Robot Learning", RSS 2018).
     """
+
+    simulation: CompiledSimulation
+    """The episode's; it knows true runtimes."""
 
     def __init__(
         self, scenario: Scenario, config: Training, trajectories: BaselineTrajectories | None = None
@@ -103,41 +108,41 @@ class BaselineRewardEnv(gymnasium.Env[Floats32, np.int64]):
         self._factor = self._config.gain / self._trajectories.scale(
             self._baseline, self._trajectory
         )
-        observation = self._seen()
+        observation = self._seen(going=True)
         # What both were charged before the first decision is part of its reward.
         self._potential = self._charged = 0.0
         return observation, {}
 
     def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
-        """Choose a legal row; the reward is relative to the baseline's."""
+        """Choose a row; the reward is relative to the baseline's.
+
+        Raises `InputError` for an action that is not legal now.
+        """
+        if not (0 <= action < len(self._legal) and self._legal[action]):
+            legal = ", ".join(map(str, np.flatnonzero(self._legal)))
+            raise InputError(f"action {action} is not legal now", {"action": f"one of {legal}"})
         charged, potential = self._charged, self._potential
-        decision_points.act(self._simulation.world.handle, int(action))
-        self._going = self._next_choice()
-        self._charged = worth(self._simulation.reading(), self._scales, self._w)
-        observation = self._seen()
+        decision_points.act(self.simulation.world.handle, int(action))
+        going = self._next_choice()
+        self._charged = worth(self.simulation.reading(), self._scales, self._w)
+        observation = self._seen(going)
         reward = relative_reward(
             -self._factor * (self._charged - charged),
             potential,
             self._potential,
             self._config.clip_reward,
         )
-        return observation, float(reward), not self._going, False, {}
+        return observation, reward, not going, False, {}
 
     def action_masks(self) -> Bools:
         """(rows,) Legal actions, as MaskablePPO asks for them."""
-        world, legal = self._simulation.world, np.zeros(self._config.rows, dtype=np.bool_)
-        if self._going:
-            legal[: world.count[SHOWN]] = True
-            legal[WAIT] = world.state[MAY_WAIT]
-        return legal
+        return self._legal.copy()
 
     def action_of(self, policy: Policy) -> int:
         """The action that a policy would choose now among the rows that are shown and legal."""
-        world = self._simulation.world
+        world = self.simulation.world
         table = Candidates(world, world.table_row[: world.count[TABLE_ROWS]].copy())
-        return action_of(
-            table, world.shown[: world.count[SHOWN]].copy(), policy, self.action_masks()
-        )
+        return action_of(table, world.shown[: world.count[SHOWN]].copy(), policy, self._legal)
 
     def trajectory(self, policy: Policy) -> BaselineTrajectory:
         """How another policy fares on the current episode, from its beginning to its end."""
@@ -158,23 +163,28 @@ class BaselineRewardEnv(gymnasium.Env[Floats32, np.int64]):
         """Begin an episode; whether it leaves anything to decide."""
         episode = self._episodes(workload)
         self._w, self._scales, self._mode = w, episode.scales, episode.spec.mode
-        self._simulation = simulation_of(episode, w)
-        self._going = self._next_choice()
-        return self._going
+        self.simulation = simulation_of(episode, w)
+        return self._next_choice()
 
     def _next_choice(self) -> bool:
-        episode = self._simulation.episode
-        return episode.next_choice(self._mode, self._config.rows, self._w, self._waiting)
+        """Run to the next choice, and note what is legal; False at the end."""
+        simulation, rows = self.simulation, self._config.rows
+        going = simulation.episode.next_choice(self._mode, rows, self._w, self._waiting)
+        world, self._legal = simulation.world, np.zeros(rows, dtype=np.bool_)
+        if going:
+            self._legal[: world.count[SHOWN]] = True
+            self._legal[WAIT] = world.state[MAY_WAIT]
+        return going
 
-    def _seen(self) -> Floats32:
+    def _seen(self, going: bool) -> Floats32:
         """The observation; sets the potential."""
-        trajectory, simulation, rows = self._trajectory, self._simulation, self._config.rows
-        if not self._going:
+        trajectory, simulation, rows = self._trajectory, self.simulation, self._config.rows
+        if not going:
             self._potential = self._factor * trajectory.total
             return np.zeros(size(rows) + CRITIC_FEATURES, dtype=np.float32)
         ahead = worth(simulation.to_come(), self._scales, self._w)
-        baseline = EpisodeState(*trajectory.at(simulation.now))
-        self._potential = float(potential(self._factor, baseline, ahead))
+        baseline = trajectory.at(simulation.now)
+        self._potential = potential(self._factor, baseline, ahead)
         features = critic_features(
             EpisodeState(0.0, ahead, simulation.waiting, simulation.finished),
             baseline,

@@ -14,7 +14,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import BEST, load
-from agents.serving.learned_policy import LearnedPolicy
 from agents.training import config as configs
 from agents.training.config import Training
 from agents.training.environments.baseline import BaselineTrajectories, BaselineTrajectory
@@ -30,6 +29,7 @@ from envs.gym.episodes import scales_of
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
 from scheduler.decisions.features.encoder import size
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.lookup import named
 from tests.support.learning_world import TINY, mixed_cloud, scorer
@@ -184,8 +184,8 @@ def test_a_trajectory_tells_what_will_wait_until_its_end():
     states = np.zeros((100, 4))
     states[:, 2] = np.arange(100)
     trajectory = BaselineTrajectory(np.arange(100.0), states, total=1.0, jobs=1)
-    assert trajectory.lookahead(2.0).tolist() == [34, 99, 99]
-    assert trajectory.lookahead(1e9).tolist() == [99] * 3
+    assert trajectory.lookahead(2.0) == [34, 99, 99]
+    assert trajectory.lookahead(1e9) == [99] * 3
 
 
 def test_rewards_sum_up_to_the_gain_over_the_baseline():
@@ -333,7 +333,18 @@ def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
     )  # fmt: skip
     progress = train(config, tmp_path / "run")
     rng = np.random.default_rng(0)
-    chance = LearnedPolicy(lambda _: rng.random(config.rows, dtype=np.float32), config.rows)
-    monkeypatch.setattr("agents.training.worker.named", {"chance": chance, "wgc": named("wgc")}.get)
+
+    class Chance:
+        name, stable = "chance", False
+
+        def scores(self, table):
+            return np.where(table.rows == WAIT, -np.inf, rng.random(len(table)))
+
+        def costs(self, table):
+            return table.dollars
+
+    monkeypatch.setattr(
+        "agents.training.worker.named", {"chance": Chance(), "wgc": named("wgc")}.get
+    )
     validation = Validation(ProcessPool(TrainingContext(mixed_cloud(), config)))
     assert progress.best < 0.8 * validation.score("chance").mean
