@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.preemption import Preemption
 from scheduler.domain.records import Decision
 
 
@@ -56,5 +57,10 @@ class Plan:
     policy: str
     placements: tuple[Placement, ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    preemptions: tuple[Preemption, ...] = ()
+    """Attempts that shall be stopped."""
+    deferred: tuple[Placement, ...] = ()
+    """Placements on devices that preemptions free. Where stops are instant, in a simulation, they
+    start at once; the service decides again when the devices are free."""
     decisions: tuple[Decision, ...] = ()
     """Why, if the round was asked to explain itself."""
