@@ -22,11 +22,15 @@ from envs.simulator.meter import Meter
 from envs.simulator.nodes import NodePool
 from envs.simulator.placements import FeasiblePlacements
 from envs.simulator.random_events import RandomEvents
+from envs.simulator.ranked import SimulatedRanking
 from envs.simulator.results import SimulationResult, outcome
-from envs.simulator.simulated_job import HeldDevices, SimulatedJob, SimulatedProgress
+from envs.simulator.simulated_job import HeldDevices, SimulatedJob
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
+from scheduler.decisions.preemption.ranking import Ranking
+from scheduler.decisions.preemption.trial import hold, option_of, waiting_jobs
+from scheduler.decisions.preemption.urgent import with_urgent
 from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
@@ -34,6 +38,7 @@ from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
 from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
+from scheduler.decisions.state.preemption import JobProgress, RunningJob
 from scheduler.decisions.state.queue import Backlog, Waiting
 
 __all__ = ["ClusterSpec", "Queued", "Simulation"]
@@ -79,6 +84,7 @@ class Simulation:
         """Gets everything that accrues; None: nothing is metered."""
         self.cluster = Cluster(spec.pools, rule=rule(spec.placement))
         self._mode = spec.mode
+        self._urgent = spec.preemption.urgent
         self._workload = workload
         self._estimator = estimator or Exact()
         self._origin = workload.origin
@@ -153,21 +159,37 @@ class Simulation:
         return Round(backlog.view(), self.cluster, self.now, self._mode, self._committed)
 
     def commit(self, plan: Plan) -> None:
-        """Carry out what the round decided; the cluster holds it already."""
+        """Carry out what the round decided; the cluster holds its placements already.
+
+        Stops are instant, so what is deferred until then starts at once.
+        """
         self._committed = plan.reservations
+        for stopped in plan.preemptions:
+            self.preempt(stopped.victim, save=True)
         for placement in plan.placements:
             self._queue.remove(placement.job)
+            self._attempts.start(self._jobs[placement.job], placement)
+        for placement in plan.deferred:
+            self._queue.remove(placement.job)
+            hold(self.cluster, placement.job, option_of(placement), placement.nodes, self.now)
             self._attempts.start(self._jobs[placement.job], placement)
 
     def run(self, policy: Policy) -> SimulationResult:
         """Let one policy decide everything, in the mode it was made for if there is one."""
         self._mode = mode_of(policy, self.spec.mode)
-        rank = traits(policy).rank
-        if rank is not None and not self._jobs and self._single():
+        own = traits(policy)
+        if own.ranking is not None:
+            self.ranked(policy.name, own.ranking).run()
+            return self.outcome()
+        rank = own.rank
+        if rank is not None and not self._jobs and self._single() and not self._urgent:
             self._run_sorted(SortedQueue(rank, self._origin), policy.name)
             return self.outcome()
         while (round_ := self.next()) is not None:
-            self.commit(decide(round_, policy))
+            plan = decide(round_, policy)
+            if self._urgent:
+                plan = self._with_urgent(plan, round_, own.starvation_s)
+            self.commit(plan)
         return self.outcome()
 
     def outcome(self) -> SimulationResult:
@@ -208,6 +230,12 @@ class Simulation:
         """Let something be decided `delay_s` seconds from now, even if nothing happens."""
         self._env.timeout(delay_s).callbacks.append(lambda _: self._notify())
 
+    def ranked(self, policy: str, ranking: Ranking) -> SimulatedRanking:
+        """Keep the queue in the order of a ranking; before the first `advance` only."""
+        queue = SimulatedRanking(self, policy, ranking, self.spec.preemption)
+        self.keep_queue(queue)
+        return queue
+
     def preempt(self, number: int, *, save: bool = False) -> None:
         """End a job's attempt and queue the job again; `save`: it writes a checkpoint first.
 
@@ -216,21 +244,35 @@ class Simulation:
         job = self._jobs[number]
         if not job.running:
             raise KeyError(number)
+        job.preemptions += 1
         self._attempts.interrupt(job, save=save)
 
-    def progress(self, number: int) -> SimulatedProgress:
+    def progress(self, number: int) -> JobProgress:
         """The visible progress of a job. Raises `KeyError` before it arrives."""
-        job, now = self._jobs[number], self.now
-        service, working = job.service, 0.0
+        job = self._jobs[number]
+        service = job.service
         if job.running:
-            service += max(0.0, now - job.ready) * job.width
-            working = max(0.0, now - job.begun) / max(job.estimates[job.pool_width], 1e-9)
+            service += max(0.0, self.now - job.ready) * job.width
+        share = self._working_share(job)
         left = min(
-            job.remaining(placement, self._estimator, working * job.estimates[placement])
-            for placement in job.runs
+            job.remaining(placement, self._estimator, share * estimate)
+            for placement, estimate in job.estimates.items()
         )
-        return SimulatedProgress(
-            number, job.arrival.submitted_at, job.started, job.running, service, left
+        _, width = min((estimate, width) for (_, width), estimate in job.estimates.items())
+        return JobProgress(left, width, service, self._attempts.restart_s(job), job.preemptions)
+
+    def running_job(self, number: int) -> RunningJob:
+        """A running job as decisions see it. Raises `KeyError` before it arrives."""
+        job = self._jobs[number]
+        interval = self.spec.failures.checkpoint_s
+        worked = max(0.0, self.now - job.begun)
+        saved = worked // interval * interval if interval else 0.0
+        return RunningJob(
+            self._waiting(job, self._working_share(job)),
+            self.progress(number),
+            job.placed,
+            job.begun,
+            job.begun + saved,
         )
 
     def holding(self) -> list[HeldDevices]:
@@ -260,6 +302,17 @@ class Simulation:
             blocked = self._committed[0].job if self._committed else 0
             version = cluster.version[0]
 
+    def _with_urgent(self, plan: Plan, round_: Round, starvation_s: float) -> Plan:
+        """The plan, with preemptions for urgent jobs that it leaves waiting."""
+        placed = {placement.job for placement in plan.placements}
+        running = (
+            self.running_job(attempt.job)
+            for attempt in self.cluster.running()
+            if attempt.job > 0 and attempt.job not in placed
+        )
+        waiting, rules = waiting_jobs(round_.queue), self.spec.preemption
+        return with_urgent(plan, self.cluster, waiting, running, rules, starvation_s)
+
     def _arrivals(self) -> Generator[Event, None, None]:
         env = self._env
         for job in self._workload.jobs:
@@ -279,28 +332,38 @@ class Simulation:
         self._enqueue(job)
 
     def _enqueue(self, job: SimulatedJob) -> None:
-        arrival = job.arrival
-        seconds = job.estimates
+        self._queue.add(self._waiting(job))
+        self._decision_due = True
+
+    def _waiting(self, job: SimulatedJob, share: float = 0.0) -> Waiting:
+        """The job as decisions see it in the queue.
+
+        `share`: of a whole run, by estimate, that its attempt has worked since the last checkpoint.
+        """
+        arrival, seconds = job.arrival, job.estimates
         if job.attempts:
             restart = self._attempts.restart_s(job)
             seconds = {
-                placement: restart + job.remaining(placement, self._estimator)
-                for placement in job.runs
+                placement: restart + job.remaining(placement, self._estimator, share * estimate)
+                for placement, estimate in seconds.items()
             }
-        self._queue.add(
-            Waiting(
-                arrival.id,
-                arrival.submitted_at,
-                [
-                    self._placements.option(arrival, placement, estimate)
-                    for placement, estimate in seconds.items()
-                ],
-                arrival.priority,
-                simpy.core.Infinity if arrival.deadline is None else arrival.deadline,
-                self.spec.preference if arrival.preference is None else arrival.preference,
-            )
+        return Waiting(
+            arrival.id,
+            arrival.submitted_at,
+            [
+                self._placements.option(arrival, placement, estimate)
+                for placement, estimate in seconds.items()
+            ],
+            arrival.priority,
+            simpy.core.Infinity if arrival.deadline is None else arrival.deadline,
+            self.spec.preference if arrival.preference is None else arrival.preference,
         )
-        self._decision_due = True
+
+    def _working_share(self, job: SimulatedJob) -> float:
+        """Share of a whole run, by estimate, that a running attempt has worked so far."""
+        if not job.running:
+            return 0.0
+        return max(0.0, self.now - job.begun) / max(job.estimates[job.pool_width], 1e-9)
 
     def _lose(self, number: int) -> None:
         """End the attempt of a job whose node is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.decisions.preemption.ranking import Ranking
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Mode
 
@@ -32,3 +33,8 @@ class Wrapped:
     def heeds_urgency(self) -> bool:
         """Whether the inner policy heeds urgency."""
         return traits(self.policy).heeds_urgency
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """The inner policy's order of all jobs, if it preempts."""
+        return traits(self.policy).ranking

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
+from scheduler.decisions.preemption.ranking import Ranking
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.queue import Floats
@@ -51,6 +52,8 @@ class Traits(NamedTuple):
     """Jobs that have waited longer are rescued (`Round.rescue`)."""
     reasons: Reasons | None = None
     """A method that explains a choice."""
+    ranking: Ranking | None = None
+    """The policy preempts: the order of all jobs, running and waiting."""
     rank: Callable[[Any], Any] | None = None
     """`scores` for a single job whose score never changes with time (`sorted_queue.Order`)."""
 

@@ -143,6 +143,11 @@ class Round:
         return self._table(rows)
 
     @property
+    def queue(self) -> Queue:
+        """The jobs that waited when the round began."""
+        return self._queue
+
+    @property
     def free(self) -> bool:
         """Whether the policy has a choice now."""
         return self.pending() is None and not (self.mode is Mode.COMMIT_FCFS and self._blocked)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
 
 from scheduler.decisions.state.queue import Waiting
 from scheduler.domain.errors import InputError
@@ -50,8 +49,13 @@ class PreemptionRules:
     max_per_job: float = 3
     """A job is not preempted more often; inf: no limit."""
     weighed: bool = True
-    """Whether the gain must exceed the loss and no job preempts one of higher priority. False:
-    policies that preempt follow their papers, which have no such rules."""
+    """Whether there are rules at all. False: policies that preempt follow their papers, whatever
+    is lost, and no other policy preempts."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether jobs may preempt under policies that do not preempt."""
+        return self.weighed and self.mode is not PreemptionMode.OFF
 
     def __post_init__(self) -> None:
         for name in ("min_runtime_s", "max_per_job"):
@@ -61,8 +65,10 @@ class PreemptionRules:
                 )
 
 
-AS_PUBLISHED = PreemptionRules(min_runtime_s=0.0, max_per_job=inf, weighed=False)
-"""No rules: policies that preempt do what their papers say, and no other policy preempts."""
+OFF = PreemptionRules()
+"""Only policies that preempt by themselves do, by the rules."""
+AS_PUBLISHED = PreemptionRules(weighed=False)
+"""No rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ class JobProgress:
     remaining_s: float
     """Estimated seconds left on the placement that needs fewest, without a restart. It counts from
     the work done so far, which a preempted attempt saves in its grace period."""
+    width: int = 1
+    """Devices of the placement that needs fewest seconds for the whole job."""
     service_s: float = 0.0
     """Device-seconds of its attempts so far, restarts included."""
     restart_s: float = 0.0
@@ -112,7 +120,7 @@ class Preemption:
     """The job that gets devices."""
     reason: PreemptionReason
     gained_s: float
-    """Seconds by which the preemptor starts sooner, weighed by priority: 50 counts once."""
+    """Seconds by which the preemptor ends sooner, weighed by priority: 50 counts once."""
     lost_s: float
     """Seconds of the victim that are lost: work since its last checkpoint and the restart, weighed
     alike."""

@@ -23,6 +23,8 @@ class Snapshot:
     running: tuple[RunningAttempt, ...]
     committed: tuple[Reservation, ...] = ()
     """Reservations of the round before, which a sticky mode keeps."""
+    claims: tuple[Reservation, ...] = ()
+    """Claims of the round before: served first, in every mode."""
     running_jobs: tuple[RunningJob, ...] = ()
     """The jobs of `running`. A job that is missing here is never preempted."""
     progress: Mapping[int, JobProgress] = field(default_factory=dict)
