@@ -60,6 +60,7 @@ class ClusterSpec:
             supplies=scenario.supplies,
             failures=scenario.failures,
             placement=scenario.placement,
+            preemption=scenario.preemption,
         )
 
     def supply(self, index: int) -> Supply:

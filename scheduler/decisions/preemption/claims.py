@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from scheduler.decisions.preemption.trial import fit, hold, placement, waiting_job
 from scheduler.decisions.state.cluster import Cluster, RunningAttempt
+from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Placement, Reservation
 from scheduler.decisions.state.queue import EstimatedPlacement, Queue
 from scheduler.decisions.state.snapshot import Snapshot
 
-_HOLDER = -(10**12)
+HOLDER = -(10**12)
 """Devices that are kept free are held by attempts with numbers below this one."""
 
 
@@ -33,44 +34,47 @@ def served(snapshot: Snapshot) -> Claimed:
     all stopping attempts have ended.
     """
     cluster, queue = snapshot.cluster(), snapshot.queue
+    later = _later(snapshot, cluster) if snapshot.claims else cluster
     placements, claims = [], []
     for claim in snapshot.claims:
         slot = queue.slot_of(claim.job)
         options = [] if slot is None else waiting_job(queue, slot).options
-        option = next((o for o in options if o[:2] == (claim.pool, claim.width)), None)
-        if slot is None or option is None:
+        option = next((each for each in options if each[:2] == (claim.pool, claim.width)), None)
+        nodes = None if option is None else fit(cluster, option) or fit(later, option)
+        if slot is None or option is None or nodes is None:
             continue
-        nodes = fit(cluster, option)
-        if nodes is not None:
+        hold(later, claim.job, option, nodes, snapshot.now)
+        if fit(cluster, option) is not None:
             hold(cluster, claim.job, option, nodes, snapshot.now)
             placements.append(placement(claim.job, option, nodes))
-        elif _kept(snapshot, cluster, option):
-            claims.append(claim)
         else:
-            continue
+            _keep_free(cluster, option, nodes, snapshot.now)
+            claims.append(claim)
         rows = queue.rows_of(slot)
         queue = replace(queue, open=queue.open.copy())
         queue.open[rows.start : rows.stop] = False
     return Claimed(cluster, queue, tuple(placements), tuple(claims))
 
 
-def _kept(snapshot: Snapshot, cluster: Cluster, option: EstimatedPlacement) -> bool:
-    """Hold what is free of the nodes that the placement gets when attempts have stopped."""
+def _later(snapshot: Snapshot, cluster: Cluster) -> Cluster:
+    """The cluster when all stopping attempts have ended."""
     later = cluster.copy()
     running = {attempt.job for attempt in later.running()}
     for each in snapshot.running_jobs:
         if each.stopping and each.job.id in running:
             later.finish(each.job.id)
-    nodes = fit(later, option)
-    if nodes is None:
-        return False
-    end = snapshot.now + option.runtime_s
-    for node, devices in nodes:
-        number = _HOLDER - len(list(cluster.running()))
+    return later
+
+
+def _keep_free(cluster: Cluster, option: EstimatedPlacement, nodes: Nodes, now: float) -> None:
+    """Hold what is free already of the devices on these nodes."""
+    held = sum(attempt.job < HOLDER for attempt in cluster.running())
+    for number, (node, devices) in enumerate(nodes, held + 1):
         for count in range(devices, 0, -1):
+            part = ((node, count),)
+            end = now + option.runtime_s
             try:
-                cluster.start(RunningAttempt(end, number, option.pool, ((node, count),)))
+                cluster.start(RunningAttempt(end, HOLDER - number, option.pool, part))
             except ValueError:
                 continue
             break
-    return True

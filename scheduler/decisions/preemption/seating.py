@@ -88,6 +88,8 @@ class _Published:
 
     def __init__(self, contest: Contest) -> None:
         self._contest = contest
+        self._available = contest.cluster
+        """The cluster as it is, without attempts that are being stopped already."""
         self._movable = dict(contest.running)
         self._ranked = sorted(each.ranked(contest.ranking) for each in contest.running.values())
 
@@ -122,7 +124,7 @@ class _Published:
                 yield found
 
     def _emptied(self) -> Cluster:
-        free = self._contest.cluster.copy()
+        free = self._available.copy()
         for job in self._movable:
             free.finish(job)
         return free
@@ -196,12 +198,16 @@ class _Weighed(_Published):
             if stoppable(self._details[job], contest.now, contest.rules, contest.starvation_s)
         }
         self._ranked = [each for each in self._ranked if each.job in self._movable]
+        self._available = contest.cluster.copy()
+        for job, each in self._details.items():
+            if each.stopping:
+                self._available.finish(job)
 
     def outcome(self) -> Seating:
         """Admit waiting jobs one after another, from the front."""
         admitted: list[RankedJob] = []
         seats = self._settled(self._ranked)
-        free, tries = self._contest.cluster.copy(), TRIES
+        free, tries = self._available.copy(), TRIES
         found: list[Displacement] = []
         for entry in self._contest.queue:
             beside = self._seat(entry.job, free)
