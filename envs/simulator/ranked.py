@@ -39,7 +39,7 @@ class Preemptible(Protocol):
     def advance(self) -> bool:
         """Run until something may be decided."""
 
-    def commit(self, plan: Plan) -> None:
+    def commit(self, plan: Plan, *, save: bool = True) -> None:
         """Carry out a plan."""
 
     def wake(self, delay_s: float) -> None:
@@ -75,11 +75,11 @@ class SimulatedRanking:
         """A job leaves the queue."""
         self._queue.remove(job)
 
-    def run(self, *, disturb: bool = False) -> None:
+    def run(self, *, save: bool = True, disturb: bool = False) -> None:
         """Decide until the simulation ends.
 
-        `disturb`: every running job is restarted at every event, as in simulators that derive
-        from Tiresias's.
+        `save`: a preempted job writes a checkpoint first. `disturb`: every running job is restarted
+        at every event, as in simulators that derive from Tiresias's.
         """
         simulation, wakes, disturbed = self._simulation, inf, -inf
         while simulation.advance():
@@ -90,9 +90,8 @@ class SimulatedRanking:
                 disturbed = now
                 plan = self._restarted(plan)
             # A simulated stop is instant, and so all starts wait only for the stops.
-            simulation.commit(
-                replace(plan, placements=(), deferred=(*plan.placements, *plan.deferred))
-            )
+            starts = (*plan.placements, *plan.deferred)
+            simulation.commit(replace(plan, placements=(), deferred=starts), save=save)
             if wakes <= now:
                 wakes = inf
             if plan.again_at < wakes - GRAIN_S:

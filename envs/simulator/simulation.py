@@ -158,14 +158,15 @@ class Simulation:
             return None
         return Round(backlog.view(), self.cluster, self.now, self._mode, self._committed)
 
-    def commit(self, plan: Plan) -> None:
+    def commit(self, plan: Plan, *, save: bool = True) -> None:
         """Carry out what the round decided; the cluster holds its placements already.
 
-        Stops are instant, so what is deferred until then starts at once.
+        Stops are instant, so what is deferred until then starts at once. `save`: a preempted job
+        writes a checkpoint first.
         """
         self._committed = plan.reservations
         for stopped in plan.preemptions:
-            self.preempt(stopped.victim, save=True)
+            self.preempt(stopped.victim, save=save)
         for placement in plan.placements:
             self._queue.remove(placement.job)
             self._attempts.start(self._jobs[placement.job], placement)

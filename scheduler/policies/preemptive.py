@@ -50,8 +50,9 @@ def las(thresholds: Sequence[float] = (3200.0,)) -> Preemptive:
     Gu et al., "Tiresias: a GPU cluster manager for distributed deep learning", NSDI 2019: jobs
     sink through queues as their attained service (devices × time) passes thresholds; a job is never
     promoted. Within a queue those that run go first, then the oldest. A job that sinks goes to the
-    end of its new queue: it keeps its devices only if no job that waits there can use them. Its own
-    evaluation uses two queues. Raises `InputError` for thresholds that do not ascend.
+    end of its new queue: it keeps its devices only if no job that waits there can use them, and
+    jobs that stopped when they sank go by their age. The paper's evaluation uses two queues.
+    Raises `InputError` for thresholds that do not ascend.
     """
     limits = tuple(thresholds)
     if sorted(set(limits)) != list(limits) or any(limit <= 0 for limit in limits):
@@ -71,7 +72,7 @@ def _level(limits: tuple[float, ...], job: JobProgress, width: int) -> JobRank:
     level = sum(service >= limit for limit in limits)
     sunk = level > 0 and service - limits[level - 1] <= SUNK_S * width
     left = (limits[level] - job.service_s) / width if level < len(limits) else inf
-    return JobRank((float(level), float(sunk)), left)
+    return JobRank((float(level), float(sunk)), left, yields=sunk)
 
 
 def _srtf(job: JobProgress, _: int) -> JobRank:

@@ -20,6 +20,8 @@ class JobRank(NamedTuple):
     oldest."""
     lasts_s: float = inf
     """Seconds of running after which the key changes although nothing happens."""
+    yields: bool = False
+    """Among equal keys, whether the job goes by its age although it runs."""
 
 
 Ranking = Callable[[JobProgress, int], JobRank]
@@ -34,6 +36,7 @@ class RankedJob(NamedTuple):
     """0: it starves and goes before all others; else 1."""
     key: tuple[float, ...]
     waits: bool
+    """Or runs and yields to jobs that wait."""
     submitted_at: float
     job: int
 
@@ -49,8 +52,8 @@ class RankedAttempt(NamedTuple):
 
     def ranked(self, ranking: Ranking) -> RankedJob:
         """Its place in the order."""
-        key = ranking(self.progress, self.progress.width).key
-        return RankedJob(1, key, False, self.submitted_at, self.attempt.job)
+        rank = ranking(self.progress, self.progress.width)
+        return RankedJob(1, rank.key, rank.yields, self.submitted_at, self.attempt.job)
 
 
 class RankedQueue:

@@ -119,7 +119,8 @@ class _Published:
         for entry in order:
             if full(free):
                 return
-            found = self._seat(entry.job, free) if entry.waits else self._reseat(entry.job, free)
+            runs = entry.job in self._movable
+            found = self._reseat(entry.job, free) if runs else self._seat(entry.job, free)
             if found is not None:
                 yield found
 
