@@ -17,7 +17,7 @@ class JobRank(NamedTuple):
 
     key: tuple[float, ...]
     """The least key goes first. Among equal keys running jobs go before waiting ones, then the
-    oldest."""
+    oldest, then the one of higher priority, then the one of nearer deadline."""
     lasts_s: float = inf
     """Seconds of running after which the key changes although nothing happens."""
     yields: bool = False
@@ -38,6 +38,9 @@ class RankedJob(NamedTuple):
     waits: bool
     """Or runs and yields to jobs that wait."""
     submitted_at: float
+    calm: float
+    """Minus the priority of a waiting job."""
+    deadline: float
     job: int
 
 
@@ -53,7 +56,7 @@ class RankedAttempt(NamedTuple):
     def ranked(self, ranking: Ranking) -> RankedJob:
         """Its place in the order."""
         rank = ranking(self.progress, self.progress.width)
-        return RankedJob(1, rank.key, rank.yields, self.submitted_at, self.attempt.job)
+        return RankedJob(1, rank.key, rank.yields, self.submitted_at, 0.0, inf, self.attempt.job)
 
 
 class RankedQueue:
@@ -76,8 +79,10 @@ class RankedQueue:
         """A job enters. `progress`: of a job that has run before."""
         first = min(job.options, key=_length)
         progress = progress or JobProgress(first.runtime_s, width=first.width)
-        key = self._ranking(progress, progress.width).key
-        entry = RankedJob(0 if starves else 1, key, True, job.submitted_at, job.id)
+        # Starving jobs go by their age alone.
+        key = () if starves else self._ranking(progress, progress.width).key
+        urgency = job.submitted_at, -job.priority, job.deadline
+        entry = RankedJob(0 if starves else 1, key, True, *urgency, job.id)
         insort(self._order, entry)
         self._jobs[job.id] = entry, job, progress
 

@@ -60,7 +60,8 @@ def hold(cluster: Cluster, job: int, option: EstimatedPlacement, nodes: Nodes, n
 
 def placement(job: int, option: EstimatedPlacement, nodes: Nodes) -> Placement:
     """The decision that the job starts there."""
-    return Placement(job, *option[:2], nodes, *option[2:], Action.START)
+    pool, width, memory, runtime_s, dollars, joules = option
+    return Placement(job, pool, width, nodes, memory, runtime_s, dollars, joules, Action.START)
 
 
 def option_of(placement: Placement) -> EstimatedPlacement:
