@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor

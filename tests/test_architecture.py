@@ -50,7 +50,7 @@ PLANTED = {
         "scheduler.estimates.options",
         "scheduler.policies.lookup",
     ),
-    "scheduler.decisions: state, then rounds, then features": (
+    "scheduler.decisions: kernel, then state, then rounds, then features": (
         "scheduler.decisions.rounds.round",
         "scheduler.decisions.features.encoder",
     ),

@@ -30,7 +30,7 @@ from envs.scenarios.supply import Supply
 from envs.simulator.results import SimulationResult
 from envs.workloads.base import Workload
 from envs.workloads.traces import history
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, register

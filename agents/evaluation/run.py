@@ -18,8 +18,8 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
+from scheduler.arrays import Floats, Ints
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import Floats, Ints
 from scheduler.domain.pools import Pool
 
 QUANTILES = np.linspace(0.0, 1.0, 201)

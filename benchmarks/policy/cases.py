@@ -24,8 +24,8 @@ from envs.workloads import lublin
 from envs.workloads.base import Workload
 from envs.workloads.runtime_estimates import Requested
 from envs.workloads.traces import swf
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 
 FASTEST = 1.0
 """Preference of all jobs where only slowdown counts."""

@@ -16,8 +16,8 @@ from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.scenarios import Estimates, Scenario
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import RULES
 from scheduler.domain.errors import MissingError
 from scheduler.policies import lookup

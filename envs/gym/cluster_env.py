@@ -9,33 +9,38 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+from scheduler.decisions.rounds.precedence import preceding
 
 from envs.gym import rewards
-from envs.gym.episodes import Draw, Episode, checked_preference, drawn_preference, of_scenario
+from envs.gym.episodes import (
+    Draw,
+    Episode,
+    NothingToDecideError,
+    checked_preference,
+    drawn_preference,
+    of_scenario,
+)
 from envs.gym.render_image import picture
 from envs.gym.render_text import ansi
 from envs.scenarios import Scenario, Split
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.arrays import Bools, Floats32
 from scheduler.decisions.features import encoder
-from scheduler.decisions.features.columns import TOP, Floats32
+from scheduler.decisions.features.columns import TOP
 from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.precedence import preceding
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best
 from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.queue import WAIT, Bools
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
 
 _TRIES = 100
 """Most workloads drawn until one needs a decision."""
-
-
-class NothingToDecideError(InputError):
-    """No round of a workload has more than one choice."""
 
 
 class ClusterEnv(gymnasium.Env[Floats32, np.int64]):

@@ -34,7 +34,7 @@ from envs.workloads.throughputs import Throughputs
 from envs.workloads.traces import gavel
 from envs.workloads.traces.documents import open_document
 from scheduler import settings
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES
 from scheduler.decisions.state.preemption import (
     AS_PUBLISHED,

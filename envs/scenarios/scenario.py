@@ -27,7 +27,7 @@ from envs.workloads.runtime_estimates import RuntimeEstimator, estimator
 from envs.workloads.synthetic import Synthetic
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT
 from scheduler.decisions.state.preemption import AS_PUBLISHED, PreemptionRules
 from scheduler.domain.errors import InputError

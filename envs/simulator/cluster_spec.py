@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from envs.scenarios.scenario import Failures, Scenario
 from envs.scenarios.supply import Billing, Supply
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.decisions.state.preemption import AS_PUBLISHED, PreemptionRules
 from scheduler.domain.errors import InputError

@@ -12,7 +12,6 @@ from scheduler.decisions.preemption.ranked_round import ranked_plan
 from scheduler.decisions.preemption.ranking import RankedAttempt, RankedQueue, Ranking
 from scheduler.decisions.preemption.seating import Contest
 from scheduler.decisions.preemption.trial import placement
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.preemption import (
     JobProgress,
@@ -21,7 +20,7 @@ from scheduler.decisions.state.preemption import (
     PreemptionRules,
     RunningJob,
 )
-from scheduler.decisions.state.queue import Waiting
+from scheduler.decisions.state.world import RunningAttempt, Waiting, World
 
 GRAIN_S = 1e-6
 """Rounds that are asked for this close to each other are one: sums are rounded."""
@@ -30,7 +29,7 @@ GRAIN_S = 1e-6
 class Preemptible(Protocol):
     """What a run with a ranking needs of a simulation."""
 
-    cluster: Cluster
+    world: World
 
     @property
     def now(self) -> float:
@@ -62,9 +61,6 @@ class SimulatedRanking:
         self._ranking, self._rules = ranking, rules
         self._queue = RankedQueue(ranking)
         self._submitted: dict[int, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._queue)
 
     def add(self, job: Waiting) -> None:
         """A job enters the queue."""
@@ -103,7 +99,7 @@ class SimulatedRanking:
         simulation = self._simulation
         contest = Contest(
             simulation.now,
-            simulation.cluster,
+            simulation.world,
             self._queue,
             self._running(),
             self._ranking,
@@ -112,7 +108,7 @@ class SimulatedRanking:
         return ranked_plan(contest, self._policy)
 
     def _running(self) -> Mapping[int, RankedAttempt]:
-        attempts = self._simulation.cluster.running()
+        attempts = self._simulation.world.running()
         return {each.job: self._ranked(each) for each in attempts if each.job > 0}
 
     def _ranked(self, attempt: RunningAttempt) -> RankedAttempt:

@@ -9,10 +9,11 @@ from math import inf
 
 import numpy as np
 
+from scheduler.arrays import Floats
 from scheduler.decisions.preemption.ranking import JobRank, Ranking
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.state.preemption import JobProgress
-from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
 
 GRAIN_S = 1e-6

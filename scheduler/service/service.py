@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scheduler.compilation.warmup import warm_up
 from scheduler.domain.errors import (
     IllegalTransitionError,
     MissingError,
@@ -138,6 +140,8 @@ class Service:
         if threaded:
             self.dispatcher.start()
             self._housekeeping.start()
+            # The service answers meanwhile; a round that comes sooner waits for what it needs.
+            threading.Thread(target=warm_up, name="compilation", daemon=True).start()
 
     def quiesce(self, timeout_s: float = ANSWER_S) -> None:
         """Wait until all that was accepted is stored, decided on and launched.

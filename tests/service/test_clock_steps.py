@@ -90,12 +90,12 @@ def test_running_and_waiting_times_go_on_as_if_nothing_had_happened(world, step)
     now = world.clock.now()
     after = live_jobs.snapshot(now)
     assert live_jobs.elapsed(attempt, now) == 20.0
-    assert [run.end - now for run in after.running] == pytest.approx(
-        [run.end - before.now for run in before.running]
+    assert [run.end - now for run in after.world.running()] == pytest.approx(
+        [run.end - before.now for run in before.world.running()]
     )
     for snapshot in (before, after):
-        slot = snapshot.queue.slot_of(3)
-        assert snapshot.now - snapshot.queue.submitted[slot] == 20.0
+        slot = snapshot.world.slot_of(3)
+        assert snapshot.now - snapshot.world.job_submitted[slot] == 20.0
     assert world.store.jobs(JobQuery(), limit=1)[0].submitted_at < 2e6  # stored as it was
 
 

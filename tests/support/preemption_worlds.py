@@ -5,15 +5,13 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.occupancy import Occupancy
 from scheduler.decisions.state.preemption import (
     JobProgress,
     PreemptionMode,
     PreemptionRules,
     RunningJob,
 )
-from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
+from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World
 from tests.support.worlds import options_, pool, snapshot, waiting
 
 
@@ -76,16 +74,16 @@ def preemptible(draw):
 @st.composite
 def _filling(draw, pools, now):
     """Attempts that leave few devices free."""
-    free = [Occupancy(each) for each in pools]
+    free = World(pools)
     attempts = []
     for job in range(1001, 1010):
         where = draw(st.integers(0, len(pools) - 1))
         width, memory = draw(st.integers(1, pools[where].count)), draw(st.sampled_from([0, 0, 4]))
-        nodes = free[where].fit(width, memory)
+        nodes = free.fit(where, width, memory)
         if nodes is not None:
-            free[where].allocate(nodes, memory)
             end = now + draw(st.sampled_from([-5.0, 50.0, 1000.0, 5000.0]))
             attempts.append(RunningAttempt(end, job, where, nodes, memory))
+            free.start(attempts[-1])
     return tuple(attempts)
 
 

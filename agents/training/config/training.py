@@ -96,8 +96,7 @@ class Training:
 
     envs: Annotated[int, Ge(1), PPO] = 16
     processes: Annotated[bool, PPO] = False
-    """Give each environment its own process. Compiled environments never have one
-    (`agents.training.environments.compiled`)."""
+    """Give each environment its own process."""
     n_steps: Annotated[int, Ge(1), PPO] = 256
     """Decisions of each environment in a rollout."""
     batch_size: Annotated[int, Ge(2), PPO] = 1024

@@ -28,7 +28,7 @@ from benchmarks.policy.document import Found, Part
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
 from envs.scenarios import Scenario, Split, load
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named

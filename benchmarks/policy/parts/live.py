@@ -32,7 +32,7 @@ from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import estimator
 from envs.workloads.traces import history
 from scheduler import bootstrap, settings
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
 

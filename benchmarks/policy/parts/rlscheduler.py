@@ -21,7 +21,7 @@ from benchmarks.policy.document import Found, Part
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.traces import PARTS
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 
 HEURISTICS = ("fcfs", "sjf", "f1", "saf", "f4", "wgc")
 MODES = {Mode.COMMIT: "no backfilling", Mode.COMMIT_FCFS: "backfilling"}

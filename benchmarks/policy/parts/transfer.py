@@ -20,7 +20,7 @@ from benchmarks.policy.parts.frontier import JOBS, SCENARIO, TUNED, known
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import load
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 
 PREFERENCES = (0.2, 0.5, 0.8)
 WORKLOADS = 12

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
-from scheduler.decisions.preemption.trial import fit, hold, placement, waiting_job
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.preemption.trial import fit, hold, placement
 from scheduler.decisions.state.plan import Placement, Reservation
-from scheduler.decisions.state.queue import EstimatedPlacement, Queue
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.waiting_jobs import waiting_jobs
+from scheduler.decisions.state.world import EstimatedPlacement, Nodes, RunningAttempt, World
 
 HOLDER = -(10**12)
 """Devices that are kept free are held by attempts with numbers below this one."""
@@ -19,9 +17,8 @@ HOLDER = -(10**12)
 class Claimed(NamedTuple):
     """What is left for a round after the claims were served."""
 
-    cluster: Cluster
-    queue: Queue
-    """Without the jobs that have a claim."""
+    world: World
+    """A copy, without the jobs that have a claim."""
     placements: tuple[Placement, ...]
     claims: tuple[Reservation, ...]
     """Of jobs whose devices are not free yet."""
@@ -33,32 +30,34 @@ def served(snapshot: Snapshot) -> Claimed:
     A claim ends when its job has left the queue, has other placements, or would not fit even when
     all stopping attempts have ended.
     """
-    cluster, queue = snapshot.cluster(), snapshot.queue
-    later = _later(snapshot, cluster) if snapshot.claims else cluster
+    world = snapshot.world.copy()
+    if not snapshot.claims:
+        return Claimed(world, (), ())
+    later = _later(snapshot, world)
+    waiting = {job.id: job.options for job in waiting_jobs(world)}
     placements, claims = [], []
     for claim in snapshot.claims:
-        slot = queue.slot_of(claim.job)
-        options = [] if slot is None else waiting_job(queue, slot).options
-        option = next((each for each in options if each[:2] == (claim.pool, claim.width)), None)
-        nodes = None if option is None else fit(cluster, option) or fit(later, option)
-        if slot is None or option is None or nodes is None:
+        size = claim.pool, claim.width
+        option = next((each for each in waiting.get(claim.job, ()) if each[:2] == size), None)
+        if option is None:
+            continue
+        now, nodes = fit(world, option), fit(later, option)
+        if nodes is None:
             continue
         hold(later, claim.job, option, nodes, snapshot.now)
-        if fit(cluster, option) is not None:
-            hold(cluster, claim.job, option, nodes, snapshot.now)
-            placements.append(placement(claim.job, option, nodes))
+        if now is not None:
+            hold(world, claim.job, option, now, snapshot.now)
+            placements.append(placement(claim.job, option, now))
         else:
-            _keep_free(cluster, option, nodes, snapshot.now)
+            _keep_free(world, option, nodes, snapshot.now)
             claims.append(claim)
-        rows = queue.rows_of(slot)
-        queue = replace(queue, open=queue.open.copy())
-        queue.open[rows.start : rows.stop] = False
-    return Claimed(cluster, queue, tuple(placements), tuple(claims))
+        world.remove(claim.job)
+    return Claimed(world, tuple(placements), tuple(claims))
 
 
-def _later(snapshot: Snapshot, cluster: Cluster) -> Cluster:
+def _later(snapshot: Snapshot, world: World) -> World:
     """The cluster when all stopping attempts have ended."""
-    later = cluster.copy()
+    later = world.copy()
     running = {attempt.job for attempt in later.running()}
     for each in snapshot.running_jobs:
         if each.stopping and each.job.id in running:
@@ -66,15 +65,15 @@ def _later(snapshot: Snapshot, cluster: Cluster) -> Cluster:
     return later
 
 
-def _keep_free(cluster: Cluster, option: EstimatedPlacement, nodes: Nodes, now: float) -> None:
+def _keep_free(world: World, option: EstimatedPlacement, nodes: Nodes, now: float) -> None:
     """Hold what is free already of the devices on these nodes."""
-    held = sum(attempt.job < HOLDER for attempt in cluster.running())
+    held = sum(attempt.job < HOLDER for attempt in world.running())
     for number, (node, devices) in enumerate(nodes, held + 1):
         for count in range(devices, 0, -1):
             part = ((node, count),)
             end = now + option.runtime_s
             try:
-                cluster.start(RunningAttempt(end, HOLDER - number, option.pool, part))
+                world.start(RunningAttempt(end, HOLDER - number, option.pool, part))
             except ValueError:
                 continue
             break

@@ -8,11 +8,12 @@ from math import inf
 from scheduler.decisions.preemption.ranking import RankedAttempt, RankedQueue, Ranking
 from scheduler.decisions.preemption.rules import preemptions
 from scheduler.decisions.preemption.seating import Contest, Seat, Seating, seated
-from scheduler.decisions.preemption.trial import hold, placement, waiting_jobs
-from scheduler.decisions.state.cluster import Cluster
+from scheduler.decisions.preemption.trial import hold, placement
 from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.preemption import JobProgress, PreemptionRules
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.waiting_jobs import waiting_jobs
+from scheduler.decisions.state.world import World
 
 
 def contest(
@@ -20,7 +21,7 @@ def contest(
 ) -> Contest:
     """The contest of all jobs in a snapshot."""
     queue = RankedQueue(ranking)
-    for job in waiting_jobs(snapshot.queue):
+    for job in waiting_jobs(snapshot.world):
         starves = snapshot.now - job.submitted_at > starvation_s
         queue.add(job, snapshot.progress.get(job.id), starves=starves)
     known = {each.job.id: each for each in snapshot.running_jobs}
@@ -31,22 +32,22 @@ def contest(
             known[attempt.job].progress,
             partial(known.__getitem__, attempt.job),
         )
-        for attempt in snapshot.running
+        for attempt in snapshot.world.running()
         if attempt.job in known
     }
-    return Contest(snapshot.now, snapshot.cluster(), queue, running, ranking, rules, starvation_s)
+    return Contest(snapshot.now, snapshot.world, queue, running, ranking, rules, starvation_s)
 
 
 def ranked_plan(contest: Contest, policy: str) -> Plan:
     """The plan of a contest: what starts, what is stopped, and when to decide again."""
     seating = seated(contest)
     now, at_once, deferred = contest.now, [], []
-    cluster = contest.cluster.copy()
+    world = contest.world.copy()
     for seat in seating.seats:
         if seat.option is None:
             continue
         moves = seat.job in contest.running
-        if moves or not _starts(cluster, seat, now):
+        if moves or not _starts(world, seat, now):
             deferred.append(placement(seat.job, seat.option, seat.nodes))
         else:
             at_once.append(placement(seat.job, seat.option, seat.nodes))
@@ -66,11 +67,11 @@ def ranked_plan(contest: Contest, policy: str) -> Plan:
     )
 
 
-def _starts(cluster: Cluster, seat: Seat, now: float) -> bool:
+def _starts(world: World, seat: Seat, now: float) -> bool:
     """Start the seat's job; False if its nodes are not free yet."""
     assert seat.option is not None
     try:
-        hold(cluster, seat.job, seat.option, seat.nodes, now)
+        hold(world, seat.job, seat.option, seat.nodes, now)
     except ValueError:
         return False
     return True

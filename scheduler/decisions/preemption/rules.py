@@ -15,7 +15,7 @@ from scheduler.decisions.state.preemption import (
     PreemptionRules,
     RunningJob,
 )
-from scheduler.decisions.state.queue import Waiting
+from scheduler.decisions.state.world import Waiting
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 FAR_S = 365 * 86400.0

@@ -27,10 +27,8 @@ from scheduler.decisions.preemption.rules import (
     worth,
 )
 from scheduler.decisions.preemption.trial import end_of, fit, full, hold, soonest_end
-from scheduler.decisions.state.cluster import Cluster
-from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.preemption import PreemptionReason, PreemptionRules, RunningJob
-from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
+from scheduler.decisions.state.world import EstimatedPlacement, Nodes, Waiting, World
 
 TRIES = 64
 """Waiting jobs per round for which victims are looked for; those behind wait for another round."""
@@ -50,7 +48,7 @@ class Contest:
     """What a round of a policy that preempts may know. Nothing in it changes."""
 
     now: float
-    cluster: Cluster
+    world: World
     queue: RankedQueue
     running: Mapping[int, RankedAttempt]
     """Job → its attempt, for all that may be stopped."""
@@ -88,7 +86,7 @@ class _Published:
 
     def __init__(self, contest: Contest) -> None:
         self._contest = contest
-        self._available = contest.cluster
+        self._available = contest.world
         """The cluster as it is, without attempts that are being stopped already."""
         self._movable = dict(contest.running)
         self._ranked = sorted(each.ranked(contest.ranking) for each in contest.running.values())
@@ -124,13 +122,13 @@ class _Published:
             if found is not None:
                 yield found
 
-    def _emptied(self) -> Cluster:
+    def _emptied(self) -> World:
         free = self._available.copy()
         for job in self._movable:
             free.finish(job)
         return free
 
-    def _seat(self, job: int, free: Cluster) -> Seat | None:
+    def _seat(self, job: int, free: World) -> Seat | None:
         for option in shortest_first(self._contest.queue.job(job)):
             nodes = fit(free, option)
             if nodes is not None:
@@ -138,7 +136,7 @@ class _Published:
                 return Seat(job, option, nodes)
         return None
 
-    def _reseat(self, job: int, free: Cluster) -> Seat | None:
+    def _reseat(self, job: int, free: World) -> Seat | None:
         """The attempt's own nodes, else others of its pool for as many devices."""
         attempt = self._movable[job].attempt
         here = EstimatedPlacement(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
@@ -180,11 +178,11 @@ class _Published:
 
     def _gain(self, seat: Seat) -> float:
         """Weighed seconds by which the job ends sooner in its seat."""
-        now, cluster = self._contest.now, self._contest.cluster
+        now, world = self._contest.now, self._contest.world
         job, option = self._contest.queue.job(seat.job), seat.option
         assert option is not None
-        end = end_of(cluster, option, seat.nodes, now)
-        return gained_s(job, soonest_end(cluster, job, now), end)
+        end = end_of(world, option, seat.nodes, now)
+        return gained_s(job, soonest_end(world, job, now), end)
 
 
 class _Weighed(_Published):
@@ -199,7 +197,7 @@ class _Weighed(_Published):
             if stoppable(self._details[job], contest.now, contest.rules, contest.starvation_s)
         }
         self._ranked = [each for each in self._ranked if each.job in self._movable]
-        self._available = contest.cluster.copy()
+        self._available = contest.world.copy()
         for job, each in self._details.items():
             if each.stopping:
                 self._available.finish(job)
@@ -245,7 +243,7 @@ class _Weighed(_Published):
             return None
         return Displacement(job, sorted(victims, key=lambda each: each.job.id), reason, gain)
 
-    def _held(self, seats: Sequence[Seat]) -> Cluster:
+    def _held(self, seats: Sequence[Seat]) -> World:
         """The cluster with all seats taken."""
         free = self._emptied()
         for seat in seats:

@@ -1,61 +1,39 @@
-"""What preemption asks of a queue and a cluster, and how it tries things out on copies."""
+"""What preemption asks of a world, and how it tries placements out on copies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import inf
 
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Action, Placement
-from scheduler.decisions.state.queue import EstimatedPlacement, Queue, Waiting
+from scheduler.decisions.state.world import (
+    EstimatedPlacement,
+    Nodes,
+    RunningAttempt,
+    Waiting,
+    World,
+)
 
 
-def waiting_jobs(queue: Queue) -> Iterator[Waiting]:
-    """The jobs of a queue, as values."""
-    for slot in range(1, len(queue.id)):
-        if queue.open[queue.first[slot]]:
-            yield waiting_job(queue, slot)
-
-
-def waiting_job(queue: Queue, slot: int) -> Waiting:
-    """The job in a slot of a queue, as a value."""
-    return Waiting(
-        int(queue.id[slot]),
-        float(queue.submitted[slot]),
-        [_option(queue, row) for row in queue.rows_of(slot)],
-        float(queue.priority[slot]),
-        float(queue.deadline[slot]),
-        float(queue.preference[slot]),
-    )
-
-
-def _option(queue: Queue, row: int) -> EstimatedPlacement:
-    shape = queue.shapes[int(queue.shape[row])]
-    figures = queue.runtime, queue.dollars, queue.joules
-    return EstimatedPlacement(*shape, *(float(figure[row]) for figure in figures))
-
-
-def fit(cluster: Cluster, option: EstimatedPlacement) -> Nodes | None:
+def fit(world: World, option: EstimatedPlacement) -> Nodes | None:
     """The nodes that the placement would take now; None if it does not fit."""
-    return cluster.occupancy[option.pool].fit(option.width, option.memory)
+    return world.fit(option.pool, option.width, option.memory)
 
 
-def full(cluster: Cluster) -> bool:
+def full(world: World) -> bool:
     """Whether no device is free."""
-    return not any(pool.free for pool in cluster.occupancy)
+    return not any(world.free(pool) for pool in range(len(world.pools)))
 
 
-def end_of(cluster: Cluster, option: EstimatedPlacement, nodes: Nodes, now: float) -> float:
+def end_of(world: World, option: EstimatedPlacement, nodes: Nodes, now: float) -> float:
     """When the placement would end on these nodes, boot included, by its estimate (Unix s)."""
-    begins = now + cluster.occupancy[option.pool].boot_s(nodes)
+    begins = now + world.boot_s(option.pool, nodes)
     return begins + option.runtime_s
 
 
-def hold(cluster: Cluster, job: int, option: EstimatedPlacement, nodes: Nodes, now: float) -> None:
+def hold(world: World, job: int, option: EstimatedPlacement, nodes: Nodes, now: float) -> None:
     """Start the placement at `now` by its estimate. Raises `ValueError` if the nodes are taken."""
-    end = end_of(cluster, option, nodes, now)
-    cluster.start(RunningAttempt(end, job, option.pool, nodes, option.memory))
+    end = end_of(world, option, nodes, now)
+    world.start(RunningAttempt(end, job, option.pool, nodes, option.memory))
 
 
 def placement(job: int, option: EstimatedPlacement, nodes: Nodes) -> Placement:
@@ -76,14 +54,14 @@ def option_of(placement: Placement) -> EstimatedPlacement:
     )
 
 
-def soonest_end(cluster: Cluster, job: Waiting, now: float) -> float:
+def soonest_end(world: World, job: Waiting, now: float) -> float:
     """When the job ends if nothing is preempted and it goes first, by estimates (Unix s).
 
     What has outlived its estimate is taken to end now. inf if no placement fits even when all that
     runs has ended.
     """
-    trial, best = cluster.copy(), inf
-    for attempt in (None, *sorted(cluster.running())):
+    trial, best = world.copy(), inf
+    for attempt in (None, *sorted(world.running())):
         at = now
         if attempt is not None:
             at = max(now, attempt.end)

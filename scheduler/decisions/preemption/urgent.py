@@ -21,8 +21,6 @@ from scheduler.decisions.preemption.rules import (
     worth,
 )
 from scheduler.decisions.preemption.trial import end_of, fit, hold, placement, soonest_end
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Plan, Reservation
 from scheduler.decisions.state.preemption import (
     PreemptionMode,
@@ -30,7 +28,14 @@ from scheduler.decisions.state.preemption import (
     PreemptionRules,
     RunningJob,
 )
-from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
+from scheduler.decisions.state.waiting_jobs import waiting_jobs
+from scheduler.decisions.state.world import (
+    EstimatedPlacement,
+    Nodes,
+    RunningAttempt,
+    Waiting,
+    World,
+)
 
 TRIES = 64
 """Waiting jobs per round for which victims are looked for, the most urgent first."""
@@ -48,21 +53,19 @@ class _Way(NamedTuple):
 
 def with_urgent(
     plan: Plan,
-    cluster: Cluster,
-    waiting: Iterable[Waiting],
+    world: World,
     running: Iterable[RunningJob],
     rules: PreemptionRules,
     starvation_s: float,
 ) -> Plan:
     """The plan, with preemptions for urgent jobs that it leaves waiting.
 
-    `cluster` holds the plan's placements; it is not changed. `running`: what ran before the plan.
+    `world` holds the plan's placements; it is not changed. `running`: what ran before the plan.
     """
-    scene = _Scene(plan.now, cluster.copy(), list(running), rules, starvation_s)
+    scene = _Scene(plan.now, world.copy(), list(running), rules, starvation_s)
     placed = {each.job for each in plan.placements}
-    urgent = sorted(
-        (job for job in waiting if job.id not in placed and scene.reasons(job)), key=scene.turn
-    )
+    waiting = (job for job in waiting_jobs(world) if job.id not in placed)
+    urgent = sorted((job for job in waiting if scene.reasons(job)), key=scene.turn)
     stops, starts, claims = [], [], []
     for job in urgent[:TRIES]:
         way = scene.way(job)
@@ -86,7 +89,7 @@ class _Scene:
     """The cluster after the choices so far, and who may be stopped in it."""
 
     now: float
-    cluster: Cluster
+    world: World
     running: list[RunningJob]
     rules: PreemptionRules
     starvation_s: float
@@ -115,7 +118,7 @@ class _Scene:
 
     def way(self, job: Waiting) -> _Way | None:
         """The way in which the job ends first among those that the rules allow."""
-        otherwise = soonest_end(self.cluster, job, self.now)
+        otherwise = soonest_end(self.world, job, self.now)
         for reason in self.reasons(job):
             late = reason is PreemptionReason.DEADLINE
             if late and otherwise <= job.deadline:
@@ -129,8 +132,8 @@ class _Scene:
     def apply(self, job: Waiting, way: _Way) -> None:
         """Stop the victims and start the job."""
         for victim in way.victims:
-            self.cluster.finish(victim.job.id)
-        hold(self.cluster, job.id, way.option, way.nodes, self.now)
+            self.world.finish(victim.job.id)
+        hold(self.world, job.id, way.option, way.nodes, self.now)
         gone = {victim.job.id for victim in way.victims}
         self.running = [each for each in self.running if each.job.id not in gone]
 
@@ -148,7 +151,7 @@ class _Scene:
         if found is None:
             return None
         victims, nodes = found
-        end = end_of(self.cluster, option, nodes, self.now)
+        end = end_of(self.world, option, nodes, self.now)
         if reason is PreemptionReason.DEADLINE and end > job.deadline:
             return None
         gain = gained_s(job, otherwise, end)
@@ -160,7 +163,7 @@ class _Scene:
         self, job: Waiting, option: EstimatedPlacement, reason: PreemptionReason
     ) -> tuple[Sequence[RunningJob], Nodes] | None:
         """Who has to stop so that the placement fits, and its nodes; None if nobody may."""
-        free = self.cluster.copy()
+        free = self.world.copy()
         attempts = {each.job: each for each in free.running() if each.pool == option.pool}
         stopped: list[RunningJob] = []
         candidates = self._candidates(job, reason, attempts.keys())
@@ -186,7 +189,7 @@ class _Scene:
         )
 
 
-def _needless(free: Cluster, attempt: RunningAttempt, option: EstimatedPlacement) -> bool:
+def _needless(free: World, attempt: RunningAttempt, option: EstimatedPlacement) -> bool:
     """Whether the placement fits beside the attempt, which then runs in `free` again."""
     free.start(attempt)
     if fit(free, option) is not None:

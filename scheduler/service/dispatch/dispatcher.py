@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from scheduler.clock import Clock
 from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.snapshot import Snapshot
@@ -336,7 +336,7 @@ class Dispatcher:
     def _decide(self, now: float) -> None:
         snapshot = self._live_jobs.snapshot(now)
         self._waits = False
-        if not snapshot.queue.depth:
+        if not snapshot.world.depth:
             return
         policy, mode = self._active_policy.current()
         begun = time.perf_counter()

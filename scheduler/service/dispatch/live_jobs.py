@@ -9,11 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Placement, Reservation
-from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import Nodes, Waiting, World
 from scheduler.domain.errors import InfeasibleError, StateError
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobSpec
@@ -68,7 +66,8 @@ class LiveJobs:
         self._index = {pool.name: at for at, pool in enumerate(self.pools)}
         self._estimates = estimates
         self._preference = preference
-        self._backlog = Backlog(origin)
+        self._queue = World(self.pools, origin=origin)
+        """The jobs that compete; nothing runs in it."""
         self._newest = 0
         self._dependencies = Dependencies(state)
         self._spent: dict[int, float] = {}
@@ -138,7 +137,7 @@ class LiveJobs:
         For changed estimates or preferences. Returns whether another job competes now.
         """
         with self.changed:
-            before = len(self._backlog)
+            before = self._queue.depth
             due = [job for job, until in self._timed.items() if until <= now]
             if chosen is not None:
                 due += [
@@ -148,7 +147,7 @@ class LiveJobs:
                 ]
             for job in due:
                 self._reconsider(job, now)
-            return bool(due) and (chosen is not None or len(self._backlog) > before)
+            return bool(due) and (chosen is not None or self._queue.depth > before)
 
     def shift(self, seconds: float, now: float) -> None:
         """The clock was set forward (or back): what waits or runs does so no longer than before."""
@@ -202,8 +201,7 @@ class LiveJobs:
     def snapshot(self, now: float) -> Snapshot:
         """The world now, as a value."""
         with self.lock:
-            queue, running = self._backlog.freeze(), self._running(now)
-            return Snapshot(now, queue, self.pools, running, self._committed)
+            return Snapshot(now, self._world(now), self._committed)
 
     def promise(self, reservations: tuple[Reservation, ...]) -> None:
         """What the last round reserved: a sticky mode keeps it in the next."""
@@ -217,10 +215,9 @@ class LiveJobs:
             found = affordable(found, spec.budget) or found
         waiting = self._waiting(job, spec, now, found)
         with self.lock:
-            backlog = self._backlog.copy()
-            running, committed = self._running(now), self._committed
-        backlog.add(waiting)
-        return Snapshot(now, backlog.freeze(), self.pools, running, committed)
+            world, committed = self._world(now), self._committed
+        world.add(waiting)
+        return Snapshot(now, world, committed)
 
     def estimate(self, placed: Placement) -> Estimate:
         """The estimate that a placement of the last snapshot was decided on."""
@@ -256,7 +253,7 @@ class LiveJobs:
     def counts(self) -> Mapping[str, int]:
         """Live jobs by what they wait for: `devices`, a held cause, or `active`."""
         with self.lock:
-            counts = {"devices": len(self._backlog), "active": len(self.attempts)}
+            counts = {"devices": self._queue.depth, "active": len(self.attempts)}
             for held in self.held.values():
                 counts[held.cause] = counts.get(held.cause, 0) + 1
             return counts
@@ -275,8 +272,8 @@ class LiveJobs:
 
     def _faults(self) -> Iterator[str]:
         queued = {job.id for job in self.jobs.values() if job.state is JobState.QUEUED}
-        competing = {job for job in self.jobs if job in self._backlog}
-        if len(competing) != len(self._backlog) or competing != self._sources.keys():
+        competing = set(self._queue.waiting())
+        if not competing <= self.jobs.keys() or competing != self._sources.keys():
             yield "the backlog has jobs that are not live"
         if competing & self.held.keys() or competing | self.held.keys() != queued:
             yield f"queued jobs must either compete or be held: {sorted(queued)}"
@@ -314,7 +311,7 @@ class LiveJobs:
         found = self._placements(job, now)
         if not isinstance(found, HoldReasons):
             submitted_at = self._corrections.submitted_at(job)
-            self._backlog.add(self._waiting(job.id, job.spec, submitted_at, found))
+            self._queue.add(self._waiting(job.id, job.spec, submitted_at, found))
             self._sources[job.id] = {(one.pool, one.width): one.estimate.source for one in found}
             return
         self.held[job.id] = found
@@ -325,8 +322,9 @@ class LiveJobs:
 
     def _withdraw(self, job: int) -> None:
         """Neither compete nor be held."""
-        if job in self._backlog:
-            self._backlog.remove(job)
+        if job in self._queue:
+            self._queue.remove(job)
+            self._queue.forget_shapes()
             del self._sources[job]
         self.held.pop(job, None)
         self._timed.pop(job, None)
@@ -386,10 +384,13 @@ class LiveJobs:
         self._corrections.forget(attempt.id)
         self.spend(attempt.job, attempt.dollars or 0.0)
 
-    def _running(self, now: float) -> tuple[RunningAttempt, ...]:
+    def _world(self, now: float) -> World:
+        """A copy of the queue, with what runs."""
         attempts = self.attempts.values()
         ends = {attempt.job: self._end(attempt, now) for attempt in attempts}
-        return running_attempts(attempts, self.pools, ends)
+        world = self._queue.copy()
+        world.start_all(running_attempts(attempts, self.pools, ends))
+        return world
 
     def _end(self, attempt: Attempt, now: float) -> float:
         end = self.ends[attempt.job]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.world import Nodes, RunningAttempt
 from scheduler.domain.jobs import Attempt
 from scheduler.domain.pools import Pool
 

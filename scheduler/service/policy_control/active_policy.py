@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, mode_of
-from scheduler.decisions.rounds.round import Mode
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool

@@ -10,8 +10,8 @@ from math import inf
 from scheduler.decisions.rounds import explanation
 from scheduler.decisions.rounds.explanation import Alternative, Cause
 from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
@@ -47,7 +47,7 @@ class ExplainService:
         if held is not None:
             return self._held(job, held, decisions)
         snapshot = self.live_jobs.snapshot(now)
-        if job.state is not JobState.QUEUED or snapshot.queue.slot_of(job.id) is None:
+        if job.state is not JobState.QUEUED or snapshot.world.slot_of(job.id) is None:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
         policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
@@ -163,10 +163,10 @@ def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
 def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedStart:
     """The placement a job would wait for, if its start is beyond the forecast's horizon."""
     wait = explanation.wait(snapshot, policy, mode, TRIAL)
-    slot = snapshot.queue.slot_of(TRIAL)
-    rows = snapshot.queue.rows_of(slot) if slot is not None else range(0)
+    slot = snapshot.world.slot_of(TRIAL)
+    rows = snapshot.world.rows_of(slot) if slot is not None else range(0)
     for row in rows:
-        shape = snapshot.queue.shapes[int(snapshot.queue.shape[row])]
+        shape = snapshot.world.shape_of(row)
         if (snapshot.pools[shape.pool].name, shape.width) == (wait.pool, wait.width):
             return ExpectedStart(
                 job=TRIAL,
@@ -174,8 +174,8 @@ def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedSta
                 end=inf,
                 pool=wait.pool,
                 width=wait.width,
-                dollars=float(snapshot.queue.dollars[row]),
-                joules=float(snapshot.queue.joules[row]),
+                dollars=float(snapshot.world.row_dollars[row]),
+                joules=float(snapshot.world.row_joules[row]),
             )
     raise KeyError(TRIAL)
 

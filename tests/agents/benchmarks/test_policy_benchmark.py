@@ -21,7 +21,7 @@ from benchmarks.policy.parts.frontier import outline, volume_ratio
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import Split, load
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named

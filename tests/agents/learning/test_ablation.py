@@ -8,7 +8,7 @@ from agents.serving.learned_policy import LearnedPolicy
 from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import Encoding, unflatten
 from scheduler.decisions.rounds.explanation import observer
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from scheduler.decisions.preemption.rules import lost_s
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.preemption import OFF, PreemptionMode, PreemptionReason
 from scheduler.policies import lookup
@@ -51,13 +51,13 @@ def test_only_attempts_that_the_rules_allow_are_stopped(snap, rules):
 @given(preemptible(), rules_())
 def test_no_job_displaces_a_more_urgent_one_nor_loses_more_than_it_gains(snap, rules):
     for plan in plans(snap, rules):
-        known, queue = facts(snap), snap.queue
+        known, world = facts(snap), snap.world
         for each in plan.preemptions:
-            slot = queue.slot_of(each.preemptor)
+            slot = world.slot_of(each.preemptor)
             assert slot is not None
-            assert known[each.victim].job.priority <= queue.priority[slot]
+            assert known[each.victim].job.priority <= world.job_priority[slot]
             if each.reason is PreemptionReason.PRIORITY:
-                assert known[each.victim].job.priority < queue.priority[slot]
+                assert known[each.victim].job.priority < world.job_priority[slot]
             together = [one.lost_s for one in plan.preemptions if one.preemptor == each.preemptor]
             assert each.gained_s > sum(together)
 
@@ -66,9 +66,9 @@ def test_no_job_displaces_a_more_urgent_one_nor_loses_more_than_it_gains(snap, r
 def test_no_two_jobs_get_the_same_devices(snap, rules):
     for plan in plans(snap, rules):
         for attempts in (
-            (*snap.running, *plan.placements),
+            (*snap.world.running(), *plan.placements),
             (
-                *(each for each in snap.running if not gone(plan, snap, each.job)),
+                *(each for each in snap.world.running() if not gone(plan, snap, each.job)),
                 *plan.placements,
                 *plan.deferred,
             ),
@@ -80,7 +80,7 @@ def test_no_two_jobs_get_the_same_devices(snap, rules):
                     assert memory <= pool.memory_per_node or not pool.memory_per_node
         jobs = [each.job for each in (*plan.placements, *plan.deferred)]
         assert len(jobs) == len(set(jobs))
-        waits = set(snap.queue.id.tolist()) | {each.victim for each in plan.preemptions}
+        waits = set(snap.world.waiting()) | {each.victim for each in plan.preemptions}
         assert set(jobs) <= waits
 
 
@@ -103,9 +103,9 @@ def test_deadlines_are_met_by_what_preempts_for_them(snap, rules):
             if each.reason is PreemptionReason.STARVATION:
                 continue
             assert each.reason is PreemptionReason.DEADLINE
-            slot = snap.queue.slot_of(each.preemptor)
+            slot = snap.world.slot_of(each.preemptor)
             start = next(one for one in plan.deferred if one.job == each.preemptor)
-            assert snap.now + start.runtime_s <= snap.queue.deadline[slot]
+            assert snap.now + start.runtime_s <= snap.world.job_deadline[slot]
 
 
 @given(preemptible(), rules_())
@@ -119,7 +119,7 @@ def test_each_job_that_others_are_stopped_for_starts_on_their_devices(snap, rule
 
 @given(preemptible(), rules_())
 def test_a_round_does_not_change_its_snapshot(snap, rules):
-    before = snap.queue.open.copy()
+    before = snap.world.waiting(), snap.world.running()
     first, second = (run_round(snap, guarded("wgc"), rules=rules) for _ in range(2))
     assert first == second
-    assert (snap.queue.open == before).all()
+    assert (snap.world.waiting(), snap.world.running()) == before

@@ -15,8 +15,8 @@ from envs.scenarios import load
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.features.columns import ROW_COLUMNS, TOP
 from scheduler.decisions.features.encoder import unflatten
-from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.queue import WAIT
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS

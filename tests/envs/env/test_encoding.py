@@ -12,8 +12,8 @@ from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ORDERS, R
 from scheduler.decisions.features.encoder import Encoder, unflatten
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.availability import AHEAD_S
-from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.queue import Backlog
+from scheduler.decisions.state.world import RunningAttempt
 from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 
 NAMES = [column.name for column in ROW_COLUMNS]

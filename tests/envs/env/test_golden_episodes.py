@@ -13,7 +13,7 @@ import pytest
 from envs.gym.cluster_env import ClusterEnv
 from envs.scenarios import load
 from scheduler.decisions.features.encoder import Encoder, may_wait
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from tests.support import golden
 
 CASES = [

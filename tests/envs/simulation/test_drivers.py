@@ -13,7 +13,7 @@ from envs.baselines import catalogue
 from envs.scenarios import load
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Exact
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import RULES
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup

@@ -10,7 +10,7 @@ from envs.scenarios import Failures
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.lublin import Lublin, draw
 from envs.workloads.runtime_estimates import Noisy
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.preemptive import PREEMPTIVE
 from tests.support import golden

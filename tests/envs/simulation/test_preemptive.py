@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from envs.scenarios import Failures
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.preemption import JobProgress
 from scheduler.domain.errors import InputError
 from scheduler.policies.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las

@@ -1,0 +1,145 @@
+"""The columns of one simulation in progress, and its world."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.clock import columns, learners, metering, nodes, steps
+from envs.clock.columns import AMORTISED, NEVER, UP, EpisodeColumns
+from envs.clock.events import ARRIVE, push_urgent
+from envs.clock.trace import Trace
+from scheduler.compilation.columns import columns_of
+from scheduler.compilation.handles import handle_of
+from scheduler.decisions.features.encoder import WaitingRule
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.rounds.scorer import Scorer
+
+_EVENTS = ("event_time", "event_order", "event_kind", "event_subject", "event_stamp")
+_HELD = ("held_job", "held_row", "held_action", "held_start", "held_end", "held_part")
+_PARTS = ("part_node", "part_devices")
+
+
+class Episode(EpisodeColumns):
+    """One simulation of a trace, at time 0 at first."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.world = trace.world()
+        self._handle: Episode | None = None
+        self._allocate()
+        self._open()
+
+    @property
+    def handle(self) -> Episode:
+        """What compiled functions take; valid until a group of columns grows."""
+        if self._handle is None:
+            self._handle = handle_of(self, EpisodeColumns)
+        return self._handle
+
+    def advance(self) -> bool:
+        """Run until something may be decided; False at the end."""
+        while True:
+            code = steps.advance(self.world.handle, self.handle, self.trace.handle)
+            if code in (steps.DECIDE, steps.END):
+                return code == steps.DECIDE
+            self._grow(code)
+
+    def play(self, scorer: Scorer, mode: Mode, starvation_s: float = np.inf) -> bool:
+        """Let a compiled scorer decide everything; False if it failed in a round that is open."""
+        while True:
+            code = steps.play(
+                *(self.world.handle, self.handle, self.trace.handle),
+                *(mode.code, starvation_s, *scorer),
+            )
+            if code in (steps.END, steps.UNSCORED):
+                return code == steps.END
+            self._grow(code)
+
+    def begin_round(self, mode: Mode) -> Round:
+        """Open a round, with the promises that the last one made."""
+        steps.begin_round(self.world.handle, self.handle, mode.code)
+        return Round.opened(self.world, mode)
+
+    def commit(self, mode: Mode) -> None:
+        """Carry out what the world's round has decided."""
+        steps.commit(self.world.handle, self.handle, self.trace.handle, mode.code)
+
+    def next_choice(self, mode: Mode, rows: int, preference: float, waiting: WaitingRule) -> bool:
+        """Run to the next choice between several rows; False at the end.
+
+        It is encoded in the world: `rows` rows at most, at the cluster's `preference`.
+        """
+        self.world.reserve_shown(rows)
+        handles = self.trace.handle, mode.code, rows, preference, waiting.code
+        while True:
+            code = learners.next_choice(self.world.handle, self.handle, *handles)
+            if code in (steps.DECIDE, steps.END):
+                return code == steps.DECIDE
+            self._grow(code)
+            handles = self.trace.handle, *handles[1:]
+
+    def _grow(self, code: int) -> None:
+        """Make room for what was lacking."""
+        if code == steps.MORE_QUEUE:
+            self.world.grow_queue()
+        elif code == steps.MORE_FAILURES:
+            self.trace.draw_attempts()
+        elif code == steps.MORE_LIVES:
+            self.trace.draw_lives()
+        elif code == steps.MORE_EVENTS:
+            self._double(_EVENTS)
+        elif code == steps.MORE_HELD:
+            self._double(_HELD + _PARTS)
+
+    def _double(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        self._handle = None
+
+    def _allocate(self) -> None:
+        trace, world = self.trace, self.world
+        devices = len(world.attempt_job)
+        sizes = {
+            "count": 24,
+            "figure": 16,
+            "event": 5 * devices + 32,
+            "job": len(trace.job_id),
+            "row": len(trace.row_pool),
+            "user": 1 + int(trace.job_user.max(initial=0)),
+            "kind": 1 + int(trace.job_kind.max(initial=0)),
+            "node": len(world.fit_node),
+            "pool": len(trace.pool_min_nodes),
+            "committed": len(trace.pool_min_nodes),
+            "held": 2 * devices + 32,
+            "part": 2 * devices + 32,
+        }
+        leads = {"user_last": 2, "kind_last": trace.memory}
+        for name, kind in columns_of(EpisodeColumns).items():
+            size = sizes.get(name.partition("_")[0], 0)
+            shape = (leads[name], size) if name in leads else (size,)
+            if not name.startswith("enter"):
+                setattr(self, name, np.zeros(shape, dtype=kind.dtype))
+        self.enter_numbers = np.zeros(5)
+        self.enter_figures = np.zeros((3, int(trace.job_count.max(initial=1))))
+        self.job_started[:] = self.job_ended[:] = np.nan
+        self.job_row[:] = self.job_entry[:] = NEVER
+
+    def _open(self) -> None:
+        """What happens at time 0: devices that cost always, nodes that are up, the first job."""
+        trace, world = self.trace, self.world
+        for index, pool in enumerate(world.pools):
+            up = not trace.pool_changes[index]
+            how = trace.pool_billing[index]
+            paid = how == AMORTISED or (how == UP and up)
+            price = pool.count * pool.dollars_per_device_hour if paid else 0.0
+            watts = pool.count * float(trace.pool_idle_watts[index]) if up else 0.0
+            if trace.setting[columns.METERS] and (price or watts):
+                metering.draw_power(self.handle, float(price), float(watts))
+        for index in np.flatnonzero(trace.pool_changes).tolist():
+            first = int(world.pool_first_node[index])
+            for at in range(first, first + int(trace.pool_min_nodes[index])):
+                nodes.switch_on(world.handle, self.handle, trace.handle, index, at, 0.0)
+        if len(trace.job_id):
+            push_urgent(self.handle, ARRIVE, 0, 0)
