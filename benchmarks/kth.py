@@ -27,6 +27,7 @@ from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival
 from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator, Tsafrir
 from envs.workloads.traces import swf
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

@@ -162,6 +162,7 @@ class TrainingCallback(BaseCallback):
             encoding=encoding_digest(),
             rows=config.rows,
             mode=str(self._scenario.mode),
+            waiting=config.waiting,
             scenario=self._scenario.name,
             scenario_digest=self._scenario.digest,
             seed=config.seed,

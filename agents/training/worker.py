@@ -16,6 +16,7 @@ from agents.training.environments.env import BaselineRewardEnv
 from agents.training.model.network import PolicyNetwork
 from envs.gym.episodes import Draw, of_scenario
 from envs.scenarios import Scenario, Split
+from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.policies.lookup import named
 
@@ -50,7 +51,12 @@ class TrainingContext:
         """The player as a policy in this process."""
         if isinstance(player, str):
             return named(player)
-        return LearnedPolicy(pickle.loads(player), self.config.rows, self.scenario.mode)
+        return LearnedPolicy(
+            pickle.loads(player),
+            self.config.rows,
+            self.scenario.mode,
+            waiting=WaitingRule(self.config.waiting),
+        )
 
 
 def frozen(network: PolicyNetwork) -> bytes:

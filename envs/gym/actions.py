@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.arrays import Bools
-from scheduler.decisions.kernel.columns import SHOWN, TABLE_ROWS
+from scheduler.arrays import Bools, Ints
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.run import best
-from scheduler.decisions.state.world import World
 
 
-def action_of(world: World, policy: Policy, legal: Bools) -> int:
+def action_of(table: Candidates, shown: Ints, policy: Policy, legal: Bools) -> int:
     """The action that a policy would choose among the rows that are shown and legal.
 
-    The world is at a decision point (`kernel.learned.decision_points`); `legal`: (K,) bool.
+    `shown`: (n,) positions in the table, ascending; `legal`: (K,) bool, K ≥ n.
     """
-    shown = world.shown[: world.count[SHOWN]].copy()
-    table = Candidates(world, world.table_row[: world.count[TABLE_ROWS]].copy())
     may = shown[legal[: len(shown)]]
     scores = np.full(len(table), -np.inf)
     scores[may] = policy.scores(table)[may]

@@ -30,10 +30,11 @@ from envs.gym.actions import action_of
 from envs.gym.episodes import NothingToDecideError, drawn_preference, of_scenario
 from envs.scenarios import Scenario, Split
 from scheduler.arrays import Bools, Floats32
-from scheduler.decisions.features.columns import TOP
 from scheduler.decisions.features.encoder import WaitingRule, encoding_of, size
-from scheduler.decisions.kernel.columns import MAY_WAIT, SHOWN
+from scheduler.decisions.kernel.columns import MAY_WAIT, SHOWN, TABLE_ROWS
 from scheduler.decisions.kernel.learned import decision_points
+from scheduler.decisions.kernel.learned.features import TOP
+from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.world import WAIT
 from scheduler.policies.lookup import named
@@ -73,7 +74,7 @@ class BaselineRewardEnv(gymnasium.Env[Floats32, np.int64]):
         self._episodes = of_scenario(scenario, config.jobs, Split.TRAIN)
         self._trajectories = trajectories or BaselineTrajectories(scenario, config)
         self._baseline = named(config.baseline)
-        self._waiting = WaitingRule.BESIDE_BEST
+        self._waiting = WaitingRule(config.waiting)
         self._rng = np.random.default_rng()
         self._upcoming: tuple[int, float] | None = None
 
@@ -132,7 +133,11 @@ class BaselineRewardEnv(gymnasium.Env[Floats32, np.int64]):
 
     def action_of(self, policy: Policy) -> int:
         """The action that a policy would choose now among the rows that are shown and legal."""
-        return action_of(self._simulation.world, policy, self.action_masks())
+        world = self._simulation.world
+        table = Candidates(world, world.table_row[: world.count[TABLE_ROWS]].copy())
+        return action_of(
+            table, world.shown[: world.count[SHOWN]].copy(), policy, self.action_masks()
+        )
 
     def trajectory(self, policy: Policy) -> BaselineTrajectory:
         """How another policy fares on the current episode, from its beginning to its end."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.decisions.kernel.learned.features import GAIN, TOP
 from scheduler.decisions.kernel.learned.positions import ROW_UNITS, WHOLE_UNITS
 from scheduler.decisions.kernel.starts import AHEAD_S
 

@@ -54,10 +54,25 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     FIT_PARTS,
     SHOWN,
     LISTED,
+    BROUGHT,
     TABLE_ROWS,
-) = range(18)
+    LINE_FIRST,
+) = range(20)
 """Positions in `count`; WAIT is counted among slots and rows."""
-MODE, RULE, OVER, SCORED, SCORER, PREPARED, LINED_SLOTS, TOTALLED, READY, MAY_WAIT = range(10)
+(
+    MODE,
+    RULE,
+    OVER,
+    SCORED,
+    SCORER,
+    PREPARED,
+    LINED_SLOTS,
+    TOTALLED,
+    READY,
+    MAY_WAIT,
+    FORCED,
+    CHAINED,
+) = range(12)
 """Positions in `state`."""
 (
     NOW,
@@ -141,6 +156,12 @@ class Columns:
     """Scratch of the scorer: higher goes first."""
     job_terms: Floats2D = _scratch(JOBS, JOB_TERMS)
     """Scratch of the scorer: what it knows of a job; valid for the first `PREPARED` slots."""
+    job_link: Ints = _column(JOBS)
+    """The next slot of the same chain: jobs that may be alike; 0: none."""
+    chain_first: Ints = _column(JOBS)
+    """First slots of `CHAINED` chains; 0: none."""
+    job_moved: Ints = _scratch(JOBS)
+    """The slot's number after `queue.compact`; 0: none."""
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
     job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
@@ -180,7 +201,10 @@ class Columns:
     """Scratch of the encoding, by position in the table: prices in seconds and in slowdown, and the
     cost by the job's preference."""
     table_near: Ints = _scratch(ROWS)
-    """Scratch of the encoding, by position in the table: how near a row is; 0: far."""
+    """Scratch of the encoding, by position in the table: how near a row is; 0: far. All 0 between
+    two encodings."""
+    table_brought: Ints = _scratch(ROWS)
+    """Scratch of the encoding: positions of rows that are near, `BROUGHT` of them."""
     class_count: Ints = _scratch(ROWS)
     """Scratch of the encoding: rows by classes of prices."""
     class_first: Ints = _scratch(ROWS)

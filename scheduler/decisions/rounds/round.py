@@ -92,6 +92,7 @@ class Round:
 
     def choose(self, scorer: Scorer) -> int:
         """The row that a compiled scorer chooses, or a negative code of `kernel.choosing`."""
+        self.world.reserve_shown(scorer.rows)
         return choosing.choose(self.world.handle, *scorer)
 
     def play(self, scorer: Scorer) -> bool:
@@ -99,6 +100,7 @@ class Round:
 
         What it has chosen until then stays chosen.
         """
+        self.world.reserve_shown(scorer.rows)
         return choosing.play(self.world.handle, *scorer) != choosing.INVALID
 
     def preceding(self, row: int, *, heed: bool = False) -> int:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.decisions.kernel.choosing import NETWORK, ORDERED, WGC
+from scheduler.decisions.kernel.choosing import KIND, NETWORK, ORDERED, WGC
+from scheduler.decisions.kernel.learned.choice import SHOWN_LIMIT
 from scheduler.decisions.kernel.orders import DOLLARS
 
 _NUMBERS = count(1)
@@ -22,6 +23,11 @@ class Scorer(NamedTuple):
     codes: Ints
     constants: Floats2D = _NO_CONSTANTS
     weights: Floats32 = _NO_WEIGHTS
+
+    @property
+    def rows(self) -> int:
+        """Rows of a table that it looks at together; 0: it looks at all, one by one."""
+        return int(self.constants[SHOWN_LIMIT, 0]) if self.codes[KIND] == NETWORK else 0
 
 
 def ordered(order: int, placement: int) -> Scorer:

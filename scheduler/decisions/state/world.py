@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
-from scheduler.compilation.handles import handle_of
+from scheduler.compilation.handles import Handle, handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
-    CHANGING,
     FIT_PARTS,
     GONE,
     JOBS,
@@ -25,7 +24,6 @@ from scheduler.decisions.kernel.columns import (
     RULE,
     RUNNING,
     SCORER,
-    SCRATCH,
     SHAPES,
     SHAPES_USED,
     SHOWN_ROWS,
@@ -38,6 +36,7 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.decisions.kernel.queue import FULL
 from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
+from scheduler.decisions.state.blocks import Blocks
 from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, NodePlacementRule
 from scheduler.domain.jobs import MIDDLE_PRIORITY
@@ -117,6 +116,7 @@ class World(Columns):
     ) -> None:
         self.pools = tuple(pools)
         self._handle: Columns | None = None
+        self._blocks: Blocks | None = None
         self._shapes: dict[Shape, int] = {}
         self._parts: dict[Part, int] = {}
         allocate(self, self.pools)
@@ -139,19 +139,20 @@ class World(Columns):
         twin.pools, twin._handle = self.pools, None
         self._lends, twin._borrows, twin._lends = True, True, False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
+        if self._blocks is None:
+            self._blocks, self._handle = Blocks.of(self), None
         for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
-        for name in NAMES[CHANGING]:
-            setattr(twin, name, getattr(self, name).copy())
-        for name in NAMES[SCRATCH]:
-            setattr(twin, name, np.zeros_like(getattr(self, name)))
+        twin._blocks = self._blocks.copied(twin)
         twin.state[SCORER] = twin.state[TOTALLED] = 0
+        if isinstance(self.handle, Handle):
+            twin._handle = cast(Columns, twin._blocks.handle(self.handle, twin))
         return twin
 
     def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What `pickle` and `copy` take: all but the handle, which is an address."""
         own, columns = cast(tuple[dict[str, Any], dict[str, Any]], object.__getstate__(self))
-        return {**own, "_handle": None}, columns
+        return {**own, "_handle": None, "_blocks": None}, columns
 
     def _own(self) -> None:
         """Stop sharing columns with other worlds."""
@@ -395,4 +396,4 @@ class World(Columns):
 
     def _grow(self, group: str) -> None:
         grow(self, group)
-        self._handle = None
+        self._handle = self._blocks = None

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.placement_logs.__main__ import main
 from benchmarks.placement_logs.cells import JOBS, POLICIES, SCENARIOS, Cell, cells, modes_of
-from benchmarks.placement_logs.clocks import CLOCKS, NotSupportedError, by_simpy, by_snapshots
+from benchmarks.placement_logs.clocks import CLOCKS, NotSupportedError, by_simpy
 from benchmarks.placement_logs.files import MACHINE, check, machine
 from tests.support import golden
 
@@ -92,10 +92,11 @@ def test_an_unknown_policy_is_refused_with_the_legal_ones(capsys):
     assert "magic" in capsys.readouterr().err
 
 
-def test_a_round_on_snapshots_places_as_the_simulation():
+@pytest.mark.parametrize("clock", ["compiled", "service"])
+def test_every_clock_places_as_simpy(clock):
     for policy, mode in [("fcfs", "easy"), ("wgc", "greedy"), ("sjf", "commit+easy")]:
         cell = Cell(policy, mode, "hpc-lublin")
-        assert by_snapshots(cell, 3, JOBS) == by_simpy(cell, 3, JOBS)
+        assert CLOCKS[clock](cell, 3, JOBS) == by_simpy(cell, 3, JOBS)
 
 
 @pytest.mark.parametrize(

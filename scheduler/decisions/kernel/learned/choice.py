@@ -7,12 +7,21 @@ import numpy as np
 from scheduler.compilation.columns import Floats2D, Floats32
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import exp, ln
-from scheduler.decisions.kernel.columns import MODE, READY, RUNNING, SHOWN, Columns
+from scheduler.decisions.kernel.columns import (
+    MODE,
+    READY,
+    RUNNING,
+    SHOWN,
+    SLOTS_USED,
+    STARVATION_S,
+    WAITS,
+    Columns,
+)
 from scheduler.decisions.kernel.learned.encoding import encode
 from scheduler.decisions.kernel.learned.network import score_rows
 from scheduler.decisions.kernel.learned.queue_totals import middle_preference, refresh_totals
 from scheduler.decisions.kernel.precedence import earlier
-from scheduler.decisions.kernel.rules import COMMIT_FCFS, GREEDY
+from scheduler.decisions.kernel.rules import COMMIT_FCFS, GREEDY, starves
 
 CONSTANTS = 4
 SHOWN_LIMIT, PREFERENCE, HIDDEN, WAITING = range(CONSTANTS)
@@ -89,15 +98,26 @@ def may_wait(w: Columns, rule: int) -> bool:
 
     It is not while nothing runs: no event would end the waiting. Under BESIDE_BEST it is not while
     a job can start where its price is least: a policy that waits once too often would do so at
-    every later event, and leave the cluster idle behind one long job. Otherwise it is, in GREEDY
-    and where there is another pool to wait for. With a single pool and reservations, a policy waits
-    for a job's devices by reserving them.
+    every later event, and leave the cluster idle behind one long job. Under FREE it is not while a
+    waiting job starves. Otherwise it is, in GREEDY and where there is another pool to wait for.
+    With a single pool and reservations, a policy waits for a job's devices by reserving them.
     """
     if w.count[RUNNING] == 0 or w.state[MODE] == COMMIT_FCFS:
         return False
-    if rule == BESIDE_BEST and w.state[READY]:
+    if w.state[READY] if rule == BESIDE_BEST else _starving(w):
         return False
     return bool(w.state[MODE] == GREEDY or len(w.pool_nodes) > 1)
+
+
+@compiled
+def _starving(w: Columns) -> bool:
+    """Whether a waiting job starves."""
+    if w.figure[STARVATION_S] == np.inf:
+        return False
+    for slot in range(1, w.count[SLOTS_USED]):
+        if w.job_state[slot] == WAITS and starves(w, slot):
+            return True
+    return False
 
 
 @entry_point

@@ -44,33 +44,40 @@ def rank(
     """Into `ranks`: of the values from `first` to `last` - 1, how many come before those asked for.
 
     `asked`: indices; entry 0, which is WAIT, and those from `count` on are left out. Equal values
-    stand in the order of their indices. Values are counted by classes, 2 of which differ in their
-    leading digits, and compared only within the classes of those asked for.
+    stand in the order of their indices. Values are counted by classes, which differ in their
+    leading digits, and compared only within the classes of those asked for. Class 0 is below all
+    of these, the last one above.
     """
-    least, most = values[first], values[first]
-    for index in range(first + 1, last):
-        least, most = min(least, values[index]), max(most, values[index])
-    base, classes, shift = _digits(least), min(_CLASSES, len(w.class_count)), 0
-    while (_digits(most) - base) >> shift >= classes:
+    least = most = values[asked[1]]
+    for place in range(2, count):
+        least, most = min(least, values[asked[place]]), max(most, values[asked[place]])
+    top, shift = min(_CLASSES, len(w.class_count)) - 1, 0
+    base, span = _digits(least), _digits(most) - _digits(least)
+    while (span >> shift) + 1 >= top:
         shift += 1
-    for each in range(classes):
+    for each in range(top + 1):
         w.class_count[each] = w.class_first[each] = 0
     for index in range(first, last):
-        w.class_count[(_digits(values[index]) - base) >> shift] += 1
+        w.class_count[_class_of(values[index], base, shift, top)] += 1
     for place in range(1, count):
-        each = (_digits(values[asked[place]]) - base) >> shift
+        each = _class_of(values[asked[place]], base, shift, top)
         w.shown_next[place], w.class_first[each] = w.class_first[each], place
     before = 0
-    for each in range(classes):
+    for each in range(top):
         place = w.class_first[each]
         while place:
             ranks[place] = before
             place = w.shown_next[place]
         before += w.class_count[each]
     for index in range(first, last):
-        place = w.class_first[(_digits(values[index]) - base) >> shift]
+        place = w.class_first[_class_of(values[index], base, shift, top)]
         if place:
             _count_within(w, values, index, place, asked, ranks)
+
+
+@compiled
+def _class_of(value: float, base: int, shift: int, top: int) -> int:
+    return min(max(((_digits(value) - base) >> shift) + 1, 0), top)
 
 
 @compiled

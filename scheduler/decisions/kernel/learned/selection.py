@@ -12,7 +12,7 @@ ranked by its own preference. A row is no farther than its best rank by any of t
 from __future__ import annotations
 
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel.columns import LISTED, SHOWN, Columns
+from scheduler.decisions.kernel.columns import BROUGHT, LISTED, SHOWN, Columns
 from scheduler.decisions.kernel.learned.features import LEAST
 from scheduler.decisions.kernel.learned.positions import ORDERS, PRICES
 from scheduler.decisions.kernel.learned.ranking import find_least
@@ -34,8 +34,7 @@ def show(w: Columns, count: int, limit: int) -> None:
         return
     # The cheapest rows alone are as many as wanted, so no row that is farther is shown.
     wanted = limit - 1
-    for position in range(count):
-        w.table_near[position] = 0
+    w.count[BROUGHT] = 0
     for near in range(limit):
         w.near_count[near] = 0
     for price in range(PRICES):
@@ -52,7 +51,7 @@ def show(w: Columns, count: int, limit: int) -> None:
     for index in range(w.count[LISTED]):
         if w.listed_near[index] <= wanted:
             _bring_job(w, index, wanted)
-    _show_nearest(w, count, wanted)
+    _show_nearest(w, wanted)
 
 
 @compiled
@@ -79,29 +78,42 @@ def _bring_job(w: Columns, index: int, wanted: int) -> None:
 @compiled
 def _bring(w: Columns, position: int, near: int) -> None:
     old = w.table_near[position]
-    if old and old <= near:
+    if old == 0:
+        w.table_brought[w.count[BROUGHT]] = position
+        w.count[BROUGHT] += 1
+    elif old <= near:
         return
-    w.near_count[old] -= 1
+    else:
+        w.near_count[old] -= 1
     w.near_count[near] += 1
     w.table_near[position] = near
 
 
 @compiled
-def _show_nearest(w: Columns, count: int, wanted: int) -> None:
+def _show_nearest(w: Columns, wanted: int) -> None:
     """Of equally near rows the first ones are shown."""
     bound, left = 1, wanted
     while left > w.near_count[bound]:
         left -= w.near_count[bound]
         bound += 1
-    w.shown[0], shown = 0, 1
-    for position in range(1, count):
-        near = w.table_near[position]
-        if near == 0 or near > bound:
+    kept = 0
+    for at in range(w.count[BROUGHT]):
+        position = w.table_brought[at]
+        if w.table_near[position] > bound:
+            w.table_near[position] = 0
             continue
-        if near == bound:
-            if left == 0:
-                continue
-            left -= 1
-        w.shown[shown] = position
-        shown += 1
+        to = kept
+        while to > 0 and position < w.table_brought[to - 1]:
+            w.table_brought[to] = w.table_brought[to - 1]
+            to -= 1
+        w.table_brought[to] = position
+        kept += 1
+    w.shown[0], shown = 0, 1
+    for at in range(kept):
+        position = w.table_brought[at]
+        if w.table_near[position] < bound or left > 0:
+            left -= w.table_near[position] == bound
+            w.shown[shown] = position
+            shown += 1
+        w.table_near[position] = 0
     w.count[SHOWN] = shown
