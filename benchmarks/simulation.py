@@ -29,11 +29,11 @@ from typing import TypeVar
 
 import numpy as np
 import simpy
+from envs.compiled import Worlds, facts
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
 from envs.clock import CompiledSimulation
 from envs.clock.columns import CHOICES, ROUNDS
-from envs.compiled import Worlds, facts
 from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import of_scenario
 from envs.scenarios import Scenario, load

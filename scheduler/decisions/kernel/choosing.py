@@ -25,8 +25,8 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.line import join_line
 from scheduler.decisions.kernel.learned.choice import NOT_A_NUMBER, choose_by_network
+from scheduler.decisions.kernel.line import join_line
 from scheduler.decisions.kernel.orders import SJBF, WFP3, cost_of, score_of
 from scheduler.decisions.kernel.precedence import earlier, preceding
 from scheduler.decisions.kernel.rules import (

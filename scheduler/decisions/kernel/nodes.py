@@ -53,7 +53,9 @@ def best_node(w: Columns, plane: int, pool: int, count: int, memory: int, used: 
     limited = memory > 0 and w.pool_memory[pool] > 0
     base = w.pool_first_node[pool]
     if w.pool_nodes[pool] == 1:
-        short = w.node_devices[plane, base] < count or (limited and w.node_memory[plane, base] < memory)
+        short = w.node_devices[plane, base] < count or (
+            limited and w.node_memory[plane, base] < memory
+        )
         return -1 if short or used else 0
     for bucket in range(count, w.pool_per_node[pool] + 2):
         node = w.bucket_first[plane, w.pool_first_bucket[pool] + bucket]

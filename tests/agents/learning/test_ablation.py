@@ -5,6 +5,7 @@ import pytest
 
 from agents.serving.attribution import INTERACTIONS, ablate
 from agents.serving.learned_policy import LearnedPolicy
+from agents.serving.network import NetworkWeights
 from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import Encoding, unflatten
 from scheduler.decisions.rounds.explanation import observer
@@ -22,6 +23,10 @@ NAMES = [column.name for column in ROW_COLUMNS]
 def linear(seed=0):
     weights = np.random.default_rng(seed).normal(size=len(ROW_COLUMNS)).astype(np.float32)
     return weights, lambda values: unflatten(values, ROWS)[0] @ weights
+
+
+def network(seed=0):
+    return NetworkWeights(0, np.append(linear(seed)[0], np.float32(0.0)))
 
 
 def encoding(seed=0):
@@ -79,7 +84,7 @@ def world():
 
 
 def test_decisions_of_a_learned_policy_carry_their_terms():
-    policy = Guard(LearnedPolicy(linear(5)[1], ROWS), named("wgc"))
+    policy = Guard(LearnedPolicy(network(5), ROWS), named("wgc"))
     plan = run_round(world(), policy, Mode.EASY, observer(policy))
     first = plan.decisions[0]
     assert set(first.chosen.terms) - {INTERACTIONS} <= set(NAMES)
@@ -90,12 +95,10 @@ def test_decisions_of_a_learned_policy_carry_their_terms():
 
 
 def test_no_reasons_are_made_up_for_what_the_guard_decided(caplog):
-    def broken(values):
-        raise RuntimeError("no such operator")
-
+    broken = NetworkWeights(0, np.full_like(network().values, np.nan))
     for policy in (
         Guard(LearnedPolicy(broken, ROWS), named("wgc")),
-        Guard(LearnedPolicy(linear()[1], ROWS), named("wgc"), starvation_s=10.0),
+        Guard(LearnedPolicy(network(), ROWS), named("wgc"), starvation_s=10.0),
         Guard(named("sjf"), named("wgc")),
     ):
         plan = run_round(world(), policy, Mode.EASY, observer(policy))
@@ -108,7 +111,7 @@ def test_reasons_that_fail_do_not_cost_the_decision(caplog):
         def reasons(self, table, chosen, rival):
             raise RuntimeError("no words")
 
-    policy = Guard(Mute(linear()[1], ROWS), named("wgc"))
+    policy = Guard(Mute(network(), ROWS), named("wgc"))
     plan = run_round(world(), policy, Mode.EASY, observer(policy))
     assert plan.placements
     assert "no words" in caplog.text
