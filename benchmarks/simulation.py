@@ -29,13 +29,11 @@ from typing import TypeVar
 
 import numpy as np
 import simpy
-from envs.compiled import Worlds, facts
+from envs.clock.columns import CHOICES, ROUNDS
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
 from envs.clock import CompiledSimulation
-from envs.clock.columns import CHOICES, ROUNDS
 from envs.gym.cluster_env import ClusterEnv
-from envs.gym.episodes import of_scenario
 from envs.scenarios import Scenario, load
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
@@ -64,7 +62,6 @@ STEPS = 1_000
 JOBS = 160
 WORLDS = 32
 LATER = [column.name for column in ROW_COLUMNS].index("later")
-DELAY = [column.name for column in ROW_COLUMNS].index("delay")
 T = TypeVar("T")
 Say = Callable[[str], object]
 """Prints a line for people."""
@@ -123,34 +120,6 @@ def steps(scenario: Scenario, rows: int) -> float:
                 observation, _ = env.reset()
             least[step] = min(least[step], time.thread_time() - begun)
     return STEPS / float(least.sum())
-
-
-def compiled(scenario: Scenario, rows: int) -> float:
-    """Decisions per second of processor time of the compiled simulation, chosen alike."""
-    draw = of_scenario(scenario, JOBS)
-    every = np.arange(WORLDS)
-    best = 0.0
-    for repeat in range(REPEATS + 1):
-        episodes = [draw(seed) for seed in range(WORLDS)]
-        known = [facts(episode, scenario.preference) for episode in episodes]
-        worlds = Worlds(episodes[0].spec, WORLDS, JOBS, rows)
-        for b in every:
-            worlds.begin(int(b), known[b], scenario.preference)
-        decisions, seconds = 0, 0.0
-        while (going := every[worlds.state.rows > 0]).size:
-            table = worlds.seen[going][:, : rows * len(ROW_COLUMNS)].reshape(len(going), -1, rows)
-            hidden = np.arange(rows) >= worlds.state.rows[going, np.newaxis]
-            later = np.where(hidden, np.inf, table[:, DELAY])
-            later[:, 0] = np.inf
-            actions = later.argmin(axis=1)
-            begun = time.thread_time()
-            worlds.step(actions, going)
-            seconds += time.thread_time() - begun
-            decisions += len(going)
-        if repeat:
-            # The first time it is compiled, or read from disk.
-            best = max(best, decisions / seconds)
-    return best
 
 
 def many(jobs: int, seed: int = 0) -> Workload:
@@ -261,8 +230,6 @@ def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
     played = replays(given.traces, bare, say)
     lublin, kth = ((played.get(key) or (None, None)) for key in (LUBLIN_FCFS, KTH_EASY))
     steps_per_s = environments(bare, say)
-    speed = compiled(load("hpc-lublin"), 128)
-    say(f"compiled,    {'1 pool, 128 rows':22} {speed:10,.0f} steps/s ratio {bare / speed:6.1f}")
     found = {
         "simpy_timeouts_per_s": bare,
         "environment_steps_per_s": steps_per_s,

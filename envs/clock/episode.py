@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.clock import columns, learners, metering, nodes, steps
-from envs.clock.columns import AMORTISED, NEVER, UP, EpisodeColumns
-from envs.clock.events import ARRIVE, push_urgent
+from envs.clock.kernel import columns, learners, metering, nodes, steps
+from envs.clock.kernel.columns import AMORTISED, NEVER, UP, EpisodeColumns
+from envs.clock.kernel.events import ARRIVE, push_urgent
 from envs.clock.trace import Trace
 from scheduler.compilation.columns import columns_of
 from scheduler.compilation.handles import handle_of

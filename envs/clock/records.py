@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from envs.clock.columns import (
+from envs.clock.episode import Episode
+from envs.clock.kernel.columns import (
     DOLLARS,
     ENDED,
     HELD_ATTEMPTS,
@@ -19,8 +20,7 @@ from envs.clock.columns import (
     TIME,
     WEIGHED_SECONDS,
 )
-from envs.clock.episode import Episode
-from envs.clock.metering import settle_meter
+from envs.clock.kernel.metering import settle_meter
 from envs.simulator.billing import CostModel
 from envs.simulator.meter import Reading
 from envs.simulator.results import SimulationResult

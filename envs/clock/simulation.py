@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from envs.clock.columns import (
+from envs.clock.episode import Episode
+from envs.clock.kernel.columns import (
     ENDED,
     TIME,
     TO_COME_DOLLARS,
     TO_COME_SLOWDOWN,
     TO_COME_WEIGHED_SECONDS,
 )
-from envs.clock.episode import Episode
-from envs.clock.learners import look_to_come
+from envs.clock.kernel.learners import look_to_come
 from envs.clock.records import held_of, reading_of, result_of
 from envs.clock.support import check
 from envs.clock.trace import Trace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from envs.clock.estimates import FIXED, HISTORY, TSAFRIR
+from envs.clock.kernel.estimates import FIXED, HISTORY, TSAFRIR
 from envs.workloads.base import Workload
 from envs.workloads.runtime_estimates import (
     Exact,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from envs.clock import columns, draws
-from envs.clock.columns import AMORTISED, BUSY, UP, WorkloadColumns
+from envs.clock import draws
+from envs.clock.kernel import columns
+from envs.clock.kernel.columns import AMORTISED, BUSY, UP, WorkloadColumns
 from envs.clock.support import estimator_code
 from envs.scenarios.supply import Billing
 from envs.simulator.cluster_spec import ClusterSpec

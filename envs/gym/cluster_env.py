@@ -28,10 +28,10 @@ from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.arrays import Bools, Floats32, Ints
 from scheduler.decisions.features import encoder
-from scheduler.decisions.features.columns import TOP
 from scheduler.decisions.features.encoder import Encoding, WaitingRule, encoding_of
 from scheduler.decisions.kernel.columns import FORCED, MAY_WAIT, PLACED
 from scheduler.decisions.kernel.learned import decision_points
+from scheduler.decisions.kernel.learned.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Round

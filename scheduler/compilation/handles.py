@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 
-from scheduler.compilation.columns import ColumnType, columns_of
+from scheduler.compilation.columns import ColumnType, Ints, columns_of
 from scheduler.compilation.functions import load
 
 _Owner = TypeVar("_Owner")
@@ -26,15 +26,33 @@ class Handle:
 
     __slots__ = ("_arrays", "_numba_type_", "_table", "address")
 
-    def __init__(self, numba_type: Any, arrays: list[Any], words: list[int]) -> None:
+    def __init__(self, numba_type: Any, arrays: list[Any], words: list[int] | Ints) -> None:
         self._numba_type_ = numba_type
         self._arrays = arrays
-        self._table = np.array(words, np.int64)
+        self._table = np.asarray(words, np.int64)
         self.address: int = self._table.ctypes.data
+
+    def moved(self, positions: Ints, addresses: Ints, arrays: list[Any]) -> Handle:
+        """The handle of equal columns, some of them elsewhere in memory.
+
+        `positions`: of these, see `positions_of`; `arrays`: keep all columns alive.
+        """
+        words = self._table.copy()
+        words[positions] = addresses
+        return Handle(self._numba_type_, arrays, words)
 
     def __reduce__(self) -> str:
         """Raises TypeError: an address means nothing in a copy or in another process."""
         raise TypeError("a handle cannot be copied or pickled: make one for the copy of its owner")
+
+
+def positions_of(columns_class: type[Any]) -> dict[str, int]:
+    """Column → where its address stands in the handles of that class."""
+    positions, after = {}, 0
+    for name, column in columns_of(columns_class).items():
+        positions[name] = after
+        after += 1 + column.ndim
+    return positions
 
 
 def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:

@@ -17,7 +17,7 @@ from typing import Final
 
 from scheduler.compilation.functions import ENTRY_POINTS, load, why_plain
 
-PACKAGES: Final = ("scheduler.decisions.kernel", "envs.clock")
+PACKAGES: Final = ("scheduler.decisions.kernel", "envs.clock.kernel")
 """Where entry points stand."""
 
 

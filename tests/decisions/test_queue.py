@@ -146,9 +146,9 @@ def test_refuses_a_job_twice_a_job_without_placement_and_an_unknown_departure():
     with pytest.raises(ValueError, match="job 2 has no placement"):
         world.add(waiting(2, []))
     for unknown in (-1, 2):
-        with pytest.raises(ValueError, match="pools from 0 to 1"):
+        with pytest.raises(ValueError, match="pools 0 to 1"):
             world.add(waiting(2, option(1.0, pool=unknown)))
-    with pytest.raises(ValueError, match="job 0: legal are ids other than 0"):
+    with pytest.raises(ValueError, match="job 0: legal are ids but 0"):
         world.add(waiting(0, option(1.0)))
     with pytest.raises(KeyError):
         world.remove(2)

@@ -10,14 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.decisions.kernel.learned import features
 from scheduler.decisions.kernel.learned.positions import ROW_UNITS, WHOLE_UNITS
 from scheduler.decisions.kernel.starts import AHEAD_S
-
-GAIN = features.GAIN
-"""A logarithmic column holds GAIN · ln(1 + x / unit)."""
-TOP = features.TOP
-"""No number of an encoding is above this or below 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from scheduler.compilation.columns import Floats2D, Floats32, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.choices import REFUSED, WAIT, take
 from scheduler.decisions.kernel.columns import (
+    GONE,
     HELD,
+    LINE_FIRST,
     LINED,
     LINED_SLOTS,
     MODE,
@@ -85,7 +87,8 @@ def use_scorer(w: Columns, number: int) -> None:
     """Drop what another scorer has computed."""
     if w.state[SCORER] != number:
         w.state[SCORER] = number
-        w.state[SCORED] = w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
+        w.state[SCORED] = w.state[PREPARED] = w.state[LINED_SLOTS] = 0
+        w.count[LINED] = w.count[LINE_FIRST] = 0
 
 
 @entry_point
@@ -116,15 +119,24 @@ def _chosen_job(w: Columns, codes: Ints, constants: Floats2D) -> int:
         return slot
     order = codes[ORDER]
     if order < WFP3 and join_line(w, order):
-        for at in range(w.count[LINED]):
-            if has_row(w, w.line[at]):
-                return w.line[at]
-        return NOTHING
+        return _first_in_line(w)
     if w.state[SCORED] == 0 or order == SJBF:
         w.state[SCORED] = 1
         for slot in range(1, w.count[SLOTS_USED]):
             w.job_score[slot] = score_of(w, order, slot)
     return _best_job(w)
+
+
+@compiled
+def _first_in_line(w: Columns) -> int:
+    """The first job in the line that has a row which may be chosen; NOTHING: there is none."""
+    for at in range(w.count[LINE_FIRST], w.count[LINED]):
+        slot = w.line[at]
+        if at == w.count[LINE_FIRST] and w.job_state[slot] == GONE:
+            w.count[LINE_FIRST] = at + 1
+        elif has_row(w, slot):
+            return int(slot)
+    return NOTHING
 
 
 @compiled

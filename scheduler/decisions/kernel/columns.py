@@ -56,7 +56,8 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     LISTED,
     BROUGHT,
     TABLE_ROWS,
-) = range(19)
+    LINE_FIRST,
+) = range(20)
 """Positions in `count`; WAIT is counted among slots and rows."""
 (
     MODE,
@@ -70,7 +71,8 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     READY,
     MAY_WAIT,
     FORCED,
-) = range(11)
+    CHAINED,
+) = range(12)
 """Positions in `state`."""
 (
     NOW,
@@ -154,6 +156,12 @@ class Columns:
     """Scratch of the scorer: higher goes first."""
     job_terms: Floats2D = _scratch(JOBS, JOB_TERMS)
     """Scratch of the scorer: what it knows of a job; valid for the first `PREPARED` slots."""
+    job_link: Ints = _column(JOBS)
+    """The next slot of the same chain: jobs that may be alike; 0: none."""
+    chain_first: Ints = _column(JOBS)
+    """First slots of `CHAINED` chains; 0: none."""
+    job_moved: Ints = _scratch(JOBS)
+    """The slot's number after `queue.compact`; 0: none."""
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
     job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)

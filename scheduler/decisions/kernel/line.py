@@ -9,6 +9,7 @@ from __future__ import annotations
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     GONE,
+    LINE_FIRST,
     LINED,
     LINED_SLOTS,
     SLOTS_USED,
@@ -42,13 +43,18 @@ def join_line(w: Columns, order: int) -> bool:
 
 @compiled
 def _insert(w: Columns, slot: int) -> None:
-    low, high = 0, w.count[LINED]
+    first = w.count[LINE_FIRST]
+    low, high = first, w.count[LINED]
     while low < high:
         middle = (low + high) // 2
         if _before(w, slot, w.line[middle]):
             high = middle
         else:
             low = middle + 1
+    if low == first and first > 0:
+        w.line[first - 1] = slot
+        w.count[LINE_FIRST] = first - 1
+        return
     for at in range(w.count[LINED], low, -1):
         w.line[at] = w.line[at - 1]
     w.line[low] = slot
@@ -65,8 +71,20 @@ def _before(w: Columns, slot: int, other: int) -> bool:
 @compiled
 def _close_gaps(w: Columns) -> None:
     kept = 0
-    for at in range(w.count[LINED]):
+    for at in range(w.count[LINE_FIRST], w.count[LINED]):
         if w.job_state[w.line[at]] != GONE:
             w.line[kept] = w.line[at]
             kept += 1
-    w.count[LINED] = kept
+    w.count[LINED], w.count[LINE_FIRST] = kept, 0
+
+
+@compiled
+def renumber_line(w: Columns) -> None:
+    """Name slots by the numbers in `job_moved`."""
+    kept = 0
+    for at in range(w.count[LINE_FIRST], w.count[LINED]):
+        slot = w.job_moved[w.line[at]]
+        if slot:
+            w.line[kept] = slot
+            kept += 1
+    w.count[LINED], w.count[LINE_FIRST] = kept, 0

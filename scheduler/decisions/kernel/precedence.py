@@ -20,10 +20,10 @@ import numpy as np
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import exp, ln1p
+from scheduler.decisions.kernel.chains import chain_of
 from scheduler.decisions.kernel.columns import (
     MODE,
     NOW,
-    SLOTS_USED,
     WAITS,
     Columns,
 )
@@ -95,16 +95,12 @@ def preceding(w: Columns, row: int, heed: bool) -> int:
     if row == 0:
         return row
     slot = w.row_slot[row]
-    place, signature = row - w.job_first[slot], w.job_signature[slot]
+    place = row - w.job_first[slot]
     first, greatest, seen = 0, 0.0, False
-    for other in range(1, w.count[SLOTS_USED]):
-        if (
-            w.job_signature[other] != signature
-            or other == slot
-            or w.job_state[other] != WAITS
-            or not alike(w, slot, other)
-            or not _choosable(w, other, w.job_first[other] + place)
-        ):
+    after = chain_of(w, slot)
+    while after:
+        other, after = after, w.job_link[after]
+        if not _rivals(w, slot, other, place):
             continue
         if not seen:
             seen = True
@@ -118,6 +114,16 @@ def preceding(w: Columns, row: int, heed: bool) -> int:
         elif _more_urgent(w, other, slot, row) and (first == 0 or earlier(w, other, first)):
             first = other
     return row if first == 0 else w.job_first[first] + place
+
+
+@compiled
+def _rivals(w: Columns, slot: int, other: int, place: int) -> bool:
+    """Whether another job that is alike could take the same placement now."""
+    if other == slot or w.job_state[other] != WAITS:
+        return False
+    if w.job_signature[other] != w.job_signature[slot] or not alike(w, slot, other):
+        return False
+    return _choosable(w, other, w.job_first[other] + place)
 
 
 @compiled

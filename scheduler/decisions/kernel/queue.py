@@ -9,11 +9,11 @@ from __future__ import annotations
 from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
+from scheduler.decisions.kernel.chains import chain_all, join_chain
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
     GONE,
     HELD,
-    LINED,
     LINED_SLOTS,
     PLACED,
     PREPARED,
@@ -26,6 +26,7 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.learned.features import describe
+from scheduler.decisions.kernel.line import renumber_line
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 300.0
@@ -64,6 +65,7 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
     w.count[WAITING] += 1
     _summarise(w, slot)
     describe(w, slot)
+    join_chain(w, slot)
     return slot
 
 
@@ -125,10 +127,13 @@ def is_sparse(w: Columns) -> bool:
 def compact(w: Columns) -> None:
     """Drop empty slots: slots and rows get other numbers, and a round is over."""
     drop_reservations(w)
-    slots, rows = 1, 1
+    slots, rows, lined = 1, 1, 0
     for slot in range(1, w.count[SLOTS_USED]):
+        w.job_moved[slot] = 0 if w.job_state[slot] == GONE else slots
         if w.job_state[slot] == GONE:
             continue
+        w.job_score[slots] = w.job_score[slot]
+        lined = slots + 1 if slot < w.state[LINED_SLOTS] else lined
         first = w.job_first[slot]
         _move_job(w, slot, slots)
         w.job_first[slots] = rows
@@ -140,7 +145,9 @@ def compact(w: Columns) -> None:
         describe(w, slots)
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
-    w.state[PREPARED] = w.state[LINED_SLOTS] = w.count[LINED] = 0
+    w.state[PREPARED], w.state[LINED_SLOTS] = 0, lined
+    renumber_line(w)
+    chain_all(w)
     w.state[TOTALLED] = 0
 
 

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
-from scheduler.compilation.handles import handle_of
+from scheduler.compilation.handles import Handle, handle_of
 from scheduler.decisions.kernel import attempts, nodes, queue
 from scheduler.decisions.kernel.columns import (
-    CHANGING,
     FIT_PARTS,
     GONE,
     JOBS,
@@ -25,7 +24,6 @@ from scheduler.decisions.kernel.columns import (
     RULE,
     RUNNING,
     SCORER,
-    SCRATCH,
     SHAPES,
     SHAPES_USED,
     SHOWN_ROWS,
@@ -38,6 +36,7 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.decisions.kernel.queue import FULL
 from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
+from scheduler.decisions.state.blocks import Blocks
 from scheduler.decisions.state.node_parts import Part, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, NodePlacementRule
 from scheduler.domain.jobs import MIDDLE_PRIORITY
@@ -117,6 +116,7 @@ class World(Columns):
     ) -> None:
         self.pools = tuple(pools)
         self._handle: Columns | None = None
+        self._blocks: Blocks | None = None
         self._shapes: dict[Shape, int] = {}
         self._parts: dict[Part, int] = {}
         allocate(self, self.pools)
@@ -137,22 +137,22 @@ class World(Columns):
         """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
         twin.pools, twin._handle = self.pools, None
-        self._lends = twin._borrows = True
-        twin._lends = False
+        self._lends, twin._borrows, twin._lends = True, True, False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
+        if self._blocks is None:
+            self._blocks, self._handle = Blocks.of(self), None
         for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
-        for name in NAMES[CHANGING]:
-            setattr(twin, name, getattr(self, name).copy())
-        for name in NAMES[SCRATCH]:
-            setattr(twin, name, np.zeros_like(getattr(self, name)))
+        twin._blocks = self._blocks.copied(twin)
         twin.state[SCORER] = twin.state[TOTALLED] = 0
+        if isinstance(self.handle, Handle):
+            twin._handle = cast(Columns, twin._blocks.handle(self.handle, twin))
         return twin
 
     def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What `pickle` and `copy` take: all but the handle, which is an address."""
         own, columns = cast(tuple[dict[str, Any], dict[str, Any]], object.__getstate__(self))
-        return {**own, "_handle": None}, columns
+        return {**own, "_handle": None, "_blocks": None}, columns
 
     def _own(self) -> None:
         """Stop sharing columns with other worlds."""
@@ -167,10 +167,7 @@ class World(Columns):
         if not job.options:
             raise ValueError(f"job {job.id} has no placement")
         if job.id == 0 or not all(0 <= each.pool < len(self.pools) for each in job.options):
-            last = len(self.pools) - 1
-            raise ValueError(
-                f"job {job.id}: legal are ids other than 0, and pools from 0 to {last}"
-            )
+            raise ValueError(f"job {job.id}: legal are ids but 0, pools 0 to {len(self.pools) - 1}")
         shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
         figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
         numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
@@ -258,7 +255,8 @@ class World(Columns):
         """A job asks for one of these (pool, width) and `memory` bytes: the rule learns the mix."""
         if self.state[RULE]:
             for part, weight in asked(self.pools, places, memory):
-                self.mix_weight[self.part(part)] += weight
+                index = self.part(part)  # before its column is read: it may grow
+                self.mix_weight[index] += weight
                 self.mix_total[part.pool] += weight
 
     def start(self, attempt: RunningAttempt) -> None:
@@ -398,4 +396,4 @@ class World(Columns):
 
     def _grow(self, group: str) -> None:
         grow(self, group)
-        self._handle = None
+        self._handle = self._blocks = None

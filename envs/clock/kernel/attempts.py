@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.clock.arrivals import enqueue
-from envs.clock.columns import (
+from envs.clock.kernel.arrivals import enqueue
+from envs.clock.kernel.columns import (
     ATTEMPTS,
     CHECKPOINT_S,
     DUE,
@@ -21,10 +21,10 @@ from envs.clock.columns import (
     EpisodeColumns,
     WorkloadColumns,
 )
-from envs.clock.estimates import learn_end, remaining
-from envs.clock.events import DRAW, FAIL, FINISH, OVERRUN, push
-from envs.clock.metering import busy_price, busy_watts, draw_power, meter_end, stop_power
-from envs.clock.nodes import occupy_nodes, release_nodes
+from envs.clock.kernel.estimates import learn_end, remaining
+from envs.clock.kernel.events import DRAW, FAIL, FINISH, OVERRUN, push
+from envs.clock.kernel.metering import busy_price, busy_watts, draw_power, meter_end, stop_power
+from envs.clock.kernel.nodes import occupy_nodes, release_nodes
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel import attempts as entries
 from scheduler.decisions.kernel.columns import Columns

@@ -24,12 +24,16 @@ from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Ints
     ROUNDS,
     CHOICES,
     DECIDING,
-) = range(17)
+    QUIET,
+    VIEWED,
+    VERSION,
+) = range(20)
 """Positions in `count`: events in the heap, events ever pushed, jobs that have arrived, whether an
 arrival is under way, jobs that have ended, whether something may be decided, the most attempts of a
 job and lives of a node, ended attempts and their parts, reservations that the next round must keep,
-what the meter has counted, rounds, choices, and whether a learner's
-round is under way."""
+what the meter has counted, rounds, choices, whether a learner's round
+is under way; of the last round, whether one pool is reserved, the slots that it knew, and the
+pool's version (see `shortcuts`)."""
 (
     TIME,
     METERED,

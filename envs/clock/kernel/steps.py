@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.clock.arrivals import arrive
-from envs.clock.attempts import draw, fail, finish, overrun, start
-from envs.clock.columns import (
+from envs.clock.kernel.arrivals import arrive
+from envs.clock.kernel.attempts import draw, fail, finish, overrun, start
+from envs.clock.kernel.columns import (
     ARRIVING,
     ATTEMPTS,
     CHOICES,
@@ -21,13 +21,15 @@ from envs.clock.columns import (
     NEVER,
     NODE_DEVICES,
     PER_ATTEMPT,
+    QUIET,
     ROUNDS,
     TIME,
     EpisodeColumns,
     WorkloadColumns,
 )
-from envs.clock.events import ARRIVE, DRAW, FAIL, FINISH, OVERRUN, WAKE, pop
-from envs.clock.lives import change_node, index_of
+from envs.clock.kernel.events import ARRIVE, DRAW, FAIL, FINISH, OVERRUN, WAKE, pop
+from envs.clock.kernel.lives import change_node, index_of
+from envs.clock.kernel.shortcuts import is_settled, may_skip, note_round
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel import choosing
@@ -86,15 +88,21 @@ def play(
     weights: Floats32,
 ) -> int:
     """Let a scorer decide everything; returns END, UNSCORED or what has to grow."""
+    skips = may_skip(w, mode, starvation_s, codes)
     code = advance(w, e, t)
     while code == DECIDE:
+        if skips and is_settled(w, e, mode, codes):
+            code = advance(w, e, t)
+            continue
         begin_round(w, e, mode)
         w.figure[STARVATION_S] = starvation_s
         choices = choosing.play(w, codes, constants, weights)
         if choices == choosing.INVALID:
             return UNSCORED
         e.count[CHOICES] += choices
+        placed = w.count[PLACED]
         commit(w, e, t, mode)
+        note_round(w, e, mode, placed)
         code = advance(w, e, t)
     return code
 
@@ -107,6 +115,7 @@ def begin_round(w: Columns, e: EpisodeColumns, mode: int) -> None:
     open_round(w, e.figure[TIME], mode)
     w.figure[STARVATION_S] = np.inf
     e.count[ROUNDS] += 1
+    e.count[QUIET] = 0
     for index in range(e.count[COMMITTED]):
         slot, job = e.committed_slot[index], e.committed_job[index]
         if slot >= w.count[SLOTS_USED] or w.job_id[slot] != job:

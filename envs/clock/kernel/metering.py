@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.clock.columns import (
+from envs.clock.kernel.columns import (
     BUSY,
     DOLLARS,
     DRAWING,

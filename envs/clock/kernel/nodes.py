@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from envs.clock.columns import LIVES, METERS, TIME, UP, EpisodeColumns, WorkloadColumns
-from envs.clock.events import LIVE, RELEASED, push_urgent
-from envs.clock.metering import draw_power, stop_power
+from envs.clock.kernel.columns import LIVES, METERS, TIME, UP, EpisodeColumns, WorkloadColumns
+from envs.clock.kernel.events import LIVE, RELEASED, push_urgent
+from envs.clock.kernel.metering import draw_power, stop_power
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import LIVE as LIVE_PLANE
 from scheduler.decisions.kernel.columns import Columns

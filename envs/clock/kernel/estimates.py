@@ -5,7 +5,7 @@ What does not depend on earlier ends is computed when the trace is made.
 
 from __future__ import annotations
 
-from envs.clock.columns import ESTIMATOR, EpisodeColumns, WorkloadColumns
+from envs.clock.kernel.columns import ESTIMATOR, EpisodeColumns, WorkloadColumns
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import exp
 

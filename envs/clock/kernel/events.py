@@ -5,7 +5,7 @@ Simultaneous events happen in the order in which they were pushed, urgent ones f
 
 from __future__ import annotations
 
-from envs.clock.columns import EVENTS, SEQUENCE, TIME, EpisodeColumns
+from envs.clock.kernel.columns import EVENTS, SEQUENCE, TIME, EpisodeColumns
 from scheduler.compilation.functions import compiled, entry_point
 
 (ARRIVE, FINISH, FAIL, OVERRUN, DRAW, LIVE, BOOTED, LOST, REPAIRED, RELEASED, IDLE, WAKE) = range(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.clock.columns import (
+from envs.clock.kernel.columns import (
     DECIDING,
     TIME,
     TO_COME_DOLLARS,
@@ -11,9 +11,9 @@ from envs.clock.columns import (
     EpisodeColumns,
     WorkloadColumns,
 )
-from envs.clock.lives import index_of
-from envs.clock.metering import BOUND_S, MIDDLE_PRIORITY
-from envs.clock.steps import DECIDE, advance, begin_round, commit
+from envs.clock.kernel.lives import index_of
+from envs.clock.kernel.metering import BOUND_S, MIDDLE_PRIORITY
+from envs.clock.kernel.steps import DECIDE, advance, begin_round, commit
 from scheduler.compilation.functions import entry_point
 from scheduler.decisions.kernel.columns import Columns
 from scheduler.decisions.kernel.learned.decision_points import next_decision

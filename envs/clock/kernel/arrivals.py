@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.clock.columns import (
+from envs.clock.kernel.columns import (
     ARRIVED,
     ARRIVING,
     DUE,
@@ -10,9 +10,9 @@ from envs.clock.columns import (
     EpisodeColumns,
     WorkloadColumns,
 )
-from envs.clock.estimates import estimate, remaining
-from envs.clock.events import ARRIVE, push
-from envs.clock.metering import meter_arrival
+from envs.clock.kernel.estimates import estimate, remaining
+from envs.clock.kernel.events import ARRIVE, push
+from envs.clock.kernel.metering import meter_arrival
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import RULE, Columns
 from scheduler.decisions.kernel.queue import (

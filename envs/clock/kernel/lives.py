@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.clock.attempts import interrupt
-from envs.clock.columns import DUE, REPAIR_S, TIME, EpisodeColumns, WorkloadColumns
-from envs.clock.events import (
+from envs.clock.kernel.attempts import interrupt
+from envs.clock.kernel.columns import DUE, REPAIR_S, TIME, EpisodeColumns, WorkloadColumns
+from envs.clock.kernel.events import (
     BOOTED,
     IDLE,
     LIVE,
@@ -15,7 +15,7 @@ from envs.clock.events import (
     REPAIRED,
     push,
 )
-from envs.clock.nodes import switch_off, switch_on
+from envs.clock.kernel.nodes import switch_off, switch_on
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel import attempts as entries
 from scheduler.decisions.kernel.columns import FIT_PARTS, Columns
