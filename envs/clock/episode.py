@@ -47,6 +47,7 @@ class Episode(EpisodeColumns):
 
     def play(self, scorer: Scorer, mode: Mode, starvation_s: float = np.inf) -> bool:
         """Let a compiled scorer decide everything; False if it failed in a round that is open."""
+        self.world.keep_apart()
         while True:
             code = steps.play(
                 *(self.world.handle, self.handle, self.trace.handle),
@@ -58,6 +59,7 @@ class Episode(EpisodeColumns):
 
     def begin_round(self, mode: Mode) -> Round:
         """Open a round, with the promises that the last one made."""
+        self.world.keep_apart()
         steps.begin_round(self.world.handle, self.handle, mode.code)
         return Round.opened(self.world, mode)
 
@@ -71,6 +73,7 @@ class Episode(EpisodeColumns):
         It is encoded in the world: `rows` rows at most, at the cluster's `preference`.
         """
         self.world.reserve_shown(rows)
+        self.world.keep_apart()
         handles = self.trace.handle, mode.code, rows, preference, waiting.code
         while True:
             code = learners.next_choice(self.world.handle, self.handle, *handles)

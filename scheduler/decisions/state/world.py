@@ -154,6 +154,11 @@ class World(Columns):
         own, columns = cast(tuple[dict[str, Any], dict[str, Any]], object.__getstate__(self))
         return {**own, "_handle": None, "_blocks": None}, columns
 
+    def keep_apart(self) -> None:
+        """Stop sharing columns with copies, as compiled functions may move what is shared."""
+        if self._borrows or self._lends:
+            self._own()
+
     def _own(self) -> None:
         """Stop sharing columns with other worlds."""
         for name in NAMES[STATIC]:
@@ -187,9 +192,7 @@ class World(Columns):
             raise KeyError(job)
         queue.leave(self.handle, slot)
         if queue.is_sparse(self.handle):
-            if self._borrows or self._lends:
-                # Compaction moves entries of columns that copies share.
-                self._own()
+            self.keep_apart()
             queue.compact(self.handle)
 
     def __contains__(self, job: int) -> bool:

@@ -24,7 +24,7 @@ from scheduler.decisions.kernel.columns import (
     STATIC_FEATURES,
     Columns,
 )
-from scheduler.decisions.kernel.learned.features import LEAST, squashed
+from scheduler.decisions.kernel.learned.features import LEAST, describe_new, squashed
 from scheduler.decisions.kernel.learned.positions import (
     BACKFILLING,
     BEYOND,
@@ -76,6 +76,7 @@ def encode(w: Columns, count: int, limit: int, preference: float) -> None:
     `limit` of them are shown (see `selection`); the other columns still describe the whole queue.
     `preference` is that of the cluster. Capacity of the group SHOWN: at least `limit`.
     """
+    describe_new(w)
     refresh_totals(w)
     _refresh_delays(w)
     _price_table(w, count)
