@@ -29,10 +29,10 @@ from typing import TypeVar
 
 import numpy as np
 import simpy
-from envs.clock.columns import CHOICES, ROUNDS
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
 from envs.clock import CompiledSimulation
+from envs.clock.kernel.columns import CHOICES, ROUNDS
 from envs.gym.cluster_env import ClusterEnv
 from envs.scenarios import Scenario, load
 from envs.simulator.simulation import ClusterSpec, Simulation

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from agents.serving.artifact import ArtifactManifest, digest, save
+from agents.serving.network import NetworkWeights
 from agents.training.config import Training
 from agents.training.environments.reward import CRITIC_FEATURES
 from agents.training.model.network import PolicyNetwork
@@ -41,6 +42,17 @@ def scorer(hidden=16, seed=0):
     """With scores that differ: the last layer is not near zero as in training's beginning."""
     torch.manual_seed(seed)
     return PolicyNetwork(hidden).eval()
+
+
+def linear_weights(seed=0):
+    """A network without hidden layers: one weight per column of a row, and no bias."""
+    weights = np.random.default_rng(seed).normal(size=len(ROW_COLUMNS))
+    return NetworkWeights(0, np.append(weights, 0.0).astype(np.float32))
+
+
+def broken_weights():
+    """A network whose scores are not numbers."""
+    return NetworkWeights(0, np.full(len(ROW_COLUMNS) + 1, np.nan, dtype=np.float32))
 
 
 def observations(count, present, rows, seed=0):

@@ -1,8 +1,7 @@
 """How long the served policy takes to decide, beside SB3's `predict`; how long it took to train.
 
-A decision is everything from a frozen queue on: the cluster, the table of candidates, its
-encoding, the network (ONNX Runtime, one thread), and the choice. Between two decisions a job has
-come and one has gone, as in a service.
+A decision is everything from a frozen queue on: the table of candidates, its encoding, the network,
+and the choice. Between two decisions a job has come and one has gone, as in a service.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ from benchmarks.policy.document import Found, Part
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
-from scheduler.decisions.features.encoder import Encoder
+from scheduler.decisions.features.encoder import encode
+from scheduler.decisions.kernel.learned import choice
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Plan
@@ -185,7 +185,6 @@ def report(found: Found, folder: Path) -> Section:
 def _times(policy: LearnedPolicy, count: int, repeats: int, hidden: int) -> dict[str, Any]:
     """Seconds by what was timed."""
     mode, wgc = policy.mode, named("wgc")
-    encoder = Encoder(policy.rows)
     predict = _predict(policy.rows, hidden)
     spent: dict[str, list[float]] = {
         what: [] for what in ("decision", "network", "predict", "wgc", "round")
@@ -194,12 +193,15 @@ def _times(policy: LearnedPolicy, count: int, repeats: int, hidden: int) -> dict
     for turn, world in enumerate(islice(snapshots(count), repeats + _WARM)):
         table = Round(world.world.copy(), world.now, mode).table()
         assert table is not None
-        encoding = encoder.encode(table)
+        encoding = encode(table, policy.rows)
+        network = partial(
+            choice.score, table.world.handle, policy.scorer.constants, policy.scorer.weights
+        )
         mask = np.zeros(policy.rows, dtype=np.bool_)
         mask[: len(encoding.positions)] = True
         took = {
             "decision": timed(partial(decision, world, policy, mode))[0],
-            "network": timed(partial(policy.score, encoding.values))[0],
+            "network": timed(network)[0],
             "predict": timed(partial(predict, encoding.values, mask))[0],
             "wgc": timed(partial(decision, world, wgc, mode))[0],
             "round": timed(partial(_whole, world, policy))[0],

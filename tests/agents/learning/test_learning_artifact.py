@@ -22,7 +22,6 @@ from agents.serving.artifact import (
     unpack,
 )
 from agents.serving.learned_policy import LearnedPolicy, learned
-from agents.serving.network import of_state
 from agents.training.model.onnx_export import exported
 from envs.gym.cluster_env import ClusterEnv
 from envs.simulator.cluster_spec import ClusterSpec
@@ -33,7 +32,7 @@ from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from tests.support.learning_world import mixed_cloud, scorer
+from tests.support.learning_world import broken_weights, mixed_cloud, scorer
 
 ROWS = 24
 
@@ -153,9 +152,8 @@ def test_serving_needs_nothing_that_training_needs(artifact):
         "values = np.zeros(encoder.size(24), np.float32)\n"
         "values[0] = 1.0\n"
         "policy = learned(sys.argv[1])\n"
-        "policy.network.scores(values)\n"
+        "policy.network.scores(np.zeros(encoder.size(policy.rows), np.float32))\n"
         "heavy = {'torch', 'stable_baselines3', 'sb3_contrib', 'gymnasium', 'simpy', 'onnx'}\n"
-        "heavy.add('onnxruntime')\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     words = [sys.executable, "-c", code, str(artifact)]
@@ -185,17 +183,15 @@ def test_served_and_trained_policies_place_alike(artifact, seed):
 
 def test_waiting_must_be_likelier_than_acting():
     # Two rows of 0.3 each outweigh a WAIT of 0.4, which is the likeliest single choice.
-    scores = np.log([0.4, 0.3, 0.3, 1e-30]).astype(np.float32)
+    scores = np.log([0.4, 0.3, 0.3, 1e-30], dtype=np.float32)
     assert wait_score(scores, 4) < scores[1]
-    scores = np.log([0.6, 0.2, 0.2]).astype(np.float32)
+    scores = np.log([0.6, 0.2, 0.2], dtype=np.float32)
     assert wait_score(scores, 3) > scores[1]
     assert wait_score(np.array([0.5, -np.inf], dtype=np.float32), 2) == 0.5
 
 
 def test_a_failing_network_falls_back(artifact):
-    state = {name: values.numpy() * np.nan for name, values in scorer().state_dict().items()}
-    broken = of_state(state)
-    guard = Guard(LearnedPolicy(broken, ROWS), named("wgc"))
+    guard = Guard(LearnedPolicy(broken_weights(), ROWS), named("wgc"))
     simulation = _simulation(mixed_cloud(), 0.5, 5, 0)
     simulation.run(guard)
     assert guard.fallbacks > 0

@@ -27,6 +27,7 @@ from agents.training.progress import CURVE
 from agents.training.trainer import train
 from agents.training.validation import Validation, relative, simulated_objective
 from agents.training.worker import TrainingContext, frozen
+from envs.gym.episodes import scales_of
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
 from scheduler.decisions.features.columns import ROW_COLUMNS
@@ -172,12 +173,12 @@ def test_networks_for_other_processes_do_not_change_with_what_is_learned():
     network = scorer()
     context, sent = TrainingContext(mixed_cloud(), TINY), frozen(network)
     values = np.ones(size(TINY.rows), dtype=np.float32)
-    before = context.policy(sent).score(values)
+    before = context.policy(sent).network.scores(values)
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(1)
-    assert (context.policy(sent).score(values) == before).all()
-    assert (context.policy(frozen(network)).score(values) != before).any()
+    assert (context.policy(sent).network.scores(values) == before).all()
+    assert (context.policy(frozen(network)).network.scores(values) != before).any()
     assert not any(weights.is_shared() for weights in network.parameters())
 
 
@@ -199,7 +200,7 @@ def test_rewards_sum_up_to_the_gain_over_the_baseline():
         action = np.flatnonzero(env.action_masks())[-1]
         observation, reward, done, _, _ = env.step(action)
         total += reward
-    reached = env.env.scales.value(env.env.simulation.outcome(), 0.3)
+    reached = scales_of(mixed_cloud().objective).value(env.simulation.outcome(), 0.3)
     wgc = simulated_objective(mixed_cloud(), named("wgc"), 1, 0.3, config.jobs, Split.TRAIN)
     assert reached > 1.01 * wgc
     assert total == pytest.approx(config.gain * (1 - reached / wgc))
