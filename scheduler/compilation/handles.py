@@ -63,7 +63,8 @@ def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:
     handle refers to the arrays that `owner` holds now: make a new one after replacing an array.
     Raises TypeError if an array is not as its annotation says.
     """
-    return cast(_Owner, _maker(cast(Any, columns_class or type(owner)))(owner))
+    kind: Any = columns_class or type(owner)
+    return cast(_Owner, _maker(kind)(owner))
 
 
 @functools.cache

@@ -80,7 +80,8 @@ class Candidates:
     @cached_property
     def born(self) -> Floats:
         """Seconds from the start of the history to the submission; inf for WAIT."""
-        return self.world.job_submitted.take(self.slot) - self.world.figure[ORIGIN]
+        seconds: Floats = self.world.job_submitted.take(self.slot) - self.world.figure[ORIGIN]
+        return seconds
 
     @cached_property
     def runtime(self) -> Floats:

@@ -97,4 +97,4 @@ def _digits(value: float) -> int:
     """An integer that never falls as a value rises: its sign, exponent and mantissa."""
     bits = np.float64(value + 0.0).view(np.int64)
     # Half of it, so that differences do not overflow.
-    return (bits if bits >= 0 else bits ^ 0x7FFFFFFFFFFFFFFF) >> 1
+    return int(bits if bits >= 0 else bits ^ 0x7FFFFFFFFFFFFFFF) >> 1
