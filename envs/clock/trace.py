@@ -44,7 +44,7 @@ class Trace(WorkloadColumns):
         meters: bool = False,
         record: bool = False,
     ) -> None:
-        self.workload, self.spec = workload, spec
+        self.workload, self.spec, self.estimator = workload, spec, estimator
         self.shapes: dict[Shape, int] = {Shape(-1, 0, 0): 0}
         self._events = RandomEvents(seed)
         self._handle: Trace | None = None
