@@ -77,7 +77,7 @@ def provenance_of(comparison: Comparison, command: Sequence[str]) -> Provenance:
         split=str(comparison.conditions.split),
         jobs=comparison.conditions.jobs,
         starved_s=comparison.conditions.starved_s,
-        clocks=Counter(run.clock for run in comparison.runs if run.clock),
+        clocks=dict(Counter(run.clock for run in comparison.runs if run.clock)),
     )
 
 
