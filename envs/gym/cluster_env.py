@@ -136,7 +136,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         """Choose a row; the reward is for all that happens until the next decision.
 
         Among equal jobs the most urgent one is taken instead, as in the service
-        (`scheduler.decisions.rounds.precedence`).
+        (`scheduler.decisions.kernel.precedence`).
 
         Raises `InputError` for an action outside the action space, after the end, or, under
         `illegal="raise"`, for one that is not legal now.

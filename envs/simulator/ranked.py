@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from math import inf
 from typing import Protocol
 
@@ -61,6 +62,9 @@ class SimulatedRanking:
         self._ranking, self._rules = ranking, rules
         self._queue = RankedQueue(ranking)
         self._submitted: dict[int, float] = {}
+        self._starts: dict[int, int] = {}
+        """Running job → its place in the order of starts."""
+        self._counter = count()
 
     def add(self, job: Waiting) -> None:
         """A job enters the queue."""
@@ -68,8 +72,9 @@ class SimulatedRanking:
         self._queue.add(job, self._simulation.progress(job.id))
 
     def remove(self, job: int) -> None:
-        """A job leaves the queue."""
+        """A job leaves the queue: it starts."""
         self._queue.remove(job)
+        self._starts[job] = next(self._counter)
 
     def run(self, *, save: bool = True, disturb: bool = False) -> None:
         """Decide until the simulation ends.
@@ -108,8 +113,10 @@ class SimulatedRanking:
         return ranked_plan(contest, self._policy)
 
     def _running(self) -> Mapping[int, RankedAttempt]:
-        attempts = self._simulation.world.running()
-        return {each.job: self._ranked(each) for each in attempts if each.job > 0}
+        attempts = [each for each in self._simulation.world.running() if each.job > 0]
+        # Which of equal nodes is taken depends on the order in which they become free.
+        attempts.sort(key=lambda each: self._starts[each.job])
+        return {each.job: self._ranked(each) for each in attempts}
 
     def _ranked(self, attempt: RunningAttempt) -> RankedAttempt:
         job = attempt.job

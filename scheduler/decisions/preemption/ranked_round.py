@@ -32,8 +32,10 @@ def contest(
             known[attempt.job].progress,
             partial(known.__getitem__, attempt.job),
         )
-        for attempt in snapshot.world.running()
-        if attempt.job in known
+        for attempt in sorted(
+            (each for each in snapshot.world.running() if each.job in known),
+            key=lambda each: (known[each.job].placed_at, each.job),
+        )
     }
     return Contest(snapshot.now, snapshot.world, queue, running, ranking, rules, starvation_s)
 

@@ -15,6 +15,7 @@ from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import BEST, load
 from agents.serving.learned_policy import LearnedPolicy
+from agents.serving.network import NetworkWeights
 from agents.training import config as configs
 from agents.training.config import Training
 from agents.training.environments.baseline import BaselineTrajectories, BaselineTrajectory
@@ -29,6 +30,7 @@ from agents.training.worker import TrainingContext, frozen
 from envs.gym.episodes import scales_of
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
+from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import size
 from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.lookup import named
@@ -326,14 +328,14 @@ def test_the_average_of_unchanged_weights_is_those_weights():
 
 @pytest.mark.slow
 def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
-    """Against a masked policy that scores at random."""
+    """Against a masked policy of random weights."""
     config = replace(
         TINY, jobs=40, demonstrations=1500, imitation_epochs=10, n_steps=128, steps=512, hidden=32,
         workloads=8, validation_workloads=2,
     )  # fmt: skip
     progress = train(config, tmp_path / "run")
-    rng = np.random.default_rng(0)
-    chance = LearnedPolicy(lambda _: rng.random(config.rows, dtype=np.float32), config.rows)
+    weights = np.random.default_rng(0).normal(size=len(ROW_COLUMNS) + 1).astype(np.float32)
+    chance = LearnedPolicy(NetworkWeights(0, weights), config.rows)
     monkeypatch.setattr("agents.training.worker.named", {"chance": chance, "wgc": named("wgc")}.get)
     validation = Validation(ProcessPool(TrainingContext(mixed_cloud(), config)))
     assert progress.best < 0.8 * validation.score("chance").mean

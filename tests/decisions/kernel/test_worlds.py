@@ -165,6 +165,23 @@ def test_nothing_that_happens_to_the_world_reaches_a_copy(snap, mode):
     unchanged(twin, before)
 
 
+def test_copies_of_copies_grow_by_themselves():
+    first = World([pool(devices=4, nodes=2)])
+    worlds, expected = [first], [[]]
+    for turn in range(4):
+        for at, (world, jobs) in enumerate(zip(worlds, expected, strict=True)):
+            for number in range(20 * turn, 20 * turn + 20):
+                jobs.append(own_shape(1 + 1000 * at + number))
+                world.add(jobs[-1])
+        worlds += [world.copy() for world in worlds]
+        expected += [list(jobs) for jobs in expected]
+    for world, jobs in zip(worlds, expected, strict=True):
+        assert waiting_of(world) == jobs
+        plan = decide(Round(world, 2000.0, Mode.EASY), SJF)
+        assert len(plan.placements) == 8
+        assert {placed.job for placed in plan.placements} <= {job.id for job in jobs}
+
+
 def test_a_copy_in_the_midst_of_a_round_goes_on_by_itself():
     jobs = [waiting(number, option(5.0 + number, 2), float(number)) for number in range(1, 9)]
     world = snapshot(pool(devices=6), jobs, now=20.0).world

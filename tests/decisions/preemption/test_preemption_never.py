@@ -1,6 +1,6 @@
 """What preemption may never do, over random clusters, queues and rules."""
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from scheduler.decisions.preemption.rules import lost_s
 from scheduler.decisions.rounds.modes import Mode
@@ -14,7 +14,7 @@ from tests.support.worlds import held
 STARVATION_S = 4000.0
 RANKED = ("srtf", "srsf", "tiresias")
 SCORED = ("wgc", "fcfs")
-MODES = (Mode.NONE, Mode.EASY, Mode.COMMIT, Mode.GREEDY)
+MODES = (Mode.EASY, Mode.GREEDY)
 
 
 def guarded(name, starvation_s=STARVATION_S):
@@ -32,6 +32,7 @@ def facts(snap):
     return {each.job.id: each for each in snap.running_jobs}
 
 
+@settings(max_examples=25)
 @given(preemptible(), rules_())
 def test_only_attempts_that_the_rules_allow_are_stopped(snap, rules):
     for plan in plans(snap, rules):
@@ -48,6 +49,7 @@ def test_only_attempts_that_the_rules_allow_are_stopped(snap, rules):
             assert each.lost_s == lost_s(victim, snap.now)
 
 
+@settings(max_examples=25)
 @given(preemptible(), rules_())
 def test_no_job_displaces_a_more_urgent_one_nor_loses_more_than_it_gains(snap, rules):
     for plan in plans(snap, rules):
@@ -62,6 +64,7 @@ def test_no_job_displaces_a_more_urgent_one_nor_loses_more_than_it_gains(snap, r
             assert each.gained_s > sum(together)
 
 
+@settings(max_examples=25)
 @given(preemptible(), rules_())
 def test_no_two_jobs_get_the_same_devices(snap, rules):
     for plan in plans(snap, rules):
@@ -90,12 +93,14 @@ def gone(plan, snap, job):
     return job in stopping or job in {each.victim for each in plan.preemptions}
 
 
+@settings(max_examples=25)
 @given(preemptible())
 def test_nothing_is_preempted_unless_it_is_asked_for(snap):
     for plan in plans(snap, OFF, SCORED):
         assert (plan.preemptions, plan.deferred, plan.claims) == ((), (), ())
 
 
+@settings(max_examples=25)
 @given(preemptible(), rules_([PreemptionMode.DEADLINE]))
 def test_deadlines_are_met_by_what_preempts_for_them(snap, rules):
     for plan in plans(snap, rules, SCORED):
@@ -108,6 +113,7 @@ def test_deadlines_are_met_by_what_preempts_for_them(snap, rules):
             assert snap.now + start.runtime_s <= snap.world.job_deadline[slot]
 
 
+@settings(max_examples=25)
 @given(preemptible(), rules_())
 def test_each_job_that_others_are_stopped_for_starts_on_their_devices(snap, rules):
     for plan in plans(snap, rules):
@@ -117,6 +123,7 @@ def test_each_job_that_others_are_stopped_for_starts_on_their_devices(snap, rule
         assert claims in (set(), {each.preemptor for each in plan.preemptions})
 
 
+@settings(max_examples=25)
 @given(preemptible(), rules_())
 def test_a_round_does_not_change_its_snapshot(snap, rules):
     before = snap.world.waiting(), snap.world.running()

@@ -178,7 +178,7 @@ def _policies(text: str) -> tuple[str, ...]:
 
 def _scenarios(names: Sequence[str], trace: Path | None, mode: str | None) -> dict[str, Scenario]:
     from envs.scenarios import load
-    from scheduler.decisions.rounds.round import Mode
+    from scheduler.decisions.rounds.modes import Mode
 
     if mode is not None and mode not in set(Mode):
         legal = ", ".join(Mode)
