@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from envs.clock.kernel.estimates import FIXED, HISTORY, TSAFRIR
@@ -18,7 +19,7 @@ from envs.workloads.runtime_estimates import (
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.domain.errors import InputError
 
-_CODES = {
+_CODES: Mapping[type[RuntimeEstimator], int] = {
     Exact: FIXED,
     Noisy: FIXED,
     Requested: FIXED,
