@@ -12,11 +12,12 @@ from envs.clock.kernel.columns import (
     WorkloadColumns,
 )
 from envs.clock.kernel.lives import index_of
-from envs.clock.kernel.metering import BOUND_S, MIDDLE_PRIORITY
 from envs.clock.kernel.steps import DECIDE, advance, begin_round, commit
+from envs.simulator.results import BOUND_S
 from scheduler.compilation.functions import entry_point
 from scheduler.decisions.kernel.columns import Columns
 from scheduler.decisions.kernel.learned.decision_points import next_decision
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 
 @entry_point
