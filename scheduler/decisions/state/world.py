@@ -139,13 +139,14 @@ class World(Columns):
         twin.pools, twin._handle = self.pools, None
         self._lends, twin._borrows, twin._lends = True, True, False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
+        used = self._handle is not None  # else the compiler need not be loaded yet
         if self._blocks is None:
             self._blocks, self._handle = Blocks.of(self), None
         for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
         twin._blocks = self._blocks.copied(twin)
         twin.state[SCORER] = twin.state[TOTALLED] = 0
-        if isinstance(self.handle, Handle):
+        if used and isinstance(self.handle, Handle):
             twin._handle = cast(Columns, twin._blocks.handle(self.handle, twin))
         return twin
 
