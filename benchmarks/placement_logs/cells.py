@@ -71,7 +71,10 @@ def modes_of(policy: str) -> Sequence[str]:
     driver = catalogue.DRIVERS.get(policy)
     if driver is not None:
         return [driver.mode.value if driver.mode else OWN]
-    made_for = traits(served(policy)).mode
+    own = traits(served(policy))
+    if own.ranking is not None:
+        return [OWN]
+    made_for = own.mode
     return [made_for.value] if made_for else [mode.value for mode in Mode]
 
 

@@ -9,7 +9,7 @@ from benchmarks.placement_logs.logs import Log, RecordedSimulation, log_of
 from envs.baselines import catalogue
 from envs.clock import CompiledSimulation, reason_against
 from envs.simulator.cluster_spec import ClusterSpec
-from scheduler.decisions.rounds.policy import Policy, mode_of
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import ACTIONS
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.node_placement import BEST_FIT
@@ -38,6 +38,8 @@ def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
     """
     if cell.policy in catalogue.DRIVERS:
         raise NotSupportedError("the service does not run this policy")
+    if traits(served(cell.policy)).ranking is not None:
+        raise NotSupportedError("these snapshots do not say what running jobs have done")
     scenario, workload = drawn(cell, seed, jobs)
     spec = ClusterSpec.of(scenario)
     if spec.changing():
@@ -56,6 +58,8 @@ def by_compiled(cell: Cell, seed: int, jobs: int) -> Log:
     """
     if cell.policy in catalogue.DRIVERS:
         raise NotSupportedError("the compiled clock does not play this policy")
+    if traits(served(cell.policy)).ranking is not None:
+        raise NotSupportedError("the compiled clock does not preempt")
     scenario, workload = drawn(cell, seed, jobs)
     spec, estimates = ClusterSpec.of(scenario), scenario.estimates.make(seed)
     if reason := reason_against(workload, estimates):

@@ -102,7 +102,8 @@ def test_every_clock_places_as_simpy(clock):
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        (Cell("srtf", "own", "lab"), "does not run this policy"),
+        (Cell("drf", "own", "lab"), "does not run this policy"),
+        (Cell("srtf", "own", "lab"), "running jobs"),
         (Cell("sjf", "easy", "mixed-cloud"), "nodes come and go"),
         (Cell("sjf@fgd", "easy", "hpc-lublin"), "placement rule fgd"),
     ],
