@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchmarks.placement_logs.cells import Cell, drawn, served
+from benchmarks.placement_logs.cells import LogCell, drawn, served
 from benchmarks.placement_logs.logs import Log, RecordedSimulation, log_of
 from envs.baselines import catalogue
 from envs.clock import CompiledSimulation, reason_against
@@ -22,7 +22,7 @@ class NotSupportedError(Exception):
     """The clock cannot run this simulation; the text says why."""
 
 
-def by_simpy(cell: Cell, seed: int, jobs: int) -> Log:
+def by_simpy(cell: LogCell, seed: int, jobs: int) -> Log:
     """SimPy moves time."""
     scenario, workload = drawn(cell, seed, jobs)
     spec, estimates = ClusterSpec.of(scenario), scenario.estimates.make(seed)
@@ -30,7 +30,7 @@ def by_simpy(cell: Cell, seed: int, jobs: int) -> Log:
     return simulation.log(catalogue.run(simulation, cell.policy))
 
 
-def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
+def by_snapshots(cell: LogCell, seed: int, jobs: int) -> Log:
     """Each round decides on a snapshot that is a value, as in the service.
 
     A snapshot does not say which nodes are up, and the service always takes the nodes that fit
@@ -51,7 +51,7 @@ def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
     return simulation.log(simulation.outcome())
 
 
-def by_compiled(cell: Cell, seed: int, jobs: int) -> Log:
+def by_compiled(cell: LogCell, seed: int, jobs: int) -> Log:
     """Compiled code moves time and decides; a policy without a compiled scorer decides in Python.
 
     Raises `NotSupportedError` for policies of the simulator, and with the clock's own reason.
@@ -72,7 +72,7 @@ def by_compiled(cell: Cell, seed: int, jobs: int) -> Log:
     return log_of(zip(held, actions, strict=True), spec, outcome)
 
 
-CLOCKS: Mapping[str, Callable[[Cell, int, int], Log]] = {
+CLOCKS: Mapping[str, Callable[[LogCell, int, int], Log]] = {
     "simpy": by_simpy,
     "compiled": by_compiled,
     "service": by_snapshots,

@@ -20,18 +20,18 @@ _HELD = ("held_job", "held_row", "held_action", "held_start", "held_end", "held_
 _PARTS = ("part_node", "part_devices")
 
 
-class Episode(EpisodeColumns):
+class CompiledEpisode(EpisodeColumns):
     """One simulation of a trace, at time 0 at first."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.world = trace.world()
-        self._handle: Episode | None = None
+        self._handle: CompiledEpisode | None = None
         self._allocate()
         self._open()
 
     @property
-    def handle(self) -> Episode:
+    def handle(self) -> CompiledEpisode:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
             self._handle = handle_of(self, EpisodeColumns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from envs.clock.episode import Episode
+from envs.clock.episode import CompiledEpisode
 from envs.clock.kernel.columns import (
     ENDED,
     TIME,
@@ -50,7 +50,7 @@ class CompiledSimulation:
         trace = Trace(
             workload, spec, estimator, seed=seed, restart=restart, meters=meters, record=record
         )
-        self.episode = Episode(trace)
+        self.episode = CompiledEpisode(trace)
         self._record, self._mode = record, spec.mode
 
     def next(self) -> Round | None:

@@ -86,7 +86,7 @@ def folders(function: FunctionType) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CacheEntry:
     """What lies on disk of one function."""
 
     path: Path | None
@@ -97,7 +97,7 @@ class Found:
     """The folder where it is written if that is possible."""
 
 
-def find(function: FunctionType) -> Found:
+def find(function: FunctionType) -> CacheEntry:
     """Look for the function's compiled form with its declared types, without loading it."""
     codegen = cpu_target.target_context.codegen()
     digest = digest_of(function)
@@ -111,7 +111,7 @@ def find(function: FunctionType) -> Found:
             holding = place if name and (place / name).is_file() else holding
     stem = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-"
     older = any(any(place.glob(f"{glob.escape(stem)}*.nbi")) for place in places)
-    return Found(holding, older, places[0])
+    return CacheEntry(holding, older, places[0])
 
 
 class _Locator(_CacheLocator):

@@ -41,7 +41,7 @@ TRIES = 64
 """Waiting jobs per round for which victims are looked for, the most urgent first."""
 
 
-class _Way(NamedTuple):
+class _Displacement(NamedTuple):
     """How a job could start now."""
 
     option: EstimatedPlacement
@@ -116,7 +116,7 @@ class _Scene:
             found.append(PreemptionReason.PRIORITY)
         return found if self.running else []
 
-    def way(self, job: Waiting) -> _Way | None:
+    def way(self, job: Waiting) -> _Displacement | None:
         """The way in which the job ends first among those that the rules allow."""
         otherwise = soonest_end(self.world, job, self.now)
         for reason in self.reasons(job):
@@ -129,7 +129,7 @@ class _Scene:
                     return found
         return None
 
-    def apply(self, job: Waiting, way: _Way) -> None:
+    def apply(self, job: Waiting, way: _Displacement) -> None:
         """Stop the victims and start the job."""
         for victim in way.victims:
             self.world.finish(victim.job.id)
@@ -146,7 +146,7 @@ class _Scene:
         option: EstimatedPlacement,
         reason: PreemptionReason,
         otherwise: float,
-    ) -> _Way | None:
+    ) -> _Displacement | None:
         found = self._victims(job, option, reason)
         if found is None:
             return None
@@ -157,7 +157,7 @@ class _Scene:
         gain = gained_s(job, otherwise, end)
         if not worth(gain, victims, self.now):
             return None
-        return _Way(option, nodes, victims, gain, reason)
+        return _Displacement(option, nodes, victims, gain, reason)
 
     def _victims(
         self, job: Waiting, option: EstimatedPlacement, reason: PreemptionReason
