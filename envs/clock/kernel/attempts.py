@@ -27,7 +27,7 @@ from envs.clock.kernel.metering import busy_price, busy_watts, draw_power, meter
 from envs.clock.kernel.nodes import occupy_nodes, release_nodes
 from envs.simulator.attempts import OVERRUN_S
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel import attempts as entries
+from scheduler.decisions.kernel.cluster import attempts as entries
 from scheduler.decisions.kernel.columns import Columns
 
 _TINY_S = 1e-9
