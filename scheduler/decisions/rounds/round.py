@@ -106,7 +106,7 @@ class Round:
         return choosing.play(self.world.handle, *scorer) != choosing.INVALID
 
     def preceding(self, row: int, *, heed: bool = False) -> int:
-        """The same placement of the job that goes first among equals (`kernel.rules.precedence`)."""
+        """The same placement of the job that goes first among equals: `kernel.rules.precedence`."""
         return precedence.preceding(self.world.handle, row, heed)
 
     def outcome(self, row: int) -> Action:
