@@ -32,7 +32,7 @@ import simpy
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
 from envs.clock import CompiledSimulation
-from envs.clock.columns import CHOICES, ROUNDS
+from envs.clock.kernel.columns import CHOICES, ROUNDS
 from envs.gym.cluster_env import ClusterEnv
 from envs.scenarios import Scenario, load
 from envs.simulator.simulation import ClusterSpec, Simulation

@@ -29,9 +29,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.placement_logs.cells import JOBS, POLICIES, SCENARIOS, SEEDS, Cell, cells
+from benchmarks.placement_logs.cells import JOBS, POLICIES, SCENARIOS, SEEDS, LogCell, cells
 from benchmarks.placement_logs.clocks import CLOCKS, NotSupportedError
-from benchmarks.placement_logs.files import Comparison, check, write
+from benchmarks.placement_logs.files import LogComparison, check, write
 from scheduler.domain.errors import FulcrumError
 
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def show_log(cell: Cell, seed: int, clock: str, jobs: int) -> None:
+def show_log(cell: LogCell, seed: int, clock: str, jobs: int) -> None:
     print(f"[{' '.join(cell)} {seed}]")
     try:
         log = CLOCKS[clock](cell, seed, jobs)
@@ -65,13 +65,13 @@ def show_log(cell: Cell, seed: int, clock: str, jobs: int) -> None:
         print("\n".join((*log.placements, "", *log.results)))
 
 
-def show(found: Comparison) -> None:
+def show(found: LogComparison) -> None:
     print(f"{found.equal} of {found.compared} simulations by {found.clock} are equal")
     kinds = {"placements": found.placements, "nodes": found.nodes, "records": found.results}
     for name, different in kinds.items():
         if different:
             print(f"{len(different)} have other {name}; the first of each cell:")
-        first: dict[Cell, int] = {}
+        first: dict[LogCell, int] = {}
         for cell, seed in different:
             first.setdefault(cell, seed)
         for (policy, mode, scenario), seed in first.items():

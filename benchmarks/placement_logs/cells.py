@@ -40,7 +40,7 @@ FASTER = 4.0
 """Jobs arrive this many times as fast as in the scenario: so few form a queue only then."""
 
 
-class Cell(NamedTuple):
+class LogCell(NamedTuple):
     """What is simulated with every seed."""
 
     policy: str
@@ -52,7 +52,7 @@ def cells(
     policies: Sequence[str] = POLICIES,
     modes: Sequence[str] | None = None,
     scenarios: Sequence[str] = SCENARIOS,
-) -> Iterator[Cell]:
+) -> Iterator[LogCell]:
     """All cells of these policies and scenarios, in every mode or in some.
 
     Raises `MissingError` for an unknown policy.
@@ -60,7 +60,7 @@ def cells(
     for policy in policies:
         for mode in modes_of(policy):
             if modes is None or mode in modes:
-                yield from (Cell(policy, mode, scenario) for scenario in scenarios)
+                yield from (LogCell(policy, mode, scenario) for scenario in scenarios)
 
 
 def modes_of(policy: str) -> Sequence[str]:
@@ -71,7 +71,10 @@ def modes_of(policy: str) -> Sequence[str]:
     driver = catalogue.DRIVERS.get(policy)
     if driver is not None:
         return [driver.mode.value if driver.mode else OWN]
-    made_for = traits(served(policy)).mode
+    own = traits(served(policy))
+    if own.ranking is not None:
+        return [OWN]
+    made_for = own.mode
     return [made_for.value] if made_for else [mode.value for mode in Mode]
 
 
@@ -84,7 +87,7 @@ def served(policy: str) -> Policy:
     return lookup.named(name if at and rule in RULES else policy)
 
 
-def drawn(cell: Cell, seed: int, jobs: int) -> tuple[Scenario, Workload]:
+def drawn(cell: LogCell, seed: int, jobs: int) -> tuple[Scenario, Workload]:
     """The scenario of a cell with nothing left to draw, and a workload of that many jobs.
 
     Raises `MissingError` for an unknown scenario.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchmarks.placement_logs.cells import Cell, drawn, served
+from benchmarks.placement_logs.cells import LogCell, drawn, served
 from benchmarks.placement_logs.logs import Log, RecordedSimulation, log_of
 from envs.baselines import catalogue
 from envs.clock import CompiledSimulation, reason_against
 from envs.simulator.cluster_spec import ClusterSpec
-from scheduler.decisions.rounds.policy import Policy, mode_of
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import ACTIONS
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.node_placement import BEST_FIT
@@ -22,7 +22,7 @@ class NotSupportedError(Exception):
     """The clock cannot run this simulation; the text says why."""
 
 
-def by_simpy(cell: Cell, seed: int, jobs: int) -> Log:
+def by_simpy(cell: LogCell, seed: int, jobs: int) -> Log:
     """SimPy moves time."""
     scenario, workload = drawn(cell, seed, jobs)
     spec, estimates = ClusterSpec.of(scenario), scenario.estimates.make(seed)
@@ -30,7 +30,7 @@ def by_simpy(cell: Cell, seed: int, jobs: int) -> Log:
     return simulation.log(catalogue.run(simulation, cell.policy))
 
 
-def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
+def by_snapshots(cell: LogCell, seed: int, jobs: int) -> Log:
     """Each round decides on a snapshot that is a value, as in the service.
 
     A snapshot does not say which nodes are up, and the service always takes the nodes that fit
@@ -38,6 +38,8 @@ def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
     """
     if cell.policy in catalogue.DRIVERS:
         raise NotSupportedError("the service does not run this policy")
+    if traits(served(cell.policy)).ranking is not None:
+        raise NotSupportedError("these snapshots do not say what running jobs have done")
     scenario, workload = drawn(cell, seed, jobs)
     spec = ClusterSpec.of(scenario)
     if spec.changing():
@@ -49,25 +51,28 @@ def by_snapshots(cell: Cell, seed: int, jobs: int) -> Log:
     return simulation.log(simulation.outcome())
 
 
-def by_compiled(cell: Cell, seed: int, jobs: int) -> Log:
+def by_compiled(cell: LogCell, seed: int, jobs: int) -> Log:
     """Compiled code moves time and decides; a policy without a compiled scorer decides in Python.
 
     Raises `NotSupportedError` for policies of the simulator, and with the clock's own reason.
     """
     if cell.policy in catalogue.DRIVERS:
         raise NotSupportedError("the compiled clock does not play this policy")
+    if traits(served(cell.policy)).ranking is not None:
+        raise NotSupportedError("the compiled clock does not preempt")
     scenario, workload = drawn(cell, seed, jobs)
     spec, estimates = ClusterSpec.of(scenario), scenario.estimates.make(seed)
-    if reason := reason_against(workload, estimates):
+    policy = served(cell.policy)
+    if reason := reason_against(workload, spec, estimates, policy):
         raise NotSupportedError(reason)
     simulation = CompiledSimulation(workload, spec, estimates, seed=seed, record=True)
-    outcome = simulation.run(served(cell.policy))
+    outcome = simulation.run(policy)
     held = simulation.held or ()
     actions = [ACTIONS[code].value for code in simulation.episode.held_action[: len(held)]]
     return log_of(zip(held, actions, strict=True), spec, outcome)
 
 
-CLOCKS: Mapping[str, Callable[[Cell, int, int], Log]] = {
+CLOCKS: Mapping[str, Callable[[LogCell, int, int], Log]] = {
     "simpy": by_simpy,
     "compiled": by_compiled,
     "service": by_snapshots,

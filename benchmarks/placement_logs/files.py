@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.placement_logs.cells import FASTER, Cell
+from benchmarks.placement_logs.cells import FASTER, LogCell
 from benchmarks.placement_logs.clocks import CLOCKS, NotSupportedError
 from scheduler.domain.errors import InputError
 from scheduler.files import write_text
@@ -28,23 +28,23 @@ SETTINGS = ("clock", "jobs", "faster", "seeds", "cpu", "simd", "numpy")
 
 
 @dataclass(slots=True)
-class Comparison:
+class LogComparison:
     """What a comparison with a file found."""
 
     clock: str
     compared: int = 0
     """Simulations."""
     equal: int = 0
-    placements: list[tuple[Cell, int]] = field(default_factory=list)
+    placements: list[tuple[LogCell, int]] = field(default_factory=list)
     """(cell, seed) of those with other jobs, pools, widths, times or actions."""
-    nodes: list[tuple[Cell, int]] = field(default_factory=list)
+    nodes: list[tuple[LogCell, int]] = field(default_factory=list)
     """Of those with equal placements on other nodes."""
-    results: list[tuple[Cell, int]] = field(default_factory=list)
+    results: list[tuple[LogCell, int]] = field(default_factory=list)
     """Of those with equal placements and nodes, and another record of their jobs."""
     not_run: Counter[str] = field(default_factory=Counter)
     """Reason → simulations that were not compared."""
 
-    def add(self, cell: Cell, seed: int, expected: str, found: str) -> None:
+    def add(self, cell: LogCell, seed: int, expected: str, found: str) -> None:
         """Add one simulation with two digests (`Log.digest`)."""
         self.compared += 1
         if expected == found:
@@ -75,7 +75,7 @@ def _processor() -> str:
 
 
 def write(
-    path: Path, chosen: Sequence[Cell], clock: str, seeds: Sequence[int], jobs: int, resume: bool
+    path: Path, chosen: Sequence[LogCell], clock: str, seeds: Sequence[int], jobs: int, resume: bool
 ) -> None:
     """Write the digests of the cells; with `resume` those that the file has are kept.
 
@@ -104,14 +104,14 @@ def write(
     _save(path, document)
 
 
-def check(path: Path, chosen: Sequence[Cell], clock: str, seeds: Sequence[int]) -> Comparison:
+def check(path: Path, chosen: Sequence[LogCell], clock: str, seeds: Sequence[int]) -> LogComparison:
     """Compare those of the chosen cells and seeds that the file has."""
     document = json.loads(path.read_text("utf-8"))
     here = machine()
     other = [name for name in MACHINE if here[name] != document[name]]
     if other:
         print(f"warning: {path} was written with another {', '.join(other)}", file=sys.stderr)
-    found, told = Comparison(clock), time.monotonic()
+    found, told = LogComparison(clock), time.monotonic()
     for number, cell in enumerate(chosen, 1):
         stored = document["cells"].get(" ".join(cell), [])
         expected = dict(zip(document["seeds"], stored, strict=False))
@@ -132,7 +132,7 @@ def check(path: Path, chosen: Sequence[Cell], clock: str, seeds: Sequence[int]) 
     return found
 
 
-def _digest(cell: Cell, clock: str, seed: int, jobs: int) -> str | None:
+def _digest(cell: LogCell, clock: str, seed: int, jobs: int) -> str | None:
     """None for a simulation that the clock cannot run."""
     try:
         return CLOCKS[clock](cell, seed, jobs).digest()

@@ -47,11 +47,11 @@ class RecordedSimulation(Simulation):
         super().__init__(*arguments, **named, record=True)
         self._actions: dict[int, list[str]] = defaultdict(list)
 
-    def commit(self, plan: Plan) -> None:
+    def commit(self, plan: Plan, *, save: bool = True) -> None:
         """Carry out a plan, and remember its actions."""
-        for placement in plan.placements:
+        for placement in (*plan.placements, *plan.deferred):
             self._actions[placement.job].append(placement.action.value)
-        super().commit(plan)
+        super().commit(plan, save=save)
 
     def log(self, outcome: SimulationResult) -> Log:
         """The log of a simulation that has ended with this result."""

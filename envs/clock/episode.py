@@ -20,18 +20,18 @@ _HELD = ("held_job", "held_row", "held_action", "held_start", "held_end", "held_
 _PARTS = ("part_node", "part_devices")
 
 
-class Episode(EpisodeColumns):
+class CompiledEpisode(EpisodeColumns):
     """One simulation of a trace, at time 0 at first."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.world = trace.world()
-        self._handle: Episode | None = None
+        self._handle: CompiledEpisode | None = None
         self._allocate()
         self._open()
 
     @property
-    def handle(self) -> Episode:
+    def handle(self) -> CompiledEpisode:
         """What compiled functions take; valid until a group of columns grows."""
         if self._handle is None:
             self._handle = handle_of(self, EpisodeColumns)
@@ -47,10 +47,15 @@ class Episode(EpisodeColumns):
 
     def play(self, scorer: Scorer, mode: Mode, starvation_s: float = np.inf) -> bool:
         """Let a compiled scorer decide everything; False if it failed in a round that is open."""
+        self.world.keep_apart()
         while True:
             code = steps.play(
-                *(self.world.handle, self.handle, self.trace.handle),
-                *(mode.code, starvation_s, *scorer),
+                self.world.handle,
+                self.handle,
+                self.trace.handle,
+                mode.code,
+                starvation_s,
+                *scorer,
             )
             if code in (steps.END, steps.UNSCORED):
                 return code == steps.END
@@ -58,6 +63,7 @@ class Episode(EpisodeColumns):
 
     def begin_round(self, mode: Mode) -> Round:
         """Open a round, with the promises that the last one made."""
+        self.world.keep_apart()
         steps.begin_round(self.world.handle, self.handle, mode.code)
         return Round.opened(self.world, mode)
 
@@ -71,6 +77,7 @@ class Episode(EpisodeColumns):
         It is encoded in the world: `rows` rows at most, at the cluster's `preference`.
         """
         self.world.reserve_shown(rows)
+        self.world.keep_apart()
         handles = self.trace.handle, mode.code, rows, preference, waiting.code
         while True:
             code = learners.next_choice(self.world.handle, self.handle, *handles)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from envs.clock.episode import Episode
+from envs.clock.episode import CompiledEpisode
 from envs.clock.kernel.columns import (
     DOLLARS,
     ENDED,
@@ -27,7 +27,7 @@ from envs.simulator.results import SimulationResult
 from envs.simulator.simulated_job import HeldDevices
 
 
-def result_of(episode: Episode) -> SimulationResult:
+def result_of(episode: CompiledEpisode) -> SimulationResult:
     """The record of all jobs so far."""
     trace = episode.trace
     jobs, row = trace.workload.jobs, episode.job_row
@@ -57,7 +57,7 @@ def result_of(episode: Episode) -> SimulationResult:
     )
 
 
-def held_of(episode: Episode) -> list[HeldDevices]:
+def held_of(episode: CompiledEpisode) -> list[HeldDevices]:
     """Every attempt that has ended, in order of its end."""
     trace, count = episode.trace, int(episode.count[HELD_ATTEMPTS])
     rows = episode.held_row[:count]
@@ -74,7 +74,7 @@ def held_of(episode: Episode) -> list[HeldDevices]:
     return [HeldDevices(*each) for each in zip(*columns, strict=True)]
 
 
-def reading_of(episode: Episode) -> Reading:
+def reading_of(episode: CompiledEpisode) -> Reading:
     """The meter's totals until now."""
     settle_meter(episode.handle)
     figure, count = episode.figure, episode.count
@@ -90,7 +90,7 @@ def reading_of(episode: Episode) -> Reading:
     )
 
 
-def _idle(episode: Episode) -> tuple[float, float]:
+def _idle(episode: CompiledEpisode) -> tuple[float, float]:
     """Dollars and joules of devices that no attempt uses."""
     spec, now = episode.trace.spec, float(episode.figure[TIME])
     model = CostModel(spec, None)
@@ -101,7 +101,7 @@ def _idle(episode: Episode) -> tuple[float, float]:
     return model.idle_dollars(billed, used_seconds), model.idle_joules(now, on)
 
 
-def _device_seconds(episode: Episode, pool: int, now: float) -> float:
+def _device_seconds(episode: CompiledEpisode, pool: int, now: float) -> float:
     """Device-seconds that a pool's nodes were switched on so far, boots included."""
     its = episode.trace.spec.pools[pool]
     first = int(episode.world.pool_first_node[pool])

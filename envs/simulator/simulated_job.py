@@ -25,21 +25,6 @@ class HeldDevices(NamedTuple):
     end: float
 
 
-class SimulatedProgress(NamedTuple):
-    """What anyone can see of a job. It does not show the true runtime."""
-
-    job: int
-    submitted_at: float
-    started_at: float
-    """First start; nan: never."""
-    running: bool
-    service_s: float
-    """Device-seconds of its attempts so far, restarts included."""
-    remaining_s: float
-    """Estimated seconds left on the placement that needs fewest. It does not depend on where the
-    job runs, so that starting a job does not change its rank."""
-
-
 @dataclass(slots=True)
 class SimulatedJob:
     """A job that has arrived, with the state of its newest attempt."""
@@ -64,6 +49,7 @@ class SimulatedJob:
     joules: float = 0.0
     attempts: int = 0
     failures: int = 0
+    preemptions: int = 0
     failed: bool = False
     """Whether its last allowed attempt has failed."""
     wasted: float = 0.0

@@ -22,18 +22,23 @@ from envs.simulator.meter import Meter
 from envs.simulator.nodes import NodePool
 from envs.simulator.placements import FeasiblePlacements, PlacementSet
 from envs.simulator.random_events import RandomEvents
+from envs.simulator.ranked import SimulatedRanking
 from envs.simulator.results import SimulationResult, outcome
-from envs.simulator.simulated_job import HeldDevices, SimulatedJob, SimulatedProgress
+from envs.simulator.simulated_job import HeldDevices, SimulatedJob
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
 from scheduler.arrays import Ints
-from scheduler.decisions.rounds.policy import Policy, mode_of
+from scheduler.decisions.preemption.ranking import Ranking
+from scheduler.decisions.preemption.trial import hold, option_of
+from scheduler.decisions.preemption.urgent import with_urgent
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
-from scheduler.decisions.state.world import Shape, World
+from scheduler.decisions.state.preemption import JobProgress, RunningJob
+from scheduler.decisions.state.world import EstimatedPlacement, Shape, Waiting, World
 
 __all__ = ["ClusterSpec", "Simulation"]
 
@@ -66,6 +71,8 @@ class Simulation:
         self.world = World(spec.pools, origin=workload.origin, rule=rule(spec.placement))
         """What decisions know: the cluster and the jobs that wait."""
         self._mode = spec.mode
+        self._urgent = spec.preemption.urgent
+        self._ranking: SimulatedRanking | None = None
         self._workload = workload
         self._estimator = estimator or Exact()
         self._jobs: dict[int, SimulatedJob] = {}
@@ -132,22 +139,39 @@ class Simulation:
 
         Raises `InfeasibleError` when a job arrives that fits no pool.
         """
-        if not self._advance():
+        if not self.advance():
             return None
         return Round(self.world, self._env.now, self._mode, self._committed)
 
-    def commit(self, plan: Plan) -> None:
-        """Carry out what the round decided; the world holds its devices already."""
+    def commit(self, plan: Plan, *, save: bool = True) -> None:
+        """Carry out what the round decided; the world holds its placements already.
+
+        Stops are instant, so what is deferred until then starts at once. `save`: a preempted job
+        writes a checkpoint first.
+        """
         self._committed = plan.reservations
+        for stopped in plan.preemptions:
+            self.preempt(stopped.victim, save=save)
         for placement in plan.placements:
-            self.world.remove(placement.job)
+            self._dequeue(placement.job)
+            self._attempts.start(self._jobs[placement.job], placement)
+        for placement in plan.deferred:
+            self._dequeue(placement.job)
+            hold(self.world, placement.job, option_of(placement), placement.nodes, self.now)
             self._attempts.start(self._jobs[placement.job], placement)
 
     def run(self, policy: Policy) -> SimulationResult:
         """Let one policy decide everything, in the mode it was made for if there is one."""
         self._mode = mode_of(policy, self.spec.mode)
+        own = traits(policy)
+        if own.ranking is not None:
+            self.ranked(policy.name, own.ranking).run()
+            return self.outcome()
         while (round_ := self.next()) is not None:
-            self.commit(decide(round_, policy))
+            plan = decide(round_, policy)
+            if self._urgent:
+                plan = self._with_urgent(plan, own.starvation_s)
+            self.commit(plan)
         return self.outcome()
 
     def outcome(self) -> SimulationResult:
@@ -165,6 +189,12 @@ class Simulation:
         """Let something be decided `delay_s` seconds from now, even if nothing happens."""
         self._env.timeout(delay_s).callbacks.append(lambda _: self._notify())
 
+    def ranked(self, policy: str, ranking: Ranking) -> SimulatedRanking:
+        """Keep the queue in the order of a ranking; before the first round only."""
+        assert not self._jobs, "jobs have arrived already"
+        self._ranking = SimulatedRanking(self, policy, ranking, self.spec.preemption)
+        return self._ranking
+
     def preempt(self, number: int, *, save: bool = False) -> None:
         """End a job's attempt and queue the job again; `save`: it writes a checkpoint first.
 
@@ -173,21 +203,37 @@ class Simulation:
         job = self._jobs[number]
         if not job.running:
             raise KeyError(number)
+        job.preemptions += 1
         self._attempts.interrupt(job, save=save)
 
-    def progress(self, number: int) -> SimulatedProgress:
+    def progress(self, number: int) -> JobProgress:
         """The visible progress of a job. Raises `KeyError` before it arrives."""
-        job, now = self._jobs[number], self.now
-        service, working = job.service, 0.0
+        job = self._jobs[number]
+        service = job.service
         if job.running:
-            service += max(0.0, now - job.ready) * job.width
-            working = max(0.0, now - job.begun) / max(job.estimates[job.place], 1e-9)
+            service += max(0.0, self.now - job.ready) * job.width
+        share = self._working_share(job)
         left = min(
-            job.remaining(place, self._estimator, working * estimate)
+            job.remaining(place, self._estimator, share * estimate)
             for place, estimate in enumerate(job.estimates)
         )
-        return SimulatedProgress(
-            number, job.arrival.submitted_at, job.started, job.running, service, left
+        _, width = min(zip(job.estimates, job.placements.width.tolist(), strict=True))
+        return JobProgress(
+            left, int(width), service, self._attempts.restart_s(job), job.preemptions
+        )
+
+    def running_job(self, number: int) -> RunningJob:
+        """A running job as decisions see it. Raises `KeyError` before it arrives."""
+        job = self._jobs[number]
+        interval = self.spec.failures.checkpoint_s
+        worked = max(0.0, self.now - job.begun)
+        saved = worked // interval * interval if interval else 0.0
+        return RunningJob(
+            self._waiting(job, self._working_share(job)),
+            self.progress(number),
+            job.placed,
+            job.begun,
+            job.begun + saved,
         )
 
     def holding(self) -> list[HeldDevices]:
@@ -202,7 +248,7 @@ class Simulation:
         """A job with its true runtimes. Raises `KeyError` before it arrives."""
         return self._jobs[number].arrival
 
-    def _advance(self) -> bool:
+    def advance(self) -> bool:
         """Run until something may be decided; False at the end."""
         env, every_event, attempts = self._env, self.spec.every_event, self._attempts
         total = len(self._workload.jobs)
@@ -219,6 +265,16 @@ class Simulation:
         if self._invariants is not None:
             self._verify(self._invariants)
         return False
+
+    def _with_urgent(self, plan: Plan, starvation_s: float) -> Plan:
+        """The plan, with preemptions for urgent jobs that it leaves waiting."""
+        placed = {placement.job for placement in plan.placements}
+        running = (
+            self.running_job(attempt.job)
+            for attempt in self.world.running()
+            if attempt.job > 0 and attempt.job not in placed
+        )
+        return with_urgent(plan, self.world, running, self.spec.preemption, starvation_s)
 
     def _arrivals(self) -> Generator[Event, None, None]:
         env = self._env
@@ -240,13 +296,6 @@ class Simulation:
 
     def _enqueue(self, job: SimulatedJob) -> None:
         arrival = job.arrival
-        seconds = job.estimates
-        if job.attempts:
-            restart = self._attempts.restart_s(job)
-            seconds = [
-                restart + job.remaining(place, self._estimator)
-                for place in range(len(job.estimates))
-            ]
         numbers = (
             arrival.id,
             arrival.submitted_at,
@@ -257,9 +306,51 @@ class Simulation:
         self.world.enter(
             np.array(numbers, dtype=np.float64),
             self._shapes_of(job),
-            job.placements.figures(seconds),
+            job.placements.figures(self._seconds(job)),
         )
+        if self._ranking is not None:
+            self._ranking.add(self._waiting(job))
         self._decision_due = True
+
+    def _dequeue(self, number: int) -> None:
+        self.world.remove(number)
+        if self._ranking is not None:
+            self._ranking.remove(number)
+
+    def _seconds(self, job: SimulatedJob, share: float = 0.0) -> Sequence[float]:
+        """(n,) Estimated seconds of the job's next attempt by placement.
+
+        `share`: of a whole run, by estimate, that its attempt has worked since the last checkpoint.
+        """
+        if not job.attempts:
+            return job.estimates
+        restart = self._attempts.restart_s(job)
+        return [
+            restart + job.remaining(place, self._estimator, share * estimate)
+            for place, estimate in enumerate(job.estimates)
+        ]
+
+    def _waiting(self, job: SimulatedJob, share: float = 0.0) -> Waiting:
+        """The job as decisions see it in the queue; `share` as for `_seconds`."""
+        arrival, placements = job.arrival, job.placements
+        figures = placements.figures(self._seconds(job, share)).T.tolist()
+        return Waiting(
+            arrival.id,
+            arrival.submitted_at,
+            [
+                EstimatedPlacement(*place, arrival.memory_bytes, *its)
+                for place, its in zip(placements.places, figures, strict=True)
+            ],
+            arrival.priority,
+            inf if arrival.deadline is None else arrival.deadline,
+            self.spec.preference if arrival.preference is None else arrival.preference,
+        )
+
+    def _working_share(self, job: SimulatedJob) -> float:
+        """Share of a whole run, by estimate, that a running attempt has worked so far."""
+        if not job.running:
+            return 0.0
+        return max(0.0, self.now - job.begun) / max(job.estimates[job.place], 1e-9)
 
     def _shapes_of(self, job: SimulatedJob) -> Ints:
         """(n,) The shapes of a job's placements in the world."""

@@ -47,7 +47,9 @@ class DiskCache(NullCache):
         for folder in self._folders:
             try:
                 found = folder.load_overload(sig, target_context)
-            except OSError:
+            except Exception:
+                # A file that cannot be read, or is damaged, is as good as none.
+                _log.debug("%s cannot be read", folder.cache_path, exc_info=True)
                 continue
             if found is not None:
                 _slim(found.library)
@@ -86,7 +88,7 @@ def folders(function: FunctionType) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CacheEntry:
     """What lies on disk of one function."""
 
     path: Path | None
@@ -97,7 +99,7 @@ class Found:
     """The folder where it is written if that is possible."""
 
 
-def find(function: FunctionType) -> Found:
+def find(function: FunctionType) -> CacheEntry:
     """Look for the function's compiled form with its declared types, without loading it."""
     codegen = cpu_target.target_context.codegen()
     digest = digest_of(function)
@@ -111,7 +113,7 @@ def find(function: FunctionType) -> Found:
             holding = place if name and (place / name).is_file() else holding
     stem = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-"
     older = any(any(place.glob(f"{glob.escape(stem)}*.nbi")) for place in places)
-    return Found(holding, older, places[0])
+    return CacheEntry(holding, older, places[0])
 
 
 class _Locator(_CacheLocator):

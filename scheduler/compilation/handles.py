@@ -46,7 +46,7 @@ class Handle:
         raise TypeError("a handle cannot be copied or pickled: make one for the copy of its owner")
 
 
-def positions_of(columns_class: type[Any]) -> dict[str, int]:
+def positions_of(columns_class: Any) -> dict[str, int]:
     """Column → where its address stands in the handles of that class."""
     positions, after = {}, 0
     for name, column in columns_of(columns_class).items():
@@ -63,7 +63,8 @@ def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:
     handle refers to the arrays that `owner` holds now: make a new one after replacing an array.
     Raises TypeError if an array is not as its annotation says.
     """
-    return cast(_Owner, _maker(cast(Any, columns_class or type(owner)))(owner))
+    kind: Any = columns_class or type(owner)
+    return cast(_Owner, _maker(kind)(owner))
 
 
 @functools.cache

@@ -63,7 +63,7 @@ def import_entry_points() -> None:
     for package in PACKAGES:
         if find_spec(package) is None:
             continue
-        for module in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
+        for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
             import_module(module.name)
 
 

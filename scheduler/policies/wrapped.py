@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.decisions.preemption.ranking import Ranking
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.scorer import Scorer
@@ -38,3 +39,8 @@ class Wrapped:
     def scorer(self) -> Scorer | None:
         """The inner policy's, if it has one."""
         return traits(self.policy).scorer
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """The inner policy's order of all jobs, if it preempts."""
+        return traits(self.policy).ranking

@@ -84,12 +84,12 @@ def test_running_and_waiting_times_go_on_as_if_nothing_had_happened(world, step)
     world.after(20.0)
     before = live_jobs.snapshot(world.clock.now())
     attempt = live_jobs.attempts[1]
-    assert live_jobs.elapsed(attempt, world.clock.now()) == 20.0
+    assert live_jobs.active.elapsed(attempt, world.clock.now()) == 20.0
     world.clock.set_by(step)
     world.step()
     now = world.clock.now()
     after = live_jobs.snapshot(now)
-    assert live_jobs.elapsed(attempt, now) == 20.0
+    assert live_jobs.active.elapsed(attempt, now) == 20.0
     assert [run.end - now for run in after.world.running()] == pytest.approx(
         [run.end - before.now for run in before.world.running()]
     )

@@ -18,7 +18,7 @@ from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
 from tests.support.worlds import pool, waiting
 
-POLICIES = ("sjf", "wfp3", "f1", "best-value", "wgc", "wgc:lab")
+POLICIES = ("sjf", "wfp3", "f1", "best-value", "wgc", "wgc:random")
 NOW = 1000.0
 
 

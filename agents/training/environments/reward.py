@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import copysign, log1p
 from typing import NamedTuple
 
-from scheduler.decisions.kernel.learned.features import TOP
+from scheduler.decisions.kernel.queue.features import TOP
 
 LOOKAHEAD = (32, 128, 512)
 """Rounds of the baseline ahead of now. Busy rounds come faster, so that no time scale is needed."""

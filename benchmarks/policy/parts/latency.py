@@ -19,7 +19,7 @@ from agents.serving.artifact import ArtifactManifest
 from agents.serving.learned_policy import LearnedPolicy, learned
 from benchmarks.decisions import decision, snapshots, timed
 from benchmarks.policy import plots
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
@@ -266,4 +266,4 @@ def _when(passed_: dict[str, Any] | None) -> str:
     return f"{passed_['seconds'] / 60:.1f} min ({decisions})"
 
 
-PART = Part("latency", measure, report, GROUPS)
+PART = ReportPart("latency", measure, report, GROUPS)

@@ -17,7 +17,7 @@ from agents.evaluation.statistics import Interval, relative
 from benchmarks import rlscheduler
 from benchmarks.policy import plots
 from benchmarks.policy.cases import FILE_JOBS, Case, Fresh, Published
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.traces import PARTS
@@ -235,4 +235,4 @@ def _present(runs: Mapping[str, Sequence[float]], learned: Sequence[str]) -> lis
     return [name for name in learned if name in runs]
 
 
-PART = Part("rlscheduler", measure, report, ("hpc-lublin",))
+PART = ReportPart("rlscheduler", measure, report, ("hpc-lublin",))

@@ -21,8 +21,8 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.orders import WFP3, score_of
-from scheduler.decisions.kernel.rules import COMMIT, EASY, NONE, refresh_rules
+from scheduler.decisions.kernel.queue.orders import WFP3, score_of
+from scheduler.decisions.kernel.rules.allowed import COMMIT, EASY, NONE, refresh_rules
 
 
 @compiled
@@ -68,7 +68,7 @@ def is_settled(w: Columns, e: EpisodeColumns, mode: int, codes: Ints) -> bool:
 
 @compiled
 def _behind(w: Columns, slot: int, held: int, score: float, mode: int, order: int) -> bool:
-    """Whether a job that has arrived since comes after the one that is reserved, and cannot start."""
+    """Whether a job that has arrived since comes after the reserved one, and cannot start."""
     if w.job_submitted[slot] <= w.job_submitted[held] or score_of(w, order, slot) >= score:
         return False
     return not (mode == EASY and has_row(w, slot))

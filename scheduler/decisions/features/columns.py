@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.decisions.kernel.learned.positions import ROW_UNITS, WHOLE_UNITS
-from scheduler.decisions.kernel.starts import AHEAD_S
+from scheduler.decisions.kernel.cluster.starts import AHEAD_S
+from scheduler.decisions.kernel.queue.positions import ROW_UNITS, WHOLE_UNITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ ROW_COLUMNS = _columns(
         ("later", "end here ÷ the job's soonest end anywhere, both from now, minus 1"),
         (
             "price",
-            "in seconds, what it costs the job and those that wait (`kernel.learned.prices`)",
+            "in seconds, what it costs the job and those that wait (`encoding.price_of`)",
         ),
         ("price_slowdown", "the same in slowdown"),
         ("regret", "price - the job's least price anywhere (s)"),

@@ -55,8 +55,8 @@ class Encoding:
     positions: Ints
     """(shown,) The table's rows that are shown, in this order; the first is WAIT."""
     ready: bool = False
-    """One of the rows could start now at the least price (`kernel.learned.prices`, seconds) that
-    its job has anywhere, on busy pools too."""
+    """One of the rows could start now at the least price (`kernel.learned.encoding.price_of`,
+    seconds) that its job has anywhere, on busy pools too."""
 
 
 def encode(table: Candidates, rows: int = 64, preference: float = 0.5) -> Encoding:

@@ -72,7 +72,8 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     MAY_WAIT,
     FORCED,
     CHAINED,
-) = range(12)
+    DESCRIBED,
+) = range(13)
 """Positions in `state`."""
 (
     NOW,

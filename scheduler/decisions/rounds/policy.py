@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, NamedTuple, Protocol
 
 from scheduler.compilation.columns import Floats
+from scheduler.decisions.preemption.ranking import Ranking
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.scorer import Scorer
@@ -52,6 +53,8 @@ class Traits(NamedTuple):
     """Jobs that have waited longer are rescued (`Round.rescue`)."""
     reasons: Reasons | None = None
     """A method that explains a choice."""
+    ranking: Ranking | None = None
+    """The policy preempts: the order of all jobs, running and waiting."""
     scorer: Scorer | None = None
     """The policy in compiled code: `scores` and `costs` must agree with it."""
 

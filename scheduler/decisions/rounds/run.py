@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.choosing import INVALID, NOTHING
-from scheduler.decisions.kernel.precedence import first_of
+from scheduler.decisions.kernel.rules.precedence import first_of
+from scheduler.decisions.preemption.claims import served
+from scheduler.decisions.preemption.ranked_round import contest, ranked_plan
+from scheduler.decisions.preemption.urgent import with_urgent
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.plan import Action, Plan
+from scheduler.decisions.state.preemption import OFF, PreemptionRules
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.records import Decision
@@ -27,10 +32,42 @@ def run_round(
     policy: Policy,
     mode: Mode = Mode.EASY,
     observe: Observer | None = None,
+    rules: PreemptionRules = OFF,
 ) -> Plan:
-    """The plan of one round over `snapshot` in which `policy` chooses."""
-    round_ = Round(snapshot.world.copy(), snapshot.now, mode, snapshot.committed)
-    return decide(round_, policy, observe)
+    """The plan of one round over `snapshot` in which `policy` chooses.
+
+    `rules`: what may be preempted. A policy that preempts has no mode: nothing is reserved.
+    """
+    own = traits(policy)
+    if own.ranking is not None:
+        plan = ranked_plan(contest(snapshot, own.ranking, rules, own.starvation_s), policy.name)
+        return plan if observe is None else _observed(snapshot, policy, plan, observe)
+    claimed = served(snapshot)
+    round_ = Round(claimed.world, snapshot.now, mode, snapshot.committed)
+    plan = decide(round_, policy, observe)
+    plan = replace(plan, placements=(*claimed.placements, *plan.placements), claims=claimed.claims)
+    if not rules.urgent:
+        return plan
+    placed = {placement.job for placement in plan.placements}
+    running = (each for each in snapshot.running_jobs if each.job.id not in placed)
+    return with_urgent(plan, claimed.world, running, rules, own.starvation_s)
+
+
+def _observed(snapshot: Snapshot, policy: Policy, plan: Plan, observe: Observer) -> Plan:
+    """The plan of a policy that preempts, with what speaks for each start."""
+    table = Round(snapshot.world.copy(), snapshot.now, Mode.NONE).table()
+    if table is None:
+        return plan
+    scores, decisions = policy.scores(table), []
+    for placement in plan.placements:
+        same = (
+            (table.world.job_id[table.slot] == placement.job)
+            & (table.pool == placement.pool)
+            & (table.width == placement.width)
+        )
+        for position in np.flatnonzero(same)[:1]:
+            decisions.append(observe(table, scores, int(position), placement.action))
+    return replace(plan, decisions=tuple(decisions))
 
 
 def decide(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:

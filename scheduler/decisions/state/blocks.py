@@ -35,7 +35,8 @@ class Block(NamedTuple):
     @property
     def addresses(self) -> Ints:
         """Of the columns."""
-        return self.offsets + self.memory.ctypes.data
+        addresses: Ints = self.offsets + self.memory.ctypes.data
+        return addresses
 
 
 class Blocks(NamedTuple):

@@ -41,7 +41,8 @@ class ExplainService:
         with self.live_jobs.lock:
             attempt = self.live_jobs.attempts.get(job.id)
             held = self.live_jobs.held.get(job.id)
-            end = self.live_jobs.ends.get(job.id, now)
+            end = self.live_jobs.active.ends.get(job.id, now)
+            victims = self.live_jobs.active.victims(job.id)
         if attempt is not None:
             return _active(job, attempt, end, decisions, now)
         if held is not None:
@@ -55,7 +56,7 @@ class ExplainService:
         return Explanation(
             job=job,
             cause=wait.cause.value,
-            text=_sentence(wait, start, job.spec.deadline, now),
+            text=_displacement(job, victims) + _sentence(wait, start, job.spec.deadline, now),
             position=wait.position,
             depth=wait.depth,
             start=start.start if start else None,
@@ -115,6 +116,8 @@ def _active(
     begun = attempt.started_at
     if job.state is JobState.CANCELLING:
         text = f"is being stopped on {place}: {job.reason}"
+    elif job.state is JobState.PREEMPTING:
+        text = f"saves its work on {place} and queues again: {job.reason}"
     elif begun is None:
         text = f"is being started on {place}"
     elif end > now:
@@ -132,6 +135,13 @@ def _active(
         dollars=attempt.estimate.dollars,
         decisions=decisions,
     )
+
+
+def _displacement(job: Job, victims: Sequence[int]) -> str:
+    """For whom the job gave way, and who gives way to it; empty for most jobs."""
+    said = [job.reason] if job.preemptions else []
+    said += [f"job {victim} is being stopped for it" for victim in victims]
+    return "".join(f"{part}; " for part in said)
 
 
 def _sentence(

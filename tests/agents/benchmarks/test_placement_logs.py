@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks.placement_logs.__main__ import main
-from benchmarks.placement_logs.cells import JOBS, POLICIES, SCENARIOS, Cell, cells, modes_of
+from benchmarks.placement_logs.cells import JOBS, POLICIES, SCENARIOS, LogCell, cells, modes_of
 from benchmarks.placement_logs.clocks import CLOCKS, NotSupportedError, by_simpy
 from benchmarks.placement_logs.files import MACHINE, check, machine
 from tests.support import golden
@@ -45,7 +45,7 @@ def test_a_difference_is_told_by_kind(file, part, kind, capsys):
 
 def test_what_the_file_lacks_is_counted(file):
     found = check(
-        file, [Cell("sjf", "easy", "stress"), Cell("sjf", "none", "lab")], "simpy", [2, 3]
+        file, [LogCell("sjf", "easy", "stress"), LogCell("sjf", "none", "lab")], "simpy", [2, 3]
     )
     assert (found.compared, found.equal, found.not_run) == (1, 1, {"not in the file": 3})
 
@@ -95,16 +95,17 @@ def test_an_unknown_policy_is_refused_with_the_legal_ones(capsys):
 @pytest.mark.parametrize("clock", ["compiled", "service"])
 def test_every_clock_places_as_simpy(clock):
     for policy, mode in [("fcfs", "easy"), ("wgc", "greedy"), ("sjf", "commit+easy")]:
-        cell = Cell(policy, mode, "hpc-lublin")
+        cell = LogCell(policy, mode, "hpc-lublin")
         assert CLOCKS[clock](cell, 3, JOBS) == by_simpy(cell, 3, JOBS)
 
 
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        (Cell("srtf", "own", "lab"), "does not run this policy"),
-        (Cell("sjf", "easy", "mixed-cloud"), "nodes come and go"),
-        (Cell("sjf@fgd", "easy", "hpc-lublin"), "placement rule fgd"),
+        (LogCell("drf", "own", "lab"), "does not run this policy"),
+        (LogCell("srtf", "own", "lab"), "running jobs"),
+        (LogCell("sjf", "easy", "mixed-cloud"), "nodes come and go"),
+        (LogCell("sjf@fgd", "easy", "hpc-lublin"), "placement rule fgd"),
     ],
 )
 def test_snapshots_refuse_what_the_service_cannot_do(cell, reason):

@@ -14,7 +14,7 @@ from agents.serving.artifact import load as load_artifact
 from agents.training.trainer import train
 from benchmarks.policy import artifacts, document, evaluation, plots
 from benchmarks.policy.cases import CaseFigures, Drawn, Fresh, fresh, under
-from benchmarks.policy.document import Part
+from benchmarks.policy.document import ReportPart
 from benchmarks.policy.evaluation import KeptResults, Measuring, task_key
 from benchmarks.policy.parts import drawn, frontier, kth, latency, rlscheduler
 from benchmarks.policy.parts.frontier import outline, volume_ratio
@@ -333,7 +333,7 @@ class TestDocument:
         def report(found, _):
             return Section("Title", "Text.", [Table("T", ["a"], [[str(found["value"])]])])
 
-        part = Part("one", lambda _: {}, report, ())
+        part = ReportPart("one", lambda _: {}, report, ())
         page = tmp_path / "page.md"
         page.write_text(self.PAGE)
         assert document.write({"one": part}, page, tmp_path) == ["one"]

@@ -149,6 +149,8 @@ def test_serving_needs_nothing_that_training_needs(artifact):
         "from agents.serving.learned_policy import learned\n"
         "import numpy as np\n"
         "from scheduler.decisions.features import encoder\n"
+        "values = np.zeros(encoder.size(24), np.float32)\n"
+        "values[0] = 1.0\n"
         "policy = learned(sys.argv[1])\n"
         "policy.network.scores(np.zeros(encoder.size(policy.rows), np.float32))\n"
         "heavy = {'torch', 'stable_baselines3', 'sb3_contrib', 'gymnasium', 'simpy', 'onnx'}\n"

@@ -326,7 +326,7 @@ def test_the_average_of_unchanged_weights_is_those_weights():
 
 @pytest.mark.slow
 def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
-    """Against a masked policy that scores at random."""
+    """Against a masked policy of random weights."""
     config = replace(
         TINY, jobs=40, demonstrations=1500, imitation_epochs=10, n_steps=128, steps=512, hidden=32,
         workloads=8, validation_workloads=2,

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.kernel import queue
 from scheduler.decisions.kernel.columns import (
     CHANGING,
     HELD,
@@ -23,6 +22,7 @@ from scheduler.decisions.kernel.columns import (
     STATIC,
     Columns,
 )
+from scheduler.decisions.kernel.queue import jobs as queue
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.forecast import forecast
 from scheduler.decisions.rounds.modes import Mode
@@ -163,6 +163,23 @@ def test_nothing_that_happens_to_the_world_reaches_a_copy(snap, mode):
     for number in range(7000, 7040):
         world.add(one_job(number))
     unchanged(twin, before)
+
+
+def test_copies_of_copies_grow_by_themselves():
+    first = World([pool(devices=4, nodes=2)])
+    worlds, expected = [first], [[]]
+    for turn in range(4):
+        for at, (world, jobs) in enumerate(zip(worlds, expected, strict=True)):
+            for number in range(20 * turn, 20 * turn + 20):
+                jobs.append(own_shape(1 + 1000 * at + number))
+                world.add(jobs[-1])
+        worlds += [world.copy() for world in worlds]
+        expected += [list(jobs) for jobs in expected]
+    for world, jobs in zip(worlds, expected, strict=True):
+        assert waiting_of(world) == jobs
+        plan = decide(Round(world, 2000.0, Mode.EASY), SJF)
+        assert len(plan.placements) == 8
+        assert {placed.job for placed in plan.placements} <= {job.id for job in jobs}
 
 
 def test_a_copy_in_the_midst_of_a_round_goes_on_by_itself():

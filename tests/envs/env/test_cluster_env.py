@@ -13,8 +13,9 @@ from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import ENDS, drawn_preference
 from envs.scenarios import load
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.features.columns import ROW_COLUMNS, TOP
+from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import encode, unflatten
+from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError, MissingError

@@ -20,13 +20,13 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.learned.encoding import encode
 from scheduler.decisions.kernel.learned.network import score_rows
 from scheduler.decisions.kernel.learned.queue_totals import middle_preference, refresh_totals
-from scheduler.decisions.kernel.precedence import earlier
-from scheduler.decisions.kernel.rules import COMMIT_FCFS, GREEDY, starves
+from scheduler.decisions.kernel.rules.allowed import COMMIT_FCFS, GREEDY, starves
+from scheduler.decisions.kernel.rules.precedence import earlier
 
 CONSTANTS = 4
 SHOWN_LIMIT, PREFERENCE, HIDDEN, WAITING = range(CONSTANTS)
-"""Rows of the constants, (CONSTANTS, 1): most rows shown; the cluster's preference, NaN for the median of
-the jobs that wait; hidden units; the rule of waiting."""
+"""Rows of the constants, (CONSTANTS, 1): most rows shown; the cluster's preference, NaN for the
+median of the jobs that wait; hidden units; the rule of waiting."""
 BESIDE_BEST, FREE = range(2)
 """Rules of waiting: not while a job can start where its price is least; whenever something runs."""
 NOT_A_NUMBER = -2
@@ -67,7 +67,7 @@ def _best_row(w: Columns, waiting: int) -> int:
     best, numbers = 0, True
     for index in range(w.count[SHOWN]):
         score = w.shown_score[index]
-        numbers = numbers and score == score
+        numbers = numbers and not np.isnan(score)
         if index and (best == 0 or _goes_first(w, index, best)):
             best = index
     if not numbers:
@@ -122,7 +122,7 @@ def _starving(w: Columns) -> bool:
 
 @entry_point
 def wait_score(scores: Floats32, count: int) -> float:
-    """The score of WAIT, the first of `count`, that is best only if waiting is likelier than acting.
+    """The score of WAIT, the first of `count`: best only if waiting is likelier than acting.
 
     The probability of acting is spread over several rows that are almost as good, that of waiting
     is in one row. So waiting can be the likeliest single choice although acting is far likelier.

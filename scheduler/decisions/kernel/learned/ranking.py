@@ -95,6 +95,6 @@ def _count_within(
 @compiled
 def _digits(value: float) -> int:
     """An integer that never falls as a value rises: its sign, exponent and mantissa."""
-    bits = np.float64(value + 0.0).view(np.int64)
+    bits = int(np.float64(value + 0.0).view(np.int64))
     # Half of it, so that differences do not overflow.
-    return (bits if bits >= 0 else bits ^ 0x7FFFFFFFFFFFFFFF) >> 1
+    return int(bits if bits >= 0 else bits ^ 0x7FFFFFFFFFFFFFFF) >> 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import ln1p
-from scheduler.decisions.kernel.columns import TOP_PRICE, Columns
-from scheduler.decisions.kernel.learned.positions import (
+from scheduler.decisions.kernel.columns import DESCRIBED, GONE, SLOTS_USED, TOP_PRICE, Columns
+from scheduler.decisions.kernel.queue.orders import score_of
+from scheduler.decisions.kernel.queue.positions import (
     AREA,
     DEARER,
     DOLLARS,
@@ -22,7 +23,6 @@ from scheduler.decisions.kernel.learned.positions import (
     SLOWER,
     WORTH,
 )
-from scheduler.decisions.kernel.orders import score_of
 
 GAIN = 0.4
 """A logarithmic column holds GAIN · ln(1 + x / unit): doubling a large x adds 0.28."""
@@ -39,7 +39,16 @@ def squashed(value: float, unit: float) -> float:
 
 
 @compiled
-def describe(w: Columns, slot: int) -> None:
+def describe_new(w: Columns) -> None:
+    """Write what does not change of the jobs that have entered since the last encoding."""
+    for slot in range(max(w.state[DESCRIBED], 1), w.count[SLOTS_USED]):
+        if w.job_state[slot] != GONE:
+            _describe(w, slot)
+    w.state[DESCRIBED] = w.count[SLOTS_USED]
+
+
+@compiled
+def _describe(w: Columns, slot: int) -> None:
     """Write the static columns of the rows of a job that has entered, and its scores by order."""
     for index in range(len(ORDERS)):
         w.job_order_score[index, slot] = score_of(w, ORDERS[index], slot)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
-from scheduler.decisions.kernel.chains import chain_all, join_chain
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
+    DESCRIBED,
     GONE,
     HELD,
     LINED_SLOTS,
@@ -25,8 +25,8 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.learned.features import describe
-from scheduler.decisions.kernel.line import renumber_line
+from scheduler.decisions.kernel.queue.line import renumber_line
+from scheduler.decisions.kernel.rules.chains import chain_all, join_chain
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 300.0
@@ -58,13 +58,15 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
         w.row_slot[row], w.row_shape[row] = slot, shape
         w.row_runtime[row] = figures[RUNTIME, index]
         w.row_dollars[row], w.row_joules[row] = figures[DOLLARS, index], figures[JOULES, index]
+        share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
+        w.row_length[row] = ln((w.row_runtime[row] + SHORT_S) * share)
         if w.shape_users[shape] == 0:
             _unsee(w, shape)
         w.shape_users[shape] += 1
     w.count[SLOTS_USED], w.count[ROWS_USED] = slot + 1, first + count
     w.count[WAITING] += 1
+    w.job_weight[slot] = ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
     _summarise(w, slot)
-    describe(w, slot)
     join_chain(w, slot)
     return slot
 
@@ -90,12 +92,9 @@ def _summarise(w: Columns, slot: int) -> None:
             area, request, size = own, width, runtime
         ideal, cheapest = min(ideal, runtime), min(cheapest, w.row_dollars[row])
         frugal = min(frugal, w.row_joules[row])
-        share = width / w.pool_count[w.shape_pool[w.row_shape[row]]]
-        w.row_length[row] = ln((runtime + SHORT_S) * share)
         signature = 0.61 * signature + runtime + 1.7 * w.row_dollars[row] + w.row_shape[row]
     w.job_ideal[slot], w.job_cheapest[slot], w.job_frugal[slot] = ideal, cheapest, frugal
     w.job_size[slot], w.job_request[slot], w.job_signature[slot] = size, request, signature
-    w.job_weight[slot] = ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
 
 
 @entry_point
@@ -142,10 +141,9 @@ def compact(w: Columns) -> None:
             w.row_slot[rows] = slots
             rows += 1
         _summarise(w, slots)
-        describe(w, slots)
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
-    w.state[PREPARED], w.state[LINED_SLOTS] = 0, lined
+    w.state[PREPARED], w.state[DESCRIBED], w.state[LINED_SLOTS] = 0, 0, lined
     renumber_line(w)
     chain_all(w)
     w.state[TOTALLED] = 0
@@ -171,7 +169,10 @@ def _move_job(w: Columns, source: int, target: int) -> None:
         w.job_priority[source],
         w.job_deadline[source],
     )
-    w.job_preference[target] = w.job_preference[source]
+    w.job_preference[target], w.job_weight[target] = (
+        w.job_preference[source],
+        w.job_weight[source],
+    )
 
 
 @compiled
@@ -180,3 +181,4 @@ def _move_row(w: Columns, source: int, target: int) -> None:
         return
     w.row_shape[target], w.row_runtime[target] = w.row_shape[source], w.row_runtime[source]
     w.row_dollars[target], w.row_joules[target] = w.row_dollars[source], w.row_joules[source]
+    w.row_length[target] = w.row_length[source]
