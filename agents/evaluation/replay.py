@@ -79,7 +79,7 @@ def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
     for seed, workload in enumerate(replays.workloads):
         if runs and time.monotonic() - begun > question.limit_s:
             break
-        runs.append([simulation_of(scenario, workload, seed).run(each) for each in policies])
+        runs.append([simulation_of(scenario, workload, seed, each).run(each) for each in policies])
     objective, preference = scenario.objective, scenario.preference
     table = np.array(
         [[objective_per_job(each, objective, preference) for each in pair] for pair in runs]

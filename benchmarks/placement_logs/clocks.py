@@ -62,10 +62,11 @@ def by_compiled(cell: LogCell, seed: int, jobs: int) -> Log:
         raise NotSupportedError("the compiled clock does not preempt")
     scenario, workload = drawn(cell, seed, jobs)
     spec, estimates = ClusterSpec.of(scenario), scenario.estimates.make(seed)
-    if reason := reason_against(workload, estimates):
+    policy = served(cell.policy)
+    if reason := reason_against(workload, spec, estimates, policy):
         raise NotSupportedError(reason)
     simulation = CompiledSimulation(workload, spec, estimates, seed=seed, record=True)
-    outcome = simulation.run(served(cell.policy))
+    outcome = simulation.run(policy)
     held = simulation.held or ()
     actions = [ACTIONS[code].value for code in simulation.episode.held_action[: len(held)]]
     return log_of(zip(held, actions, strict=True), spec, outcome)

@@ -87,6 +87,15 @@ def adapted(scenario: Scenario, name: str) -> Scenario:
     )
 
 
+def served(name: str) -> Policy | None:
+    """The policy of that name; None if only the simulator can run it.
+
+    Raises `MissingError` as `check` does.
+    """
+    policy, _ = _parts(name)
+    return None if policy in DRIVERS else _served(policy)
+
+
 def run(simulation: Simulation, name: str) -> SimulationResult:
     """Run a simulation to its end with the policy of that name.
 

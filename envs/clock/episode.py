@@ -50,8 +50,12 @@ class CompiledEpisode(EpisodeColumns):
         self.world.keep_apart()
         while True:
             code = steps.play(
-                *(self.world.handle, self.handle, self.trace.handle),
-                *(mode.code, starvation_s, *scorer),
+                self.world.handle,
+                self.handle,
+                self.trace.handle,
+                mode.code,
+                starvation_s,
+                *scorer,
             )
             if code in (steps.END, steps.UNSCORED):
                 return code == steps.END

@@ -45,7 +45,7 @@ class CompiledSimulation:
         record: bool = False,
     ) -> None:
         estimator = estimator or Exact()
-        check(workload, estimator)
+        check(workload, spec, estimator)
         self.spec = spec
         trace = Trace(
             workload, spec, estimator, seed=seed, restart=restart, meters=meters, record=record
@@ -65,8 +65,12 @@ class CompiledSimulation:
         self.episode.commit(self._mode)
 
     def run(self, policy: Policy) -> SimulationResult:
-        """Let one policy decide everything, in the mode it was made for if there is one."""
-        own = traits(policy)
+        """Let one policy decide everything, in the mode it was made for if there is one.
+
+        Raises `InputError` for a policy that preempts.
+        """
+        trace, own = self.episode.trace, traits(policy)
+        check(trace.workload, self.spec, trace.estimator, policy)
         self._mode = mode_of(policy, self.spec.mode)
         if own.scorer is not None:
             while not self.episode.play(own.scorer, self._mode, own.starvation_s):

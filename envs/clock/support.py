@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from envs.clock.kernel.estimates import FIXED, HISTORY, TSAFRIR
+from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Workload
 from envs.workloads.runtime_estimates import (
     Exact,
@@ -14,9 +16,10 @@ from envs.workloads.runtime_estimates import (
     RuntimeHistory,
     Tsafrir,
 )
+from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.domain.errors import InputError
 
-_CODES = {
+_CODES: Mapping[type[RuntimeEstimator], int] = {
     Exact: FIXED,
     Noisy: FIXED,
     Requested: FIXED,
@@ -25,8 +28,20 @@ _CODES = {
 }
 
 
-def reason_against(workload: Workload, estimator: RuntimeEstimator) -> str:
-    """Why the compiled clock cannot play a workload with these estimates; "" if it can."""
+def reason_against(
+    workload: Workload,
+    spec: ClusterSpec,
+    estimator: RuntimeEstimator,
+    policy: Policy | None = None,
+) -> str:
+    """Why the compiled clock cannot play a workload under a policy; "" if it can.
+
+    `policy`: None for a caller that decides by itself, in rounds.
+    """
+    if spec.preemption.urgent:
+        return "urgent jobs may preempt others"
+    if policy is not None and traits(policy).ranking is not None:
+        return f"the policy {policy.name} preempts"
     if type(estimator) not in _CODES:
         return f"it does not know the estimator {type(estimator).__name__}"
     if any(one.id >= two.id for one, two in pairwise(workload.jobs)):
@@ -36,9 +51,14 @@ def reason_against(workload: Workload, estimator: RuntimeEstimator) -> str:
     return ""
 
 
-def check(workload: Workload, estimator: RuntimeEstimator) -> None:
-    """Raise `InputError` if the compiled clock cannot play a workload with these estimates."""
-    reason = reason_against(workload, estimator)
+def check(
+    workload: Workload,
+    spec: ClusterSpec,
+    estimator: RuntimeEstimator,
+    policy: Policy | None = None,
+) -> None:
+    """Raise `InputError` if `reason_against` gives a reason."""
+    reason = reason_against(workload, spec, estimator, policy)
     if reason:
         raise InputError(
             f"the compiled clock cannot play {workload.name}: {reason}",

@@ -44,7 +44,7 @@ class Trace(WorkloadColumns):
         meters: bool = False,
         record: bool = False,
     ) -> None:
-        self.workload, self.spec = workload, spec
+        self.workload, self.spec, self.estimator = workload, spec, estimator
         self.shapes: dict[Shape, int] = {Shape(-1, 0, 0): 0}
         self._events = RandomEvents(seed)
         self._handle: Trace | None = None
@@ -142,7 +142,8 @@ class Trace(WorkloadColumns):
             first.append(len(rows))
             ask.append(len(asks))
         self.job_first = np.array(first[:-1], dtype=np.int64)
-        self.job_count = np.diff(np.array(first, dtype=np.int64))
+        bounds = np.array(first, dtype=np.int64)
+        self.job_count = bounds[1:] - bounds[:-1]
         table = np.array(rows, dtype=np.int64).reshape(-1, 4).T.copy()
         self.row_shape, self.row_pool, self.row_width, self.row_memory = map(np.copy, table)
         seconds = np.array(times, dtype=np.float64).reshape(-1, 2).T

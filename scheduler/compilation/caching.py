@@ -47,7 +47,9 @@ class DiskCache(NullCache):
         for folder in self._folders:
             try:
                 found = folder.load_overload(sig, target_context)
-            except OSError:
+            except Exception:
+                # A file that cannot be read, or is damaged, is as good as none.
+                _log.debug("%s cannot be read", folder.cache_path, exc_info=True)
                 continue
             if found is not None:
                 _slim(found.library)

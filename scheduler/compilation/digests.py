@@ -29,7 +29,8 @@ def digest_of(function: FunctionType) -> str:
 
     Numba itself looks only at the file of the function that it compiles.
     """
-    parts = hashlib.sha256(_lowering())
+    # What is kept on disk names the module of each function in it.
+    parts = hashlib.sha256(_lowering() + function.__module__.encode())
     for part in (*_code(function.__code__), *_globals(function)):
         parts.update(part.encode())
     return parts.hexdigest()[:16]

@@ -46,7 +46,7 @@ class Handle:
         raise TypeError("a handle cannot be copied or pickled: make one for the copy of its owner")
 
 
-def positions_of(columns_class: type[Any]) -> dict[str, int]:
+def positions_of(columns_class: Any) -> dict[str, int]:
     """Column → where its address stands in the handles of that class."""
     positions, after = {}, 0
     for name, column in columns_of(columns_class).items():

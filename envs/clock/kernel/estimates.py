@@ -6,16 +6,13 @@ What does not depend on earlier ends is computed when the trace is made.
 from __future__ import annotations
 
 from envs.clock.kernel.columns import ESTIMATOR, EpisodeColumns, WorkloadColumns
+from envs.workloads.runtime_estimates import SHORTEST_S, Tsafrir
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import exp
 
 FIXED, TSAFRIR, HISTORY = range(3)
 """Values of the setting ESTIMATOR. FIXED: exact, noisy, requested."""
-SHORTEST_S = 1.0
-STEPS_S = (
-    *(60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0),
-    *(18_000.0, 36_000.0, 72_000.0, 144_000.0, 360_000.0),
-)
+STEPS_S = tuple(map(float, Tsafrir.STEPS_S))
 
 
 @compiled

@@ -22,11 +22,10 @@ from envs.clock.kernel.columns import (
     EpisodeColumns,
     WorkloadColumns,
 )
+from envs.simulator.results import BOUND_S
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.columns import Columns
-
-BOUND_S = 10.0
-MIDDLE_PRIORITY = 50.0
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 
 @entry_point

@@ -10,7 +10,7 @@ import numpy as np
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.handles import Handle, handle_of
-from scheduler.decisions.kernel import attempts, nodes, queue
+from scheduler.decisions.kernel.cluster import attempts, nodes
 from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
     GONE,
@@ -34,7 +34,8 @@ from scheduler.decisions.kernel.columns import (
     WAITING,
     Columns,
 )
-from scheduler.decisions.kernel.queue import FULL
+from scheduler.decisions.kernel.queue import jobs as queue
+from scheduler.decisions.kernel.queue.jobs import FULL
 from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
 from scheduler.decisions.state.blocks import Blocks
 from scheduler.decisions.state.node_parts import Part, asked
@@ -139,13 +140,14 @@ class World(Columns):
         twin.pools, twin._handle = self.pools, None
         self._lends, twin._borrows, twin._lends = True, True, False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
+        used = self._handle is not None  # else the compiler need not be loaded yet
         if self._blocks is None:
             self._blocks, self._handle = Blocks.of(self), None
         for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
         twin._blocks = self._blocks.copied(twin)
         twin.state[SCORER] = twin.state[TOTALLED] = 0
-        if isinstance(self.handle, Handle):
+        if used and isinstance(self.handle, Handle):
             twin._handle = cast(Columns, twin._blocks.handle(self.handle, twin))
         return twin
 
@@ -179,7 +181,7 @@ class World(Columns):
         self.enter(np.array(numbers, dtype=np.float64), shapes, figures)
 
     def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D) -> None:
-        """Add a job that is not here, given as arrays: see `kernel.queue.enter`."""
+        """Add a job that is not here, given as arrays: see `kernel.queue.jobs.enter`."""
         if self._borrows:
             self._own()
         while queue.enter(self.handle, numbers, shapes, figures) == FULL:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.cluster.starts import free_ahead, look_ahead
 from scheduler.decisions.kernel.columns import (
     HELD,
     LISTED,
@@ -24,8 +25,11 @@ from scheduler.decisions.kernel.columns import (
     STATIC_FEATURES,
     Columns,
 )
-from scheduler.decisions.kernel.learned.features import LEAST, describe_new, squashed
-from scheduler.decisions.kernel.learned.positions import (
+from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, SOFTENING_S, refresh_totals
+from scheduler.decisions.kernel.learned.ranking import rank
+from scheduler.decisions.kernel.learned.selection import show
+from scheduler.decisions.kernel.queue.features import LEAST, describe_new, squashed
+from scheduler.decisions.kernel.queue.positions import (
     BACKFILLING,
     BEYOND,
     DELAY,
@@ -56,10 +60,6 @@ from scheduler.decisions.kernel.learned.positions import (
     WHOLE_UNITS,
     WORK,
 )
-from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, SOFTENING_S, refresh_totals
-from scheduler.decisions.kernel.learned.ranking import rank
-from scheduler.decisions.kernel.learned.selection import show
-from scheduler.decisions.kernel.starts import free_ahead, look_ahead
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 MOMENTS = 4

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import BROUGHT, LISTED, SHOWN, Columns
-from scheduler.decisions.kernel.learned.features import LEAST
-from scheduler.decisions.kernel.learned.positions import ORDERS, PRICES
 from scheduler.decisions.kernel.learned.ranking import find_least
+from scheduler.decisions.kernel.queue.features import LEAST
+from scheduler.decisions.kernel.queue.positions import ORDERS, PRICES
 
 PREFERENCE_COST = PRICES
 """The row of `table_price` for the costs by a job's own preference."""
