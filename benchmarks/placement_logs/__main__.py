@@ -15,9 +15,10 @@ was cut short:
 Times are seconds from the start of the workload, with all digits. Then follows the record of each
 job: first start, end, attempts, whether it failed, wasted seconds, dollars and joules. A file has
 three hashes of each log: of the placements without their nodes, of the nodes, and of the records.
-Logarithms of NumPy depend on the processor in the last digit, and so may decisions that rest on
-them: compare on the type of processor that the file names. `--print` shows the logs themselves, so
-that two versions of the code can be compared line by line. Exit code 1: a log differs.
+Logarithms of NumPy depend on the processor in the last digit, and so may workloads that are drawn
+with them: compare on the type of processor that the file names. `--print` shows the logs
+themselves, so that two versions of the code can be compared line by line. Exit code 1: a log
+differs.
 """
 
 from __future__ import annotations

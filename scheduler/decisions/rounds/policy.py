@@ -48,7 +48,7 @@ class Traits(NamedTuple):
     """The only mode that it was made for; None: any."""
     heeds_urgency: bool = False
     """Whether the most urgent of jobs that are alike is taken, whatever their scores
-    (`precedence`)."""
+    (`kernel.rules.precedence`)."""
     starvation_s: float = inf
     """Jobs that have waited longer are rescued (`Round.rescue`)."""
     reasons: Reasons | None = None
