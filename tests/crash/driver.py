@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,9 @@ def main() -> int:
     if options.preempt:
         with service.live_jobs.changed:
             service.live_jobs.changed.wait_for(lambda: service.job(1).state is JobState.RUNNING)
+        starts = options.data.parent / "starts"
+        while not (starts.exists() and "1.1" in starts.read_text().split()):
+            time.sleep(0.05)  # until the work itself has begun
         service.preempt(1, actor="ann")
     if options.flood:
         for client in range(4):
