@@ -118,17 +118,21 @@ def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     time: list[float] = []
     states: list[tuple[float, float, float, float]] = []
 
-    def note(waiting: int) -> None:
+    def accrued() -> float:
+        return worth(simulation.reading(), scales, w)
+
+    def note(accrued: float, waiting: int) -> None:
         running = worth(simulation.to_come(), scales, w)
-        accrued = worth(simulation.reading(), scales, w)
         time.append(simulation.now)
         states.append((accrued + running, running, waiting, simulation.finished))
 
     while (round_ := simulation.next()) is not None:
-        note(simulation.waiting)
+        before = accrued()
+        note(before, simulation.waiting)
         simulation.commit(decide(round_, policy))
-        note(simulation.waiting)
-    note(0)
+        # Nothing accrues while a round decides.
+        note(before, simulation.waiting)
+    note(accrued(), 0)
     return BaselineTrajectory(
         np.array(time), np.array(states), states[-1][0], len(episode.workload.jobs)
     )
