@@ -54,7 +54,7 @@ class CaseFigures:
     """Bounded slowdowns of consecutive parts of a long log."""
 
     def at(self, w: float) -> float:
-        """The objective per job at preference w: `SimulatedTotals.at` ÷ jobs."""
+        """The objective per job at preference w."""
         return weighed(self.latency, self.cost, w) + self.missed
 
 

@@ -54,7 +54,7 @@ class LiveJobs:
         origin: float = 0.0,
         preempts: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`state`: of any job, from the store. `origin`: see `Backlog`.
+        """`state`: of any job, from the store. `origin`: see `World`.
 
         `preempts`: whether a round may preempt now, so that snapshots tell of running jobs.
         """
