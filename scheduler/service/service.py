@@ -45,6 +45,9 @@ from scheduler.store.base import Submission
 ANSWER_S = 30.0
 """Seconds that a caller waits for a change to become durable."""
 
+WARM_UP_AFTER_S = 1.0
+"""Seconds from the start until compiled functions are loaded, which keeps a processor busy."""
+
 
 class Service:
     """Submits, cancels and explains jobs; decides and launches in its own thread."""
@@ -151,8 +154,10 @@ class Service:
         if threaded:
             self.dispatcher.start()
             self._housekeeping.start()
-            # The service answers meanwhile; a round that comes sooner waits for what it needs.
-            threading.Thread(target=warm_up, name="compilation", daemon=True).start()
+            # The service answers first; a round that comes sooner waits for what it needs.
+            warming = threading.Timer(WARM_UP_AFTER_S, warm_up)
+            warming.name, warming.daemon = "compilation", True
+            warming.start()
 
     def quiesce(self, timeout_s: float = ANSWER_S) -> None:
         """Wait until all that was accepted is stored, decided on and launched.

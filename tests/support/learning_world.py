@@ -11,7 +11,7 @@ from agents.training.model.network import PolicyNetwork
 from agents.training.model.onnx_export import exported
 from envs.scenarios import load
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.features.digest import digest as encoding_digest
+from scheduler.decisions.features.digest import ENCODING
 
 TINY = Training(
     scenario="mixed-cloud",
@@ -85,8 +85,6 @@ def saved(folder, seed=0, rows=24, **fields):
         "scenario": "mixed-cloud", "scenario_digest": "0" * 12, "seed": seed, "steps": 0,
         "averaged": False, "command": "", "commit": "", "versions": {}, "config": {},
     }  # fmt: skip
-    manifest = ArtifactManifest(
-        digest(weights), encoding_digest(), rows, "easy", **{**facts, **fields}
-    )
+    manifest = ArtifactManifest(digest(weights), ENCODING, rows, "easy", **{**facts, **fields})
     save(folder, weights, manifest)
     return folder

@@ -26,7 +26,7 @@ from agents.training.model.onnx_export import exported
 from envs.gym.cluster_env import ClusterEnv
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.features.digest import digest as encoding_digest
+from scheduler.decisions.features.digest import ENCODING
 from scheduler.decisions.kernel.learned.choice import wait_score
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
@@ -42,7 +42,7 @@ def artifact(tmp_path):
     weights = exported(scorer())
     manifest = ArtifactManifest(
         sha256=digest(weights),
-        encoding=encoding_digest(),
+        encoding=ENCODING,
         rows=ROWS,
         mode="greedy",
         scenario="mixed-cloud",
