@@ -6,11 +6,12 @@ import numpy as np
 
 from envs.clock.kernel import columns, learners, metering, nodes, steps
 from envs.clock.kernel.columns import AMORTISED, NEVER, UP, EpisodeColumns
-from envs.clock.kernel.events import ARRIVE, push_urgent
+from envs.clock.kernel.events import ARRIVE, push_urgent, replace_arrival
 from envs.clock.trace import Trace
 from scheduler.compilation.columns import columns_of
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.features.encoder import WaitingRule
+from scheduler.decisions.kernel.columns import RULE
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.scorer import Scorer
@@ -61,15 +62,69 @@ class CompiledEpisode(EpisodeColumns):
                 return code == steps.END
             self._grow(code)
 
+    def copy(self, trace: Trace | None = None) -> CompiledEpisode:
+        """An independent copy, between two rounds or in one, to play out what may come.
+
+        `trace`: other jobs that come from now on. Those that have arrived are the same, and so is
+        the cluster. Raises `ValueError` if they are not, or if its rule learns from coming jobs.
+        """
+        twin = object.__new__(CompiledEpisode)
+        twin.trace, twin.world, twin._handle = trace or self.trace, self.world.copy(), None
+        twin._allocate()
+        for name in columns_of(EpisodeColumns):
+            own, its = getattr(self, name), getattr(twin, name)
+            if own.shape != its.shape and name.partition("_")[0] in ("event", "held", "part"):
+                setattr(twin, name, own.copy())
+            elif not name.startswith("enter"):
+                kept = min(own.shape[-1], its.shape[-1])
+                its[..., :kept] = own[..., :kept]
+        if trace is not None:
+            twin._await(self.trace)
+        return twin
+
+    def play_out(self, scorer: Scorer, mode: Mode, horizon_s: float = np.inf) -> bool:
+        """Let a compiled scorer decide from here to the horizon; whether its scores are numbers.
+
+        An open round (`begin_round`, then choices of the caller) goes on first. `horizon_s`:
+        seconds from the start of the workload. What has accrued and is to come then is in
+        `figure`, if the trace meters.
+        """
+        self.world.keep_apart()
+        while True:
+            code = steps.play_out(
+                self.world.handle, self.handle, self.trace.handle, mode.code, horizon_s, *scorer
+            )
+            if code in (steps.DECIDE, steps.END, steps.UNSCORED):
+                return code != steps.UNSCORED
+            self._grow(code)
+
+    def _await(self, before: Trace) -> None:
+        """Let the jobs of the new trace come from now on."""
+        trace, arrived = self.trace, int(self.count[columns.ARRIVED])
+        same = all(
+            np.array_equal(getattr(before, name)[:arrived], getattr(trace, name)[:arrived])
+            for name in ("job_id", "job_submitted", "job_count")
+        )
+        delay_s = np.inf
+        if arrived < len(trace.job_id):
+            delay_s = float(trace.job_submitted[arrived] - self.figure[columns.TIME])
+        if not same or before.spec != trace.spec or delay_s < 0 or self.world.state[RULE]:
+            raise ValueError("the trace does not go on from here")
+        self.world.renumber_shapes(trace.shapes)
+        subject = arrived if delay_s < np.inf else NEVER
+        replace_arrival(self.handle, delay_s, subject)
+
     def begin_round(self, mode: Mode) -> Round:
         """Open a round, with the promises that the last one made."""
         self.world.keep_apart()
         steps.begin_round(self.world.handle, self.handle, mode.code)
+        self.count[columns.DECIDING] = 1
         return Round.opened(self.world, mode)
 
     def commit(self, mode: Mode) -> None:
         """Carry out what the world's round has decided."""
         steps.commit(self.world.handle, self.handle, self.trace.handle, mode.code)
+        self.count[columns.DECIDING] = 0
 
     def next_choice(self, mode: Mode, rows: int, preference: float, waiting: WaitingRule) -> bool:
         """Run to the next choice between several rows; False at the end.

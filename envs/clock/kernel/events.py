@@ -5,7 +5,7 @@ Simultaneous events happen in the order in which they were pushed, urgent ones f
 
 from __future__ import annotations
 
-from envs.clock.kernel.columns import EVENTS, SEQUENCE, TIME, EpisodeColumns
+from envs.clock.kernel.columns import EVENTS, NEVER, SEQUENCE, TIME, EpisodeColumns
 from scheduler.compilation.functions import compiled, entry_point
 
 (ARRIVE, FINISH, FAIL, OVERRUN, DRAW, LIVE, BOOTED, LOST, REPAIRED, RELEASED, IDLE, WAKE) = range(
@@ -26,6 +26,20 @@ def push(e: EpisodeColumns, delay_s: float, kind: int, subject: int, stamp: int)
 def push_urgent(e: EpisodeColumns, kind: int, subject: int, stamp: int) -> None:
     """Add an event that happens now, before all others."""
     _insert(e, e.figure[TIME], e.count[SEQUENCE], kind, subject, stamp)
+
+
+@entry_point
+def replace_arrival(e: EpisodeColumns, delay_s: float, subject: int) -> None:
+    """Let the job `subject` arrive next, `delay_s` seconds from now; NEVER: none arrives."""
+    count, sequence = e.count[EVENTS], e.count[SEQUENCE]
+    e.count[EVENTS] = 0
+    for at in range(count):
+        time, order, kind = e.event_time[at], e.event_order[at], e.event_kind[at]
+        if kind != ARRIVE:
+            _insert(e, time, order, kind, e.event_subject[at], e.event_stamp[at])
+    e.count[SEQUENCE] = sequence
+    if subject != NEVER:
+        push(e, delay_s, ARRIVE, subject, 1)
 
 
 @compiled

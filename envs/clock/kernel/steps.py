@@ -11,6 +11,7 @@ from envs.clock.kernel.columns import (
     ATTEMPTS,
     CHOICES,
     COMMITTED,
+    DECIDING,
     DUE,
     ENDED,
     EVENTS,
@@ -104,6 +105,37 @@ def play(
         commit(w, e, t, mode)
         note_round(w, e, mode, placed)
         code = advance(w, e, t)
+    return code
+
+
+@entry_point
+def play_out(
+    w: Columns,
+    e: EpisodeColumns,
+    t: WorkloadColumns,
+    mode: int,
+    horizon_s: float,
+    codes: Ints,
+    constants: Floats2D,
+    weights: Floats32,
+) -> int:
+    """Let a scorer go on with an open round, and decide all that follow until the horizon.
+
+    Returns DECIDE at the horizon, END, UNSCORED or what has to grow.
+    """
+    code = DECIDE if e.count[DECIDING] else advance(w, e, t)
+    while code == DECIDE and e.figure[TIME] < horizon_s:
+        if not e.count[DECIDING]:
+            begin_round(w, e, mode)
+        e.count[DECIDING] = 0
+        choices = choosing.play(w, codes, constants, weights)
+        if choices == choosing.INVALID:
+            return UNSCORED
+        e.count[CHOICES] += choices
+        commit(w, e, t, mode)
+        code = advance(w, e, t)
+    if code == DECIDE:
+        e.count[DUE] = 1  # the decision is still to be made
     return code
 
 

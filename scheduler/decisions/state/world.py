@@ -365,6 +365,23 @@ class World(Columns):
             self.count[SHAPES_USED] = index + 1
         return index
 
+    def renumber_shapes(self, shapes: Iterable[Shape]) -> None:
+        """Have these shapes, numbered in this order; those of waiting jobs keep their numbers.
+
+        Raises `ValueError` if one of those would get another.
+        """
+        shapes, users = tuple(shapes), self.shape_users[: self.count[SHAPES_USED]].copy()
+        for index in np.flatnonzero(users).tolist():
+            if index >= len(shapes) or self._shape(index) != shapes[index]:
+                raise ValueError(f"{self._shape(index)} would get another number")
+        self._own()
+        self._shapes = {}
+        for shape in shapes:
+            self.shape(shape)
+        kept = min(len(users), len(shapes))
+        self.shape_users[:kept] = users[:kept]
+        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
+
     def part(self, part: Part) -> int:
         """The index of a part in the mix, which is added with weight 0 if it is new."""
         index = self._parts.get(part)
