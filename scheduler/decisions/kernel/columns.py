@@ -109,7 +109,7 @@ def _static(group: str, *lead: int) -> Any:
 
 
 def _scratch(group: str, *lead: int) -> Any:
-    """Of no meaning in a copy of a world."""
+    """Of no meaning in a copy of a world, which holds anything there."""
     return field(init=False, metadata={"group": group, "lead": lead, "use": SCRATCH})
 
 
@@ -176,10 +176,12 @@ class Columns:
     """1 / (ideal + 30 s): turns its seconds into slowdown."""
     job_indexed: Bytes = _scratch(JOBS)
     """Round: whether the index of the table has it."""
+    job_rows: Ints = _scratch(JOBS)
+    """Round: how many of its rows the index has."""
     job_next: Ints2D = _scratch(JOBS, LEARNED_ORDERS)
     """Round: the next job of the same class by each order; 0: none."""
     job_near: Ints = _scratch(JOBS)
-    """Scratch of the encoding: 1 + its best rank; 0: far. All 0 between two encodings."""
+    """Scratch of the encoding: 1 + its best rank; 0: far. All 0 between two choices."""
     brought_job: Ints = _scratch(JOBS)
     """Scratch of the encoding: slots, first all of a table, then the `BROUGHT_JOBS` near ones."""
     class_count: Ints2D = _scratch(JOBS, LEARNED_ORDERS + PRICES)
@@ -221,7 +223,7 @@ class Columns:
     """Round: prices of indexed rows in seconds and in slowdown. Scratch: the cost by the job's
     preference."""
     row_near: Ints = _scratch(ROWS)
-    """Scratch of the encoding: how near a row is; 0: far. All 0 between two encodings."""
+    """Scratch of the encoding: how near a row is; 0: far. All 0 between two choices."""
     brought_row: Ints = _scratch(ROWS)
     """Scratch of the encoding: rows that are near, `BROUGHT` of them."""
 
@@ -373,8 +375,8 @@ class Columns:
     """The encoding of the shown rows."""
     seen_whole: Floats32 = _scratch(ONE, WHOLE_FEATURES)
     """The encoding of the whole table."""
-    class_least: Floats2D = _scratch(ONE, LEARNED_ORDERS + PRICES, 2)
-    """Round: the least value of each order and price, and what is added before classing."""
+    class_below: Floats = _scratch(ONE, LEARNED_ORDERS + PRICES)
+    """Round: what is subtracted from values of each order and price before classing."""
     class_scale: Ints2D = _scratch(ONE, LEARNED_ORDERS + PRICES, 3)
     """Round: the first class, the digits left out and the last class."""
     least: Floats = _scratch(ONE, 3)

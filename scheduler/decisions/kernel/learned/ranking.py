@@ -13,12 +13,12 @@ from scheduler.compilation.columns import Bytes, Floats, Ints
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import Columns
 
-_CLASSES = 4096
+_CLASSES = 16_384
 """Most classes of values."""
+_SPARSE = 4
+"""Entries of a class, if all classes had equally many."""
 _FINEST = 2.0**-16
 """Added to values above the least, as a share of their span, so that octaves end somewhere."""
-_LEAST, _ADDED = range(2)
-"""Positions in `class_least`."""
 _BASE, _SHIFT, _TOP = range(3)
 """Positions in `class_scale`."""
 
@@ -34,13 +34,14 @@ def divide(w: Columns, kind: int, values: Floats, members: Ints, count: int, lin
         own = float(values[members[at]])
         least, most = min(least, own), max(most, own)
     _set_scale(w, kind, least, most, count)
-    top = w.class_scale[kind, _TOP]
+    # Read once: the compiler cannot know that what the loop writes is elsewhere.
+    below, base, shift, top = _scale(w, kind)
     counts, firsts = w.class_count[kind], w.class_first[kind]
     for each in range(top + 1):
         counts[each] = firsts[each] = 0
     for at in range(count - 1, -1, -1):
         entry = members[at]
-        each = class_of(w, kind, values[entry])
+        each = _class(values[entry], below, base, shift, top)
         links[entry], firsts[each] = firsts[each], entry
         counts[each] += 1
 
@@ -50,10 +51,10 @@ def _set_scale(w: Columns, kind: int, least: float, most: float, count: int) -> 
     """Classes as fine as their number allows: equally many in each octave above the least value."""
     added = (most - least) * _FINEST
     low, high, shift = _digits(added), _digits(most - least + added), 0
-    top = max(min(_CLASSES, w.class_count.shape[1], count), 1) - 1
+    top = max(min(_CLASSES, w.class_count.shape[1], count // _SPARSE), 1) - 1
     while (high >> shift) - (low >> shift) > top:
         shift += 1
-    w.class_least[kind, _LEAST], w.class_least[kind, _ADDED] = least, added
+    w.class_below[kind] = least - added
     w.class_scale[kind, _BASE], w.class_scale[kind, _SHIFT] = low >> shift, shift
     w.class_scale[kind, _TOP] = top
 
@@ -61,11 +62,19 @@ def _set_scale(w: Columns, kind: int, least: float, most: float, count: int) -> 
 @compiled
 def class_of(w: Columns, kind: int, value: float) -> int:
     """The class of a value, which never falls as a value rises."""
-    above = value - w.class_least[kind, _LEAST] + w.class_least[kind, _ADDED]
-    if not above > 0.0:
-        return 0
-    each = (_digits(above) >> w.class_scale[kind, _SHIFT]) - w.class_scale[kind, _BASE]
-    return min(max(each, 0), w.class_scale[kind, _TOP])
+    below, base, shift, top = _scale(w, kind)
+    return _class(value, below, base, shift, top)
+
+
+@compiled
+def _scale(w: Columns, kind: int) -> tuple[float, int, int, int]:
+    base, shift = w.class_scale[kind, _BASE], w.class_scale[kind, _SHIFT]
+    return w.class_below[kind], base, shift, w.class_scale[kind, _TOP]
+
+
+@compiled
+def _class(value: float, below: float, base: int, shift: int, top: int) -> int:
+    return min(max((_digits(max(value - below, 0.0)) >> shift) - base, 0), top)
 
 
 @compiled

@@ -31,8 +31,10 @@ def refresh_index(w: Columns, count: int) -> None:
 
 @compiled
 def _build(w: Columns, count: int) -> None:
-    w.row_indexed[: w.count[ROWS_USED]] = 0
-    w.job_indexed[: w.count[SLOTS_USED]] = 0
+    for row in range(w.count[ROWS_USED]):
+        w.row_indexed[row] = w.row_near[row] = 0
+    for slot in range(w.count[SLOTS_USED]):
+        w.job_indexed[slot] = w.job_near[slot] = 0
     for shape in range(1, w.count[SHAPES_USED]):
         w.shape_priced[shape] = w.shape_delay[shape]
     jobs = _price_rows(w, count)
@@ -53,7 +55,9 @@ def _price_rows(w: Columns, count: int) -> int:
         if w.row_slot[row] != slot:
             slot = w.row_slot[row]
             w.brought_job[jobs], w.job_indexed[slot] = slot, 1
+            w.job_rows[slot] = 0
             jobs += 1
+        w.job_rows[slot] += 1
         w.indexed_row[position], w.row_indexed[row] = row, 1
         for price in range(PRICES):
             w.row_price[price, row] = price_of(w, price, row)
@@ -112,9 +116,9 @@ def _drop(w: Columns, row: int) -> None:
     for price in range(PRICES):
         kind = LEARNED_ORDERS + price
         w.class_count[kind, class_of(w, kind, w.row_price[price, row])] -= 1
-    for own in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
-        if w.row_indexed[own]:
-            return
+    w.job_rows[slot] -= 1
+    if w.job_rows[slot]:
+        return
     w.job_indexed[slot] = 0
     for order in range(LEARNED_ORDERS):
         w.class_count[order, class_of(w, order, w.job_order_score[order, slot])] -= 1
