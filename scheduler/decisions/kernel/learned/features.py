@@ -22,7 +22,6 @@ from scheduler.decisions.kernel.learned.positions import (
     SLOWER,
     WORTH,
 )
-from scheduler.decisions.kernel.learned.queue_totals import SOFTENING_S
 from scheduler.decisions.kernel.orders import score_of
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
@@ -30,6 +29,8 @@ GAIN = 0.4
 """A logarithmic column holds GAIN · ln(1 + x / unit): doubling a large x adds 0.28."""
 TOP = 5.0
 """No number of an encoding is above this (268,000 units) or below 0."""
+SOFTENING_S = 30.0
+"""Added to the ideal runtime where seconds are turned into slowdown."""
 LEAST = 1e-9
 """Keeps divisions by zero away."""
 

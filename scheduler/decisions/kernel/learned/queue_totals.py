@@ -19,12 +19,11 @@ from scheduler.decisions.kernel.columns import (
     TOTALLED,
     Columns,
 )
+from scheduler.decisions.kernel.learned.features import SOFTENING_S
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 10.0
 """Jobs shorter than this count as this long where something is divided by their length."""
-SOFTENING_S = 30.0
-"""Added to the ideal runtime where seconds are turned into slowdown."""
 
 
 @compiled
