@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.decisions.kernel import orders
+from scheduler.decisions.kernel.queue import orders
 from scheduler.policies.heuristics import TextbookHeuristic
 
 EASY_SJBF = TextbookHeuristic(

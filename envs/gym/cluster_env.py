@@ -29,9 +29,9 @@ from envs.simulator.simulation import Simulation
 from scheduler.arrays import Bools, Floats32, Ints
 from scheduler.decisions.features import encoder
 from scheduler.decisions.features.encoder import Encoding, WaitingRule, encoding_of
+from scheduler.decisions.kernel import decision_points
 from scheduler.decisions.kernel.columns import FORCED, MAY_WAIT, PLACED
-from scheduler.decisions.kernel.learned import decision_points
-from scheduler.decisions.kernel.learned.features import TOP
+from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Round
@@ -136,7 +136,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         """Choose a row; the reward is for all that happens until the next decision.
 
         Among equal jobs the most urgent one is taken instead, as in the service
-        (`scheduler.decisions.kernel.precedence`).
+        (`scheduler.decisions.kernel.rules.precedence`).
 
         Raises `InputError` for an action outside the action space, after the end, or, under
         `illegal="raise"`, for one that is not legal now.

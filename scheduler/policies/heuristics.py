@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scheduler.arrays import Floats
-from scheduler.decisions.kernel import orders
+from scheduler.decisions.kernel.queue import orders
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.scorer import Scorer, ordered
 from scheduler.decisions.state.world import WAIT
@@ -47,7 +47,7 @@ class Heuristic:
 
 @dataclass(frozen=True, slots=True)
 class TextbookHeuristic:
-    """A policy made of an order and a placement of `scheduler.decisions.kernel.orders`."""
+    """A policy made of an order and a placement of `scheduler.decisions.kernel.queue.orders`."""
 
     name: str
     order: int

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.kernel import nodes as planes
+from scheduler.decisions.kernel.cluster import nodes as planes
 from scheduler.decisions.kernel.columns import BESIDE, LIVE, RESERVED
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES
 from scheduler.decisions.state.world import RunningAttempt, World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.decisions.kernel.node_choice import lost_devices
+from scheduler.decisions.kernel.cluster.node_choice import lost_devices
 from scheduler.decisions.state.node_placement import BEST_FIT, DOT_PRODUCT, FGD, RULES, rule
 from scheduler.decisions.state.world import RunningAttempt, World
 from scheduler.domain.errors import InputError

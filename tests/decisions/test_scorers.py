@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.kernel import orders
-from scheduler.decisions.kernel.line import join_line
+from scheduler.decisions.kernel.queue import orders
+from scheduler.decisions.kernel.queue.line import join_line
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits

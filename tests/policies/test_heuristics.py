@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scheduler.decisions.kernel.orders import LAST
+from scheduler.decisions.kernel.queue.orders import LAST
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.world import RunningAttempt

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from scheduler.decisions.kernel import starts
+from scheduler.decisions.kernel.cluster import starts
 from scheduler.decisions.kernel.columns import NOW, ORIGIN
 from scheduler.decisions.rounds.candidates import Candidates, open_rows
 from scheduler.decisions.rounds.modes import Mode

@@ -31,9 +31,9 @@ from envs.gym.episodes import NothingToDecideError, drawn_preference, of_scenari
 from envs.scenarios import Scenario, Split
 from scheduler.arrays import Bools, Floats32
 from scheduler.decisions.features.encoder import WaitingRule, encoding_of, size
+from scheduler.decisions.kernel import decision_points
 from scheduler.decisions.kernel.columns import MAY_WAIT, SHOWN, TABLE_ROWS
-from scheduler.decisions.kernel.learned import decision_points
-from scheduler.decisions.kernel.learned.features import TOP
+from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.world import WAIT

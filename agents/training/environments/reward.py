@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scheduler.arrays import Floats
-from scheduler.decisions.kernel.learned.features import TOP
+from scheduler.decisions.kernel.queue.features import TOP
 
 LOOKAHEAD = (32, 128, 512)
 """Rounds of the baseline ahead of now. Busy rounds come faster, so that no time scale is needed."""

@@ -15,7 +15,7 @@ from envs.clock.kernel.events import ARRIVE, push
 from envs.clock.kernel.metering import meter_arrival
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import RULE, Columns
-from scheduler.decisions.kernel.queue import (
+from scheduler.decisions.kernel.queue.jobs import (
     DEADLINE,
     DOLLARS,
     FULL,

@@ -26,7 +26,7 @@ from envs.clock.kernel.events import DRAW, FAIL, FINISH, OVERRUN, push
 from envs.clock.kernel.metering import busy_price, busy_watts, draw_power, meter_end, stop_power
 from envs.clock.kernel.nodes import occupy_nodes, release_nodes
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel import attempts as entries
+from scheduler.decisions.kernel.cluster import attempts as entries
 from scheduler.decisions.kernel.columns import Columns
 
 OVERRUN_S = 1e-6

@@ -16,7 +16,7 @@ from envs.clock.kernel.metering import BOUND_S, MIDDLE_PRIORITY
 from envs.clock.kernel.steps import DECIDE, advance, begin_round, commit
 from scheduler.compilation.functions import entry_point
 from scheduler.decisions.kernel.columns import Columns
-from scheduler.decisions.kernel.learned.decision_points import next_decision
+from scheduler.decisions.kernel.decision_points import next_decision
 
 
 @entry_point
@@ -31,7 +31,7 @@ def next_choice(
 ) -> int:
     """Run to the next choice between several rows; returns DECIDE, END or what has to grow.
 
-    The choice is encoded in the world, see `kernel.learned.decision_points.next_decision`.
+    The choice is encoded in the world, see `kernel.decision_points.next_decision`.
     """
     while True:
         if not e.count[DECIDING]:

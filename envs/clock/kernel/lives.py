@@ -17,9 +17,9 @@ from envs.clock.kernel.events import (
 )
 from envs.clock.kernel.nodes import switch_off, switch_on
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel import attempts as entries
+from scheduler.decisions.kernel.cluster import attempts as entries
+from scheduler.decisions.kernel.cluster.nodes import mark_cold
 from scheduler.decisions.kernel.columns import FIT_PARTS, Columns
-from scheduler.decisions.kernel.nodes import mark_cold
 
 _POOL_STEP = 1_000_000
 

@@ -6,9 +6,9 @@ from envs.clock.kernel.columns import LIVES, METERS, TIME, UP, EpisodeColumns, W
 from envs.clock.kernel.events import LIVE, RELEASED, push_urgent
 from envs.clock.kernel.metering import draw_power, stop_power
 from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.cluster.nodes import mark_cold
 from scheduler.decisions.kernel.columns import LIVE as LIVE_PLANE
 from scheduler.decisions.kernel.columns import Columns
-from scheduler.decisions.kernel.nodes import mark_cold
 
 
 @entry_point

@@ -21,8 +21,8 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.orders import WFP3, score_of
-from scheduler.decisions.kernel.rules import COMMIT, EASY, NONE, refresh_rules
+from scheduler.decisions.kernel.queue.orders import WFP3, score_of
+from scheduler.decisions.kernel.rules.allowed import COMMIT, EASY, NONE, refresh_rules
 
 
 @compiled

@@ -44,8 +44,8 @@ from scheduler.decisions.kernel.columns import (
     WAITING,
     Columns,
 )
-from scheduler.decisions.kernel.queue import compact, is_sparse, leave, slot_of
-from scheduler.decisions.kernel.rules import keeps_promises
+from scheduler.decisions.kernel.queue.jobs import compact, is_sparse, leave, slot_of
+from scheduler.decisions.kernel.rules.allowed import keeps_promises
 
 DECIDE, END, UNSCORED, MORE_EVENTS, MORE_QUEUE, MORE_HELD, MORE_FAILURES, MORE_LIVES = range(8)
 """Why a function came back: something may be decided; nothing will happen any more; the scorer

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.decisions.kernel.learned.positions import ROW_UNITS, WHOLE_UNITS
-from scheduler.decisions.kernel.starts import AHEAD_S
+from scheduler.decisions.kernel.cluster.starts import AHEAD_S
+from scheduler.decisions.kernel.queue.positions import ROW_UNITS, WHOLE_UNITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from scheduler.arrays import Floats32
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.features.encoder import encode
-from scheduler.decisions.kernel.learned.features import GAIN, TOP
+from scheduler.decisions.kernel.queue.features import GAIN, TOP
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World

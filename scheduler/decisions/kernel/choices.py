@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from scheduler.compilation.functions import compiled, entry_point
-from scheduler.decisions.kernel.attempts import begin
+from scheduler.decisions.kernel.cluster.attempts import begin
+from scheduler.decisions.kernel.cluster.nodes import fit, occupy, refresh_beside
+from scheduler.decisions.kernel.cluster.starts import reserve
 from scheduler.decisions.kernel.columns import (
     BESIDE,
     HELD,
@@ -22,9 +24,8 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.nodes import fit, occupy, refresh_beside
-from scheduler.decisions.kernel.queue import drop_reservations
-from scheduler.decisions.kernel.rules import (
+from scheduler.decisions.kernel.queue.jobs import drop_reservations
+from scheduler.decisions.kernel.rules.allowed import (
     COMMIT,
     GREEDY,
     NONE,
@@ -36,7 +37,6 @@ from scheduler.decisions.kernel.rules import (
     keeps_promises,
     reservable,
 )
-from scheduler.decisions.kernel.starts import reserve
 
 START, BACKFILL, RESERVE, WAIT, REFUSED = range(5)
 """What becomes of a row."""

@@ -11,6 +11,7 @@ import numpy as np
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.choices import REFUSED, WAIT, take
+from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
 from scheduler.decisions.kernel.columns import (
     GONE,
     HELD,
@@ -28,10 +29,9 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.learned.choice import NOT_A_NUMBER, choose_by_network
-from scheduler.decisions.kernel.line import join_line
-from scheduler.decisions.kernel.orders import SJBF, WFP3, cost_of, score_of
-from scheduler.decisions.kernel.precedence import earlier, preceding
-from scheduler.decisions.kernel.rules import (
+from scheduler.decisions.kernel.queue.line import join_line
+from scheduler.decisions.kernel.queue.orders import SJBF, WFP3, cost_of, score_of
+from scheduler.decisions.kernel.rules.allowed import (
     COMMIT,
     GREEDY,
     NONE,
@@ -43,7 +43,7 @@ from scheduler.decisions.kernel.rules import (
     startable,
     starves,
 )
-from scheduler.decisions.kernel.starts import delay_of, look_ahead
+from scheduler.decisions.kernel.rules.precedence import earlier, preceding
 from scheduler.decisions.kernel.wgc import PATIENCE, score_jobs, wgc_cost
 
 ORDERED, WGC, NETWORK = range(3)

@@ -43,6 +43,7 @@ from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import pairwise_sum, power
 from scheduler.decisions.kernel.changes import notice_changes
+from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
 from scheduler.decisions.kernel.columns import (
     GONE,
     NOW,
@@ -55,9 +56,8 @@ from scheduler.decisions.kernel.columns import (
     WEIGHED_PRESSURE,
     Columns,
 )
-from scheduler.decisions.kernel.precedence import ageing_of, nearness_of
-from scheduler.decisions.kernel.rules import reservable, startable
-from scheduler.decisions.kernel.starts import delay_of, look_ahead
+from scheduler.decisions.kernel.rules.allowed import reservable, startable
+from scheduler.decisions.kernel.rules.precedence import ageing_of, nearness_of
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 PATIENCE = -1e200

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from scheduler.compilation.columns import Bools, Floats, Ints
-from scheduler.decisions.kernel import orders, starts
+from scheduler.decisions.kernel.cluster import starts
 from scheduler.decisions.kernel.columns import GONE, HELD, LIVE, NOW, ORIGIN, SLOTS_USED
+from scheduler.decisions.kernel.queue import orders
 from scheduler.decisions.state.world import World
 
 COLUMNS = (
@@ -194,7 +195,7 @@ class Candidates:
         return self.costs(orders.PREFERENCE)
 
     def costs(self, placement: int) -> Floats:
-        """(n,) What each row costs by a placement of `kernel.orders`; 0 for WAIT."""
+        """(n,) What each row costs by a placement of `kernel.queue.orders`; 0 for WAIT."""
         costs = np.zeros(len(self))
         of_jobs = self.rows > 0
         found = np.empty(int(of_jobs.sum()))

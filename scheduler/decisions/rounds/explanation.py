@@ -12,8 +12,8 @@ from enum import StrEnum
 import numpy as np
 
 from scheduler.arrays import Floats
-from scheduler.decisions.kernel.precedence import alike, earlier, urgency_of
-from scheduler.decisions.kernel.starts import look_ahead
+from scheduler.decisions.kernel.cluster.starts import look_ahead
+from scheduler.decisions.kernel.rules.precedence import alike, earlier, urgency_of
 from scheduler.decisions.rounds.candidates import COLUMNS, Candidates, open_rows
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from scheduler.decisions.kernel import rules
+from scheduler.decisions.kernel.rules import allowed as rules
 
 
 class Mode(StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scheduler.decisions.kernel import choices, choosing, precedence, rules
+from scheduler.decisions.kernel import choices, choosing
 from scheduler.decisions.kernel.columns import (
     HELD,
     NOW,
@@ -19,6 +19,8 @@ from scheduler.decisions.kernel.columns import (
     PROMISED,
     STARVATION_S,
 )
+from scheduler.decisions.kernel.rules import allowed as rules
+from scheduler.decisions.kernel.rules import precedence
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.scorer import Scorer
@@ -104,7 +106,7 @@ class Round:
         return choosing.play(self.world.handle, *scorer) != choosing.INVALID
 
     def preceding(self, row: int, *, heed: bool = False) -> int:
-        """The same placement of the job that goes first among equals (`kernel.precedence`)."""
+        """The same placement of the job that goes first among equals (`kernel.rules.precedence`)."""
         return precedence.preceding(self.world.handle, row, heed)
 
     def outcome(self, row: int) -> Action:

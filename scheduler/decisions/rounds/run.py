@@ -9,7 +9,7 @@ import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.choosing import INVALID, NOTHING
-from scheduler.decisions.kernel.precedence import first_of
+from scheduler.decisions.kernel.rules.precedence import first_of
 from scheduler.decisions.preemption.claims import served
 from scheduler.decisions.preemption.ranked_round import contest, ranked_plan
 from scheduler.decisions.preemption.urgent import with_urgent

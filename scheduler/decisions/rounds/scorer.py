@@ -10,7 +10,7 @@ import numpy as np
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
 from scheduler.decisions.kernel.choosing import KIND, NETWORK, ORDERED, WGC
 from scheduler.decisions.kernel.learned.choice import SHOWN_LIMIT
-from scheduler.decisions.kernel.orders import DOLLARS
+from scheduler.decisions.kernel.queue.orders import DOLLARS
 
 _NUMBERS = count(1)
 _NO_CONSTANTS: Floats2D = np.zeros((1, 1))
@@ -31,7 +31,7 @@ class Scorer(NamedTuple):
 
 
 def ordered(order: int, placement: int) -> Scorer:
-    """A textbook order of jobs with the cost that decides where: see `kernel.orders`."""
+    """A textbook order of jobs with the cost that decides where: see `kernel.queue.orders`."""
     return Scorer(_codes(ORDERED, order, placement))
 
 

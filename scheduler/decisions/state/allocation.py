@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 
 from scheduler.compilation.columns import columns_of
-from scheduler.decisions.kernel.attempts import SPARE_RELEASES
+from scheduler.decisions.kernel.cluster.attempts import SPARE_RELEASES
 from scheduler.decisions.kernel.columns import (
     BUCKETS,
     CHANGING,

@@ -2,7 +2,7 @@
 
 A rule decides between nodes that suffice; whether one suffices does not depend on it. Nodes that
 are up come before nodes that have to boot, and among equal ones the fullest is taken. How a rule
-chooses is in `scheduler.decisions.kernel.node_choice`.
+chooses is in `scheduler.decisions.kernel.cluster.node_choice`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scheduler.decisions.kernel import node_choice
+from scheduler.decisions.kernel.cluster import node_choice
 from scheduler.domain.errors import InputError
 
 

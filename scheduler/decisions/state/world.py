@@ -10,7 +10,7 @@ import numpy as np
 
 from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.handles import Handle, handle_of
-from scheduler.decisions.kernel import attempts, nodes, queue
+from scheduler.decisions.kernel.cluster import attempts, nodes
 from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
     GONE,
@@ -34,7 +34,8 @@ from scheduler.decisions.kernel.columns import (
     WAITING,
     Columns,
 )
-from scheduler.decisions.kernel.queue import FULL
+from scheduler.decisions.kernel.queue import jobs as queue
+from scheduler.decisions.kernel.queue.jobs import FULL
 from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
 from scheduler.decisions.state.blocks import Blocks
 from scheduler.decisions.state.node_parts import Part, asked
@@ -179,7 +180,7 @@ class World(Columns):
         self.enter(np.array(numbers, dtype=np.float64), shapes, figures)
 
     def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D) -> None:
-        """Add a job that is not here, given as arrays: see `kernel.queue.enter`."""
+        """Add a job that is not here, given as arrays: see `kernel.queue.jobs.enter`."""
         if self._borrows:
             self._own()
         while queue.enter(self.handle, numbers, shapes, figures) == FULL:

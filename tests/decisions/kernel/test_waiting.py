@@ -7,7 +7,7 @@ from agents.serving.learned_policy import LearnedPolicy
 from agents.serving.network import NetworkWeights
 from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import WaitingRule, encode, may_wait
-from scheduler.decisions.kernel.learned.positions import IS_WAIT
+from scheduler.decisions.kernel.queue.positions import IS_WAIT
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.world import RunningAttempt

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.kernel import queue
 from scheduler.decisions.kernel.columns import (
     CHANGING,
     HELD,
@@ -23,6 +22,7 @@ from scheduler.decisions.kernel.columns import (
     STATIC,
     Columns,
 )
+from scheduler.decisions.kernel.queue import jobs as queue
 from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.forecast import forecast
 from scheduler.decisions.rounds.modes import Mode

@@ -15,7 +15,7 @@ from envs.scenarios import load
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import encode, unflatten
-from scheduler.decisions.kernel.learned.features import TOP
+from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError, MissingError

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from scheduler.decisions.features import digest, encoder
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.features.encoder import encode, unflatten
-from scheduler.decisions.kernel import orders
+from scheduler.decisions.kernel.cluster.starts import AHEAD_S
 from scheduler.decisions.kernel.columns import QUEUE_PRESSURE, QUEUE_WEIGHT
-from scheduler.decisions.kernel.learned import positions
-from scheduler.decisions.kernel.learned.features import GAIN, TOP
-from scheduler.decisions.kernel.starts import AHEAD_S
+from scheduler.decisions.kernel.queue import orders, positions
+from scheduler.decisions.kernel.queue.features import GAIN, TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round

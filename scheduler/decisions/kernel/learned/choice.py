@@ -20,8 +20,8 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.learned.encoding import encode
 from scheduler.decisions.kernel.learned.network import score_rows
 from scheduler.decisions.kernel.learned.queue_totals import middle_preference, refresh_totals
-from scheduler.decisions.kernel.precedence import earlier
-from scheduler.decisions.kernel.rules import COMMIT_FCFS, GREEDY, starves
+from scheduler.decisions.kernel.rules.allowed import COMMIT_FCFS, GREEDY, starves
+from scheduler.decisions.kernel.rules.precedence import earlier
 
 CONSTANTS = 4
 SHOWN_LIMIT, PREFERENCE, HIDDEN, WAITING = range(CONSTANTS)

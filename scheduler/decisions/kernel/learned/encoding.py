@@ -10,6 +10,7 @@ import numpy as np
 
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.cluster.starts import free_ahead, look_ahead
 from scheduler.decisions.kernel.columns import (
     HELD,
     LEARNED_ORDERS,
@@ -24,8 +25,13 @@ from scheduler.decisions.kernel.columns import (
     STATIC_FEATURES,
     Columns,
 )
-from scheduler.decisions.kernel.learned.features import LEAST, describe_row, squashed
-from scheduler.decisions.kernel.learned.positions import (
+from scheduler.decisions.kernel.learned.pricing import price_of
+from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, refresh_totals
+from scheduler.decisions.kernel.learned.ranking import rank, sort_asked
+from scheduler.decisions.kernel.learned.selection import show_all, show_nearest
+from scheduler.decisions.kernel.learned.table_index import refresh_index
+from scheduler.decisions.kernel.queue.features import LEAST, describe_row, squashed
+from scheduler.decisions.kernel.queue.positions import (
     BACKFILLING,
     BEYOND,
     DELAY,
@@ -55,12 +61,6 @@ from scheduler.decisions.kernel.learned.positions import (
     WHOLE_UNITS,
     WORK,
 )
-from scheduler.decisions.kernel.learned.pricing import price_of
-from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, refresh_totals
-from scheduler.decisions.kernel.learned.ranking import rank, sort_asked
-from scheduler.decisions.kernel.learned.selection import show_all, show_nearest
-from scheduler.decisions.kernel.learned.table_index import refresh_index
-from scheduler.decisions.kernel.starts import free_ahead, look_ahead
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 MOMENTS = 4

@@ -19,7 +19,7 @@ from scheduler.decisions.kernel.columns import (
     TOTALLED,
     Columns,
 )
-from scheduler.decisions.kernel.learned.features import SOFTENING_S
+from scheduler.decisions.kernel.queue.features import SOFTENING_S
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 10.0

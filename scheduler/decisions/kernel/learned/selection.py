@@ -22,9 +22,9 @@ from scheduler.decisions.kernel.columns import (
     SHOWN,
     Columns,
 )
-from scheduler.decisions.kernel.learned.features import LEAST
 from scheduler.decisions.kernel.learned.pricing import price_of
 from scheduler.decisions.kernel.learned.ranking import find_least
+from scheduler.decisions.kernel.queue.features import LEAST
 
 
 @compiled

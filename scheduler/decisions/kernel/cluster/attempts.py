@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from scheduler.compilation.columns import Floats, Ints2D
 from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.cluster.nodes import occupy, release, room
 from scheduler.decisions.kernel.columns import (
     FIT_PARTS,
     FREE_ATTEMPT,
@@ -17,7 +18,6 @@ from scheduler.decisions.kernel.columns import (
     RUNNING,
     Columns,
 )
-from scheduler.decisions.kernel.nodes import occupy, release, room
 
 SPARE_RELEASES = 8
 """The releases of a pool have room for twice its devices and so many more."""

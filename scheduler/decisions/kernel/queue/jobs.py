@@ -9,7 +9,6 @@ from __future__ import annotations
 from scheduler.compilation.columns import Floats, Floats2D, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
-from scheduler.decisions.kernel.chains import chain_all, join_chain
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
     GONE,
@@ -25,8 +24,9 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.learned.features import describe_job
-from scheduler.decisions.kernel.line import renumber_line
+from scheduler.decisions.kernel.queue.features import describe_job
+from scheduler.decisions.kernel.queue.line import renumber_line
+from scheduler.decisions.kernel.rules.chains import chain_all, join_chain
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 300.0

@@ -11,6 +11,8 @@ import numpy as np
 
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.cluster.nodes import boot_of, fit, refresh_beside
+from scheduler.decisions.kernel.cluster.starts import look_now
 from scheduler.decisions.kernel.columns import (
     BESIDE,
     CLOSED,
@@ -28,8 +30,6 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.nodes import boot_of, fit, refresh_beside
-from scheduler.decisions.kernel.starts import look_now
 
 NONE, EASY, COMMIT, COMMIT_EASY, COMMIT_FCFS, GREEDY = range(6)
 """Values of `MODE`."""

@@ -16,8 +16,8 @@ from scheduler.decisions.kernel.columns import (
     WAITING,
     Columns,
 )
-from scheduler.decisions.kernel.orders import score_of
-from scheduler.decisions.kernel.precedence import earlier
+from scheduler.decisions.kernel.queue.orders import score_of
+from scheduler.decisions.kernel.rules.precedence import earlier
 
 _SPARSE = 64
 _MOST = 256

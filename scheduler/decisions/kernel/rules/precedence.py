@@ -20,15 +20,15 @@ import numpy as np
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import exp, ln1p
-from scheduler.decisions.kernel.chains import chain_of
+from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
 from scheduler.decisions.kernel.columns import (
     MODE,
     NOW,
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.rules import GREEDY, reservable, startable
-from scheduler.decisions.kernel.starts import delay_of, look_ahead
+from scheduler.decisions.kernel.rules.allowed import GREEDY, reservable, startable
+from scheduler.decisions.kernel.rules.chains import chain_of
 
 AGEING = 0.25
 """Weight of the wait."""

@@ -12,7 +12,7 @@ from scheduler.decisions.kernel.columns import (
     STATIC_FEATURES,
     WHOLE_FEATURES,
 )
-from scheduler.decisions.kernel.orders import F1, FCFS, PRIORITY, SAF, SJF
+from scheduler.decisions.kernel.queue.orders import F1, FCFS, PRIORITY, SAF, SJF
 
 (
     PRESENT,
@@ -81,7 +81,7 @@ from scheduler.decisions.kernel.orders import F1, FCFS, PRIORITY, SAF, SJF
 """Columns of the whole table."""
 assert SHARE + STATIC_FEATURES == WAIT_S
 ORDERS = (FCFS, SJF, SAF, F1, PRIORITY)
-"""The orders of `kernel.orders` by which jobs are ranked, in the order of the columns."""
+"""The orders of `kernel.queue.orders` by which jobs are ranked, in the order of the columns."""
 assert len(ORDERS) == LEARNED_ORDERS == RANK_PRICE - RANK_FCFS
 
 _STATIC_UNITS = (0.0, 0.0, 0.0, 1.0, 10.0, 10.0, 10.0, 10.0, 0.1, 0.01, 10.0, 0.1, 0.1)

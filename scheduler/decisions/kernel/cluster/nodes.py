@@ -9,6 +9,7 @@ those that are up come first.
 from __future__ import annotations
 
 from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.cluster.node_choice import among, cheapest_node
 from scheduler.decisions.kernel.columns import (
     BESIDE,
     FIT_PARTS,
@@ -17,7 +18,6 @@ from scheduler.decisions.kernel.columns import (
     RULE,
     Columns,
 )
-from scheduler.decisions.kernel.node_choice import among, cheapest_node
 
 
 @entry_point

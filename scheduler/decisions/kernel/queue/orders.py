@@ -13,13 +13,13 @@ import numpy as np
 from scheduler.compilation.columns import Floats, Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
+from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
 from scheduler.decisions.kernel.columns import (
     HELD,
     NOW,
     ORIGIN,
     Columns,
 )
-from scheduler.decisions.kernel.starts import delay_of, look_ahead
 
 (FCFS, SJF, SMALLEST, SAF, F1, F2, F3, F4, EDF, LLF, PRIORITY, WFP3, UNICEP, LXF, SJBF) = range(15)
 """Orders; from WFP3 on they change with time."""

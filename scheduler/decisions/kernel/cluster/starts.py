@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.compilation.functions import compiled, entry_point
-from scheduler.decisions.kernel.attempts import released, settle
+from scheduler.decisions.kernel.cluster.attempts import released, settle
+from scheduler.decisions.kernel.cluster.nodes import boot_of, copy_plane, fit, release
 from scheduler.decisions.kernel.columns import (
     LIVE,
     NOW,
@@ -17,7 +18,6 @@ from scheduler.decisions.kernel.columns import (
     TRIAL,
     Columns,
 )
-from scheduler.decisions.kernel.nodes import boot_of, copy_plane, fit, release
 
 NEVER = np.inf
 AHEAD_S = (0.0, 600.0, 3600.0, 14_400.0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import ln1p
 from scheduler.decisions.kernel.columns import TOP_PRICE, Columns
-from scheduler.decisions.kernel.learned.positions import (
+from scheduler.decisions.kernel.queue.orders import score_of
+from scheduler.decisions.kernel.queue.positions import (
     AREA,
     DEARER,
     DOLLARS,
@@ -22,7 +23,6 @@ from scheduler.decisions.kernel.learned.positions import (
     SLOWER,
     WORTH,
 )
-from scheduler.decisions.kernel.orders import score_of
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 GAIN = 0.4
