@@ -34,8 +34,10 @@ LIVE, RESERVED, BESIDE, TRIAL = range(4)
 """
 PLANES = 4
 JOB_TERMS = 11
-LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
+LEARNED_ORDERS, PRICES, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 2, 13, 38, 21
 """Sizes of an encoding; its positions are in `learned.positions`."""
+PREFERENCE_COST = PRICES
+"""The row of `row_price` for costs by a job's own preference."""
 (
     SLOTS_USED,
     ROWS_USED,
@@ -53,11 +55,13 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     LINED,
     FIT_PARTS,
     SHOWN,
-    LISTED,
+    INDEXED,
+    LINKED,
     BROUGHT,
+    BROUGHT_JOBS,
     TABLE_ROWS,
     LINE_FIRST,
-) = range(20)
+) = range(22)
 """Positions in `count`; WAIT is counted among slots and rows."""
 (
     MODE,
@@ -72,8 +76,7 @@ LEARNED_ORDERS, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 13, 38, 21
     MAY_WAIT,
     FORCED,
     CHAINED,
-    DESCRIBED,
-) = range(13)
+) = range(12)
 """Positions in `state`."""
 (
     NOW,
@@ -106,7 +109,7 @@ def _static(group: str, *lead: int) -> Any:
 
 
 def _scratch(group: str, *lead: int) -> Any:
-    """Of no meaning in a copy of a world."""
+    """Of no meaning in a copy of a world, which holds anything there."""
     return field(init=False, metadata={"group": group, "lead": lead, "use": SCRATCH})
 
 
@@ -166,15 +169,25 @@ class Columns:
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
     job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
-    """Scores by the orders of an encoding: higher goes first."""
-    listed_slot: Ints = _scratch(JOBS)
-    """Scratch of the encoding: the jobs of a table, `LISTED` of them."""
-    listed_first: Ints = _scratch(JOBS)
-    """Position of the first row of each in the table; one more entry tells where the last ends."""
-    listed_near: Ints = _scratch(JOBS)
-    """1 + its best rank."""
-    listed_score: Floats2D = _scratch(JOBS, LEARNED_ORDERS)
-    """The order scores of each; lower goes first."""
+    """Scores by the orders of an encoding: lower goes first."""
+    job_rate: Floats = _static(JOBS)
+    """What a second costs it: p · v; p: preference, v: priority / 50."""
+    job_unit: Floats = _static(JOBS)
+    """1 / (ideal + 30 s): turns its seconds into slowdown."""
+    job_indexed: Bytes = _scratch(JOBS)
+    """Round: whether the index of the table has it."""
+    job_rows: Ints = _scratch(JOBS)
+    """Round: how many of its rows the index has."""
+    job_next: Ints2D = _scratch(JOBS, LEARNED_ORDERS)
+    """Round: the next job of the same class by each order; 0: none."""
+    job_near: Ints = _scratch(JOBS)
+    """Scratch of the encoding: 1 + its best rank; 0: far. All 0 between two choices."""
+    brought_job: Ints = _scratch(JOBS)
+    """Scratch of the encoding: slots, first all of a table, then the `BROUGHT_JOBS` near ones."""
+    class_count: Ints2D = _scratch(JOBS, LEARNED_ORDERS + PRICES)
+    """Round: entries of each class by each order and price: see `learned.ranking`."""
+    class_first: Ints2D = _scratch(JOBS, LEARNED_ORDERS + PRICES)
+    """Round: the first entry of each class, dropped or not; 0: none."""
 
     row_slot: Ints = _static(ROWS)
     row_shape: Ints = _static(ROWS)
@@ -190,6 +203,8 @@ class Columns:
     """Scratch of the scorer: less is better."""
     row_money: Floats = _scratch(ROWS)
     """Scratch of the scorer, as `job_terms`."""
+    row_described: Bytes = _static(ROWS)
+    """Whether `row_static` is written: it is when the row is first shown."""
     row_static: Floats32x2D = _static(ROWS, STATIC_FEATURES)
     """Columns of an encoding that do not change while the job waits."""
     row_paid: Floats = _static(ROWS)
@@ -198,18 +213,19 @@ class Columns:
     """Runtime · share of the pool (s)."""
     table_row: Ints = _scratch(ROWS)
     """Scratch: the rows of a table, ascending, WAIT first."""
-    table_price: Floats2D = _scratch(ROWS, 3)
-    """Scratch of the encoding, by position in the table: prices in seconds and in slowdown, and the
-    cost by the job's preference."""
-    table_near: Ints = _scratch(ROWS)
-    """Scratch of the encoding, by position in the table: how near a row is; 0: far. All 0 between
-    two encodings."""
-    table_brought: Ints = _scratch(ROWS)
-    """Scratch of the encoding: positions of rows that are near, `BROUGHT` of them."""
-    class_count: Ints = _scratch(ROWS)
-    """Scratch of the encoding: rows by classes of prices."""
-    class_first: Ints = _scratch(ROWS)
-    """Scratch of the encoding: the first shown row of a class; 0: none."""
+    indexed_row: Ints = _scratch(ROWS)
+    """Round: `table_row` as it was indexed last, `INDEXED` entries; 0: there is no index."""
+    row_indexed: Bytes = _scratch(ROWS)
+    """Round: whether the index of the table has it."""
+    row_next: Ints2D = _scratch(ROWS, PRICES)
+    """Round: the next row of the same class by each price; 0: none."""
+    row_price: Floats2D = _scratch(ROWS, PRICES + 1)
+    """Round: prices of indexed rows in seconds and in slowdown. Scratch: the cost by the job's
+    preference."""
+    row_near: Ints = _scratch(ROWS)
+    """Scratch of the encoding: how near a row is; 0: far. All 0 between two choices."""
+    brought_row: Ints = _scratch(ROWS)
+    """Scratch of the encoding: rows that are near, `BROUGHT` of them."""
 
     shape_pool: Ints = _column(SHAPES)
     """-1 for WAIT."""
@@ -234,6 +250,10 @@ class Columns:
     """Round: when it must have ended."""
     shape_delay: Floats = _scratch(SHAPES)
     """Scratch of the encoding: seconds until it could run, boot included; finite."""
+    shape_priced: Floats = _scratch(SHAPES)
+    """Round: `shape_delay` when its rows were priced."""
+    shape_repriced: Bytes = _scratch(SHAPES)
+    """Scratch of the encoding: whether its rows have other prices now."""
     shape_seen: Floats2D = _scratch(SHAPES, 6)
     """Scratch of the scorer: what it has seen of the shape."""
     shape_changed: Bytes = _scratch(SHAPES)
@@ -334,12 +354,17 @@ class Columns:
 
     shown: Ints = _scratch(SHOWN_ROWS)
     """Positions in the table of the rows that an encoding shows, WAIT first; `SHOWN` of them."""
+    shown_row: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: the row of each; entry 0 is WAIT."""
     shown_job: Ints = _scratch(SHOWN_ROWS)
-    """Scratch: the job of each, as listed."""
-    shown_rank: Ints2D = _scratch(SHOWN_ROWS, LEARNED_ORDERS + 2)
-    """Jobs of the table before it by each order, then rows by each price."""
-    shown_next: Ints = _scratch(SHOWN_ROWS)
-    """Scratch: the next shown row of the same class; 0: none."""
+    """Scratch: the jobs of the shown rows, each once; entry 0 is WAIT."""
+    shown_order: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: shown rows or jobs in the order of a score."""
+    shown_rank: Ints2D = _scratch(SHOWN_ROWS, LEARNED_ORDERS + PRICES)
+    """Jobs of the table before each shown job by each order, then rows before each shown row by
+    each price."""
+    shown_after: Ints = _scratch(SHOWN_ROWS)
+    """Scratch: how many come directly before each of an order."""
     shown_score: Floats32 = _scratch(SHOWN_ROWS)
     """Scores by a network."""
     nearest: Ints = _scratch(SHOWN_ROWS)
@@ -350,5 +375,9 @@ class Columns:
     """The encoding of the shown rows."""
     seen_whole: Floats32 = _scratch(ONE, WHOLE_FEATURES)
     """The encoding of the whole table."""
+    class_below: Floats = _scratch(ONE, LEARNED_ORDERS + PRICES)
+    """Round: what is subtracted from values of each order and price before classing."""
+    class_scale: Ints2D = _scratch(ONE, LEARNED_ORDERS + PRICES, 3)
+    """Round: the first class, the digits left out and the last class."""
     least: Floats = _scratch(ONE, 3)
     """Scratch: a job's least prices and soonest end (s from now) on any placement."""

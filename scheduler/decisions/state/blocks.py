@@ -51,8 +51,9 @@ class Blocks(NamedTuple):
         return cls(_packed(columns, CHANGING), _packed(columns, SCRATCH))
 
     def copied(self, columns: Columns) -> Blocks:
-        """Blocks for `columns`, a copy: what changes is copied, scratch is 0."""
-        scratch = np.zeros(len(self.scratch.memory), dtype=np.uint8)
+        """Blocks for `columns`, a copy: what changes is copied; scratch holds anything."""
+        # Scratch of a long queue has dozens of megabytes: clearing them would take milliseconds.
+        scratch = np.empty_like(self.scratch.memory)
         return Blocks(
             self.changing.moved(columns, self.changing.memory.copy()),
             self.scratch.moved(columns, scratch),

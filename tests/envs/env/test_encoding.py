@@ -113,6 +113,37 @@ def test_never_outside_its_bounds_and_never_dependent_on_what_was_encoded_before
         calm.take(row)
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_choice_of_a_round_is_encoded_as_in_a_copy_of_the_world(mode):
+    rng = np.random.default_rng(2)
+    lengths = [0.0, 50.0, *rng.lognormal(5, 2, 6).tolist()]
+    jobs = [
+        waiting(
+            number,
+            [
+                option(float(rng.choice(lengths)), width, place, dollars=float(place * width))
+                for place in range(3)
+                for width in (1, 2, 4)
+            ],
+            priority=float(rng.choice([0.0, 50.0, 80.0])),
+            preference=float(rng.choice([0.0, 0.5, 1.0])),
+        )
+        for number in range(1, 120)
+    ]
+    running = [RunningAttempt(500.0, 900 + place, place, ((0, 3),)) for place in range(3)]
+    pools = [pool(name, 8, boot_s=place * 60.0) for place, name in enumerate("abc")]
+    snap = snapshot(pools, jobs, running, now=200.0)
+    choices, round_ = 0, Round(snap.world, snap.now, mode)
+    while (candidates := round_.table()) is not None:
+        found = encode(candidates, 16)
+        copied = encode(Candidates(snap.world.copy(), candidates.rows), 16)
+        assert found.values.tobytes() == copied.values.tobytes()
+        assert found.positions.tolist() == copied.positions.tolist()
+        round_.take(int(candidates.rows[found.positions[1 + choices % (len(found.positions) - 1)]]))
+        choices += 1
+    assert choices > 3
+
+
 @settings(max_examples=20)
 @given(snapshots())
 def test_padding_changes_nothing(snap):

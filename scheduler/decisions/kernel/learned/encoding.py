@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.cluster.starts import free_ahead, look_ahead
 from scheduler.decisions.kernel.columns import (
     HELD,
-    LISTED,
+    LEARNED_ORDERS,
     NOW,
+    PRICES,
     QUEUE_DEPTH,
-    QUEUE_PRESSURE,
     QUEUE_URGENCY,
-    QUEUE_WEIGHT,
     QUEUE_WORK,
     READY,
     SHAPES_USED,
@@ -25,10 +25,12 @@ from scheduler.decisions.kernel.columns import (
     STATIC_FEATURES,
     Columns,
 )
-from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, SOFTENING_S, refresh_totals
-from scheduler.decisions.kernel.learned.ranking import rank
-from scheduler.decisions.kernel.learned.selection import show
-from scheduler.decisions.kernel.queue.features import LEAST, describe_new, squashed
+from scheduler.decisions.kernel.learned.pricing import price_of
+from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, refresh_totals
+from scheduler.decisions.kernel.learned.ranking import rank, sort_asked
+from scheduler.decisions.kernel.learned.selection import show_all, show_nearest
+from scheduler.decisions.kernel.learned.table_index import refresh_index
+from scheduler.decisions.kernel.queue.features import LEAST, describe_row, squashed
 from scheduler.decisions.kernel.queue.positions import (
     BACKFILLING,
     BEYOND,
@@ -42,13 +44,12 @@ from scheduler.decisions.kernel.queue.positions import (
     IS_WAIT,
     LATE,
     LATER,
-    ORDERS,
     POOLS,
     PREFERENCE,
     PRESENT,
     PRICE,
-    PRICES,
     RANK_FCFS,
+    RANK_PRICE,
     REGRET,
     ROW_UNITS,
     SHARE,
@@ -76,21 +77,22 @@ def encode(w: Columns, count: int, limit: int, preference: float) -> None:
     `limit` of them are shown (see `selection`); the other columns still describe the whole queue.
     `preference` is that of the cluster. Capacity of the group SHOWN: at least `limit`.
     """
-    describe_new(w)
     refresh_totals(w)
     _refresh_delays(w)
-    _price_table(w, count)
-    show(w, count, limit)
-    if count > 1:
-        _rank_shown(w, count)
+    if count <= limit:
+        show_all(w, count)
+    else:
+        refresh_index(w, count)
+        show_nearest(w, count, limit)
+    _rank_shown(w, count)
     _see_wait(w)
-    w.state[READY], slot = 0, 0
+    w.state[READY], slot, job = 0, 0, 0
     for index in range(1, w.count[SHOWN]):
-        row = w.table_row[w.shown[index]]
+        row = w.shown_row[index]
         if w.row_slot[row] != slot:
-            slot = w.row_slot[row]
+            slot, job = w.row_slot[row], job + 1
             _find_least(w, slot)
-        _see_row(w, index, row)
+        _see_row(w, index, row, job)
     _see_whole(w, count, preference)
 
 
@@ -109,71 +111,36 @@ def _refresh_delays(w: Columns) -> None:
 
 
 @compiled
-def _price_table(w: Columns, count: int) -> None:
-    """List the jobs of the table, and the prices of its rows."""
-    slot, rate, unit, own, jobs = 0, 0.0, 0.0, 0.0, 0
-    weight, pressure = w.figure[QUEUE_WEIGHT], w.figure[QUEUE_PRESSURE]
-    for position in range(1, count):
-        row = w.table_row[position]
-        if w.row_slot[row] != slot:
-            slot = w.row_slot[row]
-            own, rate, unit = w.job_preference[slot], _rate(w, slot), _unit(w, slot)
-            w.listed_slot[jobs], w.listed_first[jobs] = slot, position
-            for order in range(len(ORDERS)):
-                w.listed_score[order, jobs] = -w.job_order_score[order, slot]
-            jobs += 1
-        end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
-        cost, held = rate * end + w.row_paid[row], own * w.row_held[row]
-        w.table_price[0, position] = cost + weight * held
-        w.table_price[1, position] = cost * unit + pressure * held
-    w.count[LISTED], w.listed_first[jobs] = jobs, count
-
-
-@compiled
 def _rank_shown(w: Columns, count: int) -> None:
-    """Into `shown_rank`: jobs before each shown one by each order, then rows by each price."""
-    shown, job = w.count[SHOWN], 0
+    """Into `shown_rank`: jobs before each shown job by each order, then rows by each price."""
+    shown, jobs = w.count[SHOWN], 1
     for index in range(1, shown):
-        while w.listed_first[job + 1] <= w.shown[index]:
-            job += 1
-        w.shown_job[index] = job
-    jobs = w.count[LISTED]
-    for order in range(len(ORDERS)):
-        scores, ranks = w.listed_score[order], w.shown_rank[order]
-        rank(w, scores, 0, jobs, w.shown_job, shown, ranks)
+        slot = w.row_slot[w.shown_row[index]]
+        if jobs == 1 or w.shown_job[jobs - 1] != slot:
+            w.shown_job[jobs] = slot
+            jobs += 1
+    for order in range(LEARNED_ORDERS):
+        values, links, ranks = w.job_order_score[order], w.job_next[order], w.shown_rank[order]
+        sort_asked(values, w.shown_job, jobs, w.shown_order)
+        if shown == count:
+            _rank_all(w, jobs, ranks)
+        else:
+            rank(w, order, values, links, w.job_indexed, w.shown_job, jobs, ranks)
     for price in range(PRICES):
-        values, ranks = w.table_price[price], w.shown_rank[len(ORDERS) + price]
-        rank(w, values, 1, count, w.shown, shown, ranks)
+        kind, values, links = LEARNED_ORDERS + price, w.row_price[price], w.row_next[price]
+        sort_asked(values, w.shown_row, shown, w.shown_order)
+        if shown == count:
+            _rank_all(w, shown, w.shown_rank[kind])
+        else:
+            ranks = w.shown_rank[kind]
+            rank(w, kind, values, links, w.row_indexed, w.shown_row, shown, ranks)
 
 
 @compiled
-def _rate(w: Columns, slot: int) -> float:
-    """What a second costs a job: p · v, v = priority ÷ 50."""
-    return w.job_preference[slot] * w.job_priority[slot] / MIDDLE_PRIORITY
-
-
-@compiled
-def _unit(w: Columns, slot: int) -> float:
-    """Turns the seconds of a job into slowdown."""
-    return 1.0 / (w.job_ideal[slot] + SOFTENING_S)
-
-
-@compiled
-def price_of(w: Columns, price: int, row: int) -> float:
-    """What a placement costs the job and those that wait.
-
-    In seconds (0): p · v · end + (1 - p) · dollars + p · V · runtime · share, dollars as seconds of
-    one device of the most expensive pool, v = priority ÷ 50. In slowdown (1): the job's own part ÷
-    (ideal + 30 s), and U instead of V. End: seconds from now; V: Σ v of the jobs that wait; U:
-    Σ v ÷ (ideal + 30 s).
-    """
-    slot = w.row_slot[row]
-    end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
-    cost = _rate(w, slot) * end + w.row_paid[row]
-    held = w.job_preference[slot] * w.row_held[row]
-    if price == 0:
-        return cost + w.figure[QUEUE_WEIGHT] * held
-    return cost * _unit(w, slot) + w.figure[QUEUE_PRESSURE] * held
+def _rank_all(w: Columns, count: int, ranks: Ints) -> None:
+    """Into `ranks`: the order of those that are shown, where the table has no others."""
+    for at in range(1, count):
+        ranks[w.shown_order[at]] = at - 1
 
 
 @compiled
@@ -196,24 +163,29 @@ def _see_wait(w: Columns) -> None:
 
 
 @compiled
-def _see_row(w: Columns, index: int, row: int) -> None:
-    slot, shape, position = w.row_slot[row], w.row_shape[row], w.shown[index]
+def _see_row(w: Columns, index: int, row: int, job: int) -> None:
+    """`job`: its position in `shown_job`."""
+    slot, shape = w.row_slot[row], w.row_shape[row]
     pool, fits = w.shape_pool[shape], w.shape_start[shape] == -np.inf
     w.seen[PRESENT, index], w.seen[IS_WAIT, index] = 1.0, 0.0
     w.seen[FITS, index] = 1.0 if fits else 0.0
     for ahead in range(MOMENTS):
         w.seen[FREE_0S + ahead, index] = w.pool_ahead[ahead, pool]
+    describe_row(w, row)
     for column in range(STATIC_FEATURES):
         w.seen[SHARE + column, index] = w.row_static[column, row]
     _see_times(w, index, row, slot, w.shape_delay[shape])
-    if fits and w.table_price[0, position] <= w.least[0]:
+    if fits and w.row_price[0, row] <= w.least[0]:
         w.state[READY] = 1
     for price in range(PRICES):
-        own = w.table_price[price, position]
+        own = w.row_price[price, row]
         _write(w, PRICE + price, index, own)
         _write(w, REGRET + price, index, own - w.least[price])
-    for each in range(len(ORDERS) + PRICES):
-        _write(w, RANK_FCFS + each, index, float(w.shown_rank[each, index]))
+    for order in range(LEARNED_ORDERS):
+        _write(w, RANK_FCFS + order, index, float(w.shown_rank[order, job]))
+    for price in range(PRICES):
+        before = float(w.shown_rank[LEARNED_ORDERS + price, index])
+        _write(w, RANK_PRICE + price, index, before)
 
 
 @compiled

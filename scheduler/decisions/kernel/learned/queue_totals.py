@@ -7,7 +7,9 @@ import numpy as np
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.columns import (
     GONE,
+    INDEXED,
     MIDDLE_PREFERENCE,
+    PREFERENCE_COST,
     QUEUE_DEPTH,
     QUEUE_PRESSURE,
     QUEUE_URGENCY,
@@ -17,12 +19,11 @@ from scheduler.decisions.kernel.columns import (
     TOTALLED,
     Columns,
 )
+from scheduler.decisions.kernel.queue.features import SOFTENING_S
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 SHORT_S = 10.0
 """Jobs shorter than this count as this long where something is divided by their length."""
-SOFTENING_S = 30.0
-"""Added to the ideal runtime where seconds are turned into slowdown."""
 
 
 @compiled
@@ -44,6 +45,7 @@ def refresh_totals(w: Columns) -> None:
     w.figure[QUEUE_DEPTH], w.figure[QUEUE_WORK], w.figure[QUEUE_URGENCY] = depth, work, urgency
     w.figure[QUEUE_WEIGHT], w.figure[QUEUE_PRESSURE] = weight, pressure
     w.figure[MIDDLE_PREFERENCE] = np.nan
+    w.count[INDEXED] = 0
     for pool in range(len(w.pool_nodes)):
         w.pool_ahead_seen[pool] = -1
 
@@ -58,16 +60,16 @@ def middle_preference(w: Columns) -> float:
         count = 0
         for slot in range(1, w.count[SLOTS_USED]):
             if w.job_state[slot] != GONE:
-                w.table_price[0, count] = w.job_preference[slot]
+                w.row_price[PREFERENCE_COST, count] = w.job_preference[slot]
                 count += 1
         middle = 0.5
         if count:
             high = _select(w, count, count // 2)
             low = high
             if count % 2 == 0:
-                low = w.table_price[0, 0]
+                low = w.row_price[PREFERENCE_COST, 0]
                 for at in range(count // 2):
-                    low = max(low, w.table_price[0, at])
+                    low = max(low, w.row_price[PREFERENCE_COST, at])
             middle = (high + low) / 2.0
         w.figure[MIDDLE_PREFERENCE] = middle
     return w.figure[MIDDLE_PREFERENCE]
@@ -75,18 +77,19 @@ def middle_preference(w: Columns) -> float:
 
 @compiled
 def _select(w: Columns, count: int, rank: int) -> float:
-    """The value of that rank (from 0) in `table_price[0]`; smaller ones stand before it then."""
+    """The value of that rank (from 0) in the scratch row; smaller ones stand before it then."""
     first, last = 0, count - 1
     while first < last:
-        pivot, left, right = w.table_price[0, (first + last) // 2], first, last
+        pivot, left, right = w.row_price[PREFERENCE_COST, (first + last) // 2], first, last
         while left <= right:
-            while w.table_price[0, left] < pivot:
+            while w.row_price[PREFERENCE_COST, left] < pivot:
                 left += 1
-            while pivot < w.table_price[0, right]:
+            while pivot < w.row_price[PREFERENCE_COST, right]:
                 right -= 1
             if left <= right:
-                own = w.table_price[0, left]
-                w.table_price[0, left], w.table_price[0, right] = w.table_price[0, right], own
+                own = w.row_price[PREFERENCE_COST, left]
+                w.row_price[PREFERENCE_COST, left] = w.row_price[PREFERENCE_COST, right]
+                w.row_price[PREFERENCE_COST, right] = own
                 left, right = left + 1, right - 1
         if rank <= right:
             last = right
@@ -94,4 +97,4 @@ def _select(w: Columns, count: int, rank: int) -> float:
             first = left
         else:
             break
-    return w.table_price[0, rank]
+    return w.row_price[PREFERENCE_COST, rank]

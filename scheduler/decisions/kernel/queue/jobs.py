@@ -11,7 +11,6 @@ from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
-    DESCRIBED,
     GONE,
     HELD,
     LINED_SLOTS,
@@ -25,6 +24,7 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
+from scheduler.decisions.kernel.queue.features import describe_job
 from scheduler.decisions.kernel.queue.line import renumber_line
 from scheduler.decisions.kernel.rules.chains import chain_all, join_chain
 from scheduler.domain.jobs import MIDDLE_PRIORITY
@@ -67,6 +67,7 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
     w.count[WAITING] += 1
     w.job_weight[slot] = ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
     _summarise(w, slot)
+    describe_job(w, slot)
     join_chain(w, slot)
     return slot
 
@@ -141,9 +142,10 @@ def compact(w: Columns) -> None:
             w.row_slot[rows] = slots
             rows += 1
         _summarise(w, slots)
+        describe_job(w, slots)
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
-    w.state[PREPARED], w.state[DESCRIBED], w.state[LINED_SLOTS] = 0, 0, lined
+    w.state[PREPARED], w.state[LINED_SLOTS] = 0, lined
     renumber_line(w)
     chain_all(w)
     w.state[TOTALLED] = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from scheduler.decisions.kernel.columns import (
     LEARNED_ORDERS,
+    PRICES,
     ROW_FEATURES,
     STATIC_FEATURES,
     WHOLE_FEATURES,
@@ -81,8 +82,6 @@ from scheduler.decisions.kernel.queue.orders import F1, FCFS, PRIORITY, SAF, SJF
 assert SHARE + STATIC_FEATURES == WAIT_S
 ORDERS = (FCFS, SJF, SAF, F1, PRIORITY)
 """The orders of `kernel.queue.orders` by which jobs are ranked, in the order of the columns."""
-PRICES = 2
-"""In seconds, and in slowdown."""
 assert len(ORDERS) == LEARNED_ORDERS == RANK_PRICE - RANK_FCFS
 
 _STATIC_UNITS = (0.0, 0.0, 0.0, 1.0, 10.0, 10.0, 10.0, 10.0, 0.1, 0.01, 10.0, 0.1, 0.1)
