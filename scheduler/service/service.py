@@ -93,6 +93,7 @@ class Service:
         self._explanations = ExplainService(
             self.live_jobs, parts.active_policy, placements.estimates
         )
+        self._compilation = threading.Thread(target=warm_up, name="compilation", daemon=True)
         self.checkup = Checkup(
             parts.store,
             parts.executor,
@@ -102,6 +103,7 @@ class Service:
             parts.folders,
             parts.clock,
             lambda: self.submissions.alive,
+            self._compilation.is_alive,
             parts.inventory.absent,
             parts.crashes,
             parts.disks,
@@ -152,7 +154,7 @@ class Service:
             self.dispatcher.start()
             self._housekeeping.start()
             # The service answers meanwhile; a round that comes sooner waits for what it needs.
-            threading.Thread(target=warm_up, name="compilation", daemon=True).start()
+            self._compilation.start()
 
     def quiesce(self, timeout_s: float = ANSWER_S) -> None:
         """Wait until all that was accepted is stored, decided on and launched.
