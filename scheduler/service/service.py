@@ -96,6 +96,8 @@ class Service:
         self._explanations = ExplainService(
             self.live_jobs, parts.active_policy, placements.estimates
         )
+        self._compilation = threading.Timer(WARM_UP_AFTER_S, warm_up)
+        self._compilation.name, self._compilation.daemon = "compilation", True
         self.checkup = Checkup(
             parts.store,
             parts.executor,
@@ -105,6 +107,7 @@ class Service:
             parts.folders,
             parts.clock,
             lambda: self.submissions.alive,
+            self._compilation.is_alive,
             parts.inventory.absent,
             parts.crashes,
             parts.disks,
@@ -155,9 +158,7 @@ class Service:
             self.dispatcher.start()
             self._housekeeping.start()
             # The service answers first; a round that comes sooner waits for what it needs.
-            warming = threading.Timer(WARM_UP_AFTER_S, warm_up)
-            warming.name, warming.daemon = "compilation", True
-            warming.start()
+            self._compilation.start()
 
     def quiesce(self, timeout_s: float = ANSWER_S) -> None:
         """Wait until all that was accepted is stored, decided on and launched.

@@ -17,6 +17,7 @@ def explained(preemption: Preemption) -> str:
     """One sentence: who displaced whom, why, and what is gained and lost."""
     return (
         f"job {preemption.preemptor} takes the devices of job {preemption.victim}: "
-        f"{_WHY[preemption.reason]}; it ends {duration(preemption.gained_s)} sooner and "
-        f"{duration(preemption.lost_s)} of work are lost, both weighed by priority"
+        f"{_WHY[preemption.reason]}; weighed by priority, it gains about "
+        f"{duration(preemption.gained_s)} and job {preemption.victim} loses at most "
+        f"{duration(preemption.lost_s)}"
     )

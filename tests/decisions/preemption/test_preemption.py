@@ -55,8 +55,8 @@ def test_gain_and_loss_are_weighed_seconds():
     # It ends 1000 s sooner and counts twice; 20 s since the checkpoint and 5 s of restart are lost.
     assert (found.gained_s, found.lost_s) == (2000.0, 25.0)
     assert explained(found) == (
-        "job 9 takes the devices of job 1: its priority is higher; it ends 33 min 20 s sooner and "
-        "25 s of work are lost, both weighed by priority"
+        "job 9 takes the devices of job 1: its priority is higher; weighed by priority, it gains "
+        "about 33 min 20 s and job 1 loses at most 25 s"
     )
 
 
