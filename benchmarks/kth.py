@@ -27,9 +27,10 @@ from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival
 from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator, Tsafrir
 from envs.workloads.traces import swf
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
-from scheduler.policies.heuristics import HEURISTICS, Heuristic
+from scheduler.policies.heuristics import HEURISTICS
 
 TRACE = Path(__file__).resolve().parents[1] / ".." / "shared/traces/swf/KTH-SP2.swf.gz"
 PROCESSORS = Pool("sp2", DeviceKind.CPU, "IBM SP2", 100)
@@ -48,7 +49,7 @@ class KthRow:
     """A policy and its estimates of runtimes."""
 
     title: str
-    policy: Heuristic
+    policy: Policy
     estimator: Callable[[], RuntimeEstimator]
     published: float | None = None
     tolerance: float = 0.0

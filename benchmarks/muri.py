@@ -25,12 +25,12 @@ from itertools import islice, product
 from pathlib import Path
 
 from agents.process_pool import ProcessPool, cores
-from envs.baselines import preemptive
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.traces import muri
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
+from scheduler.policies import preemptive
 
 TRACES = Path(__file__).resolve().parents[1] / ".." / "shared/traces/muri"
 NODES = Pool("gpus", DeviceKind.CUDA, "V100", 8, nodes=8)
@@ -67,7 +67,8 @@ def mean_jct(trace: str, policy: str, column: int, folder: Path = TRACES) -> flo
     _, pool, disturb = COLUMNS[column]
     workload = _slower(muri.read(folder / f"{trace}.csv"))
     simulation = Simulation(workload, ClusterSpec((pool,)), restart=_start_up)
-    return float(preemptive.run(simulation, POLICIES[policy], disturb=disturb).jct.mean())
+    simulation.ranked(policy, POLICIES[policy].ranking).run(disturb=disturb)
+    return float(simulation.outcome().jct.mean())
 
 
 def main(folder: Path) -> None:

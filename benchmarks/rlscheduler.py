@@ -23,7 +23,7 @@ from agents.process_pool import ProcessPool, cores
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Workload
 from envs.workloads.traces import swf
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

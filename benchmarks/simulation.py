@@ -1,37 +1,47 @@
 """Speed of the simulation on one core, beside bare SimPy timeouts in the same run.
 
-    python -m benchmarks.simulation [--profile] [--million [POLICY …]] [--jobs N] [--traces FOLDER]
+    python -m benchmarks.simulation [--json] [--profile] [--million [POLICY …]] [--jobs N]
+        [--traces FOLDER]
 
-A replayed job is at least two SimPy events, its arrival and its end; `ratio` is the time of a job
-÷ the time of two bare timeouts. Environment steps take the row that ends soonest beside what the
-job could have, so that queues are as long as in training; choosing it is not measured, and of some
-equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes.
+Traces and the very large cluster are played by the compiled clock; `SimPy` in a line is the same by
+SimPy. A replayed job is at least two SimPy events, its arrival and its end; `ratio` is the time of
+a job ÷ the time of two bare timeouts. Environment steps take the row that ends soonest beside what
+the job could have, so that queues are as long as in training; choosing it is not measured, and of
+some equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes. `--json`
+prints one object with the main figures; the lines for people go to stderr then. What could not be
+measured, such as the replay of a trace that is not there, is null.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
+import json
 import pstats
 import resource
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import simpy
 
-from envs.compiled import Worlds, facts
+import agents.registry.resolve  # noqa: F401 - so that learned policies are found
+from envs.clock import CompiledSimulation
+from envs.clock.kernel.columns import CHOICES, ROUNDS
 from envs.gym.cluster_env import ClusterEnv
-from envs.gym.episodes import of_scenario
 from envs.scenarios import Scenario, load
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator
 from envs.workloads.traces import swf
 from scheduler.decisions.features.columns import ROW_COLUMNS
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.policy import traits
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named
@@ -42,12 +52,19 @@ REPLAYS: Sequence[tuple[str, int, Mode, Callable[[], RuntimeEstimator]]] = (
     ("lublin_256.swf.gz", 256, Mode.EASY, Exact),
     ("KTH-SP2.swf.gz", 100, Mode.EASY, Requested),
 )
+Clock = Callable[[Workload, ClusterSpec, RuntimeEstimator], Simulation | CompiledSimulation]
+CLOCKS: Mapping[str, Clock] = {"SimPy": Simulation, "compiled": CompiledSimulation}
+"""The last one's figures are those of `--json`."""
+LUBLIN_FCFS = "lublin_256.swf.gz", Mode.NONE
+KTH_EASY = "KTH-SP2.swf.gz", Mode.EASY
 REPEATS = 3
 STEPS = 1_000
 JOBS = 160
 WORLDS = 32
 LATER = [column.name for column in ROW_COLUMNS].index("later")
-DELAY = [column.name for column in ROW_COLUMNS].index("delay")
+T = TypeVar("T")
+Say = Callable[[str], object]
+"""Prints a line for people."""
 
 
 def bare_timeouts(count: int = 50_000) -> float:
@@ -66,17 +83,25 @@ def bare_timeouts(count: int = 50_000) -> float:
 
 
 def replay(
-    workload: Workload, processors: int, mode: Mode, estimator: Callable[[], RuntimeEstimator]
-) -> float:
-    """Jobs per second of processor time, first come first served; the best of some runs."""
+    clock: Clock,
+    workload: Workload,
+    processors: int,
+    mode: Mode,
+    estimator: Callable[[], RuntimeEstimator],
+) -> tuple[float, float]:
+    """Seconds of processor time to prepare and to run, first come first served.
+
+    The least of some repeats.
+    """
     pool = Pool("machine", DeviceKind.CPU, "processor", processors)
-    best = 0.0
+    least = (np.inf, np.inf)
     for _ in range(REPEATS):
-        simulation = Simulation(workload, ClusterSpec((pool,), mode), estimator())
         begun = time.process_time()
+        simulation = clock(workload, ClusterSpec((pool,), mode), estimator())
+        made = time.process_time()
         simulation.run(named("fcfs"))
-        best = max(best, len(workload.jobs) / (time.process_time() - begun))
-    return best
+        least = min(least, (made - begun, time.process_time() - made), key=lambda pair: pair[1])
+    return least
 
 
 def steps(scenario: Scenario, rows: int) -> float:
@@ -97,34 +122,6 @@ def steps(scenario: Scenario, rows: int) -> float:
     return STEPS / float(least.sum())
 
 
-def compiled(scenario: Scenario, rows: int) -> float:
-    """Decisions per second of processor time of the compiled simulation, chosen alike."""
-    draw = of_scenario(scenario, JOBS)
-    every = np.arange(WORLDS)
-    best = 0.0
-    for repeat in range(REPEATS + 1):
-        episodes = [draw(seed) for seed in range(WORLDS)]
-        known = [facts(episode, scenario.preference) for episode in episodes]
-        worlds = Worlds(episodes[0].spec, WORLDS, JOBS, rows)
-        for b in every:
-            worlds.begin(int(b), known[b], scenario.preference)
-        decisions, seconds = 0, 0.0
-        while (going := every[worlds.state.rows > 0]).size:
-            table = worlds.seen[going][:, : rows * len(ROW_COLUMNS)].reshape(len(going), -1, rows)
-            hidden = np.arange(rows) >= worlds.state.rows[going, np.newaxis]
-            later = np.where(hidden, np.inf, table[:, DELAY])
-            later[:, 0] = np.inf
-            actions = later.argmin(axis=1)
-            begun = time.thread_time()
-            worlds.step(actions, going)
-            seconds += time.thread_time() - begun
-            decisions += len(going)
-        if repeat:
-            # The first time it is compiled, or read from disk.
-            best = max(best, decisions / seconds)
-    return best
-
-
 def many(jobs: int, seed: int = 0) -> Workload:
     """Poisson arrivals that keep 10,000 nodes of 8 devices at a load of 0.9."""
     rng = np.random.default_rng(seed)
@@ -142,68 +139,139 @@ def many(jobs: int, seed: int = 0) -> Workload:
     )
 
 
-def million(jobs: int, policies: Sequence[str]) -> None:
-    """Real time and memory of a large cluster."""
+def million(jobs: int, policies: Sequence[str], say: Say) -> Mapping[str, Mapping[str, float]]:
+    """Real time and memory of a large cluster, by the compiled clock, with all preparation.
+
+    Returns policy → `seconds` and `memory_gib`.
+    """
     workload = many(jobs)
     pool = Pool("nodes", DeviceKind.CUDA, "GPU", 8, nodes=10_000, dollars_per_device_hour=1.0)
+    found = {}
     for policy in policies:
-        simulation = Simulation(workload, ClusterSpec((pool,), Mode.EASY))
         begun = time.perf_counter()
+        simulation = CompiledSimulation(workload, ClusterSpec((pool,), Mode.EASY))
         outcome = simulation.run(named(policy))
         seconds = time.perf_counter() - begun
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(
+        found[policy] = {"seconds": seconds, "memory_gib": memory}
+        say(
             f"{policy:8} {jobs:,} jobs on 10,000 nodes: {seconds / 60:.1f} min, "
             f"{jobs / seconds:,.0f} jobs/s, {memory:.1f} GiB at most, "
-            f"mean wait {outcome.wait.mean():.1f} s",
-            flush=True,
+            f"mean wait {outcome.wait.mean():.1f} s"
         )
+    return found
 
 
-def main(arguments: argparse.Namespace) -> None:
-    bare = bare_timeouts()
-    print(f"bare SimPy timeouts: {bare:,.0f} per second")
+def replays(traces: Path, bare: float, say: Say) -> Mapping[tuple[str, Mode], tuple[float, float]]:
+    """(file, mode) → jobs per second, and seconds, of the compiled clock.
+
+    Only traces that are there. What the compiled clock prepares once per workload is not part of
+    it, and is told in the lines for people.
+    """
+    found = {}
     for name, processors, mode, estimator in REPLAYS:
-        if not (arguments.traces / name).exists():
-            print(f"{name}: not found, skipped")
+        if not (traces / name).exists():
+            say(f"{name}: not found, skipped")
             continue
-        workload = swf.read(arguments.traces / name)
-        speed = replay(workload, processors, mode, estimator)
-        print(
-            f"{name:18} fcfs {mode:5} {speed:10,.0f} jobs/s {len(workload.jobs) / speed:7.2f} s "
-            f"ratio {bare / 2 / speed:6.1f}",
-            flush=True,
-        )
+        workload = swf.read(traces / name)
+        for title, clock in CLOCKS.items():
+            prepared, seconds = replay(clock, workload, processors, mode, estimator)
+            speed = len(workload.jobs) / seconds
+            found[name, mode] = speed, seconds
+            say(
+                f"{name:18} {title:8} fcfs {mode:5} {speed:10,.0f} jobs/s {seconds:7.3f} s "
+                f"ratio {bare / 2 / speed:6.1f} (prepared in {prepared:.3f} s)"
+            )
+    return found
+
+
+def compiled_decisions(policy: str, say: Say) -> float | None:
+    """Choices and ends of rounds per second of processor time, by the compiled clock on one core.
+
+    None for a policy without a compiled scorer. Preparing the workloads is not part of it.
+    """
+    chosen = named(policy)
+    if traits(chosen).scorer is None:
+        return None
+    scenario = replace(load("mixed-cloud"), mode=Mode.GREEDY)
+    spec, best = ClusterSpec.of(scenario), 0.0
+    for _ in range(REPEATS + 1):
+        # The first time it is compiled, or read from disk.
+        decisions, seconds = 0, 0.0
+        for seed in range(WORLDS):
+            workload = scenario.workload(seed, JOBS)
+            simulation = CompiledSimulation(workload, spec, scenario.estimates.make(seed))
+            begun = time.thread_time()
+            simulation.run(chosen)
+            seconds += time.thread_time() - begun
+            decisions += int(simulation.episode.count[[ROUNDS, CHOICES]].sum())
+        best = max(best, decisions / seconds)
+    say(f"compiled clock, {policy:19} {best:10,.0f} decisions/s")
+    return best
+
+
+def environments(bare: float, say: Say) -> float:
+    """Steps per second of the environment of four pools."""
+    found = {}
     for title, scenario, rows in (
         ("4 pools, 64 rows", replace(load("mixed-cloud"), mode=Mode.GREEDY), 64),
         ("4 pools, 64 rows, EASY", replace(load("mixed-cloud"), mode=Mode.EASY), 64),
         ("1 pool, 128 rows", load("hpc-lublin"), 128),
     ):
-        speed = steps(scenario, rows)
-        print(
-            f"environment, {title:22} {speed:10,.0f} steps/s ratio {bare / speed:6.1f}", flush=True
-        )
-    speed = compiled(load("hpc-lublin"), 128)
-    print(f"compiled,    {'1 pool, 128 rows':22} {speed:10,.0f} steps/s ratio {bare / speed:6.1f}")
-    if arguments.million is not None:
-        million(arguments.jobs, arguments.million or ["fcfs", "wgc"])
+        speed = found[title] = steps(scenario, rows)
+        say(f"environment, {title:22} {speed:10,.0f} steps/s ratio {bare / speed:6.1f}")
+    return found["4 pools, 64 rows"]
 
 
-def profiled(run: Callable[[], None]) -> None:
+def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
+    """Everything that was asked for; `say` gets the lines for people."""
+    bare = bare_timeouts()
+    say(f"bare SimPy timeouts: {bare:,.0f} per second")
+    played = replays(given.traces, bare, say)
+    lublin, kth = ((played.get(key) or (None, None)) for key in (LUBLIN_FCFS, KTH_EASY))
+    steps_per_s = environments(bare, say)
+    found = {
+        "simpy_timeouts_per_s": bare,
+        "environment_steps_per_s": steps_per_s,
+        "compiled_wgc_decisions_per_s": compiled_decisions("wgc", say),
+        "compiled_learned_decisions_per_s": compiled_decisions("learned:fulcrum", say),
+        "replay_lublin_fcfs_jobs_per_s": lublin[0],
+        "replay_kth_easy_s": kth[1],
+    }
+    if given.million is None:
+        return found
+    return found | {"million": million(given.jobs, given.million or ["fcfs", "wgc"], say)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    given = _parser().parse_args(arguments)
+    say = partial(print, file=sys.stderr if given.json else sys.stdout, flush=True)
+    found = profiled(partial(measure, given, say)) if given.profile else measure(given, say)
+    if given.json:
+        print(json.dumps(found))
+
+
+def profiled(run: Callable[[], T]) -> T:
     """Run, and tell where time went."""
     profile = cProfile.Profile()
-    profile.runcall(run)
-    pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(25)
+    found = profile.runcall(run)
+    pstats.Stats(profile, stream=sys.stderr).strip_dirs().sort_stats("tottime").print_stats(25)
+    return found
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Speed of the simulation on one core.")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        prog="python -m benchmarks.simulation",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print one object")
     parser.add_argument("--profile", action="store_true", help="tell where time goes")
     parser.add_argument("--million", nargs="*", metavar="POLICY", help="a very large cluster too")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="of the very large cluster")
     parser.add_argument("--traces", type=Path, default=TRACES, help="folder of SWF files")
-    given = parser.parse_args()
-    if given.profile:
-        profiled(lambda: main(given))
-    else:
-        main(given)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
@@ -129,6 +130,11 @@ def assemble(
         projects=projects,
         starvation_s=settings.starvation_s or float("inf"),
         limit_s=settings.decision_limit_s or float("inf"),
+        preemption=PreemptionRules(
+            PreemptionMode(settings.preemption.mode),
+            settings.preemption.min_runtime_s,
+            settings.preemption.max_per_job,
+        ),
     )
     return Service(
         Components(
@@ -143,6 +149,7 @@ def assemble(
             folders=Paths(settings.data_dir / "jobs"),
             clock=clock,
             grace_s=settings.executor.grace_s,
+            preemption_grace_s=settings.preemption.grace_s,
             origin=_origin(store, clock),
             lock=lock,
             baseline=FALLBACK,

@@ -101,6 +101,20 @@ class ExecutorSettings(_Section):
     not need it."""
 
 
+class PreemptionSettings(_Section):
+    """When a running job that can go on later gives its devices to another one."""
+
+    mode: Literal["off", "deadline", "priority"] = "off"
+    """`deadline`: jobs that would miss their deadline otherwise, and starving ones, may preempt;
+    `priority`: also jobs of higher priority. A policy that preempts by itself does so anyway."""
+    min_runtime_s: Seconds = 60.0
+    """An attempt is not preempted before it has worked so long."""
+    max_per_job: Annotated[int, Field(ge=0)] = 3
+    """A job is not preempted more often."""
+    grace_s: Seconds = 30.0
+    """Time to save its work; then it is stopped and goes on from the checkpoint before."""
+
+
 class KeepSettings(_Section):
     """How much is kept of one kind of files of jobs that have ended."""
 
@@ -193,6 +207,7 @@ class Settings(BaseSettings):
     """Estimate for work nothing is known about."""
 
     executor: ExecutorSettings = ExecutorSettings()
+    preemption: PreemptionSettings = PreemptionSettings()
     hardware: HardwareSettings = HardwareSettings()
     retention: RetentionSettings = RetentionSettings()
     projects: dict[str, ProjectSettings] = {}

@@ -43,14 +43,14 @@ KINDS: Mapping[str, type[Contract]] = {
 PLANTED = {
     "Top-level packages stand in layers": ("scheduler.service.service", "agents.registry.registry"),
     "No sibling modules or packages import each other in a circle": (
-        "scheduler.decisions.state.queue",
+        "scheduler.decisions.state.world",
         "scheduler.decisions.state.snapshot",
     ),
     "scheduler: packages stand in layers": (
         "scheduler.estimates.options",
         "scheduler.policies.lookup",
     ),
-    "scheduler.decisions: state, then rounds, then features": (
+    "scheduler.decisions: kernel, then state, then preemption, then rounds, then features": (
         "scheduler.decisions.rounds.round",
         "scheduler.decisions.features.encoder",
     ),
@@ -65,7 +65,7 @@ PLANTED = {
     "Deciding is free of I/O": ("scheduler.decisions.rounds.round", "scheduler.files"),
     "The service needs no simulator and no learning library": (
         "scheduler.service.service",
-        "onnxruntime",
+        "simpy",
     ),
     "Only workloads use torch": ("scheduler.service.service", "scheduler.workloads.train"),
     "envs: packages stand in layers": (

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.evaluation.metrics import METRICS, Metric, MetricView, Unit
 from agents.evaluation.statistics import Difference, Interval, difference, interval
-from scheduler.decisions.state.queue import Bools, Floats
+from scheduler.arrays import Bools, Floats
 
 BANDS = ("0–33", "34–66", "67–100")
 """Thirds of 0 … 100."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulated_job import HeldDevices
-from scheduler.decisions.state.queue import Bools, Floats, Ints
+from scheduler.arrays import Bools, Floats, Ints
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.pools import Pool
 

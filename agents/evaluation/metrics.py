@@ -11,7 +11,7 @@ import numpy as np
 from envs.gym.episodes import scales_of
 from envs.scenarios import Objective
 from envs.simulator.results import SimulationResult
-from scheduler.decisions.state.queue import Bools, Floats
+from scheduler.arrays import Bools, Floats
 
 STARVED_S = 86_400.0
 """Default limit: a job that waits longer counts as starved."""

@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,8 @@ class Provenance:
     split: str
     jobs: int | None
     starved_s: float
+    clocks: Mapping[str, int]
+    """What moved time → number of runs: `compiled` or `simpy`, which give the same results."""
     resamples: int = RESAMPLES
     confidence: float = CONFIDENCE
 
@@ -74,6 +77,7 @@ def provenance_of(comparison: Comparison, command: Sequence[str]) -> Provenance:
         split=str(comparison.conditions.split),
         jobs=comparison.conditions.jobs,
         starved_s=comparison.conditions.starved_s,
+        clocks=dict(Counter(run.clock for run in comparison.runs if run.clock)),
     )
 
 

@@ -30,7 +30,7 @@ from envs.scenarios.supply import Supply
 from envs.simulator.results import SimulationResult
 from envs.workloads.base import Workload
 from envs.workloads.traces import history
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, register
@@ -79,7 +79,7 @@ def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
     for seed, workload in enumerate(replays.workloads):
         if runs and time.monotonic() - begun > question.limit_s:
             break
-        runs.append([simulation_of(scenario, workload, seed).run(each) for each in policies])
+        runs.append([simulation_of(scenario, workload, seed, each).run(each) for each in policies])
     objective, preference = scenario.objective, scenario.preference
     table = np.array(
         [[objective_per_job(each, objective, preference) for each in pair] for pair in runs]

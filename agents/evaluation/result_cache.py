@@ -83,6 +83,7 @@ class ResultCache:
             str(conditions.split),
             conditions.jobs,
             conditions.starved_s,
+            str(conditions.clock),
         ]
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -132,6 +133,7 @@ def _run(line: Mapping[str, Any]) -> RunResult | None:
             jct=tuple(map(float, line["jct"])),
             bounded_slowdown=tuple(map(float, line["bounded_slowdown"])),
             error=str(line["error"]),
+            clock=str(line["clock"]),
             seconds=float(line["seconds"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):

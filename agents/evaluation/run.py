@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 import numpy as np
 
@@ -13,17 +14,28 @@ from agents.evaluation.by_class import Breakdown, classify
 from agents.evaluation.invariants import RunLog, check, logged
 from agents.evaluation.metrics import STARVED_S, MetricView, dollars_per_job, metrics_of
 from envs.baselines import catalogue
+from envs.clock import CompiledSimulation, reason_against
 from envs.scenarios import Objective, Scenario, Split
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
+from scheduler.arrays import Floats, Ints
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 
 QUANTILES = np.linspace(0.0, 1.0, 201)
 """Quantiles at which the distributions of a run are kept."""
+
+
+class ClockChoice(StrEnum):
+    """What moves time in simulations."""
+
+    AUTO = "auto"
+    """The compiled clock where it can play the run, else SimPy: both give the same results."""
+    COMPILED = "compiled"
+    SIMPY = "simpy"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,6 +59,7 @@ class Conditions:
     starved_s: float = STARVED_S
     timeline: int | None = None
     """Seed whose timelines are kept; None: none are."""
+    clock: ClockChoice = ClockChoice.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,8 @@ class RunResult:
     """Bounded slowdowns at `QUANTILES`."""
     error: str = ""
     """Why it failed; empty if it did not."""
+    clock: str = ""
+    """What moved time: `compiled` or `simpy`; empty if it failed."""
     seconds: float = 0.0
     """Real time that it took, which may differ between equal runs."""
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
@@ -94,8 +109,15 @@ def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
     if key.preference is not None:
         drawn = replace(drawn, preference=key.preference)
     workload = scenario.workload(key.seed, conditions.jobs, conditions.split)
-    simulation = simulation_of(drawn, workload, key.seed, record=True)
-    outcome = catalogue.run(simulation, key.policy)
+    policy = catalogue.served(key.policy)
+    simulation = simulation_of(
+        drawn, workload, key.seed, policy, clock=conditions.clock, record=True
+    )
+    if policy is None or isinstance(simulation, Simulation):
+        assert isinstance(simulation, Simulation), "only SimPy runs policies of the simulator"
+        outcome = catalogue.run(simulation, key.policy)
+    else:
+        outcome = simulation.run(policy)
     log = logged(simulation.held or ())
     check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
     view = MetricView(outcome, drawn.preference, drawn.objective, conditions.starved_s)
@@ -108,21 +130,41 @@ def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
         point=_point(outcome, drawn.objective),
         jct=_quantiles(outcome.jct),
         bounded_slowdown=_quantiles(outcome.bounded_slowdown),
+        clock=str(
+            ClockChoice.SIMPY if isinstance(simulation, Simulation) else ClockChoice.COMPILED
+        ),
         seconds=time.perf_counter() - begun,
         timeline=_timeline(outcome, log, drawn.pools) if kept else None,
     )
 
 
 def simulation_of(
-    drawn: Scenario, workload: Workload, seed: int, *, record: bool = False
-) -> Simulation:
+    drawn: Scenario,
+    workload: Workload,
+    seed: int,
+    policy: Policy | None,
+    *,
+    clock: ClockChoice = ClockChoice.AUTO,
+    record: bool = False,
+) -> Simulation | CompiledSimulation:
     """The simulation of a workload in a scenario that has nothing left to draw.
 
-    Failures of attempts and nodes depend on the seed alone, so all policies meet the same ones.
+    `policy`: the one that will run; None for one that only the simulator can run. Failures of
+    attempts and nodes depend on the seed alone, so all policies meet the same ones. Raises
+    `InputError` if the compiled clock is asked for what it cannot play.
     """
-    return Simulation(
-        workload, ClusterSpec.of(drawn), drawn.estimates.make(seed), seed=seed, record=record
-    )
+    spec, estimates = ClusterSpec.of(drawn), drawn.estimates.make(seed)
+    reason = "only SimPy runs the policy"
+    if policy is not None:
+        reason = reason_against(workload, spec, estimates, policy)
+    if clock is ClockChoice.SIMPY or (reason and clock is ClockChoice.AUTO):
+        return Simulation(workload, spec, estimates, seed=seed, record=record)
+    if reason:
+        raise InputError(
+            f"the compiled clock cannot play {workload.name}: {reason}",
+            {"clock": "auto or simpy"},
+        )
+    return CompiledSimulation(workload, spec, estimates, seed=seed, record=record)
 
 
 def simulate(
@@ -140,7 +182,7 @@ def simulate(
     """
     drawn = replace(scenario.draw(seed, split), preference=preference)
     workload = scenario.workload(seed, jobs, split)
-    return drawn, simulation_of(drawn, workload, seed).run(policy)
+    return drawn, simulation_of(drawn, workload, seed, policy).run(policy)
 
 
 def _point(outcome: SimulationResult, objective: Objective | None) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.arrays import Floats, Ints
 
 RESAMPLES = 10_000
 """Bootstrap samples of every interval."""

@@ -19,7 +19,7 @@ from agents.report import labels
 from agents.report.format import scale
 from agents.report.style import INK, PAPER, figure, look
 from envs.scenarios import Objective
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 
 SHOWN = ("jct_s", "bsld_mean", "bsld_p95", "dollars")
 """Metrics whose differences are drawn."""

@@ -17,7 +17,7 @@ from agents.evaluation.run import Timeline
 from agents.report.format import scale
 from agents.report.style import COLOURS, INK, PAPER, figure
 from envs.simulator.device_lanes import device_lanes
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.arrays import Floats, Ints
 
 MOST_DEVICES = 600
 """With more devices, only the share in use is drawn."""

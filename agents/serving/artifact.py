@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NotRequired
@@ -18,11 +18,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from scheduler.decisions.features.columns import Floats32
-from scheduler.decisions.features.digest import compatible
-from scheduler.decisions.features.digest import digest as encoding_digest
-from scheduler.decisions.features.encoder import size
-from scheduler.decisions.rounds.round import Mode
+from agents.serving import protobuf
+from agents.serving.network import NetworkWeights, of_model
+from scheduler.decisions.features.digest import ENCODING, compatible
+from scheduler.decisions.features.encoder import WaitingRule
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_bytes
 
@@ -37,6 +37,7 @@ FORMAT = 1
 LARGEST = 16 * 2**20
 """Bytes; larger files are not read."""
 INPUT, OUTPUT = "encoding", "scores"
+"""Names of the model's tensors, for other programs that run it."""
 _KEY = "fulcrum"
 """Key of the manifest among the model's metadata."""
 _METADATA = 14
@@ -90,6 +91,8 @@ class ArtifactManifest:
     """Validations during the training, oldest first."""
     evaluation: Mapping[str, Judged] = field(default_factory=dict)
     """Name → objective ÷ the baseline's on validation workloads."""
+    waiting: str = WaitingRule.BESIDE_BEST
+    """When WAIT was legal in training; absent in old artifacts."""
     format: int = FORMAT
 
     @property
@@ -109,28 +112,12 @@ class PolicyArtifact:
     weights: bytes = field(repr=False)
     """The ONNX model without the manifest."""
 
-    def session(self) -> Callable[[Floats32], Floats32]:
-        """Return a function (size,) → (K,) scores, or (B, size) → (B, K); one thread.
-
-        Raises `InputError` if ONNX Runtime cannot load the network.
-        """
-        import onnxruntime  # type: ignore[import-untyped]
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+    def network(self) -> NetworkWeights:
+        """The weights, for the decision kernel. Raises `InputError` if it has not those needed."""
         try:
-            session = onnxruntime.InferenceSession(
-                self.weights, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's own exceptions share no public base
+            return of_model(self.weights)
+        except ValueError as error:
             raise _refused(f"its network cannot be used: {error}", "an exported policy") from error
-
-        def score(values: Floats32) -> Floats32:
-            scores: Floats32 = session.run([OUTPUT], {INPUT: np.atleast_2d(values)})[0]
-            return scores if values.ndim == 2 else scores[0]
-
-        return score
 
 
 def save(folder: Path, weights: bytes, manifest: ArtifactManifest) -> None:
@@ -168,7 +155,7 @@ def parse(content: bytes, *, tried: bool = True) -> PolicyArtifact:
     manifest = _manifest(text)
     if not compatible(manifest.encoding):
         raise _refused(
-            f"it was trained for encoding {manifest.encoding}, here it is {encoding_digest()}",
+            f"it was trained for encoding {manifest.encoding}, here it is {ENCODING}",
             "a policy trained with this version",
         )
     if digest(weights) != manifest.sha256:
@@ -200,8 +187,8 @@ def content_of(path: Path) -> bytes:
 def pack(weights: bytes, manifest: bytes) -> bytes:
     """The content of an artifact's file: the model, with the manifest as its last metadata."""
     # Protocol buffers merge what is appended, so the model need not be parsed or written again.
-    entry = _field(1, _KEY.encode()) + _field(2, manifest)
-    return weights + _field(_METADATA, entry)
+    entry = protobuf.field(1, _KEY.encode()) + protobuf.field(2, manifest)
+    return weights + protobuf.field(_METADATA, entry)
 
 
 def unpack(content: bytes) -> tuple[bytes, bytes]:
@@ -219,41 +206,17 @@ def digest(weights: bytes) -> str:
 
 def _split(content: bytes) -> tuple[bytes, bytes]:
     """As `unpack`; the manifest is empty if there is none, or if the file is no model."""
-    at, head = 0, _field(1, _KEY.encode())
+    head = protobuf.field(1, _KEY.encode())
+    begin, entry = 0, b""
     try:
-        while at < len(content):
-            begin, (key, at) = at, _number(content, at)
-            size, at = _number(content, at)
-            if key & 7 == 2:  # length-delimited; of the other types a model has only numbers
-                entry, at = content[at : at + size], at + size
-                if key >> 3 == _METADATA and entry.startswith(head) and at == len(content):
-                    _, start = _number(entry, len(head) + 1)
-                    return content[:begin], entry[start:]
+        for number, value, at in protobuf.fields(content):
+            begin, entry = at, value if number == _METADATA and isinstance(value, bytes) else b""
+        if entry.startswith(head):
+            _, start = protobuf.number(entry, len(head) + 1)
+            return content[:begin], entry[start:]
     except IndexError:
         pass
     return content, b""
-
-
-def _number(content: bytes, at: int) -> tuple[int, int]:
-    """A variable-length integer and the position behind it.
-
-    Raises `IndexError` at the end of the content, or for more than 10 bytes.
-    """
-    value = 0
-    for place, byte in enumerate(content[at : at + 10]):
-        value |= (byte & 127) << 7 * place
-        if byte < 128:
-            return value, at + place + 1
-    raise IndexError(at)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited field; its number is below 16."""
-    size, rest = bytearray(), len(content)
-    while rest > 127:
-        size.append(rest & 127 | 128)
-        rest >>= 7
-    return bytes([number << 3 | 2, *size, rest]) + content
 
 
 def _manifest(content: bytes) -> ArtifactManifest:
@@ -266,6 +229,7 @@ def _manifest(content: bytes) -> ArtifactManifest:
         ) from error
     if version != FORMAT:
         raise _refused(f"its manifest has format {version}", f"format {FORMAT}")
+    values.setdefault("waiting", WaitingRule.BESIDE_BEST.value)
     legal = {each.name for each in fields(ArtifactManifest)}
     if set(values) != legal:
         odd = ", ".join(sorted(set(values) ^ legal))
@@ -278,21 +242,17 @@ def _manifest(content: bytes) -> ArtifactManifest:
         raise _refused(f"{where} in its manifest: {first['msg']}", "an undamaged file") from error
     if manifest.rows < 2:
         raise _refused(f"rows is {manifest.rows!r}", "a whole number ≥ 2")
+    if manifest.waiting not in set(WaitingRule):
+        raise _refused(f"waiting is {manifest.waiting!r}", f"one of {', '.join(WaitingRule)}")
     if manifest.mode not in set(Mode):
         raise _refused(f"mode is {manifest.mode!r}", f"one of {', '.join(Mode)}")
     return manifest
 
 
 def _try(artifact: PolicyArtifact) -> None:
-    """Score one empty table: a network that cannot do that cannot score a full one."""
-    rows = artifact.manifest.rows
-    score = artifact.session()
-    try:
-        scores = score(np.zeros(size(rows), dtype=np.float32))
-    except Exception as error:
-        raise _refused(f"its network does not take {rows} rows: {error}", "its own rows") from error
-    if scores.shape != (rows,) or not np.isfinite(scores).all():
-        raise _refused(f"its network gives {scores.shape} for {rows} rows", "finite scores")
+    """Read the network's weights. Scores too large for numbers are the guard's business."""
+    if not np.isfinite(artifact.network().values).all():
+        raise _refused("its network has weights that are no numbers", "finite weights")
 
 
 def _read(file: Path) -> bytes:

@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scheduler.decisions.features.columns import ROW_COLUMNS, Floats32
+from scheduler.arrays import Floats32
+from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import Encoding, unflatten
-from scheduler.decisions.state.queue import WAIT
+from scheduler.decisions.state.world import WAIT
 
 INTERACTIONS = "interactions"
 

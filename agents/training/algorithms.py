@@ -16,7 +16,6 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.process_pool import ProcessPool
 from agents.training.config import Algorithm, Training
-from agents.training.environments import compiled
 from agents.training.environments.baseline import Prefetch
 from agents.training.environments.env import vectorised
 from agents.training.model.network import RowPolicy
@@ -92,13 +91,9 @@ def _load_ars(file: Path, env: VecEnv, seed: int) -> RowSearch:
 
 
 def _many(pool: ProcessPool[TrainingContext], seed: int) -> VecEnv:
-    """`config.envs` environments; compiled where the scenario suits and no processes are wanted."""
-    scenario, config = pool.context.scenario, pool.context.config
-    if config.processes or not compiled.fits(scenario, config):
-        return vectorised(scenario, config, seed, prefetch=_prefetch(pool))
-    environments = compiled.CompiledRewardEnvs(scenario, config)
-    environments.seed(seed)
-    return environments
+    """`config.envs` environments."""
+    context = pool.context
+    return vectorised(context.scenario, context.config, seed, prefetch=_prefetch(pool))
 
 
 def _one(pool: ProcessPool[TrainingContext], seed: int) -> VecEnv:

@@ -30,7 +30,7 @@ from agents.training.progress import (
 from agents.training.random_search import SearchPolicy
 from agents.training.validation import Validation
 from agents.training.worker import TrainingContext
-from scheduler.decisions.features.digest import digest as encoding_digest
+from scheduler.decisions.features.digest import ENCODING
 from scheduler.files import write_text
 
 MODEL, REST = "model.zip", "rest.pt"
@@ -159,9 +159,10 @@ class TrainingCallback(BaseCallback):
             weights = exported(self._network)
         manifest = ArtifactManifest(
             sha256=digest(weights),
-            encoding=encoding_digest(),
+            encoding=ENCODING,
             rows=config.rows,
             mode=str(self._scenario.mode),
+            waiting=config.waiting,
             scenario=self._scenario.name,
             scenario_digest=self._scenario.digest,
             seed=config.seed,

@@ -23,10 +23,9 @@ from agents.training.environments.reward import CRITIC_FEATURES
 from agents.training.model.network import RowPolicy, encoding
 from agents.training.random_search import SearchPolicy
 from agents.training.worker import Player, TrainingContext, frozen
-from scheduler.decisions.features.columns import Floats32
+from scheduler.arrays import Bools, Floats, Floats32, Ints
 from scheduler.decisions.features.encoder import size
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import Bools, Floats, Ints
 from scheduler.files import write_bytes
 from scheduler.policies.lookup import named
 
@@ -170,15 +169,15 @@ def demonstrate(context: TrainingContext, task: EpisodeTask) -> Demonstrations:
     done = False
     while not done:
         mask = env.action_masks()
-        label = env.env.action_of(expert)
+        label = env.action_of(expert)
         if mask[label]:
             at.append(len(rewards))
             observations.append(observation)
             masks.append(mask)
             actions.append(label)
-            tried = [env.env.action_of(other) for other in alternatives]
+            tried = [env.action_of(other) for other in alternatives]
             others.append([other if mask[other] else label for other in tried])
-        action = label if student is None else env.env.action_of(student)
+        action = label if student is None else env.action_of(student)
         if not mask[action]:
             action = int(np.flatnonzero(mask)[0])
         observation, reward, done, _, _ = env.step(np.int64(action))

@@ -22,10 +22,10 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
-from agents.serving.learned_policy import greedy_with_wait
 from agents.training.model.network import PolicyNetwork, encoding
-from scheduler.decisions.features.columns import Floats32
-from scheduler.decisions.state.queue import WAIT, Bools, Ints
+from scheduler.arrays import Bools, Floats32, Ints
+from scheduler.decisions.kernel.learned.choice import wait_score
+from scheduler.decisions.state.world import WAIT
 
 SEED_STRIDE = 10_000
 """Distance between the seeds of one rollout's episodes and the next rollout's."""
@@ -68,7 +68,7 @@ class SearchPolicy(ARSPolicy):
         if action_masks is not None:
             scores = np.where(action_masks, scores, -np.inf)
         for one in scores:
-            one[WAIT] = greedy_with_wait(one)
+            one[WAIT] = wait_score(one, len(one))
         return scores.argmax(1), state
 
     def _get_constructor_parameters(self) -> dict[str, Any]:

@@ -6,22 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from agents.evaluation.promotion import BASELINES
 from agents.evaluation.run import simulate
 from agents.process_pool import ProcessPool
-from agents.training.config import Criterion, Training
-from agents.training.environments.compiled import fits
+from agents.training.config import Criterion
 from agents.training.model.network import PolicyNetwork
 from agents.training.progress import Score
 from agents.training.worker import Player, TrainingContext, frozen
-from envs.compiled import Worlds, facts
-from envs.gym.episodes import of_scenario, scales_of
-from envs.gym.rewards import weighed
+from envs.gym.episodes import scales_of
 from envs.scenarios import Scenario, Split
+from scheduler.arrays import Floats
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import WAIT, Floats
 from scheduler.domain.errors import InputError
 
 Objectives = Mapping[tuple[float, int], float]
@@ -82,15 +78,9 @@ class Validation:
 
     def __init__(self, pool: ProcessPool[TrainingContext]) -> None:
         """Let the baseline play all workloads."""
-        scenario, config = pool.context.scenario, pool.context.config
-        self._config = config
+        self._config = config = pool.context.config
         self._pool = pool
         self.baseline = self.objectives(config.baseline)
-        self._compiled = (
-            CompiledValidation(scenario, config, Split.VALIDATION)
-            if fits(scenario, config)
-            else None
-        )
 
     def objectives(self, player: Player) -> Objectives:
         """A player on all workloads, at every w."""
@@ -105,8 +95,6 @@ class Validation:
 
     def evaluate(self, network: PolicyNetwork) -> Score:
         """A network's greedy policy against the baseline."""
-        if self._compiled is not None:
-            return self._relative(self._compiled.objectives(network))
         return self.score(frozen(network))
 
     def _relative(self, objectives: Objectives) -> Score:
@@ -131,39 +119,3 @@ class Validation:
             )
             tell(count / (len(names) + 1))
         return table
-
-
-class CompiledValidation:
-    """All validation episodes at once, on the compiled simulation of rigid jobs."""
-
-    def __init__(self, scenario: Scenario, config: Training, split: Split) -> None:
-        """Every w of `config.validated_preferences` on each of `config.validation_workloads`."""
-        draw = of_scenario(scenario, config.jobs, split)
-        episodes = [draw(seed) for seed in range(config.validation_workloads)]
-        self._keys = [
-            (w, seed) for w in config.validated_preferences for seed in range(len(episodes))
-        ]
-        self._facts = [facts(episodes[seed], w) for w, seed in self._keys]
-        self._worlds = Worlds(episodes[0].spec, len(self._keys), config.jobs, config.rows)
-        self._scales = episodes[0].scales
-
-    def objectives(self, network: PolicyNetwork) -> Objectives:
-        """(w, seed) → objective of the workload when the likeliest row is chosen every time."""
-        worlds = self._worlds
-        for b, ((w, _), known) in enumerate(zip(self._keys, self._facts, strict=True)):
-            worlds.begin(b, known, w)
-        while (going := np.flatnonzero(worlds.state.rows)).size:
-            with torch.no_grad():
-                scores = network(torch.as_tensor(worlds.seen[going])).numpy()
-            scores[:, WAIT] = -np.inf
-            worlds.step(scores.argmax(axis=1), going)
-        return {key: self._objective(b) for b, key in enumerate(self._keys)}
-
-    def _objective(self, b: int) -> float:
-        """The same as `Scales.value` of the simulated outcome."""
-        worlds, scales, w = self._worlds, self._scales, self._keys[b][0]
-        latency = worlds.completion(b) * self._facts[b].impatience[1:]
-        if scales.bounded:
-            latency = np.maximum(latency, 1.0 / scales.slowdown)
-        dollars = float(worlds.state.spent[b]) * worlds.dollars_per_device_s
-        return weighed(float(latency.sum()), dollars, w, cost_scale=scales.dollars)

@@ -6,17 +6,17 @@ import pickle
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 
 from agents.serving.learned_policy import LearnedPolicy
+from agents.serving.network import of_state
 from agents.training.config import Training
 from agents.training.environments.baseline import BaselineTrajectory, play
 from agents.training.environments.env import BaselineRewardEnv
 from agents.training.model.network import PolicyNetwork
 from envs.gym.episodes import Draw, of_scenario
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.features.columns import Floats32
+from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.policies.lookup import named
 
@@ -51,7 +51,12 @@ class TrainingContext:
         """The player as a policy in this process."""
         if isinstance(player, str):
             return named(player)
-        return greedy(pickle.loads(player), self.config, self.scenario)
+        return LearnedPolicy(
+            pickle.loads(player),
+            self.config.rows,
+            self.scenario.mode,
+            waiting=WaitingRule(self.config.waiting),
+        )
 
 
 def frozen(network: PolicyNetwork) -> bytes:
@@ -60,19 +65,8 @@ def frozen(network: PolicyNetwork) -> bytes:
     PyTorch hands its tensors to other processes as shared memory: there they would change with
     what is learned here, and each takes a file descriptor.
     """
-    return pickle.dumps(network)
-
-
-def greedy(network: PolicyNetwork, config: Training, scenario: Scenario) -> LearnedPolicy:
-    """The policy of a network that is still being trained."""
-    use_one_thread()
-
-    def score(encoding: Floats32) -> Floats32:
-        with torch.no_grad():
-            scores: Floats32 = network(torch.as_tensor(np.atleast_2d(encoding))).numpy()
-        return scores if encoding.ndim == 2 else scores[0]
-
-    return LearnedPolicy(score, config.rows, scenario.mode)
+    state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+    return pickle.dumps(of_state(state))
 
 
 def use_one_thread() -> None:

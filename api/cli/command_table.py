@@ -51,6 +51,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "plan": CommandEntry("jobs.submit:plan"),
         "update": CommandEntry("jobs.listing:update"),
         "cancel": CommandEntry("jobs.cancel:cancel"),
+        "preempt": CommandEntry("jobs.listing:preempt"),
         "retry": CommandEntry("jobs.listing:retry"),
     },
     "Inspect": {

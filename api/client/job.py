@@ -217,6 +217,17 @@ class JobHandle:
         self.info = JobOut.model_validate(answer)
         return self
 
+    def preempt(self, reason: str = "") -> JobHandle:
+        """Let it save its work and queue again; returns itself.
+
+        Raises `ConflictError` unless it runs and can go on later.
+        """
+        from api.schemas import JobOut
+
+        answer = self._transport.json("POST", self._path("preempt"), json={"reason": reason})
+        self.info = JobOut.model_validate(answer)
+        return self
+
     def retry(self) -> JobHandle:
         """Submit it again; returns the new job. Raises `ConflictError` if it has not ended."""
         from api.schemas import JobOut

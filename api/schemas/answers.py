@@ -48,6 +48,9 @@ class JobOut(Answer):
     eligible_at: AwareDatetime | None = Field(description="Not started before (retry backoff).")
     attempts: int = Field(description="Attempts made so far; the number of the newest.")
     failures: int = Field(description="Attempts that failed by themselves.")
+    preemptions: int = Field(0, description="Attempts that were preempted.")
+    progress: float = Field(0.0, description="Share of its work that checkpoints hold: 0 … 1.")
+    lost_s: float = Field(0.0, description="Seconds of its attempts that preemption cost.")
     retry_of: int | None = Field(description="The job that this one repeats.")
     work: Mapping[str, Any]
     request: RequestOut
@@ -92,6 +95,7 @@ class AttemptOut(Answer):
     exit_reason: str | None
     dollars: float | None = Field(description="Measured: run time × width × price.")
     joules: float | None = Field(description="Measured run time × width × power.")
+    lost_s: float = Field(0.0, description="Seconds of its run that preemption cost.")
     result: Mapping[str, Any] | None = Field(description="What the work reported at its end.")
 
 

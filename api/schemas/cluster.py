@@ -73,6 +73,7 @@ class CostOut(Answer):
     device_seconds: float
     dollars: float
     joules: float
+    lost_device_seconds: float = Field(0.0, description="The part that preemption cost.")
 
 
 class CostsOut(Answer):
@@ -92,6 +93,7 @@ class CostsOut(Answer):
             device_seconds=sum(cost.device_seconds for cost in costs),
             dollars=sum(cost.dollars for cost in costs),
             joules=sum(cost.joules for cost in costs),
+            lost_device_seconds=sum(cost.lost_device_seconds for cost in costs),
         )
         return cls(by=by, groups=tuple(map(CostOut.of, costs)), total=total)
 

@@ -155,6 +155,14 @@ class CancelIn(BaseModel):
     reason: Name = Field("", examples=["wrong learning rate"])
 
 
+class PreemptIn(BaseModel):
+    """Why a job shall free its devices for a while."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: Name = Field("", examples=["maintenance of the node"])
+
+
 class ScheduleIn(BaseModel):
     """A schedule of wgc's constants."""
 

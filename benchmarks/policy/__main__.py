@@ -17,12 +17,12 @@ from agents.process_pool import cores
 from api.cli.support import text_format
 from api.cli.support.output import err, out
 from benchmarks.policy import artifacts, document
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.parts import drawn, frontier, kth, latency, live, rlscheduler, transfer
 from scheduler.domain.errors import InputError
 
-PARTS: Mapping[str, Part] = {
+PARTS: Mapping[str, ReportPart] = {
     part.name: part
     for part in (
         frontier.PART,
@@ -70,7 +70,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def show(part: Part, folder: Path) -> None:
+def show(part: ReportPart, folder: Path) -> None:
     """Print what was measured."""
     found: Found | None = document.read(part, folder)
     assert found is not None

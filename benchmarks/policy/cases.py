@@ -24,8 +24,8 @@ from envs.workloads import lublin
 from envs.workloads.base import Workload
 from envs.workloads.runtime_estimates import Requested
 from envs.workloads.traces import swf
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 
 FASTEST = 1.0
 """Preference of all jobs where only slowdown counts."""
@@ -54,7 +54,7 @@ class CaseFigures:
     """Bounded slowdowns of consecutive parts of a long log."""
 
     def at(self, w: float) -> float:
-        """The objective per job at preference w: `SimulatedTotals.at` ÷ jobs."""
+        """The objective per job at preference w."""
         return weighed(self.latency, self.cost, w) + self.missed
 
 

@@ -27,7 +27,7 @@ Found = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReportPart:
     """One question: it measures plain values, and its report is made from them alone."""
 
     name: str
@@ -38,7 +38,7 @@ class Part:
     """Groups of the artifacts that it measures."""
 
 
-def save(part: Part, found: Found, folder: Path, seconds: float) -> Path:
+def save(part: ReportPart, found: Found, folder: Path, seconds: float) -> Path:
     """Write a measurement as JSON; the file."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {
@@ -55,7 +55,7 @@ def save(part: Part, found: Found, folder: Path, seconds: float) -> Path:
     return file
 
 
-def read(part: Part, folder: Path = RESULTS) -> Found | None:
+def read(part: ReportPart, folder: Path = RESULTS) -> Found | None:
     """The last measurement; None if there is none."""
     file = folder / f"{part.name}.json"
     if not file.is_file():
@@ -64,7 +64,7 @@ def read(part: Part, folder: Path = RESULTS) -> Found | None:
     return found
 
 
-def write(parts: Mapping[str, Part], page: Path = PAGE, folder: Path = RESULTS) -> list[str]:
+def write(parts: Mapping[str, ReportPart], page: Path = PAGE, folder: Path = RESULTS) -> list[str]:
     """Write every measured part into the page; names of the others."""
     text, without = page.read_text("utf-8"), []
     for name, part in parts.items():

@@ -1,7 +1,7 @@
 """All policies that a simulation can run, by name: those of the service and the simulator's.
 
-Some known policies need more than a table of candidates: they preempt, plan for the whole queue at
-once, or prescribe the reservations and the estimates. Each has a driver here. All other names are
+Some known policies need more than a table of candidates: they plan for the whole queue at once, or
+prescribe the reservations and the estimates. Each has a driver here. All other names are
 policies of the service. A name may end in `@` and a placement rule, such as `fcfs@fgd`.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from envs.baselines import planners, preemptive
+from envs.baselines import planners
 from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.scenarios import Estimates, Scenario
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.node_placement import RULES
 from scheduler.domain.errors import MissingError
 from scheduler.policies import lookup
@@ -44,10 +44,6 @@ class Driver:
 def _drivers() -> tuple[Driver, ...]:
     easy = partial(Simulation.run, policy=EASY_SJBF)
     return (
-        *(
-            Driver(each.name, each.summary, partial(preemptive.run, policy=each))
-            for each in preemptive.PREEMPTIVE.values()
-        ),
         *(
             Driver(each.name, each.summary, partial(planners.run, planner=each))
             for each in planners.PLANNERS.values()
@@ -89,6 +85,15 @@ def adapted(scenario: Scenario, name: str) -> Scenario:
         estimates=driver.estimates if driver and driver.estimates else scenario.estimates,
         placement=placement or scenario.placement,
     )
+
+
+def served(name: str) -> Policy | None:
+    """The policy of that name; None if only the simulator can run it.
+
+    Raises `MissingError` as `check` does.
+    """
+    policy, _ = _parts(name)
+    return None if policy in DRIVERS else _served(policy)
 
 
 def run(simulation: Simulation, name: str) -> SimulationResult:

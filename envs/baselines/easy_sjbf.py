@@ -1,19 +1,13 @@
-"""Backfilling rules known from supercomputers, as policies that score candidate tables."""
+"""Backfilling rules known from supercomputers."""
 
 from __future__ import annotations
 
-from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.queue import Floats
-from scheduler.policies.heuristics import Heuristic
+from scheduler.decisions.kernel.queue import orders
+from scheduler.policies.heuristics import TextbookHeuristic
 
-
-def _shortest_behind(table: Candidates) -> Floats:
-    return -table.size if table.backfilling else table.wait
-
-
-EASY_SJBF = Heuristic(
+EASY_SJBF = TextbookHeuristic(
     "easy-sjbf",
-    _shortest_behind,
+    orders.SJBF,
     "oldest first; behind a reservation the shortest first (Tsafrir, Etsion, Feitelson 2007)",
     stable=False,
 )

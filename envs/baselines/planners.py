@@ -12,14 +12,19 @@ from typing import NamedTuple
 
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
 from scheduler.decisions.state.plan import Action, Placement, Plan
-from scheduler.decisions.state.queue import EstimatedPlacement, Waiting
+from scheduler.decisions.state.waiting_jobs import waiting_jobs
+from scheduler.decisions.state.world import (
+    EstimatedPlacement,
+    Nodes,
+    RunningAttempt,
+    Waiting,
+    World,
+)
 
 
 class PlannedStart(NamedTuple):
-    """A job that starts now; the cluster holds its devices already."""
+    """A job that starts now; the world holds its devices already."""
 
     job: int
     option: EstimatedPlacement
@@ -28,10 +33,10 @@ class PlannedStart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a planner sees, and the cluster in which it starts jobs."""
+    """What a planner sees, and the world in which it starts jobs."""
 
     now: float
-    cluster: Cluster
+    world: World
     waiting: Sequence[Waiting]
     """Oldest first."""
     user: Callable[[int], str]
@@ -39,12 +44,11 @@ class Scene:
 
     def start(self, job: int, option: EstimatedPlacement) -> PlannedStart | None:
         """Start the job now if its devices are free; None if they are not."""
-        free = self.cluster.occupancy[option.pool]
-        nodes = free.fit(option.width, option.memory)
+        nodes = self.world.fit(option.pool, option.width, option.memory)
         if nodes is None:
             return None
-        end = self.now + free.boot_s(nodes) + option.runtime_s
-        self.cluster.start(RunningAttempt(end, job, option.pool, nodes, option.memory))
+        end = self.now + self.world.boot_s(option.pool, nodes) + option.runtime_s
+        self.world.start(RunningAttempt(end, job, option.pool, nodes, option.memory))
         return PlannedStart(job, option, nodes)
 
 
@@ -64,7 +68,7 @@ def _conservative(scene: Scene) -> Iterator[PlannedStart]:
     changed, so that jobs move up when others end early. They count devices: a job whose devices
     are free but spread over nodes that cannot hold it keeps them and waits.
     """
-    profiles = [_Profile(scene, index) for index in range(len(scene.cluster.pools))]
+    profiles = [_Profile(scene, index) for index in range(len(scene.world.pools))]
     for job in scene.waiting:
         begin, option = min(
             (
@@ -87,7 +91,7 @@ def _drf(scene: Scene) -> Iterator[PlannedStart]:
     the devices and the memory of each pool.
     """
     held: dict[str, dict[tuple[int, str], float]] = {}
-    for attempt in scene.cluster.running():
+    for attempt in scene.world.running():
         if attempt.job > 0:
             _claim(held, scene, attempt.job, attempt.pool, attempt.width, attempt.memory)
     queues: dict[str, list[Waiting]] = {}
@@ -117,13 +121,11 @@ PLANNERS: Mapping[str, Planner] = {planner.name: planner for planner in (CONSERV
 
 def run(simulation: Simulation, planner: Planner) -> SimulationResult:
     """Run a simulation to its end with a planner."""
-    queue = _Queue()
-    simulation.keep_queue(queue)
-    while simulation.advance():
+    while (round_ := simulation.next()) is not None:
         scene = Scene(
-            simulation.now,
-            simulation.cluster,
-            queue.oldest_first(),
+            round_.now,
+            round_.world,
+            sorted(waiting_jobs(round_.world), key=lambda job: (job.submitted_at, job.id)),
             lambda job: simulation.job(job).user,
         )
         placements = tuple(
@@ -140,25 +142,8 @@ def run(simulation: Simulation, planner: Planner) -> SimulationResult:
             )
             for job, option, nodes in planner.plan(scene)
         )
-        simulation.commit(Plan(simulation.now, planner.name, placements))
+        simulation.commit(Plan(round_.now, planner.name, placements))
     return simulation.outcome()
-
-
-class _Queue:
-    def __init__(self) -> None:
-        self._jobs: dict[int, Waiting] = {}
-
-    def __len__(self) -> int:
-        return len(self._jobs)
-
-    def add(self, job: Waiting) -> None:
-        self._jobs[job.id] = job
-
-    def remove(self, job: int) -> None:
-        del self._jobs[job]
-
-    def oldest_first(self) -> list[Waiting]:
-        return sorted(self._jobs.values(), key=lambda job: (job.submitted_at, job.id))
 
 
 class _Profile:
@@ -166,8 +151,8 @@ class _Profile:
 
     def __init__(self, scene: Scene, pool: int) -> None:
         self._times = [scene.now]
-        self._free = [scene.cluster.occupancy[pool].free]
-        for attempt in scene.cluster.releases(pool):
+        self._free = [scene.world.free(pool)]
+        for attempt in scene.world.releases(pool):
             # An attempt that has outlived its estimate is taken to end now.
             self._add(max(attempt.end, scene.now), attempt.width)
 
@@ -208,7 +193,7 @@ def _claim(
     width: int,
     memory: int,
 ) -> None:
-    pool = scene.cluster.pools[index]
+    pool = scene.world.pools[index]
     shares = held.setdefault(scene.user(job), {})
     amounts = [
         ("devices", width, pool.count),

@@ -11,31 +11,35 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from envs.gym import rewards
-from envs.gym.episodes import Draw, Episode, checked_preference, drawn_preference, of_scenario
+from envs.gym.actions import action_of
+from envs.gym.episodes import (
+    Draw,
+    Episode,
+    NothingToDecideError,
+    checked_preference,
+    drawn_preference,
+    of_scenario,
+)
 from envs.gym.render_image import picture
 from envs.gym.render_text import ansi
 from envs.scenarios import Scenario, Split
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
+from scheduler.arrays import Bools, Floats32, Ints
 from scheduler.decisions.features import encoder
-from scheduler.decisions.features.columns import TOP, Floats32
-from scheduler.decisions.features.encoder import Encoder, Encoding, may_wait
+from scheduler.decisions.features.encoder import Encoding, WaitingRule, encoding_of
+from scheduler.decisions.kernel import decision_points
+from scheduler.decisions.kernel.columns import FORCED, MAY_WAIT, PLACED
+from scheduler.decisions.kernel.queue.features import TOP
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.precedence import preceding
-from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import best
-from scheduler.decisions.state.plan import Action
-from scheduler.decisions.state.queue import WAIT, Bools
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
 
 _TRIES = 100
 """Most workloads drawn until one needs a decision."""
-
-
-class NothingToDecideError(InputError):
-    """No round of a workload has more than one choice."""
 
 
 class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
@@ -51,7 +55,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     `rows`: K, rows shown. `reward`: a name of `envs.gym.rewards.REWARDS`; `miss_penalty`: the
     penalty of a missed deadline in it, by default that of the scenario's objective. `illegal`: what
     happens on an action that `action_masks` forbids: `first` takes the first legal row instead and
-    counts the action in the info, `raise` raises `InputError`.
+    counts the action in the info, `raise` raises `InputError`. `waiting`: when WAIT is legal.
 
     Raises `InputError` or `MissingError`, naming the legal values.
     """
@@ -72,13 +76,15 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         miss_penalty: float | None = None,
         illegal: str = "first",
         render_mode: str | None = None,
+        waiting: WaitingRule | str = WaitingRule.BESIDE_BEST,
     ) -> None:
-        _check(rows, illegal, render_mode)
+        _check(rows, illegal, render_mode, waiting)
         named = isinstance(scenario, (str, Scenario))
         self._draw: Draw = of_scenario(scenario, jobs, split) if named else scenario  # type: ignore[arg-type, assignment]
         self._preference = checked_preference(preference)
         self._miss_penalty = miss_penalty
         self._strict = illegal == "raise"
+        self._waiting = WaitingRule(waiting).code
         self.reward = rewards.named(reward)
         self.render_mode = render_mode
         self.rows = rows
@@ -89,13 +95,14 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         """w of this episode."""
         self.scales = rewards.Scales()
         """The units of the rewards of this episode."""
-        self._encoder = Encoder(rows)
         self._simulation: Simulation | None = None
         self._round: Round | None = None
+        self._encoding: Encoding | None = None
         self._reading = Reading()
         self._committed: list[rewards.Commitment] = []
-        self._choices = self._forced = self._illegal = 0
-        self._table: Candidates | None = None
+        self._told = 0
+        self._choices = self._illegal = 0
+        self._rows: Ints = np.zeros(1, dtype=np.int64)
         self._legal: Bools = np.zeros(rows, dtype=np.bool_)
 
     def reset(
@@ -118,7 +125,7 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             seed_ = int(self.np_random.integers(2**31)) if number is None else int(number)
             self.preference = drawn_preference(self.np_random) if fixed is None else fixed
             self._begin(self._draw(seed_))
-            if self._table is not None:
+            if self._encoding is not None:
                 return self._encoding.values, self._info(Reading())
         raise NothingToDecideError(
             "the workload leaves nothing to decide",
@@ -129,29 +136,28 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
         """Choose a row; the reward is for all that happens until the next decision.
 
         Among equal jobs the most urgent one is taken instead, as in the service
-        (`scheduler.decisions.rounds.precedence`).
+        (`scheduler.decisions.kernel.rules.precedence`).
 
         Raises `InputError` for an action outside the action space, after the end, or, under
         `illegal="raise"`, for one that is not legal now.
         """
-        table = self.table
+        round_ = self._deciding
+        row = self._row_of(int(action))
         self._choices += 1
-        position = int(self._encoding.positions[self._checked(int(action))])
-        self._take(table, preceding(table, position, heed=True))
+        round_.take(round_.preceding(row, heed=True))
         self._settle()
         reading = self._meter.read(self.simulation.now)
         interval, self._reading = reading - self._reading, reading
-        outcome = self.simulation.outcome() if self._table is None else None
+        outcome = self.simulation.outcome() if self._encoding is None else None
         reward = self.reward.of(
             rewards.Step(interval, tuple(self._committed), outcome, self.preference, self.scales)
         )
         self._committed.clear()
         info = self._info(interval)
-        if self._table is not None:
+        if self._encoding is not None:
             return self._encoding.values, reward, False, False, info
         assert outcome is not None
         info["metrics"] = _metrics(reading, outcome)
-        self._legal[:] = False
         return np.zeros(encoder.size(self.rows), dtype=np.float32), reward, True, False, info
 
     def action_masks(self) -> Bools:
@@ -160,11 +166,8 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
 
     def action_of(self, policy: Policy) -> int:
         """The action that a policy would choose now among the rows that are shown and legal."""
-        table, shown = self.table, self._encoding.positions
-        may = shown[self._legal[: len(shown)]]
-        scores = np.full(len(table), -np.inf)
-        scores[may] = policy.scores(table)[may]
-        return int(np.searchsorted(shown, best(table, scores, policy)))
+        table = self.table
+        return action_of(table, np.searchsorted(table.rows, self._rows), policy, self._legal)
 
     def unflatten(self, observation: Floats32) -> tuple[Floats32, Floats32]:
         """(…, rows, columns) and (…, globals): views of observations of shape (…, size)."""
@@ -173,9 +176,9 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     @property
     def table(self) -> Candidates:
         """The candidates in physical units. Raises `InputError` when nothing is to be decided."""
-        if self._table is None:
-            raise InputError("there is nothing to decide", {"step": "after reset, until the end"})
-        return self._table
+        table = self._deciding.table()
+        assert table is not None
+        return table
 
     @property
     def simulation(self) -> Simulation:
@@ -187,12 +190,12 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
     def render(self) -> str | NDArray[np.uint8] | None:
         """Render pools and queue as text (`ansi`) or a device timeline (`rgb_array`)."""
         if self.render_mode == "ansi":
-            shown = {
-                action: int(position)
-                for action, position in enumerate(self._encoding.positions)
-                if self._legal[action]
-            }
-            return ansi(self.simulation, self._table, shown, self.preference)
+            encoding = self._encoding
+            if encoding is None:
+                return ansi(self.simulation, None, {}, self.preference)
+            positions = enumerate(encoding.positions.tolist())
+            shown = {action: position for action, position in positions if self._legal[action]}
+            return ansi(self.simulation, self.table, shown, self.preference)
         if self.render_mode == "rgb_array":
             return picture(self.simulation)
         return None
@@ -203,7 +206,6 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             self.scales = replace(self.scales, miss=self._miss_penalty)
         self._meter = Meter()
         spec = replace(episode.spec, preference=self.preference)
-        self._mode: Mode = spec.mode
         self._simulation = Simulation(
             episode.workload,
             spec,
@@ -212,56 +214,65 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             seed=episode.seed,
             record=self.render_mode == "rgb_array",
         )
+        self._simulation.world.reserve_shown(self.rows)
         self._reading = Reading()
-        self._choices = self._forced = self._illegal = 0
+        self._choices = self._illegal = self._told = 0
         self._committed.clear()
         self._round = self._simulation.next()
         self._settle()
 
     def _settle(self) -> None:
         """Take forced rows and let time pass, until there is a choice or the end."""
+        self._encoding = None
+        self._legal[:] = False
+        simulation, world = self.simulation, self.simulation.world
         while self._round is not None:
-            table = self._round.table()
-            if table is None:
-                self.simulation.commit(self._round.plan())
-                self._round = self.simulation.next()
-            elif not self._round.free or not self._choice(table):
-                self._forced += 1
-                self._take(table, 1)
-            else:
-                self._table = table
-                return
-        self._table = None
-
-    def _take(self, table: Candidates, position: int) -> None:
-        assert self._round is not None
-        action = self._round.take(int(table.rows[position]))
-        if self.reward.when is not rewards.When.COMMIT or action in (Action.WAIT, Action.RESERVE):
-            return
-        placed = self._round.plan().placements[-1]
-        self._committed.append(
-            rewards.Commitment(
-                wait_s=float(table.wait[position]),
-                delay_s=table.cluster.occupancy[placed.pool].boot_s(placed.nodes),
-                runtime_s=placed.runtime_s,
-                ideal_s=float(table.ideal[position]),
-                dollars=placed.dollars,
+            shown = decision_points.next_decision(
+                world.handle, self.rows, self.preference, self._waiting
             )
-        )
+            if self.reward.when is rewards.When.COMMIT:
+                self._tell_placements(self._round)
+            if shown:
+                self._encoding = encoding_of(world, self.rows)
+                self._rows = world.table_row[self._encoding.positions]
+                self._legal[:shown] = True
+                self._legal[WAIT] = world.state[MAY_WAIT]
+                return
+            simulation.commit(self._round.plan())
+            self._round, self._told = simulation.next(), 0
 
-    def _choice(self, table: Candidates) -> bool:
-        """Encode the table; whether more than one of its rows is legal."""
-        self._encoding: Encoding = self._encoder.encode(table, self.preference)
-        shown = len(self._encoding.positions)
-        self._legal[:shown] = True
-        self._legal[shown:] = False
-        self._legal[WAIT] = may_wait(table, self._mode, self._encoding)
-        return shown > 2 or bool(self._legal[WAIT])
+    def _tell_placements(self, round_: Round) -> None:
+        """Note what the round has placed since this was asked last."""
+        world, told = round_.world, self._told
+        self._told = int(world.count[PLACED])
+        for row, placed in zip(
+            world.placed_row[told : self._told], round_.plan().placements[told:], strict=True
+        ):
+            slot = world.row_slot[row]
+            self._committed.append(
+                rewards.Commitment(
+                    wait_s=round_.now - float(world.job_submitted[slot]),
+                    delay_s=world.boot_s(placed.pool, placed.nodes),
+                    runtime_s=placed.runtime_s,
+                    ideal_s=float(world.job_ideal[slot]),
+                    dollars=placed.dollars,
+                )
+            )
 
-    def _checked(self, action: int) -> int:
-        """The action if it is legal, else the one that replaces it."""
-        if 0 <= action < self.rows and self._legal[action]:
-            return action
+    @property
+    def _deciding(self) -> Round:
+        if self._round is None:
+            raise InputError("there is nothing to decide", {"step": "after reset, until the end"})
+        return self._round
+
+    def _row_of(self, action: int) -> int:
+        """The row of the world that an action means, or the one that replaces an illegal action."""
+        if not (0 <= action < self.rows and self._legal[action]):
+            action = self._instead_of(action)
+        return int(self._rows[action])
+
+    def _instead_of(self, action: int) -> int:
+        """The action that replaces an illegal one."""
         legal = np.flatnonzero(self._legal)
         if self._strict or not 0 <= action < self.rows:
             raise InputError(
@@ -278,19 +289,21 @@ class ClusterEnv(gymnasium.Env[Floats32, np.int64]):
             "joules": interval.joules,
             "slowdown": interval.slowdown,
             "decisions": self._choices,
-            "forced": self._forced,
+            "forced": int(self.simulation.world.state[FORCED]),
             "illegal": self._illegal,
             "preference": self.preference,
         }
 
 
-def _check(rows: int, illegal: str, render_mode: str | None) -> None:
+def _check(rows: int, illegal: str, render_mode: str | None, waiting: str) -> None:
     if rows < 2:
         raise InputError(f"{rows} rows", {"rows": "a whole number ≥ 2: WAIT and another"})
     if illegal not in ("first", "raise"):
         raise InputError(f"illegal is {illegal!r}", {"illegal": "first or raise"})
     if render_mode not in (None, *ClusterEnv.metadata["render_modes"]):
         raise InputError(f"no render mode {render_mode!r}", {"render_mode": "ansi, rgb_array"})
+    if waiting not in set(WaitingRule):
+        raise InputError(f"waiting is {waiting!r}", {"waiting": f"one of {', '.join(WaitingRule)}"})
 
 
 def _metrics(reading: Reading, outcome: SimulationResult) -> dict[str, float]:

@@ -22,6 +22,10 @@ ENDS = 0.2
 which a uniform draw never gives."""
 
 
+class NothingToDecideError(InputError):
+    """No round of a workload has more than one choice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Episode:
     """A workload on a cluster, with the units of its rewards."""

@@ -51,9 +51,9 @@ def picture(simulation: Simulation) -> NDArray[np.uint8]:
     held = sorted(
         [*(simulation.held or ()), *simulation.holding()], key=lambda each: (each.start, each.job)
     )
-    believed = {each.job: each.end for each in simulation.cluster.running()}
+    believed = {each.job: each.end for each in simulation.world.running()}
     axis = _Axis(max(simulation.now, 60.0) / (1 - _AHEAD))
-    pools = simulation.cluster.pools
+    pools = simulation.world.pools
     lanes = device_lanes(
         ((each.start, each.end, each.pool, each.nodes) for each in held),
         [pool.devices_per_node for pool in pools],
@@ -66,7 +66,7 @@ def picture(simulation: Simulation) -> NDArray[np.uint8]:
     draw.text((_LEFT, 8), _title(simulation), fill=_INK, font=_font(13))
     top = float(_TOP)
     for index, (pool, band) in enumerate(zip(pools, heights, strict=True)):
-        busy = pool.count - simulation.cluster.occupancy[index].free
+        busy = pool.count - simulation.world.free(index)
         _label(draw, top, band, pool.name, f"{busy} of {pool.count} busy")
         draw.rectangle((_LEFT, top, axis.at(axis.end), top + band), fill=_BACK)
         for each, ranges in bars:

@@ -8,8 +8,9 @@ from itertools import islice
 import numpy as np
 
 from envs.simulator.simulation import Simulation
+from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.units import duration, money
 
 _BAR = 24
@@ -40,15 +41,15 @@ def ansi(
 
 
 def _pools(simulation: Simulation) -> list[str]:
-    cluster = simulation.cluster
-    wide = max(len(pool.name) for pool in cluster.pools)
+    world = simulation.world
+    wide = max(len(pool.name) for pool in world.pools)
     lines = []
-    for index, pool in enumerate(cluster.pools):
-        free = cluster.occupancy[index].free
+    for index, pool in enumerate(world.pools):
+        free = world.free(index)
         busy = pool.count - free
         filled = round(_BAR * busy / pool.count)
         line = f"{pool.name:<{wide}}  {'█' * filled}{'░' * (_BAR - filled)}  {busy}/{pool.count}"
-        releases = cluster.releases(index)
+        releases = world.releases(index)
         if releases:
             line += f", next free in {duration(max(0.0, releases[0].end - simulation.now))}"
         lines.append(line)
@@ -63,7 +64,7 @@ def _rows(table: Candidates, shown: Mapping[int, int]) -> list[str]:
         if position == WAIT:
             lines.append(f"{action:>6}  {'-':>6}  wait")
             continue
-        pool = table.cluster.pools[table.pool[position]]
+        pool = table.world.pools[table.pool[position]]
         place = f"{pool.name} × {table.width[position]:g}"
         figures = (table.wait[position], table.runtime[position], delay[position])
         times = "  ".join(f"{_time(figure):>12}" for figure in figures)

@@ -15,7 +15,7 @@ import numpy as np
 
 from envs.simulator.meter import Reading
 from envs.simulator.results import BOUND_S, SimulationResult
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 

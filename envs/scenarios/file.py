@@ -34,8 +34,14 @@ from envs.workloads.throughputs import Throughputs
 from envs.workloads.traces import gavel
 from envs.workloads.traces.documents import open_document
 from scheduler import settings
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, RULES
+from scheduler.decisions.state.preemption import (
+    AS_PUBLISHED,
+    OFF,
+    PreemptionMode,
+    PreemptionRules,
+)
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -140,6 +146,15 @@ class _Pool(_Table):
         return self
 
 
+class _Preemption(_Table):
+    mode: PreemptionMode = PreemptionMode.OFF
+    min_runtime_s: Figure = OFF.min_runtime_s
+    max_per_job: Annotated[int, Field(ge=0)] = int(OFF.max_per_job)
+
+    def rules(self) -> PreemptionRules:
+        return PreemptionRules(self.mode, self.min_runtime_s, self.max_per_job)
+
+
 class _File(_Table):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
     version: Annotated[int, Field(ge=1)]
@@ -152,6 +167,8 @@ class _File(_Table):
     failures: Failures = Failures()
     reservations: Mode = Mode.EASY
     placement: Annotated[str, AfterValidator(_rule)] = BEST_FIT.name
+    preemption: _Preemption | None = None
+    """None: as the policies' papers say."""
     preference: Annotated[float, Field(ge=0, le=1)] = 0.5
     objective: Objective | None = None
     random: Randomisation | None = None
@@ -208,6 +225,7 @@ def _scenario(
         failures=table.failures,
         mode=table.reservations,
         placement=table.placement,
+        preemption=AS_PUBLISHED if table.preemption is None else table.preemption.rules(),
         preference=table.preference,
         objective=table.objective,
         randomisation=table.random,

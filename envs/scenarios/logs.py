@@ -15,7 +15,7 @@ from envs.scenarios.splits import Split, rows
 from envs.workloads.base import Workload
 from envs.workloads.streams import streams, written
 from envs.workloads.traces import formats
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 from scheduler.domain.errors import InputError
 
 

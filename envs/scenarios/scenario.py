@@ -27,8 +27,9 @@ from envs.workloads.runtime_estimates import RuntimeEstimator, estimator
 from envs.workloads.synthetic import Synthetic
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT
+from scheduler.decisions.state.preemption import AS_PUBLISHED, PreemptionRules
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
@@ -123,6 +124,8 @@ class Scenario:
     mode: Mode = Mode.EASY
     placement: str = BEST_FIT.name
     """The rule that chooses nodes, by a name of `scheduler.decisions.state.node_placement`."""
+    preemption: PreemptionRules = AS_PUBLISHED
+    """When running attempts may be preempted."""
     preference: float = 0.5
     """0 cheapest … 1 fastest, of jobs that name none."""
     objective: Objective | None = None
@@ -149,6 +152,8 @@ class Scenario:
         if content["objective"] is not None and (lublin or content["source"]["trace"]):
             # No job of these has a deadline.
             del content["objective"]["missed_deadline"]
+        if self.preemption == AS_PUBLISHED:
+            del content["preemption"]
         for supply in content["supplies"]:
             del supply["origin"]
         if self.throughputs is not None:

@@ -17,8 +17,8 @@ from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulated_job import HeldDevices, SimulatedJob
 from envs.workloads.base import Arrival
 from envs.workloads.runtime_estimates import RuntimeEstimator
-from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.plan import Placement
+from scheduler.decisions.state.world import World
 
 OVERRUN_S = 1e-6
 """An attempt may end this much after its estimate and count as on time: sums are rounded."""
@@ -35,7 +35,7 @@ class Attempts:
         self,
         env: simpy.Environment,
         spec: ClusterSpec,
-        cluster: Cluster,
+        world: World,
         estimator: RuntimeEstimator,
         random_events: RandomEvents,
         cost_model: CostModel,
@@ -51,24 +51,25 @@ class Attempts:
         """Jobs that have ended, well or not."""
         self.held: list[HeldDevices] | None = [] if record else None
         """Every attempt that has ended, in order of its end."""
-        self._env, self._spec, self._cluster = env, spec, cluster
+        self._env, self._spec, self._world = env, spec, world
         self._estimator, self._random_events = estimator, random_events
         self._cost_model, self._meter = cost_model, meter
         self._requeue, self._notify, self._restart = requeue, notify, restart
 
     def start(self, job: SimulatedJob, placement: Placement) -> None:
-        """Start an attempt; the cluster holds its devices already."""
+        """Start an attempt; the world holds its devices already."""
         pool, now = placement.pool, self._env.now
         job.attempts += 1
         job.running = True
         job.pool, job.width = pool, placement.width
         job.nodes, job.memory = placement.nodes, placement.memory
-        job.runtime = job.runs[job.pool_width].runtime_s
+        job.place = job.placements.places[pool, placement.width]
+        job.runtime = job.arrival.runs[job.placements.run[job.place]].runtime_s
         node_pool = self.node_pools.get(pool)
         boot = self._spec.pools[pool].boot_s
         if node_pool is not None:
             boot = node_pool.occupy(placement.job, placement.nodes) - now
-            self._cluster.extend(placement.job, now + boot + placement.runtime_s)
+            self._world.extend(placement.job, now + boot + placement.runtime_s)
         restart = self.restart_s(job) if job.attempts > 1 else 0.0
         job.placed, job.ready, job.begun = now, now + boot, now + boot + restart
         if isnan(job.started):
@@ -115,8 +116,8 @@ class Attempts:
         if not job.running or job.attempts != attempt:
             return
         working = max(0.0, self._env.now - job.begun)
-        left = job.remaining(job.pool_width, self._estimator, working)
-        self._cluster.extend(job.arrival.id, self._env.now + left)
+        left = job.remaining(job.place, self._estimator, working)
+        self._world.extend(job.arrival.id, self._env.now + left)
         self._env.timeout(left).callbacks.append(partial(self._overrun, job, attempt))
         self._notify()
 
@@ -151,7 +152,7 @@ class Attempts:
     def _stop(self, job: SimulatedJob) -> float:
         """Release the attempt's devices and bill it; returns the seconds that it really worked."""
         number, now = job.arrival.id, self._env.now
-        self._cluster.finish(number)
+        self._world.finish(number)
         if job.pool in self.node_pools:
             self.node_pools[job.pool].release(number, job.nodes)
         job.running = False

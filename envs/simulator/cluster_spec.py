@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from envs.scenarios.scenario import Failures, Scenario
 from envs.scenarios.supply import Billing, Supply
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
+from scheduler.decisions.state.preemption import AS_PUBLISHED, PreemptionRules
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 
@@ -36,6 +37,10 @@ class ClusterSpec:
     placement: str = BEST_FIT.name
     """The rule that chooses nodes, by a name of `scheduler.decisions.state.node_placement`."""
 
+    preemption: PreemptionRules = AS_PUBLISHED
+    """When running attempts may be preempted. By default only policies that preempt by themselves
+    do, as their papers say."""
+
     def __post_init__(self) -> None:
         rule(self.placement)
         for supply in self.supplies:
@@ -55,6 +60,7 @@ class ClusterSpec:
             supplies=scenario.supplies,
             failures=scenario.failures,
             placement=scenario.placement,
+            preemption=scenario.preemption,
         )
 
     def supply(self, index: int) -> Supply:

@@ -11,8 +11,7 @@ from simpy.events import Event
 from envs.scenarios.scenario import Failures
 from envs.scenarios.supply import Supply
 from envs.simulator.random_events import RandomEvents
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.world import Nodes, RunningAttempt, World
 
 
 @dataclass(slots=True)
@@ -43,7 +42,7 @@ class NodePool:
     def __init__(
         self,
         env: simpy.Environment,
-        cluster: Cluster,
+        world: World,
         index: int,
         supply: Supply,
         failures: Failures,
@@ -52,7 +51,7 @@ class NodePool:
         notify: Callable[[], None],
         switched: Callable[[float, int], None],
     ) -> None:
-        self._env, self._cluster, self._index = env, cluster, index
+        self._env, self._world, self._index = env, world, index
         self._supply, self._failures, self._random_events = supply, failures, random_events
         self._lose, self._notify, self._switched = lose, notify, switched
         self._nodes = [_Node(number) for number in range(supply.pool.nodes)]
@@ -105,13 +104,13 @@ class NodePool:
         self.on -= 1
         self._switched(self._env.now, -1)
         node.process = None
-        self._cluster.mark_down(self._index, node.number)
+        self._world.mark_down(self._index, node.number)
 
     def _life(self, node: _Node, boot_s: float) -> Generator[Event, None, None]:
         try:
             if boot_s:
                 yield self._env.timeout(boot_s)
-            self._cluster.mark_up(self._index, node.number)
+            self._world.mark_up(self._index, node.number)
             life = (self._index, node.number, node.life)
             revoked = self._random_events.revocation(*life, self._supply.revocations_per_hour)
             broken = self._random_events.breakdown(*life, self._failures.per_node_hour)
@@ -138,10 +137,10 @@ class NodePool:
         end = self._env.now + self._failures.repair_s
         # Jobs have positive numbers.
         held = -1 - node.number - self._index * 1_000_000
-        self._cluster.start(RunningAttempt(end, held, self._index, whole, pool.memory_per_node))
+        self._world.start(RunningAttempt(end, held, self._index, whole, pool.memory_per_node))
         self._notify()
         yield self._env.timeout(self._failures.repair_s)
-        self._cluster.finish(held)
+        self._world.finish(held)
 
     def _idle(self, node: _Node, changes: int) -> Generator[Event, None, None]:
         yield self._env.timeout(self._supply.idle_timeout_s)

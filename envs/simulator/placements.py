@@ -2,59 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from envs.simulator.simulated_job import PoolWidth
-from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.state.queue import EstimatedPlacement
+import numpy as np
+
+from envs.workloads.base import Arrival
+from scheduler.arrays import Floats, Ints
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
 
+PoolWidth = tuple[int, int]
+"""(pool index, devices)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacementSet:
+    """The n placements of jobs that ask for the same devices, widths and memory."""
+
+    places: Mapping[PoolWidth, int]
+    """Each placement → its position, in the order of the job's runs."""
+    run: Ints
+    """(n,) int64: position of the placement's run among the job's runs."""
+    width: Floats
+    """(n,) devices."""
+    price: Floats
+    """(n,) dollars per device-hour."""
+    watts: Floats
+    """(n,) per device."""
+
+    def figures(self, seconds: Sequence[float]) -> Floats:
+        """(3, n): seconds, dollars and joules of attempts that last so long."""
+        figures = np.empty((3, len(self.run)))
+        figures[0] = seconds
+        device_seconds = figures[0] * self.width
+        figures[1] = device_seconds / 3600 * self.price
+        figures[2] = device_seconds * self.watts
+        return figures
+
 
 class FeasiblePlacements:
-    """Looks up the feasible placements of jobs, once for each device, width and memory."""
+    """Looks up the feasible placements of jobs, once for equal requests."""
 
     def __init__(self, pools: Sequence[Pool]) -> None:
         self._pools = pools
-        self._known: dict[tuple[str, int, int], tuple[int, ...]] = {}
+        self._names = [(ANY, pool.kind.value, pool.model) for pool in pools]
+        self._known: dict[tuple[object, ...], PlacementSet] = {}
 
-    def of(self, job: Arrival) -> dict[PoolWidth, WorkloadRun]:
-        """(pool index, width) → true run. Raises `InfeasibleError` if no pool can hold the job."""
-        found: dict[PoolWidth, WorkloadRun] = {}
-        for run in job.runs:
-            key = run.device, run.width, job.memory_bytes
-            pools = self._known.get(key)
-            if pools is None:
-                pools = self._known[key] = self._holding(*key)
-            for pool in pools:
-                found.setdefault((pool, run.width), run)
-        if not found:
-            raise InfeasibleError(
-                f"job {job.id} fits no pool",
-                {"runs": f"one of {[pool.name for pool in self._pools]}"},
-            )
+    def of(self, job: Arrival) -> PlacementSet:
+        """The job's placements. Raises `InfeasibleError` if no pool can hold it."""
+        key = job.memory_bytes, *[(run.device, run.width) for run in job.runs]
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._found(job)
         return found
 
-    def option(self, job: Arrival, placement: PoolWidth, estimate_s: float) -> EstimatedPlacement:
-        """The placement as decisions see it, with its estimated cost and energy."""
-        index, width = placement
-        pool = self._pools[index]
-        device_seconds = estimate_s * width
-        return EstimatedPlacement(
-            index,
-            width,
-            job.memory_bytes,
-            estimate_s,
-            device_seconds / 3600 * pool.dollars_per_device_hour,
-            device_seconds * pool.watts_per_device,
-        )
-
-    def _holding(self, device: str, width: int, memory: int) -> tuple[int, ...]:
-        return tuple(
-            index
-            for index, pool in enumerate(self._pools)
-            if device in (ANY, pool.kind.value, pool.model)
-            and width <= pool.count
-            and pool.memory_fits(width, memory)
+    def _found(self, job: Arrival) -> PlacementSet:
+        pools, memory = self._pools, job.memory_bytes
+        places: dict[PoolWidth, int] = {}
+        for position, run in enumerate(job.runs):
+            for index, pool in enumerate(pools):
+                named, width = run.device in self._names[index], run.width
+                if named and width <= pool.count and pool.memory_fits(width, memory):
+                    places.setdefault((index, width), position)
+        if not places:
+            raise InfeasibleError(
+                f"job {job.id} fits no pool", {"runs": f"one of {[pool.name for pool in pools]}"}
+            )
+        return PlacementSet(
+            places={place: position for position, place in enumerate(places)},
+            run=np.array(list(places.values()), dtype=np.int64),
+            width=np.array([float(width) for _, width in places]),
+            price=np.array([pools[index].dollars_per_device_hour for index, _ in places]),
+            watts=np.array([pools[index].watts_per_device for index, _ in places]),
         )

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from envs.simulator.simulated_job import SimulatedJob
 from envs.workloads.base import Arrival
-from scheduler.decisions.state.queue import Bools, Floats, Ints
+from scheduler.arrays import Bools, Floats, Ints
 from scheduler.domain.pools import Pool
 
 BOUND_S = 10.0

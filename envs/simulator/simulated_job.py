@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from envs.workloads.base import Arrival, WorkloadRun
+from envs.simulator.placements import PlacementSet
+from envs.workloads.base import Arrival
 from envs.workloads.runtime_estimates import SHORTEST_S, RuntimeEstimator
-from scheduler.decisions.state.occupancy import Nodes
-
-PoolWidth = tuple[int, int]
-"""(pool index, devices)."""
+from scheduler.decisions.state.world import Nodes
 
 
 class HeldDevices(NamedTuple):
@@ -26,32 +25,20 @@ class HeldDevices(NamedTuple):
     end: float
 
 
-class SimulatedProgress(NamedTuple):
-    """What anyone can see of a job. It does not show the true runtime."""
-
-    job: int
-    submitted_at: float
-    started_at: float
-    """First start; nan: never."""
-    running: bool
-    service_s: float
-    """Device-seconds of its attempts so far, restarts included."""
-    remaining_s: float
-    """Estimated seconds left on the placement that needs fewest. It does not depend on where the
-    job runs, so that starting a job does not change its rank."""
-
-
 @dataclass(slots=True)
 class SimulatedJob:
     """A job that has arrived, with the state of its newest attempt."""
 
     arrival: Arrival
-    runs: dict[PoolWidth, WorkloadRun]
-    """True runs by placement."""
-    estimates: dict[PoolWidth, float]
-    """Estimated seconds of a whole run by placement."""
+    placements: PlacementSet
+    estimates: Sequence[float]
+    """Estimated seconds of a whole run, by position of the placement."""
+    ideal: float
+    """Least true runtime anywhere (s)."""
     started: float = np.nan
     ended: float = np.nan
+    place: int = -1
+    """Position of its last placement."""
     pool: int = -1
     width: int = 0
     nodes: Nodes = ()
@@ -62,6 +49,7 @@ class SimulatedJob:
     joules: float = 0.0
     attempts: int = 0
     failures: int = 0
+    preemptions: int = 0
     failed: bool = False
     """Whether its last allowed attempt has failed."""
     wasted: float = 0.0
@@ -82,21 +70,9 @@ class SimulatedJob:
     begun: float = 0.0
     """When useful work began, after the restart."""
 
-    @property
-    def ideal(self) -> float:
-        """Least true runtime anywhere (s)."""
-        return min(run.runtime_s for run in self.arrival.runs)
-
-    @property
-    def pool_width(self) -> PoolWidth:
-        """Its last placement."""
-        return self.pool, self.width
-
-    def remaining(
-        self, placement: PoolWidth, estimator: RuntimeEstimator, working_s: float = 0.0
-    ) -> float:
+    def remaining(self, place: int, estimator: RuntimeEstimator, working_s: float = 0.0) -> float:
         """Estimated seconds left, `working_s` seconds after the last checkpoint."""
-        estimate = self.estimates[placement]
+        estimate = self.estimates[place]
         elapsed = self.known * estimate + working_s
         if elapsed < estimate:
             return max(SHORTEST_S, estimate - elapsed) if elapsed else estimate
@@ -105,4 +81,4 @@ class SimulatedJob:
     def keep(self, worked_s: float) -> None:
         """Add `worked_s` seconds of the attempt to the work that is kept."""
         self.done = min(1.0, self.done + worked_s / self.runtime) if self.runtime else 1.0
-        self.known += worked_s / max(self.estimates[self.pool_width], 1e-9)
+        self.known += worked_s / max(self.estimates[self.place], 1e-9)

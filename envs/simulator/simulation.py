@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from math import isnan
-from typing import Protocol
+from math import inf, isnan
 
+import numpy as np
 import simpy
 from simpy.events import Event
 
@@ -20,36 +20,27 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.invariants import Invariants
 from envs.simulator.meter import Meter
 from envs.simulator.nodes import NodePool
-from envs.simulator.placements import FeasiblePlacements
+from envs.simulator.placements import FeasiblePlacements, PlacementSet
 from envs.simulator.random_events import RandomEvents
+from envs.simulator.ranked import SimulatedRanking
 from envs.simulator.results import SimulationResult, outcome
-from envs.simulator.simulated_job import HeldDevices, SimulatedJob, SimulatedProgress
+from envs.simulator.simulated_job import HeldDevices, SimulatedJob
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
 from envs.workloads.streams import Seed
+from scheduler.arrays import Ints
+from scheduler.decisions.preemption.ranking import Ranking
+from scheduler.decisions.preemption.trial import hold, option_of
+from scheduler.decisions.preemption.urgent import with_urgent
 from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.rounds.sorted_queue import SortedQueue, walk
-from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
-from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.preemption import JobProgress, RunningJob
+from scheduler.decisions.state.world import EstimatedPlacement, Shape, Waiting, World
 
-__all__ = ["ClusterSpec", "Queued", "Simulation"]
-
-
-class Queued(Protocol):
-    """A queue of waiting jobs."""
-
-    def add(self, job: Waiting) -> None:
-        """Add a job."""
-
-    def remove(self, job: int) -> None:
-        """Remove a job."""
-
-    def __len__(self) -> int:
-        """Number of waiting jobs."""
+__all__ = ["ClusterSpec", "Simulation"]
 
 
 class Simulation:
@@ -77,24 +68,26 @@ class Simulation:
         """The simulated cluster."""
         self.meter = meter
         """Gets everything that accrues; None: nothing is metered."""
-        self.cluster = Cluster(spec.pools, rule=rule(spec.placement))
+        self.world = World(spec.pools, origin=workload.origin, rule=rule(spec.placement))
+        """What decisions know: the cluster and the jobs that wait."""
         self._mode = spec.mode
+        self._urgent = spec.preemption.urgent
+        self._ranking: SimulatedRanking | None = None
         self._workload = workload
         self._estimator = estimator or Exact()
-        self._origin = workload.origin
-        self._queue: Queued = Backlog(workload.origin)
         self._jobs: dict[int, SimulatedJob] = {}
         self._committed: tuple[Reservation, ...] = ()
         self._decision_due = False
-        self._env = simpy.Environment()
+        self._env = simpy.Environment(0.0)
         self._invariants = Invariants(spec.pools) if check else None
         self._placements = FeasiblePlacements(spec.pools)
+        self._shapes: dict[PlacementSet, Ints] = {}
         self._cost_model = CostModel(spec, meter)
         random_events = RandomEvents(seed)
         self._attempts = Attempts(
             self._env,
             spec,
-            self.cluster,
+            self.world,
             self._estimator,
             random_events,
             self._cost_model,
@@ -107,7 +100,7 @@ class Simulation:
         self._attempts.node_pools = {
             index: NodePool(
                 self._env,
-                self.cluster,
+                self.world,
                 index,
                 spec.supply(index),
                 spec.failures,
@@ -129,7 +122,7 @@ class Simulation:
     @property
     def waiting(self) -> int:
         """Jobs in the queue."""
-        return len(self._queue)
+        return self.world.depth
 
     @property
     def finished(self) -> int:
@@ -146,28 +139,39 @@ class Simulation:
 
         Raises `InfeasibleError` when a job arrives that fits no pool.
         """
-        backlog = self._queue
-        assert isinstance(backlog, Backlog), "rounds are made of a backlog"
         if not self.advance():
             return None
-        return Round(backlog.view(), self.cluster, self.now, self._mode, self._committed)
+        return Round(self.world, self._env.now, self._mode, self._committed)
 
-    def commit(self, plan: Plan) -> None:
-        """Carry out what the round decided; the cluster holds it already."""
+    def commit(self, plan: Plan, *, save: bool = True) -> None:
+        """Carry out what the round decided; the world holds its placements already.
+
+        Stops are instant, so what is deferred until then starts at once. `save`: a preempted job
+        writes a checkpoint first.
+        """
         self._committed = plan.reservations
+        for stopped in plan.preemptions:
+            self.preempt(stopped.victim, save=save)
         for placement in plan.placements:
-            self._queue.remove(placement.job)
+            self._dequeue(placement.job)
+            self._attempts.start(self._jobs[placement.job], placement)
+        for placement in plan.deferred:
+            self._dequeue(placement.job)
+            hold(self.world, placement.job, option_of(placement), placement.nodes, self.now)
             self._attempts.start(self._jobs[placement.job], placement)
 
     def run(self, policy: Policy) -> SimulationResult:
         """Let one policy decide everything, in the mode it was made for if there is one."""
         self._mode = mode_of(policy, self.spec.mode)
-        rank = traits(policy).rank
-        if rank is not None and not self._jobs and self._single():
-            self._run_sorted(SortedQueue(rank, self._origin), policy.name)
+        own = traits(policy)
+        if own.ranking is not None:
+            self.ranked(policy.name, own.ranking).run()
             return self.outcome()
         while (round_ := self.next()) is not None:
-            self.commit(decide(round_, policy))
+            plan = decide(round_, policy)
+            if self._urgent:
+                plan = self._with_urgent(plan, own.starvation_s)
+            self.commit(plan)
         return self.outcome()
 
     def outcome(self) -> SimulationResult:
@@ -181,32 +185,15 @@ class Simulation:
         idle_joules = self._cost_model.idle_joules(self.now, on)
         return outcome(self._workload.jobs, jobs, self.spec.pools, idle_dollars, idle_joules)
 
-    def advance(self) -> bool:
-        """Run until something may be decided, for callers that keep the queue; False at the end."""
-        env, every_event, attempts = self._env, self.spec.every_event, self._attempts
-        total = len(self._workload.jobs)
-        while attempts.ended < total:
-            if self._decision_due and (every_event or env.peek() > env.now):
-                self._decision_due = False
-                if self._invariants is not None:
-                    self._verify(self._invariants)
-                if len(self._queue):
-                    return True
-            if env.peek() == simpy.core.Infinity:
-                return False
-            env.step()
-        if self._invariants is not None:
-            self._verify(self._invariants)
-        return False
-
-    def keep_queue(self, queue: Queued) -> None:
-        """Use another queue for waiting jobs; before the first `advance` only."""
-        assert not self._jobs, "jobs have arrived already"
-        self._queue = queue
-
     def wake(self, delay_s: float) -> None:
         """Let something be decided `delay_s` seconds from now, even if nothing happens."""
         self._env.timeout(delay_s).callbacks.append(lambda _: self._notify())
+
+    def ranked(self, policy: str, ranking: Ranking) -> SimulatedRanking:
+        """Keep the queue in the order of a ranking; before the first round only."""
+        assert not self._jobs, "jobs have arrived already"
+        self._ranking = SimulatedRanking(self, policy, ranking, self.spec.preemption)
+        return self._ranking
 
     def preempt(self, number: int, *, save: bool = False) -> None:
         """End a job's attempt and queue the job again; `save`: it writes a checkpoint first.
@@ -216,21 +203,37 @@ class Simulation:
         job = self._jobs[number]
         if not job.running:
             raise KeyError(number)
+        job.preemptions += 1
         self._attempts.interrupt(job, save=save)
 
-    def progress(self, number: int) -> SimulatedProgress:
+    def progress(self, number: int) -> JobProgress:
         """The visible progress of a job. Raises `KeyError` before it arrives."""
-        job, now = self._jobs[number], self.now
-        service, working = job.service, 0.0
+        job = self._jobs[number]
+        service = job.service
         if job.running:
-            service += max(0.0, now - job.ready) * job.width
-            working = max(0.0, now - job.begun) / max(job.estimates[job.pool_width], 1e-9)
+            service += max(0.0, self.now - job.ready) * job.width
+        share = self._working_share(job)
         left = min(
-            job.remaining(placement, self._estimator, working * job.estimates[placement])
-            for placement in job.runs
+            job.remaining(place, self._estimator, share * estimate)
+            for place, estimate in enumerate(job.estimates)
         )
-        return SimulatedProgress(
-            number, job.arrival.submitted_at, job.started, job.running, service, left
+        _, width = min(zip(job.estimates, job.placements.width.tolist(), strict=True))
+        return JobProgress(
+            left, int(width), service, self._attempts.restart_s(job), job.preemptions
+        )
+
+    def running_job(self, number: int) -> RunningJob:
+        """A running job as decisions see it. Raises `KeyError` before it arrives."""
+        job = self._jobs[number]
+        interval = self.spec.failures.checkpoint_s
+        worked = max(0.0, self.now - job.begun)
+        saved = worked // interval * interval if interval else 0.0
+        return RunningJob(
+            self._waiting(job, self._working_share(job)),
+            self.progress(number),
+            job.placed,
+            job.begun,
+            job.begun + saved,
         )
 
     def holding(self) -> list[HeldDevices]:
@@ -245,20 +248,33 @@ class Simulation:
         """A job with its true runtimes. Raises `KeyError` before it arrives."""
         return self._jobs[number].arrival
 
-    def _run_sorted(self, queue: SortedQueue, policy: str) -> None:
-        """Make the same plans many times faster, for an order that never changes."""
-        self._queue = queue
-        cluster, mode = self.cluster, self._mode
-        closes = mode.closed and len(cluster.pools) == 1
-        blocked, version = 0, -1
-        while self.advance():
-            unchanged = closes and blocked and version == cluster.version[0]
-            if unchanged and (mode.sticky or queue.first() == blocked):
-                # No device was released: the job that blocked the only pool still blocks it.
-                continue
-            self.commit(walk(queue, cluster, self._env.now, mode, self._committed, policy))
-            blocked = self._committed[0].job if self._committed else 0
-            version = cluster.version[0]
+    def advance(self) -> bool:
+        """Run until something may be decided; False at the end."""
+        env, every_event, attempts = self._env, self.spec.every_event, self._attempts
+        total = len(self._workload.jobs)
+        while attempts.ended < total:
+            if self._decision_due and (every_event or env.peek() > env.now):
+                self._decision_due = False
+                if self._invariants is not None:
+                    self._verify(self._invariants)
+                if self.world.depth:
+                    return True
+            if env.peek() == inf:
+                return False
+            env.step()
+        if self._invariants is not None:
+            self._verify(self._invariants)
+        return False
+
+    def _with_urgent(self, plan: Plan, starvation_s: float) -> Plan:
+        """The plan, with preemptions for urgent jobs that it leaves waiting."""
+        placed = {placement.job for placement in plan.placements}
+        running = (
+            self.running_job(attempt.job)
+            for attempt in self.world.running()
+            if attempt.job > 0 and attempt.job not in placed
+        )
+        return with_urgent(plan, self.world, running, self.spec.preemption, starvation_s)
 
     def _arrivals(self) -> Generator[Event, None, None]:
         env = self._env
@@ -268,39 +284,82 @@ class Simulation:
             self._enter(job)
 
     def _enter(self, arrival: Arrival) -> None:
-        runs = self._placements.of(arrival)
-        estimates = {
-            placement: self._estimator.estimate(arrival, run) for placement, run in runs.items()
-        }
-        job = self._jobs[arrival.id] = SimulatedJob(arrival, runs, estimates)
-        self.cluster.ask(runs, arrival.memory_bytes)
+        placements = self._placements.of(arrival)
+        by_run = [self._estimator.estimate(arrival, run) for run in arrival.runs]
+        estimates = [by_run[run] for run in placements.run]
+        ideal = min(run.runtime_s for run in arrival.runs)
+        job = self._jobs[arrival.id] = SimulatedJob(arrival, placements, estimates, ideal)
+        self.world.ask(placements.places, arrival.memory_bytes)
         if self.meter is not None:
-            self.meter.arrive(self.now, job.ideal, arrival.priority)
+            self.meter.arrive(self.now, ideal, arrival.priority)
         self._enqueue(job)
 
     def _enqueue(self, job: SimulatedJob) -> None:
         arrival = job.arrival
-        seconds = job.estimates
-        if job.attempts:
-            restart = self._attempts.restart_s(job)
-            seconds = {
-                placement: restart + job.remaining(placement, self._estimator)
-                for placement in job.runs
-            }
-        self._queue.add(
-            Waiting(
-                arrival.id,
-                arrival.submitted_at,
-                [
-                    self._placements.option(arrival, placement, estimate)
-                    for placement, estimate in seconds.items()
-                ],
-                arrival.priority,
-                simpy.core.Infinity if arrival.deadline is None else arrival.deadline,
-                self.spec.preference if arrival.preference is None else arrival.preference,
-            )
+        numbers = (
+            arrival.id,
+            arrival.submitted_at,
+            arrival.priority,
+            inf if arrival.deadline is None else arrival.deadline,
+            self.spec.preference if arrival.preference is None else arrival.preference,
         )
+        self.world.enter(
+            np.array(numbers, dtype=np.float64),
+            self._shapes_of(job),
+            job.placements.figures(self._seconds(job)),
+        )
+        if self._ranking is not None:
+            self._ranking.add(self._waiting(job))
         self._decision_due = True
+
+    def _dequeue(self, number: int) -> None:
+        self.world.remove(number)
+        if self._ranking is not None:
+            self._ranking.remove(number)
+
+    def _seconds(self, job: SimulatedJob, share: float = 0.0) -> Sequence[float]:
+        """(n,) Estimated seconds of the job's next attempt by placement.
+
+        `share`: of a whole run, by estimate, that its attempt has worked since the last checkpoint.
+        """
+        if not job.attempts:
+            return job.estimates
+        restart = self._attempts.restart_s(job)
+        return [
+            restart + job.remaining(place, self._estimator, share * estimate)
+            for place, estimate in enumerate(job.estimates)
+        ]
+
+    def _waiting(self, job: SimulatedJob, share: float = 0.0) -> Waiting:
+        """The job as decisions see it in the queue; `share` as for `_seconds`."""
+        arrival, placements = job.arrival, job.placements
+        figures = placements.figures(self._seconds(job, share)).T.tolist()
+        return Waiting(
+            arrival.id,
+            arrival.submitted_at,
+            [
+                EstimatedPlacement(*place, arrival.memory_bytes, *its)
+                for place, its in zip(placements.places, figures, strict=True)
+            ],
+            arrival.priority,
+            inf if arrival.deadline is None else arrival.deadline,
+            self.spec.preference if arrival.preference is None else arrival.preference,
+        )
+
+    def _working_share(self, job: SimulatedJob) -> float:
+        """Share of a whole run, by estimate, that a running attempt has worked so far."""
+        if not job.running:
+            return 0.0
+        return max(0.0, self.now - job.begun) / max(job.estimates[job.place], 1e-9)
+
+    def _shapes_of(self, job: SimulatedJob) -> Ints:
+        """(n,) The shapes of a job's placements in the world."""
+        known = self._shapes.get(job.placements)
+        if known is None:
+            memory = job.arrival.memory_bytes
+            shapes = [self.world.shape(Shape(*place, memory)) for place in job.placements.places]
+            known = self._shapes[job.placements] = np.array(shapes, dtype=np.int64)
+        return known
 
     def _lose(self, number: int) -> None:
         """End the attempt of a job whose node is gone."""
@@ -313,11 +372,7 @@ class Simulation:
         running = {number for number, job in self._jobs.items() if job.running}
         ended = {number for number, job in self._jobs.items() if not isnan(job.ended)}
         waiting = self._jobs.keys() - running - ended
-        assert len(waiting) == len(self._queue), f"{len(self._queue)} of {len(waiting)} wait"
+        assert len(waiting) == self.waiting, f"{self.waiting} of {len(waiting)} wait"
         assert len(ended) == self.finished
-        held = self.cluster.running()
+        held = self.world.running()
         invariants.instant(self.now, held, len(self._jobs), waiting, running, len(ended))
-
-    def _single(self) -> bool:
-        """Whether no job has a choice of placements."""
-        return all(len(self._placements.of(job)) == 1 for job in self._workload.jobs)

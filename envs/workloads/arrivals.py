@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 
 DAY_S = 86_400.0
 _STEPS_PER_DAY = 288

@@ -19,7 +19,7 @@ from annotated_types import Ge, Gt, Lt
 
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.streams import Seed, streams, written
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.arrays import Floats, Ints
 from scheduler.domain.errors import InputError
 from scheduler.domain.resources import ANY
 

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from annotated_types import Ge, Le, Lt
 
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

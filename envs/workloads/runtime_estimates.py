@@ -13,10 +13,13 @@ from typing import Protocol
 import numpy as np
 
 from envs.workloads.base import Arrival, WorkloadRun
+from scheduler.decisions.kernel.arithmetic import exp, ln
 from scheduler.domain.errors import InputError
 
 SHORTEST_S = 1.0
 """No estimate is below this."""
+SHORTEST_KNOWN_S = 1e-3
+"""No runtime that is remembered is below this."""
 
 
 class RuntimeEstimator(Protocol):
@@ -120,7 +123,8 @@ class RuntimeHistory(Requested):
 
     def __init__(self, sigma: float = 0.7, seed: int = 0, memory: int = 10) -> None:
         self._first = Noisy(sigma, seed)
-        self._memory = memory
+        self.memory = memory
+        """Runs of each kind that it remembers."""
         self._ratios: dict[str, list[float]] = {}
 
     def estimate(self, job: Arrival, run: WorkloadRun) -> float:
@@ -134,13 +138,13 @@ class RuntimeHistory(Requested):
                 return super().estimate(job, run)
             return self._first.estimate(job, run)
         best = min(way.runtime_s for way in job.runs)
-        return max(SHORTEST_S, math.exp(sum(logs) / len(logs)) * run.runtime_s / best)
+        return max(SHORTEST_S, exp(sum(logs) / len(logs)) * run.runtime_s / best)
 
     def ended(self, job: Arrival, runtime_s: float) -> None:
         """Remember the kind's last runs, as times on its best device."""
         logs = self._ratios.setdefault(job.kind, [])
-        logs.append(math.log(max(min(way.runtime_s for way in job.runs), 1e-3)))
-        del logs[: -self._memory]
+        logs.append(ln(max(min(way.runtime_s for way in job.runs), SHORTEST_KNOWN_S)))
+        del logs[: -self.memory]
 
 
 ESTIMATORS: Mapping[str, Callable[..., RuntimeEstimator]] = {

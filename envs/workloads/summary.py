@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.workloads.arrivals import DAY_S
 from envs.workloads.base import Workload
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 from scheduler.domain.errors import InputError
 
 _PERCENTILES = (5, 25, 50, 75, 95, 99)

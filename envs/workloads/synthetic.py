@@ -26,7 +26,7 @@ from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.people import People, activity
 from envs.workloads.streams import Seed, streams, written
 from envs.workloads.throughputs import Throughputs, computed
-from scheduler.decisions.state.queue import Floats, Ints
+from scheduler.arrays import Floats, Ints
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.pools import Pool

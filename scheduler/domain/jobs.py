@@ -130,6 +130,13 @@ class Job:
     """Attempts made so far; the number of the newest."""
     failures: int = 0
     """Attempts that failed by themselves; lost and preempted ones do not count."""
+    preemptions: int = 0
+    """Attempts that were preempted."""
+    progress: float = 0.0
+    """Share of the work (0…1) that the next attempt need not do again: what the newest
+    checkpoint of the ended attempts holds, as far as they told."""
+    lost_s: float = 0.0
+    """Seconds of its attempts that preemption cost: the sum of `Attempt.lost_s`."""
     eligible_at: float = 0.0
     """Unix seconds before which it must not start (retry backoff)."""
     started_at: float | None = None
@@ -181,6 +188,9 @@ class Attempt:
     """The report of the work at its end."""
     nonce: str = ""
     """Drawn at random for the attempt, as `Job.nonce` is for the job."""
+    lost_s: float = 0.0
+    """Seconds of its run that preemption cost: what a preempted attempt did after its last
+    checkpoint, and the time until the attempt after it works on."""
 
     @property
     def id(self) -> str:

@@ -14,7 +14,7 @@ class JobState(StrEnum):
     QUEUED = "QUEUED"
     STARTING = "STARTING"
     RUNNING = "RUNNING"
-    PREEMPTED = "PREEMPTED"
+    PREEMPTING = "PREEMPTING"
     CANCELLING = "CANCELLING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -32,7 +32,7 @@ class JobState(StrEnum):
 
 
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
-ACTIVE = frozenset({JobState.STARTING, JobState.RUNNING, JobState.CANCELLING})
+ACTIVE = frozenset({JobState.STARTING, JobState.RUNNING, JobState.PREEMPTING, JobState.CANCELLING})
 
 
 class AttemptState(StrEnum):
@@ -67,8 +67,9 @@ class EventName(StrEnum):
     """The attempt failed; another follows."""
     LOST = "lost"
     """The attempt vanished with its machine or its process; another follows."""
+    PREEMPT_REQUESTED = "preempt-requested"
     PREEMPTED = "preempted"
-    REQUEUED = "requeued"
+    """The attempt was stopped for another job or by a person; another follows."""
     CANCEL_REQUESTED = "cancel-requested"
     CANCELLED = "cancelled"
     UNMET = "dependency-unmet"
@@ -87,20 +88,26 @@ TRANSITIONS: Mapping[tuple[JobState, EventName], JobState] = {
     (_S.STARTING, _E.FAILED): _S.FAILED,
     (_S.STARTING, _E.RETRIED): _S.QUEUED,
     (_S.STARTING, _E.LOST): _S.QUEUED,
+    (_S.STARTING, _E.PREEMPTED): _S.QUEUED,
     (_S.STARTING, _E.CANCEL_REQUESTED): _S.CANCELLING,
     (_S.RUNNING, _E.SUCCEEDED): _S.SUCCEEDED,
     (_S.RUNNING, _E.FAILED): _S.FAILED,
     (_S.RUNNING, _E.RETRIED): _S.QUEUED,
     (_S.RUNNING, _E.LOST): _S.QUEUED,
-    (_S.RUNNING, _E.PREEMPTED): _S.PREEMPTED,
+    (_S.RUNNING, _E.PREEMPTED): _S.QUEUED,
+    (_S.RUNNING, _E.PREEMPT_REQUESTED): _S.PREEMPTING,
     (_S.RUNNING, _E.CANCEL_REQUESTED): _S.CANCELLING,
-    (_S.PREEMPTED, _E.REQUEUED): _S.QUEUED,
-    (_S.PREEMPTED, _E.CANCELLED): _S.CANCELLED,
+    (_S.PREEMPTING, _E.PREEMPTED): _S.QUEUED,
+    (_S.PREEMPTING, _E.SUCCEEDED): _S.SUCCEEDED,
+    (_S.PREEMPTING, _E.FAILED): _S.FAILED,
+    (_S.PREEMPTING, _E.RETRIED): _S.QUEUED,
+    (_S.PREEMPTING, _E.LOST): _S.QUEUED,
+    (_S.PREEMPTING, _E.CANCEL_REQUESTED): _S.CANCELLING,
     (_S.CANCELLING, _E.CANCELLED): _S.CANCELLED,
     (_S.CANCELLING, _E.SUCCEEDED): _S.SUCCEEDED,
 }
 """(state, event) → next state. A short job may end before its start was reported; a job that
-ends well while it is being cancelled has succeeded. No other transition is legal."""
+ends well while it is being preempted or cancelled has succeeded. No other transition is legal."""
 
 
 def next_state(state: JobState, event: EventName) -> JobState:

@@ -84,3 +84,5 @@ class Cost:
     device_seconds: float
     dollars: float
     joules: float
+    lost_device_seconds: float = 0.0
+    """The part of `device_seconds` that preemption cost."""

@@ -13,6 +13,7 @@ from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState, next_state
 from scheduler.domain.pools import Pool
+from scheduler.domain.units import duration
 
 
 def placed(
@@ -93,6 +94,48 @@ def lost(job: Job, attempt: Attempt, pool: Pool, reason: str, now: float) -> Tra
         return cancelled(job, now, "reconciler", reason, attempt, pool)
     ended = _ended(attempt, AttemptState.LOST, pool, f"lost: {reason}", now)
     return _transition(job, EventName.LOST, now, "reconciler", f"requeued: {reason}", ended)
+
+
+def preempt_requested(
+    job: Job, actor: str, reason: str, now: float, data: Mapping[str, Any]
+) -> Transition:
+    """RUNNING → PREEMPTING: the attempt is asked to save its work and stop.
+
+    `data` says why: `by`, the job that gets the devices (absent if a person asked), and the
+    figures that decided.
+    """
+    change = _transition(job, EventName.PREEMPT_REQUESTED, now, actor, reason)
+    return replace(change, event=replace(change.event, data=data))
+
+
+def preempted(
+    job: Job,
+    attempt: Attempt,
+    pool: Pool,
+    reason: str,
+    now: float,
+    result: Mapping[str, Any] | None = None,
+) -> Transition:
+    """PREEMPTING → QUEUED with its progress; CANCELLED if it was being cancelled.
+
+    It counts neither as a failure nor as a loss, and there is no pause before the next attempt.
+    """
+    if job.state is JobState.CANCELLING:
+        return cancelled(job, now, "executor", reason, attempt, pool)
+    ended = _ended(attempt, AttemptState.PREEMPTED, pool, f"preempted: {reason}", now, result)
+    said = f"preempted: {reason}; continues at {job.progress:.0%}, lost {duration(attempt.lost_s)}"
+    again = replace(job, preemptions=job.preemptions + 1)
+    change = _transition(again, EventName.PREEMPTED, now, "executor", said, ended)
+    data = {"progress": job.progress, "lost_s": attempt.lost_s}
+    return replace(change, event=replace(change.event, data=data))
+
+
+def interrupted(job: Job, attempt: Attempt, progress: float, lost_s: float) -> tuple[Job, Attempt]:
+    """Both with what an attempt that ended early leaves: saved share (0…1), lost seconds."""
+    return (
+        replace(job, progress=max(job.progress, progress), lost_s=job.lost_s + lost_s),
+        replace(attempt, lost_s=attempt.lost_s + lost_s),
+    )
 
 
 def updated(job: Job, changes: Mapping[str, Any], actor: str, now: float) -> Transition:

@@ -83,16 +83,7 @@ class Estimator:
 
     def estimate(self, spec: JobSpec, pool: Pool, width: int) -> Estimate:
         """What `spec` takes on `width` devices of `pool`; capped by its maximum duration."""
-        profile, command = spec.profile, spec.kind is JobKind.COMMAND
-        key = (profile.key, profile.flops_per_sample, command, pool.name, width)
-        with self._lock:
-            if self._pools.get(pool.name) is not pool:
-                self._know(pool)
-            pace = self._paces.get(key)
-            if pace is None:
-                if len(self._paces) >= _CACHED:
-                    self._paces.clear()
-                pace = self._paces[key] = self._pace(profile, pool, width, command=command)
+        profile, pace = spec.profile, self._known_pace(spec, pool, width)
         limit, source = spec.max_duration_s, pace.source
         if pace.source:
             runtime = pace.overhead_s + profile.samples * pace.seconds_per_sample
@@ -110,6 +101,12 @@ class Estimator:
             joules=device_seconds * pool.watts_per_device,
             source=source,
         )
+
+    def start_up_s(self, spec: JobSpec, pool: Pool, width: int) -> float:
+        """The part of the estimated runtime before the first sample, which any attempt needs."""
+        pace = self._known_pace(spec, pool, width)
+        limit = spec.max_duration_s
+        return pace.overhead_s if limit is None else min(pace.overhead_s, limit)
 
     def observe(self, measurement: Measurement) -> None:
         """Learn from a finished attempt; one without work or time is ignored."""
@@ -144,6 +141,19 @@ class Estimator:
         """The attempt has ended: drop its reports."""
         with self._lock:
             self._reports.pop(attempt, None)
+
+    def _known_pace(self, spec: JobSpec, pool: Pool, width: int) -> _Pace:
+        profile, command = spec.profile, spec.kind is JobKind.COMMAND
+        key = (profile.key, profile.flops_per_sample, command, pool.name, width)
+        with self._lock:
+            if self._pools.get(pool.name) is not pool:
+                self._know(pool)
+            pace = self._paces.get(key)
+            if pace is None:
+                if len(self._paces) >= _CACHED:
+                    self._paces.clear()
+                pace = self._paces[key] = self._pace(profile, pool, width, command=command)
+            return pace
 
     def _know(self, pool: Pool) -> None:
         known = self._pools.get(pool.name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from scheduler.domain.errors import InfeasibleError
 from scheduler.domain.jobs import Estimate, JobSpec
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import Request
-from scheduler.estimates.estimator import Estimator
+from scheduler.estimates.estimator import SHORTEST_S, Estimator
 
 NARROW = 8
 """Width ranges up to this many widths are tried in full."""
@@ -21,12 +22,33 @@ class PoolEstimate(NamedTuple):
     pool: int
     width: int
     estimate: Estimate
+    start_up_s: float = 0.0
+    """The part of the runtime before the first sample, which every attempt needs."""
+
+    def after(self, done: float) -> PoolEstimate:
+        """What is left when `done` (0…1) of the work need not be done again."""
+        whole = self.estimate
+        runtime_s = self.start_up_s + (whole.runtime_s - self.start_up_s) * (1.0 - done)
+        share = max(runtime_s, SHORTEST_S) / whole.runtime_s
+        return self._replace(
+            estimate=replace(
+                whole,
+                runtime_s=whole.runtime_s * share,
+                dollars=whole.dollars * share,
+                joules=whole.joules * share,
+            )
+        )
 
 
 def options(spec: JobSpec, pools: Sequence[Pool], estimator: Estimator) -> list[PoolEstimate]:
     """All feasible placements of a job with their estimates; see `feasible`."""
     return [
-        PoolEstimate(index, width, estimator.estimate(spec, pools[index], width))
+        PoolEstimate(
+            index,
+            width,
+            estimator.estimate(spec, pools[index], width),
+            estimator.start_up_s(spec, pools[index], width),
+        )
         for index, width in feasible(spec.request, pools)
     ]
 

@@ -8,6 +8,7 @@ Obligations of every implementation:
 - **Complete.** Every launched attempt ends in exactly one distinct outcome; its `Exited` is
   delivered at least once, after a restart of the service too.
 - **Outliving.** Attempts go on when the service stops or is killed; `alive()` finds them again.
+- **Patient.** An attempt that is preempted has its whole grace to save its work.
 - **Contained.** Stopping an attempt stops every process it started.
 - **Thread-safe.** Events are delivered from the executor's own thread, one at a time.
 """
@@ -88,12 +89,14 @@ class Exited:
     time: float
     reason: str
     """`exit code 0`, `exit code 3`, `signal SIGKILL`, `out of memory`, `time limit`,
-    `cancelled`, `could not start: …`, `lost: …`."""
+    `cancelled`, `preempted`, `could not start: …`, `lost: …`."""
     success: bool
     retriable: bool = True
     """False if another attempt would fail the same way (bad parameters, missing folder)."""
     lost: bool = False
     """The machine or its supervisor failed, not the job."""
+    preempted: bool = False
+    """It was asked to stop by `preempt` and did not end well before that."""
     result: Mapping[str, Any] = field(default_factory=dict)
     """`Outcome.result`; empty if the work did not come to its end."""
     started_at: float | None = None
@@ -114,6 +117,13 @@ class Executor(Protocol):
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """Ask it to stop (SIGTERM), and after `grace_s` make it. Unknown or ended: no effect."""
+
+    def preempt(self, attempt: str, *, grace_s: float) -> None:
+        """Ask it to save its work and stop (SIGTERM), and after `grace_s` stop it.
+
+        It ends as `preempted`, however its processes end, unless its work was done before. A
+        later `cancel` makes it a cancelled one. Unknown, ended or cancelled: no effect.
+        """
 
     def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
         """Of these attempts those known here, by id: pid, or None if already ended.

@@ -4,42 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
+from scheduler.decisions.kernel.wgc import DOLLARS, LAMBDA, SIGMA
 from scheduler.domain.errors import InputError
 
 STEPS = 1000
 """A schedule's preferences are rounded to 1 / STEPS."""
 CHEAPEST, EXCHANGE = "cheapest", "exchange"
 """Scales of cost that are not numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The constants for some jobs: numbers, or columns of one number per job."""
-
-    preference: Floats
-    congestion: Floats | float
-    patience: Floats | float
-    ageing: Floats | float
-    softening_s: Floats | float
-    dollars: Floats | float
-    cheapest: Floats | float
-    """Exponent of the job's cheapest dollars in the scale of cost."""
-    exchange: Floats | float
-    """Exponent of what σ seconds on a device of the most expensive pool cost."""
-
-    def scale(self, cheapest: Floats, hour: float) -> Floats:
-        """What cost is divided by; `hour`: dollars per device-hour of the most expensive pool."""
-        least = np.where(cheapest > 0, cheapest, 1.0)
-        seconds = self.softening_s / 3600 * (hour if hour > 0 else 1.0)
-        scale: Floats = self.dollars * least**self.cheapest * seconds**self.exchange
-        return scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +50,19 @@ class Constants:
             if not (isinstance(value, (int, float)) and right(value)):
                 raise InputError(f"wgc's {name} is {value!r}", {name: legal})
 
-    def at(self, preferences: Floats) -> Terms:
-        """The constants for jobs of these preferences."""
-        own = self.preference is None
-        return Terms(
-            preferences if own else np.full(len(preferences), self.preference),
-            self.congestion,
-            self.patience,
-            self.ageing,
-            self.softening_s,
-            self.dollars if isinstance(self.dollars, (int, float)) else 1.0,
-            float(self.dollars == CHEAPEST),
-            float(self.dollars == EXCHANGE),
+    def table(self) -> Floats:
+        """(8, 1) As `kernel.wgc` reads them; NaN for the preference: each job's own."""
+        return np.array(
+            [
+                [np.nan if self.preference is None else self.preference],
+                [self.congestion],
+                [self.patience],
+                [self.ageing],
+                [self.softening_s],
+                [self.dollars if isinstance(self.dollars, (int, float)) else 1.0],
+                [float(self.dollars == CHEAPEST)],
+                [float(self.dollars == EXCHANGE)],
+            ]
         )
 
 
@@ -108,30 +86,16 @@ class Schedule:
                 {"w": "ascending numbers from 0 to 1"},
             )
 
-    def at(self, preferences: Floats) -> Terms:
-        """The constants for jobs of these preferences."""
-        if not len(preferences):
-            return Terms(*np.zeros((len(fields(Terms)), 0)))
-        first = preferences[0]
-        if (preferences == first).all():
-            # Nearly always: then numbers do instead of columns.
-            column = self._columns[:, round(float(first) * STEPS)].tolist()
-            return Terms(np.full(len(preferences), column[0]), *column[1:])
-        return Terms(*self._columns[:, np.rint(preferences * STEPS).astype(np.int64)])
-
-    @cached_property
-    def _columns(self) -> Floats:
-        """(constants, STEPS + 1)."""
+    def table(self) -> Floats:
+        """(8, STEPS + 1) As `kernel.wgc` reads them: at preferences from 0 to 1."""
         points = [w for w, _ in self.points]
         every = np.linspace(0.0, 1.0, STEPS + 1)
-        known = [one.at(np.array([w])) for w, one in self.points]
-        rows = []
-        for field in fields(Terms):
-            values = np.array([float(np.ravel(getattr(terms, field.name))[0]) for terms in known])
-            if field.name in _LOGARITHMIC:
-                rows.append(np.exp(np.interp(every, points, np.log(values))))
-            else:
-                rows.append(np.interp(every, points, values))
+        known = np.concatenate([one.table() for _, one in self.points], axis=1)
+        # Jobs between two points that leave λ to the job have their own preference there.
+        known[LAMBDA] = np.where(np.isnan(known[LAMBDA]), points, known[LAMBDA])
+        rows = [np.interp(every, points, values) for values in known]
+        for row in (SIGMA, DOLLARS):
+            rows[row] = np.exp(np.interp(every, points, np.log(known[row])))
         return np.array(rows)
 
 
@@ -145,7 +109,6 @@ def constants(values: Mapping[str, Any]) -> Constants:
 
 
 _WORDS = {"preference": (None,), "dollars": (CHEAPEST, EXCHANGE)}
-_LOGARITHMIC = ("softening_s", "dollars")
 _LEGAL: dict[str, tuple[str, Callable[[float], bool]]] = {
     "preference": ("0 … 1", lambda value: 0 <= value <= 1),
     "congestion": ("a number ≥ 0", lambda value: 0 <= value < np.inf),

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy, Reasons, traits
-from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.decisions.state.world import WAIT
 from scheduler.policies.indecision import Idling, ordered
 from scheduler.policies.time_limit import LateError, TimedCall
 from scheduler.policies.wrapped import Wrapped

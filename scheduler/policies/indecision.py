@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.decisions.state.world import WAIT
 
 
 def ordered(scores: Floats) -> bool:
@@ -30,6 +31,6 @@ class Idling:
         if int(np.argmax(scores)) != WAIT:
             self.stuck = False
         elif not self.stuck:
-            alone = next(iter(table.cluster.running()), None) is None
+            alone = table.world.idle
             self.stuck = alone and bool(table.fits[1:].any())
         return self.stuck

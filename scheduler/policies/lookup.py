@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.preemptive import PREEMPTIVE
 from scheduler.policies.schedules import tuned
 from scheduler.policies.simulated import SIMULATED
 from scheduler.policies.wgc import Wgc
@@ -37,6 +38,8 @@ class PolicyResolver:
             return HEURISTICS[name]
         if name == WGC.name:
             return WGC
+        if name in PREEMPTIVE:
+            return PREEMPTIVE[name]
         if name in SIMULATED:
             raise InputError(
                 f"policy {name!r} runs in the simulator only, for `fulcrum compare`",
@@ -89,6 +92,7 @@ def names() -> dict[str, str]:
     """Name → one-line summary of every policy that can be used."""
     known = {name: heuristic.summary for name, heuristic in HEURISTICS.items()}
     known[WGC.name] = WGC.summary
+    known |= {name: f"{policy.summary}; preempts" for name, policy in PREEMPTIVE.items()}
     for entry in entry_points(group=GROUP):
         if entry.name not in SIMULATED:
             known.setdefault(entry.name, f"from {entry.value}")
@@ -97,4 +101,4 @@ def names() -> dict[str, str]:
 
 def builtin(name: str) -> bool:
     """Whether the name is that of a policy of this package."""
-    return name in HEURISTICS or name.partition(":")[0] == WGC.name
+    return name in HEURISTICS or name in PREEMPTIVE or name.partition(":")[0] == WGC.name

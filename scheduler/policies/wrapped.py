@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from scheduler.decisions.preemption.ranking import Ranking
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.scorer import Scorer
 
 
 class Wrapped:
@@ -32,3 +34,13 @@ class Wrapped:
     def heeds_urgency(self) -> bool:
         """Whether the inner policy heeds urgency."""
         return traits(self.policy).heeds_urgency
+
+    @property
+    def scorer(self) -> Scorer | None:
+        """The inner policy's, if it has one."""
+        return traits(self.policy).scorer
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """The inner policy's order of all jobs, if it preempts."""
+        return traits(self.policy).ranking

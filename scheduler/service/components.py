@@ -34,6 +34,8 @@ class Components:
     clock: Clock
     grace_s: float = 5.0
     """Seconds between asking an attempt to stop and stopping it."""
+    preemption_grace_s: float = 30.0
+    """The same, for an attempt that is preempted and saves its work."""
     origin: float = 0.0
     """Unix seconds of the first job ever: what formulas count submission times from."""
     lock: FolderLock | None = None

@@ -27,6 +27,10 @@ class Paths:
         """The attempt, as an executor knows it."""
         return AttemptKey(attempt.id, attempt.nonce, self.attempt(attempt.job, attempt.number))
 
+    def checkpoints(self, job: int) -> Path:
+        """The folder of what a job's attempts save for later ones."""
+        return self.job(job) / "checkpoints"
+
     def artifacts(self, job: int) -> Path:
         """The folder of what a job leaves for other jobs."""
         return self.job(job) / "artifacts"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scheduler.compilation.warmup import warm_up
 from scheduler.domain.errors import (
     IllegalTransitionError,
     MissingError,
@@ -21,7 +23,14 @@ from scheduler.service.components import Components
 from scheduler.service.dispatch.dispatcher import Dispatcher
 from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
 from scheduler.service.dispatch.live_jobs import LiveJobs
-from scheduler.service.dispatch.messages import Admitted, Cancel, Reestimate, Request, Update
+from scheduler.service.dispatch.messages import (
+    Admitted,
+    Cancel,
+    Preempt,
+    Reestimate,
+    Request,
+    Update,
+)
 from scheduler.service.dispatch.reconciler import reconcile
 from scheduler.service.dispatch.submissions import Submissions
 from scheduler.service.maintenance.checkup import Checkup
@@ -35,6 +44,9 @@ from scheduler.store.base import Submission
 
 ANSWER_S = 30.0
 """Seconds that a caller waits for a change to become durable."""
+
+WARM_UP_AFTER_S = 1.0
+"""Seconds from the start until compiled functions are loaded, which keeps a processor busy."""
 
 
 class Service:
@@ -54,6 +66,7 @@ class Service:
             parts.active_policy.preference,
             lambda job: self.store.job(job).state,
             parts.origin,
+            lambda: parts.active_policy.preempts,
         )
         self._launch_specs = LaunchSpecBuilder(parts.folders, parts.inventory.devices)
         self.policy_control = PolicyController(
@@ -76,12 +89,15 @@ class Service:
             parts.active_policy,
             parts.clock,
             grace_s=parts.grace_s,
+            preemption_grace_s=parts.preemption_grace_s,
             watch=self.policy_control.watch,
         )
         self.submissions = Submissions(parts.store, self._admit)
         self._explanations = ExplainService(
             self.live_jobs, parts.active_policy, placements.estimates
         )
+        self._compilation = threading.Timer(WARM_UP_AFTER_S, warm_up)
+        self._compilation.name, self._compilation.daemon = "compilation", True
         self.checkup = Checkup(
             parts.store,
             parts.executor,
@@ -91,6 +107,7 @@ class Service:
             parts.folders,
             parts.clock,
             lambda: self.submissions.alive,
+            self._compilation.is_alive,
             parts.inventory.absent,
             parts.crashes,
             parts.disks,
@@ -118,9 +135,10 @@ class Service:
         self.policy_control.start()
         jobs, attempts = self.store.live()
         for job in jobs:
-            if job.spec.budget is not None and job.attempts:
-                ended = self.store.attempts(job.id)
-                self.live_jobs.spend(job.id, sum(attempt.dollars or 0.0 for attempt in ended))
+            if job.attempts:
+                for attempt in self.store.attempts(job.id):
+                    if attempt.state.final:
+                        self.live_jobs.totals.add(attempt)
         self.live_jobs.load(jobs, attempts, self._clock.now())
         self._parts.executor.start(self.dispatcher.post)
         self._parts.executor.stop_others([self.folders.key(attempt) for attempt in attempts])
@@ -133,11 +151,14 @@ class Service:
             self.dispatcher.post,
             self._clock,
             grace_s=self._parts.grace_s,
+            preemption_grace_s=self._parts.preemption_grace_s,
         )
         self.submissions.start()
         if threaded:
             self.dispatcher.start()
             self._housekeeping.start()
+            # The service answers first; a round that comes sooner waits for what it needs.
+            self._compilation.start()
 
     def quiesce(self, timeout_s: float = ANSWER_S) -> None:
         """Wait until all that was accepted is stored, decided on and launched.
@@ -205,6 +226,14 @@ class Service:
         `OutageError` if it is not confirmed in time; it may take effect later.
         """
         return self._asked(Cancel(job_id, actor, reason))
+
+    def preempt(self, job_id: int, *, actor: str, reason: str = "") -> Job:
+        """Let a running job save its work, free its devices and queue again with its progress.
+
+        Raises `MissingError`, `IllegalTransitionError` unless it runs, `StateError` if it could
+        not go on from what it saved; `OutageError` as `cancel`.
+        """
+        return self._asked(Preempt(job_id, actor, reason))
 
     def update(self, job_id: int, changes: Mapping[str, Any], *, actor: str) -> Job:
         """Change `CHANGEABLE` fields of a waiting job, from the next round on.
@@ -339,6 +368,7 @@ class Service:
         numbers: dict[str, float] = dict(self.dispatcher.counters)
         numbers |= {f"jobs_{cause}": count for cause, count in self.live_jobs.counts().items()}
         numbers["commits"] = self.submissions.commits
+        numbers["lost_seconds"] = self.dispatcher.lost_s
         policy = self.policy()
         numbers["fallbacks"] = policy.fallbacks
         numbers |= {f"fallbacks_{fault}": count for fault, count in policy.faults.items()}

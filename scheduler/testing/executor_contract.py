@@ -34,6 +34,8 @@ class Script(StrEnum):
     """Ends at once with exit code 2, leaving `{"retriable": false}`."""
     ENDLESS = "endless"
     """Runs until it is stopped."""
+    STUBBORN = "stubborn"
+    """Runs until it is killed."""
 
 
 class Recorder:
@@ -159,6 +161,54 @@ class ExecutorContract(ABC):
             session.executor.cancel("1.1")
             session.exited(session.launch("2.1", Script.QUICK))
             assert [e.reason for e in session.sink.exited("1.1")] == ["exit code 0"]
+
+    def test_a_preempted_attempt_ends_once_and_says_so(self, tmp_path: Path) -> None:
+        with _Session(self, tmp_path) as session:
+            spec = session.launch("1.1", Script.ENDLESS)
+            session.started(spec)
+            session.executor.preempt("1.1", grace_s=60)
+            session.executor.preempt("1.1", grace_s=60)
+            exited = session.exited(spec)
+            assert (exited.success, exited.reason, exited.lost) == (False, "preempted", False)
+            assert exited.preempted
+            session.exited(session.launch("2.1", Script.QUICK))
+            assert len(session.sink.exited("1.1")) == 1
+
+    def test_what_is_not_preempted_does_not_say_so(self, tmp_path: Path) -> None:
+        with _Session(self, tmp_path) as session:
+            for attempt, script in (("1.1", Script.QUICK), ("2.1", Script.FAILING)):
+                assert not session.exited(session.launch(attempt, script)).preempted
+            spec = session.launch("3.1", Script.ENDLESS)
+            session.started(spec)
+            session.executor.cancel("3.1", grace_s=1)
+            assert not session.exited(spec).preempted
+
+    def test_an_attempt_that_outlasts_its_grace_is_preempted_all_the_same(
+        self, tmp_path: Path
+    ) -> None:
+        with _Session(self, tmp_path) as session:
+            spec = session.launch("1.1", Script.STUBBORN)
+            session.started(spec)
+            session.executor.preempt("1.1", grace_s=0.1)
+            assert session.exited(spec).preempted
+
+    def test_preempting_the_unknown_or_ended_has_no_effect(self, tmp_path: Path) -> None:
+        with _Session(self, tmp_path) as session:
+            session.executor.preempt("9.9", grace_s=1)
+            session.exited(session.launch("1.1", Script.QUICK))
+            session.executor.preempt("1.1", grace_s=1)
+            session.exited(session.launch("2.1", Script.QUICK))
+            assert [e.reason for e in session.sink.exited("1.1")] == ["exit code 0"]
+
+    def test_a_preemption_goes_on_when_the_service_starts_again(self, tmp_path: Path) -> None:
+        with _Session(self, tmp_path) as before:
+            spec = before.launch("1.1", Script.ENDLESS)
+            before.started(spec)
+            before.executor.preempt("1.1", grace_s=60)
+        with _Session(self, tmp_path) as after:
+            assert after.executor.alive([key(spec)]).keys() == {"1.1"}
+            after.executor.preempt("1.1", grace_s=60)
+            assert after.exited(spec).preempted
 
     def test_a_later_executor_adopts_what_runs_and_learns_what_ended(self, tmp_path: Path) -> None:
         with _Session(self, tmp_path) as before:

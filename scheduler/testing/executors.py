@@ -35,8 +35,10 @@ class FakeExecutor:
         """Every call of `launch`."""
         self.cancels: list[str] = []
         """Every call of `cancel`."""
+        self.preempts: list[str] = []
+        """Every call of `preempt`."""
         self.obeys = True
-        """Whether cancelling ends an attempt; if not, the test ends it."""
+        """Whether being asked to stop ends an attempt; if not, the test ends it."""
         self.broken = ""
         """If not empty, launches end with `could not start: …`."""
         self._runtime = runtime
@@ -81,6 +83,13 @@ class FakeExecutor:
             self.cancels.append(attempt)
             if self.obeys and attempt in self.running:
                 self._end(attempt, "cancelled")
+
+    def preempt(self, attempt: str, *, grace_s: float) -> None:
+        """End the attempt at once as preempted, unless it does not obey."""
+        with self._lock:
+            self.preempts.append(attempt)
+            if self.obeys and attempt in self.running:
+                self._end(attempt, "preempted", preempted=True)
 
     def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
         """The attempts that were ever launched on this machine, by any executor."""
@@ -139,6 +148,11 @@ class FakeExecutor:
         self._end(attempt, reason, lost=True)
         self.deliver()
 
+    def stop_preempted(self, attempt: str) -> None:
+        """Let an attempt that did not obey at once end as preempted."""
+        self._end(attempt, "preempted", preempted=True)
+        self.deliver()
+
     def next_event_time(self) -> float:
         """The time at which the next attempt ends by itself; `math.inf` if none does."""
         return min(
@@ -186,6 +200,7 @@ class FakeExecutor:
         success: bool = False,
         retriable: bool = True,
         lost: bool = False,
+        preempted: bool = False,
         result: Mapping[str, Any] | None = None,
     ) -> None:
         with self._lock:
@@ -199,6 +214,7 @@ class FakeExecutor:
                 success=success,
                 retriable=retriable,
                 lost=lost,
+                preempted=preempted,
                 result=dict(result or {}),
                 started_at=run.started_at,
             )

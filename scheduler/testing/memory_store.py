@@ -290,6 +290,7 @@ def _cost(name: str, attempts: Sequence[Attempt]) -> Cost:
         device_seconds=sum(_device_seconds(attempt) for attempt in attempts),
         dollars=sum(attempt.dollars or 0.0 for attempt in attempts),
         joules=sum(attempt.joules or 0.0 for attempt in attempts),
+        lost_device_seconds=sum(attempt.lost_s * attempt.width for attempt in attempts),
     )
 
 

@@ -1,20 +1,15 @@
-"""What happens beside the learning: reports, the best weights, checkpoints on disk."""
+"""What happens beside the learning: reports, and the best weights."""
 
 from __future__ import annotations
 
-import io
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
-from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from scheduler.domain.errors import InputError
-from scheduler.files import write_bytes
 from scheduler.workloads.context import Context
 from scheduler.workloads.models.weights import State, copy
 from scheduler.workloads.module import Classifier, learning_rate
@@ -39,16 +34,27 @@ class Reporter(Callback):
         self._images = images
         self._epochs = epochs
         self._begun = 0.0
+        self._seen = 0
+        """Images of the running epoch that this attempt worked on."""
 
-    def on_train_start(self, _trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Say where an earlier attempt is taken up."""
-        if self.resumed:
+        assert isinstance(module, Classifier)
+        self._begun = time.monotonic()
+        if module.done_batches:
+            where = f"batch {module.done_batches} of {trainer.num_training_batches}"
+            epoch = f"epoch {self.resumed + 1} of {self._epochs}"
+            print(f"resumed after {where} in {epoch}", flush=True)
+        elif self.resumed:
             print(f"resumed after epoch {self.resumed} of {self._epochs}", flush=True)
 
     def on_train_epoch_start(self, _trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """Measure the epoch."""
+        self._begun, self._seen = time.monotonic(), 0
+
+    def on_train_batch_start(self, *_: Any) -> None:
         """From here on samples are worked on."""
         self._context.begin()
-        self._begun = time.monotonic()
 
     def on_train_batch_end(
         self,
@@ -61,6 +67,7 @@ class Reporter(Callback):
         """Count."""
         assert isinstance(module, Classifier)
         done = trainer.current_epoch * self._images + module.train_images
+        self._seen += len(batch[1])
         self._context.advance(len(batch[1]), done / (self._images * self._epochs))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -82,7 +89,7 @@ class Reporter(Callback):
         row |= {f"validation_{name}": value for name, value in measured.items()}
         self.history.append(row)
         seconds = time.monotonic() - self._begun
-        rate = module.train_images / max(seconds, 1e-6)
+        rate = self._seen / max(seconds, 1e-6)
         extra = {"confusion": confusion} if 0 < len(confusion) <= _MOST_CLASSES_IN_A_LINE else {}
         self._context.emit(
             "epoch",
@@ -142,40 +149,3 @@ class Patience(EarlyStopping):
         """From the checkpoint."""
         super().load_state_dict(state_dict)
         self.best = state_dict["best"]
-
-
-class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are there whole or not at all, and load without running code."""
-
-    def save_checkpoint(
-        self,
-        checkpoint: dict[str, Any],
-        path: Any,
-        storage_options: Any = None,
-    ) -> None:
-        """Write beside, then rename."""
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        write_bytes(Path(path), buffer.getvalue())
-
-
-def newest(folder: Path) -> Path | None:
-    """The last checkpoint that can be read; older and broken ones are removed."""
-    found: Path | None = None
-    for path in sorted(folder.glob("epoch-*.ckpt"), reverse=True):
-        if found is None and _readable(path):
-            found = path
-        else:
-            path.unlink(missing_ok=True)
-    for draft in folder.glob(".*.tmp"):  # of an attempt that was killed while writing
-        draft.unlink(missing_ok=True)
-    return found
-
-
-def _readable(path: Path) -> bool:
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever it is, an older checkpoint or the start will do
-        print(f"checkpoint {path.name} cannot be read and is left out: {error}")
-        return False
-    return True

@@ -3,9 +3,14 @@
 - FULCRUM_JOB, FULCRUM_ATTEMPT: numbers;
 - FULCRUM_WIDTH: CPU cores or GPUs it has;
 - FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`
-  become the result's metrics;
+  become the result's metrics, one of kind `progress` with a `fraction` (0 to 1) says how much of
+  the work is done, and one of kind `checkpoint` how much of it is saved;
 - FULCRUM_ARTIFACTS: the folder for files that others shall get;
-- FULCRUM_CHECKPOINTS: a folder that later attempts of the job find again.
+- FULCRUM_CHECKPOINTS: a folder that later attempts of the job find again;
+- FULCRUM_RESUMED: 1 if an earlier attempt left something in that folder, else 0.
+
+A `resumable` program that gets SIGTERM saves its state in FULCRUM_CHECKPOINTS and ends. It counts
+as stopped, whatever its exit code.
 
 It runs in a folder of its own, `work/` in the attempt's, unless it names another.
 """
@@ -62,6 +67,7 @@ def _paths(context: Context) -> dict[str, str]:
         "FULCRUM_METRICS": str((context.folder / METRICS).absolute()),
         "FULCRUM_ARTIFACTS": str(context.artifacts.absolute()),
         "FULCRUM_CHECKPOINTS": str(context.checkpoints.absolute()),
+        "FULCRUM_RESUMED": str(int(any(context.checkpoints.iterdir()))),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from scheduler.executors.base import LaunchSpec
 from scheduler.files import append_text, wait_for_space
 from scheduler.json_values import plain
+from scheduler.workloads.stop_signal import StopSignal
 
 METRICS = "metrics.jsonl"
 
@@ -35,6 +36,10 @@ class Context:
         self.device_kind = spec.device_kind
         self.width = max(1, len(spec.devices))
         """CPU cores or GPUs."""
+        self.stop = StopSignal()
+        """Whether and when it should end early."""
+        self.fraction = 0.0
+        """Of the job (0…1) that is done, by the newest `advance`."""
         self.samples = 0
         """Images worked through by this attempt."""
         self._first: float | None = None
@@ -55,15 +60,20 @@ class Context:
     def advance(self, samples: int, fraction: float) -> None:
         """`samples` more are done, `fraction` (0…1) of the job; reported about twice a second."""
         self.samples += samples
+        self.fraction = min(fraction, 1.0)
         now = time.monotonic()
         if now - self._told >= _PROGRESS_EVERY_S or fraction >= 1:
             self._told = now
             self.emit(
                 "progress",
-                fraction=round(min(fraction, 1.0), 4),
+                fraction=round(self.fraction, 4),
                 samples=self.samples,
                 samples_per_s=round(self.rate(), 3),
             )
+
+    def saved(self, fraction: float | None = None) -> None:
+        """A checkpoint holds `fraction` (0…1) of the job; by default all that is done."""
+        self.emit("checkpoint", fraction=round(self.fraction if fraction is None else fraction, 6))
 
     def rate(self) -> float:
         """Samples per second since the first."""

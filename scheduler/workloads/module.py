@@ -49,6 +49,43 @@ class Classifier(pl.LightningModule):
         self._images = 0
         self.measured: dict[str, Any] = {}
         """The newest measurement of a validation or a test: loss, accuracy, precision, …"""
+        self._interrupted: dict[str, Any] = {}
+        """The running epoch as a checkpoint inside it holds it, until it is taken up."""
+
+    @property
+    def done_batches(self) -> int:
+        """Batches of the epoch to be taken up that an earlier attempt has done."""
+        return int(self._interrupted.get("batches", 0))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Inside an epoch: add what `on_train_epoch_start` would begin again."""
+        if self.trainer.is_last_batch:
+            return
+        checkpoint["running_epoch"] = {
+            "batches": self.trainer.fit_loop.epoch_loop.batch_progress.current.ready,
+            "loss": self.train_loss,
+            "hits": self.train_hits,
+            "images": self.train_images,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the running epoch until its first batch."""
+        self._interrupted = checkpoint.get("running_epoch", {})
+
+    def on_train_batch_start(self, _batch: Batch, _index: int) -> None:
+        """Take up an epoch where it was interrupted."""
+        running, self._interrupted = self._interrupted, {}
+        if not running:
+            return
+        self._set_modes()
+        self.train_loss = running["loss"].to(self.device)
+        self.train_hits = running["hits"].to(self.device)
+        self.train_images = running["images"]
+        torch.set_rng_state(running["random"].cpu())
+        if self.device.type == "cuda" and len(running["random_cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([state.cpu() for state in running["random_cuda"]])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam (Kingma and Ba 2015) or SGD with momentum, on what is not frozen."""
@@ -70,11 +107,14 @@ class Classifier(pl.LightningModule):
         torch.manual_seed(mix(self.work.seed, epoch))
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
             group["lr"] = learning_rate(self.work, epoch)
+        self._set_modes()
+        self.train_loss = self.train_hits = torch.zeros((), device=self.device)
+        self.train_images = 0
+
+    def _set_modes(self) -> None:
         if self.work.freeze:
             self.network.eval()
             architectures.head(self.network)[1].train()
-        self.train_loss = self.train_hits = torch.zeros((), device=self.device)
-        self.train_images = 0
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Cross-entropy of one batch."""
@@ -149,9 +189,14 @@ class ImageData(pl.LightningDataModule):
         self.test = prepared(parts.test)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Of the trainer's current epoch, shuffled."""
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        batches = Batches(len(self.train), self._work.batch_size, epoch=epoch, seed=self._work.seed)
+        """Of the trainer's current epoch, shuffled, without what an earlier attempt has done."""
+        epoch = done = 0
+        if self.trainer is not None:
+            assert isinstance(self.trainer.lightning_module, Classifier)
+            epoch, done = self.trainer.current_epoch, self.trainer.lightning_module.done_batches
+        batches = Batches(
+            len(self.train), self._work.batch_size, epoch=epoch, seed=self._work.seed, done=done
+        )
         return loader(self.train, batches, self._work.loader_workers)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:

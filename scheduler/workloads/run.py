@@ -6,7 +6,7 @@ it its devices. `run` returns the outcome, whose exit code is
 - 0: done;
 - 1: failed, another attempt may do better;
 - 2: bad parameters or missing input, another attempt would fail alike;
-- 130, 143: asked to stop by SIGINT or SIGTERM; checkpoints stay;
+- 130, 143: asked to stop by SIGINT or SIGTERM; a training has saved its state, checkpoints stay;
 - for `command`: the program's own (128 + n if signal n ended it).
 
 and whose result says more: the figures, or `error` (one line) and `retriable`.
@@ -19,14 +19,11 @@ import importlib
 import io
 import logging
 import os
-import signal
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import Any
 
 from scheduler.domain.errors import FulcrumError
@@ -36,6 +33,7 @@ from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.json_values import plain
 from scheduler.workloads.context import Context
 from scheduler.workloads.spec.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
+from scheduler.workloads.stop_signal import Stopped
 
 OK, FAILED, INVALID = 0, 1, 2
 
@@ -50,15 +48,6 @@ _MODULES = (
     "sklearn.datasets",
     "torch.utils.serialization.config",
 )
-
-
-class Stopped(BaseException):
-    """SIGTERM or SIGINT arrived."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.code = 128 + signum
-        """The exit code that says so."""
 
 
 def preload() -> None:
@@ -90,7 +79,7 @@ def run(spec: LaunchSpec) -> Outcome:
     context = Context(spec)
     result: dict[str, Any] = {}
     try:
-        with _stoppable():
+        with context.stop.listening():
             code, result = _work(context)
     except Stopped as stop:
         code, result = stop.code, {"error": f"stopped by {stop}"}
@@ -161,27 +150,6 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM and SIGINT raise `Stopped`, once; a second one must not break the clean-up."""
-
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        for name in signals:
-            signal.signal(name, signal.SIG_IGN)
-        raise Stopped(signum)
-
-    signals = (signal.SIGTERM, signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may listen
-        return
-    before = {name: signal.signal(name, stop) for name in signals}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 @contextmanager

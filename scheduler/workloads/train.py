@@ -1,8 +1,10 @@
 """The kind `cnn-train`: train, test, leave a model and its figures behind.
 
-A training that was interrupted goes on after its last whole epoch and ends with the same bits as
-one that was not, on a CPU, at the same width: every epoch draws its order, its augmentation and
-its dropout from (seed, epoch), and the checkpoint holds weights, optimizer and history.
+A training that was interrupted ends with the same bits as one that was not, on a CPU, at the same
+width. Killed, it goes on after its last whole epoch: every epoch draws its order, its augmentation
+and its dropout from (seed, epoch), and the checkpoint holds weights, optimizer and history. Asked
+to stop, it goes on after its last batch: that checkpoint holds the random state, the number of
+batches and the sums of the running epoch too.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.resources import DeviceKind
 from scheduler.files import write_bytes
 from scheduler.json_values import plain, write_json
-from scheduler.workloads.callbacks import AtomicCheckpoints, Patience, Reporter, Row, newest
+from scheduler.workloads.callbacks import Patience, Reporter, Row
+from scheduler.workloads.checkpoints import AtomicCheckpoints, EpochCheckpoints, newest
 from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.datasets import DatasetParts
@@ -97,19 +99,13 @@ def cache_bytes(context: Context) -> int:
 
 def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
     on_cpu = context.device_kind is DeviceKind.CPU
-    checkpoints = ModelCheckpoint(
-        context.checkpoints,
-        filename="epoch-{epoch:06d}",
-        auto_insert_metric_name=False,
-        save_on_train_epoch_end=True,
-    )
     return pl.Trainer(
         accelerator="cpu" if on_cpu else "cuda",
         devices=1,
         precision=_precision(work, on_cpu),
         max_epochs=work.epochs,
         logger=False,
-        callbacks=[*callbacks, checkpoints],
+        callbacks=[*callbacks, EpochCheckpoints(context, work.epochs)],
         plugins=[AtomicCheckpoints()],
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -3,43 +3,21 @@
 A difference says that a policy, the simulator or the estimates decide differently than before.
 """
 
-from dataclasses import replace
-
 import pytest
 
-import agents.registry.resolve  # noqa: F401 - so that learned policies are found
+from benchmarks.placement_logs.cells import POLICIES, SCENARIOS, hurried
+from benchmarks.placement_logs.stress import NAME as DRAWN_THERE
 from envs.baselines import catalogue
 from envs.scenarios import load
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.state.node_placement import RULES
-from scheduler.policies import schedules
 from tests.support import golden
 from tests.support.logs import placements
 
-SCENARIOS = ["driving", "hpc-lublin", "lab", "medical", "mixed-cloud", "random", "smart-home"]
-POLICIES = [
-    *sorted(catalogue.names()),
-    *(f"wgc:{name}" for name in schedules.names()),
-    *(f"sjf@{rule}" for rule in RULES),
-    "learned:fulcrum",
+CELLS = [
+    (scenario, policy) for scenario in SCENARIOS if scenario != DRAWN_THERE for policy in POLICIES
 ]
-CELLS = [(scenario, policy) for scenario in SCENARIOS for policy in POLICIES]
 JOBS, SEED, SPLIT = 50, 7, "test"
-FASTER = 4.0
-"""Jobs arrive this many times as fast as in the scenario: so few form a queue only then."""
-
-
-def hurried(workload):
-    """The workload with shorter gaps between its jobs; each job has as long to its deadline."""
-    return replace(workload, jobs=tuple(map(_earlier, workload.jobs)))
-
-
-def _earlier(job):
-    submitted = job.submitted_at / FASTER
-    shift = job.submitted_at - submitted
-    deadline = None if job.deadline is None else job.deadline - shift
-    return replace(job, submitted_at=submitted, deadline=deadline)
 
 
 def simulated(scenario, policy):

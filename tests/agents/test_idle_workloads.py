@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from agents.training.config import Training
 from agents.training.environments.env import TRIES, BaselineRewardEnv
-from envs.gym.cluster_env import NothingToDecideError
+from envs.gym.episodes import Episode, NothingToDecideError
 from envs.scenarios import load
 
 
@@ -41,17 +41,16 @@ def _env() -> BaselineRewardEnv:
     return BaselineRewardEnv(load("mixed-cloud"), Training(jobs=20))
 
 
-def _idle(
-    monkeypatch: pytest.MonkeyPatch, env: BaselineRewardEnv, count: int
-) -> list[dict[str, Any]]:
-    """The first `count` workloads leave nothing to decide."""
-    reset, met = env.env.reset, []
+def _idle(monkeypatch: pytest.MonkeyPatch, env: BaselineRewardEnv, count: int) -> list[int]:
+    """The first `count` workloads that are drawn have no jobs; returns the seeds of all."""
+    draw, met = env._episodes, []
 
-    def resets(*, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        met.append(options or {})
-        if len(met) <= count:
-            raise NothingToDecideError("the workload leaves nothing to decide", {})
-        return reset(seed=seed, options=options)
+    def draws(workload: int) -> Episode:
+        met.append(workload)
+        episode = draw(workload)
+        if len(met) > count:
+            return episode
+        return replace(episode, workload=replace(episode.workload, jobs=()))
 
-    monkeypatch.setattr(env.env, "reset", resets)
+    monkeypatch.setattr(env, "_episodes", draws)
     return met

@@ -100,6 +100,8 @@ def test_roles_bound_what_a_token_may_do(world: World) -> None:
         (viewer, "/v1/jobs:batch", {"jobs": [COMMAND]}),
         (viewer, f"/v1/jobs/{number}/cancel", {}),
         (user, f"/v1/jobs/{number}/cancel", {}),
+        (viewer, f"/v1/jobs/{number}/preempt", {}),
+        (user, f"/v1/jobs/{number}/preempt", {}),
         (user, f"/v1/jobs/{number}/retry", None),
     ):
         before = world.trace()

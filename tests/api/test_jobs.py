@@ -138,6 +138,26 @@ def test_cancel_and_retry(world: World) -> None:
     assert again.headers["Location"] == f"/v1/jobs/{again.json()['id']}"
 
 
+def test_a_running_job_can_be_preempted_if_it_can_go_on(world: World) -> None:
+    number = world.running(work={"argv": ["true"], "resumable": True})
+    answer = world.client.post(f"/v1/jobs/{number}/preempt", json={"reason": "maintenance"})
+    assert answer.status_code == 200, answer.text
+    world.until(number, "RUNNING", attempt=2)
+    job = world.client.get(f"/v1/jobs/{number}").json()
+    assert (job["preemptions"], job["failures"]) == (1, 0)
+    assert job["history"][0]["state"] == "PREEMPTED"
+    assert "maintenance" in job["history"][0]["exit_reason"]
+    assert job["lost_s"] == job["history"][0]["lost_s"] >= 0
+    costs = world.client.get("/v1/costs?by=user").json()["total"]
+    assert costs["lost_device_seconds"] == pytest.approx(job["lost_s"])
+    other = world.running()
+    refused = world.client.post(f"/v1/jobs/{other}/preempt")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    world.finish(other)
+    ended = world.client.post(f"/v1/jobs/{other}/preempt")
+    assert (ended.status_code, ended.json()["code"]) == (409, "illegal-transition")
+
+
 def test_a_waiting_job_can_be_changed(world: World) -> None:
     world.running(width=2)
     number = world.submit(width=2, preference="cheap")

@@ -14,7 +14,8 @@ def test_run_submits_here_and_prints_only_the_number(fulcrum, tmp_path, monkeypa
     result = fulcrum("run", "-p", "70", "-E", "A=b", "--max-duration", "2m", "--", "true", "--x")
     assert (result.exit_code, result.stdout) == (0, "1\n")
     job = fulcrum.json("show", "1")
-    assert job["work"] == {"argv": ["true", "--x"], "env": {"A": "b"}, "cwd": str(tmp_path)}
+    given = {"argv": ["true", "--x"], "env": {"A": "b"}, "cwd": str(tmp_path)}
+    assert job["work"] == {**given, "resumable": False}
     assert (job["priority"], job["max_duration_s"], job["name"]) == (70, 120.0, "true")
 
 
@@ -169,6 +170,16 @@ def test_cancel_and_retry(fulcrum, world):
     assert fulcrum("retry", str(again["id"])).exit_code == 6
 
 
+def test_preempt(fulcrum, world):
+    number = world.running(work={"argv": ["true"], "resumable": True})
+    said = fulcrum("preempt", str(number), "-r", "maintenance")
+    assert said.exit_code == 0
+    assert "maintenance" in said.stdout
+    world.until(number, JobState.RUNNING, attempt=2)
+    assert "maintenance" in fulcrum("show", str(number)).stdout
+    assert fulcrum("preempt", str(world.running())).exit_code == 6
+
+
 def test_update(fulcrum, world):
     world.running(width=2)
     waiting = world.submit(width=2, deadline="+1h")
@@ -196,7 +207,8 @@ def test_cluster_cost_policy_estimates(fulcrum, world):
     listed = fulcrum("policy", "ls").stdout
     assert "●  sjf" in listed
     assert "in the simulator only (fulcrum compare): conservative, drf, easy++" in listed
-    refused = fulcrum("policy", "use", "srtf")
+    assert fulcrum("policy", "use", "srtf").exit_code == 0
+    refused = fulcrum("policy", "use", "drf")
     assert refused.exit_code == 4
     assert "runs in the simulator only" in refused.stderr
     assert fulcrum("policy", "use", "none-such").exit_code == 3

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from api.cli.views import checks
 from api.cli.views.checks import CheckResult, Finding
 from api.http.auth import create_token
 from scheduler import problems
+from scheduler.compilation import warmup
+from scheduler.compilation.warmup import CacheReport, CacheState
 from scheduler.service.maintenance import health
 
 
@@ -43,6 +46,25 @@ def test_a_healthy_machine(fulcrum, world):
 def test_json(fulcrum, world):
     found = fulcrum.json("--data", str(world.folder), "doctor")
     assert {"name": "torch", "verdict": "ok", "text": "2", "advice": ""} in found
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "text", "advice"),
+    [
+        (CacheState.WARM, "ok", "Numba 1.2 for the CPU zen4, cache is warm in /lib", ""),
+        (CacheState.STALE, "warn", "cache is stale", "compiles 3 functions now"),
+        (CacheState.COLD, "warn", "cache is cold", "NUMBA_CPU_NAME=generic"),
+        (CacheState.PLAIN, "warn", "plain Python, which is slow", "install numba"),
+    ],
+)
+def test_what_is_compiled(monkeypatch, state, verdict, text, advice):
+    missing = 0 if state is CacheState.WARM else 3
+    found = CacheReport(state, "Numba is not installed", "1.2", "zen4", (Path("/lib"),), missing)
+    monkeypatch.setattr(warmup, "report", lambda: found)
+    (finding,) = checks.compilation()
+    assert (finding.name, finding.verdict) == ("compilation", verdict)
+    assert text in finding.text
+    assert advice in finding.advice
 
 
 def test_a_damaged_database_and_an_open_folder(fulcrum, world):

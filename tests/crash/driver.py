@@ -12,12 +12,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from scheduler import bootstrap
 from scheduler.clock import SystemClock
 from scheduler.domain.errors import StateError
+from scheduler.domain.lifecycle import JobState
 from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local import LocalExecutor
 from scheduler.service.service import Service
@@ -36,9 +38,14 @@ echo "$FULCRUM_JOB.$FULCRUM_ATTEMPT" >> "$ROOT/ends"
 
 
 class Light(LocalExecutor):
-    """Runs command jobs; dies in its `dies`-th launch, before or after it has taken the spec."""
+    """Runs command jobs; dies in its `dies`-th launch, before or after it has taken the spec.
 
-    def __init__(self, folder: Path, *, spares: int, dies: int, taken: bool) -> None:
+    With `dies_preempting` it dies so in its first preemption.
+    """
+
+    def __init__(
+        self, folder: Path, *, spares: int, dies: int, taken: bool, dies_preempting: bool
+    ) -> None:
         super().__init__(
             folder,
             preload="scheduler.testing.scripts:preload",
@@ -49,6 +56,7 @@ class Light(LocalExecutor):
         )
         self._dies = dies
         self._taken = taken
+        self._dies_preempting = dies_preempting
 
     def launch(self, spec: LaunchSpec) -> None:
         self._dies -= 1
@@ -56,6 +64,13 @@ class Light(LocalExecutor):
             os.kill(os.getpid(), signal.SIGKILL)
         super().launch(spec)
         if self._dies == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def preempt(self, attempt: str, *, grace_s: float) -> None:
+        if self._dies_preempting and not self._taken:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().preempt(attempt, grace_s=grace_s)
+        if self._dies_preempting:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -66,12 +81,19 @@ def main() -> int:
     parser.add_argument("--flood", action="store_true", help="submit without end, from 4 threads")
     parser.add_argument("--dies", type=int, default=0, help="at which launch")
     parser.add_argument("--taken", action="store_true", help="… once the spec has been taken")
+    parser.add_argument("--preempt", action="store_true", help="job 1, and die meanwhile")
     options = parser.parse_args()
 
     def executor(folder: Path, *, spares: int, **_: Any) -> Any:
         if options.flood:
             return FakeExecutor(SystemClock())  # type: ignore[arg-type]
-        return Light(folder, spares=spares, dies=options.dies, taken=options.taken)
+        return Light(
+            folder,
+            spares=spares,
+            dies=options.dies,
+            taken=options.taken,
+            dies_preempting=options.preempt,
+        )
 
     bootstrap.LocalExecutor = executor  # type: ignore[assignment, misc]
     pools = {"cpu": {"devices": DEVICES, "memory": 0}}
@@ -85,10 +107,17 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     service.start()
     root = str(options.data.parent)
-    work = {"argv": ["sh", "-c", SCRIPT], "env": {"ROOT": root}}
+    work = {"argv": ["sh", "-c", SCRIPT], "env": {"ROOT": root}, "resumable": True}
     if options.jobs:
         service.submit([job_spec(work=work)] * options.jobs, actor="ann")
     print("ready", flush=True)
+    if options.preempt:
+        with service.live_jobs.changed:
+            service.live_jobs.changed.wait_for(lambda: service.job(1).state is JobState.RUNNING)
+        starts = options.data.parent / "starts"
+        while not (starts.exists() and "1.1" in starts.read_text().split()):
+            time.sleep(0.05)  # until the work itself has begun
+        service.preempt(1, actor="ann")
     if options.flood:
         for client in range(4):
             threading.Thread(target=flood, args=(service, client), daemon=True).start()

@@ -128,6 +128,25 @@ def test_killed_between_commit_and_launch(place: Place, taken: bool) -> None:
     assert [place.store.job(job).attempts for job in range(1, 10)] == [1] * 9
 
 
+@pytest.mark.parametrize("taken", [False, True], ids=["before", "after"])
+def test_killed_while_an_attempt_is_preempted(place: Place, taken: bool) -> None:
+    """Before the attempt was asked to stop, or after it was; it is asked, and goes on later."""
+    options = ["--jobs", "2", "--preempt", *(["--taken"] if taken else [])]
+    command = [sys.executable, str(DRIVER), str(place.data), *options]
+    died = subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S)
+    assert died.returncode == -signal.SIGKILL
+    assert place.store.job(1).state == "PREEMPTING"
+    with place.service():
+        place.until(lambda: place.pids().keys() == {"1.2", "2.1"})
+        place.open_gate()
+        place.until(lambda: place.states() == {"SUCCEEDED": 2})
+    job, first = place.store.job(1), place.store.attempts(1)[0]
+    assert (job.attempts, job.preemptions, job.failures) == (2, 1, 0)
+    assert (first.state, first.exit_reason) == ("PREEMPTED", "preempted: by ann")
+    assert place.lines("starts") == ["1.1", "1.2", "2.1"]
+    assert place.lines("ends") == ["1.2", "2.1"]
+
+
 @pytest.mark.slow
 def test_killed_again_and_again(place: Place) -> None:
     """Each time a little later in the life of its jobs."""

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from scheduler.decisions.rounds.explanation import RIVALS, Cause, observer, wait
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.policies.heuristics import HEURISTICS, Heuristic
-from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
+from scheduler.decisions.state.world import RunningAttempt
+from scheduler.policies.heuristics import HEURISTICS
+from tests.support.worlds import Patient, option, pool, snapshot, snapshots, table, waiting
 
 FCFS, PRIORITY = HEURISTICS["fcfs"], HEURISTICS["priority"]
 BUSY = RunningAttempt(end=40.0, job=17, pool=0, nodes=((0, 2),))
@@ -61,12 +61,7 @@ def test_order_where_only_what_fits_can_be_chosen():
 
 
 def test_the_policys_own_choice():
-    class Patient(Heuristic):
-        def scores(self, table):
-            return np.where(np.arange(len(table)) == 0, 1.0, 0.0)
-
-    patient = Patient("patient", lambda table: table.wait, "")
-    found = wait(snapshot(pool(), [waiting(1, option(5.0))]), patient, Mode.EASY, 1)
+    found = wait(snapshot(pool(), [waiting(1, option(5.0))]), Patient(), Mode.EASY, 1)
     assert found.cause is Cause.POLICY
     assert found.text == "the policy keeps it waiting although something fits"
 
@@ -136,7 +131,7 @@ def test_a_cause_never_contradicts_the_round(snap):
             plan = run_round(snap, policy, mode)
             starts = {placed.job: placed for placed in plan.placements}
             held = {promise.job: promise for promise in plan.reservations}
-            for job in snap.queue.id[1:].tolist():
+            for job in snap.world.waiting():
                 found = wait(snap, policy, mode, job)
                 assert (found.cause is Cause.NONE) == (job in starts)
                 assert found.cause is not Cause.POLICY
@@ -147,7 +142,7 @@ def test_a_cause_never_contradicts_the_round(snap):
                     assert found.pool == snap.pools[sent.pool].name
                     assert found.width == sent.width
                 assert job not in found.blockers
-                assert 1 <= found.position <= found.depth == len(snap.queue.id) - 1
+                assert 1 <= found.position <= found.depth == snap.world.depth
 
 
 @settings(max_examples=30)

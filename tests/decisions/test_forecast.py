@@ -1,16 +1,23 @@
 """What would happen: by hand, and against rounds really replayed."""
 
-import numpy as np
 from hypothesis import given, settings
 
 from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.queue import Backlog, Waiting
-from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.policies.heuristics import HEURISTICS, Heuristic
-from tests.support.worlds import after, option, option_of, pool, snapshot, snapshots, waiting
+from scheduler.decisions.state.world import RunningAttempt
+from scheduler.policies.heuristics import HEURISTICS
+from tests.support.worlds import (
+    Patient,
+    after,
+    moment,
+    option,
+    pool,
+    snapshot,
+    snapshots,
+    waiting,
+    waiting_of,
+)
 
 FCFS, SJF = HEURISTICS["fcfs"], HEURISTICS["sjf"]
 BUSY = RunningAttempt(end=10.0, job=100, pool=0, nodes=((0, 2),))
@@ -65,43 +72,22 @@ def test_stops_at_the_job_asked_for_and_after_so_many_rounds():
 def test_what_never_starts_is_missing():
     never = waiting(9, option(5.0, 9), 0.0)
     assert set(forecast(snapshot(pool(), [never, *JOBS], [BUSY]), SJF, Mode.EASY)) == {1, 2, 3, 4}
-
-    class Patient(Heuristic):
-        def scores(self, table):
-            return np.where(np.arange(len(table)) == 0, 1.0, 0.0)
-
-    patient = Patient("patient", lambda table: table.wait, "")
-    assert forecast(snapshot(pool(), JOBS, [BUSY]), patient, Mode.EASY) == {}
+    assert forecast(snapshot(pool(), JOBS, [BUSY]), Patient(), Mode.EASY) == {}
 
 
 def replay(snap, policy, mode):
     """The service's loop, with the estimates as truth: a fresh snapshot at every end."""
-    born = dict(zip(snap.queue.id.tolist(), snap.queue.submitted.tolist(), strict=True))
-    jobs = {
-        job: Waiting(
-            job,
-            born[job],
-            [option_of(snap.queue, row) for row in snap.queue.rows_of(snap.queue.slot_of(job))],
-            priority=float(snap.queue.priority[slot]),
-            deadline=float(snap.queue.deadline[slot]),
-            preference=float(snap.queue.preference[slot]),
-        )
-        for slot, job in enumerate(snap.queue.id.tolist())
-        if job
-    }
-    starts, running, now, committed = {}, list(snap.running), snap.now, ()
+    jobs = {job.id: job for job in waiting_of(snap.world)}
+    starts, running, now, committed = {}, snap.world.running(), snap.now, ()
     while True:
-        backlog = Backlog(snap.queue.origin)
-        for job in jobs.values():
-            backlog.add(job)
-        moment = Snapshot(now, backlog.freeze(), snap.pools, tuple(running), committed)
-        plan = run_round(moment, policy, mode)
+        present = moment(snap, jobs.values(), running, now, committed)
+        plan = run_round(present, policy, mode)
         committed = plan.reservations
         for placed in plan.placements:
             boot = snap.pools[placed.pool].boot_s
             starts[placed.job] = (now + boot, now + boot + placed.runtime_s)
             del jobs[placed.job]
-        running = list(after(moment, plan).running())
+        running = after(present, plan).running()
         if not jobs or not running:
             return starts
         now = max(now, min(each.end for each in running))

@@ -1,7 +1,7 @@
 """What no round may ever do, over random worlds, every heuristic and every mode."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 
 import numpy as np
@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler.decisions.kernel.columns import ROWS_USED, Columns
 from scheduler.decisions.rounds.explanation import observer
-from scheduler.decisions.rounds.precedence import preceding
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best, run_round
 from scheduler.decisions.state.plan import Action, Reservation
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Waiting
-from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import EstimatedPlacement, Waiting, World
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS
-from tests.support.worlds import after, held, option_of, snapshots
+from tests.support.worlds import after, earliest, held, moment, snapshots, waiting_of
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,21 @@ class Dice:
     name: str = "dice"
 
     def scores(self, table):
-        scores = np.random.default_rng(self.seed).normal(size=len(table.queue.slot))
+        scores = np.random.default_rng(self.seed).normal(size=len(table.world.row_slot))
         scores[scores < -1.5] = -np.inf
         scores[0] -= 1.0
         return scores[table.rows]
 
     def costs(self, table):
         return table.runtime
+
+
+class Asked:
+    """A policy that has no compiled scorer."""
+
+    def __init__(self, policy, stable):
+        self.name, self.stable = policy.name, stable
+        self.scores, self.costs = policy.scores, policy.costs
 
 
 POLICIES = (*HEURISTICS.values(), Dice(1), Dice(2))
@@ -47,7 +55,7 @@ EVERY = tuple(product(POLICIES, Mode))
 def test_never_oversubscribes_devices_or_memory(snap):
     for policy, mode in EVERY:
         plan = run_round(snap, policy, mode)
-        total = held(snap.pools, (*snap.running, *plan.placements))
+        total = held(snap.pools, (*snap.world.running(), *plan.placements))
         for pool, nodes in zip(snap.pools, total, strict=True):
             for devices, memory in nodes:
                 assert devices <= pool.devices_per_node
@@ -56,7 +64,7 @@ def test_never_oversubscribes_devices_or_memory(snap):
 
 @given(snapshots())
 def test_never_decides_a_job_twice_nor_one_that_does_not_wait(snap):
-    waiting = set(snap.queue.id[1:].tolist())
+    waiting = set(snap.world.waiting())
     for policy, mode in EVERY:
         plan = run_round(snap, policy, mode)
         decided = [what.job for what in (*plan.placements, *plan.reservations)]
@@ -66,20 +74,19 @@ def test_never_decides_a_job_twice_nor_one_that_does_not_wait(snap):
 
 @given(snapshots())
 def test_never_places_a_job_outside_its_options(snap):
-    queue = snap.queue
+    options = {job.id: job.options for job in waiting_of(snap.world)}
     for policy, mode in EVERY:
         plan = run_round(snap, policy, mode)
         for placed in plan.placements:
-            shapes = [
-                (queue.shapes[queue.shape[row]], queue.runtime[row], queue.dollars[row])
-                for row in queue.rows_of(queue.slot_of(placed.job))
-            ]
-            assert any(
-                (shape.pool, shape.width, shape.memory)
-                == (placed.pool, placed.width, placed.memory)
-                and (runtime, dollars) == (placed.runtime_s, placed.dollars)
-                for shape, runtime, dollars in shapes
+            chosen = EstimatedPlacement(
+                placed.pool,
+                placed.width,
+                placed.memory,
+                placed.runtime_s,
+                placed.dollars,
+                placed.joules,
             )
+            assert chosen in options[placed.job]
             assert sum(count for _, count in placed.nodes) == placed.width
             assert len({node for node, _ in placed.nodes}) == len(placed.nodes)
 
@@ -100,36 +107,34 @@ def test_without_backfilling_nothing_starts_behind_a_reservation_of_its_pool(sna
 def test_easy_never_delays_a_reserved_start(snap):
     for policy, mode in product(POLICIES, (Mode.EASY, Mode.COMMIT_EASY)):
         plan = run_round(snap, policy, mode)
-        cluster = after(snap, plan)
+        world = after(snap, plan)
         for promise in plan.reservations:
-            found = cluster.earliest(promise.pool, promise.width, promise.memory, snap.now)
-            assert found is not None
-            assert found[0] <= promise.start
+            found = earliest(world, promise.pool, promise.width, promise.memory, snap.now)
+            assert found <= promise.start < np.inf
 
 
 @given(snapshots())
 def test_never_reserves_what_no_empty_pool_could_hold_nor_what_fits(snap):
-    empty = replace(snap, running=()).cluster()
+    empty = World(snap.pools)
     for policy, mode in EVERY:
         for promise in run_round(snap, policy, mode).reservations:
             assert mode is not Mode.GREEDY or promise.width > 1
             assert np.isfinite(promise.start)
             assert promise.start >= snap.now
-            assert empty.occupancy[promise.pool].fit(promise.width, promise.memory) is not None
+            assert empty.fit(promise.pool, promise.width, promise.memory) is not None
 
 
 @given(snapshots())
 def test_greedy_leaves_nothing_that_fits_but_beside_a_reservation(snap):
-    queue = snap.queue
     for policy in HEURISTICS.values():
         plan = run_round(snap, policy, Mode.GREEDY)
-        cluster = after(snap, plan)
+        world = after(snap, plan)
         decided = {what.job for what in (*plan.placements, *plan.reservations)}
         closed = {promise.pool for promise in plan.reservations}
-        for row in range(1, len(queue.slot)):
-            shape = queue.shapes[queue.shape[row]]
-            if int(queue.id[queue.slot[row]]) not in decided and shape.pool not in closed:
-                assert cluster.occupancy[shape.pool].fit(shape.width, shape.memory) is None
+        for job in waiting_of(snap.world):
+            for pool, width, memory, *_ in job.options:
+                if job.id not in decided and pool not in closed:
+                    assert world.fit(pool, width, memory) is None
 
 
 @settings(max_examples=12)
@@ -143,14 +148,15 @@ def test_a_heuristic_never_waits_by_choice(snap):
 @settings(max_examples=12)
 @given(snapshots())
 def test_a_round_never_changes_its_snapshot_and_repeats_itself(snap):
-    before = copy.deepcopy(snap)
+    before = replace(snap, world=copy.deepcopy(snap.world))
     for policy, mode in EVERY:
         first = run_round(snap, policy, mode)
         assert run_round(snap, policy, mode) == first
         assert run_round(before, policy, mode) == first
-    assert (snap.now, snap.pools, snap.running) == (before.now, before.pools, before.running)
-    for field in snap.queue.__dataclass_fields__:
-        np.testing.assert_array_equal(getattr(snap.queue, field), getattr(before.queue, field))
+    assert (snap.now, snap.pools) == (before.now, before.pools)
+    for field in fields(Columns):
+        kept, given = getattr(snap.world, field.name), getattr(before.world, field.name)
+        np.testing.assert_array_equal(kept, given)
 
 
 @settings(max_examples=12)
@@ -158,19 +164,20 @@ def test_a_round_never_changes_its_snapshot_and_repeats_itself(snap):
 def test_asking_a_stable_policy_once_is_asking_it_every_time(snap):
     for policy, mode in EVERY:
         if policy.stable:
-            always = replace(policy, stable=False)
-            assert run_round(snap, always, mode) == run_round(snap, policy, mode)
+            always = Asked(policy, stable=False)
+            assert run_round(snap, always, mode) == run_round(snap, Asked(policy, True), mode)
 
 
 @settings(max_examples=12)
 @given(snapshots())
 def test_pulling_through_a_round_is_pushing(snap):
     for policy, mode in EVERY:
-        round_ = Round(snap.queue, snap.cluster(), snap.now, mode)
+        round_ = Round(snap.world.copy(), snap.now, mode)
         while (table := round_.table()) is not None:
             scores = policy.scores(table)
-            position = preceding(table, best(table, scores, policy)) if round_.free else 1
-            row = int(table.rows[position])
+            row = int(table.rows[best(table, scores, policy) if round_.free else 1])
+            if round_.free:
+                row = round_.preceding(row)
             foreseen = round_.outcome(row)
             assert round_.take(row) is foreseen
         assert round_.plan(policy.name) == run_round(snap, policy, mode)
@@ -179,7 +186,7 @@ def test_pulling_through_a_round_is_pushing(snap):
 @settings(max_examples=12)
 @given(snapshots())
 def test_a_sticky_promise_is_never_broken_whoever_arrives_meanwhile(snap):
-    sticky = [mode for mode in Mode if mode.sticky]
+    sticky = [mode for mode in Mode if mode.keeps_promises]
     for policy, mode in product(POLICIES, sticky):
         first = run_round(snap, policy, mode)
         later = next_moment(snap, first)
@@ -196,25 +203,25 @@ def test_a_sticky_promise_is_never_broken_whoever_arrives_meanwhile(snap):
 
 def next_moment(snap, plan):
     """When the next attempts have ended as estimated, and somebody urgent has arrived."""
-    running = list(after(snap, plan).running())
+    running = after(snap, plan).running()
     now = max(snap.now, min((each.end for each in running), default=snap.now))
-    backlog = Backlog(snap.queue.origin)
     started = {placed.job for placed in plan.placements}
-    for slot, job in enumerate(snap.queue.id.tolist()):
-        if job and job not in started:
-            options = [option_of(snap.queue, row) for row in snap.queue.rows_of(slot)]
-            backlog.add(Waiting(job, float(snap.queue.submitted[slot]), options))
+    jobs = [
+        Waiting(job.id, job.submitted_at, job.options)
+        for job in waiting_of(snap.world)
+        if job.id not in started
+    ]
     for where in range(len(snap.pools)):
         urgent = EstimatedPlacement(where, 1, 0, 0.5, 0.0, 0.0)
-        backlog.add(Waiting(2001 + where, now, [urgent], priority=100.0, deadline=now + 1.0))
-    still = tuple(each for each in running if each.end > now)
-    return Snapshot(now, backlog.freeze(), snap.pools, still, plan.reservations)
+        jobs.append(Waiting(2001 + where, now, [urgent], priority=100.0, deadline=now + 1.0))
+    still = [each for each in running if each.end > now]
+    return moment(snap, jobs, still, now, plan.reservations)
 
 
 @given(snapshots(), st.sampled_from(list(Mode)))
 def test_every_row_a_table_shows_may_be_taken(snap, mode):
     def fresh():
-        round_ = Round(snap.queue, snap.cluster(), snap.now, mode)
+        round_ = Round(snap.world.copy(), snap.now, mode)
         for _ in range(2):
             table = round_.table()
             if table is not None and len(table) > 1:
@@ -223,7 +230,7 @@ def test_every_row_a_table_shows_may_be_taken(snap, mode):
 
     table = fresh().table()
     shown = set() if table is None else set(table.rows.tolist())
-    for row in range(1, len(snap.queue.slot)):
+    for row in range(1, int(snap.world.count[ROWS_USED])):
         round_ = fresh()
         if row in shown:
             assert round_.take(row) in set(Action) - {Action.WAIT}
@@ -250,7 +257,7 @@ def test_the_guard_never_lets_a_younger_job_be_decided_before_a_starving_one(sna
     for mode in (Mode.COMMIT, Mode.EASY):
         guard = Guard(Dice(3), HEURISTICS["fcfs"], starvation_s=10.0)
         plan = run_round(snap, guard, mode, observer(guard))
-        born = dict(zip(snap.queue.id.tolist(), snap.queue.submitted.tolist(), strict=True))
+        born = {job.id: job.submitted_at for job in waiting_of(snap.world)}
         waits = [snap.now - born[decision.job] for decision in plan.decisions if decision.job]
         starving = [wait for wait in waits if wait > 10.0]
         assert waits[: len(starving)] == starving

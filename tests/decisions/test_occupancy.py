@@ -1,4 +1,4 @@
-"""Occupancy and cluster against brute force."""
+"""What is free, where it is taken and when it comes back: the world against brute force."""
 
 from itertools import combinations
 
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.node_placement import BEST_FIT, RULES, Mix
-from scheduler.decisions.state.occupancy import Occupancy
-from tests.support.worlds import MEMORY, held, pool, pools_, running_
+from scheduler.decisions.kernel.cluster import nodes as planes
+from scheduler.decisions.kernel.columns import BESIDE, LIVE, RESERVED
+from scheduler.decisions.state.node_placement import BEST_FIT, RULES
+from scheduler.decisions.state.world import RunningAttempt, World
+from tests.support.worlds import MEMORY, earliest, held, pool, pools_, running_
 
 
 def shares(nodes, memory, width):
@@ -56,21 +57,19 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(pools_(), STEPS, st.sampled_from(list(RULES.values())))
 def test_fits_exactly_where_something_fits_and_leaves_the_least_over(pools, steps, rule):
-    mix = Mix(pools[0])
-    cost = None if rule.cost is None else rule.cost(pools[0], mix)
-    occupancy, naive, taken = Occupancy(pools[0], cost), Naive(pools[0]), []
-    for kind, number, memory in steps:
+    world, naive, taken = World(pools, rule=rule), Naive(pools[0]), []
+    for job, (kind, number, memory) in enumerate(steps, start=1):
         if kind == "give":
             if taken:
-                nodes, held_bytes, width = taken.pop(number % len(taken))
-                occupancy.release(nodes, held_bytes)
-                naive.change(nodes, held_bytes, width, +1)
+                attempt = taken.pop(number % len(taken))
+                world.finish(attempt.job)
+                naive.change(attempt.nodes, attempt.memory, attempt.width, +1)
             continue
-        mix.add(number, memory)
-        nodes, ways = occupancy.fit(number, memory), list(naive.ways(number, memory))
+        world.ask([(0, number)], memory)
+        nodes, ways = world.fit(0, number, memory), list(naive.ways(number, memory))
         assert (nodes is None) == (not ways)
         if nodes is None:
             continue
@@ -78,47 +77,56 @@ def test_fits_exactly_where_something_fits_and_leaves_the_least_over(pools, step
         left = naive.free[nodes[-1][0]][0] - nodes[-1][1]
         if rule is BEST_FIT and number < pools[0].devices_per_node:
             assert left == min(naive.free[way[0][0]][0] - number for way in ways)
-        occupancy.allocate(nodes, memory)
+        taken.append(RunningAttempt(float(number), job, 0, nodes, memory))
+        world.start(taken[-1])
         naive.change(nodes, memory, number, -1)
-        taken.append((nodes, memory, number))
-        assert occupancy.free == sum(devices for devices, _ in naive.free)
-    twin = occupancy.copy()
-    for nodes, memory, _ in taken:
-        occupancy.release(nodes, memory)
-    assert occupancy.free == pools[0].count
-    assert twin.free == sum(devices for devices, _ in naive.free)
+        assert world.free(0) == sum(devices for devices, _ in naive.free)
+    twin = world.copy()
+    for attempt in taken:
+        world.finish(attempt.job)
+    assert world.free(0) == pools[0].count
+    assert world.idle
+    assert twin.free(0) == sum(devices for devices, _ in naive.free)
+    assert sorted(twin.running()) == sorted(taken)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(pools_(), st.integers(1, 13), MEMORY)
 def test_a_pool_says_what_it_could_hold_when_empty(pools, width, memory):
-    for each in pools:
+    for index, each in enumerate(pools):
         if width <= each.count:
-            fits = Occupancy(each).fit(width, memory) is not None
+            fits = World(pools).fit(index, width, memory) is not None
             assert each.memory_fits(width, memory) == fits
 
 
 def test_best_fit_by_hand():
-    occupancy = Occupancy(pool(devices=4, nodes=3))
-    occupancy.allocate(((0, 1),))
-    occupancy.allocate(((1, 2),))
-    assert occupancy.fit(2) == ((1, 2),)
-    assert occupancy.fit(3) == ((0, 3),)
-    assert occupancy.fit(4) == ((2, 4),)
-    assert occupancy.fit(5) == ((2, 4), (1, 1))
-    assert occupancy.fit(8) is None
-    with pytest.raises(ValueError, match="node 1 of pool 'cpu' is too full"):
-        occupancy.allocate(((1, 3),))
-    assert occupancy.free == 9
+    first, second = (RunningAttempt(9.0, 1 + node, 0, ((node, 1 + node),)) for node in (0, 1))
+    world = World([pool(devices=4, nodes=3)], [first, second])
+    assert world.fit(0, 2) == ((1, 2),)
+    assert world.fit(0, 3) == ((0, 3),)
+    assert world.fit(0, 4) == ((2, 4),)
+    assert world.fit(0, 5) == ((2, 4), (1, 1))
+    assert world.fit(0, 8) is None
+    with pytest.raises(ValueError, match="pool 0 does not have that much free"):
+        world.start(RunningAttempt(9.0, 3, 0, ((1, 3),)))
+    assert world.free(0) == 9
 
 
-def test_the_lesser_of_two_states():
-    one, other = Occupancy(pool(devices=4, nodes=2)), Occupancy(pool(devices=4, nodes=2))
-    one.allocate(((0, 3),))
-    other.allocate(((1, 2),))
-    both = one.least(other)
-    assert (both.free, both.fit(3), both.fit(2)) == (3, None, ((1, 2),))
-    assert (one.free, other.free) == (5, 6)
+def test_what_is_free_both_now_and_later():
+    world = World([pool("cloud", 4, nodes=2, boot_s=60.0)])
+    world.mark_up(0, 1)
+    world.start(RunningAttempt(9.0, 1, 0, ((0, 3),)))
+    handle = world.handle
+    planes.copy_plane(handle, LIVE, RESERVED, 0)
+    planes.change(handle, RESERVED, 0, 0, 3, 0)
+    planes.change(handle, RESERVED, 0, 1, -2, 0)
+    planes.refresh_beside(handle, 0)
+    assert world.plane_free[BESIDE, 0] == 3
+    assert not planes.fit(handle, BESIDE, 0, 3, 0)
+    assert planes.fit(handle, BESIDE, 0, 2, 0)
+    assert world.found() == ((1, 2),)
+    assert planes.boot_of(handle, BESIDE, 0) == 0.0
+    assert world.plane_free[[LIVE, RESERVED], 0].tolist() == [5, 6]
 
 
 @st.composite
@@ -128,86 +136,117 @@ def clusters(draw):
     return pools, draw(running_(pools, now)), now
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(clusters(), st.integers(1, 12), MEMORY)
 def test_earliest_is_the_first_moment_at_which_enough_has_ended(world, width, memory):
     pools, running, now = world
-    cluster = Cluster(pools, running)
+    cluster = World(pools, running)
     for where in range(len(pools)):
 
         def fits(moment, where=where):
             still = [each for each in running if each.end > moment or moment == -1.0]
-            return Cluster(pools, still).occupancy[where].fit(width, memory) is not None
+            return World(pools, still).fit(where, width, memory) is not None
 
         ends = sorted(each.end for each in running if each.pool == where)
         first = next((moment for moment in (-1.0, *ends) if fits(moment)), None)
-        found = cluster.earliest(where, width, memory, now)
-        assert (found is None) == (first is None)
-        if found is not None:
-            assert found[0] == max(now, first)
-            assert found[1].fit(width, memory) is not None
+        expected = float("inf") if first is None else max(now, first)
+        assert earliest(cluster, where, width, memory, now) == expected
 
 
 @given(clusters())
-def test_a_cluster_holds_what_was_started_and_not_what_has_finished(world):
-    pools, running, _ = world
-    cluster = Cluster(pools, running)
-    twin = cluster.copy()
+def test_a_world_holds_what_was_started_and_not_what_has_finished(drawn):
+    pools, running, _ = drawn
+    world = World(pools, running)
+    twin = world.copy()
     for count, attempt in enumerate(running, start=1):
-        assert cluster.finish(attempt.job) == attempt
+        world.finish(attempt.job)
         rest = running[count:]
-        assert list(cluster.running()) == list(rest)
+        assert sorted(world.running()) == sorted(rest)
         for where, nodes in enumerate(held(pools, rest)):
             used = sum(devices for devices, _ in nodes)
-            assert cluster.occupancy[where].free == pools[where].count - used
+            assert world.free(where) == pools[where].count - used
             mine = [each for each in rest if each.pool == where]
-            assert list(cluster.releases(where)) == sorted(mine)
-    assert list(twin.running()) == list(running)
+            assert world.releases(where) == sorted(mine)
+    assert sorted(twin.running()) == sorted(running)
+    assert world.idle
 
 
-def test_a_cluster_refuses_a_job_twice_and_an_unknown_end():
-    cluster = Cluster([pool()], [RunningAttempt(1.0, 7, 0, ((0, 1),))])
+def test_a_world_refuses_a_job_twice_and_an_unknown_end():
+    world = World([pool()], [RunningAttempt(1.0, 7, 0, ((0, 1),))])
     with pytest.raises(ValueError, match="job 7 runs already"):
-        cluster.start(RunningAttempt(2.0, 7, 0, ((0, 1),)))
-    with pytest.raises(ValueError, match="too full"):
-        cluster.start(RunningAttempt(2.0, 8, 0, ((0, 4),)))
+        world.start(RunningAttempt(2.0, 7, 0, ((0, 1),)))
+    with pytest.raises(ValueError, match="that much free"):
+        world.start(RunningAttempt(2.0, 8, 0, ((0, 4),)))
     with pytest.raises(KeyError):
-        cluster.finish(8)
-    assert cluster.occupancy[0].free == 3
+        world.finish(8)
+    with pytest.raises(KeyError):
+        world.extend(8, 5.0)
+    assert world.free(0) == 3
+
+
+@pytest.mark.parametrize(
+    ("where", "nodes"),
+    [
+        (0, ()),
+        (0, ((2, 1),)),
+        (0, ((-1, 1),)),
+        (0, ((0, 0),)),
+        (0, ((0, 2), (0, 3))),
+        (0, ((0, 1), (1, 1), (2, 1))),
+        (1, ((0, 1),)),
+        (-1, ((0, 1),)),
+    ],
+)
+def test_a_world_refuses_nodes_that_it_has_not(where, nodes):
+    world = World([pool(devices=4, nodes=2)])
+    with pytest.raises(ValueError, match="does not have that much free"):
+        world.start(RunningAttempt(9.0, 1, where, nodes))
+    assert world.free(0) == 8
+    assert world.idle
+
+
+def test_the_memory_of_a_node_is_no_more_than_it_has():
+    world = World([pool(devices=4, nodes=2, memory_per_node=100)])
+    world.start(RunningAttempt(9.0, 1, 0, ((0, 1), (1, 1)), 120))
+    with pytest.raises(ValueError, match="that much free"):
+        world.start(RunningAttempt(9.0, 2, 0, ((0, 1),), 41))
+    world.start(RunningAttempt(9.0, 2, 0, ((0, 1),), 40))
+    assert world.fit(0, 1, 1) == ((1, 1),)
+    world.finish(1)
+    assert world.fit(0, 1, 60) == ((0, 1),)
 
 
 def test_warm_nodes_go_first_and_need_no_boot():
-    free = Occupancy(pool("cloud", 2, nodes=3, boot_s=60.0))
-    assert free.boot_s(free.fit(1)) == 60.0
-    free.mark_up(2)
-    assert free.fit(2) == ((2, 2),)
-    assert free.boot_s(((2, 2),)) == 0.0
-    assert free.fit(4) == ((2, 2), (0, 2))
-    assert free.boot_s(((2, 2), (0, 2))) == 60.0
-    free.allocate(((2, 1),))
-    assert free.fit(2) == ((0, 2),)
-    free.release(((2, 1),))
-    assert free.fit(2) == ((2, 2),)
-    free.mark_down(2)
-    assert free.widest == 6
-    assert free.fit(2) == ((0, 2),)
+    world = World([pool("cloud", 2, nodes=3, boot_s=60.0)])
+    assert world.boot_s(0, world.fit(0, 1)) == 60.0
+    world.mark_up(0, 2)
+    assert world.fit(0, 2) == ((2, 2),)
+    assert world.boot_s(0, ((2, 2),)) == 0.0
+    assert world.fit(0, 4) == ((2, 2), (0, 2))
+    assert world.boot_s(0, ((2, 2), (0, 2))) == 60.0
+    world.start(RunningAttempt(9.0, 1, 0, ((2, 1),)))
+    assert world.fit(0, 2) == ((0, 2),)
+    world.finish(1)
+    assert world.fit(0, 2) == ((2, 2),)
+    world.mark_down(0, 2)
+    assert world.free(0) == 6
+    assert world.fit(0, 2) == ((0, 2),)
 
 
-def test_states_in_common_and_twins_keep_who_is_warm():
-    one = Occupancy(pool("cloud", 2, nodes=2, boot_s=60.0))
-    one.mark_up(1)
-    one.allocate(((1, 1),))
-    for twin in (one.copy(), one.least(one)):
-        assert twin.fit(1) == ((1, 1),)
-        assert twin.boot_s(((1, 1),)) == 0.0
-        assert twin.boot_s(((0, 1),)) == 60.0
-        twin.mark_down(1)
-    assert one.boot_s(((1, 1),)) == 0.0
+def test_copies_keep_who_is_warm_and_go_their_own_ways():
+    world = World([pool("cloud", 2, nodes=2, boot_s=60.0)])
+    world.mark_up(0, 1)
+    world.start(RunningAttempt(9.0, 1, 0, ((1, 1),)))
+    twin = world.copy()
+    assert twin.fit(0, 1) == ((1, 1),)
+    assert twin.boot_s(0, ((1, 1),)) == 0.0
+    assert twin.boot_s(0, ((0, 1),)) == 60.0
+    twin.mark_down(0, 1)
+    assert world.boot_s(0, ((1, 1),)) == 0.0
 
 
 def test_a_single_node_is_warm_or_cold_too():
-    one = Occupancy(pool("cloud", 4, boot_s=30.0))
-    one.allocate(((0, 2),))
-    assert one.boot_s(one.fit(2)) == 30.0
-    one.mark_up(0)
-    assert one.boot_s(one.fit(2)) == 0.0
+    world = World([pool("cloud", 4, boot_s=30.0)], [RunningAttempt(9.0, 1, 0, ((0, 2),))])
+    assert world.boot_s(0, world.fit(0, 2)) == 30.0
+    world.mark_up(0, 0)
+    assert world.boot_s(0, world.fit(0, 2)) == 0.0

@@ -1,16 +1,27 @@
-"""The backlog against a plain dictionary, through entries, departures and compaction."""
+"""The waiting jobs of a world against a plain dictionary."""
+
+import copy
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.decisions.state.queue import Backlog, Shape
-from tests.support.worlds import option, waiting
+from scheduler.decisions.kernel.columns import ORIGIN, ROWS_USED, SHAPES_USED, WAITS
+from scheduler.decisions.rounds.candidates import open_rows
+from scheduler.decisions.state.world import RunningAttempt, Shape, World
+from tests.support.worlds import option, pool, waiting, waiting_of
+
+POOLS = (pool("cpu", 4), pool("gpu", 2, memory_per_node=5000))
 
 ENTER = st.tuples(st.just("enter"), st.integers(1, 60))
 LEAVE = st.tuples(st.just("leave"), st.integers(1, 60), st.sampled_from(["old", "new"]))
 AGAIN = st.tuples(st.just("again"), st.integers(0, 99))
+
+
+def pickled(world):
+    return pickle.loads(pickle.dumps(world))
 
 
 def job(number: int, born: float):
@@ -22,94 +33,125 @@ def job(number: int, born: float):
     return waiting(number, options, born, priority=number % 101, preference=(number % 10) / 10)
 
 
-def check(queue, reference):
+def check(world, reference):
     """`reference`: the jobs that wait, in the order of their entry."""
-    assert queue.depth == len(reference)
-    rows = np.flatnonzero(queue.open)
+    assert world.depth == len(reference)
+    assert world.waiting() == [one.id for one in reference]
+    assert waiting_of(world) == reference
+    rows = open_rows(world)
     assert rows[0] == 0
-    assert queue.shapes[queue.shape[0]] == Shape(-1, 0, 0)
-    expected = [(one, each) for one in reference for each in one.options]
-    assert len(rows) == 1 + len(expected)
-    for row, (one, each) in zip(rows[1:], expected, strict=True):
-        slot = queue.slot[row]
-        assert queue.id[slot] == one.id
-        assert queue.shapes[queue.shape[row]] == Shape(each.pool, each.width, each.memory)
-        assert (queue.runtime[row], queue.dollars[row]) == (each.runtime_s, each.dollars)
+    assert world.shape_of(0) == Shape(-1, 0, 0)
+    assert len(rows) == 1 + sum(len(one.options) for one in reference)
+    assert rows.tolist() == sorted(rows.tolist())
     for one in reference:
-        slot = queue.slot_of(one.id)
-        own = queue.rows_of(slot)
-        assert len(own) == len(one.options) == queue.count[slot]
-        assert own.start == queue.first[slot]
-        assert all(queue.slot[row] == slot and queue.open[row] for row in own)
-        assert queue.submitted[slot] == one.submitted_at
-        assert queue.priority[slot] == one.priority
-        assert queue.preference[slot] == one.preference
-        assert queue.ideal[slot] == min(each.runtime_s for each in one.options)
-        assert queue.cheapest[slot] == min(each.dollars for each in one.options)
-        assert queue.size[slot] * queue.request[slot] == min(
+        slot = world.slot_of(one.id)
+        own = world.rows_of(slot)
+        assert len(own) == len(one.options)
+        assert (world.row_slot[own.start : own.stop] == slot).all()
+        assert world.job_state[slot] == WAITS
+        assert world.job_ideal[slot] == min(each.runtime_s for each in one.options)
+        assert world.job_cheapest[slot] == min(each.dollars for each in one.options)
+        assert world.job_frugal[slot] == min(each.joules for each in one.options)
+        assert world.job_size[slot] * world.job_request[slot] == min(
             each.runtime_s * each.width for each in one.options
         )
+    users = np.zeros(int(world.count[SHAPES_USED]), dtype=int)
+    np.add.at(users, world.row_shape[rows[1:]], 1)
+    assert users.tolist() == world.shape_users[: len(users)].tolist()
 
 
 @given(st.lists(st.one_of(ENTER, LEAVE, AGAIN), max_size=12))
 def test_is_never_anything_but_the_jobs_that_entered_and_did_not_leave(steps):
-    backlog, reference, gone, number = Backlog(), {}, [], 0
+    world, reference, gone, number = World(POOLS), {}, [], 0
     for step in steps:
         if step[0] == "enter":
             for _ in range(step[1]):
                 number += 1
                 reference[number] = job(number, float(number))
-                backlog.add(reference[number])
+                world.add(reference[number])
         elif step[0] == "leave":
             names = list(reference)[: step[1]] if step[2] == "old" else list(reference)[-step[1] :]
             for name in names:
-                backlog.remove(name)
+                world.remove(name)
                 gone.append(reference.pop(name))
         elif gone:  # a job that left enters once more, as after a retry
             back = gone.pop(step[1] % len(gone))
             reference[back.id] = back
-            backlog.add(back)
-        check(backlog.view(), list(reference.values()))
-        assert len(backlog) == len(reference)
-        assert all(name in backlog for name in reference)
-    assert all(backlog.freeze().slot_of(one.id) is None for one in gone)
+            world.add(back)
+        check(world, list(reference.values()))
+        assert all(name in world for name in reference)
+    assert all(world.slot_of(one.id) is None and one.id not in world for one in gone)
 
 
-def test_a_frozen_queue_stays_as_it_was_and_a_copy_goes_its_own_way():
-    backlog = Backlog(origin=3.0)
+def test_copies_go_their_own_ways():
+    world = World(POOLS, origin=3.0)
     jobs = [job(number, 0.0) for number in range(1, 101)]
     for one in jobs:
-        backlog.add(one)
-    frozen, twin = backlog.freeze(), backlog.copy()
+        world.add(one)
+    kept, twin = world.copy(), world.copy()
+    twin.add(job(300, 9.0))
     for number in range(1, 91):
-        backlog.remove(number)
-    backlog.add(job(200, 9.0))
-    check(frozen, jobs)
-    check(twin.view(), jobs)
-    check(backlog.view(), [*jobs[90:], job(200, 9.0)])
-    assert frozen.origin == 3.0
+        world.remove(number)
+    world.add(job(200, 9.0))
+    again = world.copy()
+    world.add(job(201, 9.0))
+    again.add(job(202, 9.0))
+    check(kept, jobs)
+    check(twin, [*jobs, job(300, 9.0)])
+    check(world, [*jobs[90:], job(200, 9.0), job(201, 9.0)])
+    check(again, [*jobs[90:], job(200, 9.0), job(202, 9.0)])
+    assert kept.figure[ORIGIN] == again.figure[ORIGIN] == 3.0
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickled])
+def test_a_copy_by_other_means_has_arrays_of_its_own(duplicate):
+    world = World(POOLS)
+    world.add(job(1, 0.0))
+    world.start(RunningAttempt(9.0, 9, 0, ((0, 1),)))
+    twin = duplicate(world)
+    assert world.depth == 1
+    del world
+    twin.add(job(2, 5.0))
+    twin.finish(9)
+    check(twin, [job(1, 0.0), job(2, 5.0)])
+    assert twin.idle
 
 
 def test_neither_rows_nor_shapes_of_departed_jobs_pile_up():
-    backlog = Backlog()
+    world = World(POOLS)
     for number in range(1, 2001):
-        backlog.add(waiting(number, option(1.0, memory=number)))
+        world.add(waiting(number, option(1.0, memory=number)))
         if number > 10:
-            backlog.remove(number - 10)
-    queue = backlog.freeze()
-    assert queue.depth == 10
-    assert len(queue.slot) < 200
-    assert len(queue.shapes) < 200
+            world.remove(number - 10)
+            world.forget_shapes()
+    assert world.depth == 10
+    assert world.count[ROWS_USED] < 200
+    assert world.count[SHAPES_USED] < 200
+    check(world, [waiting(number, option(1.0, memory=number)) for number in range(1991, 2001)])
+
+
+def test_a_job_may_have_more_placements_than_there_is_room_for():
+    world = World(POOLS)
+    many = waiting(1, [option(1.0 + at, memory=at) for at in range(500)])
+    world.add(job(7, 0.0))
+    world.add(many)
+    check(world, [job(7, 0.0), many])
 
 
 def test_refuses_a_job_twice_a_job_without_placement_and_an_unknown_departure():
-    backlog = Backlog()
-    backlog.add(waiting(1, option(1.0)))
+    world = World(POOLS)
+    world.add(waiting(1, option(1.0)))
     with pytest.raises(ValueError, match="job 1 already waits"):
-        backlog.add(waiting(1, option(2.0)))
+        world.add(waiting(1, option(2.0)))
     with pytest.raises(ValueError, match="job 2 has no placement"):
-        backlog.add(waiting(2, []))
+        world.add(waiting(2, []))
+    for unknown in (-1, 2):
+        with pytest.raises(ValueError, match="pools 0 to 1"):
+            world.add(waiting(2, option(1.0, pool=unknown)))
+    with pytest.raises(ValueError, match="job 0: legal are ids but 0"):
+        world.add(waiting(0, option(1.0)))
     with pytest.raises(KeyError):
-        backlog.remove(2)
-    assert backlog.freeze().slot_of(2) is None
-    assert Backlog().freeze().depth == 0
+        world.remove(2)
+    assert world.slot_of(2) is None
+    assert world.waiting() == [1]
+    assert World([]).waiting() == World(POOLS).waiting() == []

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from scheduler.decisions.rounds.explanation import observer
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide, run_round
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
 from scheduler.decisions.state.plan import Action
-from scheduler.policies.heuristics import HEURISTICS, Heuristic
-from tests.support.worlds import option, pool, snapshot, waiting
+from scheduler.decisions.state.world import RunningAttempt, World
+from scheduler.policies.heuristics import HEURISTICS
+from tests.support.worlds import Patient, earliest, option, pool, snapshot, waiting
 
 FCFS = HEURISTICS["fcfs"]
 BUSY = RunningAttempt(end=10.0, job=100, pool=0, nodes=((0, 2),))
@@ -175,14 +175,7 @@ def test_equal_costs_go_to_the_soonest_end():
 
 
 def test_the_policy_may_wait_and_ends_the_round():
-    def order(table):
-        return np.where(np.arange(len(table)) == 0, 1.0, 0.0)
-
-    class Patient(Heuristic):
-        def scores(self, table):
-            return order(table)
-
-    patient = Patient("patient", order, "")
+    patient = Patient()
     snap = snapshot(pool(), [waiting(1, option(5.0)), waiting(2, option(5.0))])
     plan = run_round(snap, patient, Mode.EASY, observer(patient))
     assert plan.placements == ()
@@ -198,12 +191,12 @@ def test_a_job_scored_last_is_still_decided():
 
 def test_taking_a_row_that_may_not_be_chosen_is_refused():
     snap = snapshot(pool(), shadow(), [BUSY])
-    round_ = Round(snap.queue, snap.cluster(), 0.0, Mode.EASY)
+    round_ = Round(snap.world.copy(), 0.0, Mode.EASY)
     assert round_.outcome(1) is Action.RESERVE
     assert round_.take(1) is Action.RESERVE
     with pytest.raises(ValueError, match="row 1 may not be chosen now"):
         round_.take(1)
-    with pytest.raises(ValueError, match="row 2 does not fit and may not be reserved"):
+    with pytest.raises(ValueError, match="row 2 may not be chosen now"):
         round_.take(2)
     assert round_.take(3) is Action.BACKFILL
     assert round_.take(0) is Action.WAIT
@@ -234,18 +227,21 @@ def test_a_warm_node_starts_at_once_and_decides_who_ends_in_time():
     jobs = [waiting(1, option(50.0, 3)), waiting(2, option(80.0), submitted=1.0)]
     snap = snapshot(cloud, jobs, running)
     for warm, started in ((False, []), (True, [2])):
-        cluster = snap.cluster()
+        world = snap.world.copy()
         if warm:
-            cluster.mark_up(0, 2)
-        plan = decide(Round(snap.queue, cluster, 0.0, Mode.EASY), HEURISTICS["fcfs"])
+            world.mark_up(0, 2)
+        plan = decide(Round(world, 0.0, Mode.EASY), HEURISTICS["fcfs"])
         assert [placed.job for placed in plan.placements] == started
 
 
 def test_what_is_believed_to_end_later_gives_its_devices_back_later():
-    cluster = Cluster([pool("pool", 2)], [RunningAttempt(10.0, 1, 0, ((0, 2),))])
-    before = cluster.version[0]
-    cluster.extend(1, 25.0)
-    assert cluster.earliest(0, 1, 0, 0.0)[0] == 25.0
-    assert cluster.released(0, 24.0) == 0
-    assert cluster.version[0] > before
-    assert cluster.finish(1).end == 25.0
+    world = World([pool("pool", 2)], [RunningAttempt(10.0, 1, 0, ((0, 2),))])
+    world.add(waiting(2, option(5.0)))
+    first = Round(world, 0.0, Mode.EASY).table()
+    assert first.start_delay.tolist() == [0.0, 10.0]
+    world.extend(1, 25.0)
+    assert earliest(world, 0, 1, 0, 0.0) == 25.0
+    assert Round(world, 0.0, Mode.EASY).table().start_delay.tolist() == [0.0, 25.0]
+    assert [attempt.end for attempt in world.releases(0)] == [25.0]
+    world.finish(1)
+    assert Round(world, 0.0, Mode.EASY).table().start_delay.tolist() == [0.0, 0.0]

@@ -9,7 +9,7 @@ from tests.support.estimate_worlds import CPU, POOLS, T4, train
 
 
 def listed(spec, pools=POOLS):
-    return [(index, width) for index, width, _ in options(spec, pools, Estimator())]
+    return [(one.pool, one.width) for one in options(spec, pools, Estimator())]
 
 
 def test_all_accepted_pools_and_widths():

@@ -21,6 +21,7 @@ _WORKS: Mapping[Script, Mapping[str, Any]] = {
     Script.FAILING: {"do": "exit", "code": 3},
     Script.HOPELESS: {"do": "exit", "code": 2, "result": {"retriable": False}},
     Script.ENDLESS: {"do": "sleep"},
+    Script.STUBBORN: {"do": "stubborn"},
 }
 
 

@@ -150,6 +150,32 @@ def test_work_that_ends_well_on_the_signal_has_succeeded(machine, executor) -> N
     assert (exited.success, exited.reason) == (True, "exit code 0")
 
 
+def test_a_preempted_attempt_leaves_nobody_behind(machine, executor) -> None:
+    executor.launch(machine.spec("1.1", "stubborn"))
+    children = machine.children("1")
+    executor.preempt("1.1", grace_s=0.1)
+    assert machine.exited("1.1").preempted
+    assert [pid for pid in children if not machine.gone(pid)] == []
+
+
+def test_a_cancellation_outweighs_a_preemption(machine, executor) -> None:
+    executor.launch(machine.spec("1.1", "stubborn"))
+    machine.children("1")
+    executor.preempt("1.1", grace_s=600)
+    executor.cancel("1.1", grace_s=0.1)
+    executor.preempt("1.1", grace_s=600)
+    exited = machine.exited("1.1")
+    assert (exited.reason, exited.preempted) == ("cancelled", False)
+
+
+def test_work_that_ends_well_although_it_is_preempted_has_succeeded(machine, executor) -> None:
+    executor.launch(machine.spec("1.1", "polite"))
+    machine.children("1")
+    executor.preempt("1.1", grace_s=600)
+    exited = machine.exited("1.1")
+    assert (exited.success, exited.preempted) == (True, False)
+
+
 def test_sink_that_fails_gets_the_event_again(machine) -> None:
     refused = []
 

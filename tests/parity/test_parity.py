@@ -14,8 +14,8 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import mode_of
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import best
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.pools import Pool

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.heuristics import HEURISTICS

@@ -11,11 +11,12 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import mode_of
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
 from scheduler.decisions.state.plan import Action
+from scheduler.decisions.state.world import RunningAttempt
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.guard import Fault, Guard
@@ -232,7 +233,7 @@ def test_a_starving_job_that_fits_somewhere_starts_there():
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.GREEDY])
 def test_rescue_changes_nothing_where_all_can_be_reserved(mode):
     snap = wide_and_narrow(100.0)
-    one, other = (Round(snap.queue, snap.cluster(), snap.now, mode) for _ in range(2))
+    one, other = (Round(snap.world.copy(), snap.now, mode) for _ in range(2))
     one.rescue(10.0)
     assert one.table().rows.tolist() == other.table().rows.tolist()
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.kernel.queue.orders import LAST
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.policies.heuristics import HEURISTICS, LAST
+from scheduler.decisions.state.world import RunningAttempt
+from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import option, pool, snapshot, table, waiting
 
 JOBS = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.worlds import option, pool, snapshot, waiting

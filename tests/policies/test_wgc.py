@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.kernel.wgc import PATIENCE
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.state.cluster import RunningAttempt
+from scheduler.decisions.state.world import RunningAttempt
 from scheduler.policies.constants import Constants, Schedule
-from scheduler.policies.wgc import PATIENCE, Wgc
+from scheduler.policies.wgc import Wgc
 from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 
 POOLS = (pool("cpu", 4), pool("gpu", 1))

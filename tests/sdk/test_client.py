@@ -192,6 +192,15 @@ def test_retry_is_a_new_job_and_cancel_may_be_refused():
         again.cancel()
 
 
+def test_a_preemption_tells_its_reason_and_may_be_refused():
+    service = Service([job(), job(state="PREEMPTING"), problem(409, "conflict")])
+    handle = service.client().submit(kind="command").preempt("maintenance")
+    assert handle.info.state == "PREEMPTING"
+    assert service.bodies[1] == {"reason": "maintenance"}
+    with pytest.raises(ConflictError):
+        handle.preempt()
+
+
 def test_an_update_says_only_what_shall_be_otherwise():
     service = Service([job(), job(priority=90)])
     handle = service.client().submit(kind="command").update(priority=90, preference=None)

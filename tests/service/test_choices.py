@@ -187,7 +187,7 @@ def test_a_finished_job_is_measured_and_the_next_estimate_is_better(world):
 def test_what_waits_is_estimated_anew_when_its_work_was_measured(world):
     world.submit(*[train(request=wide(2))] * 2)
     world.settle()
-    guessed = world.service.live_jobs.snapshot(0.0).queue.runtime.max()
+    guessed = world.service.live_jobs.snapshot(0.0).world.row_runtime.max()
     world.clock.advance(500)
     world.finish("1.1", samples=1000, overhead_s=0.0)
     assert world.attempt(2).estimate.runtime_s == pytest.approx(500, rel=0.01)
@@ -230,8 +230,8 @@ def test_preferences_of_projects_and_cluster_change_while_running(build):
     world.settle()
 
     def preferences():
-        queue = world.service.live_jobs.snapshot(world.clock.now()).queue
-        return {job: float(queue.preference[queue.slot_of(job)]) for job in (3, 4, 5)}
+        live = world.service.live_jobs.snapshot(world.clock.now()).world
+        return {job: float(live.job_preference[live.slot_of(job)]) for job in (3, 4, 5)}
 
     assert preferences() == {3: 0.0, 4: 0.0, 5: 0.0}
     world.service.prefer(projects={"paper": 1.0}, actor="ann")

@@ -84,18 +84,18 @@ def test_running_and_waiting_times_go_on_as_if_nothing_had_happened(world, step)
     world.after(20.0)
     before = live_jobs.snapshot(world.clock.now())
     attempt = live_jobs.attempts[1]
-    assert live_jobs.elapsed(attempt, world.clock.now()) == 20.0
+    assert live_jobs.active.elapsed(attempt, world.clock.now()) == 20.0
     world.clock.set_by(step)
     world.step()
     now = world.clock.now()
     after = live_jobs.snapshot(now)
-    assert live_jobs.elapsed(attempt, now) == 20.0
-    assert [run.end - now for run in after.running] == pytest.approx(
-        [run.end - before.now for run in before.running]
+    assert live_jobs.active.elapsed(attempt, now) == 20.0
+    assert [run.end - now for run in after.world.running()] == pytest.approx(
+        [run.end - before.now for run in before.world.running()]
     )
     for snapshot in (before, after):
-        slot = snapshot.queue.slot_of(3)
-        assert snapshot.now - snapshot.queue.submitted[slot] == 20.0
+        slot = snapshot.world.slot_of(3)
+        assert snapshot.now - snapshot.world.job_submitted[slot] == 20.0
     assert world.store.jobs(JobQuery(), limit=1)[0].submitted_at < 2e6  # stored as it was
 
 

@@ -108,10 +108,20 @@ def test_steps_that_fail_and_steps_that_hang(world, monkeypatch):
     monkeypatch.setattr(type(dispatcher), "alive", True)
     dispatcher.failures, dispatcher.error = health.FAILS, "OSError: no space left"
     dispatcher.busy_since = -1e9
-    told = [one.text for one in health.dispatching(dispatcher, lambda: False)]
+    found = health.dispatching(dispatcher, lambda: False, lambda: False)
+    told = [one.text for one in found]
     assert told[0] == "submissions are no longer stored"
     assert "has not ended for" in told[1]
     assert told[2] == "3 scheduling steps failed in a row: OSError: no space left"
+
+
+def test_a_step_that_waits_for_the_compiler_asks_for_patience(world, monkeypatch):
+    dispatcher = world.service.dispatcher
+    monkeypatch.setattr(type(dispatcher), "alive", True)
+    dispatcher.busy_since = -1e9
+    (told,) = health.dispatching(dispatcher, lambda: True, lambda: True)
+    assert told.text.startswith("decisions are being compiled")
+    assert "restart" not in told.advice
 
 
 def test_a_log_that_takes_the_disk_is_told(world, monkeypatch):

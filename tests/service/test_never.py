@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -16,7 +17,7 @@ from hypothesis.stateful import (
 
 from scheduler.domain.errors import FulcrumError, IllegalTransitionError
 from scheduler.domain.jobs import Retry
-from scheduler.domain.lifecycle import FINAL
+from scheduler.domain.lifecycle import FINAL, AttemptState
 from scheduler.domain.resources import Request
 from scheduler.testing.samples import job_spec
 from tests.support.service_worlds import CPU, GPU, Failing, World, memory_store
@@ -46,12 +47,14 @@ class Life(RuleBasedStateMachine):
         priority=st.sampled_from([0, 50, 100]),
         count=st.integers(1, 3),
         chained=st.booleans(),
+        resumable=st.booleans(),
     )
-    def submit(self, devices, width, after, retry, priority, count, chained):
+    def submit(self, devices, width, after, retry, priority, count, chained, resumable):
         known = sorted({1 + job % self.accepted for job in after}) if self.accepted else []
         request = Request(devices, *((1, 1) if devices == ("cuda",) else width))
         specs = [
             job_spec(
+                work={"argv": ["true"], "resumable": resumable},
                 request=request,
                 retry=retry,
                 priority=priority,
@@ -91,12 +94,18 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.world.executor.running)
     @rule(
         which=st.integers(0, 5),
-        end=st.sampled_from(["finish", "finish", "finish", "fail", "lose"]),
+        end=st.sampled_from(["finish", "finish", "finish", "fail", "lose", "stop"]),
         heard=st.booleans(),
     )
     def end(self, which, end, heard):
         running = self.world.executor.running
-        getattr(self.world.executor, end)(running[which % len(running)])
+        if end == "stop":
+            running = [one for one in running if one in self.world.executor.preempts] or running
+        attempt = running[which % len(running)]
+        if end == "stop" and attempt in self.world.executor.preempts:
+            self.world.executor.stop_preempted(attempt)
+        else:
+            getattr(self.world.executor, "finish" if end == "stop" else end)(attempt)
         if heard:
             self._try(self.world.step)
 
@@ -106,6 +115,15 @@ class Life(RuleBasedStateMachine):
         self.world.executor.obeys = obeys
         try:
             self._try(lambda: self.world.cancel(1 + which % self.accepted))
+        except (IllegalTransitionError, TimeoutError):
+            return
+
+    @precondition(lambda self: self.accepted)
+    @rule(which=st.integers(0, 30), obeys=st.booleans())
+    def preempt(self, which, obeys):
+        self.world.executor.obeys = obeys
+        try:
+            self._try(lambda: self.world.preempt(1 + which % self.accepted))
         except (IllegalTransitionError, TimeoutError):
             return
 
@@ -135,6 +153,11 @@ class Life(RuleBasedStateMachine):
         states = {job.id: job.state for job in stored}
         assert {one.job for one in holding} == {job for job, at in states.items() if at.active}
         for job in stored:
+            mine = [one for one in attempts if one.job == job.id]
+            preempted = [one for one in mine if one.state is AttemptState.PREEMPTED]
+            assert len(preempted) == job.preemptions
+            assert not preempted or job.spec.work["resumable"]
+            assert job.lost_s == pytest.approx(sum(one.lost_s for one in mine))
             if job.attempts:
                 assert all(states[dependency] == "SUCCEEDED" for dependency in job.spec.after)
         running = self.world.executor.running

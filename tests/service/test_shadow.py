@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.domain.errors import MissingError, OutageError
 from scheduler.policies.guard import Guard
@@ -16,8 +16,7 @@ from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.shadow import SEEN, WAITING, Shadow, ShadowView
 from scheduler.testing.clock import ManualClock
 from tests.support.service_worlds import CPU, GPU, train, wide
-
-PATIENCE_S = 20.0
+from tests.support.waiting import PATIENCE_S
 
 
 def seen(service, rounds=1):

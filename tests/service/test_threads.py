@@ -19,9 +19,7 @@ from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
 from tests.support.service_worlds import CPU, Failing
-
-PATIENCE_S = 20.0
-"""Far more than anything here takes."""
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture

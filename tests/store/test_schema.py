@@ -59,10 +59,14 @@ def test_jobs_and_attempts_of_before_nonces_are_kept_and_have_none(url: str) -> 
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         for table in ("jobs", "attempts"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN nonce")
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN lost_s")
+        for column in ("preemptions", "progress"):
+            connection.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     store = SqlStore(url)
     (job,), (attempt,) = store.live()
     assert (job.nonce, attempt.nonce) == ("", "")
+    assert (job.preemptions, job.progress, job.lost_s, attempt.lost_s) == (0, 0.0, 0.0, 0.0)
     first, second = submitted(store, job_spec(), job_spec())
     assert len({first.nonce, second.nonce, ""}) == 3
     assert store.job(first.id).nonce == first.nonce

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from scheduler.domain import transitions
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.events import Transition
-from scheduler.domain.jobs import Job, JobKind
+from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
 from scheduler.store.sql import SqlStore
@@ -111,14 +111,23 @@ class StoresAgree(RuleBasedStateMachine):
             job = replace(job, version=job.version - 1)
         running = {attempt.job: attempt for attempt in attempts}
         attempt = running.get(job.id)
-        if attempt is None:
-            if device == 3:
-                return transitions.cancelled(job, self.now, "ann", "not needed")
-            return placement(job, device, (device + 1) % 3, now=self.now)[0]
-        if device == 0 and job.state is JobState.STARTING:
-            return transitions.started(job, attempt, 4711, self.now)
-        if device == 1:
-            return transitions.lost(job, attempt, POOL, "gone", self.now)
+        if attempt is not None:
+            return self._change(job, attempt, device)
+        if device == 3:
+            return transitions.cancelled(job, self.now, "ann", "not needed")
+        return placement(job, device, (device + 1) % 3, now=self.now)[0]
+
+    def _change(self, job: Job, attempt: Attempt, device: int) -> Transition:
+        match device, job.state:
+            case 0, JobState.STARTING:
+                return transitions.started(job, attempt, 4711, self.now)
+            case 1, _:
+                return transitions.lost(job, attempt, POOL, "gone", self.now)
+            case 2, JobState.RUNNING:
+                return transitions.preempt_requested(job, "ann", "why", self.now, {"by": 3})
+            case 2, JobState.PREEMPTING:
+                left, stopped = transitions.interrupted(job, attempt, 0.3, 12.5)
+                return transitions.preempted(left, stopped, POOL, job.reason, self.now)
         return transitions.succeeded(job, attempt, POOL, {"loss": 0.5}, self.now)
 
 

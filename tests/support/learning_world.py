@@ -4,13 +4,14 @@ import numpy as np
 import torch
 
 from agents.serving.artifact import ArtifactManifest, digest, save
+from agents.serving.network import NetworkWeights
 from agents.training.config import Training
 from agents.training.environments.reward import CRITIC_FEATURES
 from agents.training.model.network import PolicyNetwork
 from agents.training.model.onnx_export import exported
 from envs.scenarios import load
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
-from scheduler.decisions.features.digest import digest as encoding_digest
+from scheduler.decisions.features.digest import ENCODING
 
 TINY = Training(
     scenario="mixed-cloud",
@@ -43,6 +44,17 @@ def scorer(hidden=16, seed=0):
     return PolicyNetwork(hidden).eval()
 
 
+def linear_weights(seed=0):
+    """A network without hidden layers: one weight per column of a row, and no bias."""
+    weights = np.random.default_rng(seed).normal(size=len(ROW_COLUMNS))
+    return NetworkWeights(0, np.append(weights, 0.0).astype(np.float32))
+
+
+def broken_weights():
+    """A network whose scores are not numbers."""
+    return NetworkWeights(0, np.full(len(ROW_COLUMNS) + 1, np.nan, dtype=np.float32))
+
+
 def observations(count, present, rows, seed=0):
     """(count, size(rows)) with `present` rows of numbers, and (count, present, columns) alone."""
     rng = np.random.default_rng(seed)
@@ -73,8 +85,6 @@ def saved(folder, seed=0, rows=24, **fields):
         "scenario": "mixed-cloud", "scenario_digest": "0" * 12, "seed": seed, "steps": 0,
         "averaged": False, "command": "", "commit": "", "versions": {}, "config": {},
     }  # fmt: skip
-    manifest = ArtifactManifest(
-        digest(weights), encoding_digest(), rows, "easy", **{**facts, **fields}
-    )
+    manifest = ArtifactManifest(digest(weights), ENCODING, rows, "easy", **{**facts, **fields})
     save(folder, weights, manifest)
     return folder

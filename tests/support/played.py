@@ -11,7 +11,7 @@ from envs.gym.rewards import Scales
 from envs.scenarios import Billing, Failures, Supply
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Arrival, Workload, WorkloadRun
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 

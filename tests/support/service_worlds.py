@@ -18,7 +18,7 @@ from scheduler.estimates.options import options
 from scheduler.executors.base import Exited
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies.lookup import DEFAULT, PolicyResolver
-from scheduler.service.dispatch.messages import Cancel, Update
+from scheduler.service.dispatch.messages import Cancel, Preempt, Update
 from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.service import Service
 from scheduler.store.base import Store
@@ -119,6 +119,14 @@ class World:
         message.answer.result(0)
         self.settle()
 
+    def preempt(self, job: int, reason: str = "") -> None:
+        """Raises what `Service.preempt` raises."""
+        message = Preempt(job, "ann", reason)
+        self.service.dispatcher.post(message)
+        self.step()
+        message.answer.result(0)
+        self.settle()
+
     def update(self, job: int, **changes: Any) -> None:
         """Raises what `Service.update` raises."""
         message = Update(job, changes, "ann")
@@ -154,6 +162,11 @@ class World:
     def progress(self, attempt: str, fraction: float) -> None:
         """A line of the attempt's own, at the present time."""
         line = {"kind": "progress", "fraction": fraction, "time": self.clock.now()}
+        self.metrics(attempt, json.dumps(line))
+
+    def checkpoint(self, attempt: str, fraction: float) -> None:
+        """A line that says that so much is saved, at the present time."""
+        line = {"kind": "checkpoint", "fraction": fraction, "time": self.clock.now()}
         self.metrics(attempt, json.dumps(line))
 
     def metrics(self, attempt: str, text: str) -> None:

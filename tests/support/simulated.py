@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from envs.scenarios import Billing, Failures, Supply
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.heuristics import HEURISTICS

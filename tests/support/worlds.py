@@ -5,11 +5,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.state.cluster import Cluster, RunningAttempt
-from scheduler.decisions.state.occupancy import Occupancy
-from scheduler.decisions.state.queue import Backlog, EstimatedPlacement, Queue, Waiting
+from scheduler.decisions.kernel.cluster import starts
+from scheduler.decisions.kernel.columns import NOW, ORIGIN
+from scheduler.decisions.rounds.candidates import Candidates, open_rows
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.state.plan import Reservation
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, Waiting, World
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 
@@ -34,34 +37,77 @@ def snapshot(
     running: Iterable[RunningAttempt] = (),
     now: float = 0.0,
     origin: float = 0.0,
+    committed: Sequence[Reservation] = (),
 ) -> Snapshot:
-    backlog = Backlog(origin)
-    for job in jobs:
-        backlog.add(job)
     pools = (pools,) if isinstance(pools, Pool) else tuple(pools)
-    return Snapshot(now, backlog.freeze(), pools, tuple(running))
+    world = World(pools, running, origin=origin)
+    for job in jobs:
+        world.add(job)
+    return Snapshot(now, world, tuple(committed))
 
 
-def option_of(queue: Queue, row: int) -> EstimatedPlacement:
-    """What a row of the queue was made from."""
-    shape = queue.shapes[queue.shape[row]]
-    figures = (float(column[row]) for column in (queue.runtime, queue.dollars, queue.joules))
-    return EstimatedPlacement(shape.pool, shape.width, shape.memory, *figures)
+def moment(snap: Snapshot, jobs, running, now: float, committed=()) -> Snapshot:
+    """Other jobs at another time on the same cluster."""
+    origin = float(snap.world.figure[ORIGIN])
+    return snapshot(snap.pools, jobs, running, now, origin, committed)
+
+
+class Patient:
+    """A policy in Python that always waits."""
+
+    name, stable = "patient", True
+
+    def scores(self, table):
+        return np.where(np.arange(len(table)) == 0, 1.0, 0.0)
+
+    def costs(self, table):
+        return table.dollars
+
+
+def option_of(world: World, row: int) -> EstimatedPlacement:
+    """What a row of the world was made from."""
+    figures = (world.row_runtime[row], world.row_dollars[row], world.row_joules[row])
+    return EstimatedPlacement(*world.shape_of(row), *map(float, figures))
+
+
+def waiting_of(world: World) -> list[Waiting]:
+    """What the waiting jobs of the world were made from, in the order of their entry."""
+    slots = [world.slot_of(job) for job in world.waiting()]
+    return [
+        Waiting(
+            id=int(world.job_id[slot]),
+            submitted_at=float(world.job_submitted[slot]),
+            options=[option_of(world, row) for row in world.rows_of(slot)],
+            priority=float(world.job_priority[slot]),
+            deadline=float(world.job_deadline[slot]),
+            preference=float(world.job_preference[slot]),
+        )
+        for slot in slots
+    ]
 
 
 def table(snap: Snapshot) -> Candidates:
     """Every row of the queue, as a first look at the snapshot shows them."""
-    rows = np.flatnonzero(snap.queue.open)
-    return Candidates(snap.queue, snap.cluster(), snap.now, rows)
+    world = snap.world.copy()
+    Round(world, snap.now, Mode.EASY)
+    return Candidates(world, open_rows(world))
 
 
-def after(snap: Snapshot, plan) -> Cluster:
-    """The cluster once the plan's placements have started; raises if they do not fit."""
-    cluster = snap.cluster()
+def after(snap: Snapshot, plan) -> World:
+    """The world once the plan's placements have started; raises if they do not fit."""
+    world = snap.world.copy()
     for placed in plan.placements:
+        world.remove(placed.job)
         end = snap.now + snap.pools[placed.pool].boot_s + placed.runtime_s
-        cluster.start(RunningAttempt(end, placed.job, placed.pool, placed.nodes, placed.memory))
-    return cluster
+        world.start(RunningAttempt(end, placed.job, placed.pool, placed.nodes, placed.memory))
+    return world
+
+
+def earliest(world: World, pool: int, width: int, memory: int, now: float) -> float:
+    """When a placement could start by the estimates of what runs; inf: never."""
+    twin = world.copy()
+    twin.figure[NOW] = now
+    return float(starts.reserve(twin.handle, pool, width, memory))
 
 
 def held(pools: Sequence[Pool], attempts: Iterable) -> list[list[tuple[int, int]]]:
@@ -98,16 +144,16 @@ MEMORY = st.sampled_from([0, 0, 3, 8, 20])
 @st.composite
 def running_(draw, pools, now):
     """Attempts that fit beside each other; some have overrun their estimate."""
-    free = [Occupancy(each) for each in pools]
+    world = World(pools)
     attempts = []
     for job in range(1001, 1001 + draw(st.integers(0, 6))):
         where = draw(st.integers(0, len(pools) - 1))
         width, memory = draw(st.integers(1, pools[where].count)), draw(MEMORY)
-        nodes = free[where].fit(width, memory)
+        nodes = world.fit(where, width, memory)
         if nodes is not None:
-            free[where].allocate(nodes, memory)
             ends = draw(st.one_of(SECONDS, st.sampled_from([-5.0, 0.0])))
             attempts.append(RunningAttempt(now + ends, job, where, nodes, memory))
+            world.start(attempts[-1])
     return tuple(attempts)
 
 

@@ -2,7 +2,7 @@
 
 A hook is `{"signal": n, "epoch": e, "batch": b}`: the attempt sends itself signal n after batch
 b (from 0) of epoch e (from 0); or `{"signal": n, "checkpoint": k}`: while it writes its k-th
-checkpoint (from 0).
+checkpoint (from 0); or `{"signal": n}`: before it loads its data.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ def attempt(spec: dict[str, Any], hook: dict[str, Any]) -> int:
     os.setsid()
     if "checkpoint" in hook:
         die_while_writing(hook)
-    elif hook:
+    elif "epoch" in hook:
         die_after_batch(hook)
+    elif hook:
+        stop_while_loading(hook)
     outcome = run.run(
         LaunchSpec(
             attempt=spec["attempt"],
@@ -79,10 +81,22 @@ def die_after_batch(hook: dict[str, Any]) -> None:
     Reporter.on_train_batch_end = counted  # type: ignore[method-assign]
 
 
-def die_while_writing(hook: dict[str, Any]) -> None:
-    from scheduler.workloads import callbacks
+def stop_while_loading(hook: dict[str, Any]) -> None:
+    from scheduler.workloads import train
 
-    usual, written = callbacks.write_bytes, []
+    usual = train.datasets.load
+
+    def stopped(*args: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), hook["signal"])
+        return usual(*args, **options)
+
+    train.datasets.load = stopped
+
+
+def die_while_writing(hook: dict[str, Any]) -> None:
+    from scheduler.workloads import checkpoints
+
+    usual, written = checkpoints.write_bytes, []
 
     def torn(path: Path, data: bytes) -> None:
         if len(written) == hook["checkpoint"]:
@@ -91,7 +105,7 @@ def die_while_writing(hook: dict[str, Any]) -> None:
         written.append(path)
         usual(path, data)
 
-    callbacks.write_bytes = torn
+    checkpoints.write_bytes = torn
 
 
 if __name__ == "__main__":

@@ -89,3 +89,30 @@ def test_a_pipe_in_place_of_its_metrics_is_no_trap(nursery: Nursery, tmp_path: P
     ended = nursery.run(tmp_path, "command", {"argv": ["sh", "-c", script]})
     assert ended.code == 0
     assert ended.result["metrics"] == {}
+
+
+RESUMABLE = """
+import os, pathlib, signal, sys, time
+state = pathlib.Path(os.environ["FULCRUM_CHECKPOINTS"], "state")
+print("resumed", os.environ["FULCRUM_RESUMED"], flush=True)
+if state.exists():
+    sys.exit(0)
+def stop(*_):
+    state.write_text("x")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+os.kill(os.getppid(), signal.SIGTERM)
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(600)
+"""
+
+
+def test_a_command_that_was_stopped_goes_on_from_what_it_saved(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    """Whatever it exits with when it was asked to stop, it has not succeeded."""
+    work = {"argv": [sys.executable, "-c", RESUMABLE], "resumable": True}
+    stopped = nursery.run(tmp_path, "command", work)
+    assert (stopped.code, stopped.log.splitlines()[0]) == (143, "resumed 0")
+    ended = nursery.run(tmp_path, "command", work, number=2)
+    assert (ended.code, ended.log.splitlines()) == (0, ["resumed 1"])

@@ -154,14 +154,59 @@ def test_early_stopping_keeps_the_best_epoch(nursery: Nursery, tmp_path: Path) -
     assert again.result["metrics"] == ended.result["metrics"]
 
 
-def test_sigterm_ends_it_at_once_and_keeps_the_checkpoint(nursery: Nursery, tmp_path: Path) -> None:
-    polite = {"epoch": 2, "batch": 3, "signal": int(signal.SIGTERM)}
-    stopped = nursery.run(tmp_path, "cnn-train", PLAIN, hook=polite)
+BATCHES_OF_8 = WITH_DROPOUT | {"batch_size": 8, "epochs": 2}
+
+
+@pytest.mark.parametrize(
+    ("work", "stops"),
+    [
+        pytest.param(PLAIN, [(2, 3)], id="inside an epoch"),
+        pytest.param(PLAIN, [(0, 0), (0, 1), (3, 2)], id="three times"),
+        pytest.param(PLAIN, [(1, 8)], id="after the last batch of an epoch"),
+        pytest.param(PLAIN | {"loader_workers": 1}, [(1, 4)], id="with a loader process"),
+        pytest.param(BATCHES_OF_8, [(0, 2), (1, 1)], id="with dropout and early stopping"),
+    ],
+)
+def test_a_training_that_was_asked_to_stop_ends_with_the_same_bits(
+    work: dict[str, Any],
+    stops: list[tuple[int, int]],
+    straight: dict[str, Ended],
+    nursery: Nursery,
+    tmp_path: Path,
+) -> None:
+    """Every batch is done once, whatever of the epoch was done when the signal came."""
+    width = 2 if work is BATCHES_OF_8 else 1
+    whole = (
+        nursery.run(tmp_path / "whole", "cnn-train", work, width=width)
+        if work is BATCHES_OF_8
+        else straight["plain"]
+    )
+    samples = 0
+    for number, (epoch, batch) in enumerate(stops, 1):
+        polite = {"epoch": epoch, "batch": batch, "signal": int(signal.SIGTERM)}
+        stopped = nursery.run(tmp_path, "cnn-train", work, number=number, width=width, hook=polite)
+        assert stopped.code == 143, stopped.log
+        assert stopped.result["error"] == "stopped by SIGTERM"
+        assert "Traceback" not in stopped.log
+        assert len(list(stopped.checkpoints.iterdir())) in (1, 2)
+        saved = stopped.lines("checkpoint")[-1]["fraction"]
+        assert epoch / work["epochs"] < saved <= (epoch + 1) / work["epochs"]
+        samples += stopped.result["samples"]
+    ended = nursery.run(tmp_path, "cnn-train", work, number=len(stops) + 1, width=width)
+    assert ended.code == 0, ended.log
+    assert samples + ended.result["samples"] == whole.result["samples"]
+    assert ended.result["metrics"] == whole.result["metrics"]
+    assert same_bits(ended, whole)
+    history = [(one.artifacts / "history.csv").read_text() for one in (ended, whole)]
+    assert history[0] == history[1]
+
+
+def test_a_training_that_is_asked_to_stop_before_its_first_batch_ends_at_once(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    stopped = nursery.run(tmp_path, "cnn-train", PLAIN, hook={"signal": int(signal.SIGTERM)})
     assert stopped.code == 143
-    assert stopped.result["error"] == "stopped by SIGTERM"
-    assert len(stopped.lines("epoch")) == 2
-    assert "Traceback" not in stopped.log
-    assert [path.name for path in stopped.checkpoints.iterdir()] == ["epoch-000001.ckpt"]
+    assert list(stopped.checkpoints.iterdir()) == []
 
 
 def test_photographs_with_one_unreadable(

@@ -21,8 +21,13 @@ Algorithm = Literal["ppo", "ars"]
 """Maskable PPO; augmented random search."""
 Criterion = Literal["mean_of_ratios", "ratio_of_means"]
 """How episodes are averaged: all count alike, or each as much as it costs the baseline."""
+Waits = Literal["beside-best", "free"]
+"""Not while a job can start where its price is least; whenever something runs."""
 Kept = Literal["best", "last"]
 """The weights that are kept: of the best validation, or averaged, of the last one."""
+
+
+_CHOICES = (("algo", Algorithm), ("criterion", Criterion), ("waiting", Waits), ("keep", Kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Training:
     """Jobs in an episode."""
     rows: Annotated[int, Ge(2)] = 64
     """K: rows the network sees."""
+    waiting: Waits = "beside-best"
+    """When WAIT is legal."""
     hidden: Annotated[int, Ge(1)] = 64
     workloads: Annotated[int, Ge(1)] = 256
     """Different training workloads. The baseline's trajectories through up to
@@ -96,8 +103,7 @@ class Training:
 
     envs: Annotated[int, Ge(1), PPO] = 16
     processes: Annotated[bool, PPO] = False
-    """Give each environment its own process. Compiled environments never have one
-    (`agents.training.environments.compiled`)."""
+    """Give each environment its own process."""
     n_steps: Annotated[int, Ge(1), PPO] = 256
     """Decisions of each environment in a rollout."""
     batch_size: Annotated[int, Ge(2), PPO] = 1024
@@ -143,7 +149,7 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raises `InputError` naming the field and what is legal."""
-        for name, legal in (("algo", Algorithm), ("criterion", Criterion), ("keep", Kept)):
+        for name, legal in _CHOICES:
             value = getattr(self, name)
             if value not in get_args(legal):
                 raise InputError(f"{name} is {value!r}", {name: ", ".join(get_args(legal))})

@@ -10,25 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.training.config import Training
-from agents.training.environments.reward import LOOKAHEAD
-from envs.compiled import Worlds, facts, places, suits
+from agents.training.environments.reward import LOOKAHEAD, EpisodeState
+from envs.clock import CompiledSimulation
 from envs.gym.episodes import Draw, Episode, of_scenario
-from envs.gym.rewards import Scales, Step, objective, weighed
+from envs.gym.rewards import Scales, Step, objective
 from envs.scenarios import Scenario, Split
-from envs.simulator.meter import Meter, Reading
-from envs.simulator.results import BOUND_S
-from envs.simulator.simulation import Simulation
-from scheduler.decisions.rounds.policy import Policy, traits
+from envs.simulator.meter import Reading
+from scheduler.arrays import Floats
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.state.queue import Floats
-from scheduler.domain.jobs import MIDDLE_PRIORITY
-from scheduler.policies.heuristics import Rank
 
 CAPACITY = 1024
 """Trajectories that are kept: of 512 jobs, some 80 KiB each."""
 SAMPLE = 64
 """Training workloads, at most, that the baseline's mean is taken over."""
-_LOOKAHEAD = np.array(LOOKAHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +38,23 @@ class BaselineTrajectory:
     """The episode's objective."""
     jobs: int
 
-    def at(self, now: float) -> Floats:
-        """(4,) The fields of `EpisodeState`, interpolated between the rounds.
+    def at(self, now: float) -> EpisodeState:
+        """The state at an instant, interpolated between the rounds.
 
         What a round at `now` does comes after it.
         """
         after = int(np.searchsorted(self.time, now, side="left"))
         if after in (0, len(self.time)):
-            edge: Floats = self.states[min(after, len(self.time) - 1)]
-            return edge
+            return EpisodeState(*self.states[min(after, len(self.time) - 1)].tolist())
         earlier, later = self.time[after - 1], self.time[after]
         share = (now - earlier) / (later - earlier)
-        between: Floats = (1 - share) * self.states[after - 1] + share * self.states[after]
-        return between
+        between = (1 - share) * self.states[after - 1] + share * self.states[after]
+        return EpisodeState(*between.tolist())
 
-    def lookahead(self, now: float) -> Floats:
-        """(LOOKAHEAD,) Jobs that will wait."""
-        after = int(np.searchsorted(self.time, now, side="left"))
-        waiting: Floats = self.states[np.minimum(after + _LOOKAHEAD, len(self.time) - 1), 2]
-        return waiting
+    def lookahead(self, now: float) -> list[float]:
+        """Jobs that will wait at each of `LOOKAHEAD`."""
+        after, last = int(np.searchsorted(self.time, now, side="left")), len(self.time) - 1
+        return [float(self.states[min(after + rounds, last), 2]) for rounds in LOOKAHEAD]
 
 
 Prefetch = Callable[[int, float], Future[BaselineTrajectory] | None]
@@ -121,64 +114,41 @@ class BaselineTrajectories:
 
 def play(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
     """Let a policy decide a whole episode at preference w."""
-    rank = traits(policy).rank
-    if rank is not None and suits(episode):
-        return play_compiled(rank, episode, w)
-    return play_simulated(policy, episode, w)
-
-
-def play_compiled(rank: Rank, episode: Episode, w: float) -> BaselineTrajectory:
-    """A static order's trajectory, on the compiled simulation of rigid jobs."""
-    known, spec, scales = facts(episode, w), episode.spec, episode.scales
-    worlds = Worlds(spec, 1, known.jobs, rows=2)
-    notes = worlds.walk(0, known, places(episode, known, rank))
-    now, accrued, spent, latency, device_s, waiting, ended = notes.T
-    dollars = worlds.dollars_per_device_s / scales.dollars
-    to_come = w * latency + (1 - w) * dollars * device_s
-    charged = w * accrued + (1 - w) * dollars * spent + to_come
-    states = np.stack((charged, to_come, waiting, ended), axis=1)
-    return BaselineTrajectory(now.copy(), states, float(charged[-1]), known.jobs)
-
-
-def play_simulated(policy: Policy, episode: Episode, w: float) -> BaselineTrajectory:
-    """Any policy's trajectory, round by round in the simulation."""
-    spec, meter = replace(episode.spec, preference=w), Meter()
-    simulation = Simulation(episode.workload, spec, episode.estimator, meter, seed=episode.seed)
+    simulation, scales = simulation_of(episode, w), episode.scales
     time: list[float] = []
     states: list[tuple[float, float, float, float]] = []
 
-    def note(waiting: int) -> None:
-        running = to_come(simulation, episode.scales, w)
-        accrued = worth(meter.read(simulation.now), episode.scales, w)
+    def accrued() -> float:
+        return worth(simulation.reading(), scales, w)
+
+    def note(accrued: float, waiting: int) -> None:
+        running = worth(simulation.to_come(), scales, w)
         time.append(simulation.now)
         states.append((accrued + running, running, waiting, simulation.finished))
 
     while (round_ := simulation.next()) is not None:
-        note(simulation.waiting)
+        before = accrued()
+        note(before, simulation.waiting)
         simulation.commit(decide(round_, policy))
-        note(simulation.waiting)
-    note(0)
+        # Nothing accrues while a round decides.
+        note(before, simulation.waiting)
+    note(accrued(), 0)
     return BaselineTrajectory(
         np.array(time), np.array(states), states[-1][0], len(episode.workload.jobs)
+    )
+
+
+def simulation_of(episode: Episode, w: float) -> CompiledSimulation:
+    """The episode on the compiled clock, at preference w of jobs that name none."""
+    return CompiledSimulation(
+        episode.workload,
+        replace(episode.spec, preference=w),
+        episode.estimator,
+        seed=episode.seed,
+        meters=True,
     )
 
 
 def worth(reading: Reading, scales: Scales, w: float) -> float:
     """The objective of what has accrued; less is better."""
     return -objective(Step(reading, preference=w, scales=scales))
-
-
-def to_come(simulation: Simulation, scales: Scales, w: float) -> float:
-    """The objective that running attempts will add, by estimates."""
-    now, seconds, dollars = simulation.now, 0.0, 0.0
-    for attempt in simulation.cluster.running():
-        left = max(0.0, attempt.end - now)
-        job = simulation.job(attempt.job)
-        pool = simulation.spec.pools[attempt.pool]
-        dollars += left * attempt.width * pool.dollars_per_device_hour / 3600
-        seconds += left * (
-            1.0 / max(min(run.runtime_s for run in job.runs), BOUND_S) / scales.slowdown
-            if scales.bounded
-            else job.priority / MIDDLE_PRIORITY / scales.latency_s
-        )
-    return weighed(seconds, dollars, w, cost_scale=scales.dollars)

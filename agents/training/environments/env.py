@@ -16,7 +16,8 @@ from agents.training.environments.baseline import (
     BaselineTrajectories,
     BaselineTrajectory,
     Prefetch,
-    to_come,
+    simulation_of,
+    worth,
 )
 from agents.training.environments.reward import (
     CRITIC_FEATURES,
@@ -25,23 +26,30 @@ from agents.training.environments.reward import (
     potential,
     relative_reward,
 )
-from envs.gym.cluster_env import ClusterEnv, NothingToDecideError
-from envs.gym.episodes import drawn_preference
+from envs.clock import CompiledSimulation
+from envs.gym.actions import action_of
+from envs.gym.episodes import NothingToDecideError, drawn_preference, of_scenario
 from envs.scenarios import Scenario, Split
-from scheduler.decisions.features.columns import TOP, Floats32
-from scheduler.decisions.features.encoder import size
+from scheduler.arrays import Bools, Floats32
+from scheduler.decisions.features.encoder import WaitingRule, encoding_of, size
+from scheduler.decisions.kernel import decision_points
+from scheduler.decisions.kernel.columns import MAY_WAIT, SHOWN, TABLE_ROWS
+from scheduler.decisions.kernel.queue.features import TOP
+from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.state.queue import Bools
+from scheduler.decisions.state.world import WAIT
+from scheduler.domain.errors import InputError
 from scheduler.policies.lookup import named
 
 TRIES = 100
 """Workloads in a row that may leave nothing to decide before a scenario counts as unfit."""
 
 
-class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64]):
-    """`ClusterEnv` on a fixed number of training workloads, each again at other preferences.
+class BaselineRewardEnv(gymnasium.Env[Floats32, np.int64]):
+    """A fixed number of training workloads, each again at other preferences, on the compiled clock.
 
-    The baseline plays every episode first. Rewards are the difference to it. They sum up to
+    Decisions and observations are those of `envs.gym.cluster_env.ClusterEnv`. The baseline plays
+    every episode first. Rewards are the difference to it. They sum up to
     `gain` · (baseline's objective - own) ÷ what `criterion` says, except for what `clip_reward`
     cuts off; slowdowns of jobs shorter than `BOUND_S` count here also where they end below 1.
 
@@ -58,38 +66,30 @@ class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64
       Actor Critic for Image-Based Robot Learning", RSS 2018).
     """
 
-    env: ClusterEnv
+    simulation: CompiledSimulation
+    """The episode's; it knows true runtimes."""
 
     def __init__(
         self, scenario: Scenario, config: Training, trajectories: BaselineTrajectories | None = None
     ) -> None:
         """`trajectories`: shared by environments of one process."""
-        super().__init__(
-            ClusterEnv(
-                scenario,
-                config.preference,
-                jobs=config.jobs,
-                rows=config.rows,
-                reward="objective",
-                split=Split.TRAIN,
-            )
-        )
         self.observation_space = spaces.Box(-TOP, TOP, (size(config.rows) + CRITIC_FEATURES,))
+        self.action_space = spaces.Discrete(config.rows)
         self._config = config
+        self._episodes = of_scenario(scenario, config.jobs, Split.TRAIN)
         self._trajectories = trajectories or BaselineTrajectories(scenario, config)
         self._baseline = named(config.baseline)
-        self._factor = self._potential = 0.0
-        self._scale = 1.0
+        self._waiting = WaitingRule(config.waiting)
         self._rng = np.random.default_rng()
         self._upcoming: tuple[int, float] | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats32, dict[str, Any]]:
-        """Begin an episode. `options` are those of `ClusterEnv`; what they leave out is drawn.
+        """Begin an episode. `options`: `workload` (its seed) and `preference`; else both are drawn.
 
         A drawn workload that leaves nothing to decide (few jobs on a large cluster of one pool) is
-        drawn again, at most `TRIES` times.
+        drawn again, at most `TRIES` times; then `NothingToDecideError` is raised.
         """
         wished = {name: value for name, value in (options or {}).items() if value is not None}
         if seed is not None:
@@ -97,42 +97,56 @@ class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64
             self._upcoming = None
         for _ in range(1 if "workload" in wished else TRIES):
             workload, w = self._drawn()
-            workload, w = wished.get("workload", workload), wished.get("preference", w)
-            try:
-                encoding, info = self.env.reset(
-                    seed=seed, options={"workload": workload, "preference": w}
-                )
+            self._episode = wished.get("workload", workload), wished.get("preference", w)
+            if self._begin(*self._episode):
                 break
-            except NothingToDecideError as error:
-                idle = error
         else:
-            raise idle
-        self._episode = workload, w
+            raise NothingToDecideError(
+                "the workload leaves nothing to decide", {"scenario": "one with more jobs"}
+            )
         self._trajectory = self.trajectory(self._baseline)
-        self._scale = self._trajectories.scale(self._baseline, self._trajectory)
-        self._factor = self._config.gain / self._scale
-        observation = self._seen(encoding)
+        self._factor = self._config.gain / self._trajectories.scale(
+            self._baseline, self._trajectory
+        )
+        observation = self._seen(going=True)
         # What both were charged before the first decision is part of its reward.
-        self._potential = 0.0
-        return observation, info
+        self._potential = self._charged = 0.0
+        return observation, {}
 
     def step(self, action: np.int64) -> tuple[Floats32, float, bool, bool, dict[str, Any]]:
-        """As `ClusterEnv.step`, with the relative reward."""
-        before, factor = self._potential, self._factor
-        encoding, reward, terminated, truncated, info = self.env.step(action)
-        observation = self._seen(encoding, terminated)
-        relative = relative_reward(
-            factor * float(reward), before, self._potential, self._config.clip_reward
+        """Choose a row; the reward is relative to the baseline's.
+
+        Raises `InputError` for an action that is not legal now.
+        """
+        if not (0 <= action < len(self._legal) and self._legal[action]):
+            legal = ", ".join(map(str, np.flatnonzero(self._legal)))
+            raise InputError(f"action {action} is not legal now", {"action": f"one of {legal}"})
+        charged, potential = self._charged, self._potential
+        decision_points.act(self.simulation.world.handle, int(action))
+        going = self._next_choice()
+        self._charged = worth(self.simulation.reading(), self._scales, self._w)
+        observation = self._seen(going)
+        reward = relative_reward(
+            -self._factor * (self._charged - charged),
+            potential,
+            self._potential,
+            self._config.clip_reward,
         )
-        return observation, float(relative), terminated, truncated, info
+        return observation, reward, not going, False, {}
+
+    def action_masks(self) -> Bools:
+        """(rows,) Legal actions, as MaskablePPO asks for them."""
+        return self._legal.copy()
+
+    def action_of(self, policy: Policy) -> int:
+        """The action that a policy would choose now among the rows that are shown and legal."""
+        world = self.simulation.world
+        table = Candidates(world, world.table_row[: world.count[TABLE_ROWS]].copy())
+        return action_of(table, world.shown[: world.count[SHOWN]].copy(), policy, self._legal)
 
     def trajectory(self, policy: Policy) -> BaselineTrajectory:
         """How another policy fares on the current episode, from its beginning to its end."""
         return self._trajectories.of(policy, *self._episode)
-
-    def action_masks(self) -> Bools:
-        """(rows,) Legal actions, as MaskablePPO asks for them."""
-        return self.env.action_masks()
 
     def _drawn(self) -> tuple[int, float]:
         """An episode. It was drawn one episode ago, so that the baseline could play it since."""
@@ -145,24 +159,41 @@ class BaselineRewardEnv(gymnasium.Wrapper[Floats32, np.int64, Floats32, np.int64
         workload, w = int(self._rng.integers(self._config.workloads)), self._config.preference
         return workload, drawn_preference(self._rng) if w is None else w
 
-    def _seen(self, encoding: Floats32, over: bool = False) -> Floats32:
+    def _begin(self, workload: int, w: float) -> bool:
+        """Begin an episode; whether it leaves anything to decide."""
+        episode = self._episodes(workload)
+        self._w, self._scales, self._mode = w, episode.scales, episode.spec.mode
+        self.simulation = simulation_of(episode, w)
+        return self._next_choice()
+
+    def _next_choice(self) -> bool:
+        """Run to the next choice, and note what is legal; False at the end."""
+        simulation, rows = self.simulation, self._config.rows
+        going = simulation.episode.next_choice(self._mode, rows, self._w, self._waiting)
+        world, self._legal = simulation.world, np.zeros(rows, dtype=np.bool_)
+        if going:
+            self._legal[: world.count[SHOWN]] = True
+            self._legal[WAIT] = world.state[MAY_WAIT]
+        return going
+
+    def _seen(self, going: bool) -> Floats32:
         """The observation; sets the potential."""
-        env, trajectory = self.env, self._trajectory
-        if over:
+        trajectory, simulation, rows = self._trajectory, self.simulation, self._config.rows
+        if not going:
             self._potential = self._factor * trajectory.total
-            return np.append(encoding, np.zeros(CRITIC_FEATURES, dtype=np.float32))
-        simulation = env.simulation
-        ahead = to_come(simulation, env.scales, env.preference)
-        baseline = EpisodeState(*trajectory.at(simulation.now))
-        self._potential = float(potential(self._factor, baseline, ahead))
+            return np.zeros(size(rows) + CRITIC_FEATURES, dtype=np.float32)
+        ahead = worth(simulation.to_come(), self._scales, self._w)
+        baseline = trajectory.at(simulation.now)
+        self._potential = potential(self._factor, baseline, ahead)
         features = critic_features(
             EpisodeState(0.0, ahead, simulation.waiting, simulation.finished),
             baseline,
             trajectory.total,
             trajectory.lookahead(simulation.now),
             trajectory.jobs,
-            self._scale,
+            self._config.gain / self._factor,
         )
+        encoding = encoding_of(simulation.world, rows).values
         return np.concatenate((encoding, features), dtype=np.float32)
 
 

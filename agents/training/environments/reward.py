@@ -1,17 +1,12 @@
-"""Rewards and critic's features relative to a baseline: one definition for one or many episodes.
-
-All functions take numbers of one episode, or arrays with one number per episode.
-"""
+"""Rewards and critic's features relative to a baseline."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from math import copysign, log1p
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from scheduler.decisions.features.columns import TOP
-from scheduler.decisions.state.queue import Floats
+from scheduler.decisions.kernel.queue.features import TOP
 
 LOOKAHEAD = (32, 128, 512)
 """Rounds of the baseline ahead of now. Busy rounds come faster, so that no time scale is needed."""
@@ -19,65 +14,58 @@ CRITIC_FEATURES = 6 + len(LOOKAHEAD)
 """Numbers behind the encoding that only a critic sees, each in -TOP … TOP: see `critic_features`"""
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodeState:
+class EpisodeState(NamedTuple):
     """How far a policy is at an instant of an episode."""
 
-    charged: ArrayLike
+    charged: float
     """Objective that has accrued, and that is still to come of all that runs, by estimates."""
-    to_come: ArrayLike
+    to_come: float
     """The second part of it."""
-    waiting: ArrayLike
+    waiting: float
     """Jobs that wait."""
-    ended: ArrayLike
+    ended: float
     """Jobs that have ended."""
 
 
-def potential(factor: ArrayLike, baseline: EpisodeState, to_come: ArrayLike) -> Floats:
+def potential(factor: float, baseline: EpisodeState, to_come: float) -> float:
     """Φ: what the baseline was charged until now, less what is to come of what runs here.
 
     `to_come`: the objective of it, by estimates. `factor`: reward per unit of the objective.
     """
-    return np.multiply(factor, np.subtract(baseline.charged, to_come))
+    return factor * (baseline.charged - to_come)
 
 
-def relative_reward(reward: ArrayLike, before: ArrayLike, after: ArrayLike, limit: float) -> Floats:
+def relative_reward(reward: float, before: float, after: float, limit: float) -> float:
     """A reward shaped by the potentials before and after the step, cut off at ± `limit`."""
-    return np.clip(np.subtract(np.add(reward, after), before), -limit, limit)
+    return min(max(reward + after - before, -limit), limit)
 
 
 def critic_features(
     state: EpisodeState,
     baseline: EpisodeState,
-    total: ArrayLike,
-    lookahead: ArrayLike,
-    jobs: ArrayLike,
-    scale: ArrayLike,
-) -> Floats:
-    """(…, CRITIC_FEATURES) of the policy and the baseline at the same instant of an episode.
+    total: float,
+    lookahead: Sequence[float],
+    jobs: int,
+    scale: float,
+) -> list[float]:
+    """`CRITIC_FEATURES` numbers of the policy and the baseline at the same instant of an episode.
 
     They are: the share of the jobs that have ended; jobs that wait under the baseline; how many
     more jobs wait, have ended, and how much more is to come of what runs than there (% of `scale`);
     what is left of the baseline's `total` charge (% of `scale`); and the jobs that will wait under
-    the baseline (`lookahead`: (…, LOOKAHEAD)).
+    the baseline (`lookahead`: `LOOKAHEAD`).
     """
-    compared = np.stack(
-        np.broadcast_arrays(
-            baseline.waiting,
-            np.subtract(state.waiting, baseline.waiting),
-            np.subtract(state.ended, baseline.ended),
-            100 * np.subtract(state.to_come, baseline.to_come) / scale,
-            100 * np.subtract(total, baseline.charged) / scale,
-        ),
-        axis=-1,
+    compared = (
+        baseline.waiting,
+        state.waiting - baseline.waiting,
+        state.ended - baseline.ended,
+        100 * (state.to_come - baseline.to_come) / scale,
+        100 * (total - baseline.charged) / scale,
     )
-    ended = np.divide(state.ended, jobs)[..., np.newaxis]
-    features = (ended, signed_log(compared), signed_log(lookahead))
-    clipped: Floats = np.clip(np.concatenate(features, axis=-1), -TOP, TOP)
-    return clipped
+    features = (state.ended / jobs, *map(_signed_log, compared), *map(_signed_log, lookahead))
+    return [min(max(feature, -TOP), TOP) for feature in features]
 
 
-def signed_log(x: ArrayLike) -> Floats:
+def _signed_log(x: float) -> float:
     """Logarithmic on both sides of 0."""
-    logs: Floats = np.sign(x) * np.log1p(np.abs(x))
-    return logs
+    return copysign(log1p(abs(x)), x)

@@ -80,13 +80,14 @@ def cost(
     if as_json:
         print_json(costs.model_dump(mode="json"))
         return
-    result = table(by.upper(), ">JOBS", ">ATTEMPTS", ">DEVICE TIME", ">COST", ">ENERGY")
+    result = table(by.upper(), ">JOBS", ">ATTEMPTS", ">DEVICE TIME", ">LOST", ">COST", ">ENERGY")
     for group in (*costs.groups, costs.total):
         result.add_row(
             escape(group.group),
             str(group.jobs),
             str(group.attempts),
             text_format.seconds(group.device_seconds),
+            text_format.seconds(group.lost_device_seconds),
             text_format.dollars(group.dollars),
             text_format.joules(group.joules),
             style="bold" if group is costs.total else None,

@@ -116,6 +116,7 @@ INFER = (
 COMMAND = (
     Flag("work.env", list[str], "Environment variable; repeatable.", ("--env", "-E"), "NAME=VALUE"),
     Flag("work.cwd", str, "Working directory; default: the current one.", ("--cwd",), "FOLDER"),
+    Flag("work.resumable", bool, "It goes on where it was, so it may be preempted."),
 )
 
 

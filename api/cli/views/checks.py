@@ -70,7 +70,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from packages()
     serves = find_spec("fastapi") is not None
     if serves:
-        for check in (torch, nvml, shared_memory):
+        for check in (torch, nvml, shared_memory, compilation):
             yield from check()
     else:
         yield Finding(
@@ -178,6 +178,30 @@ def nvml() -> Iterator[Finding]:
         yield Finding("nvml", CheckResult.OK, f"{count} GPUs, driver {driver}")
     finally:
         pynvml.nvmlShutdown()
+
+
+def compilation() -> Iterator[Finding]:
+    """Whether decisions are compiled, and whether that is done already."""
+    from scheduler.compilation.warmup import CacheState, import_entry_points, report
+
+    import_entry_points()
+    cache = report()
+    warm_up = "python -m scheduler.compilation.warmup"
+    if cache.state is CacheState.PLAIN:
+        text = f"plain Python, which is slow beyond a few dozen waiting jobs: {cache.reason}"
+        advice = "install numba, and set neither FULCRUM_NO_NUMBA nor NUMBA_DISABLE_JIT"
+        yield Finding("compilation", CheckResult.WARN, text, advice)
+        return
+    where = ", ".join(map(str, cache.folders))
+    text = f"Numba {cache.numba} for the CPU {cache.cpu}, cache is {cache.state} in {where}"
+    if cache.state is CacheState.WARM:
+        yield Finding("compilation", CheckResult.OK, text)
+        return
+    advice = (
+        f"`{warm_up}` compiles {cache.missing} functions now; else the next start does, in the "
+        "background. An image for several kinds of CPU needs NUMBA_CPU_NAME=generic"
+    )
+    yield Finding("compilation", CheckResult.WARN, text, advice)
 
 
 def shared_memory() -> Iterator[Finding]:

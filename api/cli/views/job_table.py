@@ -19,13 +19,14 @@ COLOURS = {
     "QUEUED": "yellow",
     "STARTING": "cyan",
     "RUNNING": "blue",
+    "PREEMPTING": "magenta",
     "PREEMPTED": "magenta",
     "CANCELLING": "magenta",
     "SUCCEEDED": "green",
     "FAILED": "red",
     "CANCELLED": "dim",
 }
-LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTED", "CANCELLING")
+LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTING", "CANCELLING")
 
 
 def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
@@ -34,6 +35,8 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
     columns = [">JOB", "NAME", "STATE", ">WAIT", ">RUN", "WHY"]
     if wide:
         columns = [">JOB", "NAME", "KIND", "USER", "STATE", "SUBMITTED", ">WAIT", ">RUN", "WHY"]
+    if any(job.lost_s for job in jobs):
+        columns.insert(-1, ">LOST")
     result = table(*columns)
     for column in result.columns:
         if column.header in ("NAME", "WHY"):
@@ -52,6 +55,7 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
             "SUBMITTED": text_format.moment(job.submitted_at, now),
             ">WAIT": text_format.seconds(waited(job, now)),
             ">RUN": text_format.seconds(ran(job, now)),
+            ">LOST": text_format.seconds(job.lost_s) if job.lost_s else "–",
             "WHY": escape(job.reason),
         }
         result.add_row(*(cells[column] for column in columns))

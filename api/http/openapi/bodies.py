@@ -47,6 +47,7 @@ UPDATES: dict[str, Any] = {
     "urgent": {"value": {"priority": 90, "preference": "fast", "deadline": "+2h"}}
 }
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
+PREEMPTIONS: dict[str, Any] = {"reason": {"value": {"reason": "maintenance of the node"}}}
 CANCEL_JOBS: dict[str, Any] = {
     "queued": {"summary": "What waits of a project",
                "value": {"state": ["QUEUED"], "project": "vision", "reason": "wrong data"}},

@@ -47,6 +47,7 @@ from api.schemas import (
     JobUpdateIn,
     OutlookOut,
     PlanOut,
+    PreemptIn,
 )
 from api.schemas.fields import Instant
 from scheduler.domain.errors import InfeasibleError
@@ -267,6 +268,27 @@ def cancel_job(
     require_owner(who, context.service.store.job(job_id))
     reason = cancel.reason if cancel else ""
     return answer(JobOut.of(context.service.cancel(job_id, actor=who.user, reason=reason)))
+
+
+@router.post(
+    "/jobs/{job_id:int}/preempt",
+    response_model=JobOut,
+    responses=responses.of("job", 400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
+def preempt_job(
+    request: Request,
+    job_id: JobId,
+    preempt: Annotated[PreemptIn | None, Body(openapi_examples=bodies.PREEMPTIONS)] = None,
+) -> Response:
+    """Let a running job save its work, free its devices and queue again with its progress.
+
+    It is PREEMPTING until its attempt has stopped. Refused for a job that could not go on.
+    """
+    who = submitter(request)
+    context = context_of(request)
+    require_owner(who, context.service.store.job(job_id))
+    reason = preempt.reason if preempt else ""
+    return answer(JobOut.of(context.service.preempt(job_id, actor=who.user, reason=reason)))
 
 
 @router.post(

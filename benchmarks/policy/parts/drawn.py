@@ -11,7 +11,7 @@ from agents.evaluation.statistics import relative
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.parts.frontier import JOBS, known
 from benchmarks.policy.tables import Section, Table, signed
@@ -92,4 +92,4 @@ def report(found: Found, folder: Path) -> Section:
     return replace(section, plots=(("drawn.svg", "Differences on drawn clusters"),))
 
 
-PART = Part("drawn", measure, report, (SHIPPED,))
+PART = ReportPart("drawn", measure, report, (SHIPPED,))

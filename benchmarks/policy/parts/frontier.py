@@ -24,11 +24,11 @@ from agents.evaluation.statistics import (
 )
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
 from envs.scenarios import Scenario, Split, load
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 from scheduler.domain.errors import FulcrumError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
@@ -334,4 +334,4 @@ def _volume(points: Floats, reference: Floats) -> str:
     return f"{hypervolume(points.mean(axis=1) / reference, (1.0, 1.0)):.4f}"
 
 
-PART = Part("frontier", measure, report, (SCENARIO,))
+PART = ReportPart("frontier", measure, report, (SCENARIO,))

@@ -15,7 +15,7 @@ from agents.evaluation.statistics import relative
 from benchmarks import kth
 from benchmarks.policy import plots
 from benchmarks.policy.cases import Half
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, signed
 
@@ -89,4 +89,4 @@ def _slowdown(runs: dict[str, Any], name: str) -> float:
     return float(runs[name]["slowdown"])
 
 
-PART = Part("kth", measure, report, ("hpc-kth",))
+PART = ReportPart("kth", measure, report, ("hpc-kth",))

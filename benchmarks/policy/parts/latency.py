@@ -1,17 +1,15 @@
 """How long the served policy takes to decide, beside SB3's `predict`; how long it took to train.
 
-A decision is everything from a frozen queue on: the cluster, the table of candidates, its
-encoding, the network (ONNX Runtime, one thread), and the choice. Between two decisions a job has
-come and one has gone, as in a service.
+A decision is everything from a frozen queue on: the table of candidates, its encoding, the network,
+and the choice. Between two decisions a job has come and one has gone, as in a service.
 """
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +17,17 @@ import numpy as np
 
 from agents.serving.artifact import ArtifactManifest
 from agents.serving.learned_policy import LearnedPolicy, learned
-from benchmarks.decisions import NOW, POOLS, busy, options
+from benchmarks.decisions import decision, snapshots, timed
 from benchmarks.policy import plots
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number
 from envs.scenarios import load
-from scheduler.decisions.features.encoder import Encoder
-from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode, Round
-from scheduler.decisions.rounds.run import best, decide
+from scheduler.decisions.features.encoder import encode
+from scheduler.decisions.kernel.learned import choice
+from scheduler.decisions.rounds.round import Round
+from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Plan
-from scheduler.decisions.state.queue import Backlog, Waiting
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.policies.lookup import named
 
@@ -185,50 +182,29 @@ def report(found: Found, folder: Path) -> Section:
     )
 
 
-def worlds(count: int, repeats: int) -> Iterator[Snapshot]:
-    """Snapshots of a queue of `count` jobs in which jobs come and go."""
-    draw = random.Random(count)
-    backlog = Backlog(origin=NOW - 1e6)
-    running = tuple(busy(draw))
-    for job in range(1, count + repeats + 1):
-        if job > count:
-            backlog.remove(job - count)
-        submitted = NOW - draw.uniform(0.0, 1e4) if job <= count else NOW + job - count
-        backlog.add(
-            Waiting(
-                id=job,
-                submitted_at=submitted,
-                options=options(draw.lognormvariate(7.0, 1.5)),
-                priority=float(draw.randrange(101)),
-                deadline=NOW + draw.uniform(0.0, 1e6),
-                preference=draw.random(),
-            )
-        )
-        if job > count:
-            yield Snapshot(NOW + job - count, backlog.freeze(), POOLS, running)
-
-
 def _times(policy: LearnedPolicy, count: int, repeats: int, hidden: int) -> dict[str, Any]:
     """Seconds by what was timed."""
     mode, wgc = policy.mode, named("wgc")
-    encoder = Encoder(policy.rows)
     predict = _predict(policy.rows, hidden)
     spent: dict[str, list[float]] = {
         what: [] for what in ("decision", "network", "predict", "wgc", "round")
     }
     choices = 0
-    for turn, world in enumerate(worlds(count, repeats + _WARM)):
-        table = Round(world.queue, world.cluster(), world.now, mode).table()
+    for turn, world in enumerate(islice(snapshots(count), repeats + _WARM)):
+        table = Round(world.world.copy(), world.now, mode).table()
         assert table is not None
-        encoding = encoder.encode(table)
+        encoding = encode(table, policy.rows)
+        network = partial(
+            choice.score, table.world.handle, policy.scorer.constants, policy.scorer.weights
+        )
         mask = np.zeros(policy.rows, dtype=np.bool_)
         mask[: len(encoding.positions)] = True
         took = {
-            "decision": _seconds(partial(_decide, world, policy, mode)),
-            "network": _seconds(partial(policy.score, encoding.values)),
-            "predict": _seconds(partial(predict, encoding.values, mask)),
-            "wgc": _seconds(partial(_decide, world, wgc, mode)),
-            "round": _seconds(partial(_whole, world, policy)),
+            "decision": timed(partial(decision, world, policy, mode))[0],
+            "network": timed(network)[0],
+            "predict": timed(partial(predict, encoding.values, mask))[0],
+            "wgc": timed(partial(decision, world, wgc, mode))[0],
+            "round": timed(partial(_whole, world, policy))[0],
         }
         if turn >= _WARM:
             plan = _whole(world, policy)
@@ -243,14 +219,8 @@ def _times(policy: LearnedPolicy, count: int, repeats: int, hidden: int) -> dict
     return {"jobs": count, "choices": round(choices / repeats), **quantiles}
 
 
-def _decide(world: Snapshot, policy: Policy, mode: Mode) -> int:
-    table = Round(world.queue, world.cluster(), world.now, mode).table()
-    assert table is not None
-    return best(table, policy.scores(table), policy)
-
-
 def _whole(world: Snapshot, policy: LearnedPolicy) -> Plan:
-    return decide(Round(world.queue, world.cluster(), world.now, policy.mode), policy)
+    return run_round(world, policy, policy.mode)
 
 
 def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
@@ -275,13 +245,6 @@ def _predict(rows: int, hidden: int) -> Callable[[Any, Any], object]:
     return predict
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    # Of this thread, which does it all: what else the machine does is not part of it.
-    begun = time.thread_time()
-    work()
-    return time.thread_time() - begun
-
-
 def _at(quantiles: dict[str, float], share: float) -> str:
     return number(1e3 * quantiles[f"{share:g}"])
 
@@ -303,4 +266,4 @@ def _when(passed_: dict[str, Any] | None) -> str:
     return f"{passed_['seconds'] / 60:.1f} min ({decisions})"
 
 
-PART = Part("latency", measure, report, GROUPS)
+PART = ReportPart("latency", measure, report, GROUPS)

@@ -23,7 +23,7 @@ from api.client import files
 from api.local_service import private_service
 from benchmarks.policy.artifacts import SHIPPED, Trained
 from benchmarks.policy.cases import figures
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring, policy_of
 from benchmarks.policy.tables import Section, Table
 from envs.scenarios.file import detected
@@ -32,7 +32,7 @@ from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import estimator
 from envs.workloads.traces import history
 from scheduler import bootstrap, settings
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery, Store
 
@@ -176,4 +176,4 @@ def _simulated(store: Store, configured: settings.Settings, policy: str, begun: 
     return figures(simulation.run(policy_of(policy))).jct_s
 
 
-PART = Part("live", measure, report, (SHIPPED,))
+PART = ReportPart("live", measure, report, (SHIPPED,))

@@ -17,11 +17,11 @@ from agents.evaluation.statistics import Interval, relative
 from benchmarks import rlscheduler
 from benchmarks.policy import plots
 from benchmarks.policy.cases import FILE_JOBS, Case, Fresh, Published
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.traces import PARTS
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 
 HEURISTICS = ("fcfs", "sjf", "f1", "saf", "f4", "wgc")
 MODES = {Mode.COMMIT: "no backfilling", Mode.COMMIT_FCFS: "backfilling"}
@@ -235,4 +235,4 @@ def _present(runs: Mapping[str, Sequence[float]], learned: Sequence[str]) -> lis
     return [name for name in learned if name in runs]
 
 
-PART = Part("rlscheduler", measure, report, ("hpc-lublin",))
+PART = ReportPart("rlscheduler", measure, report, ("hpc-lublin",))

@@ -14,13 +14,13 @@ from agents.evaluation.statistics import Interval, relative
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Drawn
-from benchmarks.policy.document import Found, Part
+from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.parts.frontier import JOBS, SCENARIO, TUNED, known
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import load
-from scheduler.decisions.state.queue import Floats
+from scheduler.arrays import Floats
 
 PREFERENCES = (0.2, 0.5, 0.8)
 WORKLOADS = 12
@@ -119,4 +119,4 @@ def _plot(drawn: Sequence[tuple[str, Interval]]) -> Any:
     return plots.forest(drawn, "w · latency + (1 − w) · cost, % of wgc's")
 
 
-PART = Part("transfer", measure, report, (SCENARIO, SHIPPED))
+PART = ReportPart("transfer", measure, report, (SCENARIO, SHIPPED))

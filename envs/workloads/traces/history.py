@@ -173,8 +173,8 @@ def _runs(
         placements = options(spec, known, estimator)
     except InfeasibleError:
         placements = []  # The cluster has changed since; the job still records what it was.
-    for index, width, estimate in placements:
-        model = known[index].model
+    for placement in placements:
+        model, width = known[placement.pool].model, placement.width
         key = (model.casefold(), width)
-        runs.setdefault(key, WorkloadRun(model, width, estimate.runtime_s * scale))
+        runs.setdefault(key, WorkloadRun(model, width, placement.estimate.runtime_s * scale))
     return tuple(runs.values())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 
-from scheduler.decisions.state.cluster import Cluster
-from scheduler.decisions.state.queue import Bools, Floats, Ints, Queue, Shape
+from scheduler.compilation.columns import Bools, Floats, Ints
+from scheduler.decisions.kernel.cluster import starts
+from scheduler.decisions.kernel.columns import GONE, HELD, LIVE, NOW, ORIGIN, SLOTS_USED
+from scheduler.decisions.kernel.queue import orders
+from scheduler.decisions.state.world import World
 
 COLUMNS = (
     "wait",
@@ -29,26 +32,19 @@ class Candidates:
     """A table of n rows; every column has shape (n,), float64 unless said otherwise.
 
     Row 0 is WAIT, the choice to start nothing. Columns are computed when first read and must
-    not be changed. Runtimes are estimates: the table has nothing that the scheduler cannot know.
+    not be changed; what depends on the cluster must be read before the round goes on. Runtimes are
+    estimates: the table has nothing that the scheduler cannot know.
     """
 
-    def __init__(
-        self,
-        queue: Queue,
-        cluster: Cluster,
-        now: float,
-        rows: Ints,
-        *,
-        backfilling: bool = False,
-    ) -> None:
-        self.now = now
+    def __init__(self, world: World, rows: Ints) -> None:
+        self.now = float(world.figure[NOW])
         """Unix seconds."""
-        self.backfilling = backfilling
+        self.world = world
+        """The cluster and its queue; not to be changed."""
+        self.backfilling = bool(world.count[HELD])
         """Whether a pool is reserved already: what is chosen now starts beside that job."""
-        self.queue = queue
-        self.cluster = cluster
         self.rows = rows
-        """(n,) Rows of the queue, ascending; the first is WAIT."""
+        """(n,) Rows of the world, ascending; the first is WAIT."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,38 +54,40 @@ class Candidates:
 
     @cached_property
     def slot(self) -> Ints:
-        """(n,) int64: the job's position in the queue's job columns."""
-        return self.queue.slot.take(self.rows)
+        """(n,) int64: the job's position in the world's job columns."""
+        return self.world.row_slot.take(self.rows)
 
     @cached_property
     def job(self) -> Ints:
         """(n,) int64: job id; 0 for WAIT."""
-        return self.queue.id[self.slot]
+        return self.world.job_id.take(self.slot)
 
     @cached_property
     def shape(self) -> Ints:
-        """(n,) int64: index into `queue.shapes`."""
-        return self.queue.shape.take(self.rows)
+        """(n,) int64: position in the world's shape columns."""
+        return self.world.row_shape.take(self.rows)
 
     @cached_property
     def pool(self) -> Ints:
         """(n,) int64: index of the pool; -1 for WAIT."""
-        return np.asarray([shape.pool for shape in self.queue.shapes], dtype=np.int64)[self.shape]
+        return self.world.shape_pool.take(self.shape)
 
     @cached_property
     def wait(self) -> Floats:
         """Seconds since the job was submitted; -inf for WAIT."""
-        return self.now - self.queue.submitted[self.slot]
+        waits: Floats = self.now - self.world.job_submitted.take(self.slot)
+        return waits
 
     @cached_property
     def born(self) -> Floats:
         """Seconds from the start of the history to the submission; inf for WAIT."""
-        return self.queue.submitted[self.slot] - self.queue.origin
+        seconds: Floats = self.world.job_submitted.take(self.slot) - self.world.figure[ORIGIN]
+        return seconds
 
     @cached_property
     def runtime(self) -> Floats:
         """Estimated seconds on this placement."""
-        return self.queue.runtime[self.rows]
+        return self.world.row_runtime.take(self.rows)
 
     @cached_property
     def start_delay(self) -> Floats:
@@ -97,35 +95,39 @@ class Candidates:
 
         With the pool's boot time; inf if it would not fit even with everything else gone.
         """
-        starts, boots = self.cluster.starts(self.queue.shapes, self._used.tolist())
-        delays: Floats = np.maximum(starts, self.now) - self.now + boots
-        return delays.take(self.shape)
+        world = self.world
+        for pool in np.unique(self.pool[self.pool >= 0]).tolist():
+            starts.look_ahead(world.handle, pool)
+        starting = world.shape_start.take(self.shape)
+        delays: Floats = np.maximum(starting, self.now) - self.now
+        delays += world.shape_boot.take(self.shape)
+        delays[self.pool < 0] = 0.0
+        return delays
 
     @cached_property
     def dollars(self) -> Floats:
         """Estimated dollars of the attempt."""
-        return self.queue.dollars[self.rows]
+        return self.world.row_dollars.take(self.rows)
 
     @cached_property
     def joules(self) -> Floats:
         """Estimated joules of the attempt."""
-        return self.queue.joules[self.rows]
+        return self.world.row_joules.take(self.rows)
 
     @cached_property
     def width(self) -> Floats:
-        """Devices it takes."""
-        return self._of_shape(lambda shape: shape.width, 0.0)
+        """Devices it takes; 0 for WAIT."""
+        return self.world.shape_width.take(self.shape).astype(np.float64)
 
     @cached_property
     def share(self) -> Floats:
         """Devices it takes ÷ devices of the pool, in (0, 1]; 0 for WAIT."""
-        pools = self.cluster.pools
-        return self._of_shape(lambda shape: shape.width / pools[shape.pool].count, 0.0)
+        return self.width / self.world.pool_count.take(self.pool, mode="clip")
 
     @cached_property
     def deadline(self) -> Floats:
         """Unix seconds; inf: none."""
-        return self.queue.deadline[self.slot]
+        return self.world.job_deadline.take(self.slot)
 
     @cached_property
     def slack(self) -> Floats:
@@ -141,69 +143,73 @@ class Candidates:
     @cached_property
     def priority(self) -> Floats:
         """0 … 100."""
-        return self.queue.priority[self.slot]
+        return self.world.job_priority.take(self.slot)
 
     @cached_property
     def preference(self) -> Floats:
         """0 cheapest … 1 fastest."""
-        return self.queue.preference[self.slot]
+        return self.world.job_preference.take(self.slot)
 
     @cached_property
     def ideal(self) -> Floats:
         """Least estimated runtime of the job on any placement it accepts (s)."""
-        return self.queue.ideal[self.slot]
+        return self.world.job_ideal.take(self.slot)
 
     @cached_property
     def cheapest(self) -> Floats:
         """Least estimated dollars of the job on any placement it accepts."""
-        return self.queue.cheapest[self.slot]
+        return self.world.job_cheapest.take(self.slot)
 
     @cached_property
     def size(self) -> Floats:
         """r: estimated runtime (s) of the job where it takes the fewest device-seconds."""
-        return self.queue.size[self.slot]
+        return self.world.job_size.take(self.slot)
 
     @cached_property
     def request(self) -> Floats:
         """n: devices of the job where it takes the fewest device-seconds."""
-        return self.queue.request[self.slot]
+        return self.world.job_request.take(self.slot)
 
     @cached_property
     def fits(self) -> Bools:
         """(n,) bool: whether it could start now; True for WAIT."""
-        return self.cluster.fitting(self.queue.shapes).take(self.shape)
+        for pool in np.unique(self.pool[self.pool >= 0]).tolist():
+            starts.look_now(self.world.handle, pool)
+        found: Bools = self.world.shape_fits.take(self.shape) > 0
+        found[self.pool < 0] = True
+        return found
 
     @cached_property
     def free(self) -> Floats:
         """Free devices of the row's pool ÷ its devices; 0 for WAIT."""
-        occupancy, pools = self.cluster.occupancy, self.cluster.pools
-        return self._of_shape(
-            lambda shape: occupancy[shape.pool].free / pools[shape.pool].count, 0.0
-        )
+        world = self.world
+        shares = world.plane_free[LIVE] / world.pool_count
+        return np.where(self.pool < 0, 0.0, shares.take(self.pool, mode="clip"))
 
     @cached_property
     def preference_cost(self) -> Floats:
-        """What the placement costs the job by its own preference p, at best 1 (no unit).
+        """What the placement costs the job by its own preference p, at best 1 (no unit); 0: WAIT.
 
         p · (start delay + runtime) / ideal runtime + (1 - p) · dollars / cheapest dollars.
         """
-        p = self.preference
-        least = np.where(self.cheapest > 0, self.cheapest, 1.0)
-        money = np.where(self.cheapest > 0, self.dollars / least, 1.0 + self.dollars)
-        slow = (self.start_delay + self.runtime) / np.maximum(self.ideal, 1e-9)
-        # A placement that never fits is ruled out whatever p says; 0 · inf is not a number.
-        never = np.isinf(slow)
-        return np.where(never, np.inf, p * np.where(never, 0.0, slow) + (1 - p) * money)
+        return self.costs(orders.PREFERENCE)
+
+    def costs(self, placement: int) -> Floats:
+        """(n,) What each row costs by a placement of `kernel.queue.orders`; 0 for WAIT."""
+        costs = np.zeros(len(self))
+        of_jobs = self.rows > 0
+        found = np.empty(int(of_jobs.sum()))
+        orders.costs_of(self.world.handle, placement, self.rows[of_jobs], found)
+        costs[of_jobs] = found
+        return costs
 
     def only(self, positions: Sequence[int]) -> Candidates:
         """A table of just these rows (without WAIT, unless named)."""
-        rows = self.rows[list(positions)]
-        return Candidates(self.queue, self.cluster, self.now, rows, backfilling=self.backfilling)
+        return Candidates(self.world, self.rows[list(positions)])
 
     def all_open(self) -> Candidates:
         """A table of every row of every waiting job, also those that may not be chosen now."""
-        rows = np.flatnonzero(self.queue.open)[1:]
-        return Candidates(self.queue, self.cluster, self.now, rows, backfilling=self.backfilling)
+        return Candidates(self.world, open_rows(self.world)[1:])
 
     def rivals(self, row: int) -> range:
         """Positions of the rows of the same job as `row`, itself included."""
@@ -212,18 +218,12 @@ class Candidates:
         stop = int(np.searchsorted(self.slot, slot, side="right"))
         return range(start, stop)
 
-    @cached_property
-    def _used(self) -> Ints:
-        """Indices of the shapes that the rows have."""
-        used = np.zeros(len(self.queue.shapes), dtype=np.bool_)
-        used[self.shape] = True
-        return np.flatnonzero(used)
 
-    def _of_shape(self, figure: Callable[[Shape], float], wait: float) -> Floats:
-        """(n,) A figure that depends on the shape alone, looked up once per shape in use."""
-        shapes = self.queue.shapes
-        values = np.zeros(len(shapes))
-        for index in self._used:
-            shape = shapes[index]
-            values[index] = wait if shape.pool < 0 else figure(shape)
-        return values[self.shape]
+def open_rows(world: World) -> Ints:
+    """(n,) Every row of every waiting job, WAIT first."""
+    used = world.count[SLOTS_USED]
+    slots = np.flatnonzero(world.job_state[:used] != GONE)
+    counts = world.job_count[slots]
+    ends = np.cumsum(counts)
+    firsts = np.repeat(world.job_first[slots] - (ends - counts), counts)
+    return np.concatenate(([0], np.arange(len(firsts)) + firsts))

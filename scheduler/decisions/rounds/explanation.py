@@ -11,15 +11,17 @@ from enum import StrEnum
 
 import numpy as np
 
-from scheduler.decisions.rounds.candidates import COLUMNS, Candidates
+from scheduler.arrays import Floats
+from scheduler.decisions.kernel.cluster.starts import look_ahead
+from scheduler.decisions.kernel.rules.precedence import alike, earlier, urgency_of
+from scheduler.decisions.rounds.candidates import COLUMNS, Candidates, open_rows
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
-from scheduler.decisions.rounds.precedence import alike, earlier, urgency
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import Observer, best, decide
-from scheduler.decisions.state.cluster import Cluster
 from scheduler.decisions.state.plan import Action, Plan
-from scheduler.decisions.state.queue import WAIT, Floats
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import WAIT, World
 from scheduler.domain.records import Decision, Row
 from scheduler.domain.units import duration, money
 
@@ -110,17 +112,17 @@ class Wait:
 
 def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
     """Why the queued `job` does not start now. Raises `KeyError` if it is not in the queue."""
-    slot = snapshot.queue.slot_of(job)
+    world, after = snapshot.world.copy(), snapshot.world.copy()
+    slot = world.slot_of(job)
     if slot is None:
         raise KeyError(job)
-    rows = np.flatnonzero(snapshot.queue.open)
-    table = Candidates(snapshot.queue, snapshot.cluster(), snapshot.now, rows)
+    Round(world, snapshot.now, mode)
+    table = Candidates(world, open_rows(world))
     scores = policy.scores(table)
-    mine = [int(np.searchsorted(rows, row)) for row in snapshot.queue.rows_of(slot)]
+    mine = [int(np.searchsorted(table.rows, row)) for row in world.rows_of(slot)]
     own = np.full(len(table), -np.inf)
     own[mine] = scores[mine]
-    after = snapshot.cluster()
-    plan = decide(Round(snapshot.queue, after, snapshot.now, mode, snapshot.committed), policy)
+    plan = decide(Round(after, snapshot.now, mode, snapshot.committed), policy)
     target = _decided(plan, table, mine)
     if target is None:
         target = best(table, own, policy) or mine[0]
@@ -130,7 +132,7 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
         cause=Cause.POLICY,
         text="the policy keeps it waiting although something fits",
         position=_position(table, scores, target, heed=traits(policy).heeds_urgency),
-        depth=snapshot.queue.depth,
+        depth=world.depth,
         pool=pool.name,
         width=int(table.width[target]),
         start_delay_s=float(table.start_delay[target]),
@@ -150,7 +152,7 @@ def _decided(plan: Plan, table: Candidates, mine: Sequence[int]) -> int | None:
     )
 
 
-def _with_cause(found: Wait, plan: Plan, after: Cluster, table: Candidates, target: int) -> Wait:
+def _with_cause(found: Wait, plan: Plan, after: World, table: Candidates, target: int) -> Wait:
     pool = int(table.pool[target])
     held = next((r for r in plan.reservations if r.pool == pool), None)
     if any(placement.job == found.job for placement in plan.placements):
@@ -172,7 +174,7 @@ def _with_cause(found: Wait, plan: Plan, after: Cluster, table: Candidates, targ
             for running in after.releases(pool)
             if running.end <= start
         ]
-        free, count = after.occupancy[pool].free, after.pools[pool].count
+        free, count = after.free(pool), after.pools[pool].count
         text = f"waits for {found.width} of {count} {found.pool} devices, {free} free"
         if ends:
             text += f"; job {ends[0][1]} ends{_in(ends[0][0])}"
@@ -212,7 +214,7 @@ def _rows(table: Candidates, scores: Floats, positions: Sequence[int]) -> list[R
     return [
         Row(
             job=int(part.job[at]),
-            pool=table.cluster.pools[int(part.pool[at])].name if positions[at] else "",
+            pool=table.world.pools[int(part.pool[at])].name if positions[at] else "",
             width=int(part.width[at]),
             score=float(np.nan_to_num(scores[positions[at]], neginf=-1e300, posinf=1e300)),
             values={
@@ -251,26 +253,33 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
 
 def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> int:
     """1 + jobs that go first: by their best scores, and among jobs alike by urgency if `heed`."""
-    queue, me = table.queue, int(table.slot[target])
-    best = np.full(len(queue.id), -np.inf)
+    world, me = table.world, int(table.slot[target])
+    handle, row = world.handle, int(table.rows[target])
+    look_ahead(handle, int(table.pool[target]))  # urgencies read when the row could start
+    best = np.full(len(world.job_id), -np.inf)
     np.maximum.at(best, table.slot, scores)
-    slots = np.unique(table.slot[1:])
-    group = slots[alike(queue, slots, me)] if heed else np.array([me])
-    rows = queue.first[group] + table.rows[target] - queue.first[me]
-    value = urgency(table, np.searchsorted(table.rows, rows))
-    mine = value[group == me]
-    first = int(((value > mine) | ((value == mine) & earlier(queue, group, me))).sum())
+    slots = np.unique(table.slot[1:]).tolist()
+    group = [slot for slot in slots if slot == me or (heed and alike(handle, me, slot))]
+    urgencies = {slot: urgency_of(handle, slot, row) for slot in group}
+    first = sum(
+        urgencies[slot] > urgencies[me]
+        or (urgencies[slot] == urgencies[me] and earlier(handle, slot, me))
+        for slot in group
+    )
     # Among jobs that are alike, the more urgent one gets the higher score.
     own = np.sort(best[group])[::-1][first]
-    others = np.setdiff1d(slots, group)
-    ahead = (best[others] > own) | ((best[others] == own) & earlier(queue, others, me))
-    return 1 + first + int(ahead.sum())
+    others = set(slots).difference(group)
+    ahead = sum(
+        bool(best[slot] > own) or (best[slot] == own and earlier(handle, slot, me))
+        for slot in others
+    )
+    return 1 + int(first + ahead)
 
 
 def _alternatives(table: Candidates, mine: Sequence[int], target: int) -> tuple[Alternative, ...]:
     return tuple(
         Alternative(
-            pool=table.cluster.pools[int(table.pool[row])].name,
+            pool=table.world.pools[int(table.pool[row])].name,
             width=int(table.width[row]),
             start_delay_s=float(table.start_delay[row]),
             runtime_s=float(table.runtime[row]),

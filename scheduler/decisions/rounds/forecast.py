@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.snapshot import Snapshot
 
@@ -33,36 +34,28 @@ def forecast(
     jobs further back are missing from the answer.
     """
     starts: dict[int, ExpectedStart] = {}
-    cluster = snapshot.cluster()
-    queue = replace(snapshot.queue, open=snapshot.queue.open.copy())
+    world = snapshot.world.copy()
     now, committed = snapshot.now, snapshot.committed
     for _ in range(rounds):
-        plan = decide(Round(queue, cluster, now, mode, committed), policy)
+        plan = decide(Round(world, now, mode, committed), policy)
         committed = plan.reservations
         for placed in plan.placements:
-            pool = snapshot.pools[placed.pool]
-            start = now + cluster.occupancy[placed.pool].boot_s(placed.nodes)
+            start = now + world.boot_s(placed.pool, placed.nodes)
             starts[placed.job] = ExpectedStart(
                 job=placed.job,
                 start=start,
                 end=start + placed.runtime_s,
-                pool=pool.name,
+                pool=world.pools[placed.pool].name,
                 width=placed.width,
                 dollars=placed.dollars,
                 joules=placed.joules,
             )
-            slot = queue.slot_of(placed.job)
-            if slot is not None:
-                rows = queue.rows_of(slot)
-                queue.open[rows.start : rows.stop] = False
-        if until in starts or queue.open.sum() <= 1:
+            world.remove(placed.job)
+        ends = [(running.end, running.job) for running in world.running()]
+        if until in starts or not world.depth or not ends:
             break
-        ends = [(running.end, running.job) for running in cluster.running()]
-        if not ends:
-            break
-        end = max(now, min(ends)[0])
-        for moment, job in ends:
-            if moment <= end:
-                cluster.finish(job)
-        now = end
+        now = max(now, min(ends)[0])
+        for end, job in ends:
+            if end <= now:
+                world.finish(job)
     return starts

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
+from scheduler.compilation.columns import Floats
+from scheduler.decisions.preemption.ranking import Ranking
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.queue import Floats
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.scorer import Scorer
 
 Reasons = Callable[[Candidates, int, int], Mapping[str, float]]
 """(table, chosen position, its best rival's) → what spoke for the choice, in units of the score."""
@@ -46,13 +48,15 @@ class Traits(NamedTuple):
     """The only mode that it was made for; None: any."""
     heeds_urgency: bool = False
     """Whether the most urgent of jobs that are alike is taken, whatever their scores
-    (`precedence`)."""
+    (`kernel.rules.precedence`)."""
     starvation_s: float = inf
     """Jobs that have waited longer are rescued (`Round.rescue`)."""
     reasons: Reasons | None = None
     """A method that explains a choice."""
-    rank: Callable[[Any], Any] | None = None
-    """`scores` for a single job whose score never changes with time (`sorted_queue.Order`)."""
+    ranking: Ranking | None = None
+    """The policy preempts: the order of all jobs, running and waiting."""
+    scorer: Scorer | None = None
+    """The policy in compiled code: `scores` and `costs` must agree with it."""
 
 
 def traits(policy: Policy) -> Traits:

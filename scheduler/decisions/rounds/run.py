@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from scheduler.arrays import Floats
+from scheduler.decisions.kernel.choosing import INVALID, NOTHING
+from scheduler.decisions.kernel.rules.precedence import first_of
+from scheduler.decisions.preemption.claims import served
+from scheduler.decisions.preemption.ranked_round import contest, ranked_plan
+from scheduler.decisions.preemption.urgent import with_urgent
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
-from scheduler.decisions.rounds.precedence import most_urgent, preceding
-from scheduler.decisions.rounds.round import Mode, Round
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.plan import Action, Plan
-from scheduler.decisions.state.queue import WAIT, Floats
+from scheduler.decisions.state.preemption import OFF, PreemptionRules
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.records import Decision
 
 Observer = Callable[[Candidates, Floats, int, Action], Decision]
@@ -24,37 +32,78 @@ def run_round(
     policy: Policy,
     mode: Mode = Mode.EASY,
     observe: Observer | None = None,
+    rules: PreemptionRules = OFF,
 ) -> Plan:
-    """The plan of one round over `snapshot` in which `policy` chooses."""
-    round_ = Round(snapshot.queue, snapshot.cluster(), snapshot.now, mode, snapshot.committed)
-    return decide(round_, policy, observe)
+    """The plan of one round over `snapshot` in which `policy` chooses.
+
+    `rules`: what may be preempted. A policy that preempts has no mode: nothing is reserved.
+    """
+    own = traits(policy)
+    if own.ranking is not None:
+        plan = ranked_plan(contest(snapshot, own.ranking, rules, own.starvation_s), policy.name)
+        return plan if observe is None else _observed(snapshot, policy, plan, observe)
+    claimed = served(snapshot)
+    round_ = Round(claimed.world, snapshot.now, mode, snapshot.committed)
+    plan = decide(round_, policy, observe)
+    plan = replace(plan, placements=(*claimed.placements, *plan.placements), claims=claimed.claims)
+    if not rules.urgent:
+        return plan
+    placed = {placement.job for placement in plan.placements}
+    running = (each for each in snapshot.running_jobs if each.job.id not in placed)
+    return with_urgent(plan, claimed.world, running, rules, own.starvation_s)
+
+
+def _observed(snapshot: Snapshot, policy: Policy, plan: Plan, observe: Observer) -> Plan:
+    """The plan of a policy that preempts, with what speaks for each start."""
+    table = Round(snapshot.world.copy(), snapshot.now, Mode.NONE).table()
+    if table is None:
+        return plan
+    scores, decisions = policy.scores(table), []
+    for placement in plan.placements:
+        same = (
+            (table.world.job_id[table.slot] == placement.job)
+            & (table.pool == placement.pool)
+            & (table.width == placement.width)
+        )
+        for position in np.flatnonzero(same)[:1]:
+            decisions.append(observe(table, scores, int(position), placement.action))
+    return replace(plan, decisions=tuple(decisions))
 
 
 def decide(round_: Round, policy: Policy, observe: Observer | None = None) -> Plan:
     """Let `policy` choose until the round is over.
 
-    A policy with a `starvation_s`, as the guard has, rescues what has waited longer.
+    A policy with a compiled scorer chooses in compiled code; any other gets a table for each
+    choice, and so does one whose scores turn out not to be numbers. A policy with a `starvation_s`,
+    as the guard has, rescues what has waited longer.
     """
     own = traits(policy)
     round_.rescue(own.starvation_s)
+    if own.scorer is not None and observe is None and round_.play(own.scorer):
+        return round_.plan(policy.name)
     decisions: list[Decision] = []
     known: Floats | None = None
     while (table := round_.table()) is not None:
         scores: Floats | None = None
         if not round_.free:
-            position = 1
+            row = int(table.rows[1])
         else:
-            scores = None if known is None else known[table.rows]
-            if scores is None or np.isnan(scores).any():
-                # A later table may have rows that the first one had not.
-                scores = policy.scores(table)
-                known = _spread(table, scores) if policy.stable else None
-            position = preceding(table, best(table, scores, policy), heed=own.heeds_urgency)
-        row = int(table.rows[position])
+            chosen = INVALID if own.scorer is None else round_.choose(own.scorer)
+            if chosen == INVALID:
+                scores = None if known is None else known[table.rows]
+                if scores is None or np.isnan(scores).any():
+                    # A later table may have rows that the first one had not.
+                    scores = policy.scores(table)
+                    known = _spread(table, scores) if policy.stable else None
+                chosen = int(table.rows[best(table, scores, policy)])
+                chosen = round_.preceding(chosen, heed=own.heeds_urgency)
+            # None of the rows could ever start, by the estimates: that is waiting, too.
+            row = WAIT if chosen == NOTHING else chosen
         if observe is not None:
             if scores is None:
                 scores = policy.scores(table)
             # Before `take`: columns are computed when read, and must show what the policy saw.
+            position = int(np.searchsorted(table.rows, row))
             decisions.append(observe(table, scores, position, round_.outcome(row)))
         if round_.take(row) is Action.WAIT:
             break
@@ -71,7 +120,7 @@ def best(table: Candidates, scores: Floats, policy: Policy) -> int:
         return position
     ties = np.flatnonzero(scores == scores[position])
     if len(ties) > 1:
-        position = int(ties[most_urgent(table.queue, table.slot[ties])])
+        position = int(ties[first_of(table.world.handle, table.slot[ties])])
     rivals = table.rivals(position)
     if len(rivals) == 1:
         return position
@@ -83,7 +132,7 @@ def best(table: Candidates, scores: Floats, policy: Policy) -> int:
 
 
 def _spread(table: Candidates, scores: Floats) -> Floats:
-    """Scores of a table's rows at the positions of the queue's rows; NaN where it has none."""
-    spread = np.full(len(table.queue.slot), np.nan)
+    """Scores of a table's rows at the positions of the world's rows; NaN where it has none."""
+    spread = np.full(len(table.world.row_slot), np.nan)
     spread[table.rows] = scores
     return spread

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
-from scheduler.decisions.state.occupancy import Nodes
+from scheduler.decisions.state.preemption import Preemption
+from scheduler.decisions.state.world import Nodes
 from scheduler.domain.records import Decision
 
 
@@ -56,5 +58,14 @@ class Plan:
     policy: str
     placements: tuple[Placement, ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    preemptions: tuple[Preemption, ...] = ()
+    """Attempts that shall be stopped."""
+    deferred: tuple[Placement, ...] = ()
+    """Placements on devices that preemptions free. Where stops are instant, in a simulation, they
+    start at once; the service decides again when the devices are free."""
+    claims: tuple[Reservation, ...] = ()
+    """Jobs for which attempts are stopped; the next snapshot has them until the jobs start."""
+    again_at: float = inf
+    """Unix seconds: the policy wants to decide again then, although nothing happens."""
     decisions: tuple[Decision, ...] = ()
     """Why, if the round was asked to explain itself."""

@@ -137,16 +137,30 @@ class LocalExecutor:
                 return
         # The file first: a supervisor that is just beginning looks for it.
         try:
-            files.write(watch.folder / files.CANCEL, {"grace_s": grace_s, "time": time.time()})
+            files.ask_to_stop(watch.folder, files.CANCEL, grace_s)
         except OSError:  # a full disk: without the file the grace is the supervisor's own
             _log.exception("the wish to cancel attempt %s could not be kept", attempt)
-        running = watch.find()
-        if running is not None:
-            running.supervisor.send(signal.SIGUSR1)
-            running.supervisor.send(signal.SIGCONT)  # one that is stopped could not obey
-            return
-        watch.cancelled = True
-        self._wake(attempt)
+        if not _ring(watch):
+            watch.cancelled = True
+            self._wake(attempt)
+
+    def preempt(self, attempt: str, *, grace_s: float) -> None:
+        """Ask it to save its work and stop (SIGTERM), and after `grace_s` stop it.
+
+        Raises `OSError` if the disk is too full to keep the wish; nothing is stopped then.
+        """
+        with self._lock:
+            watch = self._watches.get(attempt)
+            if watch is None:
+                return
+            if watch.spec is not None:  # nobody can have begun it
+                self._end(watch, ExitRecord(time.time(), "preempted", preempted=True))
+                self._wake()
+                return
+        # Without the file the supervisor would take the signal for a cancellation.
+        files.ask_to_stop(watch.folder, files.PREEMPT, grace_s)
+        if not _ring(watch):
+            self._wake(attempt)  # its supervisor finds the file when it begins
 
     def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
         """Of these attempts those known here: the worker's pid, or None if none runs now."""
@@ -321,6 +335,16 @@ class LocalExecutor:
             event = files.exited(watch.attempt, watch.folder, exit_)
             begun = event.started_at if watch.started_at is None else watch.started_at
             self._outbox.put(replace(event, started_at=begun))
+
+
+def _ring(watch: Watch) -> bool:
+    """Make the supervisor look for wishes; False if none is known to run yet."""
+    running = watch.find()
+    if running is None:
+        return False
+    running.supervisor.send(signal.SIGUSR1)
+    running.supervisor.send(signal.SIGCONT)  # one that is stopped could not obey
+    return True
 
 
 def _absolute(folder: Path) -> Path:

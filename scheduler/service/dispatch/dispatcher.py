@@ -12,20 +12,19 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 
 from scheduler.clock import Clock
 from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Action, Placement, Plan
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain import transitions
 from scheduler.domain.errors import FulcrumError, OutageError, StateError
 from scheduler.domain.events import Transition
-from scheduler.domain.jobs import Attempt, fresh_nonce
 from scheduler.domain.lifecycle import AttemptState, JobState
-from scheduler.domain.records import Decision
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor, Exited, Started
 from scheduler.service.dispatch import event_handlers
@@ -37,6 +36,7 @@ from scheduler.service.dispatch.messages import (
     Cancel,
     Inbox,
     Message,
+    Preempt,
     Reestimate,
     Request,
     Update,
@@ -44,8 +44,10 @@ from scheduler.service.dispatch.messages import (
     subject,
 )
 from scheduler.service.dispatch.observation import ProgressReader, measured
+from scheduler.service.dispatch.plan_changes import PlanChanges
 from scheduler.service.dispatch.transaction import Transaction
 from scheduler.service.policy_control.active_policy import ActivePolicy
+from scheduler.service.running.losses import Losses
 from scheduler.store.base import Store
 
 _log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Dispatcher:
         clock: Clock,
         *,
         grace_s: float = 5.0,
+        preemption_grace_s: float = 30.0,
         watch: Watch | None = None,
     ) -> None:
         """`watch` is called after the plan of a round was carried out, and must return at once."""
@@ -86,6 +89,7 @@ class Dispatcher:
         self._active_policy = active_policy
         self._clock = clock
         self._grace_s = grace_s
+        self._preemption_grace_s = preemption_grace_s
         self._watch = watch
         self._inbox = Inbox()
         self._pending: list[Message] = []
@@ -100,7 +104,8 @@ class Dispatcher:
         """Whether anything has changed since the last round."""
         self._waits = False
         """Whether the policy chose to wait in the last round."""
-        self._reserved: dict[int, tuple[str, int]] = {}
+        self._again_at = inf
+        """When the policy wants to decide again, whatever happens; Unix seconds."""
         self._last_policy: Policy | None = None
         self._next_tick = 0.0
         self._last_logged = ""
@@ -112,8 +117,18 @@ class Dispatcher:
         """Rounds, launches, messages, stale events, conflicts, failed steps; since the start."""
         self._progress = ProgressReader(live_jobs, estimator, launch_specs.folders)
         self._launcher = Launcher(
-            live_jobs, executor, launch_specs, self.post, self.counters, grace_s=grace_s
+            live_jobs,
+            executor,
+            launch_specs,
+            self.post,
+            self.counters,
+            grace_s=grace_s,
+            preemption_grace_s=preemption_grace_s,
         )
+        self._losses = Losses(store, launch_specs.folders)
+        self._plan_changes = PlanChanges(live_jobs, self.counters)
+        self.lost_s = 0.0
+        """Seconds of attempts that preemption cost, since the start."""
         self.decision_s: deque[float] = deque(maxlen=1000)
         """Seconds of the newest rounds: candidates, scores, plan."""
         self.busy_since: float | None = None
@@ -173,15 +188,14 @@ class Dispatcher:
         self._pending += self._inbox.take()
         if self._pending:
             self._handle_messages(now)
-        while self._unsettled:
-            self._settle(self._unsettled[0], now)
-            self._unsettled.popleft()
+        self._settle_all(now)
         self._give_up_dependents(now)
-        if self._live_jobs.reconsider(now):
-            self._dirty = True
+        if self._live_jobs.reconsider(now) or now >= self._again_at:
+            self._dirty, self._again_at = True, inf
         if self._dirty:
             self._decide(now)
             self._dirty = False
+        self._settle_all(now)
         self._launcher.launch(now)
         if self._behind:
             raise StateError("the store did not accept every change; it is read again")
@@ -189,8 +203,9 @@ class Dispatcher:
     def tick(self, now: float) -> None:
         """Read how far running attempts are; estimate the queue again now and then."""
         self._progress.read(now)
-        # Only time can change the mind of a policy that chose to wait while nothing happens.
-        self._dirty |= self._waits
+        # Only time can change the mind of a policy that chose to wait while nothing happens, or
+        # make a running attempt old enough to be preempted and a waiting job urgent enough.
+        self._dirty |= self._waits or self._active_policy.preempts
         version, at = self._reestimated
         if self._estimator.version != version and now >= at + REESTIMATE_S:
             self._reestimated = (self._estimator.version, now)
@@ -221,7 +236,7 @@ class Dispatcher:
 
     def _seconds_left(self) -> float | None:
         """Until the next step is due without a message; None: not before one."""
-        due = [self._live_jobs.next_due()]
+        due = [self._live_jobs.next_due(), None if self._again_at == inf else self._again_at]
         if self._live_jobs.attempts or self._waits:
             due.append(self._next_tick)
         until = min((at for at in due if at is not None), default=None)
@@ -257,16 +272,14 @@ class Dispatcher:
                     self._orphans = True
                 case Reestimate(chosen):
                     self._live_jobs.reconsider(now, chosen)
-                case Cancel():
-                    refused = event_handlers.cancel(message, changes, self._store.job, now)
-                    answers.append((message, refused))
-                case Update():
-                    refused = event_handlers.update(message, changes, self._store.job, now)
+                case Cancel() | Update() | Preempt():
+                    refused = event_handlers.requested(message, changes, self._store.job, now)
                     answers.append((message, refused))
                 case Started():
                     event_handlers.started(message, changes)
                 case Exited():
-                    if not event_handlers.exited(message, changes, self._live_jobs.pool):
+                    pool_of, settle = self._live_jobs.pool, self._losses.settle
+                    if not event_handlers.exited(message, changes, pool_of, settle):
                         self.counters["stale_events"] += 1
         done, behind = self._commit(changes, now)
         self.counters["messages"] += len(self._pending)
@@ -306,18 +319,32 @@ class Dispatcher:
         self._behind = False
         self._dirty = self._orphans = True
 
+    def _settle_all(self, now: float) -> None:
+        while self._unsettled:
+            self._settle(self._unsettled[0], now)
+            self._unsettled.popleft()
+
     def _settle(self, transition: Transition, now: float) -> None:
         """Draw the consequences of a committed change: stop an attempt, or learn from one."""
         job, attempt = transition.job, transition.attempt
         if job.state is not JobState.QUEUED:
-            self._reserved.pop(job.id, None)
+            self._plan_changes.forget(job.id)
         if job.state is JobState.CANCELLING:
             running = self._live_jobs.attempts.get(job.id)
             if running is not None:
                 self._executor.cancel(running.id, grace_s=self._grace_s)
+        if job.state is JobState.PREEMPTING:
+            running = self._live_jobs.attempts.get(job.id)
+            if running is not None:
+                grace_s, preemptor = self._preemption_grace_s, transition.event.data.get("by", 0)
+                with self._live_jobs.lock:
+                    self._live_jobs.active.stop(job.id, now + grace_s, preemptor)
+                self._executor.preempt(running.id, grace_s=grace_s)
         if attempt is None or not attempt.state.final:
             return
         self._estimator.forget(attempt.id)
+        self.counters["preemptions"] += attempt.state is AttemptState.PREEMPTED
+        self.lost_s += attempt.lost_s
         pool = self._live_jobs.pool(attempt.pool)
         if attempt.state is AttemptState.SUCCEEDED and pool is not None:
             measurement = measured(job, attempt, pool)
@@ -336,15 +363,17 @@ class Dispatcher:
     def _decide(self, now: float) -> None:
         snapshot = self._live_jobs.snapshot(now)
         self._waits = False
-        if not snapshot.queue.depth:
+        if not snapshot.world.depth:
             return
         policy, mode = self._active_policy.current()
         begun = time.perf_counter()
         if policy is not self._last_policy:
             # Reservations that another policy made do not bind this one.
             self._last_policy, snapshot = policy, replace(snapshot, committed=())
-        plan = run_round(snapshot, policy, mode, observer(policy))
-        self._live_jobs.promise(plan.reservations)
+        rules = self._active_policy.preemption
+        plan = run_round(snapshot, policy, mode, observer(policy), rules)
+        self._live_jobs.promise(plan)
+        self._again_at = plan.again_at
         self.decision_s.append(time.perf_counter() - begun)
         self.counters["rounds"] += 1
         self._waits = any(decision.action == Action.WAIT for decision in plan.decisions)
@@ -353,33 +382,6 @@ class Dispatcher:
             self._watch(snapshot, self._active_policy.mode, plan.placements)
 
     def _carry_out(self, plan: Plan, now: float) -> None:
-        changes = Transaction(self._live_jobs)
-        placements = {placement.job: placement for placement in plan.placements}
-        taken: list[Attempt] = []
-        for decision in plan.decisions:
-            job = self._live_jobs.jobs.get(decision.job)
-            placement = placements.get(decision.job)
-            if job is None:
-                continue
-            if placement is None:
-                self._note_reservation(decision, changes)
-                continue
-            pool = self._live_jobs.pools[placement.pool]
-            devices = self._live_jobs.free_devices(placement.pool, placement.nodes, taken)
-            if devices is None:
-                self.counters["conflicts"] += 1
-                continue
-            estimate = self._live_jobs.estimate(placement)
-            change, attempt = transitions.placed(
-                job, pool, devices, estimate, now, decision.reason, fresh_nonce()
-            )
-            taken.append(attempt)
-            changes.add(change, replace(decision, attempt=attempt.number))
-        done, _ = self._commit(changes, now)
+        done, _ = self._commit(self._plan_changes.of(plan, now), now)
+        self._unsettled.extend(item for item in done if item.job.state is JobState.PREEMPTING)
         self._launcher.add(item.attempt for item in done if item.attempt is not None)
-
-    def _note_reservation(self, decision: Decision, changes: Transaction) -> None:
-        place = (decision.chosen.pool, decision.chosen.width)
-        if decision.action == Action.RESERVE and self._reserved.get(decision.job) != place:
-            self._reserved[decision.job] = place
-            changes.note(decision)

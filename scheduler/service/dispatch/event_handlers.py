@@ -6,17 +6,36 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scheduler.domain import transitions
-from scheduler.domain.errors import FulcrumError, IllegalTransitionError, MissingError
+from scheduler.domain.errors import (
+    FulcrumError,
+    IllegalTransitionError,
+    MissingError,
+    StateError,
+)
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import Exited, Started
-from scheduler.service.dispatch.messages import Cancel, Update
+from scheduler.service.dispatch.messages import Cancel, Preempt, Request, Update
 from scheduler.service.dispatch.transaction import Transaction
+from scheduler.workloads.spec.specs import resumable
 
 MOST_LOSSES = 5
 """A job whose attempts are lost this often has failed: perhaps it crashes its machine."""
+
+
+def requested(
+    message: Request, changes: Transaction, stored: Callable[[int], Job], now: float
+) -> FulcrumError | None:
+    """Add the change that a person asks for; returns the error if it is refused."""
+    match message:
+        case Cancel():
+            return cancel(message, changes, stored, now)
+        case Update():
+            return update(message, changes, stored, now)
+        case Preempt():
+            return preempt(message, changes, stored, now)
 
 
 def cancel(
@@ -27,7 +46,7 @@ def cancel(
     if job is None:
         return _gone(message.job, changes, stored, "only a job that has not ended can be cancelled")
     reason = message.reason or f"cancelled by {message.actor}"
-    if job.state in (JobState.QUEUED, JobState.PREEMPTED):
+    if job.state is JobState.QUEUED:
         changes.add(transitions.cancelled(job, now, message.actor, reason))
     elif job.state is not JobState.CANCELLING:
         changes.add(transitions.cancel_requested(job, message.actor, reason, now))
@@ -52,6 +71,28 @@ def update(
     return None
 
 
+def preempt(
+    message: Preempt, changes: Transaction, stored: Callable[[int], Job], now: float
+) -> FulcrumError | None:
+    """Add the change of a preemption that a person wants; returns the error if it is refused."""
+    legal = "only a running job can be preempted"
+    job = changes.job(message.job)
+    if job is None:
+        return _gone(message.job, changes, stored, legal)
+    if job.state is JobState.PREEMPTING:
+        return None
+    if job.state is not JobState.RUNNING:
+        return IllegalTransitionError(f"job {job.id} is {job.state}", {"state": legal})
+    if not resumable(job.spec.kind, job.spec.work):
+        return StateError(
+            f"job {job.id} cannot be preempted: it would begin again from nothing",
+            {"work.resumable": "true, for a command that goes on from what it saved"},
+        )
+    reason = f"by {message.actor}" + (f": {message.reason}" if message.reason else "")
+    changes.add(transitions.preempt_requested(job, message.actor, reason, now, {}))
+    return None
+
+
 def started(event: Started, changes: Transaction) -> None:
     """Add the start, unless it is known already or of an older attempt."""
     job, attempt = _current(event.attempt, changes)
@@ -59,8 +100,16 @@ def started(event: Started, changes: Transaction) -> None:
         changes.add(transitions.started(job, attempt, event.pid, event.time))
 
 
-def exited(event: Exited, changes: Transaction, pool_of: Callable[[str], Pool | None]) -> bool:
-    """Add the end of an attempt; False if the event is about an older or ended attempt."""
+def exited(
+    event: Exited,
+    changes: Transaction,
+    pool_of: Callable[[str], Pool | None],
+    settle: Callable[[Job, Attempt, Exited], tuple[Job, Attempt]],
+) -> bool:
+    """Add the end of an attempt; False if the event is about an older or ended attempt.
+
+    `settle` adds what the attempt has saved and lost.
+    """
     job, attempt = _current(event.attempt, changes)
     if job is None or attempt is None:
         return False
@@ -70,9 +119,14 @@ def exited(event: Exited, changes: Transaction, pool_of: Callable[[str], Pool | 
         job = replace(job, started_at=event.started_at)
     pool = pool_of(attempt.pool) or _removed(attempt)
     time = max(event.time, attempt.started_at or attempt.placed_at)
+    job, attempt = settle(job, attempt, event)
+    losses = job.attempts - job.failures - job.preemptions
     if event.success:
         changes.add(transitions.succeeded(job, attempt, pool, event.result, time))
-    elif event.lost and job.attempts - job.failures < MOST_LOSSES:
+    elif event.preempted:
+        why = job.reason if job.state is JobState.PREEMPTING else event.reason
+        changes.add(transitions.preempted(job, attempt, pool, why, time, event.result))
+    elif event.lost and losses < MOST_LOSSES:
         changes.add(transitions.lost(job, attempt, pool, event.reason, time))
     else:
         # Another attempt would meet the same time limit, or crash its machine again.

@@ -25,6 +25,7 @@ class Launcher:
         counters: Counter[str],
         *,
         grace_s: float,
+        preemption_grace_s: float,
     ) -> None:
         self._live_jobs = live_jobs
         self._executor = executor
@@ -32,6 +33,7 @@ class Launcher:
         self._post = post
         self._counters = counters
         self._grace_s = grace_s
+        self._preemption_grace_s = preemption_grace_s
         self._waiting: deque[Attempt] = deque()
 
     def __len__(self) -> int:
@@ -64,6 +66,9 @@ class Launcher:
             return  # it has ended meanwhile
         if job.state is JobState.CANCELLING:
             self._withdraw(attempt, now)
+            return
+        if job.state is JobState.PREEMPTING:  # the answer of its commit was lost
+            self._executor.preempt(attempt.id, grace_s=self._preemption_grace_s)
             return
         try:
             order = self._launch_specs.build(job, attempt, pool)

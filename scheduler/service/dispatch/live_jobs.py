@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.occupancy import Nodes
-from scheduler.decisions.state.plan import Placement, Reservation
-from scheduler.decisions.state.queue import Backlog, Waiting
+from scheduler.decisions.state.plan import Placement, Plan, Reservation
+from scheduler.decisions.state.preemption import JobProgress, RunningJob
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.decisions.state.world import Nodes, Waiting, World
 from scheduler.domain.errors import InfeasibleError, StateError
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
-from scheduler.domain.units import money
 from scheduler.estimates.options import PoolEstimate
 from scheduler.service.clock_corrections import ClockCorrections, bounded, delayed
 from scheduler.service.dispatch.dependencies import Dependencies
-from scheduler.service.dispatch.placement_options import affordable, cheapest, counted, worthwhile
-from scheduler.service.dispatch.running_attempts import lowest, running_attempts
+from scheduler.service.dispatch.placement_options import (
+    affordable,
+    counted,
+    within_budget,
+    worthwhile,
+)
 from scheduler.service.hold_reasons import HoldReasons
+from scheduler.service.running.active_attempts import ActiveAttempts
+from scheduler.service.running.attempt_totals import AttemptTotalsByJob
+from scheduler.service.running.running_attempts import lowest
+from scheduler.service.running.running_jobs import done_share, progress, remaining
 
 MATERIAL = 0.05
 """A change of an estimate below this share leaves the queue as it is."""
-OVERDUE = 0.1
-"""An attempt past its estimated end is expected to need this share of its run time more."""
 
 Estimates = Callable[[JobSpec], Sequence[PoolEstimate]]
 """Every placement of a job with its estimate; raises `InfeasibleError`."""
@@ -47,32 +52,41 @@ class LiveJobs:
         preference: Preference,
         state: Callable[[int], JobState],
         origin: float = 0.0,
+        preempts: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`state`: of any job, from the store. `origin`: see `Backlog`."""
+        """`state`: of any job, from the store. `origin`: see `World`.
+
+        `preempts`: whether a round may preempt now, so that snapshots tell of running jobs.
+        """
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.pools = tuple(pools)
         self.jobs: dict[int, Job] = {}
         """Jobs that are not final."""
-        self.attempts: dict[int, Attempt] = {}
-        """The attempt that holds devices, by job."""
         self.held: dict[int, HoldReasons] = {}
         """Queued jobs that do not compete."""
         self._timed: dict[int, float] = {}
         """When the reason of a held job ends by itself, Unix seconds."""
         self._broken: set[int] = set()
         """Held jobs with a dependency that ended without success."""
-        self.ends: dict[int, float] = {}
-        """Estimated ends of active attempts, Unix seconds, refined while they run."""
         self._corrections = ClockCorrections()
+        self.active = ActiveAttempts(self._corrections)
+        self.attempts: Mapping[int, Attempt] = self.active.attempts
+        """The attempt that holds devices, by job."""
         self._index = {pool.name: at for at, pool in enumerate(self.pools)}
         self._estimates = estimates
         self._preference = preference
-        self._backlog = Backlog(origin)
+        self._preempts = preempts
+        self._queue = World(self.pools, origin=origin)
+        """The jobs that compete; nothing runs in it."""
         self._newest = 0
         self._dependencies = Dependencies(state)
-        self._spent: dict[int, float] = {}
+        self.totals = AttemptTotalsByJob()
+        """Of jobs whose ended attempts are known."""
+        self._progress: dict[int, JobProgress] = {}
+        """Of competing jobs that have run before."""
         self._committed: tuple[Reservation, ...] = ()
+        self._claims: tuple[Reservation, ...] = ()
         self._estimated: dict[str, tuple[JobSpec, Sequence[PoolEstimate]]] = {}
         """The newest estimates of each work, by the key of its profile."""
         self._sources: dict[int, dict[tuple[int, int], str]] = {}
@@ -82,7 +96,7 @@ class LiveJobs:
         """Take over what the store holds, at the start."""
         with self.changed:
             for attempt in attempts:
-                self._hold(attempt)
+                self.active.hold(attempt)
             for job in jobs:
                 self.jobs[job.id] = bounded(job, now)
                 self._newest = max(self._newest, job.id)
@@ -112,23 +126,24 @@ class LiveJobs:
         with self.changed:
             if attempt is not None:
                 if attempt.state.final:
-                    self._release(attempt)
+                    self.active.release(attempt.job)
+                    self._corrections.forget(attempt.id)
+                    self.totals.add(attempt)
                 else:
-                    self._hold(attempt)
+                    self.active.hold(attempt)
             self._put(transition.job, now)
             self.changed.notify_all()
 
     def restore(self, job: Job, attempts: Iterable[Attempt], now: float) -> None:
         """Take over a job as the store has it, with all its attempts, after a lost answer."""
         with self.changed:
-            self.attempts.pop(job.id, None)
-            self.ends.pop(job.id, None)
-            self._spent.pop(job.id, None)
+            self.active.release(job.id)
+            self.totals.forget(job.id)
             for attempt in attempts:
                 if attempt.state.final:
-                    self.spend(job.id, attempt.dollars or 0.0)
+                    self.totals.add(attempt)
                 else:
-                    self._hold(attempt)
+                    self.active.hold(attempt)
             self._put(job, now)
             self.changed.notify_all()
 
@@ -138,7 +153,7 @@ class LiveJobs:
         For changed estimates or preferences. Returns whether another job competes now.
         """
         with self.changed:
-            before = len(self._backlog)
+            before = self._queue.depth
             due = [job for job, until in self._timed.items() if until <= now]
             if chosen is not None:
                 due += [
@@ -148,7 +163,7 @@ class LiveJobs:
                 ]
             for job in due:
                 self._reconsider(job, now)
-            return bool(due) and (chosen is not None or len(self._backlog) > before)
+            return bool(due) and (chosen is not None or self._queue.depth > before)
 
     def shift(self, seconds: float, now: float) -> None:
         """The clock was set forward (or back): what waits or runs does so no longer than before."""
@@ -156,16 +171,11 @@ class LiveJobs:
             self._corrections.shift(
                 seconds, (*self.jobs, *(attempt.id for attempt in self.attempts.values()))
             )
-            self.ends = {job: end + seconds for job, end in self.ends.items()}
+            self.active.shift(seconds)
             self._committed = ()
             for job in list(self.jobs.values()):
                 self.jobs[job.id] = delayed(job, seconds)
                 self._reconsider(job.id, now)
-
-    def elapsed(self, attempt: Attempt, now: float) -> float:
-        """Seconds since the active attempt began, whatever the clock was set to meanwhile."""
-        with self.lock:
-            return max(0.0, now - self._corrections.begun_at(attempt))
 
     def reestimate(self, key: str, now: float) -> None:
         """Look again at the queued jobs of one work if a measurement changed it materially."""
@@ -202,13 +212,13 @@ class LiveJobs:
     def snapshot(self, now: float) -> Snapshot:
         """The world now, as a value."""
         with self.lock:
-            queue, running = self._backlog.freeze(), self._running(now)
-            return Snapshot(now, queue, self.pools, running, self._committed)
+            snapshot = Snapshot(now, self._world(now), self._committed, claims=self._claims)
+            return self._with_progress(snapshot) if self._preempts() else snapshot
 
-    def promise(self, reservations: tuple[Reservation, ...]) -> None:
-        """What the last round reserved: a sticky mode keeps it in the next."""
+    def promise(self, plan: Plan) -> None:
+        """What the last round reserved, for a sticky mode, and for whom attempts are stopped."""
         with self.lock:
-            self._committed = reservations
+            self._committed, self._claims = plan.reservations, plan.claims
 
     def with_job(self, job: int, spec: JobSpec, now: float) -> Snapshot:
         """The world as it would be with one more waiting job; raises `InfeasibleError`."""
@@ -217,10 +227,9 @@ class LiveJobs:
             found = affordable(found, spec.budget) or found
         waiting = self._waiting(job, spec, now, found)
         with self.lock:
-            backlog = self._backlog.copy()
-            running, committed = self._running(now), self._committed
-        backlog.add(waiting)
-        return Snapshot(now, backlog.freeze(), self.pools, running, committed)
+            world, committed = self._world(now), self._committed
+        world.add(waiting)
+        return Snapshot(now, world, committed)
 
     def estimate(self, placed: Placement) -> Estimate:
         """The estimate that a placement of the last snapshot was decided on."""
@@ -242,21 +251,10 @@ class LiveJobs:
         }
         return lowest(nodes, self.pools[pool].devices_per_node, busy)
 
-    def spend(self, job: int, dollars: float) -> None:
-        """Dollars that ended attempts of a live job have cost."""
-        with self.lock:
-            self._spent[job] = self._spent.get(job, 0.0) + dollars
-
-    def refine(self, job: int, end: float) -> None:
-        """A better estimate of an active attempt's end."""
-        with self.lock:
-            if job in self.ends:
-                self.ends[job] = end
-
     def counts(self) -> Mapping[str, int]:
         """Live jobs by what they wait for: `devices`, a held cause, or `active`."""
         with self.lock:
-            counts = {"devices": len(self._backlog), "active": len(self.attempts)}
+            counts = {"devices": self._queue.depth, "active": len(self.attempts)}
             for held in self.held.values():
                 counts[held.cause] = counts.get(held.cause, 0) + 1
             return counts
@@ -275,8 +273,8 @@ class LiveJobs:
 
     def _faults(self) -> Iterator[str]:
         queued = {job.id for job in self.jobs.values() if job.state is JobState.QUEUED}
-        competing = {job for job in self.jobs if job in self._backlog}
-        if len(competing) != len(self._backlog) or competing != self._sources.keys():
+        competing = set(self._queue.waiting())
+        if not competing <= self.jobs.keys() or competing != self._sources.keys():
             yield "the backlog has jobs that are not live"
         if competing & self.held.keys() or competing | self.held.keys() != queued:
             yield f"queued jobs must either compete or be held: {sorted(queued)}"
@@ -286,13 +284,11 @@ class LiveJobs:
             yield "jobs that have ended are live"
         if not self.attempts.keys() <= self.jobs.keys() - queued:
             yield f"attempts of jobs that are not active: {sorted(self.attempts)}"
-        if self.ends.keys() != self.attempts.keys():
-            yield f"estimated ends without an attempt: {sorted(self.ends)}"
-        claims = [(one.pool, at) for one in self.attempts.values() for at in one.devices]
-        if len(claims) != len(set(claims)):
-            yield f"devices held twice: {sorted(claims)}"
-        if not self._spent.keys() <= self.jobs.keys():
-            yield f"costs of jobs that are not live: {sorted(self._spent)}"
+        if not set(self.totals.known()) <= self.jobs.keys():
+            yield f"costs of jobs that are not live: {sorted(self.totals.known())}"
+        if not self._progress.keys() <= competing:
+            yield f"progress of jobs that do not compete: {sorted(self._progress)}"
+        yield from self.active.faults()
         yield from self._dependencies.faults(self.jobs)
 
     def _put(self, job: Job, now: float) -> None:
@@ -303,7 +299,7 @@ class LiveJobs:
             self._consider(self.jobs[job.id], now)
             return
         self.jobs.pop(job.id, None)
-        self._spent.pop(job.id, None)
+        self.totals.forget(job.id)
         self._corrections.forget(job.id)
         for dependent in self._dependencies.remove(job):
             self._reconsider(dependent, now)
@@ -314,7 +310,10 @@ class LiveJobs:
         found = self._placements(job, now)
         if not isinstance(found, HoldReasons):
             submitted_at = self._corrections.submitted_at(job)
-            self._backlog.add(self._waiting(job.id, job.spec, submitted_at, found))
+            self._queue.add(self._waiting(job.id, job.spec, submitted_at, found))
+            if job.attempts:
+                service_s = self.totals.of(job.id).device_s
+                self._progress[job.id] = progress(job, found, service_s)
             self._sources[job.id] = {(one.pool, one.width): one.estimate.source for one in found}
             return
         self.held[job.id] = found
@@ -325,8 +324,10 @@ class LiveJobs:
 
     def _withdraw(self, job: int) -> None:
         """Neither compete nor be held."""
-        if job in self._backlog:
-            self._backlog.remove(job)
+        if job in self._queue:
+            self._queue.remove(job)
+            self._queue.forget_shapes()
+            self._progress.pop(job, None)
             del self._sources[job]
         self.held.pop(job, None)
         self._timed.pop(job, None)
@@ -352,15 +353,10 @@ class LiveJobs:
         except InfeasibleError as error:
             return HoldReasons("no-pool", error.message)
         self._estimated[spec.profile.key] = (spec, found)
-        found = worthwhile(found, self._preference(spec))
+        found = worthwhile(remaining(found, job.progress), self._preference(spec))
         if spec.budget is None:
             return found
-        left = spec.budget - self._spent.get(job.id, 0.0)
-        return affordable(found, left) or HoldReasons(
-            "budget",
-            f"its cheapest placement costs {money(cheapest(found), up=True)} by estimate, "
-            f"{money(left)} of its budget are left",
-        )
+        return within_budget(found, spec.budget - self.totals.of(job.id).dollars)
 
     def _waiting(
         self, job: int, spec: JobSpec, submitted_at: float, found: Sequence[PoolEstimate]
@@ -374,25 +370,32 @@ class LiveJobs:
             preference=self._preference(spec),
         )
 
-    def _hold(self, attempt: Attempt) -> None:
-        self.attempts[attempt.job] = attempt
-        begun = self._corrections.begun_at(attempt)
-        if attempt.job not in self.ends or attempt.started_at is not None:
-            self.ends[attempt.job] = begun + attempt.estimate.runtime_s
+    def _with_progress(self, snapshot: Snapshot) -> Snapshot:
+        found = [self._running_job(one.job, snapshot.now) for one in snapshot.world.running()]
+        running_jobs = tuple(job for job in found if job is not None)
+        return replace(snapshot, running_jobs=running_jobs, progress=dict(self._progress))
 
-    def _release(self, attempt: Attempt) -> None:
-        self.attempts.pop(attempt.job, None)
-        self.ends.pop(attempt.job, None)
-        self._corrections.forget(attempt.id)
-        self.spend(attempt.job, attempt.dollars or 0.0)
+    def _world(self, now: float) -> World:
+        """A copy of the queue, with what runs."""
+        world = self._queue.copy()
+        world.start_all(self.active.running(self.pools, now))
+        return world
 
-    def _running(self, now: float) -> tuple[RunningAttempt, ...]:
-        attempts = self.attempts.values()
-        ends = {attempt.job: self._end(attempt, now) for attempt in attempts}
-        return running_attempts(attempts, self.pools, ends)
-
-    def _end(self, attempt: Attempt, now: float) -> float:
-        end = self.ends[attempt.job]
-        if end > now:
-            return end
-        return now + max(1.0, OVERDUE * self.elapsed(attempt, now))
+    def _running_job(self, number: int, now: float) -> RunningJob | None:
+        """What decisions know of a job whose attempt works; None before that."""
+        job, attempt = self.jobs[number], self.attempts[number]
+        if attempt.started_at is None:
+            return None
+        try:
+            whole = self._estimates(job.spec)
+        except InfeasibleError:
+            return None
+        left_s = max(0.0, self.active.ends[number] - now)
+        done = done_share(job, attempt, whole, self.pools, left_s)
+        left = self._placements(replace(job, progress=done), now)
+        if isinstance(left, HoldReasons):
+            return None  # it could not start again
+        service_s = self.active.elapsed(attempt, now) * attempt.width
+        state = progress(job, left, self.totals.of(number).device_s + service_s)
+        waiting = self._waiting(number, job.spec, self._corrections.submitted_at(job), left)
+        return self.active.running_job(job, waiting, state, now)

@@ -50,7 +50,18 @@ class Reestimate:
     chosen: Callable[[JobSpec], bool]
 
 
-Request = Cancel | Update
+@dataclass(frozen=True, slots=True)
+class Preempt:
+    """Somebody wants a running job to save its work, free its devices and queue again."""
+
+    job: int
+    actor: str
+    reason: str
+    answer: Future[None] = field(default_factory=Future)
+    """Set when the request is durable, or refused."""
+
+
+Request = Cancel | Update | Preempt
 """Messages whose sender waits for the answer."""
 Message = Admitted | Request | Reestimate | ExecutorEvent
 
@@ -113,7 +124,7 @@ def refuse(messages: Sequence[Message]) -> None:
 def subject(message: Message) -> int | None:
     """The number of the one job that a message changes; None: none, or several."""
     match message:
-        case Cancel() | Update():
+        case Cancel() | Update() | Preempt():
             return message.job
         case Admitted() | Reestimate():
             return None

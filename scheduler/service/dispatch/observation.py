@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Measurement
 from scheduler.estimates.estimator import Estimator
@@ -14,6 +14,7 @@ from scheduler.files import regular
 from scheduler.jsonlines import record
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.paths import Paths
+from scheduler.service.running.saved_work import saved_work
 
 TAIL = 8192
 """Bytes read from the end of the file: some dozens of lines."""
@@ -47,7 +48,7 @@ class ProgressReader:
                 self._follow(attempt, now)
 
     def _follow(self, attempt: Attempt, now: float) -> None:
-        elapsed = self.live_jobs.elapsed(attempt, now)
+        elapsed = self.live_jobs.active.elapsed(attempt, now)
         folder = self.folders.attempt(attempt.job, attempt.number)
         line = latest(folder / "metrics.jsonl")
         if line is not None:
@@ -56,7 +57,10 @@ class ProgressReader:
         job = self.live_jobs.jobs.get(attempt.job)
         limit = None if job is None else job.spec.max_duration_s
         left = self.estimator.remaining(attempt.id, attempt.estimate.runtime_s, elapsed, limit)
-        self.live_jobs.refine(attempt.job, now + left)
+        since = now - elapsed
+        saved = saved_work(folder, self.folders.checkpoints(attempt.job), since)
+        with self.live_jobs.lock:
+            self.live_jobs.active.refine(attempt.job, now + left, saved)
 
 
 def latest(metrics: Path) -> ProgressLine | None:
@@ -86,6 +90,8 @@ def measured(job: Job, attempt: Attempt, pool: Pool) -> Measurement:
     begun, ended = attempt.started_at or attempt.placed_at, attempt.finished_at or 0.0
     result = attempt.result or {}
     samples, overhead = result.get("samples"), result.get("overhead_s")
+    if job.spec.kind is JobKind.COMMAND:  # its report says 1, whatever earlier attempts had done
+        samples = job.spec.profile.samples * (1.0 - job.progress)
     return Measurement(
         job=job.id,
         attempt=attempt.number,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.decisions.state.queue import EstimatedPlacement
+from scheduler.decisions.state.world import EstimatedPlacement
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
+from scheduler.domain.units import money
 from scheduler.estimates.options import PoolEstimate
+from scheduler.service.hold_reasons import HoldReasons
 
 GRAINS = 64
 """Parts of a node's memory that placements are counted in."""
@@ -52,6 +54,17 @@ def cheapest(found: Sequence[PoolEstimate]) -> float:
 def affordable(found: Sequence[PoolEstimate], dollars: float) -> list[PoolEstimate]:
     """The placements that cost at most so many dollars."""
     return [one for one in found if one.estimate.dollars <= dollars]
+
+
+def within_budget(
+    found: Sequence[PoolEstimate], left: float
+) -> Sequence[PoolEstimate] | HoldReasons:
+    """The placements that what is left of a budget (dollars) pays for, or why none does."""
+    return affordable(found, left) or HoldReasons(
+        "budget",
+        f"its cheapest placement costs {money(cheapest(found), up=True)} by estimate, "
+        f"{money(left)} of its budget are left",
+    )
 
 
 def _counted(asked: int, pool: Pool) -> int:

@@ -24,6 +24,7 @@ def reconcile(
     clock: Clock,
     *,
     grace_s: float,
+    preemption_grace_s: float,
 ) -> dict[str, int]:
     """Adopt what still runs, launch what was placed but never started, requeue what is lost.
 
@@ -42,6 +43,10 @@ def reconcile(
                 deliver(Started(attempt.id, pid, clock.now()))
             if job.state is JobState.CANCELLING:
                 executor.cancel(attempt.id, grace_s=grace_s)
+            if job.state is JobState.PREEMPTING:
+                with live_jobs.lock:  # for which job is not known any more: it is decided again
+                    live_jobs.active.stop(job.id, clock.now() + preemption_grace_s, 0)
+                executor.preempt(attempt.id, grace_s=preemption_grace_s)
             continue
         again = order(job, attempt) if job.state is JobState.STARTING else None
         if again is not None:

@@ -36,6 +36,8 @@ class Checkup:
     clock: Clock
     accepting: Callable[[], bool]
     """Whether submissions are stored."""
+    compiling: Callable[[], bool]
+    """Whether functions that decide are still being compiled."""
     absent: Mapping[str, str]
     """Pool name → why jobs cannot run on it here."""
     crashes: CrashMarks | None
@@ -62,7 +64,7 @@ class Checkup:
     def problems(self) -> tuple[HealthProblem, ...]:
         """The problems, fatal ones first; returns within seconds, whatever hangs."""
         found = (
-            *health.dispatching(self.dispatcher, self.accepting),
+            *health.dispatching(self.dispatcher, self.accepting, self.compiling),
             *self._health.problems(),
             *self._known_from_start(),
         )

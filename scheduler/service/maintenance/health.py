@@ -92,7 +92,9 @@ class Health:
             self._under_way = None
 
 
-def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterator[HealthProblem]:
+def dispatching(
+    dispatcher: Dispatcher, accepting: Callable[[], bool], compiling: Callable[[], bool]
+) -> Iterator[HealthProblem]:
     """Problems of the threads that accept and decide."""
     restart = "restart the service; running jobs go on"
     if not dispatcher.alive:
@@ -103,7 +105,11 @@ def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterat
     since = dispatcher.busy_since
     if since is not None and (took := time.monotonic() - since) > HANGS_S:
         text = f"a scheduling step has not ended for {took:.0f} s: nothing starts meanwhile"
-        yield HealthProblem("dispatcher", text, f"look at the service's log; then {restart}")
+        advice = f"look at the service's log; then {restart}"
+        if compiling():
+            text = "decisions are being compiled for this machine: nothing starts before that"
+            advice = "wait some minutes; only the first start after an installation needs this"
+        yield HealthProblem("dispatcher", text, advice)
     if dispatcher.failures >= FAILS:
         text = f"{dispatcher.failures} scheduling steps failed in a row: {dispatcher.error}"
         yield HealthProblem("dispatcher", text, "look at the service's log")

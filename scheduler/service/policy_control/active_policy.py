@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scheduler.decisions.rounds.policy import Policy, mode_of
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.policy import Policy, mode_of, traits
+from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.pools import Pool
@@ -36,7 +37,10 @@ class ActivePolicy:
         projects: Mapping[str, float] | None = None,
         starvation_s: float = float("inf"),
         limit_s: float = float("inf"),
+        preemption: PreemptionRules | None = None,
     ) -> None:
+        self.preemption = preemption or PreemptionRules()
+        """When a running attempt may be preempted."""
         self._lookup = lookup
         self._fallback = fallback
         self._starvation_s = starvation_s
@@ -51,6 +55,13 @@ class ActivePolicy:
         """The policy and the mode of the next round."""
         with self._lock:
             return self._guard, mode_of(self._guard, self._mode)
+
+    @property
+    def preempts(self) -> bool:
+        """Whether a round may preempt: by the rules, or because the policy does so itself."""
+        with self._lock:
+            by_itself = traits(self._guard).ranking is not None
+            return by_itself or self.preemption.mode is not PreemptionMode.OFF
 
     @property
     def mode(self) -> Mode:

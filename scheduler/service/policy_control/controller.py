@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scheduler.clock import Clock
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.plan import Placement
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.errors import (

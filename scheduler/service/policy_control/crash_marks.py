@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.policy import Policy, Reasons, traits
-from scheduler.decisions.state.queue import Floats
 from scheduler.domain.errors import InputError
 from scheduler.files import write_text
 from scheduler.policies.wrapped import Wrapped

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scheduler.clock import Clock
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Placement
 from scheduler.decisions.state.snapshot import Snapshot
@@ -163,7 +163,7 @@ class Shadow:
                 {
                     "time": snapshot.now,
                     "shadow": self._guard.name,
-                    "queued": snapshot.queue.depth,
+                    "queued": snapshot.world.depth,
                     "placed": live,
                     "would": would,
                     "replaced": replaced,

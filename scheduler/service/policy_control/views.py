@@ -15,7 +15,7 @@ class ActivePolicyView:
 
     name: str
     mode: str
-    """The `rounds.round.Mode` in force: the one the policy was made for, else the cluster's."""
+    """The `rounds.modes.Mode` in force: the one the policy was made for, else the cluster's."""
     preference: float
     """For jobs that name none, unless their project has one: 0 cheapest … 1 fastest."""
     fallbacks: int = 0

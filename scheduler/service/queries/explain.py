@@ -10,8 +10,8 @@ from math import inf
 from scheduler.decisions.rounds import explanation
 from scheduler.decisions.rounds.explanation import Alternative, Cause
 from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.rounds.round import Mode
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
@@ -41,13 +41,14 @@ class ExplainService:
         with self.live_jobs.lock:
             attempt = self.live_jobs.attempts.get(job.id)
             held = self.live_jobs.held.get(job.id)
-            end = self.live_jobs.ends.get(job.id, now)
+            end = self.live_jobs.active.ends.get(job.id, now)
+            victims = self.live_jobs.active.victims(job.id)
         if attempt is not None:
             return _active(job, attempt, end, decisions, now)
         if held is not None:
             return self._held(job, held, decisions)
         snapshot = self.live_jobs.snapshot(now)
-        if job.state is not JobState.QUEUED or snapshot.queue.slot_of(job.id) is None:
+        if job.state is not JobState.QUEUED or snapshot.world.slot_of(job.id) is None:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
         policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
@@ -55,7 +56,7 @@ class ExplainService:
         return Explanation(
             job=job,
             cause=wait.cause.value,
-            text=_sentence(wait, start, job.spec.deadline, now),
+            text=_displacement(job, victims) + _sentence(wait, start, job.spec.deadline, now),
             position=wait.position,
             depth=wait.depth,
             start=start.start if start else None,
@@ -115,6 +116,8 @@ def _active(
     begun = attempt.started_at
     if job.state is JobState.CANCELLING:
         text = f"is being stopped on {place}: {job.reason}"
+    elif job.state is JobState.PREEMPTING:
+        text = f"saves its work on {place} and queues again: {job.reason}"
     elif begun is None:
         text = f"is being started on {place}"
     elif end > now:
@@ -132,6 +135,13 @@ def _active(
         dollars=attempt.estimate.dollars,
         decisions=decisions,
     )
+
+
+def _displacement(job: Job, victims: Sequence[int]) -> str:
+    """For whom the job gave way, and who gives way to it; empty for most jobs."""
+    said = [job.reason] if job.preemptions else []
+    said += [f"job {victim} is being stopped for it" for victim in victims]
+    return "".join(f"{part}; " for part in said)
 
 
 def _sentence(
@@ -163,10 +173,10 @@ def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
 def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedStart:
     """The placement a job would wait for, if its start is beyond the forecast's horizon."""
     wait = explanation.wait(snapshot, policy, mode, TRIAL)
-    slot = snapshot.queue.slot_of(TRIAL)
-    rows = snapshot.queue.rows_of(slot) if slot is not None else range(0)
+    slot = snapshot.world.slot_of(TRIAL)
+    rows = snapshot.world.rows_of(slot) if slot is not None else range(0)
     for row in rows:
-        shape = snapshot.queue.shapes[int(snapshot.queue.shape[row])]
+        shape = snapshot.world.shape_of(row)
         if (snapshot.pools[shape.pool].name, shape.width) == (wait.pool, wait.width):
             return ExpectedStart(
                 job=TRIAL,
@@ -174,8 +184,8 @@ def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedSta
                 end=inf,
                 pool=wait.pool,
                 width=wait.width,
-                dollars=float(snapshot.queue.dollars[row]),
-                joules=float(snapshot.queue.joules[row]),
+                dollars=float(snapshot.world.row_dollars[row]),
+                joules=float(snapshot.world.row_joules[row]),
             )
     raise KeyError(TRIAL)
 

@@ -36,6 +36,7 @@ def costs(
             func.sum(case((run > 0.0, run), else_=0.0) * attempts.c.width).label("device_seconds"),
             func.coalesce(func.sum(attempts.c.dollars), 0.0).label("dollars"),
             func.coalesce(func.sum(attempts.c.joules), 0.0).label("joules"),
+            func.sum(attempts.c.lost_s * attempts.c.width).label("lost"),
         )
         .join_from(attempts, jobs)
         .where(end.is_not(None))
@@ -53,6 +54,7 @@ def costs(
             device_seconds=row.device_seconds,
             dollars=row.dollars,
             joules=row.joules,
+            lost_device_seconds=row.lost,
         )
         for row in connection.execute(sums)
     ]

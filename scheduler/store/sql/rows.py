@@ -40,6 +40,9 @@ def new_job(job: Job, spec: str) -> Values:
         "eligible_at": job.eligible_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
+        "preemptions": job.preemptions,
+        "progress": job.progress,
+        "lost_s": job.lost_s,
     }
 
 
@@ -74,6 +77,9 @@ def job_changes(job: Job) -> Values:
         "eligible_at": job.eligible_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
+        "preemptions": int(job.preemptions),
+        "progress": job.progress,
+        "lost_s": job.lost_s,
     }
 
 
@@ -93,6 +99,9 @@ def job(row: Row[Any]) -> Job:
         finished_at=row.finished_at,
         retry_of=row.retry_of,
         nonce=row.nonce,
+        preemptions=row.preemptions,
+        progress=row.progress,
+        lost_s=row.lost_s,
     )
 
 
@@ -119,6 +128,7 @@ def attempt_values(attempt: Attempt) -> Values:
         "joules": attempt.joules,
         "result": None if attempt.result is None else json_values.plain(attempt.result),
         "nonce": attempt.nonce,
+        "lost_s": attempt.lost_s,
     }
 
 
@@ -146,6 +156,7 @@ def attempt(row: Row[Any]) -> Attempt:
         joules=row.joules,
         result=row.result,
         nonce=row.nonce,
+        lost_s=row.lost_s,
     )
 
 

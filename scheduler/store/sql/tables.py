@@ -71,6 +71,9 @@ jobs = Table(
     Column("retry_of", Serial, ForeignKey("jobs.id")),
     Column("spec", Json, nullable=False),
     Column("nonce", Text, nullable=False, server_default=""),
+    Column("preemptions", Integer, nullable=False, server_default="0"),
+    Column("progress", Double, nullable=False, server_default="0"),
+    Column("lost_s", Double, nullable=False, server_default="0"),
     Index(None, "state", "id"),
     Index(None, "user_name", "id"),
     Index(None, "project", "id"),
@@ -99,6 +102,7 @@ attempts = Table(
     Column("joules", Double),
     Column("result", Json),
     Column("nonce", Text, nullable=False, server_default=""),
+    Column("lost_s", Double, nullable=False, server_default="0"),
     Index(None, "state"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812
 
 from scheduler.text import shown
 from scheduler.workloads.data.pictures import UnreadableError, decode
+from scheduler.workloads.stop_signal import SIGNALS
 
 Key = tuple[int, int]
 """Epoch and index of one image: its random changes depend on both and on nothing else."""
@@ -191,9 +193,14 @@ class Batches(Sampler[list[Key]]):
         *,
         epoch: int = 0,
         seed: int | None = None,
+        done: int = 0,
     ) -> None:
-        """`seed` None: in order; else shuffled by seed and epoch."""
+        """`seed` None: in order; else shuffled by seed and epoch. The first `done` are left out.
+
+        The length stays that of the whole epoch, as the trainer expects.
+        """
         self.size, self.batch_size, self.epoch, self.seed = size, batch_size, epoch, seed
+        self.done = done
 
     def __len__(self) -> int:
         whole, rest = divmod(self.size, self.batch_size)
@@ -206,7 +213,7 @@ class Batches(Sampler[list[Key]]):
             generator = torch.Generator().manual_seed(mix(self.seed, self.epoch))
             order = torch.randperm(self.size, generator=generator).tolist()
         last = len(self) - 1
-        for number in range(last + 1):
+        for number in range(self.done, last + 1):
             start = number * self.batch_size
             stop = self.size if number == last else start + self.batch_size
             yield [(self.epoch, index) for index in order[start:stop]]
@@ -220,7 +227,14 @@ def loader(dataset: Prepared, batches: Batches, workers: int = 0) -> DataLoader[
         num_workers=workers,
         collate_fn=_whole,
         generator=torch.Generator(),  # else each pass draws from the global one
+        worker_init_fn=_ignore_stop_signals,
     )
+
+
+def _ignore_stop_signals(_worker: int) -> None:
+    """The training, which gets the signal too, needs its loaders until its state is saved."""
+    for name in SIGNALS:
+        signal.signal(name, signal.SIG_IGN)
 
 
 def mix(*parts: int) -> int:

@@ -44,6 +44,7 @@ __all__ = [
     "profile",
     "references",
     "resolve",
+    "resumable",
 ]
 
 
@@ -65,6 +66,14 @@ def references(work: Mapping[str, Any]) -> tuple[int, ...]:
     """Jobs whose results this work reads; it can only run after them."""
     models = work.get("models") or ()
     return tuple(dict.fromkeys(item for item in models if isinstance(item, int)))
+
+
+def resumable(kind: JobKind, work: Mapping[str, Any]) -> bool:
+    """Whether a later attempt goes on where an earlier one was stopped.
+
+    A training does, by its checkpoints; a command does if its job says so.
+    """
+    return kind is JobKind.CNN_TRAIN or work.get("resumable") is True
 
 
 def resolve(work: Mapping[str, Any], artifacts: Callable[[int], Path]) -> Mapping[str, Any]:

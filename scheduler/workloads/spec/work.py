@@ -282,6 +282,12 @@ class CommandWork(BaseModel):
         default=None,
         description="Working directory; default: a new folder, `work/` in the attempt's.",
     )
+    resumable: bool = Field(
+        default=False,
+        description="Whether the program goes on where it was: it saves its state in "
+        "`$FULCRUM_CHECKPOINTS` when it gets SIGTERM, and starts from there when "
+        "`$FULCRUM_RESUMED` is 1. Only then may it be preempted.",
+    )
 
     @field_validator("argv")
     @classmethod

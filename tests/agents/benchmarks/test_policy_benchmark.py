@@ -14,14 +14,14 @@ from agents.serving.artifact import load as load_artifact
 from agents.training.trainer import train
 from benchmarks.policy import artifacts, document, evaluation, plots
 from benchmarks.policy.cases import CaseFigures, Drawn, Fresh, fresh, under
-from benchmarks.policy.document import Part
+from benchmarks.policy.document import ReportPart
 from benchmarks.policy.evaluation import KeptResults, Measuring, task_key
 from benchmarks.policy.parts import drawn, frontier, kth, latency, rlscheduler
 from benchmarks.policy.parts.frontier import outline, volume_ratio
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import Split, load
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.lookup import named
@@ -333,7 +333,7 @@ class TestDocument:
         def report(found, _):
             return Section("Title", "Text.", [Table("T", ["a"], [[str(found["value"])]])])
 
-        part = Part("one", lambda _: {}, report, ())
+        part = ReportPart("one", lambda _: {}, report, ())
         page = tmp_path / "page.md"
         page.write_text(self.PAGE)
         assert document.write({"one": part}, page, tmp_path) == ["one"]

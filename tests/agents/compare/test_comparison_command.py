@@ -75,7 +75,7 @@ def test_failed_runs_are_told_and_exit_1(fulcrum, monkeypatch):
     def broken(*_):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr("envs.baselines.catalogue.run", broken)
+    monkeypatch.setattr("envs.clock.CompiledSimulation.run", broken)
     done = fulcrum("-p", "fcfs", "--seeds", "2")
     assert done.exit_code == 1
     assert "2 runs failed" in done.stderr

@@ -8,20 +8,15 @@ from agents.serving.learned_policy import LearnedPolicy
 from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import Encoding, unflatten
 from scheduler.decisions.rounds.explanation import observer
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import run_round
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from tests.support.learning_world import observations
+from tests.support.learning_world import broken_weights, linear_weights, observations
 from tests.support.worlds import option, pool, snapshot, waiting
 
 ROWS, SHOWN = 8, 5
 NAMES = [column.name for column in ROW_COLUMNS]
-
-
-def linear(seed=0):
-    weights = np.random.default_rng(seed).normal(size=len(ROW_COLUMNS)).astype(np.float32)
-    return weights, lambda values: unflatten(values, ROWS)[0] @ weights
 
 
 def encoding(seed=0):
@@ -30,11 +25,11 @@ def encoding(seed=0):
 
 
 def test_linear_scores_are_explained_exactly():
-    weights, score = linear()
+    network = linear_weights()
     seen = encoding()
-    terms = ablate(score, seen, ROWS, chosen=2, rival=3)
+    terms = ablate(network.scores, seen, ROWS, chosen=2, rival=3)
     rows = unflatten(seen.values, ROWS)[0][1:SHOWN]
-    expected = weights * (rows[1] - np.median(rows, axis=0))
+    expected = network.values[:-1] * (rows[1] - np.median(rows, axis=0))
     for name, term in zip(NAMES, expected, strict=True):
         assert terms.get(name, 0.0) == pytest.approx(term, abs=1e-4)
     assert terms[INTERACTIONS] == pytest.approx(0.0, abs=1e-4)
@@ -59,18 +54,18 @@ def test_terms_sum_up_to_the_difference_to_the_median_row():
 
 def test_the_network_is_asked_once():
     asked = []
-    _, score = linear()
+    network = linear_weights()
 
     def counted(values):
         asked.append(values.shape)
-        return score(values)
+        return network.scores(values)
 
     ablate(counted, encoding(), ROWS, chosen=1, rival=2)
     assert len(asked) == 1
 
 
 def test_waiting_has_no_columns():
-    assert ablate(linear()[1], encoding(), ROWS, chosen=0, rival=2) == {}
+    assert ablate(linear_weights().scores, encoding(), ROWS, chosen=0, rival=2) == {}
 
 
 def world():
@@ -79,7 +74,7 @@ def world():
 
 
 def test_decisions_of_a_learned_policy_carry_their_terms():
-    policy = Guard(LearnedPolicy(linear(5)[1], ROWS), named("wgc"))
+    policy = Guard(LearnedPolicy(linear_weights(5), ROWS), named("wgc"))
     plan = run_round(world(), policy, Mode.EASY, observer(policy))
     first = plan.decisions[0]
     assert set(first.chosen.terms) - {INTERACTIONS} <= set(NAMES)
@@ -90,12 +85,9 @@ def test_decisions_of_a_learned_policy_carry_their_terms():
 
 
 def test_no_reasons_are_made_up_for_what_the_guard_decided(caplog):
-    def broken(values):
-        raise RuntimeError("no such operator")
-
     for policy in (
-        Guard(LearnedPolicy(broken, ROWS), named("wgc")),
-        Guard(LearnedPolicy(linear()[1], ROWS), named("wgc"), starvation_s=10.0),
+        Guard(LearnedPolicy(broken_weights(), ROWS), named("wgc")),
+        Guard(LearnedPolicy(linear_weights(), ROWS), named("wgc"), starvation_s=10.0),
         Guard(named("sjf"), named("wgc")),
     ):
         plan = run_round(world(), policy, Mode.EASY, observer(policy))
@@ -108,7 +100,7 @@ def test_reasons_that_fail_do_not_cost_the_decision(caplog):
         def reasons(self, table, chosen, rival):
             raise RuntimeError("no words")
 
-    policy = Guard(Mute(linear()[1], ROWS), named("wgc"))
+    policy = Guard(Mute(linear_weights(), ROWS), named("wgc"))
     plan = run_round(world(), policy, Mode.EASY, observer(policy))
     assert plan.placements
     assert "no words" in caplog.text

@@ -21,17 +21,18 @@ from agents.serving.artifact import (
     save,
     unpack,
 )
-from agents.serving.learned_policy import LearnedPolicy, greedy_with_wait, learned
+from agents.serving.learned_policy import LearnedPolicy, learned
 from agents.training.model.onnx_export import exported
 from envs.gym.cluster_env import ClusterEnv
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.features.digest import digest as encoding_digest
+from scheduler.decisions.features.digest import ENCODING
+from scheduler.decisions.kernel.learned.choice import wait_score
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named
-from tests.support.learning_world import mixed_cloud, scorer
+from tests.support.learning_world import broken_weights, mixed_cloud, scorer
 
 ROWS = 24
 
@@ -41,7 +42,7 @@ def artifact(tmp_path):
     weights = exported(scorer())
     manifest = ArtifactManifest(
         sha256=digest(weights),
-        encoding=encoding_digest(),
+        encoding=ENCODING,
         rows=ROWS,
         mode="greedy",
         scenario="mixed-cloud",
@@ -148,10 +149,11 @@ def test_serving_needs_nothing_that_training_needs(artifact):
         "from agents.serving.learned_policy import learned\n"
         "import numpy as np\n"
         "from scheduler.decisions.features import encoder\n"
+        "values = np.zeros(encoder.size(24), np.float32)\n"
+        "values[0] = 1.0\n"
         "policy = learned(sys.argv[1])\n"
-        "policy.score(np.zeros(encoder.size(policy.rows), np.float32))\n"
+        "policy.network.scores(np.zeros(encoder.size(policy.rows), np.float32))\n"
         "heavy = {'torch', 'stable_baselines3', 'sb3_contrib', 'gymnasium', 'simpy', 'onnx'}\n"
-        "heavy.add('numba')\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     words = [sys.executable, "-c", code, str(artifact)]
@@ -169,8 +171,7 @@ def test_served_and_trained_policies_place_alike(artifact, seed):
     done = False
     while not done:
         scores = _scores(network, observation)
-        scores = scores.astype(np.float64)
-        scores[0] = greedy_with_wait(scores)
+        scores[0] = wait_score(scores, len(scores))
         action = np.argmax(np.where(env.action_masks(), scores, -np.inf))
         observation, _, done, _, _ = env.step(action)
 
@@ -182,18 +183,15 @@ def test_served_and_trained_policies_place_alike(artifact, seed):
 
 def test_waiting_must_be_likelier_than_acting():
     # Two rows of 0.3 each outweigh a WAIT of 0.4, which is the likeliest single choice.
-    scores = np.log([0.4, 0.3, 0.3, 1e-30])
-    assert greedy_with_wait(scores) < scores[1]
-    scores = np.log([0.6, 0.2, 0.2])
-    assert greedy_with_wait(scores) > scores[1]
-    assert greedy_with_wait(np.array([0.5, -np.inf])) == 0.5
+    scores = np.log([0.4, 0.3, 0.3, 1e-30], dtype=np.float32)
+    assert wait_score(scores, 4) < scores[1]
+    scores = np.log([0.6, 0.2, 0.2], dtype=np.float32)
+    assert wait_score(scores, 3) > scores[1]
+    assert wait_score(np.array([0.5, -np.inf], dtype=np.float32), 2) == 0.5
 
 
 def test_a_failing_network_falls_back(artifact):
-    def broken(_):
-        raise RuntimeError("out of memory")
-
-    guard = Guard(LearnedPolicy(broken, ROWS), named("wgc"))
+    guard = Guard(LearnedPolicy(broken_weights(), ROWS), named("wgc"))
     simulation = _simulation(mixed_cloud(), 0.5, 5, 0)
     simulation.run(guard)
     assert guard.fallbacks > 0

@@ -1,12 +1,13 @@
 """The network knows rows, not positions."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from sb3_contrib import MaskablePPO
 from torch import nn
 
-from agents.serving.artifact import PolicyArtifact
+from agents.serving.artifact import INPUT, OUTPUT, PolicyArtifact
 from agents.training.environments.env import vectorised
 from agents.training.model.network import PADDING, Critic, RowPolicy
 from agents.training.model.onnx_export import exported
@@ -83,9 +84,13 @@ def test_ppo_uses_the_scores_as_logits():
 def test_onnx_gives_the_same_scores_for_any_number_of_rows(rows):
     network = scorer()
     values, *_ = observations(3, 5, rows)
-    score = PolicyArtifact(None, exported(network)).session()
-    for one in values:
-        np.testing.assert_allclose(score(one), scores(network, one[None])[0], rtol=1e-4, atol=1e-5)
+    model = exported(network)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    by_runtime = session.run([OUTPUT], {INPUT: values})[0]
+    by_kernel = PolicyArtifact(None, model).network().scores(values)
+    for found in (by_runtime, by_kernel):
+        np.testing.assert_allclose(found, scores(network, values), rtol=1e-4, atol=1e-5)
+    assert (by_kernel.argmax(1) == by_runtime.argmax(1)).all()
 
 
 def test_weights_of_an_earlier_release_are_loaded():

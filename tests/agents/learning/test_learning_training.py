@@ -14,7 +14,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from agents.evaluation.promotion import BASELINES
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import BEST, load
-from agents.serving.learned_policy import LearnedPolicy
 from agents.training import config as configs
 from agents.training.config import Training
 from agents.training.environments.baseline import BaselineTrajectories, BaselineTrajectory
@@ -26,9 +25,11 @@ from agents.training.progress import CURVE
 from agents.training.trainer import train
 from agents.training.validation import Validation, relative, simulated_objective
 from agents.training.worker import TrainingContext, frozen
+from envs.gym.episodes import scales_of
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
 from scheduler.decisions.features.encoder import size
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.lookup import named
 from tests.support.learning_world import TINY, mixed_cloud, scorer
@@ -170,12 +171,12 @@ def test_networks_for_other_processes_do_not_change_with_what_is_learned():
     network = scorer()
     context, sent = TrainingContext(mixed_cloud(), TINY), frozen(network)
     values = np.ones(size(TINY.rows), dtype=np.float32)
-    before = context.policy(sent).score(values)
+    before = context.policy(sent).network.scores(values)
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(1)
-    assert (context.policy(sent).score(values) == before).all()
-    assert (context.policy(frozen(network)).score(values) != before).any()
+    assert (context.policy(sent).network.scores(values) == before).all()
+    assert (context.policy(frozen(network)).network.scores(values) != before).any()
     assert not any(weights.is_shared() for weights in network.parameters())
 
 
@@ -183,8 +184,8 @@ def test_a_trajectory_tells_what_will_wait_until_its_end():
     states = np.zeros((100, 4))
     states[:, 2] = np.arange(100)
     trajectory = BaselineTrajectory(np.arange(100.0), states, total=1.0, jobs=1)
-    assert trajectory.lookahead(2.0).tolist() == [34, 99, 99]
-    assert trajectory.lookahead(1e9).tolist() == [99] * 3
+    assert trajectory.lookahead(2.0) == [34, 99, 99]
+    assert trajectory.lookahead(1e9) == [99] * 3
 
 
 def test_rewards_sum_up_to_the_gain_over_the_baseline():
@@ -197,7 +198,7 @@ def test_rewards_sum_up_to_the_gain_over_the_baseline():
         action = np.flatnonzero(env.action_masks())[-1]
         observation, reward, done, _, _ = env.step(action)
         total += reward
-    reached = env.env.scales.value(env.env.simulation.outcome(), 0.3)
+    reached = scales_of(mixed_cloud().objective).value(env.simulation.outcome(), 0.3)
     wgc = simulated_objective(mixed_cloud(), named("wgc"), 1, 0.3, config.jobs, Split.TRAIN)
     assert reached > 1.01 * wgc
     assert total == pytest.approx(config.gain * (1 - reached / wgc))
@@ -325,14 +326,25 @@ def test_the_average_of_unchanged_weights_is_those_weights():
 
 @pytest.mark.slow
 def test_a_short_training_is_better_than_chance(tmp_path, monkeypatch):
-    """Against a masked policy that scores at random."""
+    """Against a masked policy of random weights."""
     config = replace(
         TINY, jobs=40, demonstrations=1500, imitation_epochs=10, n_steps=128, steps=512, hidden=32,
         workloads=8, validation_workloads=2,
     )  # fmt: skip
     progress = train(config, tmp_path / "run")
     rng = np.random.default_rng(0)
-    chance = LearnedPolicy(lambda _: rng.random(config.rows, dtype=np.float32), config.rows)
-    monkeypatch.setattr("agents.training.worker.named", {"chance": chance, "wgc": named("wgc")}.get)
+
+    class Chance:
+        name, stable = "chance", False
+
+        def scores(self, table):
+            return np.where(table.rows == WAIT, -np.inf, rng.random(len(table)))
+
+        def costs(self, table):
+            return table.dollars
+
+    monkeypatch.setattr(
+        "agents.training.worker.named", {"chance": Chance(), "wgc": named("wgc")}.get
+    )
     validation = Validation(ProcessPool(TrainingContext(mixed_cloud(), config)))
     assert progress.best < 0.8 * validation.score("chance").mean

@@ -13,10 +13,11 @@ from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import ENDS, drawn_preference
 from envs.scenarios import load
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.features.columns import ROW_COLUMNS, TOP
-from scheduler.decisions.features.encoder import unflatten
-from scheduler.decisions.rounds.round import Mode
-from scheduler.decisions.state.queue import WAIT
+from scheduler.decisions.features.columns import ROW_COLUMNS
+from scheduler.decisions.features.encoder import encode, unflatten
+from scheduler.decisions.kernel.queue.features import TOP
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies import lookup
 from scheduler.policies.heuristics import HEURISTICS
@@ -98,7 +99,7 @@ def test_waiting_follows_the_mode():
         observation, _ = made.reset(seed=1)
         over, waits = False, []
         while not over:
-            running = list(made.simulation.cluster.running())
+            running = list(made.simulation.world.running())
             ready = bool(np.any((rows(observation, FITS) == 1) & (rows(observation, REGRET) == 0)))
             waits.append((bool(made.action_masks()[WAIT]), bool(running) and not ready, ready))
             observation, _, over, _, _ = made.step(whim(observation, made.action_masks()))
@@ -117,6 +118,36 @@ def rows(observation, name):
     """A column of the rows that are there, WAIT left out."""
     shown, _ = unflatten(observation, 16)
     return shown[1:][shown[1:, 0] > 0.5][:, name]
+
+
+def test_waiting_may_be_free():
+    """Under `free` WAIT is legal whenever something runs, and only then."""
+    made = env(Mode.GREEDY, every=3.0, waiting="free")
+    observation, _ = made.reset(seed=1)
+    over, waits = False, []
+    while not over:
+        waits.append((bool(made.action_masks()[WAIT]), not made.simulation.world.idle))
+        observation, _, over, _, _ = made.step(whim(observation, made.action_masks()))
+    assert all(may == runs for may, runs in waits)
+    with pytest.raises(InputError) as raised:
+        env(waiting="always")
+    assert raised.value.fields == {"waiting": "one of beside-best, free"}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_an_action_means_the_row_that_was_shown(mode):
+    """Whatever else is asked of the table between the observation and the action."""
+
+    def asked(made):
+        observation, _ = made.reset(seed=2)
+        over = False
+        while not over:
+            action = whim(observation, made.action_masks())
+            encode(made.table.all_open(), 4, 0.9)
+            observation, reward, over, _, info = made.step(action)
+            yield action, reward, info
+
+    assert list(asked(env(mode))) == play(env(mode), seed=2)
 
 
 def test_waiting_lets_time_pass():

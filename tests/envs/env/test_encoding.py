@@ -1,26 +1,28 @@
 """The encoding: what its columns hold, that it depends on nothing else, and which rows it shows."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.decisions.features import columns, digest, encoder, ranks, row_selection
-from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ORDERS, ROW_COLUMNS, TOP
-from scheduler.decisions.features.encoder import Encoder, unflatten
+from scheduler.decisions.features import digest, encoder
+from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.features.encoder import encode, unflatten
+from scheduler.decisions.kernel.cluster.starts import AHEAD_S
+from scheduler.decisions.kernel.columns import QUEUE_PRESSURE, QUEUE_WEIGHT
+from scheduler.decisions.kernel.queue import orders, positions
+from scheduler.decisions.kernel.queue.features import GAIN, TOP
+from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.state.availability import AHEAD_S
-from scheduler.decisions.state.cluster import RunningAttempt
-from scheduler.decisions.state.queue import Backlog
+from scheduler.decisions.state.world import RunningAttempt
 from tests.support.worlds import option, pool, snapshot, snapshots, table, waiting
 
 NAMES = [column.name for column in ROW_COLUMNS]
 
 
 def encoded(table, rows=16, w=0.5):
-    made = Encoder(rows).encode(table, w)
+    made = encode(table, rows, w)
     shown, overall = unflatten(made.values, rows)
     named = dict(zip((column.name for column in GLOBAL_COLUMNS), overall.tolist(), strict=True))
     return shown, named, made.positions
@@ -94,19 +96,52 @@ def test_columns_by_hand():
 @settings(max_examples=30)
 @given(snapshots(), st.integers(2, 12))
 def test_never_outside_its_bounds_and_never_dependent_on_what_was_encoded_before(snap, rows):
-    worn = Encoder(rows)
-    worn.encode(table(snapshot(pool(), [waiting(1, option(5.0))])))
-    round_ = Round(snap.queue, snap.cluster(), snap.now, mode=next(iter(encoder.Mode)))
+    worn, fresh = snap.world.copy(), snap.world.copy()
+    busy, calm = Round(worn, snap.now, Mode.NONE), Round(fresh, snap.now, Mode.NONE)
+    while (candidates := busy.table()) is not None:
+        encode(Candidates(worn, candidates.rows[:2]), 3, 0.1)
+        used, first = encode(candidates, rows), encode(calm.table(), rows)
+        assert used.values.tobytes() == first.values.tobytes()
+        assert np.isfinite(used.values).all()
+        assert 0.0 <= used.values.min() <= used.values.max() <= TOP
+        assert len(used.values) == encoder.size(rows)
+        assert len(used.positions) == min(rows, len(candidates))
+        assert used.positions[0] == 0
+        assert (np.diff(used.positions) > 0).all()
+        row = int(candidates.rows[used.positions[-1]])
+        busy.take(row)
+        calm.take(row)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_choice_of_a_round_is_encoded_as_in_a_copy_of_the_world(mode):
+    rng = np.random.default_rng(2)
+    lengths = [0.0, 50.0, *rng.lognormal(5, 2, 6).tolist()]
+    jobs = [
+        waiting(
+            number,
+            [
+                option(float(rng.choice(lengths)), width, place, dollars=float(place * width))
+                for place in range(3)
+                for width in (1, 2, 4)
+            ],
+            priority=float(rng.choice([0.0, 50.0, 80.0])),
+            preference=float(rng.choice([0.0, 0.5, 1.0])),
+        )
+        for number in range(1, 120)
+    ]
+    running = [RunningAttempt(500.0, 900 + place, place, ((0, 3),)) for place in range(3)]
+    pools = [pool(name, 8, boot_s=place * 60.0) for place, name in enumerate("abc")]
+    snap = snapshot(pools, jobs, running, now=200.0)
+    choices, round_ = 0, Round(snap.world, snap.now, mode)
     while (candidates := round_.table()) is not None:
-        fresh, used = Encoder(rows).encode(candidates), worn.encode(candidates)
-        assert fresh.values.tobytes() == used.values.tobytes()
-        assert np.isfinite(fresh.values).all()
-        assert 0.0 <= fresh.values.min() <= fresh.values.max() <= TOP
-        assert len(fresh.values) == encoder.size(rows)
-        assert len(fresh.positions) == min(rows, len(candidates))
-        assert fresh.positions[0] == 0
-        assert (np.diff(fresh.positions) > 0).all()
-        round_.take(int(candidates.rows[fresh.positions[-1]]))
+        found = encode(candidates, 16)
+        copied = encode(Candidates(snap.world.copy(), candidates.rows), 16)
+        assert found.values.tobytes() == copied.values.tobytes()
+        assert found.positions.tolist() == copied.positions.tolist()
+        round_.take(int(candidates.rows[found.positions[1 + choices % (len(found.positions) - 1)]]))
+        choices += 1
+    assert choices > 3
 
 
 @settings(max_examples=20)
@@ -117,38 +152,22 @@ def test_padding_changes_nothing(snap):
     np.testing.assert_array_equal(small[: len(positions)], large[: len(positions)])
 
 
-@settings(max_examples=20)
-@given(snapshots())
-def test_the_earliest_starts_are_those_of_the_cluster(snap):
-    cluster = snap.cluster()
-    for _ in range(2):
-        starts, boots = cluster.starts(snap.queue.shapes, range(len(snap.queue.shapes)))
-        for shape, start, boot in zip(snap.queue.shapes[1:], starts[1:], boots[1:], strict=True):
-            found = cluster.earliest(shape.pool, shape.width, shape.memory, snap.now)
-            if found is None:
-                assert start == np.inf
-                continue
-            assert max(start, snap.now) == found[0]
-            nodes = found[1].fit(shape.width, shape.memory)
-            assert boot == found[1].boot_s(nodes)
-        for running in list(cluster.running())[:1]:
-            cluster.finish(running.job)
-
-
-def test_rows_are_remembered_only_while_the_queue_keeps_its_layout():
-    backlog = Backlog()
-    site = snapshot(pool("cpu", 4), [])
-    reused = Encoder(8)
+def test_a_world_that_has_changed_much_is_encoded_as_a_new_one():
     rng = np.random.default_rng(0)
-    for number in range(1, 300):
-        backlog.add(waiting(number, option(float(rng.exponential(50.0)), int(rng.integers(1, 5)))))
-        if number > 5:
-            backlog.remove(number - 5)
-        candidates = Round(backlog.view(), site.cluster(), 10.0, encoder.Mode.EASY).table()
-        fresh = Encoder(8).encode(candidates).values
-        assert reused.encode(candidates).values.tobytes() == fresh.tobytes()
-    twin = backlog.copy()
-    assert twin.view().layout != backlog.view().layout
+    jobs = [
+        waiting(number, option(float(rng.exponential(50.0)), int(rng.integers(1, 5))), number)
+        for number in range(1, 300)
+    ]
+    worn = snapshot([pool("cpu", 4)], []).world
+    for index, job in enumerate(jobs):
+        worn.add(job)
+        if index >= 5:
+            worn.remove(jobs[index - 5].id)
+        kept = jobs[max(0, index - 4) : index + 1]
+        fresh = snapshot([pool("cpu", 4)], kept).world
+        tables = [Round(world, 400.0, Mode.EASY).table() for world in (worn, fresh)]
+        used, new = (encode(each, 8).values for each in tables)
+        assert used.tobytes() == new.tobytes()
 
 
 def test_the_best_rows_of_every_order_are_shown():
@@ -166,15 +185,16 @@ def test_the_best_rows_of_every_order_are_shown():
         for number in range(1, 501)
     ]
     whole = table(snapshot([pool("cpu", 4), pool("gpu", 4)], jobs, now=1000.0))
-    made = Encoder(32).encode(whole)
-    shown = set(whole.job[made.positions].tolist())
-    queue = whole.queue
-    for order in ORDERS.values():
-        scores = order(queue, np.arange(1, 501))
-        assert int(queue.id[1:][np.argmin(scores)]) in shown
-    for front in (whole.wait, -whole.size, -whole.size * whole.request, whole.priority):
+    shown = set(whole.job[encode(whole, 32).positions].tolist())
+    for front in (whole.wait, -whole.size, -whole.size * whole.request, whole.priority, _f1(whole)):
         first = np.argsort(-front[1:], kind="stable")[:2] + 1
         assert set(whole.job[first].tolist()) <= shown
+
+
+def _f1(whole):
+    scores = np.zeros(len(whole))
+    orders.scores_of(whole.world.handle, orders.F1, whole.slot, scores)
+    return scores
 
 
 def test_the_first_jobs_show_all_their_placements():
@@ -183,55 +203,87 @@ def test_the_first_jobs_show_all_their_placements():
         for number in range(1, 100)
     ]
     whole = table(snapshot(pool("cpu", 4), jobs, now=1000.0))
-    positions = Encoder(33).encode(whole).positions
-    counts = np.bincount(whole.job[positions[1:]])
+    shown = encode(whole, 33).positions
+    counts = np.bincount(whole.job[shown[1:]])
     assert counts[1] == 4
     assert (counts > 0).sum() > 10
 
 
+@settings(max_examples=60)
 @given(
-    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 4)), min_size=8),
+    st.lists(
+        st.tuples(*(st.integers(1, top) for top in (5, 3, 4)), st.sampled_from((0.0, 0.4, 1.0))),
+        min_size=8,
+    ),
     st.integers(2, 24),
 )
-def test_the_nearest_rows_are_shown(drawn, rows):
+def test_the_nearest_rows_are_shown_and_ranked(drawn, rows):
+    """Against sorting everything by every order and price."""
     jobs = [
-        waiting(number, [option(50.0 * length, width) for width in range(1, widths + 1)])
-        for number, (length, widths, _) in enumerate(drawn, 1)
+        waiting(
+            number,
+            [option(50.0 * length / width, width, dollars=width) for width in range(1, widths + 1)],
+            float(9 - born),
+            priority=20.0 * born,
+            preference=own,
+        )
+        for number, (length, widths, born, own) in enumerate(drawn, 1)
     ]
-    whole = table(snapshot(pool("cpu", 4), jobs, now=1000.0))
-    slot, count = whole.slot[1:], len(whole) - 1
-    scores = np.array([[0.0, *(float(one[which]) for one in drawn)] for which in (0, 2)])
-    scores[:, 0] = -1.0  # WAIT is no job of the table, wherever it stands
-    before = ranks.among(ranks.extended(np.empty((2, 0), dtype=np.int64), scores), slot)
-    ends = whole.queue.runtime
-    prices = np.array([ends[whole.rows[1:]], 100.0 - ends[whole.rows[1:]]])
-    shown = row_selection.nearest(whole, before, ends, prices, rows)
-
-    alike = slot[:, np.newaxis] == slot
-    places = np.lexsort((np.arange(count), whole.preference_cost[1:])).argsort()
-    own = (alike & (places < places[:, np.newaxis])).sum(axis=1)
-    near = (1 + before.min(axis=0)[slot]) * (1 + own)
-    near = np.minimum(near, 1 + ranks.everywhere(prices).min(axis=0))
-    first = np.lexsort((np.arange(count), near))[: rows - 1]
+    whole = table(snapshot(pool("cpu", 4), jobs, now=60.0))
+    made = encode(whole, rows)
+    ranks = _ranks(whole)
+    near = (1 + ranks[:5].min(axis=0)) * (1 + _own_ranks(whole))
+    near = np.minimum(near, 1 + ranks[5:].min(axis=0))
+    first = np.lexsort((np.arange(len(near)), near))[: rows - 1]
     expected = [0, *sorted(1 + first)] if len(whole) > rows else range(len(whole))
-    assert shown.tolist() == list(expected)
+    assert made.positions.tolist() == list(expected)
+    seen = unflatten(made.values, rows)[0][1 : len(made.positions), positions.RANK_FCFS :]
+    np.testing.assert_allclose(seen.T, GAIN * np.log1p(ranks[:, made.positions[1:] - 1]), 1e-6)
 
 
-def _swapped(name, other):
-    """`name` is computed as `other` is."""
-    values = {column.name: column.value for column in columns.DYNAMIC_COLUMNS}
-    return tuple(
-        replace(column, value=values[other]) if column.name == name else column
-        for column in columns.DYNAMIC_COLUMNS
-    )
+def _ranks(whole):
+    """(orders and prices, rows) How many jobs, then rows, come before each row."""
+    world, slots = whole.world, np.unique(whole.slot[1:])
+    found = []
+    for order in positions.ORDERS:
+        scores = np.zeros(len(slots))
+        orders.scores_of(world.handle, order, slots, scores)
+        places = np.lexsort((slots, -scores)).argsort()
+        found.append(places[np.searchsorted(slots, whole.slot[1:])])
+    own, held = whole.preference, whole.preference * whole.runtime * whole.share
+    end = whole.start_delay + whole.runtime
+    cost = own * whole.priority / 50.0 * end + (1.0 - own) * (whole.dollars * 3600.0)
+    unit = 1.0 / (whole.ideal + 30.0)
+    seconds = cost + world.figure[QUEUE_WEIGHT] * held
+    slowdown = cost * unit + world.figure[QUEUE_PRESSURE] * held
+    for price in (seconds[1:], slowdown[1:]):
+        found.append(np.lexsort((np.arange(len(price)), price)).argsort())
+    return np.array(found)
+
+
+def _own_ranks(whole):
+    slot, cost = whole.slot[1:], whole.preference_cost[1:]
+    alike = slot[:, np.newaxis] == slot
+    places = np.lexsort((np.arange(len(cost)), cost)).argsort()
+    return (alike & (places < places[:, np.newaxis])).sum(axis=1)
+
+
+def test_names_and_positions_agree():
+    names = [column.name.upper() for column in ROW_COLUMNS]
+    renamed = {"WAITS": "IS_WAIT", "PRIORITY": "JOB_PRIORITY", "PREFERENCE": "JOB_PREFERENCE"}
+    renamed["WAIT"] = "WAIT_S"
+    for place, name in enumerate(names):
+        assert getattr(positions, renamed.get(name, name)) == place
+    for place, column in enumerate(GLOBAL_COLUMNS):
+        assert getattr(positions, column.name.upper()) == place
 
 
 def test_the_digest_tells_encodings_apart(monkeypatch):
     before = digest.digest()
-    assert len(before) == 12
-    assert before == digest.digest()
-    monkeypatch.setattr(encoder, "DYNAMIC_COLUMNS", _swapped("rank_sjf", "rank_saf"))
-    assert digest.digest() != before, "a function has changed, no declaration"
+    assert before == digest.digest() == "99300e5a7cac", "older artifacts read this encoding"
+    swapped = [values[::-1].copy() for values in digest.golden_values()]
+    monkeypatch.setattr(digest, "golden_values", lambda: swapped)
+    assert digest.digest() != before, "other values, no other declaration"
     monkeypatch.undo()
     monkeypatch.setattr(digest, "ENCODING_VERSION", 1)
     assert digest.digest() != before
@@ -251,8 +303,9 @@ def test_the_digest_does_not_depend_on_the_machine():
 
 
 def test_policies_of_the_earlier_digest_rule_are_accepted_until_the_encoding_changes(monkeypatch):
-    assert digest.compatible(digest.digest())
+    assert digest.digest() == digest.ENCODING, "write down what `digest` gives now"
+    assert digest.compatible(digest.ENCODING)
     assert digest.compatible("9ce248cc2e3a")
     assert not digest.compatible("0" * 12)
-    monkeypatch.setattr(encoder, "DYNAMIC_COLUMNS", _swapped("regret", "price"))
+    monkeypatch.setattr(digest, "ENCODING", "0" * 11 + "1")
     assert not digest.compatible("9ce248cc2e3a")

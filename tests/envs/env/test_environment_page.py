@@ -6,7 +6,8 @@ import pytest
 
 from envs.gym.episodes import ENDS
 from envs.gym.rewards import REWARDS
-from scheduler.decisions.features.columns import GAIN, GLOBAL_COLUMNS, ROW_COLUMNS, TOP
+from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
+from scheduler.decisions.kernel.queue.features import GAIN, TOP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "environment.md").read_text()
 

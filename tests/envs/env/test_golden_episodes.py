@@ -12,8 +12,8 @@ import pytest
 
 from envs.gym.cluster_env import ClusterEnv
 from envs.scenarios import load
-from scheduler.decisions.features.encoder import Encoder, may_wait
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.features.encoder import encode, may_wait
+from scheduler.decisions.rounds.modes import Mode
 from tests.support import golden
 
 CASES = [
@@ -32,7 +32,8 @@ def played(scenario, mode, steps=250):
     for step in range(steps):
         table, mask = env.table, env.action_masks()
         offered = " ".join(rows(table))
-        assert bool(mask[0]) == may_wait(table, mode, Encoder(256).encode(table, 0.4))
+        encode(table, 256, 0.4)
+        assert bool(mask[0]) == may_wait(table)
         # The soonest end, and now and then some other row.
         soonest = (table.start_delay + table.runtime)[1:].argmin() + 1
         action = int(soonest) if step % 5 else 1 + step * 7919 % (len(table) - 1)

@@ -40,5 +40,4 @@ def text(value):
 
 @pytest.mark.parametrize(("scenario", "rows"), CASES, ids=str)
 def test_observations(scenario, rows):
-    # Logarithms in single precision differ between machines.
     golden.check("observations", observed(scenario, rows), f"{scenario} {rows}", tolerance=1e-5)

@@ -10,7 +10,7 @@ from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import Episode
 from envs.workloads.base import Workload
 from scheduler.decisions.rounds.candidates import COLUMNS
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.run import best
 from scheduler.policies import lookup
 from tests.support.played import Believed, arrivals, episode, whim

@@ -5,7 +5,7 @@ import pytest
 
 from envs.gym.render_image import WIDTH
 from envs.simulator.device_lanes import device_lanes
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from tests.support.played import env, whim
 
 

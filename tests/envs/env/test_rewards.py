@@ -11,7 +11,7 @@ from envs.gym.rewards import REWARDS, Commitment, Scales, Step, latency_cost, na
 from envs.scenarios import Latency, Objective
 from envs.simulator.meter import Meter, Reading
 from envs.simulator.results import BOUND_S
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
 from tests.support.played import episode, episodes, play
 

@@ -3,7 +3,7 @@
 import pytest
 from sb3_contrib import MaskablePPO
 
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from tests.support.played import env
 
 

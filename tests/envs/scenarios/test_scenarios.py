@@ -12,7 +12,7 @@ from envs.scenarios.splits import SHARES, rows
 from envs.scenarios.supply import Billing
 from envs.workloads import lublin
 from envs.workloads.traces import native
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError, MissingError
 from tests.support.traces import trace
 

@@ -6,13 +6,13 @@ A difference says that schedules have changed: if that is right, the tables of a
 
 import pytest
 
-from envs.baselines.preemptive import PREEMPTIVE, run
 from envs.scenarios import Failures
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.lublin import Lublin, draw
 from envs.workloads.runtime_estimates import Noisy
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.preemptive import PREEMPTIVE
 from tests.support import golden
 from tests.support.logs import placements
 from tests.support.simulated import elastic, pool
@@ -38,5 +38,5 @@ def test_heuristics(name):
 @pytest.mark.parametrize("name", list(PREEMPTIVE))
 def test_preemptive_policies(name):
     ran = fresh()
-    run(ran, PREEMPTIVE[name])
+    ran.run(PREEMPTIVE[name])
     golden.check("simulation", placements(ran), name)

@@ -10,7 +10,7 @@ from envs.scenarios import Supply, load
 from envs.scenarios.supply import IDLE_SHARE
 from envs.simulator.meter import Meter
 from envs.simulator.simulation import Simulation
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
 from tests.support.simulated import (
     FCFS,

@@ -10,7 +10,7 @@ from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.baselines.planners import CONSERVATIVE, DRF, PLANNERS, run
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Requested
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from tests.support.simulated import FCFS, job, pool, simulation, spec, specs, workloads
 
 # 1 holds 3 of 4 until 10; 2 needs 4 (10 … 20); 3 needs 2 (20 … 30); 4 runs 12 s on 1, beside 1

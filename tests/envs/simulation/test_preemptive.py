@@ -6,14 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.baselines.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las, run
 from envs.scenarios import Failures
-from envs.simulator.simulated_job import SimulatedProgress
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, WorkloadRun
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.state.preemption import JobProgress
 from scheduler.domain.errors import InputError
+from scheduler.policies.preemptive import LAS, PREEMPTIVE, SRSF, SRTF, las
 from tests.support.simulated import elastic, job, pool, simulation, spec, specs, workloads
+
+
+def run(simulation, policy, **how):
+    simulation.ranked(policy.name, policy.ranking).run(**how)
+    return simulation.outcome()
+
 
 RESTART = Failures(checkpoint_s=0.0, restart_s=2.0)
 
@@ -48,19 +54,22 @@ def test_service_counts_devices():
 
 
 def test_jobs_sink_when_their_service_passes_a_threshold():
-    # Job 1 has had 10 device-seconds at 5 and sinks; job 2 at 10, and what runs goes on.
+    # Job 1 has had 10 device-seconds at 5 and sinks; job 2 at 10. What has just sunk gives its
+    # devices to a job that waits in its new queue: job 1 goes on, and then job 2.
     ran = simulation(spec(pool("gpu", 2)), job(1, 0, 8, 2), job(2, 1, 8, 2))
     outcome = run(ran, las((10.0,)))
     assert outcome.started.tolist() == pytest.approx([0.0, 5.0], abs=1e-3)
-    assert outcome.ended.tolist() == pytest.approx([16.0, 13.0], abs=1e-3)
+    assert outcome.ended.tolist() == pytest.approx([13.0, 16.0], abs=1e-3)
 
 
 def test_ranks_of_tiresias():
     def level(service, width=2):
-        return LAS.rank(SimulatedProgress(1, 0.0, 0.0, True, service, 9.0), width)
+        return LAS.ranking(JobProgress(9.0, width, service), width)
 
-    assert level(0.0) == (0.0, 1600.0)
-    assert level(3200.0) == (1.0, math.inf)
+    assert level(0.0) == ((0.0, 0.0), 1600.0, False)
+    # A job that has just sunk goes behind those that wait in its new queue.
+    assert level(3200.0) == ((1.0, 1.0), math.inf, True)
+    assert level(3203.0) == ((1.0, 0.0), math.inf, False)
     for wrong in ((0.0,), (5.0, 5.0), (7.0, 3.0)):
         with pytest.raises(InputError, match="ascend"):
             las(wrong)

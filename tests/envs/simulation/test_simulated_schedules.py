@@ -8,7 +8,7 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.meter import Meter
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Requested
-from scheduler.decisions.rounds.round import Mode
+from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InfeasibleError, InputError
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.simulated import FCFS, elastic, job, pool, simulation, spec, workload

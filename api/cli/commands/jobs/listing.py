@@ -1,4 +1,4 @@
-"""ls, show, update, retry."""
+"""ls, show, update, preempt, retry."""
 
 from __future__ import annotations
 
@@ -157,6 +157,24 @@ def update(
         changed([service.job(one).update(**changes) for one in jobs], as_json)
 
 
+def preempt(
+    ctx: typer.Context,
+    jobs: JobIds,
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", help="Reason, kept in the job's history.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Let running jobs save their work, free their devices and queue again.
+
+    Only trainings, and commands with work.resumable, can go on later.
+
+    Example: fulcrum preempt 17 --reason "maintenance"
+    """
+    with client(ctx) as service:
+        changed([service.job(number).preempt(reason) for number in jobs], as_json)
+
+
 def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
     """Submit ended jobs again; each new job names the old one.
 
@@ -227,6 +245,10 @@ def _facts(job: JobDetail) -> Table:
         ("priority", str(job.priority)),
         ("spent", f"{text_format.dollars(job.dollars)}, {text_format.joules(job.joules)}"),
     ]
+    if job.preemptions:
+        facts.append(("preempted", f"{job.preemptions} ×, {_lost(job.lost_s)}"))
+    if job.progress:
+        facts.append(("saved", f"{job.progress:.0%} of the work, by the last checkpoint"))
     if job.preference is not None:
         facts.append(("preference", f"{job.preference:g} (0 cheapest … 1 fastest)"))
     if job.deadline is not None:
@@ -259,9 +281,14 @@ def _attempts(job: JobDetail) -> Table:
             f"{text_format.seconds(attempt.estimate.runtime_s)} ({attempt.estimate.source})",
             text_format.dollars(attempt.dollars),
             text_format.joules(attempt.joules),
-            escape(attempt.exit_reason or "–"),
+            escape(attempt.exit_reason or "–")
+            + (f" ({_lost(attempt.lost_s)})" if attempt.lost_s else ""),
         )
     return result
+
+
+def _lost(seconds: float) -> str:
+    return f"{text_format.seconds(seconds)} of work lost"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

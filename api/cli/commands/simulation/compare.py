@@ -75,6 +75,13 @@ def compare(
     by: Annotated[
         str, typer.Option(help="Who waited, in the table: by priority, preference or user.")
     ] = "priority",
+    clock: Annotated[
+        str,
+        typer.Option(
+            help="What moves time: compiled, simpy, or auto: compiled wherever it can. "
+            "All give the same results."
+        ),
+    ] = "auto",
     workers: Workers = None,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one row per run; - for stdout.")
@@ -103,7 +110,7 @@ def compare(
     from agents.evaluation.by_class import By
     from agents.evaluation.compare import Comparison
     from agents.evaluation.provenance import provenance_of
-    from agents.evaluation.run import Conditions
+    from agents.evaluation.run import ClockChoice, Conditions
     from agents.evaluation.summary import summarise
     from agents.report.csv_json import as_csv, write
     from agents.report.csv_json import as_json as document
@@ -117,6 +124,10 @@ def compare(
         raise typer.BadParameter("is none of the seeds", param_hint="--timeline")
     if by not in set(By):
         raise typer.BadParameter(f"{by!r} is none of {', '.join(By)}", param_hint="--by")
+    if clock not in set(ClockChoice):
+        raise typer.BadParameter(
+            f"{clock!r} is none of {', '.join(ClockChoice)}", param_hint="--clock"
+        )
     chosen = numbers[0] if timeline is None else timeline
     plan = Comparison(
         scenarios=_scenarios(scenarios or ["mixed-cloud"], trace, mode),
@@ -129,6 +140,7 @@ def compare(
             split=_split(split),
             starved_s=_seconds(starved),
             timeline=None if html is None else chosen,
+            clock=ClockChoice(clock),
         ),
     )
     comparison = replace(plan, runs=_runs(plan, processes(workers), resume))
@@ -166,7 +178,7 @@ def _policies(text: str) -> tuple[str, ...]:
 
 def _scenarios(names: Sequence[str], trace: Path | None, mode: str | None) -> dict[str, Scenario]:
     from envs.scenarios import load
-    from scheduler.decisions.rounds.round import Mode
+    from scheduler.decisions.rounds.modes import Mode
 
     if mode is not None and mode not in set(Mode):
         legal = ", ".join(Mode)

@@ -84,6 +84,7 @@ def show(
                 "failures": asdict(one.failures),
                 "reservations": one.mode.value,
                 "placement": one.placement,
+                "preemption": asdict(one.preemption) if one.preemption.weighed else None,
                 "preference": one.preference,
                 "objective": asdict(one.objective) if one.objective else None,
                 "random": asdict(one.randomisation) if one.randomisation else None,
@@ -192,6 +193,8 @@ def _print(one: Scenario) -> None:
     facts["failures"] = ", ".join(_pairs(asdict(one.failures)))
     facts["reservations"] = one.mode.value
     facts["placement"] = one.placement
+    if one.preemption.weighed:
+        facts["preemption"] = ", ".join(_pairs(asdict(one.preemption)))
     facts["preference"] = f"{one.preference:g}"
     if one.objective is not None:
         facts["objective"] = ", ".join(_pairs(asdict(one.objective)))

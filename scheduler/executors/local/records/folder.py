@@ -11,6 +11,7 @@ file that is missing, too large, no regular file or not of the expected form for
 | `supervisor.json` | supervisor            | it is being run: identities of both processes    |
 | `started.json`    | worker                | its first own line: pid, time, monotonic time    |
 | `cancel.json`     | service               | stop it, after so much grace                     |
+| `preempt.json`    | service               | the same, and it counts as preempted             |
 | `outcome.json`    | worker                | the work has come to its end: code and result    |
 | `exit.json`       | supervisor or service | it has ended, and how; never changes             |
 
@@ -43,6 +44,7 @@ SPEC = "order.json"
 SUPERVISOR = "supervisor.json"
 STARTED = "started.json"
 CANCEL = "cancel.json"
+PREEMPT = "preempt.json"
 LOG = "log.txt"
 OUTCOME = "outcome.json"
 EXIT = "exit.json"
@@ -64,6 +66,7 @@ class ExitRecord:
     reason: str
     success: bool = False
     lost: bool = False
+    preempted: bool = False
     code: int | None = None
     """None if a signal ended it or it never ran."""
     signal: int | None = None
@@ -132,9 +135,14 @@ def read_started(folder: Path) -> dict[str, float]:
     return values if numbers and {"pid", "time"} <= values.keys() else {}
 
 
-def read_grace(folder: Path, otherwise: float) -> float:
-    """Seconds between SIGTERM and SIGKILL that a cancellation asks for."""
-    grace_s = (read(folder / CANCEL) or {}).get("grace_s")
+def ask_to_stop(folder: Path, name: str, grace_s: float) -> None:
+    """Leave a wish for the supervisor; `name`: `CANCEL` or `PREEMPT`. Raises `OSError`."""
+    write(folder / name, {"grace_s": grace_s, "time": time.time()})
+
+
+def read_grace(folder: Path, name: str, otherwise: float) -> float:
+    """Seconds between SIGTERM and SIGKILL that the wish `CANCEL` or `PREEMPT` grants."""
+    grace_s = (read(folder / name) or {}).get("grace_s")
     if isinstance(grace_s, int | float) and math.isfinite(grace_s):
         return max(0.0, grace_s)
     return otherwise
@@ -190,6 +198,7 @@ def exited(attempt: str, folder: Path, exit_: ExitRecord) -> Exited:
         success=exit_.success,
         retriable=result.get("retriable") is not False,
         lost=exit_.lost,
+        preempted=exit_.preempted,
         result=result,
         started_at=exit_.started_at,
     )

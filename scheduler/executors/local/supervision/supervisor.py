@@ -37,6 +37,7 @@ ROOM_S = 2.0
 WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1, PING})
 
 _CANCELLED = "cancelled"
+_PREEMPTED = "preempted"
 _TIME_LIMIT = "time limit"
 _OUT_OF_MEMORY = "out of memory"
 _STOPPED = "lost: the supervisor was told to stop"
@@ -120,11 +121,12 @@ class Supervisor:
             return ExitRecord(time.time(), "lost: the spare worker had died", lost=True)
         oom_kills = memory.oom_kills()
         files.write_running(self._folder, RunningRecord(supervisor, worker_))
-        # After the line above a cancellation signals this process; before, it left a file.
-        if files.read(self._folder / files.CANCEL) is not None:
+        # After the line above a wish to stop signals this process; before, it left a file.
+        wish = self._wish()
+        if wish is not None:
             self._peer.close()
             self._extinguish()
-            return ExitRecord(time.time(), _CANCELLED)
+            return ExitRecord(time.time(), wish, preempted=wish == _PREEMPTED)
         self._begin()
         while self._status is None:
             self._turn()
@@ -176,9 +178,17 @@ class Supervisor:
         """Take the next signal, if one comes in time; a ping wants no more than to be taken."""
         info = signal.sigtimedwait(WATCHED, wait_s)
         if info is not None and info.si_signo == signal.SIGUSR1:
-            self._stop(_CANCELLED, files.read_grace(self._folder, self._grace_s))
+            wish = self._wish() or _CANCELLED
+            name = files.PREEMPT if wish == _PREEMPTED else files.CANCEL
+            self._stop(wish, files.read_grace(self._folder, name, self._grace_s))
         elif info is not None and info.si_signo == signal.SIGTERM:
             self._stop(_STOPPED, self._grace_s)
+
+    def _wish(self) -> str | None:
+        """What a file asks for, if one does: a cancellation outweighs a preemption."""
+        if files.read(self._folder / files.CANCEL) is not None:
+            return _CANCELLED
+        return None if files.read(self._folder / files.PREEMPT) is None else _PREEMPTED
 
     def _stop(self, cause: str, grace_s: float) -> None:
         """Ask all its processes to end, as Slurm does; make them after `grace_s`."""
@@ -187,6 +197,8 @@ class Supervisor:
         deadline = time.monotonic() + grace_s
         self._kill_at = deadline if self._kill_at is None else min(self._kill_at, deadline)
         if self._cause is not None:
+            if (self._cause, cause) == (_PREEMPTED, _CANCELLED):
+                self._cause = cause
             return
         self._cause = cause
         self._done = files.done(self._folder)
@@ -229,7 +241,7 @@ class Supervisor:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         runtime_s, ended_at = files.elapsed(started)
         # Work that ends well although it was asked to stop has ended well, unless it was too long.
-        if self._cause in (None, _CANCELLED):
+        if self._cause in (None, _CANCELLED, _PREEMPTED):
             success = code == 0 or files.done(self._folder)
         else:
             success = self._cause == _STOPPED and self._done
@@ -238,6 +250,7 @@ class Supervisor:
             reason="exit code 0" if success else self._reason(code, signum, oom_killed),
             success=success,
             lost=not success and self._cause == _STOPPED,
+            preempted=not success and self._cause == _PREEMPTED,
             code=code,
             signal=signum,
             started_at=started.get("time"),

@@ -1,0 +1,71 @@
+"""What the compiled clock can play, and why it cannot play the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from envs.clock.kernel.estimates import FIXED, HISTORY, TSAFRIR
+from envs.simulator.cluster_spec import ClusterSpec
+from envs.workloads.base import Workload
+from envs.workloads.runtime_estimates import (
+    Exact,
+    Noisy,
+    Requested,
+    RuntimeEstimator,
+    RuntimeHistory,
+    Tsafrir,
+)
+from scheduler.decisions.rounds.policy import Policy, traits
+from scheduler.domain.errors import InputError
+
+_CODES: Mapping[type[RuntimeEstimator], int] = {
+    Exact: FIXED,
+    Noisy: FIXED,
+    Requested: FIXED,
+    Tsafrir: TSAFRIR,
+    RuntimeHistory: HISTORY,
+}
+
+
+def reason_against(
+    workload: Workload,
+    spec: ClusterSpec,
+    estimator: RuntimeEstimator,
+    policy: Policy | None = None,
+) -> str:
+    """Why the compiled clock cannot play a workload under a policy; "" if it can.
+
+    `policy`: None for a caller that decides by itself, in rounds.
+    """
+    if spec.preemption.urgent:
+        return "urgent jobs may preempt others"
+    if policy is not None and traits(policy).ranking is not None:
+        return f"the policy {policy.name} preempts"
+    if type(estimator) not in _CODES:
+        return f"it does not know the estimator {type(estimator).__name__}"
+    if any(one.id >= two.id for one, two in pairwise(workload.jobs)):
+        return "the ids of the jobs do not ascend"
+    if any(job.id < 1 for job in workload.jobs):
+        return "a job's id is below 1"
+    return ""
+
+
+def check(
+    workload: Workload,
+    spec: ClusterSpec,
+    estimator: RuntimeEstimator,
+    policy: Policy | None = None,
+) -> None:
+    """Raise `InputError` if `reason_against` gives a reason."""
+    reason = reason_against(workload, spec, estimator, policy)
+    if reason:
+        raise InputError(
+            f"the compiled clock cannot play {workload.name}: {reason}",
+            {"clock": "simpy plays everything"},
+        )
+
+
+def estimator_code(estimator: RuntimeEstimator) -> int:
+    """What compiled functions call an estimator. Raises `KeyError` for one that they lack."""
+    return _CODES[type(estimator)]

@@ -1,0 +1,1 @@
+"""Decisions, compiled: a world as arrays, and functions that choose in it."""

@@ -1,0 +1,1 @@
+"""Devices: nodes, the attempts that hold them, and when they become free."""

@@ -1,0 +1,1 @@
+"""What a learned policy sees of a table, and the network that scores it."""

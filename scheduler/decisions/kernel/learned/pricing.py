@@ -1,0 +1,24 @@
+"""What a placement costs the job and those that wait."""
+
+from __future__ import annotations
+
+from scheduler.compilation.functions import compiled
+from scheduler.decisions.kernel.columns import QUEUE_PRESSURE, QUEUE_WEIGHT, Columns
+
+
+@compiled
+def price_of(w: Columns, price: int, row: int) -> float:
+    """What a placement costs the job and those that wait.
+
+    In seconds (0): p · v · end + (1 - p) · dollars + p · V · runtime · share, dollars as seconds of
+    one device of the most expensive pool, v = priority ÷ 50. In slowdown (1): the job's own part ÷
+    (ideal + 30 s), and U instead of V. End: seconds from now; V: Σ v of the jobs that wait; U:
+    Σ v ÷ (ideal + 30 s).
+    """
+    slot = w.row_slot[row]
+    end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
+    cost = w.job_rate[slot] * end + w.row_paid[row]
+    held = w.job_preference[slot] * w.row_held[row]
+    if price == 0:
+        return cost + w.figure[QUEUE_WEIGHT] * held
+    return cost * w.job_unit[slot] + w.figure[QUEUE_PRESSURE] * held

@@ -1,0 +1,1 @@
+"""The waiting jobs: what is known of them, and their orders."""

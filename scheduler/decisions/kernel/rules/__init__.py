@@ -1,0 +1,1 @@
+"""Which rows may be chosen, and which of equal jobs goes first."""

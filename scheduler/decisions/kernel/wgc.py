@@ -1,0 +1,224 @@
+"""wgc (weighted greedy under congestion): which job by an index, where by a price, or wait.
+
+Symbols: λ the preference (0 cheapest … 1 fastest); for a waiting job its wait t (s), its least
+estimated runtime `ideal` (s) and its priority p; for a row its estimated runtime ρ (s), its start
+delay δ (s) and its share s, width ÷ devices of the pool. σ, μ, θ and κ are constants.
+
+**Where: a price.** With u = p/50 / (ideal + σ), the rate at which a waiting job's weighted slowdown
+grows, and U its sum over all waiting jobs, a row costs
+
+    λ · u · (δ + ρ)  +  (1 - λ) · dollars / scale  +  μ · λ · U · ρ · s
+
+The last term is what the placement inflicts on the jobs that wait: for as long as it runs, it takes
+its share of the pool from them. A job starts on its row of least cost.
+
+**Whether to wait: a regret.** The regret of a job is the cost of its best row that may be chosen
+now less the cost of its best row on any pool, busy or not. A job is eligible if that is at most
+θ + κ · λ · u · t: it holds out for the devices that suit it, and less so the longer it waits.
+Regrets are computed as if every priority were 50, in u and in U. Otherwise an urgent job, whose
+seconds cost more, would hold out longer and start later than an equal job of low priority.
+
+**Which job: an index.** Of the eligible jobs the one with the largest index starts first:
+
+    ln(p/50) - ln((ρ + 300) · s) + ¼ · ln(1 + t / (ideal + 600)) + exp(-slack / (ρ + 600))
+
+with ρ, δ and s of its row of least regret. The first two terms are Smith's rule (1956): weight
+gained per device-second held. The third grows with the wait. The last one counts only with a
+deadline and slack = deadline - now - δ - ρ ≥ 0: it grows as a deadline that can be met comes near.
+If no job is eligible, the policy waits.
+
+So of two jobs that differ in nothing else, the one with the higher priority, the longer wait or the
+nearer deadline that can be met never starts later.
+
+With a σ far above all runtimes every job's seconds count alike, with a small one its slowdown
+counts. The shadow price for capacity is in the spirit of Kelly, "Charging and rate control for
+elastic traffic", 1997.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scheduler.compilation.columns import Floats, Floats2D, Ints
+from scheduler.compilation.functions import compiled, entry_point
+from scheduler.decisions.kernel.arithmetic import pairwise_sum, power
+from scheduler.decisions.kernel.changes import notice_changes
+from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
+from scheduler.decisions.kernel.columns import (
+    GONE,
+    NOW,
+    PREPARED,
+    PRESSURE,
+    SCORED,
+    SLOTS_USED,
+    TOP_PRICE,
+    WAITS,
+    WEIGHED_PRESSURE,
+    Columns,
+)
+from scheduler.decisions.kernel.rules.allowed import reservable, startable
+from scheduler.decisions.kernel.rules.precedence import ageing_of, nearness_of
+from scheduler.domain.jobs import MIDDLE_PRIORITY
+
+PATIENCE = -1e200
+"""Score of WAIT: below every job that is eligible, above those that are not."""
+(LAMBDA, MU, THETA, KAPPA, SIGMA, DOLLARS, CHEAPEST, EXCHANGE) = range(8)
+"""Rows of the constants: (8, 1) with NaN for λ if it is each job's own, or (8, n) for n
+preferences from 0 to 1."""
+_BY_RULES, _BY_TABLE = 1, 2
+"""States of the scores of a round, 0 if there are none: of what may be chosen; of a table."""
+(_SPEED, _THETA, _HELD, _AGEING, _SOFTENED, _CONGESTION, _OWN) = range(7)
+_ROW, _LEAST, _BEST, _NEAR = range(7, 11)
+"""`job_terms`: λu⁰, θ, κλu⁰, the term of the wait, ideal + σ, μλ, λ; then what was found last: the
+best row that may be chosen, the least price of all rows, that of the best, and its term of the
+deadline. u⁰ is u at priority 50."""
+
+
+@entry_point
+def score_jobs(w: Columns, constants: Floats2D, listed: bool) -> None:
+    """Into `job_score`: the index of each eligible job, less than WAIT for others: by their regret.
+
+    -inf for jobs that cannot start on any row. `listed`: the rows that may be chosen are those of
+    `row_listed`, else what the round says, after `refresh_rules`.
+    """
+    first = w.state[SCORED] != _BY_RULES or listed
+    if w.state[SCORED] == 0:
+        _open_round(w, constants)
+    w.state[SCORED] = _BY_TABLE if listed else _BY_RULES
+    for pool in range(len(w.pool_nodes)):
+        look_ahead(w, pool)
+    if not (notice_changes(w, first) or first):
+        return
+    for slot in range(1, w.count[SLOTS_USED]):
+        if (listed or w.job_state[slot] == WAITS) and (_refresh_costs(w, slot) or first):
+            w.job_score[slot] = _score(w, slot, listed)
+
+
+@compiled
+def _refresh_costs(w: Columns, slot: int) -> bool:
+    """Compute the neutral prices of rows whose shape has changed; whether the score may change."""
+    best_row = int(w.job_terms[_ROW, slot])
+    least, best = w.job_terms[_LEAST, slot], w.job_terms[_BEST, slot]
+    touched = False
+    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
+        if not w.shape_changed[w.row_shape[row]]:
+            continue
+        before = w.row_cost[row]
+        cost = _price(w, slot, row, w.job_terms[_SPEED, slot], w.figure[PRESSURE])
+        w.row_cost[row] = cost
+        touched = touched or row == best_row or before == least or cost < least or cost < best
+    # A row that GREEDY may reserve gives way to any row that can start.
+    return touched or best_row == 0 or not startable(w, best_row)
+
+
+@compiled
+def _score(w: Columns, slot: int, listed: bool) -> float:
+    first, last = w.job_first[slot], w.job_first[slot] + w.job_count[slot]
+    least, best, best_row = np.inf, np.inf, 0
+    for row in range(first, last):
+        cost = w.row_cost[row]
+        least = min(least, cost)
+        if cost < best and (w.row_listed[row] if listed else startable(w, row)):
+            best, best_row = cost, row
+    if best_row == 0 and not listed:
+        for row in range(first, last):
+            if w.row_cost[row] < best and reservable(w, row) and not startable(w, row):
+                best, best_row = w.row_cost[row], row
+    before = w.job_terms[_ROW, slot]
+    w.job_terms[_LEAST, slot], w.job_terms[_BEST, slot] = least, best
+    w.job_terms[_ROW, slot] = best_row
+    if best_row == 0:
+        return -np.inf
+    wait = max(w.figure[NOW] - w.job_submitted[slot], 0.0)
+    regret = best - least
+    if regret <= w.job_terms[_THETA, slot] + w.job_terms[_HELD, slot] * wait:
+        unknown = np.isnan(w.job_terms[_NEAR, slot]) or before != best_row
+        if unknown or w.shape_changed[w.row_shape[best_row]]:
+            w.job_terms[_NEAR, slot] = nearness_of(w, slot, best_row)
+        urgency = w.job_weight[slot] + w.job_terms[_AGEING, slot] + w.job_terms[_NEAR, slot]
+        return urgency - w.row_length[best_row]
+    w.job_terms[_NEAR, slot] = np.nan
+    return PATIENCE * (2.0 + regret / (1.0 + regret))
+
+
+@compiled
+def wgc_cost(w: Columns, row: int) -> float:
+    """The price of a row, by which the chosen job's placement is found."""
+    slot = w.row_slot[row]
+    rate = 1.0 / w.job_terms[_SOFTENED, slot] * w.job_priority[slot] / MIDDLE_PRIORITY
+    return _price(w, slot, row, w.job_terms[_OWN, slot] * rate, w.figure[WEIGHED_PRESSURE])
+
+
+@compiled
+def _price(w: Columns, slot: int, row: int, speed: float, pressure: float) -> float:
+    shape = w.row_shape[row]
+    end = delay_of(w, shape) + w.row_runtime[row]
+    if end == np.inf:
+        return np.inf
+    inflicted = w.job_terms[_CONGESTION, slot] * pressure * w.row_runtime[row]
+    share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
+    return speed * end + w.row_money[row] + inflicted * share
+
+
+@compiled
+def _open_round(w: Columns, constants: Floats2D) -> None:
+    """Compute what holds for the whole round: the pressure, and the terms of the waits."""
+    w.state[SCORED] = _BY_TABLE
+    for slot in range(max(w.state[PREPARED], 1), w.count[SLOTS_USED]):
+        _prepare(w, slot, constants)
+    w.state[PREPARED] = w.count[SLOTS_USED]
+    waiting = 0
+    for slot in range(1, w.count[SLOTS_USED]):
+        if w.job_state[slot] != GONE:
+            w.job_terms[_AGEING, slot], w.job_terms[_ROW, slot] = ageing_of(w, slot), 0.0
+            w.job_score[waiting] = 1.0 / w.job_terms[_SOFTENED, slot]
+            waiting += 1
+    w.figure[PRESSURE] = pairwise_sum(w.job_score, waiting)
+    waiting = 0
+    for slot in range(1, w.count[SLOTS_USED]):
+        if w.job_state[slot] != GONE:
+            weight = w.job_priority[slot] / MIDDLE_PRIORITY
+            w.job_score[waiting] = weight / w.job_terms[_SOFTENED, slot]
+            waiting += 1
+    w.figure[WEIGHED_PRESSURE] = pairwise_sum(w.job_score, waiting)
+
+
+@compiled
+def _prepare(w: Columns, slot: int, constants: Floats2D) -> None:
+    """Compute what the constants say of a job."""
+    own, columns = w.job_preference[slot], constants.shape[1]
+    at = int(np.rint(own * (columns - 1)))
+    preference = constants[LAMBDA, at]
+    if np.isnan(preference):
+        preference = own
+    softened = w.job_ideal[slot] + constants[SIGMA, at]
+    rate = 1.0 / softened
+    w.job_terms[_OWN, slot], w.job_terms[_SOFTENED, slot] = preference, softened
+    w.job_terms[_SPEED, slot] = preference * rate
+    w.job_terms[_THETA, slot] = constants[THETA, at]
+    w.job_terms[_HELD, slot] = constants[KAPPA, at] * preference * rate
+    w.job_terms[_CONGESTION, slot] = constants[MU, at] * preference
+    scale = _scale(w, slot, constants, at)
+    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
+        w.row_money[row] = (1.0 - preference) * w.row_dollars[row] / scale
+
+
+@compiled
+def _scale(w: Columns, slot: int, constants: Floats2D, at: int) -> float:
+    """What cost is divided by."""
+    cheapest = w.job_cheapest[slot]
+    least = cheapest if cheapest > 0.0 else 1.0
+    hour = w.figure[TOP_PRICE]
+    seconds = constants[SIGMA, at] / 3600 * (hour if hour > 0.0 else 1.0)
+    scale = constants[DOLLARS, at] * power(least, constants[CHEAPEST, at])
+    return scale * power(seconds, constants[EXCHANGE, at])
+
+
+@entry_point
+def wgc_costs(w: Columns, constants: Floats2D, rows: Ints, costs: Floats) -> None:
+    """(n,) rows, without WAIT → (n,) costs."""
+    if w.state[SCORED] == 0:
+        _open_round(w, constants)
+    for at in range(len(rows)):
+        look_ahead(w, w.shape_pool[w.row_shape[rows[at]]])
+        costs[at] = wgc_cost(w, rows[at])

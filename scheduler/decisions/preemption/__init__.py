@@ -1,0 +1,1 @@
+"""Preemption: which running attempts are stopped so that other jobs get their devices."""

@@ -1,0 +1,1 @@
+"""What runs now, as decisions and accounts see it."""

@@ -1,0 +1,114 @@
+"""Checkpoints of a training: after each epoch and, when it is asked to stop, inside one."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from scheduler.files import write_bytes
+from scheduler.workloads.context import Context
+
+_WHOLE, _PARTIAL = "epoch-*.ckpt", "epoch-*-*.ckpt"
+
+
+class EpochCheckpoints(ModelCheckpoint):
+    """Saves each whole epoch, and keeps the newest; stops the training where it is saved.
+
+    From the first batch on a stop signal waits for the end of the batch, whose state is saved
+    then. After an epoch's last batch it waits for the validation and the epoch's checkpoint.
+    """
+
+    def __init__(self, context: Context, epochs: int) -> None:
+        super().__init__(
+            context.checkpoints,
+            filename="epoch-{epoch:06d}",
+            auto_insert_metric_name=False,
+            save_on_train_epoch_end=True,
+        )
+        self._context = context
+        self._epochs = epochs
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Lightning handles the signal in its own way until now."""
+        super().on_train_start(trainer, pl_module)
+        self._context.stop.listen()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """From here on there is something to save."""
+        super().on_train_batch_start(trainer, pl_module, batch, batch_idx)
+        self._context.stop.postponed = True
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save and stop, if that is asked for. Raises `Stopped`."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if self._context.stop.received and not trainer.is_last_batch:
+            # Sorts between the checkpoints of the epochs before and after it.
+            name = f"epoch-{trainer.current_epoch:06d}-{batch_idx + 1:06d}.ckpt"
+            trainer.save_checkpoint(self._context.checkpoints / name)
+            self._context.saved()
+            self._context.stop.check()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save; what was saved inside the epoch is of no use any more. Raises `Stopped`."""
+        super().on_train_epoch_end(trainer, pl_module)
+        for path in self._context.checkpoints.glob(_PARTIAL):
+            path.unlink(missing_ok=True)
+        self._context.saved((trainer.current_epoch + 1) / self._epochs)
+        self._context.stop.check()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """What is left is short, and is done again from the last checkpoint."""
+        super().on_train_end(trainer, pl_module)
+        self._context.stop.postponed = False
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are there whole or not at all, and load without running code."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: Any,
+        storage_options: Any = None,
+    ) -> None:
+        """Write beside, then rename."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_bytes(Path(path), buffer.getvalue())
+
+
+def newest(folder: Path) -> Path | None:
+    """The last checkpoint that can be read; older and broken ones are removed."""
+    found: Path | None = None
+    for path in sorted(folder.glob(_WHOLE), reverse=True):
+        if found is None and _readable(path):
+            found = path
+        else:
+            path.unlink(missing_ok=True)
+    for draft in folder.glob(".*.tmp"):  # of an attempt that was killed while writing
+        draft.unlink(missing_ok=True)
+    return found
+
+
+def _readable(path: Path) -> bool:
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever it is, an older checkpoint or the start will do
+        print(f"checkpoint {path.name} cannot be read and is left out: {error}")
+        return False
+    return True
