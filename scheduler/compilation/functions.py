@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _LOCK: Final = threading.Lock()
 _OPTIONS: Final = {"error_model": "numpy", "nogil": True}
+_UNSET: Final = ("", "0", "false", "no", "off")
 _PLAIN: Final = (
     "The scheduler decides in plain Python, which is slow: %s. "
     "That is enough for tests and for a few dozen waiting jobs."
@@ -100,7 +101,7 @@ def entry_point(function: _Function) -> _Function:
 def why_plain() -> str:
     """Why functions run as plain Python, or "" if Numba compiles them; Numba is not imported."""
     for name in ("FULCRUM_NO_NUMBA", "NUMBA_DISABLE_JIT"):
-        if os.environ.get(name, "0") not in ("", "0"):
+        if os.environ.get(name, "").lower() not in _UNSET:
             return f"{name} is set"
     return "" if importlib.util.find_spec("numba") else "Numba is not installed"
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import pkgutil
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Final
 
 from scheduler.compilation.functions import ENTRY_POINTS, load, why_plain
 
+_log = logging.getLogger(__name__)
 PACKAGES: Final = ("scheduler.decisions.kernel", "envs.clock.kernel")
 """Where entry points stand."""
 
@@ -52,9 +54,19 @@ class CacheReport:
 
 
 def warm_up() -> int:
-    """Load or compile the entry points of all modules that have been imported; their number."""
-    for entry in ENTRY_POINTS if load() else ():
+    """Load or compile the entry points of all modules that have been imported; their number.
+
+    The log says so if some of them have to be compiled, which takes a minute or more.
+    """
+    if not load():
+        return len(ENTRY_POINTS)
+    missing, begun = report().missing, time.monotonic()
+    if missing:
+        _log.warning("%d functions of decisions are compiled for this machine", missing)
+    for entry in ENTRY_POINTS:
         entry.dispatcher  # noqa: B018  # asking for it loads or compiles it
+    if missing:
+        _log.warning("they are compiled; it took %.0f s", time.monotonic() - begun)
     return len(ENTRY_POINTS)
 
 
