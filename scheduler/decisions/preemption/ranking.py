@@ -38,8 +38,8 @@ class RankedJob(NamedTuple):
     """Or runs and yields to jobs that wait."""
     submitted_at: float
     calm: float
-    """Minus the priority of a waiting job; -inf for one that runs: two jobs of one age must not take
-    the devices from each other for ever."""
+    """Minus the priority of a waiting job; -inf for one that runs: otherwise two jobs of one age
+    could take the devices from each other for ever."""
     deadline: float
     job: int
 
