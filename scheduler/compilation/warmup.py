@@ -19,7 +19,11 @@ from typing import Final
 from scheduler.compilation.functions import ENTRY_POINTS, load, why_plain
 
 _log = logging.getLogger(__name__)
-PACKAGES: Final = ("scheduler.decisions.kernel", "envs.clock.kernel")
+PACKAGES: Final = (
+    "scheduler.decisions.kernel",
+    "scheduler.estimates.learned",
+    "envs.clock.kernel",
+)
 """Where entry points stand."""
 
 

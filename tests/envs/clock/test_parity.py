@@ -21,7 +21,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named
 
 POLICIES = ("fcfs", "sjf", "edf", "wfp3", "cheapest", "wgc")
-ESTIMATES = ("exact", "noisy", "requested", "tsafrir", "history")
+ESTIMATES = ("exact", "noisy", "requested", "tsafrir", "history", "learned")
 
 
 def assert_equal(workload, spec, policy, estimates=None, seed=0):
