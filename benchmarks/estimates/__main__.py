@@ -12,8 +12,8 @@ stated     the request; without one, the service's default of 300 s
 tsafrir    mean of the user's last two runtimes, at most the request (Tsafrir et al., TPDS 2007)
 history    geometric mean of the last ten jobs of the same kind
 learned    quantiles of scheduler.estimates.learned
-boosting   gradient-boosted trees with the pinball loss, trained after each 5,000 ends; takes
-           minutes, so only with --boosting
+boosting   gradient-boosted trees with the pinball loss, trained sixteen times on the newest
+           15,000 ends; takes minutes, so only with --boosting
 
 The constants of `learned` were chosen on Philly and KTH. Alibaba's log was not looked at before.
 """

@@ -17,8 +17,8 @@ from scheduler.estimates.learned import QUANTILES, Group
 
 NEWEST = 15_000
 """Ended jobs that it is trained on."""
-EVERY = 5_000
-"""It is trained again after so many."""
+TRAININGS = 16
+"""So often it is trained, after equal numbers of ends."""
 DAY_S = 86_400.0
 
 
@@ -26,7 +26,8 @@ def boosted(workload: Workload) -> Floats2D:
     """(jobs, Q) Predictions by scikit-learn's histogram boosting, one model for each quantile."""
     history = _FeatureHistory()
     found = played(workload, history)
-    for first, last in pairwise((*range(EVERY, history.count, EVERY), history.count)):
+    edges = np.linspace(0, history.count, TRAININGS + 1).astype(int).tolist()
+    for first, last in pairwise(edges[1:]):
         ended = history.ended[max(0, first - NEWEST) : first]
         features = [history.features[job] for job in ended]
         lengths = [log_runtime(workload.jobs[job - 1]) for job in ended]

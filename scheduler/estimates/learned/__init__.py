@@ -10,6 +10,7 @@ from scheduler.estimates.learned.mixture import (
     MEMORY,
     QUANTILES,
 )
+from scheduler.estimates.learned.runtime_model import RuntimeInterval, RuntimeModel
 
 __all__ = [
     "INTERVALS",
@@ -22,5 +23,7 @@ __all__ = [
     "GroupQuantiles",
     "JobFacts",
     "Prediction",
+    "RuntimeInterval",
+    "RuntimeModel",
     "facts_of",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from scheduler.compilation.columns import Floats, Ints
 from scheduler.decisions.kernel.arithmetic import exp
 from scheduler.estimates.learned.mixture import (
+    LEAST_ENDED,
     LEVELS,
     MEDIAN,
     MEMORY,
@@ -58,13 +59,15 @@ class GroupQuantiles:
         self._ended = np.zeros(0, dtype=np.int64)
         self._misses = np.zeros((CALIBRATED_ON, len(QUANTILES)))
         self._moves = np.zeros(len(QUANTILES))
-        self._checked = 0
+        self._checked = self._count = 0
 
     def predict(self, groups: Sequence[Hashable]) -> Prediction | None:
         """The quantiles of a job of these `mixture.LEVELS` groups.
 
         None until `mixture.LEAST_ENDED` jobs have ended.
         """
+        if self._count < LEAST_ENDED:
+            return None  # before the compiler is loaded
         raw = np.empty(len(QUANTILES))
         numbers = np.array([self._index.get(group, -1) for group in groups], dtype=np.int64)
         if not predict_one(self._value, self._born, self._ended, numbers, raw):
@@ -83,6 +86,7 @@ class GroupQuantiles:
         """
         if foreseen is not None:
             self._check(length - foreseen.raw)
+        self._count += 1
         numbers = np.array([self._number(group) for group in groups], dtype=np.int64)
         remember_one(self._value, self._born, self._ended, numbers, length)
 

@@ -20,6 +20,7 @@ from scheduler.domain.units import duration, money
 from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
 from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.policy_control.active_policy import ActivePolicy
+from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
 from scheduler.service.queries.views import Explanation, Outlook
 
 TRIAL = 2**62
@@ -33,6 +34,7 @@ class ExplainService:
     live_jobs: LiveJobs
     active_policy: ActivePolicy
     estimates: Estimates
+    intervals: StartIntervals
 
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
         """The one dominant reason, with evidence."""
@@ -53,14 +55,20 @@ class ExplainService:
         policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
         start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
+        between = None
+        if wait.cause is not Cause.NONE and start is not None:
+            between = _holding(self.intervals.of(snapshot, policy, mode, job.id), start.start)
         return Explanation(
             job=job,
             cause=wait.cause.value,
-            text=_displacement(job, victims) + _sentence(wait, start, job.spec.deadline, now),
+            text=_displacement(job, victims)
+            + _sentence(wait, start, between, job.spec.deadline, now),
             position=wait.position,
             depth=wait.depth,
             start=start.start if start else None,
             end=start.end if start else None,
+            start_low=None if between is None else between.low,
+            start_high=None if between is None else between.high,
             pool=start.pool if start else wait.pool,
             width=start.width if start else wait.width,
             dollars=start.dollars if start else None,
@@ -80,15 +88,20 @@ class ExplainService:
         for name in ("fast", "balanced", "cheap"):
             wished = replace(spec, preference=PREFERENCES[name], after=())
             snapshot = self.live_jobs.with_job(TRIAL, wished, now)
-            start = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL)
+            start, between = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL), None
             if start is None:
                 start = _out_of_sight(snapshot, policy, mode)
+            elif start.start > now:
+                between = _holding(self.intervals.of(snapshot, policy, mode, TRIAL), start.start)
+            low_s, high_s = (None, None) if between is None else between.after(now)
             outlooks.append(
                 Outlook(
                     preference=name,
                     pool=start.pool,
                     width=start.width,
                     wait_s=start.start - now,
+                    wait_low_s=low_s,
+                    wait_high_s=high_s,
                     runtime_s=start.end - start.start,
                     dollars=start.dollars,
                     joules=start.joules,
@@ -145,12 +158,19 @@ def _displacement(job: Job, victims: Sequence[int]) -> str:
 
 
 def _sentence(
-    wait: explanation.Wait, start: ExpectedStart | None, deadline: float | None, now: float
+    wait: explanation.Wait,
+    start: ExpectedStart | None,
+    between: StartInterval | None,
+    deadline: float | None,
+    now: float,
 ) -> str:
     parts = [wait.text]
     if wait.cause is not Cause.NONE:
         if start is not None:
-            parts.append(f"starts about {_clock(start.start)} ({duration(start.start - now)})")
+            pause = duration(start.start - now)
+            if between is not None:
+                pause += f"; with a chance of 80 % in {_range(between.after(now))}"
+            parts.append(f"starts about {_clock(start.start)} ({pause})")
         parts += _elsewhere(wait.alternatives)
     if deadline is not None and start is not None and start.end > deadline:
         parts.append(f"ends {duration(start.end - deadline)} after its deadline by the estimates")
@@ -188,6 +208,20 @@ def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedSta
                 joules=float(snapshot.world.row_joules[row]),
             )
     raise KeyError(TRIAL)
+
+
+def _holding(between: StartInterval | None, start: float) -> StartInterval | None:
+    """The interval, widened if need be so that it holds the expected start."""
+    if between is None:
+        return None
+    return StartInterval(min(between.low, start), max(between.high, start))
+
+
+def _range(seconds: tuple[float, float]) -> str:
+    low, high = seconds
+    if high == inf:
+        return f"{duration(low)} or later"
+    return duration(low) if low == high else f"{duration(low)} to {duration(high)}"
 
 
 def _clock(moment: float) -> str:
