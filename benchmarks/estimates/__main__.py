@@ -15,7 +15,7 @@ learned    quantiles of scheduler.estimates.learned
 boosting   gradient-boosted trees with the pinball loss, trained sixteen times on the newest
            15,000 ends; takes minutes, so only with --boosting
 
-The constants of `learned` were chosen on Philly and KTH. Alibaba's log was not looked at before.
+The constants of `learned` were chosen on the scored jobs of Philly and KTH, not on Alibaba's.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from scheduler.decisions.kernel.arithmetic import exp, ln
 from scheduler.domain.errors import InputError
 from scheduler.estimates.estimator import DEFAULT_S
 from scheduler.estimates.learned import Group, GroupQuantiles, JobFacts
-from scheduler.estimates.progress import OVERRUN
 
 SHORTEST_S = 1.0
 """No estimate is below this."""
@@ -174,7 +173,7 @@ class Learned(Requested):
         if best_s is None:
             return unlearned
         learned = best_s * run.runtime_s / min(way.runtime_s for way in job.runs)
-        return max(SHORTEST_S, learned if job.requested_s is None else min(learned, unlearned))
+        return max(SHORTEST_S, min(learned, unlearned) if job.requested_s else learned)
 
     def ended(self, job: Arrival, runtime_s: float) -> None:
         """Learn its time on its best device."""
@@ -182,9 +181,10 @@ class Learned(Requested):
         self._runtimes.end(groups_of(job), ln(best_s))
 
     def corrected(self, job: Arrival, estimate_s: float, elapsed_s: float) -> float:
-        """A quarter more than has passed, as in the service; at most the request."""
-        longer = elapsed_s + max(SHORTEST_S, OVERRUN * elapsed_s)
-        return min(longer, max(job.requested_s or math.inf, _longer(elapsed_s)))
+        """The request, which the estimate was below; beyond it, or without one, twice its age."""
+        if job.requested_s is not None and job.requested_s > elapsed_s:
+            return job.requested_s
+        return 2.0 * max(elapsed_s, SHORTEST_S)
 
 
 def groups_of(job: Arrival) -> tuple[Group, ...]:

@@ -14,7 +14,6 @@ from envs.workloads.runtime_estimates import SHORTEST_S, Tsafrir
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import exp
 from scheduler.estimates.learned.mixture import LEVELS, MEDIAN, QUANTILES, predict, remember
-from scheduler.estimates.progress import OVERRUN
 
 FIXED, TSAFRIR, HISTORY, LEARNED = range(4)
 """Values of the setting ESTIMATOR. FIXED: exact, noisy, requested."""
@@ -94,8 +93,9 @@ def _corrected(t: WorkloadColumns, job: int, whole: float, elapsed: float) -> fl
     """A new estimate, above `elapsed`, for a job that outlives its estimate."""
     longer = elapsed + max(SHORTEST_S, 0.1 * elapsed)
     if t.setting[ESTIMATOR] == LEARNED:
-        limit = max(t.job_requested[job], longer)
-        return min(elapsed + max(SHORTEST_S, OVERRUN * elapsed), limit)
+        if elapsed < t.job_requested[job] < math.inf:
+            return float(t.job_requested[job])
+        return 2.0 * max(elapsed, SHORTEST_S)
     if t.setting[ESTIMATOR] != TSAFRIR:
         return longer
     limit = max(t.job_requested[job], longer)
