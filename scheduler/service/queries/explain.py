@@ -85,14 +85,16 @@ class ExplainService:
         }
         policy, mode = self.active_policy.uncounted()
         outlooks = []
-        for name in ("fast", "balanced", "cheap"):
+        names = ("fast", "balanced", "cheap")
+        for name in names:
             wished = replace(spec, preference=PREFERENCES[name], after=())
             snapshot = self.live_jobs.with_job(TRIAL, wished, now)
             start, between = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL), None
             if start is None:
                 start = _out_of_sight(snapshot, policy, mode)
             elif start.start > now:
-                between = _holding(self.intervals.of(snapshot, policy, mode, TRIAL), start.start)
+                found = self.intervals.of(snapshot, policy, mode, TRIAL, share=1 / len(names))
+                between = _holding(found, start.start)
             low_s, high_s = (None, None) if between is None else between.after(now)
             outlooks.append(
                 Outlook(

@@ -25,7 +25,7 @@ from scheduler.service.dispatch.live_jobs import LiveJobs
 FUTURES = 20
 LEAST = 8
 """Fewer futures tell no interval."""
-BUDGET_S = 0.3
+BUDGET_S = 1.0
 """No further future is played out after so many seconds."""
 HORIZON_S = 10 * 365 * 86_400.0
 """Later starts are not in sight."""
@@ -72,12 +72,17 @@ class StartIntervals:
     live_jobs: LiveJobs
     estimator: Estimator
 
-    def of(self, snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> StartInterval | None:
-        """The interval for one waiting job; None if too little is known, or time is short."""
+    def of(
+        self, snapshot: Snapshot, policy: Policy, mode: Mode, job: int, share: float = 1.0
+    ) -> StartInterval | None:
+        """The interval for one waiting job; None if too little is known, or time is short.
+
+        `share`: of the time, for callers that ask several times.
+        """
         running = self._running(snapshot)
         if running is None:
             return None
-        starts, until = [], time.monotonic() + BUDGET_S
+        starts, until = [], time.monotonic() + share * BUDGET_S
         for future in range(FUTURES):
             if time.monotonic() > until:
                 break
