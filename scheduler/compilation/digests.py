@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 _CONSTANTS: Final = (bool, int, float, complex, str, bytes, tuple, frozenset, np.generic)
-_LOWERING: Final = ("functions.py", "handle_type.py")
+_LOWERING: Final = ("dispatchers.py", "handle_type.py")
 """Sources that decide how all functions are compiled."""
 _VARIABLES: Final = (
     *("NUMBA_BOUNDSCHECK", "NUMBA_DEBUGINFO", "NUMBA_OPT"),
