@@ -76,6 +76,8 @@ class CompiledFunction:
 
 ENTRY_POINTS: Final[list[CompiledFunction]] = []
 """Those of the modules that have been imported."""
+FUNCTIONS: Final[list[CompiledFunction]] = []
+"""All compiled functions of these modules, entry points among them."""
 
 
 def compiled(function: _Function) -> _Function:
@@ -129,6 +131,7 @@ def _wrap(function: FunctionType, *, entry: bool) -> object:
     if why_plain():
         return function
     wrapped = CompiledFunction(function, entry=entry)
+    FUNCTIONS.append(wrapped)
     if entry:
         ENTRY_POINTS.append(wrapped)
     return wrapped
