@@ -151,6 +151,7 @@ class Service:
             self.folders,
             self._launch_spec,
             self.dispatcher.post,
+            self.store.events,
             self._clock,
             grace_s=self._parts.grace_s,
             preemption_grace_s=self._parts.preemption_grace_s,
