@@ -163,6 +163,11 @@ class Service:
             # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
 
+    @property
+    def compiling(self) -> bool:
+        """Whether a thread compiles functions; it goes on after `stop`."""
+        return self._compilation.is_alive()
+
     def quiesce(self, timeout_s: float = ANSWER_S) -> None:
         """Wait until all that was accepted is stored, decided on and launched.
 
@@ -184,10 +189,10 @@ class Service:
     def stop(self) -> None:
         """Finish what was accepted, then end; attempts run on."""
         self._compilation.cancel()
-        INTERIM.end()
         self._housekeeping.stop()
         self.submissions.stop()
         self.dispatcher.stop()
+        INTERIM.end()  # not before: the last round must not wait until functions are compiled
         self.policy_control.stop()
         if self._parts.crashes is not None:
             self._parts.crashes.close()

@@ -79,5 +79,6 @@ def ran(job: JobOut, now: datetime) -> float | None:
     """Seconds that its attempts have run, all together; None before the first start."""
     if job.started_at is None and not job.ran_s:
         return None
-    runs = job.started_at is not None and job.state.value in RUNS
-    return job.ran_s + (max(0.0, (now - job.started_at).total_seconds()) if runs else 0.0)
+    if job.started_at is None or job.state.value not in RUNS:
+        return job.ran_s
+    return job.ran_s + max(0.0, (now - job.started_at).total_seconds())
