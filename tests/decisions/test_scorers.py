@@ -95,6 +95,20 @@ def test_no_index_is_above_its_bound(snap, mode, spread):
         assert plan == decide(Round(world.copy(), now, mode), Tabled(policy))
 
 
+def test_a_deadline_becomes_urgent_when_the_job_before_takes_the_device():
+    """The first start moves the others' starts by hours: bounds must follow."""
+    jobs = [
+        waiting(1, option(30_000.0), priority=100.0),
+        waiting(2, option(1000.0), priority=1.6),
+        waiting(3, option(1000.0), priority=1.0, deadline=31_010.0),
+    ]
+    snap = snapshot(pool(devices=1), jobs)
+    for policy in (Wgc(), Tabled(Wgc())):
+        plan = decide(Round(snap.world.copy(), snap.now, Mode.EASY), policy)
+        assert [placed.job for placed in plan.placements] == [1]
+        assert [held.job for held in plan.reservations] == [3]
+
+
 def test_wgc_does_not_look_at_jobs_that_have_gone():
     snap = snapshot(pool("gpu", 2), [waiting(job, option(10.0 * job)) for job in (1, 2, 3)])
     snap.world.remove(2)
