@@ -91,9 +91,9 @@ def _summarise(w: Columns, slot: int) -> None:
         own = runtime * width
         if own < area or (own == area and (width, runtime) < (request, size)):
             area, request, size = own, width, runtime
+        slowest, shortest = max(slowest, runtime), min(shortest, w.row_length[row])
         ideal, cheapest = min(ideal, runtime), min(cheapest, w.row_dollars[row])
         frugal = min(frugal, w.row_joules[row])
-        slowest, shortest = max(slowest, runtime), min(shortest, w.row_length[row])
         signature = 0.61 * signature + runtime + 1.7 * w.row_dollars[row] + w.row_shape[row]
     w.job_ideal[slot], w.job_cheapest[slot], w.job_frugal[slot] = ideal, cheapest, frugal
     w.job_size[slot], w.job_request[slot], w.job_signature[slot] = size, request, signature
