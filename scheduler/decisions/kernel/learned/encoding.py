@@ -25,7 +25,7 @@ from scheduler.decisions.kernel.columns import (
     STATIC_FEATURES,
     Columns,
 )
-from scheduler.decisions.kernel.learned.pricing import price_of
+from scheduler.decisions.kernel.learned.pricing import price_row
 from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, refresh_totals
 from scheduler.decisions.kernel.learned.ranking import rank, sort_asked
 from scheduler.decisions.kernel.learned.selection import show_all, show_nearest
@@ -151,8 +151,9 @@ def _find_least(w: Columns, slot: int) -> None:
     for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
         end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
         w.least[PRICES] = min(w.least[PRICES], end)
+        price_row(w, row)
         for price in range(PRICES):
-            w.least[price] = min(w.least[price], price_of(w, price, row))
+            w.least[price] = min(w.least[price], w.row_price[price, row])
 
 
 @compiled

@@ -85,17 +85,19 @@ def _summarise(w: Columns, slot: int) -> None:
     area = w.row_runtime[first] * w.shape_width[w.row_shape[first]]
     request, size = w.shape_width[w.row_shape[first]], w.row_runtime[first]
     ideal, cheapest, frugal = size, w.row_dollars[first], w.row_joules[first]
-    signature = w.job_preference[slot]
+    signature, slowest, shortest = w.job_preference[slot], size, w.row_length[first]
     for row in range(first, first + w.job_count[slot]):
         runtime, width = w.row_runtime[row], w.shape_width[w.row_shape[row]]
         own = runtime * width
         if own < area or (own == area and (width, runtime) < (request, size)):
             area, request, size = own, width, runtime
+        slowest, shortest = max(slowest, runtime), min(shortest, w.row_length[row])
         ideal, cheapest = min(ideal, runtime), min(cheapest, w.row_dollars[row])
         frugal = min(frugal, w.row_joules[row])
         signature = 0.61 * signature + runtime + 1.7 * w.row_dollars[row] + w.row_shape[row]
     w.job_ideal[slot], w.job_cheapest[slot], w.job_frugal[slot] = ideal, cheapest, frugal
     w.job_size[slot], w.job_request[slot], w.job_signature[slot] = size, request, signature
+    w.job_slowest[slot], w.job_shortest[slot] = slowest, shortest
 
 
 @entry_point

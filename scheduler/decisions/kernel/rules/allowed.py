@@ -64,6 +64,15 @@ def refresh_rules(w: Columns) -> None:
 
 
 @compiled
+def all_closed(w: Columns) -> bool:
+    """Whether no row may be chosen in any mode but GREEDY, which may reserve what is CLOSED."""
+    for shape in range(1, w.count[SHAPES_USED]):
+        if w.shape_users[shape] and w.shape_rule[shape] != CLOSED:
+            return False
+    return w.state[MODE] != GREEDY
+
+
+@compiled
 def _refresh_shape(w: Columns, shape: int, greedy: bool) -> None:
     pool = w.shape_pool[shape]
     if not w.shape_possible[shape]:
