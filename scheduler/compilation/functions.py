@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _LOCK: Final = threading.Lock()
 _OPTIONS: Final = {"error_model": "numpy", "nogil": True}
+_MAKES_ARRAYS: Final = "empty"
+"""`np.empty` is how compiled functions make arrays; only those that do count references."""
 _UNSET: Final = ("", "0", "false", "no", "off")
 _PLAIN: Final = (
     "The scheduler decides in plain Python, which is slow: %s. "
@@ -63,7 +65,8 @@ class CompiledFunction:
         with global_compiler_lock:
             if self._call is not None:
                 return self._call
-            dispatcher: Any = numba.njit(**_OPTIONS)(self.function)
+            counts = _MAKES_ARRAYS in self.function.__code__.co_names
+            dispatcher: Any = numba.njit(**_OPTIONS, _nrt=counts)(self.function)
             dispatcher._cache = DiskCache(self.function)
             dispatcher.get_call_template = without_literals(dispatcher.get_call_template)
             if self._entry:
