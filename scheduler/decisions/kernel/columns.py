@@ -280,13 +280,17 @@ class Columns:
     """Rises with every start, end and change of an end or a node."""
     pool_fits_seen: Ints = _column(POOLS)
     pool_starts_seen: Ints = _column(POOLS)
+    pool_rules_seen: Ints = _column(POOLS)
+    """The version for which `shape_rule` holds, or a code of `rules.allowed`; -1: it does not."""
+    pool_rules_now: Floats = _column(POOLS)
+    """The time for which it holds; -inf: for any, while the pool is not reserved."""
     pool_releases: Ints = _column(POOLS)
     """Entries of its releases; the first `pool_sorted` are in order, and some may be void."""
     pool_sorted: Ints = _column(POOLS)
     pool_held: Ints = _column(POOLS)
     """Round: the row that the pool is reserved for; 0: none."""
     pool_until: Floats = _column(POOLS)
-    """Round: when that reservation starts."""
+    """Round: when that reservation starts; NaN: not computed yet, see `choices.reserved_start`."""
     pool_beside: Bytes = _column(POOLS)
     """Round: whether the plane BESIDE is up to date."""
     held_pool: Ints = _column(POOLS)

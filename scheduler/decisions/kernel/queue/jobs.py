@@ -26,6 +26,7 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.decisions.kernel.queue.features import describe_job
 from scheduler.decisions.kernel.queue.line import renumber_line
+from scheduler.decisions.kernel.rules.allowed import forget_rules
 from scheduler.decisions.kernel.rules.chains import chain_all, join_chain
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
@@ -76,6 +77,7 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
 def _unsee(w: Columns, shape: int) -> None:
     pool = w.shape_pool[shape]
     w.pool_fits_seen[pool] = w.pool_starts_seen[pool] = -1
+    forget_rules(w, pool)
 
 
 @compiled
