@@ -76,7 +76,8 @@ PREFERENCE_COST = PRICES
     MAY_WAIT,
     FORCED,
     CHAINED,
-) = range(12)
+    DESCRIBED,
+) = range(13)
 """Positions in `state`."""
 (
     NOW,
@@ -169,7 +170,8 @@ class Columns:
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
     job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
-    """Scores by the orders of an encoding: lower goes first."""
+    """Scores by the orders of an encoding: lower goes first; valid for the first `DESCRIBED` slots,
+    like the next two and `row_paid` and `row_held` of their rows."""
     job_rate: Floats = _static(JOBS)
     """What a second costs it: p · v; p: preference, v: priority / 50."""
     job_unit: Floats = _static(JOBS)
