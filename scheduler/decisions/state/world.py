@@ -130,7 +130,7 @@ class World(Columns):
     @property
     def handle(self) -> Columns:
         """What compiled functions take; valid until a group of columns grows."""
-        if self._handle is None:
+        if self._handle is None or self._handle is self:  # what was plain may be compiled by now
             self._handle = handle_of(self, Columns)
         return self._handle
 
