@@ -19,11 +19,15 @@ from scheduler.compilation.interim import INTERIM
 from scheduler.compilation.signatures import call_converted, signature_of
 
 _OPTIONS: Final = {"error_model": "numpy", "nogil": True}
+_MAKES_ARRAYS: Final = "empty"
+"""`np.empty` is how compiled functions make arrays; only those that do count references. Numba
+refuses to compile one that makes arrays otherwise."""
 
 
 def dispatcher_of(function: FunctionType, *, entry: bool) -> Any:
     """Numba's object for a function; an entry point is loaded or compiled at once."""
-    dispatcher: Any = numba.njit(**_OPTIONS)(function)
+    counts = _MAKES_ARRAYS in function.__code__.co_names
+    dispatcher: Any = numba.njit(**_OPTIONS, _nrt=counts)(function)
     dispatcher._cache = DiskCache(function)
     dispatcher.get_call_template = _without_literals(dispatcher.get_call_template)
     compile_for = dispatcher._compile_for_args

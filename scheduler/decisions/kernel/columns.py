@@ -76,7 +76,8 @@ PREFERENCE_COST = PRICES
     MAY_WAIT,
     FORCED,
     CHAINED,
-) = range(12)
+    DESCRIBED,
+) = range(13)
 """Positions in `state`."""
 (
     NOW,
@@ -174,7 +175,8 @@ class Columns:
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
     job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
-    """Scores by the orders of an encoding: lower goes first."""
+    """Scores by the orders of an encoding: lower goes first; valid for the first `DESCRIBED` slots,
+    like the next two and `row_paid` and `row_held` of their rows."""
     job_rate: Floats = _static(JOBS)
     """What a second costs it: p · v; p: preference, v: priority / 50."""
     job_unit: Floats = _static(JOBS)
@@ -279,13 +281,17 @@ class Columns:
     """Rises with every start, end and change of an end or a node."""
     pool_fits_seen: Ints = _column(POOLS)
     pool_starts_seen: Ints = _column(POOLS)
+    pool_rules_seen: Ints = _column(POOLS)
+    """The version for which `shape_rule` holds, or a code of `rules.allowed`; -1: it does not."""
+    pool_rules_now: Floats = _column(POOLS)
+    """The time for which it holds; -inf: for any, while the pool is not reserved."""
     pool_releases: Ints = _column(POOLS)
     """Entries of its releases; the first `pool_sorted` are in order, and some may be void."""
     pool_sorted: Ints = _column(POOLS)
     pool_held: Ints = _column(POOLS)
     """Round: the row that the pool is reserved for; 0: none."""
     pool_until: Floats = _column(POOLS)
-    """Round: when that reservation starts."""
+    """Round: when that reservation starts; NaN: not computed yet, see `choices.reserved_start`."""
     pool_beside: Bytes = _column(POOLS)
     """Round: whether the plane BESIDE is up to date."""
     held_pool: Ints = _column(POOLS)

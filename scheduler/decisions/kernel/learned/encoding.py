@@ -30,7 +30,7 @@ from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, refresh_tot
 from scheduler.decisions.kernel.learned.ranking import rank, sort_asked
 from scheduler.decisions.kernel.learned.selection import show_all, show_nearest
 from scheduler.decisions.kernel.learned.table_index import refresh_index
-from scheduler.decisions.kernel.queue.features import LEAST, describe_row, squashed
+from scheduler.decisions.kernel.queue.features import LEAST, describe_jobs, describe_row, squashed
 from scheduler.decisions.kernel.queue.positions import (
     BACKFILLING,
     BEYOND,
@@ -77,6 +77,7 @@ def encode(w: Columns, count: int, limit: int, preference: float) -> None:
     `limit` of them are shown (see `selection`); the other columns still describe the whole queue.
     `preference` is that of the cluster. Capacity of the group SHOWN: at least `limit`.
     """
+    describe_jobs(w)
     refresh_totals(w)
     _refresh_delays(w)
     if count <= limit:
