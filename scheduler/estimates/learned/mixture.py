@@ -80,7 +80,7 @@ def predict(
     everything = groups[first + LEVELS - 1]
     if everything < 0 or group_ended[everything] < LEAST_ENDED:
         return False
-    weight = np.zeros((LEVELS, MEMORY))
+    weight = np.empty((LEVELS, MEMORY))
     rest = 1.0
     for level in range(LEVELS):
         group = groups[first + level]
@@ -127,7 +127,8 @@ def _merge(
     out: Floats,
 ) -> None:
     """Quantiles of weighted runtimes: between the middles of their weights, by interpolation."""
-    place = np.zeros(LEVELS, dtype=np.int64)
+    place = np.empty(LEVELS, dtype=np.int64)
+    place[:] = 0
     quantile, reached, middle, value = 0, 0.0, -1.0, 0.0
     while quantile < len(QUANTILES):
         best, least = -1, 0.0
