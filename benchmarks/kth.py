@@ -10,14 +10,15 @@ Etsion and Feitelson (TPDS 2007), such as Gaussier, Glesser, Reis and Trystram, 
 backfilling by using machine learning to predict running times", SC 2015.
 
 EASY++ predicts the mean of the user's last two runtimes, at most the request. A job that outlives
-it is then believed to run as long as it requested: that protocol agrees. Raising the prediction
-step by step, as in section 4.2 of Tsafrir et al., is the row below.
+it is then believed to run as long as it requested: that protocol agrees. `by steps` raises the
+prediction step by step, as in section 4.2 of Tsafrir et al. `learned` are the medians of
+`scheduler.estimates.learned`; a job that outlives its median is believed to run as requested, too.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from benchmarks import arguments
 from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival
-from envs.workloads.runtime_estimates import Exact, Requested, RuntimeEstimator, Tsafrir
+from envs.workloads.runtime_estimates import Exact, Learned, Requested, RuntimeEstimator, Tsafrir
 from envs.workloads.traces import swf
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.pools import Pool
@@ -56,15 +57,28 @@ class KthRow:
     tolerance: float = 0.0
 
 
+ORDERS: Mapping[str, Policy] = {
+    "EASY": HEURISTICS["fcfs"],
+    "EASY-SJBF": EASY_SJBF,
+    "SJF": HEURISTICS["sjf"],
+    "SAF": HEURISTICS["saf"],
+    "F4": HEURISTICS["f4"],
+}
+"""With the users' requests."""
+ESTIMATORS: Mapping[str, Callable[[], RuntimeEstimator]] = {
+    "by steps": Tsafrir,
+    "learned": Learned,
+    "clairvoyant": Exact,
+}
 ROWS = (
-    KthRow("EASY", HEURISTICS["fcfs"], Requested, 92.6, 1.0),
+    KthRow("EASY", ORDERS["EASY"], Requested, 92.6, 1.0),
     KthRow("EASY++", EASY_SJBF, TsafrirToRequest, 62.9, 3.0),
-    KthRow("EASY++, by steps", EASY_SJBF, Tsafrir),
-    KthRow("EASY-SJBF", EASY_SJBF, Requested),
-    KthRow("SAF", HEURISTICS["saf"], Requested),
-    KthRow("F4", HEURISTICS["f4"], Requested),
-    KthRow("EASY, clairvoyant", HEURISTICS["fcfs"], Exact),
-    KthRow("EASY-SJBF, clairvoyant", EASY_SJBF, Exact),
+    *(KthRow(title, policy, Requested) for title, policy in ORDERS.items() if title != "EASY"),
+    *(
+        KthRow(f"{title}, {name}", policy, estimator)
+        for title, policy in ORDERS.items()
+        for name, estimator in ESTIMATORS.items()
+    ),
 )
 
 

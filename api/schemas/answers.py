@@ -75,7 +75,7 @@ class EstimateOut(Answer):
     runtime_s: float
     dollars: float
     joules: float
-    source: str = Field(description="`history`, `flops`, `requested` or `default`.")
+    source: str = Field(description="`history`, `flops`, `learned`, `requested` or `default`.")
 
 
 class AttemptOut(Answer):

@@ -106,6 +106,10 @@ class ErrorOut(Answer):
     median_error: float = Field(description="Median of |estimate - truth| / truth.")
     p90_error: float = Field(description="Its 90th percentile.")
     bias: float = Field(description="Median of estimate / truth, minus 1; above 0: too long.")
+    coverage: float | None = Field(
+        default=None,
+        description="Share of runtimes inside the interval of 80 %; null: none was known.",
+    )
 
 
 class MeasurementOut(Answer):

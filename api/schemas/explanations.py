@@ -61,6 +61,13 @@ class ExplanationOut(Answer):
     depth: int | None = Field(description="Jobs that compete.")
     start: AwareDatetime | None = Field(description="Expected; null: not in sight.")
     end: AwareDatetime | None
+    start_low: AwareDatetime | None = Field(
+        default=None,
+        description="It starts between this and `start_high` with a chance of 80 %; null: unknown.",
+    )
+    start_high: AwareDatetime | None = Field(
+        default=None, description="null: unknown, or with `start_low` not in sight."
+    )
     pool: str | None
     width: int | None
     dollars: float | None = Field(description="Expected of the attempt.")
@@ -81,6 +88,13 @@ class OutlookOut(Answer):
     joules: float
     source: str = Field(description="Where the runtime comes from.")
     meets_deadline: bool | None = Field(description="null: the job has no deadline.")
+    wait_low_s: float | None = Field(
+        default=None,
+        description="It waits between this and `wait_high_s` with a chance of 80 %; null: unknown.",
+    )
+    wait_high_s: float | None = Field(
+        default=None, description="null: unknown, or with `wait_low_s` not in sight."
+    )
 
 
 class PlanOut(Answer):

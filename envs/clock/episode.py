@@ -16,6 +16,7 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.scorer import Scorer
 from scheduler.decisions.state.allocation import doubled
+from scheduler.estimates.learned import MEMORY
 
 _EVENTS = ("event_time", "event_order", "event_kind", "event_subject", "event_stamp")
 _HELD = ("held_job", "held_row", "held_action", "held_start", "held_end", "held_part")
@@ -163,6 +164,7 @@ class CompiledEpisode(EpisodeColumns):
     def _allocate(self) -> None:
         trace, world = self.trace, self.world
         devices = len(world.attempt_job)
+        groups = 1 + int(trace.job_group.max(initial=-1))
         sizes = {
             "count": 24,
             "figure": 16,
@@ -171,6 +173,8 @@ class CompiledEpisode(EpisodeColumns):
             "row": len(trace.row_pool),
             "user": 1 + int(trace.job_user.max(initial=0)),
             "kind": 1 + int(trace.job_kind.max(initial=0)),
+            "past": groups * MEMORY,
+            "group": groups,
             "node": len(world.fit_node),
             "pool": len(trace.pool_min_nodes),
             "committed": len(trace.pool_min_nodes),

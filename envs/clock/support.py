@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from envs.clock.kernel.estimates import FIXED, HISTORY, TSAFRIR
+from envs.clock.kernel.estimates import FIXED, HISTORY, LEARNED, TSAFRIR
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Workload
 from envs.workloads.runtime_estimates import (
     Exact,
+    Learned,
     Noisy,
     Requested,
     RuntimeEstimator,
@@ -25,6 +26,7 @@ _CODES: Mapping[type[RuntimeEstimator], int] = {
     Requested: FIXED,
     Tsafrir: TSAFRIR,
     RuntimeHistory: HISTORY,
+    Learned: LEARNED,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,13 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.placements import FeasiblePlacements
 from envs.simulator.random_events import RandomEvents
 from envs.workloads.base import Arrival, Workload
-from envs.workloads.runtime_estimates import SHORTEST_KNOWN_S, RuntimeEstimator, RuntimeHistory
+from envs.workloads.runtime_estimates import (
+    SHORTEST_KNOWN_S,
+    Learned,
+    RuntimeEstimator,
+    RuntimeHistory,
+    groups_of,
+)
 from envs.workloads.streams import Seed
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.handles import handle_of
@@ -60,6 +66,9 @@ class Trace(WorkloadColumns):
         self.number[columns.CHECKPOINT_S] = spec.failures.checkpoint_s
         self.number[columns.REPAIR_S] = spec.failures.repair_s
         self._describe_jobs(restart)
+        learns = isinstance(estimator, Learned)
+        groups = [group for job in workload.jobs for group in groups_of(job)] if learns else []
+        self.job_group = _numbers(groups)
         self._describe_rows(estimator)
         self._describe_pools()
         self.failure_share = np.empty((0, len(workload.jobs)))
@@ -169,7 +178,7 @@ class Trace(WorkloadColumns):
         self.pool_idle_watts = np.array([float(each.idle_watts_per_device) for each in supplies])
 
 
-def _numbers(names: Sequence[str]) -> Ints:
+def _numbers(names: Sequence[Hashable]) -> Ints:
     """Equal numbers for equal names."""
-    known: dict[str, int] = {}
+    known: dict[Hashable, int] = {}
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)

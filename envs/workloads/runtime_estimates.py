@@ -15,6 +15,8 @@ import numpy as np
 from envs.workloads.base import Arrival, WorkloadRun
 from scheduler.decisions.kernel.arithmetic import exp, ln
 from scheduler.domain.errors import InputError
+from scheduler.estimates.estimator import DEFAULT_S
+from scheduler.estimates.learned import Group, GroupQuantiles, JobFacts
 
 SHORTEST_S = 1.0
 """No estimate is below this."""
@@ -132,8 +134,7 @@ class RuntimeHistory(Requested):
         logs = self._ratios.get(job.kind)
         if not logs:
             if job.expected_s is not None:
-                share = run.runtime_s / max(job.runs[0].runtime_s, 1e-9)
-                return max(SHORTEST_S, job.expected_s * share)
+                return _scaled(job.expected_s, job, run)
             if job.requested_s is not None:
                 return super().estimate(job, run)
             return self._first.estimate(job, run)
@@ -147,12 +148,59 @@ class RuntimeHistory(Requested):
         del logs[: -self.memory]
 
 
+class Learned(Requested):
+    """The median of `scheduler.estimates.learned`, at most the request: as in the service.
+
+    It learns from every job that ends. Until some have ended: the request, else what was expected
+    on record, else the service's default. Never the truth.
+    """
+
+    def __init__(self) -> None:
+        self._runtimes = GroupQuantiles()
+        self._foreseen: tuple[int, float | None] = (0, None)
+        """The job that arrived last, and seconds on its best device."""
+
+    def estimate(self, job: Arrival, run: WorkloadRun) -> float:
+        """The median, scaled between devices like true runtimes: their rates are known."""
+        unlearned = super().estimate(job, run)
+        if job.requested_s is None:
+            expected_s = DEFAULT_S if job.expected_s is None else job.expected_s
+            unlearned = _scaled(expected_s, job, run)
+        if self._foreseen[0] != job.id:
+            prediction = self._runtimes.predict(groups_of(job))
+            self._foreseen = job.id, None if prediction is None else prediction.median
+        best_s = self._foreseen[1]
+        if best_s is None:
+            return unlearned
+        learned = best_s * run.runtime_s / min(way.runtime_s for way in job.runs)
+        return max(SHORTEST_S, min(learned, unlearned) if job.requested_s else learned)
+
+    def ended(self, job: Arrival, runtime_s: float) -> None:
+        """Learn its time on its best device."""
+        best_s = max(min(way.runtime_s for way in job.runs), SHORTEST_KNOWN_S)
+        self._runtimes.end(groups_of(job), ln(best_s))
+
+    def corrected(self, job: Arrival, estimate_s: float, elapsed_s: float) -> float:
+        """The request, which the estimate was below; beyond it, or without one, twice its age."""
+        if job.requested_s is not None and job.requested_s > elapsed_s:
+            return job.requested_s
+        return 2.0 * max(elapsed_s, SHORTEST_S)
+
+
+def groups_of(job: Arrival) -> tuple[Group, ...]:
+    """The groups of a job, for `scheduler.estimates.learned`."""
+    devices = tuple(dict.fromkeys(run.device for run in job.runs))
+    width = min(run.width for run in job.runs)
+    return JobFacts(job.user, job.project, job.kind, width, devices, job.requested_s).groups()
+
+
 ESTIMATORS: Mapping[str, Callable[..., RuntimeEstimator]] = {
     "exact": Exact,
     "noisy": Noisy,
     "requested": Requested,
     "tsafrir": Tsafrir,
     "history": RuntimeHistory,
+    "learned": Learned,
 }
 
 
@@ -173,6 +221,11 @@ def estimator(name: str, **parameters: float) -> RuntimeEstimator:
 def _normal(seed: int, job: int) -> float:
     """N(0, 1) of a seed; cached, as training repeats workloads and a generator is slow to make."""
     return float(np.random.default_rng((seed, job)).standard_normal())
+
+
+def _scaled(seconds: float, job: Arrival, run: WorkloadRun) -> float:
+    """Seconds of the job's first run, for another one."""
+    return max(SHORTEST_S, seconds * (run.runtime_s / max(job.runs[0].runtime_s, 1e-9)))
 
 
 def _longer(elapsed_s: float) -> float:

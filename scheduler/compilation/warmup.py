@@ -21,7 +21,11 @@ from scheduler.compilation.environment import problems
 from scheduler.compilation.functions import ENTRY_POINTS, FUNCTIONS, load, why_plain
 
 _log = logging.getLogger(__name__)
-PACKAGES: Final = ("scheduler.decisions.kernel", "envs.clock.kernel")
+PACKAGES: Final = (
+    "scheduler.decisions.kernel",
+    "scheduler.estimates.learned",
+    "envs.clock.kernel",
+)
 """Where entry points stand."""
 
 

@@ -159,7 +159,7 @@ class Estimate:
     dollars: float
     joules: float
     source: str = ""
-    """`history`, `flops`, `requested` or `default`."""
+    """`history`, `flops`, `learned`, `requested` or `default`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,27 +35,38 @@ class ErrorRow:
     """90th percentile of the same."""
     bias: float
     """Median of estimate / truth, minus 1: above 0 the estimates are too long."""
+    coverage: float | None = None
+    """Share of runtimes inside the interval of 80 %; None: no interval was known for any."""
 
 
 def errors(
     measurements: Iterable[Measurement],
     by: Callable[[Measurement], str] = source,
+    covered: Mapping[tuple[int, int], bool] | None = None,
 ) -> list[ErrorRow]:
     """One row per group (`by`: `source`, `kind` or a function), largest first, then `all`.
 
-    Attempts without an estimate or a duration are left out; nothing measured gives no rows.
+    `covered`: (job, attempt) → whether its runtime was inside the interval of 80 %. Attempts
+    without an estimate or a duration are left out; nothing measured gives no rows.
     """
     ratios: dict[str, list[float]] = defaultdict(list)
+    inside: dict[str, list[bool]] = defaultdict(list)
+    covered = covered or {}
     for measurement in measurements:
         if measurement.estimated_s > 0 and measurement.seconds > 0:
-            ratios[by(measurement)].append(measurement.estimated_s / measurement.seconds)
+            group = by(measurement)
+            ratios[group].append(measurement.estimated_s / measurement.seconds)
+            attempt = measurement.job, measurement.attempt
+            if attempt in covered:
+                inside[group].append(covered[attempt])
     groups = sorted(ratios.items(), key=lambda item: (-len(item[1]), item[0]))
     if groups:
-        groups.append((ALL, [ratio for _, group in groups for ratio in group]))
-    return [_row(group, values) for group, values in groups]
+        groups.append((ALL, [ratio for _, values in groups for ratio in values]))
+        inside[ALL] = [one for values in inside.values() for one in values]
+    return [_row(group, values, inside[group]) for group, values in groups]
 
 
-def _row(group: str, ratios: list[float]) -> ErrorRow:
+def _row(group: str, ratios: list[float], inside: list[bool]) -> ErrorRow:
     error = np.abs(np.asarray(ratios) - 1)
     return ErrorRow(
         group=group,
@@ -63,4 +74,5 @@ def _row(group: str, ratios: list[float]) -> ErrorRow:
         median_error=float(np.median(error)),
         p90_error=float(np.percentile(error, 90)),
         bias=float(np.median(ratios)) - 1,
+        coverage=sum(inside) / len(inside) if inside else None,
     )

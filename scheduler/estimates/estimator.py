@@ -9,7 +9,9 @@ In this order, with the source that the estimate names:
 3. `flops`: samples × FLOPs per sample over the device's calibrated rate. Calibration learns,
    from whatever was measured there, how far the nominal rate is off, so that works never seen
    before are estimated better too.
-4. `requested`: the maximum duration that its user gave. 5. `default`.
+4. `learned`, of commands: the median of what is predicted from alike commands that have ended;
+   see `scheduler.estimates.learned`. `RuntimeModel` learns in the background.
+5. `requested`: the maximum duration that its user gave. 6. `default`.
 
 The time before the first sample is added; it is learned in the same way.
 """
@@ -37,6 +39,7 @@ from scheduler.estimates.calibration import (
     work_exponent,
 )
 from scheduler.estimates.history import Cell, History, Work
+from scheduler.estimates.learned import RuntimeInterval, RuntimeModel
 from scheduler.estimates.progress import Reports, remaining_s
 
 OVERHEAD_S = 2.0
@@ -62,6 +65,9 @@ class Estimator:
         Other pools become known when they are first asked for. `default_s`: see `DEFAULT_S`.
         """
         self._default_s = default_s
+        self.learned = RuntimeModel()
+        """Of commands, and of the errors of estimates; `unlearned` tells what it lacks."""
+        self._unlearned: list[Measurement] = []
         self._history = History()
         self._pools: dict[str, Pool] = {}
         self._devices: dict[str, Pool] = {}  # by model: the first pool of it gives the rate
@@ -85,8 +91,13 @@ class Estimator:
         """What `spec` takes on `width` devices of `pool`; capped by its maximum duration."""
         profile, pace = spec.profile, self._known_pace(spec, pool, width)
         limit, source = spec.max_duration_s, pace.source
+        learned = None
+        if not pace.source and spec.kind is JobKind.COMMAND:
+            learned = self.learned.runtime(spec)
         if pace.source:
             runtime = pace.overhead_s + profile.samples * pace.seconds_per_sample
+        elif learned is not None:
+            (runtime, _), source = learned, "learned"
         elif limit is not None:
             runtime, source = limit, "requested"
         else:
@@ -102,6 +113,22 @@ class Estimator:
             source=source,
         )
 
+    def interval(
+        self, spec: JobSpec, estimate: Estimate, model: str, width: int
+    ) -> RuntimeInterval | None:
+        """In which 80 % of such runtimes lie; None while too little has ended to tell.
+
+        `estimate`: of `spec` on `width` devices of a model.
+        """
+        seconds, key = estimate.runtime_s, spec.profile.key
+        if estimate.source != "learned":
+            return self.learned.interval(seconds, estimate.source, key, model, width)
+        learned = self.learned.runtime(spec)
+        if learned is None:
+            return None
+        median, (low, high) = learned
+        return RuntimeInterval(seconds * min(1.0, low / median), seconds * max(1.0, high / median))
+
     def start_up_s(self, spec: JobSpec, pool: Pool, width: int) -> float:
         """The part of the estimated runtime before the first sample, which any attempt needs."""
         pace = self._known_pace(spec, pool, width)
@@ -112,7 +139,19 @@ class Estimator:
         """Learn from a finished attempt; one without work or time is ignored."""
         with self._lock:
             if self._history.add(measurement):
+                self._unlearned.append(measurement)
                 self._forget_fits()
+
+    def unlearned(self) -> list[Measurement]:
+        """What `learned` has not learned yet, oldest first."""
+        with self._lock:
+            return self._unlearned.copy()
+
+    def relearned(self, count: int) -> None:
+        """The first `count` of `unlearned` are learned now."""
+        with self._lock:
+            del self._unlearned[:count]
+            self.version += 1
 
     def progress(self, attempt: str, fraction: float, elapsed_s: float) -> None:
         """A running attempt has done `fraction` (0…1) of the job `elapsed_s` after its start.
@@ -136,6 +175,13 @@ class Estimator:
         with self._lock:
             reports = self._reports.get(attempt)
         return remaining_s(expected_s, elapsed_s, reports, limit_s)
+
+    def observed(self, attempt: str) -> float:
+        """Share of the work (0…1) that the progress reports of a running attempt cover."""
+        with self._lock:
+            reports = self._reports.get(attempt)
+        total = None if reports is None else reports.total_s()
+        return 0.0 if total is None else total[1]
 
     def forget(self, attempt: str) -> None:
         """The attempt has ended: drop its reports."""

@@ -35,11 +35,13 @@ from scheduler.service.dispatch.messages import (
 from scheduler.service.dispatch.reconciler import reconcile
 from scheduler.service.dispatch.submissions import Submissions
 from scheduler.service.maintenance.checkup import Checkup
+from scheduler.service.maintenance.estimate_learning import LEARN_S, EstimateLearning
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.maintenance.retention import SWEEP_S, Retention
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
+from scheduler.service.queries.start_intervals import StartIntervals
 from scheduler.service.queries.views import ClusterView, Explanation, Outlook, PoolView
 from scheduler.store.base import Submission
 
@@ -59,6 +61,7 @@ class Service:
         self._parts = parts
         self._clock = parts.clock
         self.active_policy = parts.active_policy
+        self.estimator = parts.estimator
         self._pools = parts.inventory.present
         placements = Placements(parts.inventory, parts.estimator)
         self.live_jobs = LiveJobs(
@@ -95,7 +98,10 @@ class Service:
         )
         self.submissions = Submissions(parts.store, self._admit)
         self._explanations = ExplainService(
-            self.live_jobs, parts.active_policy, placements.estimates
+            self.live_jobs,
+            parts.active_policy,
+            placements.estimates,
+            StartIntervals(self.live_jobs, parts.estimator),
         )
         self._compilation = threading.Timer(WARM_UP_AFTER_S, self._compile)
         self._compilation.name, self._compilation.daemon = "compilation", True
@@ -123,8 +129,12 @@ class Service:
             success_checkpoints=parts.success_checkpoints,
         )
         self._admission = Admission(placements, self.retention)
+        self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
+        learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
+        learning.due = time.monotonic() + WARM_UP_AFTER_S
         self._housekeeping = Housekeeping(
             [
+                learning,
                 PeriodicTask("the look at the service", 30.0, self.checkup.log_changes),
                 PeriodicTask("the sweep", SWEEP_S, self.retention.sweep),
             ]

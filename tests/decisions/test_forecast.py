@@ -102,3 +102,10 @@ def test_never_differs_from_the_rounds_replayed(snap):
             expected = replay(snap, HEURISTICS[name], mode)
             starts = forecast(snap, HEURISTICS[name], mode)
             assert when(starts) == expected
+
+
+def test_what_starts_may_take_other_times_than_estimated():
+    jobs = (waiting(1, option(10.0, 4), 0.0), waiting(2, option(5.0, 4), 1.0))
+    starts = forecast(snapshot(pool(), jobs), FCFS, Mode.EASY, runtime=lambda placed: 3.0)
+    assert when(starts) == {1: (0, 3), 2: (3, 6)}
+    assert when(forecast(snapshot(pool(), jobs), FCFS, Mode.EASY)) == {1: (0, 10), 2: (10, 15)}

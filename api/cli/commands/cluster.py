@@ -114,7 +114,7 @@ def estimates(
     if not answer.errors:
         console.print("[dim]nothing measured yet[/]")
         return
-    errors = table(by.upper(), ">ATTEMPTS", ">MEDIAN ERROR", ">90 % BELOW", ">BIAS")
+    errors = table(by.upper(), ">ATTEMPTS", ">MEDIAN ERROR", ">90 % BELOW", ">BIAS", ">IN 80 %")
     for row in answer.errors:
         errors.add_row(
             escape(row.group),
@@ -122,6 +122,7 @@ def estimates(
             text_format.share(row.median_error),
             text_format.share(row.p90_error),
             f"{100 * row.bias:+.1f} %",
+            "–" if row.coverage is None else text_format.share(row.coverage),
             style="bold" if row.group == "all" else None,
         )
     console.print(errors)

@@ -288,7 +288,11 @@ ANSWERS: dict[str, BaseModel] = {
     "costs": CostsOut.of_groups("user", [Cost("ada", 12, 14, 5400.0, 0.06, 81_000.0)]),
     "estimates": EstimatesOut(
         by="source",
-        errors=(ErrorOut(group="all", count=12, median_error=0.07, p90_error=0.21, bias=0.02),),
+        errors=(
+            ErrorOut(
+                group="all", count=12, median_error=0.07, p90_error=0.21, bias=0.02, coverage=0.83
+            ),
+        ),
         measurements=(
             MeasurementOut.of(
                 Measurement(

@@ -143,13 +143,12 @@ def show_estimates(
     """Show how far the estimates of runtimes were from the truth."""
     context = context_of(request)
     measured = context.service.store.measurements()
+    errors = accuracy.errors(measured, _GROUPS[by], context.service.estimator.learned.covered())
     newest = measured[len(measured) - min(limit, len(measured)) :]
     return answer(
         EstimatesOut(
             by=by,
-            errors=tuple(
-                ErrorOut.model_validate(row) for row in accuracy.errors(measured, _GROUPS[by])
-            ),
+            errors=tuple(map(ErrorOut.model_validate, errors)),
             measurements=tuple(MeasurementOut.of(one) for one in reversed(newest)),
         )
     )

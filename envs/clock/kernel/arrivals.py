@@ -10,7 +10,7 @@ from envs.clock.kernel.columns import (
     EpisodeColumns,
     WorkloadColumns,
 )
-from envs.clock.kernel.estimates import estimate, remaining
+from envs.clock.kernel.estimates import estimate, foresee, remaining
 from envs.clock.kernel.events import ARRIVE, push
 from envs.clock.kernel.metering import meter_arrival
 from scheduler.compilation.functions import compiled
@@ -45,8 +45,9 @@ def arrive(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> bool:
                 push(e, t.job_submitted[job] - e.figure[TIME], ARRIVE, job, 1)
                 return True
         e.count[ARRIVING] = 1
+        foreseen = foresee(e, t, job)
         for row in range(t.job_first[job], t.job_first[job] + t.job_count[job]):
-            e.row_estimate[row] = estimate(e, t, job, row)
+            e.row_estimate[row] = estimate(e, t, job, row, foreseen)
         if not enqueue(w, e, t, job):
             return False
         e.count[ARRIVING] = 0

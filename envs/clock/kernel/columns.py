@@ -91,6 +91,8 @@ class WorkloadColumns:
     job_kind: Ints
     job_length: Floats
     """ln of the least true runtime: what the history of its kind remembers."""
+    job_group: Ints
+    """(jobs · LEVELS) Groups of each, for `scheduler.estimates.learned`; empty if not needed."""
     job_ask: Ints
     """Its first entry of `ask_part`; the entries end where those of the next job begin."""
 
@@ -175,6 +177,10 @@ class EpisodeColumns:
     kind_last: Floats2D
     """(memory, kinds) the last lengths of each kind, oldest first."""
     kind_ended: Ints
+    past_value: Floats
+    """See `scheduler.estimates.learned.mixture`, as of the next two; empty if not needed."""
+    past_born: Ints
+    group_ended: Ints
 
     node_on: Bytes
     """Whether it boots or is up."""

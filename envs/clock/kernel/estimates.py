@@ -5,19 +5,41 @@ What does not depend on earlier ends is computed when the trace is made.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from envs.clock.kernel.columns import ESTIMATOR, EpisodeColumns, WorkloadColumns
 from envs.workloads.runtime_estimates import SHORTEST_S, Tsafrir
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import exp
+from scheduler.estimates.learned.mixture import LEVELS, MEDIAN, QUANTILES, predict, remember
 
-FIXED, TSAFRIR, HISTORY = range(3)
+FIXED, TSAFRIR, HISTORY, LEARNED = range(4)
 """Values of the setting ESTIMATOR. FIXED: exact, noisy, requested."""
 STEPS_S = tuple(map(float, Tsafrir.STEPS_S))
 
 
 @compiled
-def estimate(e: EpisodeColumns, t: WorkloadColumns, job: int, row: int) -> float:
-    """Estimated seconds of a whole run, of a job that arrives now."""
+def foresee(e: EpisodeColumns, t: WorkloadColumns, job: int) -> float:
+    """Seconds on its best device that are learned for a job that arrives now; NaN: none are."""
+    if t.setting[ESTIMATOR] != LEARNED:
+        return math.nan
+    logs = np.empty(len(QUANTILES))
+    first = job * LEVELS
+    if not predict(e.past_value, e.past_born, e.group_ended, t.job_group, first, logs):
+        return math.nan
+    return exp(logs[MEDIAN])
+
+
+@compiled
+def estimate(e: EpisodeColumns, t: WorkloadColumns, job: int, row: int, foreseen: float) -> float:
+    """Estimated seconds of a whole run, of a job that arrives now; `foreseen`: see `foresee`."""
+    if not math.isnan(foreseen):
+        learned = foreseen * t.row_runtime[row] / t.job_ideal[job]
+        if t.job_requested[job] < math.inf:
+            learned = min(learned, t.row_estimate[row])
+        return max(SHORTEST_S, learned)
     if t.setting[ESTIMATOR] == TSAFRIR:
         user = t.job_user[job]
         if e.user_ended[user] >= 2:
@@ -51,6 +73,9 @@ def learn_end(e: EpisodeColumns, t: WorkloadColumns, job: int) -> None:
             kept = memory - 1
         e.kind_last[kept, kind] = t.job_length[job]
         e.kind_ended[kind] = kept + 1
+    if t.setting[ESTIMATOR] == LEARNED:
+        length, first = t.job_length[job], job * LEVELS
+        remember(e.past_value, e.past_born, e.group_ended, t.job_group, first, length)
 
 
 @compiled
@@ -67,6 +92,10 @@ def remaining(e: EpisodeColumns, t: WorkloadColumns, job: int, row: int, working
 def _corrected(t: WorkloadColumns, job: int, whole: float, elapsed: float) -> float:
     """A new estimate, above `elapsed`, for a job that outlives its estimate."""
     longer = elapsed + max(SHORTEST_S, 0.1 * elapsed)
+    if t.setting[ESTIMATOR] == LEARNED:
+        if elapsed < t.job_requested[job] < math.inf:
+            return float(t.job_requested[job])
+        return 2.0 * max(elapsed, SHORTEST_S)
     if t.setting[ESTIMATOR] != TSAFRIR:
         return longer
     limit = max(t.job_requested[job], longer)

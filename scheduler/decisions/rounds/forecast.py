@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.state.plan import Placement
 from scheduler.decisions.state.snapshot import Snapshot
 
 
@@ -26,12 +28,19 @@ class ExpectedStart:
 
 
 def forecast(
-    snapshot: Snapshot, policy: Policy, mode: Mode, *, until: int | None = None, rounds: int = 300
+    snapshot: Snapshot,
+    policy: Policy,
+    mode: Mode,
+    *,
+    until: int | None = None,
+    rounds: int = 300,
+    runtime: Callable[[Placement], float] | None = None,
 ) -> dict[int, ExpectedStart]:
     """Expected starts if every estimate is right and nothing new arrives.
 
-    Stops when job `until` has started, when the queue is empty, or after so many `rounds`:
-    jobs further back are missing from the answer.
+    `runtime` gives other seconds for what starts: the policy chooses by the estimates, but the
+    ends of what runs are then known to it. Stops when job `until` has started, when the queue is
+    empty, or after so many `rounds`: jobs further back are missing from the answer.
     """
     starts: dict[int, ExpectedStart] = {}
     world = snapshot.world.copy()
@@ -41,10 +50,13 @@ def forecast(
         committed = plan.reservations
         for placed in plan.placements:
             start = now + world.boot_s(placed.pool, placed.nodes)
+            seconds = placed.runtime_s if runtime is None else runtime(placed)
+            if runtime is not None:
+                world.extend(placed.job, start + seconds)
             starts[placed.job] = ExpectedStart(
                 job=placed.job,
                 start=start,
-                end=start + placed.runtime_s,
+                end=start + seconds,
                 pool=world.pools[placed.pool].name,
                 width=placed.width,
                 dollars=placed.dollars,

@@ -24,6 +24,7 @@ from scheduler.domain.units import duration, money
 from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
 from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.policy_control.active_policy import ActivePolicy
+from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
 from scheduler.service.queries.views import Explanation, Outlook
 
 PLAIN_DEPTH = 50
@@ -39,6 +40,7 @@ class ExplainService:
     live_jobs: LiveJobs
     active_policy: ActivePolicy
     estimates: Estimates
+    intervals: StartIntervals
 
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
         """The one dominant reason, with evidence."""
@@ -58,14 +60,16 @@ class ExplainService:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
         policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
-        start, slow = None, _slow(snapshot)
+        start, between, slow = None, None, _slow(snapshot)
         if not slow:
             start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
+        if wait.cause is not Cause.NONE and start is not None:
+            between = _holding(self.intervals.of(snapshot, policy, mode, job.id), start.start)
         rules = self.active_policy.preemption
         against = () if victims else obstacles(snapshot, policy, mode, rules, job.id)
         said = [
             *_displacements(job, victims),
-            *_why(wait, start, job.spec.deadline, now),
+            *_why(wait, start, between, job.spec.deadline, now),
             preempts_nothing(against),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
         ]
@@ -77,6 +81,8 @@ class ExplainService:
             depth=wait.depth,
             start=start.start if start else None,
             end=start.end if start else None,
+            start_low=None if between is None else between.low,
+            start_high=None if between is None else between.high,
             pool=start.pool if start else wait.pool,
             width=start.width if start else wait.width,
             dollars=start.dollars if start else None,
@@ -98,18 +104,25 @@ class ExplainService:
         }
         policy, mode = self.active_policy.uncounted()
         outlooks = []
-        for name in ("fast", "balanced", "cheap"):
+        names = ("fast", "balanced", "cheap")
+        for name in names:
             wished = replace(spec, preference=PREFERENCES[name], after=())
             snapshot = self.live_jobs.with_job(TRIAL, wished, now)
-            start = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL)
+            start, between = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL), None
             if start is None:
                 start = _out_of_sight(snapshot, policy, mode)
+            elif start.start > now:
+                found = self.intervals.of(snapshot, policy, mode, TRIAL, share=1 / len(names))
+                between = _holding(found, start.start)
+            low_s, high_s = (None, None) if between is None else between.after(now)
             outlooks.append(
                 Outlook(
                     preference=name,
                     pool=start.pool,
                     width=start.width,
                     wait_s=start.start - now,
+                    wait_low_s=low_s,
+                    wait_high_s=high_s,
                     runtime_s=start.end - start.start,
                     dollars=start.dollars,
                     joules=start.joules,
@@ -170,12 +183,19 @@ def _displacements(job: Job, victims: Sequence[int]) -> list[str]:
 
 
 def _why(
-    wait: explanation.Wait, start: ExpectedStart | None, deadline: float | None, now: float
+    wait: explanation.Wait,
+    start: ExpectedStart | None,
+    between: StartInterval | None,
+    deadline: float | None,
+    now: float,
 ) -> list[str]:
     parts = [wait.text]
     if wait.cause is not Cause.NONE:
         if start is not None:
-            parts.append(f"starts about {_clock(start.start)} ({duration(start.start - now)})")
+            pause = duration(start.start - now)
+            if between is not None:
+                pause += f"; with a chance of 80 % in {_range(between.after(now))}"
+            parts.append(f"starts about {_clock(start.start)} ({pause})")
         parts += _elsewhere(wait.alternatives)
     if deadline is not None and start is not None and start.end > deadline:
         parts.append(f"ends {duration(start.end - deadline)} after its deadline by the estimates")
@@ -213,6 +233,20 @@ def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedSta
                 joules=float(snapshot.world.row_joules[row]),
             )
     raise KeyError(TRIAL)
+
+
+def _holding(between: StartInterval | None, start: float) -> StartInterval | None:
+    """The interval, widened if need be so that it holds the expected start."""
+    if between is None:
+        return None
+    return StartInterval(min(between.low, start), max(between.high, start))
+
+
+def _range(seconds: tuple[float, float]) -> str:
+    low, high = seconds
+    if high == inf:
+        return f"{duration(low)} or later"
+    return duration(low) if low == high else f"{duration(low)} to {duration(high)}"
 
 
 def _clock(moment: float) -> str:

@@ -32,6 +32,10 @@ class Explanation:
     """Expected start, Unix seconds; None: not in sight."""
     end: float | None = None
     """Expected end, Unix seconds."""
+    start_low: float | None = None
+    """It starts after this and before `start_high` with a chance of 80 %; None: not known."""
+    start_high: float | None = None
+    """inf: later than the forecast reaches."""
     pool: str | None = None
     width: int | None = None
     dollars: float | None = None
@@ -58,9 +62,14 @@ class Outlook:
     dollars: float
     joules: float
     source: str
-    """Where the runtime comes from: `history`, `flops`, `requested` or `default`."""
+    """Where the runtime comes from: `history`, `flops`, `learned`, `requested` or `default`."""
     meets_deadline: bool | None
     """None: the job has no deadline."""
+    wait_low_s: float | None = None
+    """It waits longer than this and less than `wait_high_s` with a chance of 80 %; None: not
+    known."""
+    wait_high_s: float | None = None
+    """inf: longer than the forecast reaches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named
 
 POLICIES = ("fcfs", "sjf", "edf", "wfp3", "cheapest", "wgc")
-ESTIMATES = ("exact", "noisy", "requested", "tsafrir", "history")
+ESTIMATES = ("exact", "noisy", "requested", "tsafrir", "history", "learned")
 
 
 def assert_equal(workload, spec, policy, estimates=None, seed=0):
@@ -147,3 +147,27 @@ def test_what_the_compiled_clock_cannot_play_is_refused_with_the_reason():
     backwards = replace(workload, jobs=workload.jobs[::-1])
     with pytest.raises(InputError, match="ids of the jobs do not ascend"):
         CompiledSimulation(backwards, spec)
+
+
+def test_learned_estimates_are_those_of_alike_jobs_on_both_clocks():
+    runs = {user: 50.0 * 4**user for user in range(4)}
+    jobs = [
+        Arrival(
+            at,
+            30.0 * at,
+            (WorkloadRun("any", 1, runs[at % 4] * (1 + at % 3 / 10)),),
+            requested_s=5000.0 if at % 2 else None,
+            kind=f"kind {at % 4}",
+            user=f"user {at % 4}",
+        )
+        for at in range(1, 201)
+    ]
+    spec = ClusterSpec((Pool("cpu", DeviceKind.CPU, "CPU", 40),))
+    workload = Workload("alike", tuple(jobs))
+    assert_equal(workload, spec, "sjf", Estimates("learned"))
+    fast = CompiledSimulation(workload, spec, Estimates("learned").make())
+    fast.run(named("sjf"))
+    last = fast.episode.row_estimate[-40:]
+    truth = np.array([job.runs[0].runtime_s for job in jobs[-40:]])
+    assert np.abs(last / truth - 1).max() < 0.25
+    assert (last != truth).any()

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulation import Simulation
-from envs.workloads.runtime_estimates import Exact, Noisy, Requested, Tsafrir
+from envs.workloads.runtime_estimates import Exact, Learned, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import traits
 from scheduler.decisions.rounds.run import decide
 from scheduler.policies.heuristics import HEURISTICS
 from tests.support.simulated import specs, workloads
 
-ESTIMATORS = (Exact, Noisy, Requested, Tsafrir)
+ESTIMATORS = (Exact, Learned, Noisy, Requested, Tsafrir)
 
 
 @st.composite

@@ -173,6 +173,10 @@ def print_explanation(explanation: ExplanationOut) -> None:
         facts.append(
             ("expected", f"{text_format.moment(explanation.start)} to {end}{escape(place)}")
         )
+    if explanation.start_low is not None:
+        high = text_format.moment(explanation.start_high) if explanation.start_high else "later"
+        low = text_format.moment(explanation.start_low)
+        facts.append(("start, with 80 % chance", f"{low} to {high}"))
     if explanation.dollars is not None:
         facts.append(("cost", text_format.dollars(explanation.dollars)))
     if explanation.blockers:

@@ -155,7 +155,7 @@ def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
             one.preference,
             escape(one.pool),
             str(one.width),
-            text_format.seconds(one.wait_s),
+            text_format.seconds(one.wait_s) + _between(one.wait_low_s, one.wait_high_s),
             text_format.seconds(one.runtime_s),
             text_format.dollars(one.dollars),
             text_format.joules(one.joules),
@@ -163,6 +163,14 @@ def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
             one.source,
         )
     return result
+
+
+def _between(low_s: float | None, high_s: float | None) -> str:
+    """The interval of 80 % behind a wait; nothing if it is not known or has no width."""
+    if low_s is None or low_s == high_s:
+        return ""
+    high = "later" if high_s is None else text_format.seconds(high_s)
+    return f" ({text_format.seconds(low_s)} … {high})"
 
 
 def single(

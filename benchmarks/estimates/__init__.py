@@ -1,0 +1,1 @@
+"""How good estimated runtimes are when a job is submitted."""
