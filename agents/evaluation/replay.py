@@ -101,8 +101,8 @@ def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
         lost=found.lost,
         shown=found.shown,
         utilisation=float(np.mean([one.utilisation for one in rivals])),
-        queue_mean=float(np.mean([one.queue_mean for one in rivals])),
-        queue_max=max(one.queue_max for one in rivals),
+        queue_mean=float(np.mean([one.load.queue_mean for one in rivals])),
+        queue_max=max(one.load.queue_max for one in rivals),
         waiting=sum(one.wait.sum() for one in rivals) / sum(one.jct.sum() for one in rivals),
         seconds=time.monotonic() - begun,
     )

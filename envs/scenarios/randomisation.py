@@ -12,17 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Len, Predicate
+from annotated_types import Ge, Len
 
 from envs.scenarios.supply import Billing, Supply
 from envs.workloads.arrivals import Arrivals, Process
 from envs.workloads.streams import Seed, streams
-from envs.workloads.synthetic import Phase, Range, Share, Synthetic, ascending
+from envs.workloads.synthetic import Counts, Phase, Range, Share, Synthetic
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
-
-Counts = Annotated[tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)]], Predicate(ascending)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,18 @@
 """A workload: the jobs that will arrive, with their true runtimes.
 
 True runtimes exist only here and in the simulator; decisions get estimates.
+
+Jobs may be simulated without being counted: those that are there at the start, those that warm the
+cluster up, and those that keep it loaded until the last counted job has ended. Figures then hold
+for the cluster in its regime, and not for how it fills and drains (deletion of the initial
+transient: Law, "Simulation Modeling and Analysis", 5th ed., 2015, sec. 9.5.1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from scheduler.domain.errors import InputError
 
@@ -48,6 +54,9 @@ class Arrival:
     expected_s: float | None = None
     """Seconds that the scheduler expected when it arrived, on its first run's device and width, if
     that is on record."""
+    done: float = 0.0
+    """Share of its work that was done before the workload starts, below 1: a job that ran then has
+    been submitted at 0, and works for the rest of its runtimes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,44 @@ class Workload:
     """Where formulas count submissions from (s): below 0 in a window of a longer history."""
     rows: tuple[int, int] | None = None
     """(first, beyond) rows of the trace that the jobs come from; None: not from a trace."""
+    counted: tuple[int, int] | None = None
+    """(first, beyond) of the jobs, by position, that figures are about; None: all of them."""
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` if jobs count that are not there or were under way at the start."""
+        first, beyond = counted = self.counted_range
+        if self.counted is not None and not 0 <= first < beyond <= len(self.jobs):
+            raise InputError(
+                f"the counted jobs are {counted} of {len(self.jobs)}",
+                {"counted": "(first, beyond) with 0 ≤ first < beyond ≤ the number of jobs"},
+            )
+        if any(job.done for job in self.jobs[first:beyond]):
+            raise InputError(
+                "a job counts that was under way at the start: how long it has waited is not known",
+                {"counted": "only jobs that the simulation sees from their submission on"},
+            )
+
+    @property
+    def counted_range(self) -> tuple[int, int]:
+        """(first, beyond) of the counted jobs, by position."""
+        return self.counted or (0, len(self.jobs))
+
+    @property
+    def counted_slice(self) -> slice:
+        """The counted jobs, by position."""
+        return slice(*self.counted_range)
+
+    @property
+    def counted_time(self) -> tuple[float, float]:
+        """(start, end) of the time that counts, in seconds.
+
+        From the first to the last submission of a counted job, which no policy can change; where
+        all jobs count, from 0 to the end of the simulation, whenever that is (inf).
+        """
+        if self.counted is None:
+            return 0.0, inf
+        first, beyond = self.counted
+        return self.jobs[first].submitted_at, self.jobs[beyond - 1].submitted_at
 
     def window(self, start: int, count: int, *, aged: bool = False) -> Workload:
         """`count` consecutive jobs from row `start` (0-based), with times from 0 and ids from 1.
@@ -83,6 +130,7 @@ class Workload:
             name=f"{self.name}[{start}:{start + count}]",
             jobs=tuple(_shifted(job, origin, number) for number, job in enumerate(chosen, 1)),
             origin=self.origin - origin if aged else 0.0,
+            counted=None,
         )
 
 
