@@ -74,6 +74,13 @@ def history(snap, mode, plan_of, rounds=3):
     return plans
 
 
+def test_wgc_does_not_look_at_jobs_that_have_gone():
+    snap = snapshot(pool("gpu", 2), [waiting(job, option(10.0 * job)) for job in (1, 2, 3)])
+    snap.world.remove(2)
+    scores = Wgc().scores(table(snap))
+    assert scores.argmax() == 1
+
+
 @settings(max_examples=60)
 @given(snapshots(), st.sampled_from(list(Mode)))
 def test_a_compiled_scorer_makes_the_plan_of_the_table(snap, mode):

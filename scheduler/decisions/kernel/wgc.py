@@ -90,7 +90,10 @@ def score_jobs(w: Columns, constants: Floats2D, listed: bool) -> None:
     if not (notice_changes(w, first) or first):
         return
     for slot in range(1, w.count[SLOTS_USED]):
-        if (listed or w.job_state[slot] == WAITS) and (_refresh_costs(w, slot) or first):
+        state = w.job_state[slot]
+        if state == GONE or (state != WAITS and not listed):
+            continue
+        if _refresh_costs(w, slot) or first:
             w.job_score[slot] = _score(w, slot, listed)
 
 
