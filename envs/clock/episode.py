@@ -114,6 +114,7 @@ class CompiledEpisode(EpisodeColumns):
         if not same or before.spec != trace.spec or delay_s < 0 or self.world.state[RULE]:
             raise ValueError("the trace does not go on from here")
         self.world.renumber_shapes(trace.shapes)
+        self.job_done[arrived:] = trace.done[arrived:]
         subject = arrived if delay_s < np.inf else NEVER
         replace_arrival(self.handle, delay_s, subject)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -13,7 +12,7 @@ import numpy as np
 from annotated_types import Ge
 
 from envs.scenarios.splits import Split, rows
-from envs.workloads.base import Arrival, Workload
+from envs.workloads.base import Workload
 from envs.workloads.streams import streams, written
 from envs.workloads.traces import formats
 from scheduler.arrays import Floats
@@ -75,38 +74,32 @@ def draw_log(
 ) -> Workload:
     """`count` jobs from the rows that belong to the split.
 
-    `counted`: (jobs before the counted ones, counted ones); None: all. `population`: in front of a
-    window come those jobs of earlier rows of the split that would still run, had none ever waited;
-    what each has done by then is its time since. Raises `InputError` if the rows are fewer
-    (windows), or if the trace is missing.
+    `counted`: (jobs before the counted ones, counted ones); None: all. `population`: jobs of
+    earlier rows of the split are under way when a window begins, see `Workload.window`. Raises
+    `InputError` if the rows are fewer (windows), or if the trace is missing.
     """
     before, own = counted or (0, count)
     whole = log.jobs()
     first, beyond = rows(split, len(whole.jobs))
     (rng,) = streams(where, 1)
     if log.draw is not Draw.WINDOW:
-        return _resampled(whole, first, beyond, count, rng, where, log.draw)
+        drawn = _resampled(whole, first, beyond, count, rng, where, log.draw)
+        return replace(drawn, counted=None if own == count else (before, before + own))
     if beyond - first < count:
         raise InputError(
             f"{whole.name} has {beyond - first} jobs for {split}, not {count}"
             + (f": {own} counted ones and {count - own} around them" if own < count else ""),
             {"jobs": f"1 to {(beyond - first) * own // count} for {split}"},
         )
-    begin = first + int(rng.integers(beyond - first - count + 1))
-    window = replace(whole.window(begin, count), rows=(begin + before, begin + before + own))
-    return _populated(window, whole.jobs[first:begin], whole.jobs[begin]) if population else window
-
-
-def _populated(window: Workload, earlier: Sequence[Arrival], start: Arrival) -> Workload:
-    """The window, and in front of it the earlier jobs that still run when it starts."""
-    there: list[Arrival] = []
-    for job in earlier:
-        age, runtime = start.submitted_at - job.submitted_at, job.runs[0].runtime_s
-        if age < runtime:
-            moved = None if job.deadline is None else job.deadline - start.submitted_at
-            there.append(replace(job, submitted_at=0.0, deadline=moved, done=age / runtime))
-    jobs = tuple(replace(job, id=number) for number, job in enumerate((*there, *window.jobs), 1))
-    return replace(window, jobs=jobs, counted=(len(there), len(jobs)))
+    begin = first + int(rng.integers(beyond - first - count + 1)) + before
+    window = whole.window(
+        begin,
+        own,
+        before=before,
+        after=count - own - before,
+        since=first if population else None,
+    )
+    return replace(window, rows=(begin, begin + own))
 
 
 def _resampled(

@@ -10,12 +10,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Predicate
 
 from envs.scenarios.logs import NAMED, Draw, JobLog, draw_log
 from envs.scenarios.randomisation import Randomisation, concrete
@@ -25,7 +25,7 @@ from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.lublin import Lublin
 from envs.workloads.lublin import draw as draw_lublin
 from envs.workloads.runtime_estimates import RuntimeEstimator, estimator
-from envs.workloads.synthetic import Phase, Synthetic
+from envs.workloads.synthetic import Phase, Synthetic, ascending
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
 from scheduler.decisions.rounds.modes import Mode
@@ -35,8 +35,10 @@ from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
 
+_SOURCE_SINCE = ("warm_up", "cool_down", "population", "backlog")
+_RANDOM_SINCE = ("widest", "rigid_share", "tail_share", "sweep_share")
 _PHASE_SINCE = ("rigid_share", "tail_share", "tail_shape", "tail_from")
-"""Settings of a phase that a digest leaves out where they are the defaults."""
+"""Settings that a digest leaves out where they are the defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,21 @@ class WorkloadSource:
     population: bool = False
     """Whether further jobs are under way at time 0: as many as keep the load's share of the devices
     busy, or those that a trace has at that time. They do not count."""
+    backlog: Annotated[
+        tuple[Annotated[int, Ge(0)], Annotated[int, Ge(0), Le(10_000)]], Predicate(ascending)
+    ] = (0, 0)
+    """Range of the number of synthetic jobs that wait at time 0 (uniform). They do not count."""
     synthetic: Synthetic | None = None
     lublin: Lublin | None = None
     trace: JobLog | None = None
 
     def __post_init__(self) -> None:
-        """Raises `InputError` for a population that no model can draw."""
+        """Raises `InputError` for a population or a backlog that no model can draw."""
+        if self.backlog[1] and (self.trace is not None or self.lublin is not None):
+            raise InputError(
+                "a backlog is drawn only with synthetic jobs",
+                {"workload.backlog": "[0, 0], and warm_up instead"},
+            )
         drawn = self.trace is not None and self.trace.draw is not Draw.WINDOW
         if self.population and (drawn or self.lublin is not None):
             raise InputError(
@@ -175,13 +186,13 @@ class Scenario:
         if lublin is not None and not lublin["history"]:
             # Scenarios without a history keep the digest that they had before there were histories.
             del lublin["history"]
-        _forget_defaults(
-            content["source"], WorkloadSource(), ("warm_up", "cool_down", "population")
-        )
+        _forget_defaults(content["source"], WorkloadSource, _SOURCE_SINCE)
         if content["source"]["synthetic"] is not None:
-            _forget_defaults(content["source"]["synthetic"], Synthetic(), ("sweeps",))
+            _forget_defaults(content["source"]["synthetic"], Synthetic, ("sweeps",))
             for phase in ("training", "inference"):
-                _forget_defaults(content["source"]["synthetic"][phase], Phase(), _PHASE_SINCE)
+                _forget_defaults(content["source"]["synthetic"][phase], Phase, _PHASE_SINCE)
+        if content["randomisation"] is not None:
+            _forget_defaults(content["randomisation"], Randomisation, _RANDOM_SINCE)
         if content["objective"] is not None and (lublin or content["source"]["trace"]):
             # No job of these has a deadline.
             del content["objective"]["missed_deadline"]
@@ -257,7 +268,7 @@ def natural(scenario: Scenario) -> Objective:
     runs. Where nothing has a price, a device-hour counts as a dollar.
     """
     where = place(0, Split.TRAIN, WORKLOAD)
-    alone = replace(scenario.source, warm_up=0.0, cool_down=0.0, population=False)
+    alone = replace(scenario.source, warm_up=0.0, cool_down=0.0, population=False, backlog=(0, 0))
     source = replace(scenario, source=alone)
     jobs = _drawn(source, min(alone.jobs, 200), where, Split.TRAIN).jobs
     latency = float(np.mean([min(run.runtime_s for run in job.runs) for job in jobs]))
@@ -290,10 +301,10 @@ def _drawn(scenario: Scenario, count: int, where: np.random.SeedSequence, split:
     before, after = source.around(count)
     total = before + count + after
     if source.trace is not None:
-        workload = draw_log(
+        return draw_log(
             source.trace, total, where, split, counted=(before, count), population=source.population
         )
-    elif source.lublin is not None:
+    if source.lublin is not None:
         workload = draw_lublin(source.lublin, total, where)
     else:
         workload = draw_synthetic(
@@ -303,6 +314,7 @@ def _drawn(scenario: Scenario, count: int, where: np.random.SeedSequence, split:
             where,
             scenario.throughputs,
             population=source.population,
+            backlog=source.backlog,
         )
     if total == count:
         return workload
@@ -310,12 +322,14 @@ def _drawn(scenario: Scenario, count: int, where: np.random.SeedSequence, split:
     return replace(workload, counted=(first, first + count))
 
 
-def _forget_defaults(content: dict[str, Any], defaults: object, names: Sequence[str]) -> None:
+def _forget_defaults(content: dict[str, Any], kind: type[Any], names: Sequence[str]) -> None:
     """Take what a scenario leaves as it is out of its digest: it had no such settings before."""
-    for name in names:
-        value = getattr(defaults, name)
-        if content[name] == (asdict(value) if is_dataclass(value) else value):
-            del content[name]
+    for field_ in fields(kind):
+        if field_.name in names:
+            make = field_.default_factory
+            default = field_.default if make is MISSING else asdict(make())
+            if content[field_.name] == default:
+                del content[field_.name]
 
 
 def _prices(pools: Sequence[Pool]) -> Mapping[str, float]:

@@ -112,32 +112,50 @@ class Workload:
         first, beyond = self.counted
         return self.jobs[first].submitted_at, self.jobs[beyond - 1].submitted_at
 
-    def window(self, start: int, count: int, *, aged: bool = False) -> Workload:
+    def window(
+        self,
+        start: int,
+        count: int,
+        *,
+        before: int = 0,
+        after: int = 0,
+        since: int | None = None,
+        aged: bool = False,
+    ) -> Workload:
         """`count` consecutive jobs from row `start` (0-based), with times from 0 and ids from 1.
 
-        `aged`: formulas still count submissions from the beginning of the whole workload. Raises
-        `InputError` if there are fewer.
+        `before`, `after`: so many neighbouring jobs come with them and do not count. `since`: a
+        row; jobs from there on that would still run when the window begins, had they never waited,
+        are under way then; None: no job is. `aged`: formulas still count submissions from the
+        beginning of the whole workload. Raises `InputError` if there are fewer jobs.
         """
-        if not 0 <= start <= start + count <= len(self.jobs):
+        first, beyond = start - before, start + count + after
+        if not 0 <= first <= start <= start + count <= beyond <= len(self.jobs):
             raise InputError(
-                f"{self.name} has {len(self.jobs)} jobs, not {start}..{start + count}",
-                {"window": f"0 ≤ start, start + count ≤ {len(self.jobs)}"},
+                f"{self.name} has {len(self.jobs)} jobs, not {first}..{beyond}",
+                {"window": f"0 ≤ start - before, start + count + after ≤ {len(self.jobs)}"},
             )
-        chosen = self.jobs[start : start + count]
-        origin = chosen[0].submitted_at if chosen else 0.0
+        origin = self.jobs[first].submitted_at if first < beyond else 0.0
+        earlier = () if since is None else self.jobs[since:first]
+        there = [job for job in earlier if origin - job.submitted_at < job.runs[0].runtime_s]
+        chosen = (*there, *self.jobs[first:beyond])
+        counts = (len(there) + before, len(there) + before + count)
         return replace(
             self,
             name=f"{self.name}[{start}:{start + count}]",
             jobs=tuple(_shifted(job, origin, number) for number, job in enumerate(chosen, 1)),
             origin=self.origin - origin if aged else 0.0,
-            counted=None,
+            counted=None if count == len(chosen) else counts,
         )
 
 
 def _shifted(job: Arrival, origin: float, number: int) -> Arrival:
+    """The job as a simulation from `origin` on meets it."""
+    age = max(0.0, origin - job.submitted_at)
     return replace(
         job,
         id=number,
-        submitted_at=job.submitted_at - origin,
+        submitted_at=job.submitted_at + age - origin,
         deadline=None if job.deadline is None else job.deadline - origin,
+        done=age / job.runs[0].runtime_s if age else job.done,
     )

@@ -41,18 +41,20 @@ def draw(
     throughputs: Throughputs | None = None,
     *,
     population: bool = False,
+    backlog: tuple[int, int] = (0, 0),
 ) -> Workload:
     """`jobs` jobs for these pools; equal arguments give equal workloads.
 
     Rates are those of `throughputs`; where it is None, or knows no work of a kind, they are
     computed for the pools. A job's first run is on one of the fastest devices for its work.
-    `population`: further jobs, the first ones of the workload, are under way when it begins
-    (`_in_service`). Raises `InputError` if no pool can run any of the wanted works.
+    Further jobs, the first ones of the workload, may be there when it begins: `population`: those
+    that are under way (`_in_service`); `backlog`: a range of the number of those that wait. They do
+    not count. Raises `InputError` if no pool can run any of the wanted works.
     """
     if jobs < 0:
         raise InputError(f"{jobs} jobs", {"jobs": "a whole number ≥ 0"})
     generator = _Generator(parameters, pools, throughputs, _Streams(*streams(seed, _STREAMS)))
-    arrivals = generator.workload(jobs, population=population)
+    arrivals = generator.workload(jobs, backlog, population=population)
     load, name = generator.load, generator.table.name
     source = f"synthetic, load {load:.4f}, throughputs {name}, seed {written(seed)}"
     there = len(arrivals) - jobs
@@ -76,6 +78,7 @@ class _Streams(NamedTuple):
     tail: np.random.Generator
     sweeps: np.random.Generator
     population: np.random.Generator
+    backlog: np.random.Generator
 
 
 _STREAMS = len(_Streams._fields)
@@ -120,7 +123,7 @@ class _Generator:
         self._counts = np.array([pool.count for pool in pools])
         self._shapes: dict[tuple[int, int, bool], Shapes] = {}
 
-    def workload(self, jobs: int, *, population: bool) -> list[Arrival]:
+    def workload(self, jobs: int, backlog: tuple[int, int], *, population: bool) -> list[Arrival]:
         """All jobs in order of arrival."""
         parameters, rng = self._parameters, self._rng
         sizes = groups(parameters.sweeps, jobs, rng.sweeps)
@@ -135,6 +138,8 @@ class _Generator:
         submitted = begin[of_group] + offsets(parameters.sweeps, sizes, rng.sweeps)
         order = np.argsort(submitted, kind="stable")
         there = self._in_service() if population and jobs else []
+        if backlog[1] and jobs:
+            there += self._waiting(backlog, len(there) + 1)
         # A user asks for the same time for all runs of a sweep, the longest one included.
         longest = np.maximum.reduceat(size, np.cumsum(sizes) - sizes)[of_group] if jobs else size
         drawn, submitted, longest = drawn.at(order), submitted[order], longest[order]
@@ -190,7 +195,7 @@ class _Generator:
         At a random instant a job is met with a probability proportional to its length, and a
         uniform share of it is over (renewal theory: Cox, "Renewal Theory", 1962, ch. 5; the
         inspection paradox). So many are drawn that their devices are the load's share of all, or
-        all of them from a load of 1 on. Jobs that wait come with the warm-up.
+        all of them from a load of 1 on.
         """
         rng, parameters = self._rng.population, self._parameters
         own = _Streams(*rng.spawn(_STREAMS))
@@ -208,6 +213,14 @@ class _Generator:
             chosen.append(row)
         drawn, done = found.at(np.array(chosen, dtype=np.int64)), rng.random(len(chosen))
         return self._arrivals(drawn, np.zeros(len(chosen)), drawn.size, 1, done)
+
+    def _waiting(self, backlog: tuple[int, int], first: int) -> list[Arrival]:
+        """Jobs that are submitted together at time 0, with ids from `first` on."""
+        own = _Streams(*self._rng.backlog.spawn(_STREAMS))
+        count = int(self._rng.backlog.integers(backlog[0], backlog[1] + 1))
+        found = self._jobs(count, own)
+        found = found._replace(size=mix.cut_off(self._works, found.choice, found.size))
+        return self._arrivals(found, np.zeros(count), found.size, first)
 
     def _arrivals(
         self,

@@ -128,7 +128,7 @@ def demonstrated_by(config, count, world=None, student=None):
 
 @pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
 def test_the_baseline_earns_nothing(w):
-    config = replace(TINY, preference=w, rows=200, expert="wgc", gamma=1.0)
+    config = replace(TINY, preference=w, rows=400, expert="wgc", gamma=1.0, waiting="free")
     demonstrations = demonstrated_by(config, 1, scenario("random"))
     assert demonstrations.returns[0] == pytest.approx(0.0, abs=1e-6 * config.gain)
 
@@ -209,7 +209,7 @@ def test_demonstrations_hold_the_choices_of_the_alternatives():
     demonstrations = demonstrated_by(config, 200)
     assert (demonstrations.others[:, 1] == demonstrations.actions).all()
     differs = demonstrations.others[:, 0] != demonstrations.actions
-    assert 0.05 < differs.mean() < 0.95
+    assert 0.05 < differs.mean() < 1
     assert np.take_along_axis(demonstrations.masks, demonstrations.others, 1).all()
 
 
