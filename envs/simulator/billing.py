@@ -82,8 +82,8 @@ class CostModel:
         of attempts that have not ended.
         """
         used = list(self._used)
-        for pool, width, start in running:
-            used[pool] += overlap(start, now, self._time) * width
+        for index, width, start in running:
+            used[index] += overlap(start, now, self._time) * width
         up = overlap(0.0, now, self._time)
         billed = []
         for index, (pool, how) in enumerate(zip(self._pools, self._how, strict=True)):

@@ -102,7 +102,7 @@ class _Drawn(NamedTuple):
 
     def at(self, rows: Ints) -> _Drawn:
         """These rows."""
-        return _Drawn(*(column[..., rows] for column in self))
+        return self._make(column[..., rows] for column in self)
 
 
 class _Generator:

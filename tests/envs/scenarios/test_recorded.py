@@ -99,7 +99,7 @@ def test_scenario_ls_and_show(fulcrum):
     assert fulcrum("scenario", "ls").exit_code == 0
     told = fulcrum("scenario", "show", "mixed-cloud").stdout
     assert "0..4" in told
-    assert "1,000 that count, 500 before and 500 after them" in told
+    assert "1,000 that count, 1,000 before and 500 after them" in told
     wrong = fulcrum("scenario", "show", "mixed")
     assert wrong.exit_code != 0
     assert "mixed-cloud" in wrong.stderr

@@ -143,7 +143,7 @@ def test_mixed_cloud_draws_the_load_of_each_workload():
         float(load("mixed-cloud").workload(seed, 20).source.split("load ")[1].split(",")[0])
         for seed in range(10)
     ]
-    assert all(0.6 <= one <= 1.0 for one in loads)
+    assert all(0.6 <= one <= 0.85 for one in loads)
     assert len(set(loads)) == 10
 
 
@@ -328,6 +328,7 @@ def test_a_table_of_throughputs_changes_runtimes_and_digest(tmp_path):
 def test_the_documented_file_loads(tmp_path):
     page = Path(__file__).resolve().parents[3] / "docs" / "workloads.md"
     (example,) = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-    assert len(load(written(tmp_path, example)).workload(0, 10).jobs) == 10
+    first, beyond = load(written(tmp_path, example)).workload(0, 10).counted
+    assert beyond - first == 10
     documented = page.read_text("utf-8")
     assert all(f"| `{name}` |" in documented for name in names())
