@@ -32,7 +32,7 @@ def result_of(episode: CompiledEpisode) -> SimulationResult:
     """The record of the counted jobs so far."""
     trace = episode.trace
     counted = trace.workload.counted_slice
-    jobs, row = trace.workload.jobs[counted], episode.job_row[counted]
+    row = episode.job_row[counted]
     placed = row != NEVER
     load, idle_dollars, idle_joules = _load(episode)
     return SimulationResult(
@@ -51,8 +51,8 @@ def result_of(episode: CompiledEpisode) -> SimulationResult:
         wasted=episode.job_wasted[counted].copy(),
         priority=trace.job_priority[counted].copy(),
         deadline=trace.job_deadline[counted].copy(),
-        preference=np.array([np.nan if job.preference is None else job.preference for job in jobs]),
-        user=tuple(job.user for job in jobs),
+        preference=trace.own_preferences[counted].copy(),
+        user=trace.users[counted],
         capacity=sum(pool.count for pool in trace.spec.pools),
         load=load,
         idle_dollars=idle_dollars,
@@ -120,7 +120,7 @@ def _load(episode: CompiledEpisode) -> tuple[ClusterLoad, float, float]:
     on = {index: _device_seconds(episode, index, now) for index in spec.changing()}
     holding = zip(pools, widths, episode.job_ready[running].tolist(), strict=True)
     billed, used = model.device_seconds(now, on, holding)
-    load = load_until(workload, now, episode.job_started, useful)
+    load = load_until(workload, now, trace.job_submitted, episode.job_started, useful)
     return load, model.idle_dollars(billed, used), model.idle_joules(now, on, used)
 
 

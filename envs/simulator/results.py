@@ -192,17 +192,19 @@ def jain(shares: ArrayLike) -> float:
     return float(x.sum() ** 2 / (len(x) * (x @ x)))
 
 
-def load_until(workload: Workload, now: float, started: Floats, useful: float) -> ClusterLoad:
+def load_until(
+    workload: Workload, now: float, submitted: ArrayLike, started: ArrayLike, useful: float
+) -> ClusterLoad:
     """The load in the time that counts, of a simulation that has come to `now`.
 
-    `started`: first start of each job of the workload; `useful`: see `ClusterLoad`. Where all jobs
-    count, the time begins with the first submission.
+    `submitted`, `started`: of each job of the workload; with `useful`: see `ClusterLoad`. Where all
+    jobs count, the time begins with the first submission.
     """
-    submitted = np.array([job.submitted_at for job in workload.jobs], dtype=np.float64)
     start, end = workload.counted_time
-    if workload.counted is None and len(submitted):
-        start = float(submitted[0])
-    return ClusterLoad(start, min(end, now), useful, submitted, started)
+    if workload.counted is None and workload.jobs:
+        start = workload.jobs[0].submitted_at
+    columns = (np.array(each, dtype=np.float64) for each in (submitted, started))
+    return ClusterLoad(start, min(end, now), useful, *columns)
 
 
 def outcome(

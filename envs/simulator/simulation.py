@@ -182,22 +182,22 @@ class Simulation:
     def outcome(self) -> SimulationResult:
         """The record of the counted jobs so far."""
         now, workload, model = self.now, self._workload, self._cost_model
-        on = {index: pool.device_seconds for index, pool in self._attempts.node_pools.items()}
+        on = {index: each.device_seconds for index, each in self._attempts.node_pools.items()}
         jobs = [self._jobs.get(job.id) for job in workload.jobs]
         running = [job for job in jobs if job is not None and job.running]
         holding = [(job.pool, job.width, job.ready) for job in running]
         billed, used = model.device_seconds(now, on, holding)
         if self._invariants is not None:
             self._invariants.end(billed, used)
-        useful = self._attempts.useful
-        for job in running:
-            useful += overlap(job.begun, now, workload.counted_time) * job.width
-        started = np.array([np.nan if job is None else job.started for job in jobs])
+        time, useful = workload.counted_time, self._attempts.useful
+        useful = sum((overlap(job.begun, now, time) * job.width for job in running), useful)
+        submitted = [job.submitted_at for job in workload.jobs]
+        started = [np.nan if job is None else job.started for job in jobs]
         return outcome(
             workload.jobs[self._counted],
             jobs[self._counted],
             self.spec.pools,
-            load_until(workload, now, started, useful),
+            load_until(workload, now, submitted, started, useful),
             model.idle_dollars(billed, used),
             model.idle_joules(now, on, used),
         )

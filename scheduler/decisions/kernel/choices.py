@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.cluster.attempts import begin
 from scheduler.decisions.kernel.cluster.nodes import fit, occupy, refresh_beside
@@ -32,6 +34,7 @@ from scheduler.decisions.kernel.rules.allowed import (
     backfills,
     begin_of,
     forced_row,
+    forget_rules,
     free_to_choose,
     in_time,
     keeps_promises,
@@ -125,15 +128,28 @@ def _start(w: Columns, row: int, action: int) -> None:
 def _reserve(w: Columns, row: int) -> None:
     shape = w.row_shape[row]
     pool, width, memory = w.shape_pool[shape], w.shape_width[shape], w.shape_memory[shape]
-    start = reserve(w, pool, width, memory)
+    start = np.nan if w.state[MODE] == NONE else reserve(w, pool, width, memory)
     if backfills(w.state[MODE]):
         occupy(w, RESERVED, pool, width, memory)
     elif keeps_promises(w.state[MODE]):
         start = _promised_start(w, row, start)
     w.pool_held[pool], w.pool_until[pool], w.pool_beside[pool] = row, start, 0
+    forget_rules(w, pool)
     w.held_pool[w.count[HELD]] = pool
     w.count[HELD] += 1
     w.job_state[w.row_slot[row]] = TAKEN
+
+
+@entry_point
+def reserved_start(w: Columns, pool: int) -> float:
+    """When a pool's reservation starts, by estimates.
+
+    In mode NONE no choice depends on it, so it is computed here.
+    """
+    if np.isnan(w.pool_until[pool]):
+        shape = w.row_shape[w.pool_held[pool]]
+        w.pool_until[pool] = reserve(w, pool, w.shape_width[shape], w.shape_memory[shape])
+    return float(w.pool_until[pool])
 
 
 @compiled

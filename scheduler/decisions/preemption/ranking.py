@@ -95,6 +95,11 @@ class RankedQueue:
         """A waiting job. Raises `KeyError` if it is not here."""
         return self._jobs[job][1]
 
+    def entry(self, job: int) -> RankedJob | None:
+        """The place of a waiting job; None if it is not here."""
+        found = self._jobs.get(job)
+        return None if found is None else found[0]
+
     def progress(self, job: int) -> JobProgress:
         """The progress of a waiting job. Raises `KeyError` if it is not here."""
         return self._jobs[job][2]
