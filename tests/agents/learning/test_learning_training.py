@@ -25,6 +25,7 @@ from agents.training.progress import CURVE
 from agents.training.trainer import train
 from agents.training.validation import Validation, relative, simulated_objective
 from agents.training.worker import TrainingContext, frozen
+from benchmarks.placement_logs.cells import frozen as first_version
 from envs.gym.episodes import scales_of
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
@@ -225,10 +226,12 @@ def test_the_best_expert_of_an_episode_is_imitated():
 
 def test_the_expert_labels_states_that_the_student_reaches():
     config = replace(TINY, preference=1.0, jobs=40)
-    plain = demonstrated_by(config, 120)
-    same = demonstrated_by(config, 120, student="wgc")
+    # A cluster that begins empty: where there is a queue, a greedy student may be worth more.
+    empty = first_version("mixed-cloud")
+    plain = demonstrated_by(config, 120, empty)
+    same = demonstrated_by(config, 120, empty, student="wgc")
     assert (same.observations == plain.observations).all()
-    led = demonstrated_by(config, 120, student="cheapest")
+    led = demonstrated_by(config, 120, empty, student="cheapest")
     assert (
         led.observations.shape != plain.observations.shape
         or (led.observations != plain.observations).any()
