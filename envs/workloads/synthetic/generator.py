@@ -102,7 +102,7 @@ class _Drawn(NamedTuple):
 
     def at(self, rows: Ints) -> _Drawn:
         """These rows."""
-        return self._make(column[..., rows] for column in self)
+        return _Drawn._make(column[..., rows] for column in self)
 
 
 class _Generator:
