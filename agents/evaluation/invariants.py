@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -68,10 +68,15 @@ def logged(held: Iterable[HeldDevices]) -> RunLog:
 
 
 def check(
-    outcome: SimulationResult, log: RunLog, pools: Sequence[Pool], submitted: Sequence[int]
+    outcome: SimulationResult,
+    log: RunLog,
+    pools: Sequence[Pool],
+    submitted: Sequence[int],
+    uncounted: Collection[int] = (),
 ) -> None:
     """Raise `InvariantError` that names everything wrong with a run of the jobs `submitted`.
 
+    `uncounted`: further jobs, which the outcome does not tell of.
     No job is lost or run twice at once, time never runs backwards, no node holds more devices or
     memory than it has, and all that is counted is finite and at least 0.
     """
@@ -80,10 +85,16 @@ def check(
         *_backwards(outcome, log),
         *_oversubscribed(log, pools),
         *_twice(log),
-        *_unconserved(outcome, log, pools),
+        *_unconserved(outcome, _without(log, uncounted), pools),
     ]
     if found:
         raise InvariantError("; ".join(found), {"run": "what a cluster can do"})
+
+
+def _without(log: RunLog, jobs: Collection[int]) -> RunLog:
+    """The rows of other jobs."""
+    kept = ~np.isin(log.job, np.array(sorted(jobs), dtype=np.int64))
+    return RunLog(*(getattr(log, field.name)[kept] for field in fields(log)))
 
 
 def _lost(outcome: SimulationResult, submitted: Sequence[int]) -> list[str]:

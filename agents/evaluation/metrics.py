@@ -229,39 +229,38 @@ METRICS: Mapping[str, Metric] = {
             "Cost",
             Unit.DOLLARS,
             lambda v: total_dollars(v.outcome),
-            "Of all jobs, and of nodes billed while none ran on them.",
+            "Of all counted jobs, and of nodes billed while no job ran on them.",
         ),
         Metric(
             "joules",
             "Energy",
             Unit.JOULES,
             lambda v: float(v.outcome.joules.sum()) + v.outcome.idle_joules,
-            "Of all attempts, and of devices that were up while none used them.",
+            "Of all attempts of counted jobs, and of devices that were up while none used them.",
         ),
         Metric(
             "utilisation",
             "Utilisation",
             Unit.SHARE,
             lambda v: v.outcome.utilisation,
-            "Device time of the runs that ended jobs, of all device time from the first "
-            "submission to the last end.",
+            "Device time of work that was kept, of all device time from the first to the last "
+            "submission of a counted job; to the last end, where all jobs count.",
             less=False,
         ),
         Metric(
             "queue_mean",
             "Queue mean",
             Unit.JOBS,
-            lambda v: v.outcome.queue_mean,
-            "Jobs that wait for their first start, mean over the time from the first submission to "
-            "the last end.",
+            lambda v: v.outcome.load.queue_mean,
+            "Jobs that wait for their first start, counted or not, mean over the same time.",
             compared=False,
         ),
         Metric(
             "queue_max",
             "Queue max",
             Unit.JOBS,
-            lambda v: float(v.outcome.queue_max) if len(v.outcome.job) else np.nan,
-            "The most jobs that wait for their first start at one time.",
+            lambda v: float(v.outcome.load.queue_max) if len(v.outcome.job) else np.nan,
+            "The most jobs that wait for their first start at one moment of it.",
             compared=False,
         ),
         Metric(
@@ -270,6 +269,15 @@ METRICS: Mapping[str, Metric] = {
             Unit.SHARE,
             lambda v: _divided(float(v.outcome.wait.sum()), float(v.outcome.jct.sum())),
             "Share of the latency that is waiting: mean wait ÷ mean job completion time.",
+            compared=False,
+        ),
+        Metric(
+            "drained",
+            "Drained",
+            Unit.SHARE,
+            lambda v: v.outcome.drained,
+            "Share of the jobs that ended after the last submission of any job, in an emptying "
+            "cluster.",
             compared=False,
         ),
         Metric(
@@ -286,7 +294,7 @@ METRICS: Mapping[str, Metric] = {
             "Makespan",
             Unit.SECONDS,
             lambda v: v.outcome.makespan,
-            "From the first submission to the last end.",
+            "From the first submission to the last end of a counted job.",
         ),
         Metric(
             "objective",

@@ -101,8 +101,8 @@ def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
         lost=found.lost,
         shown=found.shown,
         utilisation=float(np.mean([one.utilisation for one in rivals])),
-        queue_mean=float(np.mean([one.queue_mean for one in rivals])),
-        queue_max=max(one.queue_max for one in rivals),
+        queue_mean=float(np.mean([one.load.queue_mean for one in rivals])),
+        queue_max=max(one.load.queue_max for one in rivals),
         waiting=sum(one.wait.sum() for one in rivals) / sum(one.jct.sum() for one in rivals),
         seconds=time.monotonic() - begun,
     )
@@ -180,11 +180,18 @@ def _supplies(question: Question) -> tuple[Supply, ...]:
 
 
 def _windows(past: Workload, count: int) -> Iterator[Workload]:
-    """Windows of the history that do not overlap; the last one ends with the newest job."""
+    """Windows of the history whose counted jobs do not overlap; the last one ends with the newest.
+
+    Up to half as many jobs before each window warm the cluster up, and those after it keep it
+    loaded.
+    """
     count = max(1, min(count, len(past.jobs) // NARROWEST))
     size = len(past.jobs) // count
     first = len(past.jobs) - count * size
-    return (past.window(first + number * size, size) for number in range(count))
+    for number in range(count):
+        start = first + number * size
+        before, after = min(start, size // 2), min(len(past.jobs) - start - size, size // 2)
+        yield past.window(start, size, before=before, after=after, since=0)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Conditions:
     """Settings that all runs of a comparison share."""
 
     jobs: int | None = None
-    """Jobs of each workload; None: as many as the scenario says."""
+    """Counted jobs of each workload; None: as many as the scenario says."""
     split: Split = Split.TEST
     starved_s: float = STARVED_S
     timeline: int | None = None
@@ -71,10 +71,12 @@ class Timeline:
     """(name, nodes, devices per node)."""
     log: RunLog
     slowdown: Floats
-    """(rows of the log,) bounded slowdown of each row's job."""
+    """(rows of the log,) bounded slowdown of each row's job; nan: it does not count."""
     times: Floats
     waiting: Ints
     """Number of jobs in the queue from each of `times` on."""
+    counted: tuple[float, float]
+    """(start, end) of the time that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,10 @@ def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
         outcome = catalogue.run(simulation, key.policy)
     else:
         outcome = simulation.run(policy)
-    log = logged(simulation.held or ())
-    check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
+    log = logged([*(simulation.held or ()), *simulation.holding()])
+    counted = workload.counted_slice
+    ids = [job.id for job in workload.jobs]
+    check(outcome, log, drawn.pools, ids[counted], ids[: counted.start] + ids[counted.stop :])
     view = MetricView(outcome, drawn.preference, drawn.objective, conditions.starved_s)
     kept = key.seed == conditions.timeline
     return RunResult(
@@ -223,15 +227,13 @@ def _quantiles(values: Floats) -> tuple[float, ...]:
 
 
 def _timeline(outcome: SimulationResult, log: RunLog, pools: Sequence[Pool]) -> Timeline:
-    order = np.argsort(outcome.job)
-    rows = order[np.searchsorted(outcome.job[order], log.job)]
-    moments = np.concatenate((outcome.submitted, outcome.started))
-    changes = np.repeat([1, -1], len(outcome.job))
-    sequence = np.argsort(moments, kind="stable")
+    slowdowns = dict(zip(outcome.job.tolist(), outcome.bounded_slowdown.tolist(), strict=True))
+    times, waiting = outcome.load.queue()
     return Timeline(
         pools=tuple((pool.name, pool.nodes, pool.devices_per_node) for pool in pools),
         log=log,
-        slowdown=outcome.bounded_slowdown[rows],
-        times=moments[sequence],
-        waiting=np.cumsum(changes[sequence]),
+        slowdown=np.array([slowdowns.get(job, np.nan) for job in log.job.tolist()]),
+        times=times,
+        waiting=waiting,
+        counted=(outcome.load.start, outcome.load.end),
     )

@@ -20,6 +20,10 @@ CONFIDENCE = 0.95
 LEAST = 6
 """Fewer values show nothing: five differences have the same sign by luck alone in 1 of 16 cases
 (sign test), which is more than 5 %, however narrow their interval."""
+LEAST_WAITING = 1 / 3
+"""Share of the latency that is waiting below which jobs hardly queue."""
+MOST_DRAINED = 0.1
+"""Share of the jobs above which an emptying cluster distorts means."""
 ROUNDING = 1e-9
 """Relative difference of two figures that counts as none."""
 _SEED = 20_240_229
@@ -159,6 +163,25 @@ def difference(
         above if less else below,
         verdict,
     )
+
+
+def regime_warnings(waiting: float, drained: float = np.nan) -> tuple[str, ...]:
+    """Sentences for people about a result that holds for no queue, or for an emptying cluster.
+
+    `waiting`, `drained`: the metrics of these names, nan where they are not known.
+    """
+    found = []
+    if waiting < LEAST_WAITING:
+        found.append(
+            f"jobs hardly queue here: {waiting:.0%} of the latency is waiting, so a result says "
+            "little about a busy cluster"
+        )
+    if drained > MOST_DRAINED:
+        found.append(
+            f"{drained:.0%} of the jobs ended after the last submission, in an emptying cluster: "
+            "more jobs, or a longer cool_down in the scenario, would keep it loaded"
+        )
+    return tuple(found)
 
 
 def front(points: ArrayLike) -> Ints:

@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.evaluation.by_class import By, JobClass, summarised
 from agents.evaluation.compare import Comparison
-from agents.evaluation.metrics import METRICS, Metric
+from agents.evaluation.metrics import METRICS, REGIME, Metric
 from agents.evaluation.run import RunResult
 from agents.evaluation.sample_size import Evidence
 from agents.evaluation.statistics import (
@@ -20,6 +20,7 @@ from agents.evaluation.statistics import (
     front,
     hypervolume,
     interval,
+    regime_warnings,
 )
 
 WEIGHED = "objective"
@@ -89,6 +90,18 @@ class ComparisonSummary:
     """Best first; empty without an objective."""
     evidence: Evidence
     """How many independent workloads the differences rest on."""
+    regime: Mapping[str, float]
+    """Metric of `REGIME`, and `drained` → mean under the baseline at the scenario's preference;
+    empty if all of its runs failed."""
+    baseline: str
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what limits the results; empty if nothing does."""
+        told = [self.evidence.sentence] if self.evidence.sentence else []
+        if self.regime:
+            told += regime_warnings(self.regime["waiting"], self.regime["drained"])
+        return tuple(told)
 
     @property
     def distinct(self) -> tuple[SummaryLine, ...]:
@@ -188,7 +201,17 @@ def _summary(comparison: Comparison, scenario: str) -> ComparisonSummary:
         tuple(placed[row] for row in front(points)),
         _areas(comparison, found, evidence.distinct) if placed else (),
         evidence,
+        _regime(comparison, scenario),
+        comparison.baseline,
     )
+
+
+def _regime(comparison: Comparison, scenario: str) -> dict[str, float]:
+    wanted = comparison.scenarios[scenario].preference
+    nearest = min(comparison.preferences, key=lambda w: 0.0 if w is None else abs(w - wanted))
+    runs = comparison.of(scenario, comparison.baseline, nearest).values()
+    names = (*REGIME, "drained") if runs else ()
+    return {name: float(np.mean([run.metrics[name] for run in runs])) for name in names}
 
 
 def _line(

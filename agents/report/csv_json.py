@@ -89,6 +89,8 @@ def _summary(summary: ComparisonSummary) -> dict[str, Any]:
         "front": [line.label for line in summary.front],
         "hypervolume": [_area(area) for area in summary.areas],
         "evidence": asdict(summary.evidence),
+        "regime": {"policy": summary.baseline, **summary.regime},
+        "warnings": list(summary.warnings),
     }
 
 

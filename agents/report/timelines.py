@@ -25,10 +25,15 @@ _CALM_TO_SLOW = LinearSegmentedColormap.from_list(
     "slowdown", ["#5b8fc7", "#7fb3a6", "#e0b955", "#dd7744", "#aa2244"]
 )
 _NORM = LogNorm(1, 30, clip=True)
+_UNCOUNTED = (0.82, 0.83, 0.85, 1.0)
+"""Colour of jobs that do not count."""
 
 
 def timeline(shown: Timeline, until: float) -> Figure:
-    """From 0 to `until` seconds: each job's devices, coloured by its bounded slowdown."""
+    """From 0 to `until` seconds: each job's devices, coloured by its bounded slowdown.
+
+    Jobs that do not count are grey; dashed lines bound the time that counts.
+    """
     counts = [nodes * per_node for _, nodes, per_node in shown.pools]
     devices = sum(counts)
     few = devices <= MOST_DEVICES
@@ -41,6 +46,10 @@ def timeline(shown: Timeline, until: float) -> Figure:
         _devices(axes, shown, unit.factor)
     else:
         _shares(axes, shown, unit.factor, until)
+    for moment in shown.counted:
+        if 0 < moment < until:
+            for part in (top, axes):
+                part.axvline(moment / unit.factor, color=INK, lw=0.9, ls="--")
     axes.set_xlabel(f"time ({unit.unit})")
     axes.set_xlim(0, until / unit.factor)
     if few:
@@ -96,7 +105,9 @@ def _devices(axes: Axes, shown: Timeline, factor: float) -> None:
         for one in ranges:
             low, high = base + one.start, base + one.stop
             boxes.append([(left, low), (left, high), (right, high), (right, low)])
-            colours.append(_CALM_TO_SLOW(_NORM(shown.slowdown[row])))
+            slowdown = shown.slowdown[row]
+            counts = not np.isnan(slowdown)
+            colours.append(_CALM_TO_SLOW(_NORM(slowdown)) if counts else _UNCOUNTED)
     edge = 0.5 if bases[-1] <= 80 else 0.15
     bars = PolyCollection(boxes, facecolors=colours, edgecolors=PAPER, linewidths=edge)
     axes.add_collection(bars)

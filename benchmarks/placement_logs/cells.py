@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
@@ -95,7 +96,7 @@ def drawn(cell: LogCell, seed: int, jobs: int) -> tuple[Scenario, Workload]:
     if cell.scenario == stress.NAME:
         scenario, workload = _stressed(seed, jobs)
     else:
-        scenario = _scenario(cell.scenario).draw(seed, SPLIT)
+        scenario = frozen(cell.scenario).draw(seed, SPLIT)
         workload = _workload(cell.scenario, seed, jobs)
     scenario = catalogue.adapted(scenario, cell.policy)
     return scenario if cell.mode == OWN else replace(scenario, mode=Mode(cell.mode)), workload
@@ -114,13 +115,18 @@ def _earlier(job: Arrival) -> Arrival:
 
 
 @lru_cache
-def _scenario(name: str) -> Scenario:
-    return load(name)
+def frozen(name: str) -> Scenario:
+    """A scenario as it was when the first logs were written: newer versions change no log.
+
+    Raises `MissingError` for an unknown one.
+    """
+    file = Path(__file__).parent / "scenarios" / f"{name}.toml"
+    return load(file if file.is_file() else name)
 
 
 @lru_cache(maxsize=len(SCENARIOS) * SEEDS)
 def _workload(scenario: str, seed: int, jobs: int) -> Workload:
-    return hurried(_scenario(scenario).workload(seed, jobs, SPLIT))
+    return hurried(frozen(scenario).workload(seed, jobs, SPLIT))
 
 
 @lru_cache(maxsize=SEEDS)

@@ -91,8 +91,9 @@ class Drawn:
         """
         drawn = self.scenario.draw(self.seed, self.split)
         pools = {supply.pool.model.casefold(): supply.pool for supply in drawn.supplies}
+        workload = self.scenario.workload(self.seed, self.jobs, self.split)
         dollars, seconds = [], []
-        for job in self.scenario.workload(self.seed, self.jobs, self.split).jobs:
+        for job in workload.jobs[workload.counted_slice]:
             ways = [
                 (run.width * run.runtime_s * pool.dollars_per_device_hour / 3600, run.runtime_s)
                 for run in job.runs

@@ -110,9 +110,13 @@ class CompiledEpisode(EpisodeColumns):
         delay_s = np.inf
         if arrived < len(trace.job_id):
             delay_s = float(trace.job_submitted[arrived] - self.figure[columns.TIME])
+        first, beyond = before.setting[[columns.COUNTED, columns.BEYOND]].tolist()
+        now_first, now_beyond = trace.setting[[columns.COUNTED, columns.BEYOND]].tolist()
+        same &= (first, min(beyond, arrived)) == (now_first, min(now_beyond, arrived))
         if not same or before.spec != trace.spec or delay_s < 0 or self.world.state[RULE]:
             raise ValueError("the trace does not go on from here")
         self.world.renumber_shapes(trace.shapes)
+        self.job_done[arrived:] = trace.done[arrived:]
         subject = arrived if delay_s < np.inf else NEVER
         replace_arrival(self.handle, delay_s, subject)
 
@@ -167,7 +171,7 @@ class CompiledEpisode(EpisodeColumns):
         groups = 1 + int(trace.job_group.max(initial=-1))
         sizes = {
             "count": 24,
-            "figure": 16,
+            "figure": 24,
             "event": 5 * devices + 32,
             "job": len(trace.job_id),
             "row": len(trace.row_pool),
@@ -191,6 +195,7 @@ class CompiledEpisode(EpisodeColumns):
         self.enter_figures = np.zeros((3, int(trace.job_count.max(initial=1))))
         self.job_started[:] = self.job_ended[:] = np.nan
         self.job_row[:] = self.job_entry[:] = NEVER
+        self.job_done[:] = trace.done
 
     def _open(self) -> None:
         """What happens at time 0: devices that cost always, nodes that are up, the first job."""
@@ -202,7 +207,7 @@ class CompiledEpisode(EpisodeColumns):
             price = pool.count * pool.dollars_per_device_hour if paid else 0.0
             watts = pool.count * float(trace.pool_idle_watts[index]) if up else 0.0
             if trace.setting[columns.METERS] and (price or watts):
-                metering.draw_power(self.handle, float(price), float(watts))
+                metering.draw_power(self.handle, trace.handle, 0.0, 0.0, float(price), float(watts))
         for index in np.flatnonzero(trace.pool_changes).tolist():
             first = int(world.pool_first_node[index])
             for at in range(first, first + int(trace.pool_min_nodes[index])):

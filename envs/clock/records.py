@@ -8,8 +8,8 @@ import numpy as np
 
 from envs.clock.episode import CompiledEpisode
 from envs.clock.kernel.columns import (
+    COUNTED_ENDED,
     DOLLARS,
-    ENDED,
     HELD_ATTEMPTS,
     HELD_PARTS,
     JOB_SECONDS,
@@ -18,40 +18,43 @@ from envs.clock.kernel.columns import (
     NEVER,
     SLOWDOWN,
     TIME,
+    USEFUL,
     WEIGHED_SECONDS,
 )
 from envs.clock.kernel.metering import settle_meter
 from envs.simulator.billing import CostModel
-from envs.simulator.meter import Reading
-from envs.simulator.results import SimulationResult
+from envs.simulator.meter import Reading, overlap
+from envs.simulator.results import ClusterLoad, SimulationResult, load_until
 from envs.simulator.simulated_job import HeldDevices
 
 
 def result_of(episode: CompiledEpisode) -> SimulationResult:
-    """The record of all jobs so far."""
+    """The record of the counted jobs so far."""
     trace = episode.trace
-    row = episode.job_row
+    counted = trace.workload.counted_slice
+    row = episode.job_row[counted]
     placed = row != NEVER
-    idle_dollars, idle_joules = _idle(episode)
+    load, idle_dollars, idle_joules = _load(episode)
     return SimulationResult(
-        job=trace.job_id.copy(),
-        submitted=trace.job_submitted.copy(),
-        started=episode.job_started.copy(),
-        ended=episode.job_ended.copy(),
+        job=trace.job_id[counted].copy(),
+        submitted=trace.job_submitted[counted].copy(),
+        started=episode.job_started[counted].copy(),
+        ended=episode.job_ended[counted].copy(),
         runtime=np.where(placed, trace.row_runtime[row], np.nan),
-        ideal=trace.job_ideal.copy(),
+        ideal=trace.job_ideal[counted].copy(),
         pool=np.where(placed, trace.row_pool[row], -1),
         width=np.where(placed, trace.row_width[row], 0),
-        dollars=episode.job_dollars.copy(),
-        joules=episode.job_joules.copy(),
-        attempts=episode.job_attempts.copy(),
-        failed=episode.job_failed.astype(np.bool_),
-        wasted=episode.job_wasted.copy(),
-        priority=trace.job_priority.copy(),
-        deadline=trace.job_deadline.copy(),
-        preference=trace.own_preferences.copy(),
-        user=trace.users,
+        dollars=episode.job_dollars[counted].copy(),
+        joules=episode.job_joules[counted].copy(),
+        attempts=episode.job_attempts[counted].copy(),
+        failed=episode.job_failed[counted].astype(np.bool_),
+        wasted=episode.job_wasted[counted].copy(),
+        priority=trace.job_priority[counted].copy(),
+        deadline=trace.job_deadline[counted].copy(),
+        preference=trace.own_preferences[counted].copy(),
+        user=trace.users[counted],
         capacity=sum(pool.count for pool in trace.spec.pools),
+        load=load,
         idle_dollars=idle_dollars,
         idle_joules=idle_joules,
     )
@@ -74,9 +77,22 @@ def held_of(episode: CompiledEpisode) -> list[HeldDevices]:
     return [HeldDevices(*each) for each in zip(*columns, strict=True)]
 
 
+def holding_of(episode: CompiledEpisode) -> list[HeldDevices]:
+    """Devices of running attempts, from their allocation until now."""
+    trace, now = episode.trace, float(episode.figure[TIME])
+    # Nodes that are down are held under numbers below 1.
+    running = (attempt for attempt in episode.world.running() if attempt.job > 0)
+    attempts = sorted(running, key=lambda attempt: attempt.job)
+    at = np.searchsorted(trace.job_id, [attempt.job for attempt in attempts])
+    return [
+        HeldDevices(each.job, each.pool, each.nodes, each.memory, placed, now)
+        for each, placed in zip(attempts, episode.job_placed[at].tolist(), strict=True)
+    ]
+
+
 def reading_of(episode: CompiledEpisode) -> Reading:
     """The meter's totals until now."""
-    settle_meter(episode.handle)
+    settle_meter(episode.handle, episode.trace.handle)
     figure, count = episode.figure, episode.count
     return Reading(
         float(figure[TIME]),
@@ -85,27 +101,34 @@ def reading_of(episode: CompiledEpisode) -> Reading:
         float(figure[DOLLARS]),
         float(figure[JOULES]),
         int(count[MISSES]),
-        int(count[ENDED]),
+        int(count[COUNTED_ENDED]),
         float(figure[WEIGHED_SECONDS]),
     )
 
 
-def _idle(episode: CompiledEpisode) -> tuple[float, float]:
-    """Dollars and joules of devices that no attempt uses."""
-    spec, now = episode.trace.spec, float(episode.figure[TIME])
-    model = CostModel(spec, None)
-    for index, used in enumerate(episode.pool_used.tolist()):
-        model.attempt(index, used)
+def _load(episode: CompiledEpisode) -> tuple[ClusterLoad, float, float]:
+    """How busy the cluster was; dollars and joules of devices that no attempt used."""
+    trace, now = episode.trace, float(episode.figure[TIME])
+    workload, spec = trace.workload, trace.spec
+    time, useful = workload.counted_time, float(episode.figure[USEFUL])
+    running = np.flatnonzero(episode.job_entry != NEVER)
+    rows = episode.job_row[running]
+    pools, widths = trace.row_pool[rows].tolist(), trace.row_width[rows].tolist()
+    for begun, width in zip(episode.job_begun[running].tolist(), widths, strict=True):
+        useful += overlap(begun, now, time) * width
+    model = CostModel(spec, None, time, episode.pool_used.tolist())
     on = {index: _device_seconds(episode, index, now) for index in spec.changing()}
-    billed, used_seconds = model.device_seconds(now, on)
-    return model.idle_dollars(billed, used_seconds), model.idle_joules(now, on)
+    holding = zip(pools, widths, episode.job_ready[running].tolist(), strict=True)
+    billed, used = model.device_seconds(now, on, holding)
+    load = load_until(workload, now, trace.job_submitted, episode.job_started, useful)
+    return load, model.idle_dollars(billed, used), model.idle_joules(now, on, used)
 
 
 def _device_seconds(episode: CompiledEpisode, pool: int, now: float) -> float:
-    """Device-seconds that a pool's nodes were switched on so far, boots included."""
+    """Device-seconds in the time that counts that a pool's nodes were switched on so far."""
     its = episode.trace.spec.pools[pool]
     first = int(episode.world.pool_first_node[pool])
     nodes = slice(first, first + its.nodes)
     since = episode.node_since[nodes][episode.node_on[nodes] != 0].tolist()
-    running = sum(now - each for each in since)
+    running = sum(overlap(each, now, episode.trace.workload.counted_time) for each in since)
     return (float(episode.pool_node_seconds[pool]) + running) * its.devices_per_node

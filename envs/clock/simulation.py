@@ -13,7 +13,7 @@ from envs.clock.kernel.columns import (
     TO_COME_WEIGHED_SECONDS,
 )
 from envs.clock.kernel.learners import look_to_come
-from envs.clock.records import held_of, reading_of, result_of
+from envs.clock.records import held_of, holding_of, reading_of, result_of
 from envs.clock.support import preempts, reason_against, require
 from envs.clock.trace import Trace
 from envs.simulator.cluster_spec import ClusterSpec
@@ -54,7 +54,7 @@ class CompiledSimulation:
         self._record, self._mode = record, spec.mode
 
     def next(self) -> Round | None:
-        """Run until something may be decided; None when every job has ended, or none ever will."""
+        """Run until something may be decided; None at the end, as in `Simulation.next`."""
         if not self.episode.advance():
             return None
         return self.episode.begin_round(self._mode)
@@ -106,6 +106,10 @@ class CompiledSimulation:
         """Every attempt that has ended, in order of its end; None unless recorded."""
         return held_of(self.episode) if self._record else None
 
+    def holding(self) -> list[HeldDevices]:
+        """Devices of running attempts, from their allocation until now, by job."""
+        return holding_of(self.episode)
+
     def reading(self) -> Reading:
         """The meter's totals until now."""
         return reading_of(self.episode)
@@ -121,5 +125,5 @@ class CompiledSimulation:
         )
 
     def outcome(self) -> SimulationResult:
-        """The record of all jobs so far."""
+        """The record of the counted jobs so far."""
         return result_of(self.episode)

@@ -56,15 +56,19 @@ class Trace(WorkloadColumns):
         self._handle: Trace | None = None
         self.memory = estimator.memory if isinstance(estimator, RuntimeHistory) else 1
         """Ends of each kind that the estimator remembers."""
-        self.setting, self.number = np.zeros(8, dtype=np.int64), np.zeros(4)
+        self.setting, self.number = np.zeros(8, dtype=np.int64), np.zeros(8)
         self.setting[columns.ESTIMATOR] = estimator_code(estimator)
         self.setting[columns.RETRIES] = spec.failures.retries
         self.setting[columns.METERS], self.setting[columns.RECORDS] = meters, record
         self.setting[columns.EVERY_EVENT] = spec.every_event
+        counted = workload.counted_slice
+        self.setting[columns.COUNTED], self.setting[columns.BEYOND] = counted.start, counted.stop
         self.setting[columns.NODE_DEVICES] = max(pool.devices_per_node for pool in spec.pools)
         self.number[columns.PER_ATTEMPT] = spec.failures.per_attempt
         self.number[columns.CHECKPOINT_S] = spec.failures.checkpoint_s
         self.number[columns.REPAIR_S] = spec.failures.repair_s
+        time = workload.counted_time
+        self.number[columns.COUNTED_START], self.number[columns.COUNTED_END] = time
         self._describe_jobs(restart)
         learns = isinstance(estimator, Learned)
         groups = [group for job in workload.jobs for group in groups_of(job)] if learns else []
@@ -128,6 +132,8 @@ class Trace(WorkloadColumns):
         self.job_ideal = np.array([float(min(run.runtime_s for run in job.runs)) for job in jobs])
         lengths = np.maximum(self.job_ideal, SHORTEST_KNOWN_S).tolist()
         self.job_length = np.array([ln(length) for length in lengths])
+        self.done = np.array([float(job.done) for job in jobs])
+        """(jobs,) Share of each job's work that was done before."""
         self.job_restart = np.array(
             [spec.failures.restart_s if restart is None else float(restart(job)) for job in jobs]
         )

@@ -122,14 +122,13 @@ def _bar(
 
 def _waiting(draw: ImageDraw.ImageDraw, axis: _Axis, top: float, simulation: Simulation) -> None:
     """Draw how many jobs waited for their first start."""
-    outcome = simulation.outcome()
     now = simulation.now
+    times, depth = simulation.outcome().load.queue()
+    past = int(np.searchsorted(times, now, "right"))
+    depth = np.concatenate(([0], depth[:past]))
+    times, depth = np.concatenate(([0.0], times[:past], [now])), np.append(depth, depth[-1])
     _label(draw, top, _QUEUE, "queue", f"{simulation.waiting} wait")
     draw.rectangle((_LEFT, top, axis.at(axis.end), top + _QUEUE), fill=_BACK)
-    arrived = np.sort(outcome.submitted[outcome.submitted <= now])
-    started = np.sort(outcome.started[outcome.started <= now])
-    times = np.unique(np.concatenate([arrived, started, [0.0, now]]))
-    depth = np.searchsorted(arrived, times, "right") - np.searchsorted(started, times, "right")
     most = max(int(depth.max()), 1)
     points = [(float(_LEFT), top + _QUEUE)]
     for time, before, after in zip(times, [0, *depth[:-1]], depth, strict=True):

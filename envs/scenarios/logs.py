@@ -63,23 +63,43 @@ class JobLog:
         return _read(self.path, self.digest, self.format, self.processors)
 
 
-def draw_log(log: JobLog, count: int, where: np.random.SeedSequence, split: Split) -> Workload:
+def draw_log(
+    log: JobLog,
+    count: int,
+    where: np.random.SeedSequence,
+    split: Split,
+    *,
+    counted: tuple[int, int] | None = None,
+    population: bool = False,
+) -> Workload:
     """`count` jobs from the rows that belong to the split.
 
-    Raises `InputError` if these are fewer (windows), or if the trace is missing.
+    `counted`: (jobs before the counted ones, counted ones); None: all. `population`: jobs of
+    earlier rows of the split are under way when a window begins, see `Workload.window`. Raises
+    `InputError` if the rows are fewer (windows), or if the trace is missing.
     """
+    before, own = counted or (0, count)
     whole = log.jobs()
     first, beyond = rows(split, len(whole.jobs))
     (rng,) = streams(where, 1)
     if log.draw is not Draw.WINDOW:
-        return _resampled(whole, first, beyond, count, rng, where, log.draw)
+        drawn = _resampled(whole, first, beyond, count, rng, where, log.draw)
+        return replace(drawn, counted=None if own == count else (before, before + own))
     if beyond - first < count:
         raise InputError(
-            f"{whole.name} has {beyond - first} jobs for {split}, not {count}",
-            {"jobs": f"1 to {beyond - first} for {split}"},
+            f"{whole.name} has {beyond - first} jobs for {split}, not {count}"
+            + (f": {own} counted ones and {count - own} around them" if own < count else ""),
+            {"jobs": f"1 to {(beyond - first) * own // count} for {split}"},
         )
-    begin = first + int(rng.integers(beyond - first - count + 1))
-    return replace(whole.window(begin, count), rows=(begin, begin + count))
+    begin = first + int(rng.integers(beyond - first - count + 1)) + before
+    window = whole.window(
+        begin,
+        own,
+        before=before,
+        after=count - own - before,
+        since=first if population else None,
+    )
+    return replace(window, rows=(begin, begin + own))
 
 
 def _resampled(

@@ -12,17 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Len, Predicate
+from annotated_types import Ge, Len, Lt
 
 from envs.scenarios.supply import Billing, Supply
 from envs.workloads.arrivals import Arrivals, Process
 from envs.workloads.streams import Seed, streams
-from envs.workloads.synthetic import Phase, Range, Share, Synthetic, ascending
+from envs.workloads.synthetic import Counts, Phase, Range, Share, Sweeps, Synthetic
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
-
-Counts = Annotated[tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)]], Predicate(ascending)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +65,23 @@ class Randomisation:
     """Log-normal spread of sizes."""
     deadline_share: Share = 0.5
     """Most jobs with a deadline in a workload; uniform from 0."""
+    widest: Annotated[int, Ge(1)] = 4
+    """Most GPUs of a training."""
+    rigid_share: Share = 0.0
+    """Most trainings of a workload that cannot run on fewer; uniform from 0."""
+    tail_share: Share = 0.0
+    """Most jobs of a phase with a heavy-tailed size; uniform from 0."""
+    sweep_share: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Most jobs of a workload that belong to sweeps; uniform from 0."""
     sigma_estimates: Share = 0.8
     """Most noise of the estimates; uniform from 0."""
 
 
 def concrete(ranges: Randomisation, seed: Seed) -> tuple[tuple[Supply, ...], Synthetic, float]:
     """Pools, jobs, and the noise of the estimates."""
-    for_pools, for_jobs = streams(seed, 2)
-    return _supplies(ranges, for_pools), *_jobs(ranges, for_jobs)
+    for_pools, for_jobs, for_shapes = streams(seed, 3)
+    jobs, sigma = _jobs(ranges, for_jobs)
+    return _supplies(ranges, for_pools), _shaped(ranges, jobs, for_shapes), sigma
 
 
 def _supplies(ranges: Randomisation, rng: np.random.Generator) -> tuple[Supply, ...]:
@@ -125,15 +132,35 @@ def _jobs(ranges: Randomisation, rng: np.random.Generator) -> tuple[Synthetic, f
     inference = _phase(ranges, ranges.inference_s, rng)
     process = list(Process)[int(rng.integers(len(Process)))]
     wide = float(rng.random())
-    widths = ((1, 1.0), (2, 0.01 + wide), (4, 0.01 + wide / 2))
+    widths = [
+        (1 << bit, 0.01 + wide / (1 << bit - 1)) for bit in range(1, ranges.widest.bit_length())
+    ]
     jobs = Synthetic(
         load=(load, load),
         training_share=share,
-        training=replace(training, widths=widths),
+        training=replace(training, widths=((1, 1.0), *widths)),
         inference=inference,
         arrivals=Arrivals(process),
     )
     return jobs, float(rng.random() * ranges.sigma_estimates)
+
+
+def _shaped(ranges: Randomisation, jobs: Synthetic, rng: np.random.Generator) -> Synthetic:
+    """The jobs with widths that are fixed, heavy tails and sweeps."""
+    rigid, sweep = rng.random(2) * (ranges.rigid_share, ranges.sweep_share)
+    training, inference = (
+        replace(phase, tail_share=float(share), tail_shape=_log((0.8, 1.5), rng), tail_from=tail)
+        for phase, share, tail in (
+            (jobs.training, rng.random() * ranges.tail_share, _log((5.0, 30.0), rng)),
+            (jobs.inference, rng.random() * ranges.tail_share, _log((5.0, 30.0), rng)),
+        )
+    )
+    return replace(
+        jobs,
+        training=replace(training, rigid_share=float(rigid)),
+        inference=inference,
+        sweeps=Sweeps(share=float(sweep), jobs=(4, 32), pause_s=_log((2.0, 30.0), rng)),
+    )
 
 
 def _phase(ranges: Randomisation, median: Range, rng: np.random.Generator) -> Phase:

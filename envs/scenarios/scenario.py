@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Predicate
 
-from envs.scenarios.logs import NAMED, JobLog, draw_log
+from envs.scenarios.logs import NAMED, Draw, JobLog, draw_log
 from envs.scenarios.randomisation import Randomisation, concrete
 from envs.scenarios.splits import CLUSTER, WORKLOAD, Split, place
 from envs.scenarios.supply import Supply
@@ -24,7 +25,7 @@ from envs.workloads.base import Workload, WorkloadRun
 from envs.workloads.lublin import Lublin
 from envs.workloads.lublin import draw as draw_lublin
 from envs.workloads.runtime_estimates import RuntimeEstimator, estimator
-from envs.workloads.synthetic import Synthetic
+from envs.workloads.synthetic import Phase, Synthetic, ascending
 from envs.workloads.synthetic import draw as draw_synthetic
 from envs.workloads.throughputs import Throughputs
 from scheduler.decisions.rounds.modes import Mode
@@ -34,16 +35,52 @@ from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import ANY
 
+_SOURCE_SINCE = ("warm_up", "cool_down", "population", "backlog")
+_RANDOM_SINCE = ("widest", "rigid_share", "tail_share", "sweep_share")
+_PHASE_SINCE = ("rigid_share", "tail_share", "tail_shape", "tail_from")
+"""Settings that a digest leaves out where they are the defaults."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadSource:
-    """Where jobs come from: one of three models."""
+    """Where jobs come from: one of three models, and which of them count."""
 
     jobs: Annotated[int, Ge(1)] = 1000
-    """Jobs of a workload by default."""
+    """Counted jobs of a workload by default."""
+    warm_up: Annotated[float, Ge(0), Le(100)] = 0.0
+    """Jobs before the counted ones, as a share of these: they bring the cluster into its regime."""
+    cool_down: Annotated[float, Ge(0), Le(100)] = 0.0
+    """Jobs after the counted ones, as a share of these. They arrive until all counted jobs have
+    ended. If they run out before that, the cluster drains under the last counted jobs."""
+    population: bool = False
+    """Whether further jobs are under way at time 0: as many as keep the load's share of the devices
+    busy, or those that a trace has at that time. They do not count."""
+    backlog: Annotated[
+        tuple[Annotated[int, Ge(0)], Annotated[int, Ge(0), Le(10_000)]], Predicate(ascending)
+    ] = (0, 0)
+    """Range of the number of synthetic jobs that wait at time 0 (uniform). They do not count."""
     synthetic: Synthetic | None = None
     lublin: Lublin | None = None
     trace: JobLog | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` for a population or a backlog that no model can draw."""
+        if self.backlog[1] and (self.trace is not None or self.lublin is not None):
+            raise InputError(
+                "a backlog is drawn only with synthetic jobs",
+                {"workload.backlog": "[0, 0], and warm_up instead"},
+            )
+        drawn = self.trace is not None and self.trace.draw is not Draw.WINDOW
+        if self.population and (drawn or self.lublin is not None):
+            raise InputError(
+                "a population at the start is drawn only with synthetic jobs and with windows of a "
+                "trace",
+                {"workload.population": "false, and warm_up instead"},
+            )
+
+    def around(self, count: int) -> tuple[int, int]:
+        """Jobs before and after `count` counted ones."""
+        return math.ceil(self.warm_up * count), math.ceil(self.cool_down * count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +186,13 @@ class Scenario:
         if lublin is not None and not lublin["history"]:
             # Scenarios without a history keep the digest that they had before there were histories.
             del lublin["history"]
+        _forget_defaults(content["source"], WorkloadSource, _SOURCE_SINCE)
+        if content["source"]["synthetic"] is not None:
+            _forget_defaults(content["source"]["synthetic"], Synthetic, ("sweeps",))
+            for phase in ("training", "inference"):
+                _forget_defaults(content["source"]["synthetic"][phase], Phase, _PHASE_SINCE)
+        if content["randomisation"] is not None:
+            _forget_defaults(content["randomisation"], Randomisation, _RANDOM_SINCE)
         if content["objective"] is not None and (lublin or content["source"]["trace"]):
             # No job of these has a deadline.
             del content["objective"]["missed_deadline"]
@@ -186,8 +230,9 @@ class Scenario:
     def workload(
         self, seed: int, jobs: int | None = None, split: Split | str = Split.TRAIN
     ) -> Workload:
-        """The workload of a seed, of `jobs` jobs (None: as many as the scenario says).
+        """The workload of a seed, of `jobs` counted jobs (None: as many as the scenario says).
 
+        Those that warm the cluster up, follow, or are there at the start come on top.
         Splits share neither a random number nor a row of a trace. Raises `InputError` for an
         unknown split, a negative seed, fewer than 1 job, or a trace that is missing or too short.
         """
@@ -223,7 +268,9 @@ def natural(scenario: Scenario) -> Objective:
     runs. Where nothing has a price, a device-hour counts as a dollar.
     """
     where = place(0, Split.TRAIN, WORKLOAD)
-    jobs = _drawn(scenario, min(scenario.source.jobs, 200), where, Split.TRAIN).jobs
+    alone = replace(scenario.source, warm_up=0.0, cool_down=0.0, population=False, backlog=(0, 0))
+    source = replace(scenario, source=alone)
+    jobs = _drawn(source, min(alone.jobs, 200), where, Split.TRAIN).jobs
     latency = float(np.mean([min(run.runtime_s for run in job.runs) for job in jobs]))
     prices = _prices(scenario.pools)
     dollars = float(np.mean([min(_dollars(run, prices) for run in job.runs) for job in jobs]))
@@ -249,13 +296,40 @@ def _concrete(scenario: Scenario, seed: int, split: Split | str) -> Scenario:
 
 
 def _drawn(scenario: Scenario, count: int, where: np.random.SeedSequence, split: Split) -> Workload:
+    """A workload with `count` counted jobs."""
     source = scenario.source
+    before, after = source.around(count)
+    total = before + count + after
     if source.trace is not None:
-        return draw_log(source.trace, count, where, split)
+        return draw_log(
+            source.trace, total, where, split, counted=(before, count), population=source.population
+        )
     if source.lublin is not None:
-        return draw_lublin(source.lublin, count, where)
-    parameters = source.synthetic or Synthetic()
-    return draw_synthetic(parameters, scenario.pools, count, where, scenario.throughputs)
+        workload = draw_lublin(source.lublin, total, where)
+    else:
+        workload = draw_synthetic(
+            source.synthetic or Synthetic(),
+            scenario.pools,
+            total,
+            where,
+            scenario.throughputs,
+            population=source.population,
+            backlog=source.backlog,
+        )
+    if total == count:
+        return workload
+    first = workload.counted_range[0] + before
+    return replace(workload, counted=(first, first + count))
+
+
+def _forget_defaults(content: dict[str, Any], kind: type[Any], names: Sequence[str]) -> None:
+    """Take what a scenario leaves as it is out of its digest: it had no such settings before."""
+    for field_ in fields(kind):
+        if field_.name in names:
+            make = field_.default_factory
+            default = field_.default if make is MISSING else asdict(make())
+            if content[field_.name] == default:
+                del content[field_.name]
 
 
 def _prices(pools: Sequence[Pool]) -> Mapping[str, float]:

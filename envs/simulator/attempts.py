@@ -11,7 +11,7 @@ from simpy.events import Event
 
 from envs.simulator.billing import CostModel
 from envs.simulator.cluster_spec import ClusterSpec
-from envs.simulator.meter import Meter
+from envs.simulator.meter import Meter, PowerRates, overlap
 from envs.simulator.nodes import NodePool
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulated_job import HeldDevices, SimulatedJob
@@ -44,17 +44,23 @@ class Attempts:
         notify: Callable[[], None],
         restart: Callable[[Arrival], float] | None,
         record: bool,
+        counted_time: tuple[float, float],
     ) -> None:
         self.node_pools: dict[int, NodePool] = {}
         """Pool index → its nodes, for pools whose nodes come and go."""
         self.ended = 0
         """Jobs that have ended, well or not."""
+        self.counted = 0
+        """Counted ones of them."""
+        self.useful = 0.0
+        """Device-seconds of work that was kept, in the time that counts."""
         self.held: list[HeldDevices] | None = [] if record else None
         """Every attempt that has ended, in order of its end."""
         self._env, self._spec, self._world = env, spec, world
         self._estimator, self._random_events = estimator, random_events
         self._cost_model, self._meter = cost_model, meter
         self._requeue, self._notify, self._restart = requeue, notify, restart
+        self._time = counted_time
 
     def start(self, job: SimulatedJob, placement: Placement) -> None:
         """Start an attempt; the world holds its devices already."""
@@ -109,7 +115,7 @@ class Attempts:
         """Meter the attempt from the moment at which its nodes are up."""
         if self._meter is not None and job.running and job.attempts == attempt:
             job.drawing = True
-            self._meter.draw(self._env.now, *self._cost_model.rates(job.pool, job.width))
+            self._meter.draw(self._env.now, self._rates(job))
 
     def _overrun(self, job: SimulatedJob, attempt: int, _: Event) -> None:
         """Replace the estimate of an attempt that still runs at its estimated end."""
@@ -124,7 +130,7 @@ class Attempts:
     def _finish(self, job: SimulatedJob, attempt: int, _: Event) -> None:
         if not job.running or job.attempts != attempt:
             return
-        self._stop(job)
+        self._use(job, self._stop(job))
         self._estimator.ended(job.arrival, job.runtime)
         self._leave(job)
 
@@ -143,10 +149,11 @@ class Attempts:
 
     def _leave(self, job: SimulatedJob) -> None:
         job.ended = self._env.now
-        if self._meter is not None:
+        if self._meter is not None and job.counted:
             arrival = job.arrival
             self._meter.end(self._env.now, job.ideal, arrival.deadline, arrival.priority)
         self.ended += 1
+        self.counted += job.counted
         self._notify()
 
     def _stop(self, job: SimulatedJob) -> float:
@@ -156,14 +163,13 @@ class Attempts:
         if job.pool in self.node_pools:
             self.node_pools[job.pool].release(number, job.nodes)
         job.running = False
-        device_seconds = max(0.0, now - job.ready) * job.width
-        job.service += device_seconds
-        dollars, joules = self._cost_model.attempt(job.pool, device_seconds)
+        job.service += max(0.0, now - job.ready) * job.width
+        dollars, joules = self._cost_model.attempt(job.pool, job.width, job.ready, now)
         job.dollars += dollars
         job.joules += joules
         if self._meter is not None and job.drawing:
             job.drawing = False
-            self._meter.stop(now, *self._cost_model.rates(job.pool, job.width))
+            self._meter.stop(now, self._rates(job))
         if job.started > now:
             job.started = float("nan")
         job.wasted += max(0.0, min(now, job.begun) - job.ready)
@@ -171,9 +177,17 @@ class Attempts:
             self.held.append(HeldDevices(number, job.pool, job.nodes, job.memory, job.placed, now))
         return max(0.0, now - job.begun)
 
+    def _rates(self, job: SimulatedJob) -> PowerRates:
+        return self._cost_model.rates(job.pool, job.width, counted=job.counted)
+
+    def _use(self, job: SimulatedJob, kept: float) -> None:
+        """Count the first `kept` seconds of the attempt's work as useful."""
+        self.useful += overlap(job.begun, job.begun + kept, self._time) * job.width
+
     def _keep(self, job: SimulatedJob, worked: float, *, save: bool = False) -> None:
         """Keep what the last checkpoint holds of `worked` seconds; the rest is wasted."""
         interval = self._spec.failures.checkpoint_s
         kept = worked if save else worked // interval * interval if interval else 0.0
         job.keep(kept)
+        self._use(job, kept)
         job.wasted += worked - kept

@@ -1,7 +1,11 @@
-"""What accrues while simulated time passes: time in the system, slowdown, dollars, joules."""
+"""What accrues while simulated time passes: time in the system, slowdown, dollars, joules.
+
+Only counted jobs accrue anything, whenever that is. Idle devices accrue in the time that counts.
+"""
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 from envs.simulator.results import BOUND_S
@@ -42,14 +46,35 @@ class Reading(NamedTuple):
         )
 
 
+class PowerRates(NamedTuple):
+    """What a change of the cluster adds to its costs and its power."""
+
+    dollars: float = 0.0
+    """Per hour, of counted jobs."""
+    watts: float = 0.0
+    """Of counted jobs."""
+    idle_dollars: float = 0.0
+    """Per hour, of devices that are billed while no job uses them."""
+    idle_watts: float = 0.0
+    """Of devices that are up while no job uses them."""
+
+
+def overlap(start: float, end: float, time: tuple[float, float]) -> float:
+    """Seconds of `start` to `end` that lie in `time`, which is (start, end) too."""
+    return max(0.0, min(end, time[1]) - max(start, time[0]))
+
+
 class Meter:
     """Integrates rates that change at instants. Changes are reported in order of time."""
 
     def __init__(self) -> None:
+        self.counted_time = 0.0, inf
+        """(start, end) of the time in which idle devices count (s)."""
         self._now = 0.0
         self._job_seconds = self._slowdown = self._dollars = self._joules = 0.0
         self._weighed = self._weight = 0.0
         self._impatience = self._price = self._power = 0.0
+        self._idle_price = self._idle_power = 0.0
         self._present = self._drawing = 0
         self._misses = self._ended = 0
 
@@ -72,19 +97,26 @@ class Meter:
         self._ended += 1
         self._misses += deadline is not None and now > deadline
 
-    def draw(self, now: float, dollars_per_hour: float, watts: float) -> None:
-        """Devices start to cost and to draw this much more."""
+    def draw(self, now: float, rates: PowerRates) -> None:
+        """Jobs and idle devices start to cost and to draw this much more."""
         self._advance(now)
-        self._price += dollars_per_hour / 3600
-        self._power += watts
+        self._price += rates.dollars / 3600
+        self._power += rates.watts
+        self._idle_price += rates.idle_dollars / 3600
+        self._idle_power += rates.idle_watts
         self._drawing += 1
 
-    def stop(self, now: float, dollars_per_hour: float, watts: float) -> None:
-        """Devices stop to cost and to draw what an earlier `draw` added."""
+    def stop(self, now: float, rates: PowerRates) -> None:
+        """Take back what an earlier `draw` added."""
         self._advance(now)
         self._drawing -= 1
-        self._price = self._price - dollars_per_hour / 3600 if self._drawing else 0.0
-        self._power = self._power - watts if self._drawing else 0.0
+        if self._drawing:
+            self._price -= rates.dollars / 3600
+            self._power -= rates.watts
+            self._idle_price -= rates.idle_dollars / 3600
+            self._idle_power -= rates.idle_watts
+        else:
+            self._price = self._power = self._idle_price = self._idle_power = 0.0
 
     def read(self, now: float) -> Reading:
         """Totals until now, which is not before the last change."""
@@ -103,9 +135,10 @@ class Meter:
     def _advance(self, now: float) -> None:
         passed = now - self._now
         if passed:
+            idle = overlap(self._now, now, self.counted_time)
             self._now = now
             self._job_seconds += passed * self._present
             self._weighed += passed * self._weight
             self._slowdown += passed * self._impatience
-            self._dollars += passed * self._price
-            self._joules += passed * self._power
+            self._dollars += passed * self._price + idle * self._idle_price
+            self._joules += passed * self._power + idle * self._idle_power

@@ -10,6 +10,7 @@ from simpy.events import Event
 
 from envs.scenarios.scenario import Failures
 from envs.scenarios.supply import Supply
+from envs.simulator.meter import overlap
 from envs.simulator.random_events import RandomEvents
 from scheduler.decisions.state.world import Nodes, RunningAttempt, World
 
@@ -37,6 +38,7 @@ class NodePool:
 
     `lose` is called with each job whose attempt ends because its node is gone, `notify` whenever
     capacity has changed, and `switched` with the time and +1 or -1 when a node goes on or off.
+    `counted_time`: (start, end) of the time whose seconds are counted.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class NodePool:
         lose: Callable[[int], None],
         notify: Callable[[], None],
         switched: Callable[[float, int], None],
+        counted_time: tuple[float, float],
     ) -> None:
+        self._time = counted_time
         self._env, self._world, self._index = env, world, index
         self._supply, self._failures, self._random_events = supply, failures, random_events
         self._lose, self._notify, self._switched = lose, notify, switched
@@ -63,9 +67,9 @@ class NodePool:
 
     @property
     def device_seconds(self) -> float:
-        """Device-seconds switched on so far, boots included."""
+        """Device-seconds switched on so far in the time that counts, boots included."""
         now = self._env.now
-        running = sum(now - node.since for node in self._nodes if node.on)
+        running = sum(overlap(node.since, now, self._time) for node in self._nodes if node.on)
         return (self._node_seconds + running) * self._supply.pool.devices_per_node
 
     def occupy(self, job: int, nodes: Nodes) -> float:
@@ -100,7 +104,7 @@ class NodePool:
 
     def _switch_off(self, node: _Node) -> None:
         node.on = False
-        self._node_seconds += self._env.now - node.since
+        self._node_seconds += overlap(node.since, self._env.now, self._time)
         self.on -= 1
         self._switched(self._env.now, -1)
         node.process = None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from envs.simulator.simulated_job import SimulatedJob
-from envs.workloads.base import Arrival
+from envs.workloads.base import Arrival, Workload
 from scheduler.arrays import Bools, Floats, Ints
 from scheduler.domain.pools import Pool
 
@@ -20,8 +20,63 @@ BOUND_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterLoad:
+    """How busy a cluster was over a time, whichever jobs kept it busy. Times in seconds."""
+
+    start: float
+    end: float
+    useful: float
+    """Device-seconds of work that was kept, between start and end."""
+    submitted: Floats
+    """(all jobs,) Submissions of all jobs, counted or not, ascending."""
+    started: Floats
+    """(all jobs,) Their first starts; nan: not yet."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the time."""
+        return max(0.0, self.end - self.start)
+
+    def queue(self) -> tuple[Floats, Ints]:
+        """Times, ascending, and jobs that wait for their first start from each of them on.
+
+        Of the whole simulation.
+        """
+        begun = self.started[~np.isnan(self.started)]
+        times = np.concatenate((begun, self.submitted))
+        changes = np.repeat([-1, 1], [len(begun), len(self.submitted)])
+        order = np.argsort(times, kind="stable")
+        times = times[order]
+        # All that happens at one time is one change: a job that starts at once never waits.
+        last = np.append(times[1:] != times[:-1], np.ones(min(1, len(times)), dtype=np.bool_))
+        return times[last], np.cumsum(changes[order])[last]
+
+    @property
+    def queue_mean(self) -> float:
+        """Jobs that wait for their first start, mean over the time; nan without time."""
+        left, right = self._waits()
+        return float((right - left).sum()) / self.seconds if self.seconds else np.nan
+
+    @property
+    def queue_max(self) -> int:
+        """The most jobs that wait for their first start at one moment of the time."""
+        left, right = self._waits()
+        waits = right > left
+        return int(ClusterLoad(0.0, 0.0, 0.0, left[waits], right[waits]).queue()[1].max(initial=0))
+
+    def _waits(self) -> tuple[Floats, Floats]:
+        """When each job's wait begins and ends, as far as it lies in the time."""
+        begun = np.where(np.isnan(self.started), np.inf, self.started)
+        return np.clip(self.submitted, self.start, self.end), np.clip(begun, self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
 class SimulationResult:
-    """Columns of shape (jobs,), in order of arrival. Times in seconds from the start."""
+    """Columns of shape (jobs,), in order of arrival. Times in seconds from the start.
+
+    The jobs are the counted ones. Figures of the cluster hold for the time that counts, and include
+    jobs that do not (`envs.workloads.base.Workload.counted_time`).
+    """
 
     job: Ints
     submitted: Floats
@@ -50,10 +105,12 @@ class SimulationResult:
     user: tuple[str, ...]
     capacity: int
     """Devices of all pools."""
+    load: ClusterLoad
+    """How busy the cluster was in the time that counts."""
     idle_dollars: float = 0.0
-    """Billed while no job ran: amortisation, boots, idle elastic nodes."""
+    """Billed while no job ran, in the time that counts: amortisation, boots, idle elastic nodes."""
     idle_joules: float = 0.0
-    """Drawn by devices that were up while no job used them."""
+    """Drawn by devices that were up while no job used them, in the time that counts."""
 
     def of(self, rows: Bools) -> SimulationResult:
         """The records of the jobs where `rows`, shape (jobs,), is True, without idle costs."""
@@ -89,13 +146,13 @@ class SimulationResult:
 
     @property
     def utilisation(self) -> float:
-        """Device-seconds of the runs that ended jobs ÷ those from first arrival to last end.
+        """Device-seconds of work that was kept ÷ all device-seconds of the time that counts.
 
-        Failed jobs, restarts and repeated work count as idle. nan without jobs.
+        Boots, restarts, repeated work and last attempts that failed count as idle; nan without
+        time.
         """
-        useful = float(np.where(self.failed, 0.0, self.runtime) @ self.width)
-        whole = self.capacity * self.makespan
-        return useful / whole if whole else np.nan
+        whole = self.capacity * self.load.seconds
+        return self.load.useful / whole if whole else np.nan
 
     @property
     def fairness(self) -> float:
@@ -105,18 +162,13 @@ class SimulationResult:
         return jain(sums / np.bincount(index, minlength=len(users)))
 
     @property
-    def queue_mean(self) -> float:
-        """Jobs that wait for their first start, mean over the makespan; nan without one."""
-        return float(self.wait.sum()) / self.makespan if self.makespan else np.nan
+    def drained(self) -> float:
+        """Share of the jobs that ended after the last submission of any job; nan without jobs.
 
-    @property
-    def queue_max(self) -> int:
-        """The most jobs that wait for their first start at one time."""
-        times = np.concatenate((self.started, self.submitted))
-        changes = np.repeat([-1, 1], len(self.job))
-        # At equal times starts come first: a job that starts at once never waits.
-        order = np.argsort(times, kind="stable")
-        return max(0, int(np.cumsum(changes[order]).max(initial=0)))
+        The cluster empties then: these jobs meet less load than the others.
+        """
+        late = self.ended > self.load.submitted.max(initial=-np.inf)
+        return float(late.mean()) if len(late) else np.nan
 
     @property
     def makespan(self) -> float:
@@ -140,14 +192,30 @@ def jain(shares: ArrayLike) -> float:
     return float(x.sum() ** 2 / (len(x) * (x @ x)))
 
 
+def load_until(
+    workload: Workload, now: float, submitted: ArrayLike, started: ArrayLike, useful: float
+) -> ClusterLoad:
+    """The load in the time that counts, of a simulation that has come to `now`.
+
+    `submitted`, `started`: of each job of the workload; with `useful`: see `ClusterLoad`. Where all
+    jobs count, the time begins with the first submission.
+    """
+    start, end = workload.counted_time
+    if workload.counted is None and workload.jobs:
+        start = workload.jobs[0].submitted_at
+    columns = (np.array(each, dtype=np.float64) for each in (submitted, started))
+    return ClusterLoad(start, min(end, now), useful, *columns)
+
+
 def outcome(
     jobs: Sequence[Arrival],
     states: Sequence[SimulatedJob | None],
     pools: Sequence[Pool],
+    load: ClusterLoad,
     idle_dollars: float,
     idle_joules: float,
 ) -> SimulationResult:
-    """The record of `jobs`; the state of a job that has not arrived is None."""
+    """The record of the counted jobs; the state of a job that has not arrived is None."""
 
     def column(name: str, missing: float) -> Floats:
         values = [missing if state is None else getattr(state, name) for state in states]
@@ -172,6 +240,7 @@ def outcome(
         preference=np.array([np.nan if job.preference is None else job.preference for job in jobs]),
         user=tuple(job.user for job in jobs),
         capacity=sum(pool.count for pool in pools),
+        load=load,
         idle_dollars=idle_dollars,
         idle_joules=idle_joules,
     )

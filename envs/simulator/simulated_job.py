@@ -35,6 +35,8 @@ class SimulatedJob:
     """Estimated seconds of a whole run, by position of the placement."""
     ideal: float
     """Least true runtime anywhere (s)."""
+    counted: bool = True
+    """Whether figures are about it."""
     started: float = np.nan
     ended: float = np.nan
     place: int = -1

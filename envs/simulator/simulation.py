@@ -18,12 +18,12 @@ from envs.simulator.attempts import Attempts
 from envs.simulator.billing import CostModel
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.invariants import Invariants
-from envs.simulator.meter import Meter
+from envs.simulator.meter import Meter, overlap
 from envs.simulator.nodes import NodePool
 from envs.simulator.placements import FeasiblePlacements, PlacementSet
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.ranked import SimulatedRanking
-from envs.simulator.results import SimulationResult, outcome
+from envs.simulator.results import SimulationResult, load_until, outcome
 from envs.simulator.simulated_job import HeldDevices, SimulatedJob
 from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
@@ -74,6 +74,9 @@ class Simulation:
         self._urgent = spec.preemption.urgent
         self._ranking: SimulatedRanking | None = None
         self._workload = workload
+        self._counted = workload.counted_slice
+        if meter is not None:
+            meter.counted_time = workload.counted_time
         self._estimator = estimator or Exact()
         self._jobs: dict[int, SimulatedJob] = {}
         self._committed: tuple[Reservation, ...] = ()
@@ -82,7 +85,7 @@ class Simulation:
         self._invariants = Invariants(spec.pools) if check else None
         self._placements = FeasiblePlacements(spec.pools)
         self._shapes: dict[PlacementSet, Ints] = {}
-        self._cost_model = CostModel(spec, meter)
+        self._cost_model = CostModel(spec, meter, workload.counted_time)
         random_events = RandomEvents(seed)
         self._attempts = Attempts(
             self._env,
@@ -96,6 +99,7 @@ class Simulation:
             self._notify,
             restart,
             record,
+            workload.counted_time,
         )
         self._attempts.node_pools = {
             index: NodePool(
@@ -108,6 +112,7 @@ class Simulation:
                 self._lose,
                 self._notify,
                 partial(self._cost_model.nodes, index),
+                workload.counted_time,
             )
             for index in spec.changing()
         }
@@ -135,7 +140,7 @@ class Simulation:
         return self._attempts.held
 
     def next(self) -> Round | None:
-        """Run until something may be decided; None when every job has ended, or none ever will.
+        """Run until something may be decided; None when every counted job has ended, or none will.
 
         Raises `InfeasibleError` when a job arrives that fits no pool.
         """
@@ -175,15 +180,27 @@ class Simulation:
         return self.outcome()
 
     def outcome(self) -> SimulationResult:
-        """The record of all jobs so far."""
-        on = {index: pool.device_seconds for index, pool in self._attempts.node_pools.items()}
-        billed, used = self._cost_model.device_seconds(self.now, on)
+        """The record of the counted jobs so far."""
+        now, workload, model = self.now, self._workload, self._cost_model
+        on = {index: each.device_seconds for index, each in self._attempts.node_pools.items()}
+        jobs = [self._jobs.get(job.id) for job in workload.jobs]
+        running = [job for job in jobs if job is not None and job.running]
+        holding = [(job.pool, job.width, job.ready) for job in running]
+        billed, used = model.device_seconds(now, on, holding)
         if self._invariants is not None:
             self._invariants.end(billed, used)
-        jobs = [self._jobs.get(job.id) for job in self._workload.jobs]
-        idle_dollars = self._cost_model.idle_dollars(billed, used)
-        idle_joules = self._cost_model.idle_joules(self.now, on)
-        return outcome(self._workload.jobs, jobs, self.spec.pools, idle_dollars, idle_joules)
+        time, useful = workload.counted_time, self._attempts.useful
+        useful = sum((overlap(job.begun, now, time) * job.width for job in running), useful)
+        submitted = [job.submitted_at for job in workload.jobs]
+        started = [np.nan if job is None else job.started for job in jobs]
+        return outcome(
+            workload.jobs[self._counted],
+            jobs[self._counted],
+            self.spec.pools,
+            load_until(workload, now, submitted, started, useful),
+            model.idle_dollars(billed, used),
+            model.idle_joules(now, on, used),
+        )
 
     def wake(self, delay_s: float) -> None:
         """Let something be decided `delay_s` seconds from now, even if nothing happens."""
@@ -251,8 +268,8 @@ class Simulation:
     def advance(self) -> bool:
         """Run until something may be decided; False at the end."""
         env, every_event, attempts = self._env, self.spec.every_event, self._attempts
-        total = len(self._workload.jobs)
-        while attempts.ended < total:
+        total = self._counted.stop - self._counted.start
+        while attempts.counted < total:
             if self._decision_due and (every_event or env.peek() > env.now):
                 self._decision_due = False
                 if self._invariants is not None:
@@ -278,19 +295,23 @@ class Simulation:
 
     def _arrivals(self) -> Generator[Event, None, None]:
         env = self._env
-        for job in self._workload.jobs:
+        for position, job in enumerate(self._workload.jobs):
             if job.submitted_at > env.now:
                 yield env.timeout(job.submitted_at - env.now)
-            self._enter(job)
+            self._enter(job, counted=self._counted.start <= position < self._counted.stop)
 
-    def _enter(self, arrival: Arrival) -> None:
+    def _enter(self, arrival: Arrival, *, counted: bool) -> None:
         placements = self._placements.of(arrival)
         by_run = [self._estimator.estimate(arrival, run) for run in arrival.runs]
         estimates = [by_run[run] for run in placements.run]
         ideal = min(run.runtime_s for run in arrival.runs)
-        job = self._jobs[arrival.id] = SimulatedJob(arrival, placements, estimates, ideal)
+        job = SimulatedJob(arrival, placements, estimates, ideal, counted)
+        if arrival.done:
+            # It has run where that is shortest; what is known of it is for how long.
+            job.done, job.known = arrival.done, arrival.done * ideal / max(min(estimates), 1e-9)
+        self._jobs[arrival.id] = job
         self.world.ask(placements.places, arrival.memory_bytes)
-        if self.meter is not None:
+        if self.meter is not None and counted:
             self.meter.arrive(self.now, ideal, arrival.priority)
         self._enqueue(job)
 
@@ -322,9 +343,9 @@ class Simulation:
 
         `share`: of a whole run, by estimate, that its attempt has worked since the last checkpoint.
         """
-        if not job.attempts:
+        if not job.attempts and not job.known:
             return job.estimates
-        restart = self._attempts.restart_s(job)
+        restart = self._attempts.restart_s(job) if job.attempts else 0.0
         return [
             restart + job.remaining(place, self._estimator, share * estimate)
             for place, estimate in enumerate(job.estimates)

@@ -5,10 +5,9 @@ A difference says that a policy, the simulator or the estimates decide different
 
 import pytest
 
-from benchmarks.placement_logs.cells import POLICIES, SCENARIOS, hurried
+from benchmarks.placement_logs.cells import POLICIES, SCENARIOS, frozen, hurried
 from benchmarks.placement_logs.stress import NAME as DRAWN_THERE
 from envs.baselines import catalogue
-from envs.scenarios import load
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from tests.support import golden
@@ -22,7 +21,7 @@ JOBS, SEED, SPLIT = 50, 7, "test"
 
 def simulated(scenario, policy):
     """The placements, then totals of the whole."""
-    chosen = load(scenario)
+    chosen = frozen(scenario)
     drawn = catalogue.adapted(chosen.draw(SEED, SPLIT), policy)
     workload = hurried(chosen.workload(SEED, JOBS, SPLIT))
     simulation = Simulation(

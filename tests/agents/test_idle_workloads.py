@@ -50,7 +50,7 @@ def _idle(monkeypatch: pytest.MonkeyPatch, env: BaselineRewardEnv, count: int) -
         episode = draw(workload)
         if len(met) > count:
             return episode
-        return replace(episode, workload=replace(episode.workload, jobs=()))
+        return replace(episode, workload=replace(episode.workload, jobs=(), counted=None))
 
     monkeypatch.setattr(env, "_episodes", draws)
     return met

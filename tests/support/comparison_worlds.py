@@ -4,7 +4,7 @@ import numpy as np
 
 from agents.evaluation.invariants import logged
 from envs.scenarios import Objective, Scenario, Supply, WorkloadSource
-from envs.simulator.results import SimulationResult
+from envs.simulator.results import ClusterLoad, SimulationResult
 from envs.simulator.simulated_job import HeldDevices
 from envs.workloads.synthetic import Synthetic
 from scheduler.domain.pools import Pool
@@ -30,6 +30,10 @@ def outcome(submitted, started, ended, width=None, pool=None, **figures):
     count = len(submitted)
     times = [np.array(column, dtype=float) for column in (submitted, started, ended)]
     runtime = times[2] - times[1]
+    held = figures.get("runtime", runtime) * (1 if width is None else np.array(width))
+    useful = float(np.where(figures.get("failed", False), 0.0, held).sum())
+    start = times[0].min() if count else 0.0
+    load = ClusterLoad(start, np.nanmax(times[2], initial=start), useful, *times[:2])
     return SimulationResult(
         **{
             "job": np.arange(1, count + 1),
@@ -50,6 +54,7 @@ def outcome(submitted, started, ended, width=None, pool=None, **figures):
             "preference": np.full(count, np.nan),
             "user": ("ada",) * count,
             "capacity": 4,
+            "load": load,
             **figures,
         }
     )

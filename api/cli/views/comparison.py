@@ -40,17 +40,22 @@ def show(
     for whole in summaries:
         scenario = comparison.scenarios[whole.scenario]
         jobs = comparison.conditions.jobs or scenario.source.jobs
+        counted = "jobs" if sum(scenario.source.around(jobs)) == 0 else "counted jobs"
         count = len(comparison.seeds)
         seeds = f"{count} seed{'s' * (count > 1)}"
         console.rule(f"[bold]{escape(whole.scenario)}[/]", align="left")
         console.print(
-            f"[dim]version {scenario.version} {scenario.digest}, {jobs} jobs × {seeds} "
+            f"[dim]version {scenario.version} {scenario.digest}, {jobs} {counted} × {seeds} "
             f"({comparison.conditions.split}), reservations {scenario.mode}; "
             "means over seeds, below them 95 % intervals[/]",
             soft_wrap=True,
         )
-        if whole.evidence.sentence:
-            console.print(f"[yellow]{escape(whole.evidence.sentence)}[/]", soft_wrap=True)
+        if whole.regime:
+            figures = (whole.regime[name] for name in REGIME)
+            text = f"under {escape(comparison.baseline)}: {text_format.regime(*figures)}"
+            console.print(f"[dim]{text}[/]", soft_wrap=True)
+        for warning in whole.warnings:
+            console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
         if not whole.lines:
             console.print("[red]every run failed[/]")
             continue
@@ -60,11 +65,6 @@ def show(
                 f"[dim]at preference {summary.lines[0].preference}; "
                 "all of them: --csv, --html, --json[/]"
             )
-        for line in summary.lines:
-            if line.policy == comparison.baseline:
-                figures = (line.values[name].mean for name in REGIME)
-                text = f"under {escape(line.policy)}: {text_format.regime(*figures)}"
-                console.print(f"[dim]{text}[/]", soft_wrap=True)
         longest = max(len(line.label) for line in summary.lines)
         width = console.width - max(longest, len("AGAINST ") + 8)
         for shown in _chunks(summary.metrics, width // WIDTH):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from agents.evaluation.statistics import LEAST
+from agents.evaluation.statistics import LEAST, regime_warnings
 from agents.report.format import percent
 from api.cli.support import text_format
 from api.cli.support.output import table
@@ -62,8 +62,9 @@ def show_test(test: PromotionTest, console: Console) -> None:
         soft_wrap=True,
     )
     console.print(f"[dim]under wgc: {text_format.regime(*test.regime.values())}[/]", soft_wrap=True)
-    if test.evidence:
-        console.print(f"[yellow]{escape(test.evidence)}[/]", soft_wrap=True)
+    told = (test.evidence, *regime_warnings(test.regime["waiting"]))
+    for warning in filter(None, told):
+        console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
     result = table(
         "AGAINST", ">OBJECTIVE", ">DIFFERENCE", ">95 %", ">MEDIAN", ">WON", ">UPPER END", ""
     )

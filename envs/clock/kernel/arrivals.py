@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from envs.clock.kernel.columns import (
     ARRIVED,
     ARRIVING,
     DUE,
     TIME,
+    TINY_S,
     EpisodeColumns,
     WorkloadColumns,
 )
@@ -45,9 +48,13 @@ def arrive(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> bool:
                 push(e, t.job_submitted[job] - e.figure[TIME], ARRIVE, job, 1)
                 return True
         e.count[ARRIVING] = 1
-        foreseen = foresee(e, t, job)
+        foreseen, least = foresee(e, t, job), np.inf
         for row in range(t.job_first[job], t.job_first[job] + t.job_count[job]):
             e.row_estimate[row] = estimate(e, t, job, row, foreseen)
+            least = min(least, e.row_estimate[row])
+        if e.job_done[job] > 0.0:
+            # It has run where that is shortest; what is known of it is for how long.
+            e.job_known[job] = e.job_done[job] * t.job_ideal[job] / max(least, TINY_S)
         if not enqueue(w, e, t, job):
             return False
         e.count[ARRIVING] = 0
@@ -60,12 +67,13 @@ def arrive(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> bool:
 def enqueue(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> bool:
     """The job waits; False if the queue has to grow first."""
     first, count = t.job_first[job], t.job_count[job]
-    again = e.job_attempts[job] > 0
+    again = e.job_attempts[job] > 0 or e.job_known[job] > 0.0
+    restart = t.job_restart[job] if e.job_attempts[job] > 0 else 0.0
     for index in range(count):
         row = first + index
         seconds = e.row_estimate[row]
         if again:
-            seconds = t.job_restart[job] + remaining(e, t, job, row, 0.0)
+            seconds = restart + remaining(e, t, job, row, 0.0)
         device_seconds = seconds * t.row_width[row]
         pool = t.row_pool[row]
         e.enter_figures[RUNTIME, index] = seconds

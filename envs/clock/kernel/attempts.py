@@ -8,6 +8,7 @@ from envs.clock.kernel.arrivals import enqueue
 from envs.clock.kernel.columns import (
     ATTEMPTS,
     CHECKPOINT_S,
+    COUNTED_ENDED,
     DUE,
     ENDED,
     HELD_ATTEMPTS,
@@ -18,19 +19,19 @@ from envs.clock.kernel.columns import (
     RECORDS,
     RETRIES,
     TIME,
+    TINY_S,
+    USEFUL,
     EpisodeColumns,
     WorkloadColumns,
 )
 from envs.clock.kernel.estimates import learn_end, remaining
 from envs.clock.kernel.events import DRAW, FAIL, FINISH, OVERRUN, push
-from envs.clock.kernel.metering import busy_price, busy_watts, draw_power, meter_end, stop_power
+from envs.clock.kernel.metering import change_power, counted_seconds, counts, meter_end
 from envs.clock.kernel.nodes import occupy_nodes, release_nodes
 from envs.simulator.attempts import OVERRUN_S
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.cluster import attempts as entries
 from scheduler.decisions.kernel.columns import Columns
-
-_TINY_S = 1e-9
 
 
 @compiled
@@ -86,7 +87,7 @@ def draw(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> None:
     """Meter the attempt from the moment at which its nodes are up."""
     pool, width = t.row_pool[e.job_row[job]], t.row_width[e.job_row[job]]
     e.job_drawing[job] = 1
-    draw_power(e, busy_price(w, t, pool, width), busy_watts(w, t, pool, width))
+    change_power(w, e, t, job, pool, width, 1.0)
 
 
 @compiled
@@ -102,7 +103,7 @@ def overrun(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> None
 @compiled
 def finish(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> None:
     """The attempt has done its work."""
-    _stop(w, e, t, job)
+    _use(e, t, job, _stop(w, e, t, job))
     learn_end(e, t, job)
     _leave(e, t, job)
 
@@ -133,6 +134,7 @@ def _leave(e: EpisodeColumns, t: WorkloadColumns, job: int) -> None:
     e.job_ended[job] = e.figure[TIME]
     meter_end(e, t, job)
     e.count[ENDED] += 1
+    e.count[COUNTED_ENDED] += counts(t, job)
     e.count[DUE] = 1
 
 
@@ -148,13 +150,13 @@ def _stop(w: Columns, e: EpisodeColumns, t: WorkloadColumns, job: int) -> float:
         release_nodes(w, e, t, pool, first, e.count[HELD_PARTS])
     if not t.setting[RECORDS]:
         e.count[HELD_ATTEMPTS] = e.count[HELD_PARTS] = 0
+    e.pool_used[pool] += counted_seconds(t, e.job_ready[job], now) * width
     device_seconds = max(0.0, now - e.job_ready[job]) * width
-    e.pool_used[pool] += device_seconds
     e.job_dollars[job] += device_seconds / 3600 * w.pool_price[pool]
     e.job_joules[job] += device_seconds * w.pool_watts[pool]
     if e.job_drawing[job]:
         e.job_drawing[job] = 0
-        stop_power(e, busy_price(w, t, pool, width), busy_watts(w, t, pool, width))
+        change_power(w, e, t, job, pool, width, -1.0)
     if e.job_started[job] > now:
         e.job_started[job] = np.nan
     e.job_wasted[job] += max(0.0, min(now, e.job_begun[job]) - e.job_ready[job])
@@ -178,11 +180,19 @@ def _hold(w: Columns, e: EpisodeColumns, job: int) -> int:
 
 
 @compiled
+def _use(e: EpisodeColumns, t: WorkloadColumns, job: int, kept: float) -> None:
+    """Count the first `kept` seconds of the attempt's work as useful."""
+    begun, width = e.job_begun[job], t.row_width[e.job_row[job]]
+    e.figure[USEFUL] += counted_seconds(t, begun, begun + kept) * width
+
+
+@compiled
 def _keep(e: EpisodeColumns, t: WorkloadColumns, job: int, worked: float) -> None:
     """Keep what the last checkpoint holds of `worked` seconds; the rest is wasted."""
     interval, row = t.number[CHECKPOINT_S], e.job_row[job]
     kept = worked // interval * interval if interval > 0.0 else 0.0
     whole = t.row_runtime[row]
     e.job_done[job] = min(1.0, e.job_done[job] + kept / whole) if whole > 0.0 else 1.0
-    e.job_known[job] += kept / max(e.row_estimate[row], _TINY_S)
+    e.job_known[job] += kept / max(e.row_estimate[row], TINY_S)
     e.job_wasted[job] += worked - kept
+    _use(e, t, job, kept)

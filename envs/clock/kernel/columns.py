@@ -27,13 +27,14 @@ from scheduler.compilation.columns import Bytes, Bytes2D, Floats, Floats2D, Ints
     QUIET,
     VIEWED,
     VERSION,
-) = range(20)
+    COUNTED_ENDED,
+) = range(21)
 """Positions in `count`: events in the heap, events ever pushed, jobs that have arrived, whether an
 arrival is under way, jobs that have ended, whether something may be decided, the most attempts of a
 job and lives of a node, ended attempts and their parts, reservations that the next round must keep,
 what the meter has counted, rounds, choices, whether a learner's round
 is under way; of the last round, whether one pool is reserved, the slots that it knew, and the
-pool's version (see `shortcuts`)."""
+pool's version (see `shortcuts`); counted jobs that have ended."""
 (
     TIME,
     METERED,
@@ -49,16 +50,22 @@ pool's version (see `shortcuts`)."""
     TO_COME_DOLLARS,
     TO_COME_WEIGHED_SECONDS,
     TO_COME_SLOWDOWN,
-) = range(14)
-"""Positions in `figure`: now, the meter's time, totals and rates, and what is to come of what runs.
-"""
-ESTIMATOR, RETRIES, METERS, EVERY_EVENT, RECORDS, NODE_DEVICES = range(6)
-"""Positions in `setting`. NODE_DEVICES: the most devices of a node."""
-PER_ATTEMPT, CHECKPOINT_S, REPAIR_S = range(3)
-"""Positions in `number`."""
+    IDLE_PRICE,
+    IDLE_POWER,
+    USEFUL,
+) = range(17)
+"""Positions in `figure`: now, the meter's time, totals and rates, what is to come of what runs, the
+rates of idle devices, and device-seconds of work that was kept in the time that counts."""
+ESTIMATOR, RETRIES, METERS, EVERY_EVENT, RECORDS, NODE_DEVICES, COUNTED, BEYOND = range(8)
+"""Positions in `setting`. NODE_DEVICES: the most devices of a node. COUNTED, BEYOND: the first job
+that counts, and the first one after those."""
+PER_ATTEMPT, CHECKPOINT_S, REPAIR_S, COUNTED_START, COUNTED_END = range(5)
+"""Positions in `number`; the last two: the time that counts."""
 BUSY, UP, AMORTISED = range(3)
 """Values of `pool_billing`."""
 NEVER = -1
+TINY_S = 1e-9
+"""Estimates are at least this long where something is divided by them."""
 
 
 @dataclass(slots=True)
@@ -160,7 +167,7 @@ class EpisodeColumns:
     """Whether the meter counts its attempt."""
     job_wasted: Floats
     job_done: Floats
-    """True share of the work that is kept."""
+    """True share of the work that is kept, or was done before the simulation."""
     job_known: Floats
     """Estimated share of it; may exceed 1."""
     job_placed: Floats

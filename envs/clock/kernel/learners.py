@@ -12,6 +12,7 @@ from envs.clock.kernel.columns import (
     WorkloadColumns,
 )
 from envs.clock.kernel.lives import index_of
+from envs.clock.kernel.metering import counts
 from envs.clock.kernel.steps import DECIDE, advance, begin_round, commit
 from envs.simulator.results import BOUND_S
 from scheduler.compilation.functions import entry_point
@@ -49,13 +50,15 @@ def next_choice(
 
 @entry_point
 def look_to_come(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> None:
-    """Into `figure`: what running attempts will add to the objective, by their estimates."""
+    """Into `figure`: what running attempts of counted jobs will add, by their estimates."""
     dollars = weighed = slowdown = 0.0
     for attempt in range(len(w.attempt_job)):
         if w.attempt_job[attempt] <= 0:
             continue
         left = max(0.0, w.attempt_end[attempt] - e.figure[TIME])
         job, pool = index_of(t, w.attempt_job[attempt]), w.attempt_pool[attempt]
+        if not counts(t, job):
+            continue
         dollars += left * w.attempt_width[attempt] * w.pool_price[pool] / 3600
         weighed += left * (t.job_priority[job] / MIDDLE_PRIORITY)
         slowdown += left / max(t.job_ideal[job], BOUND_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envs.clock.kernel.columns import LIVES, METERS, TIME, UP, EpisodeColumns, WorkloadColumns
 from envs.clock.kernel.events import LIVE, RELEASED, push_urgent
-from envs.clock.kernel.metering import draw_power, stop_power
+from envs.clock.kernel.metering import counted_seconds, draw_power, stop_power
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.cluster.nodes import mark_cold
 from scheduler.decisions.kernel.columns import LIVE as LIVE_PLANE
@@ -23,7 +23,9 @@ def switch_on(
     e.count[LIVES] = max(e.count[LIVES], e.node_life[at])
     e.pool_on[pool] += 1
     if t.setting[METERS]:
-        draw_power(e, _node_price(w, t, pool), w.pool_per_node[pool] * t.pool_idle_watts[pool])
+        draw_power(
+            e, t, 0.0, 0.0, _node_price(w, t, pool), w.pool_per_node[pool] * t.pool_idle_watts[pool]
+        )
     push_urgent(e, LIVE, at, e.node_life[at])
 
 
@@ -31,10 +33,12 @@ def switch_on(
 def switch_off(w: Columns, e: EpisodeColumns, t: WorkloadColumns, pool: int, at: int) -> None:
     """A node goes off."""
     e.node_on[at] = 0
-    e.pool_node_seconds[pool] += e.figure[TIME] - e.node_since[at]
+    e.pool_node_seconds[pool] += counted_seconds(t, e.node_since[at], e.figure[TIME])
     e.pool_on[pool] -= 1
     if t.setting[METERS]:
-        stop_power(e, _node_price(w, t, pool), w.pool_per_node[pool] * t.pool_idle_watts[pool])
+        stop_power(
+            e, t, 0.0, 0.0, _node_price(w, t, pool), w.pool_per_node[pool] * t.pool_idle_watts[pool]
+        )
     mark_cold(w, pool, at - w.pool_first_node[pool], 1)
 
 

@@ -9,11 +9,13 @@ from envs.clock.kernel.attempts import draw, fail, finish, overrun, start
 from envs.clock.kernel.columns import (
     ARRIVING,
     ATTEMPTS,
+    BEYOND,
     CHOICES,
     COMMITTED,
+    COUNTED,
+    COUNTED_ENDED,
     DECIDING,
     DUE,
-    ENDED,
     EVENTS,
     EVERY_EVENT,
     HELD_ATTEMPTS,
@@ -56,8 +58,8 @@ failed in a round that is still open; or which columns have to grow before it is
 @entry_point
 def advance(w: Columns, e: EpisodeColumns, t: WorkloadColumns) -> int:
     """Run until something may be decided; returns DECIDE, END or what has to grow."""
-    jobs = len(t.job_id)
-    while e.count[ENDED] < jobs:
+    jobs = t.setting[BEYOND] - t.setting[COUNTED]
+    while e.count[COUNTED_ENDED] < jobs:
         lacking = _lacking(w, e, t)
         if lacking:
             return lacking

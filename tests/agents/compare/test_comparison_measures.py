@@ -44,7 +44,7 @@ def test_the_regime_tells_how_long_the_queue_was():
     assert values["queue_max"] == 2  # the job that starts at once never waits
     assert values["waiting"] == pytest.approx(100 / 225)
     relay = outcome([0, 10, 20], [10, 20, 30], [11, 21, 31])
-    assert relay.queue_max == 1
+    assert relay.load.queue_max == 1
 
 
 def test_money_holds_what_idle_nodes_cost():

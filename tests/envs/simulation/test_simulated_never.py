@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.simulator.random_events import RandomEvents
+from envs.simulator.results import ClusterLoad
 from envs.simulator.simulation import Simulation
 from envs.workloads.runtime_estimates import Exact, Learned, Noisy, Requested, Tsafrir
 from scheduler.decisions.rounds.modes import Mode
@@ -37,7 +38,9 @@ def simulate(world, seed=1, **figures):
 def same(one, other):
     for field in one.__dataclass_fields__:
         first, second = getattr(one, field), getattr(other, field)
-        if isinstance(first, np.ndarray):
+        if isinstance(first, ClusterLoad):
+            same(first, second)
+        elif isinstance(first, np.ndarray):
             np.testing.assert_array_equal(first, second, field)
         else:
             assert first == second, field

@@ -4,8 +4,7 @@ import pytest
 from envs.workloads import lublin, synthetic
 from envs.workloads.arrivals import DAY_S, Arrivals, Process, times
 from envs.workloads.lublin import Lublin, Types
-from envs.workloads.people import People
-from envs.workloads.synthetic import Phase, Synthetic
+from envs.workloads.synthetic import People, Phase, Synthetic
 from envs.workloads.throughputs import NETWORKS, computed
 from envs.workloads.traces import gavel, swf
 from envs.workloads.traces.documents import Document

@@ -184,7 +184,7 @@ def _print(one: Scenario) -> None:
         console.print(result)
     else:
         console.print("\npools, prices, loads and mixes are drawn by seed: --seed N shows some")
-    facts: dict[str, str] = {"jobs": f"{one.source.jobs:,} in a workload"}
+    facts: dict[str, str] = {"jobs": _jobs(one)}
     for model in ("synthetic", "lublin", "trace"):
         parameters = getattr(one.source, model)
         if parameters is not None:
@@ -201,6 +201,19 @@ def _print(one: Scenario) -> None:
     console.print()
     for label, text in facts.items():
         console.print(f"[bold]{label:<14}[/] {escape(text)}", soft_wrap=True)
+
+
+def _jobs(one: Scenario) -> str:
+    """The jobs of a workload of the scenario's length."""
+    count, (before, after) = one.source.jobs, one.source.around(one.source.jobs)
+    if not before + after:
+        return f"{count:,} in a workload"
+    told = f"{count:,} that count, {before:,} before and {after:,} after them"
+    if one.source.population:
+        told += "; some are under way at the start"
+    if one.source.backlog[1]:
+        told += "; {:,} to {:,} wait then".format(*one.source.backlog)
+    return told
 
 
 def _nodes(supply: Supply) -> str:
