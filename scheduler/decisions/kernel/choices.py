@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.cluster.attempts import begin
 from scheduler.decisions.kernel.cluster.nodes import fit, occupy, refresh_beside
@@ -34,7 +36,6 @@ from scheduler.decisions.kernel.rules.allowed import (
     forced_row,
     free_to_choose,
     in_time,
-    keeps_promises,
     reservable,
 )
 
@@ -125,11 +126,11 @@ def _start(w: Columns, row: int, action: int) -> None:
 def _reserve(w: Columns, row: int) -> None:
     shape = w.row_shape[row]
     pool, width, memory = w.shape_pool[shape], w.shape_width[shape], w.shape_memory[shape]
-    start = reserve(w, pool, width, memory)
+    start = np.nan if backfills(w.state[MODE]) else _promised_start(w, row)
+    if np.isnan(start):
+        start = reserve(w, pool, width, memory)
     if backfills(w.state[MODE]):
         occupy(w, RESERVED, pool, width, memory)
-    elif keeps_promises(w.state[MODE]):
-        start = _promised_start(w, row, start)
     w.pool_held[pool], w.pool_until[pool], w.pool_beside[pool] = row, start, 0
     w.held_pool[w.count[HELD]] = pool
     w.count[HELD] += 1
@@ -137,10 +138,10 @@ def _reserve(w: Columns, row: int) -> None:
 
 
 @compiled
-def _promised_start(w: Columns, row: int, start: float) -> float:
-    """The start that the job was promised in an earlier round, or else `start`."""
+def _promised_start(w: Columns, row: int) -> float:
+    """The start that the job was promised in an earlier round; NaN: none."""
     for index in range(w.count[PROMISED]):
         promised = w.promised_row[index]
         if promised and w.row_slot[promised] == w.row_slot[row]:
-            return w.promised_start[index]
-    return start
+            return float(w.promised_start[index])
+    return np.nan
