@@ -1,6 +1,6 @@
 """Agreement with published figures on the log of KTH's IBM SP2; exit code 1 if there is none.
 
-python -m benchmarks.kth [FILE]
+    python -m benchmarks.kth [FILE]
 
 Protocol: all 28,481 jobs of the log on 100 processors, widths as they were; runtimes as they were
 (none is above its request, which is the time at which a job would be killed); the scheduler knows
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.process_pool import ProcessPool, cores
+from benchmarks import arguments
 from envs.baselines.easy_sjbf import EASY_SJBF
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Arrival
@@ -94,4 +95,4 @@ def _numbered(trace: Path, number: int) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else TRACE))
+    sys.exit(main(arguments.path(__doc__, "kth", TRACE)))

@@ -6,11 +6,12 @@ python -m benchmarks.raw_sqlite [SECONDS] [FOLDER]
 from __future__ import annotations
 
 import sqlite3
-import sys
 import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+
+from benchmarks import arguments
 
 ROW = "x" * 512
 """Text of about a job's size."""
@@ -42,6 +43,8 @@ def _insert(connection: sqlite3.Connection, seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    duration = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
-    where = Path(sys.argv[2] if len(sys.argv) > 2 else ".")
-    print(f"{commits_per_second(where, duration):,.0f} durable commits per second")
+    own = arguments.parser(__doc__, "raw_sqlite")
+    own.add_argument("seconds", nargs="?", type=float, default=3.0)
+    own.add_argument("folder", nargs="?", type=Path, default=Path())
+    given = own.parse_args()
+    print(f"{commits_per_second(given.folder, given.seconds):,.0f} durable commits per second")

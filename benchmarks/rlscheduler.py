@@ -1,6 +1,6 @@
 """Agreement with RLScheduler's published figures on Lublin-1; exit code 1 if there is none.
 
-python -m benchmarks.rlscheduler [FILE]
+    python -m benchmarks.rlscheduler [FILE]
 
 Protocol (Zhang et al., "RLScheduler: an automated HPC batch job scheduler using reinforcement
 learning", SC 2020, table V, and its published code): ten sequences of 1,024 consecutive jobs on 256
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.process_pool import ProcessPool, cores
+from benchmarks import arguments
 from envs.simulator.simulation import ClusterSpec, Simulation
 from envs.workloads.base import Workload
 from envs.workloads.traces import swf
@@ -114,4 +115,4 @@ def _slowdown(trace: Path, figure: Figure) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else TRACE))
+    sys.exit(main(arguments.path(__doc__, "rlscheduler", TRACE)))

@@ -161,7 +161,7 @@ def _outcome(job: JobDetail) -> str:
         parts.append(f"{metrics['images_per_s']:.0f} images/s")
     if job.attempts > 1:
         parts.append(f"{job.attempts} attempts")
-    if job.deadline is not None and job.finished_at is not None:
+    if job.deadline is not None and job.finished_at is not None and job.state == "SUCCEEDED":
         parts.append("in time" if job.finished_at <= job.deadline else "[red]too late[/]")
     return ", ".join(parts) or "–"
 

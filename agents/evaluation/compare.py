@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
-from agents.evaluation.run import Conditions, RunKey, RunResult, run
+from agents.evaluation.run import Conditions, RunKey, RunResult, check_clock, run
 from agents.process_pool import begin, context, settings
 from envs.scenarios import Scenario
 from scheduler.domain.errors import FulcrumError, InputError
@@ -84,8 +84,12 @@ def compare(
     """Run a plan; the results are in the order of its keys.
 
     `workers`: number of processes; 1: this one. Runs in `known` are not run again, and `done` is
-    not called with them. A run that fails, or whose process dies, has an `error`.
+    not called with them. A run that fails, or whose process dies, has an `error`. Raises
+    `InputError`, before anything runs, if the compiled clock is asked for what it cannot play.
     """
+    for scenario in plan.scenarios.values():
+        for policy in plan.policies:
+            check_clock(scenario, policy, plan.seeds[0], plan.conditions)
     known = known or {}
     results = {key: known[key] for key in plan.keys if key in known}
     missing = [key for key in plan.keys if key not in known]

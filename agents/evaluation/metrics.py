@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,6 +56,13 @@ class Metric:
     """Whether less is better."""
     compared: bool = True
     """Whether policies are compared by it; if not, it describes the regime."""
+    rare: bool = False
+    """Whether it is left out where it is 0 under every policy."""
+
+    def applies(self, figures: Iterable[float]) -> bool:
+        """Whether figures of runs say anything: one must be known, and above 0 of a rare metric."""
+        known = [one for one in figures if not np.isnan(one)]
+        return any(known) if self.rare else bool(known)
 
 
 REGIME = ("utilisation", "queue_mean", "queue_max", "waiting")
@@ -193,6 +200,15 @@ METRICS: Mapping[str, Metric] = {
             Unit.JOBS,
             lambda v: float(v.outcome.failed.sum()),
             "Jobs whose last attempt that was allowed has failed.",
+        ),
+        Metric(
+            "wasted_s",
+            "Wasted",
+            Unit.SECONDS,
+            lambda v: float(v.outcome.wasted.sum()),
+            "Seconds of attempts that were lost to failures, preemptions and breakdowns: repeated "
+            "work and restarts, of all jobs.",
+            rare=True,
         ),
         Metric(
             "missed",

@@ -20,6 +20,7 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Workload
+from envs.workloads.runtime_estimates import RuntimeEstimator
 from scheduler.arrays import Floats, Ints
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import InputError
@@ -138,6 +139,23 @@ def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
     )
 
 
+def check_clock(scenario: Scenario, name: str, seed: int, conditions: Conditions) -> None:
+    """Raise `InputError` if the compiled clock is asked for a policy that it cannot play here.
+
+    What depends on the jobs of a workload is seen when that is simulated.
+    """
+    if conditions.clock is not ClockChoice.COMPILED:
+        return
+    drawn = catalogue.adapted(scenario.draw(seed, conditions.split), name)
+    nothing, estimates = Workload(scenario.name, ()), drawn.estimates.make(seed)
+    reason = _reason_against(nothing, ClusterSpec.of(drawn), estimates, catalogue.served(name))
+    if reason:
+        raise InputError(
+            f"the compiled clock cannot play {name} on {scenario.name}: {reason}",
+            {"clock": f"auto or simpy with {name}"},
+        )
+
+
 def simulation_of(
     drawn: Scenario,
     workload: Workload,
@@ -154,9 +172,7 @@ def simulation_of(
     `InputError` if the compiled clock is asked for what it cannot play.
     """
     spec, estimates = ClusterSpec.of(drawn), drawn.estimates.make(seed)
-    reason = "only SimPy runs the policy"
-    if policy is not None:
-        reason = reason_against(workload, spec, estimates, policy)
+    reason = _reason_against(workload, spec, estimates, policy)
     if clock is ClockChoice.SIMPY or (reason and clock is ClockChoice.AUTO):
         return Simulation(workload, spec, estimates, seed=seed, record=record)
     if reason:
@@ -183,6 +199,14 @@ def simulate(
     drawn = replace(scenario.draw(seed, split), preference=preference)
     workload = scenario.workload(seed, jobs, split)
     return drawn, simulation_of(drawn, workload, seed, policy).run(policy)
+
+
+def _reason_against(
+    workload: Workload, spec: ClusterSpec, estimates: RuntimeEstimator, policy: Policy | None
+) -> str:
+    if policy is None:
+        return "only SimPy runs the policy"
+    return reason_against(workload, spec, estimates, policy)
 
 
 def _point(outcome: SimulationResult, objective: Objective | None) -> tuple[float, float]:

@@ -164,9 +164,7 @@ def _summary(comparison: Comparison, scenario: str) -> ComparisonSummary:
     }
     whole = [run for runs in found.values() for run in runs.values()]
     applying = tuple(
-        each
-        for each in METRICS.values()
-        if any(not np.isnan(run.metrics[each.name]) for run in whole)
+        each for each in METRICS.values() if each.applies(run.metrics[each.name] for run in whole)
     )
     evidence = Evidence.of(comparison.scenarios[scenario], comparison.conditions.jobs, whole)
     lines = tuple(

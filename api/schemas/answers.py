@@ -51,6 +51,7 @@ class JobOut(Answer):
     preemptions: int = Field(0, description="Attempts that were preempted.")
     progress: float = Field(0.0, description="Share of its work that checkpoints hold: 0 … 1.")
     lost_s: float = Field(0.0, description="Seconds of its attempts that preemption cost.")
+    ran_s: float = Field(0.0, description="Seconds that its ended attempts ran.")
     retry_of: int | None = Field(description="The job that this one repeats.")
     work: Mapping[str, Any]
     request: RequestOut

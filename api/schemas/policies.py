@@ -105,6 +105,11 @@ class PolicyOut(Answer):
     )
     fit: FitOut | None = Field(description="The last replay of the nominee and its rival.")
     shadow: ShadowOut | None = Field(description="The candidate that looks on.")
+    preempts: bool = Field(
+        default=False,
+        description="Whether it preempts by itself: then it reserves nothing, and the mode plays "
+        "no part.",
+    )
 
 
 class PolicySummary(Answer):

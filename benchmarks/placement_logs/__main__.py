@@ -27,7 +27,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 from benchmarks.placement_logs.cells import JOBS, POLICIES, SCENARIOS, SEEDS, LogCell, cells
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if given.check:
             found = check(given.check, chosen, given.clock, given.seeds)
-            print(json.dumps(asdict(found))) if given.json else show(found)
+            figures = {each.name: getattr(found, each.name) for each in fields(found)}
+            print(json.dumps(figures)) if given.json else show(found)
             return int(found.equal < found.compared)
         for cell in chosen:
             for seed in given.seeds:

@@ -18,6 +18,7 @@ ACTIONS: Mapping[str, int] = {
     "submit_several": 2,
     "update": 3,
     "cancel": 3,
+    "preempt": 4,
     "repeat": 2,
     "read": 2,
 }
@@ -26,7 +27,7 @@ MOST_JOBS = 15
 
 
 class ClientThread(threading.Thread):
-    """Submits, updates, cancels, repeats and reads until told to stop."""
+    """Submits, updates, cancels, preempts, repeats and reads until told to stop."""
 
     def __init__(
         self,
@@ -104,6 +105,11 @@ class ClientThread(threading.Thread):
         job.cancel("torture")
         with self._ledger.lock:
             self._ledger.cancelled.add(job.id)
+
+    def _preempt(self) -> None:
+        running = list(self._client.jobs(state="RUNNING", limit=5))
+        if running:
+            self._draw.choice(running).preempt("torture")
 
     def _repeat(self) -> None:
         job = self._draw.choice(self._jobs or [None])

@@ -29,6 +29,7 @@ RULES: Mapping[str, str] = {
     "untrue": "a job succeeds only if its program did",
     "blamed": "an attempt fails or is lost only if something of it failed or was killed",
     "redone": "work with a complete result is not done twice",
+    "preempted": "only jobs that can go on are preempted",
     "forgotten": "an answered cancellation or update holds, and nothing is cancelled unasked",
     "stray": "nothing of an ended attempt runs on",
     "duration": "run times are real ones, whatever the clock does",
@@ -101,6 +102,7 @@ class Totals:
     """How jobs ended."""
     losses: int = 0
     """Attempts that were lost."""
+    preemptions: int = 0
     redone: int = 0
     """Work that was complete for its program, but whose result was not, and was done again."""
     behaviours: Counter[str] = field(default_factory=Counter)

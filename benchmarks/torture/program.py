@@ -54,6 +54,8 @@ BEHAVIOURS: Mapping[str, int] = {
     "job-removes-folder": 1,
 }
 """What a job does, and how often."""
+_RESUMABLE = 0.6
+"""Share of the jobs that may be preempted; their programs begin from nothing all the same."""
 
 
 def body(name: str, behaviour: str, beats: Path, draw: random.Random) -> dict[str, Any]:
@@ -76,6 +78,7 @@ def body(name: str, behaviour: str, beats: Path, draw: random.Random) -> dict[st
     work = {
         "argv": ["sh", "-c", _SCRIPT],
         "env": {key: str(value) for key, value in environment.items()},
+        "resumable": draw.random() < _RESUMABLE,
     }
     return {
         "kind": "command",

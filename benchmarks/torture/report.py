@@ -23,6 +23,7 @@ def as_json(plan: TorturePlan, totals: Totals, seconds: float) -> Mapping[str, A
         "events": totals.events,
         "states": dict(totals.states),
         "lost_attempts": totals.losses,
+        "preempted_attempts": totals.preemptions,
         "redone_incomplete": totals.redone - broken["redone"],
         "behaviours": dict(totals.behaviours),
         "answers": dict(sorted(totals.answers.items())),
@@ -56,7 +57,8 @@ def as_text(report: Mapping[str, Any]) -> str:
     rows = [
         f"seed {report['seed']}, rounds {first} to {last}, {report['seconds']:.0f} s: "
         f"{report['jobs']} jobs ({states}), {report['attempts']} attempts "
-        f"({report['lost_attempts']} lost), {report['events']} events",
+        f"({report['lost_attempts']} lost, {report['preempted_attempts']} preempted), "
+        f"{report['events']} events",
         "",
         *_table(
             ("fault", "times", "ready p50", "p99"),

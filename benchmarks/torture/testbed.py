@@ -34,6 +34,9 @@ SETTINGS = {
     "FULCRUM_EXECUTOR__GRACE_S": str(GRACE_S),
     "FULCRUM_EXECUTOR__PASS_ENV": '["PYTHONPATH", "TORTURE_CLOCK"]',
     "FULCRUM_DEFAULT_RUNTIME_S": "2",
+    "FULCRUM_PREEMPTION__MODE": "priority",
+    "FULCRUM_PREEMPTION__MIN_RUNTIME_S": "0.2",
+    "FULCRUM_PREEMPTION__GRACE_S": str(GRACE_S),
 }
 _CLOCK = Path(__file__).with_name("stepped_clock")
 _REPOSITORY = Path(__file__).parents[2]

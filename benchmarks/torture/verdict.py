@@ -55,6 +55,7 @@ def judge(done: RoundRecord, totals: Totals) -> None:
     every = [attempt for attempts in done.attempts.values() for attempt in attempts]
     totals.attempts += len(every)
     totals.losses += sum(attempt.state is AttemptState.LOST for attempt in every)
+    totals.preemptions += sum(attempt.state is AttemptState.PREEMPTED for attempt in every)
 
 
 def _submissions(done: RoundRecord) -> None:
@@ -119,6 +120,8 @@ def _attempt(ledger: RoundLedger, job: Job, attempt: Attempt, said: Heartbeats |
     well = said is not None and said.code == 0
     if attempt.state is AttemptState.SUCCEEDED and not well:
         ledger.report("untrue", f"{told}; its program did not end well: {said}")
+    if attempt.state is AttemptState.PREEMPTED and not job.spec.work.get("resumable"):
+        ledger.report("preempted", told)
     if attempt.state in (AttemptState.FAILED, AttemptState.LOST):
         excused = attempt.id in ledger.killed | ledger.damaged
         failed = said is not None and said.code not in (0, None)

@@ -15,6 +15,7 @@ from scheduler.decisions.kernel.columns import RULE
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.scorer import Scorer
+from scheduler.decisions.state.allocation import doubled
 
 _EVENTS = ("event_time", "event_order", "event_kind", "event_subject", "event_stamp")
 _HELD = ("held_job", "held_row", "held_action", "held_start", "held_end", "held_part")
@@ -156,8 +157,7 @@ class CompiledEpisode(EpisodeColumns):
 
     def _double(self, names: tuple[str, ...]) -> None:
         for name in names:
-            column = getattr(self, name)
-            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+            setattr(self, name, doubled(getattr(self, name)))
         self._handle = None
 
     def _allocate(self) -> None:

@@ -30,7 +30,7 @@ from envs.simulator.simulated_job import HeldDevices
 def result_of(episode: CompiledEpisode) -> SimulationResult:
     """The record of all jobs so far."""
     trace = episode.trace
-    jobs, row = trace.workload.jobs, episode.job_row
+    row = episode.job_row
     placed = row != NEVER
     idle_dollars, idle_joules = _idle(episode)
     return SimulationResult(
@@ -49,8 +49,8 @@ def result_of(episode: CompiledEpisode) -> SimulationResult:
         wasted=episode.job_wasted.copy(),
         priority=trace.job_priority.copy(),
         deadline=trace.job_deadline.copy(),
-        preference=np.array([np.nan if job.preference is None else job.preference for job in jobs]),
-        user=tuple(job.user for job in jobs),
+        preference=trace.own_preferences.copy(),
+        user=trace.users,
         capacity=sum(pool.count for pool in trace.spec.pools),
         idle_dollars=idle_dollars,
         idle_joules=idle_joules,

@@ -14,7 +14,7 @@ from envs.clock.kernel.columns import (
 )
 from envs.clock.kernel.learners import look_to_come
 from envs.clock.records import held_of, reading_of, result_of
-from envs.clock.support import check
+from envs.clock.support import preempts, reason_against, require
 from envs.clock.trace import Trace
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.meter import Reading
@@ -45,7 +45,7 @@ class CompiledSimulation:
         record: bool = False,
     ) -> None:
         estimator = estimator or Exact()
-        check(workload, spec, estimator)
+        require(workload, reason_against(workload, spec, estimator))
         self.spec = spec
         trace = Trace(
             workload, spec, estimator, seed=seed, restart=restart, meters=meters, record=record
@@ -69,8 +69,8 @@ class CompiledSimulation:
 
         Raises `InputError` for a policy that preempts.
         """
-        trace, own = self.episode.trace, traits(policy)
-        check(trace.workload, self.spec, trace.estimator, policy)
+        own = traits(policy)
+        require(self.episode.trace.workload, preempts(policy))
         self._mode = mode_of(policy, self.spec.mode)
         if own.scorer is not None:
             while not self.episode.play(own.scorer, self._mode, own.starvation_s):

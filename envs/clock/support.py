@@ -40,8 +40,8 @@ def reason_against(
     """
     if spec.preemption.urgent:
         return "urgent jobs may preempt others"
-    if policy is not None and traits(policy).ranking is not None:
-        return f"the policy {policy.name} preempts"
+    if policy is not None and preempts(policy):
+        return preempts(policy)
     if type(estimator) not in _CODES:
         return f"it does not know the estimator {type(estimator).__name__}"
     if any(one.id >= two.id for one, two in pairwise(workload.jobs)):
@@ -51,14 +51,13 @@ def reason_against(
     return ""
 
 
-def check(
-    workload: Workload,
-    spec: ClusterSpec,
-    estimator: RuntimeEstimator,
-    policy: Policy | None = None,
-) -> None:
-    """Raise `InputError` if `reason_against` gives a reason."""
-    reason = reason_against(workload, spec, estimator, policy)
+def preempts(policy: Policy) -> str:
+    """Why the compiled clock cannot play any workload under a policy; "" if it can."""
+    return f"the policy {policy.name} preempts" if traits(policy).ranking is not None else ""
+
+
+def require(workload: Workload, reason: str) -> None:
+    """Raise `InputError` if there is a reason against a workload."""
     if reason:
         raise InputError(
             f"the compiled clock cannot play {workload.name}: {reason}",

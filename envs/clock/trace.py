@@ -109,10 +109,13 @@ class Trace(WorkloadColumns):
         self.job_deadline = np.array(
             [np.inf if job.deadline is None else float(job.deadline) for job in jobs]
         )
-        self.job_preference = np.array(
-            [spec.preference if job.preference is None else job.preference for job in jobs],
-            dtype=np.float64,
+        self.own_preferences = np.array(
+            [np.nan if job.preference is None else job.preference for job in jobs], dtype=np.float64
         )
+        """(jobs,) NaN: the cluster's."""
+        unset = np.isnan(self.own_preferences)
+        self.job_preference = np.where(unset, spec.preference, self.own_preferences)
+        self.users = tuple(job.user for job in jobs)
         self.job_ideal = np.array([float(min(run.runtime_s for run in job.runs)) for job in jobs])
         lengths = np.maximum(self.job_ideal, SHORTEST_KNOWN_S).tolist()
         self.job_length = np.array([ln(length) for length in lengths])
@@ -120,7 +123,7 @@ class Trace(WorkloadColumns):
             [spec.failures.restart_s if restart is None else float(restart(job)) for job in jobs]
         )
         self.job_requested = np.array([float(job.requested_s or np.inf) for job in jobs])
-        self.job_user = _numbers([job.user for job in jobs])
+        self.job_user = _numbers(self.users)
         self.job_kind = _numbers([job.kind for job in jobs])
 
     def _describe_rows(self, estimator: RuntimeEstimator) -> None:

@@ -7,7 +7,9 @@ import glob
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +20,15 @@ import llvmlite.binding as llvm
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 from numba.core.registry import cpu_target
 
-from scheduler.compilation.digests import digest_of
+from scheduler.compilation.digests import digest_of, variant
 from scheduler.compilation.signatures import signature_of
 
 _log = logging.getLogger(__name__)
+_FILE = re.compile(
+    r"(?P<stem>.+)-(?P<digest>(?P<variant>[a-z]*?)[0-9a-f]{16})"
+    rf"\.py{sys.version_info[0]}{sys.version_info[1]}(\.\d+\.nbc|\.nbi)"
+)
+"""Names of files on disk: of an index, or of code for one CPU."""
 
 
 class DiskCache(NullCache):
@@ -111,9 +118,46 @@ def find(function: FunctionType) -> CacheEntry:
         with suppress(OSError):
             name = folder._cache_file._load_index().get(key)
             holding = place if name and (place / name).is_file() else holding
-    stem = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-"
-    older = any(any(place.glob(f"{glob.escape(stem)}*.nbi")) for place in places)
+    pattern = f"{glob.escape(_stem(function))}-*.nbi"
+    older = any(any(place.glob(pattern)) for place in places)
     return CacheEntry(holding, older, places[0])
+
+
+def delete_stale(functions: Iterable[FunctionType]) -> int:
+    """Delete what none of these functions reads: of their earlier versions, and of removed ones.
+
+    Another process may write at the same time: its files are new. Code for other CPUs and other
+    versions of Python stays. Returns the number of files.
+    """
+    kept: dict[Path, dict[str, str]] = {}
+    sources: dict[Path, Path] = {}
+    for function in functions:
+        source = Path(function.__code__.co_filename)
+        for place in folders(function):
+            kept.setdefault(place, {})[_stem(function)] = digest_of(function)
+            sources[place] = source.parent
+    deleted = 0
+    for place, digests in kept.items():
+        modules = {stem.partition(".")[0] for stem in digests}
+        # The index goes before what it names.
+        for file in sorted(place.glob("*.nb[ci]"), key=lambda file: file.suffix, reverse=True):
+            found = _FILE.fullmatch(file.name)
+            if found is None or found["variant"] != variant():
+                continue
+            digest, module = digests.get(found["stem"]), found["stem"].partition(".")[0]
+            gone = module in modules or not (sources[place] / f"{module}.py").exists()
+            if (digest is None and not gone) or digest == found["digest"]:
+                continue
+            with suppress(OSError):  # a folder that is read-only, or deleted by another process
+                file.unlink()
+                deleted += 1
+    return deleted
+
+
+def _stem(function: FunctionType) -> str:
+    """How names of the function's files begin."""
+    name = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
+    return name.replace("<", "").replace(">", "")
 
 
 class _Locator(_CacheLocator):

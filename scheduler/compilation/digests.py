@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 _CONSTANTS: Final = (bool, int, float, complex, str, bytes, tuple, frozenset, np.generic)
-_LOWERING: Final = ("functions.py", "handle_type.py")
+_LOWERING: Final = ("dispatchers.py", "handle_type.py")
 """Sources that decide how all functions are compiled."""
 _VARIABLES: Final = (
     *("NUMBA_BOUNDSCHECK", "NUMBA_DEBUGINFO", "NUMBA_OPT"),
@@ -33,7 +33,12 @@ def digest_of(function: FunctionType) -> str:
     parts = hashlib.sha256(_lowering() + function.__module__.encode())
     for part in (*_code(function.__code__), *_globals(function)):
         parts.update(part.encode())
-    return parts.hexdigest()[:16]
+    return f"{variant()}{parts.hexdigest()[:16]}"
+
+
+def variant() -> str:
+    """Marks code that was compiled under special variables: it is kept beside the usual one."""
+    return "special" if any(map(os.environ.get, _VARIABLES)) else ""
 
 
 def _code(code: CodeType) -> Iterator[str]:

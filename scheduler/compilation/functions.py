@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from scheduler.compilation.interim import INTERIM
+
 if TYPE_CHECKING:
     from types import FunctionType
 
 _log = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _LOCK: Final = threading.Lock()
-_OPTIONS: Final = {"error_model": "numpy", "nogil": True}
 _UNSET: Final = ("", "0", "false", "no", "off")
 _PLAIN: Final = (
     "The scheduler decides in plain Python, which is slow: %s. "
@@ -34,48 +35,49 @@ class CompiledFunction:
         functools.update_wrapper(self, function)
         self.function: Final = function
         self._entry: Final = entry
+        self._dispatcher: Any = None
         self._call: Callable[..., Any] | None = None
+        """What Python calls: the compiled form, once it is there."""
 
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function; it takes positional arguments only."""
-        return (self._call or self.dispatcher)(*args)
+        return (self._call or self._form(args))(*args)
 
     @property
     def dispatcher(self) -> Any:
         """Numba's object for the function, or the function itself if Numba cannot be imported."""
-        if self._call is None:
-            self._call = self._load() if load() else self.function
-        return self._call
+        if self._dispatcher is None:
+            self._dispatcher = self._load() if load() else self.function
+        return self._dispatcher
 
     @property
     def _numba_type_(self) -> Any:
         return self.dispatcher._numba_type_
 
+    def _form(self, args: tuple[Any, ...]) -> Callable[..., Any]:
+        """Plain Python in the interim, but for a handle that is older than that."""
+        if INTERIM.lasts and not any(hasattr(value, "_numba_type_") for value in args):
+            return self.function
+        self._call = self.dispatcher
+        return self._call
+
     def _load(self) -> Any:
-        import numba
         from numba.core.compiler_lock import global_compiler_lock
 
-        from scheduler.compilation.caching import DiskCache
-        from scheduler.compilation.signatures import call_converted, signature_of, without_literals
+        from scheduler.compilation.dispatchers import dispatcher_of
 
         # Numba holds its lock while it compiles, and asks for other functions then: a second lock
         # could wait for it forever.
         with global_compiler_lock:
-            if self._call is not None:
-                return self._call
-            dispatcher: Any = numba.njit(**_OPTIONS)(self.function)
-            dispatcher._cache = DiskCache(self.function)
-            dispatcher.get_call_template = without_literals(dispatcher.get_call_template)
-            if self._entry:
-                dispatcher.compile(signature_of(self.function))
-                # Numba asks this for what to call with arguments of other types.
-                converting = functools.partial(call_converted, dispatcher)
-                dispatcher._compile_for_args = lambda *_args: converting
-            return dispatcher
+            if self._dispatcher is None:
+                self._dispatcher = dispatcher_of(self.function, entry=self._entry)
+            return self._dispatcher
 
 
 ENTRY_POINTS: Final[list[CompiledFunction]] = []
 """Those of the modules that have been imported."""
+FUNCTIONS: Final[list[CompiledFunction]] = []
+"""All compiled functions of these modules, entry points among them."""
 
 
 def compiled(function: _Function) -> _Function:
@@ -129,6 +131,7 @@ def _wrap(function: FunctionType, *, entry: bool) -> object:
     if why_plain():
         return function
     wrapped = CompiledFunction(function, entry=entry)
+    FUNCTIONS.append(wrapped)
     if entry:
         ENTRY_POINTS.append(wrapped)
     return wrapped

@@ -16,6 +16,7 @@ import numpy as np
 
 from scheduler.compilation.columns import ColumnType, Ints, columns_of
 from scheduler.compilation.functions import load
+from scheduler.compilation.interim import INTERIM
 
 _Owner = TypeVar("_Owner")
 _NOT_AN_ARRAY: Final = {"data": (0, True), "shape": (), "typestr": "", "strides": None}
@@ -63,6 +64,8 @@ def handle_of(owner: _Owner, columns_class: type[Any] | None = None) -> _Owner:
     handle refers to the arrays that `owner` holds now: make a new one after replacing an array.
     Raises TypeError if an array is not as its annotation says.
     """
+    if INTERIM.lasts:
+        return owner
     kind: Any = columns_class or type(owner)
     return cast(_Owner, _maker(kind)(owner))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final, get_args, get_type_hints
 
@@ -39,14 +38,6 @@ def signature_of(function: FunctionType) -> tuple[Any, ...]:
     hints = get_type_hints(function, include_extras=True)
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return tuple(_type_of(function, name, hints.get(name)) for name in names)
-
-
-def without_literals(resolve: Callable[..., Any]) -> Callable[..., Any]:
-    """Let compiled code call one compiled form of a function, whatever constants it passes.
-
-    Numba compiles a function once more for each constant. What LLVM inlines knows them anyway.
-    """
-    return lambda args, kws: resolve(tuple(map(types.unliteral, args)), kws)
 
 
 def call_converted(dispatcher: Any, *args: Any) -> Any:

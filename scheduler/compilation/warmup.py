@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pkgutil
 import sys
 import time
@@ -16,7 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from scheduler.compilation.functions import ENTRY_POINTS, load, why_plain
+from scheduler.compilation.environment import problems
+from scheduler.compilation.functions import ENTRY_POINTS, FUNCTIONS, load, why_plain
 
 _log = logging.getLogger(__name__)
 PACKAGES: Final = ("scheduler.decisions.kernel", "envs.clock.kernel")
@@ -56,10 +58,13 @@ class CacheReport:
 def warm_up() -> int:
     """Load or compile the entry points of all modules that have been imported; their number.
 
-    The log says so if some of them have to be compiled, which takes a minute or more.
+    The log says so if some of them have to be compiled, which takes a minute or more. What is left
+    on disk of earlier versions is deleted.
     """
     if not load():
         return len(ENTRY_POINTS)
+    from scheduler.compilation.caching import delete_stale
+
     missing, begun = report().missing, time.monotonic()
     if missing:
         _log.warning("%d functions of decisions are compiled for this machine", missing)
@@ -67,6 +72,7 @@ def warm_up() -> int:
         entry.dispatcher  # noqa: B018  # asking for it loads or compiles it
     if missing:
         _log.warning("they are compiled; it took %.0f s", time.monotonic() - begun)
+    delete_stale(one.function for one in FUNCTIONS)
     return len(ENTRY_POINTS)
 
 
@@ -102,13 +108,15 @@ def report() -> CacheReport:
 def main() -> None:
     """Compile what is missing, and say how long that took."""
     begun = time.monotonic()
+    for text, advice in problems():
+        sys.stderr.write(f"{text}: {advice}.\n")
     import_entry_points()
     count = warm_up()
     now = report()
     if now.state is CacheState.PLAIN:
         sys.stderr.write(f"Nothing is compiled: {now.reason}.\n")
         return
-    where = ", ".join(map(str, now.folders))
+    where = os.path.commonpath(now.folders)
     kept = f"in {where}" if not now.missing else f"but {now.missing} of them are not on disk"
     sys.stdout.write(f"{count} entry points compiled in {time.monotonic() - begun:.1f} s, {kept}\n")
 

@@ -137,6 +137,8 @@ class Job:
     checkpoint of the ended attempts holds, as far as they told."""
     lost_s: float = 0.0
     """Seconds of its attempts that preemption cost: the sum of `Attempt.lost_s`."""
+    ran_s: float = 0.0
+    """Seconds that its ended attempts ran: the sum of `Attempt.ran_s`."""
     eligible_at: float = 0.0
     """Unix seconds before which it must not start (retry backoff)."""
     started_at: float | None = None
@@ -196,6 +198,13 @@ class Attempt:
     def id(self) -> str:
         """`17.2`: the second attempt of job 17."""
         return f"{self.job}.{self.number}"
+
+    @property
+    def ran_s(self) -> float:
+        """Seconds from its start to its end; 0 for one that has not ended or never started."""
+        if self.started_at is None or self.finished_at is None:
+            return 0.0
+        return max(0.0, self.finished_at - self.started_at)
 
     @property
     def width(self) -> int:

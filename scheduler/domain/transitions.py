@@ -237,6 +237,9 @@ def _transition(
         before=job.state,
         after=after,
     )
+    ran_s = job.ran_s + (attempt.ran_s if attempt and attempt.state.final else 0.0)
     return Transition(
-        replace(job, state=after, reason=reason, version=job.version + 1), event, attempt
+        replace(job, state=after, reason=reason, version=job.version + 1, ran_s=ran_s),
+        event,
+        attempt,
     )

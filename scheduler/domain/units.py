@@ -37,11 +37,11 @@ def duration(seconds: float) -> str:
 
 
 def money(dollars: float, *, up: bool = False) -> str:
-    """Dollars as `$12.30`, or below one with two significant digits: `$0.0036`, `$0.000031`.
+    """Dollars as `$1,234.50`, or below one with two significant digits: `$0.0036`, `$0.000031`.
 
     `up` rounds away from zero: for a least amount that must suffice.
     """
     rounding = ROUND_UP if up else ROUND_HALF_EVEN
     if dollars >= 1:
-        return f"${Decimal(dollars).quantize(Decimal('0.01'), rounding):f}"
+        return f"${Decimal(dollars).quantize(Decimal('0.01'), rounding):,f}"
     return f"${Context(prec=2, rounding=rounding).create_decimal_from_float(dollars):f}"

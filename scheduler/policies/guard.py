@@ -55,7 +55,8 @@ class Guard(Wrapped):
     `starvation_s` goes before all others, the longest-waiting first. It is reserved if it does not
     fit, in every mode, so it is certain to start.
 
-    With a finite `limit_s` only one thread at a time may call it.
+    With a finite `limit_s` only one thread at a time may call it. A policy with a compiled scorer
+    has no such limit: what the kernel computes always ends.
     """
 
     policy: Policy
@@ -70,7 +71,7 @@ class Guard(Wrapped):
     _idling: Idling = field(init=False, default_factory=Idling, repr=False)
 
     def __post_init__(self) -> None:
-        if np.isfinite(self.limit_s):
+        if np.isfinite(self.limit_s) and traits(self.policy).scorer is None:
             self._aside = TimedCall(self.limit_s)
 
     @property
@@ -101,7 +102,7 @@ class Guard(Wrapped):
         if reasons is None or self._replaced or table.wait[chosen] > self.starvation_s:
             return {}
         try:
-            return self._asked(partial(_evaluated, reasons, table, chosen, rival))
+            return self._asked(partial(_evaluated, reasons, chosen, rival), table)
         except LateError:
             fault = Fault.SLOW
             _log.error("policy %s: reasons %s; none are kept", self.name, fault)
@@ -117,13 +118,16 @@ class Guard(Wrapped):
         """The policy's, if it has made the last choice."""
         return None if self._replaced else traits(self.policy).comment
 
-    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
+    def _asked(self, ask: Callable[[Candidates], _Answer], table: Candidates) -> _Answer:
         """Return or raise what `ask` does; raise `LateError` after the limit."""
-        return ask() if self._aside is None else self._aside.call(ask)
+        if self._aside is None:
+            return ask(table)
+        # A late call runs on, while the round goes on in the table's own world.
+        return self._aside.call(partial(ask, table.apart()))
 
     def _checked(self, ask: _Figures, instead: _Figures, table: Candidates) -> Floats:
         try:
-            figures = np.asarray(self._asked(partial(ask, table)), dtype=np.float64)
+            figures = np.asarray(self._asked(ask, table), dtype=np.float64)
         except LateError:
             fault = Fault.SLOW
         except Exception:
@@ -158,6 +162,6 @@ class Guard(Wrapped):
         return lifted
 
 
-def _evaluated(reasons: Reasons, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
+def _evaluated(reasons: Reasons, chosen: int, rival: int, table: Candidates) -> dict[str, float]:
     """Reasons as a plain mapping, so that none is computed later, outside the limit."""
     return {name: float(did) for name, did in reasons(table, chosen, rival).items()}

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from scheduler.arrays import Floats
-from scheduler.decisions.kernel.columns import NOW, PLACED, SLOTS_USED, TOP_PRICE
+from scheduler.decisions.kernel.columns import MODE, NOW, PLACED, SLOTS_USED, TOP_PRICE
+from scheduler.decisions.kernel.rules.allowed import COMMIT_FCFS
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
@@ -126,23 +127,25 @@ class SearchedPolicy:
         playouts = self._prepared(world)
         if playouts is None:
             return None
+        lately = self._recent.lately(now)
+        if world.state[MODE] == COMMIT_FCFS:
+            lately = None  # it starts jobs that no table shows
         if self.limit_s == np.inf:
-            return playouts.search(world, _draws(world))
+            return playouts.search(world, _draws(world), lately=lately)
         end = begun + self.limit_s - self._spent_s
-        found = playouts.search(world, _draws(world), lambda: self.clock() < end)
+        found = playouts.search(world, _draws(world), lambda: self.clock() < end, lately)
         self._spent_s += self.clock() - begun
         return found
 
     def _prepared(self, world: World) -> Playouts | None:
         """The play-outs with what is known of arrivals; None while too little is."""
         drawn = self.arrivals
-        if drawn is None:
-            self._unused += self._recent.see(world)
-            if self._unused >= max(1.0, _RENEWED * len(self._recent)):
-                if len(self._recent) < self.least:
-                    return None
-                self._unused, self._playouts = 0, None
-                drawn = self._recent.arrivals()
+        self._unused += self._recent.see(world)
+        if drawn is None and self._unused >= max(1.0, _RENEWED * len(self._recent)):
+            if len(self._recent) < self.least:
+                return None
+            self._unused, self._playouts = 0, None
+            drawn = self._recent.arrivals()
         if self._playouts is None and drawn is not None:
             objective = self.objective or priced_by(world)
             self._playouts = Playouts(self._scorer, drawn, self.settings, objective)

@@ -41,7 +41,7 @@ class Wgc:
         world.row_listed[:] = 0
         world.row_listed[table.rows] = 1
         use_scorer(world.handle, int(self.scorer.codes[NUMBER]))
-        wgc.score_jobs(world.handle, self.scorer.constants, True)
+        wgc.score_jobs(world.handle, self.scorer.constants)
         scores = world.job_score.take(table.slot)
         # A job that could start on one row must not be given another on which it never fits.
         scores[np.isinf(table.start_delay)] = -np.inf

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scheduler.compilation.interim import INTERIM
 from scheduler.compilation.warmup import warm_up
 from scheduler.domain.errors import (
     IllegalTransitionError,
@@ -96,7 +97,7 @@ class Service:
         self._explanations = ExplainService(
             self.live_jobs, parts.active_policy, placements.estimates
         )
-        self._compilation = threading.Timer(WARM_UP_AFTER_S, warm_up)
+        self._compilation = threading.Timer(WARM_UP_AFTER_S, self._compile)
         self._compilation.name, self._compilation.daemon = "compilation", True
         self.checkup = Checkup(
             parts.store,
@@ -107,7 +108,6 @@ class Service:
             parts.folders,
             parts.clock,
             lambda: self.submissions.alive,
-            self._compilation.is_alive,
             parts.inventory.absent,
             parts.crashes,
             parts.disks,
@@ -132,6 +132,8 @@ class Service:
 
     def start(self, *, threaded: bool = True) -> None:
         """Load, reconcile, accept. `threaded=False`: the caller drives `dispatcher.step`."""
+        if threaded:
+            INTERIM.begin()
         self.policy_control.start()
         jobs, attempts = self.store.live()
         for job in jobs:
@@ -149,6 +151,7 @@ class Service:
             self.folders,
             self._launch_spec,
             self.dispatcher.post,
+            self.store.events,
             self._clock,
             grace_s=self._parts.grace_s,
             preemption_grace_s=self._parts.preemption_grace_s,
@@ -157,8 +160,13 @@ class Service:
         if threaded:
             self.dispatcher.start()
             self._housekeeping.start()
-            # The service answers first; a round that comes sooner waits for what it needs.
+            # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
+
+    @property
+    def compiling(self) -> bool:
+        """Whether a thread compiles functions; it goes on after `stop`."""
+        return self._compilation.is_alive()
 
     def quiesce(self, timeout_s: float = ANSWER_S) -> None:
         """Wait until all that was accepted is stored, decided on and launched.
@@ -180,9 +188,11 @@ class Service:
 
     def stop(self) -> None:
         """Finish what was accepted, then end; attempts run on."""
+        self._compilation.cancel()
         self._housekeeping.stop()
         self.submissions.stop()
         self.dispatcher.stop()
+        INTERIM.end()  # not before: the last round must not wait until functions are compiled
         self.policy_control.stop()
         if self._parts.crashes is not None:
             self._parts.crashes.close()
@@ -389,6 +399,12 @@ class Service:
 
     def _admit(self, jobs: Sequence[Job]) -> None:
         self.dispatcher.post(Admitted(jobs))
+
+    def _compile(self) -> None:
+        try:
+            warm_up()
+        finally:
+            INTERIM.end()
 
     def _launch_spec(self, job: Job, attempt: Attempt) -> LaunchSpec | None:
         pool = self.live_jobs.pool(attempt.pool)

@@ -287,17 +287,11 @@ def _cost(name: str, attempts: Sequence[Attempt]) -> Cost:
         group=name,
         jobs=len({attempt.job for attempt in attempts}),
         attempts=len(attempts),
-        device_seconds=sum(_device_seconds(attempt) for attempt in attempts),
+        device_seconds=sum(attempt.ran_s * attempt.width for attempt in attempts),
         dollars=sum(attempt.dollars or 0.0 for attempt in attempts),
         joules=sum(attempt.joules or 0.0 for attempt in attempts),
         lost_device_seconds=sum(attempt.lost_s * attempt.width for attempt in attempts),
     )
-
-
-def _device_seconds(attempt: Attempt) -> float:
-    if attempt.started_at is None or attempt.finished_at is None:
-        return 0.0
-    return max(0.0, attempt.finished_at - attempt.started_at) * attempt.width
 
 
 def _by_group(cost: Cost) -> str:

@@ -67,6 +67,28 @@ def test_what_is_compiled(monkeypatch, state, verdict, text, advice):
     assert advice in finding.advice
 
 
+def test_variables_of_the_compiler_that_mean_nothing(monkeypatch, tmp_path):
+    pytest.importorskip("llvmlite")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    (folder,) = checks.compilation()
+    assert folder.text.endswith("file/cache, which cannot be written")
+    assert "unset NUMBA_CACHE_DIR" in folder.advice
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setenv("NUMBA_CPU_NAME", "nonsense")
+    (cpu,) = checks.compilation()
+    assert cpu.text == "NUMBA_CPU_NAME is 'nonsense', which is no CPU that LLVM knows"
+    assert "generic" in cpu.advice
+
+
+def test_many_folders_are_one_place(monkeypatch):
+    folders = (Path("/lib/a/__pycache__"), Path("/lib/b/__pycache__"))
+    found = CacheReport(CacheState.WARM, "", "1.2", "zen4", folders, 0)
+    monkeypatch.setattr(warmup, "report", lambda: found)
+    (finding,) = checks.compilation()
+    assert finding.text.endswith("cache is warm in /lib (2 folders)")
+
+
 def test_a_damaged_database_and_an_open_folder(fulcrum, world):
     (world.folder / "fulcrum.sqlite").write_bytes(b"no database" * 500)
     world.folder.chmod(0o755)

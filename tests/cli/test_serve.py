@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -56,6 +57,26 @@ def test_serve_announces_itself_and_stops_in_order(start, tmp_path, number):
     process.send_signal(number)
     assert process.wait(LIMIT_S) == 0
     assert not address.exists()
+
+
+def test_a_service_stops_in_order_while_decisions_are_compiled(tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--data", str(tmp_path / "data"), "--port", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Nothing is compiled for this variable, so all of it has to be.
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_OPT": "1"},
+    )
+    try:
+        assert process.stderr is not None
+        assert any("are compiled for this machine" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        clear(tmp_path)
 
 
 def test_one_service_per_data_folder(start, tmp_path):

@@ -147,7 +147,13 @@ def test_seconds(value, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "$0"), (12.3, "$12.30"), (0.0042, "$0.0042"), (3e-7, "$3.0e-07"), (1234.5, "$1,234.50")],
+    [
+        (0, "$0"),
+        (12.3, "$12.30"),
+        (0.0042, "$0.0042"),
+        (3e-7, "$0.00000030"),
+        (1234.5, "$1,234.50"),
+    ],
 )
 def test_dollars(value, text):
     assert text_format.dollars(value) == text

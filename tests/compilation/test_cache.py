@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.compilation.kernels import PROGRAM, can_bind, run, write
 
 pytest.importorskip("numba")
+PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}"
 
 
 @pytest.fixture
@@ -175,3 +177,39 @@ print(json.dumps([counts, cold.state, warm.state, str(warm.folders[0])]))
 """
     found, _ = run(tmp_path, program=program)
     assert found == [[1, 1, 0], "cold", "warm", str(tmp_path / "small_kernel" / "__pycache__")]
+
+
+WARM_UP = """
+import json
+from scheduler.compilation import warmup
+warmup.PACKAGES = ("small_kernel",)
+warmup.import_entry_points()
+warmup.warm_up()
+print(json.dumps({"state": warmup.report().state}))
+"""
+
+
+def test_the_warm_up_deletes_what_no_function_reads(tmp_path: Path) -> None:
+    package = write(tmp_path)
+    folder = package / "__pycache__"
+    run(tmp_path, program=WARM_UP)
+    before = {file.name for file in folder.glob("*.nb[ci]")}
+    other = [folder / "outer.first-0123456789abcdef.py27.nbi", folder / "note.nbi"]
+    removed = [
+        folder / f"outer.removed-0123456789abcdef.{PYTHON}.1.nbc",
+        folder / f"no_such_module.first-0123456789abcdef.{PYTHON}.nbi",
+    ]
+    for file in (*other, *removed):
+        file.touch()
+    run(tmp_path, program=WARM_UP, NUMBA_OPT="1")
+    assert {file.name for file in folder.glob("*.nb[ci]")} > before
+    (package / "constants.py").write_text("FACTOR = 5\n")
+    found, _ = run(tmp_path, program=WARM_UP)
+    after = {file.name for file in folder.glob("*.nb[ci]")}
+    usual = {name for name in after if "special" not in name} - {file.name for file in other}
+    assert found["state"] == "warm"
+    assert len(usual) == len(before)
+    assert not usual & before
+    assert all(file.exists() for file in other)
+    assert not any(file.exists() for file in removed)
+    assert any("special" in name for name in after)

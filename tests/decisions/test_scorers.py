@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler.decisions.kernel import wgc
 from scheduler.decisions.kernel.queue import orders
 from scheduler.decisions.kernel.queue.line import join_line
 from scheduler.decisions.rounds.explanation import observer
@@ -72,6 +73,47 @@ def history(snap, mode, plan_of, rounds=3):
         now = max(now, ends[0].end)
         world.finish(ends[0].job)
     return plans
+
+
+@settings(max_examples=200)
+@given(snapshots(), st.sampled_from(list(Mode)), st.sampled_from([10.0, 1e3, 1e5, 1e7]))
+def test_no_index_is_above_its_bound(snap, mode, spread):
+    """Nor does a choice change if jobs are left out whose bound is below the best index."""
+    now, world = snap.now, snap.world.copy()
+    for at, job in enumerate(waiting_of(snap.world)):
+        world.add(replace(job, id=500 + at, deadline=now + spread * (0.5 + at / 7)))
+    for policy in WGC:
+        round_ = Round(world.copy(), now, mode)
+        row = round_.choose(policy.scorer)
+        while row > 0:
+            bounds = round_.world.job_terms[wgc.BOUND].copy()
+            if (seen := round_.table()) is not None:
+                assert (policy.scores(seen) <= bounds[seen.slot])[1:].all()
+            round_.take(row)
+            row = round_.choose(policy.scorer)
+        plan = decide(Round(world.copy(), now, mode), policy)
+        assert plan == decide(Round(world.copy(), now, mode), Tabled(policy))
+
+
+def test_a_deadline_becomes_urgent_when_the_job_before_takes_the_device():
+    """The first start moves the others' starts by hours: bounds must follow."""
+    jobs = [
+        waiting(1, option(30_000.0), priority=100.0),
+        waiting(2, option(1000.0), priority=1.6),
+        waiting(3, option(1000.0), priority=1.0, deadline=31_010.0),
+    ]
+    snap = snapshot(pool(devices=1), jobs)
+    for policy in (Wgc(), Tabled(Wgc())):
+        plan = decide(Round(snap.world.copy(), snap.now, Mode.EASY), policy)
+        assert [placed.job for placed in plan.placements] == [1]
+        assert [held.job for held in plan.reservations] == [3]
+
+
+def test_wgc_does_not_look_at_jobs_that_have_gone():
+    snap = snapshot(pool("gpu", 2), [waiting(job, option(10.0 * job)) for job in (1, 2, 3)])
+    snap.world.remove(2)
+    scores = Wgc().scores(table(snap))
+    assert scores.argmax() == 1
 
 
 @settings(max_examples=60)

@@ -77,6 +77,15 @@ def test_success_costs_run_time_times_width():
     assert ended.state is AttemptState.SUCCEEDED
 
 
+def test_run_times_of_attempts_add_up_and_pauses_do_not_count():
+    running, attempt = run(job(retry=Retry(3, 1.0)))
+    again = transitions.failed(running, attempt, POOL, "exit code 3", 42.0).job
+    assert (again.state, again.ran_s) == (JobState.QUEUED, 30.0)
+    running, attempt = run(again, placed_at=60.0, started_at=61.0)
+    assert running.ran_s == 30.0
+    assert transitions.succeeded(running, attempt, POOL, {}, 66.0).job.ran_s == 35.0
+
+
 def test_what_never_started_costs_nothing():
     placed, attempt = transitions.placed(job(), POOL, (0,), ESTIMATE, 10.0, "")
     change = transitions.failed(placed.job, attempt, POOL, "exit code 1", 99.0)

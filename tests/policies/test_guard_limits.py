@@ -49,8 +49,10 @@ class Slow:
 
     def __init__(self):
         self.may = threading.Event()
+        self.asked = []
 
     def scores(self, table):
+        self.asked.append(table)
         assert self.may.wait(PATIENCE_S)
         return SJF.scores(table)
 
@@ -96,6 +98,16 @@ def test_a_late_answer_is_not_waited_for(caplog):
     assert guard.scores(view).tolist() == SJF.scores(view).tolist()
     assert guard.fallbacks == 2
     assert "slow" in caplog.text
+    # Late answers run on beside the round, so they have a world of their own.
+    worlds = [view.world, *(each.world for each in policy.asked)]
+    assert len({id(each) for each in worlds}) == len(worlds) == 3
+
+
+def test_what_the_kernel_computes_has_no_limit():
+    guard = Guard(SJF, FCFS, limit_s=1e-9)
+    view = table(world())
+    assert guard.scores(view).tolist() == SJF.scores(view).tolist()
+    assert not guard.faults
 
 
 def test_within_the_limit_nothing_changes():

@@ -60,7 +60,7 @@ def test_jobs_and_attempts_of_before_nonces_are_kept_and_have_none(url: str) -> 
         for table in ("jobs", "attempts"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN nonce")
             connection.execute(f"ALTER TABLE {table} DROP COLUMN lost_s")
-        for column in ("preemptions", "progress"):
+        for column in ("preemptions", "progress", "ran_s"):
             connection.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     store = SqlStore(url)
@@ -70,6 +70,20 @@ def test_jobs_and_attempts_of_before_nonces_are_kept_and_have_none(url: str) -> 
     first, second = submitted(store, job_spec(), job_spec())
     assert len({first.nonce, second.nonce, ""}) == 3
     assert store.job(first.id).nonce == first.nonce
+    store.close()
+
+
+def test_the_run_time_of_earlier_attempts_is_added_up(url: str) -> None:
+    store = SqlStore(url)
+    first, second = submitted(store, job_spec(), job_spec())
+    placed(store, first, 0)
+    store.close()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute("UPDATE attempts SET started_at = 100.0, finished_at = 130.5")
+        connection.execute("ALTER TABLE jobs DROP COLUMN ran_s")
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+    store = SqlStore(url)
+    assert (store.job(first.id).ran_s, store.job(second.id).ran_s) == (30.5, 0.0)
     store.close()
 
 

@@ -187,4 +187,8 @@ def snapshots(draw):
         )
         for job in range(1, 1 + draw(st.integers(0, 10)))
     ]
-    return snapshot(pools, jobs, draw(running_(pools, now)), now, now - 5000.0)
+    snap = snapshot(pools, jobs, draw(running_(pools, now)), now, now - 5000.0)
+    # Jobs that have gone leave gaps in the columns.
+    for job in draw(st.lists(st.sampled_from(jobs), unique_by=id, max_size=3)) if jobs else ():
+        snap.world.remove(job.id)
+    return snap

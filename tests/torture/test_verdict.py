@@ -81,6 +81,19 @@ def test_an_orderly_round(played):
     assert (played.totals.jobs, played.totals.attempts, played.totals.events) == (2, 2, 8)
 
 
+@pytest.mark.parametrize("resumable", [True, False])
+def test_a_preempted_job(played, resumable):
+    job, attempt = placed(played.store, played.job(work={"argv": ["x"], "resumable": resumable}))
+    begin = transitions.started(job, attempt, 7, 120.0)
+    asked = transitions.preempt_requested(begin.job, "ada", "by ada", 121.0, {})
+    end = transitions.preempted(asked.job, begin.attempt, POOL, "by ada", 122.0)
+    again = transitions.cancelled(end.job, 123.0, "ada", "enough")
+    played.ledger.asked_to_cancel.add(job.id)
+    assert played.store.record([begin, asked, end, again]) == [True] * 4
+    assert played.judged() == ([] if resumable else ["preempted"])
+    assert played.totals.preemptions == 1
+
+
 def test_an_accepted_job_that_is_not_stored(played):
     played.job()
     assert played.judged(jobs=[]) == ["lost"]

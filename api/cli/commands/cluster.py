@@ -60,7 +60,7 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
     active = view.policy
     console.print(
         f"\n{view.queued} queued, {view.active} active; {escape(active.name)} decides "
-        f"({active.mode}, preference {active.preference:g})"
+        f"({text_format.decides(active)})"
     )
 
 
@@ -171,7 +171,7 @@ def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
         result.add_row(mark, escape(one.name), one.state, escape(one.summary), style=style)
     out().print(result)
     if active is not None:
-        out().print(f"\nmode {active.mode}, preference {active.preference:g}")
+        out().print(f"\n{escape(active.name)} decides ({text_format.decides(active)})")
     else:
         err().print("[dim]no service answers: these are the policies of the data folder[/]")
     others = ", ".join(SIMULATED)
@@ -204,10 +204,7 @@ def policy_use(
     if as_json:
         print_json(active.model_dump(mode="json"))
     else:
-        out().print(
-            f"[bold]{escape(active.name)}[/] decides ({active.mode}, "
-            f"preference {active.preference:g})"
-        )
+        out().print(f"[bold]{escape(active.name)}[/] decides ({text_format.decides(active)})")
 
 
 def policy_prefer(

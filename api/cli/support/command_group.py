@@ -42,7 +42,13 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """The context of the imported command."""
-        return self.load().make_context(*args, **extra)
+        try:
+            return self.load().make_context(*args, **extra)
+        except typer.BadParameter as error:
+            # Typer repeats pydantic's words: "Input should be a valid integer, unable to …".
+            wrong = error.message.partition(", unable to parse")[0]
+            error.message = wrong.replace("Input should be", "it must be")
+            raise
 
     def _guarded(self, callback: Callable[..., Any] | None) -> Callable[..., Any]:
         assert callback is not None

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.support.global_options import job_number
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -21,6 +23,8 @@ class Flag:
     names: tuple[str, ...] = ()
     """Spellings; default: the last part of the path."""
     metavar: str | None = None
+    parser: Callable[[str], Any] | None = None
+    """Reads one value; raises `typer.BadParameter`."""
 
     @property
     def parameter(self) -> str:
@@ -55,7 +59,7 @@ JOB = (
     ),
     Flag("deadline", str, "Time by which it should end: +30m, 2h or ISO 8601.", metavar="TIME"),
     Flag("budget", float, "Most dollars that it may cost.", metavar="DOLLARS"),
-    Flag("after", list[int], "Start after this job succeeded; repeatable.", metavar="JOB"),
+    Flag("after", list[int], "Start after this job succeeded; repeatable.", (), "JOB", job_number),
     Flag("retry.max_attempts", int, "Number of attempts, including the first."),
     Flag("retry.backoff_s", float, "Seconds before the second attempt.", ("--backoff",), "SECONDS"),
     Flag(
@@ -170,7 +174,13 @@ def pairs(items: Iterable[str], option: str) -> dict[str, str]:
 
 
 def _parameter(flag: Flag) -> inspect.Parameter:
-    option = typer.Option(*flag.spellings, help=flag.help, metavar=flag.metavar, show_default=False)
+    option = typer.Option(
+        *flag.spellings,
+        help=flag.help,
+        metavar=flag.metavar,
+        parser=flag.parser,
+        show_default=False,
+    )
     return inspect.Parameter(
         flag.parameter,
         inspect.Parameter.KEYWORD_ONLY,

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from scheduler.domain.units import money
+
+if TYPE_CHECKING:
+    from api.schemas import PolicyOut
 
 
 def seconds(value: float | None) -> str:
@@ -33,15 +39,8 @@ def moment(value: datetime | None, now: datetime | None = None) -> str:
 
 
 def dollars(value: float | None) -> str:
-    """`$12.30`, `$0.0042`, `$3e-06`: at least two digits that say something."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0:
-        return "$0"
-    if abs(value) >= 1:
-        return f"${value:,.2f}"
-    digits = min(6, 1 - math.floor(math.log10(abs(value))))
-    return f"${value:.{digits}f}" if digits < 6 else f"${value:.1e}"
+    """As sentences write them: `$12.30`, `$0.0042`; `–` for None or never."""
+    return "–" if value is None or not math.isfinite(value) else money(value)
 
 
 def joules(value: float | None) -> str:
@@ -75,3 +74,9 @@ def regime(utilisation: float, mean: float, most: float, waiting: float) -> str:
         f"utilisation {share(utilisation)}, {mean:.1f} jobs waiting on average and {most:.0f} at "
         f"most, {share(waiting)} of the latency is waiting"
     )
+
+
+def decides(policy: PolicyOut) -> str:
+    """How the active policy decides: its mode, if it has one, and the preference."""
+    how = "it preempts" if policy.preempts else f"mode {policy.mode}"
+    return f"{how}, preference {policy.preference:g}"

@@ -182,8 +182,14 @@ def nvml() -> Iterator[Finding]:
 
 def compilation() -> Iterator[Finding]:
     """Whether decisions are compiled, and whether that is done already."""
+    from scheduler.compilation.environment import problems
     from scheduler.compilation.warmup import CacheState, import_entry_points, report
 
+    wrong = list(problems())
+    for text, advice in wrong:
+        yield Finding("compilation", CheckResult.WARN, text, advice)
+    if wrong:
+        return
     import_entry_points()
     cache = report()
     warm_up = "python -m scheduler.compilation.warmup"
@@ -192,8 +198,9 @@ def compilation() -> Iterator[Finding]:
         advice = "install numba, and set neither FULCRUM_NO_NUMBA nor NUMBA_DISABLE_JIT"
         yield Finding("compilation", CheckResult.WARN, text, advice)
         return
-    where = ", ".join(map(str, cache.folders))
-    text = f"Numba {cache.numba} for the CPU {cache.cpu}, cache is {cache.state} in {where}"
+    where, count = os.path.commonpath(cache.folders), len(cache.folders)
+    below = f" ({count} folders)" if count > 1 else ""
+    text = f"Numba {cache.numba} for the CPU {cache.cpu}, cache is {cache.state} in {where}{below}"
     if cache.state is CacheState.WARM:
         yield Finding("compilation", CheckResult.OK, text)
         return

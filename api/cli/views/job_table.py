@@ -26,6 +26,8 @@ COLOURS = {
     "FAILED": "red",
     "CANCELLED": "dim",
 }
+RUNS = ("RUNNING", "PREEMPTING", "CANCELLING")
+"""States in which the newest attempt has not ended."""
 LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTING", "CANCELLING")
 
 
@@ -68,13 +70,15 @@ def state(name: str) -> str:
 
 
 def waited(job: JobOut, now: datetime) -> float:
-    """Seconds from its submission to its newest start, or to now."""
-    end = job.started_at or job.finished_at or now
-    return max(0.0, (end - job.submitted_at).total_seconds())
+    """Seconds since its submission in which no attempt of it ran, to its end or to now."""
+    whole = ((job.finished_at or now) - job.submitted_at).total_seconds()
+    return max(0.0, whole - (ran(job, now) or 0.0))
 
 
 def ran(job: JobOut, now: datetime) -> float | None:
-    """Seconds its newest attempt has run; None before it started."""
-    if job.started_at is None:
+    """Seconds that its attempts have run, all together; None before the first start."""
+    if job.started_at is None and not job.ran_s:
         return None
-    return max(0.0, ((job.finished_at or now) - job.started_at).total_seconds())
+    if job.started_at is None or job.state.value not in RUNS:
+        return job.ran_s
+    return job.ran_s + max(0.0, (now - job.started_at).total_seconds())

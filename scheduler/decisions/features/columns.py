@@ -59,7 +59,7 @@ ROW_COLUMNS = _columns(
         ("later", "end here ÷ the job's soonest end anywhere, both from now, minus 1"),
         (
             "price",
-            "in seconds, what it costs the job and those that wait (`encoding.price_of`)",
+            "in seconds, what it costs the job and those that wait (`pricing.price_row`)",
         ),
         ("price_slowdown", "the same in slowdown"),
         ("regret", "price - the job's least price anywhere (s)"),

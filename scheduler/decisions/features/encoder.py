@@ -55,7 +55,7 @@ class Encoding:
     positions: Ints
     """(shown,) The table's rows that are shown, in this order; the first is WAIT."""
     ready: bool = False
-    """One of the rows could start now at the least price (`kernel.learned.encoding.price_of`,
+    """One of the rows could start now at the least price (`kernel.learned.pricing.price_row`,
     seconds) that its job has anywhere, on busy pools too."""
 
 

@@ -1,4 +1,4 @@
-"""What has changed between two choices of a round, so that scorers compute only that again."""
+"""Whether anything has changed between two choices of a round: else scores still hold."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ from scheduler.decisions.kernel.columns import SHAPES_USED, Columns
 
 
 @compiled
-def notice_changes(w: Columns, all_new: bool) -> bool:
-    """Set `shape_changed` where the start or the rule of a shape is another than last time.
-
-    `all_new`: everything counts as changed. Returns whether anything has changed.
-    """
+def notice_changes(w: Columns) -> bool:
+    """Whether the start or the rule of a shape is another than last time."""
     some = False
     for shape in range(1, w.count[SHAPES_USED]):
-        changed = all_new
         if w.shape_users[shape]:
-            changed = _see(w, shape, 0, w.shape_start[shape]) or changed
-            changed = _see(w, shape, 1, w.shape_boot[shape]) or changed
-            changed = _see(w, shape, 2, float(w.shape_rule[shape])) or changed
-            changed = _see(w, shape, 3, w.shape_begin[shape]) or changed
-            changed = _see(w, shape, 4, w.shape_latest[shape]) or changed
+            some = _see(w, shape, 0, w.shape_start[shape]) or some
+            some = _see(w, shape, 1, w.shape_boot[shape]) or some
+            some = _see(w, shape, 2, float(w.shape_rule[shape])) or some
+            some = _see(w, shape, 3, w.shape_begin[shape]) or some
+            some = _see(w, shape, 4, w.shape_latest[shape]) or some
             held = 1.0 if w.pool_held[w.shape_pool[shape]] else 0.0
-            changed = _see(w, shape, 5, held) or changed
-        w.shape_changed[shape] = changed
-        some = some or changed
+            some = _see(w, shape, 5, held) or some
     return some
 
 

@@ -34,6 +34,7 @@ from scheduler.decisions.kernel.rules.allowed import (
     backfills,
     begin_of,
     forced_row,
+    forget_rules,
     free_to_choose,
     in_time,
     reservable,
@@ -127,14 +128,27 @@ def _reserve(w: Columns, row: int) -> None:
     shape = w.row_shape[row]
     pool, width, memory = w.shape_pool[shape], w.shape_width[shape], w.shape_memory[shape]
     start = np.nan if backfills(w.state[MODE]) else _promised_start(w, row)
-    if np.isnan(start):
+    if np.isnan(start) and w.state[MODE] != NONE:
         start = reserve(w, pool, width, memory)
     if backfills(w.state[MODE]):
         occupy(w, RESERVED, pool, width, memory)
     w.pool_held[pool], w.pool_until[pool], w.pool_beside[pool] = row, start, 0
+    forget_rules(w, pool)
     w.held_pool[w.count[HELD]] = pool
     w.count[HELD] += 1
     w.job_state[w.row_slot[row]] = TAKEN
+
+
+@entry_point
+def reserved_start(w: Columns, pool: int) -> float:
+    """When a pool's reservation starts, by estimates.
+
+    In mode NONE no choice depends on it, so it is computed here.
+    """
+    if np.isnan(w.pool_until[pool]):
+        shape = w.row_shape[w.pool_held[pool]]
+        w.pool_until[pool] = reserve(w, pool, w.shape_width[shape], w.shape_memory[shape])
+    return float(w.pool_until[pool])
 
 
 @compiled

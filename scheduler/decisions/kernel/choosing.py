@@ -35,6 +35,7 @@ from scheduler.decisions.kernel.rules.allowed import (
     COMMIT,
     GREEDY,
     NONE,
+    all_closed,
     forced_row,
     free_to_choose,
     list_rows,
@@ -44,13 +45,13 @@ from scheduler.decisions.kernel.rules.allowed import (
     starves,
 )
 from scheduler.decisions.kernel.rules.precedence import earlier, preceding
-from scheduler.decisions.kernel.wgc import PATIENCE, score_jobs, wgc_cost
+from scheduler.decisions.kernel.wgc import NOBODY, first_by_index, see_pools, wgc_cost
 
 ORDERED, WGC, NETWORK = range(3)
 KIND, NUMBER, ORDER, PLACEMENT, HEEDS = range(5)
 """Positions in a scorer's codes: its kind, a number that no other scorer has, and for a textbook
 order the order and the placement; whether urgency decides among jobs that are alike."""
-NOTHING, INVALID = -1, NOT_A_NUMBER
+NOTHING, INVALID = NOBODY, NOT_A_NUMBER
 """In place of a row: none may be chosen; the scorer's scores are not numbers."""
 
 
@@ -65,6 +66,8 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
     if w.count[HELD] == len(w.pool_nodes) and (w.state[MODE] == NONE or w.state[MODE] == COMMIT):
         return NOTHING
     refresh_rules(w)
+    if all_closed(w):
+        return NOTHING
     use_scorer(w, codes[NUMBER])
     slot = _starving(w)
     if slot == 0 and codes[KIND] == NETWORK:
@@ -76,7 +79,7 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
     if slot == 0:
         slot = _chosen_job(w, codes, constants)
     elif codes[KIND] == WGC:
-        score_jobs(w, constants, False)
+        see_pools(w, constants)
     if slot <= 0:
         return slot
     return preceding(w, _row_of(w, slot, codes), codes[HEEDS] != 0)
@@ -112,11 +115,7 @@ def play(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int
 def _chosen_job(w: Columns, codes: Ints, constants: Floats2D) -> int:
     """The job to start; 0 to wait, NOTHING if none has a row that may be chosen."""
     if codes[KIND] == WGC:
-        score_jobs(w, constants, False)
-        slot = _best_job(w)
-        if slot > 0 and w.job_score[slot] < PATIENCE:
-            return 0
-        return slot
+        return first_by_index(w, constants)
     order = codes[ORDER]
     if order < WFP3 and join_line(w, order):
         return _first_in_line(w)

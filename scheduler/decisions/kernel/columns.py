@@ -33,7 +33,7 @@ LIVE, RESERVED, BESIDE, TRIAL = range(4)
 """Planes of occupancy: now; at the start of the pool's reservation; what is free in both; scratch.
 """
 PLANES = 4
-JOB_TERMS = 11
+JOB_TERMS = 10
 LEARNED_ORDERS, PRICES, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 2, 13, 38, 21
 """Sizes of an encoding; its positions are in `learned.positions`."""
 PREFERENCE_COST = PRICES
@@ -76,7 +76,8 @@ PREFERENCE_COST = PRICES
     MAY_WAIT,
     FORCED,
     CHAINED,
-) = range(12)
+    DESCRIBED,
+) = range(13)
 """Positions in `state`."""
 (
     NOW,
@@ -91,7 +92,8 @@ PREFERENCE_COST = PRICES
     QUEUE_WEIGHT,
     QUEUE_PRESSURE,
     MIDDLE_PREFERENCE,
-) = range(12)
+    BOUNDED_DELAY,
+) = range(13)
 """Positions in `figure`."""
 GONE, WAITS, TAKEN = range(3)
 """States of a job slot: left, waits, was chosen in this round."""
@@ -144,6 +146,10 @@ class Columns:
     """0 cheapest … 1 fastest."""
     job_ideal: Floats = _static(JOBS)
     """Least estimated runtime over its rows (s)."""
+    job_slowest: Floats = _static(JOBS)
+    """Longest estimated runtime over its rows (s)."""
+    job_shortest: Floats = _static(JOBS)
+    """Least `row_length` over its rows."""
     job_cheapest: Floats = _static(JOBS)
     """Least estimated dollars over its rows."""
     job_frugal: Floats = _static(JOBS)
@@ -169,7 +175,8 @@ class Columns:
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
     job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
-    """Scores by the orders of an encoding: lower goes first."""
+    """Scores by the orders of an encoding: lower goes first; valid for the first `DESCRIBED` slots,
+    like the next two and `row_paid` and `row_held` of their rows."""
     job_rate: Floats = _static(JOBS)
     """What a second costs it: p · v; p: preference, v: priority / 50."""
     job_unit: Floats = _static(JOBS)
@@ -199,10 +206,6 @@ class Columns:
     """ln((runtime + 300 s) · share of the pool)."""
     row_listed: Bytes = _scratch(ROWS)
     """Scratch: rows of a table."""
-    row_cost: Floats = _scratch(ROWS)
-    """Scratch of the scorer: less is better."""
-    row_money: Floats = _scratch(ROWS)
-    """Scratch of the scorer, as `job_terms`."""
     row_described: Bytes = _static(ROWS)
     """Whether `row_static` is written: it is when the row is first shown."""
     row_static: Floats32x2D = _static(ROWS, STATIC_FEATURES)
@@ -256,8 +259,6 @@ class Columns:
     """Scratch of the encoding: whether its rows have other prices now."""
     shape_seen: Floats2D = _scratch(SHAPES, 6)
     """Scratch of the scorer: what it has seen of the shape."""
-    shape_changed: Bytes = _scratch(SHAPES)
-    """Scratch of the scorer: whether that has changed since."""
 
     pool_nodes: Ints = _column(POOLS)
     pool_per_node: Ints = _column(POOLS)
@@ -280,13 +281,17 @@ class Columns:
     """Rises with every start, end and change of an end or a node."""
     pool_fits_seen: Ints = _column(POOLS)
     pool_starts_seen: Ints = _column(POOLS)
+    pool_rules_seen: Ints = _column(POOLS)
+    """The version for which `shape_rule` holds, or a code of `rules.allowed`; -1: it does not."""
+    pool_rules_now: Floats = _column(POOLS)
+    """The time for which it holds; -inf: for any, while the pool is not reserved."""
     pool_releases: Ints = _column(POOLS)
     """Entries of its releases; the first `pool_sorted` are in order, and some may be void."""
     pool_sorted: Ints = _column(POOLS)
     pool_held: Ints = _column(POOLS)
     """Round: the row that the pool is reserved for; 0: none."""
     pool_until: Floats = _column(POOLS)
-    """Round: when that reservation starts."""
+    """Round: when that reservation starts; NaN: not computed yet, see `choices.reserved_start`."""
     pool_beside: Bytes = _column(POOLS)
     """Round: whether the plane BESIDE is up to date."""
     held_pool: Ints = _column(POOLS)

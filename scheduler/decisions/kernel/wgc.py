@@ -45,11 +45,13 @@ from scheduler.decisions.kernel.arithmetic import pairwise_sum, power
 from scheduler.decisions.kernel.changes import notice_changes
 from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
 from scheduler.decisions.kernel.columns import (
+    BOUNDED_DELAY,
     GONE,
     NOW,
     PREPARED,
     PRESSURE,
     SCORED,
+    SHAPES_USED,
     SLOTS_USED,
     TOP_PRICE,
     WAITS,
@@ -57,88 +59,129 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.rules.allowed import reservable, startable
-from scheduler.decisions.kernel.rules.precedence import ageing_of, nearness_of
+from scheduler.decisions.kernel.rules.precedence import (
+    SOON_S,
+    ageing_of,
+    earlier,
+    nearness_of,
+)
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 PATIENCE = -1e200
 """Score of WAIT: below every job that is eligible, above those that are not."""
+NOBODY = -1
+"""In place of a job: none has a row that may be chosen."""
 (LAMBDA, MU, THETA, KAPPA, SIGMA, DOLLARS, CHEAPEST, EXCHANGE) = range(8)
 """Rows of the constants: (8, 1) with NaN for λ if it is each job's own, or (8, n) for n
 preferences from 0 to 1."""
-_BY_RULES, _BY_TABLE = 1, 2
-"""States of the scores of a round, 0 if there are none: of what may be chosen; of a table."""
-(_SPEED, _THETA, _HELD, _AGEING, _SOFTENED, _CONGESTION, _OWN) = range(7)
-_ROW, _LEAST, _BEST, _NEAR = range(7, 11)
-"""`job_terms`: λu⁰, θ, κλu⁰, the term of the wait, ideal + σ, μλ, λ; then what was found last: the
-best row that may be chosen, the least price of all rows, that of the best, and its term of the
-deadline. u⁰ is u at priority 50."""
+(_SPEED, _THETA, _HELD, _SOFTENED, _CONGESTION, _OWN, _SCALE) = range(7)
+_AGEING, BOUND, _SEEN = range(7, 10)
+"""`job_terms`: λu⁰, θ, κλu⁰, ideal + σ, μλ, λ and what dollars are divided by; of the round: the
+term of the wait, a bound of the index, and `state[SCORED]` when it was scored. u⁰ is u at priority
+50."""
+_ROUNDING = 1e-9
+"""Added to bounds; more than what rounding takes from the inequalities behind them."""
 
 
 @entry_point
-def score_jobs(w: Columns, constants: Floats2D, listed: bool) -> None:
+def score_jobs(w: Columns, constants: Floats2D) -> None:
     """Into `job_score`: the index of each eligible job, less than WAIT for others: by their regret.
 
-    -inf for jobs that cannot start on any row. `listed`: the rows that may be chosen are those of
-    `row_listed`, else what the round says, after `refresh_rules`.
+    -inf for jobs that have no row in `row_listed` on which they could ever start.
     """
-    first = w.state[SCORED] != _BY_RULES or listed
-    if w.state[SCORED] == 0:
-        _open_round(w, constants)
-    w.state[SCORED] = _BY_TABLE if listed else _BY_RULES
-    for pool in range(len(w.pool_nodes)):
-        look_ahead(w, pool)
-    if not (notice_changes(w, first) or first):
-        return
+    see_pools(w, constants)
+    w.state[SCORED] += 1
     for slot in range(1, w.count[SLOTS_USED]):
-        if (listed or w.job_state[slot] == WAITS) and (_refresh_costs(w, slot) or first):
-            w.job_score[slot] = _score(w, slot, listed)
+        if w.job_state[slot] != GONE:
+            w.job_score[slot] = _score(w, slot, True)
 
 
 @compiled
-def _refresh_costs(w: Columns, slot: int) -> bool:
-    """Compute the neutral prices of rows whose shape has changed; whether the score may change."""
-    best_row = int(w.job_terms[_ROW, slot])
-    least, best = w.job_terms[_LEAST, slot], w.job_terms[_BEST, slot]
-    touched = False
-    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
-        if not w.shape_changed[w.row_shape[row]]:
+def see_pools(w: Columns, constants: Floats2D) -> None:
+    """Bring up to date what holds for all jobs. `state[SCORED]` rises if scores may change."""
+    if w.state[SCORED] == 0:
+        _open_round(w, constants)
+    for pool in range(len(w.pool_nodes)):
+        look_ahead(w, pool)
+    if notice_changes(w):
+        w.state[SCORED] += 1
+
+
+@compiled
+def first_by_index(w: Columns, constants: Floats2D) -> int:
+    """The job to start now; 0: none is eligible; NOBODY. Valid after `refresh_rules`.
+
+    Most jobs need no score: their bound is below the best index so far.
+    """
+    see_pools(w, constants)
+    _refresh_bounds(w)
+    best, most, stamp = NOBODY, -np.inf, float(w.state[SCORED])
+    for slot in range(1, w.count[SLOTS_USED]):
+        if w.job_terms[BOUND, slot] < most or w.job_state[slot] != WAITS:
             continue
-        before = w.row_cost[row]
-        cost = _price(w, slot, row, w.job_terms[_SPEED, slot], w.figure[PRESSURE])
-        w.row_cost[row] = cost
-        touched = touched or row == best_row or before == least or cost < least or cost < best
-    # A row that GREEDY may reserve gives way to any row that can start.
-    return touched or best_row == 0 or not startable(w, best_row)
+        if w.job_terms[_SEEN, slot] != stamp:
+            w.job_score[slot], w.job_terms[_SEEN, slot] = _score(w, slot, False), stamp
+        score = w.job_score[slot]
+        if score > most or (score == most and best > 0 and earlier(w, slot, best)):
+            best, most = slot, score
+    return 0 if best > 0 and most < PATIENCE else best
+
+
+@compiled
+def _refresh_bounds(w: Columns) -> None:
+    """Bounds hold while no start is farther off than a certain delay, and grow with it."""
+    longest = 0.0
+    for shape in range(1, w.count[SHAPES_USED]):
+        if w.shape_users[shape] and delay_of(w, shape) < np.inf:
+            longest = max(longest, delay_of(w, shape))
+    if longest <= w.figure[BOUNDED_DELAY]:
+        return
+    w.figure[BOUNDED_DELAY] = 2.0 * longest + SOON_S
+    for slot in range(1, w.count[SLOTS_USED]):
+        w.job_terms[BOUND, slot] = -np.inf if w.job_state[slot] == GONE else _bound(w, slot)
+
+
+@compiled
+def _bound(w: Columns, slot: int) -> float:
+    """No index of a job is above this, on any row with a start within `BOUNDED_DELAY`.
+
+    The slack of a row is at least that of the longest runtime after the longest delay, it counts
+    less the shorter the runtime, and exp(-x) <= 1 / (1 + x) for x >= 0. A row that meets the
+    deadline exists only if the least runtime does.
+    """
+    slowest, near = w.job_slowest[slot], 0.0
+    left = w.job_deadline[slot] - w.figure[NOW]
+    if w.job_ideal[slot] <= left < np.inf:
+        slack = max(left - (w.figure[BOUNDED_DELAY] + slowest), 0.0)
+        near = 1.0 / (1.0 + slack / (slowest + SOON_S))
+    urgency = w.job_weight[slot] + w.job_terms[_AGEING, slot] + near
+    return urgency - w.job_shortest[slot] + _ROUNDING
 
 
 @compiled
 def _score(w: Columns, slot: int, listed: bool) -> float:
+    """Over the rows of `row_listed`, or those that may be chosen."""
     first, last = w.job_first[slot], w.job_first[slot] + w.job_count[slot]
+    speed, pressure = w.job_terms[_SPEED, slot], w.figure[PRESSURE]
     least, best, best_row = np.inf, np.inf, 0
     for row in range(first, last):
-        cost = w.row_cost[row]
+        cost = _price(w, slot, row, speed, pressure)
         least = min(least, cost)
         if cost < best and (w.row_listed[row] if listed else startable(w, row)):
             best, best_row = cost, row
     if best_row == 0 and not listed:
         for row in range(first, last):
-            if w.row_cost[row] < best and reservable(w, row) and not startable(w, row):
-                best, best_row = w.row_cost[row], row
-    before = w.job_terms[_ROW, slot]
-    w.job_terms[_LEAST, slot], w.job_terms[_BEST, slot] = least, best
-    w.job_terms[_ROW, slot] = best_row
+            cost = _price(w, slot, row, speed, pressure)
+            if cost < best and reservable(w, row) and not startable(w, row):
+                best, best_row = cost, row
     if best_row == 0:
         return -np.inf
     wait = max(w.figure[NOW] - w.job_submitted[slot], 0.0)
     regret = best - least
-    if regret <= w.job_terms[_THETA, slot] + w.job_terms[_HELD, slot] * wait:
-        unknown = np.isnan(w.job_terms[_NEAR, slot]) or before != best_row
-        if unknown or w.shape_changed[w.row_shape[best_row]]:
-            w.job_terms[_NEAR, slot] = nearness_of(w, slot, best_row)
-        urgency = w.job_weight[slot] + w.job_terms[_AGEING, slot] + w.job_terms[_NEAR, slot]
-        return urgency - w.row_length[best_row]
-    w.job_terms[_NEAR, slot] = np.nan
-    return PATIENCE * (2.0 + regret / (1.0 + regret))
+    if regret > w.job_terms[_THETA, slot] + w.job_terms[_HELD, slot] * wait:
+        return PATIENCE * (2.0 + regret / (1.0 + regret))
+    near = nearness_of(w, slot, best_row)
+    return w.job_weight[slot] + w.job_terms[_AGEING, slot] + near - w.row_length[best_row]
 
 
 @compiled
@@ -157,20 +200,21 @@ def _price(w: Columns, slot: int, row: int, speed: float, pressure: float) -> fl
         return np.inf
     inflicted = w.job_terms[_CONGESTION, slot] * pressure * w.row_runtime[row]
     share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
-    return speed * end + w.row_money[row] + inflicted * share
+    money = (1.0 - w.job_terms[_OWN, slot]) * w.row_dollars[row] / w.job_terms[_SCALE, slot]
+    return speed * end + money + inflicted * share
 
 
 @compiled
 def _open_round(w: Columns, constants: Floats2D) -> None:
     """Compute what holds for the whole round: the pressure, and the terms of the waits."""
-    w.state[SCORED] = _BY_TABLE
+    w.state[SCORED], w.figure[BOUNDED_DELAY] = 1, -1.0
     for slot in range(max(w.state[PREPARED], 1), w.count[SLOTS_USED]):
         _prepare(w, slot, constants)
     w.state[PREPARED] = w.count[SLOTS_USED]
     waiting = 0
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] != GONE:
-            w.job_terms[_AGEING, slot], w.job_terms[_ROW, slot] = ageing_of(w, slot), 0.0
+            w.job_terms[_AGEING, slot], w.job_terms[_SEEN, slot] = ageing_of(w, slot), 0.0
             w.job_score[waiting] = 1.0 / w.job_terms[_SOFTENED, slot]
             waiting += 1
     w.figure[PRESSURE] = pairwise_sum(w.job_score, waiting)
@@ -198,9 +242,7 @@ def _prepare(w: Columns, slot: int, constants: Floats2D) -> None:
     w.job_terms[_THETA, slot] = constants[THETA, at]
     w.job_terms[_HELD, slot] = constants[KAPPA, at] * preference * rate
     w.job_terms[_CONGESTION, slot] = constants[MU, at] * preference
-    scale = _scale(w, slot, constants, at)
-    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
-        w.row_money[row] = (1.0 - preference) * w.row_dollars[row] / scale
+    w.job_terms[_SCALE, slot] = _scale(w, slot, constants, at)
 
 
 @compiled

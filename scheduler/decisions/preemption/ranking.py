@@ -38,7 +38,8 @@ class RankedJob(NamedTuple):
     """Or runs and yields to jobs that wait."""
     submitted_at: float
     calm: float
-    """Minus the priority of a waiting job."""
+    """Minus the priority of a waiting job; -inf for one that runs: otherwise two jobs of one age
+    could take the devices from each other for ever."""
     deadline: float
     job: int
 
@@ -55,7 +56,7 @@ class RankedAttempt(NamedTuple):
     def ranked(self, ranking: Ranking) -> RankedJob:
         """Its place in the order."""
         rank = ranking(self.progress, self.progress.width)
-        return RankedJob(1, rank.key, rank.yields, self.submitted_at, 0.0, inf, self.attempt.job)
+        return RankedJob(1, rank.key, rank.yields, self.submitted_at, -inf, inf, self.attempt.job)
 
 
 class RankedQueue:
@@ -93,6 +94,11 @@ class RankedQueue:
     def job(self, job: int) -> Waiting:
         """A waiting job. Raises `KeyError` if it is not here."""
         return self._jobs[job][1]
+
+    def entry(self, job: int) -> RankedJob | None:
+        """The place of a waiting job; None if it is not here."""
+        found = self._jobs.get(job)
+        return None if found is None else found[0]
 
     def progress(self, job: int) -> JobProgress:
         """The progress of a waiting job. Raises `KeyError` if it is not here."""

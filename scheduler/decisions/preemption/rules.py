@@ -7,8 +7,9 @@ second of a job counts as its priority ÷ 50. All times are estimates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from scheduler.decisions.preemption.obstacles import Obstacle, ObstacleKind
 from scheduler.decisions.state.preemption import (
     Preemption,
     PreemptionReason,
@@ -38,32 +39,48 @@ def lost_s(victim: RunningJob, now: float) -> float:
     return weight(victim.job) * (unsaved + victim.progress.restart_s)
 
 
-def stoppable(victim: RunningJob, now: float, rules: PreemptionRules, starvation_s: float) -> bool:
-    """Whether the attempt may be stopped at all.
+def unstoppable(
+    victim: RunningJob, now: float, rules: PreemptionRules, starvation_s: float
+) -> Obstacle | None:
+    """Why the attempt may not be stopped at all; None if it may.
 
     It must be able to resume, have worked for the minimum runtime, not have been preempted too
     often, and not be stopping already. A job that has starved is not preempted: it would wait
     again.
     """
-    return (
-        victim.progress.can_resume
-        and not victim.stopping
-        and victim.progress.preemptions < rules.max_per_job
-        and max(0.0, now - victim.begun_at) >= rules.min_runtime_s
-        and now - victim.job.submitted_at <= starvation_s
-    )
+    jobs, state = (victim.job.id,), victim.progress
+    if not state.can_resume:
+        return Obstacle(ObstacleKind.CANNOT_RESUME, jobs)
+    if victim.stopping:
+        return Obstacle(ObstacleKind.STOPPING, jobs)
+    if state.preemptions >= rules.max_per_job:
+        return Obstacle(ObstacleKind.MAX_PER_JOB, jobs, state.preemptions, rules.max_per_job)
+    worked = max(0.0, now - victim.begun_at)
+    if worked < rules.min_runtime_s:
+        return Obstacle(ObstacleKind.MIN_RUNTIME, jobs, worked, rules.min_runtime_s)
+    if now - victim.job.submitted_at > starvation_s:
+        return Obstacle(ObstacleKind.STARVED, jobs)
+    return None
 
 
-def may_displace(job: Waiting, victim: RunningJob, reason: PreemptionReason) -> bool:
-    """Whether the job is urgent enough: never if the victim has a higher priority."""
-    if reason is PreemptionReason.PRIORITY:
-        return job.priority > victim.job.priority
-    return job.priority >= victim.job.priority
+def as_urgent(job: Waiting, victim: RunningJob, reason: PreemptionReason) -> Obstacle | None:
+    """Why the job is not urgent enough to displace the victim; None if it is.
+
+    It never is if the victim has a higher priority.
+    """
+    above = job.priority > victim.job.priority
+    if above or (job.priority == victim.job.priority and reason is not PreemptionReason.PRIORITY):
+        return None
+    figures = victim.job.priority, job.priority
+    return Obstacle(ObstacleKind.PRIORITY, (victim.job.id,), *figures)
 
 
-def worth(gained: float, victims: Iterable[RunningJob], now: float) -> bool:
-    """Whether the gain exceeds what all the victims lose."""
-    return gained > sum(lost_s(victim, now) for victim in victims)
+def unworthy(gained: float, victims: Sequence[RunningJob], now: float) -> Obstacle | None:
+    """Why the gain is too small: it does not exceed what all the victims lose; None if it does."""
+    lost = sum(lost_s(victim, now) for victim in victims)
+    if gained > lost:
+        return None
+    return Obstacle(ObstacleKind.GAIN, tuple(each.job.id for each in victims), gained, lost)
 
 
 def preemptions(

@@ -8,11 +8,12 @@ does not fit otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import merge
 from math import inf
 from typing import NamedTuple
 
+from scheduler.decisions.preemption.obstacles import Obstacle, ObstacleKind
 from scheduler.decisions.preemption.ranking import (
     RankedAttempt,
     RankedJob,
@@ -20,12 +21,7 @@ from scheduler.decisions.preemption.ranking import (
     Ranking,
     shortest_first,
 )
-from scheduler.decisions.preemption.rules import (
-    gained_s,
-    may_displace,
-    stoppable,
-    worth,
-)
+from scheduler.decisions.preemption.rules import as_urgent, gained_s, unstoppable, unworthy
 from scheduler.decisions.preemption.trial import end_of, fit, full, hold, soonest_end
 from scheduler.decisions.state.preemption import PreemptionReason, PreemptionRules, RunningJob
 from scheduler.decisions.state.world import EstimatedPlacement, Nodes, Waiting, World
@@ -73,12 +69,25 @@ class Seating:
 
     seats: Sequence[Seat]
     displacements: Sequence[Displacement]
+    tried: Mapping[int, Obstacle] = field(default_factory=dict)
+    """Waiting job for which victims were sought → why it displaces nothing."""
+    spared: Sequence[tuple[RankedJob, Obstacle]] = ()
+    """Running jobs that may not be stopped, with the reason."""
 
 
 def seated(contest: Contest) -> Seating:
     """Seat the jobs of a contest: by the rules where they weigh, else as the papers say."""
     seating = _Weighed(contest) if contest.rules.weighed else _Published(contest)
     return seating.outcome()
+
+
+def obstacles(contest: Contest, job: int) -> Sequence[Obstacle]:
+    """What stands against a preemption for a waiting job; empty if it has a seat."""
+    seating, entry = seated(contest), contest.queue.entry(job)
+    if entry is None or any(seat.job == job for seat in seating.seats):
+        return ()
+    tried = [seating.tried[job]] if job in seating.tried else []
+    return [*tried, *(found for rank, found in seating.spared if entry < rank)]
 
 
 class _Published:
@@ -191,11 +200,12 @@ class _Weighed(_Published):
     def __init__(self, contest: Contest) -> None:
         super().__init__(contest)
         self._details = {job: each.details() for job, each in contest.running.items()}
-        self._movable = {
-            job: each
-            for job, each in contest.running.items()
-            if stoppable(self._details[job], contest.now, contest.rules, contest.starvation_s)
-        }
+        allowed = contest.now, contest.rules, contest.starvation_s
+        against = {job: unstoppable(each, *allowed) for job, each in self._details.items()}
+        self._spared = [
+            (rank, found) for rank in self._ranked if (found := against[rank.job]) is not None
+        ]
+        self._movable = {job: each for job, each in contest.running.items() if not against[job]}
         self._ranked = [each for each in self._ranked if each.job in self._movable]
         self._available = contest.world.copy()
         for job, each in self._details.items():
@@ -208,6 +218,7 @@ class _Weighed(_Published):
         seats = self._settled(self._ranked)
         free, tries = self._available.copy(), TRIES
         found: list[Displacement] = []
+        tried: dict[int, Obstacle] = {}
         for entry in self._contest.queue:
             beside = self._seat(entry.job, free)
             if beside is not None:
@@ -221,27 +232,29 @@ class _Weighed(_Published):
             tries -= 1
             trial = self._settled(merge(self._ranked, [*admitted, entry]))
             new = self._displacement(entry, seats, trial)
-            if new is not None:
+            if isinstance(new, Obstacle):
+                tried[entry.job] = new
+            else:
                 admitted.append(entry)
                 found.append(new)
                 seats, free = trial, self._held(trial)
-        return Seating(seats, found)
+        return Seating(seats, found, tried, self._spared)
 
     def _displacement(
         self, entry: RankedJob, before: Sequence[Seat], after: Sequence[Seat]
-    ) -> Displacement | None:
-        """What the job displaces; None if it may not, or has no seat."""
+    ) -> Displacement | Obstacle:
+        """What the job displaces, or why it displaces nothing."""
         seats = {seat.job: seat for seat in after}
         if entry.job not in seats or {seat.job for seat in before if seat.option} - seats.keys():
-            return None
+            return Obstacle(ObstacleKind.DEVICES, tuple(self._movable))
         job = self._contest.queue.job(entry.job)
         reason = PreemptionReason.STARVATION if not entry.turn else PreemptionReason.POLICY
         victims = [self._details[each] for each in self._stopped(after) - self._stopped(before)]
         gain = self._gain(seats[entry.job])
-        allowed = all(may_displace(job, victim, reason) for victim in victims)
-        if not (allowed and worth(gain, victims, self._contest.now)):
-            return None
-        return Displacement(job, sorted(victims, key=lambda each: each.job.id), reason, gain)
+        victims.sort(key=lambda each: each.job.id)
+        equal = [found for each in victims if (found := as_urgent(job, each, reason))]
+        against = equal[0] if equal else unworthy(gain, victims, self._contest.now)
+        return against or Displacement(job, victims, reason, gain)
 
     def _held(self, seats: Sequence[Seat]) -> World:
         """The cluster with all seats taken."""

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import NamedTuple
 
+from scheduler.decisions.preemption.obstacles import Obstacle, ObstacleKind, nearest
 from scheduler.decisions.preemption.ranking import shortest_first
 from scheduler.decisions.preemption.rules import (
+    as_urgent,
     gained_s,
     lost_s,
-    may_displace,
     preemptions,
-    stoppable,
-    worth,
+    unstoppable,
+    unworthy,
 )
 from scheduler.decisions.preemption.trial import end_of, fit, hold, placement, soonest_end
 from scheduler.decisions.state.plan import Plan, Reservation
@@ -63,15 +64,10 @@ def with_urgent(
     `world` holds the plan's placements; it is not changed. `running`: what ran before the plan.
     """
     scene = _Scene(plan.now, world.copy(), list(running), rules, starvation_s)
-    placed = {each.job for each in plan.placements}
-    waiting = (job for job in waiting_jobs(world) if job.id not in placed)
-    urgent = sorted((job for job in waiting if scene.reasons(job)), key=scene.turn)
     stops, starts, claims = [], [], []
-    for job in urgent[:TRIES]:
-        way = scene.way(job)
-        if way is None:
+    for job, way in scene.ways(_left(plan, world)):
+        if not isinstance(way, _Displacement):
             continue
-        scene.apply(job, way)
         stops += preemptions(job, way.victims, way.reason, way.gained_s, plan.now)
         starts.append(placement(job.id, way.option, way.nodes))
         pool, width, memory, *_ = way.option
@@ -82,6 +78,41 @@ def with_urgent(
         deferred=(*plan.deferred, *starts),
         claims=(*plan.claims, *claims),
     )
+
+
+def obstacles(
+    plan: Plan,
+    world: World,
+    running: Iterable[RunningJob],
+    rules: PreemptionRules,
+    starvation_s: float,
+    number: int,
+) -> tuple[Obstacle, ...]:
+    """What stands against a preemption for waiting job `number`, by the rules of `with_urgent`.
+
+    Empty for a job that preempts in this round, or that is not urgent.
+    """
+    every, left = list(running), _left(plan, world)
+    scene = _Scene(plan.now, world.copy(), every, rules, starvation_s)
+    tried: Sequence[Obstacle] = ()
+    for other, way in scene.ways(left):
+        if other.id == number:
+            if isinstance(way, _Displacement):
+                return ()
+            tried = way
+            break
+    job = next((each for each in left if each.id == number), None)
+    reasons = [] if job is None else scene.reasons(job, every)
+    if job is None or not any(scene.needs(job, reason) for reason in reasons):
+        return ()
+    best = nearest(each for each in tried if each.jobs)
+    return (*([] if best is None else [best]), *scene.spared(job, every, reasons))
+
+
+def _left(plan: Plan, world: World) -> Sequence[Waiting]:
+    """The jobs that the plan leaves waiting."""
+    placed = {each.job for each in plan.placements}
+    return [job for job in waiting_jobs(world) if job.id not in placed]
 
 
 @dataclass(slots=True)
@@ -95,8 +126,7 @@ class _Scene:
     starvation_s: float
 
     def __post_init__(self) -> None:
-        allowed = (self.now, self.rules, self.starvation_s)
-        self.running = [each for each in self.running if stoppable(each, *allowed)]
+        self.running = [each for each in self.running if self._unstoppable(each) is None]
         # The least urgent goes first; of equals, who loses least.
         self.running.sort(key=lambda each: (each.job.priority, lost_s(each, self.now), each.job.id))
 
@@ -104,30 +134,67 @@ class _Scene:
         """Sorts jobs: starving ones first, then by priority and age."""
         return not self._starves(job), -job.priority, job.submitted_at, job.id
 
-    def reasons(self, job: Waiting) -> list[PreemptionReason]:
-        """For what the job may ask, before anything is tried."""
+    def ways(
+        self, waiting: Iterable[Waiting]
+    ) -> Iterator[tuple[Waiting, _Displacement | Sequence[Obstacle]]]:
+        """Each urgent job in its turn, with its way or what stands against it; a way is taken."""
+        urgent = sorted((job for job in waiting if self.reasons(job, self.running)), key=self.turn)
+        for job in urgent[:TRIES]:
+            way = self.way(job)
+            if isinstance(way, _Displacement):
+                self.apply(job, way)
+            yield job, way
+
+    def reasons(self, job: Waiting, running: Sequence[RunningJob]) -> list[PreemptionReason]:
+        """For what the job may ask while these jobs run, before anything is tried."""
         found = []
         if self._starves(job):
             found.append(PreemptionReason.STARVATION)
         if isfinite(job.deadline):
             found.append(PreemptionReason.DEADLINE)
-        least = self.running[0].job.priority if self.running else job.priority
+        least = min((each.job.priority for each in running), default=job.priority)
         if self.rules.mode is PreemptionMode.PRIORITY and job.priority > least:
             found.append(PreemptionReason.PRIORITY)
-        return found if self.running else []
+        return found if running else []
 
-    def way(self, job: Waiting) -> _Displacement | None:
-        """The way in which the job ends first among those that the rules allow."""
-        otherwise = soonest_end(self.world, job, self.now)
-        for reason in self.reasons(job):
-            late = reason is PreemptionReason.DEADLINE
-            if late and otherwise <= job.deadline:
+    def needs(self, job: Waiting, reason: PreemptionReason, otherwise: float | None = None) -> bool:
+        """Whether the reason holds: of a deadline, that it is missed without a preemption.
+
+        `otherwise`: when the job ends then; None: it is computed.
+        """
+        if reason is not PreemptionReason.DEADLINE:
+            return True
+        end = soonest_end(self.world, job, self.now) if otherwise is None else otherwise
+        return end > job.deadline
+
+    def way(self, job: Waiting) -> _Displacement | Sequence[Obstacle]:
+        """The way in which the job ends first among those that the rules allow.
+
+        If there is none: what stands against each that was tried.
+        """
+        otherwise, against = soonest_end(self.world, job, self.now), []
+        for reason in self.reasons(job, self.running):
+            if not self.needs(job, reason, otherwise):
                 continue
             for option in shortest_first(job):
                 found = self._with(job, option, reason, otherwise)
-                if found is not None:
+                if isinstance(found, _Displacement):
                     return found
-        return None
+                against.append(found)
+        return against
+
+    def spared(
+        self, job: Waiting, running: Iterable[RunningJob], reasons: Sequence[PreemptionReason]
+    ) -> Iterator[Obstacle]:
+        """Why each attempt in the job's pools is out of the question, if it is."""
+        pools = {option.pool for option in job.options}
+        here = {each.job for each in self.world.running() if each.pool in pools}
+        for each in sorted(running, key=lambda victim: victim.job.priority):
+            if each.job.id in here:
+                equal = [as_urgent(job, each, reason) for reason in reasons]
+                found = self._unstoppable(each) or (None if None in equal else equal[0])
+                if found is not None:
+                    yield found
 
     def apply(self, job: Waiting, way: _Displacement) -> None:
         """Stop the victims and start the job."""
@@ -136,6 +203,9 @@ class _Scene:
         hold(self.world, job.id, way.option, way.nodes, self.now)
         gone = {victim.job.id for victim in way.victims}
         self.running = [each for each in self.running if each.job.id not in gone]
+
+    def _unstoppable(self, victim: RunningJob) -> Obstacle | None:
+        return unstoppable(victim, self.now, self.rules, self.starvation_s)
 
     def _starves(self, job: Waiting) -> bool:
         return self.now - job.submitted_at > self.starvation_s
@@ -146,23 +216,25 @@ class _Scene:
         option: EstimatedPlacement,
         reason: PreemptionReason,
         otherwise: float,
-    ) -> _Displacement | None:
-        found = self._victims(job, option, reason)
-        if found is None:
-            return None
-        victims, nodes = found
+    ) -> _Displacement | Obstacle:
+        victims, nodes = self._victims(job, option, reason)
+        jobs = tuple(victim.job.id for victim in victims)
+        if nodes is None or not victims:
+            return Obstacle(ObstacleKind.DEVICES, jobs)
         end = end_of(self.world, option, nodes, self.now)
         if reason is PreemptionReason.DEADLINE and end > job.deadline:
-            return None
+            return Obstacle(ObstacleKind.DEADLINE, jobs, end - job.deadline)
         gain = gained_s(job, otherwise, end)
-        if not worth(gain, victims, self.now):
-            return None
-        return _Displacement(option, nodes, victims, gain, reason)
+        poor = unworthy(gain, victims, self.now)
+        return poor or _Displacement(option, nodes, victims, gain, reason)
 
     def _victims(
         self, job: Waiting, option: EstimatedPlacement, reason: PreemptionReason
-    ) -> tuple[Sequence[RunningJob], Nodes] | None:
-        """Who has to stop so that the placement fits, and its nodes; None if nobody may."""
+    ) -> tuple[Sequence[RunningJob], Nodes | None]:
+        """Who has to stop so that the placement fits, and its nodes.
+
+        No nodes: it does not fit although all stop that may.
+        """
         free = self.world.copy()
         attempts = {each.job: each for each in free.running() if each.pool == option.pool}
         stopped: list[RunningJob] = []
@@ -170,22 +242,23 @@ class _Scene:
         while fit(free, option) is None:
             victim = next(candidates, None)
             if victim is None:
-                return None
+                return stopped, None
             free.finish(victim.job.id)
             stopped.append(victim)
         for victim in stopped[-2::-1]:
             if _needless(free, attempts[victim.job.id], option):
                 stopped.remove(victim)
         nodes = fit(free, option)
-        assert nodes is not None
-        return (stopped, nodes) if stopped else None
+        return stopped, nodes
 
     def _candidates(
         self, job: Waiting, reason: PreemptionReason, here: Iterable[int]
     ) -> Iterator[RunningJob]:
         jobs = set(here)
         return (
-            each for each in self.running if each.job.id in jobs and may_displace(job, each, reason)
+            each
+            for each in self.running
+            if each.job.id in jobs and as_urgent(job, each, reason) is None
         )
 
 

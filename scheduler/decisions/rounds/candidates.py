@@ -207,9 +207,9 @@ class Candidates:
         """A table of just these rows (without WAIT, unless named)."""
         return Candidates(self.world, self.rows[list(positions)])
 
-    def all_open(self) -> Candidates:
-        """A table of every row of every waiting job, also those that may not be chosen now."""
-        return Candidates(self.world, open_rows(self.world)[1:])
+    def apart(self) -> Candidates:
+        """The same table of a copy of the world, which nobody else uses."""
+        return Candidates(self.world.copy(), self.rows)
 
     def rivals(self, row: int) -> range:
         """Positions of the rows of the same job as `row`, itself included."""

@@ -178,5 +178,5 @@ class Round:
             pool=pool,
             width=shape.width,
             memory=shape.memory,
-            start=float(world.pool_until[pool]),
+            start=choices.reserved_start(world.handle, pool),
         )

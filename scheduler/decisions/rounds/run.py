@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,17 +10,18 @@ import numpy as np
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.choosing import INVALID, NOTHING
 from scheduler.decisions.kernel.rules.precedence import first_of
+from scheduler.decisions.preemption import seating, urgent
 from scheduler.decisions.preemption.claims import served
+from scheduler.decisions.preemption.obstacles import Obstacle
 from scheduler.decisions.preemption.ranked_round import contest, ranked_plan
-from scheduler.decisions.preemption.urgent import with_urgent
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.state.plan import Action, Plan
-from scheduler.decisions.state.preemption import OFF, PreemptionRules
+from scheduler.decisions.state.preemption import OFF, PreemptionRules, RunningJob
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import WAIT
+from scheduler.decisions.state.world import WAIT, World
 from scheduler.domain.records import Decision
 
 Observer = Callable[[Candidates, Floats, int, Action], Decision]
@@ -42,15 +43,43 @@ def run_round(
     if own.ranking is not None:
         plan = ranked_plan(contest(snapshot, own.ranking, rules, own.starvation_s), policy.name)
         return plan if observe is None else _observed(snapshot, policy, plan, observe)
+    plan, world = _chosen(snapshot, policy, mode, observe)
+    if not rules.urgent:
+        return plan
+    return urgent.with_urgent(plan, world, _running(snapshot, plan), rules, own.starvation_s)
+
+
+def obstacles(
+    snapshot: Snapshot, policy: Policy, mode: Mode, rules: PreemptionRules, job: int
+) -> Sequence[Obstacle]:
+    """What stands against a preemption for a waiting job in such a round.
+
+    Empty for a job that preempts or is placed, and for one that may not ask for a preemption.
+    """
+    own = traits(policy)
+    if own.ranking is not None:
+        return seating.obstacles(contest(snapshot, own.ranking, rules, own.starvation_s), job)
+    if not rules.urgent:
+        return ()
+    plan, world = _chosen(snapshot, policy, mode, None)
+    running = _running(snapshot, plan)
+    return urgent.obstacles(plan, world, running, rules, own.starvation_s, job)
+
+
+def _chosen(
+    snapshot: Snapshot, policy: Policy, mode: Mode, observe: Observer | None
+) -> tuple[Plan, World]:
+    """What the policy chooses after the claims, and the world with that."""
     claimed = served(snapshot)
     round_ = Round(claimed.world, snapshot.now, mode, snapshot.committed)
     plan = decide(round_, policy, observe)
     plan = replace(plan, placements=(*claimed.placements, *plan.placements), claims=claimed.claims)
-    if not rules.urgent:
-        return plan
+    return plan, claimed.world
+
+
+def _running(snapshot: Snapshot, plan: Plan) -> Iterator[RunningJob]:
     placed = {placement.job for placement in plan.placements}
-    running = (each for each in snapshot.running_jobs if each.job.id not in placed)
-    return with_urgent(plan, claimed.world, running, rules, own.starvation_s)
+    return (each for each in snapshot.running_jobs if each.job.id not in placed)
 
 
 def _observed(snapshot: Snapshot, policy: Policy, plan: Plan, observe: Observer) -> Plan:

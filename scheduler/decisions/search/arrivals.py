@@ -14,6 +14,18 @@ from scheduler.compilation.columns import Floats2D
 from scheduler.decisions.kernel.columns import GONE, SLOTS_USED
 from scheduler.decisions.state.world import Shape, World
 
+SPAN = 16
+"""Arrivals by which a stretch of time is called busy or quiet."""
+
+
+class Lately(NamedTuple):
+    """How arrivals were until now."""
+
+    span_s: float
+    """Seconds that the last `SPAN` arrivals took."""
+    elapsed_s: float
+    """Seconds since the last one."""
+
 
 class ArrivedJob(NamedTuple):
     """A job that has come once and may come again, with estimates of its placements."""
@@ -53,6 +65,13 @@ class ArrivalHistory:
 
     def __len__(self) -> int:
         return len(self.gap)
+
+    def spans(self) -> Floats:
+        """(n,) seconds that the `SPAN` arrivals before each one took, in a circle."""
+        before = self.gap.take(np.arange(-SPAN, 0), mode="wrap")
+        upto = np.cumsum(np.concatenate((before, self.gap)))
+        spans: Floats = upto[SPAN - 1 : -1] - upto[:-SPAN]
+        return spans
 
     @classmethod
     def of(cls, runs: Sequence[Sequence[ArrivedJob]]) -> ArrivalHistory:
@@ -105,6 +124,13 @@ class RecentArrivals:
             waiting = set(world.job_id[slots].tolist())
             self._known = {job for job, _ in self._jobs} | waiting
         return len(new)
+
+    def lately(self, now: float) -> Lately | None:
+        """How arrivals were until `now`; None before there are enough."""
+        if len(self._jobs) < SPAN:
+            return None
+        last = [self._jobs[at][1].submitted for at in range(-SPAN, 0)]
+        return Lately(max(last) - min(last), max(now - max(last), 0.0))
 
     @property
     def jobs(self) -> list[ArrivedJob]:

@@ -14,12 +14,14 @@ from scheduler.decisions.kernel.columns import LIVE, MODE, NOW, PLACED, SLOTS_US
 from scheduler.decisions.kernel.playouts import columns, search
 from scheduler.decisions.kernel.playouts.columns import PlayoutColumns
 from scheduler.decisions.rounds.scorer import Scorer, congestion_priced
-from scheduler.decisions.search.arrivals import ArrivalHistory
+from scheduler.decisions.search.arrivals import ArrivalHistory, Lately
 from scheduler.decisions.search.result import SearchResult, best_of
 from scheduler.decisions.search.settings import PlayoutObjective, SearchSettings
 from scheduler.decisions.state.scratch_world import ScratchWorld
 from scheduler.decisions.state.world import World
 
+_NEAR = 0.05
+"""Share of all arrivals at which a future may begin."""
 _ALWAYS = 1e300
 """A regret that no row has."""
 
@@ -29,7 +31,9 @@ class Playouts(PlayoutColumns):
 
     One thread at a time may use it. `arrivals`: what futures are drawn from, as runs of consecutive
     arrivals (circular block bootstrap: Politis and Romano, "A circular block-resampling procedure
-    for stationary data", 1992).
+    for stationary data", 1992). A future begins where arrivals had been about as frequent as lately
+    (nearest neighbours: Lall and Sharma, "A nearest neighbor bootstrap for resampling hydrologic
+    time series", 1996).
     """
 
     def __init__(
@@ -41,25 +45,32 @@ class Playouts(PlayoutColumns):
     ) -> None:
         self.scorer, self._eager = scorer, _without_waiting(scorer)
         self.arrivals, self.settings, self.objective = arrivals, settings, objective
+        spans = arrivals.spans()
+        self._by_span = np.argsort(spans, kind="stable")
+        self._spans = spans[self._by_span]
         self._scratch = ScratchWorld(arrivals.shapes)
         self._handle: PlayoutColumns | None = None
         self._sizes: tuple[int, ...] = ()
         self._allocate_fixed()
 
     def search(
-        self, world: World, draws: np.random.Generator, in_time: Callable[[], bool] | None = None
+        self,
+        world: World,
+        draws: np.random.Generator,
+        in_time: Callable[[], bool] | None = None,
+        lately: Lately | None = None,
     ) -> SearchResult | None:
         """Try candidates for the choice that the round of `world` is at; None: there is but one.
 
         `world` is not changed, but may get larger columns. `in_time`: asked before each future;
-        once it says no, the futures played until then decide.
+        once it says no, the futures played until then decide. `lately`: None if it is not known.
         """
         settings = self.settings
         longest = int(self.arrivals.count.max())
         copy = self._scratch.renew(world, settings.length, settings.length * longest)
         copy.reserve_shown(max(self.scorer.rows, self._eager.rows))
         self._allocate(copy)
-        self._draw(copy, draws)
+        self._draw(copy, draws, lately)
         scorers = (*self.scorer, *self._eager[:2])
         at_once = settings.futures if in_time is None else 1
         count = played = 0
@@ -79,6 +90,18 @@ class Playouts(PlayoutColumns):
             best=best_of(values, settings.margin),
             objective=self.objective,
         )
+
+    def starts(self, lately: Lately | None) -> Ints:
+        """Where futures may begin: where the last arrivals took about as long."""
+        if lately is None:
+            return np.arange(len(self.arrivals))
+        count = len(self._by_span)
+        near = max(min(count, self.settings.futures), int(_NEAR * count))
+        first = int(np.searchsorted(self._spans, lately.span_s)) - near // 2
+        first = max(0, min(first, count - near))
+        starts = self._by_span[first : first + near]
+        longer = starts[self.arrivals.gap[starts] > lately.elapsed_s]
+        return longer if len(longer) else starts
 
     @property
     def handle(self) -> PlayoutColumns:
@@ -102,6 +125,8 @@ class Playouts(PlayoutColumns):
                 objective.dollars,
                 objective.miss,
                 np.nan if objective.preference is None else objective.preference,
+                settings.patience,
+                0.0,
             ],
             dtype=np.float64,
         )
@@ -114,6 +139,7 @@ class Playouts(PlayoutColumns):
         most = settings.jobs + settings.placements + 1
         self.row = np.zeros(most, dtype=np.int64)
         self.value = np.zeros((most, settings.futures))
+        self.dropped = np.zeros(most, dtype=np.uint8)
         self.slot_time = np.zeros(settings.length)
         self.enter_numbers = np.zeros(5)
         self.enter_figures = np.zeros((3, int(arrivals.count.max())))
@@ -138,11 +164,13 @@ class Playouts(PlayoutColumns):
         self.pool_boots = np.zeros(pools, dtype=np.uint8)
         self._handle = None
 
-    def _draw(self, world: World, draws: np.random.Generator) -> None:
+    def _draw(self, world: World, draws: np.random.Generator, lately: Lately | None) -> None:
         """Draw the futures."""
         self.number[columns.PLAYED_MODE] = world.state[MODE]
         self.arrival_shape[:] = self._scratch.numbers[self.arrivals.row_shape]
-        self.future_start[:] = draws.integers(len(self.arrivals), size=self.settings.futures)
+        starts = self.starts(lately)
+        self.future_start[:] = starts[draws.integers(len(starts), size=self.settings.futures)]
+        self.weight[columns.ELAPSED] = lately.elapsed_s if lately else 0.0
         self.future_ratio[:, : int(world.count[SLOTS_USED])] = 1.0
         active = world.attempt_job != 0
         active[world.placed_attempt[: int(world.count[PLACED])]] = False  # they start in play-outs

@@ -25,7 +25,8 @@ class SearchResult:
     jobs: Ints
     """(k,) ids of their jobs."""
     values: Floats2D
-    """(k, m) what the objective counts in each future after each choice."""
+    """(k, m) what the objective counts in each future after each choice; NaN in futures that were
+    not played because the candidate had been clearly worse until then."""
     best: int
     """Position of the choice."""
     objective: PlayoutObjective
@@ -33,8 +34,16 @@ class SearchResult:
     @property
     def gains(self) -> Floats:
         """(k,) mean over the futures of what a choice saves against the scorer's own."""
-        gains: Floats = (self.values[0] - self.values).mean(axis=1)
+        gains: Floats = np.nanmean(self.values[0] - self.values, axis=1)
         return gains
+
+    @property
+    def errors(self) -> Floats:
+        """(k,) standard errors of the gains, over at least two futures."""
+        differences = self.values[0] - self.values
+        played = np.isfinite(differences).sum(axis=1)
+        errors: Floats = np.nanstd(differences, axis=1, ddof=1) / np.sqrt(played)
+        return errors
 
     @property
     def row(self) -> int:
@@ -66,13 +75,16 @@ class SearchResult:
 def best_of(values: Floats2D, margin: float) -> int:
     """The candidate to choose: (k, m) values, of which row 0 is the scorer's own choice.
 
-    The one of least mean, if it is better by `margin` standard errors of the paired differences.
+    The one of least mean that was played in all futures, if it is better by `margin` standard
+    errors of the paired differences.
     """
     futures = values.shape[1]
     if futures < LEAST_FUTURES or len(values) < 2:
         return 0
     differences = values - values[0]
     means = differences.mean(axis=1)
-    best = int(np.argmin(means))
+    if np.isnan(means[0]):
+        return 0
+    best = int(np.nanargmin(means))
     error = float(differences[best].std(ddof=1)) / np.sqrt(futures)
     return best if means[best] < -margin * error else 0

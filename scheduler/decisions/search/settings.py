@@ -37,5 +37,8 @@ class SearchSettings:
     """A play-out stops after so many; what still waits then is charged by estimate."""
     margin: float = 1.0
     """Standard errors by which a candidate must be better than the scorer's own choice."""
+    patience: float = 2.0
+    """Standard errors by which a candidate is worse than the scorer's own choice when it is dropped
+    before all futures are played; inf: it never is."""
     every_event: bool = False
     """Whether a round follows each event of an instant, or all of them."""

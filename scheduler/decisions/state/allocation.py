@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.compilation.columns import columns_of
 from scheduler.decisions.kernel.cluster.attempts import SPARE_RELEASES
@@ -68,8 +70,16 @@ def grow(world: Columns, group: str) -> None:
     assert group not in FIXED
     for name, its in GROUP_OF.items():
         if its == group:
-            column = getattr(world, name)
-            setattr(world, name, np.concatenate([column, np.zeros_like(column)], axis=-1))
+            setattr(world, name, doubled(getattr(world, name)))
+
+
+def doubled(column: NDArray[Any]) -> NDArray[Any]:
+    """The column and as many zeros, along its last axis."""
+    size = column.shape[-1]
+    # Memory of zeros that nobody writes is not really taken.
+    wider = np.zeros((*column.shape[:-1], 2 * size), dtype=column.dtype)
+    wider[..., :size] = column
+    return wider
 
 
 def _describe_pools(world: Columns, pools: Sequence[Pool]) -> None:
@@ -82,6 +92,7 @@ def _describe_pools(world: Columns, pools: Sequence[Pool]) -> None:
         world.pool_first_node[index], world.pool_first_bucket[index] = node, bucket
         world.pool_first_release[index] = release
         world.pool_fits_seen[index] = world.pool_starts_seen[index] = -1
+        world.pool_rules_seen[index] = -1
         places = slice(node, node + pool.nodes)
         world.node_devices[LIVE, places] = pool.devices_per_node
         world.node_memory[LIVE, places] = pool.memory_per_node

@@ -52,11 +52,9 @@ class Blocks(NamedTuple):
 
     def copied(self, columns: Columns) -> Blocks:
         """Blocks for `columns`, a copy: what changes is copied; scratch holds anything."""
-        # Scratch of a long queue has dozens of megabytes: clearing them would take milliseconds.
-        scratch = np.empty_like(self.scratch.memory)
         return Blocks(
             self.changing.moved(columns, self.changing.memory.copy()),
-            self.scratch.moved(columns, scratch),
+            self.scratch.moved(columns, unset(self.scratch.memory)),
         )
 
     def handle(self, original: Handle, columns: Columns) -> Handle:
@@ -67,6 +65,14 @@ class Blocks(NamedTuple):
             np.concatenate((self.changing.addresses, self.scratch.addresses)),
             [self.changing.memory, self.scratch.memory, *shared],
         )
+
+
+def unset(memory: Any) -> Any:
+    """As much memory, which holds anything.
+
+    Scratch of a long queue has dozens of megabytes: clearing them would take milliseconds.
+    """
+    return np.empty_like(memory)
 
 
 def _packed(columns: Columns, use: str) -> Block:

@@ -130,7 +130,7 @@ class World(Columns):
     @property
     def handle(self) -> Columns:
         """What compiled functions take; valid until a group of columns grows."""
-        if self._handle is None:
+        if self._handle is None or self._handle is self:  # what was plain may be compiled by now
             self._handle = handle_of(self, Columns)
         return self._handle
 
@@ -221,7 +221,7 @@ class World(Columns):
         self.row_shape[:] = numbers[self.row_shape]
         self._shapes = {self._shape(index): index for index in range(len(used))}
         self.count[SHAPES_USED] = len(used)
-        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
+        self._unsee()
         queue.compact(self.handle)
 
     def reserve_shown(self, rows: int) -> None:
@@ -369,6 +369,7 @@ class World(Columns):
             self.shape_memory[index], self.shape_users[index] = shape.memory, 0
             self.shape_possible[index] = shape.pool < 0 or self._possible(*shape)
             self.count[SHAPES_USED] = index + 1
+            self.pool_rules_seen[:] = -1
         return index
 
     def renumber_shapes(self, shapes: Iterable[Shape]) -> None:
@@ -386,7 +387,11 @@ class World(Columns):
             self.shape(shape)
         kept = min(len(users), len(shapes))
         self.shape_users[:kept] = users[:kept]
-        self.pool_fits_seen[:] = self.pool_starts_seen[:] = -1
+        self._unsee()
+
+    def _unsee(self) -> None:
+        """Forget what the columns of shapes hold of pools."""
+        self.pool_fits_seen[:] = self.pool_starts_seen[:] = self.pool_rules_seen[:] = -1
 
     def part(self, part: Part) -> int:
         """The index of a part in the mix, which is added with weight 0 if it is new."""

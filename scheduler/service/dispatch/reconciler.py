@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from scheduler.clock import Clock
+from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Job
-from scheduler.domain.lifecycle import JobState
+from scheduler.domain.lifecycle import EventName, JobState
 from scheduler.executors.base import Executor, ExecutorEvent, Exited, LaunchSpec, Started
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.paths import Paths
 
 _log = logging.getLogger(__name__)
+MOST_EVENTS = 1_000_000
+"""No job has more."""
 
 
 def reconcile(
@@ -21,6 +24,7 @@ def reconcile(
     folders: Paths,
     order: Callable[[Job, Attempt], LaunchSpec | None],
     deliver: Callable[[ExecutorEvent], None],
+    events: Callable[..., Sequence[Event]],
     clock: Clock,
     *,
     grace_s: float,
@@ -29,7 +33,7 @@ def reconcile(
     """Adopt what still runs, launch what was placed but never started, requeue what is lost.
 
     The executor learns of every attempt that the store believes active, and then watches it.
-    Returns how many were adopted, launched and lost.
+    `events`: see `Store.events`. Returns how many were adopted, launched and lost.
     """
     attempts = dict(live_jobs.attempts)
     known = executor.alive([folders.key(attempt) for attempt in attempts.values()])
@@ -44,8 +48,9 @@ def reconcile(
             if job.state is JobState.CANCELLING:
                 executor.cancel(attempt.id, grace_s=grace_s)
             if job.state is JobState.PREEMPTING:
-                with live_jobs.lock:  # for which job is not known any more: it is decided again
-                    live_jobs.active.stop(job.id, clock.now() + preemption_grace_s, 0)
+                preemptor = _preemptor(events(job.id, limit=MOST_EVENTS))
+                with live_jobs.lock:
+                    live_jobs.active.stop(job.id, clock.now() + preemption_grace_s, preemptor)
                 executor.preempt(attempt.id, grace_s=preemption_grace_s)
             continue
         again = order(job, attempt) if job.state is JobState.STARTING else None
@@ -67,3 +72,9 @@ def reconcile(
     if attempts:
         _log.info("after the restart: %s", counts)
     return counts
+
+
+def _preemptor(events: Iterable[Event]) -> int:
+    """The job for which an attempt was last asked to stop; 0: for none."""
+    asked = [one.data for one in events if one.name is EventName.PREEMPT_REQUESTED]
+    return int(asked[-1].get("by", 0)) if asked else 0

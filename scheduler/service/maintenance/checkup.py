@@ -36,8 +36,6 @@ class Checkup:
     clock: Clock
     accepting: Callable[[], bool]
     """Whether submissions are stored."""
-    compiling: Callable[[], bool]
-    """Whether functions that decide are still being compiled."""
     absent: Mapping[str, str]
     """Pool name → why jobs cannot run on it here."""
     crashes: CrashMarks | None
@@ -64,7 +62,7 @@ class Checkup:
     def problems(self) -> tuple[HealthProblem, ...]:
         """The problems, fatal ones first; returns within seconds, whatever hangs."""
         found = (
-            *health.dispatching(self.dispatcher, self.accepting, self.compiling),
+            *health.dispatching(self.dispatcher, self.accepting),
             *self._health.problems(),
             *self._known_from_start(),
         )

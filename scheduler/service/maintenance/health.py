@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scheduler import problems
 from scheduler.clock import Clock
+from scheduler.compilation.interim import INTERIM
 from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.run import run_round
 from scheduler.domain.errors import FulcrumError
@@ -92,9 +93,7 @@ class Health:
             self._under_way = None
 
 
-def dispatching(
-    dispatcher: Dispatcher, accepting: Callable[[], bool], compiling: Callable[[], bool]
-) -> Iterator[HealthProblem]:
+def dispatching(dispatcher: Dispatcher, accepting: Callable[[], bool]) -> Iterator[HealthProblem]:
     """Problems of the threads that accept and decide."""
     restart = "restart the service; running jobs go on"
     if not dispatcher.alive:
@@ -106,9 +105,8 @@ def dispatching(
     if since is not None and (took := time.monotonic() - since) > HANGS_S:
         text = f"a scheduling step has not ended for {took:.0f} s: nothing starts meanwhile"
         advice = f"look at the service's log; then {restart}"
-        if compiling():
-            text = "decisions are being compiled for this machine: nothing starts before that"
-            advice = "wait some minutes; only the first start after an installation needs this"
+        if INTERIM.lasts:
+            text += f"; {INTERIM.sentence()}"
         yield HealthProblem("dispatcher", text, advice)
     if dispatcher.failures >= FAILS:
         text = f"{dispatcher.failures} scheduling steps failed in a row: {dispatcher.error}"

@@ -88,6 +88,7 @@ class ActivePolicy:
                 preference=self._preference,
                 fallbacks=self._guard.fallbacks,
                 faults={fault.value: self._guard.faults[fault] for fault in Fault},
+                preempts=traits(self._guard).ranking is not None,
             )
 
     def use(self, name: str, mode: str | None, preference: float | None) -> ActivePolicyView:
@@ -103,6 +104,11 @@ class ActivePolicy:
         except ValueError:
             legal = ", ".join(known.value for known in Mode)
             raise InputError(f"unknown mode {mode!r}", {"mode": f"one of {legal}"}) from None
+        if chosen is not None and traits(guard).ranking is not None:
+            raise InputError(
+                f"{guard.name} preempts: it reserves nothing and has no mode",
+                {"mode": "leave it out"},
+            )
         if chosen is not None and mode_of(guard, chosen) is not chosen:
             raise InputError(
                 f"{guard.name} was made for mode {guard.mode}",

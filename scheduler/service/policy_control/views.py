@@ -27,6 +27,8 @@ class ActivePolicyView:
     fit: ReplayEvaluation | None = None
     """The last replay of the candidate and the baseline."""
     shadow: ShadowView | None = None
+    preempts: bool = False
+    """Whether the policy preempts by itself; it then reserves nothing, whatever the mode."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
 
+from scheduler.compilation.interim import INTERIM
+from scheduler.decisions.preemption.obstacles import sentence as preempts_nothing
 from scheduler.decisions.rounds import explanation
 from scheduler.decisions.rounds.explanation import Alternative, Cause
 from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.run import obstacles
 from scheduler.decisions.state.snapshot import Snapshot
+from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.records import Decision
@@ -22,6 +26,8 @@ from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.views import Explanation, Outlook
 
+PLAIN_DEPTH = 50
+"""Waiting jobs of which plain Python makes a forecast in the time of a request."""
 TRIAL = 2**62
 """The id of a job that is not submitted."""
 
@@ -52,11 +58,21 @@ class ExplainService:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
         policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
-        start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
+        start, slow = None, _slow(snapshot)
+        if not slow:
+            start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
+        rules = self.active_policy.preemption
+        against = () if victims else obstacles(snapshot, policy, mode, rules, job.id)
+        said = [
+            *_displacements(job, victims),
+            *_why(wait, start, job.spec.deadline, now),
+            preempts_nothing(against),
+            f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
+        ]
         return Explanation(
             job=job,
             cause=wait.cause.value,
-            text=_displacement(job, victims) + _sentence(wait, start, job.spec.deadline, now),
+            text="; ".join(filter(None, said)),
             position=wait.position,
             depth=wait.depth,
             start=start.start if start else None,
@@ -70,7 +86,12 @@ class ExplainService:
         )
 
     def plan(self, spec: JobSpec, now: float) -> list[Outlook]:
-        """What would happen with each named preference; raises `InfeasibleError`."""
+        """What would happen with each named preference.
+
+        Raises `InfeasibleError`, or `OutageError` if that would take long.
+        """
+        if _slow(self.live_jobs.snapshot(now)):
+            raise OutageError(f"nothing is forecast yet: {INTERIM.sentence()}")
         sources = {
             (self.live_jobs.pools[found.pool].name, found.width): found.estimate.source
             for found in self.estimates(spec)
@@ -137,16 +158,20 @@ def _active(
     )
 
 
-def _displacement(job: Job, victims: Sequence[int]) -> str:
+def _slow(snapshot: Snapshot) -> bool:
+    """Whether a forecast would take too long, because decisions are not compiled yet."""
+    return INTERIM.lasts and snapshot.world.depth > PLAIN_DEPTH
+
+
+def _displacements(job: Job, victims: Sequence[int]) -> list[str]:
     """For whom the job gave way, and who gives way to it; empty for most jobs."""
     said = [job.reason] if job.preemptions else []
-    said += [f"job {victim} is being stopped for it" for victim in victims]
-    return "".join(f"{part}; " for part in said)
+    return said + [f"job {victim} is being stopped for it" for victim in victims]
 
 
-def _sentence(
+def _why(
     wait: explanation.Wait, start: ExpectedStart | None, deadline: float | None, now: float
-) -> str:
+) -> list[str]:
     parts = [wait.text]
     if wait.cause is not Cause.NONE:
         if start is not None:
@@ -154,7 +179,7 @@ def _sentence(
         parts += _elsewhere(wait.alternatives)
     if deadline is not None and start is not None and start.end > deadline:
         parts.append(f"ends {duration(start.end - deadline)} after its deadline by the estimates")
-    return "; ".join(parts)
+    return parts
 
 
 def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:

@@ -26,7 +26,7 @@ class Stop:
     until: float
     """Unix seconds at which its grace is over."""
     preemptor: int
-    """The job that gets its devices; 0: none, or not known any more."""
+    """The job that gets its devices; 0: none."""
 
 
 class ActiveAttempts:

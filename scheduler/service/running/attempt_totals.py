@@ -30,10 +30,9 @@ class AttemptTotalsByJob:
     def add(self, attempt: Attempt) -> None:
         """Count an attempt that has ended."""
         before = self.of(attempt.job)
-        began, ended = attempt.started_at, attempt.finished_at
-        ran = 0.0 if began is None or ended is None else max(0.0, ended - began)
         self._totals[attempt.job] = AttemptTotals(
-            before.dollars + (attempt.dollars or 0.0), before.device_s + ran * attempt.width
+            before.dollars + (attempt.dollars or 0.0),
+            before.device_s + attempt.ran_s * attempt.width,
         )
 
     def forget(self, job: int) -> None:

@@ -43,6 +43,7 @@ def new_job(job: Job, spec: str) -> Values:
         "preemptions": job.preemptions,
         "progress": job.progress,
         "lost_s": job.lost_s,
+        "ran_s": job.ran_s,
     }
 
 
@@ -80,6 +81,7 @@ def job_changes(job: Job) -> Values:
         "preemptions": int(job.preemptions),
         "progress": job.progress,
         "lost_s": job.lost_s,
+        "ran_s": job.ran_s,
     }
 
 
@@ -102,6 +104,7 @@ def job(row: Row[Any]) -> Job:
         preemptions=row.preemptions,
         progress=row.progress,
         lost_s=row.lost_s,
+        ran_s=row.ran_s,
     )
 
 

@@ -74,6 +74,7 @@ jobs = Table(
     Column("preemptions", Integer, nullable=False, server_default="0"),
     Column("progress", Double, nullable=False, server_default="0"),
     Column("lost_s", Double, nullable=False, server_default="0"),
+    Column("ran_s", Double, nullable=False, server_default="0"),
     Index(None, "state", "id"),
     Index(None, "user_name", "id"),
     Index(None, "project", "id"),

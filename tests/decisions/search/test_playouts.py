@@ -17,11 +17,12 @@ from envs.workloads.base import Workload, WorkloadRun
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.search.arrivals import ArrivalHistory, RecentArrivals
+from scheduler.decisions.search.arrivals import ArrivalHistory, ArrivedJob, Lately, RecentArrivals
 from scheduler.decisions.search.playouts import Playouts
 from scheduler.decisions.search.result import best_of
 from scheduler.decisions.search.settings import PlayoutObjective, SearchSettings
 from scheduler.decisions.state.plan import Action
+from scheduler.decisions.state.world import Shape
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies.lookup import named
@@ -88,8 +89,8 @@ def to_come(spec, policy, seed, now):
     return replace(drawn, gap=np.diff([now, *(job.submitted for job in coming)]))
 
 
-def searched(round_, policy, arrivals, draws, **settings):
-    chosen = SearchSettings(length=len(arrivals), **settings)
+def searched(round_, policy, arrivals, draws, patience=np.inf, **settings):
+    chosen = SearchSettings(length=len(arrivals), patience=patience, **settings)
     counted = PlayoutObjective(seconds=1.0, slowdown=3.0, dollars=500.0, miss=40.0)
     return Playouts(policy.scorer, arrivals, chosen, counted).search(round_.world, draws)
 
@@ -180,6 +181,22 @@ def test_what_becomes_of_a_candidate_does_not_depend_on_the_others(name):
         assert few.values[index].tolist() == many.values[shared[row]].tolist()
 
 
+def test_candidates_that_are_clearly_worse_are_played_in_fewer_futures():
+    policy, spec = named("saf"), ClusterSpec(ONE, Mode.EASY)
+    _, round_ = at_choice(spec, policy, 1)
+    arrivals = to_come(spec, policy, 1, round_.now)
+    whole, part = (
+        searched(round_, policy, arrivals, np.random.default_rng(5), futures=12, patience=patience)
+        for patience in (np.inf, 1.0)
+    )
+    played = np.isfinite(part.values)
+    assert not played.all()
+    assert played[:, :4].all()
+    assert part.values[played].tolist() == whole.values[played].tolist()
+    assert (part.gains[~played.all(axis=1)] <= 0.0).all()
+    assert np.isfinite(part.errors).all()
+
+
 def test_a_search_leaves_the_round_as_it_is():
     policy, spec = named("wgc"), ClusterSpec(TWO, Mode.GREEDY)
     plans = []
@@ -207,6 +224,21 @@ def test_the_last_scratch_of_another_world_does_not_matter():
     assert found[0].values.tolist() == found[1].values.tolist()
 
 
+def test_futures_begin_where_arrivals_were_as_frequent_as_lately():
+    submitted = np.cumsum([*[1.0] * 500, *[100.0] * 500])
+    figures = np.array([[9.0], [0.0], [0.0]])
+    jobs = [ArrivedJob(at, 50.0, 1.0, np.inf, (Shape(0, 1, 0),), figures) for at in submitted]
+    arrivals = ArrivalHistory.of([jobs])
+    playouts = Playouts(named("sjf").scorer, arrivals, SearchSettings(), PlayoutObjective())
+    busy, quiet = playouts.starts(Lately(15.0, 0.0)), playouts.starts(Lately(1500.0, 50.0))
+    assert len(busy) == 50
+    assert (busy < 500).all()
+    assert (np.sort(quiet)[5:] > 500).all()
+    assert (arrivals.gap[quiet] > 50.0).all()
+    assert len(playouts.starts(None)) == 1000
+    assert len(playouts.starts(Lately(15.0, 99.0))) >= 16
+
+
 def test_out_of_time_only_whole_futures_count():
     policy, spec = named("saf"), ClusterSpec(ONE, Mode.EASY)
     _, round_ = at_choice(spec, policy, 0)
@@ -228,6 +260,8 @@ def test_out_of_time_only_whole_futures_count():
         ([[0, 0, 0, 0], [1, 1, 1, 1], [2, 2, 2, 2]], 2.0, 2),
         ([[0, 0, 0], [4, 5, 6]], 1.0, 0),
         ([[0, 0, 0, 0], [-1, -1, -1, -1]], 1.0, 0),
+        ([[0, 0, 0, 0], [9, 9, 9, np.nan], [1, 1, 1, 1]], 1.0, 2),
+        ([[0, 0, 0, np.nan], [-9, -9, -9, np.nan]], 1.0, 0),
     ],
 )
 def test_the_own_choice_yields_only_to_one_that_is_better_by_the_margin(gains, margin, best):

@@ -16,6 +16,7 @@ from envs.simulator.simulation import Simulation
 from scheduler.decisions.features.columns import ROW_COLUMNS
 from scheduler.decisions.features.encoder import encode, unflatten
 from scheduler.decisions.kernel.queue.features import TOP
+from scheduler.decisions.rounds.candidates import Candidates, open_rows
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError, MissingError
@@ -143,7 +144,8 @@ def test_an_action_means_the_row_that_was_shown(mode):
         over = False
         while not over:
             action = whim(observation, made.action_masks())
-            encode(made.table.all_open(), 4, 0.9)
+            world = made.simulation.world
+            encode(Candidates(world, open_rows(world)[1:]), 4, 0.9)
             observation, reward, over, _, info = made.step(action)
             yield action, reward, info
 

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.commands.jobs.listing import changed
-from api.cli.support.global_options import Json, client
+from api.cli.support.global_options import Json, client, job_number
 from api.cli.support.output import out, print_error, print_json
 
 
 def cancel(
     ctx: typer.Context,
     jobs: Annotated[
-        list[int] | None, typer.Argument(metavar="JOB…", min=1, help="Numbers of jobs.")
+        list[int] | None,
+        typer.Argument(metavar="JOB…", parser=job_number, help="Numbers of jobs."),
     ] = None,
     reason: Annotated[
         str, typer.Option("--reason", "-r", help="Reason, kept in the job's history.")

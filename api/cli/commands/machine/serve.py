@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +88,10 @@ def serve(
                 server.run(sockets=[listener])
     if not as_json:
         out().print("[dim]stopped; running jobs continue[/]")
+    if service.compiling:
+        # The compiler's thread goes on while the interpreter ends, and would abort the process.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _server(service: Service, settings: Settings, log_level: str) -> Server:

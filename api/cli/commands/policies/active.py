@@ -112,9 +112,7 @@ def _scoring(policy: PolicyOut) -> bool:
 def print_policy(policy: PolicyOut) -> None:
     """Who decides, and why."""
     console = out()
-    console.print(
-        f"[bold]{escape(policy.name)}[/] decides ({policy.mode}, preference {policy.preference:g})"
-    )
+    console.print(f"[bold]{escape(policy.name)}[/] decides ({text_format.decides(policy)})")
     if policy.nominee not in ("", policy.name):
         console.print(f"{escape(policy.nominee)} was wanted")
     counts = ", ".join(f"{count} {fault}" for fault, count in policy.faults.items() if count)

@@ -2,8 +2,8 @@
 
 Nodes with equally many free devices share a bucket, a doubly linked list, so the fullest node that
 still fits (best fit: least left over; Johnson 1973) takes one look per possible count. Of equal
-nodes the one that came into its bucket first is taken. A *cold* node has to boot; of empty nodes
-those that are up come first.
+nodes the one that came into its bucket first is taken. A pool of one node has no buckets. A *cold*
+node has to boot; of empty nodes those that are up come first.
 """
 
 from __future__ import annotations
@@ -151,11 +151,13 @@ def copy_plane(w: Columns, source: int, target: int, pool: int) -> None:
         w.node_cold[target, at] = w.node_cold[source, at]
         w.node_next[target, at] = w.node_next[source, at]
         w.node_before[target, at] = w.node_before[source, at]
+    w.plane_free[target, pool] = w.plane_free[source, pool]
+    if w.pool_nodes[pool] == 1:
+        return
     first = w.pool_first_bucket[pool]
     for at in range(first, first + w.pool_per_node[pool] + 2):
         w.bucket_first[target, at] = w.bucket_first[source, at]
         w.bucket_last[target, at] = w.bucket_last[source, at]
-    w.plane_free[target, pool] = w.plane_free[source, pool]
 
 
 @compiled
@@ -178,6 +180,8 @@ def refresh_beside(w: Columns, pool: int) -> None:
 @compiled
 def link_all(w: Columns, plane: int, pool: int) -> None:
     """Put all nodes into their buckets, by number."""
+    if w.pool_nodes[pool] == 1:
+        return
     first = w.pool_first_bucket[pool]
     for bucket in range(first, first + w.pool_per_node[pool] + 2):
         w.bucket_first[plane, bucket] = w.bucket_last[plane, bucket] = -1
@@ -196,6 +200,8 @@ def _bucket(w: Columns, plane: int, pool: int, node: int) -> int:
 
 @compiled
 def _unlink(w: Columns, plane: int, pool: int, node: int) -> None:
+    if w.pool_nodes[pool] == 1:
+        return
     base, bucket = w.pool_first_node[pool], _bucket(w, plane, pool, node)
     after, before = w.node_next[plane, base + node], w.node_before[plane, base + node]
     if before >= 0:
@@ -210,6 +216,8 @@ def _unlink(w: Columns, plane: int, pool: int, node: int) -> None:
 
 @compiled
 def _link(w: Columns, plane: int, pool: int, node: int) -> None:
+    if w.pool_nodes[pool] == 1:
+        return
     base, bucket = w.pool_first_node[pool], _bucket(w, plane, pool, node)
     last = w.bucket_last[plane, bucket]
     w.node_before[plane, base + node] = last

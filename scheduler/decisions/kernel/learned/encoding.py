@@ -25,12 +25,12 @@ from scheduler.decisions.kernel.columns import (
     STATIC_FEATURES,
     Columns,
 )
-from scheduler.decisions.kernel.learned.pricing import price_of
+from scheduler.decisions.kernel.learned.pricing import price_row
 from scheduler.decisions.kernel.learned.queue_totals import SHORT_S, refresh_totals
 from scheduler.decisions.kernel.learned.ranking import rank, sort_asked
 from scheduler.decisions.kernel.learned.selection import show_all, show_nearest
 from scheduler.decisions.kernel.learned.table_index import refresh_index
-from scheduler.decisions.kernel.queue.features import LEAST, describe_row, squashed
+from scheduler.decisions.kernel.queue.features import LEAST, describe_jobs, describe_row, squashed
 from scheduler.decisions.kernel.queue.positions import (
     BACKFILLING,
     BEYOND,
@@ -77,6 +77,7 @@ def encode(w: Columns, count: int, limit: int, preference: float) -> None:
     `limit` of them are shown (see `selection`); the other columns still describe the whole queue.
     `preference` is that of the cluster. Capacity of the group SHOWN: at least `limit`.
     """
+    describe_jobs(w)
     refresh_totals(w)
     _refresh_delays(w)
     if count <= limit:
@@ -151,8 +152,9 @@ def _find_least(w: Columns, slot: int) -> None:
     for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
         end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
         w.least[PRICES] = min(w.least[PRICES], end)
+        price_row(w, row)
         for price in range(PRICES):
-            w.least[price] = min(w.least[price], price_of(w, price, row))
+            w.least[price] = min(w.least[price], w.row_price[price, row])
 
 
 @compiled

@@ -7,8 +7,8 @@ from scheduler.decisions.kernel.columns import QUEUE_PRESSURE, QUEUE_WEIGHT, Col
 
 
 @compiled
-def price_of(w: Columns, price: int, row: int) -> float:
-    """What a placement costs the job and those that wait.
+def price_row(w: Columns, row: int) -> None:
+    """Write both prices of a row. Valid after `refresh_totals` and `refresh_delays`.
 
     In seconds (0): p · v · end + (1 - p) · dollars + p · V · runtime · share, dollars as seconds of
     one device of the most expensive pool, v = priority ÷ 50. In slowdown (1): the job's own part ÷
@@ -19,6 +19,5 @@ def price_of(w: Columns, price: int, row: int) -> float:
     end = w.shape_delay[w.row_shape[row]] + w.row_runtime[row]
     cost = w.job_rate[slot] * end + w.row_paid[row]
     held = w.job_preference[slot] * w.row_held[row]
-    if price == 0:
-        return cost + w.figure[QUEUE_WEIGHT] * held
-    return cost * w.job_unit[slot] + w.figure[QUEUE_PRESSURE] * held
+    w.row_price[0, row] = cost + w.figure[QUEUE_WEIGHT] * held
+    w.row_price[1, row] = cost * w.job_unit[slot] + w.figure[QUEUE_PRESSURE] * held

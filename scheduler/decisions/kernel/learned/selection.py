@@ -22,7 +22,7 @@ from scheduler.decisions.kernel.columns import (
     SHOWN,
     Columns,
 )
-from scheduler.decisions.kernel.learned.pricing import price_of
+from scheduler.decisions.kernel.learned.pricing import price_row
 from scheduler.decisions.kernel.learned.ranking import find_least
 from scheduler.decisions.kernel.queue.features import LEAST
 
@@ -34,8 +34,7 @@ def show_all(w: Columns, count: int) -> None:
     for position in range(1, count):
         row = w.table_row[position]
         w.shown[position], w.shown_row[position] = position, row
-        for price in range(PRICES):
-            w.row_price[price, row] = price_of(w, price, row)
+        price_row(w, row)
     # An index could not tell which of its prices these have replaced.
     w.count[SHOWN], w.count[INDEXED] = count, 0
 

@@ -18,14 +18,19 @@ from scheduler.decisions.kernel.columns import (
     SLOTS_USED,
     Columns,
 )
-from scheduler.decisions.kernel.learned.pricing import price_of
+from scheduler.decisions.kernel.learned.pricing import price_row
 from scheduler.decisions.kernel.learned.ranking import class_of, divide
+
+_SECONDS, _SLOWDOWN = LEARNED_ORDERS, LEARNED_ORDERS + 1
+"""The classes of the two prices."""
+_MOST_DROPPED = 4
+"""The index is built again when the table has so many times fewer rows than it was built for."""
 
 
 @compiled
 def refresh_index(w: Columns, count: int) -> None:
     """Index the rows of a table of `count`. Valid after `refresh_totals` and `refresh_delays`."""
-    if w.count[INDEXED] == 0 or 2 * count < w.count[LINKED] or not _follow(w, count):
+    if w.count[INDEXED] == 0 or _MOST_DROPPED * count < w.count[LINKED] or not _follow(w, count):
         _build(w, count)
 
 
@@ -59,8 +64,7 @@ def _price_rows(w: Columns, count: int) -> int:
             jobs += 1
         w.job_rows[slot] += 1
         w.indexed_row[position], w.row_indexed[row] = row, 1
-        for price in range(PRICES):
-            w.row_price[price, row] = price_of(w, price, row)
+        price_row(w, row)
     return jobs
 
 
@@ -100,12 +104,11 @@ def _notice_delays(w: Columns) -> bool:
 @compiled
 def _reprice(w: Columns, row: int) -> bool:
     """Write the prices of a row; False if one belongs to another class now."""
-    for price in range(PRICES):
-        kind, before = LEARNED_ORDERS + price, w.row_price[price, row]
-        w.row_price[price, row] = price_of(w, price, row)
-        if class_of(w, kind, before) != class_of(w, kind, w.row_price[price, row]):
-            return False
-    return True
+    seconds, slowdown = w.row_price[0, row], w.row_price[1, row]
+    price_row(w, row)
+    if class_of(w, _SECONDS, seconds) != class_of(w, _SECONDS, w.row_price[0, row]):
+        return False
+    return class_of(w, _SLOWDOWN, slowdown) == class_of(w, _SLOWDOWN, w.row_price[1, row])
 
 
 @compiled

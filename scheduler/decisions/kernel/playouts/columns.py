@@ -21,15 +21,17 @@ from scheduler.compilation.columns import Bytes, Floats, Floats2D, Ints, Ints2D
     STARTED,
     KEPT,
     LINE_USED,
-) = range(13)
+    LEFT,
+) = range(14)
 """Positions in `number`: how many jobs, and other placements of the first one, are tried; how many
 candidates were found; the mode of all rounds; whether a round follows each event or each
 instant; rounds after which a play-out stops; jobs that arrive in a future; the slot of the first of
 them; attempts that run at first, and how many of these have ended; entries of the heap; promises of
-the last round; entries of `line_kept`."""
-SECONDS, SLOWDOWN, DOLLARS, MISS, PREFERENCE = range(5)
+the last round; entries of `line_kept`; candidates besides the first one that are left."""
+SECONDS, SLOWDOWN, DOLLARS, MISS, PREFERENCE, PATIENCE, ELAPSED = range(7)
 """Positions in `weight`: what a weighted second, one of slowdown, a dollar and a missed deadline
-count, and the preference at which they do; NaN for each job's own."""
+count, and the preference at which they do, NaN for each job's own; standard errors by which a
+candidate is worse than the first one when it is dropped; seconds since the last arrival."""
 
 
 def _column() -> Any:
@@ -84,7 +86,10 @@ class PlayoutColumns:
     row: Ints = _column()
     """(K,) candidates: rows of the world; the first is the scorer's own choice."""
     value: Floats2D = _column()
-    """(K, M) what the objective counts after each choice in each future; less is better."""
+    """(K, M) what the objective counts after each choice in each future; less is better. NaN for
+    futures after the candidate was dropped."""
+    dropped: Bytes = _column()
+    """(K,) whether a candidate is so much worse than the first that it is not played any more."""
 
     slot_time: Floats = _column()
     """When the jobs of the future arrive, by their order in it."""

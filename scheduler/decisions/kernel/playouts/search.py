@@ -25,9 +25,12 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.decisions.kernel.playouts.columns import (
     CANDIDATES,
+    ELAPSED,
     FIRST_SLOT,
     JOBS,
+    LEFT,
     LENGTH,
+    PATIENCE,
     PLACEMENTS,
     RUNNING_AT_FIRST,
     PlayoutColumns,
@@ -46,6 +49,8 @@ from scheduler.decisions.kernel.rules.precedence import preceding
 
 _FIRST_ID = 1 << 48
 """Ids of jobs that do not exist."""
+_BLOCK = 4
+"""Candidates are dropped after each so many futures."""
 _TRIES = 4
 """So many jobs are looked at for each that is tried: others may have to go before it."""
 
@@ -70,18 +75,48 @@ def search(
     count = f.number[CANDIDATES]
     if begin == 0:
         count = _find(w, f, codes, constants, weights, eager_codes, eager_constants)
-        f.number[CANDIDATES] = count
+        f.number[CANDIDATES], f.number[LEFT] = count, count - 1
+        for index in range(count):
+            f.dropped[index] = 0
     if count < 2:
         return count
     for future in range(begin, end):
+        for index in range(count):
+            f.value[index, future] = np.nan
+        if f.number[LEFT] == 0:
+            continue
         rewind(w, f)
         _draw(w, f, future)
         for index in range(count):
+            if f.dropped[index]:
+                continue
             value = play_out(w, f, f.row[index], codes, constants, weights)
             f.value[index, future] = value
             if np.isnan(value):
                 return INVALID
+        if (future + 1) % _BLOCK == 0:
+            _drop(f, future + 1)
     return count
+
+
+@compiled
+def _drop(f: PlayoutColumns, played: int) -> None:
+    """Drop candidates that are clearly worse than the first one after so many futures.
+
+    Most are: their play-outs would take time and change nothing.
+    """
+    for index in range(1, f.number[CANDIDATES]):
+        if f.dropped[index]:
+            continue
+        mean, spread = 0.0, 0.0
+        for future in range(played):
+            mean += (f.value[index, future] - f.value[0, future]) / played
+        for future in range(played):
+            spread += (f.value[index, future] - f.value[0, future] - mean) ** 2
+        error = np.sqrt(spread / (played - 1) / played)
+        if mean >= 0.0 and mean >= f.weight[PATIENCE] * error:
+            f.dropped[index] = 1
+            f.number[LEFT] -= 1
 
 
 @compiled
@@ -178,13 +213,13 @@ def _draw(w: Columns, f: PlayoutColumns, future: int) -> None:
     A job is written when it enters; that the world is rewound afterwards leaves it written.
     """
     now, arrivals = w.figure[NOW], len(f.arrival_gap)
-    time, first = now, w.count[SLOTS_USED]
+    time, first = now - f.weight[ELAPSED], w.count[SLOTS_USED]
     for slot in range(1, first):
         f.slot_ratio[slot] = f.future_ratio[future, slot]
     f.number[FIRST_SLOT] = first
     for index in range(f.number[LENGTH]):
         arrival = (f.future_start[future] + index) % arrivals
-        time += f.arrival_gap[arrival]
+        time = max(time + f.arrival_gap[arrival], now)
         _write(w, f, arrival, time, _FIRST_ID + index)
         f.slot_time[index], f.slot_ratio[first + index] = time, f.arrival_ratio[arrival]
     for index in range(f.number[RUNNING_AT_FIRST]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import ln1p
-from scheduler.decisions.kernel.columns import TOP_PRICE, Columns
+from scheduler.decisions.kernel.columns import DESCRIBED, SLOTS_USED, TOP_PRICE, Columns
 from scheduler.decisions.kernel.queue.orders import score_of
 from scheduler.decisions.kernel.queue.positions import (
     AREA,
@@ -42,8 +42,15 @@ def squashed(value: float, unit: float) -> float:
 
 
 @compiled
-def describe_job(w: Columns, slot: int) -> None:
-    """Write what encodings need of all jobs and rows; `slot` has entered."""
+def describe_jobs(w: Columns) -> None:
+    """Write what encodings need of all jobs and rows, for the jobs that have entered since."""
+    for slot in range(max(w.state[DESCRIBED], 1), w.count[SLOTS_USED]):
+        _describe_job(w, slot)
+    w.state[DESCRIBED] = w.count[SLOTS_USED]
+
+
+@compiled
+def _describe_job(w: Columns, slot: int) -> None:
     for index in range(len(ORDERS)):
         w.job_order_score[index, slot] = -score_of(w, ORDERS[index], slot)
     preference = w.job_preference[slot]
@@ -53,7 +60,6 @@ def describe_job(w: Columns, slot: int) -> None:
         shape = w.row_shape[row]
         w.row_paid[row] = (1.0 - preference) * (w.row_dollars[row] * seconds_per_dollar(w))
         w.row_held[row] = w.row_runtime[row] * share_of(w, shape)
-        w.row_described[row] = 0
 
 
 @compiled

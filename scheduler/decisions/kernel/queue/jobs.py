@@ -11,6 +11,7 @@ from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
+    DESCRIBED,
     GONE,
     HELD,
     LINED_SLOTS,
@@ -24,8 +25,8 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.queue.features import describe_job
 from scheduler.decisions.kernel.queue.line import renumber_line
+from scheduler.decisions.kernel.rules.allowed import forget_rules
 from scheduler.decisions.kernel.rules.chains import chain_all, join_chain
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
@@ -55,14 +56,13 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
     w.job_first[slot], w.job_count[slot] = first, count
     for index in range(count):
         row, shape = first + index, shapes[index]
-        w.row_slot[row], w.row_shape[row] = slot, shape
+        w.row_slot[row], w.row_shape[row], w.row_described[row] = slot, shape, 0
         w.row_runtime[row] = figures[RUNTIME, index]
         w.row_dollars[row], w.row_joules[row] = figures[DOLLARS, index], figures[JOULES, index]
         share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
         w.row_length[row] = ln((w.row_runtime[row] + SHORT_S) * share)
     w.job_weight[slot] = ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
     _summarise(w, slot)
-    describe_job(w, slot)
     join_queue(w)
     return slot
 
@@ -87,6 +87,7 @@ def join_queue(w: Columns) -> None:
 def _unsee(w: Columns, shape: int) -> None:
     pool = w.shape_pool[shape]
     w.pool_fits_seen[pool] = w.pool_starts_seen[pool] = -1
+    forget_rules(w, pool)
 
 
 @compiled
@@ -96,17 +97,20 @@ def _summarise(w: Columns, slot: int) -> None:
     area = w.row_runtime[first] * w.shape_width[w.row_shape[first]]
     request, size = w.shape_width[w.row_shape[first]], w.row_runtime[first]
     ideal, cheapest, frugal = size, w.row_dollars[first], w.row_joules[first]
-    signature = w.job_preference[slot]
+    signature, slowest, shortest = w.job_preference[slot], size, w.row_length[first]
     for row in range(first, first + w.job_count[slot]):
         runtime, width = w.row_runtime[row], w.shape_width[w.row_shape[row]]
         own = runtime * width
         if own < area or (own == area and (width, runtime) < (request, size)):
             area, request, size = own, width, runtime
+        slowest, shortest = max(slowest, runtime), min(shortest, w.row_length[row])
         ideal, cheapest = min(ideal, runtime), min(cheapest, w.row_dollars[row])
         frugal = min(frugal, w.row_joules[row])
-        signature = 0.61 * signature + runtime + 1.7 * w.row_dollars[row] + w.row_shape[row]
+        # Seconds and shapes are often small whole numbers: their sums should differ all the same.
+        signature = 0.61 * signature + runtime + 1.7 * w.row_dollars[row] + 0.37 * w.row_shape[row]
     w.job_ideal[slot], w.job_cheapest[slot], w.job_frugal[slot] = ideal, cheapest, frugal
     w.job_size[slot], w.job_request[slot], w.job_signature[slot] = size, request, signature
+    w.job_slowest[slot], w.job_shortest[slot] = slowest, shortest
 
 
 @entry_point
@@ -150,13 +154,12 @@ def compact(w: Columns) -> None:
         w.job_first[slots] = rows
         for row in range(first, first + w.job_count[slots]):
             _move_row(w, row, rows)
-            w.row_slot[rows] = slots
+            w.row_slot[rows], w.row_described[rows] = slots, 0
             rows += 1
         _summarise(w, slots)
-        describe_job(w, slots)
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
-    w.state[PREPARED], w.state[LINED_SLOTS] = 0, lined
+    w.state[PREPARED], w.state[DESCRIBED], w.state[LINED_SLOTS] = 0, 0, lined
     renumber_line(w)
     chain_all(w)
     w.state[TOTALLED] = 0

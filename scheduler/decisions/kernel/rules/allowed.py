@@ -33,6 +33,8 @@ from scheduler.decisions.kernel.columns import (
 
 NONE, EASY, COMMIT, COMMIT_EASY, COMMIT_FCFS, GREEDY = range(6)
 """Values of `MODE`."""
+_ALL_OPEN = -2
+"""In place of the version of a pool whose rules hold for every version."""
 
 
 @compiled
@@ -56,11 +58,33 @@ def refresh_rules(w: Columns) -> None:
     """
     greedy = w.state[MODE] == GREEDY
     for pool in range(len(w.pool_nodes)):
-        if greedy or w.pool_held[pool]:
+        held = w.pool_held[pool] != 0
+        version = w.pool_version[pool] if greedy or held else _ALL_OPEN
+        now = w.figure[NOW] if held else -np.inf
+        if w.pool_rules_seen[pool] == version and w.pool_rules_now[pool] == now:
+            continue
+        w.pool_rules_seen[pool], w.pool_rules_now[pool] = version, now
+        if greedy or held:
             look_now(w, pool)
+        for shape in range(1, w.count[SHAPES_USED]):
+            if w.shape_pool[shape] == pool and (w.shape_users[shape] or not held):
+                _refresh_shape(w, shape, greedy)
+
+
+@compiled
+def forget_rules(w: Columns, pool: int) -> None:
+    """Note that the pool was reserved, or that a job now waits for another shape of it."""
+    if w.pool_rules_seen[pool] != _ALL_OPEN:
+        w.pool_rules_seen[pool] = -1
+
+
+@compiled
+def all_closed(w: Columns) -> bool:
+    """Whether no row may be chosen in any mode but GREEDY, which may reserve what is CLOSED."""
     for shape in range(1, w.count[SHAPES_USED]):
-        if w.shape_users[shape]:
-            _refresh_shape(w, shape, greedy)
+        if w.shape_users[shape] and w.shape_rule[shape] != CLOSED:
+            return False
+    return w.state[MODE] != GREEDY
 
 
 @compiled

@@ -100,6 +100,8 @@ def preceding(w: Columns, row: int, heed: bool) -> int:
     after = chain_of(w, slot)
     while after:
         other, after = after, w.job_link[after]
+        if not heed and _less_urgent(w, other, slot):
+            continue
         if not _rivals(w, slot, other, place):
             continue
         if not seen:
@@ -140,16 +142,24 @@ def _choosable(w: Columns, slot: int, row: int) -> bool:
 
 
 @compiled
-def _more_urgent(w: Columns, slot: int, than: int, row: int) -> bool:
-    """Whether a job is more urgent than another one and less urgent in nothing.
+def _less_urgent(w: Columns, slot: int, than: int) -> bool:
+    """Whether a job is less urgent than another one in some respect."""
+    return bool(
+        w.job_submitted[slot] > w.job_submitted[than]
+        or w.job_priority[slot] < w.job_priority[than]
+        or w.job_deadline[slot] > w.job_deadline[than]
+    )
 
-    A nearer deadline counts if the row would meet it.
+
+@compiled
+def _more_urgent(w: Columns, slot: int, than: int, row: int) -> bool:
+    """Whether a job that is less urgent than another one in nothing is more urgent.
+
+    A nearer deadline counts if the row would meet it; if not, the job does not go first.
     """
     deadline = w.job_deadline[slot]
     over = w.figure[NOW] + delay_of(w, w.row_shape[row]) + w.row_runtime[row]
     nearer = deadline < w.job_deadline[than] and deadline - over >= 0.0
-    if w.job_priority[slot] < w.job_priority[than] or w.job_submitted[slot] > w.job_submitted[than]:
-        return False
     if not nearer and deadline != w.job_deadline[than]:
         return False
     return bool(
