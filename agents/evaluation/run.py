@@ -13,6 +13,7 @@ import agents.registry.resolve  # noqa: F401 - so that policies are found
 from agents.evaluation.by_class import Breakdown, classify
 from agents.evaluation.invariants import RunLog, check, logged
 from agents.evaluation.metrics import STARVED_S, MetricView, dollars_per_job, metrics_of
+from agents.evaluation.searching import counting
 from envs.baselines import catalogue
 from envs.clock import CompiledSimulation, reason_against
 from envs.scenarios import Objective, Scenario, Split
@@ -114,11 +115,11 @@ def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
     simulation = simulation_of(
         drawn, workload, key.seed, policy, clock=conditions.clock, record=True
     )
-    if policy is None or isinstance(simulation, Simulation):
+    if policy is None:
         assert isinstance(simulation, Simulation), "only SimPy runs policies of the simulator"
         outcome = catalogue.run(simulation, key.policy)
     else:
-        outcome = simulation.run(policy)
+        outcome = simulation.run(counting(policy, drawn))
     log = logged(simulation.held or ())
     check(outcome, log, drawn.pools, [job.id for job in workload.jobs])
     view = MetricView(outcome, drawn.preference, drawn.objective, conditions.starved_s)
@@ -198,7 +199,7 @@ def simulate(
     """
     drawn = replace(scenario.draw(seed, split), preference=preference)
     workload = scenario.workload(seed, jobs, split)
-    return drawn, simulation_of(drawn, workload, seed, policy).run(policy)
+    return drawn, simulation_of(drawn, workload, seed, policy).run(counting(policy, drawn))
 
 
 def _reason_against(

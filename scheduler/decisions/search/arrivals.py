@@ -75,7 +75,7 @@ class ArrivalHistory:
 
     @classmethod
     def of(cls, runs: Sequence[Sequence[ArrivedJob]]) -> ArrivalHistory:
-        """ArrivalHistory of several stretches of time, each in the order of submission.
+        """The arrivals of several stretches of time, each in the order of submission.
 
         Between two stretches the gap is the mean of all. Raises `ValueError` without any arrival.
         """
@@ -106,7 +106,8 @@ class ArrivalHistory:
 class RecentArrivals:
     """The last arrivals that worlds have shown: a cluster's own recent history."""
 
-    def __init__(self, most: int = 512) -> None:
+    def __init__(self, most: int | None = 512) -> None:
+        """`most`: how many are remembered; None: all."""
         self._jobs: deque[tuple[int, ArrivedJob]] = deque(maxlen=most)
         self._known: set[int] = set()
 
@@ -133,13 +134,13 @@ class RecentArrivals:
         return Lately(max(last) - min(last), max(now - max(last), 0.0))
 
     @property
-    def jobs(self) -> list[ArrivedJob]:
-        """What has been seen, in the order of submission."""
-        return sorted((job for _, job in self._jobs), key=lambda job: job.submitted)
+    def jobs(self) -> dict[int, ArrivedJob]:
+        """What has been seen, by id."""
+        return dict(self._jobs)
 
     def arrivals(self) -> ArrivalHistory:
         """The same as columns. Raises `ValueError` if nothing has been seen."""
-        return ArrivalHistory.of([self.jobs])
+        return ArrivalHistory.of([sorted(self.jobs.values(), key=lambda job: job.submitted)])
 
 
 def _arrival(world: World, slot: int) -> ArrivedJob:

@@ -33,7 +33,8 @@ class Playouts(PlayoutColumns):
     arrivals (circular block bootstrap: Politis and Romano, "A circular block-resampling procedure
     for stationary data", 1992). A future begins where arrivals had been about as frequent as lately
     (nearest neighbours: Lall and Sharma, "A nearest neighbor bootstrap for resampling hydrologic
-    time series", 1996).
+    time series", 1996). Runtimes of waiting and coming jobs are estimates times ratios that
+    arrivals have had; what runs ends when it is expected to.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Playouts(PlayoutColumns):
     ) -> None:
         self.scorer, self._eager = scorer, _without_waiting(scorer)
         self.arrivals, self.settings, self.objective = arrivals, settings, objective
+        self._uncertain = bool((arrivals.ratio != 1.0).any())
         spans = arrivals.spans()
         self._by_span = np.argsort(spans, kind="stable")
         self._spans = spans[self._by_span]
@@ -171,7 +173,12 @@ class Playouts(PlayoutColumns):
         starts = self.starts(lately)
         self.future_start[:] = starts[draws.integers(len(starts), size=self.settings.futures)]
         self.weight[columns.ELAPSED] = lately.elapsed_s if lately else 0.0
-        self.future_ratio[:, : int(world.count[SLOTS_USED])] = 1.0
+        used = int(world.count[SLOTS_USED])
+        self.future_ratio[:, :used] = 1.0
+        if self._uncertain:
+            self.future_ratio[:, 1:used] = draws.choice(
+                self.arrivals.ratio, size=(self.settings.futures, used - 1)
+            )
         active = world.attempt_job != 0
         active[world.placed_attempt[: int(world.count[PLACED])]] = False  # they start in play-outs
         running = np.flatnonzero(active)

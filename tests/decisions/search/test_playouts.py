@@ -84,7 +84,7 @@ def to_come(spec, policy, seed, now):
         seen.see(simulation.world)
         simulation.commit(decide(round_, policy))
     assert len(seen) == JOBS
-    coming = [job for job in seen.jobs if job.submitted > now]
+    coming = [job for job in seen.jobs.values() if job.submitted > now]
     drawn = ArrivalHistory.of([coming])
     return replace(drawn, gap=np.diff([now, *(job.submitted for job in coming)]))
 
