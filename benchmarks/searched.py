@@ -82,11 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def pair(workload: Workload, start: int, mode: Mode, base: Policy) -> tuple[float, float]:
+def pair(
+    workload: Workload, start: int, mode: Mode, base: Policy, jobs: int = rlscheduler.JOBS
+) -> tuple[float, float]:
     """Mean bounded slowdown of one sequence under a policy, and under its search."""
     policies = base, SearchedPolicy(base, training_arrivals(), SETTINGS, OBJECTIVE)
     spec = ClusterSpec((rlscheduler.PROCESSORS,), mode, FASTEST, every_event=True)
-    window = workload.window(start, rlscheduler.JOBS, aged=True)
+    window = workload.window(start, jobs, aged=True)
     alone, searched = (
         float(CompiledSimulation(window, spec).run(policy).bounded_slowdown.mean())
         for policy in policies

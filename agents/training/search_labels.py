@@ -43,7 +43,8 @@ class SearchLabels:
         """(n, K) Gains in units of their mean size, within ±`limit`; NaN where they are."""
         sizes = np.abs(self.gains[self.gains != 0.0])
         unit = float(np.nanmean(sizes)) if np.isfinite(sizes).any() else 1.0
-        return np.clip(self.gains / np.float32(unit), -limit, limit)
+        advantages: Floats32x2D = np.clip(self.gains / np.float32(unit), -limit, limit)
+        return advantages
 
     @classmethod
     def of(cls, parts: Iterable[SearchLabels]) -> SearchLabels:

@@ -31,6 +31,9 @@ from scheduler.decisions.state.world import World
 from scheduler.domain.errors import InputError
 
 SUFFIX = "+search"
+_BACK_S = 600.0
+"""Time that goes back by more is another simulation's: what was seen is not its past. In a service
+a snapshot that is explained may be some seconds old."""
 _RENEWED = 0.125
 """Share of new arrivals with which futures are drawn from all of them again."""
 
@@ -40,10 +43,10 @@ class SearchedPolicy:
     """A policy and its search. It has a memory: threads wait for each other.
 
     `arrivals`: what futures are drawn from; None: the last arrivals that the policy has seen, at
-    least `least` of them: before that the policy decides alone. When time goes back, it is in
-    another simulation and forgets them. `limit_s`: seconds that it may try choices out in one
+    least `least` of them: before that the policy decides alone. In another simulation,
+    where time has gone back, it forgets them. `limit_s`: seconds that it may try choices out in one
     round; what has been tried by then decides, and then the policy alone. Without a limit equal
-    tables get equal choices. Raises `InputError` for a policy without a compiled scorer.
+    simulations get equal choices. Raises `InputError` for a policy without a compiled scorer.
     """
 
     policy: Policy
@@ -102,13 +105,8 @@ class SearchedPolicy:
         return scores
 
     def costs(self, table: Candidates) -> Floats:
-        """(n,) The inner policy's costs; least is the row that the search has chosen."""
-        costs, found = self.policy.costs(table), self._found
-        if found is None or not found.best or found.now != table.now:
-            return costs
-        chosen = table.rows == found.row
-        least = float(costs.min(initial=0.0, where=np.isfinite(costs)))
-        return np.where(chosen, np.nextafter(least, -np.inf), costs)
+        """(n,) The inner policy's costs."""
+        return self.policy.costs(table)
 
     def comment(self, table: Candidates, chosen: int) -> str:
         """What was tried for the last choice, and what it saves."""
@@ -120,7 +118,7 @@ class SearchedPolicy:
     def search(self, world: World) -> SearchResult | None:
         """Try candidates for the choice that a round in `world` is at; None: nothing to try."""
         begun, now = self.clock(), float(world.figure[NOW])
-        if now < self._now:
+        if now < self._now - _BACK_S:
             self._recent, self._playouts, self._unused = RecentArrivals(), None, 0
         if now != self._now:
             self._now, self._spent_s = now, 0.0

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.evaluation.futures import training_arrivals
-from agents.evaluation.run import Conditions, RunKey, run
-from agents.evaluation.searching import counting
+from agents.evaluation.run import Conditions, RunKey, counting, run
+from agents.training.futures import training_arrivals
 from envs.scenarios import load
 from scheduler.policies.lookup import named
 
