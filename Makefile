@@ -15,7 +15,8 @@ IMAGES ?=
 KEEP ?=
 export KEEP
 
-.PHONY: help install demo test test-all check format torture bench bench-rlscheduler bench-kth bench-muri \
+.PHONY: help install demo test test-all check format torture bench bench-rlscheduler bench-search \
+  bench-kth bench-muri \
   policy bench-policy bench-sim constraints clean
 
 help: ## Show this list
@@ -54,6 +55,9 @@ torture: $(STAMP) ## Kill, stop, starve and deceive a real service at random (AR
 
 bench-rlscheduler: $(STAMP) ## Hold the simulator against RLScheduler's published table
 	@$(RUN)/python -m benchmarks.rlscheduler $(ARGS)
+
+bench-search: $(STAMP) ## Compare policies with their searches on RLScheduler's protocol
+	@$(RUN)/python -m benchmarks.searched $(ARGS)
 
 bench-kth: $(STAMP) ## Hold EASY and EASY++ against published figures on a real log
 	@$(RUN)/python -m benchmarks.kth $(ARGS)

@@ -10,6 +10,7 @@ from pathlib import Path
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.estimates.estimator import Estimator
@@ -19,6 +20,7 @@ from scheduler.hardware.inventory import Inventory, cluster
 from scheduler.hardware.limits import cpu_quota
 from scheduler.policies import lookup
 from scheduler.policies.lookup import PolicyResolver
+from scheduler.policies.search import limited
 from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
@@ -118,7 +120,11 @@ def assemble(
         for name, project in settings.projects.items()
         if project.preference is not None
     }
-    crashes = CrashMarks(settings.data_dir / "policy.mark", policies.named, lookup.builtin)
+
+    def named(name: str) -> Policy:
+        return limited(policies.named(name), settings.search_limit_s or float("inf"))
+
+    crashes = CrashMarks(settings.data_dir / "policy.mark", named, lookup.builtin)
     for name in crashes.refused:
         _log.error("%s; another policy decides", refusal(name))
     active_policy = ActivePolicy(

@@ -203,6 +203,8 @@ class Settings(BaseSettings):
     """A job that has waited longer goes before all others; 0: never."""
     decision_limit_s: Seconds = 1.0
     """A policy that has not answered by then is replaced by wgc for that decision; 0: never."""
+    search_limit_s: Seconds = 0.1
+    """`NAME+search` tries choices out for so long in one round, then NAME decides; 0: no limit."""
     default_runtime_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
     """Estimate for work nothing is known about."""
 

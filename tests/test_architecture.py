@@ -50,7 +50,7 @@ PLANTED = {
         "scheduler.estimates.options",
         "scheduler.policies.lookup",
     ),
-    "scheduler.decisions: kernel, then state, then preemption, then rounds, then features": (
+    "scheduler.decisions: kernel, state, preemption, rounds, then features and search": (
         "scheduler.decisions.rounds.round",
         "scheduler.decisions.features.encoder",
     ),

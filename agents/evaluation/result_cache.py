@@ -20,6 +20,7 @@ from agents.serving.learned_policy import SCHEME
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.policies.lookup import WGC
 from scheduler.policies.schedules import SUFFIX
+from scheduler.policies.search import SUFFIX as SEARCHED
 
 _BY = frozenset(map(str, By))
 
@@ -109,7 +110,7 @@ def _content(policy: str) -> str:
 
     Empty for a policy that is code, and for one that cannot be read, whose runs fail.
     """
-    scheme, _, rest = policy.partition(":")
+    scheme, _, rest = policy.removesuffix(SEARCHED).partition(":")
     try:
         if scheme == SCHEME:
             return content(rest, default())

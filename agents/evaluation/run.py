@@ -15,6 +15,7 @@ from agents.evaluation.invariants import RunLog, check, logged
 from agents.evaluation.metrics import STARVED_S, MetricView, dollars_per_job, metrics_of
 from envs.baselines import catalogue
 from envs.clock import CompiledSimulation, reason_against
+from envs.gym.episodes import scales_of
 from envs.scenarios import Objective, Scenario, Split
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
@@ -23,8 +24,10 @@ from envs.workloads.base import Workload
 from envs.workloads.runtime_estimates import RuntimeEstimator
 from scheduler.arrays import Floats, Ints
 from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.search.settings import PlayoutObjective
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
+from scheduler.policies.search import SearchedPolicy
 
 QUANTILES = np.linspace(0.0, 1.0, 201)
 """Quantiles at which the distributions of a run are kept."""
@@ -116,11 +119,11 @@ def run(scenario: Scenario, key: RunKey, conditions: Conditions) -> RunResult:
     simulation = simulation_of(
         drawn, workload, key.seed, policy, clock=conditions.clock, record=True
     )
-    if policy is None or isinstance(simulation, Simulation):
+    if policy is None:
         assert isinstance(simulation, Simulation), "only SimPy runs policies of the simulator"
         outcome = catalogue.run(simulation, key.policy)
     else:
-        outcome = simulation.run(policy)
+        outcome = simulation.run(counting(policy, drawn))
     log = logged([*(simulation.held or ()), *simulation.holding()])
     counted = workload.counted_slice
     ids = [job.id for job in workload.jobs]
@@ -187,6 +190,21 @@ def simulation_of(
     return CompiledSimulation(workload, spec, estimates, seed=seed, record=record)
 
 
+def counting(policy: Policy, drawn: Scenario) -> Policy:
+    """The policy; if it searches, a new one that counts the objective of this scenario."""
+    if not isinstance(policy, SearchedPolicy) or drawn.objective is None:
+        return policy
+    scales = scales_of(drawn.objective)
+    objective = PlayoutObjective(
+        seconds=0.0 if scales.bounded else 1.0 / scales.latency_s,
+        slowdown=1.0 / scales.slowdown if scales.bounded else 0.0,
+        dollars=1.0 / scales.dollars,
+        miss=scales.miss,
+        preference=drawn.preference,
+    )
+    return replace(policy, objective=objective)
+
+
 def simulate(
     scenario: Scenario,
     policy: Policy,
@@ -202,7 +220,7 @@ def simulate(
     """
     drawn = replace(scenario.draw(seed, split), preference=preference)
     workload = scenario.workload(seed, jobs, split)
-    return drawn, simulation_of(drawn, workload, seed, policy).run(policy)
+    return drawn, simulation_of(drawn, workload, seed, policy).run(counting(policy, drawn))
 
 
 def _reason_against(

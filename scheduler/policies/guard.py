@@ -14,7 +14,7 @@ import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
-from scheduler.decisions.rounds.policy import Policy, Reasons, traits
+from scheduler.decisions.rounds.policy import Comment, Policy, Reasons, traits
 from scheduler.decisions.state.world import WAIT
 from scheduler.policies.indecision import Idling, ordered
 from scheduler.policies.time_limit import LateError, TimedCall
@@ -112,6 +112,11 @@ class Guard(Wrapped):
             fault = Fault.FAILED
         self.faults[fault] += 1
         return {}
+
+    @property
+    def comment(self) -> Comment | None:
+        """The policy's, if it has made the last choice."""
+        return None if self._replaced else traits(self.policy).comment
 
     def _asked(self, ask: Callable[[Candidates], _Answer], table: Candidates) -> _Answer:
         """Return or raise what `ask` does; raise `LateError` after the limit."""

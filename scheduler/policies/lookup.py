@@ -11,6 +11,7 @@ from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.preemptive import PREEMPTIVE
 from scheduler.policies.schedules import tuned
+from scheduler.policies.search import SUFFIX, SearchedPolicy
 from scheduler.policies.simulated import SIMULATED
 from scheduler.policies.wgc import Wgc
 
@@ -24,7 +25,10 @@ Scheme = Callable[[str], Policy]
 
 @dataclass(frozen=True, slots=True)
 class PolicyResolver:
-    """Policies by name: the package's own, those of other distributions, and `scheme:text`."""
+    """Policies by name: the package's own, those of other distributions, and `scheme:text`.
+
+    Each may end in `+search` if it has a compiled scorer: see `scheduler.policies.search`.
+    """
 
     schemes: dict[str, Scheme]
 
@@ -34,6 +38,8 @@ class PolicyResolver:
         Raises `MissingError` listing the legal ones, `InputError` for one that only the simulator
         can carry out.
         """
+        if name.endswith(SUFFIX):
+            return SearchedPolicy(self.named(name.removesuffix(SUFFIX)))
         if name in HEURISTICS:
             return HEURISTICS[name]
         if name == WGC.name:
@@ -67,7 +73,8 @@ class PolicyResolver:
         return policy
 
     def _legal(self) -> str:
-        return ", ".join([*sorted(names()), *(f"{known}:…" for known in sorted(self.schemes))])
+        known = [*sorted(names()), *(f"{scheme}:…" for scheme in sorted(self.schemes))]
+        return f"{', '.join(known)}; most also with {SUFFIX} at the end"
 
 
 DEFAULT = PolicyResolver({WGC.name: tuned})
@@ -101,4 +108,5 @@ def names() -> dict[str, str]:
 
 def builtin(name: str) -> bool:
     """Whether the name is that of a policy of this package."""
-    return name in HEURISTICS or name in PREEMPTIVE or name.partition(":")[0] == WGC.name
+    inner = name.removesuffix(SUFFIX)
+    return inner in HEURISTICS or inner in PREEMPTIVE or inner.partition(":")[0] == WGC.name

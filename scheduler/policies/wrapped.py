@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler.decisions.preemption.ranking import Ranking
 from scheduler.decisions.rounds.modes import Mode
-from scheduler.decisions.rounds.policy import Policy, traits
+from scheduler.decisions.rounds.policy import Comment, Policy, traits
 from scheduler.decisions.rounds.scorer import Scorer
 
 
@@ -34,6 +34,11 @@ class Wrapped:
     def heeds_urgency(self) -> bool:
         """Whether the inner policy heeds urgency."""
         return traits(self.policy).heeds_urgency
+
+    @property
+    def comment(self) -> Comment | None:
+        """The inner policy's, if it has one."""
+        return traits(self.policy).comment
 
     @property
     def scorer(self) -> Scorer | None:

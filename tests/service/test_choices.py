@@ -61,6 +61,18 @@ def test_a_job_whose_wish_becomes_more_urgent_never_moves_back(build, policy):
             before = after
 
 
+def test_a_policy_that_searches_decides_in_the_service(build):
+    world = build(policy="fcfs+search", search_limit_s=0.0)
+    for number in range(40):
+        world.clock.advance(1)
+        world.submit(job_spec(request=wide(1 + number % 2)))
+    assert len(set(order_of_starts(world))) == 40
+    said = [each.reason for job in range(1, 41) for each in world.store.decisions(job)]
+    assert any("on 16 likely futures" in reason for reason in said)
+    assert world.service.policy().name == "fcfs+search"
+    assert world.service.policy().fallbacks == 0
+
+
 def test_the_earlier_deadline_goes_first(build):
     world = build(policy="edf")
     now = world.clock.now()

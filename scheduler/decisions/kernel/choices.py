@@ -37,7 +37,6 @@ from scheduler.decisions.kernel.rules.allowed import (
     forget_rules,
     free_to_choose,
     in_time,
-    keeps_promises,
     reservable,
 )
 
@@ -128,11 +127,11 @@ def _start(w: Columns, row: int, action: int) -> None:
 def _reserve(w: Columns, row: int) -> None:
     shape = w.row_shape[row]
     pool, width, memory = w.shape_pool[shape], w.shape_width[shape], w.shape_memory[shape]
-    start = np.nan if w.state[MODE] == NONE else reserve(w, pool, width, memory)
+    start = np.nan if backfills(w.state[MODE]) else _promised_start(w, row)
+    if np.isnan(start) and w.state[MODE] != NONE:
+        start = reserve(w, pool, width, memory)
     if backfills(w.state[MODE]):
         occupy(w, RESERVED, pool, width, memory)
-    elif keeps_promises(w.state[MODE]):
-        start = _promised_start(w, row, start)
     w.pool_held[pool], w.pool_until[pool], w.pool_beside[pool] = row, start, 0
     forget_rules(w, pool)
     w.held_pool[w.count[HELD]] = pool
@@ -153,10 +152,10 @@ def reserved_start(w: Columns, pool: int) -> float:
 
 
 @compiled
-def _promised_start(w: Columns, row: int, start: float) -> float:
-    """The start that the job was promised in an earlier round, or else `start`."""
+def _promised_start(w: Columns, row: int) -> float:
+    """The start that the job was promised in an earlier round; NaN: none."""
     for index in range(w.count[PROMISED]):
         promised = w.promised_row[index]
         if promised and w.row_slot[promised] == w.row_slot[row]:
-            return w.promised_start[index]
-    return start
+            return float(w.promised_start[index])
+    return np.nan

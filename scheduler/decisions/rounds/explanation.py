@@ -57,7 +57,8 @@ def observer(policy: Policy) -> Observer:
             rows=len(table) - 1,
             chosen=rows[0],
             rivals=tuple(rows[1:]),
-            reason=_sentence(policy, action, rows, len(np.unique(table.slot)) - 1),
+            reason=_sentence(policy, action, rows, len(np.unique(table.slot)) - 1)
+            + _comment(policy, table, chosen),
         )
 
     return observe
@@ -249,6 +250,13 @@ def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) ->
         )
     named = [f"{name} {term:+.2g}" for name, term in list(chosen.terms.items())[:NAMED]]
     return f"{text}; decided by {', '.join(named)}" if named else text
+
+
+def _comment(policy: Policy, table: Candidates, chosen: int) -> str:
+    """What the policy says of its choice."""
+    comment = traits(policy).comment
+    words = "" if comment is None else comment(table, chosen)
+    return f"; {words}" if words else ""
 
 
 def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> int:

@@ -12,6 +12,8 @@ from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.scorer import Scorer
 
+Comment = Callable[[Candidates, int], str]
+"""(table, chosen position) → how that choice came about, in words; "": there is nothing to say."""
 Reasons = Callable[[Candidates, int, int], Mapping[str, float]]
 """(table, chosen position, its best rival's) → what spoke for the choice, in units of the score."""
 
@@ -53,6 +55,8 @@ class Traits(NamedTuple):
     """Jobs that have waited longer are rescued (`Round.rescue`)."""
     reasons: Reasons | None = None
     """A method that explains a choice."""
+    comment: Comment | None = None
+    """A method that comments on the last choice."""
     ranking: Ranking | None = None
     """The policy preempts: the order of all jobs, running and waiting."""
     scorer: Scorer | None = None

@@ -134,6 +134,13 @@ class World(Columns):
             self._handle = handle_of(self, Columns)
         return self._handle
 
+    @property
+    def blocks(self) -> Blocks:
+        """The memory of what copies do not share; valid until a group of columns grows."""
+        if self._blocks is None:
+            self._blocks, self._handle = Blocks.of(self), None
+        return self._blocks
+
     def copy(self) -> World:
         """An independent copy. It shares what never changes until a job enters one of the two."""
         twin = object.__new__(World)
@@ -141,11 +148,10 @@ class World(Columns):
         self._lends, twin._borrows, twin._lends = True, True, False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
         used = self._handle is not None  # else the compiler need not be loaded yet
-        if self._blocks is None:
-            self._blocks, self._handle = Blocks.of(self), None
+        blocks = self.blocks
         for name in NAMES[STATIC]:
             setattr(twin, name, getattr(self, name))
-        twin._blocks = self._blocks.copied(twin)
+        twin._blocks = blocks.copied(twin)
         twin.state[SCORER] = twin.state[TOTALLED] = 0
         if used and isinstance(self.handle, Handle):
             twin._handle = cast(Columns, twin._blocks.handle(self.handle, twin))

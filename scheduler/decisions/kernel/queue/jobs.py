@@ -52,8 +52,7 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
     w.job_id[slot] = int(numbers[ID])
     w.job_submitted[slot], w.job_priority[slot] = numbers[SUBMITTED], numbers[PRIORITY]
     w.job_deadline[slot], w.job_preference[slot] = numbers[DEADLINE], numbers[PREFERENCE]
-    w.job_first[slot], w.job_count[slot], w.job_state[slot] = first, count, WAITS
-    w.job_described[slot] = 0
+    w.job_first[slot], w.job_count[slot], w.job_described[slot] = first, count, 0
     for index in range(count):
         row, shape = first + index, shapes[index]
         w.row_slot[row], w.row_shape[row], w.row_described[row] = slot, shape, 0
@@ -61,15 +60,26 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
         w.row_dollars[row], w.row_joules[row] = figures[DOLLARS, index], figures[JOULES, index]
         share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
         w.row_length[row] = ln((w.row_runtime[row] + SHORT_S) * share)
+    w.job_weight[slot] = ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
+    _summarise(w, slot)
+    join_queue(w)
+    return slot
+
+
+@compiled
+def join_queue(w: Columns) -> None:
+    """The job that is written into the first unused slot waits."""
+    slot = w.count[SLOTS_USED]
+    first, count = w.job_first[slot], w.job_count[slot]
+    w.job_state[slot] = WAITS
+    for row in range(first, first + count):
+        shape = w.row_shape[row]
         if w.shape_users[shape] == 0:
             _unsee(w, shape)
         w.shape_users[shape] += 1
     w.count[SLOTS_USED], w.count[ROWS_USED] = slot + 1, first + count
     w.count[WAITING] += 1
-    w.job_weight[slot] = ln(max(w.job_priority[slot], 1.0) / MIDDLE_PRIORITY)
-    _summarise(w, slot)
     join_chain(w, slot)
-    return slot
 
 
 @compiled

@@ -1,0 +1,56 @@
+"""Jobs that may come, from workloads that no policy is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agents.evaluation.run import simulation_of
+from envs.clock import CompiledSimulation
+from envs.scenarios import Scenario, Split
+from envs.simulator.results import SimulationResult
+from envs.simulator.simulation import Simulation
+from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.search.arrivals import ArrivalHistory, ArrivedJob, RecentArrivals
+from scheduler.policies.lookup import named
+
+
+def training_arrivals(
+    scenario: Scenario, drawn: Scenario, seeds: Sequence[int], jobs: int | None = None
+) -> ArrivalHistory:
+    """The jobs of training workloads of a scenario, as decisions on a cluster would see them.
+
+    `drawn`: the cluster, with nothing left to draw; `jobs`: of each workload, None for as many as
+    the scenario says. What `SearchedPolicy` takes in place of the arrivals that it sees itself.
+    """
+    policy, runs = named("fcfs"), []
+    for seed in seeds:
+        workload = scenario.workload(seed, jobs, Split.TRAIN)
+        runs.append(arrived(simulation_of(drawn, workload, seed, policy), policy))
+    return ArrivalHistory.of(runs)
+
+
+def arrived(simulation: Simulation | CompiledSimulation, policy: Policy) -> list[ArrivedJob]:
+    """All jobs of a new simulation that a table shows, with what their estimates were worth."""
+    seen = RecentArrivals(most=None)
+    while (round_ := simulation.next()) is not None:
+        seen.see(simulation.world)
+        simulation.commit(decide(round_, policy))
+    outcome = simulation.outcome()
+    places = {int(job): at for at, job in enumerate(outcome.job)}
+    return [
+        job._replace(ratio=_ratio(job, outcome, places[number]))
+        for number, job in sorted(seen.jobs.items(), key=lambda each: each[1].submitted)
+    ]
+
+
+def _ratio(job: ArrivedJob, outcome: SimulationResult, at: int) -> float:
+    """Runtime ÷ its estimate where the job has run; 1 if it has not."""
+    place = int(outcome.pool[at]), int(outcome.width[at])
+    for shape, estimate in zip(job.shapes, job.figures[0], strict=True):
+        if (shape.pool, shape.width) == place and estimate > 0.0:
+            ratio = float(outcome.runtime[at] / estimate)
+            return ratio if np.isfinite(ratio) else 1.0
+    return 1.0

@@ -1,0 +1,1 @@
+"""Play-outs: what becomes of a choice if a scorer decides all that follows."""
