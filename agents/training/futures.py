@@ -20,7 +20,7 @@ from scheduler.policies.lookup import named
 def training_arrivals(
     scenario: Scenario, drawn: Scenario, seeds: Sequence[int], jobs: int | None = None
 ) -> ArrivalHistory:
-    """The jobs of training workloads of a scenario, as decisions on a cluster would see them.
+    """The counted jobs of training workloads of a scenario, as decisions on a cluster see them.
 
     `drawn`: the cluster, with nothing left to draw; `jobs`: of each workload, None for as many as
     the scenario says. What `SearchedPolicy` takes in place of the arrivals that it sees itself.
@@ -33,7 +33,10 @@ def training_arrivals(
 
 
 def arrived(simulation: Simulation | CompiledSimulation, policy: Policy) -> list[ArrivedJob]:
-    """All jobs of a new simulation that a table shows, with what their estimates were worth."""
+    """The counted jobs of a new simulation, with what their estimates were worth.
+
+    Those that are there at the start did not arrive one after another.
+    """
     seen = RecentArrivals(most=None)
     while (round_ := simulation.next()) is not None:
         seen.see(simulation.world)
@@ -43,6 +46,7 @@ def arrived(simulation: Simulation | CompiledSimulation, policy: Policy) -> list
     return [
         job._replace(ratio=_ratio(job, outcome, places[number]))
         for number, job in sorted(seen.jobs.items(), key=lambda each: each[1].submitted)
+        if number in places
     ]
 
 
