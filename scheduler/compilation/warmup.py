@@ -117,7 +117,7 @@ def main() -> None:
         sys.stderr.write(f"Nothing is compiled: {now.reason}.\n")
         return
     where = os.path.commonpath(now.folders)
-    kept = f"in {where}" if not now.missing else f"but {now.missing} of them are not on disk"
+    kept = f"below {where}" if not now.missing else f"but {now.missing} of them are not on disk"
     sys.stdout.write(f"{count} entry points compiled in {time.monotonic() - begun:.1f} s, {kept}\n")
 
 

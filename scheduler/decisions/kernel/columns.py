@@ -76,8 +76,7 @@ PREFERENCE_COST = PRICES
     MAY_WAIT,
     FORCED,
     CHAINED,
-    DESCRIBED,
-) = range(13)
+) = range(12)
 """Positions in `state`."""
 (
     NOW,
@@ -175,8 +174,9 @@ class Columns:
     line: Ints = _scratch(JOBS)
     """Waiting slots in the order of a scorer whose scores never change; `LINED` of them."""
     job_order_score: Floats2D = _static(JOBS, LEARNED_ORDERS)
-    """Scores by the orders of an encoding: lower goes first; valid for the first `DESCRIBED` slots,
-    like the next two and `row_paid` and `row_held` of their rows."""
+    """Scores by the orders of an encoding: lower goes first; valid if `job_described`, like
+    `job_rate`, `job_unit`, and `row_paid` and `row_held` of its rows."""
+    job_described: Bytes = _static(JOBS)
     job_rate: Floats = _static(JOBS)
     """What a second costs it: p · v; p: preference, v: priority / 50."""
     job_unit: Floats = _static(JOBS)

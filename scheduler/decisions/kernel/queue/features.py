@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler.compilation.functions import compiled
 from scheduler.decisions.kernel.arithmetic import ln1p
-from scheduler.decisions.kernel.columns import DESCRIBED, SLOTS_USED, TOP_PRICE, Columns
+from scheduler.decisions.kernel.columns import SLOTS_USED, TOP_PRICE, Columns
 from scheduler.decisions.kernel.queue.orders import score_of
 from scheduler.decisions.kernel.queue.positions import (
     AREA,
@@ -44,9 +44,10 @@ def squashed(value: float, unit: float) -> float:
 @compiled
 def describe_jobs(w: Columns) -> None:
     """Write what encodings need of all jobs and rows, for the jobs that have entered since."""
-    for slot in range(max(w.state[DESCRIBED], 1), w.count[SLOTS_USED]):
-        _describe_job(w, slot)
-    w.state[DESCRIBED] = w.count[SLOTS_USED]
+    for slot in range(1, w.count[SLOTS_USED]):
+        if not w.job_described[slot]:
+            _describe_job(w, slot)
+            w.job_described[slot] = 1
 
 
 @compiled

@@ -11,7 +11,6 @@ from scheduler.compilation.functions import compiled, entry_point
 from scheduler.decisions.kernel.arithmetic import ln
 from scheduler.decisions.kernel.columns import (
     DEAD_ROWS,
-    DESCRIBED,
     GONE,
     HELD,
     LINED_SLOTS,
@@ -53,7 +52,7 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
     w.job_id[slot] = int(numbers[ID])
     w.job_submitted[slot], w.job_priority[slot] = numbers[SUBMITTED], numbers[PRIORITY]
     w.job_deadline[slot], w.job_preference[slot] = numbers[DEADLINE], numbers[PREFERENCE]
-    w.job_first[slot], w.job_count[slot] = first, count
+    w.job_first[slot], w.job_count[slot], w.job_described[slot] = first, count, 0
     for index in range(count):
         row, shape = first + index, shapes[index]
         w.row_slot[row], w.row_shape[row], w.row_described[row] = slot, shape, 0
@@ -151,7 +150,7 @@ def compact(w: Columns) -> None:
         lined = slots + 1 if slot < w.state[LINED_SLOTS] else lined
         first = w.job_first[slot]
         _move_job(w, slot, slots)
-        w.job_first[slots] = rows
+        w.job_first[slots], w.job_described[slots] = rows, 0
         for row in range(first, first + w.job_count[slots]):
             _move_row(w, row, rows)
             w.row_slot[rows], w.row_described[rows] = slots, 0
@@ -159,7 +158,7 @@ def compact(w: Columns) -> None:
         _summarise(w, slots)
         slots += 1
     w.count[SLOTS_USED], w.count[ROWS_USED], w.count[DEAD_ROWS] = slots, rows, 0
-    w.state[PREPARED], w.state[DESCRIBED], w.state[LINED_SLOTS] = 0, 0, lined
+    w.state[PREPARED], w.state[LINED_SLOTS] = 0, lined
     renumber_line(w)
     chain_all(w)
     w.state[TOTALLED] = 0
