@@ -1,0 +1,77 @@
+"""The correction as a PyTorch module, and how it learns values of jobs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agents.training.job_index.labels import JobLabels
+from agents.training.job_index.settings import DistillationSettings, IndexSettings
+from scheduler.arrays import Floats
+from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
+
+_FIRST_WEIGHT = 0.5
+"""Size of the first layer's random weights, times the square root of the number of columns."""
+
+
+class CorrectionNetwork(nn.Module):
+    """The network of `scheduler.decisions.kernel.learned.job_index`; 0 for all jobs at first."""
+
+    def __init__(self, settings: IndexSettings) -> None:
+        super().__init__()
+        self.limit, hidden = settings.limit, settings.hidden
+        spread = torch.Generator().manual_seed(settings.seed)
+        width = JOB_WIDTH + CLUSTER_WIDTH
+        first = torch.randn((hidden, width), generator=spread) * (2.0 * _FIRST_WEIGHT / width**0.5)
+        self.linear = nn.Parameter(torch.zeros(JOB_WIDTH))
+        self.bias = nn.Parameter(torch.zeros(hidden))
+        self.out = nn.Parameter(torch.zeros(hidden))
+        self.inner = nn.Parameter(first)
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """(…, job and cluster columns) → (…,) corrections within ±B."""
+        hidden = nn.functional.softsign(columns @ self.inner.T + self.bias)
+        total = columns[..., :JOB_WIDTH] @ self.linear + hidden @ self.out
+        return self.limit * nn.functional.softsign(total)
+
+    def weights(self) -> Floats:
+        """All weights but B, in the kernel's order."""
+        inner = self.inner.detach().numpy()
+        parts = (
+            self.linear.detach().numpy(),
+            self.bias.detach().numpy(),
+            self.out.detach().numpy(),
+            inner[:, :JOB_WIDTH].ravel(),
+            inner[:, JOB_WIDTH:].ravel(),
+        )
+        return np.concatenate(parts).astype(np.float64)
+
+
+def fitted(
+    labels: JobLabels, how: DistillationSettings, settings: IndexSettings
+) -> CorrectionNetwork:
+    """A correction whose softmax over the candidates has the greatest gain: Σ π · A.
+
+    A: gains against the policy's own choice, clipped. Seeded.
+    """
+    network = CorrectionNetwork(settings)
+    columns, bases, gains = (
+        torch.as_tensor(values, dtype=torch.float32)
+        for values in (labels.columns, labels.bases, labels.advantages(how.clip))
+    )
+    absent = torch.as_tensor(np.isnan(labels.gains))
+    shuffle = torch.Generator().manual_seed(settings.seed + 1)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=how.rate, weight_decay=how.decay)
+    steps = how.epochs * -(-len(gains) // how.batch)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, steps)
+    for _ in range(how.epochs):
+        for batch in torch.randperm(len(gains), generator=shuffle).split(how.batch):
+            scores = (bases[batch] + network(columns[batch])) / how.temperature
+            chosen = torch.softmax(scores.masked_fill(absent[batch], -torch.inf), dim=1)
+            loss = -(chosen * gains[batch]).sum(1).mean()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    return network
