@@ -22,8 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from agents.evaluation.statistics import relative
+from agents.serving.artifact import BEST
 from agents.training.job_index.distillation import distil
 from agents.training.job_index.evolution import evolve
+from agents.training.job_index.export import TrainedOn, export
+from agents.training.job_index.run_state import IndexRun
 from agents.training.job_index.settings import (
     DistillationSettings,
     EvolutionSettings,
@@ -36,15 +39,17 @@ from benchmarks.policy.cases import FASTEST, FILE_JOBS, fresh
 from benchmarks.policy.tables import signed
 from envs.gym.episodes import Draw, Episode, of_scenario
 from envs.gym.rewards import Scales
-from envs.scenarios import Split
+from envs.scenarios import Split, load
 from envs.scenarios.splits import WORKLOAD, place
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads import lublin
 from envs.workloads.base import Workload
 from envs.workloads.traces import swf
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.policies.learned_index import LearnedIndex
 from scheduler.policies.lookup import named
 
+COMMAND = "python -m benchmarks.learned_index"
 MODES = {"backfilling": Mode.COMMIT_FCFS, "no-backfilling": Mode.COMMIT}
 MIXED, MIXED_JOBS = "mixed-cloud", 400
 RIVALS = {"backfilling": "sjf,f1,saf,f4", "no-backfilling": "sjf,f1,saf,f4", MIXED: "sjf,saf,wgc"}
@@ -77,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         policy = distil(task, how, asked.folder, _tell(begun))
     else:
         policy = evolve(task, EvolutionSettings(**given), asked.folder, _tell(begun))
+    _export(asked.folder, task, policy, asked.task)
     print(f"learned in {time.process_time() - begun:.0f} CPU seconds", flush=True)
     names = list(dict.fromkeys([asked.base, *RIVALS[asked.task].split(",")]))
     for title, episodes in tests(asked.task, asked.fresh).items():
@@ -95,6 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flush=True,
         )
     return 0
+
+
+def _export(folder: Path, task: IndexTask, policy: LearnedIndex, name: str) -> None:
+    """Write the artifact: other commands know it as `learned:FOLDER/best`."""
+    scenario = load(MIXED if name == MIXED else "hpc-lublin")
+    on = TrainedOn(scenario.name, scenario.digest, MODES.get(name, scenario.mode), COMMAND)
+    export(folder / BEST, policy, task.settings, IndexRun.read(folder), on)
 
 
 def task_of(name: str, settings: IndexSettings) -> IndexTask:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from agents.training.job_index.labels import JobLabels
 from agents.training.job_index.settings import DistillationSettings, IndexSettings
+from agents.training.worker import use_one_thread
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
 
@@ -55,6 +56,7 @@ def fitted(
 
     A: gains against the policy's own choice, clipped. Seeded.
     """
+    use_one_thread()
     network = CorrectionNetwork(settings)
     columns, bases, gains = (
         torch.as_tensor(values, dtype=torch.float32)

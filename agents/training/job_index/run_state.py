@@ -40,13 +40,18 @@ class IndexRun:
         if not file.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             return cls(folder, asked)
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["settings"] != asked:
+        kept = cls.read(folder)
+        if kept.settings != asked:
             raise StateError(
                 f"{folder} holds a training with other settings",
                 {"folder": "another one, or the same settings"},
             )
-        return cls(folder, **kept)
+        return kept
+
+    @classmethod
+    def read(cls, folder: Path) -> IndexRun:
+        """The run that the folder holds."""
+        return cls(folder, **json.loads((folder / _FILE).read_text(encoding="utf-8")))
 
     @property
     def rounds(self) -> int:
