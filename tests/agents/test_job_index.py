@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 
+from agents.serving.artifact import INPUT
 from agents.training.job_index.distillation import distil
 from agents.training.job_index.evolution import evolve
+from agents.training.job_index.export import BASE_INPUT, exported
 from agents.training.job_index.labels import JobLabels, labelled
-from agents.training.job_index.network import CorrectionNetwork, fitted
+from agents.training.job_index.network import fitted, fitted_member
 from agents.training.job_index.settings import (
     DistillationSettings,
     EvolutionSettings,
@@ -20,14 +23,11 @@ from envs.gym.episodes import Episode
 from envs.gym.rewards import Scales
 from envs.workloads.augmentation import LOADS, RUNTIMES, augmented
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
-from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.search.settings import SearchSettings
-from scheduler.domain.errors import StateError
+from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.heuristics import HEURISTICS
-from scheduler.policies.learned_index import on
 from scheduler.policies.search import SearchedPolicy
 from tests.policies.test_search import SPEC, mixed
-from tests.support.worlds import option, pool, snapshot, waiting
 
 SETTINGS = IndexSettings("fcfs", hidden=4, validation_workloads=6, histories=2, augment=False)
 SEARCH = SearchSettings(jobs=4, futures=4, length=12, patience=np.inf)
@@ -97,31 +97,46 @@ def test_labelling_changes_no_schedule():
     assert own.value(first, player) == own.value(first, HEURISTICS["fcfs"])
 
 
+def synthetic():
+    """Labels of choices in which one column says what a job saves."""
+    columns = np.random.default_rng(0).normal(size=(400, 4, JOB_WIDTH + CLUSTER_WIDTH))
+    return JobLabels(columns, np.zeros((400, 4)), columns[:, :, 3] - columns[:, :1, 3])
+
+
 def test_the_network_learns_which_job_saves_most():
-    rng = np.random.default_rng(0)
-    columns = rng.normal(size=(400, 4, JOB_WIDTH + CLUSTER_WIDTH))
-    gains = columns[:, :, 3] - columns[:, :1, 3]
-    labels = JobLabels(columns, np.zeros((400, 4)), gains)
-    network = fitted(labels, replace(DISTILLATION, epochs=100), SETTINGS)
-    chosen = network(torch.as_tensor(columns, dtype=torch.float32)).argmax(1).numpy()
-    assert (chosen == gains.argmax(1)).mean() > 0.9
+    labels = synthetic()
+    network = fitted_member(labels, replace(DISTILLATION, epochs=100), SETTINGS)
+    chosen = network(torch.as_tensor(labels.columns, dtype=torch.float32)).argmax(1).numpy()
+    assert (chosen == labels.gains.argmax(1)).mean() > 0.9
 
 
-def test_the_module_computes_what_the_kernel_does():
-    network = CorrectionNetwork(IndexSettings(hidden=5, seed=3))
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_the_mean_of_the_members_is_one_network(hidden):
+    labels, how = synthetic(), replace(DISTILLATION, epochs=2)
+    settings = replace(SETTINGS, hidden=hidden)
+    weights = settings.packed(fitted(labels, how, settings))
+    members = [
+        fitted_member(labels, how, replace(settings, hidden=hidden // 4, seed=seed))
+        for seed in range(4)
+    ]
+    seen = torch.as_tensor(labels.columns[0], dtype=torch.float32)
     with torch.no_grad():
-        for values in (network.linear, network.bias, network.out):
-            values.copy_(torch.randn(values.shape, generator=torch.Generator().manual_seed(1)))
-    settings = IndexSettings(hidden=5)
-    policy = on(HEURISTICS["saf"], settings.packed(network.weights()))
-    jobs = [waiting(at, option(50.0 * at**2, width=at)) for at in range(1, 5)]
-    snap = snapshot(pool(devices=4), jobs)
-    seen = Round(snap.world.copy(), snap.now, SPEC.mode).table()
-    scores = policy.scores(seen)[1:]
-    bases, columns = policy.describe(seen.world, seen.slot[1:].copy())
-    with torch.no_grad():
-        corrections = network(torch.as_tensor(columns, dtype=torch.float32)).numpy()
-    assert scores == pytest.approx(bases + corrections, abs=1e-5)
+        mean = torch.stack([member.total(seen) for member in members]).mean(0)
+        expected = settings.limit * torch.nn.functional.softsign(mean).numpy()
+    values = {INPUT: seen.numpy(), BASE_INPUT: np.zeros(4, dtype=np.float32)}
+    (found,) = ReferenceEvaluator(exported(weights)).run(None, values)
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_hidden_units_that_cannot_be_shared_are_refused():
+    with pytest.raises(InputError, match="cannot be shared"):
+        fitted(synthetic(), DISTILLATION, replace(SETTINGS, hidden=6))
+
+
+def test_more_rounds_may_be_asked_of_a_run(tmp_path):
+    distil(task(), replace(DISTILLATION, rounds=1), tmp_path)
+    longer = distil(task(), DISTILLATION, tmp_path)
+    assert np.array_equal(longer.weights, distil(task(), DISTILLATION, tmp_path / "whole").weights)
 
 
 def test_augmented_jobs_come_at_another_rate_and_keep_their_number():

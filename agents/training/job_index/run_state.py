@@ -15,6 +15,8 @@ from scheduler.domain.errors import StateError
 from scheduler.files import write_text
 
 _FILE = "index.json"
+_MAY_GROW = ("rounds", "generations")
+"""Settings that may be others when a run goes on."""
 
 
 @dataclass(slots=True)
@@ -35,7 +37,11 @@ class IndexRun:
 
         Raises `StateError` if that has other settings.
         """
-        asked = json.loads(json.dumps([asdict(each) for each in settings]))
+        asked = [
+            {name: value for name, value in asdict(each).items() if name not in _MAY_GROW}
+            for each in settings
+        ]
+        asked = json.loads(json.dumps(asked))
         file = folder / _FILE
         if not file.is_file():
             folder.mkdir(parents=True, exist_ok=True)

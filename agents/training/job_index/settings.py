@@ -18,9 +18,9 @@ class IndexSettings:
 
     base: str = "saf"
     """The policy whose order is corrected."""
-    hidden: int = 16
+    hidden: int = 32
     """Hidden units; 0: the correction is linear."""
-    limit: float = 2.0
+    limit: float = 4.0
     """B: the largest correction; the base is on a logarithmic scale."""
     augment: bool = True
     """Whether training episodes vary in load, runtimes and widths."""
@@ -40,28 +40,38 @@ class IndexSettings:
         return values
 
 
+def _all_futures() -> SearchSettings:
+    return SearchSettings(futures=8, patience=np.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class DistillationSettings:
     """Search and distillation (expert iteration: Anthony, Tian, Barber, NeurIPS 2017)."""
 
-    rounds: int = 3
-    """In the first the base plays, in the others what was learned until then."""
-    episodes: int = 24
+    rounds: int = 2
+    """In the first the base plays, in the others what was learned until then. A run may go on with
+    more of them."""
+    episodes: int = 40
     """Of each round."""
-    share: float = 0.1
+    share: float = 0.3
     """Share of the choices that are searched."""
-    search: SearchSettings = field(default_factory=lambda: SearchSettings(patience=np.inf))
+    search: SearchSettings = field(
+        default_factory=lambda: SearchSettings(futures=8, patience=np.inf)
+    )
     """All candidates are played in all futures: the values of bad ones teach, too."""
     improved_from: int = 2
     """The round, from 0, from which what was learned plays the futures out; before, the base does:
     several times faster."""
-    epochs: int = 60
+    members: int = 4
+    """Networks that are learned apart, each from other random weights; their mean is kept, as one
+    network. Single ones differ much: few choices hold most of what is to be gained."""
+    epochs: int = 40
     batch: int = 64
     rate: float = 3e-3
     decay: float = 1e-4
     temperature: float = 0.3
     """Of the softmax over the candidates' indices."""
-    clip: float = 3.0
+    clip: float = 1.5
     """Gains are within ± this, in units of their mean size."""
 
 
@@ -70,6 +80,7 @@ class EvolutionSettings:
     """CMA-ES (Hansen, Ostermeier, Evolutionary Computation 9(2), 2001)."""
 
     generations: int = 40
+    """A run may go on with more of them."""
     population: int = 16
     episodes: int = 6
     """Of each generation; all candidates play the same ones."""
