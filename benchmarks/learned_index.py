@@ -23,6 +23,7 @@ import numpy as np
 
 from agents.evaluation.statistics import relative
 from agents.serving.artifact import BEST
+from agents.training.job_index import task as tasks
 from agents.training.job_index.distillation import distil
 from agents.training.job_index.evolution import evolve
 from agents.training.job_index.export import TrainedOn, export
@@ -113,8 +114,7 @@ def _export(folder: Path, task: IndexTask, policy: LearnedIndex, name: str) -> N
 def task_of(name: str, settings: IndexSettings) -> IndexTask:
     """The task of that name."""
     if name == MIXED:
-        draws = (of_scenario(MIXED, MIXED_JOBS, split) for split in (Split.TRAIN, Split.VALIDATION))
-        return IndexTask(settings, *draws, w=0.5)
+        return tasks.of_scenario(MIXED, settings, w=0.5, jobs=MIXED_JOBS)
     return IndexTask(
         settings, sequences(Split.TRAIN, MODES[name]), sequences(Split.VALIDATION, MODES[name]), 1.0
     )

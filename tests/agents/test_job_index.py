@@ -30,7 +30,7 @@ from scheduler.policies.search import SearchedPolicy
 from tests.policies.test_search import SPEC, mixed
 
 SETTINGS = IndexSettings("fcfs", hidden=4, validation_workloads=6, histories=2, augment=False)
-SEARCH = SearchSettings(jobs=4, futures=4, length=12, patience=np.inf)
+SEARCH = SearchSettings(jobs=4, futures=4, length=12, patience=1e9)
 DISTILLATION = DistillationSettings(rounds=2, episodes=2, share=0.5, epochs=30, search=SEARCH)
 EVOLUTION = EvolutionSettings(generations=6, population=8, episodes=2, validate_every=3)
 

@@ -11,7 +11,7 @@ from agents.serving import artifact
 from agents.serving.learned_policy import learned
 from agents.training.job_index.export import BASE_INPUT, TrainedOn, export, exported
 from agents.training.job_index.run_state import IndexRun
-from agents.training.job_index.settings import IndexSettings
+from agents.training.job_index.settings import DistillationSettings, IndexSettings
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
 from scheduler.decisions.kernel.learned.job_index import size_of
 from scheduler.decisions.rounds.modes import Mode
@@ -31,7 +31,7 @@ def policy(base="saf", hidden=3):
 
 def written(folder, base="saf"):
     own = policy(base)
-    run = IndexRun(folder, [])
+    run = IndexRun.open(folder, (IndexSettings(base, hidden=3), DistillationSettings()))
     trained_on = TrainedOn("hpc-lublin", "0" * 12, Mode.EASY, "fulcrum")
     export(folder, own, IndexSettings(base, hidden=3), run, trained_on)
     return own

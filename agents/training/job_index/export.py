@@ -92,7 +92,7 @@ def exported(weights: Floats32) -> bytes:
         constants[name] = np.array(values, dtype=np.int64)
         return name
 
-    def of(operator: str, *inputs: str, output: str = "", **attributes: int | list[int]) -> str:
+    def of(operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         name = output or f"{operator.lower()}_{len(nodes)}"
         nodes.append(helper.make_node(operator, inputs, [name], **attributes))
         return name

@@ -41,7 +41,8 @@ class IndexSettings:
 
 
 def _all_futures() -> SearchSettings:
-    return SearchSettings(futures=8, patience=np.inf)
+    # No candidate is ever dropped; a file of settings cannot hold infinity.
+    return SearchSettings(futures=8, patience=1e9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,7 @@ class DistillationSettings:
     """Of each round."""
     share: float = 0.3
     """Share of the choices that are searched."""
-    search: SearchSettings = field(
-        default_factory=lambda: SearchSettings(futures=8, patience=np.inf)
-    )
+    search: SearchSettings = field(default_factory=_all_futures)
     """All candidates are played in all futures: the values of bad ones teach, too."""
     improved_from: int = 2
     """The round, from 0, from which what was learned plays the futures out; before, the base does:

@@ -11,7 +11,9 @@ import numpy as np
 from agents.evaluation.statistics import Interval, relative
 from agents.training.job_index.settings import IndexSettings
 from envs.clock import CompiledSimulation
+from envs.gym import episodes
 from envs.gym.episodes import Draw, Episode
+from envs.scenarios import Scenario, Split
 from envs.workloads.augmentation import augmented
 from scheduler.arrays import Floats
 from scheduler.decisions.rounds.policy import Policy
@@ -113,6 +115,20 @@ class IndexTask:
         spread = own - base - (own.mean() / base.mean() - 1.0) * base
         error = float(spread.std(ddof=1) / np.sqrt(len(own)) / base.mean())
         return Validated(relative(own, base), error)
+
+
+def of_scenario(
+    scenario: Scenario | str, settings: IndexSettings, *, w: float, jobs: int | None = None
+) -> IndexTask:
+    """Learning for a scenario: workloads of its splits `train` and `validation`.
+
+    `jobs`: jobs of a workload; None: as many as the scenario says. Raises `MissingError` or
+    `InputError` for an unknown scenario.
+    """
+    train, validation = (
+        episodes.of_scenario(scenario, jobs, split) for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    return IndexTask(settings, train, validation, w)
 
 
 def simulation(episode: Episode) -> CompiledSimulation:
