@@ -89,6 +89,18 @@ class LearnedIndex:
         self._use(table.world)
         return self.base.costs(table)
 
+    def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
+        """What spoke for a choice: the base's index and the correction, less its best rival's."""
+        rows = np.array([chosen, rival])
+        if WAIT in rows:
+            return {}
+        lead = self.scores(table)[rows]
+        bases, _ = self.describe(table.world, table.slot[rows])
+        if not np.isfinite(lead).all() or not np.isfinite(bases).all():
+            return {}
+        base = float(bases[0] - bases[1])
+        return {"base": base, "correction": float(lead[0] - lead[1]) - base}
+
     def describe(self, world: World, slots: Ints) -> tuple[Floats, Floats2D]:
         """What the network sees of (n,) waiting jobs: (n,) bases and (n, job and cluster) columns.
 

@@ -109,6 +109,20 @@ def test_what_the_network_sees():
     assert cluster["running_work"] == 0.0
 
 
+@pytest.mark.parametrize("base", BASES)
+def test_a_choice_is_explained_by_base_and_correction(base):
+    jobs = [waiting(at, option(100.0 * at, width=1)) for at in (1, 2)]
+    seen = Round(snapshot(pool(devices=2), jobs).world.copy(), 1000.0, Mode.EASY).table()
+    policy = on(base, weights(seed=1))
+    scores = policy.scores(seen)
+    terms = policy.reasons(seen, 1, 2)
+    assert list(terms) == ["base", "correction"]
+    assert sum(terms.values()) == pytest.approx(scores[1] - scores[2])
+    assert terms["correction"] != 0.0
+    assert policy.reasons(seen, 1, 0) == {}
+    assert on(base, weights()).reasons(seen, 1, 2)["correction"] == 0.0
+
+
 @pytest.mark.parametrize("count", [0, 5, size_of(1) - 1])
 def test_weights_that_are_no_network_are_refused(count):
     with pytest.raises(InputError, match="no network"):
