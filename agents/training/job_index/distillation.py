@@ -64,7 +64,9 @@ def _labels(
         episode = task.episode(seed)
         plays = player if number >= how.improved_from else task.base
         settings = replace(how.search, every_event=episode.spec.every_event)
-        search = SearchedPolicy(plays, task.arrivals, settings, task.objective(episode))
+        objective = task.objective(episode)
+        # Jobs far behind in the base's order are tried, too, as soon as the network likes them.
+        search = SearchedPolicy(plays, task.arrivals, settings, objective, naming=player)
         draws = int(np.random.SeedSequence((task.settings.seed, seed)).generate_state(1)[0])
         parts.append(labelled(episode, player, search, how.share, draws))
     return JobLabels.of(parts)

@@ -9,7 +9,7 @@ import numpy as np
 from scheduler.arrays import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import wgc
-from scheduler.decisions.kernel.choosing import KIND, LEARNED_INDEX, ORDER, WGC
+from scheduler.decisions.kernel.choosing import KIND, LEARNED_INDEX, ORDER, ORDERED, WGC
 from scheduler.decisions.kernel.columns import LIVE, MODE, NOW, PLACED, SLOTS_USED
 from scheduler.decisions.kernel.learned.job_index import BY_WGC
 from scheduler.decisions.kernel.playouts import columns, search
@@ -43,8 +43,17 @@ class Playouts(PlayoutColumns):
         arrivals: ArrivalHistory,
         settings: SearchSettings,
         objective: PlayoutObjective,
+        naming: Scorer | None = None,
     ) -> None:
-        self.scorer, self._eager = scorer, _without_waiting(scorer)
+        """`naming`: the scorer whose order names the candidates; None: the scorer's own.
+
+        Raises `ValueError` if both have weights, of which there is room for one.
+        """
+        if naming is not None and naming.weights is not scorer.weights:
+            if scorer.codes[KIND] not in (ORDERED, WGC):
+                raise ValueError("only a textbook order or wgc plays out what another names")
+            scorer = scorer._replace(weights=naming.weights)
+        self.scorer, self._eager = scorer, _without_waiting(naming or scorer)
         self.arrivals, self.settings, self.objective = arrivals, settings, objective
         spans = arrivals.spans()
         self._by_span = np.argsort(spans, kind="stable")

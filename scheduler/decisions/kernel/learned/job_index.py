@@ -3,7 +3,7 @@
     index(j) = base(j) + B · s(a · x_j + Σ_h v_h · s(p_h · x_j + q_h · c + d_h))
 
 with s(x) = x / (1 + |x|), x_j the columns of job j and c those of the cluster (`job_features`). The
-base is wgc's index, with wgc's eligibility and price, or a textbook order on a logarithmic scale.
+base is wgc's index, with wgc's eligibility and price, or a textbook order, see `_rescaled`.
 Without hidden units the correction is linear. With a and v zero the policy is the base, exactly.
 
 Every waiting job is in play. As no correction exceeds B, a job whose base is more than 2B behind
@@ -37,7 +37,15 @@ from scheduler.decisions.kernel.learned.job_features import (
     softened,
     summarise_queue,
 )
-from scheduler.decisions.kernel.queue.orders import score_of
+from scheduler.decisions.kernel.queue.orders import (
+    AGE_WEIGHTS,
+    EDF,
+    F1,
+    F4,
+    FCFS,
+    LLF,
+    score_of,
+)
 from scheduler.decisions.kernel.rules.allowed import has_row, refresh_rules
 from scheduler.decisions.kernel.rules.precedence import ageing_of, earlier
 from scheduler.decisions.kernel.wgc import (
@@ -54,6 +62,7 @@ BY_WGC = -1
 """In place of an order: wgc's index is the base."""
 LIMIT = 0
 """Position of B among the weights; a (`JOB_WIDTH`) follows, then d, v, p and q of the units."""
+_LN10 = 2.302585092994046
 _PER_UNIT = JOB_WIDTH + CLUSTER_WIDTH + 2
 
 
@@ -204,13 +213,21 @@ def _compare(w: Columns, order: int, constants: Floats2D, quick: Floats, summary
         if order == BY_WGC:
             quick[slot] = ageing_of(w, slot) - w.job_shortest[slot]
         else:
-            quick[slot] = _logarithmic(score_of(w, order, slot))
+            quick[slot] = _rescaled(order, score_of(w, order, slot))
     return summarise_queue(w, quick, summary)
 
 
 @compiled
-def _logarithmic(score: float) -> float:
-    """An order's score on a scale on which a correction means a factor."""
+def _rescaled(order: int, score: float) -> float:
+    """An order's score on a scale on which jobs differ by about 1.
+
+    Logarithms, so that a correction means a factor; hours of those that are times; of the F family
+    multiples of the weight of its own logarithm.
+    """
+    if order in (FCFS, EDF, LLF):
+        return score / 3600.0
+    if F1 <= order <= F4:
+        return score * _LN10 / AGE_WEIGHTS[order - F1]
     return -ln1p(-score) if score < 0.0 else ln1p(score)
 
 
