@@ -22,12 +22,16 @@ from agents.training.job_index.task import IndexTask, simulation
 from envs.gym.episodes import Episode
 from envs.gym.rewards import Scales
 from envs.workloads.augmentation import LOADS, RUNTIMES, augmented
-from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
+from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_COLUMNS, JOB_WIDTH
+from scheduler.decisions.kernel.learned.job_index import size_of
+from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.search.settings import SearchSettings
 from scheduler.domain.errors import InputError, StateError
 from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.search import SearchedPolicy
 from tests.policies.test_search import SPEC, mixed
+from tests.support.worlds import option, pool, snapshot, waiting
 
 SETTINGS = IndexSettings("fcfs", hidden=4, validation_workloads=6, histories=2, augment=False)
 SEARCH = SearchSettings(jobs=4, futures=4, length=12, patience=1e9)
@@ -87,6 +91,22 @@ def test_labels_hold_what_the_policy_would_see():
     assert (labels.gains[:, 0] == 0.0).all()
     assert (labels.advantages(3.0)[~tried] == 0.0).all()
     assert np.abs(labels.advantages(3.0)).max() <= 3.0
+
+
+def test_the_jobs_that_the_learned_policy_likes_are_tried():
+    """Also if they are far behind in the order of the base, whose own choice is the first."""
+    own, base = task(), HEURISTICS["fcfs"]
+    liking = np.zeros(size_of(4) - 1)
+    liking[JOB_COLUMNS.index("length_rank")] = -50.0
+    player = own.policy(liking)
+    jobs = [waiting(at, option(3600.0 - 100.0 * at), submitted=at) for at in range(1, 21)]
+    world = snapshot(pool("gpu", devices=1), jobs).world.copy()
+    opened = Round(world, 1000.0, Mode.NONE)
+    assert opened.free
+    search = SearchedPolicy(base, own.arrivals, SEARCH, own.objective(episode(0)), naming=player)
+    assert search.search(world).jobs.tolist() == [1, 20, 19, 18]
+    with pytest.raises(ValueError, match="plays out what another names"):
+        replace(search, policy=own.policy(None)).search(world)
 
 
 def test_labelling_changes_no_schedule():
