@@ -65,8 +65,8 @@ def _labels(
         plays = player if number >= how.improved_from else task.base
         settings = replace(how.search, every_event=episode.spec.every_event)
         objective = task.objective(episode)
-        # Jobs far behind in the base's order are tried, too, as soon as the network likes them.
-        search = SearchedPolicy(plays, task.arrivals, settings, objective, naming=player)
+        naming = player if how.tries_favourites else None
+        search = SearchedPolicy(plays, task.arrivals, settings, objective, naming=naming)
         draws = int(np.random.SeedSequence((task.settings.seed, seed)).generate_state(1)[0])
         parts.append(labelled(episode, player, search, how.share, draws))
     return JobLabels.of(parts)

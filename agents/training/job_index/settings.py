@@ -64,6 +64,9 @@ class DistillationSettings:
     members: int = 4
     """Networks that are learned apart, each from other random weights; their mean is kept, as one
     network. Single ones differ much: few choices hold most of what is to be gained."""
+    tries_favourites: bool = False
+    """Whether the jobs that are tried are the first ones by what was learned, not by the base. It
+    shows what favourites cost that are far behind in the base's order."""
     epochs: int = 40
     batch: int = 64
     rate: float = 3e-3
