@@ -1,7 +1,5 @@
 """A learned index: exactly its base without weights, the same compiled and by tables, and fair."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +20,8 @@ from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.learned_index import LearnedIndex, on
 from scheduler.policies.wgc import Wgc
 from tests.decisions.test_scorers import PATIENT, Tabled, history
-from tests.support.worlds import option, pool, snapshot, snapshots, waiting, waiting_of
+from tests.policies.test_urgency import twins, urgent_first
+from tests.support.worlds import option, pool, snapshot, snapshots, waiting
 
 BASES = (HEURISTICS["saf"], HEURISTICS["f1"], HEURISTICS["wfp3"], Wgc(), Wgc(PATIENT))
 
@@ -56,19 +55,14 @@ def test_the_compiled_index_makes_the_plan_of_the_table(snap, mode, seed):
         assert compiled == history(snap, mode, lambda round_, own=own: decide(round_, own))
 
 
-@settings(max_examples=100)
-@given(snapshots(), st.sampled_from(list(Mode)), st.integers(0, 9), st.integers(0, 7))
-def test_the_more_urgent_of_two_equal_jobs_never_starts_later(snap, mode, seed, which):
-    jobs = waiting_of(snap.world)
-    if not jobs:
-        return
-    world, twin = snap.world.copy(), jobs[which % len(jobs)]
-    world.add(replace(twin, id=900, priority=min(twin.priority + 30.0, 100.0)))
+@settings(max_examples=60)
+@given(twins(), st.sampled_from([Mode.GREEDY, Mode.EASY, Mode.NONE]), st.integers(0, 9))
+def test_the_more_urgent_of_two_equal_jobs_never_starts_later(drawn, mode, seed):
+    snap, urgent, calm = drawn
     for base in BASES:
-        plan = decide(Round(world.copy(), snap.now, mode), on(base, weights(seed=seed, limit=9.0)))
-        started = [placed.job for placed in plan.placements]
-        if twin.priority < 100.0 and twin.id in started:
-            assert 900 in started
+        policy = on(base, weights(seed=seed, limit=9.0))
+        plan = decide(Round(snap.world.copy(), snap.now, mode), policy)
+        assert urgent_first(plan, mode, urgent, calm)
 
 
 def test_a_correction_changes_the_order():
