@@ -35,6 +35,7 @@ from agents.serving.artifact import (
 )
 from agents.serving.learned_policy import SCHEME, LearnedPolicy, learned
 from scheduler.domain.errors import InputError, MissingError, StateError
+from scheduler.policies.learned_index import LearnedIndex
 from scheduler.policies.lookup import register
 
 FOLDER = "policies"
@@ -81,7 +82,7 @@ class Entry:
         self._check()
         return read(self.folder).manifest
 
-    def policy(self) -> LearnedPolicy:
+    def policy(self) -> LearnedPolicy | LearnedIndex:
         """The policy, ready to decide. Raises as `manifest`."""
         self._check()
         return learned(self.folder, self.reference)
@@ -165,7 +166,7 @@ class Registry:
         legal = ", ".join(one.reference for one in entries) or "none is registered yet"
         raise MissingError(f"there is no learned policy {text!r}", {"policy": f"one of: {legal}"})
 
-    def policy(self, text: str) -> LearnedPolicy:
+    def policy(self, text: str) -> LearnedPolicy | LearnedIndex:
         """`learned:TEXT` for programs that may open only registered policies.
 
         Raises `MissingError` or `InputError`.
@@ -284,7 +285,7 @@ class Registry:
             )
 
 
-def resolve(text: str, registry: Registry) -> LearnedPolicy:
+def resolve(text: str, registry: Registry) -> LearnedPolicy | LearnedIndex:
     """`learned:TEXT` on a command line: a name, or the path of an artifact.
 
     A text that has a separator, or begins with `.` or `~`, is a path. Raises `MissingError` or

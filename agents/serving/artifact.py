@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NotRequired
 
@@ -20,11 +20,15 @@ from typing_extensions import TypedDict
 
 from agents.serving import protobuf
 from agents.serving.network import NetworkWeights, of_model
-from scheduler.decisions.features.digest import ENCODING, compatible
+from agents.serving.onnx_weights import constants
+from scheduler.decisions.features.digest import ENCODING, JOB_ENCODING, compatible
 from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_bytes
+from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.learned_index import LearnedIndex, on
+from scheduler.policies.lookup import WGC, named
 
 FILE = "policy.onnx"
 """Name of the file in the folder of an artifact."""
@@ -38,6 +42,8 @@ LARGEST = 16 * 2**20
 """Bytes; larger files are not read."""
 INPUT, OUTPUT = "encoding", "scores"
 """Names of the model's tensors, for other programs that run it."""
+INDEX_WEIGHTS = "index.weights"
+"""Name of the constant that holds all weights of a learned index of jobs, B first."""
 _KEY = "fulcrum"
 """Key of the manifest among the model's metadata."""
 _METADATA = 14
@@ -93,11 +99,16 @@ class ArtifactManifest:
     """Name → objective ÷ the baseline's on validation workloads."""
     waiting: str = WaitingRule.BESIDE_BEST
     """When WAIT was legal in training; absent in old artifacts."""
+    base: str = ""
+    """The policy whose order of jobs is corrected; empty: a network of rows. Absent in old
+    artifacts."""
     format: int = FORMAT
 
     @property
     def baseline(self) -> str:
         """Name of the policy whose objectives those of the validations are divided by."""
+        if self.base:
+            return self.base
         return str(self.config.get("baseline") or self.config.get("reference", "wgc"))
 
 
@@ -118,6 +129,20 @@ class PolicyArtifact:
             return of_model(self.weights)
         except ValueError as error:
             raise _refused(f"its network cannot be used: {error}", "an exported policy") from error
+
+    def index(self, name: str) -> LearnedIndex:
+        """The learned index of jobs, called `name`.
+
+        Raises `InputError` if it has not the weights, or if its base does not exist here.
+        """
+        weights = constants(self.weights).get(INDEX_WEIGHTS)
+        if weights is None:
+            raise _refused("it has no weights of an index", "an exported policy")
+        base = self.manifest.base
+        if base not in (*HEURISTICS, WGC.name):
+            raise _refused(f"its base {base!r} is unknown here", "wgc or a textbook order")
+        policy = on(named(base), weights.ravel(), name)
+        return replace(policy, mode=Mode(self.manifest.mode))
 
 
 def save(folder: Path, weights: bytes, manifest: ArtifactManifest) -> None:
@@ -153,9 +178,11 @@ def parse(content: bytes, *, tried: bool = True) -> PolicyArtifact:
         raise _refused(f"it has more than {LARGEST} bytes", "a smaller file")
     weights, text = unpack(content)
     manifest = _manifest(text)
-    if not compatible(manifest.encoding):
+    known = manifest.encoding == JOB_ENCODING if manifest.base else compatible(manifest.encoding)
+    if not known:
+        here = JOB_ENCODING if manifest.base else ENCODING
         raise _refused(
-            f"it was trained for encoding {manifest.encoding}, here it is {ENCODING}",
+            f"it was trained for encoding {manifest.encoding}, here it is {here}",
             "a policy trained with this version",
         )
     if digest(weights) != manifest.sha256:
@@ -230,6 +257,7 @@ def _manifest(content: bytes) -> ArtifactManifest:
     if version != FORMAT:
         raise _refused(f"its manifest has format {version}", f"format {FORMAT}")
     values.setdefault("waiting", WaitingRule.BESIDE_BEST.value)
+    values.setdefault("base", "")
     legal = {each.name for each in fields(ArtifactManifest)}
     if set(values) != legal:
         odd = ", ".join(sorted(set(values) ^ legal))
@@ -240,7 +268,7 @@ def _manifest(content: bytes) -> ArtifactManifest:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise _refused(f"{where} in its manifest: {first['msg']}", "an undamaged file") from error
-    if manifest.rows < 2:
+    if manifest.rows < 2 and not manifest.base:
         raise _refused(f"rows is {manifest.rows!r}", "a whole number ≥ 2")
     if manifest.waiting not in set(WaitingRule):
         raise _refused(f"waiting is {manifest.waiting!r}", f"one of {', '.join(WaitingRule)}")
@@ -251,6 +279,9 @@ def _manifest(content: bytes) -> ArtifactManifest:
 
 def _try(artifact: PolicyArtifact) -> None:
     """Read the network's weights. Scores too large for numbers are the guard's business."""
+    if artifact.manifest.base:
+        artifact.index(artifact.manifest.base)
+        return
     if not np.isfinite(artifact.network().values).all():
         raise _refused("its network has weights that are no numbers", "finite weights")
 

@@ -20,6 +20,7 @@ from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.scorer import Scorer, by_network
 from scheduler.decisions.state.world import WAIT, World
+from scheduler.policies.learned_index import LearnedIndex
 
 SCHEME = "learned"
 """`learned:NAME` names a registered policy; on a command line, `learned:PATH` names an artifact.
@@ -98,7 +99,7 @@ class LearnedPolicy:
         return world
 
 
-def learned(path: str | Path, name: str | None = None) -> LearnedPolicy:
+def learned(path: str | Path, name: str | None = None) -> LearnedPolicy | LearnedIndex:
     """The policy of an artifact, called `name` (None: `learned:PATH`).
 
     Raises `MissingError` or `InputError` as `agents.serving.artifact.load` does.
@@ -107,10 +108,13 @@ def learned(path: str | Path, name: str | None = None) -> LearnedPolicy:
 
     artifact = load(Path(path))
     manifest = artifact.manifest
+    called = f"{SCHEME}:{path}" if name is None else name
+    if manifest.base:
+        return artifact.index(called)
     return LearnedPolicy(
         artifact.network(),
         manifest.rows,
         Mode(manifest.mode),
-        f"{SCHEME}:{path}" if name is None else name,
+        called,
         waiting=WaitingRule(manifest.waiting),
     )

@@ -26,6 +26,7 @@ from envs.workloads.runtime_estimates import Requested
 from envs.workloads.traces import swf
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
+from scheduler.policies.learned_index import LearnedIndex
 
 FASTEST = 1.0
 """Preference of all jobs where only slowdown counts."""
@@ -195,7 +196,9 @@ class Half:
 
 def under(policy: Policy, mode: Mode) -> Policy:
     """A learned policy would bring the mode of its training; a protocol has its own."""
-    return replace(policy, mode=mode) if isinstance(policy, LearnedPolicy) else policy
+    return (
+        replace(policy, mode=mode) if isinstance(policy, LearnedPolicy | LearnedIndex) else policy
+    )
 
 
 def figures(outcome: SimulationResult) -> CaseFigures:

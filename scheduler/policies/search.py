@@ -56,6 +56,8 @@ class SearchedPolicy:
     """None: `priced_by` the cluster."""
     limit_s: float = np.inf
     least: int = 24
+    naming: Policy | None = None
+    """The policy whose first jobs are tried; None: the policy that plays out."""
     clock: Callable[[], float] = time.perf_counter
     stable: bool = field(default=False, init=False)
     _scorer: Scorer = field(init=False, repr=False)
@@ -146,7 +148,8 @@ class SearchedPolicy:
             drawn = self._recent.arrivals()
         if self._playouts is None and drawn is not None:
             objective = self.objective or priced_by(world)
-            self._playouts = Playouts(self._scorer, drawn, self.settings, objective)
+            naming = None if self.naming is None else traits(self.naming).scorer
+            self._playouts = Playouts(self._scorer, drawn, self.settings, objective, naming)
         return self._playouts
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from envs.clock.kernel.columns import QUIET, TIME, VERSION, VIEWED, EpisodeColumns
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel.choosing import HEEDS, KIND, NUMBER, ORDER, ORDERED, has_row
+from scheduler.decisions.kernel.choosing import HEEDS, KIND, NUMBER, ORDER, ORDERED
 from scheduler.decisions.kernel.columns import (
     HELD,
     NOW,
@@ -22,7 +22,7 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.queue.orders import WFP3, score_of
-from scheduler.decisions.kernel.rules.allowed import COMMIT, EASY, NONE, refresh_rules
+from scheduler.decisions.kernel.rules.allowed import COMMIT, EASY, NONE, has_row, refresh_rules
 
 
 @compiled

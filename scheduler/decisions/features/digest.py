@@ -9,6 +9,7 @@ import numpy as np
 from scheduler.arrays import Floats32
 from scheduler.decisions.features.columns import GLOBAL_COLUMNS, ROW_COLUMNS
 from scheduler.decisions.features.encoder import encode
+from scheduler.decisions.kernel.learned.job_features import CLUSTER_COLUMNS, JOB_COLUMNS
 from scheduler.decisions.kernel.queue.features import GAIN, TOP
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
@@ -28,6 +29,11 @@ _EQUAL = {"9ce248cc2e3a": "99300e5a7cac"}
 """Digest of an earlier rule → today's digest of the same encoding. The earlier rule hashed the
 declaration of the columns alone. Artifacts that were trained under it stay valid until the encoding
 changes: then today's digest is another one."""
+JOB_ENCODING = (
+    "index-1:" + hashlib.sha256(repr((JOB_COLUMNS, CLUSTER_COLUMNS)).encode()).hexdigest()[:12]
+)
+"""What a learned index of jobs sees. The number before the colon rises whenever a column of the
+same name comes to mean something else."""
 
 
 def digest() -> str:

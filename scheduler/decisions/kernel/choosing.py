@@ -29,15 +29,16 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.learned.choice import NOT_A_NUMBER, choose_by_network
+from scheduler.decisions.kernel.learned.job_index import BY_WGC, first_by_learned_index
 from scheduler.decisions.kernel.queue.line import join_line
 from scheduler.decisions.kernel.queue.orders import SJBF, WFP3, cost_of, score_of
 from scheduler.decisions.kernel.rules.allowed import (
     COMMIT,
-    GREEDY,
     NONE,
     all_closed,
     forced_row,
     free_to_choose,
+    has_row,
     list_rows,
     refresh_rules,
     reservable,
@@ -47,10 +48,11 @@ from scheduler.decisions.kernel.rules.allowed import (
 from scheduler.decisions.kernel.rules.precedence import earlier, preceding
 from scheduler.decisions.kernel.wgc import NOBODY, first_by_index, see_pools, wgc_cost
 
-ORDERED, WGC, NETWORK = range(3)
+ORDERED, WGC, NETWORK, LEARNED_INDEX = range(4)
 KIND, NUMBER, ORDER, PLACEMENT, HEEDS = range(5)
 """Positions in a scorer's codes: its kind, a number that no other scorer has, and for a textbook
-order the order and the placement; whether urgency decides among jobs that are alike."""
+order, or a learned index on one, the order and the placement; whether urgency decides among jobs
+that are alike."""
 NOTHING, INVALID = NOBODY, NOT_A_NUMBER
 """In place of a row: none may be chosen; the scorer's scores are not numbers."""
 
@@ -77,8 +79,8 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
         row = choose_by_network(w, count, constants, weights)
         return row if row <= 0 else preceding(w, row, codes[HEEDS] != 0)
     if slot == 0:
-        slot = _chosen_job(w, codes, constants)
-    elif codes[KIND] == WGC:
+        slot = _chosen_job(w, codes, constants, weights)
+    elif _by_price(codes):
         see_pools(w, constants)
     if slot <= 0:
         return slot
@@ -112,10 +114,20 @@ def play(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int
 
 
 @compiled
-def _chosen_job(w: Columns, codes: Ints, constants: Floats2D) -> int:
+def _by_price(codes: Ints) -> bool:
+    """Whether wgc's price decides where a job starts."""
+    if codes[KIND] == LEARNED_INDEX:
+        return bool(codes[ORDER] == BY_WGC)
+    return bool(codes[KIND] == WGC)
+
+
+@compiled
+def _chosen_job(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
     """The job to start; 0 to wait, NOTHING if none has a row that may be chosen."""
     if codes[KIND] == WGC:
         return first_by_index(w, constants)
+    if codes[KIND] == LEARNED_INDEX:
+        return first_by_learned_index(w, codes[ORDER], constants, weights)
     order = codes[ORDER]
     if order < WFP3 and join_line(w, order):
         return _first_in_line(w)
@@ -156,17 +168,6 @@ def _best_job(w: Columns) -> int:
 
 
 @compiled
-def has_row(w: Columns, slot: int) -> bool:
-    """Whether a job has a row that may be chosen now. Valid after `refresh_rules`."""
-    if w.job_state[slot] != WAITS:
-        return False
-    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
-        if startable(w, row) or (w.state[MODE] == GREEDY and reservable(w, row)):
-            return True
-    return False
-
-
-@compiled
 def _starving(w: Columns) -> int:
     """The starving job that goes before all others: the one that has waited longest; 0: none."""
     if w.figure[STARVATION_S] == np.inf:
@@ -194,7 +195,7 @@ def _row_of(w: Columns, slot: int, codes: Ints) -> int:
         if not (startable(w, row) if some else reservable(w, row)):
             continue
         look_ahead(w, w.shape_pool[w.row_shape[row]])
-        cost = wgc_cost(w, row) if codes[KIND] == WGC else cost_of(w, codes[PLACEMENT], row)
+        cost = wgc_cost(w, row) if _by_price(codes) else cost_of(w, codes[PLACEMENT], row)
         end = delay_of(w, w.row_shape[row]) + w.row_runtime[row]
         if best == 0 or cost < least or (cost == least and end < soonest):
             best, least, soonest = row, cost, end

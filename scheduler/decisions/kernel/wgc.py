@@ -114,21 +114,34 @@ def first_by_index(w: Columns, constants: Floats2D) -> int:
     Most jobs need no score: their bound is below the best index so far.
     """
     see_pools(w, constants)
-    _refresh_bounds(w)
-    best, most, stamp = NOBODY, -np.inf, float(w.state[SCORED])
+    refresh_bounds(w)
+    best, most = NOBODY, -np.inf
     for slot in range(1, w.count[SLOTS_USED]):
-        if w.job_terms[BOUND, slot] < most or w.job_state[slot] != WAITS:
+        if bound_of(w, slot) < most or w.job_state[slot] != WAITS:
             continue
-        if w.job_terms[_SEEN, slot] != stamp:
-            w.job_score[slot], w.job_terms[_SEEN, slot] = _score(w, slot, False), stamp
-        score = w.job_score[slot]
+        score = index_of(w, slot)
         if score > most or (score == most and best > 0 and earlier(w, slot, best)):
             best, most = slot, score
     return 0 if best > 0 and most < PATIENCE else best
 
 
 @compiled
-def _refresh_bounds(w: Columns) -> None:
+def index_of(w: Columns, slot: int) -> float:
+    """The index of an eligible job, less than WAIT for others. Valid after `see_pools`."""
+    stamp = float(w.state[SCORED])
+    if w.job_terms[_SEEN, slot] != stamp:
+        w.job_score[slot], w.job_terms[_SEEN, slot] = _score(w, slot, False), stamp
+    return float(w.job_score[slot])
+
+
+@compiled
+def bound_of(w: Columns, slot: int) -> float:
+    """No index of a job is above this. Valid after `refresh_bounds`."""
+    return float(w.job_terms[BOUND, slot])
+
+
+@compiled
+def refresh_bounds(w: Columns) -> None:
     """Bounds hold while no start is farther off than a certain delay, and grow with it."""
     longest = 0.0
     for shape in range(1, w.count[SHAPES_USED]):

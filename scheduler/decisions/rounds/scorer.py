@@ -8,7 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
-from scheduler.decisions.kernel.choosing import KIND, NETWORK, ORDERED, WGC
+from scheduler.decisions.kernel.choosing import (
+    KIND,
+    LEARNED_INDEX,
+    NETWORK,
+    NUMBER,
+    ORDERED,
+    WGC,
+)
 from scheduler.decisions.kernel.learned.choice import SHOWN_LIMIT
 from scheduler.decisions.kernel.queue.orders import DOLLARS
 
@@ -29,6 +36,12 @@ class Scorer(NamedTuple):
         """Rows of a table that it looks at together; 0: it looks at all, one by one."""
         return int(self.constants[SHOWN_LIMIT, 0]) if self.codes[KIND] == NETWORK else 0
 
+    def renumbered(self, constants: Floats2D) -> Scorer:
+        """The same with other constants, as a scorer of its own."""
+        codes = self.codes.copy()
+        codes[NUMBER] = next(_NUMBERS)
+        return self._replace(codes=codes, constants=constants)
+
 
 def ordered(order: int, placement: int) -> Scorer:
     """A textbook order of jobs with the cost that decides where: see `kernel.queue.orders`."""
@@ -43,6 +56,15 @@ def congestion_priced(constants: Floats2D) -> Scorer:
 def by_network(constants: Floats2D, weights: Floats32) -> Scorer:
     """A learned policy: see `kernel.learned.choice` and `kernel.learned.network`."""
     return Scorer(_codes(NETWORK, placement=DOLLARS, heeds=1), constants, weights)
+
+
+def by_learned_index(
+    order: int, placement: int, constants: Floats2D | None, weights: Floats32
+) -> Scorer:
+    """A learned index of jobs: see `kernel.learned.job_index`. `constants`: wgc's, if its base."""
+    codes = _codes(LEARNED_INDEX, order, placement)
+    table = _NO_CONSTANTS if constants is None else np.ascontiguousarray(constants)
+    return Scorer(codes, table, weights)
 
 
 def _codes(kind: int, order: int = 0, placement: int = 0, heeds: int = 0) -> Ints:

@@ -9,11 +9,12 @@ import numpy as np
 from scheduler.arrays import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel import wgc
-from scheduler.decisions.kernel.choosing import KIND, WGC
+from scheduler.decisions.kernel.choosing import KIND, LEARNED_INDEX, ORDER, ORDERED, WGC
 from scheduler.decisions.kernel.columns import LIVE, MODE, NOW, PLACED, SLOTS_USED
+from scheduler.decisions.kernel.learned.job_index import BY_WGC
 from scheduler.decisions.kernel.playouts import columns, search
 from scheduler.decisions.kernel.playouts.columns import PlayoutColumns
-from scheduler.decisions.rounds.scorer import Scorer, congestion_priced
+from scheduler.decisions.rounds.scorer import Scorer
 from scheduler.decisions.search.arrivals import ArrivalHistory, Lately
 from scheduler.decisions.search.result import SearchResult, best_of
 from scheduler.decisions.search.settings import PlayoutObjective, SearchSettings
@@ -43,8 +44,17 @@ class Playouts(PlayoutColumns):
         arrivals: ArrivalHistory,
         settings: SearchSettings,
         objective: PlayoutObjective,
+        naming: Scorer | None = None,
     ) -> None:
-        self.scorer, self._eager = scorer, _without_waiting(scorer)
+        """`naming`: the scorer whose order names the candidates; None: the scorer's own.
+
+        Raises `ValueError` if both have weights, of which there is room for one.
+        """
+        if naming is not None and naming.weights is not scorer.weights:
+            if scorer.codes[KIND] not in (ORDERED, WGC):
+                raise ValueError("only a textbook order or wgc plays out what another names")
+            scorer = scorer._replace(weights=naming.weights)
+        self.scorer, self._eager = scorer, _without_waiting(naming or scorer)
         self.arrivals, self.settings, self.objective = arrivals, settings, objective
         self._uncertain = bool((arrivals.ratio != 1.0).any())
         spans = arrivals.spans()
@@ -192,11 +202,13 @@ class Playouts(PlayoutColumns):
 
 def _without_waiting(scorer: Scorer) -> Scorer:
     """The scorer, or one that chooses as it does but waits for nothing: it names candidates."""
-    if scorer.codes[KIND] != WGC:
+    codes = scorer.codes
+    on_wgc = codes[KIND] == LEARNED_INDEX and codes[ORDER] == BY_WGC
+    if codes[KIND] != WGC and not on_wgc:
         return scorer
     constants = scorer.constants.copy()
     constants[wgc.THETA] = _ALWAYS
-    return congestion_priced(constants)
+    return scorer.renumbered(constants)
 
 
 def _boots(world: World, running: Ints) -> Ints:

@@ -25,6 +25,8 @@ from scheduler.decisions.kernel.columns import (
 """Orders; from WFP3 on they change with time."""
 PREFERENCE, DOLLARS, SOONEST, VALUE = range(4)
 """Placements."""
+AGE_WEIGHTS = (870.0, 25_600.0, 6_860_000.0, 530_000.0)
+"""c of F1 … F4."""
 LAST = -1e300
 """Score of a job to which the order does not apply: after all others, but not never."""
 _LOG10 = 1.0 / math.log(10.0)
@@ -62,14 +64,14 @@ def _f(order: int, size: float, request: float, born: float) -> float:
     Carastan-Santos and de Camargo, "Obtaining dynamic scheduling policies with simulation and
     machine learning", SC 2017, table 3.
     """
-    age = _log10(born)
+    age = AGE_WEIGHTS[order - F1] * _log10(born)
     if order == F1:
-        return -(_log10(size) * request + 870.0 * age)
+        return -(_log10(size) * request + age)
     if order == F2:
-        return -(math.sqrt(size) * request + 25_600.0 * age)
+        return -(math.sqrt(size) * request + age)
     if order == F3:
-        return -(size * request + 6_860_000.0 * age)
-    return -(size * math.sqrt(request) + 530_000.0 * age)
+        return -(size * request + age)
+    return -(size * math.sqrt(request) + age)
 
 
 @compiled

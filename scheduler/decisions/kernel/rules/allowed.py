@@ -162,6 +162,17 @@ def starves(w: Columns, slot: int) -> bool:
 
 
 @compiled
+def has_row(w: Columns, slot: int) -> bool:
+    """Whether a job has a row that may be chosen now. Valid after `refresh_rules`."""
+    if w.job_state[slot] != WAITS:
+        return False
+    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
+        if startable(w, row) or (w.state[MODE] == GREEDY and reservable(w, row)):
+            return True
+    return False
+
+
+@compiled
 def rows_of_job(w: Columns, slot: int, rows: Ints, count: int) -> int:
     """Append the rows of a waiting job that may be chosen; returns how many `rows` has then."""
     before = count
