@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from agents.evaluation.run import simulation_of
 from envs.clock import CompiledSimulation
-from envs.scenarios import Scenario, Split
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.run import decide
-from scheduler.decisions.search.arrivals import ArrivalHistory, ArrivedJob, RecentArrivals
-from scheduler.policies.lookup import named
-
-
-def training_arrivals(
-    scenario: Scenario, drawn: Scenario, seeds: Sequence[int], jobs: int | None = None
-) -> ArrivalHistory:
-    """The counted jobs of training workloads of a scenario, as decisions on a cluster see them.
-
-    `drawn`: the cluster, with nothing left to draw; `jobs`: of each workload, None for as many as
-    the scenario says. What `SearchedPolicy` takes in place of the arrivals that it sees itself.
-    """
-    policy, runs = named("fcfs"), []
-    for seed in seeds:
-        workload = scenario.workload(seed, jobs, Split.TRAIN)
-        runs.append(arrived(simulation_of(drawn, workload, seed, policy), policy))
-    return ArrivalHistory.of(runs)
+from scheduler.decisions.search.arrivals import ArrivedJob, RecentArrivals
 
 
 def arrived(simulation: Simulation | CompiledSimulation, policy: Policy) -> list[ArrivedJob]:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.evaluation.run import Conditions, RunKey, counting, run
-from agents.training.futures import training_arrivals
+from agents.evaluation.run import Conditions, RunKey, counting, run, simulation_of
+from agents.training.futures import arrived
 from benchmarks.placement_logs.cells import frozen
-from envs.scenarios import load
+from envs.scenarios import Split, load
+from scheduler.decisions.search.arrivals import ArrivalHistory
 from scheduler.policies.lookup import named
 
 MIXED = load("mixed-cloud")
@@ -19,9 +20,15 @@ def drawn():
     return MIXED.draw(0)
 
 
-def test_training_arrivals_are_all_jobs_of_training_workloads(drawn):
-    arrivals = training_arrivals(MIXED, drawn, range(2), jobs=40)
-    workloads = [MIXED.workload(seed, 40, "train") for seed in range(2)]
+def history(drawn, jobs):
+    workloads = [MIXED.workload(seed, jobs, Split.TRAIN) for seed in range(2)]
+    fcfs = named("fcfs")
+    runs = [arrived(simulation_of(drawn, each, 0, fcfs), fcfs) for each in workloads]
+    return workloads, ArrivalHistory.of(runs)
+
+
+def test_futures_are_the_counted_jobs_of_workloads(drawn):
+    workloads, arrivals = history(drawn, 40)
     jobs = [job for each in workloads for job in each.jobs[each.counted_slice]]
     assert len(arrivals) == len(jobs) == 80
     assert arrivals.priority.tolist() == [job.priority for job in jobs]
@@ -30,7 +37,8 @@ def test_training_arrivals_are_all_jobs_of_training_workloads(drawn):
 
 
 def test_they_say_what_estimates_were_worth(drawn):
-    ratio = training_arrivals(MIXED, drawn, range(2), jobs=60).ratio
+    _, arrivals = history(drawn, 60)
+    ratio = arrivals.ratio
     assert (ratio > 0.0).all()
     assert len(np.unique(ratio)) > 60
     assert 0.7 < np.median(ratio) < 1.4

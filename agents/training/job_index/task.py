@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from agents.evaluation.statistics import Interval, relative
+from agents.training.futures import arrived
 from agents.training.job_index.settings import IndexSettings
 from envs.clock import CompiledSimulation
 from envs.gym import episodes
@@ -17,7 +18,7 @@ from envs.scenarios import Scenario, Split
 from envs.workloads.augmentation import augmented
 from scheduler.arrays import Floats
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.decisions.search.arrivals import ArrivalHistory, ArrivedJob, RecentArrivals
+from scheduler.decisions.search.arrivals import ArrivalHistory
 from scheduler.decisions.search.settings import PlayoutObjective
 from scheduler.policies.learned_index import Base, LearnedIndex, on
 from scheduler.policies.lookup import named
@@ -91,9 +92,8 @@ class IndexTask:
     def arrivals(self) -> ArrivalHistory:
         """What futures are drawn from: the jobs of training episodes that nobody plays."""
         first = self.settings.history_from
-        return ArrivalHistory.of(
-            [_jobs_of(self.train(first + at), self.base) for at in range(self.settings.histories)]
-        )
+        episodes = (self.train(first + at) for at in range(self.settings.histories))
+        return ArrivalHistory.of([arrived(simulation(each), self.base) for each in episodes])
 
     @cached_property
     def validation_episodes(self) -> Sequence[Episode]:
@@ -134,14 +134,3 @@ def of_scenario(
 def simulation(episode: Episode) -> CompiledSimulation:
     """The episode on the compiled clock, from its beginning."""
     return CompiledSimulation(episode.workload, episode.spec, episode.estimator, seed=episode.seed)
-
-
-def _jobs_of(episode: Episode, policy: Base) -> list[ArrivedJob]:
-    """The jobs of an episode, with the estimates that decisions have."""
-    seen = RecentArrivals(most=len(episode.workload.jobs))
-    played = simulation(episode)
-    while (round_ := played.next()) is not None:
-        seen.see(played.world)
-        round_.play(policy.scorer)
-        played.episode.commit(episode.spec.mode)
-    return seen.jobs
