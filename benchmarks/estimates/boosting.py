@@ -37,7 +37,8 @@ def boosted(workload: Workload) -> Floats2D:
             logs = [_model(level).fit(features, lengths).predict(rows) for level in QUANTILES]
             found[np.array(asked) - 1] = np.sort(np.column_stack(logs), axis=1)
     limits = [math.log(job.requested_s or math.inf) for job in workload.jobs]
-    return np.minimum(found, np.array(limits)[:, np.newaxis])
+    capped: Floats2D = np.minimum(found, np.array(limits)[:, np.newaxis])
+    return capped
 
 
 class _FeatureHistory(Stated):
@@ -82,7 +83,7 @@ class _FeatureHistory(Stated):
         for group in groups_of(job):
             last = list(self._last[group])
             found += [*last[:3], *[math.nan] * (3 - len(last[:3])), float(self._count[group])]
-            found += [np.mean(last), np.std(last)] if last else [math.nan, math.nan]
+            found += [float(np.mean(last)), float(np.std(last))] if last else [math.nan, math.nan]
             found.append(math.log1p(job.submitted_at - self._latest.get(group, math.nan)))
         return found
 

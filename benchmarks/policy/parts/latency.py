@@ -106,6 +106,7 @@ def measure(how: Measuring) -> Found:
     if found.trained:
         chosen = found.trained[0]
         policy, manifest = learned(chosen.folder), chosen.manifest
+        assert isinstance(policy, LearnedPolicy), "the trainings of this page score rows"
         for count in SIZES:
             repeats = 50 if how.quick else REPEATS[count]
             times.append(_times(policy, count, repeats, int(manifest.config["hidden"])))
