@@ -28,7 +28,7 @@ from agents.serving.artifact import (
 )
 from agents.training.job_index.run_state import IndexRun
 from agents.training.job_index.settings import IndexSettings
-from agents.training.model.onnx_export import IR_VERSION, OPSET
+from agents.training.model.onnx_export import serialized
 from scheduler.compilation.columns import Floats32
 from scheduler.decisions.features.digest import JOB_ENCODING
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
@@ -126,12 +126,4 @@ def _model(nodes: list[onnx.NodeProto], constants: Mapping[str, NDArray[Any]]) -
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["jobs"])],
         [numpy_helper.from_array(values, name) for name, values in constants.items()],
     )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="fulcrum",
-    )
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString()
-    return content
+    return serialized(graph)

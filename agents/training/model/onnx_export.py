@@ -12,9 +12,22 @@ from onnx import TensorProto, helper, numpy_helper
 from agents.serving.artifact import INPUT, OUTPUT
 from agents.training.model.network import COLUMNS, GLOBALS, PADDING, PolicyNetwork
 
-OPSET = 18
-IR_VERSION = 10
+_OPSET = 18
+_IR_VERSION = 10
 """Older than the newest, so that older runtimes read it as well."""
+
+
+def serialized(graph: onnx.GraphProto) -> bytes:
+    """A model with this graph, checked by onnx."""
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="fulcrum",
+    )
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def exported(scorer: PolicyNetwork) -> bytes:
@@ -85,15 +98,7 @@ class _Graph:
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", "rows"])],
             list(self._constants.values()),
         )
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name="fulcrum",
-        )
-        onnx.checker.check_model(model)
-        content: bytes = model.SerializeToString()
-        return content
+        return serialized(graph)
 
     def _constant(self, name: str, value: NDArray[np.generic]) -> str:
         if name not in self._constants:

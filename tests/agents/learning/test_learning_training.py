@@ -207,10 +207,11 @@ def test_rewards_sum_up_to_the_gain_over_the_baseline():
 
 def test_demonstrations_hold_the_choices_of_the_alternatives():
     config = replace(TINY, alternatives=("fastest", "wgc"))
-    demonstrations = demonstrated_by(config, 200)
+    # Under a long queue all choices differ, and a label would prove nothing.
+    demonstrations = demonstrated_by(config, 200, first_version("mixed-cloud"))
     assert (demonstrations.others[:, 1] == demonstrations.actions).all()
     differs = demonstrations.others[:, 0] != demonstrations.actions
-    assert 0.05 < differs.mean() < 1
+    assert 0.05 < differs.mean() < 0.95
     assert np.take_along_axis(demonstrations.masks, demonstrations.others, 1).all()
 
 
