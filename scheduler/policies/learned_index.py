@@ -29,7 +29,7 @@ from scheduler.decisions.rounds.scorer import Scorer, by_learned_index
 from scheduler.decisions.state.world import WAIT, World
 from scheduler.domain.errors import InputError
 from scheduler.policies.heuristics import TextbookHeuristic
-from scheduler.policies.wgc import Wgc
+from scheduler.policies.wgc import Wgc, costs_by_wgc
 
 Base = TextbookHeuristic | Wgc
 
@@ -38,8 +38,8 @@ Base = TextbookHeuristic | Wgc
 class LearnedIndex:
     """A `Policy` that puts a correction on the order of another one.
 
-    `weights`: (`size_of(hidden)`,) see the kernel's formula; the first one is B. All zero but B:
-    exactly the base. Raises `InputError` for weights that are no network, or no numbers.
+    `weights`: (`size_of(order, hidden)`,) see the kernel's formula; the first one is B. All zero
+    but B: exactly the base. Raises `InputError` for weights that are no network, or no numbers.
     """
 
     base: Base
@@ -53,11 +53,13 @@ class LearnedIndex:
     """The same in compiled code."""
 
     def __post_init__(self) -> None:
-        units, rest = divmod(len(self.weights) - size_of(0), size_of(1) - size_of(0))
+        least = size_of(order_of(self.base), 0)
+        unit = size_of(order_of(self.base), 1) - least
+        units, rest = divmod(len(self.weights) - least, unit)
         if rest or units < 0:
             raise InputError(
                 f"{len(self.weights)} weights are no network",
-                {"weights": f"{size_of(0)}, and {size_of(1) - size_of(0)} for each hidden unit"},
+                {"weights": f"{least}, and {unit} for each hidden unit"},
             )
         if not np.isfinite(self.weights).all() or self.weights[LIMIT] < 0.0:
             raise InputError("some weights cannot be used", {"weights": "finite, B ≥ 0"})
@@ -74,7 +76,7 @@ class LearnedIndex:
         world.row_listed[:] = 0
         world.row_listed[table.rows] = 1
         self._use(world)
-        score_by_learned_index(world.handle, _order(self.base), scorer.constants, scorer.weights)
+        score_by_learned_index(world.handle, order_of(self.base), scorer.constants, scorer.weights)
         scores = world.job_score.take(table.slot)
         if isinstance(self.base, Wgc):
             # A job that could start on one row must not be given another on which it never fits.
@@ -87,6 +89,8 @@ class LearnedIndex:
     def costs(self, table: Candidates) -> Floats:
         """(n,) The base's costs: where a job starts."""
         self._use(table.world)
+        if isinstance(self.base, Wgc):
+            return costs_by_wgc(table, self.scorer)
         return self.base.costs(table)
 
     def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
@@ -107,8 +111,11 @@ class LearnedIndex:
         The base of a job that should wait by wgc's regret is at most `wgc.PATIENCE`.
         """
         self._use(world)
+        scorer = self.scorer
         bases, found = np.empty(len(slots)), np.empty((len(slots), JOB_WIDTH + CLUSTER_WIDTH))
-        describe_jobs(world.handle, _order(self.base), self.scorer.constants, slots, bases, found)
+        describe_jobs(
+            world.handle, order_of(self.base), scorer.constants, scorer.weights, slots, bases, found
+        )
         return bases, found
 
     def _use(self, world: World) -> None:
@@ -130,5 +137,6 @@ def on(base: Policy, weights: Floats32, name: str = "learned") -> LearnedIndex:
     return LearnedIndex(base, weights, name)  # type: ignore[arg-type]
 
 
-def _order(base: Base) -> int:
+def order_of(base: Base) -> int:
+    """The kernel's number of a base's order."""
     return BY_WGC if isinstance(base, Wgc) else base.order

@@ -41,7 +41,7 @@ class Wgc:
         world.row_listed[:] = 0
         world.row_listed[table.rows] = 1
         use_scorer(world.handle, int(self.scorer.codes[NUMBER]))
-        wgc.score_jobs(world.handle, self.scorer.constants)
+        wgc.score_jobs(world.handle, self.scorer.constants, self.scorer.weights)
         scores = world.job_score.take(table.slot)
         # A job that could start on one row must not be given another on which it never fits.
         scores[np.isinf(table.start_delay)] = -np.inf
@@ -50,9 +50,14 @@ class Wgc:
 
     def costs(self, table: Candidates) -> Floats:
         """(n,) The cost of each row: where a job starts."""
-        world, of_jobs = table.world, table.rows > 0
-        use_scorer(world.handle, int(self.scorer.codes[NUMBER]))
-        costs, found = np.zeros(len(table)), np.empty(int(of_jobs.sum()))
-        wgc.wgc_costs(world.handle, self.scorer.constants, table.rows[of_jobs], found)
-        costs[of_jobs] = found
-        return costs
+        use_scorer(table.world.handle, int(self.scorer.codes[NUMBER]))
+        return costs_by_wgc(table, self.scorer)
+
+
+def costs_by_wgc(table: Candidates, scorer: Scorer) -> Floats:
+    """(n,) The price of each row to a scorer that the table's world is used with."""
+    of_jobs = table.rows > 0
+    costs, found = np.zeros(len(table)), np.empty(int(of_jobs.sum()))
+    wgc.wgc_costs(table.world.handle, scorer.constants, scorer.weights, table.rows[of_jobs], found)
+    costs[of_jobs] = found
+    return costs

@@ -24,6 +24,7 @@ from envs.gym.rewards import Scales
 from envs.workloads.augmentation import LOADS, RUNTIMES, augmented
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_COLUMNS, JOB_WIDTH
 from scheduler.decisions.kernel.learned.job_index import size_of
+from scheduler.decisions.kernel.queue.orders import FCFS
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.search.settings import SearchSettings
@@ -96,7 +97,7 @@ def test_labels_hold_what_the_policy_would_see():
 def test_the_jobs_that_the_learned_policy_likes_are_tried():
     """Also if they are far behind in the order of the base, whose own choice is the first."""
     own, base = task(), HEURISTICS["fcfs"]
-    liking = np.zeros(size_of(4) - 1)
+    liking = np.zeros(size_of(FCFS, 4) - 1)
     liking[JOB_COLUMNS.index("length_rank")] = -50.0
     player = own.policy(liking)
     jobs = [waiting(at, option(3600.0 - 100.0 * at), submitted=at) for at in range(1, 21)]
@@ -134,7 +135,7 @@ def test_the_network_learns_which_job_saves_most():
 def test_the_mean_of_the_members_is_one_network(hidden):
     labels, how = synthetic(), replace(DISTILLATION, epochs=2)
     settings = replace(SETTINGS, hidden=hidden)
-    weights = settings.packed(fitted(labels, how, settings))
+    weights = settings.packed(FCFS, fitted(labels, how, settings))
     members = [
         fitted_member(labels, how, replace(settings, hidden=hidden // 4, seed=seed))
         for seed in range(4)
@@ -144,7 +145,7 @@ def test_the_mean_of_the_members_is_one_network(hidden):
         mean = torch.stack([member.total(seen) for member in members]).mean(0)
         expected = settings.limit * torch.nn.functional.softsign(mean).numpy()
     values = {INPUT: seen.numpy(), BASE_INPUT: np.zeros(4, dtype=np.float32)}
-    (found,) = ReferenceEvaluator(exported(weights)).run(None, values)
+    (found,) = ReferenceEvaluator(exported(FCFS, weights)).run(None, values)
     assert found == pytest.approx(expected, abs=1e-4)
 
 

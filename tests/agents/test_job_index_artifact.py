@@ -18,15 +18,16 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.domain.errors import InputError
-from scheduler.policies.learned_index import on
+from scheduler.policies.learned_index import on, order_of
 from scheduler.policies.lookup import named
 from tests.support.worlds import option, pool, snapshot, waiting
 
 
 def policy(base="saf", hidden=3):
     settings = IndexSettings(base, hidden=hidden)
-    weights = np.random.default_rng(0).normal(size=size_of(hidden) - 1)
-    return on(named(base), settings.packed(weights))
+    order = order_of(named(base))
+    weights = np.random.default_rng(0).normal(size=size_of(order, hidden) - 1)
+    return on(named(base), settings.packed(order, weights))
 
 
 def written(folder, base="saf"):
@@ -66,7 +67,7 @@ def test_the_model_computes_what_the_kernel_does(hidden):
     bases, columns = own.describe(seen.world, seen.slot[1:].copy())
     assert columns.shape == (4, JOB_WIDTH + CLUSTER_WIDTH)
     values = {artifact.INPUT: columns.astype(np.float32), BASE_INPUT: bases.astype(np.float32)}
-    (found,) = ReferenceEvaluator(exported(own.weights)).run(None, values)
+    (found,) = ReferenceEvaluator(exported(order_of(own.base), own.weights)).run(None, values)
     assert found == pytest.approx(scores, abs=1e-4)
 
 

@@ -17,7 +17,7 @@ from agents.training.job_index.settings import EvolutionSettings
 from agents.training.job_index.task import IndexTask
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.learned.job_index import size_of
-from scheduler.policies.learned_index import LearnedIndex
+from scheduler.policies.learned_index import LearnedIndex, order_of
 
 _MOST_FULL = 128
 """Weights up to which the full covariance is learned; above only variances."""
@@ -46,7 +46,7 @@ def evolve(
 
 
 def _begin(task: IndexTask, how: EvolutionSettings) -> CMA | SepCMA:
-    start = np.zeros(size_of(task.settings.hidden) - 1)
+    start = np.zeros(size_of(order_of(task.base), task.settings.hidden) - 1)
     kind = CMA if len(start) <= _MOST_FULL else SepCMA
     return kind(
         mean=start, sigma=how.sigma, population_size=how.population, seed=task.settings.seed

@@ -32,9 +32,9 @@ from agents.training.model.onnx_export import serialized
 from scheduler.compilation.columns import Floats32
 from scheduler.decisions.features.digest import JOB_ENCODING
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
-from scheduler.decisions.kernel.learned.job_index import size_of
+from scheduler.decisions.kernel.learned.job_index import hidden_units
 from scheduler.decisions.rounds.modes import Mode
-from scheduler.policies.learned_index import LearnedIndex
+from scheduler.policies.learned_index import LearnedIndex, order_of
 
 BASE_INPUT = "base"
 """Name of the second input."""
@@ -56,7 +56,7 @@ def export(
     folder: Path, policy: LearnedIndex, settings: IndexSettings, run: IndexRun, on: TrainedOn
 ) -> None:
     """Write `policy.onnx` into the folder."""
-    weights = exported(policy.weights)
+    weights = exported(order_of(policy.base), policy.weights)
     means = [each["mean"] for each in run.validated]
     ratio = 1.0 + min(0.0, *means) if means else 1.0
     manifest = ArtifactManifest(
@@ -79,9 +79,12 @@ def export(
     save(folder, weights, manifest)
 
 
-def exported(weights: Floats32) -> bytes:
-    """The model, checked by onnx: ((n, job and cluster columns), (n,)) → (n,)."""
-    hidden = (len(weights) - size_of(0)) // (size_of(1) - size_of(0))
+def exported(order: int, weights: Floats32) -> bytes:
+    """The model, checked by onnx: ((n, job and cluster columns), (n,)) → (n,).
+
+    What changes wgc's constants is among the weights; the base indices have it already.
+    """
+    hidden = hidden_units(order, weights)
     sizes = (1, JOB_WIDTH, hidden, hidden, hidden * JOB_WIDTH, hidden * CLUSTER_WIDTH)
     ends = np.cumsum(sizes).tolist()
     constants = {INDEX_WEIGHTS: np.ascontiguousarray(weights, dtype=np.float32)}

@@ -31,12 +31,12 @@ class IndexSettings:
     history_from: int = 1_000_000
     """Seed of the first of them: none is played."""
 
-    def packed(self, weights: Floats | None) -> Floats32:
-        """B and the (`size_of(hidden)` - 1,) other weights as the kernel reads them; None: 0."""
-        values = np.zeros(size_of(self.hidden), dtype=np.float32)
+    def packed(self, order: int, weights: Floats | None) -> Floats32:
+        """B and the other weights as the kernel reads them; those that are not given are 0."""
+        values = np.zeros(size_of(order, self.hidden), dtype=np.float32)
         values[LIMIT] = self.limit
         if weights is not None:
-            values[LIMIT + 1 :] = weights
+            values[LIMIT + 1 : LIMIT + 1 + len(weights)] = weights
         return values
 
 

@@ -20,7 +20,7 @@ from scheduler.arrays import Floats
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.search.arrivals import ArrivalHistory
 from scheduler.decisions.search.settings import PlayoutObjective
-from scheduler.policies.learned_index import Base, LearnedIndex, on
+from scheduler.policies.learned_index import Base, LearnedIndex, on, order_of
 from scheduler.policies.lookup import named
 
 _AUGMENTED = 1
@@ -56,7 +56,8 @@ class IndexTask:
 
     def policy(self, weights: Floats | None) -> LearnedIndex:
         """A correction of the base; None: none."""
-        return on(named(self.settings.base), self.settings.packed(weights))
+        base = named(self.settings.base)
+        return on(base, self.settings.packed(order_of(base), weights))
 
     def episode(self, seed: int) -> Episode:
         """A training episode, augmented if the settings say so."""

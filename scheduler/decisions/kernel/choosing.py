@@ -81,7 +81,7 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
     if slot == 0:
         slot = _chosen_job(w, codes, constants, weights)
     elif _by_price(codes):
-        see_pools(w, constants)
+        see_pools(w, constants, weights)
     if slot <= 0:
         return slot
     return preceding(w, _row_of(w, slot, codes), codes[HEEDS] != 0)
@@ -125,7 +125,7 @@ def _by_price(codes: Ints) -> bool:
 def _chosen_job(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int:
     """The job to start; 0 to wait, NOTHING if none has a row that may be chosen."""
     if codes[KIND] == WGC:
-        return first_by_index(w, constants)
+        return first_by_index(w, constants, weights)
     if codes[KIND] == LEARNED_INDEX:
         return first_by_learned_index(w, codes[ORDER], constants, weights)
     order = codes[ORDER]

@@ -39,9 +39,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduler.compilation.columns import Floats, Floats2D, Ints
+from scheduler.compilation.columns import Floats, Floats2D, Floats32, Ints
 from scheduler.compilation.functions import compiled, entry_point
-from scheduler.decisions.kernel.arithmetic import pairwise_sum, power
+from scheduler.decisions.kernel.arithmetic import exp, pairwise_sum, power
 from scheduler.decisions.kernel.changes import notice_changes
 from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
 from scheduler.decisions.kernel.columns import (
@@ -57,6 +57,18 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     WEIGHED_PRESSURE,
     Columns,
+)
+from scheduler.decisions.kernel.learned.adjustment import (
+    ADJUSTMENT,
+    AGEING_BY,
+    CONGESTION_BY,
+    OUTPUTS,
+    PATIENCE_BY,
+    PREFERENCE_BY,
+    STATE_WIDTH,
+    adjustments,
+    see_state,
+    shifted_odds,
 )
 from scheduler.decisions.kernel.rules.allowed import reservable, startable
 from scheduler.decisions.kernel.rules.precedence import (
@@ -84,12 +96,12 @@ _ROUNDING = 1e-9
 
 
 @entry_point
-def score_jobs(w: Columns, constants: Floats2D) -> None:
+def score_jobs(w: Columns, constants: Floats2D, weights: Floats32) -> None:
     """Into `job_score`: the index of each eligible job, less than WAIT for others: by their regret.
 
     -inf for jobs that have no row in `row_listed` on which they could ever start.
     """
-    see_pools(w, constants)
+    see_pools(w, constants, weights)
     w.state[SCORED] += 1
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] != GONE:
@@ -97,10 +109,10 @@ def score_jobs(w: Columns, constants: Floats2D) -> None:
 
 
 @compiled
-def see_pools(w: Columns, constants: Floats2D) -> None:
+def see_pools(w: Columns, constants: Floats2D, weights: Floats32) -> None:
     """Bring up to date what holds for all jobs. `state[SCORED]` rises if scores may change."""
     if w.state[SCORED] == 0:
-        _open_round(w, constants)
+        _open_round(w, constants, weights)
     for pool in range(len(w.pool_nodes)):
         look_ahead(w, pool)
     if notice_changes(w):
@@ -108,12 +120,12 @@ def see_pools(w: Columns, constants: Floats2D) -> None:
 
 
 @compiled
-def first_by_index(w: Columns, constants: Floats2D) -> int:
+def first_by_index(w: Columns, constants: Floats2D, weights: Floats32) -> int:
     """The job to start now; 0: none is eligible; NOBODY. Valid after `refresh_rules`.
 
     Most jobs need no score: their bound is below the best index so far.
     """
-    see_pools(w, constants)
+    see_pools(w, constants, weights)
     refresh_bounds(w)
     best, most = NOBODY, -np.inf
     for slot in range(1, w.count[SLOTS_USED]):
@@ -218,12 +230,14 @@ def _price(w: Columns, slot: int, row: int, speed: float, pressure: float) -> fl
 
 
 @compiled
-def _open_round(w: Columns, constants: Floats2D) -> None:
+def _open_round(w: Columns, constants: Floats2D, weights: Floats32) -> None:
     """Compute what holds for the whole round: the pressure, and the terms of the waits."""
     w.state[SCORED], w.figure[BOUNDED_DELAY] = 1, -1.0
     for slot in range(max(w.state[PREPARED], 1), w.count[SLOTS_USED]):
         _prepare(w, slot, constants)
     w.state[PREPARED] = w.count[SLOTS_USED]
+    if len(weights) >= ADJUSTMENT:
+        _adjust(w, constants, weights)
     waiting = 0
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] != GONE:
@@ -259,6 +273,27 @@ def _prepare(w: Columns, slot: int, constants: Floats2D) -> None:
 
 
 @compiled
+def _adjust(w: Columns, constants: Floats2D, weights: Floats32) -> None:
+    """Let the constants of all waiting jobs follow the state of the cluster."""
+    state, by = np.empty(STATE_WIDTH), np.empty(OUTPUTS)
+    see_state(w, state)
+    for slot in range(1, w.count[SLOTS_USED]):
+        if w.job_state[slot] == GONE:
+            continue
+        adjustments(w, slot, weights, state, by)
+        _prepare(w, slot, constants)
+        w.job_terms[_THETA, slot] *= exp(by[PATIENCE_BY])
+        own = w.job_terms[_OWN, slot]
+        if by[PREFERENCE_BY] != 0.0 and 0.0 < own < 1.0:
+            shifted = shifted_odds(own, by[PREFERENCE_BY])
+            w.job_terms[_OWN, slot] = shifted
+            for term in (_SPEED, _HELD, _CONGESTION):
+                w.job_terms[term, slot] *= shifted / own
+        w.job_terms[_HELD, slot] *= exp(by[AGEING_BY])
+        w.job_terms[_CONGESTION, slot] *= exp(by[CONGESTION_BY])
+
+
+@compiled
 def _scale(w: Columns, slot: int, constants: Floats2D, at: int) -> float:
     """What cost is divided by."""
     cheapest = w.job_cheapest[slot]
@@ -270,10 +305,12 @@ def _scale(w: Columns, slot: int, constants: Floats2D, at: int) -> float:
 
 
 @entry_point
-def wgc_costs(w: Columns, constants: Floats2D, rows: Ints, costs: Floats) -> None:
+def wgc_costs(
+    w: Columns, constants: Floats2D, weights: Floats32, rows: Ints, costs: Floats
+) -> None:
     """(n,) rows, without WAIT → (n,) costs."""
     if w.state[SCORED] == 0:
-        _open_round(w, constants)
+        _open_round(w, constants, weights)
     for at in range(len(rows)):
         look_ahead(w, w.shape_pool[w.row_shape[rows[at]]])
         costs[at] = wgc_cost(w, rows[at])

@@ -28,6 +28,7 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
+from scheduler.decisions.kernel.learned.adjustment import ADJUSTMENT
 from scheduler.decisions.kernel.learned.job_features import (
     CLUSTER_WIDTH,
     JOB_WIDTH,
@@ -67,14 +68,16 @@ _PER_UNIT = JOB_WIDTH + CLUSTER_WIDTH + 2
 
 
 @compiled
-def hidden_units(weights: Floats32) -> int:
-    """How many hidden units a network with these weights has."""
-    return (len(weights) - 1 - JOB_WIDTH) // _PER_UNIT
+def hidden_units(order: int, weights: Floats32) -> int:
+    """How many hidden units the network has among the weights of a base with this order."""
+    own = len(weights) - ADJUSTMENT if order == BY_WGC else len(weights)
+    return (own - 1 - JOB_WIDTH) // _PER_UNIT
 
 
-def size_of(hidden: int) -> int:
-    """How many weights a network with so many hidden units has."""
-    return 1 + JOB_WIDTH + hidden * _PER_UNIT
+def size_of(order: int, hidden: int) -> int:
+    """How many weights there are with so many hidden units."""
+    size = 1 + JOB_WIDTH + hidden * _PER_UNIT
+    return size + ADJUSTMENT if order == BY_WGC else size
 
 
 @compiled
@@ -82,7 +85,7 @@ def first_by_learned_index(w: Columns, order: int, constants: Floats2D, weights:
     """The job to start now; 0: none is eligible; NOBODY. Valid after `refresh_rules`."""
     slots, limit = w.count[SLOTS_USED], float(weights[LIMIT])
     quick, summary, found = np.empty(slots), np.empty(SUMMARY), np.empty(JOB_WIDTH)
-    units = np.empty(hidden_units(weights))
+    units = np.empty(hidden_units(order, weights))
     _prepare(w, order, constants, weights, quick, summary, units)
     best, most, best_base, before = NOBODY, -np.inf, -np.inf, -1
     for slot in range(1, slots):
@@ -129,10 +132,10 @@ def score_by_learned_index(w: Columns, order: int, constants: Floats2D, weights:
     refresh_rules(w)
     slots, limit = w.count[SLOTS_USED], float(weights[LIMIT])
     quick, summary, found = np.empty(slots), np.empty(SUMMARY), np.empty(JOB_WIDTH)
-    units = np.empty(hidden_units(weights))
+    units = np.empty(hidden_units(order, weights))
     _prepare(w, order, constants, weights, quick, summary, units)
     if order == BY_WGC:
-        score_jobs(w, constants)
+        score_jobs(w, constants, weights)
     before = 0
     for slot in range(1, slots):
         if w.job_state[slot] == GONE:
@@ -148,7 +151,13 @@ def score_by_learned_index(w: Columns, order: int, constants: Floats2D, weights:
 
 @entry_point
 def describe_jobs(
-    w: Columns, order: int, constants: Floats2D, slots: Ints, bases: Floats, found: Floats2D
+    w: Columns,
+    order: int,
+    constants: Floats2D,
+    weights: Floats32,
+    slots: Ints,
+    bases: Floats,
+    found: Floats2D,
 ) -> None:
     """What the network sees of (n,) jobs, and their base: into (n,) and (n, JOB + CLUSTER).
 
@@ -157,7 +166,7 @@ def describe_jobs(
     refresh_rules(w)
     used = w.count[SLOTS_USED]
     quick, summary = np.empty(used), np.empty(SUMMARY)
-    fitting = _compare(w, order, constants, quick, summary)
+    fitting = _compare(w, order, constants, weights, quick, summary)
     cluster = np.empty(CLUSTER_WIDTH)
     see_cluster(w, summary, fitting, cluster)
     for at in range(len(slots)):
@@ -182,7 +191,7 @@ def _prepare(
     units: Floats,
 ) -> None:
     """Compute what all jobs share: the summary, and what each hidden unit gets of the cluster."""
-    fitting = _compare(w, order, constants, quick, summary)
+    fitting = _compare(w, order, constants, weights, quick, summary)
     hidden = len(units)
     if hidden == 0:
         return
@@ -198,10 +207,17 @@ def _prepare(
 
 
 @compiled
-def _compare(w: Columns, order: int, constants: Floats2D, quick: Floats, summary: Floats) -> float:
+def _compare(
+    w: Columns,
+    order: int,
+    constants: Floats2D,
+    weights: Floats32,
+    quick: Floats,
+    summary: Floats,
+) -> float:
     """See all pools, and compare the jobs that wait; returns the share that fits now."""
     if order == BY_WGC:
-        see_pools(w, constants)
+        see_pools(w, constants, weights)
         refresh_bounds(w)
     else:
         for pool in range(len(w.pool_nodes)):
