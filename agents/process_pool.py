@@ -40,6 +40,11 @@ class ProcessPool(Generic[Context]):
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
 
+    @property
+    def workers(self) -> int:
+        """Number of processes that share the work."""
+        return self._workers
+
     def __enter__(self) -> Self:
         return self
 

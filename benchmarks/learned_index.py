@@ -64,66 +64,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(__doc__, "learned_index")
     options.add_argument("folder", type=Path)
     options.add_argument("--task", choices=[*MODES, MIXED], default="backfilling")
-    options.add_argument("--way", choices=["search", "cmaes"], default="search")
+    options.add_argument("--way", choices=list(LEARNERS), default="search")
     options.add_argument("--base", default="saf", help="the policy that is corrected")
     options.add_argument("--hidden", type=int, default=16, help="hidden units; 0: linear")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--fresh", type=int, default=120, help="test workloads")
     options.add_argument("--set", action="append", default=[], help="NAME=VALUE of the settings")
     asked = options.parse_args(arguments)
-    given = {key: json.loads(value) for key, value in (each.split("=") for each in asked.set)}
-    shared = {key: given.pop(key) for key in list(given) if key in IndexSettings.__slots__}
-    settings = IndexSettings(base=asked.base, hidden=asked.hidden, seed=asked.seed, **shared)
-    task = task_of(asked.task, settings)
+    own = {"algo": asked.way, "baseline": asked.base, "hidden": asked.hidden, "seed": asked.seed}
+    config = configs.of({**own, **SETTINGS, **dict(map(configs.parse_option, asked.set))})
     begun = time.process_time()
-    if asked.way == "search":
-        searched = {key: given.pop(key) for key in ("jobs", "futures", "length") if key in given}
-        how = DistillationSettings(**given)
-        how = replace(how, search=replace(how.search, **searched))
-        policy = distil(task, how, asked.folder, _tell(begun))
-    else:
-        policy = evolve(task, EvolutionSettings(**given), asked.folder, _tell(begun))
-    _export(asked.folder, task, policy, asked.task)
+    scenario = load(MIXED if asked.task == MIXED else "hpc-lublin")
+    on = TrainedOn(scenario.name, scenario.digest, MODES.get(asked.task, scenario.mode))
+    _learn(asked.folder, config, asked.task, on, _tell(begun))
     print(f"learned in {time.process_time() - begun:.0f} CPU seconds", flush=True)
+    policy = learned(asked.folder / BEST)
     names = list(dict.fromkeys([asked.base, *RIVALS[asked.task].split(",")]))
-    for title, episodes in tests(asked.task, asked.fresh).items():
-        values = {
-            name: [task.value(episode, one) for episode in episodes]
-            for name, one in [("learned", policy), *((name, named(name)) for name in names)]
-        }
+    for title, episodes in tests(asked.task, asked.fresh, config.jobs).items():
+        policies = [policy, *map(named, names)]
+        figures = np.array([played(each.at(_W[asked.task]), policies) for each in episodes]).T
+        own_figures, values = figures[0], dict(zip(names, figures[1:], strict=True))
         best = min(names, key=lambda name: float(np.mean(values[name])))
-        own = values["learned"]
-        means = ", ".join(f"{name} {np.mean(value):.4g}" for name, value in values.items())
-        won = np.mean(np.array(own) < np.array(values[best]))
+        shown = {"learned": own_figures, **values}
+        means = ", ".join(f"{name} {np.mean(value):.4g}" for name, value in shown.items())
+        won = np.mean(own_figures < values[best])
         print(f"{title}, {len(episodes)}: {means}")
         print(
-            f"  to {best} {signed(relative(own, values[best]))}, {won:.0%} won; "
-            f"to the base {signed(relative(own, values[asked.base]))}",
+            f"  to {best} {signed(relative(own_figures, values[best]))}, {won:.0%} won; "
+            f"to the base {signed(relative(own_figures, values[asked.base]))}",
             flush=True,
         )
     return 0
 
 
-def _export(folder: Path, task: IndexTask, policy: LearnedIndex, name: str) -> None:
-    """Write the artifact: other commands know it as `learned:FOLDER/best`."""
-    scenario = load(MIXED if name == MIXED else "hpc-lublin")
-    on = TrainedOn(scenario.name, scenario.digest, MODES.get(name, scenario.mode), COMMAND)
-    export(folder / BEST, policy, task.settings, IndexRun.read(folder), on)
+def _learn(folder: Path, config: Training, name: str, on: TrainedOn, tell: Tell) -> None:
+    """Learn, or go on; the artifact in the folder is `learned:FOLDER/best` for other commands."""
+    with exclusive(folder, "training"):
+        if (folder / configs.FILE).is_file():
+            if configs.read(folder) != config:
+                raise StateError(
+                    f"{folder} holds a training with other settings",
+                    {"folder": "another one, or the same settings"},
+                )
+        else:
+            begin(config, folder, TrainingProgress(command=COMMAND, commit=commit()), on)
+        with ProcessPool(task_of(name, config, base_in(folder))) as pool:
+            learn(pool, IndexRun.read(folder), on, tell)
 
 
-def task_of(name: str, settings: IndexSettings) -> IndexTask:
+def task_of(name: str, config: Training, start: LearnedIndex) -> IndexTask:
     """The task of that name."""
+    config = replace(config, preference=_W[name])
     if name == MIXED:
-        return tasks.of_scenario(MIXED, settings, w=0.5, jobs=MIXED_JOBS)
-    return IndexTask(
-        settings, sequences(Split.TRAIN, MODES[name]), sequences(Split.VALIDATION, MODES[name]), 1.0
-    )
+        return of_scenario(load(MIXED), config, start)
+    draws = (sequences(split, MODES[name]) for split in (Split.TRAIN, Split.VALIDATION))
+    return IndexTask(config, start, *draws)
 
 
-def tests(name: str, count: int) -> dict[str, list[Episode]]:
+def tests(name: str, count: int, jobs: int) -> dict[str, list[Episode]]:
     """Title → workloads that nothing was learned or chosen from."""
     if name == MIXED:
-        draw = of_scenario(MIXED, MIXED_JOBS, Split.TEST)
+        draw = episodes.of_scenario(MIXED, jobs, Split.TEST)
         return {"test": [draw(seed) for seed in range(count)]}
     sets = {}
     mode = MODES[name]
@@ -155,8 +156,17 @@ def _episode(workload: Workload, start: int, mode: Mode) -> Episode:
     return Episode(workload.window(start, rlscheduler.JOBS, aged=True), spec, scales=SLOWDOWN)
 
 
-def _tell(begun: float) -> Callable[[str], None]:
-    return lambda text: print(f"{time.process_time() - begun:6.0f} s  {text}", flush=True)
+def _tell(begun: float) -> Tell:
+    def told(event: TrainingEvent) -> None:
+        for score in event.scores.values():
+            print(
+                f"{time.process_time() - begun:6.0f} s  {event.steps:,} decisions: "
+                f"{score.mean:.4f} of the base on {score.workloads} validation workloads, "
+                f"standard error {score.error or 0.0:.4f}",
+                flush=True,
+            )
+
+    return told
 
 
 if __name__ == "__main__":

@@ -100,7 +100,11 @@ class Entry:
         if fault := self.fault():
             return fault
         manifest = self.manifest()
+        if manifest.kept_base:
+            return f"{manifest.base} itself: learning on {manifest.scenario} found nothing better"
         text = f"learned on {manifest.scenario}, {manifest.steps:,} decisions"
+        if manifest.base:
+            text = f"corrects {manifest.base}, {text}"
         score = manifest.evaluation.get("policy")
         if score is None:
             return text

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from agents.serving import protobuf
+from agents.serving.index_base import BasePoint, base_of
 from agents.serving.network import NetworkWeights, of_model
 from agents.serving.onnx_weights import constants
 from scheduler.decisions.features.digest import ENCODING, JOB_ENCODING, compatible
@@ -26,9 +27,7 @@ from scheduler.decisions.features.encoder import WaitingRule
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.files import write_bytes
-from scheduler.policies.heuristics import HEURISTICS
 from scheduler.policies.learned_index import LearnedIndex, on
-from scheduler.policies.lookup import WGC, named
 
 FILE = "policy.onnx"
 """Name of the file in the folder of an artifact."""
@@ -56,6 +55,14 @@ class Judged(TypedDict):
     mean: float
     at: Mapping[str, float]
     """Preference as text → objective."""
+    error: NotRequired[float]
+    """Standard error of the mean, over workloads; absent, as those below, in old artifacts and for
+    a single workload."""
+    median: NotRequired[float]
+    """Median over workloads."""
+    won: NotRequired[float]
+    """Share of the workloads on which the policy is better than the baseline."""
+    workloads: NotRequired[int]
 
 
 class CurvePoint(TypedDict):
@@ -101,14 +108,19 @@ class ArtifactManifest:
     """When WAIT was legal in training; absent in old artifacts."""
     base: str = ""
     """The policy whose order of jobs is corrected; empty: a network of rows. Absent in old
-    artifacts."""
+    artifacts, as the next field."""
+    base_points: tuple[BasePoint, ...] = ()
+    """Its constants, if it is wgc."""
     format: int = FORMAT
+
+    @property
+    def kept_base(self) -> bool:
+        """Whether the weights are those before learning, as none that were learned were better."""
+        return bool(self.base) and self.steps == 0
 
     @property
     def baseline(self) -> str:
         """Name of the policy whose objectives those of the validations are divided by."""
-        if self.base:
-            return self.base
         return str(self.config.get("baseline") or self.config.get("reference", "wgc"))
 
 
@@ -138,10 +150,11 @@ class PolicyArtifact:
         weights = constants(self.weights).get(INDEX_WEIGHTS)
         if weights is None:
             raise _refused("it has no weights of an index", "an exported policy")
-        base = self.manifest.base
-        if base not in (*HEURISTICS, WGC.name):
-            raise _refused(f"its base {base!r} is unknown here", "wgc or a textbook order")
-        policy = on(named(base), weights.ravel(), name)
+        try:
+            base = base_of(self.manifest.base, self.manifest.base_points)
+            policy = on(base, weights.ravel(), name)
+        except InputError as error:
+            raise _refused(error.message, "; ".join(error.fields.values())) from error
         return replace(policy, mode=Mode(self.manifest.mode))
 
 
@@ -258,6 +271,7 @@ def _manifest(content: bytes) -> ArtifactManifest:
         raise _refused(f"its manifest has format {version}", f"format {FORMAT}")
     values.setdefault("waiting", WaitingRule.BESIDE_BEST.value)
     values.setdefault("base", "")
+    values.setdefault("base_points", ())
     legal = {each.name for each in fields(ArtifactManifest)}
     if set(values) != legal:
         odd = ", ".join(sorted(set(values) ^ legal))
@@ -268,6 +282,8 @@ def _manifest(content: bytes) -> ArtifactManifest:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise _refused(f"{where} in its manifest: {first['msg']}", "an undamaged file") from error
+    if manifest.base_points and not manifest.base:
+        raise _refused("it has constants of a base, but no base", "an undamaged file")
     if manifest.rows < 2 and not manifest.base:
         raise _refused(f"rows is {manifest.rows!r}", "a whole number ≥ 2")
     if manifest.waiting not in set(WaitingRule):

@@ -13,7 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.evaluation.provenance import versions
 from agents.process_pool import ProcessPool
-from agents.serving.artifact import BEST, ArtifactManifest, CurvePoint, Judged, digest, save
+from agents.serving.artifact import BEST, ArtifactManifest, CurvePoint, digest, save
 from agents.training.model.ema import Average
 from agents.training.model.network import PolicyNetwork, RowPolicy
 from agents.training.model.onnx_export import exported
@@ -22,12 +22,12 @@ from agents.training.progress import (
     CURVE,
     DEMONSTRATIONS,
     REPLACED_CHECKPOINT,
-    Score,
     Tell,
     TrainingEvent,
     TrainingProgress,
 )
 from agents.training.random_search import SearchPolicy
+from agents.training.scores import Score
 from agents.training.validation import Validation
 from agents.training.worker import TrainingContext
 from scheduler.decisions.features.digest import ENCODING
@@ -87,7 +87,7 @@ class TrainingCallback(BaseCallback):
         table = self._validation.table(
             tell=lambda done: self._tell(TrainingEvent("heuristics", done))
         )
-        self._progress.heuristics = {name: _as_judged(score) for name, score in table.items()}
+        self._progress.heuristics = {name: score.judged() for name, score in table.items()}
         self._validate()
         self._checkpoint()
 
@@ -131,10 +131,10 @@ class TrainingCallback(BaseCallback):
             with self._average.applied():
                 scores["averaged"] = self._validation.evaluate(self._network)
         point = CurvePoint(
-            steps=self.num_timesteps, seconds=self._clock(), raw=_as_judged(scores["raw"])
+            steps=self.num_timesteps, seconds=self._clock(), raw=scores["raw"].judged()
         )
         if "averaged" in scores:
-            point["averaged"] = _as_judged(scores["averaged"])
+            point["averaged"] = scores["averaged"].judged()
         self._progress.curve.append(point)
         self._progress.stale += 1
         for name, score in scores.items():
@@ -173,7 +173,7 @@ class TrainingCallback(BaseCallback):
             versions=versions(LIBRARIES),
             config=asdict(config),
             curve=tuple(self._progress.curve),
-            evaluation={"policy": _as_judged(score), **self._progress.heuristics},
+            evaluation={"policy": score.judged(), **self._progress.heuristics},
         )
         save(self._run / BEST, weights, manifest)
 
@@ -193,7 +193,3 @@ class TrainingCallback(BaseCallback):
         # The weights hold what was imitated.
         for rest in (old, self._run / DEMONSTRATIONS):
             shutil.rmtree(rest, ignore_errors=True)
-
-
-def _as_judged(score: Score) -> Judged:
-    return Judged(mean=score.mean, at={str(w): mean for w, mean in score.at.items()})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agents.serving.artifact import CurvePoint, Judged
 from agents.training.config import Training
+from agents.training.scores import Score
 from scheduler.domain.errors import InputError
 from scheduler.files import write_text
 
@@ -21,16 +22,6 @@ _OLD_DEMONSTRATIONS = "lessons"
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A policy's objectives ÷ the baseline's on the same workloads."""
-
-    mean: float
-    """Over all w; below 1: better than the baseline."""
-    at: Mapping[float, float]
-    """w → mean of the ratios on its workloads, or ratio of the means."""
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingEvent:
     """How far a training is."""
 
@@ -40,7 +31,7 @@ class TrainingEvent:
     done: float
     """Share of the stage that is done; of `validated`: share of `learning`."""
     scores: Mapping[str, Score] = field(default_factory=dict)
-    """`raw` and `averaged` weights, where the stage is `validated`."""
+    """`raw` and `averaged` weights, where the stage is `validated`; an index has raw ones."""
     steps: int = 0
     """Decisions that were learned from."""
     fraction: float | None = None

@@ -1,5 +1,7 @@
 """Training a policy: imitate an expert, then learn, validated against the heuristics.
 
+An index of jobs is learned in another way: see `agents.training.job_index.training`.
+
 Maskable PPO: Schulman et al., arXiv 1707.06347; masks: Huang, Ontañón, FLAIRS 2022.
 Augmented random search: Mania, Guy, Recht, NeurIPS 2018.
 
@@ -24,6 +26,8 @@ from agents.training.algorithms import ALGORITHMS, Model
 from agents.training.callbacks import MODEL, REST, TrainingCallback
 from agents.training.config import Training
 from agents.training.imitation import imitate
+from agents.training.job_index import training as indices
+from agents.training.job_index.run_state import IndexRun
 from agents.training.lock import exclusive
 from agents.training.model.network import RowPolicy
 from agents.training.progress import (
@@ -65,8 +69,13 @@ def train(
         # Without a configuration nobody knows which expert they are from.
         shutil.rmtree(run / DEMONSTRATIONS, ignore_errors=True)
         progress = TrainingProgress(command=command, commit=commit())
+        tell = _with_fraction(config, tell)
+        if config.learns_index:
+            task, on = indices.begin(config, scenario, run, progress), indices.trained_on(scenario)
+            with ProcessPool(task, workers) as tasks:
+                return indices.learn(tasks, IndexRun(run, progress), on, tell)
         with ProcessPool(TrainingContext(scenario, config), workers) as pool:
-            return _begin(pool, run, _with_fraction(config, tell), progress)
+            return _begin(pool, run, tell, progress)
 
 
 def resume(
@@ -79,6 +88,8 @@ def resume(
 ) -> TrainingProgress:
     """Resume from the last checkpoint, with new episodes; before the first, from demonstrations.
 
+    An index goes on as if it had not been interrupted.
+
     More `steps` than before prolong the training, and are saved; without them, a finished training
     stays as it is. `workers` are those of `train`. Raises `InputError` if there is nothing to
     resume, `StateError` while another process trains in the folder, or if more steps are asked of
@@ -87,7 +98,8 @@ def resume(
     config = configs.read(run)
     scenario = load(config.scenario)
     with exclusive(run, "training"):
-        progress = progress_in(run)
+        index = IndexRun.read(run) if config.learns_index else None
+        progress = progress_in(run) if index is None else index.progress
         if steps is not None and steps > config.steps:
             if progress.over(config):
                 raise StateError(
@@ -100,9 +112,14 @@ def resume(
         progress.command = " && ".join(filter(None, (progress.command, command)))
         commits = (*progress.commit.split(" && "), commit())
         progress.commit = " && ".join(dict.fromkeys(filter(None, commits)))
+        tell = _with_fraction(config, tell)
+        if index is not None:
+            task = indices.resumed(config, scenario, run)
+            with ProcessPool(task, workers) as tasks:
+                return indices.learn(tasks, index, indices.trained_on(scenario), tell)
         go_on = _resume if (run / CHECKPOINT).is_dir() else _begin
         with ProcessPool(TrainingContext(scenario, config), workers) as pool:
-            return go_on(pool, run, _with_fraction(config, tell), progress)
+            return go_on(pool, run, tell, progress)
 
 
 def _with_fraction(config: Training, tell: Tell) -> Tell:

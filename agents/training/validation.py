@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from agents.evaluation.promotion import BASELINES
 from agents.evaluation.run import simulate
 from agents.process_pool import ProcessPool
-from agents.training.config import Criterion
 from agents.training.model.network import PolicyNetwork
-from agents.training.progress import Score
+from agents.training.scores import Objectives, Score, relative
 from agents.training.worker import Player, TrainingContext, frozen
 from envs.gym.episodes import scales_of
 from envs.scenarios import Scenario, Split
-from scheduler.arrays import Floats
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import InputError
-
-Objectives = Mapping[tuple[float, int], float]
-"""(w, seed) → objective of a whole workload; less is better."""
-_LEAST = 1e-9
 
 
 def simulated_objective(
@@ -38,24 +30,6 @@ def simulated_objective(
             f"scenario {drawn.name!r} has no objective", {"scenario": "one with [objective]"}
         )
     return scales_of(drawn.objective).value(result, w)
-
-
-def relative(
-    objectives: Objectives, baseline: Objectives, criterion: Criterion = "mean_of_ratios"
-) -> Score:
-    """Objectives ÷ the baseline's, paired: all w on the same workloads."""
-    at = {}
-    for w in sorted({w for w, _ in objectives}):
-        keys = [key for key in objectives if key[0] == w]
-        own, theirs = (np.array([one[key] for key in keys]) for one in (objectives, baseline))
-        alike = criterion == "mean_of_ratios"
-        at[w] = float(np.mean(_ratio(own, theirs)) if alike else _ratio(own.sum(), theirs.sum()))
-    return Score(float(np.mean(list(at.values()))), at)
-
-
-def _ratio(own: Floats | float, theirs: Floats | float) -> Floats:
-    """Equals have the ratio 1: where devices are free both may be 0."""
-    return np.where(own == theirs, 1.0, own / np.maximum(theirs, _LEAST))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from scheduler.domain.errors import StateError
 from scheduler.files import write_text
 
 DATABASE, TRIALS, BEST = "study.db", "trials", "best.json"
-COMMON: Mapping[str, BaseDistribution] = {
+_NETWORK: Mapping[str, BaseDistribution] = {
     "averaging": FloatDistribution(0.8, 0.99),
     "hidden": CategoricalDistribution((32, 64, 96, 128)),
     "final_rate": FloatDistribution(0.0, 1.0),
@@ -41,7 +41,7 @@ COMMON: Mapping[str, BaseDistribution] = {
 }
 SPACES: Mapping[str, Mapping[str, BaseDistribution]] = {
     "ppo": {
-        **COMMON,
+        **_NETWORK,
         "learning_rate": FloatDistribution(5e-5, 2e-3, log=True),
         "gamma": CategoricalDistribution((0.99, 0.995, 0.998, 0.999, 1.0)),
         "gae_lambda": FloatDistribution(0.9, 1.0),
@@ -52,9 +52,21 @@ SPACES: Mapping[str, Mapping[str, BaseDistribution]] = {
         "n_epochs": IntDistribution(2, 8),
     },
     "ars": {
-        **COMMON,
+        **_NETWORK,
         "delta_std": FloatDistribution(0.003, 0.1, log=True),
         "step_size": FloatDistribution(0.0005, 0.05, log=True),
+    },
+    "cmaes": {
+        "hidden": CategoricalDistribution((0, 4, 8)),
+        "sigma": FloatDistribution(0.05, 1.5, log=True),
+        "correction_limit": FloatDistribution(0.5, 8.0, log=True),
+    },
+    "search": {
+        "hidden": CategoricalDistribution((16, 32, 64)),
+        "correction_limit": FloatDistribution(0.5, 8.0, log=True),
+        "fit_rate": FloatDistribution(5e-4, 1e-2, log=True),
+        "temperature": FloatDistribution(0.1, 1.0, log=True),
+        "clip_gain": FloatDistribution(0.5, 5.0, log=True),
     },
 }
 """Settings that are searched, by algorithm; all others are as in the study's base. Trials are

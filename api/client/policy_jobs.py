@@ -32,6 +32,7 @@ class LearningFields(PolicyJobFields, total=False):
 
     steps: int
     algo: str
+    """`ppo`, `ars`, `cmaes` or `search`."""
     seed: int
     preference: float | str | None
     """0 cheapest … 1 fastest; None: drawn for each episode."""

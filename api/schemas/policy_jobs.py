@@ -12,7 +12,7 @@ from api.schemas.answers import JobOut
 from api.schemas.fields import Line, Preference
 from api.schemas.jobs import JobCommon
 
-Algorithm = Literal["ppo", "ars"]
+Algorithm = Literal["ppo", "ars", "cmaes", "search"]
 TaskName = Literal["training", "tuning", "study", "promotion"]
 PolicyName = Annotated[Line, Field(min_length=1)]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")]
@@ -45,7 +45,10 @@ class _Learning(PolicyJobRequest):
         None,
         description="A scenario's name, or a file on the service's machine; null: `mixed-cloud`.",
     )
-    algo: Algorithm = Field("ppo", description="Maskable PPO, or augmented random search.")
+    algo: Algorithm = Field(
+        "ppo",
+        description="Maskable PPO, augmented random search, CMA-ES, or search and distillation.",
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, strict=True)
     preference: Preference | None = Field(
         None, description="0 cheapest … 1 fastest; null: drawn for each episode."
@@ -59,8 +62,13 @@ class TrainingIn(_Learning):
     name: PolicyName = Field(
         description="The policy is registered as `learned:NAME`.", examples=["ours"]
     )
-    steps: int = Field(
-        1_000_000, ge=1, le=10**12, strict=True, description="Decisions to learn from."
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=10**12,
+        strict=True,
+        description="Decisions to learn from; null: 1,000,000, of cmaes 10,000,000, of search "
+        "30,000.",
     )
     from_history: bool = Field(
         False,
@@ -85,8 +93,12 @@ class StudyIn(_Learning):
 
     name: FileName = Field(description="Name of the study.", examples=["first"])
     trials: int = Field(20, ge=1, le=100_000, strict=True, description="Trainings.")
-    steps: int = Field(
-        200_000, ge=1, le=10**12, strict=True, description="Decisions of each training."
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=10**12,
+        strict=True,
+        description="Decisions of each training; null: a fifth of a training's.",
     )
 
 

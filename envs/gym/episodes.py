@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from envs.scenarios import Latency, Objective, Scenario, Split, load
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Workload
 from envs.workloads.runtime_estimates import Exact, RuntimeEstimator
+from scheduler.arrays import Floats
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import PREFERENCES
 
@@ -38,6 +39,10 @@ class Episode:
     seed: int = 0
     """Seed of failures and revocations."""
 
+    def at(self, preference: float) -> Episode:
+        """The same episode at another preference of jobs that name none."""
+        return replace(self, spec=replace(self.spec, preference=preference))
+
 
 Draw = Callable[[int], Episode]
 """(seed) → the same episode for the same seed."""
@@ -50,20 +55,29 @@ def of_scenario(
 
     Raises `MissingError` or `InputError` for an unknown scenario or split.
     """
-    base = load(scenario) if isinstance(scenario, str) else scenario
-    split = _split(split)
+    return ScenarioDraw(
+        load(scenario) if isinstance(scenario, str) else scenario, jobs, _split(split)
+    )
 
-    def draw(seed: int) -> Episode:
-        drawn = base.draw(seed, split)
+
+@dataclass(frozen=True, slots=True)
+class ScenarioDraw:
+    """A `Draw` out of a scenario; it can go to another process."""
+
+    scenario: Scenario
+    jobs: int | None
+    split: Split
+
+    def __call__(self, seed: int) -> Episode:
+        """The episode of a seed."""
+        drawn = self.scenario.draw(seed, self.split)
         return Episode(
-            workload=base.workload(seed, jobs, split),
+            workload=self.scenario.workload(seed, self.jobs, self.split),
             spec=ClusterSpec.of(drawn),
             estimator=drawn.estimates.make(seed),
             scales=scales_of(drawn.objective),
             seed=seed,
         )
-
-    return draw
 
 
 def scales_of(objective: Objective | None) -> Scales:
@@ -83,6 +97,16 @@ def drawn_preference(rng: np.random.Generator) -> float:
     if place < ENDS:
         return float(place < ENDS / 2)
     return float(preference)
+
+
+def stratified_preferences(count: int, rng: np.random.Generator) -> Floats:
+    """(count,) Preferences distributed as by `drawn_preference`: one of each equal part, ascending.
+
+    From 2 / `ENDS` on, both ends are among them.
+    """
+    places = (np.arange(count) + rng.random(count)) / count
+    found: Floats = np.clip((places - ENDS / 2) / (1.0 - ENDS), 0.0, 1.0)
+    return found
 
 
 def checked_preference(preference: float | str | None) -> float | None:

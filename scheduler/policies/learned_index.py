@@ -123,18 +123,23 @@ class LearnedIndex:
 
 
 def on(base: Policy, weights: Floats32, name: str = "learned") -> LearnedIndex:
-    """The policy with a correction of its order.
+    """The policy with a correction of its order. Raises `InputError` as `correctable`."""
+    return LearnedIndex(correctable(base), weights, name)
 
-    Raises `InputError` for a policy whose index cannot be corrected: one without a compiled index,
-    or one that orders by priority.
+
+def correctable(policy: Policy) -> Base:
+    """The policy, as one whose order can be corrected.
+
+    Raises `InputError` for a policy without a compiled index, or one that orders by priority.
     """
-    textbook = isinstance(base, TextbookHeuristic) and base.order not in (PRIORITY, SJBF)
-    if not textbook and not isinstance(base, Wgc):
-        raise InputError(
-            f"no index can be learned on {base.name!r}",
-            {"base": "wgc, or a textbook order other than priority"},
-        )
-    return LearnedIndex(base, weights, name)  # type: ignore[arg-type]
+    if isinstance(policy, Wgc):
+        return policy
+    if isinstance(policy, TextbookHeuristic) and policy.order not in (PRIORITY, SJBF):
+        return policy
+    raise InputError(
+        f"no index can be learned on {policy.name!r}",
+        {"base": "wgc, or a textbook order other than priority"},
+    )
 
 
 def order_of(base: Base) -> int:

@@ -12,13 +12,15 @@ from annotated_types import Ge, Gt, Le
 
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.files import write_text
+from scheduler.policies.learned_index import LearnedIndex, correctable
 from scheduler.policies.lookup import named
 
 FILE = "config.json"
 """The file of the settings in the folder of a run."""
 
-Algorithm = Literal["ppo", "ars"]
-"""Maskable PPO; augmented random search."""
+Algorithm = Literal["ppo", "ars", "cmaes", "search"]
+"""Maskable PPO; augmented random search; CMA-ES; search and distillation. The first two learn a
+network of rows, the others an index of jobs."""
 Criterion = Literal["mean_of_ratios", "ratio_of_means"]
 """How episodes are averaged: all count alike, or each as much as it costs the baseline."""
 Waits = Literal["beside-best", "free"]
@@ -32,39 +34,43 @@ _CHOICES = (("algo", Algorithm), ("criterion", Criterion), ("waiting", Waits), (
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """A mark: only this algorithm reads the field."""
+    """A mark: only these algorithms read the field."""
 
-    algo: Algorithm
+    algos: tuple[Algorithm, ...]
 
 
-PPO, ARS = Only("ppo"), Only("ars")
+PPO, ARS, NETWORK = Only(("ppo",)), Only(("ars",)), Only(("ppo", "ars"))
+CMAES, SEARCH, INDEX = Only(("cmaes",)), Only(("search",)), Only(("cmaes", "search"))
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
     """Equal settings give equal weights on the same machine and versions.
 
-    Fields marked `PPO` or `ARS` are read by that algorithm alone. The other one refuses them unless
-    they have their defaults.
+    A marked field is read by the algorithms of its mark alone. The others refuse it unless it has
+    its default. Some defaults differ by algorithm: `agents.training.config.values.DEFAULTS`.
     """
 
     scenario: str = "mixed-cloud"
     """Name or file."""
     steps: Annotated[int, Ge(1)] = 1_000_000
     """Decisions, rounded up to whole rollouts: of PPO `envs` · `n_steps` decisions, of ARS
-    2 · `n_delta` · `n_eval_episodes` episodes."""
+    2 · `n_delta` · `n_eval_episodes` episodes. Of an index each job of an episode is one decision:
+    CMA-ES counts the episodes of all candidates, up to whole generations; search those that the
+    policy plays, without the play-outs, up to whole rounds."""
     algo: Algorithm = "ppo"
     seed: Annotated[int, Ge(0)] = 0
     preference: float | None = None
     """w; None: drawn for every episode, with extra mass at both ends."""
     jobs: Annotated[int, Ge(1)] = 160
     """Jobs in an episode."""
-    rows: Annotated[int, Ge(2)] = 64
+    rows: Annotated[int, Ge(2), NETWORK] = 64
     """K: rows the network sees."""
-    waiting: Waits = "beside-best"
+    waiting: Annotated[Waits, NETWORK] = "beside-best"
     """When WAIT is legal."""
-    hidden: Annotated[int, Ge(1)] = 64
-    workloads: Annotated[int, Ge(1)] = 256
+    hidden: Annotated[int, Ge(0)] = 64
+    """Hidden units; of an index 0 is legal, too: the correction is linear."""
+    workloads: Annotated[int, Ge(1), NETWORK] = 256
     """Different training workloads. The baseline's trajectories through up to
     `agents.training.environments.baseline.CAPACITY` of them are kept, which saves time where
     `preference` is fixed."""
@@ -73,31 +79,31 @@ class Training:
     criterion: Criterion = "mean_of_ratios"
     """What is learned and validated: the reward is divided by the baseline's objective on the same
     workload, or by its mean over workloads. A few workloads decide means of the slowdown."""
-    gain: Annotated[float, Gt(0)] = 50.0
+    gain: Annotated[float, Gt(0), NETWORK] = 50.0
     """Return that equals the baseline's whole episode: critics learn returns of this size well."""
-    clip_reward: Annotated[float, Gt(0)] = 25.0
+    clip_reward: Annotated[float, Gt(0), NETWORK] = 25.0
     """Largest loss or gain of a single step, so that starvation does not dominate the rest. A limit
     on one side only would reward a policy for moving a loss to another time."""
 
-    expert: str | None = "wgc"
+    expert: Annotated[str | None, NETWORK] = "wgc"
     """The policy that is imitated before learning; None: start from random weights."""
-    demonstrations: Annotated[int, Ge(1)] = 30_000
+    demonstrations: Annotated[int, Ge(1), NETWORK] = 30_000
     """Decisions of the expert."""
-    dagger_steps: Annotated[int, Ge(0)] = 0
+    dagger_steps: Annotated[int, Ge(0), NETWORK] = 0
     """Decisions at which the imitating policy plays and the expert says what it would do. They show
     states that the policy's own mistakes lead to (DAgger; Ross, Gordon, Bagnell, AISTATS 2011)."""
-    dagger_rounds: Annotated[int, Ge(1)] = 2
+    dagger_rounds: Annotated[int, Ge(1), NETWORK] = 2
     """Parts of the DAgger steps; after each the policy is fitted to all decisions so far."""
-    imitation_epochs: Annotated[int, Ge(1)] = 8
-    imitation_batch: Annotated[int, Ge(2)] = 256
+    imitation_epochs: Annotated[int, Ge(1), NETWORK] = 8
+    imitation_batch: Annotated[int, Ge(2), NETWORK] = 256
     """Small, for many updates: a policy that imitates only half waits where it should act."""
-    imitation_rate: Annotated[float, Gt(0)] = 1e-3
-    alternatives: tuple[str, ...] = ()
+    imitation_rate: Annotated[float, Gt(0), NETWORK] = 1e-3
+    alternatives: Annotated[tuple[str, ...], NETWORK] = ()
     """Heuristics whose choices are worth trying where they differ from the expert's."""
-    best_expert_per_episode: bool = False
+    best_expert_per_episode: Annotated[bool, NETWORK] = False
     """On each episode the best of the expert and the alternatives is imitated: no one heuristic
     suits every cluster, and the network sees which cluster it is on."""
-    alternative_label_weight: Annotated[float, Ge(0), Le(1)] = 0.3
+    alternative_label_weight: Annotated[float, Ge(0), Le(1), NETWORK] = 0.3
     """Share of the alternatives in what is imitated. Over-confident imitation does not explore; a
     policy that tries every legal row learns little among its blunders."""
 
@@ -113,7 +119,7 @@ class Training:
     gae_lambda: Annotated[float, Ge(0), Le(1), PPO] = 0.95
     learning_rate: Annotated[float, Gt(0), PPO] = 3e-4
     """Falls linearly. Without an expert 7e-4 … 1e-3."""
-    final_rate: Annotated[float, Ge(0), Le(1)] = 0.1
+    final_rate: Annotated[float, Ge(0), Le(1), NETWORK] = 0.1
     """Share of `learning_rate` or `step_size` that is left at the end."""
     clip_range: Annotated[float, Gt(0), PPO] = 0.2
     target_kl: Annotated[float, Gt(0), PPO] = 0.02
@@ -128,14 +134,57 @@ class Training:
     step_size: Annotated[float, Gt(0), ARS] = 0.005
     """α: `learning_rate` of Stable-Baselines3's ARS; falls linearly. Divided by the standard
     deviation of the returns."""
-    n_eval_episodes: Annotated[int, Ge(1), ARS] = 2
-    """Episodes of each candidate; all candidates of a rollout play the same ones."""
+    n_eval_episodes: Annotated[int, Ge(1), Only(("ars", "cmaes"))] = 2
+    """Episodes of each candidate; all candidates of a rollout or generation play the same ones."""
 
-    averaging: Annotated[float, Ge(0), Le(1)] = 0.95
+    base: Annotated[str | None, INDEX] = None
+    """The policy whose order is corrected: a textbook order, wgc, or a learned index to go on from,
+    whose number of hidden units and largest correction count; None: the baseline."""
+    correction_limit: Annotated[float, Gt(0), INDEX] = 4.0
+    """B: the largest correction; indices are on a logarithmic scale."""
+    augment: Annotated[bool, INDEX] = True
+    """Whether training episodes vary in load, runtimes and widths."""
+
+    population: Annotated[int, Ge(4), CMAES] = 16
+    """Candidates of a generation."""
+    sigma: Annotated[float, Gt(0), CMAES] = 0.4
+    """Standard deviation of the first candidates."""
+
+    search_episodes: Annotated[int, Ge(1), SEARCH] = 40
+    """Episodes of a round."""
+    searched_share: Annotated[float, Gt(0), Le(1), SEARCH] = 0.3
+    """Share of their choices that are searched."""
+    tried_jobs: Annotated[int, Ge(2), SEARCH] = 8
+    """K: jobs of the order that are tried first."""
+    futures: Annotated[int, Ge(2), SEARCH] = 8
+    """M: futures in which each of them is played out. All are: values of bad jobs teach, too."""
+    future_length: Annotated[int, Ge(1), SEARCH] = 48
+    """H: arrivals of a future."""
+    histories: Annotated[int, Ge(1), SEARCH] = 12
+    """Workloads whose jobs futures are drawn from; the policy plays none of them."""
+    improved_from: Annotated[int, Ge(0), SEARCH] = 2
+    """The round, from 0, from which what was learned plays the futures out. Before, the base does:
+    several times faster."""
+    tries_favourites: Annotated[bool, SEARCH] = False
+    """Whether the jobs that are tried are the first ones by what was learned, not by the base. It
+    shows what favourites cost that are far behind in the base's order."""
+    members: Annotated[int, Ge(1), SEARCH] = 4
+    """Networks that are learned apart, each from other random weights; their mean is kept, as one
+    network. Single ones differ much: few choices hold most of what is to be gained."""
+    fit_epochs: Annotated[int, Ge(1), SEARCH] = 40
+    fit_batch: Annotated[int, Ge(2), SEARCH] = 64
+    fit_rate: Annotated[float, Gt(0), SEARCH] = 3e-3
+    fit_decay: Annotated[float, Ge(0), SEARCH] = 1e-4
+    temperature: Annotated[float, Gt(0), SEARCH] = 0.3
+    """Of the softmax over the candidates' indices."""
+    clip_gain: Annotated[float, Gt(0), SEARCH] = 1.5
+    """Savings are within ± this, in units of their mean size."""
+
+    averaging: Annotated[float, Ge(0), Le(1), NETWORK] = 0.95
     """Share of the averaged weights that stays after a rollout."""
 
     validate_every: Annotated[int, Ge(1)] = 20
-    """Rollouts between validations."""
+    """Rollouts, generations or rounds between validations."""
     validation_workloads: Annotated[int, Ge(1)] = 12
     validation_preferences: tuple[float, ...] = (0.2, 0.5, 0.8)
     """Replaced by `preference` where that is fixed."""
@@ -143,9 +192,9 @@ class Training:
     """Validations without a new best after which the training stops early."""
     keep: Kept = "best"
     """`last` where validation has too few jobs to tell good weights from lucky ones."""
-    checkpoint_every: Annotated[int, Ge(1)] = 5
+    checkpoint_every: Annotated[int, Ge(1), NETWORK] = 5
     """Rollouts between checkpoints."""
-    tensorboard: bool = False
+    tensorboard: Annotated[bool, NETWORK] = False
 
     def __post_init__(self) -> None:
         """Raises `InputError` naming the field and what is legal."""
@@ -163,10 +212,11 @@ class Training:
             marks = getattr(_hint(field.name), "__metadata__", ())
             bounds = [mark for mark in marks if not isinstance(mark, Only)]
             for mark in marks:
-                if isinstance(mark, Only) and mark.algo != self.algo and value != field.default:
+                foreign = isinstance(mark, Only) and self.algo not in mark.algos
+                if foreign and value != field.default:
                     raise InputError(
                         f"{self.algo} does not read {field.name}",
-                        {field.name: f"left out, or with algo={mark.algo}"},
+                        {field.name: f"left out, or with algo={' or '.join(mark.algos)}"},
                     )
             if not all(_within(value, bound) for bound in bounds):
                 raise InputError(f"{field.name} is {value}", {field.name: _legal(bounds)})
@@ -174,11 +224,31 @@ class Training:
             raise InputError(
                 f"n_top is {self.n_top}", {"n_top": f"at most n_delta, {self.n_delta}"}
             )
+        self._check_hidden()
         for w in (*self.validation_preferences, self.preference):
             if w is not None and not 0 <= w <= 1:
                 raise InputError(f"preference is {w}", {"preference": "0 … 1, or random"})
         if not self.validation_preferences:
             raise InputError("no preference to validate", {"validation_preferences": "0 … 1"})
+
+    def _check_hidden(self) -> None:
+        if not self.learns_index and self.hidden < 1:
+            raise InputError("hidden is 0", {"hidden": "≥ 1"})
+        if self.algo == "search" and self.hidden % self.members:
+            raise InputError(
+                f"{self.hidden} hidden units cannot be shared by {self.members} members",
+                {"hidden": f"a multiple of {self.members}"},
+            )
+
+    @property
+    def learns_index(self) -> bool:
+        """Whether the algorithm learns an index of jobs, not a network of rows."""
+        return self.algo in INDEX.algos
+
+    @property
+    def corrected(self) -> str:
+        """The policy whose order an index corrects."""
+        return self.baseline if self.base is None else self.base
 
     @property
     def rollout(self) -> int:
@@ -198,7 +268,9 @@ class Training:
     @property
     def imitated(self) -> int:
         """Decisions that are imitated before learning."""
-        return 0 if self.expert is None else self.demonstrations + self.dagger_steps
+        if self.expert is None or self.learns_index:
+            return 0
+        return self.demonstrations + self.dagger_steps
 
     @property
     def validated_preferences(self) -> tuple[float, ...]:
@@ -206,8 +278,8 @@ class Training:
         return self.validation_preferences if self.preference is None else (self.preference,)
 
     def check_policies(self) -> None:
-        """Raises `InputError` that names the field if a policy does not exist."""
-        parts = {"expert": (self.expert,), "baseline": (self.baseline,)}
+        """Raises `InputError` that names the field if a policy does not exist or cannot be used."""
+        parts = {"expert": (self.expert,), "baseline": (self.baseline,), "base": (self.base,)}
         for field, names in {**parts, "alternatives": self.alternatives}.items():
             for name in filter(None, names):
                 try:
@@ -215,6 +287,8 @@ class Training:
                 except FulcrumError as error:
                     legal = "; ".join(error.fields.values())
                     raise InputError(f"{field}: {error.message}", {field: legal}) from error
+        if self.learns_index and not isinstance(base := named(self.corrected), LearnedIndex):
+            correctable(base)
 
     def save(self, run: Path) -> None:
         """Write all settings into the folder of the run, or nothing."""

@@ -26,6 +26,24 @@ RENAMED: Mapping[str, str] = {
     "hesitation": "alternative_label_weight",
 }
 """Old name of a setting → its name now."""
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "cmaes": {
+        "steps": 10_000_000,
+        "baseline": "wgc:random",
+        "hidden": 0,
+        "n_eval_episodes": 10,
+        "validate_every": 15,
+        "validation_workloads": 200,
+    },
+    "search": {
+        "steps": 30_000,
+        "baseline": "wgc:random",
+        "hidden": 32,
+        "validate_every": 1,
+        "validation_workloads": 200,
+    },
+}
+"""Algorithm → defaults of its own; all others are those of `Training`."""
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -49,9 +67,14 @@ def current_names(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of(content: Mapping[str, Any]) -> Training:
-    """The settings from plain values, also under old names. Raises `InputError`."""
+    """The settings from plain values, also under old names; others have their defaults.
+
+    Raises `InputError`.
+    """
     hints = get_type_hints(Training)
     given = current_names(content)
+    algo = given.get("algo")
+    given = {**DEFAULTS.get(algo if isinstance(algo, str) else "", {}), **given}
     return Training(**{name: _checked(name, hints[name], value) for name, value in given.items()})
 
 

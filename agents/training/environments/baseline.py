@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -142,7 +142,7 @@ def simulation_of(episode: Episode, w: float) -> CompiledSimulation:
     """The episode on the compiled clock, at preference w of jobs that name none."""
     return CompiledSimulation(
         episode.workload,
-        replace(episode.spec, preference=w),
+        episode.at(w).spec,
         episode.estimator,
         seed=episode.seed,
         meters=True,

@@ -1,67 +1,104 @@
-"""Learning an index by an evolution strategy: CMA-ES on the weights of the correction.
+"""Learning an index by an evolution strategy: CMA-ES on all weights but B.
 
-All candidates of a generation play the same episodes, so that what differs between them is their
-weights' doing. The mean of the distribution is what is learned.
+Hansen, Ostermeier, "Completely derandomized self-adaptation in evolution strategies", Evolutionary
+Computation 9(2), 2001. All candidates of a generation play the same episodes, so that what differs
+between them is their weights' doing. The mean of the distribution is what is learned.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from cmaes import CMA, SepCMA
 
-from agents.training.job_index.distillation import Tell, told
+from agents.process_pool import ProcessPool
+from agents.training.config import Training
 from agents.training.job_index.run_state import IndexRun
-from agents.training.job_index.settings import EvolutionSettings
-from agents.training.job_index.task import IndexTask
+from agents.training.job_index.task import IndexTask, played
+from agents.training.scores import ratio
 from scheduler.arrays import Floats
-from scheduler.decisions.kernel.learned.job_index import size_of
-from scheduler.policies.learned_index import LearnedIndex, order_of
+from scheduler.decisions.kernel.learned.job_index import LIMIT
 
 _MOST_FULL = 128
 """Weights up to which the full covariance is learned; above only variances."""
+_PARTS = 2
+"""Tasks for each process, at least: so that none waits long for the last one."""
 
 
-def evolve(
-    task: IndexTask, how: EvolutionSettings, folder: Path, tell: Tell = lambda _: None
-) -> LearnedIndex:
-    """Learn, or go on with what `folder` holds; returns the policy of the best validation.
+@dataclass(frozen=True, slots=True)
+class _CandidatesTask:
+    """Candidates on one training episode."""
 
-    Raises `StateError` if the folder holds a run with other settings.
-    """
-    run, strategy = IndexRun.open(folder, (task.settings, how)), _begin(task, how)
-    for number in range(how.generations):
-        candidates = [strategy.ask() for _ in range(how.population)]
-        if number == len(run.fitness):
-            run.note(_fitness(task, how, number, candidates))
-        strategy.tell(list(zip(candidates, run.fitness[number], strict=True)))
-        done = number + 1
-        due = done % how.validate_every == 0 or done == how.generations
-        if due and run.rounds < -(-done // how.validate_every):
-            found = task.validated(task.policy(strategy.mean))
-            run.keep(strategy.mean, found)
-            tell(f"generation {done}: {told(found)}")
-    return task.policy(run.best)
+    episode: int
+    w: float
+    candidates: Sequence[Floats]
 
 
-def _begin(task: IndexTask, how: EvolutionSettings) -> CMA | SepCMA:
-    start = np.zeros(size_of(order_of(task.base), task.settings.hidden) - 1)
-    kind = CMA if len(start) <= _MOST_FULL else SepCMA
+class Evolution:
+    """The strategy, as far as a run has got."""
+
+    def __init__(self, pool: ProcessPool[IndexTask], run: IndexRun) -> None:
+        self._pool, self._run = pool, run
+        self._config = config = pool.context.config
+        self._start = pool.context.start.weights.astype(np.float64)
+        self._strategy = _strategy(config, self._start)
+        for fitness in run.fitness:
+            self._tell(self._asked(), fitness)
+
+    def improve(self) -> tuple[Floats, int]:
+        """Play one generation; returns (mean weights, decisions of all candidates)."""
+        candidates, number = self._asked(), len(self._run.fitness)
+        weights = [self._whole(each) for each in candidates]
+        fitness, decisions = self._fitness(number, weights)
+        self._tell(candidates, fitness)
+        self._run.fitness.append(fitness)
+        return self._whole(self._strategy.mean), decisions
+
+    def _asked(self) -> list[Floats]:
+        return [self._strategy.ask() for _ in range(self._config.population)]
+
+    def _tell(self, candidates: Sequence[Floats], fitness: Sequence[float]) -> None:
+        self._strategy.tell(list(zip(candidates, fitness, strict=True)))
+
+    def _whole(self, candidate: Floats) -> Floats:
+        """All weights: B stays as it is."""
+        return np.concatenate((self._start[: LIMIT + 1], candidate))
+
+    def _fitness(self, number: int, candidates: Sequence[Floats]) -> tuple[list[float], int]:
+        """Means over the episodes of ln(objective ÷ the start's), and the decisions played.
+
+        Less is better. How the work is cut depends on the number of processes, the result does not.
+        """
+        episodes = self._config.n_eval_episodes
+        parts = min(-(-_PARTS * self._pool.workers // episodes), len(candidates))
+        if self._pool.workers == 1:
+            parts = 1
+        size = -(-len(candidates) // parts)
+        preferences = self._pool.context.preferences(number, episodes)
+        tasks = [
+            _CandidatesTask(number * episodes + at, w, candidates[first : first + size])
+            for at, w in enumerate(preferences)
+            for first in range(0, len(candidates), size)
+        ]
+        found = list(self._pool.map(_play, tasks))
+        logs = np.concatenate([each for each, _ in found]).reshape(episodes, len(candidates))
+        return logs.mean(axis=0).tolist(), sum(decisions for _, decisions in found)
+
+
+def _strategy(config: Training, start: Floats) -> CMA | SepCMA:
+    weights = start[LIMIT + 1 :]
+    kind = CMA if len(weights) <= _MOST_FULL else SepCMA
     return kind(
-        mean=start, sigma=how.sigma, population_size=how.population, seed=task.settings.seed
+        mean=weights, sigma=config.sigma, population_size=config.population, seed=config.seed
     )
 
 
-def _fitness(
-    task: IndexTask, how: EvolutionSettings, number: int, candidates: list[Floats]
-) -> list[float]:
-    """Of a generation: means of the logarithms of the objective ÷ the base's; less is better."""
-    episodes = [task.episode(number * how.episodes + at) for at in range(how.episodes)]
-    base = np.array([task.value(episode, task.base) for episode in episodes])
-    found = []
-    for weights in candidates:
-        policy = task.policy(weights)
-        own = np.array([task.value(episode, policy) for episode in episodes])
-        found.append(float(np.log(own / base).mean()))
-    return found
+def _play(task: IndexTask, one: _CandidatesTask) -> tuple[Floats, int]:
+    """(candidates,) ln(objective ÷ the start's), and the decisions that the candidates took."""
+    episode = task.episode(one.episode, one.w)
+    policies = (task.start, *map(task.policy, one.candidates))
+    start, *own = played(episode, policies)
+    logs: Floats = np.log(ratio(np.array(own), start))
+    return logs, len(one.candidates) * len(episode.workload.jobs)

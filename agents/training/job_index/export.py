@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from agents.evaluation.provenance import commit, versions
+from agents.evaluation.provenance import versions
 from agents.serving.artifact import (
     INDEX_WEIGHTS,
     INPUT,
@@ -26,9 +26,10 @@ from agents.serving.artifact import (
     digest,
     save,
 )
-from agents.training.job_index.run_state import IndexRun
-from agents.training.job_index.settings import IndexSettings
+from agents.serving.index_base import points_of
+from agents.training.config import Training
 from agents.training.model.onnx_export import serialized
+from agents.training.progress import TrainingProgress
 from scheduler.compilation.columns import Floats32
 from scheduler.decisions.features.digest import JOB_ENCODING
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
@@ -38,27 +39,31 @@ from scheduler.policies.learned_index import LearnedIndex, order_of
 
 BASE_INPUT = "base"
 """Name of the second input."""
-LIBRARIES = ("cmaes", "numpy", "onnx", "torch")
+LIBRARIES = ("fulcrum-scheduler", "cmaes", "numpy", "onnx", "torch")
 """Their versions are in the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """What a manifest says of the training beside its settings."""
+    """What the policies of a training are for."""
 
     scenario: str
     digest: str
     mode: Mode
-    command: str = ""
 
 
 def export(
-    folder: Path, policy: LearnedIndex, settings: IndexSettings, run: IndexRun, on: TrainedOn
+    folder: Path,
+    policy: LearnedIndex,
+    config: Training,
+    on: TrainedOn,
+    progress: TrainingProgress,
+    *,
+    steps: int = 0,
+    evaluation: Mapping[str, Judged] | None = None,
 ) -> None:
-    """Write `policy.onnx` into the folder."""
+    """Write `policy.onnx` into the folder. `steps`: decisions up to these weights."""
     weights = exported(order_of(policy.base), policy.weights)
-    means = [each["mean"] for each in run.validated]
-    ratio = 1.0 + min(0.0, *means) if means else 1.0
     manifest = ArtifactManifest(
         sha256=digest(weights),
         encoding=JOB_ENCODING,
@@ -66,15 +71,17 @@ def export(
         mode=str(on.mode),
         scenario=on.scenario,
         scenario_digest=on.digest,
-        seed=settings.seed,
-        steps=run.rounds,
+        seed=config.seed,
+        steps=steps,
         averaged=False,
-        command=on.command,
-        commit=commit(),
+        command=progress.command,
+        commit=progress.commit,
         versions=versions(LIBRARIES),
-        config={"index": asdict(settings), "settings": run.settings},
-        evaluation={"policy": Judged(mean=ratio, at={})},
-        base=settings.base,
+        config=asdict(config),
+        curve=tuple(progress.curve),
+        evaluation=evaluation or {},
+        base=policy.base.name,
+        base_points=points_of(policy.base),
     )
     save(folder, weights, manifest)
 

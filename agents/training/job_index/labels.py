@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,14 @@ import numpy as np
 from agents.training.job_index.task import simulation
 from envs.gym.episodes import Episode
 from scheduler.arrays import Floats
-from scheduler.compilation.columns import Floats2D, Floats3D
+from scheduler.compilation.columns import Floats2D, Floats3D, Ints
 from scheduler.decisions.kernel import choices, choosing
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
 from scheduler.decisions.kernel.rules.allowed import free_to_choose
 from scheduler.decisions.kernel.wgc import PATIENCE
 from scheduler.decisions.search.result import SearchResult
 from scheduler.decisions.state.world import World
+from scheduler.files import write_bytes
 from scheduler.policies.learned_index import LearnedIndex
 from scheduler.policies.search import SearchedPolicy
 
@@ -37,6 +39,8 @@ class JobLabels:
     """(n, K) the base's index."""
     gains: Floats2D
     """(n, K) what a job first saves against the policy's own choice: the mean over the futures."""
+    decisions: Ints
+    """(episodes,) Jobs of each episode that was played."""
 
     @classmethod
     def of(cls, parts: Iterable[JobLabels]) -> JobLabels:
@@ -53,8 +57,12 @@ class JobLabels:
         return np.nan_to_num(np.clip(self.gains / unit, -clip, clip))
 
     def save(self, file: Path) -> None:
-        """Write all choices."""
-        np.savez_compressed(file, **{each.name: getattr(self, each.name) for each in fields(self)})
+        """Write all choices, or no file."""
+        content = BytesIO()
+        columns = {each.name: getattr(self, each.name) for each in fields(self)}
+        np.savez_compressed(content, **columns)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(file, content.getvalue())
 
     @classmethod
     def load(cls, file: Path) -> JobLabels:
@@ -86,10 +94,11 @@ def labelled(
             if choices.take(world.handle, row) in (choices.WAIT, choices.REFUSED):
                 break
         played.episode.commit(episode.spec.mode)
+    decisions = np.array([len(episode.workload.jobs)])
     if not kept:
         empty = np.zeros((0, most))
-        return JobLabels(np.zeros((0, most, JOB_WIDTH + CLUSTER_WIDTH)), empty, empty)
-    return JobLabels(*(np.stack(each) for each in zip(*kept, strict=True)))
+        return JobLabels(np.zeros((0, most, JOB_WIDTH + CLUSTER_WIDTH)), empty, empty, decisions)
+    return JobLabels(*(np.stack(each) for each in zip(*kept, strict=True)), decisions)
 
 
 def _described(

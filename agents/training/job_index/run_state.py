@@ -3,106 +3,61 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from agents.training.job_index.task import Validated
+from agents.training.progress import TrainingProgress
 from scheduler.arrays import Floats
-from scheduler.domain.errors import StateError
+from scheduler.domain.errors import InputError
 from scheduler.files import write_text
 
-_FILE = "index.json"
-_MAY_GROW = ("rounds", "generations")
-"""Settings that may be others when a run goes on."""
+STATE, START, LABELS = "index.json", "start", "labels"
+"""The state, the folder of the artifact that learning starts from, and that of labels."""
 
 
 @dataclass(slots=True)
 class IndexRun:
-    """The weights of each validated round, and what validation said of them."""
+    """A run after a whole number of generations or rounds."""
 
     folder: Path
-    settings: list[dict[str, Any]]
-    weights: list[list[float]] = field(default_factory=list)
-    validated: list[dict[str, float]] = field(default_factory=list)
-    """Each with mean, low, high (relative to the base), workloads and standard error."""
+    progress: TrainingProgress = field(default_factory=TrainingProgress)
+    steps: int = 0
+    """Decisions so far."""
+    weights: list[float] | None = None
+    """Of the last generation or round, B first; None before the first."""
     fitness: list[list[float]] = field(default_factory=list)
-    """What an evolution strategy has tried: by generation and candidate."""
-
-    @classmethod
-    def open(cls, folder: Path, settings: tuple[Any, ...]) -> IndexRun:
-        """A new run, or the one that the folder holds.
-
-        Raises `StateError` if that has other settings.
-        """
-        asked = [
-            {name: value for name, value in asdict(each).items() if name not in _MAY_GROW}
-            for each in settings
-        ]
-        asked = json.loads(json.dumps(asked))
-        file = folder / _FILE
-        if not file.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            return cls(folder, asked)
-        kept = cls.read(folder)
-        if kept.settings != asked:
-            raise StateError(
-                f"{folder} holds a training with other settings",
-                {"folder": "another one, or the same settings"},
-            )
-        return kept
+    """What an evolution strategy has found: by generation and candidate."""
 
     @classmethod
     def read(cls, folder: Path) -> IndexRun:
-        """The run that the folder holds."""
-        return cls(folder, **json.loads((folder / _FILE).read_text(encoding="utf-8")))
-
-    @property
-    def rounds(self) -> int:
-        """Rounds that are done."""
-        return len(self.weights)
+        """The run that the folder holds. Raises `InputError` if it holds none."""
+        try:
+            content = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{folder} has no readable {STATE}: {error}",
+                {"resume": "the folder of a training that got that far"},
+            ) from error
+        return cls(folder, TrainingProgress(**content.pop("progress")), **content)
 
     @property
     def latest(self) -> Floats | None:
-        """The weights of the last round; None before the first."""
-        return np.array(self.weights[-1]) if self.weights else None
+        """The weights of the last generation or round; None before the first."""
+        return None if self.weights is None else np.array(self.weights)
 
-    @property
-    def best(self) -> Floats | None:
-        """The weights of the best validation; None if none was better than the base."""
-        means = [each["mean"] for each in self.validated]
-        if not means or min(means) >= 0.0:
-            return None
-        return np.array(self.weights[int(np.argmin(means))])
+    def clear(self) -> None:
+        """Remove labels of an earlier run in this folder."""
+        shutil.rmtree(self.folder / LABELS, ignore_errors=True)
 
-    def keep(self, weights: Floats, found: Validated) -> None:
-        """Add a round."""
-        difference = found.difference
-        self.weights.append(weights.tolist())
-        self.validated.append(
-            {
-                "mean": difference.mean,
-                "low": difference.low,
-                "high": difference.high,
-                "workloads": difference.count,
-                "error": found.error,
-            }
-        )
-        self._write()
-
-    def note(self, fitness: list[float]) -> None:
-        """Add a generation."""
-        self.fitness.append(fitness)
-        self._write()
-
-    def _write(self) -> None:
-        kept = {
-            each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"
-        }
-        write_text(self.folder / _FILE, json.dumps(kept) + "\n")
+    def save(self) -> None:
+        """Write all of it, or nothing."""
+        kept = {each.name: getattr(self, each.name) for each in fields(self)[1:]}
+        text = json.dumps({**kept, "progress": asdict(self.progress)})
+        write_text(self.folder / STATE, text + "\n")
 
     def labels(self, number: int) -> Path:
         """The file of the labels of a round."""
-        return self.folder / f"labels-{number}.npz"
+        return self.folder / LABELS / f"{number}.npz"

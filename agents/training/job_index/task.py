@@ -1,135 +1,120 @@
-"""What an index is learned for: episodes to learn from, others to validate on, an objective."""
+"""What an index is learned for: episodes to learn from, others to validate on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from agents.evaluation.statistics import Interval, relative
+from agents.training.config import Training
 from agents.training.futures import arrived
-from agents.training.job_index.settings import IndexSettings
 from envs.clock import CompiledSimulation
 from envs.gym import episodes
-from envs.gym.episodes import Draw, Episode
+from envs.gym.episodes import Draw, Episode, stratified_preferences
 from envs.scenarios import Scenario, Split
 from envs.workloads.augmentation import augmented
 from scheduler.arrays import Floats
+from scheduler.decisions.kernel.learned.job_index import LIMIT, size_of
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.search.arrivals import ArrivalHistory
 from scheduler.decisions.search.settings import PlayoutObjective
-from scheduler.policies.learned_index import Base, LearnedIndex, on, order_of
+from scheduler.policies.learned_index import LearnedIndex, correctable, order_of
 from scheduler.policies.lookup import named
 
-_AUGMENTED = 1
-"""Second number of the seed of an episode's augmentation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Validated:
-    """A policy on the validation workloads, against the base."""
-
-    difference: Interval
-    """(mean objective - the base's) ÷ the base's, with its 95 % interval over the workloads."""
-    error: float
-    """Standard error of the same, by the delta method."""
+_AUGMENTED, _PREFERENCES = 1, 2
+"""Second numbers of the seeds of an episode's augmentation and of a generation's preferences."""
+_STRIDE, _HISTORIES = 10_000_000, 9_000_000
+"""Training episodes of one seed of a training, and the first of those that futures come from."""
+_UNNAMED = 1.0 / 3.0
+"""Preference of the cluster in workloads that futures are drawn from: a job with it names none."""
 
 
 @dataclass
 class IndexTask:
-    """Episodes and settings. `train` and `validation` must share no randomness.
+    """The context of an `agents.process_pool.ProcessPool`.
 
-    `w`: preference at which the objective is computed: 1 counts only latency, 0 only cost.
+    `start`: what is corrected further. `train` and `validation` must share no randomness.
     """
 
-    settings: IndexSettings
+    config: Training
+    start: LearnedIndex
     train: Draw
     validation: Draw
-    w: float
-
-    @cached_property
-    def base(self) -> Base:
-        """The policy whose order is corrected. Raises `InputError` if it cannot be."""
-        return self.policy(None).base
 
     def policy(self, weights: Floats | None) -> LearnedIndex:
-        """A correction of the base; None: none."""
-        base = named(self.settings.base)
-        return on(base, self.settings.packed(order_of(base), weights))
+        """The index with these weights, B first; None: the one that learning starts from."""
+        if weights is None:
+            return self.start
+        return replace(self.start, weights=np.asarray(weights, dtype=np.float32))
 
-    def episode(self, seed: int) -> Episode:
-        """A training episode, augmented if the settings say so."""
-        episode = self.train(seed)
-        if not self.settings.augment:
+    def preferences(self, number: int, count: int) -> list[float]:
+        """Preferences of the `count` episodes of a generation or round."""
+        if self.config.preference is not None:
+            return [self.config.preference] * count
+        rng = np.random.default_rng((self.config.seed, number, _PREFERENCES))
+        return stratified_preferences(count, rng).tolist()
+
+    def episode(self, number: int, w: float) -> Episode:
+        """A training episode at preference w, augmented if the settings say so."""
+        episode = self.train(self.config.seed * _STRIDE + number).at(w)
+        if not self.config.augment:
             return episode
-        rng = np.random.default_rng((self.settings.seed, seed, _AUGMENTED))
-        return Episode(
-            augmented(episode.workload, rng),
-            episode.spec,
-            episode.estimator,
-            episode.scales,
-            episode.seed,
-        )
-
-    def value(self, episode: Episode, policy: Policy) -> float:
-        """The objective per job; less is better."""
-        outcome = simulation(episode).run(policy)
-        return episode.scales.value(outcome, self.w) / len(outcome.job)
+        rng = np.random.default_rng((self.config.seed, number, _AUGMENTED))
+        return replace(episode, workload=augmented(episode.workload, rng))
 
     def objective(self, episode: Episode) -> PlayoutObjective:
-        """The same, in the units of play-outs."""
+        """The objective per job, in the units of play-outs."""
         scales = episode.scales
         return PlayoutObjective(
             seconds=0.0 if scales.bounded else 1.0 / scales.latency_s,
             slowdown=1.0 / scales.slowdown if scales.bounded else 0.0,
             dollars=1.0 / scales.dollars,
             miss=scales.miss,
-            preference=self.w,
+            preference=episode.spec.preference,
         )
 
-    @cached_property
-    def arrivals(self) -> ArrivalHistory:
-        """What futures are drawn from: the jobs of training episodes that nobody plays."""
-        first = self.settings.history_from
-        episodes = (self.train(first + at) for at in range(self.settings.histories))
-        return ArrivalHistory.of([arrived(simulation(each), self.base) for each in episodes])
+    def arrivals(self, w: float) -> ArrivalHistory:
+        """What futures are drawn from: jobs of training workloads that no policy learns from."""
+        own = self._arrivals.preference
+        return replace(self._arrivals, preference=np.where(own == _UNNAMED, w, own))
 
     @cached_property
-    def validation_episodes(self) -> Sequence[Episode]:
-        """The validation workloads."""
-        return [self.validation(seed) for seed in range(self.settings.validation_workloads)]
-
-    @cached_property
-    def base_values(self) -> Floats:
-        """(n,) What the base reaches on them."""
-        return self.values(self.base)
-
-    def values(self, policy: Policy) -> Floats:
-        """(n,) What a policy reaches on the validation workloads."""
-        return np.array([self.value(episode, policy) for episode in self.validation_episodes])
-
-    def validated(self, policy: Policy) -> Validated:
-        """A policy against the base, on the same workloads."""
-        own, base = self.values(policy), self.base_values
-        spread = own - base - (own.mean() / base.mean() - 1.0) * base
-        error = float(spread.std(ddof=1) / np.sqrt(len(own)) / base.mean())
-        return Validated(relative(own, base), error)
+    def _arrivals(self) -> ArrivalHistory:
+        first = self.config.seed * _STRIDE + _HISTORIES
+        drawn = (self.train(first + at).at(_UNNAMED) for at in range(self.config.histories))
+        return ArrivalHistory.of([arrived(simulation(each), self.start) for each in drawn])
 
 
-def of_scenario(
-    scenario: Scenario | str, settings: IndexSettings, *, w: float, jobs: int | None = None
-) -> IndexTask:
-    """Learning for a scenario: workloads of its splits `train` and `validation`.
-
-    `jobs`: jobs of a workload; None: as many as the scenario says. Raises `MissingError` or
-    `InputError` for an unknown scenario.
-    """
+def of_scenario(scenario: Scenario, config: Training, start: LearnedIndex) -> IndexTask:
+    """Learning for a scenario: workloads of its splits `train` and `validation`."""
     train, validation = (
-        episodes.of_scenario(scenario, jobs, split) for split in (Split.TRAIN, Split.VALIDATION)
+        episodes.of_scenario(scenario, config.jobs, split)
+        for split in (Split.TRAIN, Split.VALIDATION)
     )
-    return IndexTask(settings, train, validation, w)
+    return IndexTask(config, start, train, validation)
+
+
+def starting(config: Training) -> LearnedIndex:
+    """The policy whose order is corrected, as an index: it decides as the policy does.
+
+    Raises `InputError` for a policy that cannot be corrected, `MissingError` for an unknown one.
+    """
+    base = named(config.corrected)
+    if isinstance(base, LearnedIndex):
+        return replace(base, mode=None)
+    checked = correctable(base)
+    weights = np.zeros(size_of(order_of(checked), config.hidden), dtype=np.float32)
+    weights[LIMIT] = config.correction_limit
+    return LearnedIndex(checked, weights)
+
+
+def played(episode: Episode, policies: Sequence[Policy]) -> list[float]:
+    """Each policy's objective per job on the episode, at its preference; less is better."""
+    first, w = simulation(episode), episode.spec.preference
+    outcomes = (first.restarted().run(policy) for policy in policies)
+    return [episode.scales.value(each, w) / len(each.job) for each in outcomes]
 
 
 def simulation(episode: Episode) -> CompiledSimulation:

@@ -34,7 +34,14 @@ def show(
         f"{escape(manifest.scenario)} ({manifest.scenario_digest}), seed {manifest.seed}, "
         f"{manifest.steps:,} decisions, {'averaged' if manifest.averaged else 'raw'} weights"
     )
-    console.print(f"encoding {manifest.encoding}, {manifest.rows} rows, mode {manifest.mode}")
+    if manifest.base:
+        console.print(f"corrects the order of {escape(manifest.base)}, mode {manifest.mode}")
+        if manifest.kept_base:
+            console.print(
+                "[yellow]no weights were better than the base on validation: it is kept[/]"
+            )
+    else:
+        console.print(f"encoding {manifest.encoding}, {manifest.rows} rows, mode {manifest.mode}")
     if manifest.command:
         commit = f" at {escape(manifest.commit)}" if manifest.commit else ""
         console.print(f"made by {escape(manifest.command)}{commit}", soft_wrap=True)
@@ -110,11 +117,18 @@ def _curve(curve: Sequence[Mapping[str, Any]], baseline: str, console: Console) 
 def _evaluation(evaluation: Mapping[str, Any], baseline: str, console: Console) -> None:
     preferences = sorted(evaluation["policy"]["at"], key=float)
     console.print()
-    result = table("POLICY", *(f">w = {w}" for w in preferences), ">MEAN")
+    doubts = ("±", "MEDIAN", "WON") if "error" in evaluation["policy"] else ()
+    result = table(
+        "POLICY", *(f">w = {w}" for w in preferences), ">MEAN", *(f">{d}" for d in doubts)
+    )
     for name, score in evaluation.items():
         figures = [f"{score['at'][w]:.3f}" for w in preferences]
+        figures.append(f"{score['mean']:.3f}")
+        if "error" in score:
+            won = f"{score['won']:.0%} of {score['workloads']}"
+            figures += [f"{score['error']:.4f}", f"{score['median']:.3f}", won]
         style = "bold" if name == "policy" else None
-        result.add_row(escape(name), *figures, f"{score['mean']:.3f}", style=style)
+        result.add_row(escape(name), *figures, style=style)
     console.print(result)
     console.print(
         f"[dim]objective ÷ {baseline}'s on validation workloads, which may have chosen these "

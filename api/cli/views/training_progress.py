@@ -36,15 +36,7 @@ class TrainingBar:
     def tell(self, event: TrainingEvent) -> None:
         """Show an event."""
         if event.stage == "validated":
-            means = {name: round(score.mean, 4) for name, score in event.scores.items()}
-            emit("validation", steps=event.steps, **means)
-            for name, score in event.scores.items():
-                at = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
-                err().print(
-                    f"{event.steps:,} decisions, {name} weights: "
-                    f"[bold]{score.mean:.3f}[/] of the baseline's objective ({at})",
-                    soft_wrap=True,
-                )
+            _show_validation(event)
             return
         if event.fraction is not None:
             emit("progress", fraction=round(event.fraction, 4))
@@ -63,6 +55,26 @@ class TrainingBar:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+
+def _show_validation(event: TrainingEvent) -> None:
+    found: dict[str, float] = {}
+    for name, score in event.scores.items():
+        found[name] = round(score.mean, 4)
+        doubt = ""
+        if score.error is not None and score.median is not None and score.won is not None:
+            found[f"{name}_error"] = round(score.error, 4)
+            doubt = (
+                f" ± {score.error:.3f} (standard error; median {score.median:.3f}, "
+                f"better on {score.won:.0%} of {score.workloads} workloads)"
+            )
+        at = ", ".join(f"{ratio:.3f} at w = {w:g}" for w, ratio in score.at.items())
+        err().print(
+            f"{event.steps:,} decisions, {name} weights: "
+            f"[bold]{score.mean:.3f}[/]{doubt} of the baseline's objective ({at})",
+            soft_wrap=True,
+        )
+    emit("validation", steps=event.steps, **found)
 
 
 def in_job() -> bool:

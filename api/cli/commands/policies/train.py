@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from agents.training.workflow import TrainingRequest, TrainingResult
     from scheduler.settings import Settings
 
-STEPS = 1_000_000
-
 
 def train(
     ctx: typer.Context,
@@ -34,9 +32,16 @@ def train(
             "--scenario", "-s", metavar="NAME|FILE", help="Training scenario; default: mixed-cloud."
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Decisions to learn from.")] = STEPS,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Decisions to learn from; default: 1,000,000; cmaes: 10,000,000; search: 30,000.",
+        ),
+    ] = None,
     algo: Annotated[
-        Literal["ppo", "ars"], typer.Option(help="Maskable PPO, or augmented random search.")
+        Literal["ppo", "ars", "cmaes", "search"],
+        typer.Option(help="Maskable PPO, random search, CMA-ES, or search and distillation."),
     ] = "ppo",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     preference: Annotated[
@@ -83,10 +88,11 @@ def train(
 ) -> None:
     """Train a policy in the simulator; it needs no service.
 
-    The policy imitates wgc (weighted greedy under congestion), then learns (--algo). Validation
-    workloads compare it with the heuristics. The best weights are in FOLDER/best:
-    `learned:./FOLDER/best` names that policy. --resume continues a training that was interrupted
-    and needs no other option; a greater --steps prolongs it, others must be as they were.
+    With --algo ppo or ars, a network imitates wgc (weighted greedy under congestion), then learns.
+    With cmaes or search, the order of the baseline is corrected. Validation workloads compare the
+    policy with the baseline. The best weights are in FOLDER/best: `learned:./FOLDER/best` names
+    that policy. --resume continues a training that was interrupted and needs no other option; a
+    greater --steps prolongs it, others must be as they were.
 
     With --from-history the scenario consists of this cluster's pools and of the jobs that it has
     run, split by time: the first ones train, later ones validate. The policy is registered, and

@@ -84,9 +84,13 @@ def hyperparameters(
         str, typer.Option("--scenario", "-s", metavar="NAME|FILE", help="What to train on.")
     ] = "mixed-cloud",
     trials: Annotated[int, typer.Option(min=1, help="Trainings, earlier ones included.")] = 20,
-    steps: Annotated[int, typer.Option(min=1, help="Decisions of each training.")] = 200_000,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Decisions of each training; default: a fifth of a training's."),
+    ] = None,
     algo: Annotated[
-        Literal["ppo", "ars"], typer.Option(help="Maskable PPO, or augmented random search.")
+        Literal["ppo", "ars", "cmaes", "search"],
+        typer.Option(help="Maskable PPO, random search, CMA-ES, or search and distillation."),
     ] = "ppo",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     preference: Annotated[
@@ -110,9 +114,8 @@ def hyperparameters(
     from api.cli.support.training_options import training_values
     from api.cli.views.training_progress import TrainingBar, copy_artifact
 
-    own = {
-        "scenario": scenario, "steps": steps, "algo": algo, "seed": seed, "preference": preference
-    }  # fmt: skip
+    own = {"scenario": scenario, "algo": algo, "seed": seed, "preference": preference}
+    own |= {} if steps is None else {"steps": steps}
     values, _ = training_values(own, None, options or [])
 
     def done(trial: Trial) -> None:
