@@ -11,34 +11,34 @@ keeps the run: called again, it goes on, and a finished one is only tested.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from agents.evaluation.provenance import commit
 from agents.evaluation.statistics import relative
+from agents.process_pool import ProcessPool
 from agents.serving.artifact import BEST
-from agents.training.job_index import task as tasks
-from agents.training.job_index.distillation import distil
-from agents.training.job_index.evolution import evolve
-from agents.training.job_index.export import TrainedOn, export
+from agents.serving.learned_policy import learned
+from agents.training import config as configs
+from agents.training.config import Training
+from agents.training.job_index.export import TrainedOn
 from agents.training.job_index.run_state import IndexRun
-from agents.training.job_index.settings import (
-    DistillationSettings,
-    EvolutionSettings,
-    IndexSettings,
-)
-from agents.training.job_index.task import IndexTask
+from agents.training.job_index.task import IndexTask, of_scenario, played
+from agents.training.job_index.training import LEARNERS, begin, learn, start_in
+from agents.training.lock import exclusive
+from agents.training.progress import Tell, TrainingEvent, TrainingProgress
 from benchmarks import rlscheduler
 from benchmarks.arguments import parser
 from benchmarks.policy.cases import FASTEST, FILE_JOBS, fresh
 from benchmarks.policy.tables import signed
-from envs.gym.episodes import Draw, Episode, of_scenario
+from envs.gym import episodes
+from envs.gym.episodes import Draw, Episode
 from envs.gym.rewards import Scales
 from envs.scenarios import Split, load
 from envs.scenarios.splits import WORKLOAD, place
@@ -47,12 +47,16 @@ from envs.workloads import lublin
 from envs.workloads.base import Workload
 from envs.workloads.traces import swf
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.domain.errors import StateError
 from scheduler.policies.learned_index import LearnedIndex
 from scheduler.policies.lookup import named
 
 COMMAND = "python -m benchmarks.learned_index"
 MODES = {"backfilling": Mode.COMMIT_FCFS, "no-backfilling": Mode.COMMIT}
-MIXED, MIXED_JOBS = "mixed-cloud", 400
+MIXED = "mixed-cloud"
+SETTINGS: Mapping[str, Any] = {"jobs": 400, "criterion": "ratio_of_means"}
+STEPS = {"search": 80_000, "cmaes": 4_000_000}
+"""Two rounds, or some 40 generations, of sequences of 1,024 jobs."""
 RIVALS = {"backfilling": "sjf,f1,saf,f4", "no-backfilling": "sjf,f1,saf,f4", MIXED: "sjf,saf,wgc"}
 WINDOWS = FILE_JOBS // rlscheduler.JOBS
 """Sequences of one file; they share no job."""
@@ -71,24 +75,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--fresh", type=int, default=120, help="test workloads")
     options.add_argument("--set", action="append", default=[], help="NAME=VALUE of the settings")
     asked = options.parse_args(arguments)
-    own = {"algo": asked.way, "baseline": asked.base, "hidden": asked.hidden, "seed": asked.seed}
+    w = 0.5 if asked.task == MIXED else FASTEST
+    scenario = load(MIXED if asked.task == MIXED else "hpc-lublin")
+    own = {
+        "scenario": scenario.name, "algo": asked.way, "baseline": asked.base,
+        "hidden": asked.hidden, "seed": asked.seed, "preference": w, "steps": STEPS[asked.way],
+    }  # fmt: skip
     config = configs.of({**own, **SETTINGS, **dict(map(configs.parse_option, asked.set))})
     begun = time.process_time()
-    scenario = load(MIXED if asked.task == MIXED else "hpc-lublin")
     on = TrainedOn(scenario.name, scenario.digest, MODES.get(asked.task, scenario.mode))
     _learn(asked.folder, config, asked.task, on, _tell(begun))
     print(f"learned in {time.process_time() - begun:.0f} CPU seconds", flush=True)
     policy = learned(asked.folder / BEST)
     names = list(dict.fromkeys([asked.base, *RIVALS[asked.task].split(",")]))
-    for title, episodes in tests(asked.task, asked.fresh, config.jobs).items():
+    for title, workloads in tests(asked.task, asked.fresh, config.jobs).items():
         policies = [policy, *map(named, names)]
-        figures = np.array([played(each.at(_W[asked.task]), policies) for each in episodes]).T
+        figures = np.array([played(each.at(w), policies) for each in workloads]).T
         own_figures, values = figures[0], dict(zip(names, figures[1:], strict=True))
         best = min(names, key=lambda name: float(np.mean(values[name])))
         shown = {"learned": own_figures, **values}
         means = ", ".join(f"{name} {np.mean(value):.4g}" for name, value in shown.items())
         won = np.mean(own_figures < values[best])
-        print(f"{title}, {len(episodes)}: {means}")
+        print(f"{title}, {len(workloads)}: {means}")
         print(
             f"  to {best} {signed(relative(own_figures, values[best]))}, {won:.0%} won; "
             f"to the base {signed(relative(own_figures, values[asked.base]))}",
@@ -107,18 +115,17 @@ def _learn(folder: Path, config: Training, name: str, on: TrainedOn, tell: Tell)
                     {"folder": "another one, or the same settings"},
                 )
         else:
-            begin(config, folder, TrainingProgress(command=COMMAND, commit=commit()), on)
-        with ProcessPool(task_of(name, config, base_in(folder))) as pool:
+            begin(config, on, folder, TrainingProgress(command=COMMAND, commit=commit()))
+        with ProcessPool(task_of(name, config, start_in(folder))) as pool:
             learn(pool, IndexRun.read(folder), on, tell)
 
 
 def task_of(name: str, config: Training, start: LearnedIndex) -> IndexTask:
     """The task of that name."""
-    config = replace(config, preference=_W[name])
     if name == MIXED:
         return of_scenario(load(MIXED), config, start)
-    draws = (sequences(split, MODES[name]) for split in (Split.TRAIN, Split.VALIDATION))
-    return IndexTask(config, start, *draws)
+    train, validation = (sequences(split, MODES[name]) for split in (Split.TRAIN, Split.VALIDATION))
+    return IndexTask(config, start, train, validation)
 
 
 def tests(name: str, count: int, jobs: int) -> dict[str, list[Episode]]:

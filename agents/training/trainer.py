@@ -27,7 +27,9 @@ from agents.training.callbacks import MODEL, REST, TrainingCallback
 from agents.training.config import Training
 from agents.training.imitation import imitate
 from agents.training.job_index import training as indices
+from agents.training.job_index.export import TrainedOn
 from agents.training.job_index.run_state import IndexRun
+from agents.training.job_index.task import of_scenario
 from agents.training.lock import exclusive
 from agents.training.model.network import RowPolicy
 from agents.training.progress import (
@@ -40,7 +42,7 @@ from agents.training.progress import (
 )
 from agents.training.random_search import SEED_STRIDE, RowSearch, SearchPolicy
 from agents.training.worker import TrainingContext, use_one_thread
-from envs.scenarios import load
+from envs.scenarios import Scenario, load
 from scheduler.domain.errors import StateError
 
 
@@ -71,9 +73,8 @@ def train(
         progress = TrainingProgress(command=command, commit=commit())
         tell = _with_fraction(config, tell)
         if config.learns_index:
-            task, on = indices.begin(config, scenario, run, progress), indices.trained_on(scenario)
-            with ProcessPool(task, workers) as tasks:
-                return indices.learn(tasks, IndexRun(run, progress), on, tell)
+            indices.begin(config, TrainedOn.of(scenario), run, progress)
+            return _learn_index(config, scenario, IndexRun(run, progress), tell, workers)
         with ProcessPool(TrainingContext(scenario, config), workers) as pool:
             return _begin(pool, run, tell, progress)
 
@@ -114,12 +115,18 @@ def resume(
         progress.commit = " && ".join(dict.fromkeys(filter(None, commits)))
         tell = _with_fraction(config, tell)
         if index is not None:
-            task = indices.resumed(config, scenario, run)
-            with ProcessPool(task, workers) as tasks:
-                return indices.learn(tasks, index, indices.trained_on(scenario), tell)
+            return _learn_index(config, scenario, index, tell, workers)
         go_on = _resume if (run / CHECKPOINT).is_dir() else _begin
         with ProcessPool(TrainingContext(scenario, config), workers) as pool:
             return go_on(pool, run, tell, progress)
+
+
+def _learn_index(
+    config: Training, scenario: Scenario, run: IndexRun, tell: Tell, workers: int
+) -> TrainingProgress:
+    task = of_scenario(scenario, config, indices.start_in(run.folder))
+    with ProcessPool(task, workers) as pool:
+        return indices.learn(pool, run, TrainedOn.of(scenario), tell)
 
 
 def _with_fraction(config: Training, tell: Tell) -> Tell:

@@ -1,44 +1,53 @@
 """A learned index as a file: it is served as it was learned, and other programs can compute it."""
 
+import re
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+import agents.registry.resolve  # noqa: F401 - so that files of schedules are found
 from agents.registry.registry import Registry
 from agents.serving import artifact
 from agents.serving.learned_policy import learned
+from agents.training import config as configs
 from agents.training.job_index.export import BASE_INPUT, TrainedOn, export, exported
-from agents.training.job_index.run_state import IndexRun
-from agents.training.job_index.settings import DistillationSettings, IndexSettings
+from agents.training.job_index.task import starting
+from agents.training.progress import TrainingProgress
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
-from scheduler.decisions.kernel.learned.job_index import size_of
+from scheduler.decisions.kernel.learned.job_index import LIMIT
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide
 from scheduler.domain.errors import InputError
-from scheduler.policies.learned_index import on, order_of
+from scheduler.policies.learned_index import order_of
 from scheduler.policies.lookup import named
 from tests.support.worlds import option, pool, snapshot, waiting
 
 
 def policy(base="saf", hidden=3):
-    settings = IndexSettings(base, hidden=hidden)
-    order = order_of(named(base))
-    weights = np.random.default_rng(0).normal(size=size_of(order, hidden) - 1)
-    return on(named(base), settings.packed(order, weights))
+    start = starting(configs.of({"algo": "cmaes", "baseline": base, "hidden": hidden}))
+    weights = start.weights.copy()
+    weights[LIMIT + 1 :] = np.random.default_rng(0).normal(size=len(weights) - 1)
+    return replace(start, weights=weights)
 
 
 def written(folder, base="saf"):
-    own = policy(base)
-    run = IndexRun.open(folder, (IndexSettings(base, hidden=3), DistillationSettings()))
-    trained_on = TrainedOn("hpc-lublin", "0" * 12, Mode.EASY, "fulcrum")
-    export(folder, own, IndexSettings(base, hidden=3), run, trained_on)
+    own, config = policy(base), configs.of({"algo": "cmaes", "baseline": base, "hidden": 3})
+    trained_on = TrainedOn("hpc-lublin", "0" * 12, Mode.EASY)
+    export(folder, own, config, trained_on, TrainingProgress(command="fulcrum"), steps=7)
     return own
 
 
-@pytest.mark.parametrize("base", ["saf", "wgc"])
+def changed(folder, **fields):
+    """Write other fields into the manifest."""
+    kept = artifact.load(folder)
+    artifact.save(folder, kept.weights, replace(kept.manifest, **fields))
+
+
+@pytest.mark.parametrize("base", ["saf", "wgc", "wgc:random", "wgc:congestion=.2"])
 def test_what_was_learned_is_what_is_served(tmp_path, base):
     own, served = written(tmp_path, base), learned(tmp_path)
     assert np.array_equal(own.weights, served.weights)
@@ -52,7 +61,7 @@ def test_what_was_learned_is_what_is_served(tmp_path, base):
 def test_it_is_registered_like_any_learned_policy(tmp_path):
     own, registry = written(tmp_path / "best"), Registry(tmp_path / "data")
     entry = registry.import_file(tmp_path / "best", "mine")
-    assert "hpc-lublin" in entry.summary()
+    assert entry.summary() == "corrects saf, learned on hpc-lublin, 7 decisions"
     assert entry.manifest().baseline == "saf"
     assert np.array_equal(registry.policy("mine").weights, own.weights)
 
@@ -73,16 +82,52 @@ def test_the_model_computes_what_the_kernel_does(hidden):
 
 def test_other_columns_are_refused(tmp_path):
     written(tmp_path)
-    kept = artifact.load(tmp_path)
-    other = replace(kept.manifest, encoding="index-0:000000000000")
-    artifact.save(tmp_path, kept.weights, other)
+    changed(tmp_path, encoding="index-0:000000000000")
     with pytest.raises(InputError, match="trained for encoding index-0"):
         learned(tmp_path)
 
 
-def test_a_base_that_does_not_exist_is_refused(tmp_path):
-    written(tmp_path)
-    kept = artifact.load(tmp_path)
-    artifact.save(tmp_path, kept.weights, replace(kept.manifest, base="nothing"))
-    with pytest.raises(InputError, match="its base 'nothing' is unknown"):
+def test_a_schedule_that_was_tuned_again_changes_nothing(tmp_path):
+    file = tmp_path / "ours.toml"
+    shipped = (files("scheduler.policies.schedules") / "random.toml").read_text()
+    file.write_text(shipped)
+    own = written(tmp_path / "best", f"wgc:{file}")
+    file.write_text((files("scheduler.policies.schedules") / "mixed-cloud.toml").read_text())
+    served = learned(tmp_path / "best")
+    assert np.array_equal(served.base.constants.table(), named("wgc:random").constants.table())
+    assert served.base.constants == own.base.constants
+    file.unlink()
+    assert learned(tmp_path / "best").base == served.base
+
+
+@pytest.mark.parametrize(
+    ("base", "fields", "reason"),
+    [
+        ("saf", {"base": "nothing"}, "its base 'nothing' is unknown"),
+        ("wgc", {"base_points": ()}, "the constants of its base wgc are missing"),
+        ("wgc:random", {"base": "fcfs"}, "its base fcfs has constants of wgc"),
+        ("wgc:random", {"base": ""}, "it has constants of a base, but no base"),
+        (
+            "wgc",
+            {"base_points": ({"w": None, "constants": {"congestion": -1.0}},)},
+            "wgc's congestion is -1.0",
+        ),
+        (
+            "wgc",
+            {"base_points": ({"w": 0.7, "constants": {}}, {"w": 0.2, "constants": {}})},
+            "a schedule of wgc has the preferences",
+        ),
+        (
+            "wgc",
+            {"base_points": ({"w": None, "constants": {}}, {"w": 0.2, "constants": {}})},
+            "has no preference",
+        ),
+        ("wgc", {"base_points": ({"w": "a lot", "constants": {}},)}, "in its manifest"),
+        ("wgc", {"base_points": ({"w": 0.5},)}, "in its manifest"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(tmp_path, base, fields, reason):
+    written(tmp_path, base)
+    changed(tmp_path, **fields)
+    with pytest.raises(InputError, match=re.escape(reason)):
         learned(tmp_path)

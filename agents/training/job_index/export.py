@@ -30,6 +30,7 @@ from agents.serving.index_base import points_of
 from agents.training.config import Training
 from agents.training.model.onnx_export import serialized
 from agents.training.progress import TrainingProgress
+from envs.scenarios import Scenario
 from scheduler.compilation.columns import Floats32
 from scheduler.decisions.features.digest import JOB_ENCODING
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
@@ -50,6 +51,11 @@ class TrainedOn:
     scenario: str
     digest: str
     mode: Mode
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> TrainedOn:
+        """For the scenario that is learned on."""
+        return cls(scenario.name, scenario.digest, scenario.mode)
 
 
 def export(

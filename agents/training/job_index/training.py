@@ -23,13 +23,13 @@ from agents.training.job_index.distillation import Distillation
 from agents.training.job_index.evolution import Evolution
 from agents.training.job_index.export import TrainedOn, export
 from agents.training.job_index.run_state import START, IndexRun
-from agents.training.job_index.task import IndexTask, of_scenario, starting
+from agents.training.job_index.task import IndexTask, starting
 from agents.training.job_index.validation import IndexValidation
 from agents.training.progress import CURVE, Tell, TrainingEvent, TrainingProgress
 from agents.training.scores import Score
-from envs.scenarios import Scenario
 from scheduler.arrays import Floats
 from scheduler.files import write_text
+from scheduler.policies.learned_index import LearnedIndex
 
 
 class Learner(Protocol):
@@ -45,28 +45,21 @@ class Learner(Protocol):
 LEARNERS: Mapping[Algorithm, type[Learner]] = {"cmaes": Evolution, "search": Distillation}
 
 
-def begin(config: Training, scenario: Scenario, run: Path, progress: TrainingProgress) -> IndexTask:
-    """Leave the first state of a training in the folder of the run; returns its task.
+def begin(config: Training, on: TrainedOn, run: Path, progress: TrainingProgress) -> None:
+    """Leave the first state of a training in the folder of the run.
 
     Raises `InputError` or `MissingError` for a base that cannot be corrected.
     """
-    state, start = IndexRun(run, progress), starting(config)
+    state = IndexRun(run, progress)
     state.clear()
-    export(run / START, start, config, trained_on(scenario), state.progress)
+    export(run / START, starting(config), config, on, progress)
     state.save()
     config.save(run)
-    return of_scenario(scenario, config, start)
 
 
-def resumed(config: Training, scenario: Scenario, run: Path) -> IndexTask:
-    """The task of a training that is in the folder: its base is the one that it began with."""
-    kept = artifact.load(run / START).index("learned")
-    return of_scenario(scenario, config, replace(kept, mode=None))
-
-
-def trained_on(scenario: Scenario) -> TrainedOn:
-    """What policies of a training on the scenario are for."""
-    return TrainedOn(scenario.name, scenario.digest, scenario.mode)
+def start_in(run: Path) -> LearnedIndex:
+    """What the training in the folder started from, also if policies have changed since then."""
+    return replace(artifact.load(run / START).index("learned"), mode=None)
 
 
 def learn(

@@ -1,6 +1,7 @@
 """`fulcrum policy train` and `show`."""
 
 import json
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from agents.evaluation.run import Conditions, RunKey, run
 from agents.training import config as configs
-from agents.training.progress import Score
+from agents.training.scores import Score
 from api.cli.main import app
 from api.cli.support.training_options import training_values
 from scheduler.domain.errors import InputError
@@ -250,3 +251,58 @@ def test_runs_with_old_names_are_read_without_a_warning(tmp_path, capsys):
 def test_a_setting_under_both_its_names_is_refused():
     with pytest.raises(InputError, match="the same setting"):
         configs.of({"teacher": "wgc", "expert": "sjf"})
+
+
+TINY_INDEX = {
+    "jobs": 10, "validation_workloads": 2, "validation_preferences": 0.5, "population": 4,
+    "n_eval_episodes": 1, "validate_every": 1,
+}  # fmt: skip
+
+
+def index_words(folder, *words, **settings):
+    small = {**TINY_INDEX, **settings}
+    given = [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
+    return ["policy", "train", str(folder), "--algo", "cmaes", "--steps", "2000", *given, *words]
+
+
+@pytest.mark.parametrize("scale", ["best", "start"])
+def test_an_index_is_trained_registered_compared_and_shown(tmp_path, scale):
+    """`start`: a distribution that wanders off at once, so that the base is kept."""
+    sigma = 0.1 if scale == "best" else 1e6
+    data = ["--data", str(tmp_path / "data")]
+    words = index_words(tmp_path / "run", "--name", "mine", "--json", sigma=sigma)
+    done = CliRunner().invoke(app, [*data, *words])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["curve"][0]["raw"]["mean"] == 1.0
+    assert answer["best"] <= 1.0
+    listed = CliRunner().invoke(app, [*data, "policy", "ls"])
+    kept = answer["best"] == 1.0
+    assert ("wgc:random itself" if kept else "corrects wgc:random") in listed.stdout
+    shown = CliRunner().invoke(app, [*data, "policy", "show", "mine"])
+    assert shown.exit_code == 0, shown.output
+    assert "corrects the order of wgc:random" in shown.stdout
+    assert ("it is kept" in shown.stdout) is kept
+    key = RunKey("mixed-cloud", f"learned:{tmp_path / 'run' / 'best'}", seed=0, preference=0.5)
+    found = run(mixed_cloud(), key, Conditions(jobs=10)).metrics["objective"]
+    base = run(mixed_cloud(), replace(key, policy="wgc:random"), Conditions(jobs=10))
+    assert found == base.metrics["objective"] or not kept
+
+
+@pytest.mark.slow
+def test_an_index_is_the_same_with_two_processes_and_after_an_interruption(tmp_path, monkeypatch):
+    digests = []
+    for name, workers in (("one", "1"), ("two", "2")):
+        words = index_words(tmp_path / name, "--workers", workers, n_eval_episodes=2)
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        digests.append(json.loads((tmp_path / name / "index.json").read_text()))
+    words = index_words(tmp_path / "parts", "--workers", "1", n_eval_episodes=2)
+    with monkeypatch.context() as patch:
+        killed(patch, "learning")
+        assert CliRunner().invoke(app, words).exit_code == 130
+    again = ["policy", "train", str(tmp_path / "parts"), "--resume", "--workers", "1"]
+    assert CliRunner().invoke(app, again).exit_code == 0
+    digests.append(json.loads((tmp_path / "parts" / "index.json").read_text()))
+    for name in ("weights", "fitness", "steps"):
+        assert digests[0][name] == digests[1][name] == digests[2][name]

@@ -10,7 +10,8 @@ from agents.serving.artifact import BEST, load
 from agents.training.config import RENAMED
 from agents.training.environments.baseline import BaselineTrajectories
 from agents.training.imitation import collect
-from agents.training.progress import CHECKPOINT, DEMONSTRATIONS, Score
+from agents.training.progress import CHECKPOINT, DEMONSTRATIONS
+from agents.training.scores import Score
 from agents.training.trainer import resume, train
 from agents.training.validation import Validation
 from scheduler.domain.errors import InputError, StateError

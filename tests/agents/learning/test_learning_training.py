@@ -22,8 +22,9 @@ from agents.training.imitation import Demonstrations, collect, discounted, imita
 from agents.training.model.ema import Average
 from agents.training.model.network import PolicyNetwork
 from agents.training.progress import CURVE
+from agents.training.scores import relative
 from agents.training.trainer import train
-from agents.training.validation import Validation, relative, simulated_objective
+from agents.training.validation import Validation, simulated_objective
 from agents.training.worker import TrainingContext, frozen
 from benchmarks.placement_logs.cells import frozen as first_version
 from envs.gym.episodes import scales_of

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.training.config import Training
-from agents.training.progress import Score, TrainingEvent, TrainingProgress
+from agents.training.progress import TrainingEvent, TrainingProgress
+from agents.training.scores import Score
 from agents.tuning import hyperparameters
 from api.cli.main import app
 from scheduler.domain.errors import StateError
