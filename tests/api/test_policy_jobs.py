@@ -86,6 +86,8 @@ def test_a_training_becomes_a_job_once(world: World) -> None:
         ("trainings", {"name": "x", "options": {"gama": 1}}, 422, "gama"),
         ("trainings", {"name": "x", "scenario": "labb"}, 404, "unknown scenario 'labb'"),
         ("trainings", {"name": "Bad name"}, 422, "name"),
+        ("trainings", {"name": "x", "algo": "cmaes", "options": {"base": "drf"}}, 422, "base"),
+        ("trainings", {"name": "x", "algo": "search", "options": {"sigma": 1}}, 422, "sigma"),
         ("trainings", {"name": "fulcrum"}, 409, "the name of a shipped policy"),
         ("trainings", {"name": "x", "from_history": True, "scenario": "lab"}, 422, "scenario"),
         ("trainings", {"name": "x", "job": {"width": 0}}, 422, "width 0"),

@@ -125,7 +125,7 @@ def test_a_callback_ends_the_search(model):
 def test_unknown_algorithms_are_refused_with_the_known_ones():
     with pytest.raises(InputError) as caught:
         replace(TINY, algo="dqn")
-    assert caught.value.fields == {"algo": "ppo, ars"}
+    assert caught.value.fields == {"algo": "ppo, ars, cmaes, search"}
 
 
 def test_the_command_names_the_algorithm():

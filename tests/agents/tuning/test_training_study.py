@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from agents.training import config as configs
 from agents.training.config import Training
 from agents.training.progress import TrainingEvent, TrainingProgress
 from agents.training.scores import Score
@@ -105,15 +106,16 @@ def test_the_command_tells_the_trials_and_training_takes_the_file(trainings, tmp
 
 
 def test_the_command_takes_the_algorithm(trainings, tmp_path):
-    words = ["policy", "tune", str(tmp_path), "--trials", "1", "--algo", "ars"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output
-    assert trainings[0].algo == "ars"
+    for algo, steps in (("ars", 200_000), ("cmaes", 2_000_000), ("search", 6000)):
+        words = ["policy", "tune", str(tmp_path / algo), "--trials", "1", "--algo", algo]
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        assert (trainings[-1].algo, trainings[-1].steps) == (algo, steps)
 
 
 def test_every_space_lies_within_what_is_legal():
     for algo, space in hyperparameters.SPACES.items():
-        base = Training(algo=algo)
+        base = configs.of({"algo": algo})
         for name, each in space.items():
             assert each._contains(each.to_internal_repr(getattr(base, name))), name
             for value in getattr(each, "choices", None) or (each.low, each.high):
