@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from scheduler.domain.units import seconds
+
 MODULE = "fulcrum"
 NAME_PREFIX = "policy-"
 """Begins the name of every such job, so that a listing finds them."""
@@ -67,6 +69,15 @@ class PolicyJob:
     def folder(self) -> str | None:
         """Where a training or a study leaves everything."""
         return self.subject if self.task in (Task.TRAINING, Task.STUDY) else None
+
+    @property
+    def every_s(self) -> float | None:
+        """Seconds from one run of its series to the next; None: it runs once."""
+        try:
+            every = seconds(self.option("--every") or "")
+        except ValueError:
+            return None
+        return every if self.task is Task.TRAINING and every > 0 else None
 
     def option(self, name: str) -> str | None:
         """The value of an option; None if it is not given."""

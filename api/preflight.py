@@ -37,6 +37,7 @@ def training(data_dir: str, folder: str, asked: Mapping[str, Any]) -> list[str]:
         from_history=asked["from_history"],
         since=asked.get("since"),
         workloads=asked.get("workloads"),
+        every=asked.get("every"),
     )
     with at(Path(data_dir)):
         workflow.check(request, settings.load())

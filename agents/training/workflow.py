@@ -6,6 +6,7 @@ Importing this module loads neither PyTorch nor the simulator.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from agents.evaluation.promotion import PromotionTest
 
 SINCE = "30d"
+SHORTEST_S = 3600.0
+"""Seconds, at least, from one training of a series to the next."""
 WORKLOADS = 24
 """Workloads of the promotion test after a training on the history."""
 _REGISTRATION = "ending.json"
@@ -53,6 +56,8 @@ class TrainingRequest:
     workloads: int | None = None
     """Workloads of the promotion test with `from_history`; default: `WORKLOADS`."""
     resume: bool = False
+    every: str | None = None
+    """Train again after this time, on what the history is then; as a job."""
 
     @property
     def registered_name(self) -> str | None:
@@ -65,6 +70,7 @@ class TrainingRequest:
         words += ["--from-history"] if self.from_history else []
         words += ["--since", self.since] if self.since is not None else []
         words += ["--workloads", str(self.workloads)] if self.workloads is not None else []
+        words += ["--every", self.every] if self.every is not None else []
         words += ["--resume"] if self.resume else []
         return [*words, "--name", self.name] if self.name is not None else words
 
@@ -177,6 +183,8 @@ def _prepared(request: TrainingRequest, settings: Settings) -> tuple[Training, R
         given = getattr(request, option) is not None
         if given and not request.from_history and not request.resume:
             raise InputError(f"{option} goes with from_history", {option: "with from_history"})
+    if request.every is not None:
+        _check_every(request)
     # A file of settings may name the scenario that it was tuned on; the history replaces it.
     from_file = request.sources.get("scenario", "").startswith("--config")
     if request.from_history and "scenario" in request.values and not from_file:
@@ -186,6 +194,15 @@ def _prepared(request: TrainingRequest, settings: Settings) -> tuple[Training, R
     if request.registered_name is not None:
         Registry(settings.data_dir).check(request.registered_name)
     return _resumed(request) if request.resume else _new(request)
+
+
+def _check_every(request: TrainingRequest) -> None:
+    """Raise `InputError` unless the request can be repeated."""
+    if not request.from_history:
+        raise InputError("every goes with from_history", {"every": "with from_history"})
+    assert request.every is not None
+    if not SHORTEST_S <= _seconds(request.every) < math.inf:
+        raise InputError(f"every is {request.every}", {"every": "1h or more, such as 1d"})
 
 
 def checked(values: Mapping[str, Any], *, scenario: bool = True) -> Training:

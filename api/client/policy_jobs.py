@@ -47,6 +47,8 @@ class TrainingFields(LearningFields, total=False):
     """Train on this cluster's jobs, and promote the policy if it passes the test."""
     since: float | str
     workloads: int
+    every: str
+    """Train again after this time, such as `1d`: the next job waits for its time."""
 
 
 class StudyFields(LearningFields, total=False):

@@ -29,6 +29,7 @@ from api.http.intake import Intake
 from api.http.metrics import Telemetry
 from api.http.openapi import responses
 from api.http.preflight_process import Preflight
+from api.http.recurring import LOOK_S, Recurrence
 from api.http.routers import (
     bulk,
     cluster,
@@ -43,6 +44,7 @@ from api.http.routers import (
 from api.schemas import Problem
 from scheduler.clock import Clock, SystemClock
 from scheduler.policies.schedules.library import Library
+from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.service import Service
 from scheduler.settings import Settings
 
@@ -113,11 +115,15 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: AppContext = app.state.context
+    recurrence = Recurrence(context.service, context.clock)
+    periodic = Housekeeping([PeriodicTask("the look at series", LOOK_S, recurrence.look)])
     await anyio.to_thread.run_sync(context.service.start)
+    periodic.start()
     try:
         yield
     finally:
         context.closing.set()
+        await anyio.to_thread.run_sync(periodic.stop)
         await anyio.to_thread.run_sync(context.service.stop)
 
 

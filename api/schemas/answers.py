@@ -45,7 +45,9 @@ class JobOut(Answer):
     submitted_at: AwareDatetime
     started_at: AwareDatetime | None = Field(description="Start of the newest attempt.")
     finished_at: AwareDatetime | None
-    eligible_at: AwareDatetime | None = Field(description="Not started before (retry backoff).")
+    eligible_at: AwareDatetime | None = Field(
+        description="Not started before (retry backoff, or the next run of a series)."
+    )
     attempts: int = Field(description="Attempts made so far; the number of the newest.")
     failures: int = Field(description="Attempts that failed by themselves.")
     preemptions: int = Field(0, description="Attempts that were preempted.")

@@ -86,6 +86,12 @@ class TrainingIn(_Learning):
         strict=True,
         description="Workloads of the test on the history; null: 24.",
     )
+    every: Line | None = Field(
+        None,
+        description="Train again after this time, such as `1d`, on what the history is then. The "
+        "next job waits for its time; cancelling it ends the series. With `from_history` only.",
+        examples=["1d"],
+    )
 
 
 class StudyIn(_Learning):
@@ -159,6 +165,9 @@ class PolicyJobOut(Answer):
     task: TaskName
     name: str = Field(description="The policy, study or schedule that it makes or tests.")
     folder: str | None = Field(description="Where a training or a study leaves everything.")
+    every_s: float | None = Field(
+        description="Seconds from one training of its series to the next; null: it runs once."
+    )
     job: JobOut
 
 

@@ -140,7 +140,8 @@ class Job:
     ran_s: float = 0.0
     """Seconds that its ended attempts ran: the sum of `Attempt.ran_s`."""
     eligible_at: float = 0.0
-    """Unix seconds before which it must not start (retry backoff)."""
+    """Unix seconds before which it must not start: the end of a retry's pause or, before anything
+    has failed, the time that it was submitted for."""
     started_at: float | None = None
     """Start of the newest attempt."""
     finished_at: float | None = None

@@ -38,11 +38,13 @@ class ClockCorrections:
 
 
 def delayed(job: Job, seconds: float) -> Job:
-    """The job with its retry pause moved together with the clock."""
-    return replace(job, eligible_at=job.eligible_at + seconds) if job.eligible_at else job
+    """The job with its retry pause moved together with the clock; set times of day stay."""
+    return replace(job, eligible_at=job.eligible_at + seconds) if job.failures else job
 
 
 def bounded(job: Job, now: float) -> Job:
     """The job with a retry pause that is no longer than its policy says, whatever the clock did."""
-    most = now + job.spec.retry.delay(job.failures) if job.failures else now
+    if not job.failures:
+        return job
+    most = now + job.spec.retry.delay(job.failures)
     return replace(job, eligible_at=most) if job.eligible_at > most else job

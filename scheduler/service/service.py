@@ -226,18 +226,22 @@ class Service:
         actor: str,
         key: str | None = None,
         digest: str = "",
+        eligible_at: float = 0.0,
     ) -> tuple[list[Job], bool]:
         """Store jobs, all or none; they are durable on return.
 
-        Inside one submission `-k` in `after` and in `work["models"]` means its k-th job. `key` is
-        the idempotency key: the same with the same `digest` returns the jobs of the first time.
-        Returns the jobs, and whether they are those of an earlier submission. Raises `InputError`,
-        `InfeasibleError`, `StateError` for the key of another request, `OutageError`.
+        They wait until `eligible_at` (Unix seconds). Inside one submission `-k` in `after` and in
+        `work["models"]` means its k-th job. `key` is the idempotency key: the same with the same
+        `digest` returns the jobs of the first time. Returns the jobs, and whether they are those
+        of an earlier submission. Raises `InputError`, `InfeasibleError`, `StateError` for the key
+        of another request, `OutageError`.
         """
         for position, spec in enumerate(specs):
             self._admission.check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
         return self.submissions.submit(
-            Submission(specs, self._clock.now(), actor, key=key, digest=digest)
+            Submission(
+                specs, self._clock.now(), actor, key=key, digest=digest, eligible_at=eligible_at
+            )
         )
 
     def cancel(self, job_id: int, *, actor: str, reason: str = "") -> Job:

@@ -36,6 +36,8 @@ class Submission:
     digest: str = ""
     """Of the request body: the same key with another digest is a conflict."""
     retry_of: int | None = None
+    eligible_at: float = 0.0
+    """Unix seconds before which the jobs must not start."""
 
 
 def named(submission: Submission) -> frozenset[int]:

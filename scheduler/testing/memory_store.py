@@ -218,6 +218,7 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
             reason="waiting",
             submitted_at=submission.now,
             retry_of=submission.retry_of,
+            eligible_at=submission.eligible_at,
             nonce=fresh_nonce(),
         )
         for number, spec in zip(numbers, specs, strict=True)

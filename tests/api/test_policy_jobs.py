@@ -80,11 +80,24 @@ def test_a_training_becomes_a_job_once(world: World) -> None:
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
+def test_a_training_every_day_says_so(world: World) -> None:
+    body = {"name": "nightly", "from_history": True, "every": "1d", "algo": "cmaes"}
+    answer = world.client.post("/v1/policies/trainings", json=body)
+    assert answer.status_code == 201, answer.text
+    found = work(world, answer.json()["id"])
+    assert (found.every_s, found.option("--algo")) == (86_400.0, "cmaes")
+    shown = world.client.get(f"/v1/policies/jobs/{answer.json()['id']}").json()
+    assert (shown["every_s"], shown["name"]) == (86_400.0, "nightly")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "told"),
     [
         ("trainings", {"name": "x", "options": {"gama": 1}}, 422, "gama"),
         ("trainings", {"name": "x", "scenario": "labb"}, 404, "unknown scenario 'labb'"),
+        ("trainings", {"name": "x", "scenario": "lab", "every": "1d"}, 422, "from_history"),
+        ("trainings", {"name": "x", "from_history": True, "every": "5m"}, 422, "1h or more"),
+        ("trainings", {"name": "x", "from_history": True, "every": "now"}, 422, "duration"),
         ("trainings", {"name": "Bad name"}, 422, "name"),
         ("trainings", {"name": "x", "algo": "cmaes", "options": {"base": "drf"}}, 422, "base"),
         ("trainings", {"name": "x", "algo": "search", "options": {"sigma": 1}}, 422, "sigma"),

@@ -263,7 +263,7 @@ ANSWERS: dict[str, BaseModel] = {
     "policy-jobs": PolicyJobsOut(
         jobs=(
             PolicyJobOut(
-                task="training", name="our-lab", folder=_RUN, job=JobOut.of(_TRAINING_JOB)
+                task="training", name="our-lab", folder=_RUN, every_s=None, job=JobOut.of(_TRAINING_JOB)
             ),
         )
     ),
@@ -271,6 +271,7 @@ ANSWERS: dict[str, BaseModel] = {
         task="training",
         name="our-lab",
         folder=_RUN,
+        every_s=None,
         job=JobOut.of(_TRAINING_JOB),
         progress=0.41,
         validation={"steps": 120_000, "raw": 0.988, "averaged": 0.981},

@@ -247,7 +247,9 @@ def _work(job: Job) -> PolicyJob | None:
 
 
 def _facts(work: PolicyJob) -> Mapping[str, Any]:
-    return {"task": work.task.value, "name": work.name, "folder": work.folder}
+    return {
+        "task": work.task.value, "name": work.name, "folder": work.folder, "every_s": work.every_s
+    }  # fmt: skip
 
 
 def _last_lines(context: AppContext, job: Job) -> Mapping[str, Mapping[str, Any]]:

@@ -28,7 +28,7 @@ from scheduler.service.dispatch.placement_options import (
     within_budget,
     worthwhile,
 )
-from scheduler.service.hold_reasons import HoldReasons
+from scheduler.service.hold_reasons import SCHEDULED, HoldReasons
 from scheduler.service.running.active_attempts import ActiveAttempts
 from scheduler.service.running.attempt_totals import AttemptTotalsByJob
 from scheduler.service.running.running_attempts import lowest
@@ -347,7 +347,8 @@ class LiveJobs:
             names = ", ".join(str(dependency) for dependency in blockers)
             return HoldReasons("dependency", f"waits for job{plural} {names} to succeed", blockers)
         if job.eligible_at > now:
-            return HoldReasons("backoff", job.reason, until=job.eligible_at)
+            cause, text = ("backoff", job.reason) if job.failures else SCHEDULED
+            return HoldReasons(cause, text, until=job.eligible_at)
         try:
             found = self._estimates(spec)
         except InfeasibleError as error:

@@ -20,8 +20,8 @@ class Explanation:
 
     job: Job
     cause: str
-    """`dependency`, `backoff`, `budget`, `no-pool`, `devices`, `order`, `policy`, `none`
-    (it starts in the next round), `active` or `final`."""
+    """`dependency`, `backoff`, `scheduled`, `budget`, `no-pool`, `devices`, `order`, `policy`,
+    `none` (it starts in the next round), `active` or `final`."""
     text: str
     """One sentence for a person."""
     position: int | None = None

@@ -99,6 +99,7 @@ class _Batch:
                 reason="waiting",
                 submitted_at=submission.now,
                 retry_of=submission.retry_of,
+                eligible_at=submission.eligible_at,
                 nonce=fresh_nonce(),
             )
             for number, (spec, _) in zip(ids, specs, strict=True)

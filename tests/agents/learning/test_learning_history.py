@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from agents.registry.registry import Registry
 from agents.serving.artifact import load
 from agents.training import from_history
+from agents.training.progress import TrainingProgress
+from agents.training.workflow import TrainingRequest, TrainingResult
 from api.cli.main import app
 from api.cli.views.training_progress import copy_artifact
 from envs.scenarios import Split
@@ -197,3 +199,46 @@ def test_nothing_is_left_anywhere_outside_of_a_job(tmp_path):
     (tmp_path / "policy").mkdir()
     copy_artifact(tmp_path / "policy")
     assert [each.name for each in tmp_path.rglob("*")] == ["policy"]
+
+
+def test_a_series_trains_in_new_folders_and_skips_when_nothing_is_new(tmp_path, monkeypatch):
+    requests, newest = [], [100.0]
+
+    def result(request, settings, **options):
+        requests.append(request)
+        return TrainingResult(request.folder / "best", TrainingProgress())
+
+    monkeypatch.setattr("agents.training.workflow.train_and_register", result)
+    monkeypatch.setattr("api.cli.commands.policies.series.newest", lambda _: newest[0])
+    monkeypatch.setattr("api.cli.commands.policies.train._show", lambda _: None)
+    monkeypatch.setattr("api.cli.commands.policies.train.copy_artifact", lambda _: None)
+    monkeypatch.setenv("FULCRUM_METRICS", str(tmp_path / "metrics.jsonl"))
+    folder = tmp_path / "series"
+    folder.mkdir()
+    words = ["--data", str(tmp_path / "data"), "policy", "train", str(folder)]
+    words += ["--from-history", "--every", "1d"]
+
+    def trained(job):
+        monkeypatch.setenv("FULCRUM_JOB", str(job))
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    trained(7)
+    assert requests[0].folder == folder / "job-7"
+    assert requests[0].registered_name == "series"
+    assert "skipped: no further job has succeeded" in trained(8)
+    assert len(requests) == 1
+    assert '"kind": "skipped"' in (tmp_path / "metrics.jsonl").read_text()
+    newest[0] = 200.0
+    trained(9)
+    assert requests[1].folder == folder / "job-9"
+    monkeypatch.delenv("FULCRUM_METRICS")
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2
+    assert "goes with --as-job" in refused.output
+
+
+def test_the_words_of_a_series_say_when_it_trains_again(tmp_path):
+    request = TrainingRequest(tmp_path, name="ours", from_history=True, every="1d")
+    assert request.arguments()[3:] == ["--from-history", "--every", "1d", "--name", "ours"]

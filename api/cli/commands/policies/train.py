@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from api.cli.commands.jobs.submit import Follow, Wait, single
 from api.cli.commands.policies import registry as registered
+from api.cli.commands.policies import series
 from api.cli.support.global_options import GlobalOptions, Json
 from api.cli.support.output import out, print_json
 from api.cli.support.processes import Workers, processes
@@ -80,6 +81,13 @@ def train(
     as_job: Annotated[
         bool, typer.Option("--as-job", help="Train as a job of the cluster.")
     ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="With --from-history and --as-job: train again after this time.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Resume the training in FOLDER.")] = False,
     workers: Workers = None,
     wait: Wait = False,
@@ -98,6 +106,9 @@ def train(
     run, split by time: the first ones train, later ones validate. The policy is registered, and
     promoted if it passes the test of `fulcrum policy promote` on the last ones.
 
+    With --every 1d the next training waits as a job for its time, and trains in a folder of its own
+    in FOLDER. It is skipped if no further job has succeeded by then. Cancelling it ends the series.
+
     Example: fulcrum policy train runs/first -s mixed-cloud --steps 300000 --seed 1
     """
     from agents.training import workflow
@@ -114,9 +125,11 @@ def train(
     }
     values, sources = training_values(given_options, file, options or [])
     request = workflow.TrainingRequest(
-        run, values, sources, name, from_history, since, workloads, resume
+        run, values, sources, name, from_history, since, workloads, resume, every
     )
     settings = _settings(ctx)
+    if every is not None and not (as_job or in_job()):
+        raise typer.BadParameter("goes with --as-job", param_hint="--every")
     if as_job:
         import agents.registry.resolve  # noqa: F401 - so that policies are found
 
@@ -124,6 +137,15 @@ def train(
         workflow.check(request, settings)
         _submit(ctx, request, settings, workers, wait=wait, follow=follow, as_json=as_json)
         return
+    if every is not None:
+        workflow.check(request, settings)
+        newest = series.newest(settings)
+        if newest <= series.seen(run):
+            out().print("skipped: no further job has succeeded since the last training")
+            emit("skipped", reason="the history has not grown")
+            return
+        run = series.folder(run)
+        request = replace(request, folder=run, name=request.registered_name)
     if in_job() and (run / "config.json").is_file():
         # A further attempt of the job continues the training of the last one.
         request = replace(request, resume=True)
@@ -135,6 +157,8 @@ def train(
             tell=bar.tell,
             workers=processes(workers),
         )
+    if every is not None:
+        series.note(run.parent, newest)
     emit("validated", best=result.progress.best)
     copy_artifact(result.best)
     if result.entry is not None:
