@@ -39,6 +39,11 @@ class Submission:
     eligible_at: float = 0.0
     """Unix seconds before which the jobs must not start."""
 
+    @property
+    def reason(self) -> str:
+        """Why the new jobs are in their state."""
+        return "waiting for its time" if self.eligible_at else "waiting"
+
 
 def named(submission: Submission) -> frozenset[int]:
     """The stored jobs that a submission waits for; references inside it (-k) left out."""

@@ -215,7 +215,7 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
             id=number,
             spec=spec,
             state=JobState.QUEUED,
-            reason="waiting",
+            reason=submission.reason,
             submitted_at=submission.now,
             retry_of=submission.retry_of,
             eligible_at=submission.eligible_at,

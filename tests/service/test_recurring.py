@@ -44,6 +44,7 @@ def test_the_next_training_waits_visibly_for_its_time(world):
     following = world.job(2)
     assert following.state is JobState.QUEUED
     assert following.eligible_at == begun + DAY_S
+    assert following.reason == "waiting for its time"
     assert following.spec.deadline == begun + DAY_S + 3600.0
     assert following.spec.work == world.job(1).spec.work
     explained = world.service.explain(2)

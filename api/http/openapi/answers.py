@@ -263,7 +263,8 @@ ANSWERS: dict[str, BaseModel] = {
     "policy-jobs": PolicyJobsOut(
         jobs=(
             PolicyJobOut(
-                task="training", name="our-lab", folder=_RUN, every_s=None, job=JobOut.of(_TRAINING_JOB)
+                task="training", name="our-lab", folder=_RUN, every_s=None,
+                job=JobOut.of(_TRAINING_JOB),
             ),
         )
     ),

@@ -67,9 +67,7 @@ _FEW_STEPS = {"steps": 300_000, "options": {"learning_rate": 0.0005}, "job": {"w
 TRAININGS: dict[str, Any] = {
     "scenario": {"value": {"name": "our-lab", "scenario": "lab", **_FEW_STEPS}},
     "history": {"value": {"name": "our-lab", "from_history": True, "since": "30d"}},
-    "nightly": {
-        "value": {"name": "our-lab", "from_history": True, "algo": "cmaes", "every": "1d"}
-    },
+    "nightly": {"value": {"name": "our-lab", "from_history": True, "algo": "cmaes", "every": "1d"}},
 }
 STUDIES: dict[str, Any] = {"lab": {"value": {"name": "first", "scenario": "lab", "trials": 20}}}
 TUNINGS: dict[str, Any] = {"lab": {"value": {"name": "our-lab", "scenario": "lab"}}}

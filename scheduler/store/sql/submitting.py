@@ -96,7 +96,7 @@ class _Batch:
                 id=number,
                 spec=spec,
                 state=JobState.QUEUED,
-                reason="waiting",
+                reason=submission.reason,
                 submitted_at=submission.now,
                 retry_of=submission.retry_of,
                 eligible_at=submission.eligible_at,

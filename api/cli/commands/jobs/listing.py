@@ -230,6 +230,7 @@ def _facts(job: JobDetail) -> Table:
         ("state", f"{state(job.state.value)}: {escape(job.reason)}"),
         ("user, project", f"{escape(job.user)}, {escape(job.project)}"),
         ("submitted", text_format.moment(job.submitted_at, now)),
+        *([("not before", text_format.moment(job.eligible_at, now))] if job.eligible_at else ()),
         ("started", text_format.moment(job.started_at, now)),
         ("finished", text_format.moment(job.finished_at, now)),
         (
