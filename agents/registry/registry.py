@@ -101,7 +101,8 @@ class Entry:
             return fault
         manifest = self.manifest()
         if manifest.kept_base:
-            return f"{manifest.base} itself: learning on {manifest.scenario} found nothing better"
+            start = manifest.started_from
+            return f"{start} itself: learning on {manifest.scenario} found nothing better"
         text = f"learned on {manifest.scenario}, {manifest.steps:,} decisions"
         if manifest.base:
             text = f"corrects {manifest.base}, {text}"

@@ -114,6 +114,11 @@ class ArtifactManifest:
     format: int = FORMAT
 
     @property
+    def started_from(self) -> str:
+        """Name of the policy whose order was to be corrected: the base, or an index on it."""
+        return str(self.config.get("base") or self.base)
+
+    @property
     def kept_base(self) -> bool:
         """Whether the weights are those before learning, as none that were learned were better."""
         return bool(self.base) and self.steps == 0

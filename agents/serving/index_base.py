@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from scheduler.domain.errors import InputError
 from scheduler.policies.constants import Schedule, constants
 from scheduler.policies.heuristics import HEURISTICS
-from scheduler.policies.learned_index import Base
+from scheduler.policies.learned_index import Base, correctable
 from scheduler.policies.wgc import Wgc
 
 _WGC = "wgc"
 
 
+@with_config(ConfigDict(extra="forbid"))
 class BasePoint(TypedDict):
     """Constants of wgc at one preference."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     w: float | None
     """None, at the only point: the same constants at every preference."""
@@ -49,7 +48,7 @@ def base_of(name: str, points: Sequence[BasePoint]) -> Base:
     if name in HEURISTICS:
         if points:
             raise InputError(f"its base {name} has constants of wgc", {"points": "none"})
-        return HEURISTICS[name]
+        return correctable(HEURISTICS[name])
     if name.partition(":")[0] != _WGC:
         legal = f"wgc, wgc:…, or one of {', '.join(HEURISTICS)}"
         raise InputError(f"its base {name!r} is unknown", {"base": legal})

@@ -36,9 +36,8 @@ class Score:
         """The same for manifests."""
         judged = Judged(mean=self.mean, at={str(w): mean for w, mean in self.at.items()})
         if self.error is not None and self.median is not None and self.won is not None:
-            judged.update(
-                error=self.error, median=self.median, won=self.won, workloads=self.workloads
-            )
+            judged["error"], judged["median"] = self.error, self.median
+            judged["won"], judged["workloads"] = self.won, self.workloads
         return judged
 
 

@@ -87,6 +87,15 @@ def test_other_columns_are_refused(tmp_path):
         learned(tmp_path)
 
 
+def test_an_index_that_learned_nothing_says_what_it_is(tmp_path):
+    written(tmp_path)
+    registry = Registry(tmp_path / "data")
+    for config, start in (({}, "saf"), ({"base": "learned:mine"}, "learned:mine")):
+        changed(tmp_path, steps=0, config=config)
+        entry = registry.import_file(tmp_path, "ours")
+        assert entry.summary() == f"{start} itself: learning on hpc-lublin found nothing better"
+
+
 def test_a_schedule_that_was_tuned_again_changes_nothing(tmp_path):
     file = tmp_path / "ours.toml"
     shipped = (files("scheduler.policies.schedules") / "random.toml").read_text()
@@ -124,6 +133,7 @@ def test_a_schedule_that_was_tuned_again_changes_nothing(tmp_path):
         ),
         ("wgc", {"base_points": ({"w": "a lot", "constants": {}},)}, "in its manifest"),
         ("wgc", {"base_points": ({"w": 0.5},)}, "in its manifest"),
+        ("saf", {"base": "priority"}, "no index can be learned on 'priority'"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(tmp_path, base, fields, reason):

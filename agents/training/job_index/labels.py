@@ -98,7 +98,8 @@ def labelled(
     if not kept:
         empty = np.zeros((0, most))
         return JobLabels(np.zeros((0, most, JOB_WIDTH + CLUSTER_WIDTH)), empty, empty, decisions)
-    return JobLabels(*(np.stack(each) for each in zip(*kept, strict=True)), decisions)
+    columns, bases, gains = (np.stack(each) for each in zip(*kept, strict=True))
+    return JobLabels(columns, bases, gains, decisions)
 
 
 def _described(

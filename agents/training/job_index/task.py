@@ -54,7 +54,7 @@ class IndexTask:
         if self.config.preference is not None:
             return [self.config.preference] * count
         rng = np.random.default_rng((self.config.seed, number, _PREFERENCES))
-        return stratified_preferences(count, rng).tolist()
+        return [float(w) for w in stratified_preferences(count, rng)]
 
     def episode(self, number: int, w: float) -> Episode:
         """A training episode at preference w, augmented if the settings say so."""

@@ -38,7 +38,9 @@ def show(
         console.print(f"corrects the order of {escape(manifest.base)}, mode {manifest.mode}")
         if manifest.kept_base:
             console.print(
-                "[yellow]no weights were better than the base on validation: it is kept[/]"
+                f"[yellow]no weights were better than {escape(manifest.started_from)} on "
+                "validation: it is kept[/]",
+                soft_wrap=True,
             )
     else:
         console.print(f"encoding {manifest.encoding}, {manifest.rows} rows, mode {manifest.mode}")
