@@ -20,10 +20,10 @@ from agents.training.progress import TrainingProgress
 from envs.gym.episodes import Episode, stratified_preferences
 from envs.gym.rewards import Scales
 from envs.workloads.augmentation import LOADS, RUNTIMES, augmented
-from scheduler.decisions.kernel.learned.adjustment import ADJUSTMENT
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_COLUMNS, JOB_WIDTH
 from scheduler.decisions.kernel.learned.job_index import LIMIT
 from scheduler.decisions.kernel.queue.orders import FCFS
+from scheduler.decisions.kernel.wgc_adjustment import ADJUSTMENT
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.search.settings import SearchSettings

@@ -58,7 +58,14 @@ from scheduler.decisions.kernel.columns import (
     WEIGHED_PRESSURE,
     Columns,
 )
-from scheduler.decisions.kernel.learned.adjustment import (
+from scheduler.decisions.kernel.rules.allowed import reservable, startable
+from scheduler.decisions.kernel.rules.precedence import (
+    SOON_S,
+    ageing_of,
+    earlier,
+    nearness_of,
+)
+from scheduler.decisions.kernel.wgc_adjustment import (
     ADJUSTMENT,
     AGEING_BY,
     CONGESTION_BY,
@@ -69,13 +76,6 @@ from scheduler.decisions.kernel.learned.adjustment import (
     adjustments,
     see_state,
     shifted_odds,
-)
-from scheduler.decisions.kernel.rules.allowed import reservable, startable
-from scheduler.decisions.kernel.rules.precedence import (
-    SOON_S,
-    ageing_of,
-    earlier,
-    nearness_of,
 )
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 

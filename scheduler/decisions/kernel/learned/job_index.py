@@ -28,7 +28,6 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.learned.adjustment import ADJUSTMENT
 from scheduler.decisions.kernel.learned.job_features import (
     CLUSTER_WIDTH,
     JOB_WIDTH,
@@ -58,6 +57,7 @@ from scheduler.decisions.kernel.wgc import (
     score_jobs,
     see_pools,
 )
+from scheduler.decisions.kernel.wgc_adjustment import ADJUSTMENT
 
 BY_WGC = -1
 """In place of an order: wgc's index is the base."""
