@@ -1,8 +1,8 @@
-"""The demo's jobs as real processes under several policies, and the same jobs simulated.
+"""Real processes under several policies, and the same jobs simulated.
 
-Each policy gets a service of its own in a folder of its own, and the jobs of examples/demo.yaml
-through HTTP, all at once. Afterwards the service's history is read as `fulcrum scenario new
---from-history` reads it, and simulated under the same policy.
+Each policy gets a service of its own in a folder of its own, and jobs through HTTP, all at once:
+those of examples/demo.yaml, and a mix of 60. Afterwards the service's history is read as
+`fulcrum scenario new --from-history` reads it, and simulated under the same policy.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ from scheduler.store.base import JobQuery, Store
 
 JOBS = Path(__file__).resolve().parents[3] / "examples" / "demo.yaml"
 POLICIES = ("fcfs", "sjf", "wgc")
-REPEATS = 2
+DEMO, MIX = "demo", "mix"
+MIX_JOBS = 60
+REPEATS = {DEMO: 2, MIX: 1}
 """Of each policy, in turn: machines have better and worse minutes."""
 WARM_UP: Mapping[str, Any] = {"name": "warm-up", "dataset": "digits", "epochs": 1}
 TIMEOUT_S = 900.0
@@ -47,48 +49,64 @@ QUICK_JOBS = 3
 
 
 def measure(how: Measuring) -> Found:
-    """Every policy, again and again."""
+    """Every policy on both sets of jobs, again and again."""
     found = how.find(SHIPPED, seeds=1)
-    missing = list(found.missing)
     shipped = found.trained[0] if found.trained else None
     names = [*POLICIES, *([LEARNED] if shipped else [])]
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for turn in range(1 if how.quick else REPEATS):
-        for name in names:
-            err().print(f"live: {name}, turn {turn + 1}")
-            with tempfile.TemporaryDirectory(prefix="fulcrum-live-") as folder:
-                made = _run(Path(folder), name, shipped, QUICK_JOBS if how.quick else None)
-            runs[name].append(made)
-            err().print(
-                f"  mean completion {text_format.seconds(made['jct_s'])}, simulated "
-                f"{text_format.seconds(made['simulated_s'])}"
-            )
+    sets = {DEMO: files.read(JOBS), MIX: mix(MIX_JOBS)}
+    runs: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for title, jobs in sets.items():
+        some = jobs[:QUICK_JOBS] if how.quick else jobs
+        runs[title] = {name: [] for name in names}
+        for turn in range(1 if how.quick else REPEATS[title]):
+            for name in names:
+                err().print(f"live: {title}, {name}, turn {turn + 1}")
+                with tempfile.TemporaryDirectory(prefix="fulcrum-live-") as folder:
+                    made = _run(Path(folder), name, shipped, some)
+                runs[title][name].append(made)
+                err().print(
+                    f"  mean from ready to end {text_format.seconds(made['ready_s'])}, simulated "
+                    f"{text_format.seconds(made['simulated_s'])}"
+                )
     return {
         "learned": shipped.name if shipped else None,
         "runs": runs,
-        "missing": missing,
+        "missing": list(found.missing),
     }
+
+
+def mix(count: int) -> list[dict[str, Any]]:
+    """Jobs of all kinds, priorities and lengths: half trainings, a quarter inference or programs.
+
+    Inference uses a model that an earlier training of the mix leaves.
+    """
+    rng = np.random.default_rng(0)
+    jobs: list[dict[str, Any]] = []
+    trained: list[str] = []
+    for number in range(count):
+        shared = {
+            "name": f"mix-{number}",
+            "priority": int(rng.choice([20, 50, 80], p=[0.25, 0.5, 0.25])),
+            "preference": str(rng.choice(["cheap", "balanced", "fast"])),
+        }
+        kind = ("cnn-train", "cnn-train", "cnn-infer", "command")[number % 4]
+        if kind == "cnn-train":
+            trained.append(shared["name"])
+            epochs, pixels = int(rng.choice([1, 2, 4, 8, 16])), int(rng.choice([16, 28]))
+            work = {"dataset": "digits", "epochs": epochs, "image_size": pixels, "batch_size": 64}
+        elif kind == "cnn-infer":
+            work = {"models": [str(rng.choice(trained))], "data": "digits:test"}
+        else:
+            seconds = float(rng.choice([0.2, 1.0, 4.0]))
+            program = f"import time; end = time.process_time() + {seconds}\n"
+            program += "while time.process_time() < end: pass"
+            work = {"argv": ["python3", "-c", program]}
+        jobs.append({"kind": kind, **shared, "work": work})
+    return jobs
 
 
 def report(found: Found, _: Path) -> Section:
     """Means over the turns."""
-    rows = []
-    for name, turns in found["runs"].items():
-        mean = {key: float(np.mean([turn[key] for turn in turns])) for key in turns[0]}
-        off = [turn["simulated_s"] / turn["ready_s"] - 1 for turn in turns]
-        spread = [turn["jct_s"] for turn in turns]
-        rows.append(
-            [
-                f"{name} ({found['learned']})" if name == LEARNED else name,
-                f"{mean['jobs']:.0f}",
-                f"{mean['jct_s']:.1f} ({min(spread):.1f} … {max(spread):.1f})",
-                f"{mean['makespan_s']:.0f}",
-                f"{1e3 * mean['dollars']:.3f}",
-                f"{mean['ready_s']:.1f}",
-                f"{mean['simulated_s']:.1f}",
-                f"{100 * float(np.mean(off)):+.1f} %".replace("-", "−"),
-            ]
-        )
     columns = [
         "policy",
         ">jobs",
@@ -104,16 +122,58 @@ def report(found: Found, _: Path) -> Section:
         "it waits for have ended, so real and simulated times are compared from that moment. Real "
         "runs differ from one another because the machine also does other work."
     )
-    turns = max(len(those) for those in found["runs"].values())
+    tables = []
+    for title, runs in found["runs"].items():
+        rows = [_row(name, turns, found["learned"]) for name, turns in runs.items()]
+        tables.append(Table(_TITLES[title], columns, rows, f"{_order(runs)} {note}"))
     return Section(
         "Live",
-        f"The jobs of `make demo` run in a real service with real processes, {turns} times under "
-        "each policy. Then the simulator runs the same jobs with their measured runtimes.",
-        [Table("Service and simulator", columns, rows, note)],
+        "Jobs run in a real service with real processes, under each policy. Then the simulator "
+        "runs the same jobs with their measured runtimes.",
+        tables,
     )
 
 
-def _run(data: Path, name: str, shipped: Trained | None, count: int | None) -> dict[str, float]:
+_TITLES = {DEMO: "The jobs of the demo", MIX: f"A mix of {MIX_JOBS} jobs"}
+
+
+def means(turns: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of every figure over the turns."""
+    return {key: float(np.mean([turn[key] for turn in turns])) for key in turns[0]}
+
+
+def _row(name: str, turns: list[dict[str, float]], learned: str | None) -> list[str]:
+    mean = means(turns)
+    off = [turn["simulated_s"] / turn["ready_s"] - 1 for turn in turns]
+    spread = [turn["jct_s"] for turn in turns]
+    return [
+        f"{name} ({learned})" if name == LEARNED else name,
+        f"{mean['jobs']:.0f}",
+        f"{mean['jct_s']:.1f} ({min(spread):.1f} … {max(spread):.1f})",
+        f"{mean['makespan_s']:.0f}",
+        f"{1e3 * mean['dollars']:.3f}",
+        f"{mean['ready_s']:.1f}",
+        f"{mean['simulated_s']:.1f}",
+        f"{100 * float(np.mean(off)):+.1f} %".replace("-", "−"),
+    ]
+
+
+def _order(runs: Mapping[str, list[dict[str, float]]]) -> str:
+    """Which order the policies have in the service and in the simulator."""
+    real, simulated = (
+        sorted(runs, key=lambda name: means(runs[name])[key]) for key in ("ready_s", "simulated_s")
+    )
+    if real == simulated:
+        return f"Service and simulator agree on the order of the policies: {', '.join(real)}."
+    return (
+        f"From fastest to slowest: {', '.join(real)} in the service, {', '.join(simulated)} "
+        "in the simulator."
+    )
+
+
+def _run(
+    data: Path, name: str, shipped: Trained | None, asked: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
     served, path = name, name
     if name == LEARNED:
         assert shipped is not None
@@ -124,7 +184,7 @@ def _run(data: Path, name: str, shipped: Trained | None, count: int | None) -> d
         client.train(**WARM_UP).wait(TIMEOUT_S)
         client.use_policy(served)
         begun = time.time()
-        jobs = client.submit_batch(files.read(JOBS)[:count])
+        jobs = client.submit_batch(asked)
         client.wait(jobs, TIMEOUT_S)
         details = [job.detail() for job in jobs]
     configured = settings.load(overrides={"data_dir": data})

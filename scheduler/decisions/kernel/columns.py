@@ -33,7 +33,7 @@ LIVE, RESERVED, BESIDE, TRIAL = range(4)
 """Planes of occupancy: now; at the start of the pool's reservation; what is free in both; scratch.
 """
 PLANES = 4
-JOB_TERMS = 10
+JOB_TERMS = 19
 LEARNED_ORDERS, PRICES, STATIC_FEATURES, ROW_FEATURES, WHOLE_FEATURES = 5, 2, 13, 38, 21
 """Sizes of an encoding; its positions are in `learned.positions`."""
 PREFERENCE_COST = PRICES

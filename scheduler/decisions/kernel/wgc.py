@@ -72,8 +72,8 @@ from scheduler.decisions.kernel.wgc_adjustment import (
     OUTPUTS,
     PATIENCE_BY,
     PREFERENCE_BY,
-    STATE_WIDTH,
-    adjustments,
+    bounded,
+    see_shape,
     see_state,
     shifted_odds,
 )
@@ -88,8 +88,11 @@ NOBODY = -1
 preferences from 0 to 1."""
 (_SPEED, _THETA, _HELD, _SOFTENED, _CONGESTION, _OWN, _SCALE) = range(7)
 _AGEING, BOUND, _SEEN = range(7, 10)
+_ADJUSTED = (_SPEED, _THETA, _HELD, _CONGESTION, _OWN)
+_UNADJUSTED, _SHAPE = 10, 15
 """`job_terms`: λu⁰, θ, κλu⁰, ideal + σ, μλ, λ and what dollars are divided by; of the round: the
-term of the wait, a bound of the index, and `state[SCORED]` when it was scored. u⁰ is u at priority
+term of the wait, a bound of the index, and `state[SCORED]` when it was scored; if constants are
+adjusted, first those of `_ADJUSTED` before that, and what the job's shape says. u⁰ is u at priority
 50."""
 _ROUNDING = 1e-9
 """Added to bounds; more than what rounding takes from the inequalities behind them."""
@@ -235,9 +238,9 @@ def _open_round(w: Columns, constants: Floats2D, weights: Floats32) -> None:
     w.state[SCORED], w.figure[BOUNDED_DELAY] = 1, -1.0
     for slot in range(max(w.state[PREPARED], 1), w.count[SLOTS_USED]):
         _prepare(w, slot, constants)
-    w.state[PREPARED] = w.count[SLOTS_USED]
     if len(weights) >= ADJUSTMENT:
-        _adjust(w, constants, weights)
+        _adjust(w, weights, max(w.state[PREPARED], 1))
+    w.state[PREPARED] = w.count[SLOTS_USED]
     waiting = 0
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] != GONE:
@@ -273,15 +276,23 @@ def _prepare(w: Columns, slot: int, constants: Floats2D) -> None:
 
 
 @compiled
-def _adjust(w: Columns, constants: Floats2D, weights: Floats32) -> None:
-    """Let the constants of all waiting jobs follow the state of the cluster."""
-    state, by = np.empty(STATE_WIDTH), np.empty(OUTPUTS)
-    see_state(w, state)
+def _adjust(w: Columns, weights: Floats32, first: int) -> None:
+    """Let the constants of all waiting jobs follow the state; slots from `first` on are new."""
+    state, by = np.empty(OUTPUTS), np.empty(OUTPUTS)
+    for slot in range(first, w.count[SLOTS_USED]):
+        see_shape(w, slot, weights, by)
+        for output in range(OUTPUTS):
+            w.job_terms[_SHAPE + output, slot] = by[output]
+        for at in range(len(_ADJUSTED)):
+            w.job_terms[_UNADJUSTED + at, slot] = w.job_terms[_ADJUSTED[at], slot]
+    see_state(w, weights, state)
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] == GONE:
             continue
-        adjustments(w, slot, weights, state, by)
-        _prepare(w, slot, constants)
+        for at in range(len(_ADJUSTED)):
+            w.job_terms[_ADJUSTED[at], slot] = w.job_terms[_UNADJUSTED + at, slot]
+        for output in range(OUTPUTS):
+            by[output] = bounded(state[output] + w.job_terms[_SHAPE + output, slot])
         w.job_terms[_THETA, slot] *= exp(by[PATIENCE_BY])
         own = w.job_terms[_OWN, slot]
         if by[PREFERENCE_BY] != 0.0 and 0.0 < own < 1.0:

@@ -30,12 +30,15 @@ ADJUSTMENT = OUTPUTS * WIDTH
 """Number of weights: A, one output after the other, columns of the cluster first."""
 LIMIT = 3.0
 """L: no constant is changed by more than a factor of e³ ≈ 20."""
-_HOUR_S = 3600.0
+_HOUR_S, _LONGEST_S = 3600.0, 1e9
 
 
 @compiled
-def see_state(w: Columns, found: Floats) -> None:
-    """Into (`STATE_WIDTH`,) `found`: the columns of the cluster."""
+def see_state(w: Columns, weights: Floats32, found: Floats) -> None:
+    """Into (`OUTPUTS`,) `found`: what the columns of the cluster add to A · y.
+
+    A is the end of `weights`.
+    """
     free, devices = 0.0, 0.0
     for pool in range(len(w.pool_nodes)):
         free += w.plane_free[LIVE, pool]
@@ -49,21 +52,20 @@ def see_state(w: Columns, found: Floats) -> None:
     for attempt in range(len(w.attempt_job)):
         if w.attempt_job[attempt] != 0:
             left = max(w.attempt_end[attempt] - w.figure[NOW], 0.0)
-            work += w.attempt_width[attempt] * min(left, 1e9)
-    found[0] = 1.0
-    found[1] = ln1p(waiting / devices)
-    found[2] = ln1p(backlog / devices / _HOUR_S) / 3.0
-    found[3] = free / devices
-    found[4] = ln1p(work / devices / _HOUR_S) / 3.0
+            work += w.attempt_width[attempt] * min(left, _LONGEST_S)
+    state = (
+        1.0,
+        ln1p(waiting / devices),
+        ln1p(backlog / devices / _HOUR_S) / 3.0,
+        free / devices,
+        ln1p(work / devices / _HOUR_S) / 3.0,
+    )
+    _weigh(weights, 0, state, found)
 
 
 @compiled
-def adjustments(w: Columns, slot: int, weights: Floats32, state: Floats, found: Floats) -> None:
-    """Into (`OUTPUTS`,) `found`: what is added to the logarithms of a job's constants.
-
-    A is the end of `weights`.
-    """
-    first = len(weights) - ADJUSTMENT
+def see_shape(w: Columns, slot: int, weights: Floats32, found: Floats) -> None:
+    """Into (`OUTPUTS`,) `found`: what the columns of a job add to A · y."""
     devices = 0.0
     for pool in range(len(w.pool_nodes)):
         devices += w.pool_count[pool]
@@ -80,13 +82,25 @@ def adjustments(w: Columns, slot: int, weights: Floats32, state: Floats, found: 
         ln(dollars / cheapest) / 2.0 if cheapest > 0.0 and dollars > 0.0 else 0.0,
         w.job_preference[slot] - 0.5,
     )
+    _weigh(weights, STATE_WIDTH, shape, found)
+
+
+@compiled
+def _weigh(
+    weights: Floats32, column: int, values: tuple[float, float, float, float, float], found: Floats
+) -> None:
+    """Into (`OUTPUTS`,) `found`: the part of A · y of five columns, the first of them `column`."""
     for output in range(OUTPUTS):
-        at, total = first + output * WIDTH, 0.0
-        for column in range(STATE_WIDTH):
-            total += float(weights[at + column]) * state[column]
-        for column in range(SHAPE_WIDTH):
-            total += float(weights[at + STATE_WIDTH + column]) * shape[column]
-        found[output] = LIMIT * total / (1.0 + abs(total))
+        at, total = len(weights) - ADJUSTMENT + output * WIDTH + column, 0.0
+        for each in range(len(values)):
+            total += float(weights[at + each]) * values[each]
+        found[output] = total
+
+
+@compiled
+def bounded(total: float) -> float:
+    """S(total)."""
+    return LIMIT * total / (1.0 + abs(total))
 
 
 @compiled

@@ -52,6 +52,7 @@ from scheduler.decisions.kernel.wgc import (
     NOBODY,
     PATIENCE,
     bound_of,
+    first_by_index,
     index_of,
     refresh_bounds,
     score_jobs,
@@ -84,6 +85,9 @@ def size_of(order: int, hidden: int) -> int:
 def first_by_learned_index(w: Columns, order: int, constants: Floats2D, weights: Floats32) -> int:
     """The job to start now; 0: none is eligible; NOBODY. Valid after `refresh_rules`."""
     slots, limit = w.count[SLOTS_USED], float(weights[LIMIT])
+    if order == BY_WGC and limit == 0.0:
+        # Only wgc's constants are learned.
+        return first_by_index(w, constants, weights)
     quick, summary, found = np.empty(slots), np.empty(SUMMARY), np.empty(JOB_WIDTH)
     units = np.empty(hidden_units(order, weights))
     _prepare(w, order, constants, weights, quick, summary, units)
