@@ -67,13 +67,10 @@ bench-muri: $(STAMP) ## Hold preemptive policies against Muri's published figure
 
 policy: $(STAMP) ## Train the policy that is shipped, from its seed (FOLDER=build/policy)
 	@$(RUN)/fulcrum policy train "$(or $(FOLDER),build/policy)" \
-	  --scenario random --steps 262000 --set expert=wgc:random --set baseline=wgc:random \
-	  --set alternatives=wgc:mixed-cloud,sjf --set best_expert_per_episode=true \
-	  --set alternative_label_weight=0.05 --set demonstrations=70000 --set dagger_steps=80000 \
-	  --set imitation_epochs=14 --set hidden=96 --set workloads=2000 --set n_steps=512 \
-	  --set batch_size=2048 --set learning_rate=0.0003 \
-	  --set target_kl=0.02 --set validate_every=4 --set validation_workloads=24 \
-	  --set checkpoint_every=4 --seed 1
+	  --scenario random --algo cmaes --steps 30000000 --seed 1 \
+	  --set baseline=wgc:congestion=.5,patience=.01,ageing=.7,softening_s=15000,dollars=exchange \
+	  --set correction_limit=0 --set augment=false --set jobs=250 --set population=20 \
+	  --set n_eval_episodes=16 --set sigma=0.25
 
 bench-policy: $(STAMP) ## Hold the learned policies against the heuristics: docs/results.md (TRAIN=1 trains again)
 	@$(RUN)/python -m benchmarks.policy $(if $(TRAIN),--train) $(ARGS)

@@ -140,8 +140,9 @@ class Training:
     base: Annotated[str | None, INDEX] = None
     """The policy whose order is corrected: a textbook order, wgc, or a learned index to go on from,
     whose number of hidden units and largest correction count; None: the baseline."""
-    correction_limit: Annotated[float, Gt(0), INDEX] = 4.0
-    """B: the largest correction; indices are on a logarithmic scale."""
+    correction_limit: Annotated[float, Ge(0), INDEX] = 4.0
+    """B: the largest correction; indices are on a logarithmic scale. 0, with `cmaes` on wgc: the
+    order stays, and only what changes wgc's constants is learned."""
     augment: Annotated[bool, INDEX] = True
     """Whether training episodes vary in load, runtimes and widths."""
 

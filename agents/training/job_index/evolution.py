@@ -1,5 +1,7 @@
 """Learning an index by an evolution strategy: CMA-ES on all weights but B.
 
+If B is 0, the order of jobs is the base's, and only what changes wgc's constants is learned.
+
 Hansen, Ostermeier, "Completely derandomized self-adaptation in evolution strategies", Evolutionary
 Computation 9(2), 2001. All candidates of a generation play the same episodes, so that what differs
 between them is their weights' doing. The mean of the distribution is what is learned.
@@ -19,7 +21,9 @@ from agents.training.job_index.run_state import IndexRun
 from agents.training.job_index.task import IndexTask, played
 from agents.training.scores import ratio
 from scheduler.arrays import Floats
-from scheduler.decisions.kernel.learned.job_index import LIMIT
+from scheduler.decisions.kernel.learned.job_index import BY_WGC, LIMIT
+from scheduler.decisions.kernel.wgc_adjustment import ADJUSTMENT
+from scheduler.policies.learned_index import LearnedIndex, order_of
 
 _MOST_FULL = 128
 """Weights up to which the full covariance is learned; above only variances."""
@@ -43,7 +47,8 @@ class Evolution:
         self._pool, self._run = pool, run
         self._config = config = pool.context.config
         self._start = pool.context.start.weights.astype(np.float64)
-        self._strategy = _strategy(config, self._start)
+        self._first = _first_learned(pool.context.start)
+        self._strategy = _strategy(config, self._start[self._first :])
         for fitness in run.fitness:
             self._tell(self._asked(), fitness)
 
@@ -63,8 +68,8 @@ class Evolution:
         self._strategy.tell(list(zip(candidates, fitness, strict=True)))
 
     def _whole(self, candidate: Floats) -> Floats:
-        """All weights: B stays as it is."""
-        return np.concatenate((self._start[: LIMIT + 1], candidate))
+        """All weights: the first ones stay as they are."""
+        return np.concatenate((self._start[: self._first], candidate))
 
     def _fitness(self, number: int, candidates: Sequence[Floats]) -> tuple[list[float], int]:
         """Means over the episodes of ln(objective ÷ the start's), and the decisions played.
@@ -87,8 +92,14 @@ class Evolution:
         return logs.mean(axis=0).tolist(), sum(decisions for _, decisions in found)
 
 
-def _strategy(config: Training, start: Floats) -> CMA | SepCMA:
-    weights = start[LIMIT + 1 :]
+def _first_learned(start: LearnedIndex) -> int:
+    """The first weight that is learned."""
+    if start.weights[LIMIT] == 0.0 and order_of(start.base) == BY_WGC:
+        return len(start.weights) - ADJUSTMENT
+    return LIMIT + 1
+
+
+def _strategy(config: Training, weights: Floats) -> CMA | SepCMA:
     kind = CMA if len(weights) <= _MOST_FULL else SepCMA
     return kind(
         mean=weights, sigma=config.sigma, population_size=config.population, seed=config.seed

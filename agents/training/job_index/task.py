@@ -20,8 +20,10 @@ from scheduler.decisions.kernel.learned.job_index import LIMIT, size_of
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.search.arrivals import ArrivalHistory
 from scheduler.decisions.search.settings import PlayoutObjective
+from scheduler.domain.errors import InputError
 from scheduler.policies.learned_index import LearnedIndex, correctable, order_of
 from scheduler.policies.lookup import named
+from scheduler.policies.wgc import Wgc
 
 _AUGMENTED, _PREFERENCES = 1, 2
 """Second numbers of the seeds of an episode's augmentation and of a generation's preferences."""
@@ -105,6 +107,11 @@ def starting(config: Training) -> LearnedIndex:
     if isinstance(base, LearnedIndex):
         return replace(base, mode=None)
     checked = correctable(base)
+    if config.correction_limit == 0.0 and not (config.algo == "cmaes" and isinstance(checked, Wgc)):
+        raise InputError(
+            f"with a largest correction of 0, {config.algo} on {base.name} has nothing to learn",
+            {"correction_limit": "above 0, or 0 with cmaes on wgc"},
+        )
     weights = np.zeros(size_of(order_of(checked), config.hidden), dtype=np.float32)
     weights[LIMIT] = config.correction_limit
     return LearnedIndex(checked, weights)

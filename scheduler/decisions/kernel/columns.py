@@ -277,6 +277,8 @@ class Columns:
     pool_watts: Floats = _column(POOLS)
     pool_cold: Ints = _column(POOLS)
     """Nodes that have to boot."""
+    pool_part: Floats = _scratch(POOLS)
+    """Scratch of the scorer: its part of what the cluster can do for the jobs that wait."""
     pool_version: Ints = _column(POOLS)
     """Rises with every start, end and change of an end or a node."""
     pool_fits_seen: Ints = _column(POOLS)

@@ -2,15 +2,19 @@
 
 Symbols: λ the preference (0 cheapest … 1 fastest); for a waiting job its wait t (s), its least
 estimated runtime `ideal` (s) and its priority p; for a row its estimated runtime ρ (s), its start
-delay δ (s) and its share s, width ÷ devices of the pool. σ, μ, θ and κ are constants.
+delay δ (s), its share s, width ÷ devices of the pool, and the part c of its pool: of all that the
+cluster can do for the jobs that wait. σ, μ, θ and κ are constants.
 
 **Where: a price.** With u = p/50 / (ideal + σ), the rate at which a waiting job's weighted slowdown
 grows, and U its sum over all waiting jobs, a row costs
 
-    λ · u · (δ + ρ)  +  (1 - λ) · dollars / scale  +  μ · λ · U · ρ · s
+    λ · u · (δ + ρ)  +  (1 - λ) · dollars / scale  +  μ · λ · U · ρ · s · c
 
 The last term is what the placement inflicts on the jobs that wait: for as long as it runs, it takes
-its share of the pool from them. A job starts on its row of least cost.
+the share s · c of the cluster from them. For one job c is the jobs per second that the pool could
+finish if it ran nothing else, at its best width, ÷ the same of all pools; c is the mean over the
+jobs that wait. Without it a slow pool would count as much as a fast one. A job starts on its row of
+least cost.
 
 **Whether to wait: a regret.** The regret of a job is the cost of its best row that may be chosen
 now less the cost of its best row on any pool, busy or not. A job is eligible if that is at most
@@ -94,6 +98,7 @@ _UNADJUSTED, _SHAPE = 10, 15
 term of the wait, a bound of the index, and `state[SCORED]` when it was scored; if constants are
 adjusted, first those of `_ADJUSTED` before that, and what the job's shape says. u⁰ is u at priority
 50."""
+_SHORTEST_S = 1e-3
 _ROUNDING = 1e-9
 """Added to bounds; more than what rounding takes from the inequalities behind them."""
 
@@ -227,7 +232,8 @@ def _price(w: Columns, slot: int, row: int, speed: float, pressure: float) -> fl
     if end == np.inf:
         return np.inf
     inflicted = w.job_terms[_CONGESTION, slot] * pressure * w.row_runtime[row]
-    share = w.shape_width[shape] / w.pool_count[w.shape_pool[shape]]
+    pool = w.shape_pool[shape]
+    share = w.shape_width[shape] / w.pool_count[pool] * w.pool_part[pool]
     money = (1.0 - w.job_terms[_OWN, slot]) * w.row_dollars[row] / w.job_terms[_SCALE, slot]
     return speed * end + money + inflicted * share
 
@@ -255,6 +261,43 @@ def _open_round(w: Columns, constants: Floats2D, weights: Floats32) -> None:
             w.job_score[waiting] = weight / w.job_terms[_SOFTENED, slot]
             waiting += 1
     w.figure[WEIGHED_PRESSURE] = pairwise_sum(w.job_score, waiting)
+    _see_parts(w)
+
+
+@compiled
+def _see_parts(w: Columns) -> None:
+    """Into `pool_part`: c of each pool."""
+    pools, waiting = len(w.pool_nodes), 0
+    if pools == 1:
+        w.pool_part[0] = 1.0
+        return
+    pace = np.empty(pools)
+    for pool in range(pools):
+        w.pool_part[pool] = 0.0
+    for slot in range(1, w.count[SLOTS_USED]):
+        if w.job_state[slot] == GONE:
+            continue
+        waiting += 1
+        total = _see_paces(w, slot, pace)
+        for pool in range(pools):
+            w.pool_part[pool] += pace[pool] / total
+    for pool in range(pools):
+        w.pool_part[pool] /= max(waiting, 1)
+
+
+@compiled
+def _see_paces(w: Columns, slot: int, pace: Floats) -> float:
+    """Into (pools,) `pace`: jobs per second of each if all were like this one; returns the sum."""
+    for pool in range(len(pace)):
+        pace[pool] = 0.0
+    total = 0.0
+    for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
+        shape = w.row_shape[row]
+        pool, seconds = w.shape_pool[shape], max(w.row_runtime[row], _SHORTEST_S)
+        own = w.pool_count[pool] / (w.shape_width[shape] * seconds)
+        if own > pace[pool]:
+            total, pace[pool] = total + own - pace[pool], own
+    return total
 
 
 @compiled
