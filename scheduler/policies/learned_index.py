@@ -119,13 +119,14 @@ def on(base: Policy, weights: Floats32, name: str = "learned") -> LearnedIndex:
     """The policy with a correction of its order.
 
     Raises `InputError` for a policy whose index cannot be corrected: one without a compiled index,
-    or one that orders by priority.
+    or one that orders by priority or places by wgc's price.
     """
     textbook = isinstance(base, TextbookHeuristic) and base.order not in (PRIORITY, SJBF)
-    if not textbook and not isinstance(base, Wgc):
+    priced = isinstance(base, TextbookHeuristic) and base.price is not None
+    if priced or not (textbook or isinstance(base, Wgc)):
         raise InputError(
             f"no index can be learned on {base.name!r}",
-            {"base": "wgc, or a textbook order other than priority"},
+            {"base": "wgc, or a textbook order other than priority, without @wgc"},
         )
     return LearnedIndex(base, weights, name)  # type: ignore[arg-type]
 
