@@ -1,6 +1,7 @@
 """What a learned index gains over its base, and what learning it costs.
 
     python -m benchmarks.learned_index FOLDER [--task backfilling] [--way search] [--base saf]
+        [--json [FILE]]
 
 Tasks: `backfilling` and `no-backfilling` are RLScheduler's protocol (see `benchmarks.rlscheduler`):
 ten published sequences of 1,024 jobs and fresh ones out of the same model; the figure is the mean
@@ -35,7 +36,7 @@ from agents.training.job_index.settings import (
 )
 from agents.training.job_index.task import IndexTask
 from benchmarks import rlscheduler
-from benchmarks.arguments import parser
+from benchmarks.arguments import add_json, parser, write_json
 from benchmarks.policy.cases import FASTEST, FILE_JOBS, fresh
 from benchmarks.policy.tables import signed
 from envs.gym.episodes import Draw, Episode, of_scenario
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--fresh", type=int, default=120, help="test workloads")
     options.add_argument("--set", action="append", default=[], help="NAME=VALUE of the settings")
+    add_json(options)
     asked = options.parse_args(arguments)
     given = {key: json.loads(value) for key, value in (each.split("=") for each in asked.set)}
     shared = {key: given.pop(key) for key in list(given) if key in IndexSettings.__slots__}
@@ -85,12 +87,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         policy = evolve(task, EvolutionSettings(**given), asked.folder, _tell(begun))
     _export(asked.folder, task, policy, asked.task)
     print(f"learned in {time.process_time() - begun:.0f} CPU seconds", flush=True)
+    figures = {}
     names = list(dict.fromkeys([asked.base, *RIVALS[asked.task].split(",")]))
     for title, episodes in tests(asked.task, asked.fresh).items():
         values = {
             name: [task.value(episode, one) for episode in episodes]
             for name, one in [("learned", policy), *((name, named(name)) for name in names)]
         }
+        figures[title] = values
         best = min(names, key=lambda name: float(np.mean(values[name])))
         own = values["learned"]
         means = ", ".join(f"{name} {np.mean(value):.4g}" for name, value in values.items())
@@ -101,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"to the base {signed(relative(own, values[asked.base]))}",
             flush=True,
         )
+    if asked.json:
+        write_json({"task": asked.task, "values": figures}, asked.json)
     return 0
 
 

@@ -1,6 +1,6 @@
 """Speed of the simulation on one core, beside bare SimPy timeouts in the same run.
 
-    python -m benchmarks.simulation [--json] [--profile] [--million [POLICY …]] [--jobs N]
+    python -m benchmarks.simulation [--json [FILE]] [--profile] [--million [POLICY …]] [--jobs N]
         [--traces FOLDER]
 
 Traces and the very large cluster are played by the compiled clock; `SimPy` in a line is the same by
@@ -8,15 +8,14 @@ SimPy. A replayed job is at least two SimPy events, its arrival and its end; `ra
 a job ÷ the time of two bare timeouts. Environment steps take the row that ends soonest beside what
 the job could have, so that queues are as long as in training; choosing it is not measured, and of
 some equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes. `--json`
-prints one object with the main figures; the lines for people go to stderr then. What could not be
-measured, such as the replay of a trace that is not there, is null.
+writes or prints one object with the main figures; lines for people go to stderr then. What could
+not be measured, such as the replay of a trace that is not there, is null.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
-import json
 import pstats
 import resource
 import sys
@@ -31,6 +30,7 @@ import numpy as np
 import simpy
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
+from benchmarks.arguments import add_json, write_json
 from envs.clock import CompiledSimulation
 from envs.clock.kernel.columns import CHOICES, ROUNDS
 from envs.gym.cluster_env import ClusterEnv
@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     say = partial(print, file=sys.stderr if given.json else sys.stdout, flush=True)
     found = profiled(partial(measure, given, say)) if given.profile else measure(given, say)
     if given.json:
-        print(json.dumps(found))
+        write_json(found, given.json)
 
 
 def profiled(run: Callable[[], T]) -> T:
@@ -265,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.simulation",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print one object")
+    add_json(parser)
     parser.add_argument("--profile", action="store_true", help="tell where time goes")
     parser.add_argument("--million", nargs="*", metavar="POLICY", help="a very large cluster too")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="of the very large cluster")

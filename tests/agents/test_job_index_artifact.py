@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from agents.evaluation.statistics import Interval
 from agents.registry.registry import Registry
 from agents.serving import artifact
 from agents.serving.learned_policy import learned
 from agents.training.job_index.export import BASE_INPUT, TrainedOn, export, exported
 from agents.training.job_index.run_state import IndexRun
 from agents.training.job_index.settings import DistillationSettings, IndexSettings
+from agents.training.job_index.task import Validated
 from scheduler.decisions.kernel.learned.job_features import CLUSTER_WIDTH, JOB_WIDTH
 from scheduler.decisions.kernel.learned.job_index import size_of
 from scheduler.decisions.rounds.modes import Mode
@@ -46,6 +48,21 @@ def test_what_was_learned_is_what_is_served(tmp_path, base):
     snap = snapshot(pool(devices=4), jobs)
     plans = [decide(Round(snap.world.copy(), snap.now, Mode.EASY), one) for one in (own, served)]
     assert plans[0].placements == plans[1].placements
+
+
+def test_a_run_records_the_processor_time_of_its_validations(tmp_path):
+    settings = (IndexSettings("saf", hidden=0), DistillationSettings())
+    found = Validated(Interval(-0.1, -0.2, -0.05, 8), 0.02)
+    for _ in range(2):  # the second one resumes
+        run = IndexRun.open(tmp_path, settings)
+        run.keep(np.zeros(size_of(0) - 1), found)
+    first, second = (each["cpu_seconds"] for each in IndexRun.read(tmp_path).validated)
+    assert 0.0 <= first <= second
+    export(tmp_path, policy("saf", 0), settings[0], run, TrainedOn("lab", "", Mode.EASY))
+    curve = artifact.load(tmp_path).manifest.curve
+    assert [each["steps"] for each in curve] == [1, 2]
+    assert [each["raw"]["mean"] for each in curve] == [0.9, 0.9]
+    assert [each["cpu_seconds"] for each in curve] == [first, second]
 
 
 def test_it_is_registered_like_any_learned_policy(tmp_path):

@@ -22,6 +22,7 @@ from agents.serving.artifact import (
     INPUT,
     OUTPUT,
     ArtifactManifest,
+    CurvePoint,
     Judged,
     digest,
     save,
@@ -73,6 +74,14 @@ def export(
         commit=commit(),
         versions=versions(LIBRARIES),
         config={"index": asdict(settings), "settings": run.settings},
+        curve=[
+            CurvePoint(
+                steps=number,
+                raw=Judged(mean=1.0 + each["mean"], at={}),
+                **({"cpu_seconds": each["cpu_seconds"]} if "cpu_seconds" in each else {}),  # type: ignore[typeddict-item]
+            )
+            for number, each in enumerate(run.validated, 1)
+        ],
         evaluation={"policy": Judged(mean=ratio, at={})},
         base=settings.base,
     )

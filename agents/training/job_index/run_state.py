@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import cpu_time
 from agents.training.job_index.task import Validated
 from scheduler.arrays import Floats
 from scheduler.domain.errors import StateError
@@ -27,9 +28,13 @@ class IndexRun:
     settings: list[dict[str, Any]]
     weights: list[list[float]] = field(default_factory=list)
     validated: list[dict[str, float]] = field(default_factory=list)
-    """Each with mean, low, high (relative to the base), workloads and standard error."""
+    """Each with mean, low, high (relative to the base), workloads, standard error and processor
+    seconds; runs of older versions lack the last."""
     fitness: list[list[float]] = field(default_factory=list)
     """What an evolution strategy has tried: by generation and candidate."""
+    cpu_seconds: float = 0.0
+    """Processor time of all processes until the last write."""
+    _since: float = field(default_factory=cpu_time.cpu_seconds, init=False, repr=False)
 
     @classmethod
     def open(cls, folder: Path, settings: tuple[Any, ...]) -> IndexRun:
@@ -80,6 +85,7 @@ class IndexRun:
     def keep(self, weights: Floats, found: Validated) -> None:
         """Add a round."""
         difference = found.difference
+        self._count_time()
         self.weights.append(weights.tolist())
         self.validated.append(
             {
@@ -88,6 +94,7 @@ class IndexRun:
                 "high": difference.high,
                 "workloads": difference.count,
                 "error": found.error,
+                "cpu_seconds": round(self.cpu_seconds, 1),
             }
         )
         self._write()
@@ -97,9 +104,17 @@ class IndexRun:
         self.fitness.append(fitness)
         self._write()
 
+    def _count_time(self) -> None:
+        now = cpu_time.cpu_seconds()
+        self.cpu_seconds += now - self._since
+        self._since = now
+
     def _write(self) -> None:
+        self._count_time()
         kept = {
-            each.name: getattr(self, each.name) for each in fields(self) if each.name != "folder"
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name not in ("folder", "_since")
         }
         write_text(self.folder / _FILE, json.dumps(kept) + "\n")
 
