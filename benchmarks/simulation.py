@@ -223,14 +223,14 @@ def environments(bare: float, say: Say) -> float:
     return found["4 pools, 64 rows"]
 
 
-def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
-    """Everything that was asked for; `say` gets the lines for people."""
+def figures(traces: Path, say: Say) -> dict[str, float | None]:
+    """The main figures; None for what could not be measured. `say` gets the lines for people."""
     bare = bare_timeouts()
     say(f"bare SimPy timeouts: {bare:,.0f} per second")
-    played = replays(given.traces, bare, say)
+    played = replays(traces, bare, say)
     lublin, kth = ((played.get(key) or (None, None)) for key in (LUBLIN_FCFS, KTH_EASY))
     steps_per_s = environments(bare, say)
-    found = {
+    return {
         "simpy_timeouts_per_s": bare,
         "environment_steps_per_s": steps_per_s,
         "compiled_wgc_decisions_per_s": compiled_decisions("wgc", say),
@@ -238,6 +238,11 @@ def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
         "replay_lublin_fcfs_jobs_per_s": lublin[0],
         "replay_kth_easy_s": kth[1],
     }
+
+
+def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
+    """Everything that was asked for; `say` gets the lines for people."""
+    found: dict[str, object] = {**figures(given.traces, say)}
     if given.million is None:
         return found
     return found | {"million": million(given.jobs, given.million or ["fcfs", "wgc"], say)}

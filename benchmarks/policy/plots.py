@@ -127,28 +127,27 @@ class Bar:
     met: bool
 
 
-def bars(differences: Sequence[Bar], others: Sequence[Bar]) -> Figure:
-    """Dots with intervals beside their goals: per cent on the left, value ÷ goal on the right."""
-    count = max(len(differences), len(others), 1)
+def bars(differences: Sequence[Bar], ratios: Sequence[Bar]) -> Figure:
+    """Dots with intervals beside their goals: per cent on the left, ratios on the right."""
+    count = max(len(differences), len(ratios), 1)
     made = figure(12.0, 0.9 + 0.3 * count)
     left, right = made.subplots(1, 2, width_ratios=(3, 2))
-    for axes, rows, ratio in ((left, differences, False), (right, others, True)):
-        for place, bar in enumerate(reversed(rows)):
-            unit = bar.goal if ratio else 1.0
+    for axes, rows in ((left, differences), (right, ratios)):
+        places = [count - 1 - index for index in range(len(rows))]
+        for place, bar in zip(places, rows, strict=True):
             colour = _BETTER if bar.met else _WORSE
-            axes.plot([bar.low / unit, bar.high / unit], [place, place], color=colour, lw=2.2)
-            axes.plot(bar.value / unit, place, "o", color=colour, ms=6)
-            goal = bar.goal / unit
-            axes.plot([goal, goal], [place - 0.35, place + 0.35], color=INK, lw=1.6)
-        axes.set_yticks(np.arange(len(rows))[::-1], [bar.name for bar in rows])
-        axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
+            axes.plot([bar.low, bar.high], [place, place], color=colour, lw=2.2)
+            axes.plot(bar.value, place, "o", color=colour, ms=6)
+            axes.plot([bar.goal, bar.goal], [place - 0.35, place + 0.35], color=INK, lw=1.6)
+        axes.set_yticks(places, [bar.name for bar in rows])
+        axes.set_ylim(-0.6, count - 0.4)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
     left.axvline(0, color=INK, lw=0.6, alpha=0.5)
-    left.set_xlabel("difference to the rival, %; line: the goal")
+    left.set_xlabel("difference to the rival, %; black: the goal")
     right.set_xscale("log")
     plain(right.xaxis)
-    right.set_xlabel("value ÷ goal; line: the goal")
+    right.set_xlabel("ratio to the goal; left of the black line: met")
     return made
 
 

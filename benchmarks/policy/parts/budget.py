@@ -1,13 +1,15 @@
-"""What a decision costs by the length of the queue, and what a search gains by its time budget."""
+"""What a decision costs by the length of the queue, and a search by its budget; speeds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from agents.evaluation.statistics import relative
-from benchmarks import decisions, rlscheduler
+from api.cli.support.output import err
+from benchmarks import decisions, rlscheduler, simulation
 from benchmarks.policy import plots
 from benchmarks.policy.artifacts import SHIPPED
 from benchmarks.policy.cases import Fresh
@@ -50,7 +52,14 @@ def measure(how: Measuring) -> Found:
         missing,
     )
     slowdowns = {name: [one.slowdown for one in run] for name, run in runs[""].items()}
-    return {"times": times, "slowdowns": slowdowns, "jobs": jobs, "missing": missing}
+    speeds = {} if how.quick else simulation.figures(simulation.TRACES, err().print)
+    return {
+        "times": times,
+        "slowdowns": slowdowns,
+        "jobs": jobs,
+        "speeds": speeds,
+        "missing": missing,
+    }
 
 
 def report(found: Found, folder: Path) -> Section:
@@ -91,9 +100,20 @@ def report(found: Found, folder: Path) -> Section:
                 ["budget", ">slowdown", f">to {SEARCHED} alone"],
                 quality,
             ),
+            *_speeds(found["speeds"]),
         ],
         [("budget.svg", shown)],
     )
+
+
+def _speeds(speeds: Mapping[str, float | None]) -> list[Table]:
+    rows = [
+        [name.replace("_", " ").replace(" per s", " per second"), number(value)]
+        for name, value in speeds.items()
+        if value is not None
+    ]
+    title = "Speed of simulations on one core (`python -m benchmarks.simulation`)"
+    return [Table(title, ["figure", ">value"], rows)] if rows else []
 
 
 PART = ReportPart("budget", measure, report)

@@ -1,8 +1,7 @@
 """The table of goals: what was measured beside what was aimed at.
 
-It measures nothing itself. It reads the results of the other parts and of other benchmarks, in the
-folder of results: `searched.json`, `learned_index.json`, `simulation.json` and `decisions.json` are
-what these write with `--json`. What has not been measured is null.
+It measures nothing itself: it reads the results of the other parts in the folder of results. What
+has not been measured is null.
 """
 
 from __future__ import annotations
@@ -27,6 +26,8 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.policies.search import SUFFIX
 
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)
+FARTHEST = 100.0
+"""Ratio to the goal beyond which a picture shows no more."""
 BETTER = 0.0
 """Where a difference has to be shown, its whole interval lies below this."""
 
@@ -233,7 +234,8 @@ def speed(name: str) -> Callable[[Path], Interval]:
     """A figure of `benchmarks.simulation`."""
 
     def measured(results: Path) -> Interval:
-        return _bare((_read(results, "simulation") or {}).get(name))
+        found = _read(results, "budget")
+        return _bare(found["speeds"].get(name) if found else None)
 
     return measured
 
@@ -247,7 +249,6 @@ def _part(name: str) -> str:
     return f"python -m benchmarks.policy {name}"
 
 
-_SIMULATION = "python -m benchmarks.simulation --json benchmarks/policy/results/simulation.json"
 _RIGID, _MIXED = _part("rlscheduler"), _part("frontier")
 _COMMIT, _FCFS = Mode.COMMIT, Mode.COMMIT_FCFS
 GOALS = (
@@ -322,7 +323,7 @@ GOALS = (
         "decisions in training, one core",
         20_000,
         "per s",
-        _SIMULATION,
+        _part("budget"),
         speed("compiled_learned_decisions_per_s"),
         less=False,
     ),
@@ -330,7 +331,7 @@ GOALS = (
         "steps of Fulcrum/Cluster-v0",
         15_000,
         "per s",
-        _SIMULATION,
+        _part("budget"),
         speed("environment_steps_per_s"),
         less=False,
     ),
@@ -338,11 +339,11 @@ GOALS = (
         "replay of Lublin-1, FCFS",
         1_000_000,
         "jobs/s",
-        _SIMULATION,
+        _part("budget"),
         speed("replay_lublin_fcfs_jobs_per_s"),
         less=False,
     ),
-    Goal("replay of KTH, EASY", 0.1, "s", _SIMULATION, speed("replay_kth_easy_s")),
+    Goal("replay of KTH, EASY", 0.1, "s", _part("budget"), speed("replay_kth_easy_s")),
 )
 
 
@@ -363,7 +364,7 @@ def report(found: Found, folder: Path) -> Section:
         mark = {True: "✓", False: "✗", None: "not measured"}[entry["met"]]
         rows.append([entry["name"], _value(entry, goal.unit), aim, mark, f"`{entry['command']}`"])
         if entry["value"] is not None:
-            bars.append((goal, _bar(entry)))
+            bars.append((goal, _bar(goal, entry)))
     met = sum(entry["met"] is True for entry in entries)
     known = sum(entry["met"] is not None for entry in entries)
     section = Section(
@@ -383,9 +384,16 @@ def report(found: Found, folder: Path) -> Section:
     return Section(section.title, section.text, section.tables, [("goals.svg", shown)])
 
 
-def _bar(entry: Mapping[str, Any]) -> plots.Bar:
-    low, high = (math.nan if entry[end] is None else entry[end] for end in ("low", "high"))
-    return plots.Bar(entry["name"], entry["value"], low, high, entry["goal"], bool(entry["met"]))
+def _bar(goal: Goal, entry: Mapping[str, Any]) -> plots.Bar:
+    """In per cent, or as a ratio that is at most 1 where the goal is met."""
+    ends = [math.nan if entry[end] is None else entry[end] for end in ("value", "low", "high")]
+    if goal.unit == "%":
+        return plots.Bar(goal.name, *ends, goal.goal, bool(entry["met"]))
+    # The axis is logarithmic, and ends somewhere.
+    ratios = [
+        one / goal.goal if goal.less else goal.goal / max(one, goal.goal / FARTHEST) for one in ends
+    ]
+    return plots.Bar(goal.name, *ratios, 1.0, bool(entry["met"]))
 
 
 def _value(entry: Mapping[str, Any], unit: str) -> str:
