@@ -1,6 +1,7 @@
 """What the learned policies are worth, beside the heuristics; see docs/results.md.
 
 python -m benchmarks.policy [PART …] [--quick] [--workers N] [--out FOLDER] [--train] [--write]
+    [--learned GROUP,…] [--runs FOLDER …] [--jobs N]
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not (given.write and not given.parts):
         how = Measuring(
             quick=given.quick,
+            jobs=given.jobs,
             workers=given.workers,
             folder=given.artifacts,
             learned=tuple(given.learned),
@@ -113,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument(
         "--quick", action="store_true", help="only two workloads, to check that all runs"
+    )
+    parser.add_argument(
+        "--jobs", type=int, help="counted jobs of each workload in steady state, to try things out"
     )
     parser.add_argument("--workers", type=int, default=cores(), help="processes")
     parser.add_argument("--out", type=Path, help="folder for results (JSON) and plots")

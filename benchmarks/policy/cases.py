@@ -221,8 +221,9 @@ def under(policy: Policy, mode: Mode) -> Policy:
     """A learned policy would bring the mode of its training; a protocol has its own."""
     if isinstance(policy, SearchedPolicy):
         return replace(policy, policy=under(policy.policy, mode))
-    known = isinstance(policy, LearnedPolicy | LearnedIndex)
-    return replace(policy, mode=mode) if known else policy
+    if isinstance(policy, LearnedPolicy | LearnedIndex):
+        return replace(policy, mode=mode)
+    return policy
 
 
 def sequence(workload: Workload, start: int, jobs: int, mode: Mode, policy: Policy) -> CaseFigures:

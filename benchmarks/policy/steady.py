@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ HEATS, FINALISTS, TUNING = 2, 6, 10
 """Workloads of the split `tuning` that all orders play; how many orders of these play all."""
 TESTED = 2
 """Orders that come to the test; the rival is the one that was best in tuning."""
-FEW: Mapping[str, int] = {"ppo-1": 8, SUFFIX: 6}
+FEW: Mapping[str, int] = {"ppo-1": 6, SUFFIX: 6}
 """End of a policy's name → workloads that it plays at most: its decisions take long."""
 SEARCHED_W = 0.8
 """The one preference at which a search plays."""
@@ -75,7 +74,7 @@ def play(
     settings: Sequence[Setting],
     policies: Mapping[str, Mapping[str, str]],
     missing: list[str],
-) -> list[dict[str, Any]]:
+) -> list[Found]:
     """What each setting's policies reach: one JSON object for each setting.
 
     `policies`: key of the setting → name → policy; untuned wgc must be among them, because the

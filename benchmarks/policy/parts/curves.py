@@ -18,7 +18,6 @@ from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table
 from scheduler.domain.errors import FulcrumError
 
-WEIGHTS = ("raw", "averaged")
 WAY = {"rounds": "search and distillation", "generations": "cmaes"}
 """Setting that only this way of learning an index has → its name."""
 
@@ -66,7 +65,8 @@ def _points(manifest: ArtifactManifest) -> Iterator[tuple[float, float]]:
     least = float("inf")
     for each in manifest.curve:
         seconds = each.get("cpu_seconds", each.get("seconds"))
-        least = min(least, *(each[one]["mean"] for one in WEIGHTS if one in each))
+        judged = (each["raw"], each.get("averaged", each["raw"]))
+        least = min(least, *(one["mean"] for one in judged))
         if seconds is not None:
             yield float(seconds), least
 

@@ -386,14 +386,19 @@ def report(found: Found, folder: Path) -> Section:
 
 def _bar(goal: Goal, entry: Mapping[str, Any]) -> plots.Bar:
     """In per cent, or as a ratio that is at most 1 where the goal is met."""
-    ends = [math.nan if entry[end] is None else entry[end] for end in ("value", "low", "high")]
+    value, low, high = (_place(goal, entry[end]) for end in ("value", "low", "high"))
+    return plots.Bar(
+        goal.name, value, low, high, goal.goal if goal.unit == "%" else 1.0, bool(entry["met"])
+    )
+
+
+def _place(goal: Goal, figure: float | None) -> float:
+    if figure is None:
+        return math.nan
     if goal.unit == "%":
-        return plots.Bar(goal.name, *ends, goal.goal, bool(entry["met"]))
+        return figure
     # The axis is logarithmic, and ends somewhere.
-    ratios = [
-        one / goal.goal if goal.less else goal.goal / max(one, goal.goal / FARTHEST) for one in ends
-    ]
-    return plots.Bar(goal.name, *ratios, 1.0, bool(entry["met"]))
+    return figure / goal.goal if goal.less else goal.goal / max(figure, goal.goal / FARTHEST)
 
 
 def _value(entry: Mapping[str, Any], unit: str) -> str:

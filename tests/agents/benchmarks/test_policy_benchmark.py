@@ -132,7 +132,7 @@ class TestSteadyState:
 
     def test_slow_policies_play_fewer_workloads(self):
         setting = Setting("", load("mixed-cloud"), 0.8, 48)
-        assert len(setting.cases(Measuring(), steady._most("ppo-1"))) == 8
+        assert len(setting.cases(Measuring(), steady._most("ppo-1"))) == 6
         assert len(setting.cases(Measuring(), steady._most("fulcrum+search"))) == 6
         assert len(setting.cases(Measuring(), steady._most("fulcrum"))) == 48
 
