@@ -75,7 +75,7 @@ policy: $(STAMP) ## Train the policy that is shipped, from its seed (FOLDER=buil
 	  --set target_kl=0.02 --set validate_every=4 --set validation_workloads=24 \
 	  --set checkpoint_every=4 --seed 1
 
-bench-policy: $(STAMP) ## Hold the learned policies against the heuristics: docs/results.md (TRAIN=1 trains again)
+bench-policy: $(STAMP) ## Hold the learned policies against goals and heuristics: docs/results.md (about an hour; TRAIN=1 trains PPO again)
 	@$(RUN)/python -m benchmarks.policy $(if $(TRAIN),--train) $(ARGS)
 
 bench-sim: $(STAMP) ## Measure the speed of simulation and environment
