@@ -18,7 +18,7 @@ from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table
 from scheduler.domain.errors import FulcrumError
 
-WAY = {"rounds": "search and distillation", "generations": "cmaes"}
+WAY = {"temperature": "search and distillation", "population": "cmaes"}
 """Setting that only this way of learning an index has → its name."""
 
 

@@ -16,7 +16,7 @@ from benchmarks.policy import plots, steady
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.steady import BASE, Setting
-from benchmarks.policy.tables import Section, Table
+from benchmarks.policy.tables import Section, Table, signed
 from envs.scenarios import Split, load
 
 TRACES = Path(__file__).resolve().parents[3] / ".." / "shared/traces"
@@ -87,7 +87,8 @@ def report(found: Found, folder: Path) -> Section:
             row = [entry["title"], name]
             for rival in (BASE, SHORTEST, entry["textbook"]):
                 row.append(steady.cells(entry, name, rival)[0])
-            rows.append([*row, entry["textbook"], f"{100 * to_better(entry, name):+.1f} %"])
+            off = signed(Interval(to_better(entry, name), np.nan, np.nan, 1))
+            rows.append([*row, entry["textbook"], off])
     columns = ["trace", "policy", f">to {BASE}", f">to {SHORTEST}", ">to the best textbook order"]
     columns += ["which is", ">to the better of wgc and SJF"]
     text = (

@@ -13,7 +13,11 @@ from agents.serving.artifact import ArtifactManifest, save
 from agents.serving.artifact import load as load_artifact
 from agents.training.job_index.export import TrainedOn, export
 from agents.training.job_index.run_state import IndexRun
-from agents.training.job_index.settings import EvolutionSettings, IndexSettings
+from agents.training.job_index.settings import (
+    DistillationSettings,
+    EvolutionSettings,
+    IndexSettings,
+)
 from agents.training.trainer import train
 from benchmarks.policy import artifacts, document, evaluation, plots, steady
 from benchmarks.policy.cases import CaseFigures, Drawn, Fresh, fresh, under
@@ -341,15 +345,16 @@ class TestCurves:
     def test_the_best_so_far_by_processor_time(self):
         assert list(curves._points(self.MANIFEST)) == [(10.0, 1.2), (20.0, 0.98), (30.0, 0.98)]
 
-    def test_the_way_of_learning(self):
+    def test_the_way_of_learning(self, tmp_path):
         assert curves.way(self.MANIFEST) == "ars"
         assert curves.way(replace(self.MANIFEST, config={})) == "ppo"
         for settings, said in (
-            ({"generations": 4}, "cmaes"),
-            ({"rounds": 2}, "search and distillation"),
+            (EvolutionSettings(), "cmaes"),
+            (DistillationSettings(), "search and distillation"),
         ):
-            index = {"settings": [{"base": "wgc"}, settings]}
-            assert curves.way(replace(self.MANIFEST, base="wgc", config=index)) == said
+            run = IndexRun.open(tmp_path / said, (IndexSettings("wgc"), settings))
+            config = {"settings": run.settings}
+            assert curves.way(replace(self.MANIFEST, base="wgc", config=config)) == said
 
     def test_a_training_records_its_processor_time(self, tmp_path):
         train(TINY, tmp_path / "run")
