@@ -154,7 +154,7 @@ class TestSteadyState:
 
 class TestGoals:
     def goal(self, value, **how):
-        return goals.Goal("g", -5, "%", "c", lambda _: Interval(*value, 48), **how).entry(Path())
+        return goals.Goal("g", -5, "%", "kth", lambda _: Interval(*value, 48), **how).entry(Path())
 
     def test_what_was_not_measured_is_null(self, tmp_path):
         """With an empty folder of results nothing is known, and nothing is invented."""
@@ -165,11 +165,13 @@ class TestGoals:
         assert entries[0].keys() == {"name", "value", "low", "high", "goal", "met", "command"}
 
     def test_a_goal_is_met_by_its_figure_and_its_interval(self):
-        assert self.goal((-6.0, -8.0, -4.0), shown=True)["met"] is True
-        assert self.goal((-4.0, -5.0, -3.0), shown=True)["met"] is False
-        assert self.goal((-6.0, -14.0, 1.0), shown=True)["met"] is False
-        assert self.goal((-6.0, -14.0, 1.0))["met"] is True
-        assert self.goal((-6.0, -14.0, 1.0), less=False)["met"] is False
+        assert self.goal((-6.0, -8.0, -4.0))["met"] is True
+        assert self.goal((-4.0, -5.0, -3.0))["met"] is False
+        assert self.goal((-6.0, -14.0, 1.0))["met"] is False
+        assert self.goal((-6.0, math.nan, math.nan))["met"] is True
+        assert self.goal((-6.0, -8.0, -4.0), less=False)["met"] is False
+        few = Interval(-6.0, -8.0, -4.0, 3)
+        assert goals.Goal("g", -5, "%", "kth", lambda _: few).entry(Path())["met"] is False
 
     def test_the_file_is_a_list_and_the_page_shows_it(self, tmp_path):
         runs = {"fulcrum": [0.9] * 8, "wgc": [1.1] * 8, frontier.TUNED: [1.0] * 8}
