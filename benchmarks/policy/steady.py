@@ -32,8 +32,8 @@ HEATS, FINALISTS, TUNING = 2, 6, 10
 """Workloads of the split `tuning` that all orders play; how many orders of these play all."""
 TESTED = 2
 """Orders that come to the test; the rival is the one that was best in tuning."""
-FEW: Mapping[str, int] = {"ppo-1": 6, SUFFIX: 6}
-"""End of a policy's name → workloads that it plays at most: its decisions take long."""
+FEW = 6
+"""Workloads that policies play at most whose decisions take long: searches, networks of rows."""
 SEARCHED_W = 0.8
 """The one preference at which a search plays."""
 
@@ -86,7 +86,9 @@ def play(
         title,
         keyed,
         everyone,
-        lambda name, key: keyed[key].cases(how, _most(name)) if name in policies[key] else [],
+        lambda name, key: (
+            keyed[key].cases(how, _most(everyone[name])) if name in policies[key] else []
+        ),
         missing,
     )
     return [_entry(how, keyed[key], those) for key, those in runs.items()]
@@ -99,8 +101,8 @@ def with_search(policies: Mapping[str, str], name: str, w: float) -> dict[str, s
     return {**policies, name + SUFFIX: f"{policies[name]}{SUFFIX}/{SEARCH_S:g}"}
 
 
-def _most(name: str) -> int | None:
-    return next((most for end, most in FEW.items() if name.endswith(end)), None)
+def _most(policy: str) -> int | None:
+    return FEW if SUFFIX in policy or not searchable(policy) else None
 
 
 def _entry(how: Measuring, setting: Setting, runs: Mapping[str, Sequence[CaseFigures]]) -> Found:

@@ -102,7 +102,7 @@ def report(found: Found, folder: Path) -> Section:
     columns = ["part", "with", "without", *(f">w = {entry['w']:g}" for entry in entries)]
     note = (
         "✓: the part helps. Policies that search play "
-        f"{steady.FEW[SUFFIX]} workloads, with {SEARCH_S:g} s in a round."
+        f"{steady.FEW} workloads, with {SEARCH_S:g} s in a round."
     )
     where = entries[0]
     section = Section(
