@@ -1,6 +1,6 @@
 """How long one decision and one round take, beside sorting the same jobs in the same run.
 
-    python -m benchmarks.decisions [--json] [--policies wgc,learned] [--jobs 10,1000]
+    python -m benchmarks.decisions [--json [FILE]] [--policies wgc,learned] [--jobs 10,1000]
         [--repeats N] [--seconds SECONDS]
 
 Three pools, each job accepts widths 1, 2 and 4 on all of them; half of the devices are busy. A
@@ -10,14 +10,14 @@ Between two decisions a job has come and one has gone, as in a service. A round
 fits and reserves for what does not. Policies decide with EASY backfilling, learned ones in the mode
 that they were trained for. The reference is Python's `sorted()` of as many jobs by a key already
 computed: what the plainest scheduler imaginable would do per decision. Times are processor time of
-this thread. `--json` prints one object: `decision_ms` and `round_ms`, policy → queued jobs → `p50`
-and `p99`, and for rounds the mean number of `choices`.
+this thread. `NAME+search` may try choices out for 0.1 s in a round, as in the service. `--json`
+writes or prints one object: `decision_ms` and `round_ms`, policy → queued jobs → `p50` and `p99`,
+and for rounds the mean number of `choices`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import time
@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
+from benchmarks.arguments import add_json, write_json
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, mode_of, traits
 from scheduler.decisions.rounds.round import Round
@@ -40,6 +41,7 @@ from scheduler.decisions.state.world import EstimatedPlacement, RunningAttempt, 
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies import lookup
+from scheduler.policies.search import limited
 
 SIZES = (10, 100, 1_000, 10_000)
 LEARNED = "learned"
@@ -56,6 +58,8 @@ POLICIES = (
     "wgc",
     LEARNED,
 )
+SEARCH_S = 0.1
+"""Seconds that a policy may search in a round, as in the service."""
 REPEATS = 300
 """Decisions of one policy with one length of the queue."""
 WARM = 5
@@ -98,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         timings.append(timing)
         print(f"{timing.policy}, {timing.jobs:,} jobs", file=sys.stderr, flush=True)
     if given.json:
-        print(json.dumps(document(timings)))
+        write_json(document(timings), given.json)
     else:
         show(timings)
 
@@ -112,7 +116,7 @@ def measure(
     five. Raises `MissingError` for an unknown policy.
     """
     for name in policies:
-        policy = lookup.named("learned:fulcrum" if name == LEARNED else name)
+        policy = limited(lookup.named(name.replace(LEARNED, f"{LEARNED}:fulcrum")), SEARCH_S)
         mode = mode_of(policy, Mode.EASY)
         for count in sizes:
             turns = snapshots(count)
@@ -271,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.decisions",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print one object")
+    add_json(parser)
     parser.add_argument("--policies", type=_names, default=POLICIES, metavar="A,B")
     parser.add_argument("--jobs", type=_counts, default=SIZES, metavar="N,M", help="queued jobs")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="decisions per figure")

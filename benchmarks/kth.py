@@ -1,6 +1,6 @@
 """Agreement with published figures on the log of KTH's IBM SP2; exit code 1 if there is none.
 
-    python -m benchmarks.kth [FILE]
+    python -m benchmarks.kth [FILE] [--json [FILE]]
 
 Protocol: all 28,481 jobs of the log on 100 processors, widths as they were; runtimes as they were
 (none is above its request, which is the time at which a job would be killed); the scheduler knows
@@ -18,7 +18,7 @@ prediction step by step, as in section 4.2 of Tsafrir et al. `learned` are the m
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,13 @@ def slowdown(row: KthRow, trace: Path = TRACE) -> tuple[float, float]:
     return float(outcome.bounded_slowdown.mean()), float(outcome.wait.mean())
 
 
-def main(trace: Path) -> int:
+def main(arguments_: Sequence[str] | None = None) -> int:
+    own = arguments.parser(__doc__, "kth")
+    own.add_argument("path", nargs="?", type=Path, default=TRACE, help=f"default: {TRACE}")
+    arguments.add_json(own)
+    given = own.parse_args(arguments_)
+    trace: Path = given.path
+    figures = []
     print(f"EASY backfilling on {trace.name}")
     print(f"{'policy':24} {'published':>12} {'here':>8} {'mean wait s':>12}")
     wrong = 0
@@ -98,8 +104,11 @@ def main(trace: Path) -> int:
         for row, (here, wait) in zip(ROWS, found, strict=True):
             bad = row.published is not None and abs(here - row.published) > row.tolerance
             wrong += bad
+            figures.append([row.title, here, wait])
             known = "" if row.published is None else f"{row.published:.1f} ± {row.tolerance:g}"
             print(f"{row.title:24} {known:>12} {here:8.2f} {wait:12.0f}{' !' * bad}", flush=True)
+    if given.json:
+        arguments.write_json(figures, given.json)
     return int(wrong > 0)
 
 
@@ -109,4 +118,4 @@ def _numbered(trace: Path, number: int) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(arguments.path(__doc__, "kth", TRACE)))
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """What a learned index gains over its base, and what learning it costs.
 
     python -m benchmarks.learned_index FOLDER [--task backfilling] [--way search] [--base saf]
+        [--json [FILE]]
 
 Tasks: `backfilling` and `no-backfilling` are RLScheduler's protocol (see `benchmarks.rlscheduler`):
 ten published sequences of 1,024 jobs and fresh ones out of the same model; the figure is the mean
@@ -34,7 +35,7 @@ from agents.training.job_index.training import LEARNERS, begin, learn, start_in
 from agents.training.lock import exclusive
 from agents.training.progress import Tell, TrainingEvent, TrainingProgress
 from benchmarks import rlscheduler
-from benchmarks.arguments import parser
+from benchmarks.arguments import add_json, parser, write_json
 from benchmarks.policy.cases import FASTEST, FILE_JOBS, fresh
 from benchmarks.policy.tables import signed
 from envs.gym import episodes
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--fresh", type=int, default=120, help="test workloads")
     options.add_argument("--set", action="append", default=[], help="NAME=VALUE of the settings")
+    add_json(options)
     asked = options.parse_args(arguments)
     w = 0.5 if asked.task == MIXED else FASTEST
     scenario = load(MIXED if asked.task == MIXED else "hpc-lublin")
@@ -88,10 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"learned in {time.process_time() - begun:.0f} CPU seconds", flush=True)
     policy = learned(asked.folder / BEST)
     names = list(dict.fromkeys([asked.base, *RIVALS[asked.task].split(",")]))
+    kept: dict[str, dict[str, list[float]]] = {}
     for title, workloads in tests(asked.task, asked.fresh, config.jobs).items():
         policies = [policy, *map(named, names)]
         figures = np.array([played(each.at(w), policies) for each in workloads]).T
         own_figures, values = figures[0], dict(zip(names, figures[1:], strict=True))
+        kept[title] = {"learned": own_figures.tolist()} | {
+            name: value.tolist() for name, value in values.items()
+        }
         best = min(names, key=lambda name: float(np.mean(values[name])))
         shown = {"learned": own_figures, **values}
         means = ", ".join(f"{name} {np.mean(value):.4g}" for name, value in shown.items())
@@ -102,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"to the base {signed(relative(own_figures, values[asked.base]))}",
             flush=True,
         )
+    if asked.json:
+        write_json({"task": asked.task, "values": kept}, asked.json)
     return 0
 
 

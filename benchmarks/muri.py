@@ -1,6 +1,7 @@
 """Preemptive policies on Muri's traces beside its published figures; exit code 1 if they differ.
 
     python -m benchmarks.muri [FOLDER] [--traces trace1,trace2] [--policies srtf,srsf]
+        [--json [FILE]]
 
 Zhao et al., "Multi-resource interleaving for deep learning training", SIGCOMM 2022: 8 nodes of 8
 GPUs, average job completion time of the policies it is compared with. Runtimes are 1.015 times
@@ -79,7 +80,7 @@ def mean_jct(trace: str, policy: str, column: int, folder: Path = TRACES) -> flo
 def main(given: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(given)
     cells = [cell for cell in PUBLISHED if cell[0] in chosen.traces and cell[1] in chosen.policies]
-    wrong = 0
+    wrong, figures = 0, []
     print(f"{'trace':10} {'policy':10} {'published':>10}", end="")
     print("".join(f" {title:>20}" for title, *_ in COLUMNS))
     with ProcessPool(chosen.folder, cores()) as pool:
@@ -87,13 +88,16 @@ def main(given: Sequence[str] | None = None) -> int:
         for trace, policy in cells:
             published, difference = PUBLISHED[trace, policy], 0.0
             print(f"{trace:10} {policy:10} {published:10d}", end="")
-            for here in islice(found, len(COLUMNS)):
+            for (title, *_), here in zip(COLUMNS, islice(found, len(COLUMNS)), strict=True):
+                figures.append([trace, policy, title, here])
                 difference = here / published - 1
                 print(f" {here:12.0f} {difference:+7.1%}", end="", flush=True)
             bad = abs(difference) > TOLERANCE[policy]
             wrong += bad
             print(" !" * bad)
     print(f"{len(cells) - wrong} of {len(cells)} figures agree")
+    if chosen.json:
+        arguments.write_json(figures, chosen.json)
     return int(wrong > 0)
 
 
@@ -103,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     for number, name in enumerate(("traces", "policies")):
         legal = sorted({cell[number] for cell in PUBLISHED})
         own.add_argument(f"--{name}", type=_names, default=legal, help=f"some of {','.join(legal)}")
+    arguments.add_json(own)
     return own
 
 

@@ -1,6 +1,6 @@
 """Speed of the simulation on one core, beside bare SimPy timeouts in the same run.
 
-    python -m benchmarks.simulation [--json] [--profile] [--million [POLICY …]] [--jobs N]
+    python -m benchmarks.simulation [--json [FILE]] [--profile] [--million [POLICY …]] [--jobs N]
         [--traces FOLDER]
 
 Traces and the very large cluster are played by the compiled clock; `SimPy` in a line is the same by
@@ -8,15 +8,14 @@ SimPy. A replayed job is at least two SimPy events, its arrival and its end; `ra
 a job ÷ the time of two bare timeouts. Environment steps take the row that ends soonest beside what
 the job could have, so that queues are as long as in training; choosing it is not measured, and of
 some equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes. `--json`
-prints one object with the main figures; the lines for people go to stderr then. What could not be
-measured, such as the replay of a trace that is not there, is null.
+writes or prints one object with the main figures; lines for people go to stderr then. What could
+not be measured, such as the replay of a trace that is not there, is null.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
-import json
 import pstats
 import resource
 import sys
@@ -31,6 +30,7 @@ import numpy as np
 import simpy
 
 import agents.registry.resolve  # noqa: F401 - so that learned policies are found
+from benchmarks.arguments import add_json, write_json
 from envs.clock import CompiledSimulation
 from envs.clock.kernel.columns import CHOICES, ROUNDS
 from envs.gym.cluster_env import ClusterEnv
@@ -223,14 +223,14 @@ def environments(bare: float, say: Say) -> float:
     return found["4 pools, 64 rows"]
 
 
-def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
-    """Everything that was asked for; `say` gets the lines for people."""
+def figures(traces: Path, say: Say) -> dict[str, float | None]:
+    """The main figures; None for what could not be measured. `say` gets the lines for people."""
     bare = bare_timeouts()
     say(f"bare SimPy timeouts: {bare:,.0f} per second")
-    played = replays(given.traces, bare, say)
+    played = replays(traces, bare, say)
     lublin, kth = ((played.get(key) or (None, None)) for key in (LUBLIN_FCFS, KTH_EASY))
     steps_per_s = environments(bare, say)
-    found = {
+    return {
         "simpy_timeouts_per_s": bare,
         "environment_steps_per_s": steps_per_s,
         "compiled_wgc_decisions_per_s": compiled_decisions("wgc", say),
@@ -238,6 +238,11 @@ def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
         "replay_lublin_fcfs_jobs_per_s": lublin[0],
         "replay_kth_easy_s": kth[1],
     }
+
+
+def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
+    """Everything that was asked for; `say` gets the lines for people."""
+    found: dict[str, object] = {**figures(given.traces, say)}
     if given.million is None:
         return found
     return found | {"million": million(given.jobs, given.million or ["fcfs", "wgc"], say)}
@@ -248,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     say = partial(print, file=sys.stderr if given.json else sys.stdout, flush=True)
     found = profiled(partial(measure, given, say)) if given.profile else measure(given, say)
     if given.json:
-        print(json.dumps(found))
+        write_json(found, given.json)
 
 
 def profiled(run: Callable[[], T]) -> T:
@@ -265,7 +270,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.simulation",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print one object")
+    add_json(parser)
     parser.add_argument("--profile", action="store_true", help="tell where time goes")
     parser.add_argument("--million", nargs="*", metavar="POLICY", help="a very large cluster too")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="of the very large cluster")

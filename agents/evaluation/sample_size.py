@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,14 +29,21 @@ class Evidence:
 
     @classmethod
     def of(cls, scenario: Scenario, jobs: int | None, runs: Iterable[RunResult]) -> Self:
-        """The evidence of runs of one scenario, `jobs` in each workload (None: the scenario's).
+        """The evidence of runs of one scenario, `jobs` in each workload (None: the scenario's)."""
+        rows = {run.key.seed: run.rows for run in runs if not run.error}
+        return cls.among(scenario, jobs, rows.values())
+
+    @classmethod
+    def among(
+        cls, scenario: Scenario, jobs: int | None, rows: Collection[tuple[int, int] | None]
+    ) -> Self:
+        """The evidence of workloads from these (first, beyond) rows of a trace; None: of a model.
 
         Windows of a trace are worth as many workloads as fit side by side into the rows that they
         cover. Workloads drawn with replacement are worth one for every `REDRAWN` different jobs,
         or for as many as each has, if these are fewer. Neither is worth more than were simulated.
         """
-        rows = {run.key.seed: run.rows for run in runs if not run.error}
-        spans = [span for span in rows.values() if span is not None]
+        spans = [span for span in rows if span is not None]
         if not spans or scenario.source.trace is None:
             return cls(len(rows), len(rows))
         each = jobs or scenario.source.jobs

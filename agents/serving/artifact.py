@@ -72,6 +72,8 @@ class CurvePoint(TypedDict):
     """Decisions so far."""
     seconds: NotRequired[float]
     """Time since the training began; absent in old artifacts."""
+    cpu_seconds: NotRequired[float]
+    """Processor time of all its processes until then; absent in old artifacts."""
     raw: Judged
     averaged: NotRequired[Judged]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
+from agents.cpu_time import cpu_seconds
 from agents.evaluation.provenance import versions
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import BEST, ArtifactManifest, CurvePoint, digest, save
@@ -58,7 +59,7 @@ class TrainingCallback(BaseCallback):
         self._progress = progress
         self._rest = rest
         self._fresh = True
-        self._since = time.monotonic()
+        self._since, self._cpu_since = time.monotonic(), cpu_seconds()
 
     @property
     def _network(self) -> PolicyNetwork:
@@ -118,20 +119,25 @@ class TrainingCallback(BaseCallback):
             self._checkpoint()
         self._tell(TrainingEvent("learning", self._share, steps=self.num_timesteps))
 
-    def _clock(self) -> float:
-        """Seconds of the whole training, earlier parts of a resumed one included."""
-        now = time.monotonic()
-        self._progress.seconds += now - self._since
-        self._since = now
-        return round(self._progress.seconds, 1)
+    def _clock(self) -> tuple[float, float]:
+        """(seconds, processor seconds) of the training, earlier parts of a resumed one included."""
+        now, spent, progress = time.monotonic(), cpu_seconds(), self._progress
+        progress.seconds += now - self._since
+        progress.cpu_seconds += spent - self._cpu_since
+        self._since, self._cpu_since = now, spent
+        return round(progress.seconds, 1), round(progress.cpu_seconds, 1)
 
     def _validate(self) -> None:
         scores = {"raw": self._validation.evaluate(self._network)}
         if self._progress.rollouts:
             with self._average.applied():
                 scores["averaged"] = self._validation.evaluate(self._network)
+        seconds, spent = self._clock()
         point = CurvePoint(
-            steps=self.num_timesteps, seconds=self._clock(), raw=scores["raw"].judged()
+            steps=self.num_timesteps,
+            seconds=seconds,
+            cpu_seconds=spent,
+            raw=scores["raw"].judged(),
         )
         if "averaged" in scores:
             point["averaged"] = scores["averaged"].judged()

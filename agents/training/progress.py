@@ -52,6 +52,8 @@ class TrainingProgress:
     """Validations since the best."""
     seconds: float = 0.0
     """Duration of all so far, demonstrations and validations included."""
+    cpu_seconds: float = 0.0
+    """Processor time of all processes in that time."""
     curve: list[CurvePoint] = field(default_factory=list)
     heuristics: dict[str, Judged] = field(default_factory=dict)
     command: str = ""

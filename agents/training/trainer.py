@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from agents.cpu_time import cpu_seconds
 from agents.evaluation.provenance import commit
 from agents.process_pool import ProcessPool
 from agents.training import config as configs
@@ -148,7 +149,7 @@ def _begin(
     pool: ProcessPool[TrainingContext], run: Path, tell: Tell, progress: TrainingProgress
 ) -> TrainingProgress:
     """From the start; demonstrations that are there already give the same weights."""
-    begun = time.monotonic()
+    begun, spent = time.monotonic(), cpu_seconds()
     config = pool.context.config
     algorithm, demonstrations = ALGORITHMS[config.algo], run / DEMONSTRATIONS
     use_one_thread()
@@ -171,6 +172,8 @@ def _begin(
             if isinstance(model, RowSearch):
                 model.start_from_policy()
         progress.seconds = saved + time.monotonic() - begun
+        # What an interrupted training has demonstrated counts by its duration.
+        progress.cpu_seconds = saved + cpu_seconds() - spent
         return _learn(pool, model, run, tell, progress, None)
     finally:
         env.close()

@@ -1,6 +1,6 @@
 """Errors of estimated runtimes at submission, on logs of real clusters.
 
-    python -m benchmarks.estimates [--json] [--boosting] [FOLDER]
+    python -m benchmarks.estimates [FOLDER] [--json [FILE]] [--boosting]
 
 Every job of a log is predicted when it is submitted, from the jobs that have ended by then. The
 second half of each log is scored, Philly's in five windows too. Columns: median of |estimate −
@@ -20,7 +20,6 @@ The constants of `learned` were chosen on the scored jobs of Philly and KTH, not
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -111,7 +110,7 @@ def rows(
 
 def main(given: Sequence[str] | None = None) -> int:
     parser = arguments.parser(__doc__, "estimates")
-    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    arguments.add_json(parser)
     parser.add_argument("--boosting", action="store_true", help="compare with boosted trees")
     parser.add_argument("folder", nargs="?", type=Path, default=TRACES, help="default: %(default)s")
     chosen, methods = parser.parse_args(given), dict(METHODS)
@@ -125,7 +124,10 @@ def main(given: Sequence[str] | None = None) -> int:
             found += rows(log, read(chosen.folder / file), methods)
         else:
             print(f"{log}: skipped, there is no {chosen.folder / file}", file=sys.stderr)
-    print(json.dumps([asdict(row) for row in found], indent=1) if chosen.json else _table(found))
+    if chosen.json:
+        arguments.write_json([asdict(row) for row in found], chosen.json)
+    else:
+        print(_table(found))
     return 0
 
 

@@ -1,6 +1,7 @@
 """What the learned policies are worth, beside the heuristics; see docs/results.md.
 
 python -m benchmarks.policy [PART …] [--quick] [--workers N] [--out FOLDER] [--train] [--write]
+    [--learned GROUP,…] [--runs FOLDER …] [--jobs N]
 """
 
 from __future__ import annotations
@@ -19,19 +20,35 @@ from api.cli.support.output import err, out
 from benchmarks.policy import artifacts, document
 from benchmarks.policy.document import Found, ReportPart
 from benchmarks.policy.evaluation import Measuring
-from benchmarks.policy.parts import drawn, frontier, kth, latency, live, rlscheduler, transfer
+from benchmarks.policy.parts import (
+    ablation,
+    budget,
+    curves,
+    drawn,
+    frontier,
+    goals,
+    kth,
+    live,
+    rlscheduler,
+    traces,
+    transfer,
+)
 from scheduler.domain.errors import InputError
 
 PARTS: Mapping[str, ReportPart] = {
     part.name: part
     for part in (
         frontier.PART,
-        transfer.PART,
         drawn.PART,
+        transfer.PART,
+        traces.PART,
+        ablation.PART,
         rlscheduler.PART,
         kth.PART,
-        latency.PART,
+        budget.PART,
+        curves.PART,
         live.PART,
+        goals.PART,
     )
 }
 QUICK = artifacts.BUILD / "quick"
@@ -54,7 +71,15 @@ def main(words: Sequence[str] | None = None) -> int:
             err().print(escape(error.message), *error.fields.values(), sep="\n", soft_wrap=True)
             return 2
     if not (given.write and not given.parts):
-        how = Measuring(given.quick, given.workers, given.artifacts)
+        how = Measuring(
+            quick=given.quick,
+            jobs=given.jobs,
+            workers=given.workers,
+            folder=given.artifacts,
+            learned=tuple(given.learned),
+            trainings=tuple(given.runs),
+            results=out_folder,
+        )
         for part in parts:
             begun = time.monotonic()
             found = part.measure(how)
@@ -91,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="only two workloads, to check that all runs"
     )
+    parser.add_argument(
+        "--jobs", type=int, help="counted jobs of each workload in steady state, to try things out"
+    )
     parser.add_argument("--workers", type=int, default=cores(), help="processes")
     parser.add_argument("--out", type=Path, help="folder for results (JSON) and plots")
     parser.add_argument(
@@ -98,6 +126,17 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=artifacts.FOLDER,
         help="folder of the policies, with NAME-SEED/",
+    )
+    parser.add_argument(
+        "--learned",
+        type=lambda text: text.split(","),
+        default=[artifacts.SHIPPED, artifacts.RIVAL],
+        metavar="GROUP,…",
+        help="policies of the tables in steady state: `fulcrum` is the one that ships (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
+        "--runs", type=Path, nargs="*", default=[], help="folders of trainings, for their curves"
     )
     parser.add_argument("--train", action="store_true", help="train the policies again first")
     parser.add_argument(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
@@ -29,8 +30,10 @@ FOLDER = Path(__file__).resolve().parent / "artifacts"
 BUILD = Path(__file__).resolve().parents[2] / "build" / "bench-policy"
 RUNS = BUILD / "training"
 """Folder of trainings that are repeated, until all of them are done."""
-SHIPPED = "random"
-"""Group of the policy that ships with Fulcrum, which is trained on drawn clusters."""
+SHIPPED = DEFAULT
+"""Group of the policy that ships with Fulcrum; its other seeds are `fulcrum-2`, `fulcrum-3`, …"""
+RIVAL = "ppo"
+"""Group of policies that PPO has trained on drawn clusters: `ppo-1` shipped before."""
 SEEDS = 3
 """Number of trainings that a statement about a training needs."""
 LARGEST = 2**20
@@ -52,7 +55,7 @@ class Trained:
     @property
     def group(self) -> str:
         """The name without the seed."""
-        return SHIPPED if self.name == DEFAULT else self.name.rpartition("-")[0]
+        return self.name if self.name == SHIPPED else self.name.rpartition("-")[0]
 
     @property
     def policy(self) -> str:
@@ -76,7 +79,7 @@ class Found:
 def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
     """Artifacts of the groups: `hpc-lublin` means `hpc-lublin-1` and `hpc-lublin-file-1`.
 
-    The policy that is shipped belongs to the group `random`.
+    The policy that is shipped is the first of its group.
     """
     trained: list[Trained] = []
     missing: list[str] = []
@@ -100,7 +103,8 @@ def find(*groups: str, folder: Path = FOLDER, seeds: int = SEEDS) -> Found:
 def train_again(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
     """Train every artifact of the groups again, with the configuration in its manifest.
 
-    Artifacts that today's encoding refuses are trained again too. `runs` keeps the trainings until
+    Artifacts that today's encoding refuses are trained again too, learned indices are not: their
+    manifests have the command. `runs` keeps the trainings until
     all are done, so the same call resumes after an interruption. Raises `InputError` before the
     first training if a scenario, or the log that it uses, is missing.
     """
@@ -108,7 +112,11 @@ def train_again(*groups: str, folder: Path = FOLDER, runs: Path = RUNS) -> None:
 
     paths = dict.fromkeys(path for group in groups for path in _paths(group, folder))
     recorded = {path: json.loads(unpack(content_of(path))[1]) for path in paths}
-    trainings = {path: configs.of(manifest["config"]) for path, manifest in recorded.items()}
+    trainings = {
+        path: configs.of(manifest["config"])
+        for path, manifest in recorded.items()
+        if not manifest.get("base")
+    }
     for path, config in trainings.items():
         try:
             scenario(config.scenario)
@@ -135,19 +143,26 @@ def _unlike(trained: Sequence[Trained]) -> Iterator[str]:
     """Notes on trainings that differ from the first of their group in more than the seed."""
     firsts: dict[str, Trained] = {}
     for one in trained:
-        first = firsts.setdefault(one.group, one)
-        ours, theirs = (configs.of({**each.manifest.config, "seed": 0}) for each in (one, first))
-        names = [field.name for field in fields(ours)]
-        apart = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+        ours, theirs = map(_settings, (one, firsts.setdefault(one.group, one)))
+        first = firsts[one.group]
+        apart = [name for name in ours if ours[name] != theirs.get(name)]
         if apart:
             yield f"{one.name} has other settings than {first.name}: {', '.join(apart)}"
+
+
+def _settings(one: Trained) -> dict[str, Any]:
+    """All settings but the seed, flat; older manifests lack some of `Training`."""
+    config = one.manifest.config
+    if one.manifest.base:
+        return dict(ChainMap({"seed": 0}, *config["settings"]))
+    return asdict(configs.of({**config, "seed": 0}))
 
 
 def _outdated(trained: Sequence[Trained]) -> Iterator[str]:
     """Notes on trainings whose scenario has changed since."""
     for one in trained:
         try:
-            today = scenario(one.manifest.config["scenario"]).digest
+            today = scenario(one.manifest.config.get("scenario", one.manifest.scenario)).digest
         except FulcrumError:
             continue  # its log is missing, so nobody can tell
         if today != one.manifest.scenario_digest:

@@ -10,9 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from agents.evaluation.metrics import METRICS, REGIME, MetricView
 from agents.evaluation.run import simulate
 from agents.serving.learned_policy import LearnedPolicy
 from benchmarks import kth, rlscheduler
+from envs.clock import CompiledSimulation, reason_against
 from envs.gym.episodes import scales_of
 from envs.gym.rewards import weighed
 from envs.scenarios import Scenario, Split
@@ -21,15 +23,24 @@ from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
 from envs.workloads import lublin
-from envs.workloads.base import Workload
+from envs.workloads.base import Arrival, Workload
 from envs.workloads.runtime_estimates import Requested
 from envs.workloads.traces import swf
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
+from scheduler.decisions.search.arrivals import ArrivalHistory, ArrivedJob
+from scheduler.decisions.search.settings import PlayoutObjective, SearchSettings
+from scheduler.decisions.state.world import Shape
+from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.policies.learned_index import LearnedIndex
+from scheduler.policies.search import SearchedPolicy
 
 FASTEST = 1.0
 """Preference of all jobs where only slowdown counts."""
+FILES = 3
+"""Files out of the model that futures are drawn from."""
+SEARCH = SearchSettings(jobs=8, futures=16, length=48, margin=1.0, every_event=True)
+SLOWDOWN = PlayoutObjective(seconds=0.0, slowdown=1.0, preference=FASTEST)
 FILE_JOBS = 10_000
 """Jobs of a fresh file out of the model; as many as the published one has."""
 
@@ -53,6 +64,8 @@ class CaseFigures:
     """… and what missed deadlines add; all three without a unit."""
     blocks: tuple[float, ...] = ()
     """Bounded slowdowns of consecutive parts of a long log."""
+    regime: tuple[float, ...] = ()
+    """The metrics of `agents.evaluation.metrics.REGIME`."""
 
     def at(self, w: float) -> float:
         """The objective per job at preference w."""
@@ -77,7 +90,8 @@ class Drawn:
     scenario: Scenario
     seed: int
     w: float
-    jobs: int
+    jobs: int | None = None
+    """Counted jobs; None: as many as the scenario says."""
     split: Split = Split.TEST
 
     @property
@@ -85,36 +99,45 @@ class Drawn:
         """By the scenario's digest."""
         return f"{self.scenario.digest}/{self.split}/{self.seed}/{self.jobs}/{self.w:g}"
 
-    def ideal(self) -> tuple[float, float]:
-        """Mean dollars and seconds of its jobs that no scheduler does better by.
+    def bound(self) -> float:
+        """The objective per job that no scheduler does better than: no job ever waits.
 
-        Each is where it is cheapest and, at once, where it is fastest, and none ever waits.
+        Each job starts at once on the placement that is best for it, with its true runtime.
         """
         drawn = self.scenario.draw(self.seed, self.split)
+        assert drawn.objective is not None
+        scales = scales_of(drawn.objective)
         pools = {supply.pool.model.casefold(): supply.pool for supply in drawn.supplies}
         workload = self.scenario.workload(self.seed, self.jobs, self.split)
-        dollars, seconds = [], []
+        least = []
         for job in workload.jobs[workload.counted_slice]:
-            ways = [
-                (run.width * run.runtime_s * pool.dollars_per_device_hour / 3600, run.runtime_s)
-                for run in job.runs
-                if (pool := pools.get(run.device.casefold())) is not None
-            ]
-            cheapest, fastest = map(min, zip(*ways, strict=True))
-            dollars.append(cheapest)
-            seconds.append(fastest)
-        return float(np.mean(dollars)), float(np.mean(seconds))
+            weight = job.priority / MIDDLE_PRIORITY / scales.latency_s
+            least.append(
+                min(
+                    weighed(
+                        1.0 / scales.slowdown if scales.bounded else weight * run.runtime_s,
+                        run.width * run.runtime_s * pool.dollars_per_device_hour / 3600,
+                        self.w,
+                        cost_scale=scales.dollars,
+                    )
+                    for run in job.runs
+                    if (pool := pools.get(run.device.casefold())) is not None
+                )
+            )
+        return float(np.mean(least))
 
     def run(self, policy: Policy) -> CaseFigures:
         """As `agents.evaluation.run.simulate` runs it."""
         drawn, outcome = simulate(self.scenario, policy, self.seed, self.w, self.jobs, self.split)
         scales = scales_of(drawn.objective)
         jobs = len(outcome.job)
+        view = MetricView(outcome, self.w, drawn.objective)
         return replace(
             figures(outcome),
             latency=scales.latency(outcome) / jobs,
             cost=scales.cost(outcome) / jobs,
             missed=scales.missed(outcome) / jobs,
+            regime=tuple(float(METRICS[name].of(view)) for name in REGIME),
         )
 
 
@@ -133,8 +156,7 @@ class Published:
 
     def run(self, policy: Policy) -> CaseFigures:
         """As `benchmarks.rlscheduler` runs it."""
-        made = rlscheduler.simulation(_log(self.trace), self.start, self.mode, preference=FASTEST)
-        return figures(made.run(under(policy, self.mode)))
+        return sequence(_log(self.trace), self.start, rlscheduler.JOBS, self.mode, policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +175,7 @@ class Fresh:
     def run(self, policy: Policy) -> CaseFigures:
         """From a row drawn by the seed."""
         workload, start = fresh(self.seed, self.jobs)
-        made = rlscheduler.simulation(workload, start, self.mode, self.jobs, preference=FASTEST)
-        return figures(made.run(under(policy, self.mode)))
+        return sequence(workload, start, self.jobs, self.mode, policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +208,9 @@ class Half:
         estimator = Requested() if row is None else row.estimator()
         site = ClusterSpec((kth.PROCESSORS,), preference=FASTEST)
         chosen = under(policy, site.mode) if row is None else row.policy
-        outcome = Simulation(workload, site, estimator).run(chosen)
+        refused = reason_against(workload, site, estimator, chosen)
+        clock = Simulation if refused else CompiledSimulation
+        outcome = clock(workload, site, estimator).run(chosen)
         slow = outcome.bounded_slowdown
         parts = np.array_split(slow, max(1, round(len(slow) / self.BLOCK)))
         blocks = tuple(float(part.mean()) for part in parts)
@@ -196,9 +219,24 @@ class Half:
 
 def under(policy: Policy, mode: Mode) -> Policy:
     """A learned policy would bring the mode of its training; a protocol has its own."""
-    return (
-        replace(policy, mode=mode) if isinstance(policy, LearnedPolicy | LearnedIndex) else policy
-    )
+    if isinstance(policy, SearchedPolicy):
+        return replace(policy, policy=under(policy.policy, mode))
+    if isinstance(policy, LearnedPolicy | LearnedIndex):
+        return replace(policy, mode=mode)
+    return policy
+
+
+def sequence(workload: Workload, start: int, jobs: int, mode: Mode, policy: Policy) -> CaseFigures:
+    """`jobs` jobs from row `start` on by RLScheduler's protocol, see `benchmarks.rlscheduler`.
+
+    Formulas count submissions from the beginning of the file. A search knows the futures of other
+    files and counts slowdowns.
+    """
+    if isinstance(policy, SearchedPolicy):
+        policy = replace(policy, arrivals=training_arrivals(), settings=SEARCH, objective=SLOWDOWN)
+    spec = ClusterSpec((rlscheduler.PROCESSORS,), mode, FASTEST, every_event=True)
+    made = CompiledSimulation(workload.window(start, jobs, aged=True), spec)
+    return figures(made.run(under(policy, mode)))
 
 
 def figures(outcome: SimulationResult) -> CaseFigures:
@@ -209,6 +247,24 @@ def figures(outcome: SimulationResult) -> CaseFigures:
         dollars=(float(outcome.dollars.sum()) + outcome.idle_dollars) / jobs,
         slowdown=float(outcome.bounded_slowdown.mean()),
         wait_s=float(outcome.wait.mean()),
+    )
+
+
+@lru_cache(maxsize=1)
+def training_arrivals() -> ArrivalHistory:
+    """Jobs of whole files out of the model, none of which is played."""
+    model = lublin.Lublin(rlscheduler.PROCESSORS.count)
+    files = [
+        lublin.draw(model, FILE_JOBS, place(seed, Split.TRAIN, WORKLOAD)) for seed in range(FILES)
+    ]
+    return ArrivalHistory.of([[_arrived(job) for job in file.jobs] for file in files])
+
+
+def _arrived(job: Arrival) -> ArrivedJob:
+    (run,) = job.runs
+    figures = np.array([[run.runtime_s], [0.0], [0.0]])
+    return ArrivedJob(
+        float(job.submitted_at), job.priority, FASTEST, np.inf, (Shape(0, run.width, 0),), figures
     )
 
 

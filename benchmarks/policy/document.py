@@ -34,8 +34,10 @@ class ReportPart:
     measure: Callable[[Measuring], Found]
     report: Callable[[Found, Path], Section]
     """(measurement, folder for plots) → section of the page."""
-    groups: tuple[str, ...]
-    """Groups of the artifacts that it measures."""
+    groups: tuple[str, ...] = ()
+    """Groups of artifacts that are trained again with `--train`."""
+    bare: str = ""
+    """Of a measurement, what alone its file holds; empty: all, and how it was made."""
 
 
 def save(part: ReportPart, found: Found, folder: Path, seconds: float) -> Path:
@@ -50,8 +52,10 @@ def save(part: ReportPart, found: Found, folder: Path, seconds: float) -> Path:
         "seconds": round(seconds),
     }
     file = folder / f"{part.name}.json"
-    content = {"made": made, **_rounded(dict(found))}
-    file.write_text(json.dumps(content, ensure_ascii=False, allow_nan=True) + "\n", "utf-8")
+    values = _rounded(dict(found))
+    content = values[part.bare] if part.bare else {"made": made, **values}
+    indent = 1 if part.bare else None
+    file.write_text(json.dumps(content, ensure_ascii=False, indent=indent) + "\n", "utf-8")
     return file
 
 
@@ -60,8 +64,8 @@ def read(part: ReportPart, folder: Path = RESULTS) -> Found | None:
     file = folder / f"{part.name}.json"
     if not file.is_file():
         return None
-    found: Found = json.loads(file.read_text("utf-8"))
-    return found
+    content = json.loads(file.read_text("utf-8"))
+    return {part.bare: content, "missing": []} if part.bare else content
 
 
 def write(parts: Mapping[str, ReportPart], page: Path = PAGE, folder: Path = RESULTS) -> list[str]:
@@ -100,8 +104,9 @@ def _blocks(section: Section, found: Found) -> Iterator[str]:
         yield f"![{title}](results/{file})\n\n*{title}.*"
     if found["missing"]:
         yield "Notes:\n\n" + "\n".join(f"- {one}" for one in found["missing"])
-    made = found["made"]
-    yield f"Measured {made['at'][:10]}, commit `{made['commit']}`: `{made['command']}`."
+    made = found.get("made")
+    if made is not None:
+        yield f"Measured {made['at'][:10]}, commit `{made['commit']}`: `{made['command']}`."
 
 
 def _rounded(value: Any) -> Any:

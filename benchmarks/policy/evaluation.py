@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -12,17 +12,23 @@ from typing import TypeVar
 from agents.evaluation.provenance import code
 from agents.process_pool import ProcessPool
 from agents.serving.artifact import read
-from agents.serving.learned_policy import SCHEME, learned
+from agents.serving.learned_policy import SCHEME, LearnedPolicy, learned
 from api.cli.support.output import err
 from api.cli.support.progress_bar import ProgressBar
 from benchmarks.policy import artifacts
 from benchmarks.policy.cases import Case, CaseFigures
+from scheduler.decisions.kernel.wgc_adjustment import ADJUSTMENT
 from scheduler.decisions.rounds.policy import Policy
-from scheduler.domain.errors import FulcrumError
+from scheduler.domain.errors import FulcrumError, InputError
+from scheduler.policies.learned_index import LearnedIndex
 from scheduler.policies.lookup import named
+from scheduler.policies.search import SUFFIX, SearchedPolicy, limited
+from scheduler.policies.wgc import Wgc
 
 KEPT = artifacts.BUILD / "runs.jsonl"
 """File of the results; may be deleted at any time."""
+SEARCH_S = 0.01
+"""Seconds that a search may take in a round."""
 _Key = TypeVar("_Key", bound=Hashable)
 _Task = tuple[Case, str]
 """(case, name of the policy)."""
@@ -58,18 +64,32 @@ class Measuring:
 
     quick: bool = False
     """Two workloads instead of all, to check that everything works."""
+    jobs: int | None = None
+    """Counted jobs of workloads in steady state; None: as many as the scenario says."""
     workers: int = 1
     folder: Path = artifacts.FOLDER
     """Folder of the artifacts."""
+    learned: tuple[str, ...] = (artifacts.SHIPPED, artifacts.RIVAL)
+    """Groups of artifacts that the parts in steady state measure."""
+    trainings: tuple[Path, ...] = ()
+    """Folders of trainings, for their curves."""
+    results: Path = artifacts.BUILD / "quick"
+    """Folder of results: the goals are read from those of the other parts."""
     kept: KeptResults = field(default_factory=KeptResults)
 
     def find(self, *groups: str, seeds: int = artifacts.SEEDS) -> artifacts.Found:
         """Artifacts of these groups."""
         return artifacts.find(*groups, folder=self.folder, seeds=seeds)
 
+    def learners(self, missing: list[str]) -> dict[str, str]:
+        """Name → policy of the learned policies in steady state; `missing` gets the notes."""
+        found = self.find(*self.learned, seeds=1)
+        missing += found.missing
+        return found.names
+
     def some(self, count: int) -> range:
-        """Seeds of `count` workloads, or of two if `quick`."""
-        return range(2 if self.quick else count)
+        """Seeds of `count` workloads, or of at most two if `quick`."""
+        return range(min(2, count) if self.quick else count)
 
     def runs(
         self,
@@ -119,9 +139,39 @@ def task_key(case: Case, policy: str) -> str:
 
 @lru_cache(maxsize=16)
 def policy_of(name: str) -> Policy:
-    """The policy of that name; in benchmarks the path of an artifact follows `learned:`."""
+    """The policy of that name, as `scheduler.policies.lookup.named` knows it.
+
+    In benchmarks the path of an artifact follows `learned:`; `#index` or `#constants` behind it
+    leaves only this part of a learned index. `+search/0.03` limits a search to 0.03 s in a round.
+    """
+    inner, search, limit = name.partition(SUFFIX)
+    if search:
+        return limited(SearchedPolicy(policy_of(inner)), float(limit[1:] or "inf"))
     scheme, _, rest = name.partition(":")
-    return learned(rest) if scheme == SCHEME else named(name)
+    if scheme != SCHEME:
+        return named(name)
+    path, _, part = rest.partition("#")
+    return only(Path(path), part) if part else learned(path)
+
+
+def searchable(name: str) -> bool:
+    """Whether a search over the policy ends in good time: not if a network of rows plays out."""
+    return not isinstance(policy_of(name), LearnedPolicy)
+
+
+def only(path: Path, part: str) -> LearnedIndex:
+    """The learned index of an artifact with one part of its weights; the others are 0.
+
+    `index`: what corrects the order of jobs; `constants`: what changes wgc's constants. Raises
+    `InputError` for another policy or part.
+    """
+    policy = learned(path)
+    if not isinstance(policy, LearnedIndex) or part not in ("index", "constants"):
+        raise InputError(f"{path} has no part {part!r}", {"policy": "index or constants"})
+    size = len(policy.weights) - (ADJUSTMENT if isinstance(policy.base, Wgc) else 0)
+    weights = policy.weights.copy()
+    weights[slice(size, None) if part == "index" else slice(size)] = 0.0
+    return replace(policy, weights=weights)
 
 
 @lru_cache(maxsize=64)
@@ -130,8 +180,11 @@ def _identity(name: str) -> str:
     scheme, _, rest = name.partition(":")
     if scheme != SCHEME:
         return name
-    manifest = read(Path(rest)).manifest
-    return f"{SCHEME}:{manifest.sha256[:16]}/{manifest.rows}/{manifest.mode}"
+    path, search, limit = rest.partition(SUFFIX)
+    path, _, part = path.partition("#")
+    manifest = read(Path(path)).manifest
+    decides = f"{manifest.sha256[:16]}/{manifest.rows}/{manifest.mode}"
+    return f"{SCHEME}:{decides}{part}{search}{limit}"
 
 
 def _run(_: None, task: _Task) -> CaseFigures | str:
@@ -153,6 +206,7 @@ def _read(path: Path) -> Iterator[tuple[str, CaseFigures]]:
             content = json.loads(line)
             if content.pop("code") == code():
                 key = content.pop("key")
-                yield key, CaseFigures(**content | {"blocks": tuple(content["blocks"])})
+                pairs = {name: tuple(content[name]) for name in ("blocks", "regime")}
+                yield key, CaseFigures(**content | pairs)
         except (ValueError, KeyError, TypeError):
             continue  # the process was killed while it wrote the line

@@ -34,8 +34,8 @@ class Curve:
     bold: bool = False
 
 
-def fronts(curves: Sequence[Curve], outline: Sequence[tuple[float, float]]) -> Figure:
-    """Curves over the preferences, points for who heeds none; `outline`: a front as steps."""
+def fronts(curves: Sequence[Curve]) -> Figure:
+    """Curves over the preferences."""
     made = figure(9.6, 5.4)
     axes = made.subplots()
     told: list[tuple[tuple[float, float], str, str]] = []
@@ -49,10 +49,6 @@ def fronts(curves: Sequence[Curve], outline: Sequence[tuple[float, float]]) -> F
         points = list(zip(x.tolist(), (y / 60).tolist(), strict=True))
         told.append((points[-1], curve.name, colour))
         spots += points
-    steps = np.array(outline)
-    axes.step(
-        steps[:, 0], steps[:, 1] / 60, where="post", color=INK, lw=1, ls=(0, (4, 3)), alpha=0.6
-    )
     axes.set_yscale("log")
     plain(axes.yaxis)
     axes.set_xlabel("mean cost ($ per job)")
@@ -98,6 +94,60 @@ def times(lines: Sequence[tuple[str, Sequence[tuple[int, float, float]]]], aim_m
     axes.set_xlabel("queued jobs")
     axes.set_ylabel("ms, from p50 to p99")
     axes.legend()
+    return made
+
+
+def learning(lines: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> Figure:
+    """Objectives ÷ the baseline's by minutes of training, on a logarithmic axis."""
+    made = figure(9.6, 4.8)
+    axes = made.subplots()
+    for index, (name, points) in enumerate(lines):
+        colour, dashes, marker = look(index)
+        x, y = np.array(points).T
+        axes.plot(x, y, color=colour, ls=dashes, marker=marker, ms=4, lw=1.4, label=name)
+    axes.axhline(1.0, color=INK, lw=0.9, ls=(0, (4, 3)), alpha=0.6)
+    axes.set_xscale("log")
+    plain(axes.xaxis)
+    axes.set_xlabel("minutes of training")
+    axes.set_ylabel("objective ÷ the baseline's")
+    axes.legend(fontsize=7, ncols=2)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A measured figure beside its goal, both in the figure's unit."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    """`low` and `high` may be nan."""
+    goal: float
+    met: bool
+
+
+def bars(differences: Sequence[Bar], ratios: Sequence[Bar]) -> Figure:
+    """Dots with intervals beside their goals: per cent on the left, ratios on the right."""
+    count = max(len(differences), len(ratios), 1)
+    made = figure(12.0, 0.9 + 0.3 * count)
+    left, right = made.subplots(1, 2, width_ratios=(3, 2))
+    for axes, rows in ((left, differences), (right, ratios)):
+        places = [count - 1 - index for index in range(len(rows))]
+        for place, bar in zip(places, rows, strict=True):
+            colour = _BETTER if bar.met else _WORSE
+            axes.plot([bar.low, bar.high], [place, place], color=colour, lw=2.2)
+            axes.plot(bar.value, place, "o", color=colour, ms=6)
+            axes.plot([bar.goal, bar.goal], [place - 0.35, place + 0.35], color=INK, lw=1.6)
+        axes.set_yticks(places, [bar.name for bar in rows])
+        axes.set_ylim(-0.6, count - 0.4)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+    left.axvline(0, color=INK, lw=0.6, alpha=0.5)
+    left.set_xlabel("difference to the rival, %; black: the goal")
+    right.set_xscale("log")
+    plain(right.xaxis)
+    right.set_xlabel("ratio to the goal; black: the goal")
     return made
 
 

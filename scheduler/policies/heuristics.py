@@ -19,6 +19,7 @@ from scheduler.decisions.kernel.queue import orders
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.scorer import Scorer, ordered
 from scheduler.decisions.state.world import WAIT
+from scheduler.policies.wgc import Wgc
 
 Column = Callable[[Candidates], Floats]
 
@@ -54,12 +55,15 @@ class TextbookHeuristic:
     summary: str
     """One line for people: what it prefers, and its source."""
     placement: int = orders.PREFERENCE
+    price: Wgc | None = None
+    """Whose price decides where, if the placement is `orders.PRICE`."""
     stable: bool = True
     scorer: Scorer = field(init=False, repr=False, compare=False)
     """The same in compiled code."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scorer", ordered(self.order, self.placement))
+        constants = None if self.price is None else self.price.constants.table()
+        object.__setattr__(self, "scorer", ordered(self.order, self.placement, constants))
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) The order, with WAIT last: a heuristic never waits by choice."""
@@ -70,7 +74,7 @@ class TextbookHeuristic:
 
     def costs(self, table: Candidates) -> Floats:
         """(n,) The placement's cost."""
-        return table.costs(self.placement)
+        return table.costs(self.placement) if self.price is None else self.price.costs(table)
 
 
 def _tetris(table: Candidates) -> Floats:

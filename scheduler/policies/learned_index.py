@@ -130,15 +130,17 @@ def on(base: Policy, weights: Floats32, name: str = "learned") -> LearnedIndex:
 def correctable(policy: Policy) -> Base:
     """The policy, as one whose order can be corrected.
 
-    Raises `InputError` for a policy without a compiled index, or one that orders by priority.
+    Raises `InputError` for a policy without a compiled index, or one that orders by priority or
+    places by wgc's price.
     """
     if isinstance(policy, Wgc):
         return policy
-    if isinstance(policy, TextbookHeuristic) and policy.order not in (PRIORITY, SJBF):
+    ordered = isinstance(policy, TextbookHeuristic) and policy.price is None
+    if ordered and policy.order not in (PRIORITY, SJBF):
         return policy
     raise InputError(
         f"no index can be learned on {policy.name!r}",
-        {"base": "wgc, or a textbook order other than priority"},
+        {"base": "wgc, or a textbook order other than priority, without @wgc"},
     )
 
 

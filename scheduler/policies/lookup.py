@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.placements import PLACEMENTS, placed
 from scheduler.policies.preemptive import PREEMPTIVE
 from scheduler.policies.schedules import tuned
 from scheduler.policies.search import SUFFIX, SearchedPolicy
@@ -27,7 +28,8 @@ Scheme = Callable[[str], Policy]
 class PolicyResolver:
     """Policies by name: the package's own, those of other distributions, and `scheme:text`.
 
-    Each may end in `+search` if it has a compiled scorer: see `scheduler.policies.search`.
+    Each may end in `+search` if it has a compiled scorer: see `scheduler.policies.search`. A
+    textbook order may end in `@` and where its jobs run: see `scheduler.policies.placements`.
     """
 
     schemes: dict[str, Scheme]
@@ -40,8 +42,10 @@ class PolicyResolver:
         """
         if name.endswith(SUFFIX):
             return SearchedPolicy(self.named(name.removesuffix(SUFFIX)))
-        if name in HEURISTICS:
-            return HEURISTICS[name]
+        order, where, placement = name.partition("@")
+        if order in HEURISTICS:
+            heuristic = HEURISTICS[order]
+            return placed(heuristic, placement, self.named) if where else heuristic
         if name == WGC.name:
             return WGC
         if name in PREEMPTIVE:
@@ -74,7 +78,11 @@ class PolicyResolver:
 
     def _legal(self) -> str:
         known = [*sorted(names()), *(f"{scheme}:…" for scheme in sorted(self.schemes))]
-        return f"{', '.join(known)}; most also with {SUFFIX} at the end"
+        places = ", ".join((*PLACEMENTS, WGC.name))
+        return (
+            f"{', '.join(known)}; textbook orders also with @ and one of {places}; most also "
+            f"with {SUFFIX} at the end"
+        )
 
 
 DEFAULT = PolicyResolver({WGC.name: tuned})
@@ -109,4 +117,8 @@ def names() -> dict[str, str]:
 def builtin(name: str) -> bool:
     """Whether the name is that of a policy of this package."""
     inner = name.removesuffix(SUFFIX)
-    return inner in HEURISTICS or inner in PREEMPTIVE or inner.partition(":")[0] == WGC.name
+    return (
+        inner.partition("@")[0] in HEURISTICS
+        or inner in PREEMPTIVE
+        or inner.partition(":")[0] == WGC.name
+    )

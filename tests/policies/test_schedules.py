@@ -1,5 +1,7 @@
 """wgc by name: tuned schedules, files, constants."""
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.domain.errors import InputError, MissingError
@@ -25,6 +27,14 @@ def test_shipped_schedules_are_read(name):
     policy = lookup.named(f"wgc:{name}")
     assert isinstance(policy.constants, Schedule)
     assert next(w for w, _ in policy.constants.points) == 0.0
+
+
+def test_a_scenario_with_constants_of_ones_own():
+    names = ("wgc:mixed-cloud,patience=3", "wgc:mixed-cloud")
+    changed, tuned = (lookup.named(name).constants for name in names)
+    assert [w for w, _ in changed.points] == [w for w, _ in tuned.points]
+    for (_, one), (_, other) in zip(changed.points, tuned.points, strict=True):
+        assert one == replace(other, patience=3.0)
 
 
 def test_a_file(tmp_path):

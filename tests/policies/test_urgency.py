@@ -58,6 +58,7 @@ SERVED = (
     *sorted(lookup.names()),
     *(f"wgc:{name}" for name in schedules.names()),
     "learned:fulcrum",
+    "sjf@wgc",
 )
 
 

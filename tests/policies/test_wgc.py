@@ -26,11 +26,14 @@ def test_the_cost_is_the_formula():
     costs = wgc.costs(table(snapshot(POOLS, jobs, now=10.0)))
     u1, u2 = 2.0 / (10.0 + 30.0), 1.0 / (30.0 + 30.0)
     pressure = u1 + u2
+    # Of jobs like the first, the CPUs finish 4 in 90 s and the GPU 9; the second runs on CPUs only.
+    cpu = pressure * (4 / 13 + 1) / 2
+    gpu = pressure * (9 / 13) / 2
     assert costs[1:] == pytest.approx(
         [
-            0.25 * u1 * 90.0 + 0.75 * 1.0 / 1.0 + 2.0 * 0.25 * pressure * 90.0 / 4,
-            0.25 * u1 * 10.0 + 0.75 * 4.0 / 1.0 + 2.0 * 0.25 * pressure * 10.0,
-            0.50 * u2 * 30.0 + 0.50 * 2.0 / 2.0 + 2.0 * 0.50 * pressure * 30.0 * 2 / 4,
+            0.25 * u1 * 90.0 + 0.75 * 1.0 / 1.0 + 2.0 * 0.25 * cpu * 90.0 / 4,
+            0.25 * u1 * 10.0 + 0.75 * 4.0 / 1.0 + 2.0 * 0.25 * gpu * 10.0,
+            0.50 * u2 * 30.0 + 0.50 * 2.0 / 2.0 + 2.0 * 0.50 * cpu * 30.0 * 2 / 4,
         ]
     )
 

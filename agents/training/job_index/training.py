@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from agents.cpu_time import cpu_seconds
 from agents.process_pool import ProcessPool
 from agents.serving import artifact
 from agents.serving.artifact import BEST, CurvePoint, Judged
@@ -80,7 +81,7 @@ class _IndexTraining:
     ) -> None:
         self._task, self._config = pool.context, pool.context.config
         self._run, self._progress, self._on, self._tell = run, run.progress, on, tell
-        self._since = time.monotonic()
+        self._since, self._spent = time.monotonic(), cpu_seconds()
         tell(TrainingEvent("heuristics", 0.0))
         self._validation = IndexValidation(
             pool, lambda done: tell(TrainingEvent("heuristics", done))
@@ -109,7 +110,8 @@ class _IndexTraining:
     def _judge(self, weights: Floats | None, score: Score) -> None:
         """Note a validation, and keep the weights if they are the best, or as `keep` says."""
         progress, judged = self._progress, score.judged()
-        point = CurvePoint(steps=self._run.steps, seconds=self._clock(), raw=judged)
+        seconds, spent = self._clock()
+        point = CurvePoint(steps=self._run.steps, seconds=seconds, cpu_seconds=spent, raw=judged)
         progress.curve.append(point)
         progress.stale += 1
         better = score.mean < progress.best
@@ -146,9 +148,10 @@ class _IndexTraining:
     def _told(self) -> None:
         self._tell(TrainingEvent("learning", self._share, steps=self._run.steps))
 
-    def _clock(self) -> float:
-        """Seconds of the whole training, earlier parts of a resumed one included."""
-        now = time.monotonic()
+    def _clock(self) -> tuple[float, float]:
+        """Seconds and processor seconds of the whole training, earlier parts included."""
+        now, spent = time.monotonic(), cpu_seconds()
         self._progress.seconds += now - self._since
-        self._since = now
-        return round(self._progress.seconds, 1)
+        self._progress.cpu_seconds += spent - self._spent
+        self._since, self._spent = now, spent
+        return round(self._progress.seconds, 1), round(self._progress.cpu_seconds, 1)

@@ -145,7 +145,8 @@ def estimates(
 def policy_ls(ctx: typer.Context, as_json: Json = False) -> None:
     """List the policies, learned ones with their state; the active one is marked.
 
-    Without a service it lists those of the data folder.
+    Without a service it lists those of the data folder. Textbook orders may be named with where
+    their jobs run, such as sjf@fastest, and most policies with +search.
 
     Example: fulcrum policy ls
     """

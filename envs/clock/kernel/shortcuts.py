@@ -12,7 +12,14 @@ import numpy as np
 from envs.clock.kernel.columns import QUIET, TIME, VERSION, VIEWED, EpisodeColumns
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel.choosing import HEEDS, KIND, NUMBER, ORDER, ORDERED
+from scheduler.decisions.kernel.choosing import (
+    HEEDS,
+    KIND,
+    NUMBER,
+    ORDER,
+    ORDERED,
+    PLACEMENT,
+)
 from scheduler.decisions.kernel.columns import (
     HELD,
     NOW,
@@ -21,7 +28,7 @@ from scheduler.decisions.kernel.columns import (
     WAITS,
     Columns,
 )
-from scheduler.decisions.kernel.queue.orders import WFP3, score_of
+from scheduler.decisions.kernel.queue.orders import PRICE, WFP3, score_of
 from scheduler.decisions.kernel.rules.allowed import COMMIT, EASY, NONE, has_row, refresh_rules
 
 
@@ -30,6 +37,8 @@ def may_skip(w: Columns, mode: int, starvation_s: float, codes: Ints) -> bool:
     """Whether rounds of this kind can be skipped at all."""
     if len(w.pool_nodes) != 1 or starvation_s != np.inf or mode not in (NONE, EASY, COMMIT):
         return False
+    if codes[PLACEMENT] == PRICE:
+        return False  # every arrival changes prices, and so which width is reserved
     return bool(codes[KIND] == ORDERED and codes[ORDER] < WFP3 and codes[HEEDS] == 0)
 
 

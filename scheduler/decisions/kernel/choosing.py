@@ -31,7 +31,7 @@ from scheduler.decisions.kernel.columns import (
 from scheduler.decisions.kernel.learned.choice import NOT_A_NUMBER, choose_by_network
 from scheduler.decisions.kernel.learned.job_index import BY_WGC, first_by_learned_index
 from scheduler.decisions.kernel.queue.line import join_line
-from scheduler.decisions.kernel.queue.orders import SJBF, WFP3, cost_of, score_of
+from scheduler.decisions.kernel.queue.orders import PRICE, SJBF, WFP3, cost_of, score_of
 from scheduler.decisions.kernel.rules.allowed import (
     COMMIT,
     NONE,
@@ -118,7 +118,7 @@ def _by_price(codes: Ints) -> bool:
     """Whether wgc's price decides where a job starts."""
     if codes[KIND] == LEARNED_INDEX:
         return bool(codes[ORDER] == BY_WGC)
-    return bool(codes[KIND] == WGC)
+    return bool(codes[KIND] == WGC or codes[PLACEMENT] == PRICE)
 
 
 @compiled
@@ -128,11 +128,22 @@ def _chosen_job(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32)
         return first_by_index(w, constants, weights)
     if codes[KIND] == LEARNED_INDEX:
         return first_by_learned_index(w, codes[ORDER], constants, weights)
-    order = codes[ORDER]
+    slot = _first_by_order(w, codes[ORDER], _by_price(codes))
+    if _by_price(codes):
+        see_pools(w, constants, weights)
+    return slot
+
+
+@compiled
+def _first_by_order(w: Columns, order: int, priced: bool) -> int:
+    """The job that a textbook order puts first; NOTHING: none has a row that may be chosen.
+
+    `priced`: wgc's price decides where it starts, and takes `job_score` for itself.
+    """
     if order < WFP3 and join_line(w, order):
         return _first_in_line(w)
-    if w.state[SCORED] == 0 or order == SJBF:
-        w.state[SCORED] = 1
+    if w.state[SCORED] == 0 or order == SJBF or priced:
+        w.state[SCORED] = w.state[SCORED] if priced else 1
         for slot in range(1, w.count[SLOTS_USED]):
             w.job_score[slot] = score_of(w, order, slot)
     return _best_job(w)

@@ -43,9 +43,13 @@ class Scorer(NamedTuple):
         return self._replace(codes=codes, constants=constants)
 
 
-def ordered(order: int, placement: int) -> Scorer:
-    """A textbook order of jobs with the cost that decides where: see `kernel.queue.orders`."""
-    return Scorer(_codes(ORDERED, order, placement))
+def ordered(order: int, placement: int, constants: Floats2D | None = None) -> Scorer:
+    """A textbook order of jobs with the cost that decides where: see `kernel.queue.orders`.
+
+    `constants`: wgc's, if the placement is `PRICE`.
+    """
+    table = _NO_CONSTANTS if constants is None else np.ascontiguousarray(constants)
+    return Scorer(_codes(ORDERED, order, placement), table)
 
 
 def congestion_priced(constants: Floats2D) -> Scorer:

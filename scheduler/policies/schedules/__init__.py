@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ def names() -> tuple[str, ...]:
 def tuned(rest: str) -> Wgc:
     """The policy `wgc:rest`.
 
-    `rest` is a scenario's name, or constants: `congestion=.5,patience=2`. Raises `MissingError`
-    or `InputError`.
+    `rest` is a scenario's name, constants, as `congestion=.5,patience=2`, or a scenario's name and
+    constants that replace its own. Raises `MissingError` or `InputError`.
     """
     return made(_constants(rest), rest)
 
@@ -66,12 +67,15 @@ def made(constants: Constants | Schedule, rest: str) -> Wgc:
 
 
 def _constants(rest: str) -> Constants | Schedule:
-    if "=" in rest:
-        return constants(dict(_pair(word) for word in rest.split(",")))
-    if rest not in names():
+    scenario, *words = rest.split(",")
+    if "=" in scenario:
+        return constants(dict(map(_pair, (scenario, *words))))
+    if scenario not in names():
         legal = ", ".join([*names(), "or constants as congestion=.5"])
-        raise MissingError(f"wgc was not tuned for {rest!r}", {"policy": legal})
-    return read((files(__name__) / f"{rest}{SUFFIX}").read_text(), rest)
+        raise MissingError(f"wgc was not tuned for {scenario!r}", {"policy": legal})
+    schedule = read((files(__name__) / f"{scenario}{SUFFIX}").read_text(), scenario)
+    own = dict(map(_pair, words))
+    return Schedule(tuple((w, constants({**asdict(one), **own})) for w, one in schedule.points))
 
 
 def _pair(word: str) -> tuple[str, float | str]:

@@ -8,58 +8,55 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.evaluation.statistics import Interval, relative
+from agents.evaluation.statistics import Interval
 from agents.serving.artifact import ArtifactManifest, save
 from agents.serving.artifact import load as load_artifact
+from agents.training import config as configs
+from agents.training.job_index.export import TrainedOn, export
+from agents.training.job_index.task import starting
+from agents.training.progress import TrainingProgress
 from agents.training.trainer import train
-from benchmarks.policy import artifacts, document, evaluation, plots
+from benchmarks.policy import artifacts, document, evaluation, plots, steady
 from benchmarks.policy.cases import CaseFigures, Drawn, Fresh, fresh, under
 from benchmarks.policy.document import ReportPart
-from benchmarks.policy.evaluation import KeptResults, Measuring, task_key
-from benchmarks.policy.parts import drawn, frontier, kth, latency, rlscheduler
-from benchmarks.policy.parts.frontier import outline, volume_ratio
+from benchmarks.policy.evaluation import KeptResults, Measuring, policy_of, task_key
+from benchmarks.policy.parts import (
+    ablation,
+    budget,
+    curves,
+    drawn,
+    frontier,
+    goals,
+    kth,
+    rlscheduler,
+    traces,
+    transfer,
+)
+from benchmarks.policy.steady import Setting
 from benchmarks.policy.tables import Section, Table, number, signed
 from benchmarks.policy.variants import variants
 from envs.scenarios import Split, load
+from scheduler.decisions.kernel.wgc_adjustment import ADJUSTMENT
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.domain.errors import InputError
 from scheduler.policies.heuristics import HEURISTICS
+from scheduler.policies.learned_index import on
 from scheduler.policies.lookup import named
 from tests.support.learning_world import TINY
 
+PARTS = ("index", "constants")
 FOUND = CaseFigures(
     jct_s=10.0, dollars=2.0, slowdown=1.5, wait_s=3.0, latency=0.1, cost=0.2, missed=0.5
 )
 
 
-def found(**changes):
-    """What a tiny measurement of the frontier might look like."""
-    runs = {
-        name: {
-            w: {
-                "objective": [1.0 * factor, 2.0 * factor] if w == "1" else [1.0, 1.0],
-                "jct_s": [100.0 * factor, 200.0 * factor],
-                "dollars": [1.0, 1.0],
-            }
-            for w in ("0", "1")
-        }
-        for name, factor in (("fcfs", 2.0), ("wgc", 1.0), ("mixed-cloud-1", 0.5))
-    }
+def entry(runs, **changes):
+    """What a measurement of one setting looks like."""
+    regime = {"utilisation": 0.8, "queue_mean": 20.0, "queue_max": 60.0, "waiting": 0.6}
     return {
-        "made": {"at": "2026-01-01T00:00", "commit": "abc", "command": "x"},
-        "scenario": {"name": "mixed-cloud", "version": 2, "digest": "d"},
-        "mode": "greedy",
-        "reference": [4.0, 400.0],
-        "ideal": [[0.5, 40.0], [0.5, 40.0]],
-        "dial": [0.0, 1.0],
-        "workloads": 2,
-        "tuning_workloads": 2,
-        "jobs": 160,
-        "learned": ["mixed-cloud-1"],
-        "tuning": {"0": {"fcfs": 1.0, "wgc": 2.0}, "1": {"fcfs": 3.0, "wgc": 1.0}},
-        "runs": runs,
-        "missing": [],
-    } | changes
+        "title": "here", "w": 0.5, "workloads": 8, "jobs": 1000, "distinct": 8, "alike": False,
+        "tuned": "wgc:mixed-cloud", "regime": regime, "objective": runs,
+    } | changes  # fmt: skip
 
 
 class TestTables:
@@ -90,63 +87,106 @@ class TestTables:
         assert Table("T", ["a"], [["1"]], folded=True).markdown().startswith("<details><summary>T<")
 
 
-class TestPairing:
-    def test_the_same_front_has_the_same_volume(self):
-        points = np.random.default_rng(1).uniform(0.1, 0.9, (3, 8, 2))
-        ratio = volume_ratio(points, points, np.ones(2))
-        assert (ratio.mean, ratio.low, ratio.high) == (0.0, 0.0, 0.0)
+class TestSteadyState:
+    def test_policies_are_compared_on_the_workloads_that_both_have_played(self):
+        here = entry({"slow": [1.0, 1.0], "wgc": [2.0, 2.0, 90.0]})
+        assert steady.gain(here, "slow", "wgc").relative.mean == pytest.approx(-0.5)
+        assert steady.gain(here, "lost", "wgc") is None
 
-    def test_a_better_front_has_more(self):
-        points = np.random.default_rng(1).uniform(0.3, 0.9, (3, 8, 2))
-        ratio = volume_ratio(points - 0.2, points, np.ones(2))
-        assert 0 < ratio.low <= ratio.mean <= ratio.high
+    def test_mean_median_and_share_won_stand_side_by_side(self):
+        """One workload carries the mean; the policy is worse on all others."""
+        here = entry({"one": [1.01] * 7 + [1.0], "wgc": [1.0] * 7 + [100.0]})
+        assert steady.cells(here, "one", "wgc")[1:] == ["+1.0 %", "1 of 8"]
+        assert steady.gain(here, "one", "wgc").relative.mean < -0.9
 
-    def test_an_outline_holds_what_nothing_beats(self):
-        assert outline(np.array([[1.0, 3.0], [2.0, 2.0], [2.5, 2.5]])) == [(1.0, 3.0), (2.0, 2.0)]
+    def test_where_clusters_count_alike_ratios_are_compared(self):
+        """A tenth less on a cheap cluster and a tenth more on an expensive one is no difference."""
+        runs = {"one": [0.9, 110.0] * 4, "wgc": [1.0, 100.0] * 4}
+        assert steady.gain(entry(runs, alike=True), "one", "wgc").relative.mean == pytest.approx(0)
+        assert steady.gain(entry(runs), "one", "wgc").relative.mean > 0.09
 
+    def test_workloads_that_share_jobs_mark_nothing(self):
+        runs = {"one": [0.9] * 8, "wgc": [1.0] * 8}
+        assert steady.cells(entry(runs), "one", "wgc")[0].endswith("✓")
+        assert not steady.cells(entry(runs, distinct=2), "one", "wgc")[0].endswith("✓")
 
-class TestFrontier:
-    def test_nobody_reaches_more_than_the_ideal(self):
-        rows = {row[0]: row[1:] for row in frontier.FrontierView(found()).volumes().rows}
-        assert float(rows["upper bound, out of reach"][0]) > float(rows["mixed-cloud-1"][0])
+    def test_a_cluster_that_hardly_queues_is_told(self):
+        quiet = entry({}, regime={**entry({})["regime"], "waiting": 0.2})
+        [row] = steady.regimes([quiet]).rows
+        assert row[-1] == "20% (hardly queues)"
+
+    def test_every_order_comes_with_every_placement_where_devices_differ(self):
+        mixed = Setting("", load("mixed-cloud"), 0.5, 1, "wgc:mixed-cloud")
+        names = list(steady._placed(steady.ORDERS, mixed))
+        assert len(names) == len(set(names)) == 5 * len(steady.ORDERS)
+        assert "saf@wgc:mixed-cloud" in names
+        assert steady._placed(("sjf",), replace(mixed, scenario=load("hpc-kth"))) == ("sjf",)
+
+    def test_rivals_are_chosen_on_other_workloads_than_those_of_the_test(self, monkeypatch):
+        monkeypatch.setattr(steady, "ORDERS", ("fcfs", "sjf"))
+        setting = Setting("here", load("mixed-cloud"), 1.0, 2)
+        how = Measuring(quick=True, jobs=5, kept=KeptResults(None))
+        found = steady.fair_rivals(how, "test", [setting])[setting.key]
+        assert list(found.values()) == sorted(found.values())
+        assert len(found) == steady.FINALISTS
+        assert all(f"/{Split.TUNING}/" in key for key in how.kept._known)
+
+    def test_slow_policies_play_fewer_workloads(self):
+        setting = Setting("", load("mixed-cloud"), 0.8, 48)
+        [network] = artifacts.find("ppo", seeds=1).trained
+        for policy, most in ((network.policy, 6), ("wgc+search/0.1", 6), ("wgc", 48)):
+            assert len(setting.cases(Measuring(), steady._most(policy))) == most
 
     @pytest.mark.parametrize("name", ["cheapest", "fastest", "wgc"])
-    def test_nobody_is_better_than_the_ideal(self, name):
-        case = Drawn(load("mixed-cloud"), 3, 0.5, 30)
-        dollars, seconds = case.ideal()
-        run = case.run(named(name))
-        assert 0 < dollars <= run.dollars
-        assert 0 < seconds <= run.jct_s
-
-    def test_the_rival_is_chosen_on_tuning_workloads(self):
-        view = frontier.FrontierView(found())
-        assert [view.rival(w) for w in (0.0, 1.0)] == ["fcfs", "wgc"]
-        first, second = view.differences().rows
-        assert first[1] == "fcfs"
-        assert second[3] == signed(relative([0.5, 1.0], [1.0, 2.0]))
-
-    def test_a_report_has_tables_and_a_plot_that_stands_alone(self, tmp_path):
-        section = frontier.report(found(), tmp_path)
-        assert len(section.tables) == 3
-        text = (tmp_path / "frontier.svg").read_text()
-        assert text.startswith("<svg")
-        assert "prefers-color-scheme" in text
-
-    def test_without_policies_there_are_still_heuristics(self, tmp_path):
-        section = frontier.report(found(learned=[]), tmp_path)
-        assert section.plots == ()
-        assert "learned" not in section.tables[0].columns
-
-    @pytest.mark.parametrize("name", frontier.IGNORING)
-    def test_who_heeds_no_preference_does_the_same_at_any(self, name):
-        assert frontier.heeded(name, 0.7) == 0.0
-        cheap, fast = (Drawn(load("mixed-cloud"), 0, w, 12).run(HEURISTICS[name]) for w in (0, 1))
-        assert cheap == fast
+    @pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
+    def test_nobody_is_better_than_the_bound(self, name, w):
+        case = Drawn(load("mixed-cloud"), 3, w, 30)
+        assert 0 < case.bound() <= case.run(named(name)).at(w)
 
     def test_unknown_policies_are_told(self):
         missing = []
-        assert frontier.known(["wgc", "nonsense"], missing) == ["wgc"]
+        assert steady.known(["wgc", "nonsense"], missing) == {"wgc": "wgc"}
         assert missing[0].startswith("nonsense: ")
+
+
+class TestGoals:
+    def goal(self, value, **how):
+        return goals.Goal("g", -5, "%", "kth", lambda _: Interval(*value, 48), **how).entry(Path())
+
+    def test_what_was_not_measured_is_null(self, tmp_path):
+        """With an empty folder of results nothing is known, and nothing is invented."""
+        how = Measuring(results=tmp_path)
+        entries = goals.measure(how)["entries"]
+        assert len(entries) == len(goals.GOALS)
+        assert all(each["value"] is None and each["met"] is None for each in entries)
+        assert entries[0].keys() == {"name", "value", "low", "high", "goal", "met", "command"}
+
+    def test_a_goal_is_met_by_its_figure_and_its_interval(self):
+        assert self.goal((-6.0, -8.0, -4.0))["met"] is True
+        assert self.goal((-4.0, -5.0, -3.0))["met"] is False
+        assert self.goal((-6.0, -14.0, 1.0))["met"] is False
+        assert self.goal((-6.0, math.nan, math.nan))["met"] is True
+        assert self.goal((-6.0, -8.0, -4.0), less=False)["met"] is False
+        few = Interval(-6.0, -8.0, -4.0, 3)
+        assert goals.Goal("g", -5, "%", "kth", lambda _: few).entry(Path())["met"] is False
+
+    def test_the_file_is_a_list_and_the_page_shows_it(self, tmp_path):
+        runs = {"fulcrum": [0.9] * 8, "wgc": [1.1] * 8, frontier.TUNED: [1.0] * 8}
+        measured = {"settings": [entry(runs, w=w) for w in frontier.DIAL]}
+        (tmp_path / "frontier.json").write_text(json.dumps(measured))
+        document.save(goals.PART, goals.measure(Measuring(results=tmp_path)), tmp_path, 0.0)
+        entries = json.loads((tmp_path / "goals.json").read_text())
+        known = {each["name"]: each for each in entries if each["value"] is not None}
+        assert known["mixed-cloud, w = 0.5: to tuned wgc"]["value"] == pytest.approx(-10.0)
+        assert known["mixed-cloud, w = 0.5: to tuned wgc"]["met"] is True
+        assert known["mixed-cloud, worst w: to tuned wgc"]["met"] is True
+        section = goals.report(document.read(goals.PART, tmp_path), tmp_path)
+        assert section.text.startswith("6 of ")
+        assert (tmp_path / "goals.svg").read_text().startswith("<svg")
+        text = document.markdown(section, document.read(goals.PART, tmp_path))
+        assert (
+            "| mixed-cloud, w = 0.5: to tuned wgc | −10.0 % [−10.0, −10.0] | ≤ −5.0 % | ✓ |" in text
+        )
 
 
 class TestVariants:
@@ -291,31 +331,40 @@ class TestMakingAnew:
         assert not (tmp_path / "runs").exists()
 
 
-class TestCourse:
+class TestCurves:
     CURVE = (
-        {"steps": 0, "seconds": 1.0, "raw": {"mean": 1.2}},
-        {"steps": 10, "seconds": 2.0, "raw": {"mean": 1.1}, "averaged": {"mean": 0.98}},
-        {"steps": 20, "raw": {"mean": 0.9}, "averaged": {"mean": 0.95}},
+        {"steps": 0, "seconds": 9.0, "cpu_seconds": 10.0, "raw": {"mean": 1.2}},
+        {"steps": 1, "cpu_seconds": 20.0, "raw": {"mean": 1.1}, "averaged": {"mean": 0.98}},
+        {"steps": 2, "cpu_seconds": 30.0, "raw": {"mean": 1.3}},
     )
     MANIFEST = ArtifactManifest(
-        *("", "", 64, "easy", "s", "d", 1, 20, False, "", "", {}, {"reference": "saf"}),
-        curve=CURVE,
-        evaluation={
-            "policy": {"mean": 0.9, "at": {"0.2": 0.9, "0.8": 0.9}},
-            "wgc": {"mean": 1.2, "at": {"0.2": 1.2, "0.8": 1.2}},
-            "sjf": {"mean": 1.1, "at": {"0.2": 1.3, "0.8": 0.9}},
-        },
+        *("", "", 64, "easy", "s", "d", 1, 20, False, "", "", {}, {"algo": "ars"}), curve=CURVE
     )
 
-    def test_the_best_heuristic_and_the_best_at_each_w(self):
-        """The reference is one of them, whether the manifest lists it or not."""
-        assert latency.best_heuristic(self.MANIFEST) == ("saf", 1.0)
-        assert latency.best_of_each(self.MANIFEST) == pytest.approx(0.95)
+    def test_the_best_so_far_by_processor_time(self):
+        assert list(curves._points(self.MANIFEST)) == [(10.0, 1.2), (20.0, 0.98), (30.0, 0.98)]
 
-    def test_when_a_mark_was_passed(self):
-        assert latency.passed(self.CURVE, 1.0) == latency.Passed(10, 2.0)
-        assert latency.passed(self.CURVE, 0.95) == latency.Passed(20, None)
-        assert latency.passed(self.CURVE, 0.5) is None
+    def test_the_way_of_learning(self, tmp_path):
+        assert curves.way(self.MANIFEST) == "ars"
+        assert curves.way(replace(self.MANIFEST, config={})) == "ppo"
+        for settings, said in (
+            (EvolutionSettings(), "cmaes"),
+            (DistillationSettings(), "search and distillation"),
+        ):
+            run = IndexRun.open(tmp_path / said, (IndexSettings("wgc"), settings))
+            config = {"settings": run.settings}
+            assert curves.way(replace(self.MANIFEST, base="wgc", config=config)) == said
+
+    def test_a_training_records_its_processor_time(self, tmp_path):
+        train(TINY, tmp_path / "run")
+        curve = load_artifact(tmp_path / "run" / "best").manifest.curve
+        spent = [each["cpu_seconds"] for each in curve]
+        assert spent == sorted(spent)
+        assert spent[0] > 0
+        how = Measuring(folder=tmp_path, learned=(), trainings=(tmp_path,))
+        [found] = curves.measure(how)["curves"]
+        assert found["name"] == "run"
+        assert found["processor"]
 
 
 class TestDocument:
@@ -354,35 +403,62 @@ class TestDocument:
             assert document.replaced(text, name, "x") != text
 
 
-@pytest.mark.parametrize("part", [drawn.PART, frontier.PART, kth.PART, rlscheduler.PART])
+@pytest.mark.parametrize(
+    "part",
+    [
+        ablation.PART, budget.PART, curves.PART, drawn.PART, frontier.PART, goals.PART, kth.PART,
+        rlscheduler.PART, traces.PART, transfer.PART,
+    ],
+    ids=lambda part: part.name,
+)  # fmt: skip
 def test_reports_read_what_a_quick_measurement_writes(part, tmp_path, monkeypatch):
     """Without learned policies and logs, on the least of everything."""
-    monkeypatch.setattr(kth.kth, "TRACE", tmp_path / "none")
-    monkeypatch.setattr(rlscheduler.rlscheduler, "TRACE", tmp_path / "none")
-    for module in (drawn, frontier):
-        monkeypatch.setattr(module, "JOBS", 3)
-    monkeypatch.setattr(frontier, "HEURISTICS", ("sjf", "fastest"))
+    for module in (kth.kth, rlscheduler.rlscheduler):
+        monkeypatch.setattr(module, "TRACE", tmp_path / "none")
+    monkeypatch.setattr(traces, "TRACES", tmp_path / "none")
+    monkeypatch.setattr(steady, "ORDERS", ("sjf", "fcfs"))
+    monkeypatch.setattr(transfer, "OTHERS", ("lab",))
     monkeypatch.setattr(rlscheduler, "LENGTHS", (16,))
-    how = Measuring(quick=True, folder=tmp_path, kept=KeptResults(None))
+    monkeypatch.setattr(budget.decisions, "SIZES", (3, 4))
+    monkeypatch.setattr(budget, "LIMITS_S", (0.001,))
+    how = Measuring(quick=True, jobs=3, folder=tmp_path, kept=KeptResults(None), results=tmp_path)
     document.save(part, part.measure(how), tmp_path, 1.0)
     section = part.report(document.read(part, tmp_path), tmp_path)
     assert document.markdown(section, document.read(part, tmp_path)).startswith("## ")
+
+
+class TestNames:
+    def test_a_search_may_have_a_limit(self):
+        assert policy_of("sjf+search").limit_s == np.inf
+        assert policy_of("sjf@fastest+search/0.03").limit_s == 0.03
+        assert policy_of("sjf@fastest+search/0.03").policy.name == "sjf@fastest"
+
+    def test_a_learned_index_without_one_of_its_parts(self, tmp_path):
+        config = configs.of({"algo": "cmaes", "scenario": "lab", "baseline": "wgc", "hidden": 2})
+        start = starting(config)
+        size = len(start.weights) - ADJUSTMENT
+        whole = on(named("wgc"), np.ones_like(start.weights))
+        on_lab = TrainedOn("lab", "0" * 12, Mode.EASY)
+        export(tmp_path, whole, config, on_lab, TrainingProgress())
+        index, constants = (policy_of(f"learned:{tmp_path}#{part}") for part in PARTS)
+        assert evaluation.searchable(f"learned:{tmp_path}")
+        assert index.weights[:size].all()
+        assert not index.weights[size:].any()
+        assert not constants.weights[:size].any()
+        assert constants.weights[size:].all()
+
+    def test_only_a_learned_index_has_parts(self, tmp_path):
+        train(TINY, tmp_path / "run")
+        path = tmp_path / "run" / "best"
+        assert not evaluation.searchable(f"learned:{path}")
+        with pytest.raises(InputError, match="no part 'index'"):
+            policy_of(f"learned:{path}#index")
+        names = (f"learned:{path}", f"learned:{path}#index", f"learned:{path}+search/0.1")
+        case = Drawn(load("mixed-cloud"), 0, 0.5, 4)
+        assert len({task_key(case, name) for name in names}) == 3
 
 
 def test_a_forest_can_be_drawn(tmp_path):
     rows = [("a", Interval(-0.1, -0.2, -0.05, 48)), ("b", Interval(0.1, -0.2, 0.3, 48))]
     plots.write(lambda: plots.forest(rows, "%"), tmp_path / "deep" / "x.svg", "title")
     assert (tmp_path / "deep" / "x.svg").read_text().count("</svg>") == 1
-
-
-def test_on_drawn_clusters_every_cluster_counts_alike(tmp_path):
-    """A tenth less on a cheap cluster and a tenth more on a dear one is no difference."""
-    runs = {"wgc": [1.0, 100.0], "wgc:random": [1.0, 100.0], "fulcrum": [0.9, 110.0]}
-    measured = {
-        "digest": "d", "version": 3, "workloads": 2, "jobs": 160,
-        "learned": ["fulcrum"], "runs": {"0.5": runs}, "missing": [],
-    }  # fmt: skip
-    [table] = drawn.report(measured, tmp_path).tables
-    assert [row[0] for row in table.rows] == ["**fulcrum**", "wgc:random"]
-    assert table.rows[0][1].startswith("0.0 %")
-    assert (tmp_path / "drawn.svg").is_file()

@@ -1,14 +1,14 @@
 """The benchmark of searching, on short sequences."""
 
 from benchmarks import searched
-from benchmarks.policy.cases import fresh
+from benchmarks.policy.cases import FILES, fresh, training_arrivals
 from scheduler.policies.lookup import named
 
 
 def test_futures_are_of_other_files_than_sequences():
     workload, _ = fresh(0, 1024)
-    arrivals = searched.training_arrivals()
-    assert len(arrivals) == searched.FILES * len(workload.jobs)
+    arrivals = training_arrivals()
+    assert len(arrivals) == FILES * len(workload.jobs)
     runtimes = {job.runs[0].runtime_s for job in workload.jobs}
     assert len(runtimes.intersection(arrivals.figures[0].tolist())) < 0.5 * len(runtimes)
 

@@ -42,6 +42,13 @@ def test_decisions_are_one_object_by_policy_and_queued_jobs(capsys):
     assert printed.err.splitlines()[-1] == "learned, 10 jobs"
 
 
+def test_figures_go_into_a_file_that_is_named(tmp_path, capsys):
+    file = tmp_path / "new" / "decisions.json"
+    decisions.main(["--json", str(file), "--policies", "sjf+search", *TINY])
+    assert list(json.loads(file.read_text())["decision_ms"]) == ["sjf+search"]
+    assert not capsys.readouterr().out
+
+
 def test_wgc_and_learned_are_measured_with_10_to_10_000_jobs_unless_told_otherwise():
     given = decisions._parser().parse_args([])
     assert {"wgc", "learned"} <= set(given.policies)

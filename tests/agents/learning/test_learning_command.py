@@ -32,6 +32,7 @@ def test_a_policy_is_trained_shown_and_compared(tmp_path):
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
     assert [point["steps"] for point in answer["curve"]] == [0, 32]
+    assert all(point["cpu_seconds"] > 0.0 for point in answer["curve"])
     config = configs.read(folder)
     assert (config.seed, config.steps, config.rows, config.preference) == (3, 32, 24, None)
 

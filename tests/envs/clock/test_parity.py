@@ -52,6 +52,13 @@ def test_clusters_where_everything_happens_are_played_alike(policy, mode):
         assert_equal(workload, ClusterSpec.of(replace(scenario, mode=mode)), policy, seed=seed)
 
 
+@pytest.mark.parametrize("policy", ["saf@wgc", "lxf@wgc:congestion=2"])
+def test_orders_that_place_by_price_are_played_alike(policy):
+    for seed, mode in enumerate(Mode):
+        scenario, workload = stress.drawn(seed, 25)
+        assert_equal(workload, ClusterSpec.of(replace(scenario, mode=mode)), policy, seed=seed)
+
+
 @pytest.mark.parametrize("name", ESTIMATES)
 def test_estimates_are_the_same(name):
     for seed in range(4):

@@ -29,7 +29,7 @@ def test_it_prints_a_row_for_each_method_and_skips_what_is_missing(tmp_path, cap
     (tmp_path / "philly").mkdir()
     with gzip.open(tmp_path / "philly/philly.csv.gz", "wt") as file:
         file.write("\n".join(lines))
-    assert benchmark.main(["--json", str(tmp_path)]) == 0
+    assert benchmark.main([str(tmp_path), "--json"]) == 0
     printed = capsys.readouterr()
     rows = json.loads(printed.out)
     assert {row["method"] for row in rows} == set(benchmark.METHODS)

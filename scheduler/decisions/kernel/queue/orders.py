@@ -23,8 +23,8 @@ from scheduler.decisions.kernel.columns import (
 
 (FCFS, SJF, SMALLEST, SAF, F1, F2, F3, F4, EDF, LLF, PRIORITY, WFP3, UNICEP, LXF, SJBF) = range(15)
 """Orders; from WFP3 on they change with time."""
-PREFERENCE, DOLLARS, SOONEST, VALUE = range(4)
-"""Placements."""
+PREFERENCE, DOLLARS, SOONEST, VALUE, PRICE = range(5)
+"""Placements; PRICE is wgc's price, which `kernel.wgc` computes."""
 AGE_WEIGHTS = (870.0, 25_600.0, 6_860_000.0, 530_000.0)
 """c of F1 … F4."""
 LAST = -1e300
