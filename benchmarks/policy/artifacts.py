@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -152,10 +151,7 @@ def _unlike(trained: Sequence[Trained]) -> Iterator[str]:
 
 def _settings(one: Trained) -> dict[str, Any]:
     """All settings but the seed, flat; older manifests lack some of `Training`."""
-    config = one.manifest.config
-    if one.manifest.base:
-        return dict(ChainMap({"seed": 0}, *config["settings"]))
-    return asdict(configs.of({**config, "seed": 0}))
+    return asdict(configs.of({**one.manifest.config, "seed": 0}))
 
 
 def _outdated(trained: Sequence[Trained]) -> Iterator[str]:

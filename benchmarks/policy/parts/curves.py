@@ -18,8 +18,8 @@ from benchmarks.policy.evaluation import Measuring
 from benchmarks.policy.tables import Section, Table
 from scheduler.domain.errors import FulcrumError
 
-WAY = {"temperature": "search and distillation", "population": "cmaes"}
-"""Setting that only this way of learning an index has → its name."""
+WAY = {"search": "search and distillation"}
+"""Algorithm → its name, where that is another one."""
 
 
 def measure(how: Measuring) -> Found:
@@ -54,10 +54,8 @@ def measure(how: Measuring) -> Found:
 
 def way(manifest: ArtifactManifest) -> str:
     """How the policy was learned."""
-    if not manifest.base:
-        return str(manifest.config.get("algo", "ppo"))
-    settings = manifest.config["settings"][-1]
-    return next((name for key, name in WAY.items() if key in settings), "index")
+    algo = str(manifest.config.get("algo", "ppo"))
+    return WAY.get(algo, algo)
 
 
 def _points(manifest: ArtifactManifest) -> Iterator[tuple[float, float]]:
