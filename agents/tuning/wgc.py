@@ -30,7 +30,7 @@ UNTUNED = Constants()
 """The baseline: its objective divides all others."""
 DOUBT = 0.1
 """p below which a candidate counts as worse than the best one."""
-FIRST = 7
+FIRST = 8
 """Candidates before the sampler takes over, guesses included."""
 REACH = 0.35
 """λ is searched within this distance of the preference."""
@@ -235,6 +235,7 @@ class _PreferenceSearch:
             replace(UNTUNED, preference=self._w),
             *beside[:1],
             *(replace(one, preference=self._w) for one in beside[:2]),
+            Constants(self._w, 0.5, 0.01, 0.7, 15_000.0, EXCHANGE),
             Constants(self._w, 0.05, 0.018, 0.2, 11_600.0, EXCHANGE),
             Constants(self._w, 0.03, 0.02, 0.025, 22_000.0, EXCHANGE),
             Constants(self._w, 1.0, 0.5, 1.0, 30.0, CHEAPEST),
