@@ -135,9 +135,12 @@ def correctable(policy: Policy) -> Base:
     """
     if isinstance(policy, Wgc):
         return policy
-    if isinstance(policy, TextbookHeuristic):
-        if policy.price is None and policy.order not in (PRIORITY, SJBF):
-            return policy
+    if (
+        isinstance(policy, TextbookHeuristic)
+        and policy.price is None
+        and policy.order not in (PRIORITY, SJBF)
+    ):
+        return policy
     raise InputError(
         f"no index can be learned on {policy.name!r}",
         {"base": "wgc, or a textbook order other than priority, without @wgc"},
