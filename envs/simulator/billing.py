@@ -98,7 +98,8 @@ class CostModel:
     def idle_dollars(self, billed: Sequence[float], used: Sequence[float]) -> float:
         """Dollars that no attempt pays."""
         return sum(
-            (paid - had) / 3600 * pool.dollars_per_device_hour
+            # Both are sums in different orders: their difference may be below 0 by rounding.
+            max(0.0, paid - had) / 3600 * pool.dollars_per_device_hour
             for pool, paid, had in zip(self._pools, billed, used, strict=True)
         )
 
