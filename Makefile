@@ -67,7 +67,7 @@ bench-muri: $(STAMP) ## Hold preemptive policies against Muri's published figure
 
 policy: $(STAMP) ## Train the policy that is shipped, from its seed (FOLDER=build/policy)
 	@$(RUN)/fulcrum policy train "$(or $(FOLDER),build/policy)" \
-	  --scenario random --algo cmaes --steps 24000000 --seed 1 --set baseline=wgc \
+	  --scenario random --algo cmaes --steps 16000000 --seed 1 --set baseline=wgc \
 	  --set correction_limit=0 --set augment=false --set jobs=250 --set population=20 \
 	  --set n_eval_episodes=16 --set sigma=0.25
 

@@ -9,6 +9,7 @@ between them is their weights' doing. The mean of the distribution is what is le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,5 +112,6 @@ def _play(task: IndexTask, one: _CandidatesTask) -> tuple[Floats, int]:
     episode = task.episode(one.episode, one.w)
     policies = (task.start, *map(task.policy, one.candidates))
     start, *own = played(episode, policies)
-    logs: Floats = np.log(ratio(np.array(own), start))
+    # One by one: NumPy's logarithm of a number may depend on the length of its array.
+    logs = np.array([math.log(each) for each in ratio(np.array(own), start)])
     return logs, len(one.candidates) * len(episode.workload.jobs)

@@ -221,7 +221,7 @@ def test_the_last_scratch_of_another_world_does_not_matter():
         arrivals = to_come(spec, policy, 1, rounds[-1].now)
         playouts = Playouts(policy.scorer, arrivals, SearchSettings(), PlayoutObjective())
         found.append([playouts.search(each.world, np.random.default_rng(1)) for each in rounds][-1])
-    assert found[0].values.tolist() == found[1].values.tolist()
+    assert np.array_equal(found[0].values, found[1].values, equal_nan=True)
 
 
 def test_futures_begin_where_arrivals_were_as_frequent_as_lately():
