@@ -19,13 +19,13 @@ def made():
     words = shlex.split(recipe[recipe.index("--scenario") :])
     given = list(zip(words[::2], words[1::2], strict=True))
     options = {name: value for name, value in given if name != "--set"}
-    assert set(options) == {"--scenario", "--steps", "--seed"}
+    assert set(options) == {"--scenario", "--algo", "--steps", "--seed"}
     return options, [value for name, value in given if name == "--set"]
 
 
 def test_the_recipe_is_what_the_shipped_policy_was_trained_with():
     options, sets = made()
-    own = {name: options[f"--{name}"] for name in ("scenario", "steps", "seed")}
+    own = {name: options[f"--{name}"] for name in ("scenario", "algo", "steps", "seed")}
     own |= {name: int(own[name]) for name in ("steps", "seed")}
     values, _ = training_values(own, None, sets)
     recipe = of(values)
