@@ -73,11 +73,17 @@ def rows(here: Runs, other: Runs) -> list[dict[str, Any]]:
             | {"change": change.mean, "low": change.low, "high": change.high}
             | {"median": float(np.median(ratios)) - 1, "won": float((ratios < 1).mean())}
             | {
-                figure: [float(np.nanmean(of(runs, figure))) for runs in (here, other)]
+                figure: [_mean(of(runs, figure)) for runs in (here, other)]
                 for figure in ("wait_high_s", "wait_low_s", "wait_s", "missed")
             }
         )
     return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of those that are numbers: a workload may have no job of a priority."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def main() -> None:
