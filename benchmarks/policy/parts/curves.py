@@ -70,7 +70,7 @@ def _points(manifest: ArtifactManifest) -> Iterator[tuple[float, float]]:
 
 
 def report(found: Found, folder: Path) -> Section:
-    """One row for each training, and a plot for each baseline and scenario."""
+    """One row and one line of the plot for each training."""
     curves: list[dict[str, Any]] = found["curves"]
     rows = []
     for each in curves:
@@ -95,7 +95,8 @@ def report(found: Found, folder: Path) -> Section:
         "Objective against time of training",
         "Objective on validation workloads ÷ that of the baseline on the same ones, as each "
         "training recorded it; below 1 the baseline is beaten. Minutes are processor time of all "
-        "processes; old trainings recorded real time only.",
+        "processes; old trainings recorded real time only. Scenarios and baselines differ, so only "
+        "lines that share both can be compared with each other.",
         [Table("Trainings", columns, rows)],
     )
     if not curves:
