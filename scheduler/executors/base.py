@@ -10,6 +10,11 @@ Obligations of every implementation:
 - **Outliving.** Attempts go on when the service stops or is killed; `alive()` finds them again.
 - **Patient.** An attempt that is preempted has its whole grace to save its work.
 - **Contained.** Stopping an attempt stops every process it started.
+- **Exact.** Each part of an attempt runs on the node and the devices that the spec names.
+- **Fenced.** Once an attempt was launched, earlier attempts of its job end within seconds wherever
+  they still run, and none of them changes the job's folder for good.
+- **Unsure.** Silence of a node is no end: an attempt is lost only `lost_after_s` after its node
+  was last heard of while the executor itself could hear.
 - **Thread-safe.** Events are delivered from the executor's own thread, one at a time.
 """
 
@@ -21,6 +26,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scheduler.domain.jobs import JobKind
+from scheduler.domain.nodes import LOCAL, NodeFacts
 from scheduler.domain.resources import DeviceKind
 
 
@@ -33,6 +39,20 @@ class AttemptKey:
     nonce: str
     """Empty for attempts of before schema 0003."""
     folder: Path
+    nodes: tuple[str, ...] = (LOCAL,)
+    """Names of the nodes that it was placed on, by rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an attempt takes of one node. A process of its own works there."""
+
+    node: str
+    device_kind: DeviceKind
+    devices: tuple[str, ...] = ()
+    """CPU numbers or GPU identifiers, as the node's operating system and CUDA know them."""
+    memory_bytes: int = 0
+    """The attempt is stopped when its part takes more host memory; 0: not limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +73,22 @@ class LaunchSpec:
     shared: Path
     """Of the job, the same for all its attempts: checkpoints/ and artifacts/. A folder of
     another job is moved aside."""
-    device_kind: DeviceKind
-    devices: tuple[str, ...]
-    """CPU numbers or GPU identifiers, as the operating system and CUDA know them."""
-    memory_bytes: int = 0
-    """The attempt is stopped when it takes more host memory; 0: not limited."""
+    parts: tuple[Part, ...]
+    """At least one, by rank; they start together or not at all."""
+    rank: int = 0
+    """The part that a process works on; executors of several nodes set it."""
     time_limit_s: float | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def part(self) -> Part:
+        """The part of this rank."""
+        return self.parts[self.rank]
+
+    @property
+    def width(self) -> int:
+        """Devices of all parts."""
+        return sum(len(part.devices) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +131,22 @@ class Exited:
     started_at: float | None = None
 
 
-ExecutorEvent = Started | Exited
+@dataclass(frozen=True, slots=True)
+class NodesChanged:
+    """The nodes are others, or in other states."""
+
+    nodes: Mapping[str, NodeFacts]
+    """All that are known, by name."""
+
+
+class Unknown:
+    """In place of a pid: the attempt's node cannot be asked now."""
+
+
+UNKNOWN = Unknown()
+"""The only one."""
+AttemptEvent = Started | Exited
+ExecutorEvent = AttemptEvent | NodesChanged
 Sink = Callable[[ExecutorEvent], None]
 
 
@@ -125,12 +169,19 @@ class Executor(Protocol):
         later `cancel` makes it a cancelled one. Unknown, ended or cancelled: no effect.
         """
 
-    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
-        """Of these attempts those known here, by id: pid, or None if already ended.
+    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | Unknown | None]:
+        """Of these attempts those known here, by id: pid of rank 0, or None if already ended.
 
+        `UNKNOWN`: one of its nodes cannot be asked now; what becomes of it is delivered later.
         From then on the executor watches them as if it had launched them: the ended ones' and
         later the running ones' `Exited` are delivered. An id missing from the answer was never
         started here.
+        """
+
+    def nodes(self) -> Mapping[str, NodeFacts]:
+        """All nodes, by name; `NodesChanged` tells of changes after `start`.
+
+        An executor of this machine alone has `LOCAL`, which is always up.
         """
 
     def health(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
 from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.cpus import Cpus, detect_cpus
@@ -35,6 +36,8 @@ class Inventory:
     absent: Mapping[str, str] = field(default_factory=dict)
     """Pool name → why jobs cannot run on it here; only pools whose devices this machine lacks. They
     are for planning: the service places nothing on them."""
+    nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Pool name → names of its nodes, in their order; pools that are not here are on `LOCAL`."""
 
     @property
     def present(self) -> tuple[Pool, ...]:
@@ -55,6 +58,19 @@ class Inventory:
                 {"devices": f"0 to {len(known) - 1}"},
             )
         return tuple(known[index] for index in indices)
+
+    def node(self, pool: str, number: int) -> str:
+        """The name of a node of a pool."""
+        names = self.nodes.get(pool)
+        return LOCAL if names is None else names[number]
+
+    def by_node(self, pool: str, indices: Sequence[int]) -> Mapping[str, Sequence[str]]:
+        """Node → identifiers of these devices there, by rank; raises as `devices`."""
+        found: dict[str, list[str]] = {}
+        per_node = {each.name: each.devices_per_node for each in self.pools}
+        for index, name in zip(indices, self.devices(pool, indices), strict=True):
+            found.setdefault(self.node(pool, index // per_node[pool]), []).append(name)
+        return found
 
 
 def cluster(

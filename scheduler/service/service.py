@@ -72,7 +72,7 @@ class Service:
             parts.origin,
             lambda: parts.active_policy.preempts,
         )
-        self._launch_specs = LaunchSpecBuilder(parts.folders, parts.inventory.devices)
+        self._launch_specs = LaunchSpecBuilder(parts.folders, parts.inventory)
         self.policy_control = PolicyController(
             parts.active_policy,
             parts.store,

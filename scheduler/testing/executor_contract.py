@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.domain.jobs import JobKind
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import (
     AttemptKey,
@@ -19,6 +20,7 @@ from scheduler.executors.base import (
     ExecutorEvent,
     Exited,
     LaunchSpec,
+    Part,
     Started,
 )
 
@@ -295,8 +297,7 @@ class _Session:
             work=self._contract.work(script),
             folder=self._folder / attempt,
             shared=self._folder / f"job-{job}",
-            device_kind=DeviceKind.CPU,
-            devices=(),
+            parts=(Part(LOCAL, DeviceKind.CPU),),
         )
         self.executor.launch(spec)
         return spec

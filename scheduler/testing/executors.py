@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.executors.base import AttemptKey, ExecutorEvent, Exited, LaunchSpec, Sink, Started
+from scheduler.domain.nodes import LOCAL, NodeFacts
+from scheduler.executors.base import (
+    AttemptKey,
+    ExecutorEvent,
+    Exited,
+    LaunchSpec,
+    NodesChanged,
+    Sink,
+    Started,
+)
 from scheduler.testing.clock import ManualClock
 
 
@@ -41,6 +50,7 @@ class FakeExecutor:
         """Whether being asked to stop ends an attempt; if not, the test ends it."""
         self.broken = ""
         """If not empty, launches end with `could not start: …`."""
+        self.known_nodes = {LOCAL: NodeFacts(LOCAL)}
         self._runtime = runtime
         self._machine: dict[str, _Run] = {}
         self._pids = itertools.count(10_000)
@@ -52,6 +62,17 @@ class FakeExecutor:
     def health(self) -> tuple[str, ...]:
         """Report no problem."""
         return ()
+
+    def nodes(self) -> Mapping[str, NodeFacts]:
+        """The nodes that the test has set."""
+        return dict(self.known_nodes)
+
+    def change_nodes(self, *nodes: NodeFacts) -> None:
+        """Set these nodes, and tell of it."""
+        with self._lock:
+            self.known_nodes |= {node.name: node for node in nodes}
+            self._queue.append(NodesChanged(self.nodes()))
+        self.deliver()
 
     def start(self, sink: Sink) -> None:
         """Send events to `sink` from now on."""

@@ -33,8 +33,8 @@ class Context:
         """Kept from attempt to attempt."""
         self.artifacts = spec.shared / "artifacts"
         """What the job is for."""
-        self.device_kind = spec.device_kind
-        self.width = max(1, len(spec.devices))
+        self.device_kind = spec.part.device_kind
+        self.width = max(1, len(spec.part.devices))
         """CPU cores or GPUs."""
         self.stop = StopSignal()
         """Whether and when it should end early."""

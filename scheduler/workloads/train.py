@@ -93,7 +93,7 @@ def gpus(context: Context) -> int:
 
 def cache_bytes(context: Context) -> int:
     """Host memory for decoded images: a quarter of what the attempt may take, 512 MiB at most."""
-    limit = context.spec.memory_bytes
+    limit = context.spec.part.memory_bytes
     return min(_CACHE_BYTES, limit // 4) if limit else _CACHE_BYTES
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from scheduler.domain.jobs import JobKind
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import AttemptKey, Exited, LaunchSpec, Started
+from scheduler.executors.base import AttemptKey, Exited, LaunchSpec, Part, Started
 from scheduler.executors.local import LocalExecutor, attempt_records, burial
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
@@ -46,8 +47,11 @@ class Machine:
         self, attempt: str, do: str, /, *, cpus: tuple[str, ...] = (), **rest: Any
     ) -> LaunchSpec:
         options = {
+            name: rest.pop(name) for name in ("time_limit_s", "env", "parts") if name in rest
+        }
+        part = {
             name: rest.pop(name)
-            for name in ("memory_bytes", "time_limit_s", "env", "device_kind", "devices")
+            for name in ("memory_bytes", "device_kind", "devices")
             if name in rest
         }
         return LaunchSpec(
@@ -59,8 +63,9 @@ class Machine:
                 "work": {"do": do} | rest,
                 "folder": self.root / attempt,
                 "shared": self.root / f"job-{attempt.partition('.')[0]}",
-                "device_kind": DeviceKind.CPU,
-                "devices": cpus,
+                "parts": (
+                    Part(**{"node": LOCAL, "device_kind": DeviceKind.CPU, "devices": cpus} | part),
+                ),
             }
             | options
         )

@@ -7,8 +7,9 @@ import math
 import pytest
 
 from scheduler.domain.jobs import JobKind
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import AttemptKey, Exited, LaunchSpec, Started
+from scheduler.executors.base import AttemptKey, Exited, LaunchSpec, Part, Started
 from scheduler.testing.clock import ManualClock
 from scheduler.testing.executor_contract import Recorder
 from scheduler.testing.executors import FakeExecutor
@@ -19,7 +20,14 @@ def _launch(executor, tmp_path, attempt: str, seconds: float = 0.0) -> None:
     work = {"seconds": seconds}
     executor.launch(
         LaunchSpec(
-            attempt, "a", "j", JobKind.COMMAND, work, folder, tmp_path, DeviceKind.CPU, ("0",)
+            attempt,
+            "a",
+            "j",
+            JobKind.COMMAND,
+            work,
+            folder,
+            tmp_path,
+            (Part(LOCAL, DeviceKind.CPU, ("0",)),),
         )
     )
 

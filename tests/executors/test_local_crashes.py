@@ -22,7 +22,7 @@ import sys, threading
 from pathlib import Path
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import LaunchSpec
+from scheduler.executors.base import LaunchSpec, Part
 from scheduler.executors.local import LocalExecutor
 
 root = Path(sys.argv[1])
@@ -36,7 +36,7 @@ executor.start(lambda event: print(type(event).__name__, event.attempt, flush=Tr
 for job in (1, 2):
     executor.launch(LaunchSpec(
         f"{job}.1", "a", "j", JobKind.COMMAND, {"do": "gate"}, root / f"{job}.1",
-                          root / f"job-{job}", DeviceKind.CPU, ()))
+                          root / f"job-{job}", (Part("local", DeviceKind.CPU),)))
 threading.Event().wait()
 """
 

@@ -143,7 +143,7 @@ def live(load, factors, name, mode, folder):
 
     def runtime(order):
         job = store.job(int(order.attempt.partition(".")[0]))
-        return truth[job.spec.profile.key, pool_of[order.device_kind], len(order.devices)]
+        return truth[job.spec.profile.key, pool_of[order.part.device_kind], order.width]
 
     told = {
         (f"job-{job.id}", kind_of(run), run.width): run.runtime_s * factors[job.id]

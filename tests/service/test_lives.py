@@ -21,7 +21,7 @@ def test_a_job_is_placed_launched_started_and_succeeds(world):
     assert (job.state, job.attempts) == ("STARTING", 1)
     spec = world.executor.specs["1.1"]
     assert spec.folder == world.folder / "jobs" / "1" / "attempt-1"
-    assert spec.devices == ("cpu-0",)
+    assert spec.part.devices == ("cpu-0",)
     world.settle()
     assert (world.state(1), world.attempt(1).pid) == ("RUNNING", 10_000)
     world.clock.advance(36)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.domain.jobs import JobKind
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import LaunchSpec
+from scheduler.executors.base import LaunchSpec, Part
 from scheduler.workloads import run
 
 
@@ -60,8 +61,7 @@ def attempt(spec: dict[str, Any], hook: dict[str, Any]) -> int:
             work=spec["work"],
             folder=folder,
             shared=Path(spec["shared"]),
-            device_kind=DeviceKind.CPU,
-            devices=tuple(spec["devices"]),
+            parts=(Part(LOCAL, DeviceKind.CPU, tuple(spec["devices"])),),
         )
     )
     (folder / "outcome.json").write_text(json.dumps(outcome.result))

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from scheduler.domain.jobs import JobKind
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import LaunchSpec
+from scheduler.executors.base import LaunchSpec, Part
 from scheduler.workloads.run import run
 from tests.workloads.conftest import Nursery
 
@@ -33,8 +34,7 @@ def spec(folder: Path, work: dict[str, Any]) -> LaunchSpec:
         work=work,
         folder=folder / "1",
         shared=folder / "s",
-        device_kind=DeviceKind.CPU,
-        devices=("0",),
+        parts=(Part(LOCAL, DeviceKind.CPU, ("0",)),),
     )
 
 

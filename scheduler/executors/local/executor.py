@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scheduler.domain.nodes import LOCAL, NodeFacts
 from scheduler.executors import environment
 from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started
 from scheduler.executors.local import attempt_records
@@ -103,6 +104,10 @@ class LocalExecutor:
             found.append("running attempts are not being watched: the executor's thread hangs")
         # Without the lock, which a thread that hangs may hold.
         return (*found, *troubles(list(self._watches.values())))
+
+    def nodes(self) -> Mapping[str, NodeFacts]:
+        """This machine alone."""
+        return {LOCAL: NodeFacts(LOCAL)}
 
     def start(self, sink: Sink) -> None:
         """Begin to deliver events to `sink`; the fork server is started or found again."""

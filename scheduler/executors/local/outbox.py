@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 
-from scheduler.executors.base import ExecutorEvent, Sink
+from scheduler.executors.base import AttemptEvent, Sink
 
 _log = logging.getLogger(__name__)
 
@@ -15,17 +15,17 @@ class Outbox:
     """Keeps events until the sink has taken them; any thread may put some in."""
 
     def __init__(self) -> None:
-        self._events: deque[ExecutorEvent] = deque()
+        self._events: deque[AttemptEvent] = deque()
         self._lock = threading.Lock()
 
-    def put(self, event: ExecutorEvent) -> None:
+    def put(self, event: AttemptEvent) -> None:
         """To be delivered after those of the same attempt."""
         with self._lock:
             self._events.append(event)
 
     def deliver(self, sink: Sink) -> None:
         """Hand events over; those the sink fails on are kept, and others overtake them."""
-        kept: list[ExecutorEvent] = []
+        kept: list[AttemptEvent] = []
         while True:
             with self._lock:
                 if not self._events:

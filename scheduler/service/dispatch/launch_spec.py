@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.pools import Pool
-from scheduler.executors.base import LaunchSpec
+from scheduler.domain.resources import DeviceKind
+from scheduler.executors.base import LaunchSpec, Part
 from scheduler.service.paths import Paths
 from scheduler.workloads.spec.specs import resolve
 
-Devices = Callable[[str, Sequence[int]], Sequence[str]]
-"""(pool name, device indices) → identifiers of the operating system."""
+
+class Machines(Protocol):
+    """The nodes and devices behind pools."""
+
+    def by_node(self, pool: str, indices: Sequence[int]) -> Mapping[str, Sequence[str]]:
+        """Node → identifiers of these devices of the pool there; raises `MissingError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class LaunchSpecBuilder:
     """Fills in folders, device identifiers and paths of earlier results."""
 
     folders: Paths
-    devices: Devices
+    machines: Machines
 
     def build(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
         """The specification for an attempt that was placed on `pool`; raises `MissingError`."""
@@ -32,8 +38,14 @@ class LaunchSpecBuilder:
             work=resolve(job.spec.work, self.folders.artifacts),
             folder=self.folders.attempt(job.id, attempt.number),
             shared=self.folders.job(job.id),
-            device_kind=pool.kind,
-            devices=tuple(self.devices(pool.name, attempt.devices)),
-            memory_bytes=attempt.memory_bytes,
+            parts=self._parts(attempt, pool),
             time_limit_s=job.spec.max_duration_s,
+        )
+
+    def _parts(self, attempt: Attempt, pool: Pool) -> tuple[Part, ...]:
+        # The memory that a job asks of a GPU pool is that of its devices: no host memory.
+        memory = attempt.memory_bytes if pool.kind is DeviceKind.CPU else 0
+        return tuple(
+            Part(node, pool.kind, tuple(devices), -(-memory * len(devices) // attempt.width))
+            for node, devices in self.machines.by_node(pool.name, attempt.devices).items()
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import Job, JobSpec
-from scheduler.executors.base import ExecutorEvent
+from scheduler.executors.base import ExecutorEvent, NodesChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def subject(message: Message) -> int | None:
     match message:
         case Cancel() | Update() | Preempt():
             return message.job
-        case Admitted() | Reestimate():
+        case Admitted() | Reestimate() | NodesChanged():
             return None
         case _:
             return int(message.attempt.partition(".")[0])

@@ -43,7 +43,7 @@ def reconcile(
         if attempt.id in known:
             counts["adopted"] += 1
             pid = known[attempt.id]
-            if job.state is JobState.STARTING and pid is not None:
+            if job.state is JobState.STARTING and isinstance(pid, int):
                 deliver(Started(attempt.id, pid, clock.now()))
             if job.state is JobState.CANCELLING:
                 executor.cancel(attempt.id, grace_s=grace_s)

@@ -35,7 +35,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Exited, LaunchSpec, Outcome
+from scheduler.executors.base import Exited, LaunchSpec, Outcome, Part
 from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.files import regular, write_text
 from scheduler.json_values import is_shallow
@@ -95,7 +95,7 @@ _RUNNING = TypeAdapter(RunningRecord)
 def write_spec(folder: Path, spec: LaunchSpec) -> None:
     """Keep the spec. Raises `OSError`, `TypeError` for a value JSON lacks."""
     values = {field: getattr(spec, field) for field in LaunchSpec.__dataclass_fields__}
-    write(folder / SPEC, values)
+    write(folder / SPEC, values | {"parts": [asdict(part) for part in spec.parts]})
 
 
 def read_spec(folder: Path) -> LaunchSpec:
@@ -107,9 +107,18 @@ def read_spec(folder: Path) -> LaunchSpec:
         **values
         | {
             "kind": JobKind(values["kind"]),
-            "device_kind": DeviceKind(values["device_kind"]),
             "folder": Path(values["folder"]),
             "shared": Path(values["shared"]),
+            "parts": tuple(_part(part) for part in values["parts"]),
+        }
+    )
+
+
+def _part(values: Mapping[str, Any]) -> Part:
+    return Part(
+        **{
+            **values,
+            "device_kind": DeviceKind(values["device_kind"]),
             "devices": tuple(values["devices"]),
         }
     )

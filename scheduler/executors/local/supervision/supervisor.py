@@ -148,8 +148,8 @@ class Supervisor:
             self._log_at = now + EVERY_S
         if spec.time_limit_s is not None:
             self._time_limit_at = now + spec.time_limit_s
-        if spec.memory_bytes:
-            self._memory_bytes = spec.memory_bytes
+        if spec.part.memory_bytes:
+            self._memory_bytes = spec.part.memory_bytes
             self._sample_at = now + SAMPLE_S
 
     def _turn(self) -> None:

@@ -69,8 +69,8 @@ def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> Non
     process.name_process(f"fulcrum-{spec.attempt}")
     wait_for_space(lambda: _open_log(spec.folder / files.LOG))
     os.chdir(spec.folder)
-    if pin and spec.device_kind is DeviceKind.CPU and spec.devices:
-        os.sched_setaffinity(0, {int(number) for number in spec.devices})
+    if pin and spec.part.device_kind is DeviceKind.CPU and spec.part.devices:
+        os.sched_setaffinity(0, {int(number) for number in spec.part.devices})
     os.environ.clear()
     os.environ.update({**variables, **environment(spec)})
     _set_threads(_threads(spec))
@@ -81,7 +81,7 @@ def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> Non
 
 def environment(spec: LaunchSpec) -> dict[str, str]:
     """Variables of the attempt; the spec's win over thread counts, not over devices."""
-    devices = spec.devices if spec.device_kind is DeviceKind.CUDA else ()
+    devices = spec.part.devices if spec.part.device_kind is DeviceKind.CUDA else ()
     return (
         dict.fromkeys(THREAD_VARIABLES, str(_threads(spec)))
         | dict(spec.env)
@@ -109,8 +109,8 @@ def tag_of(folder: Path) -> bytes | None:
 
 
 def _threads(spec: LaunchSpec) -> int:
-    width = max(1, len(spec.devices))
-    if spec.device_kind is DeviceKind.CPU:
+    width = max(1, len(spec.part.devices))
+    if spec.part.device_kind is DeviceKind.CPU:
         return width
     return min(width * _THREADS_PER_GPU, len(os.sched_getaffinity(0)))
 

@@ -1,0 +1,57 @@
+"""Nodes: the machines that pools are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LOCAL = "local"
+"""Name of the node that the service itself runs on, where no other is configured."""
+
+
+class NodeState(StrEnum):
+    """What a node can be used for."""
+
+    OFF = "off"
+    """It is not running; a placement boots it."""
+    BOOTING = "booting"
+    """It was asked for and is not ready yet."""
+    UP = "up"
+    """Jobs start on it."""
+    DRAINING = "draining"
+    """Its jobs go on; no job starts on it."""
+    UNREACHABLE = "unreachable"
+    """It does not answer; its jobs may go on."""
+    DOWN = "down"
+    """It does not answer, and its jobs were given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What an executor knows of a node."""
+
+    name: str
+    """Stable over restarts and rejoins."""
+    state: NodeState = NodeState.UP
+    since: float = 0.0
+    """Unix seconds at which the state began."""
+    reason: str = ""
+    """Why it is in that state, for people; empty where nothing has to be said."""
+    address: str = ""
+    boot_id: str = ""
+    """Changes whenever the machine restarts."""
+    engine_id: str = ""
+    """How the engine that runs it calls it; changes whenever the node rejoins."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cpus: tuple[str, ...] = ()
+    """CPU numbers that jobs may use."""
+    cpu_model: str = ""
+    gpus: tuple[tuple[str, str, int], ...] = ()
+    """(identifier, model, bytes of memory) of each GPU."""
+    memory_bytes: int = 0
+    """Host memory that jobs may use; 0: not known."""
+    clock_offset_s: float = 0.0
+    """Seconds by which the node's clock is ahead of the service's."""
+    digest: str = ""
+    """Of the node's Fulcrum code; a node of other code is not used."""
