@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         ScheduleIn,
         ShadowIn,
     )
+    from api.schemas.nodes import DrainIn, NodeEventOut, NodeEventPage, NodeOut, NodesOut
     from api.schemas.policies import (
         FitOut,
         PoliciesOut,
@@ -109,6 +110,7 @@ __all__ = [
     "CostsOut",
     "DecisionOut",
     "DeviceOut",
+    "DrainIn",
     "ErrorOut",
     "EstimateOut",
     "EstimatesOut",
@@ -131,6 +133,10 @@ __all__ = [
     "JobUsageOut",
     "MeasurementOut",
     "MetricsOut",
+    "NodeEventOut",
+    "NodeEventPage",
+    "NodeOut",
+    "NodesOut",
     "OutlookOut",
     "PlanOut",
     "PoliciesOut",
@@ -170,7 +176,7 @@ __all__ = [
 
 _MODULES = (
     *("answers", "jobs", "policies", "cluster", "explanations", "policy_jobs", "registry"),
-    *("storage", "problem"),
+    *("storage", "problem", "nodes"),
 )
 
 

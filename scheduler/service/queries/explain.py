@@ -19,10 +19,13 @@ from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.nodes import LOCAL, NodeState
 from scheduler.domain.records import Decision
 from scheduler.domain.units import duration, money
 from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
 from scheduler.service.hold_reasons import HoldReasons
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.sentences import sentence
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
 from scheduler.service.queries.views import Explanation, Outlook
@@ -41,6 +44,7 @@ class ExplainService:
     active_policy: ActivePolicy
     estimates: Estimates
     intervals: StartIntervals
+    nodes: ClusterNodes
 
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
         """The one dominant reason, with evidence."""
@@ -52,7 +56,8 @@ class ExplainService:
             end = self.live_jobs.active.ends.get(job.id, now)
             victims = self.live_jobs.active.victims(job.id)
         if attempt is not None:
-            return _active(job, attempt, end, decisions, now)
+            silent = self._troubles(set(attempt.nodes))
+            return _active(job, attempt, end, decisions, now, silent)
         if held is not None:
             return self._held(job, held, decisions)
         snapshot = self.live_jobs.snapshot(now)
@@ -71,6 +76,7 @@ class ExplainService:
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
             preempts_nothing(against),
+            *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
         ]
         return Explanation(
@@ -132,6 +138,29 @@ class ExplainService:
             )
         return outlooks
 
+    def _nodes_for(self, job: Job) -> set[str]:
+        """The nodes of the pools that the job accepts."""
+        inventory, request = self.nodes.inventory, job.spec.request
+        return {
+            inventory.node(pool.name, number)
+            for pool in inventory.present
+            if request.accepts(pool.kind, pool.model)
+            for number in range(pool.nodes)
+        }
+
+    def _troubles(self, names: set[str]) -> list[str]:
+        """What is said of those nodes on which no job starts."""
+        return [text for name, text in self.troubles().items() if name in names]
+
+    def troubles(self) -> dict[str, str]:
+        """Node on which no job starts → what is said of it."""
+        away = (NodeState.DRAINING, NodeState.UNREACHABLE, NodeState.DOWN)
+        return {
+            node.name: sentence(node, self.live_jobs.jobs_on(node.name))
+            for node in self.nodes.all()
+            if node.state in away
+        }
+
     def _held(self, job: Job, held: HoldReasons, decisions: Sequence[Decision]) -> Explanation:
         return Explanation(
             job,
@@ -144,9 +173,17 @@ class ExplainService:
 
 
 def _active(
-    job: Job, attempt: Attempt, end: float, decisions: Sequence[Decision], now: float
+    job: Job,
+    attempt: Attempt,
+    end: float,
+    decisions: Sequence[Decision],
+    now: float,
+    nodes: Sequence[str],
 ) -> Explanation:
+    """`nodes`: what is said of its nodes."""
     place = f"{attempt.pool} × {attempt.width}"
+    if attempt.nodes != (LOCAL,):
+        place += f" ({', '.join(attempt.nodes)})"
     begun = attempt.started_at
     if job.state is JobState.CANCELLING:
         text = f"is being stopped on {place}: {job.reason}"
@@ -161,7 +198,7 @@ def _active(
     return Explanation(
         job,
         "active",
-        text,
+        "; ".join((text, *nodes)),
         start=begun,
         end=end,
         pool=attempt.pool,
