@@ -48,7 +48,7 @@ class ClusterNodes:
 
     def load(self, facts: Mapping[str, NodeFacts], now: float) -> None:
         """At the start: the nodes that are known, and those that the executor has."""
-        self._nodes = {node.name: node for node in self._store.nodes()}
+        self._keep({node.name: node for node in self._store.nodes()})
         self.hear(facts, now)
 
     def hear(self, facts: Mapping[str, NodeFacts], now: float) -> bool:
@@ -227,4 +227,5 @@ def _back(node: Node, now: float) -> float:
     """
     if node.state is NodeState.DRAINING:
         return inf
-    return max(node.since + REPAIR_S, now + max(1.0, now - node.since))
+    repaired = node.since + REPAIR_S
+    return repaired if repaired > now else now + max(1.0, now - node.since)

@@ -116,8 +116,10 @@ class ExplainService:
             snapshot = self.live_jobs.with_job(TRIAL, wished, now)
             start, between = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL), None
             if start is None:
-                start = _out_of_sight(snapshot, policy, mode)
-            elif start.start > now:
+                start, runtime_s = _out_of_sight(snapshot, policy, mode)
+            else:
+                runtime_s = start.end - start.start
+            if now < start.start < inf:
                 found = self.intervals.of(snapshot, policy, mode, TRIAL, share=1 / len(names))
                 between = _holding(found, start.start)
             low_s, high_s = (None, None) if between is None else between.after(now)
@@ -129,7 +131,7 @@ class ExplainService:
                     wait_s=start.start - now,
                     wait_low_s=low_s,
                     wait_high_s=high_s,
-                    runtime_s=start.end - start.start,
+                    runtime_s=runtime_s,
                     dollars=start.dollars,
                     joules=start.joules,
                     source=sources[start.pool, start.width],
@@ -252,15 +254,15 @@ def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
     return [f"{other.pool} × {other.width} has room now, {pace}"]
 
 
-def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedStart:
-    """The placement a job would wait for, if its start is beyond the forecast's horizon."""
+def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> tuple[ExpectedStart, float]:
+    """The placement a job would wait for, if its start is not in sight, and its runtime (s)."""
     wait = explanation.wait(snapshot, policy, mode, TRIAL)
     slot = snapshot.world.slot_of(TRIAL)
     rows = snapshot.world.rows_of(slot) if slot is not None else range(0)
     for row in rows:
         shape = snapshot.world.shape_of(row)
         if (snapshot.pools[shape.pool].name, shape.width) == (wait.pool, wait.width):
-            return ExpectedStart(
+            expected = ExpectedStart(
                 job=TRIAL,
                 start=inf,
                 end=inf,
@@ -269,6 +271,7 @@ def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedSta
                 dollars=float(snapshot.world.row_dollars[row]),
                 joules=float(snapshot.world.row_joules[row]),
             )
+            return expected, float(snapshot.world.row_runtime[row])
     raise KeyError(TRIAL)
 
 
