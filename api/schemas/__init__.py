@@ -26,12 +26,17 @@ if TYPE_CHECKING:
         CostOut,
         CostsOut,
         DeviceOut,
+        DrainIn,
         ErrorOut,
         EstimatesOut,
         HealthOut,
         JobMetricsOut,
         MeasurementOut,
         MetricsOut,
+        NodeEventOut,
+        NodeEventPage,
+        NodeOut,
+        NodesOut,
         PoolOut,
         ProblemOut,
         ProofOut,
@@ -64,7 +69,6 @@ if TYPE_CHECKING:
         ScheduleIn,
         ShadowIn,
     )
-    from api.schemas.nodes import DrainIn, NodeEventOut, NodeEventPage, NodeOut, NodesOut
     from api.schemas.policies import (
         FitOut,
         PoliciesOut,
@@ -176,7 +180,7 @@ __all__ = [
 
 _MODULES = (
     *("answers", "jobs", "policies", "cluster", "explanations", "policy_jobs", "registry"),
-    *("storage", "problem", "nodes"),
+    *("storage", "problem"),
 )
 
 

@@ -15,9 +15,10 @@ from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, Decision, Measurement
 from scheduler.store.base import JobQuery, Submission
 from scheduler.store.codec import LARGEST_INT, exact
-from scheduler.store.sql import costs, nodes, recording, rows, schema, submitting
+from scheduler.store.sql import recording, rows, schema, submitting
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.live_jobs import UnfinishedJobs
+from scheduler.store.sql.records import costs, nodes
 from scheduler.store.sql.statements import upsert
 from scheduler.store.sql.tables import attempts, decisions, events, jobs, measurements, settings
 
