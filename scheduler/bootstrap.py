@@ -24,6 +24,7 @@ from scheduler.policies.search import limited
 from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
+from scheduler.service.nodes.cluster_nodes import Derive
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
@@ -105,12 +106,13 @@ def assemble(
     lock: FolderLock | None = None,
     replay: Replay | None = None,
     policies: PolicyResolver = lookup.DEFAULT,
+    derive: Derive | None = None,
 ) -> Service:
     """A service of given parts, for `build` and tests. It releases `lock` when it stops.
 
-    Raises `InputError` if this machine has the devices of no pool.
+    `derive`: see `Components`. Raises `InputError` if this machine has the devices of no pool.
     """
-    if not inventory.present:
+    if derive is None and not inventory.present:
         raise InputError(
             "no pool has devices on this machine",
             {f"pools.{name}": why for name, why in inventory.absent.items()},
@@ -158,6 +160,7 @@ def assemble(
             preemption_grace_s=settings.preemption.grace_s,
             origin=_origin(store, clock),
             lock=lock,
+            derive=derive,
             baseline=FALLBACK,
             replay=replay,
             replay_at_start=settings.fit,

@@ -65,6 +65,16 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
     },
     "Cluster": {
         "cluster": CommandEntry("cluster:cluster"),
+        "nodes": GroupEntry(
+            "Show the nodes, and keep jobs off them.",
+            {
+                "ls": CommandEntry("nodes:ls"),
+                "events": CommandEntry("nodes:events"),
+                "drain": CommandEntry("nodes:drain"),
+                "resume": CommandEntry("nodes:resume"),
+                "retire": CommandEntry("nodes:retire"),
+            },
+        ),
         "cost": CommandEntry("cluster:cost"),
         "estimates": CommandEntry("cluster:estimates"),
         "du": CommandEntry("machine.storage:du"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from api.client import files
 from api.client.connection import find
 from api.client.job import JobHandle, events
+from api.client.nodes import NodeCalls
 from api.client.policies import PolicyCalls
 from api.client.policy_jobs import PolicyJobCalls
 from api.client.transport import Transport, new_key, without_none
@@ -36,7 +37,7 @@ JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
 
 
-class Client(PolicyCalls, PolicyJobCalls):
+class Client(PolicyCalls, PolicyJobCalls, NodeCalls):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and

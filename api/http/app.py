@@ -35,6 +35,7 @@ from api.http.routers import (
     cluster,
     health,
     jobs,
+    nodes,
     outputs,
     policies,
     policy_jobs,
@@ -103,7 +104,7 @@ def create_app(
     app.state.context = context
     problems.install(app)
     # Paths with a policy's name come after those that say what they are.
-    parts = (jobs, bulk, outputs, cluster, policies, policy_jobs, registry, storage, health)
+    parts = (jobs, bulk, outputs, cluster, nodes, policies, policy_jobs, registry, storage, health)
     routers = [jobs.direct, *(part.router for part in parts)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:

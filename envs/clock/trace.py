@@ -26,7 +26,7 @@ from envs.workloads.streams import Seed
 from scheduler.compilation.columns import Ints
 from scheduler.compilation.handles import handle_of
 from scheduler.decisions.kernel.arithmetic import ln
-from scheduler.decisions.state.node_parts import Part, asked
+from scheduler.decisions.state.node_parts import MixPart, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.decisions.state.world import Shape, World
 
@@ -145,7 +145,7 @@ class Trace(WorkloadColumns):
         placements = FeasiblePlacements(self.spec.pools)
         rows: list[tuple[int, int, int, int]] = []
         times: list[tuple[float, float]] = []
-        first, asks, ask = [0], list[tuple[Part, float]](), [0]
+        first, asks, ask = [0], list[tuple[MixPart, float]](), [0]
         learns = self.spec.placement != BEST_FIT.name
         for job in self.workload.jobs:
             found = placements.of(job)
@@ -166,7 +166,7 @@ class Trace(WorkloadColumns):
         self.row_shape, self.row_pool, self.row_width, self.row_memory = map(np.copy, table)
         seconds = np.array(times, dtype=np.float64).reshape(-1, 2).T
         self.row_runtime, self.row_estimate = map(np.copy, seconds)
-        self.parts: dict[Part, int] = {}
+        self.parts: dict[MixPart, int] = {}
         indices = [self.parts.setdefault(part, len(self.parts)) for part, _ in asks]
         self.job_ask = np.array(ask, dtype=np.int64)
         self.ask_part = np.array(indices, dtype=np.int64)

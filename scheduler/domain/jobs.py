@@ -10,6 +10,7 @@ from typing import Any
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.lifecycle import AttemptState, JobState
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.resources import Request
 
 PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
@@ -194,6 +195,8 @@ class Attempt:
     lost_s: float = 0.0
     """Seconds of its run that preemption cost: what a preempted attempt did after its last
     checkpoint, and the time until the attempt after it works on."""
+    nodes: tuple[str, ...] = (LOCAL,)
+    """Names of the nodes that it was placed on, by rank."""
 
     @property
     def id(self) -> str:

@@ -1,10 +1,11 @@
-"""Nodes: the machines that pools are made of."""
+"""Nodes: the machines that pools are made of, and their history."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 LOCAL = "local"
 """Name of the node that the service itself runs on, where no other is configured."""
@@ -53,5 +54,61 @@ class NodeFacts:
     """Host memory that jobs may use; 0: not known."""
     clock_offset_s: float = 0.0
     """Seconds by which the node's clock is ahead of the service's."""
+    lost_at: float | None = None
+    """Unix seconds at which the attempts of an unreachable node are given up."""
     digest: str = ""
     """Of the node's Fulcrum code; a node of other code is not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node as the store keeps it."""
+
+    name: str
+    state: NodeState
+    since: float
+    """Unix seconds at which the state began."""
+    reason: str = ""
+    """Why it is in that state."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Pool → which of the pool's nodes it is, from 0."""
+    drained_by: str = ""
+    """Who wants that no job starts on it; empty: nobody."""
+    seen_at: float = 0.0
+    """Unix seconds at which it was last known to answer."""
+    facts: NodeFacts | None = None
+    """The newest that it told."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether jobs may be placed on it."""
+        return self.state in (NodeState.UP, NodeState.OFF)
+
+
+class NodeEventName(StrEnum):
+    """What happens to nodes."""
+
+    JOINED = "joined"
+    BOOTING = "booting"
+    UP = "up"
+    DRAINING = "draining"
+    UNREACHABLE = "unreachable"
+    DOWN = "down"
+    OFF = "off"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvent:
+    """One row of the history of nodes."""
+
+    node: str
+    name: NodeEventName
+    time: float
+    """Unix seconds."""
+    actor: str
+    """Who: a user, or `executor`."""
+    reason: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
+    """Position in the history of all nodes; the store gives it, strictly rising."""

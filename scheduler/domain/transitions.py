@@ -12,6 +12,7 @@ from scheduler.domain.errors import IllegalTransitionError
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState, next_state
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.pools import Pool
 from scheduler.domain.units import duration
 
@@ -24,6 +25,7 @@ def placed(
     now: float,
     reason: str,
     nonce: str = "",
+    nodes: tuple[str, ...] = (LOCAL,),
 ) -> tuple[Transition, Attempt]:
     """QUEUED → STARTING with a new attempt on `devices`, which is returned too."""
     attempt = Attempt(
@@ -36,6 +38,7 @@ def placed(
         memory_bytes=job.spec.request.memory_bytes,
         placed_at=now,
         nonce=nonce,
+        nodes=nodes,
     )
     moved = replace(job, attempts=attempt.number, started_at=None)
     return _transition(moved, EventName.PLACED, now, "scheduler", reason, attempt), attempt

@@ -99,13 +99,13 @@ def cluster(
         base = found.get(name)
         if base is None:
             base = _further(name, wish)
-        pool = _overridden(base, wish)
+        pool = overridden(base, wish)
         known = wish.identifiers or detected.identifiers.get(name)
         known = known or _behind(pool, cpus, gpus, alike=wish.model is not None)
         pools.append(pool)
         named = known or tuple(map(str, range(pool.count)))
         identifiers[name] = tuple(islice(cycle(named), pool.count))
-        given = [field for field in _FIGURES if getattr(wish, field) is not None]
+        given = [field for field in FIGURES if getattr(wish, field) is not None]
         default = detected.sources.get(name) or figures_for(pool.kind, pool.model).source
         sources[name] = f"settings: {', '.join(given)}; else {default}" if given else default
         if why := _absence(pool, known, cpus, gpus):
@@ -155,7 +155,7 @@ def detect(hardware: HardwareSettings, cpus: Cpus, gpus: Sequence[Gpu]) -> Inven
     for model, same in by_model.items():
         figures = figures_for(DeviceKind.CUDA, model)
         limits = [gpu.watts for gpu in same if gpu.watts]
-        name = _unused(_slug(model), identifiers)
+        name = _unused(slug(model), identifiers)
         pools.append(
             Pool(
                 name=name,
@@ -173,7 +173,7 @@ def detect(hardware: HardwareSettings, cpus: Cpus, gpus: Sequence[Gpu]) -> Inven
     return Inventory(tuple(pools), identifiers, sources, {})
 
 
-_FIGURES = ("dollars_per_device_hour", "watts_per_device", "flops_per_device")
+FIGURES = ("dollars_per_device_hour", "watts_per_device", "flops_per_device")
 
 
 def _further(name: str, wish: PoolSettings) -> Pool:
@@ -200,7 +200,8 @@ def _further(name: str, wish: PoolSettings) -> Pool:
     )
 
 
-def _overridden(pool: Pool, wish: PoolSettings) -> Pool:
+def overridden(pool: Pool, wish: PoolSettings) -> Pool:
+    """The pool with the figures that the settings give."""
     renamed = {"devices": "devices_per_node", "memory": "memory_per_node"}
     changes = {
         renamed.get(field, field): value
@@ -216,7 +217,7 @@ def _behind(pool: Pool, cpus: Cpus, gpus: Sequence[Gpu], *, alike: bool) -> tupl
     """Devices of this machine for a further pool; `alike`: GPUs of the pool's model only."""
     if pool.kind is DeviceKind.CPU:
         return tuple(map(str, cpus.numbers))
-    same = tuple(gpu.uuid for gpu in gpus if _slug(gpu.model) == _slug(pool.model))
+    same = tuple(gpu.uuid for gpu in gpus if slug(gpu.model) == slug(pool.model))
     return same if same or alike else tuple(gpu.uuid for gpu in gpus)
 
 
@@ -238,7 +239,7 @@ def _absence(pool: Pool, known: Sequence[str], cpus: Cpus, gpus: Sequence[Gpu]) 
     return f"not on this machine: {', '.join(missing)}" if missing else ""
 
 
-def _slug(model: str) -> str:
+def slug(model: str) -> str:
     """`NVIDIA A100-SXM4-80GB` → `a100-sxm4-80gb`: short enough to type."""
     words = re.findall(r"[a-z0-9.]+", model.casefold())
     kept = [word for word in words if word not in {"nvidia", "tesla", "geforce", "quadro"}]

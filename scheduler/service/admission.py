@@ -11,9 +11,9 @@ from scheduler.domain.jobs import JobSpec
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import PoolEstimate, feasible, options
-from scheduler.hardware.inventory import Inventory
 from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.maintenance.retention import Kind, Retention
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.workloads.spec.specs import references
 
 
@@ -21,28 +21,29 @@ from scheduler.workloads.spec.specs import references
 class Placements:
     """The placements that the present pools offer. Errors say why absent pools do not help."""
 
-    inventory: Inventory
+    nodes: ClusterNodes
     estimator: Estimator
 
     def require(self, spec: JobSpec) -> None:
         """Raise `InfeasibleError` if no pool could ever hold the job."""
         with self._naming_absent_pools(spec):
-            feasible(spec.request, self.inventory.present)
+            feasible(spec.request, self.nodes.inventory.present)
 
     def estimates(self, spec: JobSpec) -> Sequence[PoolEstimate]:
         """Every placement with its estimate; raises `InfeasibleError` if there is none."""
         with self._naming_absent_pools(spec):
-            return options(spec, self.inventory.present, self.estimator)
+            return options(spec, self.nodes.inventory.present, self.estimator)
 
     @contextmanager
     def _naming_absent_pools(self, spec: JobSpec) -> Iterator[None]:
+        inventory = self.nodes.inventory
         try:
             yield
         except InfeasibleError as error:
             absent = [
                 f"pool {pool.name} cannot run it: {why}"
-                for pool in self.inventory.pools
-                if (why := self.inventory.absent.get(pool.name))
+                for pool in inventory.pools
+                if (why := inventory.absent.get(pool.name))
                 and spec.request.accepts(pool.kind, pool.model)
             ]
             raise InfeasibleError("; ".join((error.message, *absent)), error.fields) from None

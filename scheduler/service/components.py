@@ -12,6 +12,7 @@ from scheduler.executors.base import Executor
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import RetentionRule
+from scheduler.service.nodes.cluster_nodes import Derive
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks
@@ -26,6 +27,7 @@ class Components:
     store: Store
     executor: Executor
     inventory: Inventory
+    """The pools, if `derive` is None; else those at the start, which may be none."""
     estimator: Estimator
     active_policy: ActivePolicy
     policies: Mapping[str, str]
@@ -56,5 +58,7 @@ class Components:
     """Bytes that must be free there."""
     retention: Sequence[RetentionRule] = ()
     """Which files of ended jobs are removed."""
+    derive: Derive | None = None
+    """Makes pools of the executor's nodes; None: the pools are fixed."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints."""

@@ -25,7 +25,9 @@ class Paths:
 
     def key(self, attempt: Attempt) -> AttemptKey:
         """The attempt, as an executor knows it."""
-        return AttemptKey(attempt.id, attempt.nonce, self.attempt(attempt.job, attempt.number))
+        return AttemptKey(
+            attempt.id, attempt.nonce, self.attempt(attempt.job, attempt.number), attempt.nodes
+        )
 
     def checkpoints(self, job: int) -> Path:
         """The folder of what a job's attempts save for later ones."""

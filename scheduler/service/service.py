@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from scheduler.compilation.interim import INTERIM
@@ -27,6 +28,8 @@ from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.messages import (
     Admitted,
     Cancel,
+    ChangeNode,
+    NodeChange,
     Preempt,
     Reestimate,
     Request,
@@ -38,11 +41,12 @@ from scheduler.service.maintenance.checkup import Checkup
 from scheduler.service.maintenance.estimate_learning import LEARN_S, EstimateLearning
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.maintenance.retention import SWEEP_S, Retention
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.start_intervals import StartIntervals
-from scheduler.service.queries.views import ClusterView, Explanation, Outlook, PoolView
+from scheduler.service.queries.views import ClusterView, Explanation, NodeView, Outlook, PoolView
 from scheduler.store.base import Submission
 
 ANSWER_S = 30.0
@@ -62,22 +66,23 @@ class Service:
         self._clock = parts.clock
         self.active_policy = parts.active_policy
         self.estimator = parts.estimator
-        self._pools = parts.inventory.present
-        placements = Placements(parts.inventory, parts.estimator)
+        self.nodes = ClusterNodes(parts.store, parts.inventory, parts.derive)
+        placements = Placements(self.nodes, parts.estimator)
         self.live_jobs = LiveJobs(
-            self._pools,
+            parts.inventory.present,
             placements.estimates,
             parts.active_policy.preference,
             lambda job: self.store.job(job).state,
             parts.origin,
             lambda: parts.active_policy.preempts,
+            self.nodes,
         )
-        self._launch_specs = LaunchSpecBuilder(parts.folders, parts.inventory)
+        self._launch_specs = LaunchSpecBuilder(parts.folders, self.nodes)
         self.policy_control = PolicyController(
             parts.active_policy,
             parts.store,
             parts.clock,
-            self._pools,
+            lambda: self.nodes.inventory.present,
             baseline=parts.baseline,
             replay=parts.replay,
             replay_at_start=parts.replay_at_start,
@@ -94,6 +99,7 @@ class Service:
             parts.clock,
             grace_s=parts.grace_s,
             preemption_grace_s=parts.preemption_grace_s,
+            nodes=self.nodes,
             watch=self.policy_control.watch,
         )
         self.submissions = Submissions(parts.store, self._admit)
@@ -102,6 +108,7 @@ class Service:
             parts.active_policy,
             placements.estimates,
             StartIntervals(self.live_jobs, parts.estimator),
+            self.nodes,
         )
         self._compilation = threading.Timer(WARM_UP_AFTER_S, self._compile)
         self._compilation.name, self._compilation.daemon = "compilation", True
@@ -114,7 +121,7 @@ class Service:
             parts.folders,
             parts.clock,
             lambda: self.submissions.alive,
-            parts.inventory.absent,
+            self.nodes,
             parts.crashes,
             parts.disks,
             parts.least_free,
@@ -153,6 +160,9 @@ class Service:
                         self.live_jobs.totals.add(attempt)
         self.live_jobs.load(jobs, attempts, self._clock.now())
         self._parts.executor.start(self.dispatcher.post)
+        self.nodes.load(self._parts.executor.nodes(), self._clock.now())
+        if self.nodes.inventory.present != self.live_jobs.pools:
+            self.live_jobs.change_pools(self.nodes.inventory.present, self._clock.now())
         self._parts.executor.stop_others([self.folders.key(attempt) for attempt in attempts])
         folder_check.settle(self.folders.root, self.store)
         reconcile(
@@ -300,17 +310,42 @@ class Service:
 
     def cluster(self) -> ClusterView:
         """The pools, their devices, and the jobs that hold them."""
-        inventory = self._parts.inventory
+        inventory = self.nodes.inventory
         with self.live_jobs.lock:
             holders = list(self.live_jobs.attempts.values())
             queued = sum(job.state is JobState.QUEUED for job in self.live_jobs.jobs.values())
         return ClusterView(
             now=self._clock.now(),
-            pools=[PoolView.of(pool, inventory, holders) for pool in inventory.pools],
+            pools=[
+                PoolView.of(pool, inventory, holders, self._explanations.troubles())
+                for pool in inventory.pools
+            ],
             queued=queued,
             active=len(holders),
             policy=self.policy(),
         )
+
+    def change_node(
+        self, name: str, change: NodeChange, *, actor: str, reason: str = ""
+    ) -> NodeView | None:
+        """Drain a node, use it again, or forget it; returns the node, None if it is forgotten.
+
+        Raises `MissingError`, `StateError` for a node that is not gone and shall be forgotten;
+        `OutageError` as `cancel`.
+        """
+        message = ChangeNode(name, change, actor, reason)
+        self.dispatcher.post(message)
+        self._answered(message.answer, f"the change of node {name} is not confirmed yet")
+        return next((view for view in self.node_views() if view.node.name == name), None)
+
+    def node_views(self) -> list[NodeView]:
+        """All nodes, with the jobs on them."""
+        with self.live_jobs.lock:
+            attempts = list(self.live_jobs.attempts.values())
+        return [
+            NodeView(node, tuple(sorted(each.job for each in attempts if node.name in each.nodes)))
+            for node in self.nodes.all()
+        ]
 
     def policies(self) -> Mapping[str, str]:
         """Name → summary of every policy that can be used."""
@@ -403,13 +438,14 @@ class Service:
 
     def _asked(self, request: Request) -> Job:
         self.dispatcher.post(request)
-        try:
-            request.answer.result(ANSWER_S)
-        except TimeoutError:
-            raise OutageError(
-                f"the change of job {request.job} is not confirmed yet; ask for its state later"
-            ) from None
+        self._answered(request.answer, f"the change of job {request.job} is not confirmed yet")
         return self.store.job(request.job)
+
+    def _answered(self, answer: Future[None], pending: str) -> None:
+        try:
+            answer.result(ANSWER_S)
+        except TimeoutError:
+            raise OutageError(f"{pending}; ask for its state later") from None
 
     def _admit(self, jobs: Sequence[Job]) -> None:
         self.dispatcher.post(Admitted(jobs))

@@ -21,6 +21,7 @@ from scheduler.domain.errors import FulcrumError
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, Decision, Measurement
 
 
@@ -151,6 +152,22 @@ class Store(Protocol):
 
     def set_settings(self, values: Mapping[str, Any]) -> None:
         """Store settings, all or none. Raises `InputError` for a value that is not JSON."""
+
+    def nodes(self) -> list[Node]:
+        """All nodes that are not retired, by name."""
+
+    def record_nodes(
+        self,
+        changed: Sequence[Node] = (),
+        events: Sequence[NodeEvent] = (),
+        retired: Sequence[str] = (),
+    ) -> None:
+        """Write nodes, new ones or in place of the old, and events; forget retired ones."""
+
+    def node_events(
+        self, node: str | None = None, *, after: int = 0, limit: int = 1000
+    ) -> list[NodeEvent]:
+        """Events numbered above `after`, oldest first; of one node or of all."""
 
     def health(self) -> tuple[str, ...]:
         """Why jobs cannot be stored now: a sentence for each trouble; empty: they can.

@@ -140,6 +140,7 @@ class FakeExecutor:
         """The executor of a restarted service: same machine, same clock, empty memory."""
         after = FakeExecutor(self.clock, self._runtime)
         after._machine, after._pids = self._machine, self._pids
+        after.known_nodes = dict(self.known_nodes)
         return after
 
     @property

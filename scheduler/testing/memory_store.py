@@ -19,6 +19,7 @@ from scheduler.domain.errors import (
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job, bound, fresh_nonce
 from scheduler.domain.lifecycle import EventName, JobState
+from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, Decision, Measurement
 from scheduler.json_values import plain
 from scheduler.store.base import JobQuery, Submission, named
@@ -37,6 +38,8 @@ class _Tables:
     measurements: dict[AttemptKey, Measurement] = field(default_factory=dict)
     keys: dict[tuple[str, str], tuple[str, list[int]]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    node_events: list[NodeEvent] = field(default_factory=list)
 
     def copy(self) -> _Tables:
         return _Tables(*(getattr(self, table.name).copy() for table in fields(self)))
@@ -164,6 +167,36 @@ class MemoryStore:
         """See `Store.set_settings`. Raises `InputError` for a value that is not JSON."""
         with self._change() as tables:
             tables.settings.update({name: exact(value, name) for name, value in values.items()})
+
+    def nodes(self) -> list[Node]:
+        """See `Store.nodes`."""
+        return sorted(self._tables.nodes.values(), key=lambda node: node.name)
+
+    def record_nodes(
+        self,
+        changed: Sequence[Node] = (),
+        events: Sequence[NodeEvent] = (),
+        retired: Sequence[str] = (),
+    ) -> None:
+        """See `Store.record_nodes`."""
+        with self._change() as tables:
+            tables.nodes |= {node.name: node for node in changed}
+            for name in retired:
+                tables.nodes.pop(name, None)
+            for event in events:
+                seq = len(tables.node_events) + 1
+                tables.node_events.append(replace(event, data=plain(event.data), seq=seq))
+
+    def node_events(
+        self, node: str | None = None, *, after: int = 0, limit: int = 1000
+    ) -> list[NodeEvent]:
+        """See `Store.node_events`."""
+        found = [
+            event
+            for event in self._tables.node_events
+            if event.seq > after and node in (None, event.node)
+        ]
+        return found[:limit]
 
     def health(self) -> tuple[str, ...]:
         """See `Store.health`."""

@@ -194,3 +194,23 @@ def test_readyz_names_every_reason_and_the_figures_count_them(world: World, monk
     (told,) = world.client.get("/readyz").json()["problems"]
     assert told == {"part": "policy", "text": "odd was replaced", "advice": "choose another"}
     assert "fulcrum_ready 1.0" in world.client.get("/metrics").text
+
+
+def test_a_drained_node_takes_no_job_until_it_is_resumed(world: World) -> None:
+    number = world.running()
+    (node,) = world.client.get("/v1/nodes").json()["nodes"]
+    assert (node["name"], node["state"], node["jobs"]) == ("local", "up", [number])
+    drained = world.client.post("/v1/nodes/local/drain", json={"reason": "new fans"})
+    (node,) = drained.json()["nodes"]
+    assert node["state"] == "draining"
+    assert "new fans" in node["reason"]
+    waiting = world.client.post("/v1/jobs", json={"kind": "command", "work": {"argv": ["true"]}})
+    text = world.client.get(f"/v1/jobs/{waiting.json()['id']}/explain").json()["text"]
+    assert "node local is draining" in text
+    refused = world.client.post("/v1/nodes/local/retire")
+    assert refused.status_code == 409
+    assert world.client.post("/v1/nodes/other/drain", json={}).status_code == 404
+    assert world.client.post("/v1/nodes/local/resume").json()["nodes"][0]["state"] == "up"
+    page = world.client.get("/v1/nodes/events", params={"node": "local"}).json()
+    assert [event["name"] for event in page["events"]] == ["joined", "up", "draining", "up"]
+    assert page["next_after"] == page["events"][-1]["seq"]

@@ -6,11 +6,14 @@ the executor alone. Estimates are never too short: what happens then is each sid
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from envs.scenarios.scenario import Failures
 from envs.simulator.cluster_spec import ClusterSpec
+from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
 from envs.workloads.runtime_estimates import Exact
@@ -18,12 +21,14 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.run import best
 from scheduler.domain.jobs import Estimate, JobKind, Profile
+from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.estimates.estimator import Estimator
 from scheduler.hardware.inventory import Inventory
 from scheduler.policies import lookup
 from scheduler.service.components import Components
+from scheduler.service.nodes.cluster_nodes import REPAIR_S
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.service import Service
@@ -132,14 +137,18 @@ def log(outcome):
     return list(zip(outcome.job.tolist(), starts, pools, outcome.width.tolist(), strict=True))
 
 
-def live(load, factors, name, mode, folder):
+def live(load, factors, name, mode, folder, outages=(), pools=POOLS):
+    """The attempts of each job.
+
+    `outages`: (time, pool, number of the node) at which a node is gone for `REPAIR_S`.
+    """
     clock = ManualClock(START)
     truth = {
         (f"job-{job.id}", kind_of(run), run.width): run.runtime_s
         for job in load.jobs
         for run in job.runs
     }
-    pool_of = {pool.kind: pool.name for pool in POOLS}
+    pool_of = {pool.kind: pool.name for pool in pools}
 
     def runtime(order):
         job = store.job(int(order.attempt.partition(".")[0]))
@@ -152,13 +161,25 @@ def live(load, factors, name, mode, folder):
     }
     store = MemoryStore()
     executor = FakeExecutor(clock, runtime)
+    executor.known_nodes = {
+        f"{pool.name}-{at}": NodeFacts(f"{pool.name}-{at}")
+        for pool in pools
+        for at in range(pool.nodes)
+    }
     priority = lookup.named("priority")
     service = Service(
         Components(
             store=store,
             executor=executor,
             inventory=Inventory(
-                POOLS, {pool.name: tuple(map(str, range(pool.count))) for pool in POOLS}, {}, {}
+                pools,
+                {pool.name: tuple(map(str, range(pool.count))) for pool in pools},
+                {},
+                {},
+                nodes={
+                    pool.name: tuple(f"{pool.name}-{at}" for at in range(pool.nodes))
+                    for pool in pools
+                },
             ),
             estimator=Told(told),
             active_policy=ActivePolicy(
@@ -177,10 +198,35 @@ def live(load, factors, name, mode, folder):
         while executor.deliver():
             service.dispatcher.step(clock.now())
 
+    changes = sorted(
+        (at + wait, pool, number, state)
+        for at, pool, number in outages
+        for wait, state in ((0.0, NodeState.DOWN), (REPAIR_S, NodeState.UP))
+    )
+
+    def change_nodes(at):
+        clock.advance_to(at)
+        while changes and changes[0][0] == at:
+            _, pool, number, state = changes.pop(0)
+            node = f"{pool}-{number}"
+            executor.change_nodes(NodeFacts(node, state, at))
+            for attempt in executor.running:
+                parts = executor.specs[attempt].parts
+                if state is NodeState.DOWN and any(part.node == node for part in parts):
+                    executor.lose(attempt)
+        settle()
+
     def run_until(moment):
-        while executor.next_event_time() <= moment:
-            executor.advance(executor.next_event_time())
-            settle()
+        while True:
+            due = changes[0][0] if changes else np.inf
+            at = executor.next_event_time()
+            if min(at, due) > moment:
+                return
+            if due < at:
+                change_nodes(due)
+            else:
+                executor.advance(at)
+                settle()
 
     for job in load.jobs:
         run_until(job.submitted_at)
@@ -190,8 +236,7 @@ def live(load, factors, name, mode, folder):
     run_until(np.finfo(float).max)
     attempts = [store.attempts(job.id) for job in load.jobs]
     service.stop()
-    assert all(len(tries) == 1 for tries in attempts)
-    return [(a.job, a.placed_at, a.pool, a.width) for (a,) in attempts]
+    return attempts
 
 
 def kind_of(run):
@@ -216,4 +261,29 @@ def test_placements_are_equal_simulated_pulled_and_live(name, mode, seed, tmp_pa
     load, factors = workload(seed)
     expected = simulated(load, factors, name, mode)
     assert pulled(load, factors, name, mode) == expected
-    assert live(load, factors, name, mode, tmp_path) == expected
+    attempts = live(load, factors, name, mode, tmp_path)
+    assert all(len(tries) == 1 for tries in attempts)
+    assert [(a.job, a.placed_at, a.pool, a.width) for (a,) in attempts] == expected
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES, ids=[name for name, _ in CASES])
+def test_placements_are_equal_when_nodes_break_down(name, mode, tmp_path, monkeypatch):
+    # One node for each pool: which of two equal nodes a job takes is each side's own business.
+    pools = tuple(replace(pool, devices_per_node=pool.count, nodes=1) for pool in POOLS)
+    outages = [(START + 150.25, "cpu", 0), (START + 260.5, "gpu", 0)]
+    script = {("cpu", "gpu").index(pool): at for at, pool, _ in outages}
+    monkeypatch.setattr(
+        RandomEvents,
+        "breakdown",
+        lambda _self, pool, _node, life, _rate: script[pool] if life == 1 else np.inf,
+    )
+    failures = Failures(per_node_hour=1e-9, repair_s=REPAIR_S, checkpoint_s=0.0, restart_s=0.0)
+    spec, lost = ClusterSpec(pools, mode, failures=failures), 0
+    for seed in range(8):
+        load, factors = workload(seed)
+        outcome = Simulation(load, spec, Believes(factors), check=True).run(lookup.named(name))
+        attempts = live(load, factors, name, mode, tmp_path / str(seed), outages, pools)
+        found = [(tries[0].placed_at, tries[-1].finished_at) for tries in attempts]
+        assert found == list(zip(outcome.started.tolist(), outcome.ended.tolist(), strict=True))
+        lost += sum(len(tries) - 1 for tries in attempts)
+    assert lost > 0

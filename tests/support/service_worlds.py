@@ -60,6 +60,8 @@ class World:
         self.folder = folder
         self.clock = ManualClock()
         self.executor = FakeExecutor(self.clock)
+        if nodes := options.pop("nodes", ()):
+            self.executor.known_nodes = {node.name: node for node in nodes}
         self._open = open_store
         self._policies: dict[str, Policy] = {}
         self.store = open_store()
@@ -178,6 +180,7 @@ class World:
 
     def _assemble(self, pools: Sequence[Pool], options: dict[str, Any]) -> Service:
         absent = options.pop("absent", {})
+        names, derive = options.pop("node_names", {}), options.pop("derive", None)
         devices = {
             pool.name: tuple(f"{pool.name}-{at}" for at in range(pool.count)) for pool in pools
         }
@@ -185,8 +188,9 @@ class World:
             settings.Settings(data_dir=self.folder, **{"policy": "best-value", **options}),
             self.store,
             self.executor,
-            Inventory(tuple(pools), devices, {}, {}, absent),
+            Inventory(tuple(pools), devices, {}, {}, absent, names),
             self.clock,
+            derive=derive,
             policies=PolicyResolver({**DEFAULT.schemes, "test": self._policies.__getitem__}),
         )
 

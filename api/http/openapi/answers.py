@@ -25,6 +25,10 @@ from api.schemas import (
     JobUsageOut,
     MeasurementOut,
     MetricsOut,
+    NodeEventOut,
+    NodeEventPage,
+    NodeOut,
+    NodesOut,
     OutlookOut,
     PlanOut,
     PoliciesOut,
@@ -47,14 +51,38 @@ from scheduler.decisions.rounds.explanation import Alternative
 from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobKind, JobSpec, Profile
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
+from scheduler.domain.nodes import Node, NodeEventName, NodeFacts, NodeState
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Cost, Decision, Measurement, Row
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation, ReplayVerdict
 from scheduler.service.policy_control.views import ActivePolicyView
-from scheduler.service.queries.views import ClusterView, DeviceView, Explanation, Outlook, PoolView
+from scheduler.service.queries.views import (
+    ClusterView,
+    DeviceView,
+    Explanation,
+    NodeView,
+    Outlook,
+    PoolView,
+)
 
 _T = 1_767_261_600.0
+_NODE = Node(
+    "gpu-a",
+    NodeState.DRAINING,
+    1_767_261_600.0,
+    "drained by ada: new fans",
+    {"a10-x2": 0},
+    "ada",
+    1_767_261_660.0,
+    NodeFacts(
+        "gpu-a",
+        address="10.0.0.7",
+        cpus=("0", "1"),
+        gpus=(("GPU-1", "NVIDIA A10", 24 << 30), ("GPU-2", "NVIDIA A10", 24 << 30)),
+        memory_bytes=64 << 30,
+    ),
+)
 _POOL = Pool("cpu", DeviceKind.CPU, "AMD EPYC 7B13", 2, dollars_per_device_hour=0.04)
 _SPEC = JobSpec(
     kind=JobKind.CNN_TRAIN,
@@ -219,6 +247,21 @@ ANSWERS: dict[str, BaseModel] = {
             active=1,
             policy=_POLICY,
         )
+    ),
+    "nodes": NodesOut(nodes=(NodeOut.of(NodeView(_NODE, (17,))),)),
+    "node-events": NodeEventPage(
+        events=(
+            NodeEventOut(
+                seq=3,
+                node="gpu-a",
+                name=NodeEventName.DRAINING,
+                time=instant(_T),
+                actor="ada",
+                reason="drained by ada: new fans",
+                data={},
+            ),
+        ),
+        next_after=3,
     ),
     "preferences": PreferencesOut(cluster=0.5, projects={"vision": 1.0}),
     "fit": PolicyOut.of(_FITTED),

@@ -173,7 +173,7 @@ def _with_cause(found: Wait, plan: Plan, after: World, table: Candidates, target
         ends = [
             (running.end - plan.now, running.job)
             for running in after.releases(pool)
-            if running.end <= start
+            if running.end <= start and running.job > 0
         ]
         free, count = after.free(pool), after.pools[pool].count
         text = f"waits for {found.width} of {count} {found.pool} devices, {free} free"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
@@ -66,6 +67,8 @@ def forecast(
         ends = [(running.end, running.job) for running in world.running()]
         if until in starts or not world.depth or not ends:
             break
+        if min(ends)[0] == inf:
+            break  # nobody knows when that node comes back
         now = max(now, min(ends)[0])
         for end, job in ends:
             if end <= now:

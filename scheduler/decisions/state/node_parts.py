@@ -8,7 +8,7 @@ from typing import NamedTuple
 from scheduler.domain.pools import Pool
 
 
-class Part(NamedTuple):
+class MixPart(NamedTuple):
     """What a placement takes from one node."""
 
     pool: int
@@ -19,7 +19,7 @@ class Part(NamedTuple):
 
 def asked(
     pools: Sequence[Pool], places: Collection[tuple[int, int]], memory: int
-) -> Iterator[tuple[Part, float]]:
+) -> Iterator[tuple[MixPart, float]]:
     """The parts of a job that accepts these (pool, width), each with its weight in the mix."""
     for pool, width in places:
         its = pools[pool]
@@ -28,4 +28,4 @@ def asked(
         for devices, times in ((per_node, whole), (rest, 1 if rest else 0)):
             if times:
                 claim = -(-memory * devices // width) if limited else 0
-                yield Part(pool, devices, claim), times * (1.0 / len(places))
+                yield MixPart(pool, devices, claim), times * (1.0 / len(places))

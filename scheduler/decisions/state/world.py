@@ -38,7 +38,7 @@ from scheduler.decisions.kernel.queue import jobs as queue
 from scheduler.decisions.kernel.queue.jobs import FULL
 from scheduler.decisions.state.allocation import GROUP_OF, NAMES, allocate, grow
 from scheduler.decisions.state.blocks import Blocks
-from scheduler.decisions.state.node_parts import Part, asked
+from scheduler.decisions.state.node_parts import MixPart, asked
 from scheduler.decisions.state.node_placement import BEST_FIT, NodePlacementRule
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 from scheduler.domain.pools import Pool
@@ -119,7 +119,7 @@ class World(Columns):
         self._handle: Columns | None = None
         self._blocks: Blocks | None = None
         self._shapes: dict[Shape, int] = {}
-        self._parts: dict[Part, int] = {}
+        self._parts: dict[MixPart, int] = {}
         allocate(self, self.pools)
         self.figure[ORIGIN], self.figure[STARVATION_S] = origin, np.inf
         self.state[RULE] = rule.code
@@ -393,7 +393,7 @@ class World(Columns):
         """Forget what the columns of shapes hold of pools."""
         self.pool_fits_seen[:] = self.pool_starts_seen[:] = self.pool_rules_seen[:] = -1
 
-    def part(self, part: Part) -> int:
+    def part(self, part: MixPart) -> int:
         """The index of a part in the mix, which is added with weight 0 if it is new."""
         index = self._parts.get(part)
         if index is None:

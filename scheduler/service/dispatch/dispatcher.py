@@ -26,7 +26,7 @@ from scheduler.domain.errors import FulcrumError, OutageError, StateError
 from scheduler.domain.events import Transition
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.estimates.estimator import Estimator
-from scheduler.executors.base import Executor, Exited, Started
+from scheduler.executors.base import Executor, Exited, NodesChanged, Started
 from scheduler.service.dispatch import event_handlers
 from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
 from scheduler.service.dispatch.launcher import Launcher
@@ -34,6 +34,7 @@ from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.messages import (
     Admitted,
     Cancel,
+    ChangeNode,
     Inbox,
     Message,
     Preempt,
@@ -46,6 +47,7 @@ from scheduler.service.dispatch.messages import (
 from scheduler.service.dispatch.observation import ProgressReader, measured
 from scheduler.service.dispatch.plan_changes import PlanChanges
 from scheduler.service.dispatch.transaction import Transaction
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.running.losses import Losses
 from scheduler.store.base import Store
@@ -78,9 +80,13 @@ class Dispatcher:
         *,
         grace_s: float = 5.0,
         preemption_grace_s: float = 30.0,
+        nodes: ClusterNodes | None = None,
         watch: Watch | None = None,
     ) -> None:
-        """`watch` is called after the plan of a round was carried out, and must return at once."""
+        """`nodes` takes over what happens to nodes; None: nothing does.
+
+        `watch` is called after the plan of a round was carried out, and must return at once.
+        """
         self._store = store
         self._live_jobs = live_jobs
         self._executor = executor
@@ -90,6 +96,7 @@ class Dispatcher:
         self._clock = clock
         self._grace_s = grace_s
         self._preemption_grace_s = preemption_grace_s
+        self._nodes = nodes
         self._watch = watch
         self._inbox = Inbox()
         self._pending: list[Message] = []
@@ -263,6 +270,7 @@ class Dispatcher:
         self._dirty = True
 
     def _handle_messages(self, now: float) -> None:
+        self._change_nodes(now)
         changes = Transaction(self._live_jobs)
         answers: list[tuple[Request, FulcrumError | None]] = []
         for message in self._pending:
@@ -294,6 +302,16 @@ class Dispatcher:
                 message.answer.set_result(None)
             else:
                 message.answer.set_exception(refused)
+
+    def _change_nodes(self, now: float) -> None:
+        """Handle what concerns nodes first: no job is placed on one that was just lost."""
+        for message in list(self._pending):
+            if isinstance(message, NodesChanged | ChangeNode):
+                if self._nodes is not None:
+                    event_handlers.node_changed(message, self._nodes, self._live_jobs, now)
+                self._dirty = True
+                # Handled for good, whatever becomes of the others in this step.
+                self._pending = [other for other in self._pending if other is not message]
 
     def _commit(
         self, changes: Transaction, now: float

@@ -16,9 +16,18 @@ from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
-from scheduler.executors.base import Exited, Started
-from scheduler.service.dispatch.messages import Cancel, Preempt, Request, Update
+from scheduler.executors.base import Exited, NodesChanged, Started
+from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.dispatch.messages import (
+    Cancel,
+    ChangeNode,
+    NodeChange,
+    Preempt,
+    Request,
+    Update,
+)
 from scheduler.service.dispatch.transaction import Transaction
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.workloads.spec.specs import resumable
 
 MOST_LOSSES = 5
@@ -143,6 +152,37 @@ def exited(
             )
         )
     return True
+
+
+def node_changed(
+    message: NodesChanged | ChangeNode, nodes: ClusterNodes, live_jobs: LiveJobs, now: float
+) -> None:
+    """Take over what the executor tells of nodes, or do what a person asks, and answer it.
+
+    Raises `OutageError` if the store does not answer; nothing is changed then.
+    """
+    before = nodes.inventory
+    if isinstance(message, NodesChanged):
+        nodes.hear(message.nodes, now)
+    else:
+        try:
+            _change(message, nodes, live_jobs, now)
+        except (MissingError, StateError) as error:
+            message.answer.set_exception(error)
+            return
+        message.answer.set_result(None)
+    if nodes.inventory.present != before.present:
+        live_jobs.change_pools(nodes.inventory.present, now)
+
+
+def _change(message: ChangeNode, nodes: ClusterNodes, live_jobs: LiveJobs, now: float) -> None:
+    match message.change:
+        case NodeChange.DRAIN:
+            nodes.drain(message.node, message.actor, message.reason, now)
+        case NodeChange.RESUME:
+            nodes.resume(message.node, message.actor, now)
+        case NodeChange.RETIRE:
+            nodes.retire(message.node, message.actor, live_jobs.jobs_on(message.node) > 0, now)
 
 
 def _gone(

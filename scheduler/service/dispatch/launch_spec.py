@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,15 +9,17 @@ from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec, Part
+from scheduler.hardware.inventory import Inventory
 from scheduler.service.paths import Paths
 from scheduler.workloads.spec.specs import resolve
 
 
 class Machines(Protocol):
-    """The nodes and devices behind pools."""
+    """Knows the devices behind pools."""
 
-    def by_node(self, pool: str, indices: Sequence[int]) -> Mapping[str, Sequence[str]]:
-        """Node → identifiers of these devices of the pool there; raises `MissingError`."""
+    @property
+    def inventory(self) -> Inventory:
+        """The pools now, with the nodes and devices behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +48,5 @@ class LaunchSpecBuilder:
         memory = attempt.memory_bytes if pool.kind is DeviceKind.CPU else 0
         return tuple(
             Part(node, pool.kind, tuple(devices), -(-memory * len(devices) // attempt.width))
-            for node, devices in self.machines.by_node(pool.name, attempt.devices).items()
+            for node, devices in self.machines.inventory.by_node(pool.name, attempt.devices).items()
         )

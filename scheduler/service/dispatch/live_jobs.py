@@ -18,6 +18,7 @@ from scheduler.domain.errors import InfeasibleError, StateError
 from scheduler.domain.events import Transition
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.nodes import LOCAL
 from scheduler.domain.pools import Pool
 from scheduler.estimates.options import PoolEstimate
 from scheduler.service.clock_corrections import ClockCorrections, bounded, delayed
@@ -29,6 +30,8 @@ from scheduler.service.dispatch.placement_options import (
     worthwhile,
 )
 from scheduler.service.hold_reasons import SCHEDULED, HoldReasons
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.held_devices import held_devices
 from scheduler.service.running.active_attempts import ActiveAttempts
 from scheduler.service.running.attempt_totals import AttemptTotalsByJob
 from scheduler.service.running.running_attempts import lowest
@@ -53,10 +56,12 @@ class LiveJobs:
         state: Callable[[int], JobState],
         origin: float = 0.0,
         preempts: Callable[[], bool] = lambda: False,
+        nodes: ClusterNodes | None = None,
     ) -> None:
         """`state`: of any job, from the store. `origin`: see `World`.
 
         `preempts`: whether a round may preempt now, so that snapshots tell of running jobs.
+        `nodes`: on which of them jobs may start; None: on all.
         """
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
@@ -77,6 +82,8 @@ class LiveJobs:
         self._estimates = estimates
         self._preference = preference
         self._preempts = preempts
+        self._nodes = nodes
+        self._origin = origin
         self._queue = World(self.pools, origin=origin)
         """The jobs that compete; nothing runs in it."""
         self._newest = 0
@@ -118,6 +125,21 @@ class LiveJobs:
                 self.jobs[job.id] = job
                 self._dependencies.add(job)
                 self._consider(job, now)
+            self.changed.notify_all()
+
+    def change_pools(self, pools: Sequence[Pool], now: float) -> None:
+        """The cluster has other pools, or pools of another size."""
+        with self.changed:
+            competing = self._queue.waiting()
+            for job in competing:
+                self._withdraw(job)
+            self.pools = tuple(pools)
+            self._index = {pool.name: at for at, pool in enumerate(self.pools)}
+            self._queue = World(self.pools, origin=self._origin)
+            self._committed = self._claims = ()
+            self._estimated.clear()
+            for job in sorted({*competing, *self.held}):
+                self._reconsider(job, now)
             self.changed.notify_all()
 
     def apply(self, transition: Transition, now: float) -> None:
@@ -251,6 +273,18 @@ class LiveJobs:
         }
         return lowest(nodes, self.pools[pool].devices_per_node, busy)
 
+    def node_names(self, pool: int, nodes: Nodes) -> tuple[str, ...]:
+        """The names of nodes of a pool, each once, by rank."""
+        if self._nodes is None:
+            return (LOCAL,)
+        inventory, name = self._nodes.inventory, self.pools[pool].name
+        return tuple(dict.fromkeys(inventory.node(name, number) for number, _ in nodes))
+
+    def jobs_on(self, node: str) -> int:
+        """How many attempts were placed on a node and have not ended."""
+        with self.lock:
+            return sum(node in attempt.nodes for attempt in self.attempts.values())
+
     def counts(self) -> Mapping[str, int]:
         """Live jobs by what they wait for: `devices`, a held cause, or `active`."""
         with self.lock:
@@ -379,7 +413,12 @@ class LiveJobs:
     def _world(self, now: float) -> World:
         """A copy of the queue, with what runs."""
         world = self._queue.copy()
-        world.start_all(self.active.running(self.pools, now))
+        running = self.active.running(self.pools, now)
+        world.start_all(running)
+        if self._nodes is not None:
+            world.start_all(held_devices(self._nodes.held(self.pools, now), self.pools, running))
+            for pool, number in self._nodes.warm(self.pools):
+                world.mark_up(pool, number)
         return world
 
     def _running_job(self, number: int, now: float) -> RunningJob | None:

@@ -6,11 +6,23 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import Job, JobSpec
 from scheduler.executors.base import ExecutorEvent, NodesChanged
+
+
+class NodeChange(StrEnum):
+    """What people do with nodes."""
+
+    DRAIN = "drain"
+    """No job starts on it any more."""
+    RESUME = "resume"
+    """Jobs start on it again."""
+    RETIRE = "retire"
+    """It is gone for good, and forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +73,21 @@ class Preempt:
     """Set when the request is durable, or refused."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeNode:
+    """Somebody wants a node drained, used again, or forgotten."""
+
+    node: str
+    change: NodeChange
+    actor: str
+    reason: str = ""
+    answer: Future[None] = field(default_factory=Future)
+    """Set when the change is durable, or refused."""
+
+
 Request = Cancel | Update | Preempt
 """Messages whose sender waits for the answer."""
-Message = Admitted | Request | Reestimate | ExecutorEvent
+Message = Admitted | Request | Reestimate | ChangeNode | ExecutorEvent
 
 
 class Inbox:
@@ -87,7 +111,9 @@ class Inbox:
         with self._arrived:
             if self.closed:
                 refuse(messages)
-                messages = tuple(one for one in messages if not isinstance(one, Request))
+                messages = tuple(
+                    one for one in messages if not isinstance(one, Request | ChangeNode)
+                )
             self._messages += messages
             self._arrived.notify()
 
@@ -116,7 +142,7 @@ class Inbox:
 def refuse(messages: Sequence[Message]) -> None:
     """Answer the requests among the messages with `OutageError`."""
     for message in messages:
-        if isinstance(message, Request):
+        if isinstance(message, Request | ChangeNode):
             error = OutageError("the service is stopping; ask again later")
             message.answer.set_exception(error)
 
@@ -126,7 +152,7 @@ def subject(message: Message) -> int | None:
     match message:
         case Cancel() | Update() | Preempt():
             return message.job
-        case Admitted() | Reestimate() | NodesChanged():
+        case Admitted() | Reestimate() | NodesChanged() | ChangeNode():
             return None
         case _:
             return int(message.attempt.partition(".")[0])

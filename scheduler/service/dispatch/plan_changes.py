@@ -66,7 +66,14 @@ class PlanChanges:
         pool = self._live_jobs.pools[placement.pool]
         reason = FREED if decision is None else decision.reason
         change, attempt = transitions.placed(
-            job, pool, devices, self._live_jobs.estimate(placement), now, reason, fresh_nonce()
+            job,
+            pool,
+            devices,
+            self._live_jobs.estimate(placement),
+            now,
+            reason,
+            fresh_nonce(),
+            self._live_jobs.node_names(placement.pool, placement.nodes),
         )
         taken.append(attempt)
         changes.add(change, decision and replace(decision, attempt=attempt.number))

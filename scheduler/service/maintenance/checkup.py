@@ -9,12 +9,15 @@ from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.domain.jobs import Attempt
+from scheduler.domain.nodes import NodeState
 from scheduler.executors.base import Executor
 from scheduler.problems import HealthProblem, disks
 from scheduler.service.dispatch.dispatcher import Dispatcher
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.maintenance import health
 from scheduler.service.maintenance.health import Health, PolicyHealth
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.sentences import sentence
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
@@ -36,8 +39,7 @@ class Checkup:
     clock: Clock
     accepting: Callable[[], bool]
     """Whether submissions are stored."""
-    absent: Mapping[str, str]
-    """Pool name → why jobs cannot run on it here."""
+    nodes: ClusterNodes
     crashes: CrashMarks | None
     disks: Mapping[str, Path]
     """Name → folder that must not run full; the first is the service's own."""
@@ -98,10 +100,16 @@ class Checkup:
         for name in self.crashes.refused if self.crashes is not None else ():
             again = f"choose another, or this one again: fulcrum policy use {name}"
             yield HealthProblem("policy", f"{refusal(name)}; it is not asked", again, fatal=False)
-        for name, why in self.absent.items():
+        for name, why in self.nodes.inventory.absent.items():
             text = f"pool {name} is unavailable: {why}"
             way_out = f"set pools.{name}.enabled = false, or repair its devices and restart"
             yield HealthProblem("pools", text, way_out, fatal=False)
+
+        for node in self.nodes.all():
+            if node.state in (NodeState.UNREACHABLE, NodeState.DOWN):
+                text = sentence(node, self.live_jobs.jobs_on(node.name))
+                way_out = f"repair it, or forget it: fulcrum nodes retire {node.name}"
+                yield HealthProblem("nodes", text, way_out, fatal=False)
 
     def _log_of(self, attempt: Attempt) -> Path:
         return self.folders.attempt(attempt.job, attempt.number) / "log.txt"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class PolicyController:
         active_policy: ActivePolicy,
         store: Store,
         clock: Clock,
-        pools: Sequence[Pool],
+        pools: Callable[[], Sequence[Pool]],
         *,
         baseline: str,
         replay: Replay | None = None,
@@ -67,7 +67,7 @@ class PolicyController:
         self._active_policy = active_policy
         self._store = store
         self._clock = clock
-        self._pools = tuple(pools)
+        self._now_pools = pools
         self._baseline = baseline
         self._replay = replay
         self._replay_at_start = replay_at_start
@@ -93,7 +93,7 @@ class PolicyController:
             return
         if not self._replay.concerns(self._candidate):
             return
-        here = digest(self._pools)
+        here = digest(tuple(self._now_pools()))
         if last is not None and last.pools == here and last.ahead is not None:
             self._serve(last)
         moved = last is not None and last.pools != here
@@ -157,7 +157,7 @@ class PolicyController:
             question = self._active_policy.question(
                 shadow.name,
                 self._active_policy.view().name,
-                self._pools,
+                tuple(self._now_pools()),
                 shadow.since,
                 self._clock.now(),
             )
@@ -260,7 +260,7 @@ class PolicyController:
         assert self._replays is not None
         turn, now = self._turn, self._clock.now()
         question = self._active_policy.question(
-            self._candidate, self._baseline, self._pools, now - PAST_S, now
+            self._candidate, self._baseline, tuple(self._now_pools()), now - PAST_S, now
         )
         self._evaluation = self._replays.begin(
             question, why, lambda ended: self._ended(ended, turn)

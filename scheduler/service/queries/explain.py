@@ -19,10 +19,13 @@ from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.nodes import LOCAL, NodeState
 from scheduler.domain.records import Decision
 from scheduler.domain.units import duration, money
 from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
 from scheduler.service.hold_reasons import HoldReasons
+from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.sentences import sentence
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
 from scheduler.service.queries.views import Explanation, Outlook
@@ -41,6 +44,7 @@ class ExplainService:
     active_policy: ActivePolicy
     estimates: Estimates
     intervals: StartIntervals
+    nodes: ClusterNodes
 
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
         """The one dominant reason, with evidence."""
@@ -52,7 +56,8 @@ class ExplainService:
             end = self.live_jobs.active.ends.get(job.id, now)
             victims = self.live_jobs.active.victims(job.id)
         if attempt is not None:
-            return _active(job, attempt, end, decisions, now)
+            silent = self._troubles(set(attempt.nodes))
+            return _active(job, attempt, end, decisions, now, silent)
         if held is not None:
             return self._held(job, held, decisions)
         snapshot = self.live_jobs.snapshot(now)
@@ -71,6 +76,7 @@ class ExplainService:
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
             preempts_nothing(against),
+            *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
         ]
         return Explanation(
@@ -110,8 +116,10 @@ class ExplainService:
             snapshot = self.live_jobs.with_job(TRIAL, wished, now)
             start, between = forecast(snapshot, policy, mode, until=TRIAL).get(TRIAL), None
             if start is None:
-                start = _out_of_sight(snapshot, policy, mode)
-            elif start.start > now:
+                start, runtime_s = _out_of_sight(snapshot, policy, mode)
+            else:
+                runtime_s = start.end - start.start
+            if now < start.start < inf:
                 found = self.intervals.of(snapshot, policy, mode, TRIAL, share=1 / len(names))
                 between = _holding(found, start.start)
             low_s, high_s = (None, None) if between is None else between.after(now)
@@ -123,7 +131,7 @@ class ExplainService:
                     wait_s=start.start - now,
                     wait_low_s=low_s,
                     wait_high_s=high_s,
-                    runtime_s=start.end - start.start,
+                    runtime_s=runtime_s,
                     dollars=start.dollars,
                     joules=start.joules,
                     source=sources[start.pool, start.width],
@@ -131,6 +139,29 @@ class ExplainService:
                 )
             )
         return outlooks
+
+    def _nodes_for(self, job: Job) -> set[str]:
+        """The nodes of the pools that the job accepts."""
+        inventory, request = self.nodes.inventory, job.spec.request
+        return {
+            inventory.node(pool.name, number)
+            for pool in inventory.present
+            if request.accepts(pool.kind, pool.model)
+            for number in range(pool.nodes)
+        }
+
+    def _troubles(self, names: set[str]) -> list[str]:
+        """What is said of those nodes on which no job starts."""
+        return [text for name, text in self.troubles().items() if name in names]
+
+    def troubles(self) -> dict[str, str]:
+        """Node on which no job starts → what is said of it."""
+        away = (NodeState.DRAINING, NodeState.UNREACHABLE, NodeState.DOWN)
+        return {
+            node.name: sentence(node, self.live_jobs.jobs_on(node.name))
+            for node in self.nodes.all()
+            if node.state in away
+        }
 
     def _held(self, job: Job, held: HoldReasons, decisions: Sequence[Decision]) -> Explanation:
         return Explanation(
@@ -144,9 +175,17 @@ class ExplainService:
 
 
 def _active(
-    job: Job, attempt: Attempt, end: float, decisions: Sequence[Decision], now: float
+    job: Job,
+    attempt: Attempt,
+    end: float,
+    decisions: Sequence[Decision],
+    now: float,
+    nodes: Sequence[str],
 ) -> Explanation:
+    """`nodes`: what is said of its nodes."""
     place = f"{attempt.pool} × {attempt.width}"
+    if attempt.nodes != (LOCAL,):
+        place += f" ({', '.join(attempt.nodes)})"
     begun = attempt.started_at
     if job.state is JobState.CANCELLING:
         text = f"is being stopped on {place}: {job.reason}"
@@ -161,7 +200,7 @@ def _active(
     return Explanation(
         job,
         "active",
-        text,
+        "; ".join((text, *nodes)),
         start=begun,
         end=end,
         pool=attempt.pool,
@@ -215,15 +254,15 @@ def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
     return [f"{other.pool} × {other.width} has room now, {pace}"]
 
 
-def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedStart:
-    """The placement a job would wait for, if its start is beyond the forecast's horizon."""
+def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> tuple[ExpectedStart, float]:
+    """The placement a job would wait for, if its start is not in sight, and its runtime (s)."""
     wait = explanation.wait(snapshot, policy, mode, TRIAL)
     slot = snapshot.world.slot_of(TRIAL)
     rows = snapshot.world.rows_of(slot) if slot is not None else range(0)
     for row in rows:
         shape = snapshot.world.shape_of(row)
         if (snapshot.pools[shape.pool].name, shape.width) == (wait.pool, wait.width):
-            return ExpectedStart(
+            expected = ExpectedStart(
                 job=TRIAL,
                 start=inf,
                 end=inf,
@@ -232,6 +271,7 @@ def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> ExpectedSta
                 dollars=float(snapshot.world.row_dollars[row]),
                 joules=float(snapshot.world.row_joules[row]),
             )
+            return expected, float(snapshot.world.row_runtime[row])
     raise KeyError(TRIAL)
 
 

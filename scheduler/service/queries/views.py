@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from scheduler.decisions.rounds.explanation import Alternative
 from scheduler.domain.jobs import Attempt, Job
+from scheduler.domain.nodes import Node
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Decision
 from scheduler.hardware.inventory import Inventory
@@ -98,19 +99,29 @@ class PoolView:
     """Where its price, power and rate come from."""
 
     @classmethod
-    def of(cls, pool: Pool, inventory: Inventory, holders: Iterable[Attempt]) -> Self:
-        """`holders`: active attempts, of other pools too."""
+    def of(
+        cls,
+        pool: Pool,
+        inventory: Inventory,
+        holders: Iterable[Attempt],
+        troubles: Mapping[str, str],
+    ) -> Self:
+        """`holders`: active attempts, of other pools too; `troubles`: what is said of nodes."""
+        names = dict.fromkeys(inventory.node(pool.name, at) for at in range(pool.nodes))
+        note = inventory.absent.get(pool.name) or inventory.notes.get(pool.name, "")
+        said = [note, *(troubles[name] for name in names if name in troubles)]
         here = [holder for holder in holders if holder.pool == pool.name]
         jobs = {device: holder.job for holder in here for device in holder.devices}
-        names = inventory.devices(pool.name, range(pool.count))
+        identifiers = inventory.devices(pool.name, range(pool.count))
         return cls(
             pool=pool,
             devices=[
-                DeviceView(index, names[index], jobs.get(index)) for index in range(pool.count)
+                DeviceView(index, identifiers[index], jobs.get(index))
+                for index in range(pool.count)
             ],
             memory_used=sum(holder.memory_bytes for holder in here),
             available=pool.name not in inventory.absent,
-            note=inventory.absent.get(pool.name) or inventory.notes.get(pool.name, ""),
+            note="; ".join(filter(None, said)),
             source=inventory.sources.get(pool.name, ""),
         )
 
@@ -118,6 +129,15 @@ class PoolView:
     def busy(self) -> int:
         """Devices that a job holds."""
         return sum(device.job is not None for device in self.devices)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node and the jobs that it runs."""
+
+    node: Node
+    jobs: Sequence[int]
+    """Those with an attempt on it, ascending."""
 
 
 @dataclass(frozen=True, slots=True)

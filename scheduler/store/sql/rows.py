@@ -132,6 +132,7 @@ def attempt_values(attempt: Attempt) -> Values:
         "result": None if attempt.result is None else json_values.plain(attempt.result),
         "nonce": attempt.nonce,
         "lost_s": attempt.lost_s,
+        "nodes": list(attempt.nodes),
     }
 
 
@@ -160,6 +161,7 @@ def attempt(row: Row[Any]) -> Attempt:
         result=row.result,
         nonce=row.nonce,
         lost_s=row.lost_s,
+        nodes=tuple(row.nodes),
     )
 
 

@@ -11,12 +11,14 @@ from scheduler.domain.errors import FulcrumError, MissingError
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import AttemptState
+from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, Decision, Measurement
 from scheduler.store.base import JobQuery, Submission
 from scheduler.store.codec import LARGEST_INT, exact
-from scheduler.store.sql import costs, recording, rows, schema, submitting
+from scheduler.store.sql import recording, rows, schema, submitting
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.live_jobs import UnfinishedJobs
+from scheduler.store.sql.records import costs, nodes
 from scheduler.store.sql.statements import upsert
 from scheduler.store.sql.tables import attempts, decisions, events, jobs, measurements, settings
 
@@ -175,6 +177,29 @@ class SqlStore:
             return
         with self._database.write() as connection:
             connection.execute(upsert(connection.dialect.name, settings), changed)
+
+    def nodes(self) -> list[Node]:
+        """See `Store.nodes`."""
+        with self._database.read() as connection:
+            return nodes.read(connection)
+
+    def record_nodes(
+        self,
+        changed: Sequence[Node] = (),
+        events: Sequence[NodeEvent] = (),
+        retired: Sequence[str] = (),
+    ) -> None:
+        """See `Store.record_nodes`."""
+        if changed or events or retired:
+            with self._database.write() as connection:
+                nodes.record(connection, changed, events, retired)
+
+    def node_events(
+        self, node: str | None = None, *, after: int = 0, limit: int = 1000
+    ) -> list[NodeEvent]:
+        """See `Store.node_events`."""
+        with self._database.read() as connection:
+            return nodes.history(connection, node, _number(after), _number(limit))
 
     def health(self) -> tuple[str, ...]:
         """See `Store.health`."""

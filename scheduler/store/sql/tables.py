@@ -104,6 +104,7 @@ attempts = Table(
     Column("result", Json),
     Column("nonce", Text, nullable=False, server_default=""),
     Column("lost_s", Double, nullable=False, server_default="0"),
+    Column("nodes", Json, nullable=False, server_default='["local"]'),
     Index(None, "state"),
 )
 
@@ -186,4 +187,32 @@ idempotency_keys = Table(
     Column("digest", Text, nullable=False),
     Column("jobs", Json, nullable=False),  # ids, in order
     Column("time", Double, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("places", Json, nullable=False),  # pool → number of the node in it
+    Column("drained_by", Text, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("facts", Json),
+)
+
+# No foreign key: the history of nodes that were retired stays.
+node_events = Table(
+    "node_events",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Index(None, "node", "seq"),
+    sqlite_autoincrement=True,
 )

@@ -1,0 +1,1 @@
+"""The nodes of the cluster: what they are, and on which of them jobs may start."""

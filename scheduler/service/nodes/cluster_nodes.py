@@ -1,0 +1,231 @@
+"""The nodes as the service knows them: what the executor tells, and what people want."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from typing import NamedTuple
+
+from scheduler.domain.errors import MissingError, StateError
+from scheduler.domain.nodes import Node, NodeEvent, NodeEventName, NodeFacts, NodeState
+from scheduler.domain.pools import Pool
+from scheduler.hardware.inventory import Inventory
+from scheduler.hardware.node_pools import places
+from scheduler.store.base import Store
+
+EXECUTOR = "executor"
+REPAIR_S = 600.0
+"""A node that is gone is expected back after this time; the scenarios of simulations say the
+same."""
+
+Derive = Callable[[Sequence[Node]], Inventory]
+
+
+class HeldNode(NamedTuple):
+    """A node of a pool on which nothing may start."""
+
+    pool: int
+    number: int
+    """Which of the pool's nodes."""
+    name: str
+    end: float
+    """Unix seconds at which it is expected back; inf: not in sight."""
+
+
+class ClusterNodes:
+    """Nodes by name, and the pools that they make up. Changes come from one thread."""
+
+    def __init__(self, store: Store, inventory: Inventory, derive: Derive | None = None) -> None:
+        """`derive` makes pools of nodes; None: `inventory` is fixed, as on one machine."""
+        self._store = store
+        self._derive = derive
+        self._lock = threading.Lock()
+        self._nodes: dict[str, Node] = {}
+        self.inventory = inventory
+        """The pools now."""
+
+    def load(self, facts: Mapping[str, NodeFacts], now: float) -> None:
+        """At the start: the nodes that are known, and those that the executor has."""
+        self._keep({node.name: node for node in self._store.nodes()})
+        self.hear(facts, now)
+
+    def hear(self, facts: Mapping[str, NodeFacts], now: float) -> bool:
+        """Take over what the executor tells; returns whether the pools are others now."""
+        after = dict(self._nodes)
+        for name, told in facts.items():
+            known = self._nodes.get(name) or Node(name, told.state, told.since or now)
+            after[name] = _told(known, told, now)
+        for name in self._nodes.keys() - facts.keys():
+            after[name] = _silent(self._nodes[name], now)
+        numbers = self._places() if self._derive is None else places(after.values())
+        after = {name: replace(node, places=numbers.get(name, {})) for name, node in after.items()}
+        return self._adopt(after, EXECUTOR, now)
+
+    def drain(self, name: str, actor: str, reason: str, now: float) -> None:
+        """Let no job start on the node any more. Raises `MissingError`."""
+        node = self.node(name)
+        why = f"drained by {actor}" + (f": {reason}" if reason else "")
+        wanted = replace(node, drained_by=actor, reason=why)
+        self._adopt({**self._nodes, name: _as_wanted(wanted, now)}, actor, now)
+
+    def resume(self, name: str, actor: str, now: float) -> None:
+        """Let jobs start on the node again. Raises `MissingError`."""
+        node = replace(self.node(name), drained_by="")
+        if node.state is NodeState.DRAINING:
+            state = NodeState.UP if node.facts is None else node.facts.state
+            node = replace(node, state=state, since=now, reason="")
+        self._adopt({**self._nodes, name: node}, actor, now)
+
+    def retire(self, name: str, actor: str, busy: bool, now: float) -> None:
+        """Forget a node that is gone. Raises `MissingError`, `StateError` if it is not gone."""
+        node = self.node(name)
+        if busy or node.state not in (NodeState.DOWN, NodeState.OFF):
+            legal = "a node that is down or off, and on which no attempt runs"
+            what = "has attempts" if busy else f"is {node.state}"
+            raise StateError(f"node {name} {what}", {"node": legal})
+        event = NodeEvent(name, NodeEventName.RETIRED, now, actor)
+        self._store.record_nodes(events=[event], retired=[name])
+        self._keep({other: each for other, each in self._nodes.items() if other != name})
+
+    def node(self, name: str) -> Node:
+        """The node of that name; raises `MissingError`."""
+        found = self._nodes.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._nodes)) or "none"
+            raise MissingError(f"there is no node {name!r}", {"node": f"one of {known}"})
+        return found
+
+    def all(self) -> list[Node]:
+        """All nodes, by name."""
+        with self._lock:
+            return [node for _, node in sorted(self._nodes.items())]
+
+    def held(self, pools: Sequence[Pool], now: float) -> Iterator[HeldNode]:
+        """The nodes of the pools on which nothing may start."""
+        for at, pool in enumerate(pools):
+            for number in range(pool.nodes):
+                name = self.inventory.node(pool.name, number)
+                node = self._nodes.get(name)
+                if node is None or not node.usable:
+                    yield HeldNode(at, number, name, inf if node is None else _back(node, now))
+
+    def warm(self, pools: Sequence[Pool]) -> Iterator[tuple[int, int]]:
+        """(pool, number) of the nodes that need not be booted, in pools whose nodes boot."""
+        for at, pool in enumerate(pools):
+            for number in range(pool.nodes if pool.boot_s else 0):
+                node = self._nodes.get(self.inventory.node(pool.name, number))
+                if node is not None and node.state is not NodeState.OFF:
+                    yield at, number
+
+    def seen(self, names: Iterable[str]) -> float | None:
+        """When the last of these nodes to fall silent was heard of; None: all answer."""
+        silent = [
+            node.seen_at
+            for name in names
+            if (node := self._nodes.get(name)) is not None
+            and node.state in (NodeState.UNREACHABLE, NodeState.DOWN)
+        ]
+        return min(silent, default=None)
+
+    def _places(self) -> dict[str, dict[str, int]]:
+        """Node → pool → its first number there, of fixed pools."""
+        found: dict[str, dict[str, int]] = {}
+        for pool in self.inventory.present:
+            for number in range(pool.nodes):
+                mine = found.setdefault(self.inventory.node(pool.name, number), {})
+                mine.setdefault(pool.name, number)
+        return found
+
+    def _adopt(self, after: dict[str, Node], actor: str, now: float) -> bool:
+        """Store what is new, then believe it."""
+        changed = [node for name, node in after.items() if self._differs(name, node)]
+        if not changed:
+            return False
+        events = [event for node in changed for event in self._events(node, actor, now)]
+        self._store.record_nodes(changed, events)
+        return self._keep(after)
+
+    def _differs(self, name: str, node: Node) -> bool:
+        """Whether more than the time at which it was heard of is new."""
+        known = self._nodes.get(name)
+        return known is None or replace(known, seen_at=0.0) != replace(node, seen_at=0.0)
+
+    def _keep(self, after: dict[str, Node]) -> bool:
+        before = self.inventory
+        inventory = before if self._derive is None else self._derive(list(after.values()))
+        with self._lock:
+            self._nodes, self.inventory = after, inventory
+        return inventory != before
+
+    def _events(self, node: Node, actor: str, now: float) -> Iterator[NodeEvent]:
+        known = self._nodes.get(node.name)
+        facts = node.facts
+        data = {} if facts is None else {"address": facts.address, "engine": facts.engine_id}
+        if known is None:
+            yield NodeEvent(node.name, NodeEventName.JOINED, now, actor, "", data)
+        if known is None or known.state is not node.state:
+            name = NodeEventName(node.state.value)
+            yield NodeEvent(node.name, name, now, actor, node.reason, data)
+
+
+def _told(known: Node, told: NodeFacts, now: float) -> Node:
+    """The node, as the executor tells of it and as people want it."""
+    silent = told.state in (NodeState.UNREACHABLE, NodeState.DOWN)
+    facts = told if told.cpus or told.gpus or known.facts is None else _with_hardware(told, known)
+    since = known.since if told.state is known.state else told.since or now
+    node = replace(
+        known,
+        state=told.state,
+        since=since,
+        reason=told.reason,
+        seen_at=known.seen_at if silent else now,
+        facts=facts,
+    )
+    if known.state is NodeState.DRAINING and known.drained_by:
+        node = replace(node, since=known.since, reason=known.reason)
+    return _as_wanted(node, now)
+
+
+def _with_hardware(told: NodeFacts, known: Node) -> NodeFacts:
+    """What is told of a node that says nothing of its devices now."""
+    before = known.facts
+    assert before is not None
+    return replace(
+        told,
+        cpus=before.cpus,
+        cpu_model=before.cpu_model,
+        gpus=before.gpus,
+        memory_bytes=before.memory_bytes,
+        labels=told.labels or before.labels,
+        address=told.address or before.address,
+    )
+
+
+def _as_wanted(node: Node, now: float) -> Node:
+    """A node that people drain is draining while it could be used."""
+    if not node.drained_by or node.state not in (NodeState.UP, NodeState.BOOTING, NodeState.OFF):
+        return node
+    return replace(node, state=NodeState.DRAINING, since=now)
+
+
+def _silent(node: Node, now: float) -> Node:
+    """A node that the executor no longer knows."""
+    if node.state is NodeState.DOWN:
+        return node
+    reason = "the executor does not know it"
+    return replace(node, state=NodeState.DOWN, since=now, reason=reason)
+
+
+def _back(node: Node, now: float) -> float:
+    """When a node that cannot be used is expected back, Unix seconds.
+
+    Nobody knows when a node that a person drains comes back. A node that is gone is first expected
+    back when a repair usually ends; after that it stays away for as long again as it has been
+    away, as things do whose age says nothing else.
+    """
+    if node.state is NodeState.DRAINING:
+        return inf
+    repaired = node.since + REPAIR_S
+    return repaired if repaired > now else now + max(1.0, now - node.since)

@@ -1,0 +1,1 @@
+"""What the store keeps beside jobs and their attempts: sums of costs, and nodes."""
