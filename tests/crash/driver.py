@@ -77,6 +77,7 @@ class Light(LocalExecutor):
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
+    parser.add_argument("--database", help="URL; default: SQLite in DATA")
     parser.add_argument("--jobs", type=int, default=0, help="submit so many")
     parser.add_argument("--flood", action="store_true", help="submit without end, from 4 threads")
     parser.add_argument("--dies", type=int, default=0, help="at which launch")
@@ -97,7 +98,12 @@ def main() -> int:
 
     bootstrap.LocalExecutor = executor  # type: ignore[assignment, misc]
     pools = {"cpu": {"devices": DEVICES, "memory": 0}}
-    given = {"data_dir": options.data, "pools": pools, "policy": "priority"}
+    given = {
+        "data_dir": options.data,
+        "pools": pools,
+        "policy": "priority",
+        "database_url": options.database,
+    }
     try:
         service = bootstrap.build(load(overrides=given))
     except StateError as error:
