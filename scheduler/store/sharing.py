@@ -66,6 +66,10 @@ class SharedStore(Store, Protocol):
     def epoch(self) -> int | None:
         """The epoch of this store while it leads; None if it follows."""
 
+    @property
+    def displaced(self) -> bool:
+        """Whether the leader before was still there, and hung, when this one took its place."""
+
     def announce(self, address: str) -> None:
         """Tell the URL of this service to the others, once it leads."""
 

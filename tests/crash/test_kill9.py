@@ -49,7 +49,7 @@ class Place:
                 yield process
             finally:
                 process.terminate()
-                assert process.wait(PATIENCE_S) in (0, -signal.SIGKILL)
+                assert process.wait(PATIENCE_S) in (0, DEPOSED, -signal.SIGKILL)
 
     @property
     def store(self) -> SqlStore:

@@ -194,6 +194,11 @@ class SqlStore:
         """See `SharedStore.epoch`."""
         return self._lease.epoch
 
+    @property
+    def displaced(self) -> bool:
+        """See `SharedStore.displaced`."""
+        return self._lease.displaced
+
     def announce(self, address: str) -> None:
         """See `SharedStore.announce`."""
         self._lease.announce(address)

@@ -76,6 +76,8 @@ class Lease:
         """
         self.epoch: int | None = None
         """The epoch while this one leads; None: it does not."""
+        self.displaced = False
+        """Whether the leader before hung when this one took its place."""
         self._address = ""
         self._engine = engine
         self._name = name
@@ -97,15 +99,17 @@ class Lease:
             if self.epoch is not None:
                 return True
             try:
-                session = self._opened()
+                session, self.displaced = self._opened(), False
                 if not self._locks(session):
+                    self.displaced = True
                     found = leader(session)
                     if found is None or found.left_s > 0 or not self._end(session, found):
                         return False
                 self.epoch = self._become(session)
             except exc.SQLAlchemyError as error:
                 self._drop()
-                raise OutageError(f"the store does not answer: {error}") from error
+                why = getattr(error, "orig", None) or error
+                raise OutageError(f"the store does not answer: {why}") from error
             self._ended.clear()
             self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
             self._thread.start()
@@ -183,7 +187,8 @@ class Lease:
                 self._depose()
         except exc.SQLAlchemyError as error:
             if not self._doubted:
-                _log.warning("the lease of the leader could not be renewed: %s", error)
+                why = getattr(error, "orig", None) or error
+                _log.warning("the lease of the leader could not be renewed: %s", why)
             self._doubted = True
             self._drop()
 

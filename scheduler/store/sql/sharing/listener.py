@@ -29,6 +29,7 @@ class Listener:
         self._channel = channel
         self._act = act
         self._closing = threading.Event()
+        self._complained = False
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._thread.start()
 
@@ -48,8 +49,8 @@ class Listener:
                         self._call()
                         self._wait(connection)
             except (exc.SQLAlchemyError, psycopg.Error) as error:
-                _log.warning("nothing is heard from the database, it is asked again: %s", error)
-                self._call()  # without notices it still looks
+                why = getattr(error, "orig", None) or error
+                self._complain(f"the database tells nothing now: {why}")
                 self._closing.wait(_RETRY_S)
 
     @contextmanager
@@ -73,6 +74,14 @@ class Listener:
         try:
             self._act()
         except FulcrumError as error:
-            _log.warning("what other services wrote is read again: %s", error)
+            self._complain(f"what other services wrote is read again: {error}")
         except Exception:
             _log.exception("what other services wrote is read again")
+        else:
+            self._complained = False
+
+    def _complain(self, text: str) -> None:
+        """Log it, once while it lasts."""
+        if not self._complained:
+            _log.warning("%s", text)
+        self._complained = True

@@ -54,12 +54,14 @@ def asked(connection: Connection) -> dict[int, ChangeRequest]:
 def answer(connection: Connection, answers: Mapping[int, FulcrumError | None]) -> None:
     """See `SharedStore.answer`; removes requests that were answered long ago."""
     now = time.time()
+    done = [number for number, error in answers.items() if error is None]
+    row = requests.c.id
+    if done:
+        connection.execute(update(requests).where(row.in_(done)).values(answered_at=now))
     for number, error in answers.items():
-        connection.execute(
-            update(requests)
-            .where(requests.c.id == number)
-            .values(answered_at=now, error=_encoded(error))
-        )
+        if error is not None:
+            refused = {"answered_at": now, "error": _encoded(error)}
+            connection.execute(update(requests).where(row == number).values(refused))
     connection.execute(delete(requests).where(requests.c.answered_at < now - KEPT_S))
 
 
@@ -72,9 +74,7 @@ def answered(connection: Connection, ids: Collection[int]) -> dict[int, FulcrumE
     return {row.id: _decoded(row.error) for row in connection.execute(found)}
 
 
-def _encoded(error: FulcrumError | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
+def _encoded(error: FulcrumError) -> dict[str, Any]:
     kind = type(error).__name__
     return {"kind": kind, "message": error.message, "fields": error.fields}
 
