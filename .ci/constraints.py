@@ -43,6 +43,6 @@ def closure(project: str, extras: set[str]) -> dict[str, str]:
 
 if __name__ == "__main__":
     print(HEADER)
-    for name, version in sorted(closure(PROJECT, {"service", "train", "dev"}).items()):
+    for name, version in sorted(closure(PROJECT, {"service", "train", "postgres", "dev"}).items()):
         if name != PROJECT and not PLATFORM.match(name):
             print(f"{name}=={version}")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+
+from sqlalchemy import make_url
 
 from scheduler import settings as config
 from scheduler.clock import Clock, SystemClock
@@ -14,6 +17,7 @@ from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.estimates.estimator import Estimator
+from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor
 from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
@@ -22,7 +26,7 @@ from scheduler.policies import lookup
 from scheduler.policies.lookup import PolicyResolver
 from scheduler.policies.search import limited
 from scheduler.service.components import Components
-from scheduler.service.data_folder_lock import FolderLock
+from scheduler.service.data_folder_lock import FolderLock, take_over
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.nodes.cluster_nodes import Derive
 from scheduler.service.paths import Paths
@@ -30,7 +34,10 @@ from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
 from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.service.service import Service
+from scheduler.service.standby.follower import FollowerService
+from scheduler.service.standby.standby import Standby
 from scheduler.store.base import Store
+from scheduler.store.sharing import SharedStore
 from scheduler.store.sql.store import SqlStore
 
 _log = logging.getLogger(__name__)
@@ -56,19 +63,74 @@ def build(
         undo.callback(lock.release)
         store = SqlStore(settings.database, service=True)
         undo.callback(store.close)
-        executor = LocalExecutor(
-            settings.data_dir / "run",
-            spares=settings.executor.warm_workers,
-            linger_s=settings.executor.linger_s,
-            grace_s=settings.executor.grace_s,
-            log_bytes=settings.executor.max_log_bytes,
-            # A quota grants processor time on any CPU. Services that share a host under quotas
-            # would all pin their jobs to its first CPUs.
-            pin=cpu_quota() is None,
-            pass_env=settings.executor.pass_env,
+        service = _on_this_machine(settings, store, lock, replay, policies)
+        undo.pop_all()
+        return service
+
+
+def standby(
+    settings: config.Settings,
+    replay: Replay | None = None,
+    policies: PolicyResolver = lookup.DEFAULT,
+) -> Standby:
+    """A service that follows the leader of its database, and leads if there is none.
+
+    It holds the data folder while it leads. Raises as `build`; `InputError` for a SQLite database.
+    """
+    if make_url(settings.database).get_backend_name() == "sqlite":
+        raise InputError(
+            "two services need a PostgreSQL database; SQLite is for one",
+            {"standby": "false, or database_url = postgresql://user@host/database"},
         )
-        undo.callback(executor.close)
-        service = assemble(
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as undo:
+        store = SqlStore(settings.database)
+        undo.callback(store.close)
+        parts = components(
+            settings,
+            store,
+            AbsentExecutor(),
+            cluster(settings),
+            SystemClock(),
+            replay=replay,
+            policies=policies,
+            shared=store,
+        )
+
+        def lead() -> Service:
+            lock = take_over(settings.data_dir, hangs=store.displaced)
+            try:
+                return _on_this_machine(settings, store, lock, replay, policies)
+            except BaseException:
+                lock.release()
+                raise
+
+        result = Standby(FollowerService(parts, store), store, lead)
+        undo.pop_all()
+        return result
+
+
+def _on_this_machine(
+    settings: config.Settings,
+    store: SqlStore,
+    lock: FolderLock,
+    replay: Replay | None,
+    policies: PolicyResolver,
+) -> Service:
+    """A service over an open store that runs its jobs on this machine."""
+    executor = LocalExecutor(
+        settings.data_dir / "run",
+        spares=settings.executor.warm_workers,
+        linger_s=settings.executor.linger_s,
+        grace_s=settings.executor.grace_s,
+        log_bytes=settings.executor.max_log_bytes,
+        # A quota grants processor time on any CPU. Services that share a host under quotas
+        # would all pin their jobs to its first CPUs.
+        pin=cpu_quota() is None,
+        pass_env=settings.executor.pass_env,
+    )
+    try:
+        return assemble(
             settings,
             store,
             executor,
@@ -77,9 +139,11 @@ def build(
             lock=lock,
             replay=replay,
             policies=policies,
+            shared=store if store.shared else None,
         )
-        undo.pop_all()
-        return service
+    except BaseException:
+        executor.close()
+        raise
 
 
 def history(settings: config.Settings) -> Store:
@@ -106,11 +170,51 @@ def assemble(
     lock: FolderLock | None = None,
     replay: Replay | None = None,
     policies: PolicyResolver = lookup.DEFAULT,
+    shared: SharedStore | None = None,
     derive: Derive | None = None,
 ) -> Service:
     """A service of given parts, for `build` and tests. It releases `lock` when it stops.
 
-    `derive`: see `Components`. Raises `InputError` if this machine has the devices of no pool.
+    `shared`: the store, if other services may use it. `derive`: see `Components`. Raises
+    `InputError` if this machine has the devices of no pool.
+    """
+    crashes = CrashMarks(
+        settings.data_dir / "policy.mark", _named(settings, policies), lookup.builtin
+    )
+    parts = components(
+        settings,
+        store,
+        executor,
+        inventory,
+        clock,
+        lock=lock,
+        replay=replay,
+        policies=policies,
+        shared=shared,
+        crashes=crashes,
+        derive=derive,
+    )
+    return Service(parts)
+
+
+def components(
+    settings: config.Settings,
+    store: Store,
+    executor: Executor,
+    inventory: Inventory,
+    clock: Clock,
+    *,
+    lock: FolderLock | None = None,
+    replay: Replay | None = None,
+    policies: PolicyResolver = lookup.DEFAULT,
+    shared: SharedStore | None = None,
+    crashes: CrashMarks | None = None,
+    derive: Derive | None = None,
+) -> Components:
+    """The parts of a service: those given, and others as the settings say.
+
+    Without `crashes` no policy is refused for the crashes of earlier services. Raises `InputError`
+    if this machine has the devices of no pool.
     """
     if derive is None and not inventory.present:
         raise InputError(
@@ -123,16 +227,13 @@ def assemble(
         if project.preference is not None
     }
 
-    def named(name: str) -> Policy:
-        return limited(policies.named(name), settings.search_limit_s or float("inf"))
-
-    crashes = CrashMarks(settings.data_dir / "policy.mark", named, lookup.builtin)
-    for name in crashes.refused:
+    refused = crashes.refused if crashes is not None else ()
+    for name in refused:
         _log.error("%s; another policy decides", refusal(name))
     active_policy = ActivePolicy(
-        crashes.policy,
+        _named(settings, policies) if crashes is None else crashes.policy,
         policies.named(FALLBACK),
-        name=FALLBACK if settings.policy in crashes.refused else settings.policy,
+        name=FALLBACK if settings.policy in refused else settings.policy,
         mode=Mode(settings.backfilling),
         preference=settings.preference,
         projects=projects,
@@ -144,38 +245,46 @@ def assemble(
             settings.preemption.max_per_job,
         ),
     )
-    return Service(
-        Components(
-            store=store,
-            executor=executor,
-            inventory=inventory,
-            estimator=Estimator(
-                store.measurements(), inventory.present, default_s=settings.default_runtime_s
-            ),
-            active_policy=active_policy,
-            policies=lookup.names(),
-            folders=Paths(settings.data_dir / "jobs"),
-            clock=clock,
-            grace_s=settings.executor.grace_s,
-            preemption_grace_s=settings.preemption.grace_s,
-            origin=_origin(store, clock),
-            lock=lock,
-            derive=derive,
-            baseline=FALLBACK,
-            replay=replay,
-            replay_at_start=settings.fit,
-            shadow=settings.shadow,
-            crashes=crashes,
-            disks={
-                "data folder": settings.data_dir,
-                "run folder": settings.data_dir / "run",
-                "temporary folder": Path(tempfile.gettempdir()),
-            },
-            least_free=settings.min_free,
-            retention=_rules(settings.retention),
-            success_checkpoints=settings.retention.success_checkpoints,
-        )
+    return Components(
+        store=store,
+        executor=executor,
+        inventory=inventory,
+        estimator=Estimator(
+            store.measurements(), inventory.present, default_s=settings.default_runtime_s
+        ),
+        active_policy=active_policy,
+        policies=lookup.names(),
+        folders=Paths(settings.data_dir / "jobs"),
+        clock=clock,
+        grace_s=settings.executor.grace_s,
+        preemption_grace_s=settings.preemption.grace_s,
+        origin=_origin(store, clock),
+        shared=shared,
+        lock=lock,
+        derive=derive,
+        baseline=FALLBACK,
+        replay=replay,
+        replay_at_start=settings.fit,
+        shadow=settings.shadow,
+        crashes=crashes,
+        disks={
+            "data folder": settings.data_dir,
+            "run folder": settings.data_dir / "run",
+            "temporary folder": Path(tempfile.gettempdir()),
+        },
+        least_free=settings.min_free,
+        retention=_rules(settings.retention),
+        success_checkpoints=settings.retention.success_checkpoints,
     )
+
+
+def _named(settings: config.Settings, policies: PolicyResolver) -> Callable[[str], Policy]:
+    """Policy by name, with the settings' limit of searches."""
+
+    def named(name: str) -> Policy:
+        return limited(policies.named(name), settings.search_limit_s or float("inf"))
+
+    return named
 
 
 def _rules(settings: config.RetentionSettings) -> tuple[RetentionRule, ...]:

@@ -52,12 +52,19 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[int | None]:
 class ServiceLock:
     """Held by one service from its creation until `release`; the file holds its process id."""
 
-    def __init__(self, path: Path, held: str, legal: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, held: str, legal: Mapping[str, str], *, replace: bool = False
+    ) -> None:
         """Lock the file. Raises `StateError` with the fields `legal` if a service holds it.
 
-        `held` is what the lock protects, as in "a service already uses HELD".
+        `held` is what the lock protects, as in "a service already uses HELD". With `replace`,
+        another file takes the place of one that is held: its holder hangs, and no longer counts.
         """
         file = lock(path, wait=False)
+        if file is None and replace:
+            fresh = path.with_name(f"{path.name}.{os.getpid()}")
+            file = lock(fresh, wait=False)
+            fresh.rename(path)
         if file is None:
             owner = path.read_text("ascii", "replace").strip() or "unknown"
             raise StateError(f"a service (process {owner}) already uses {held}", legal)

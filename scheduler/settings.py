@@ -181,6 +181,8 @@ class Settings(BaseSettings):
     """Database, job folders, tokens."""
     database_url: str | None = None
     """SQLAlchemy URL; None: SQLite in the data folder."""
+    standby: bool = False
+    """Whether the service follows another one on its PostgreSQL database, and takes over."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8470
     """0: any free one."""

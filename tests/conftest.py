@@ -1,9 +1,15 @@
 """What every test of this project shares."""
 
+import os
+from collections.abc import Iterator
+from itertools import count
+
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 
 from scheduler.decisions.state import blocks
+from tests.support import postgres
 
 # Memory that copies of a world do not set must not matter. Here it is NaN as a float, and far out
 # of range as an index.
@@ -18,3 +24,26 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fulcrum")
+
+_databases = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a PostgreSQL server; tests that need one are skipped where none can be had."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    try:
+        return postgres.server(base / "postgres")
+    except postgres.UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of this test's own."""
+    name = f"fulcrum_{os.getpid()}_{next(_databases)}"
+    with postgres.database(postgres_server, name) as url:
+        yield url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -84,6 +85,15 @@ def reachable(host: str, port: int) -> str:
     """The URL by which this machine reaches a service that listens on `host` and `port`."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+
+
+def reachable_elsewhere(host: str, port: int) -> str:
+    """The URL by which other machines reach a service that listens on `host` and `port`.
+
+    One that listens on every address of its machine goes by the machine's name.
+    """
+    name = socket.gethostname() if host in {"0.0.0.0", "::"} else host
+    return reachable(name, port)
 
 
 def _sendable(token: str | None, field: str) -> str | None:

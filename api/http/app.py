@@ -45,6 +45,7 @@ from api.http.routers import (
 from api.schemas import Problem
 from scheduler.clock import Clock, SystemClock
 from scheduler.policies.schedules.library import Library
+from scheduler.service.holder import ServiceHolder
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.service import Service
 from scheduler.settings import Settings
@@ -57,25 +58,26 @@ error is a problem document (RFC 9457) with a stable `code`."""
 
 
 def create_app(
-    service: Service,
+    service: Service | ServiceHolder,
     settings: Settings,
     *,
     clock: Clock | None = None,
     allowed_hosts: Sequence[str] | None = None,
 ) -> FastAPI:
-    """The application; its lifespan starts and stops the service.
+    """The application; its lifespan starts and stops the service, or those that a holder holds.
 
     `allowed_hosts` are the Host headers answered (`*`: all). Default: loopback names if the
     service listens on loopback only; all if it was told to listen elsewhere, for then it goes by
     names it does not know, and each request needs a token that no web page has.
     """
-    telemetry = Telemetry(service)
+    services = service if isinstance(service, ServiceHolder) else ServiceHolder(service)
+    telemetry = Telemetry(services)
     clock = clock or SystemClock()
     context = AppContext(
-        service=service,
+        services=services,
         data_dir=settings.data_dir.absolute(),
         clock=clock,
-        intake=Intake(service.job, clock),
+        intake=Intake(services.job, clock),
         telemetry=telemetry,
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
@@ -116,16 +118,16 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: AppContext = app.state.context
-    recurrence = Recurrence(context.service, context.clock)
+    recurrence = Recurrence(context.services, context.clock)
     periodic = Housekeeping([PeriodicTask("the look at series", LOOK_S, recurrence.look)])
-    await anyio.to_thread.run_sync(context.service.start)
+    await anyio.to_thread.run_sync(context.services.start)
     periodic.start()
     try:
         yield
     finally:
         context.closing.set()
         await anyio.to_thread.run_sync(periodic.stop)
-        await anyio.to_thread.run_sync(context.service.stop)
+        await anyio.to_thread.run_sync(context.services.stop)
 
 
 def _hosts(settings: Settings) -> Sequence[str]:

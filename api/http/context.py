@@ -28,6 +28,7 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.domain.jobs import Job
 from scheduler.policies.schedules.library import Library
+from scheduler.service.holder import ServiceHolder
 from scheduler.service.service import Service
 from scheduler.store import codec
 
@@ -39,7 +40,7 @@ MOST_WAITING = 256
 class AppContext:
     """The service and everything that endpoints need beside it."""
 
-    service: Service
+    services: ServiceHolder
     data_dir: FilePath
     clock: Clock
     intake: Intake
@@ -53,6 +54,11 @@ class AppContext:
     )
     closing: threading.Event = field(default_factory=threading.Event)
     """Set when the server stops: requests that wait or follow end then."""
+
+    @property
+    def service(self) -> Service:
+        """The service that answers now."""
+        return self.services.current
 
 
 def context_of(request: Request) -> AppContext:

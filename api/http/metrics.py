@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from scheduler.domain.lifecycle import EventName, JobState
+from scheduler.service.holder import ServiceHolder
 from scheduler.service.service import Service
 from scheduler.store.base import Store
 
@@ -27,9 +28,11 @@ _BUCKETS = (
 class Telemetry:
     """Counts requests and submissions; asks the service for the rest when it is scraped."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, services: ServiceHolder) -> None:
+        self._services = services
         self._scraping = threading.Lock()
+        self._observed = services.current
+        """The service whose rounds are counted."""
         self._rounds = 0
         self._registry = CollectorRegistry()
         self._requests = Histogram(
@@ -51,7 +54,7 @@ class Telemetry:
             ["kind"],
             registry=self._registry,
         )
-        self._registry.register(_ServiceFigures(service))
+        self._registry.register(_ServiceFigures(services))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
@@ -70,7 +73,9 @@ class Telemetry:
 
     def _observe_rounds(self) -> None:
         """The dispatcher keeps the times of its newest rounds; take those not yet seen."""
-        dispatcher = self._service.dispatcher
+        if self._observed is not self._services.current:
+            self._observed, self._rounds = self._services.current, 0
+        dispatcher = self._observed.dispatcher
         rounds, seconds = dispatcher.counters["rounds"], list(dispatcher.decision_s)
         fresh = min(rounds - self._rounds, len(seconds))
         for value in seconds[len(seconds) - fresh :]:
@@ -81,9 +86,13 @@ class Telemetry:
 class _ServiceFigures(Collector):
     """Reads the service at each scrape."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._history = _History(service.store)
+    def __init__(self, services: ServiceHolder) -> None:
+        self._services = services
+        self._history = _History(services.current.store)
+
+    @property
+    def _service(self) -> Service:
+        return self._services.current
 
     def describe(self) -> Iterator[Metric]:
         """Nothing, so that registering reads no store."""

@@ -15,7 +15,7 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.jobs import Job, JobKind
 from scheduler.domain.lifecycle import JobState
-from scheduler.service.service import Service
+from scheduler.service.holder import ServiceHolder
 from scheduler.store.base import JobQuery
 
 LOOK_S = 15.0
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 class Recurrence:
     """Submits the next job of each series that has no live one."""
 
-    service: Service
+    services: ServiceHolder
     clock: Clock
     _newest: int = field(default=0, init=False)
     """The newest job that has been seen."""
@@ -38,13 +38,18 @@ class Recurrence:
     """Command → its jobs that were live at the last look, or the newest one."""
 
     def look(self) -> None:
-        """Submit what is due to be submitted. After an error the next look does it."""
+        """Submit what is due to be submitted. After an error the next look does it.
+
+        A service that follows leaves it to its leader.
+        """
+        if not self.services.leads:
+            return
         found = list(self._submitted())
         for job in reversed(found):
             self._series.setdefault(_command(job), []).append(job.id)
             self._newest = max(self._newest, job.id)
         for command, numbers in list(self._series.items()):
-            jobs = [self.service.store.job(number) for number in numbers]
+            jobs = [self.services.current.store.job(number) for number in numbers]
             live = [job.id for job in jobs if not job.state.final]
             self._series[command] = live or [jobs[-1].id]
             if live:
@@ -68,7 +73,7 @@ class Recurrence:
         spec = replace(
             job.spec, after=(), deadline=None if deadline is None else deadline + due - begun
         )
-        (following,), _ = self.service.submit(
+        (following,), _ = self.services.current.submit(
             [spec], actor=job.spec.user, key=_KEY.format(job.id), eligible_at=due
         )
         _log.info("job %d follows job %d, which is %s", following.id, job.id, job.state)
@@ -77,7 +82,7 @@ class Recurrence:
     def _submitted(self) -> Iterator[Job]:
         """Jobs of series that have not been seen, newest first."""
         query, before = JobQuery(kinds=[JobKind.COMMAND], name=NAME_PREFIX), None
-        while page := self.service.store.jobs(query, before=before, limit=_PAGE):
+        while page := self.services.current.store.jobs(query, before=before, limit=_PAGE):
             for job in page:
                 if job.id <= self._newest:
                     return

@@ -55,6 +55,16 @@ class PoolOut(Answer):
         return cls.from_values(view, view.pool)
 
 
+class LeaderOut(Answer):
+    """The service that leads, of those that share a database."""
+
+    holder: str = Field(description="Machine and process.")
+    address: str = Field(description="Its URL; empty until it listens.")
+    epoch: int = Field(description="1 for the first leader; one more for each that follows.")
+    follows: bool = Field(description="Whether the service that answers follows it.")
+    present: bool = Field(description="False: its lease has ended, and another one takes over.")
+
+
 class ClusterOut(Answer):
     """The whole cluster at one instant."""
 
@@ -63,6 +73,9 @@ class ClusterOut(Answer):
     queued: int = Field(description="Jobs that wait, for whatever reason.")
     active: int = Field(description="Jobs that hold devices.")
     policy: PolicyOut
+    leader: LeaderOut | None = Field(
+        default=None, description="Null: the service has its database to itself."
+    )
 
 
 class CostOut(Answer):
@@ -183,6 +196,9 @@ class HealthOut(Answer):
 
     status: Literal["ok"]
     problems: tuple[ProblemOut, ...] = ()
+    leader: LeaderOut | None = Field(
+        default=None, description="Null: the service has its database to itself, or is not asked."
+    )
 
 
 class ProofOut(Answer):

@@ -58,3 +58,7 @@ class OutageError(FulcrumError):
     """A part the request needs does not answer now; the same request may succeed later."""
 
     code = "unavailable"
+
+
+class LostLeadershipError(OutageError):
+    """Another service leads in place of this one, so this one writes nothing."""

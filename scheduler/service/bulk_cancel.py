@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from scheduler.domain.errors import FulcrumError, OutageError
 from scheduler.domain.jobs import Job
 from scheduler.domain.lifecycle import JobState
-from scheduler.service.dispatch.dispatcher import Dispatcher
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.store.base import JobQuery, Store
 
@@ -24,7 +23,8 @@ class BulkCancel:
     """Finds live jobs and cancels them."""
 
     store: Store
-    dispatcher: Dispatcher
+    post: Callable[..., None]
+    """Takes requests; see `Service.post`."""
 
     def live(self, query: JobQuery, ids: Collection[int] = ()) -> list[Job]:
         """Jobs that match and have not ended (of `ids`, if any), in the order to cancel them.
@@ -44,7 +44,7 @@ class BulkCancel:
         done: list[int] = []
         for first in range(0, len(jobs), TOGETHER):
             requests = [Cancel(job.id, actor, reason) for job in jobs[first : first + TOGETHER]]
-            self.dispatcher.post(*requests)
+            self.post(*requests)
             end = time.monotonic() + ANSWER_S
             done += [one.job for one in requests if _confirmed(one, end)]
         return done

@@ -18,6 +18,7 @@ from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks
 from scheduler.service.policy_control.replay_evaluation import Replay
 from scheduler.store.base import Store
+from scheduler.store.sharing import SharedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Components:
     """The same, for an attempt that is preempted and saves its work."""
     origin: float = 0.0
     """Unix seconds of the first job ever: what formulas count submission times from."""
+    shared: SharedStore | None = None
+    """The store, if other services may use it at the same time."""
     lock: FolderLock | None = None
     """The lock of the data folder; released when the service stops."""
     baseline: str = "wgc"

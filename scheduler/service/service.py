@@ -26,7 +26,6 @@ from scheduler.service.dispatch.dispatcher import Dispatcher
 from scheduler.service.dispatch.launch_spec import LaunchSpecBuilder
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.dispatch.messages import (
-    Admitted,
     Cancel,
     ChangeNode,
     NodeChange,
@@ -40,13 +39,15 @@ from scheduler.service.dispatch.submissions import Submissions
 from scheduler.service.maintenance.checkup import Checkup
 from scheduler.service.maintenance.estimate_learning import LEARN_S, EstimateLearning
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
-from scheduler.service.maintenance.retention import SWEEP_S, Retention
+from scheduler.service.maintenance.retention import SWEEP_S, Pruning, Retention, RetentionRule
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.start_intervals import StartIntervals
 from scheduler.service.queries.views import ClusterView, Explanation, NodeView, Outlook, PoolView
+from scheduler.service.sharing.arrivals import JobArrivals
+from scheduler.service.sharing.sharing import Sharing
 from scheduler.store.base import Submission
 
 ANSWER_S = 30.0
@@ -102,7 +103,9 @@ class Service:
             nodes=self.nodes,
             watch=self.policy_control.watch,
         )
-        self.submissions = Submissions(parts.store, self._admit)
+        self._arrivals = JobArrivals(parts.store, self.dispatcher.post)
+        self.sharing = Sharing(parts.shared, self._arrivals, self.dispatcher.post)
+        self.submissions = Submissions(parts.store, self.admit, alone=parts.shared is None)
         self._explanations = ExplainService(
             self.live_jobs,
             parts.active_policy,
@@ -152,6 +155,7 @@ class Service:
         if threaded:
             INTERIM.begin()
         self.policy_control.start()
+        self._arrivals.start()
         jobs, attempts = self.store.live()
         for job in jobs:
             if job.attempts:
@@ -179,6 +183,7 @@ class Service:
         self.submissions.start()
         if threaded:
             self.dispatcher.start()
+            self.sharing.start()
             self._housekeeping.start()
             # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
@@ -202,6 +207,23 @@ class Service:
             else:
                 self.dispatcher.step(self._clock.now())
 
+    def admit(self, jobs: Sequence[Job]) -> None:
+        """Let the dispatcher know of jobs that were stored."""
+        self._arrivals.stored(jobs)
+
+    def post(self, *requests: Request) -> None:
+        """Let the dispatcher handle requests; their answers are set later.
+
+        Raises `OutageError` if it cannot be found out whether another service has stored the jobs.
+        """
+        for request in requests:
+            self._arrivals.require(request.job)
+        self.dispatcher.post(*requests)
+
+    def prune(self, rule: RetentionRule, actor: str, *, dry_run: bool) -> Pruning:
+        """Remove files of ended jobs; see `Retention.prune`."""
+        return self.retention.prune(rule, actor, dry_run=dry_run)
+
     def validate(self) -> None:
         """Raise `StateError` if an invariant of the live jobs does not hold; for tests."""
         self.live_jobs.validate()
@@ -210,6 +232,7 @@ class Service:
         """Finish what was accepted, then end; attempts run on."""
         self._compilation.cancel()
         self._housekeeping.stop()
+        self.sharing.stop()
         self.submissions.stop()
         self.dispatcher.stop()
         INTERIM.end()  # not before: the last round must not wait until functions are compiled
@@ -323,6 +346,7 @@ class Service:
             queued=queued,
             active=len(holders),
             policy=self.policy(),
+            leader=self.sharing.leader(),
         )
 
     def change_node(
@@ -437,7 +461,7 @@ class Service:
         return numbers
 
     def _asked(self, request: Request) -> Job:
-        self.dispatcher.post(request)
+        self.post(request)
         self._answered(request.answer, f"the change of job {request.job} is not confirmed yet")
         return self.store.job(request.job)
 
@@ -446,9 +470,6 @@ class Service:
             answer.result(ANSWER_S)
         except TimeoutError:
             raise OutageError(f"{pending}; ask for its state later") from None
-
-    def _admit(self, jobs: Sequence[Job]) -> None:
-        self.dispatcher.post(Admitted(jobs))
 
     def _compile(self) -> None:
         try:

@@ -22,6 +22,7 @@ from scheduler.domain.errors import StateError
 from scheduler.domain.lifecycle import JobState
 from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local import LocalExecutor
+from scheduler.service.holder import ServiceHolder
 from scheduler.service.service import Service
 from scheduler.settings import load
 from scheduler.testing.executors import FakeExecutor
@@ -30,6 +31,8 @@ from scheduler.testing.samples import job_spec
 DEVICES = 6
 REFUSED = 3
 """Exit code: another service holds the folder."""
+DEPOSED = 4
+"""Exit code: another service leads in its place."""
 SCRIPT = """
 echo "$FULCRUM_JOB.$FULCRUM_ATTEMPT" >> "$ROOT/starts"
 while ! [ -e "$ROOT/gate" -o -e "$ROOT/gate-$FULCRUM_JOB" ]; do sleep 0.05; done
@@ -40,11 +43,19 @@ echo "$FULCRUM_JOB.$FULCRUM_ATTEMPT" >> "$ROOT/ends"
 class Light(LocalExecutor):
     """Runs command jobs; dies in its `dies`-th launch, before or after it has taken the spec.
 
-    With `dies_preempting` it dies so in its first preemption.
+    With `dies_preempting` it dies so in its first preemption. `last` is how it dies: SIGSTOP lets
+    it go on where it was, once somebody continues it.
     """
 
     def __init__(
-        self, folder: Path, *, spares: int, dies: int, taken: bool, dies_preempting: bool
+        self,
+        folder: Path,
+        *,
+        spares: int,
+        dies: int,
+        taken: bool,
+        dies_preempting: bool,
+        last: signal.Signals,
     ) -> None:
         super().__init__(
             folder,
@@ -57,14 +68,15 @@ class Light(LocalExecutor):
         self._dies = dies
         self._taken = taken
         self._dies_preempting = dies_preempting
+        self._last = last
 
     def launch(self, spec: LaunchSpec) -> None:
         self._dies -= 1
         if self._dies == 0 and not self._taken:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._last)
         super().launch(spec)
-        if self._dies == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self._dies == 0 and self._taken:
+            os.kill(os.getpid(), self._last)
 
     def preempt(self, attempt: str, *, grace_s: float) -> None:
         if self._dies_preempting and not self._taken:
@@ -77,10 +89,13 @@ class Light(LocalExecutor):
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
+    parser.add_argument("--database", help="URL; default: SQLite in DATA")
     parser.add_argument("--jobs", type=int, default=0, help="submit so many")
     parser.add_argument("--flood", action="store_true", help="submit without end, from 4 threads")
     parser.add_argument("--dies", type=int, default=0, help="at which launch")
     parser.add_argument("--taken", action="store_true", help="… once the spec has been taken")
+    parser.add_argument("--stops", action="store_true", help="… and may be continued")
+    parser.add_argument("--standby", action="store_true", help="follow the leader, or lead")
     parser.add_argument("--preempt", action="store_true", help="job 1, and die meanwhile")
     options = parser.parse_args()
 
@@ -93,19 +108,32 @@ def main() -> int:
             dies=options.dies,
             taken=options.taken,
             dies_preempting=options.preempt,
+            last=signal.SIGSTOP if options.stops else signal.SIGKILL,
         )
 
     bootstrap.LocalExecutor = executor  # type: ignore[assignment, misc]
     pools = {"cpu": {"devices": DEVICES, "memory": 0}}
-    given = {"data_dir": options.data, "pools": pools, "policy": "priority"}
+    given = {
+        "data_dir": options.data,
+        "pools": pools,
+        "policy": "priority",
+        "database_url": options.database,
+    }
     try:
-        service = bootstrap.build(load(overrides=given))
+        settings = load(overrides=given)
+        services = (
+            bootstrap.standby(settings)
+            if options.standby
+            else ServiceHolder(bootstrap.build(settings))
+        )
     except StateError as error:
         print(error.message, file=sys.stderr)
         return REFUSED
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    service.start()
+    services.start()
+    services.when_deposed(lambda _: os._exit(DEPOSED))
+    service = services.current
     root = str(options.data.parent)
     work = {"argv": ["sh", "-c", SCRIPT], "env": {"ROOT": root}, "resumable": True}
     if options.jobs:
@@ -122,7 +150,7 @@ def main() -> int:
         for client in range(4):
             threading.Thread(target=flood, args=(service, client), daemon=True).start()
     stopping.wait()
-    service.stop()
+    services.stop()
     return 0
 
 

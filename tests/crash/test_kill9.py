@@ -31,15 +31,17 @@ RUNNING, QUEUED = 6, 20
 class Place:
     """A data folder, what jobs leave beside it, and its store as others may read it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, database: str | None = None) -> None:
         self.root = root
         self.data = root / "data"
+        self.database = database or f"sqlite:///{self.data}/fulcrum.sqlite"
+        self.driver = [sys.executable, str(DRIVER), str(self.data), "--database", self.database]
         self._store: SqlStore | None = None
 
     @contextmanager
     def service(self, *options: str) -> Iterator[subprocess.Popen[str]]:
         """A service process that has said `ready`; asked to stop at the end if it still runs."""
-        command = [sys.executable, str(DRIVER), str(self.data), *options]
+        command = [*self.driver, *options]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
@@ -47,12 +49,12 @@ class Place:
                 yield process
             finally:
                 process.terminate()
-                assert process.wait(PATIENCE_S) in (0, -signal.SIGKILL)
+                assert process.wait(PATIENCE_S) in (0, 4, -signal.SIGKILL)
 
     @property
     def store(self) -> SqlStore:
         if self._store is None:
-            self._store = SqlStore(f"sqlite:///{self.data}/fulcrum.sqlite")
+            self._store = SqlStore(self.database)
         return self._store
 
     def close(self) -> None:
@@ -79,9 +81,10 @@ class Place:
             time.sleep(0.02)
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    on_postgres = request.param == "postgresql"
+    place = Place(tmp_path, request.getfixturevalue("postgres_url") if on_postgres else None)
     yield place
     place.open_gate()
     place.close()
@@ -117,7 +120,7 @@ def test_killed_between_commit_and_launch(place: Place, taken: bool) -> None:
     """Before the order is taken, or after it was and nobody noted it."""
     place.open_gate()
     options = ["--jobs", "9", "--dies", "3", *(["--taken"] if taken else [])]
-    command = [sys.executable, str(DRIVER), str(place.data), *options]
+    command = [*place.driver, *options]
     died = subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S)
     assert died.returncode == -signal.SIGKILL
     assert place.states()["SUCCEEDED"] < 9
@@ -132,7 +135,7 @@ def test_killed_between_commit_and_launch(place: Place, taken: bool) -> None:
 def test_killed_while_an_attempt_is_preempted(place: Place, taken: bool) -> None:
     """Before the attempt was asked to stop, or after it was; it is asked, and goes on later."""
     options = ["--jobs", "2", "--preempt", *(["--taken"] if taken else [])]
-    command = [sys.executable, str(DRIVER), str(place.data), *options]
+    command = [*place.driver, *options]
     died = subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S)
     assert died.returncode == -signal.SIGKILL
     assert place.store.job(1).state == "PREEMPTING"
@@ -196,7 +199,7 @@ def test_killed_while_many_submit(place: Place) -> None:
     pool = Pool("cpu", DeviceKind.CPU, "CPU", 6)
     again = bootstrap.assemble(
         settings.Settings(data_dir=place.data, policy="priority"),
-        SqlStore(f"sqlite:///{place.data}/fulcrum.sqlite"),
+        SqlStore(place.database),
         FakeExecutor(ManualClock()),
         Inventory((pool,), {"cpu": tuple("012345")}, {}, {}),
         ManualClock(),
@@ -213,7 +216,7 @@ def test_killed_while_many_submit(place: Place) -> None:
 
 @pytest.mark.slow
 def test_a_second_service_is_refused_until_the_first_is_gone(place: Place) -> None:
-    command = [sys.executable, str(DRIVER), str(place.data)]
+    command = place.driver
     with place.service("--jobs", "1") as first:
         place.until(place.pids)
         second = subprocess.run(

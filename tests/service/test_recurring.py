@@ -8,6 +8,7 @@ from api.http.recurring import Recurrence
 from api.policy_jobs import PolicyJob, policy_job
 from scheduler.domain.errors import OutageError
 from scheduler.domain.lifecycle import JobState
+from scheduler.service.holder import ServiceHolder
 from scheduler.store.base import JobQuery
 from scheduler.testing.samples import job_spec
 
@@ -22,7 +23,7 @@ def nightly(folder, every="1d", name="ours", **fields):
 
 def look(world, recurrence=None):
     """One look of a service that has just started, or of one that goes on."""
-    (recurrence or Recurrence(world.service, world.clock)).look()
+    (recurrence or Recurrence(ServiceHolder(world.service), world.clock)).look()
     world.settle()
 
 
@@ -33,7 +34,7 @@ def jobs(world):
 def test_the_next_training_waits_visibly_for_its_time(world):
     world.submit(nightly(world.folder, deadline=world.clock.now() + 3600.0))
     begun = world.clock.now()
-    recurrence = Recurrence(world.service, world.clock)
+    recurrence = Recurrence(ServiceHolder(world.service), world.clock)
     look(world, recurrence)
     assert jobs(world) == [1]
     world.after(100.0)
@@ -93,7 +94,7 @@ def test_a_service_that_was_off_for_days_trains_once(world):
 
 @pytest.mark.parametrize("restarted", [False, True])
 def test_cancelling_the_waiting_job_ends_the_series(world, restarted, caplog):
-    recurrence = Recurrence(world.service, world.clock)
+    recurrence = Recurrence(ServiceHolder(world.service), world.clock)
     world.submit(nightly(world.folder))
     world.finish("1.1")
     look(world, recurrence)
@@ -121,7 +122,7 @@ def test_a_training_that_failed_is_followed_all_the_same(world):
 
 
 def test_a_retry_and_the_waiting_job_have_one_successor(world):
-    recurrence = Recurrence(world.service, world.clock)
+    recurrence = Recurrence(ServiceHolder(world.service), world.clock)
     world.submit(nightly(world.folder))
     world.fail("1.1")
     look(world, recurrence)
@@ -165,7 +166,7 @@ def test_one_series_that_cannot_go_on_does_not_stop_others(world, monkeypatch, c
             raise OutageError("not now")
         return submit(specs, **options)
 
-    recurrence = Recurrence(world.service, world.clock)
+    recurrence = Recurrence(ServiceHolder(world.service), world.clock)
     with monkeypatch.context() as patch:
         patch.setattr(
             type(world.service), "submit", lambda _, specs, **more: refused(specs, **more)

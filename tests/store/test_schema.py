@@ -52,6 +52,13 @@ def test_an_older_database_is_upgraded_with_what_it_holds(url: str) -> None:
     store.close()
 
 
+def drop_later_tables(connection: sqlite3.Connection) -> None:
+    """As before schema 0006."""
+    for table in ("leader", "requests", "nodes", "node_events"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("ALTER TABLE attempts DROP COLUMN nodes")
+
+
 def test_jobs_and_attempts_of_before_nonces_are_kept_and_have_none(url: str) -> None:
     store = SqlStore(url)
     placed(store, submitted(store)[0], 0)
@@ -62,7 +69,7 @@ def test_jobs_and_attempts_of_before_nonces_are_kept_and_have_none(url: str) -> 
             connection.execute(f"ALTER TABLE {table} DROP COLUMN lost_s")
         for column in ("preemptions", "progress", "ran_s"):
             connection.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
-        _without_nodes(connection)
+        drop_later_tables(connection)
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
     store = SqlStore(url)
     (job,), (attempt,) = store.live()
@@ -74,13 +81,6 @@ def test_jobs_and_attempts_of_before_nonces_are_kept_and_have_none(url: str) -> 
     store.close()
 
 
-def _without_nodes(connection: sqlite3.Connection) -> None:
-    """As before schema 0007."""
-    connection.execute("ALTER TABLE attempts DROP COLUMN nodes")
-    connection.execute("DROP TABLE nodes")
-    connection.execute("DROP TABLE node_events")
-
-
 def test_the_run_time_of_earlier_attempts_is_added_up(url: str) -> None:
     store = SqlStore(url)
     first, second = submitted(store, job_spec(), job_spec())
@@ -89,7 +89,7 @@ def test_the_run_time_of_earlier_attempts_is_added_up(url: str) -> None:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("UPDATE attempts SET started_at = 100.0, finished_at = 130.5")
         connection.execute("ALTER TABLE jobs DROP COLUMN ran_s")
-        _without_nodes(connection)
+        drop_later_tables(connection)
         connection.execute("UPDATE alembic_version SET version_num = '0004'")
     store = SqlStore(url)
     assert (store.job(first.id).ran_s, store.job(second.id).ran_s) == (30.5, 0.0)

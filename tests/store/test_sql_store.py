@@ -1,17 +1,12 @@
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import create_engine
 
-from scheduler.domain.errors import OutageError, StateError
+from scheduler.domain.errors import StateError
 from scheduler.store.sql import SqlStore
-from scheduler.store.sql.database import Database
-from scheduler.store.sql.tables import metadata
 from scheduler.testing.samples import decision, job_spec, measurement, placed, submission, submitted
 from scheduler.testing.stores import StoreContract
-
-POSTGRES = os.environ.get("FULCRUM_TEST_POSTGRES")
 
 
 class SqlContract(StoreContract):
@@ -68,42 +63,7 @@ class TestSqlite(SqlContract):
     pass
 
 
-@pytest.mark.skipif(POSTGRES is None, reason="FULCRUM_TEST_POSTGRES names no database")
 class TestPostgresql(SqlContract):
     @pytest.fixture
-    def url(self) -> Iterator[str]:
-        url = str(POSTGRES)
-        yield url
-        engine = create_engine(Database(url).url)
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
-            metadata.drop_all(connection)
-        engine.dispose()
-
-    def test_a_hold_that_was_lost_is_taken_again_or_missed(self, url: str) -> None:
-        """A database that was restarted has ended the sessions, and with them the hold."""
-        first = SqlStore(url, service=True)
-        engine = create_engine(Database(url).url)
-        with engine.begin() as connection:
-            end_others = (
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
-            )
-            connection.exec_driver_sql(end_others)
-        hold = first._database._alone
-        assert hold is not None
-        hold.doubt()
-        assert first.health() == ()  # nobody else came
-        with pytest.raises(StateError):
-            SqlStore(url, service=True)
-        with engine.begin() as connection:
-            connection.exec_driver_sql(end_others)
-        second = SqlStore(url, service=True)
-        hold.doubt()
-        assert "no longer has the database to itself" in first.health()[0]
-        with pytest.raises(OutageError, match="no longer has the database to itself"):
-            submitted(first)
-        submitted(second)
-        for store in (first, second):
-            store.close()
-        engine.dispose()
+    def url(self, postgres_url: str) -> str:
+        return postgres_url

@@ -62,6 +62,8 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
         f"\n{view.queued} queued, {view.active} active; {escape(active.name)} decides "
         f"({text_format.decides(active)})"
     )
+    if view.leader is not None:
+        console.print(escape(text_format.leads(view.leader)), soft_wrap=True)
 
 
 def cost(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scheduler.domain.units import money
 
 if TYPE_CHECKING:
-    from api.schemas import PolicyOut
+    from api.schemas import LeaderOut, PolicyOut
 
 
 def seconds(value: float | None) -> str:
@@ -80,3 +80,13 @@ def decides(policy: PolicyOut) -> str:
     """How the active policy decides: its mode, if it has one, and the preference."""
     how = "it preempts" if policy.preempts else f"mode {policy.mode}"
     return f"{how}, preference {policy.preference:g}"
+
+
+def leads(leader: LeaderOut) -> str:
+    """Who leads, of the services that share a database."""
+    where = leader.address or leader.holder
+    if not leader.present:
+        return f"no service leads: the lease of {where} (epoch {leader.epoch}) has ended"
+    if leader.follows:
+        return f"{where} leads (epoch {leader.epoch}); this service follows"
+    return f"this service leads (epoch {leader.epoch})"

@@ -30,7 +30,7 @@ def cancel_jobs(
     """Take all live jobs that match from the queue, or stop them; those that wait first."""
     who = submitter(request)
     service = context_of(request).service
-    bulk = BulkCancel(service.store, service.dispatcher)
+    bulk = BulkCancel(service.store, service.post)
     ids = frozenset(cancel.ids)
     found = bulk.live(
         JobQuery(

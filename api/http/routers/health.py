@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from api.client import proof
 from api.http.context import Route, answer, context_of
 from api.http.openapi import responses
-from api.schemas import HealthOut, ProblemOut, ProofOut
+from api.schemas import HealthOut, LeaderOut, ProblemOut, ProofOut
 from scheduler.domain.errors import OutageError
 from scheduler.problems import HealthProblem
 
@@ -41,10 +41,18 @@ def check_readiness(request: Request) -> Response:
 
     If they cannot, `errors` of the problem document names each reason by the part it lies in.
     """
-    problems = context_of(request).service.problems()
+    service = context_of(request).service
+    problems = service.problems()
     if any(problem.fatal for problem in problems):
         raise not_ready(problems)
-    return answer(HealthOut(status="ok", problems=tuple(map(ProblemOut.model_validate, problems))))
+    leader = service.sharing.leader()
+    return answer(
+        HealthOut(
+            status="ok",
+            problems=tuple(map(ProblemOut.model_validate, problems)),
+            leader=None if leader is None else LeaderOut.of(leader),
+        )
+    )
 
 
 def not_ready(problems: Sequence[HealthProblem]) -> OutageError:

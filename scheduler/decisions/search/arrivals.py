@@ -15,7 +15,7 @@ from scheduler.decisions.kernel.columns import GONE, SLOTS_USED
 from scheduler.decisions.state.world import Shape, World
 
 SPAN = 16
-"""Arrivals by which a stretch of time is called busy or quiet."""
+"""JobArrivals by which a stretch of time is called busy or quiet."""
 
 
 class Lately(NamedTuple):

@@ -25,9 +25,13 @@ _Entry = tuple[Submission, _Answer]
 class Submissions:
     """A thread that stores what many callers submit."""
 
-    def __init__(self, store: Store, stored: Callable[[Sequence[Job]], None]) -> None:
+    def __init__(
+        self, store: Store, stored: Callable[[Sequence[Job]], None], *, alone: bool = True
+    ) -> None:
+        """`stored` is called with the jobs of each commit; `alone`: nobody else stores jobs."""
         self._store = store
         self._stored = stored
+        self._alone = alone
         self._inbox: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="submissions", daemon=True)
         self._gate = threading.Lock()
@@ -45,8 +49,7 @@ class Submissions:
 
     def start(self) -> None:
         """Begin to accept."""
-        jobs = self._store.jobs(JobQuery(), limit=1)
-        self._newest = jobs[0].id if jobs else 0
+        self._newest = self._highest()
         self._open = True
         self._thread.start()
 
@@ -75,6 +78,10 @@ class Submissions:
             with self._gate:
                 self.waiting -= 1
 
+    def _highest(self) -> int:
+        jobs = self._store.jobs(JobQuery(), limit=1)
+        return jobs[0].id if jobs else 0
+
     def _run(self) -> None:
         while (entry := self._inbox.get()) is not None:
             batch = [entry]
@@ -91,6 +98,8 @@ class Submissions:
 
     def _commit(self, batch: Sequence[_Entry]) -> None:
         try:
+            if not self._alone:
+                self._newest = self._highest()
             answers = self._store.submit([submission for submission, _ in batch])
         except Exception as error:
             for _, answer in batch:

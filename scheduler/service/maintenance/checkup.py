@@ -51,8 +51,8 @@ class Checkup:
     def __post_init__(self) -> None:
         self._health = Health(
             {
-                "disk": self._look_at_disks,
-                "store": self._look_at_store,
+                "disk": self.look_at_disks,
+                "store": self.look_at_store,
                 "executor": self._look_at_executor,
                 "policy": PolicyHealth(
                     self.active_policy, self.live_jobs, self.dispatcher, self.clock
@@ -79,7 +79,8 @@ class Checkup:
             _log.warning("over: %s", text)
         self._logged = found
 
-    def _look_at_disks(self) -> Iterator[HealthProblem]:
+    def look_at_disks(self) -> Iterator[HealthProblem]:
+        """Problems of the disks."""
         own = next(iter(self.disks.items()), None)
         if own is not None and not own[1].is_dir():
             yield HealthProblem(
@@ -87,7 +88,8 @@ class Checkup:
             )
         yield from disks(self.disks, self.least_free)
 
-    def _look_at_store(self) -> Iterator[HealthProblem]:
+    def look_at_store(self) -> Iterator[HealthProblem]:
+        """Problems of the store."""
         self.store.check()
         for text in self.store.health():
             yield HealthProblem("store", text, "restore it from a backup if it does not recover")

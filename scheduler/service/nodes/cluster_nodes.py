@@ -48,8 +48,12 @@ class ClusterNodes:
 
     def load(self, facts: Mapping[str, NodeFacts], now: float) -> None:
         """At the start: the nodes that are known, and those that the executor has."""
-        self._keep({node.name: node for node in self._store.nodes()})
+        self.read()
         self.hear(facts, now)
+
+    def read(self) -> None:
+        """Take over what another service has stored."""
+        self._keep({node.name: node for node in self._store.nodes()})
 
     def hear(self, facts: Mapping[str, NodeFacts], now: float) -> bool:
         """Take over what the executor tells; returns whether the pools are others now."""

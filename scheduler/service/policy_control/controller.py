@@ -81,24 +81,32 @@ class PolicyController:
 
     def start(self) -> None:
         """Continue as the store says; replay if the policy of the settings must be."""
+        why = self.recall()
+        self._shadow_control.recall(self._active_policy.guarded)
+        if why is not None:
+            with self._lock:
+                self._begin(why)
+
+    def recall(self) -> str | None:
+        """Decide as the store says; returns why a replay has to follow, or None if none has to.
+
+        A service that follows calls it whenever its leader has stored another choice.
+        """
         pinned = self._recall()
         self._recall_preferences()
-        self._shadow_control.recall(self._active_policy.guarded)
         self._candidate = self._active_policy.view().name
         last = self._last()
         if last is not None and last.nominee != self._candidate:
             last = None  # it says nothing about the present candidate
         self._evaluation = last
         if pinned or not self._replay_at_start or self._replay is None:
-            return
+            return None
         if not self._replay.concerns(self._candidate):
-            return
+            return None
         here = digest(tuple(self._now_pools()))
         if last is not None and last.pools == here and last.ahead is not None:
             self._serve(last)
-        moved = last is not None and last.pools != here
-        with self._lock:
-            self._begin("pools" if moved else "start")
+        return "pools" if last is not None and last.pools != here else "start"
 
     def stop(self) -> None:
         """Cancel a replay under way, and end the shadow."""

@@ -141,6 +141,21 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaderView:
+    """The service that leads, of those that share a database."""
+
+    holder: str
+    """Machine and process."""
+    address: str
+    """Its URL; empty until it listens."""
+    epoch: int
+    follows: bool
+    """Whether the service that answers follows it, and does not lead itself."""
+    present: bool
+    """Whether its lease lasts; False: another one will take over."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterView:
     """The whole cluster at one instant."""
 
@@ -150,3 +165,5 @@ class ClusterView:
     """Jobs that wait, for any reason."""
     active: int
     policy: ActivePolicyView
+    leader: LeaderView | None = None
+    """None: the service has its database to itself."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
+import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from scheduler.domain.errors import (
     FulcrumError,
     InputError,
+    LostLeadershipError,
     OutageError,
     StateError,
 )
 from scheduler.store import codec
-from scheduler.store.sql.exclusive import ExclusiveLock, FileLock, PostgresLock
+from scheduler.store.sql.exclusive import LEGAL, ExclusiveLock, FileLock
+from scheduler.store.sql.sharing.lease import FOLLOWERS_CHANNEL, LEADERS_CHANNEL, Lease
+from scheduler.store.sql.sharing.listener import Listener
 from scheduler.store.sql.storefile import StoreFile
 
 WRITE = "fulcrum_write"
@@ -28,6 +33,12 @@ WRITE = "fulcrum_write"
 
 ADVISORY_LOCK = 0x46756C6372756D
 """`Fulcrum` in ASCII: the PostgreSQL lock that every writer takes."""
+
+TWO_SERVICES = {
+    **LEGAL,
+    "standby": "true, to follow that service and to take over when it ends",
+}
+"""What somebody may do who starts a second service on a PostgreSQL database."""
 
 ADVICE = "stop the service and restore a backup"
 """For who has a damaged database."""
@@ -51,13 +62,16 @@ class Database:
         self._damage: str | None = None
         self._watched: StoreFile | None = None
         self._service_lock: ExclusiveLock | None = None
+        self.lease: Lease | None = None
+        """The leadership of a PostgreSQL database; None for SQLite, and before `watch`."""
         if self.url.get_backend_name() == "sqlite":
             self.file = _create(self.url)
             self._watched = StoreFile(self.file)
             self._engine = _sqlite(self.url, busy_timeout_s)
             self._reader = self._engine
         else:
-            self._engine = _postgresql(self.url)
+            self._session_name = _session_name()
+            self._engine = _postgresql(self.url, self._session_name)
             self._reader = self._engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -79,6 +93,8 @@ class Database:
         with self._writing, self._errors():
             self._require_whole()
             with self._writer.begin() as connection:
+                if self.lease is not None:
+                    self.lease.begin(connection)
                 yield connection
             self._require_whole()
 
@@ -89,8 +105,18 @@ class Database:
         """
         if self._watched is not None:
             self._watched.pin()
-        if exclusive:
-            self._service_lock = FileLock(self.file) if self.file else PostgresLock(self._engine)
+        if self.file is None:
+            self._service_lock = self.lease = Lease(self._engine, self._session_name, ADVISORY_LOCK)
+            if exclusive and not self.lease.take():
+                holder = self.lease.holder()
+                raise StateError(f"a service already uses this database: {holder}", TWO_SERVICES)
+        elif exclusive:
+            self._service_lock = FileLock(self.file)
+
+    def listen(self, act: Callable[[], None]) -> Listener:
+        """See `SharedStore.listen`; for PostgreSQL."""
+        leads = self.lease is not None and self.lease.epoch is not None
+        return Listener(self._engine, LEADERS_CHANNEL if leads else FOLLOWERS_CHANNEL, act)
 
     def health(self) -> tuple[str, ...]:
         """Sentences on what keeps this database from being written or trusted; empty: nothing."""
@@ -132,10 +158,11 @@ class Database:
         if problem is None and self._watched is not None:
             problem = self._watched.moved()
             problem = problem and f"{problem}; put it back, or restart the service"
-        if problem is None and self._service_lock is not None:
-            problem = self._service_lock.lost()
         if problem is not None:
             raise OutageError(problem)
+        lost = self._service_lock and self._service_lock.lost()
+        if lost:
+            raise LostLeadershipError(lost)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -232,10 +259,25 @@ def _use_write_ahead_log(connection: sqlite3.Connection, timeout_s: float) -> No
             return
 
 
-def _postgresql(url: URL) -> Engine:
+_OPTIONS = "-c idle_in_transaction_session_timeout=60s"
+"""A process that was stopped inside a transaction must not keep others from writing for ever."""
+
+
+def _session_name() -> str:
+    """A name for the sessions of one store, unlike that of any other store."""
+    token = secrets.token_hex(4)
+    return f"fulcrum on {socket.gethostname()[:24]}, process {os.getpid()}, {token}"
+
+
+def _postgresql(url: URL, session_name: str) -> Engine:
     try:
         engine = create_engine(
-            url, json_serializer=codec.dumps, pool_size=8, max_overflow=24, pool_pre_ping=True
+            url,
+            json_serializer=codec.dumps,
+            pool_size=8,
+            max_overflow=24,
+            pool_pre_ping=True,
+            connect_args={"application_name": session_name, "options": _OPTIONS},
         )
     except ModuleNotFoundError as error:
         raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import Select, func, select
@@ -15,10 +15,14 @@ from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, Decision, Measurement
 from scheduler.store.base import JobQuery, Submission
 from scheduler.store.codec import LARGEST_INT, exact
+from scheduler.store.sharing import ChangeRequest, Leader, Listening
 from scheduler.store.sql import recording, rows, schema, submitting
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.live_jobs import UnfinishedJobs
 from scheduler.store.sql.records import costs, nodes
+from scheduler.store.sql.sharing import lease
+from scheduler.store.sql.sharing import requests as requesting
+from scheduler.store.sql.sharing.lease import Lease
 from scheduler.store.sql.statements import upsert
 from scheduler.store.sql.tables import attempts, decisions, events, jobs, measurements, settings
 
@@ -33,7 +37,7 @@ class SqlStore:
     `busy_timeout_s` seconds for another process's.
 
     `service`: this process is the only one that runs jobs of the database, and a SQLite file is
-    read through for damage first.
+    read through for damage first. On PostgreSQL it leads from then on (see `SharedStore`).
 
     Raises `InputError` for a URL or file that cannot be a store (also a damaged one, and one
     that a newer Fulcrum made), `StateError` if another service has the database,
@@ -200,6 +204,71 @@ class SqlStore:
         """See `Store.node_events`."""
         with self._database.read() as connection:
             return nodes.history(connection, node, _number(after), _number(limit))
+
+    def leader(self) -> Leader | None:
+        """See `SharedStore.leader`."""
+        with self._database.read() as connection:
+            return lease.leader(connection)
+
+    def lead(self) -> bool:
+        """See `SharedStore.lead`."""
+        return self._lease.take()
+
+    @property
+    def epoch(self) -> int | None:
+        """See `SharedStore.epoch`."""
+        return self._lease.epoch
+
+    @property
+    def displaced(self) -> bool:
+        """See `SharedStore.displaced`."""
+        return self._lease.displaced
+
+    def announce(self, address: str) -> None:
+        """See `SharedStore.announce`."""
+        self._lease.announce(address)
+
+    def when_deposed(self, act: Callable[[str], None]) -> None:
+        """See `SharedStore.when_deposed`."""
+        self._lease.when_deposed(act)
+
+    def resign(self) -> None:
+        """See `SharedStore.resign`."""
+        self._lease.release()
+
+    def listen(self, act: Callable[[], None]) -> Listening:
+        """See `SharedStore.listen`."""
+        return self._database.listen(act)
+
+    def ask(self, requests: Sequence[ChangeRequest]) -> list[int]:
+        """See `SharedStore.ask`. Raises `InputError` for data that is not JSON."""
+        with self._database.write() as connection:
+            return requesting.ask(connection, requests)
+
+    def asked(self) -> Mapping[int, ChangeRequest]:
+        """See `SharedStore.asked`."""
+        with self._database.read() as connection:
+            return requesting.asked(connection)
+
+    def answer(self, answers: Mapping[int, FulcrumError | None]) -> None:
+        """See `SharedStore.answer`."""
+        with self._database.write() as connection:
+            requesting.answer(connection, answers)
+
+    def answered(self, ids: Collection[int]) -> Mapping[int, FulcrumError | None]:
+        """See `SharedStore.answered`."""
+        with self._database.read() as connection:
+            return requesting.answered(connection, ids)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several services can share it: whether it is PostgreSQL."""
+        return self._database.lease is not None
+
+    @property
+    def _lease(self) -> Lease:
+        assert self._database.lease is not None, "a SQLite file has one service"
+        return self._database.lease
 
     def health(self) -> tuple[str, ...]:
         """See `Store.health`."""

@@ -216,3 +216,29 @@ node_events = Table(
     Index(None, "node", "seq"),
     sqlite_autoincrement=True,
 )
+
+# One row: the service that leads a PostgreSQL database, as the database's clock sees it.
+leader = Table(
+    "leader",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("until", Double, nullable=False),
+)
+
+# What followers ask the leader to change.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("job", Serial, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("answered_at", Double, index=True),
+    Column("error", Json),  # null: it took effect
+    sqlite_autoincrement=True,
+)

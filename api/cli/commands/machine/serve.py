@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from api.cli.support.output import out, print_line, table
 
 if TYPE_CHECKING:
     from api.http.asgi.server import Server
+    from scheduler.service.holder import ServiceHolder
     from scheduler.service.service import Service
     from scheduler.settings import Settings
 
@@ -37,6 +38,12 @@ def serve(
     config: Annotated[
         Path | None, typer.Option(help="Settings file; default: ./fulcrum.toml.", metavar="FILE")
     ] = None,
+    standby: Annotated[
+        bool,
+        typer.Option(
+            "--standby", help="Follow the service on this PostgreSQL database, and take over."
+        ),
+    ] = False,
     log_level: Annotated[
         str, typer.Option(help="Log level: debug, info, warning or error.", metavar="LEVEL")
     ] = "warning",
@@ -48,12 +55,13 @@ def serve(
 
     Example: fulcrum serve --data ~/fulcrum --port 8470
     """
-    from api.client.connection import reachable
+    from api.client.connection import reachable, reachable_elsewhere
     from api.http.auth import admin_token
     from scheduler.settings import load
 
     options = ctx.find_object(GlobalOptions) or GlobalOptions()
-    settings = load(config, {"host": host, "port": port, "data_dir": data or options.data})
+    given = {"host": host, "port": port, "data_dir": data or options.data}
+    settings = load(config, {**given, "standby": standby or None})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
@@ -62,9 +70,10 @@ def serve(
     from agents.evaluation.replay_process import ReplayProcess
     from agents.registry.registry import Registry
     from agents.serving.learned_policy import SCHEME
-    from scheduler.bootstrap import build
+    from scheduler import bootstrap
     from scheduler.policies.lookup import WGC, PolicyResolver
     from scheduler.policies.schedules.library import Library
+    from scheduler.service.holder import ServiceHolder
 
     schedules = Library(settings.data_dir)
     settings = settings.model_copy(
@@ -73,32 +82,56 @@ def serve(
             "shadow": settings.shadow and schedules.taken(settings.shadow),
         }
     )
-    service = build(
+    parts = (
         settings,
         ReplayProcess(settings.data_dir, settings.database),
         PolicyResolver({SCHEME: Registry(settings.data_dir).policy, WGC.name: schedules.policy}),
     )
+    services = (
+        bootstrap.standby(*parts) if settings.standby else ServiceHolder(bootstrap.build(*parts))
+    )
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
         url = reachable(settings.host, listener.getsockname()[1])
-        server = _server(service, settings, log_level)
-        with _address_file(settings.data_dir, url):
-            _announce(service, settings, url, as_json=as_json)
+        server = _server(services, settings, log_level)
+        services.when_deposed(
+            lambda why: _leave(why, again=settings.standby and not (asked or server.should_exit))
+        )
+        with _address_file(settings.data_dir, url, services):
+            services.announce(reachable_elsewhere(settings.host, listener.getsockname()[1]))
+            _announce(services.current, settings, url, as_json=as_json)
             if not asked:
                 server.run(sockets=[listener])
     if not as_json:
         out().print("[dim]stopped; running jobs continue[/]")
-    if service.compiling:
+    if services.compiling:
         # The compiler's thread goes on while the interpreter ends, and would abort the process.
         sys.stdout.flush()
         os._exit(0)
 
 
-def _server(service: Service, settings: Settings, log_level: str) -> Server:
+DEPOSED = 75
+"""Exit code of a service that another one has replaced: EX_TEMPFAIL, start it again later."""
+
+
+def _leave(why: str, *, again: bool) -> None:
+    """End at once: another service leads, and no thread of this one may act any more.
+
+    With `again` it begins once more in the same process, as a follower. Its requests end with
+    their connections, for what they ask could no longer be carried out here.
+    """
+    print(f"{why}; {'it follows from now on' if again else 'it ends'}", file=sys.stderr)
+    sys.stderr.flush()
+    if again:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    os._exit(DEPOSED)
+
+
+def _server(services: ServiceHolder, settings: Settings, log_level: str) -> Server:
     from api.http.app import create_app
     from api.http.asgi.server import Server
 
-    app = create_app(service, settings)
+    app = create_app(services, settings)
     return Server(app, log_level=log_level, access_log=log_level in ("debug", "info"))
 
 
@@ -157,14 +190,17 @@ def _announce(service: Service, settings: Settings, url: str, *, as_json: bool) 
 
 
 @contextmanager
-def _address_file(data_dir: Path, url: str) -> Iterator[None]:
-    """Write the address file (0600) and remove it when the service stops."""
+def _address_file(data_dir: Path, url: str, services: ServiceHolder) -> Iterator[None]:
+    """Write the address file (0600) once the service leads, and remove it when it stops."""
     from api.client.connection import ADDRESS_FILE
     from scheduler.files import write_text
 
     path = data_dir / ADDRESS_FILE
-    write_text(path, f"{url}\n", private=True, durable=False)
+    line = f"{url}\n"
+    services.when_leading(lambda: write_text(path, line, private=True, durable=False))
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if path.read_text() == line:  # not that of another service, which leads now
+                path.unlink()

@@ -1,0 +1,1 @@
+"""What a leader needs to hear of the services that share its store."""

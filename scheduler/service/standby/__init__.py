@@ -1,0 +1,1 @@
+"""A service that follows another one and takes over when it ends."""

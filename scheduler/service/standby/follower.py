@@ -1,0 +1,215 @@
+"""A service that follows: it reads, submits and passes changes on, and decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from scheduler.compilation.warmup import warm_up
+from scheduler.domain.errors import StateError
+from scheduler.domain.jobs import Job, JobSpec
+from scheduler.problems import HealthProblem
+from scheduler.service.components import Components
+from scheduler.service.dispatch.messages import NodeChange, Request
+from scheduler.service.maintenance.estimate_learning import LEARN_S
+from scheduler.service.maintenance.health import Health
+from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
+from scheduler.service.maintenance.retention import Pruning, RetentionRule
+from scheduler.service.policy_control.views import ActivePolicyView, Preferences
+from scheduler.service.queries.views import ClusterView, Explanation, NodeView, Outlook
+from scheduler.service.service import Service
+from scheduler.service.standby.mirror import Mirror
+from scheduler.service.standby.relay import Relay
+from scheduler.store.sharing import SharedStore
+
+ALONE_S = 10.0
+"""A leader whose lease ended so many seconds ago, and whom nobody replaced, is a problem."""
+
+
+class FollowerService(Service):
+    """The interface of `Service` beside a leader on the same store.
+
+    Everything that is read comes from the store. Submissions are stored here, and the leader hears
+    of them. Cancellations, preemptions and updates are passed on to the leader, whose answer the
+    caller gets. Policies, preferences and the removal of files are the leader's own: a follower
+    refuses to change them with a `StateError` that names the leader's address.
+    """
+
+    def __init__(self, parts: Components, store: SharedStore) -> None:
+        super().__init__(parts)
+        self._shared = store
+        self._relay = Relay(store)
+        self._mirror = Mirror(
+            store, self.live_jobs, self.policy_control, parts.estimator, parts.clock, self.nodes
+        )
+        self._following = Health(
+            {
+                "disk": self.checkup.look_at_disks,
+                "store": self.checkup.look_at_store,
+                "leader": self._look_at_leader,
+            }
+        )
+        self._successor: Service | None = None
+        self._learning = Housekeeping(
+            [
+                PeriodicTask("reading measurements", LEARN_S, self._mirror.learn),
+                PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn),
+            ]
+        )
+
+    def start(self, *, threaded: bool = True) -> None:
+        """Read what the leader has stored, and answer; `threaded` as in `Service.start`."""
+        self._mirror.refresh()
+        self.submissions.start()
+        self._relay.start()
+        if threaded:
+            self._learning.start()
+            self._compilation.start()
+
+    def stop(self) -> None:
+        """Store what was submitted, then end. The store stays open for a successor."""
+        self._compilation.cancel()
+        self._learning.stop()
+        self.submissions.stop()
+        self._relay.stop()
+        if self._successor is None:
+            self.store.close()
+
+    def hand_over(self, successor: Service) -> None:
+        """Pass requests that have begun here on to the service that leads from now on."""
+        self._learning.stop()
+        self._successor = successor
+
+    def post(self, *requests: Request) -> None:
+        """Pass requests on to the leader; their answers are set later. Raises `OutageError`."""
+        if self._successor is not None:
+            self._successor.post(*requests)
+        else:
+            self._relay.post(*requests)
+
+    def admit(self, jobs: Sequence[Job]) -> None:
+        """Do nothing, for the leader hears of jobs from the store; a successor is told."""
+        if self._successor is not None:
+            self._successor.admit(jobs)
+
+    def job(self, job_id: int) -> Job:
+        """The job; raises `MissingError`."""
+        return self.store.job(job_id)
+
+    def explain(self, job_id: int) -> Explanation:
+        """See `Service.explain`."""
+        self._mirror.refresh()
+        return super().explain(job_id)
+
+    def plan(self, spec: JobSpec) -> list[Outlook]:
+        """See `Service.plan`."""
+        self._mirror.refresh()
+        return super().plan(spec)
+
+    def cluster(self) -> ClusterView:
+        """See `Service.cluster`."""
+        self._mirror.refresh()
+        return super().cluster()
+
+    def node_views(self) -> list[NodeView]:
+        """See `Service.node_views`."""
+        self._mirror.refresh()
+        return super().node_views()
+
+    def change_node(
+        self, name: str, change: NodeChange, *, actor: str, reason: str = ""
+    ) -> NodeView | None:
+        """Raise `StateError`: nodes are changed at the leader."""
+        self._refuse("nodes are changed")
+
+    def policy(self) -> ActivePolicyView:
+        """The leader's policy, without the figures that only the leader has."""
+        self._mirror.refresh()
+        return super().policy()
+
+    def preferences(self) -> Preferences:
+        """See `Service.preferences`."""
+        self._mirror.refresh()
+        return super().preferences()
+
+    def statistics(self) -> Mapping[str, float]:
+        """See `Service.statistics`; what a leader counts is 0."""
+        self._mirror.refresh()
+        return super().statistics()
+
+    def wait_for_change(self, job_id: int, version: int, timeout_s: float) -> Job:
+        """See `Service.wait_for_change`; it wakes when the leader has written."""
+        until = time.monotonic() + timeout_s
+        while True:
+            seen = self._relay.writes
+            job = self.store.job(job_id)
+            left = until - time.monotonic()
+            if job.version > version or job.state.final or left <= 0:
+                return job
+            self._relay.wait_written(seen, left)
+
+    def problems(self) -> tuple[HealthProblem, ...]:
+        """The health problems of a follower, fatal ones first."""
+        return self._following.problems()
+
+    def use_policy(
+        self,
+        name: str,
+        *,
+        mode: str | None = None,
+        preference: float | None = None,
+        actor: str,
+    ) -> ActivePolicyView:
+        """Raise `StateError`: the leader's policy is changed there."""
+        self._refuse("policies are changed")
+
+    def prefer(
+        self,
+        cluster: float | None = None,
+        projects: Mapping[str, float | None] | None = None,
+        *,
+        actor: str,
+    ) -> Preferences:
+        """Raise `StateError`: preferences are changed at the leader."""
+        self._refuse("preferences are changed")
+
+    def fit_policy(self, name: str | None = None, *, actor: str) -> ActivePolicyView:
+        """Raise `StateError`: the leader replays."""
+        self._refuse("replays are begun")
+
+    def shadow_policy(self, name: str | None, *, actor: str) -> ActivePolicyView:
+        """Raise `StateError`: the leader has the shadow."""
+        self._refuse("the shadow is changed")
+
+    def score_shadow(self) -> ActivePolicyView:
+        """Raise `StateError`: the leader has the shadow."""
+        self._refuse("the shadow is scored")
+
+    def prune(self, rule: RetentionRule, actor: str, *, dry_run: bool) -> Pruning:
+        """See `Service.prune`; raises `StateError` unless it is a dry run."""
+        if not dry_run:
+            self._refuse("files are removed")
+        return super().prune(rule, actor, dry_run=True)
+
+    def _refuse(self, what: str) -> NoReturn:
+        found = self._shared.leader()
+        address = (found and found.address) or "the leader, which has not said its address yet"
+        raise StateError(
+            f"this service follows another one: {what} at {address}", {"leader": address}
+        )
+
+    def _compile(self) -> None:
+        warm_up()  # so that it decides at full speed once it leads
+
+    def _look_at_leader(self) -> list[HealthProblem]:
+        found = self._shared.leader()
+        if found is not None and found.left_s > -ALONE_S:
+            return []
+        return [
+            HealthProblem(
+                "leader",
+                "no service leads, so no job starts; submissions are stored",
+                "look at this service's log: it says why it does not take over",
+            )
+        ]
