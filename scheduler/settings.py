@@ -166,6 +166,8 @@ class PoolSettings(_Section):
     flops_per_device: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Sustained training rate of one device (FLOP/s)."""
     boot_s: Seconds | None = None
+    billed: Literal["busy", "up"] = "busy"
+    """Whether its nodes cost money only while jobs run on them, or whenever they are up."""
     identifiers: tuple[str, ...] | None = None
     """CPU numbers or GPU UUIDs of the devices, in order."""
 

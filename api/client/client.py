@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PruneOut,
         UsageOut,
     )
+    from scheduler.domain.records import CostGroup
 
 JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
@@ -215,7 +216,7 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls):
 
     def costs(
         self,
-        by: Literal["user", "project", "day"] = "user",
+        by: CostGroup = "user",
         *,
         since: datetime | None = None,
         until: datetime | None = None,

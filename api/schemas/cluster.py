@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -10,10 +10,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.schemas.answer import Answer
 from api.schemas.policies import PolicyOut
 from scheduler.domain.nodes import NodeEventName, NodeFacts, NodeState
+from scheduler.domain.records import CostGroup
 from scheduler.domain.resources import DeviceKind
 
 if TYPE_CHECKING:  # clients read these models too, and need no NumPy for it
     from scheduler.domain.records import Cost
+    from scheduler.service.nodes.idle_costs import IdleCost
     from scheduler.service.queries.views import NodeView, PoolView
 
 
@@ -81,7 +83,7 @@ class ClusterOut(Answer):
 class CostOut(Answer):
     """What a user, a project or a day has cost."""
 
-    group: str = Field(description="User, project, or day (UTC).")
+    group: str = Field(description="User, project, pool, or day (UTC).")
     jobs: int
     attempts: int
     device_seconds: float
@@ -90,15 +92,26 @@ class CostOut(Answer):
     lost_device_seconds: float = Field(0.0, description="The part that preemption cost.")
 
 
+class IdleCostOut(Answer):
+    """What the idle devices of a pool cost."""
+
+    pool: str
+    device_seconds: float
+    dollars: float
+
+
 class CostsOut(Answer):
     """Measured costs of ended attempts."""
 
-    by: Literal["user", "project", "day"]
+    by: CostGroup
     groups: tuple[CostOut, ...] = Field(description="Most expensive first; days oldest first.")
     total: CostOut
+    idle: tuple[IdleCostOut, ...] = Field(
+        (), description="Of pools that are billed while they are up; not part of the total."
+    )
 
     @classmethod
-    def of_groups(cls, by: Literal["user", "project", "day"], costs: list[Cost]) -> Self:
+    def of_groups(cls, by: CostGroup, costs: list[Cost], idle: Sequence[IdleCost] = ()) -> Self:
         """From the store's sums. A job over two days counts once a day, so the total adds up."""
         total = CostOut(
             group="total",
@@ -109,7 +122,12 @@ class CostsOut(Answer):
             joules=sum(cost.joules for cost in costs),
             lost_device_seconds=sum(cost.lost_device_seconds for cost in costs),
         )
-        return cls(by=by, groups=tuple(map(CostOut.of, costs)), total=total)
+        return cls(
+            by=by,
+            groups=tuple(map(CostOut.of, costs)),
+            total=total,
+            idle=tuple(map(IdleCostOut.of, idle)),
+        )
 
 
 class ErrorOut(Answer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ class Decision:
     """The best other rows, best first."""
     reason: str
     """One sentence from the columns that decided."""
+
+
+CostGroup = Literal["user", "project", "day", "pool"]
+"""What costs are summed by."""
 
 
 @dataclass(frozen=True, slots=True)

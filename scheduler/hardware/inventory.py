@@ -39,6 +39,9 @@ class Inventory:
     nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Pool name → names of its nodes, in their order; pools that are not here are on `LOCAL`."""
 
+    billed_up: frozenset[str] = frozenset()
+    """Pools whose nodes cost money while they are up, whether jobs run on them or not."""
+
     @property
     def present(self) -> tuple[Pool, ...]:
         """The pools whose devices this machine has."""
@@ -117,7 +120,10 @@ def cluster(
             "no pool is left to run jobs on",
             {"pools": "at least one enabled pool, detected or with kind and devices"},
         )
-    return Inventory(tuple(pools), identifiers, sources, notes, absent)
+    billed_up = frozenset(
+        name for name, wish in settings.pools.items() if wish.billed == "up" and wish.enabled
+    )
+    return Inventory(tuple(pools), identifiers, sources, notes, absent, billed_up=billed_up)
 
 
 def detect(hardware: HardwareSettings, cpus: Cpus, gpus: Sequence[Gpu]) -> Inventory:
@@ -205,7 +211,7 @@ def overridden(pool: Pool, wish: PoolSettings) -> Pool:
     renamed = {"devices": "devices_per_node", "memory": "memory_per_node"}
     changes = {
         renamed.get(field, field): value
-        for field, value in wish.model_dump(exclude={"enabled", "identifiers"}).items()
+        for field, value in wish.model_dump(exclude={"enabled", "identifiers", "billed"}).items()
         if value is not None
     }
     if "memory_per_node" in changes:

@@ -110,7 +110,8 @@ def inventory_of(nodes: Sequence[Node], wishes: Mapping[str, PoolSettings]) -> I
         given = [figure for figure in FIGURES if getattr(wish, figure) is not None]
         default = figures_for(pool.kind, pool.model).source
         sources[name] = f"settings: {', '.join(given)}; else {default}" if given else default
-    return Inventory(tuple(pools), identifiers, sources, notes, nodes=names)
+    billed_up = frozenset(name for name, wish in wishes.items() if wish.billed == "up")
+    return Inventory(tuple(pools), identifiers, sources, notes, nodes=names, billed_up=billed_up)
 
 
 def _members(nodes: Sequence[Node]) -> dict[str, dict[int, tuple[Node, Share]]]:

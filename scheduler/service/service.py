@@ -41,6 +41,7 @@ from scheduler.service.maintenance.estimate_learning import LEARN_S, EstimateLea
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.maintenance.retention import SWEEP_S, Pruning, Retention, RetentionRule
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
@@ -361,6 +362,18 @@ class Service:
         self.dispatcher.post(message)
         self._answered(message.answer, f"the change of node {name} is not confirmed yet")
         return next((view for view in self.node_views() if view.node.name == name), None)
+
+    def idle_costs(self, since: float | None, until: float | None) -> list[IdleCost]:
+        """What idle devices cost in pools that are billed while they are up."""
+        now, inventory = self._clock.now(), self.nodes.inventory
+        running: dict[str, float] = {}
+        with self.live_jobs.lock:
+            for attempt in self.live_jobs.attempts.values():
+                held = self.live_jobs.active.elapsed(attempt, now) * attempt.width
+                running[attempt.pool] = running.get(attempt.pool, 0.0) + held
+        pools = [pool for pool in inventory.pools if pool.name in inventory.billed_up]
+        end = now if until is None else min(until, now)
+        return idle_costs(self.store, pools, running, since, end) if pools else []
 
     def node_views(self) -> list[NodeView]:
         """All nodes, with the jobs on them."""

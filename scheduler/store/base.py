@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from scheduler.domain.errors import FulcrumError
 from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import Node, NodeEvent
-from scheduler.domain.records import Cost, Decision, Measurement
+from scheduler.domain.records import Cost, CostGroup, Decision, Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Store(Protocol):
 
     def costs(
         self,
-        by: Literal["user", "project", "day"],
+        by: CostGroup,
         *,
         since: float | None = None,
         until: float | None = None,

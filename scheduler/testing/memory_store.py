@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from scheduler.domain.errors import (
     FulcrumError,
@@ -20,7 +20,7 @@ from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job, bound, fresh_nonce
 from scheduler.domain.lifecycle import EventName, JobState
 from scheduler.domain.nodes import Node, NodeEvent
-from scheduler.domain.records import Cost, Decision, Measurement
+from scheduler.domain.records import Cost, CostGroup, Decision, Measurement
 from scheduler.json_values import plain
 from scheduler.store.base import JobQuery, Submission, named
 from scheduler.store.codec import exact, stored
@@ -144,7 +144,7 @@ class MemoryStore:
 
     def costs(
         self,
-        by: Literal["user", "project", "day"],
+        by: CostGroup,
         *,
         since: float | None = None,
         until: float | None = None,
@@ -155,7 +155,7 @@ class MemoryStore:
         for attempt in tables.attempts.values():
             end = attempt.finished_at
             if end is not None and _within(end, since, until):
-                groups.setdefault(_GROUP[by](tables.jobs[attempt.job], end), []).append(attempt)
+                groups.setdefault(_GROUP[by](tables.jobs[attempt.job], attempt), []).append(attempt)
         costs = sorted((_cost(name, group) for name, group in groups.items()), key=_by_group)
         return costs if by == "day" else sorted(costs, key=lambda cost: -cost.dollars)
 
@@ -309,11 +309,16 @@ def _within(time: float, since: float | None, until: float | None) -> bool:
     return (since is None or time >= since) and (until is None or time < until)
 
 
-_GROUP: Mapping[str, Callable[[Job, float], str]] = {
-    "user": lambda job, _end: job.spec.user,
-    "project": lambda job, _end: job.spec.project,
-    "day": lambda _job, end: datetime.fromtimestamp(end, UTC).date().isoformat(),
+_GROUP: Mapping[CostGroup, Callable[[Job, Attempt], str]] = {
+    "user": lambda job, _attempt: job.spec.user,
+    "project": lambda job, _attempt: job.spec.project,
+    "day": lambda _job, attempt: _day(attempt.finished_at or 0.0),
+    "pool": lambda _job, attempt: attempt.pool,
 }
+
+
+def _day(end: float) -> str:
+    return datetime.fromtimestamp(end, UTC).date().isoformat()
 
 
 def _cost(name: str, attempts: Sequence[Attempt]) -> Cost:

@@ -68,7 +68,7 @@ def test_a_wrong_method_is_told_the_right_ones(world: World) -> None:
 def test_costs_add_up(world: World) -> None:
     for project in ("a", "b"):
         world.finish(world.running(project=project))
-    for by in ("user", "project", "day"):
+    for by in ("user", "project", "day", "pool"):
         costs = world.client.get("/v1/costs", params={"by": by}).json()
         assert costs["total"]["jobs"] == 2
         assert len(costs["groups"]) == (2 if by == "project" else 1)

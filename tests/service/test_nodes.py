@@ -11,6 +11,7 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.node_pools import inventory_of
 from scheduler.service.dispatch.messages import ChangeNode, NodeChange
+from scheduler.settings import PoolSettings
 from scheduler.testing.samples import job_spec
 from tests.support.service_worlds import World, memory_store, sql_store, wide
 
@@ -187,3 +188,28 @@ def test_a_job_for_a_node_that_never_joined_is_refused_until_it_joins(tmp_path: 
     (job,) = world.submit(job_spec(request=wide(2, "NVIDIA A10")))
     assert nodes_of(world, job.id) == [("a", "b")]
     world.service.stop()
+
+
+def test_idle_nodes_that_are_billed_while_up_cost_money(tmp_path: Path) -> None:
+    wishes = {"a10-x1": PoolSettings(billed="up", dollars_per_device_hour=3.6)}
+    derive = partial(inventory_of, wishes=wishes)
+    world = World(tmp_path, memory_store(), (), derive=derive, nodes=(fast("a"),))
+    (job,) = world.submit(job_spec())
+    world.settle()
+    world.clock.advance(100.0)
+    world.finish(f"{job.id}.1")
+    world.clock.advance(50.0)
+    world.executor.change_nodes(NodeFacts("a", NodeState.DOWN))
+    world.settle()
+    world.clock.advance(1000.0)
+    (idle,) = world.service.idle_costs(None, None)
+    assert (idle.pool, idle.device_seconds) == ("a10-x1", pytest.approx(50.0))
+    assert idle.dollars == pytest.approx(0.05)
+    (used,) = world.store.costs("pool")
+    assert (used.group, used.device_seconds) == ("a10-x1", 100.0)
+    world.service.stop()
+
+
+def test_nothing_is_idle_where_only_work_is_billed(world: World) -> None:
+    world.clock.advance(100.0)
+    assert world.service.idle_costs(None, None) == []

@@ -157,7 +157,7 @@ def _readings(
         *[(store.attempts(job), store.decisions(job, limit=limit)) for job in range(4)],
         *[
             [_rounded(cost) for cost in store.costs(by, since=since)]
-            for by in ("user", "project", "day")
+            for by in ("user", "project", "day", "pool")
         ],
     ]
 

@@ -13,6 +13,7 @@ from api.cli.support import text_format
 from api.cli.support.flags import pairs
 from api.cli.support.global_options import GlobalOptions, Json, client, dial
 from api.cli.support.output import err, out, print_json, table
+from scheduler.domain.records import CostGroup
 
 if TYPE_CHECKING:
     from api.schemas import PolicySummary
@@ -68,7 +69,7 @@ def cluster(ctx: typer.Context, as_json: Json = False) -> None:
 
 def cost(
     ctx: typer.Context,
-    by: Annotated[Literal["user", "project", "day"], typer.Option(help="Group by.")] = "user",
+    by: Annotated[CostGroup, typer.Option(help="Group by.")] = "user",
     since: Day = None,
     until: Day = None,
     as_json: Json = False,
@@ -94,6 +95,9 @@ def cost(
             text_format.joules(group.joules),
             style="bold" if group is costs.total else None,
         )
+    for pool in costs.idle:
+        time, price = text_format.seconds(pool.device_seconds), text_format.dollars(pool.dollars)
+        result.add_row(f"idle: {escape(pool.pool)}", "–", "–", time, "–", price, "–", style="dim")
     out().print(result)
 
 

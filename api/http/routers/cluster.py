@@ -26,6 +26,7 @@ from api.schemas import (
     PreferencesOut,
 )
 from api.schemas.fields import Instant
+from scheduler.domain.records import CostGroup
 from scheduler.estimates import accuracy
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["cluster"])
@@ -120,14 +121,16 @@ def set_preferences(
 @router.get("/costs", response_model=CostsOut, responses=responses.of("costs", 401, 422, 503))
 def sum_costs(
     request: Request,
-    by: Annotated[Literal["user", "project", "day"], Query()] = "user",
+    by: Annotated[CostGroup, Query()] = "user",
     since: Annotated[Instant | None, Query(description="By its end; inclusive.")] = None,
     until: Annotated[Instant | None, Query(description="Exclusive.")] = None,
 ) -> Response:
     """Sum measured device time, dollars and joules of ended attempts."""
     context = context_of(request)
-    costs = context.service.store.costs(by, since=unix(since), until=unix(until))
-    return answer(CostsOut.of_groups(by, costs))
+    start, end = unix(since), unix(until)
+    costs = context.service.store.costs(by, since=start, until=end)
+    idle = context.service.idle_costs(start, end)
+    return answer(CostsOut.of_groups(by, costs, idle))
 
 
 @router.get(

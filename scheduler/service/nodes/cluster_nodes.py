@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scheduler.domain.errors import MissingError, StateError
 from scheduler.domain.nodes import Node, NodeEvent, NodeEventName, NodeFacts, NodeState
 from scheduler.domain.pools import Pool
 from scheduler.hardware.inventory import Inventory
 from scheduler.hardware.node_pools import places
+from scheduler.service.nodes.idle_costs import POOLS
 from scheduler.store.base import Store
 
 EXECUTOR = "executor"
@@ -166,7 +167,9 @@ class ClusterNodes:
     def _events(self, node: Node, actor: str, now: float) -> Iterator[NodeEvent]:
         known = self._nodes.get(node.name)
         facts = node.facts
-        data = {} if facts is None else {"address": facts.address, "engine": facts.engine_id}
+        data: dict[str, Any] = {POOLS: dict(node.places)}
+        if facts is not None:
+            data |= {"address": facts.address, "engine": facts.engine_id}
         if known is None:
             yield NodeEvent(node.name, NodeEventName.JOINED, now, actor, "", data)
         if known is None or known.state is not node.state:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Select, func, select
 
@@ -12,7 +12,7 @@ from scheduler.domain.events import Event, Transition
 from scheduler.domain.jobs import Attempt, Job
 from scheduler.domain.lifecycle import AttemptState
 from scheduler.domain.nodes import Node, NodeEvent
-from scheduler.domain.records import Cost, Decision, Measurement
+from scheduler.domain.records import Cost, CostGroup, Decision, Measurement
 from scheduler.store.base import JobQuery, Submission
 from scheduler.store.codec import LARGEST_INT, exact
 from scheduler.store.sharing import ChangeRequest, Leader, Listening
@@ -160,7 +160,7 @@ class SqlStore:
 
     def costs(
         self,
-        by: Literal["user", "project", "day"],
+        by: CostGroup,
         *,
         since: float | None = None,
         until: float | None = None,

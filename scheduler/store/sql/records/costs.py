@@ -1,13 +1,13 @@
-"""What users, projects and days have cost, summed by the database."""
+"""What users, projects, days and pools have cost, summed by the database."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
-from scheduler.domain.records import Cost
+from scheduler.domain.records import Cost, CostGroup
 from scheduler.store.sql.tables import attempts, jobs
 
 DAY = 86_400.0
@@ -16,7 +16,7 @@ DAY = 86_400.0
 
 def costs(
     connection: Connection,
-    by: Literal["user", "project", "day"],
+    by: CostGroup,
     since: float | None,
     until: float | None,
 ) -> list[Cost]:
@@ -26,6 +26,7 @@ def costs(
         "user": jobs.c.user_name,
         "project": jobs.c.project,
         "day": func.floor(end / DAY),
+        "pool": attempts.c.pool,
     }[by]
     run = func.coalesce(end - attempts.c.started_at, 0.0)
     sums = (
