@@ -42,7 +42,7 @@ from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.start_intervals import StartIntervals
 from scheduler.service.queries.views import ClusterView, Explanation, Outlook, PoolView
-from scheduler.service.sharing.new_jobs import NewJobs
+from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.service.sharing.sharing import Sharing
 from scheduler.store.base import Submission
 
@@ -97,8 +97,8 @@ class Service:
             preemption_grace_s=parts.preemption_grace_s,
             watch=self.policy_control.watch,
         )
-        self._new_jobs = NewJobs(parts.store, self.dispatcher.post)
-        self.sharing = Sharing(parts.shared, self._new_jobs, self.dispatcher.post)
+        self._arrivals = JobArrivals(parts.store, self.dispatcher.post)
+        self.sharing = Sharing(parts.shared, self._arrivals, self.dispatcher.post)
         self.submissions = Submissions(parts.store, self.admit, alone=parts.shared is None)
         self._explanations = ExplainService(
             self.live_jobs,
@@ -148,7 +148,7 @@ class Service:
         if threaded:
             INTERIM.begin()
         self.policy_control.start()
-        self._new_jobs.start()
+        self._arrivals.start()
         jobs, attempts = self.store.live()
         for job in jobs:
             if job.attempts:
@@ -199,7 +199,7 @@ class Service:
 
     def admit(self, jobs: Sequence[Job]) -> None:
         """Let the dispatcher know of jobs that were stored."""
-        self._new_jobs.stored(jobs)
+        self._arrivals.stored(jobs)
 
     def post(self, *requests: Request) -> None:
         """Let the dispatcher handle requests; their answers are set later.
@@ -207,7 +207,7 @@ class Service:
         Raises `OutageError` if it cannot be found out whether another service has stored the jobs.
         """
         for request in requests:
-            self._new_jobs.require(request.job)
+            self._arrivals.require(request.job)
         self.dispatcher.post(*requests)
 
     def prune(self, rule: RetentionRule, actor: str, *, dry_run: bool) -> Pruning:

@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from scheduler.domain.errors import FulcrumError, OutageError
 from scheduler.service.dispatch.messages import Request
 from scheduler.service.sharing import conversion
-from scheduler.service.sharing.new_jobs import NewJobs
+from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.store.sharing import Listening, SharedStore
 
 HANDLED_S = 1.0
@@ -18,9 +18,11 @@ HANDLED_S = 1.0
 class FollowerRequests:
     """Hears of followers' writes, lets the dispatcher handle their requests, stores the answers."""
 
-    def __init__(self, store: SharedStore, new_jobs: NewJobs, post: Callable[..., None]) -> None:
+    def __init__(
+        self, store: SharedStore, arrivals: JobArrivals, post: Callable[..., None]
+    ) -> None:
         self._store = store
-        self._new_jobs = new_jobs
+        self._arrivals = arrivals
         self._post = post
         self._open: dict[int, Request] = {}
         """Requests that are with the dispatcher, or whose answers are not stored yet."""
@@ -39,7 +41,7 @@ class FollowerRequests:
         """Take in what is new, and store the answers. Raises `OutageError`; then look again."""
         asked = self._store.asked()
         # After the requests: the jobs that they name were stored before them.
-        self._new_jobs.look()
+        self._arrivals.look()
         fresh = {
             number: conversion.message(request)
             for number, request in asked.items()

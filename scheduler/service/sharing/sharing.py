@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scheduler.service.queries.views import LeaderView
+from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.service.sharing.follower_requests import FollowerRequests
-from scheduler.service.sharing.new_jobs import NewJobs
 from scheduler.store.sharing import SharedStore
 
 
@@ -14,11 +14,11 @@ class Sharing:
     """Hears followers while the service leads, and says who leads."""
 
     def __init__(
-        self, store: SharedStore | None, new_jobs: NewJobs, post: Callable[..., None]
+        self, store: SharedStore | None, arrivals: JobArrivals, post: Callable[..., None]
     ) -> None:
         """`store`: None if the service has its store to itself; then nothing here has an effect."""
         self._store = store
-        self._requests = None if store is None else FollowerRequests(store, new_jobs, post)
+        self._requests = None if store is None else FollowerRequests(store, arrivals, post)
 
     def start(self) -> None:
         """Begin to hear followers."""

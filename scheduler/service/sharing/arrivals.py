@@ -19,7 +19,7 @@ PAGE = 500
 _log = logging.getLogger(__name__)
 
 
-class NewJobs:
+class JobArrivals:
     """Hands jobs to `post` without gaps. Thread-safe."""
 
     def __init__(self, store: Store, post: Callable[[Admitted], None]) -> None:
