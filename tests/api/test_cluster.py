@@ -169,7 +169,11 @@ def test_a_fit_needs_a_simulator_and_another_policy_than_wgc(world: World) -> No
 
 
 def test_readyz_names_every_reason_and_the_figures_count_them(world: World, monkeypatch) -> None:
-    assert world.client.get("/readyz").json() == {"status": "ok", "problems": []}
+    assert world.client.get("/readyz").json() == {
+        "status": "ok",
+        "problems": [],
+        "leader": None,
+    }
     found = [
         HealthProblem("policy", "odd was replaced", "choose another", fatal=False),
         HealthProblem("disk", "the disk is nearly full", "free some"),
