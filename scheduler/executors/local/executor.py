@@ -18,7 +18,7 @@ from typing import Any
 
 from scheduler.domain.nodes import LOCAL, NodeFacts
 from scheduler.executors import environment
-from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started
+from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started, Unknown
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
 from scheduler.executors.local.launches import Launches, give_up
@@ -167,9 +167,9 @@ class LocalExecutor:
         if not _ring(watch):
             self._wake(attempt)  # its supervisor finds the file when it begins
 
-    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
+    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | Unknown | None]:
         """Of these attempts those known here: the worker's pid, or None if none runs now."""
-        answer: dict[str, int | None] = {}
+        answer: dict[str, int | Unknown | None] = {}
         supervisors = claim.supervisors()
         for key in keys:
             folder = attempt_records.place(self._folder, key)
@@ -310,7 +310,7 @@ class LocalExecutor:
         if exit_ is None and running is not None and running.supervisor.alive:
             watch.dog = watch.dog or Watchdog(running.supervisor, watch.attempt, self._patience_s)
             watch.trouble = watch.dog.look()
-        elif exit_ is None:
+        elif exit_ is None and watch.dead():
             # It may have written its last word between the two looks.
             exit_ = files.read_exit(watch.folder) or bury(watch.folder, running)
         with self._lock:
