@@ -22,7 +22,6 @@ from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started, Unkn
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
 from scheduler.executors.local.launches import Launches, give_up
-from scheduler.executors.local.outbox import Outbox
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
@@ -32,6 +31,7 @@ from scheduler.executors.local.system import process, sockets
 from scheduler.executors.local.system.digest import digest
 from scheduler.executors.local.system.watchdog import Watchdog
 from scheduler.executors.local.watch import Watch, never_ran, troubles
+from scheduler.executors.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 

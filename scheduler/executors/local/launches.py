@@ -11,8 +11,8 @@ from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision.link import Link
 from scheduler.executors.local.system import process
-from scheduler.executors.local.system.watchdog import SilenceLimit
 from scheduler.executors.local.watch import Watch
+from scheduler.executors.silence import SilenceLimit
 from scheduler.fences import SupersededError
 from scheduler.files import is_disk_full
 

@@ -10,7 +10,8 @@ from scheduler.executors.base import UNKNOWN, LaunchSpec, Unknown
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import RunningRecord
-from scheduler.executors.local.system.watchdog import SilenceLimit, Watchdog
+from scheduler.executors.local.system.watchdog import Watchdog
+from scheduler.executors.silence import SilenceLimit
 from scheduler.files import is_disk_full
 
 _QUIET_S = 20.0
