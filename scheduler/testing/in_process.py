@@ -11,7 +11,13 @@ from typing import Any
 
 from scheduler.domain.nodes import NodeFacts
 from scheduler.executors.cluster.agent import NodeAgent, NodeExecutor
-from scheduler.executors.cluster.base import Answer, Connection, Failure, Hearer, Members
+from scheduler.executors.cluster.base import (
+    AgentAnswer,
+    AgentFailure,
+    EngineConnection,
+    Hearer,
+    NodeMembers,
+)
 
 DIGEST = "in-process"
 """Of the code that all agents of an `InProcessCluster` claim to run."""
@@ -126,14 +132,16 @@ class InProcessTransport:
         """Be or be not connected."""
         self._connected = connected
         if self._hear is not None:
-            self._hear(Connection(connected, "" if connected else "the engine is away"))
+            self._hear(EngineConnection(connected, "" if connected else "the engine is away"))
             self.tell()
 
     def tell(self) -> None:
         """Tell which nodes there are."""
         if self._hear is not None and self._connected:
             nodes = self._cluster.nodes.values()
-            self._hear(Members({node.name: node.engine_id for node in nodes if node.member}, {}))
+            self._hear(
+                NodeMembers({node.name: node.engine_id for node in nodes if node.member}, {})
+            )
 
     def call(
         self, number: int, node: str, method: str, arguments: Mapping[str, Any], limit_s: float
@@ -144,14 +152,14 @@ class InProcessTransport:
             found = self._cluster.nodes.get(node)
             if found is None or not self._reaches(node):
                 time.sleep(_UNANSWERED_S)
-                return self._answer(Failure(number, "no answer"))
+                return self._answer(AgentFailure(number, "no answer"))
             try:
                 value = found.agent.call(method, arguments)
             except Exception as error:
-                return self._answer(Failure(number, repr(error)))
+                return self._answer(AgentFailure(number, repr(error)))
             if not self._reaches(node):
-                return self._answer(Failure(number, "no answer"))
-            return self._answer(Answer(number, value))
+                return self._answer(AgentFailure(number, "no answer"))
+            return self._answer(AgentAnswer(number, value))
 
         if method == "poll":
             threading.Thread(target=carry_out, daemon=True).start()
@@ -167,7 +175,7 @@ class InProcessTransport:
     def _reaches(self, node: str) -> bool:
         return self._connected and self._cluster.nodes[node].reachable
 
-    def _answer(self, heard: Answer | Failure) -> None:
+    def _answer(self, heard: AgentAnswer | AgentFailure) -> None:
         hear = self._hear
         if hear is not None:
             hear(heard)

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scheduler import fences
 from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.files import append_text, write_text
+from scheduler.ownership import fences
 
 
 def preload() -> None:

@@ -8,10 +8,10 @@ import time
 from functools import partial
 from typing import Any
 
-from scheduler import fences
 from scheduler.executors.base import LaunchSpec
 from scheduler.files import append_text, wait_for_space
 from scheduler.json_values import plain
+from scheduler.ownership import fences
 from scheduler.workloads.stop_signal import StopSignal
 
 METRICS = "metrics.jsonl"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import fences
 from scheduler.executors.base import UNKNOWN
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.system import process
+from scheduler.ownership import fences
 from tests.executors.conftest import Machine
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from scheduler import fences
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.nodes import LOCAL
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec, Part
+from scheduler.ownership import fences
 from scheduler.workloads.checkpoints import MANIFEST, AtomicCheckpoints, newest
 from scheduler.workloads.context import Context
 

@@ -30,7 +30,7 @@ class NodeExecutor(Executor, Protocol):
 
 
 class NodeAgent:
-    """Answers the calls that a `Transport` carries; any thread may call.
+    """Answers the calls that a `AgentTransport` carries; any thread may call.
 
     `facts` describes the machine. Without a call for `linger_s` seconds and without attempts it is
     `deserted`: nobody needs it, and its process should end.

@@ -3,9 +3,9 @@
 Obligations of every implementation:
 
 - **Named.** A node keeps its name when it leaves and joins again; its engine id changes.
-- **Answered.** Each call gets one `Answer` or `Failure`, at the latest shortly after its limit.
-  After a `Failure` the call may have been carried out all the same: agents' methods are
-  idempotent, so the caller repeats it.
+- **Answered.** Each call gets one `AgentAnswer` or `AgentFailure`, at the latest shortly after
+  its limit. After a failure the call may have been carried out all the same: agents' methods
+  are idempotent, so the caller repeats it.
 - **Ordered.** Calls of one node that are no polls are carried out in the order they were made.
 - **Thread-safe.** `call` may be called by any thread and returns at once; what is heard is
   delivered from threads of the transport.
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class EngineConnection:
     """Whether the transport itself can hear: the nodes' silence means nothing while it cannot."""
 
     connected: bool
@@ -28,7 +28,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class NodeMembers:
     """The nodes that have an agent, or are getting one."""
 
     engine_ids: Mapping[str, str]
@@ -38,7 +38,7 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AgentAnswer:
     """What an agent said to a call."""
 
     number: int
@@ -46,18 +46,18 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class AgentFailure:
     """A call that nothing is known of: it may have been carried out."""
 
     number: int
     error: str
 
 
-Heard = Connection | Members | Answer | Failure
+Heard = EngineConnection | NodeMembers | AgentAnswer | AgentFailure
 Hearer = Callable[[Heard], None]
 
 
-class Transport(Protocol):
+class AgentTransport(Protocol):
     """Carries calls to agents. `start` is called once, before anything else."""
 
     def start(self, hear: Hearer) -> None:

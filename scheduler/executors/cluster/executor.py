@@ -34,9 +34,16 @@ from scheduler.executors.cluster.attempt import (
     ClusterAttempt,
     Rank,
 )
-from scheduler.executors.cluster.base import Answer, Connection, Failure, Heard, Members, Transport
+from scheduler.executors.cluster.base import (
+    AgentAnswer,
+    AgentFailure,
+    EngineConnection,
+    Heard,
+    NodeMembers,
+    AgentTransport,
+)
 from scheduler.executors.cluster.folders import take
-from scheduler.executors.cluster.node import NodeLink, Stage
+from scheduler.executors.cluster.node import NodeLink, TalkStage
 from scheduler.executors.cluster.talk import Talk
 from scheduler.executors.outbox import Outbox
 from scheduler.executors.silence import SilenceLimit
@@ -58,7 +65,7 @@ class ClusterExecutor:
 
     def __init__(
         self,
-        transport: Transport,
+        transport: AgentTransport,
         *,
         digest: str,
         term: float | None = None,
@@ -74,8 +81,8 @@ class ClusterExecutor:
         self._unreachable_after_s = unreachable_after_s
         self._gang_start_s = gang_start_s
         self._patience_s = patience_s
-        self._connection = Connection(connected=False)
-        self._members = Members({}, {})
+        self._connection = EngineConnection(connected=False)
+        self._members = NodeMembers({}, {})
         self._links: dict[str, NodeLink] = {}
         self._attempts: dict[str, ClusterAttempt] = {}
         self._known: dict[str, AttemptKey] | None = None
@@ -197,19 +204,19 @@ class ClusterExecutor:
 
     def _take_in(self, heard: Heard | None) -> None:
         match heard:
-            case Connection():
+            case EngineConnection():
                 if heard.connected != self._connection.connected:
                     for link in self._links.values():
                         link.renew()
                 self._connection = heard
-            case Members():
+            case NodeMembers():
                 self._members = heard
                 for name in (*heard.engine_ids, *heard.problems):
                     self._link(name)
                 for name, link in self._links.items():
                     link.seen = name in heard.engine_ids
                     link.problem = heard.problems.get(name, "")
-            case Answer() | Failure():
+            case AgentAnswer() | AgentFailure():
                 self._talk.take_in(heard)
 
     def _look(self, link: NodeLink) -> None:
@@ -223,15 +230,15 @@ class ClusterExecutor:
                 self._call_on(link)
 
     def _call_on(self, link: NodeLink) -> None:
-        if link.stage is Stage.ABSENT:
+        if link.stage is TalkStage.ABSENT:
             if not link.asking:
                 self._talk.attend(link)
             return
         if not link.polling:
             self._talk.poll(link, self._hear)
-        if link.stage is Stage.ATTENDED and not link.asking:
+        if link.stage is TalkStage.ATTENDED and not link.asking:
             self._settle(link)
-        if link.stage is Stage.OPEN:
+        if link.stage is TalkStage.OPEN:
             for name, rank in list(link.busy.items()):
                 if not rank.calling and rank.todo:
                     self._talk.send(link, name, rank)
@@ -246,7 +253,7 @@ class ClusterExecutor:
             self._stopped += stopped
             # Attempts that were asked about meanwhile need another answer.
             if all(name in asked or rank.launching for name, (_, rank) in link.ranks.items()):
-                link.stage = Stage.OPEN
+                link.stage = TalkStage.OPEN
             for name in asked:
                 if name in link.ranks:
                     attempt, rank = link.ranks[name]
@@ -364,8 +371,8 @@ class ClusterExecutor:
     def _settle_again(self, names: Iterable[str]) -> None:
         for name in names:
             link = self._link(name)
-            if link.stage is Stage.OPEN:
-                link.stage = Stage.ATTENDED
+            if link.stage is TalkStage.OPEN:
+                link.stage = TalkStage.ATTENDED
         self._inbox.put(None)
 
     def _wait_for(self, names: Iterable[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
-from scheduler import fences, ownership
 from scheduler.executors.base import Exited, LaunchSpec
+from scheduler.ownership import fences, marks
 
 _log = logging.getLogger(__name__)
 
@@ -14,9 +14,9 @@ _log = logging.getLogger(__name__)
 def take(spec: LaunchSpec) -> Exited | None:
     """Make the attempt the owner of its job's folder; how it ended if a newer one is."""
     try:
-        ownership.claim(spec.shared, spec.job_nonce)
+        marks.claim(spec.shared, spec.job_nonce)
         if len(spec.parts) > 1:  # before its nodes do it at the same moment
-            ownership.claim(spec.folder, spec.nonce)
+            marks.claim(spec.folder, spec.nonce)
         fences.take(spec.shared, spec.attempt, spec.nonce)
     except fences.SupersededError as error:
         now = time.time()

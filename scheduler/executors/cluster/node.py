@@ -17,7 +17,7 @@ _STEP_S = 1.0
 """A clock that is off by so much more than before was set."""
 
 
-class Stage(StrEnum):
+class TalkStage(StrEnum):
     """How far the talk with an agent is."""
 
     ABSENT = "absent"
@@ -41,7 +41,7 @@ class NodeLink:
     """Whether the transport lists it."""
     problem: str = ""
     """Why its agent does not start."""
-    stage: Stage = Stage.ABSENT
+    stage: TalkStage = TalkStage.ABSENT
     asking: bool = False
     """Whether a call that leads to the next stage is under way."""
     polling: bool = False
@@ -67,7 +67,7 @@ class NodeLink:
     @property
     def awaited(self) -> bool:
         """Whether it may soon say what runs there."""
-        return self.stage is not Stage.OPEN and not self.refused and not self.given_up
+        return self.stage is not TalkStage.OPEN and not self.refused and not self.given_up
 
     def hear(self) -> None:
         """It has answered."""
@@ -75,8 +75,8 @@ class NodeLink:
         self.heard_at, self.ever_heard = time.time(), True
         if self.given_up:
             self.given_up = False
-            if self.stage is Stage.OPEN:  # what was given up is stopped before anything starts
-                self.stage = Stage.ATTENDED
+            if self.stage is TalkStage.OPEN:  # what was given up is stopped before anything starts
+                self.stage = TalkStage.ATTENDED
 
     def renew(self) -> None:
         """Silence counts from now on."""
@@ -95,7 +95,7 @@ class NodeLink:
             reason=self.facts.reason,
             engine_id=self.facts.engine_id,
         )
-        self.stage, self.after, self.refused = Stage.ATTENDED, 0, ""
+        self.stage, self.after, self.refused = TalkStage.ATTENDED, 0, ""
 
     def clock_says(self, now: float) -> None:
         """Its clock's time, just received."""
@@ -132,7 +132,7 @@ class NodeLink:
         silent = "it does not answer" if self.ever_heard else "it was not heard yet"
         waits = not self.ever_heard and self.seen
         other = "" if self.facts.digest == digest else "its Fulcrum is of other code"
-        ready = self.stage is Stage.OPEN and self.warm
+        ready = self.stage is TalkStage.OPEN and self.warm
         cases = (
             (self.given_up, NodeState.DOWN, f"it was not heard for {self.lost.limit_s:g} s"),
             (bool(disconnected), NodeState.UNREACHABLE, disconnected),

@@ -16,8 +16,8 @@ from typing import Any
 from scheduler.executors.base import AttemptEvent, AttemptKey
 from scheduler.executors.cluster import wire
 from scheduler.executors.cluster.attempt import Rank
-from scheduler.executors.cluster.base import Answer, Failure, Transport
-from scheduler.executors.cluster.node import NodeLink, Stage
+from scheduler.executors.cluster.base import AgentAnswer, AgentFailure, AgentTransport
+from scheduler.executors.cluster.node import NodeLink, TalkStage
 
 POLL_S = 2.0
 """An agent with nothing to say answers a poll after so long."""
@@ -45,19 +45,19 @@ class _Call:
 class Talk:
     """A service's calls to all agents; `term` orders the services that use the same nodes."""
 
-    def __init__(self, transport: Transport, term: float) -> None:
+    def __init__(self, transport: AgentTransport, term: float) -> None:
         self._transport = transport
         self._service = os.urandom(8).hex()
         self._term = term
         self._calls: dict[int, _Call] = {}
         self._numbers = itertools.count(1)
 
-    def take_in(self, heard: Answer | Failure) -> None:
+    def take_in(self, heard: AgentAnswer | AgentFailure) -> None:
         """Go on where the call was made."""
         call = self._calls.pop(heard.number, None)
         if call is None:
             return
-        if isinstance(heard, Failure):
+        if isinstance(heard, AgentFailure):
             _log.debug("%s of node %s failed: %s", call.method, call.link.name, heard.error)
             call.link.again_at = time.monotonic() + _RETRY_S
             call.failed()
@@ -67,7 +67,7 @@ class Talk:
             call.then(heard.value)
             return
         call.failed()
-        call.link.stage = Stage.ABSENT
+        call.link.stage = TalkStage.ABSENT
         if call.method == "attend":
             call.link.refused = str(heard.value["refused"])
             call.link.again_at = time.monotonic() + _REFUSED_S

@@ -13,8 +13,8 @@ from scheduler.executors.local.supervision.link import Link
 from scheduler.executors.local.system import process
 from scheduler.executors.local.watch import Watch
 from scheduler.executors.silence import SilenceLimit
-from scheduler.fences import SupersededError
 from scheduler.files import is_disk_full
+from scheduler.ownership.fences import SupersededError
 
 _OFFER_AGAIN_S = 5.0
 """A launch that left no trace for so long is sent again."""

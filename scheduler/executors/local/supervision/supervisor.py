@@ -19,7 +19,6 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from scheduler import fences
 from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
@@ -30,7 +29,8 @@ from scheduler.executors.local.system import memory, process, sockets
 from scheduler.executors.local.system.log_cap import EVERY_S, LogCap
 from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.executors.local.system.watchdog import PING
-from scheduler.fences import SupersededError
+from scheduler.ownership import fences
+from scheduler.ownership.fences import SupersededError
 
 SAMPLE_S = 0.5
 """Between two looks at the memory of an attempt with a limit."""
