@@ -37,10 +37,10 @@ from scheduler.executors.cluster.attempt import (
 from scheduler.executors.cluster.base import (
     AgentAnswer,
     AgentFailure,
+    AgentTransport,
     EngineConnection,
     Heard,
     NodeMembers,
-    AgentTransport,
 )
 from scheduler.executors.cluster.folders import take
 from scheduler.executors.cluster.node import NodeLink, TalkStage
