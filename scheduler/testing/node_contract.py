@@ -37,6 +37,8 @@ class NodeContract(ABC):
     """Names of two nodes."""
     lost_after_s = 3.0
     """Where a test waits until a node is lost."""
+    restart_lost_after_s = 3.0
+    """Where a test restarts the engine; nodes join within this time."""
     patience_s = 100.0
     """Longest wait for something that must happen."""
 
@@ -153,14 +155,14 @@ class NodeContract(ABC):
             assert len(service.sink.exited("1.1")) == 1
 
     def test_attempts_outlive_the_engine(self, tmp_path: Path) -> None:
-        with _Service(self, tmp_path, lost_after_s=self.lost_after_s) as service:
+        with _Service(self, tmp_path, lost_after_s=self.restart_lost_after_s) as service:
             specs = [
                 service.launch(f"{job}.1", "gate", node)
                 for job, node in enumerate((self.first, self.second), 1)
             ]
             pids = [service.started(spec).pid for spec in specs]
             # While nobody can hear anything, silence means nothing.
-            self.restart_engine(pause_s=self.lost_after_s + 1.0)
+            self.restart_engine(pause_s=self.restart_lost_after_s + 1.0)
             for node in (self.first, self.second):
                 service.until_state(node, NodeState.UP)
             assert not [event for event in service.sink.events if isinstance(event, Exited)]

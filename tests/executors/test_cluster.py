@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.domain.nodes import NodeState
+from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.executors.base import AttemptKey, Exited, Started
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.cluster.attempt import ClusterAttempt
+from scheduler.executors.cluster.node import NodeLink
+from scheduler.executors.silence import SilenceLimit
 from scheduler.testing.in_process import DIGEST, InProcessCluster
 from tests.executors.conftest import Machine
 from tests.executors.test_cluster_contract import destroy, open_node
@@ -159,3 +161,16 @@ def test_an_attempt_of_two_parts_succeeds_with_the_result_of_rank_0() -> None:
     whole = [attempt.exited(rank, end) for rank, end in zip(attempt.ranks, ends, strict=True)][1]
     assert whole is not None
     assert (whole.success, whole.result, whole.time) == (True, {"rank": 0}, 8.0)
+
+
+def test_the_offset_of_a_clock_is_that_of_the_fastest_answer(monkeypatch) -> None:
+    link = NodeLink(A, SilenceLimit(1.0), SilenceLimit(2.0), NodeFacts(A))
+    monkeypatch.setattr("scheduler.executors.cluster.node.time.time", lambda: 110.0)
+    link.attended(NodeFacts(A), now=405.0, sent_at=100.0)  # five seconds on its way back
+    assert link.clock_offset_s == 295.0
+    link.clock_says(409.9, sent_at=108.0)
+    assert link.clock_offset_s == pytest.approx(299.9)
+    link.clock_says(408.0, sent_at=107.0)
+    assert link.clock_offset_s == pytest.approx(299.9)
+    link.clock_says(110.0, sent_at=109.0)  # somebody set it
+    assert link.clock_offset_s == 0.0

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from scheduler.domain.nodes import NodeFacts
-from scheduler.executors.base import Executor, ExecutorEvent, NodesChanged
+from scheduler.executors.base import Executor, ExecutorEvent, Exited, NodesChanged
 from scheduler.executors.cluster import wire
+from scheduler.executors.silence import SilenceLimit
 
 LONGEST_WAIT_S = 10.0
 """Of one poll."""
@@ -41,12 +42,11 @@ class NodeAgent:
     ) -> None:
         self._open = open_executor
         self._facts = facts
-        self._linger_s = linger_s
+        self._lonely = SilenceLimit(linger_s)
         self._epoch = os.urandom(8).hex()
         self._service = ""
         self._term = 0.0
         self._attempts: set[str] = set()
-        self._called_at = time.monotonic()
         self._changed = threading.Condition()
         self._events: list[tuple[int, dict[str, Any]]] = []
         self._count = 0
@@ -67,7 +67,7 @@ class NodeAgent:
 
         Raises `ValueError` for a method or arguments that do not exist.
         """
-        self._called_at = time.monotonic()
+        self._lonely.renew()
         service = str(arguments["service"])
         if method == "attend":
             return self._attend(service, float(arguments["term"]))
@@ -80,9 +80,8 @@ class NodeAgent:
 
     @property
     def deserted(self) -> bool:
-        """Whether no service has called for a while and no attempt is left."""
-        lonely = time.monotonic() - self._called_at > self._linger_s
-        return lonely and not self._attempts
+        """Whether no service has called for a while and no attempt is left; ask each second."""
+        return self._lonely.exhausted() and not self._attempts
 
     def close(self) -> None:
         """Attempts go on."""
@@ -113,14 +112,13 @@ class NodeAgent:
         with self._changed:
             self._count += 1
             self._events.append((self._count, wire.event_to_json(event)))
+            if isinstance(event, Exited):
+                self._attempts.discard(event.attempt)
             self._changed.notify_all()
 
     def _poll(self, after: int, wait_s: float) -> dict[str, Any]:
         executor = self._executor
         with self._changed:
-            for _, event in (one for one in self._events if one[0] <= after):
-                if event["event"] == "exited":
-                    self._attempts.discard(event["attempt"])
             self._events = [one for one in self._events if one[0] > after]
             if not self._events:
                 self._changed.wait(min(wait_s, LONGEST_WAIT_S))

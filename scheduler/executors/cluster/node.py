@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,6 @@ from scheduler.executors.silence import SilenceLimit
 
 _NOISE_S = 0.05
 """Clocks that differ by less are taken for equal: so exactly nobody measures it."""
-_STEP_S = 1.0
-"""A clock that is off by so much more than before was set."""
 
 
 class TalkStage(StrEnum):
@@ -85,8 +84,8 @@ class NodeLink:
 
     def attended(self, facts: NodeFacts, now: float, sent_at: float) -> None:
         """Its agent serves this service; `now` is its clock's time."""
-        received_at = time.time()
-        self.clock_offset_s = now - (sent_at + received_at) / 2
+        self.clock_offset_s = -math.inf
+        self.clock_says(now, sent_at)
         self.facts = replace(
             facts,
             name=self.name,
@@ -97,11 +96,14 @@ class NodeLink:
         )
         self.stage, self.after, self.refused = TalkStage.ATTENDED, 0, ""
 
-    def clock_says(self, now: float) -> None:
-        """Its clock's time, just received."""
-        offset_s = now - time.time()
-        if abs(offset_s - self.clock_offset_s) > _STEP_S:
-            self.clock_offset_s = offset_s
+    def clock_says(self, now: float, sent_at: float) -> None:
+        """Its clock's time, in an answer just received to a call of `sent_at`.
+
+        The offset is at least what shows now, and no more than if the answer had taken no time.
+        """
+        least, most = now - time.time(), now - sent_at
+        if not least <= self.clock_offset_s <= most:
+            self.clock_offset_s = least
 
     def offset_of(self, rank: Rank) -> float:
         """Seconds by which times of the part's events are ahead of the service's clock."""

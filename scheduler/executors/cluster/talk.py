@@ -84,13 +84,13 @@ class Talk:
 
     def poll(self, link: NodeLink, hear: Callable[[NodeLink, AttemptEvent], None]) -> None:
         """Wait for events; each new one is handed to `hear`."""
-        link.polling = True
+        link.polling, sent_at = True, time.time()
 
         def then(value: Values) -> None:
             link.polling = False
             link.warm = bool(value["warm"])
             link.health = tuple(map(str, value["health"]))
-            link.clock_says(float(value["now"]))
+            link.clock_says(float(value["now"]), sent_at)
             for number, event in value["events"]:
                 if number > link.after:
                     link.after = number

@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -74,7 +75,8 @@ class LocalExecutor:
         self._folder.chmod(0o700)  # a process that may connect may run programs as this user
         setup = Setup(str(self._folder), preload, target, spares, linger_s, grace_s, log_bytes, pin)
         variables = environment.passed(os.environ, pass_env)
-        code = digest(setup.encode(), *(f"{name}={variables[name]}" for name in sorted(variables)))
+        named = (f"{name}={variables[name]}" for name in sorted(variables))
+        code = digest(setup.encode(), sys.prefix, *named)
         self._link = Link(replace(setup, digest=code), variables, patience_s=patience_s)
         self._launches = Launches(self._link, patience_s)
         self._patience_s = patience_s
