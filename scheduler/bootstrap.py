@@ -15,9 +15,8 @@ from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
-from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
-from scheduler.hardware.limits import cpu_quota
+from scheduler.node.executor import executor as executor_of
 from scheduler.policies import lookup
 from scheduler.policies.lookup import PolicyResolver
 from scheduler.policies.search import limited
@@ -55,17 +54,7 @@ def build(
         undo.callback(lock.release)
         store = SqlStore(settings.database, service=True)
         undo.callback(store.close)
-        executor = LocalExecutor(
-            settings.data_dir / "run",
-            spares=settings.executor.warm_workers,
-            linger_s=settings.executor.linger_s,
-            grace_s=settings.executor.grace_s,
-            log_bytes=settings.executor.max_log_bytes,
-            # A quota grants processor time on any CPU. Services that share a host under quotas
-            # would all pin their jobs to its first CPUs.
-            pin=cpu_quota() is None,
-            pass_env=settings.executor.pass_env,
-        )
+        executor = executor_of(settings)
         undo.callback(executor.close)
         service = assemble(
             settings,

@@ -28,7 +28,10 @@ class AgentConfig:
     """What a service wants of the agents of all nodes; it travels as JSON."""
 
     folder: Path
-    """On the node's own disk, the same after a restart; the node's name is added."""
+    """On the node's own disk, the same after a restart. The user's number is added to its name;
+    below it each node of each namespace has a folder."""
+    namespace: str
+    """Of the service."""
     name: str = ""
     """Of the node."""
     linger_s: float = 3600.0
@@ -53,7 +56,7 @@ def encode(config: AgentConfig) -> dict[str, Any]:
 def open_agent(values: Mapping[str, Any]) -> NodeAgent:
     """The agent of this machine, from what `encode` made; raises `ValueError`, `OSError`."""
     config = _CONFIG.validate_python(values)
-    folder = _private(config.folder) / config.name / "run"
+    folder = _private(config.folder) / config.namespace / config.name / "run"
     options = {"pin": cpu_quota() is None, **config.executor}
     return NodeAgent(
         lambda: LocalExecutor(folder, **options), _facts(config), linger_s=config.linger_s
@@ -61,8 +64,8 @@ def open_agent(values: Mapping[str, Any]) -> NodeAgent:
 
 
 def _private(folder: Path) -> Path:
-    """The folder, which is of this user alone. Raises `PermissionError` if another made it."""
-    folder = folder.expanduser()
+    """The folder of this user alone. Raises `PermissionError` if another one made it."""
+    folder = folder.with_name(f"{folder.name}-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise PermissionError(f"{folder} belongs to another user; name another ray.node_folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,10 +42,14 @@ class _OnRay:
         self.ray, self.root, self.namespace = ray_cluster, tmp_path, next(_NAMESPACES)
         yield
         ray_cluster.thaw()
-        destroy(tmp_path / "nodes")
+        destroy(self.nodes)
+
+    @property
+    def nodes(self) -> Path:
+        return self.root / f"nodes-{os.getuid()}" / self.namespace
 
     def run_folder(self, node: str) -> Path:
-        return self.root / "nodes" / node / "run"
+        return self.nodes / node / "run"
 
     def lose_rank(self, spec: LaunchSpec, rank: int) -> None:
         run_folder = self.run_folder(spec.parts[rank].node)
@@ -88,7 +93,7 @@ class TestNodesOfRayExecutor(_OnRay, NodeContract):
 
     def kill_node(self, node: str) -> None:
         self.ray.kill(node)
-        destroy(self.root / "nodes" / node)
+        destroy(self.nodes / node)
 
     def restart_engine(self, pause_s: float) -> None:
         self.ray.restart(pause_s)

@@ -114,7 +114,7 @@ def ray_executor(
         "linger_s": 0.5,
         "sweep_s": 0.2,
     }
-    agents = agent.AgentConfig(folder=root / "nodes", linger_s=5.0, executor=local)
+    agents = agent.AgentConfig(root / "nodes", namespace, linger_s=5.0, executor=local)
     code = digest()
     config = BridgeConfig(cluster.address, namespace, agent.OPENER, code, agent.encode(agents))
     transport = RayTransport(config, root / "bridge.log")

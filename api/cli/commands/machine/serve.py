@@ -37,6 +37,13 @@ def serve(
     config: Annotated[
         Path | None, typer.Option(help="Settings file; default: ./fulcrum.toml.", metavar="FILE")
     ] = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Run jobs on the nodes of a Ray cluster; start its head.")
+    ] = False,
+    ray_host: Annotated[
+        str | None,
+        typer.Option(help="Address on which nodes reach the head; default: this machine only."),
+    ] = None,
     log_level: Annotated[
         str, typer.Option(help="Log level: debug, info, warning or error.", metavar="LEVEL")
     ] = "warning",
@@ -53,7 +60,10 @@ def serve(
     from scheduler.settings import load
 
     options = ctx.find_object(GlobalOptions) or GlobalOptions()
-    settings = load(config, {"host": host, "port": port, "data_dir": data or options.data})
+    given = {"host": host, "port": port, "data_dir": data or options.data}
+    settings = load(config, given)
+    if ray or ray_host:
+        settings = load(config, {**given, **_ray_head(settings, ray_host)})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
@@ -92,6 +102,15 @@ def serve(
         # The compiler's thread goes on while the interpreter ends, and would abort the process.
         sys.stdout.flush()
         os._exit(0)
+
+
+def _ray_head(settings: Settings, host: str | None) -> dict[str, str]:
+    """Start the head, or find it running; the settings that say so."""
+    from scheduler.node import engine
+
+    token = engine.token_file(settings.data_dir)
+    address = engine.start_head(host or engine.THIS_MACHINE, engine.PORT, token)
+    return {"executor.kind": "ray", "ray.address": address}
 
 
 def _server(service: Service, settings: Settings, log_level: str) -> Server:
