@@ -75,10 +75,11 @@ def test_what_ray_says_last_is_the_error(tmp_path: Path, monkeypatch) -> None:
 
 def test_settings_choose_the_executor(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda _: True)
-    here = settings.load(overrides={"data_dir": tmp_path})
-    assert isinstance(executor(here), LocalExecutor)
-    there = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
-    assert isinstance(executor(there), ClusterExecutor)
+    for kind, concrete in (("local", LocalExecutor), ("ray", ClusterExecutor)):
+        chosen = settings.load(overrides={"data_dir": tmp_path, "executor.kind": kind})
+        made = executor(chosen)
+        assert isinstance(made, concrete)
+        made.close()
 
 
 def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch) -> None:
