@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -19,9 +20,9 @@ from scheduler.domain.errors import InputError, MissingError
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor
-from scheduler.executors.local import LocalExecutor
 from scheduler.hardware.inventory import Inventory, cluster
-from scheduler.hardware.limits import cpu_quota
+from scheduler.hardware.node_pools import inventory_of
+from scheduler.node.executor import executor as executor_of
 from scheduler.policies import lookup
 from scheduler.policies.lookup import PolicyResolver
 from scheduler.policies.search import limited
@@ -63,7 +64,7 @@ def build(
         undo.callback(lock.release)
         store = SqlStore(settings.database, service=True)
         undo.callback(store.close)
-        service = _on_this_machine(settings, store, lock, replay, policies)
+        service = _leading(settings, store, lock, replay, policies)
         undo.pop_all()
         return service
 
@@ -86,21 +87,23 @@ def standby(
     with ExitStack() as undo:
         store = SqlStore(settings.database)
         undo.callback(store.close)
+        inventory, derive = _hardware(settings)
         parts = components(
             settings,
             store,
             AbsentExecutor(),
-            cluster(settings),
+            inventory,
             SystemClock(),
             replay=replay,
             policies=policies,
             shared=store,
+            derive=derive,
         )
 
         def lead() -> Service:
             lock = take_over(settings.data_dir, hangs=store.displaced)
             try:
-                return _on_this_machine(settings, store, lock, replay, policies)
+                return _leading(settings, store, lock, replay, policies)
             except BaseException:
                 lock.release()
                 raise
@@ -110,40 +113,39 @@ def standby(
         return result
 
 
-def _on_this_machine(
+def _leading(
     settings: config.Settings,
     store: SqlStore,
     lock: FolderLock,
     replay: Replay | None,
     policies: PolicyResolver,
 ) -> Service:
-    """A service over an open store that runs its jobs on this machine."""
-    executor = LocalExecutor(
-        settings.data_dir / "run",
-        spares=settings.executor.warm_workers,
-        linger_s=settings.executor.linger_s,
-        grace_s=settings.executor.grace_s,
-        log_bytes=settings.executor.max_log_bytes,
-        # A quota grants processor time on any CPU. Services that share a host under quotas
-        # would all pin their jobs to its first CPUs.
-        pin=cpu_quota() is None,
-        pass_env=settings.executor.pass_env,
-    )
+    """A service over an open store that runs jobs as the settings say."""
+    executor = executor_of(settings)
+    inventory, derive = _hardware(settings)
     try:
         return assemble(
             settings,
             store,
             executor,
-            cluster(settings),
+            inventory,
             SystemClock(),
             lock=lock,
             replay=replay,
             policies=policies,
             shared=store if store.shared else None,
+            derive=derive,
         )
     except BaseException:
         executor.close()
         raise
+
+
+def _hardware(settings: config.Settings) -> tuple[Inventory, Derive | None]:
+    """The pools of this machine; or none yet, and how nodes that join become pools."""
+    if settings.executor.kind == "local":
+        return cluster(settings), None
+    return Inventory((), {}, {}, {}), partial(inventory_of, wishes=settings.pools)
 
 
 def history(settings: config.Settings) -> Store:

@@ -88,6 +88,8 @@ class ProjectSettings(_Section):
 class ExecutorSettings(_Section):
     """How attempts are run."""
 
+    kind: Literal["local", "ray"] = "local"
+    """`local`: on this machine; `ray`: on the nodes of a Ray cluster, see `[ray]`."""
     grace_s: Seconds = 10.0
     """Between asking an attempt to stop and stopping it: cancelled, too long, or shut down."""
     pass_env: tuple[Annotated[str, AfterValidator(check_pattern)], ...] = ()
@@ -99,6 +101,22 @@ class ExecutorSettings(_Section):
     linger_s: Seconds = 60.0
     """How long the process they are forked from stays after the service has stopped; attempts do
     not need it."""
+
+
+class RaySettings(_Section):
+    """The Ray cluster that `executor.kind = "ray"` uses."""
+
+    address: Annotated[str, Field(min_length=1)] = "auto"
+    """Of its head, `HOST:PORT`; `auto`: the one that runs on this machine."""
+    namespace: Annotated[str, Field(min_length=1)] | None = None
+    """Of this service's agents. Services that share one stop each other's jobs; None: one of the
+    database's own."""
+    lost_after_s: Annotated[float, Field(ge=10, allow_inf_nan=False)] = 120.0
+    """A node that is silent for longer has lost its jobs, which then start elsewhere."""
+    linger_s: Seconds = 3600.0
+    """How long a node's agent stays without service and without jobs."""
+    node_folder: Folder = Path("/var/tmp/fulcrum")
+    """On each node's own disk: what runs there, and how it ended. The user's number is added."""
 
 
 class PreemptionSettings(_Section):
@@ -213,6 +231,7 @@ class Settings(BaseSettings):
     """Estimate for work nothing is known about."""
 
     executor: ExecutorSettings = ExecutorSettings()
+    ray: RaySettings = RaySettings()
     preemption: PreemptionSettings = PreemptionSettings()
     hardware: HardwareSettings = HardwareSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -62,6 +62,10 @@ PLANTED = {
         "scheduler.service.service",
         "scheduler.store.sql.store",
     ),
+    "Only the bridge to Ray and its actors import Ray": (
+        "scheduler.executors.ray.transport",
+        "ray",
+    ),
     "Deciding is free of I/O": ("scheduler.decisions.rounds.round", "scheduler.files"),
     "The service needs no simulator and no learning library": (
         "scheduler.service.service",

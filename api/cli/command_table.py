@@ -34,6 +34,10 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "doctor": CommandEntry("machine.doctor:doctor"),
         "backup": CommandEntry("machine.backup:backup", SERVICE),
         "restore": CommandEntry("machine.backup:restore", SERVICE),
+        "node": GroupEntry(
+            "Make this machine a node of a service's cluster.",
+            {"join": CommandEntry("machine.node:join", SERVICE)},
+        ),
         "token": GroupEntry(
             "Manage access tokens, on the service's machine as its user.",
             {

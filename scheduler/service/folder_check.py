@@ -12,9 +12,9 @@ import logging
 import secrets
 from pathlib import Path
 
-from scheduler import ownership
 from scheduler.domain.errors import MissingError
 from scheduler.files import regular, write_text
+from scheduler.ownership import marks
 from scheduler.store.base import JobQuery, Store
 
 SETTING = "folders"
@@ -36,10 +36,10 @@ def settle(root: Path, store: Store) -> list[Path]:
         if not folder.name.isdecimal():
             continue
         number = int(folder.name)
-        if number <= highest and (same or ownership.owner(folder) == _nonce(store, number)):
+        if number <= highest and (same or marks.owner(folder) == _nonce(store, number)):
             continue
         try:
-            moved.append(ownership.move_aside(folder))
+            moved.append(marks.move_aside(folder))
         except OSError:
             _log.exception("%s is not of job %d and could not be moved aside", folder, number)
     if moved:

@@ -69,9 +69,10 @@ class Service:
         self.active_policy = parts.active_policy
         self.estimator = parts.estimator
         self.nodes = ClusterNodes(parts.store, parts.inventory, parts.derive)
+        self.nodes.read()
         placements = Placements(self.nodes, parts.estimator)
         self.live_jobs = LiveJobs(
-            parts.inventory.present,
+            self.nodes.inventory.present,
             placements.estimates,
             parts.active_policy.preference,
             lambda job: self.store.job(job).state,
@@ -148,6 +149,7 @@ class Service:
                 learning,
                 PeriodicTask("the look at the service", 30.0, self.checkup.log_changes),
                 PeriodicTask("the sweep", SWEEP_S, self.retention.sweep),
+                PeriodicTask("the look at the pools", 30.0, self.policy_control.look_at_pools),
             ]
         )
 

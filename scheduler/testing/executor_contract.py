@@ -76,6 +76,8 @@ class ExecutorContract(ABC):
 
     patience_s = 100.0
     """Longest wait for something that must happen."""
+    node = LOCAL
+    """Where attempts run."""
 
     @abstractmethod
     def open(self, folder: Path) -> Executor:
@@ -219,7 +221,8 @@ class ExecutorContract(ABC):
             pid = before.started(running).pid
             before.exited(ended)
         with _Session(self, tmp_path) as after:
-            keys = [key(running), key(ended), AttemptKey("3.1", "a", tmp_path / "3.1")]
+            never = AttemptKey("3.1", "a", tmp_path / "3.1", (self.node,))
+            keys = [key(running), key(ended), never]
             assert after.executor.alive(keys) == {"1.1": pid, "2.1": None}
             assert after.exited(ended).reason == "exit code 3"
             after.executor.cancel("1.1", grace_s=1)
@@ -230,7 +233,8 @@ class ExecutorContract(ABC):
     ) -> None:
         with _Session(self, tmp_path) as session:
             (tmp_path / "1.1").mkdir()
-            assert session.executor.alive([AttemptKey("1.1", "a", tmp_path / "1.1")]) == {}
+            never = AttemptKey("1.1", "a", tmp_path / "1.1", (self.node,))
+            assert session.executor.alive([never]) == {}
             assert session.exited(session.launch("1.1", Script.QUICK)).success
 
     def test_a_broken_attempt_is_lost(self, tmp_path: Path) -> None:
@@ -248,7 +252,8 @@ class ExecutorContract(ABC):
         with _Session(self, tmp_path) as before:
             assert before.exited(before.launch("1.1", Script.QUICK)).success
         with _Session(self, tmp_path) as after:
-            assert after.executor.alive([AttemptKey("1.1", "b", tmp_path / "1.1")]) == {}
+            other = AttemptKey("1.1", "b", tmp_path / "1.1", (self.node,))
+            assert after.executor.alive([other]) == {}
             again = after.launch("1.1", Script.FAILING, nonce="b")
             assert after.exited(again).reason == "exit code 3"
 
@@ -268,7 +273,8 @@ class ExecutorContract(ABC):
 
 def key(spec: LaunchSpec) -> AttemptKey:
     """Which attempt the spec is for."""
-    return AttemptKey(spec.attempt, spec.nonce, spec.folder)
+    nodes = tuple(part.node for part in spec.parts)
+    return AttemptKey(spec.attempt, spec.nonce, spec.folder, nodes)
 
 
 class _Session:
@@ -297,7 +303,7 @@ class _Session:
             work=self._contract.work(script),
             folder=self._folder / attempt,
             shared=self._folder / f"job-{job}",
-            parts=(Part(LOCAL, DeviceKind.CPU),),
+            parts=(Part(self._contract.node, DeviceKind.CPU),),
         )
         self.executor.launch(spec)
         return spec

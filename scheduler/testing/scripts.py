@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from scheduler.executors.base import LaunchSpec, Outcome
-from scheduler.files import write_text
+from scheduler.files import append_text, write_text
+from scheduler.ownership import fences
 
 
 def preload() -> None:
@@ -57,6 +58,14 @@ def _gate(spec: LaunchSpec) -> Outcome:
     while not (spec.shared / "gate").exists():
         time.sleep(0.01)
     return Outcome(0)
+
+
+def _write(spec: LaunchSpec) -> Outcome:
+    """Adds its attempt to `writes` in the job's folder again and again, while it is the newest."""
+    while True:
+        fences.check(spec.shared, spec.attempt, spec.nonce)
+        append_text(spec.shared / "writes", f"{spec.attempt}\n")
+        time.sleep(0.02)
 
 
 def _linger(spec: LaunchSpec) -> Outcome:
@@ -145,6 +154,7 @@ _WORKS: Mapping[str, Callable[[LaunchSpec], Outcome]] = {
     "sleep": _sleep,
     "gate": _gate,
     "linger": _linger,
+    "write": _write,
     "stubborn": _stubborn,
     "polite": _polite,
     "breed": _breed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from scheduler.files import write_bytes
+from scheduler.files import regular, write_bytes
+from scheduler.json_values import write_json
 from scheduler.workloads.context import Context
 
+MANIFEST = "manifest.json"
+"""Beside the checkpoints: the newest one, and the attempt that wrote it."""
 _WHOLE, _PARTIAL = "epoch-*.ckpt", "epoch-*-*.ckpt"
 
 
@@ -78,7 +82,15 @@ class EpochCheckpoints(ModelCheckpoint):
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are there whole or not at all, and load without running code."""
+    """Checkpoints that are there whole or not at all, and load without running code.
+
+    Each is the job's newest state once `MANIFEST` names it. Only the newest attempt of the job
+    writes: an older one that still runs somewhere can waste its own time, no more.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
 
     def save_checkpoint(
         self,
@@ -86,16 +98,24 @@ class AtomicCheckpoints(TorchCheckpointIO):
         path: Any,
         storage_options: Any = None,
     ) -> None:
-        """Write beside, then rename."""
+        """Write beside, then rename. Raises `SupersededError` if a newer attempt was launched."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
+        self._context.check_owner()
         write_bytes(Path(path), buffer.getvalue())
+        spec = self._context.spec
+        said = {"attempt": spec.attempt, "nonce": spec.nonce, "checkpoint": Path(path).name}
+        self._context.check_owner()
+        write_json(Path(path).with_name(MANIFEST), said)
 
 
 def newest(folder: Path) -> Path | None:
-    """The last checkpoint that can be read; older and broken ones are removed."""
+    """The checkpoint that `MANIFEST` names, or else the last that can be read.
+
+    Older and broken ones are removed, as is what an attempt that was given up wrote later.
+    """
     found: Path | None = None
-    for path in sorted(folder.glob(_WHOLE), reverse=True):
+    for path in _in_order(folder):
         if found is None and _readable(path):
             found = path
         else:
@@ -103,6 +123,17 @@ def newest(folder: Path) -> Path | None:
     for draft in folder.glob(".*.tmp"):  # of an attempt that was killed while writing
         draft.unlink(missing_ok=True)
     return found
+
+
+def _in_order(folder: Path) -> list[Path]:
+    """The checkpoint that the manifest names, then the later ones first."""
+    try:
+        with regular(folder / MANIFEST) as file:
+            named = json.loads(file.read())["checkpoint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        named = None
+    later_first = sorted(folder.glob(_WHOLE), reverse=True)
+    return sorted(later_first, key=lambda path: path.name != named)
 
 
 def _readable(path: Path) -> bool:

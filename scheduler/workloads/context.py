@@ -11,6 +11,7 @@ from typing import Any
 from scheduler.executors.base import LaunchSpec
 from scheduler.files import append_text, wait_for_space
 from scheduler.json_values import plain
+from scheduler.ownership import fences
 from scheduler.workloads.stop_signal import StopSignal
 
 METRICS = "metrics.jsonl"
@@ -27,8 +28,8 @@ class Context:
     def __init__(self, spec: LaunchSpec) -> None:
         self.spec = spec
         self.begun = time.monotonic()
-        self.folder = spec.folder
-        """Of this attempt."""
+        self.folder = spec.part_folder
+        """Of this attempt, or of this rank of it."""
         self.checkpoints = spec.shared / "checkpoints"
         """Kept from attempt to attempt."""
         self.artifacts = spec.shared / "artifacts"
@@ -46,6 +47,13 @@ class Context:
         self._told = -math.inf
         for folder in (self.folder, self.checkpoints, self.artifacts):
             wait_for_space(partial(folder.mkdir, parents=True, exist_ok=True))
+
+    def check_owner(self) -> None:
+        """Before each change of checkpoints or artifacts.
+
+        Raises `SupersededError` if a newer attempt of the job was launched meanwhile.
+        """
+        fences.check(self.spec.shared, self.spec.attempt, self.spec.nonce)
 
     def emit(self, kind: str, **values: Any) -> None:
         """Append a line to metrics.jsonl, once the disk has space; NaN and infinity become null."""

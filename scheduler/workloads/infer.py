@@ -112,6 +112,7 @@ def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
                 latencies.append(time.perf_counter() - begun)
                 sizes.append(len(batch))
             context.advance(len(batch), (start + work.batch_size) / len(items))
+        context.check_owner()
     if not sizes:
         problem = f"{work.data}: none of the {len(items)} images can be read"
         raise InputError(problem, {"work.data": problem})

@@ -106,7 +106,7 @@ def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callba
         max_epochs=work.epochs,
         logger=False,
         callbacks=[*callbacks, EpochCheckpoints(context, work.epochs)],
-        plugins=[AtomicCheckpoints()],
+        plugins=[AtomicCheckpoints(context)],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -181,6 +181,7 @@ def _leave(
     text = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     print(f"test on {len(parts.test.labels)} images: {text}", flush=True)
     folder = context.artifacts
+    context.check_owner()
     described = {name: plain(value) for name, value in metrics.items()}
     weights.save(folder, module.network, replace(card, metrics=described))
     write_json(

@@ -38,7 +38,7 @@ class Machine:
             "linger_s": 0.5,
             "sweep_s": 0.2,
         }
-        executor = LocalExecutor(self.root / "run", **(defaults | options))
+        executor = LocalExecutor(**({"folder": self.root / "run"} | defaults | options))
         self.executors.append(executor)
         executor.start(self.sink)
         return executor

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import ownership
 from scheduler.executors.base import Outcome
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.system import sockets
+from scheduler.ownership import marks
 
 DEEP = "[" * 900 + "]" * 900
 
@@ -223,17 +223,17 @@ def test_files_of_attempts_that_ended_long_ago_are_removed(tmp_path: Path) -> No
 
 def test_a_folder_is_of_the_job_it_is_marked_with(tmp_path: Path) -> None:
     folder = tmp_path / "7"
-    ownership.claim(folder, "a")
+    marks.claim(folder, "a")
     (folder / "mine").touch()
-    ownership.claim(folder, "a")
+    marks.claim(folder, "a")
     assert (folder / "mine").exists()
-    ownership.claim(folder, "")  # of a job of before marks
+    marks.claim(folder, "")  # of a job of before marks
     assert list(folder.iterdir()) == []
-    ownership.claim(folder, "")
-    ownership.claim(folder, "b")
+    marks.claim(folder, "")
+    marks.claim(folder, "b")
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
-    ownership.claim(folder, "b")
+    marks.claim(folder, "b")
     assert not folder.is_symlink()
-    assert ownership.owner(tmp_path / "elsewhere") == ownership.owner(folder) == "b"
+    assert marks.owner(tmp_path / "elsewhere") == marks.owner(folder) == "b"
     assert len(list(tmp_path.glob("7.before-*"))) == 3

@@ -117,3 +117,17 @@ def test_the_system_clock_tells_once_that_it_was_set(monkeypatch) -> None:
     assert system.stepped() == 0.0
     start -= clock.STEP_S / 2  # what time synchronisation does all day
     assert system.stepped() == 0.0
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR, HOUR])
+def test_the_clock_of_a_node_changes_no_runtime_and_no_price(world, ahead_s):
+    world.submit()
+    world.settle()
+    begun = world.clock.now() + ahead_s
+    ended = Exited("1.1", begun + 20.0, "exit code 0", success=True, started_at=begun)
+    world.service.dispatcher.post(ended)
+    world.step()
+    found, (attempt,) = world.job(1), world.store.attempts(1)
+    assert found.finished_at - found.started_at == 20.0
+    assert attempt.started_at >= attempt.placed_at
+    assert attempt.dollars == pytest.approx(20.0 / HOUR * attempt.width * 0.1)

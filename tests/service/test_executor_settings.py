@@ -18,8 +18,8 @@ def test_the_executor_obeys_the_settings_and_pins_only_without_a_quota(
         given.update(options)
         return FakeExecutor()
 
-    monkeypatch.setattr(bootstrap, "LocalExecutor", executor)
-    monkeypatch.setattr(bootstrap, "cpu_quota", lambda: quota)
+    monkeypatch.setattr("scheduler.node.executor.LocalExecutor", executor)
+    monkeypatch.setattr("scheduler.node.executor.cpu_quota", lambda: quota)
     own = {"grace_s": 20, "pass_env": ["AWS_*"], "max_log_bytes": "2MiB", "linger_s": 1}
     service = bootstrap.build(
         settings.load(overrides={"data_dir": tmp_path, "executor": own, "policy": "priority"})

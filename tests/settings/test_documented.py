@@ -32,6 +32,7 @@ def test_every_setting_is_on_the_page(tmp_path):
     sections = (
         settings.Settings,
         settings.ExecutorSettings,
+        settings.RaySettings,
         settings.HardwareSettings,
         settings.RetentionSettings,
         settings.KeepSettings,

@@ -96,7 +96,7 @@ def test_sizes_and_paths_are_read_as_people_write_them(place):
         (
             {"executor.grace": 1},
             "executor.grace",
-            "legal: grace_s, pass_env, max_log",
+            "legal: kind, grace_s, pass_env, max_log",
         ),
         ({"pools.cpu.price": 1}, "pools.cpu.price", "legal: enabled, kind, model, devices"),
         ({"projects.a.dial": 1}, "projects.a.dial", "legal: preference"),

@@ -10,12 +10,12 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from scheduler import ownership
 from scheduler.executors.base import AttemptKey, LaunchSpec
 from scheduler.executors.local import burial
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.system.process import ProcessIdentity
+from scheduler.ownership import fences, marks
 
 KEPT_S = 30 * 86400.0
 """How long the files of ended attempts are kept, so that people can look into what happened."""
@@ -38,15 +38,21 @@ def place(run_folder: Path, key: AttemptKey | LaunchSpec) -> Path:
 def prepare(folder: Path, spec: LaunchSpec) -> None:
     """Make the attempt's folders, and keep its spec in `folder`, unless it ran already.
 
-    Raises `OSError`, `TypeError` for a spec that JSON cannot express.
+    Raises `SupersededError` if a newer attempt of the job was launched, `OSError`, `TypeError`
+    for a spec that JSON cannot express.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with claim.locked(folder) as held:
         if held is None or files.ran(folder):
             return
         if not os.path.lexists(folder / files.SPEC):
-            ownership.claim(spec.shared, spec.job_nonce)
-            _empty(spec.folder, folder)
+            marks.claim(spec.shared, spec.job_nonce)
+            if len(spec.parts) == 1:
+                _empty(spec.folder, folder)
+            else:  # another part may be here already
+                marks.claim(spec.folder, spec.nonce)
+                spec.part_folder.mkdir(exist_ok=True)
+        fences.take(spec.shared, spec.attempt, spec.nonce)
         files.write_spec(folder, spec)
 
 
@@ -54,7 +60,7 @@ def _empty(folder: Path, own: Path) -> None:
     """A folder for the attempt with nothing in it; what lies there is moved aside."""
     found = os.path.lexists(folder) and folder.resolve() != own
     if found and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
-        ownership.move_aside(folder)
+        marks.move_aside(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -88,5 +94,7 @@ def tidy(run_folder: Path, known: Collection[Path]) -> None:
     limit = time.time() - KEPT_S
     for entry in entries:
         folder = Path(entry.path)
-        if folder not in known and entry.stat(follow_symlinks=False).st_mtime < limit:
+        if folder in known or entry.stat(follow_symlinks=False).st_mtime >= limit:
+            continue
+        if not files.runs_elsewhere(folder):
             shutil.rmtree(folder, ignore_errors=True)

@@ -54,6 +54,9 @@ def _end(folder: Path, running: RunningRecord | None) -> ExitRecord:
     measured = running is not None and running.worker.this_boot
     runtime_s, now = files.elapsed(started) if measured else (None, time.time())
     begun = started.get("time")
+    if not measured and (sign := files.last_sign_of_life(folder)) is not None:
+        # Nobody pays for the time after it, in which the machine was off.
+        now = min(now, max(sign, begun or sign))
     pid = running.worker.pid if running else None
     outcome = files.read_outcome(folder)
     if outcome is not None and outcome[0].code == 0:

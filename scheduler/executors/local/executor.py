@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -18,11 +19,10 @@ from typing import Any
 
 from scheduler.domain.nodes import LOCAL, NodeFacts
 from scheduler.executors import environment
-from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started
+from scheduler.executors.base import AttemptKey, LaunchSpec, Sink, Started, Unknown
 from scheduler.executors.local import attempt_records
 from scheduler.executors.local.burial import bury
 from scheduler.executors.local.launches import Launches, give_up
-from scheduler.executors.local.outbox import Outbox
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
@@ -32,6 +32,7 @@ from scheduler.executors.local.system import process, sockets
 from scheduler.executors.local.system.digest import digest
 from scheduler.executors.local.system.watchdog import Watchdog
 from scheduler.executors.local.watch import Watch, never_ran, troubles
+from scheduler.executors.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ class LocalExecutor:
         self._folder.chmod(0o700)  # a process that may connect may run programs as this user
         setup = Setup(str(self._folder), preload, target, spares, linger_s, grace_s, log_bytes, pin)
         variables = environment.passed(os.environ, pass_env)
-        code = digest(setup.encode(), *(f"{name}={variables[name]}" for name in sorted(variables)))
+        named = (f"{name}={variables[name]}" for name in sorted(variables))
+        code = digest(setup.encode(), sys.prefix, *named)
         self._link = Link(replace(setup, digest=code), variables, patience_s=patience_s)
         self._launches = Launches(self._link, patience_s)
         self._patience_s = patience_s
@@ -167,9 +169,9 @@ class LocalExecutor:
         if not _ring(watch):
             self._wake(attempt)  # its supervisor finds the file when it begins
 
-    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | None]:
+    def alive(self, keys: Iterable[AttemptKey]) -> Mapping[str, int | Unknown | None]:
         """Of these attempts those known here: the worker's pid, or None if none runs now."""
-        answer: dict[str, int | None] = {}
+        answer: dict[str, int | Unknown | None] = {}
         supervisors = claim.supervisors()
         for key in keys:
             folder = attempt_records.place(self._folder, key)
@@ -310,7 +312,7 @@ class LocalExecutor:
         if exit_ is None and running is not None and running.supervisor.alive:
             watch.dog = watch.dog or Watchdog(running.supervisor, watch.attempt, self._patience_s)
             watch.trouble = watch.dog.look()
-        elif exit_ is None:
+        elif exit_ is None and watch.dead():
             # It may have written its last word between the two looks.
             exit_ = files.read_exit(watch.folder) or bury(watch.folder, running)
         with self._lock:

@@ -11,9 +11,10 @@ from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import ExitRecord
 from scheduler.executors.local.supervision.link import Link
 from scheduler.executors.local.system import process
-from scheduler.executors.local.system.watchdog import SilenceLimit
 from scheduler.executors.local.watch import Watch
+from scheduler.executors.silence import SilenceLimit
 from scheduler.files import is_disk_full
+from scheduler.ownership.fences import SupersededError
 
 _OFFER_AGAIN_S = 5.0
 """A launch that left no trace for so long is sent again."""
@@ -41,6 +42,8 @@ class Launches:
                 watch.trouble = f"it cannot start yet: {error.strerror}"
                 return None
             return ExitRecord(time.time(), f"could not start: {error}")
+        except SupersededError as error:
+            return ExitRecord(time.time(), f"lost: {error}", lost=True)
         watch.spec, watch.trouble = None, ""
         return None
 

@@ -6,13 +6,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scheduler.executors.base import LaunchSpec
+from scheduler.executors.base import UNKNOWN, LaunchSpec, Unknown
 from scheduler.executors.local.records import claim
 from scheduler.executors.local.records import folder as files
 from scheduler.executors.local.records.folder import RunningRecord
-from scheduler.executors.local.system.watchdog import SilenceLimit, Watchdog
+from scheduler.executors.local.system.watchdog import Watchdog
+from scheduler.executors.silence import SilenceLimit
 from scheduler.files import is_disk_full
 
+_QUIET_S = 20.0
+"""A supervisor that runs gives a sign of life more often."""
 _NAMED = 3
 """Attempts with one trouble that are named; the others are counted."""
 
@@ -41,6 +44,10 @@ class Watch:
     """Since when nobody can claim it, though it never ran."""
     offered_at: float | None = None
     """Monotonic seconds of the last launch sent."""
+    quiet: SilenceLimit | None = None
+    """Since when a supervisor that may be another machine's has given no sign of life."""
+    sign: float | None = None
+    """The last of these signs, Unix seconds."""
     started_at: float | None = None
     """As `Started` said it, Unix seconds; what becomes of the file then does not matter."""
 
@@ -55,12 +62,31 @@ class Watch:
         return self.running
 
     @property
-    def pid(self) -> int | None:
+    def pid(self) -> int | Unknown | None:
         """The worker's, as far as it is known; None if none runs."""
         running = self.running
         if running is None or files.read_exit(self.folder) is not None:
             return None
+        if running.supervisor.elsewhere or running.supervisor.doubtful:
+            return UNKNOWN
         return running.worker.pid if running.supervisor.alive else None
+
+    def dead(self) -> bool:
+        """Whether nobody runs the attempt that was run; says in `trouble` if another machine may.
+
+        What cannot be told apart from a process of another machine is dead once it has given no
+        sign of life for a while.
+        """
+        supervisor = None if self.running is None else self.running.supervisor
+        if supervisor is None or not (supervisor.elsewhere or supervisor.doubtful):
+            return True
+        sign = files.last_sign_of_life(self.folder)
+        if self.quiet is None or sign != self.sign:
+            self.quiet, self.sign = SilenceLimit(_QUIET_S), sign
+        if supervisor.doubtful and self.quiet.exhausted():
+            return True
+        self.trouble = "another machine runs it, which alone can say how it ends"
+        return False
 
 
 def never_ran(folder: Path) -> bool:

@@ -106,7 +106,9 @@ def started(event: Started, changes: Transaction) -> None:
     """Add the start, unless it is known already or of an older attempt."""
     job, attempt = _current(event.attempt, changes)
     if job is not None and attempt is not None and job.state is JobState.STARTING:
-        changes.add(transitions.started(job, attempt, event.pid, event.time))
+        changes.add(
+            transitions.started(job, attempt, event.pid, max(event.time, attempt.placed_at))
+        )
 
 
 def exited(
@@ -123,9 +125,14 @@ def exited(
     if job is None or attempt is None:
         return False
     if event.started_at is not None:
+        # The clock of its node may be behind: nothing is before the placement, and the duration,
+        # which no clock shows, stays.
+        behind_s = max(0.0, attempt.placed_at - event.started_at)
+        begun, end = event.started_at + behind_s, event.time + behind_s
+        event = replace(event, started_at=begun, time=end)
         # The executor knows best: the start may be missing, or late after an adoption.
-        attempt = replace(attempt, started_at=event.started_at)
-        job = replace(job, started_at=event.started_at)
+        attempt = replace(attempt, started_at=begun)
+        job = replace(job, started_at=begun)
     pool = pool_of(attempt.pool) or _removed(attempt)
     time = max(event.time, attempt.started_at or attempt.placed_at)
     job, attempt = settle(job, attempt, event)

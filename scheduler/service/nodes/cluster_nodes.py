@@ -17,6 +17,9 @@ from scheduler.service.nodes.idle_costs import POOLS
 from scheduler.store.base import Store
 
 EXECUTOR = "executor"
+NOT_HEARD = "not heard since the service started"
+START_S = 120.0
+"""Nodes that are not heard for so long after the service's start are down."""
 REPAIR_S = 600.0
 """A node that is gone is expected back after this time; the scenarios of simulations say the
 same."""
@@ -48,8 +51,17 @@ class ClusterNodes:
         """The pools now."""
 
     def load(self, facts: Mapping[str, NodeFacts], now: float) -> None:
-        """At the start: the nodes that are known, and those that the executor has."""
+        """At the start: the nodes that are known, and those that the executor has.
+
+        The executor has yet to hear of the others: until then nothing starts on them.
+        """
         self.read()
+        waited_for = {
+            name: replace(node, state=NodeState.BOOTING, since=now, reason=NOT_HEARD)
+            for name, node in self._nodes.items()
+            if name not in facts and node.state in (NodeState.UP, NodeState.BOOTING)
+        }
+        self._keep(self._nodes | waited_for)
         self.hear(facts, now)
 
     def read(self) -> None:
@@ -219,7 +231,8 @@ def _as_wanted(node: Node, now: float) -> Node:
 
 def _silent(node: Node, now: float) -> Node:
     """A node that the executor no longer knows."""
-    if node.state is NodeState.DOWN:
+    waited_for = node.state is NodeState.BOOTING and now - node.since < START_S
+    if node.state is NodeState.DOWN or waited_for:
         return node
     reason = "the executor does not know it"
     return replace(node, state=NodeState.DOWN, since=now, reason=reason)

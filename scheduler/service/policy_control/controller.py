@@ -77,6 +77,10 @@ class PolicyController:
         """Number of choices by persons: a replay begun before the last one changes nothing."""
         self._candidate = active_policy.view().name
         self._evaluation: ReplayEvaluation | None = None
+        self._pinned = False
+        """Whether a person has chosen the policy by name."""
+        self._pools_seen = ""
+        """Digest of the pools at the last look."""
         self._shadow_control = ShadowControl(store, clock, shadow_log, candidate=shadow)
 
     def start(self) -> None:
@@ -92,21 +96,36 @@ class PolicyController:
 
         A service that follows calls it whenever its leader has stored another choice.
         """
-        pinned = self._recall()
+        self._pinned = self._recall()
         self._recall_preferences()
         self._candidate = self._active_policy.view().name
         last = self._last()
         if last is not None and last.nominee != self._candidate:
             last = None  # it says nothing about the present candidate
         self._evaluation = last
-        if pinned or not self._replay_at_start or self._replay is None:
+        if self._pinned or not self._replay_at_start or self._replay is None:
             return None
+        if not self._now_pools():
+            return None  # see `look_at_pools`
         if not self._replay.concerns(self._candidate):
             return None
         here = digest(tuple(self._now_pools()))
         if last is not None and last.pools == here and last.ahead is not None:
             self._serve(last)
         return "pools" if last is not None and last.pools != here else "start"
+
+    def look_at_pools(self) -> None:
+        """Replay again if the cluster has had other pools for as long as between two calls."""
+        with self._lock:
+            here = digest(tuple(self._now_pools()))
+            settled, self._pools_seen = here == self._pools_seen, here
+            last = self._evaluation
+            if not settled or not self._now_pools() or self._pinned:
+                return
+            if last is not None and (last.pools == here or last.state is ReplayState.RUNNING):
+                return
+            if self._replay_at_start and self._replay and self._replay.concerns(self._candidate):
+                self._begin("start" if last is None else "pools")
 
     def stop(self) -> None:
         """Cancel a replay under way, and end the shadow."""
@@ -178,6 +197,7 @@ class PolicyController:
         """Use the policy that a person chose, over restarts too; raises as `ActivePolicy.use`."""
         with self._lock:
             self._active_policy.use(name, mode, preference)
+            self._pinned = True
             self._turn += 1
             self._candidate = self._active_policy.view().name
             if self._evaluation is not None and self._evaluation.nominee != self._candidate:

@@ -1,6 +1,6 @@
 """What every `Store` must do, as tests: subclass `StoreContract` and give it a `store` fixture."""
 
-from scheduler.testing.stores.nodes import NodeContract
+from scheduler.testing.stores.nodes import NodeRecordContract
 from scheduler.testing.stores.reading import ReadContract
 from scheduler.testing.stores.recording import RecordContract
 from scheduler.testing.stores.submitting import SubmitContract
@@ -8,5 +8,5 @@ from scheduler.testing.stores.submitting import SubmitContract
 __all__ = ["StoreContract"]
 
 
-class StoreContract(SubmitContract, RecordContract, ReadContract, NodeContract):
+class StoreContract(SubmitContract, RecordContract, ReadContract, NodeRecordContract):
     """All obligations of `scheduler.store.base`."""

@@ -20,7 +20,7 @@ NODE = Node("gpu-a", NodeState.UP, 9.0, "", {"a10": 1, "cpu": 0}, "", 10.0, FACT
 JOINED = NodeEvent("gpu-a", NodeEventName.JOINED, 9.0, "executor", "", {"address": "10.0.0.7"})
 
 
-class NodeContract:
+class NodeRecordContract:
     """Nodes, the newest of each, and the history of all."""
 
     def test_a_node_comes_back_as_it_was_written(self, store: Store) -> None:

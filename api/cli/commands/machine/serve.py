@@ -44,6 +44,13 @@ def serve(
             "--standby", help="Follow the service on this PostgreSQL database, and take over."
         ),
     ] = False,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Run jobs on the nodes of a Ray cluster; start its head.")
+    ] = False,
+    ray_host: Annotated[
+        str | None,
+        typer.Option(help="Address on which nodes reach the head; default: this machine only."),
+    ] = None,
     log_level: Annotated[
         str, typer.Option(help="Log level: debug, info, warning or error.", metavar="LEVEL")
     ] = "warning",
@@ -61,7 +68,10 @@ def serve(
 
     options = ctx.find_object(GlobalOptions) or GlobalOptions()
     given = {"host": host, "port": port, "data_dir": data or options.data}
-    settings = load(config, {**given, "standby": standby or None})
+    given["standby"] = standby or None
+    settings = load(config, given)
+    if ray or ray_host:
+        settings = load(config, {**given, **_ray_head(settings, ray_host)})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
@@ -125,6 +135,15 @@ def _leave(why: str, *, again: bool) -> None:
     if again:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     os._exit(DEPOSED)
+
+
+def _ray_head(settings: Settings, host: str | None) -> dict[str, str]:
+    """Start the head, or find it running; the settings that say so."""
+    from scheduler.node import engine
+
+    token = engine.token_file(settings.data_dir)
+    address = engine.start_head(host or engine.THIS_MACHINE, engine.PORT, token)
+    return {"executor.kind": "ray", "ray.address": address}
 
 
 def _server(services: ServiceHolder, settings: Settings, log_level: str) -> Server:

@@ -8,7 +8,8 @@ file that is missing, too large, no regular file or not of the expected form for
 |-------------------|-----------------------|--------------------------------------------------|
 | `spec.json`      | service               | what to run                                      |
 | `claim`           | see `claim`           | who may run it                                   |
-| `supervisor.json` | supervisor            | it is being run: identities of both processes    |
+| `supervisor.json` | supervisor            | it is being run: identities of both processes;   |
+|                   |                       | its time of change is the last sign of life      |
 | `started.json`    | worker                | its first own line: pid, time, monotonic time    |
 | `cancel.json`     | service               | stop it, after so much grace                     |
 | `preempt.json`    | service               | the same, and it counts as preempted             |
@@ -20,6 +21,7 @@ JSON files appear whole or not at all. `log.txt` lies in the attempt's own folde
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -129,6 +131,20 @@ def write_running(folder: Path, running: RunningRecord) -> None:
     write(folder / SUPERVISOR, asdict(running))
 
 
+def sign_of_life(folder: Path) -> None:
+    """Say that the attempt is still being run."""
+    with contextlib.suppress(OSError):  # what cannot be written is missing later, no more
+        os.utime(folder / SUPERVISOR)
+
+
+def last_sign_of_life(folder: Path) -> float | None:
+    """Unix seconds of the last `sign_of_life`; None if nobody ran the attempt."""
+    try:
+        return (folder / SUPERVISOR).lstat().st_mtime
+    except OSError:
+        return None
+
+
 def read_running(folder: Path) -> RunningRecord | None:
     """None if nobody ever ran it, or nothing legible says so; see `ran`."""
     try:
@@ -224,6 +240,12 @@ def elapsed(started: Mapping[str, Any]) -> tuple[float | None, float]:
         return None, time.time()
     runtime_s = max(0.0, time.monotonic() - mark)
     return runtime_s, begun + runtime_s
+
+
+def runs_elsewhere(folder: Path) -> bool:
+    """Whether a process of another machine runs the attempt, as far as that machine has said."""
+    running = read_running(folder)
+    return running is not None and running.supervisor.elsewhere and read_exit(folder) is None
 
 
 def ran(folder: Path) -> bool:

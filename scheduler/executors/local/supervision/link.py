@@ -18,7 +18,7 @@ from typing import Any
 from scheduler.executors.local.supervision import server
 from scheduler.executors.local.supervision.setup import Setup
 from scheduler.executors.local.system import process, sockets
-from scheduler.executors.local.system.watchdog import SilenceLimit
+from scheduler.executors.silence import SilenceLimit
 
 FAILURES = 3
 """Fork servers in a row that end before their hello until launches are given up."""

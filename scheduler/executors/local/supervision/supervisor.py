@@ -29,9 +29,15 @@ from scheduler.executors.local.system import memory, process, sockets
 from scheduler.executors.local.system.log_cap import EVERY_S, LogCap
 from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.executors.local.system.watchdog import PING
+from scheduler.ownership import fences
+from scheduler.ownership.fences import SupersededError
 
 SAMPLE_S = 0.5
 """Between two looks at the memory of an attempt with a limit."""
+LOOK_S = 1.0
+"""Between two looks for what others left in the job's and the attempt's folder."""
+SIGN_S = 5.0
+"""Between two signs of life."""
 ROOM_S = 2.0
 """Seconds between two tries to record an end while the disk is full."""
 WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1, PING})
@@ -40,7 +46,8 @@ _CANCELLED = "cancelled"
 _PREEMPTED = "preempted"
 _TIME_LIMIT = "time limit"
 _OUT_OF_MEMORY = "out of memory"
-_STOPPED = "lost: the supervisor was told to stop"
+_LOST = "lost: "
+_STOPPED = f"{_LOST}the supervisor was told to stop"
 
 
 def stand_by(channel: socket.socket, workplace: Workplace) -> None:
@@ -113,6 +120,8 @@ class Supervisor:
         self._log_at: float | None = None
         self._memory_bytes = 0
         self._peak_bytes = 0
+        self._spec: LaunchSpec | None = None
+        self._look_at = self._sign_at = time.monotonic()
 
     def run(self) -> ExitRecord:
         """Give the worker its spec, wait until every process of it is gone, say how it ended."""
@@ -142,9 +151,10 @@ class Supervisor:
             spec: LaunchSpec = files.read_spec(self._folder)
         except (ValueError, KeyError, TypeError):
             return  # the worker fails with it and says so
+        self._spec = spec
         now = time.monotonic()
         if self._log_bytes:
-            self._log = LogCap(spec.folder / files.LOG, self._log_bytes)
+            self._log = LogCap(spec.part_folder / files.LOG, self._log_bytes)
             self._log_at = now + EVERY_S
         if spec.time_limit_s is not None:
             self._time_limit_at = now + spec.time_limit_s
@@ -154,13 +164,14 @@ class Supervisor:
 
     def _turn(self) -> None:
         """Wait for the next signal or deadline, and act on it."""
-        times = (self._kill_at, self._time_limit_at, self._sample_at, self._log_at)
-        due = [at for at in times if at is not None]
-        # With nothing due it still looks up once a minute: harmless, and no signal is all it has.
-        wait = max(0.0, min(due, default=time.monotonic() + 60.0) - time.monotonic())
+        times = (self._kill_at, self._time_limit_at, self._sample_at, self._log_at, self._look_at)
+        wait = max(0.0, min(at for at in times if at is not None) - time.monotonic())
         self._hear(wait)
         self._reap()
         now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            self._look(now)
         if self._time_limit_at is not None and now >= self._time_limit_at:
             self._time_limit_at = None
             self._stop(_TIME_LIMIT, self._grace_s)
@@ -174,13 +185,30 @@ class Supervisor:
             self._kill_at = now + 0.2  # again, for what was forked meanwhile
             process.kill(process.descendants(os.getpid()))
 
+    def _look(self, now: float) -> None:
+        """Give a sign of life; find a newer attempt, or a wish that another machine left."""
+        if now >= self._sign_at:
+            self._sign_at = now + SIGN_S
+            files.sign_of_life(self._folder)
+        if self._spec is not None:
+            try:
+                fences.check(self._spec.shared, self._spec.attempt, self._spec.nonce)
+            except SupersededError as error:
+                self._stop(f"{_LOST}{error}", 0.0)  # another one works in its place already
+            except OSError:  # a full disk or a folder that is gone keeps no attempt out
+                pass
+        if (wish := self._wish()) not in (None, self._cause):
+            self._obey(wish)
+
+    def _obey(self, wish: str) -> None:
+        name = files.PREEMPT if wish == _PREEMPTED else files.CANCEL
+        self._stop(wish, files.read_grace(self._folder, name, self._grace_s))
+
     def _hear(self, wait_s: float) -> None:
         """Take the next signal, if one comes in time; a ping wants no more than to be taken."""
         info = signal.sigtimedwait(WATCHED, wait_s)
         if info is not None and info.si_signo == signal.SIGUSR1:
-            wish = self._wish() or _CANCELLED
-            name = files.PREEMPT if wish == _PREEMPTED else files.CANCEL
-            self._stop(wish, files.read_grace(self._folder, name, self._grace_s))
+            self._obey(self._wish() or _CANCELLED)
         elif info is not None and info.si_signo == signal.SIGTERM:
             self._stop(_STOPPED, self._grace_s)
 
@@ -244,12 +272,12 @@ class Supervisor:
         if self._cause in (None, _CANCELLED, _PREEMPTED):
             success = code == 0 or files.done(self._folder)
         else:
-            success = self._cause == _STOPPED and self._done
+            success = self._lost and self._done
         return ExitRecord(
             time=ended_at,
             reason="exit code 0" if success else self._reason(code, signum, oom_killed),
             success=success,
-            lost=not success and self._cause == _STOPPED,
+            lost=not success and self._lost,
             preempted=not success and self._cause == _PREEMPTED,
             code=code,
             signal=signum,
@@ -259,6 +287,10 @@ class Supervisor:
             max_rss_bytes=max(self._peak_bytes, usage.ru_maxrss * 1024),
             cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
         )
+
+    @property
+    def _lost(self) -> bool:
+        return self._cause is not None and self._cause.startswith(_LOST)
 
     def _reason(self, code: int | None, signum: int | None, oom_killed: bool) -> str:
         if self._cause is not None:

@@ -67,8 +67,8 @@ def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> Non
     `variables` take the place of those that the fork server's libraries set for themselves.
     """
     process.name_process(f"fulcrum-{spec.attempt}")
-    wait_for_space(lambda: _open_log(spec.folder / files.LOG))
-    os.chdir(spec.folder)
+    wait_for_space(lambda: _open_log(spec.part_folder / files.LOG))
+    os.chdir(spec.part_folder)
     if pin and spec.part.device_kind is DeviceKind.CPU and spec.part.devices:
         os.sched_setaffinity(0, {int(number) for number in spec.part.devices})
     os.environ.clear()
@@ -90,7 +90,7 @@ def environment(spec: LaunchSpec) -> dict[str, str]:
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
             "FULCRUM_ATTEMPT": spec.attempt,
-            FOLDER_VARIABLE: str(spec.folder),
+            FOLDER_VARIABLE: str(spec.part_folder),
         }
     )
 
@@ -103,7 +103,7 @@ def tag(folder: Path) -> bytes:
 def tag_of(folder: Path) -> bytes | None:
     """The tag of the attempt whose spec lies in `folder`; None if the spec is damaged."""
     try:
-        return tag(files.read_spec(folder).folder)
+        return tag(files.read_spec(folder).part_folder)
     except (ValueError, KeyError, TypeError):
         return None
 

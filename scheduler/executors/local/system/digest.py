@@ -13,10 +13,11 @@ _IMPORTED = ("lightning", "numpy", "torch", "torchmetrics", "torchvision")
 
 
 def digest(*names: str) -> str:
-    """Changes with `names`, the sources of `scheduler`, the interpreter, and the libraries."""
-    parts = hashlib.sha256(
-        " ".join((*names, sys.version, sys.prefix)).encode(errors="surrogateescape")
-    )
+    """Changes with `names`, the sources of `scheduler`, the interpreter, and the libraries.
+
+    Without names it is equal on all machines that have the same of these, wherever they lie.
+    """
+    parts = hashlib.sha256(" ".join((*names, sys.version)).encode(errors="surrogateescape"))
     for name in _IMPORTED:
         try:
             parts.update(f" {name} {metadata.version(name)}".encode())

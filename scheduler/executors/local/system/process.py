@@ -32,22 +32,36 @@ class ProcessIdentity:
     """Start time in clock ticks since the machine's boot."""
     boot: str
     """Identifier of that boot."""
+    machine: str = ""
+    """Identifier of the machine; empty if it has none, and in records of before it was kept."""
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity | None:
         """None if there is no such process or it is only a zombie."""
         stat = Stat.of(pid)
-        return None if stat is None or stat.dead else cls(pid, stat.ticks, _boot())
+        return None if stat is None or stat.dead else cls(pid, stat.ticks, _boot(), _machine())
 
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        return ProcessIdentity.of(self.pid) == self
+        found = ProcessIdentity.of(self.pid)
+        return found is not None and (found.ticks, found.boot) == (self.ticks, self.boot)
 
     @property
     def this_boot(self) -> bool:
         """Whether it is of the time since the machine was started last."""
         return self.boot == _boot()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is a process of another machine, which nobody can see or end from here."""
+        known = self.machine and _machine()
+        return bool(known) and not self.this_boot and self.machine != _machine()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is of another machine, or of this one before a restart: nothing tells."""
+        return not self.this_boot and not (self.machine and _machine())
 
     def send(self, signum: int) -> bool:
         """Signal exactly this process; False if it is gone."""
@@ -252,3 +266,12 @@ def _libc() -> ctypes.CDLL:
 @cache
 def _boot() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+@cache
+def _machine() -> str:
+    """See machine-id(5); empty where it is missing, as in many containers."""
+    try:
+        return Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        return ""

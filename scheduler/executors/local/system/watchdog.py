@@ -1,8 +1,4 @@
-"""Notices what hangs: a process that is stopped or deadlocked does nothing that it is asked.
-
-Time is counted in short steps of the monotonic clock. While this process or the whole machine
-stands still, nothing else can answer, so that time does not count.
-"""
+"""Notices what hangs: a process that is stopped or deadlocked does nothing that it is asked."""
 
 from __future__ import annotations
 
@@ -11,32 +7,11 @@ import signal
 import time
 
 from scheduler.executors.local.system.process import ProcessIdentity
+from scheduler.executors.silence import SilenceLimit
 
 PING = signal.SIGURG
 """Supervisors block and take it. Processes that do not know it ignore it."""
-_STEP_S = 2.0
 _log = logging.getLogger(__name__)
-
-
-class SilenceLimit:
-    """Time spent waiting for one answer; `exhausted` must be called at least every two seconds."""
-
-    def __init__(self, limit_s: float) -> None:
-        self.limit_s = limit_s
-        self._waited_s = 0.0
-        self._looked_at = time.monotonic()
-
-    def renew(self) -> None:
-        """The answer came: begin again."""
-        self._waited_s = 0.0
-        self._looked_at = time.monotonic()
-
-    def exhausted(self) -> bool:
-        """Whether the wait has lasted too long."""
-        now = time.monotonic()
-        self._waited_s += min(now - self._looked_at, _STEP_S)
-        self._looked_at = now
-        return self._waited_s >= self.limit_s
 
 
 class Watchdog:

@@ -1,0 +1,1 @@
+"""What a machine runs to belong to a cluster."""

@@ -1,0 +1,112 @@
+"""Starts Ray on a machine with settings that are safe: a token, no outer interface unless told."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from scheduler.domain.errors import InputError, StateError
+from scheduler.executors.ray.config import NODE_LABEL
+from scheduler.files import write_text
+
+THIS_MACHINE = "127.0.0.2"
+"""A head that listens there is for this machine alone. Ray takes 127.0.0.1 for its outer one."""
+PORT = 6379
+TOKEN_FILE = Path("ray") / "token"
+"""In the data folder."""
+_START_S = 120.0
+
+
+def token_file(data_dir: Path) -> Path:
+    """The file with the secret that nodes show each other; made if it is missing."""
+    path = data_dir / TOKEN_FILE
+    if not path.exists():
+        write_text(path, secrets.token_hex(32), private=True, replace=False)
+    return path
+
+
+def environment(token: Path | None) -> dict[str, str]:
+    """Variables that Ray gets besides this process's own, on every machine."""
+    safe = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Supervisors inherit it: the kernel must not take them first when memory runs out.
+        "RAY_worker_oom_score_adjustment": "0",
+    }
+    if token is not None:
+        safe |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    return safe
+
+
+def start_head(host: str, port: int, token: Path) -> str:
+    """Start a head that no job runs on, unless one listens already; its address.
+
+    Raises `InputError` without Ray, `StateError` if it does not start.
+    """
+    address = f"{host}:{port}"
+    if not _taken(host, port):
+        options = ("--head", f"--node-ip-address={host}", f"--port={port}", "--num-cpus=0")
+        _ray(("start", *options, "--include-dashboard=false"), token)
+    return address
+
+
+def join(address: str, name: str, token: Path, host: str | None = None) -> None:
+    """Start Ray here as node `name` of the cluster at `address`.
+
+    `host` is the address of this machine that others reach it by. Raises as `start_head`, and
+    `InputError` if the token cannot be read.
+    """
+    if not token.is_file():
+        raise InputError(
+            f"{token} is missing",
+            {"token": f"a copy of {TOKEN_FILE} in the service's data folder"},
+        )
+    own = () if host is None else (f"--node-ip-address={host}",)
+    # Fulcrum counts the devices of its jobs itself; Ray's own users get what its flags say.
+    _ray(("start", f"--address={address}", f"--labels={NODE_LABEL}={name}", *own), token)
+
+
+def _taken(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=2.0):
+            return True
+    except OSError:
+        return False
+
+
+def _ray(arguments: Sequence[str], token: Path) -> None:
+    done = _run(arguments, token)
+    if done.returncode:
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise StateError(
+            f"ray {arguments[0]} failed: {lines[-1] if lines else done.returncode}",
+            {"ray": "a free port, an address of this machine, the same token on all nodes"},
+        )
+
+
+def _run(arguments: Sequence[str], token: Path) -> subprocess.CompletedProcess[str]:
+    check_installed()
+    command = [sys.executable, "-m", "ray.scripts.scripts", *arguments]
+    variables: Mapping[str, str] = {**os.environ, **environment(token)}
+    try:
+        return subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=_START_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise StateError(
+            f"ray {arguments[0]} does not end", {"ray": "an address that answers"}
+        ) from None
+
+
+def check_installed() -> None:
+    """Raises `InputError` if Ray is not installed."""
+    if find_spec("ray") is None:
+        raise InputError(
+            "Ray is not installed",
+            {"executor.kind": "local, or pip install 'fulcrum-scheduler[ray]' on all machines"},
+        )

@@ -1,0 +1,61 @@
+"""The executor that the settings name."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from scheduler import settings as config
+from scheduler.executors.base import Executor
+from scheduler.executors.cluster import ClusterExecutor
+from scheduler.executors.local import LocalExecutor
+from scheduler.executors.local.system.digest import digest
+from scheduler.executors.ray import RayTransport
+from scheduler.executors.ray.config import BridgeConfig
+from scheduler.hardware.limits import cpu_quota
+from scheduler.node import agent, engine
+
+
+def executor(settings: config.Settings) -> Executor:
+    """Not yet started. Raises `InputError` if it needs packages that are missing."""
+    options: dict[str, Any] = {
+        "spares": settings.executor.warm_workers,
+        "linger_s": settings.executor.linger_s,
+        "grace_s": settings.executor.grace_s,
+        "log_bytes": settings.executor.max_log_bytes,
+        "pass_env": settings.executor.pass_env,
+    }
+    if settings.executor.kind == "ray":
+        return _on_ray(settings, options)
+    # A quota grants processor time on any CPU. Services that share a host under quotas would all
+    # pin their jobs to its first CPUs.
+    return LocalExecutor(settings.data_dir / "run", pin=cpu_quota() is None, **options)
+
+
+def namespace(settings: config.Settings) -> str:
+    """Of the service's agents: another one for each database, unless it is configured."""
+    known = hashlib.sha256(settings.database.encode()).hexdigest()[:12]
+    return settings.ray.namespace or f"fulcrum-{known}"
+
+
+def _on_ray(settings: config.Settings, options: dict[str, Any]) -> ClusterExecutor:
+    engine.check_installed()
+    ray, code = settings.ray, digest()
+    agents = agent.AgentConfig(
+        folder=ray.node_folder,
+        namespace=namespace(settings),
+        linger_s=ray.linger_s,
+        reserved_cores=settings.hardware.reserved_cores,
+        reserved_memory=settings.hardware.reserved_memory,
+        executor=options,
+    )
+    bridge = BridgeConfig(
+        ray.address, namespace(settings), agent.OPENER, code, agent.encode(agents)
+    )
+    token = settings.data_dir / engine.TOKEN_FILE
+    transport = RayTransport(
+        bridge,
+        settings.data_dir / "ray" / "bridge.log",
+        environment=engine.environment(token if token.is_file() else None),
+    )
+    return ClusterExecutor(transport, digest=code, lost_after_s=ray.lost_after_s)

@@ -1,0 +1,181 @@
+"""A cluster inside this process: agents over executors of this machine, and ways to break it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from scheduler.domain.nodes import NodeFacts
+from scheduler.executors.cluster.agent import NodeAgent, NodeExecutor
+from scheduler.executors.cluster.base import (
+    AgentAnswer,
+    AgentFailure,
+    EngineConnection,
+    Hearer,
+    NodeMembers,
+)
+
+DIGEST = "in-process"
+"""Of the code that all agents of an `InProcessCluster` claim to run."""
+_UNANSWERED_S = 0.1
+
+
+class InProcessNode:
+    """One node: its folder, its agent, and whether anybody can reach it."""
+
+    def __init__(self, name: str, folder: Path, open_executor: Callable[[Path], NodeExecutor]):
+        self.name = name
+        self.folder = folder
+        self.reachable = True
+        self.member = True
+        self.generation = 0
+        self._open = open_executor
+        self.agent = self._agent()
+
+    @property
+    def engine_id(self) -> str:
+        """Another one after each start."""
+        return f"{self.name}-{self.generation}"
+
+    def restart(self) -> None:
+        """As if the agent's process had ended and begun again."""
+        self.agent.close()
+        self.generation += 1
+        self.agent = self._agent()
+
+    def _agent(self) -> NodeAgent:
+        facts = NodeFacts(self.name, digest=DIGEST, cpus=("0",))
+        return NodeAgent(lambda: self._open(self.folder), facts, linger_s=3600.0)
+
+
+class InProcessCluster:
+    """Nodes that outlive the services of a test.
+
+    `open_executor` makes the executor of a node from its folder; `destroy` kills what runs there.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        names: tuple[str, ...],
+        open_executor: Callable[[Path], NodeExecutor],
+        destroy: Callable[[Path], None],
+    ) -> None:
+        self._destroy = destroy
+        self.nodes = {name: InProcessNode(name, root / name, open_executor) for name in names}
+        self._transports: list[InProcessTransport] = []
+
+    def transport(self) -> InProcessTransport:
+        """A new service's way to the nodes."""
+        made = InProcessTransport(self)
+        self._transports.append(made)
+        return made
+
+    def cut(self, name: str) -> None:
+        """Let nothing through to the node or from it; what runs there goes on."""
+        self.nodes[name].reachable = False
+
+    def heal(self, name: str) -> None:
+        """Let everything through again."""
+        self.nodes[name].reachable = True
+
+    def kill_node(self, name: str) -> None:
+        """End all processes of the node, and let nothing through to it."""
+        node = self.nodes[name]
+        node.reachable = node.member = False
+        node.agent.close()
+        self._destroy(node.folder)
+        self.tell()
+
+    def restart_engine(self, *, pause_s: float = 0.0) -> None:
+        """All agents end, nobody is connected for `pause_s` seconds, and other agents begin."""
+        for transport in self._transports:
+            transport.connect(connected=False)
+        time.sleep(pause_s)
+        for node in self.nodes.values():
+            node.restart()
+        for transport in self._transports:
+            transport.connect(connected=True)
+
+    def tell(self) -> None:
+        """Tell all services which nodes there are."""
+        for transport in self._transports:
+            transport.tell()
+
+    def close(self) -> None:
+        """End the agents, then what they left."""
+        for node in self.nodes.values():
+            node.agent.close()
+            self._destroy(node.folder)
+
+
+class InProcessTransport:
+    """One service's calls to the agents of an `InProcessCluster`."""
+
+    def __init__(self, cluster: InProcessCluster) -> None:
+        self._cluster = cluster
+        self._connected = True
+        self._hear: Hearer | None = None
+        self._control = {name: ThreadPoolExecutor(1) for name in cluster.nodes}
+        self._lock = threading.Lock()
+
+    def start(self, hear: Hearer) -> None:
+        """Tell of the connection and the members."""
+        self._hear = hear
+        self.connect(connected=True)
+
+    def connect(self, *, connected: bool) -> None:
+        """Be or be not connected."""
+        self._connected = connected
+        if self._hear is not None:
+            self._hear(EngineConnection(connected, "" if connected else "the engine is away"))
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell which nodes there are."""
+        if self._hear is not None and self._connected:
+            nodes = self._cluster.nodes.values()
+            self._hear(
+                NodeMembers({node.name: node.engine_id for node in nodes if node.member}, {})
+            )
+
+    def call(
+        self, number: int, node: str, method: str, arguments: Mapping[str, Any], limit_s: float
+    ) -> None:
+        """Call the agent in a thread of this process."""
+
+        def carry_out() -> None:
+            found = self._cluster.nodes.get(node)
+            if found is None or not self._reaches(node):
+                time.sleep(_UNANSWERED_S)
+                return self._answer(AgentFailure(number, "no answer"))
+            try:
+                value = found.agent.call(method, arguments)
+            except Exception as error:
+                return self._answer(AgentFailure(number, repr(error)))
+            if not self._reaches(node):
+                return self._answer(AgentFailure(number, "no answer"))
+            return self._answer(AgentAnswer(number, value))
+
+        if method == "poll":
+            threading.Thread(target=carry_out, daemon=True).start()
+        else:
+            self._control[node].submit(carry_out)
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        self._hear = None
+        for control in self._control.values():
+            control.shutdown(wait=False)
+
+    def _reaches(self, node: str) -> bool:
+        return self._connected and self._cluster.nodes[node].reachable
+
+    def _answer(self, heard: AgentAnswer | AgentFailure) -> None:
+        hear = self._hear
+        if hear is not None:
+            hear(heard)

@@ -1,0 +1,67 @@
+"""The service's end of the bridge, without Ray."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+from scheduler.executors.cluster.base import AgentFailure, EngineConnection, Heard
+from scheduler.executors.ray import RayTransport, transport
+from scheduler.executors.ray.config import BridgeConfig
+from scheduler.executors.ray.frames import Frames
+from tests.support.waiting import PATIENCE_S
+
+CONFIG = BridgeConfig("127.0.0.2:1", "test", "a:b", "digest")
+
+
+def test_messages_arrive_whole_and_in_order() -> None:
+    one, other = (Frames(end) for end in socket.socketpair())
+    sent = [{"number": number, "text": "é" * number} for number in range(50)]
+    for message in sent:
+        one.send(message)
+    one.close()
+    assert [other.receive() for _ in sent] == sent
+    assert other.receive() is None
+    other.close()
+
+
+def test_a_bridge_that_ends_is_replaced_and_nothing_waits_for_it(
+    tmp_path: Path, monkeypatch
+) -> None:
+    ending = tmp_path / "ending"
+    ending.write_text("#!/bin/sh\necho no module named ray >&2\nexit 1\n")
+    ending.chmod(0o755)
+    monkeypatch.setattr(transport.sys, "executable", str(ending))
+    monkeypatch.setattr(transport, "_RETRY_S", 0.05)
+    heard: list[Heard] = []
+    made = RayTransport(CONFIG, tmp_path / "bridge.log")
+    made.start(heard.append)
+    made.call(1, "gpu-a", "poll", {}, 10.0)
+    _until(lambda: len([one for one in heard if isinstance(one, EngineConnection)]) > 1)
+    _until(lambda: any(isinstance(one, AgentFailure) and one.number == 1 for one in heard))
+    problem = "the connection to Ray was lost: no module named ray"
+    assert EngineConnection(connected=False, problem=problem) in heard
+    made.close()
+
+
+def test_a_bridge_that_hangs_is_replaced(tmp_path: Path, monkeypatch) -> None:
+    hanging = tmp_path / "hanging"
+    hanging.write_text("#!/bin/sh\nexec sleep 600\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr(transport.sys, "executable", str(hanging))
+    monkeypatch.setattr(transport, "_LOOK_S", 0.05)
+    made = RayTransport(CONFIG, tmp_path / "bridge.log", patience_s=0.3)
+    made.start(lambda _: None)
+    _until(lambda: made.bridge_pid is not None)
+    first = made.bridge_pid
+    _until(lambda: made.bridge_pid not in (None, first))
+    made.close()
+    assert made.bridge_pid is None
+
+
+def _until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,98 @@
+"""Ray is started with a token, and listens nowhere unless told."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scheduler import settings
+from scheduler.domain.errors import InputError, StateError
+from scheduler.executors.cluster import ClusterExecutor
+from scheduler.executors.local import LocalExecutor
+from scheduler.node import engine
+from scheduler.node.executor import executor, namespace
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[tuple[list[str], dict[str, str]]]:
+    """What would have been run."""
+    found: list[tuple[list[str], dict[str, str]]] = []
+
+    def run(command, *, env, **_):
+        found.append((command[3:], env))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(engine.subprocess, "run", run)
+    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    return found
+
+
+def test_the_token_is_made_once_and_is_private(tmp_path: Path) -> None:
+    made = engine.token_file(tmp_path)
+    text = made.read_text()
+    assert len(text) == 64
+    assert made.stat().st_mode & 0o077 == 0
+    assert engine.token_file(tmp_path).read_text() == text
+
+
+def test_a_head_listens_on_this_machine_alone_unless_told(tmp_path: Path, started) -> None:
+    token = engine.token_file(tmp_path)
+    assert engine.start_head(engine.THIS_MACHINE, 1, token) == "127.0.0.2:1"
+    ((arguments, variables),) = started
+    assert "--node-ip-address=127.0.0.2" in arguments
+    assert "--num-cpus=0" in arguments
+    assert variables["RAY_AUTH_MODE"] == "token"
+    assert variables["RAY_AUTH_TOKEN_PATH"] == str(token)
+    assert variables["RAY_worker_oom_score_adjustment"] == "0"
+
+
+def test_a_node_joins_under_its_name(tmp_path: Path, started) -> None:
+    engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path), "10.0.0.6")
+    assert started[0][0] == [
+        "start",
+        "--address=10.0.0.5:6379",
+        "--labels=fulcrum/node=gpu-a",
+        "--node-ip-address=10.0.0.6",
+    ]
+
+
+def test_a_node_without_the_token_is_told_where_it_is(tmp_path: Path, started) -> None:
+    with pytest.raises(InputError, match="is missing") as raised:
+        engine.join("10.0.0.5:6379", "gpu-a", tmp_path / "token")
+    assert raised.value.fields == {"token": "a copy of ray/token in the service's data folder"}
+    assert not started
+
+
+def test_what_ray_says_last_is_the_error(tmp_path: Path, monkeypatch) -> None:
+    failed = subprocess.CompletedProcess([], 1, "Usage stats\n", "no route to host\n\n")
+    monkeypatch.setattr(engine.subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    with pytest.raises(StateError, match="ray start failed: no route to host"):
+        engine.join("10.0.0.5:6379", "gpu-a", engine.token_file(tmp_path))
+
+
+def test_settings_choose_the_executor(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _: True)
+    for kind, concrete in (("local", LocalExecutor), ("ray", ClusterExecutor)):
+        chosen = settings.load(overrides={"data_dir": tmp_path, "executor.kind": kind})
+        made = executor(chosen)
+        assert isinstance(made, concrete)
+        made.close()
+
+
+def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _: None)
+    there = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
+    with pytest.raises(InputError, match="Ray is not installed"):
+        executor(there)
+
+
+def test_services_of_different_databases_do_not_meet(tmp_path: Path) -> None:
+    names = {
+        namespace(settings.load(overrides={"data_dir": tmp_path / name})) for name in ("a", "b")
+    }
+    assert len(names) == 2
+    named = settings.load(overrides={"data_dir": tmp_path, "ray.namespace": "team"})
+    assert namespace(named) == "team"
