@@ -37,6 +37,8 @@ def environment(token: Path | None) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         # Supervisors inherit it: the kernel must not take them first when memory runs out.
         "RAY_worker_oom_score_adjustment": "0",
+        # Agents ask Ray for no GPU, and must see all.
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
     if token is not None:
         safe |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}

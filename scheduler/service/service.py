@@ -17,7 +17,7 @@ from scheduler.domain.errors import (
 )
 from scheduler.domain.jobs import Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
-from scheduler.executors.base import LaunchSpec
+from scheduler.executors.base import LaunchSpec, NodesChanged
 from scheduler.problems import HealthProblem
 from scheduler.service import folder_check
 from scheduler.service.admission import Admission, Placements
@@ -150,6 +150,7 @@ class Service:
                 PeriodicTask("the look at the service", 30.0, self.checkup.log_changes),
                 PeriodicTask("the sweep", SWEEP_S, self.retention.sweep),
                 PeriodicTask("the look at the pools", 30.0, self.policy_control.look_at_pools),
+                PeriodicTask("the look at the nodes", 30.0, self._look_at_nodes),
             ]
         )
 
@@ -485,6 +486,10 @@ class Service:
             answer.result(ANSWER_S)
         except TimeoutError:
             raise OutageError(f"{pending}; ask for its state later") from None
+
+    def _look_at_nodes(self) -> None:
+        """A node that never answers makes no event: after a while it is down."""
+        self.dispatcher.post(NodesChanged(self._parts.executor.nodes()))
 
     def _compile(self) -> None:
         try:

@@ -11,9 +11,10 @@ import pytest
 from api.cli.views import checks
 from api.cli.views.checks import CheckResult, Finding
 from api.http.auth import create_token
-from scheduler import problems
+from scheduler import problems, settings
 from scheduler.compilation import warmup
 from scheduler.compilation.warmup import CacheReport, CacheState
+from scheduler.node import engine
 from scheduler.service.maintenance import health
 
 
@@ -194,3 +195,16 @@ def test_tokens_are_made_and_revoked(fulcrum, world):
     assert fulcrum(*data, "token", "create", "x", "--role", "god").exit_code == 2
     plain = fulcrum(*data, "token", "create", "bob").stdout
     assert len(plain.split()) == 1
+
+
+def test_a_cluster_on_ray_needs_a_private_token(tmp_path, monkeypatch):
+    chosen = settings.load(overrides={"data_dir": tmp_path, "executor.kind": "ray"})
+    monkeypatch.setattr(checks, "find_spec", lambda _: None)
+    missing = [(one.name, one.verdict) for one in checks.ray(chosen)]
+    assert missing == [("Ray", CheckResult.FAIL), ("Ray's token", CheckResult.WARN)]
+    monkeypatch.setattr(checks, "find_spec", lambda _: True)
+    token = engine.token_file(tmp_path)
+    assert [one.verdict for one in checks.ray(chosen)] == [CheckResult.OK]
+    token.chmod(0o644)
+    assert [one.verdict for one in checks.ray(chosen)] == [CheckResult.WARN]
+    assert not list(checks.ray(settings.load(overrides={"data_dir": tmp_path})))

@@ -89,7 +89,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield Finding("settings", CheckResult.FAIL, error.message, "see docs/configuration.md")
         return
     if serves:
-        for inspect in (folder, isolation, disk, database):
+        for inspect in (folder, isolation, disk, database, ray):
             yield from inspect(settings)
     yield from service(patient)
 
@@ -317,6 +317,22 @@ def database(settings: Settings) -> Iterator[Finding]:
     else:
         text = rows[0] if rows != ["ok"] else f"a row of {broken[0]} refers to nothing"
         yield Finding("database", CheckResult.FAIL, f"{file}: {text}", "restore it from a backup")
+
+
+def ray(settings: Settings) -> Iterator[Finding]:
+    """Whether a cluster on Ray can be used, and by nobody else."""
+    if settings.executor.kind != "ray":
+        return
+    from scheduler.node import engine
+
+    if find_spec("ray") is None:
+        yield Finding("Ray", CheckResult.FAIL, "not installed", "pip install 'ray[default]'")
+    token = settings.data_dir / engine.TOKEN_FILE
+    if token.is_file():
+        yield _private("Ray's token", token, 0o600)
+    else:
+        advice = "all who reach Ray may run programs here: start it by `fulcrum serve --ray`"
+        yield Finding("Ray's token", CheckResult.WARN, f"{token} is missing", advice)
 
 
 def service(patient: Patient) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What runs on a node: an executor of that machine, and what the service asks of it.
 
 An agent serves one service at a time. A service that starts again, or takes over from another,
-attends the agent anew: the agent then gives it a fresh executor, which finds what runs by its
+attends the agent again: the agent then gives it a fresh executor, which finds what runs by its
 files, as after any restart. So an agent may be killed at any time, too.
 """
 

@@ -104,15 +104,15 @@ class ClusterExecutor:
 
     def launch(self, spec: LaunchSpec) -> None:
         """Start an attempt on the nodes of its parts; returns before it runs."""
+        if spec.attempt in self._attempts:
+            return
+        nodes = tuple(part.node for part in spec.parts)
+        attempt = ClusterAttempt(AttemptKey(spec.attempt, spec.nonce, spec.folder, nodes))
+        failure = take(spec)  # without the lock: a shared disk may be slow
         with self._lock:
-            if spec.attempt in self._attempts:
-                return
-            nodes = tuple(part.node for part in spec.parts)
-            attempt = ClusterAttempt(AttemptKey(spec.attempt, spec.nonce, spec.folder, nodes))
-            failure = take(spec)
             if failure is not None:
                 self._outbox.put(failure)
-            else:
+            elif spec.attempt not in self._attempts:
                 self._register(attempt)
                 for rank in attempt.ranks:
                     sent = wire.spec_to_json(replace(spec, rank=rank.number))

@@ -132,11 +132,12 @@ class NodeLink:
     def _state(self, digest: str, disconnected: str) -> tuple[NodeState, str]:
         """The first that holds."""
         silent = "it does not answer" if self.ever_heard else "it was not heard yet"
+        given_up = f"it was not heard for {self.lost.limit_s:g} s"
         waits = not self.ever_heard and self.seen
         other = "" if self.facts.digest == digest else "its Fulcrum is of other code"
         ready = self.stage is TalkStage.OPEN and self.warm
         cases = (
-            (self.given_up, NodeState.DOWN, f"it was not heard for {self.lost.limit_s:g} s"),
+            (self.given_up, NodeState.DOWN, self.problem or given_up),
             (bool(disconnected), NodeState.UNREACHABLE, disconnected),
             (waits, NodeState.BOOTING, self.problem or silent),
             (not self.ever_heard, NodeState.UNREACHABLE, self.problem or silent),

@@ -53,6 +53,8 @@ def _leave_ray() -> None:
     """What Ray gives to its workers must not reach attempts."""
     private = (f"{os.sep}ray{os.sep}_private", f"{os.sep}ray{os.sep}thirdparty_files")
     sys.path[:] = [entry for entry in sys.path if not any(part in entry for part in private)]
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        del os.environ["CUDA_VISIBLE_DEVICES"]  # Ray hides all GPUs from those that ask it for none
     # Ray's workers are the kernel's first choice when memory runs out; supervisors must not be.
     # Only root may lower it: `fulcrum node join` starts Ray such that it is 0 already.
     with contextlib.suppress(OSError):
