@@ -97,7 +97,14 @@ def _run(arguments: Sequence[str], token: Path) -> subprocess.CompletedProcess[s
     variables: Mapping[str, str] = {**os.environ, **environment(token)}
     try:
         return subprocess.run(
-            command, env=variables, capture_output=True, text=True, timeout=_START_S, check=False
+            command,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=_START_S,
+            check=False,
+            # Else Ctrl-C in the service's terminal would end Ray with it.
+            start_new_session=True,
         )
     except subprocess.TimeoutExpired:
         raise StateError(
