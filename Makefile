@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 VENV ?= .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RAY_STAMP := $(VENV)/.installed-ray
 # Many tests wait for processes, so three workers keep two cores busy.
 WORKERS ?= 3
 PYTHON ?=
@@ -15,7 +16,7 @@ IMAGES ?=
 KEEP ?=
 export KEEP
 
-.PHONY: help install demo test test-all check format torture bench bench-rlscheduler bench-search \
+.PHONY: help install demo demo-cluster test test-all check format torture bench bench-rlscheduler bench-search \
   bench-kth bench-muri \
   policy bench-policy bench-sim constraints clean
 
@@ -28,10 +29,13 @@ install: $(STAMP) ## Create .venv and install the project into it
 demo: $(STAMP) ## Start a service, run real jobs, show the outcome (IMAGES=folder of photographs, KEEP=1)
 	@$(RUN)/python examples/demo.py $(if $(IMAGES),--images "$(IMAGES)")
 
+demo-cluster: $(RAY_STAMP) ## Four nodes on this machine, twenty real jobs, one node dies (KEEP=1)
+	@$(RUN)/python examples/demo_cluster.py
+
 test: $(STAMP) ## The quick tests (< 5 minutes on 2 cores)
 	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
-test-all: $(STAMP) ## All tests
+test-all: $(RAY_STAMP) ## All tests, those on Ray too
 	@$(RUN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, import rules
@@ -107,4 +111,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(RUN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[service,train,postgres,dev]" \
 	  > $(VENV)/install.log 2>&1 || { tail -n 30 $(VENV)/install.log >&2; exit 1; }
 	@$(RUN)/python -m scheduler.compilation.warmup
+	@touch $@
+
+$(RAY_STAMP): $(STAMP)
+	@echo "Installing Ray into $(VENV)"
+	@$(RUN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[ray]" \
+	  >> $(VENV)/install.log 2>&1 || { tail -n 30 $(VENV)/install.log >&2; exit 1; }
 	@touch $@

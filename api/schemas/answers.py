@@ -88,6 +88,7 @@ class AttemptOut(Answer):
     state: AttemptState
     pool: str
     devices: tuple[int, ...] = Field(description="Indices inside the pool.")
+    nodes: tuple[str, ...] = Field((), description="Names of its machines, by rank.")
     width: int
     memory_bytes: int
     estimate: EstimateOut

@@ -34,6 +34,8 @@ class AgentConfig:
     """Of the service."""
     name: str = ""
     """Of the node."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the node, as its engine has them."""
     linger_s: float = 3600.0
     """Seconds without a service and without attempts after which an agent ends."""
     reserved_cores: int = 0
@@ -77,6 +79,7 @@ def _facts(config: AgentConfig) -> NodeFacts:
     numbers = cpus.numbers[min(config.reserved_cores, len(cpus.numbers) - 1) :]
     return NodeFacts(
         config.name,
+        labels=dict(config.labels),
         address=socket.gethostname(),
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         cpus=tuple(map(str, numbers)),

@@ -14,6 +14,7 @@ from pathlib import Path
 from scheduler.domain.errors import InputError, StateError
 from scheduler.executors.ray.config import NODE_LABEL
 from scheduler.files import write_text
+from scheduler.hardware.node_pools import POOL_LABEL
 
 THIS_MACHINE = "127.0.0.2"
 """A head that listens there is for this machine alone. Ray takes 127.0.0.1 for its outer one."""
@@ -57,11 +58,13 @@ def start_head(host: str, port: int, token: Path) -> str:
     return address
 
 
-def join(address: str, name: str, token: Path, host: str | None = None) -> None:
+def join(
+    address: str, name: str, token: Path, host: str | None = None, pool: str | None = None
+) -> None:
     """Start Ray here as node `name` of the cluster at `address`.
 
-    `host` is the address of this machine that others reach it by. Raises as `start_head`, and
-    `InputError` if the token cannot be read.
+    `host` is the address of this machine that others reach it by; `pool` names its pool. Raises
+    as `start_head`, and `InputError` if the token cannot be read.
     """
     if not token.is_file():
         raise InputError(
@@ -70,7 +73,8 @@ def join(address: str, name: str, token: Path, host: str | None = None) -> None:
         )
     own = () if host is None else (f"--node-ip-address={host}",)
     # Fulcrum counts the devices of its jobs itself; Ray's own users get what its flags say.
-    _ray(("start", f"--address={address}", f"--labels={NODE_LABEL}={name}", *own), token)
+    labels = f"{NODE_LABEL}={name}" + ("" if pool is None else f",{POOL_LABEL}={pool}")
+    _ray(("start", f"--address={address}", f"--labels={labels}", *own), token)
 
 
 def _taken(host: str, port: int) -> bool:

@@ -58,6 +58,8 @@ class Bridge:
         self._lock = threading.Lock()
         self._agents: dict[str, tuple[str, Any]] = {}
         """Node → id of the Ray node, and the actor there."""
+        self._labels: Mapping[str, Mapping[str, str]] = {}
+        """Node → its labels."""
         self._pending: dict[int, float] = {}
         """Call → monotonic seconds by which it must be answered."""
         self._heard_at = 0.0
@@ -96,6 +98,7 @@ class Bridge:
         while True:
             try:
                 rows = [row for row in ray.nodes() if row["Alive"]]
+                self._labels = {_name(row): row["Labels"] for row in rows if _name(row)}
                 self._update({_name(row): row["NodeID"] for row in rows if _name(row)})
                 self._heard_at = time.monotonic()
             except Exception as error:
@@ -137,7 +140,10 @@ class Bridge:
             num_cpus=0,
             # By its id: on a node that is gone this fails; by our own label it would wait for ever.
             label_selector={"ray.io/node-id": node_id},
-        ).remote(self._config.opener, {**self._config.agent, "name": name})
+        ).remote(
+            self._config.opener,
+            {**self._config.agent, "name": name, "labels": dict(self._labels[name])},
+        )
 
     def _call(self, message: Mapping[str, Any]) -> None:
         number, node, method = message["call"], message["node"], message["method"]

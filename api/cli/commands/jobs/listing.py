@@ -17,6 +17,7 @@ from api.cli.support import text_format
 from api.cli.support.global_options import JobId, JobIds, Json, client, dial
 from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
+from scheduler.domain.nodes import LOCAL
 
 if TYPE_CHECKING:
     from api.client import JobHandle
@@ -267,6 +268,11 @@ def _facts(job: JobDetail) -> Table:
     return result
 
 
+def _nodes(names: Sequence[str]) -> str:
+    """Where it ran, unless there is one machine only."""
+    return "" if tuple(names) in ((), (LOCAL,)) else escape(f" ({', '.join(names)})")
+
+
 def _attempts(job: JobDetail) -> Table:
     result = table(
         ">TRY", "STATE", "ON", ">RUN", ">EXPECTED", ">COST", ">ENERGY", "EXIT", title="Attempts"
@@ -277,7 +283,7 @@ def _attempts(job: JobDetail) -> Table:
         result.add_row(
             str(attempt.number),
             state(attempt.state.value),
-            f"{escape(attempt.pool)} × {attempt.width}",
+            f"{escape(attempt.pool)} × {attempt.width}{_nodes(attempt.nodes)}",
             text_format.seconds(None if begun is None else (ended - begun).total_seconds()),
             f"{text_format.seconds(attempt.estimate.runtime_s)} ({attempt.estimate.source})",
             text_format.dollars(attempt.dollars),

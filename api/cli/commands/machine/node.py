@@ -22,6 +22,9 @@ def join(
     host: Annotated[
         str | None, typer.Option(help="Address on which others reach this machine.")
     ] = None,
+    pool: Annotated[
+        str | None, typer.Option(help="Of its devices; default: by their model and number.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make this machine a node of a cluster; `ray stop` ends that, and jobs go on.
@@ -32,7 +35,7 @@ def join(
     from scheduler.node import engine
 
     known = name or socket.gethostname().partition(".")[0]
-    engine.join(address, known, expanded(token).absolute(), host)
+    engine.join(address, known, expanded(token).absolute(), host, pool)
     if as_json:
         print_json({"node": known, "address": address})
     else:

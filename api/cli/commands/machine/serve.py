@@ -51,6 +51,9 @@ def serve(
         str | None,
         typer.Option(help="Address on which nodes reach the head; default: this machine only."),
     ] = None,
+    ray_port: Annotated[
+        int | None, typer.Option(help="Port of the head; default: 6379.", min=1, max=65535)
+    ] = None,
     log_level: Annotated[
         str, typer.Option(help="Log level: debug, info, warning or error.", metavar="LEVEL")
     ] = "warning",
@@ -70,8 +73,8 @@ def serve(
     given = {"host": host, "port": port, "data_dir": data or options.data}
     given["standby"] = standby or None
     settings = load(config, given)
-    if ray or ray_host:
-        settings = load(config, {**given, **_ray_head(settings, ray_host)})
+    if ray or ray_host or ray_port:
+        settings = load(config, {**given, **_ray_head(settings, ray_host, ray_port)})
     # A signal that arrives while the service starts or stops must not tear it apart; uvicorn
     # takes over in between, and hands back the signals it has heard.
     asked: list[int] = []
@@ -137,12 +140,12 @@ def _leave(why: str, *, again: bool) -> None:
     os._exit(DEPOSED)
 
 
-def _ray_head(settings: Settings, host: str | None) -> dict[str, str]:
+def _ray_head(settings: Settings, host: str | None, port: int | None) -> dict[str, str]:
     """Start the head, or find it running; the settings that say so."""
     from scheduler.node import engine
 
     token = engine.token_file(settings.data_dir)
-    address = engine.start_head(host or engine.THIS_MACHINE, engine.PORT, token)
+    address = engine.start_head(host or engine.THIS_MACHINE, port or engine.PORT, token)
     return {"executor.kind": "ray", "ray.address": address}
 
 

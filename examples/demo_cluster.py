@@ -1,0 +1,275 @@
+"""Four nodes on this machine, twenty real jobs, and one node that dies in the middle.
+
+    python examples/demo_cluster.py
+
+Each node is a Ray node with an address and a run folder of its own, as on another machine. The
+node is killed with every process on it. Exits 1 unless each job ended well, once. KEEP=1 keeps the
+folder with all results.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.support import text_format
+from api.cli.support.output import out, table
+from api.cli.views.job_table import state
+from api.local_service import private_service
+from fulcrum import Client, JobHandle
+from scheduler.domain.lifecycle import AttemptState
+from scheduler.node import engine
+
+if TYPE_CHECKING:
+    from api.client.files import JobInput
+    from api.schemas import JobDetail
+
+POOLS = {"a": "fast", "b": "fast", "c": "slow", "d": "slow"}
+"""Node → its pool."""
+HOSTS = {name: f"127.0.0.{at}" for at, name in enumerate(POOLS, start=11)}
+VICTIM = "b"
+PRICES = {
+    "FULCRUM_POOLS__FAST__DOLLARS_PER_DEVICE_HOUR": "0.20",
+    "FULCRUM_POOLS__SLOW__DOLLARS_PER_DEVICE_HOUR": "0.05",
+}
+LOST_AFTER_S = 15.0
+TIMEOUT_S = 240.0
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    try:
+        engine.check_installed()
+    except Exception as error:  # its text says what to install
+        print(f"error: {error}: make demo-cluster installs it", file=sys.stderr)
+        return 8
+    folder = Path(tempfile.mkdtemp(prefix="fulcrum-cluster-"))
+    begun = time.monotonic()
+    try:
+        with (
+            _head(folder) as address,
+            private_service(folder, _settings(folder, address)) as client,
+        ):
+            out().print(f"service at [bold]{client.connection.url}[/], Ray's head at {address}")
+            for name in POOLS:
+                _join(folder, address, name)
+            _wait_for_nodes(client)
+            complaints = demonstrate(client, folder)
+        out().print(f"{text_format.seconds(time.monotonic() - begun)} in all")
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if os.environ.get("KEEP"):
+            out().print(f"kept: {folder}", soft_wrap=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    for complaint in complaints:
+        out().print(f"[red]not as intended:[/] {escape(complaint)}", soft_wrap=True)
+    return 1 if complaints else 0
+
+
+def demonstrate(client: Client, folder: Path) -> list[str]:
+    """Submit, kill a node, wait, sum up; what did not end as intended."""
+    console = out()
+    jobs = client.submit_batch(_jobs())
+    console.print(f"\n{len(jobs)} jobs submitted")
+    end = time.monotonic() + TIMEOUT_S
+    while not _busy(client, jobs) and time.monotonic() < end:
+        time.sleep(0.5)
+    console.print(f"[bold]node {VICTIM} dies[/] with all its processes")
+    _kill(folder, VICTIM)
+    _follow(client, jobs, end)
+    details = [job.detail() for job in jobs]
+    console.print(_summary(details))
+    console.print()
+    history = table("TIME", "NODE", "EVENT", "REASON")
+    for event in client.node_events(VICTIM).events:
+        reason = escape(event.reason) or "–"
+        history.add_row(text_format.moment(event.time), event.node, event.name.value, reason)
+    console.print(history)
+    return [
+        f"job {job.id} ({job.name}) {job.state}: {job.reason}"
+        for job in details
+        if [attempt.state for attempt in job.history].count(AttemptState.SUCCEEDED) != 1
+    ]
+
+
+def _settings(folder: Path, address: str) -> dict[str, str]:
+    return PRICES | {
+        "FULCRUM_EXECUTOR__KIND": "ray",
+        "FULCRUM_RAY__ADDRESS": address,
+        "FULCRUM_RAY__LOST_AFTER_S": str(LOST_AFTER_S),
+        "FULCRUM_RAY__NODE_FOLDER": str(folder / "nodes"),
+    }
+
+
+def _jobs() -> list[JobInput]:
+    """Twelve trainings that save each epoch, six programs, two inferences with a result."""
+    trainings = [
+        {
+            "kind": "cnn-train",
+            "name": f"train-{at}",
+            "priority": (30, 50, 80)[at % 3],
+            "work": {"epochs": 24, "seed": at},
+        }
+        for at in range(12)
+    ]
+    programs = [
+        {
+            "kind": "command",
+            "name": f"program-{at}",
+            "max_duration": "5m",
+            "work": {"argv": ["sleep", "6"]},
+        }
+        for at in range(6)
+    ]
+    inferences = [
+        {
+            "kind": "cnn-infer",
+            "name": f"infer-{at}",
+            "work": {"models": [f"train-{at}"], "data": "digits:test"},
+        }
+        for at in range(2)
+    ]
+    return [*trainings, *programs, *inferences]
+
+
+@contextmanager
+def _head(folder: Path) -> Iterator[str]:
+    """A head of Ray for this machine alone, on a free port; at the end all of it is gone."""
+    with socket.create_server((engine.THIS_MACHINE, 0)) as free:
+        port = free.getsockname()[1]
+    out().print("starting Ray's head and four nodes; each imports torch once")
+    try:
+        yield engine.start_head(engine.THIS_MACHINE, port, engine.token_file(folder))
+    finally:
+        _end(process for process in _all() if f"{engine.THIS_MACHINE}:{port}" in _line(process))
+        for name in POOLS:
+            _kill(folder, name)
+
+
+def _join(folder: Path, address: str, name: str) -> None:
+    token = engine.token_file(folder)
+    engine.join(address, name, token, HOSTS[name], POOLS[name])
+
+
+def _wait_for_nodes(client: Client) -> None:
+    begun, states = time.monotonic(), list[str]()
+    while time.monotonic() - begun < TIMEOUT_S:
+        found = {node.name: node.state.value for node in client.nodes().nodes}
+        fresh = [f"{name} {found.get(name, 'absent')}" for name in POOLS]
+        if fresh != states:
+            states = fresh
+            out().print(f"{time.monotonic() - begun:4.0f} s  nodes: {', '.join(states)}")
+        if all(found.get(name) == "up" for name in POOLS):
+            return
+        time.sleep(0.5)
+    raise RuntimeError(f"the nodes are not ready after {TIMEOUT_S:g} s")
+
+
+def _busy(client: Client, jobs: Sequence[JobHandle]) -> bool:
+    """Whether the victim runs a training that has saved three epochs."""
+    (node,) = (node for node in client.nodes().nodes if node.name == VICTIM)
+    return any(_checkpoints(job) >= 3 for job in jobs if job.id in node.jobs)
+
+
+def _checkpoints(job: JobHandle) -> int:
+    return sum(
+        line.get("kind") == "checkpoint" for attempt in job.metrics() for line in attempt.lines
+    )
+
+
+def _follow(client: Client, jobs: Sequence[JobHandle], end: float) -> None:
+    """Print each change until all have ended."""
+    by_id, last = {job.id: job for job in jobs}, 0
+    while time.monotonic() < end:
+        for event in client.events(after=last):
+            last = event.seq
+            if event.name in ("lost", "succeeded", "failed"):
+                name = by_id[event.job].name
+                print(f"{text_format.moment(event.time)} {name}: {event.name} {event.reason}")
+        if all(job.refresh().done for job in jobs):
+            return
+        time.sleep(0.5)
+
+
+def _summary(details: Sequence[JobDetail]) -> Table:
+    result = table(">JOB", "NAME", "STATE", "RAN ON", ">RUN", ">COST", "OUTCOME")
+    for job in details:
+        places = " → ".join(f"{', '.join(try_.nodes)} ({try_.pool})" for try_ in job.history)
+        seconds = sum(
+            (try_.finished_at - try_.started_at).total_seconds()
+            for try_ in job.history
+            if try_.started_at and try_.finished_at
+        )
+        result.add_row(
+            str(job.id),
+            escape(job.name),
+            state(job.state.value),
+            escape(places) or "–",
+            text_format.seconds(seconds),
+            text_format.dollars(job.dollars),
+            _outcome(job),
+        )
+    return result
+
+
+def _outcome(job: JobDetail) -> str:
+    found = job.result or {}
+    parts = []
+    if accuracy := (found.get("metrics") or {}).get("accuracy"):
+        parts.append(f"accuracy {text_format.share(accuracy)}")
+    if len(job.history) > 1:
+        parts.append(f"{len(job.history)} attempts")
+        if resumed := found.get("resumed_after_epoch"):
+            parts.append(f"went on after epoch {resumed}")
+    return ", ".join(parts) or "–"
+
+
+def _kill(folder: Path, node: str) -> None:
+    """End every process of a node, as if its machine lost power."""
+    run = f"{folder / 'nodes'}-{os.getuid()}"
+    marks = f"node-ip-address={HOSTS[node]}", f"node_ip_address={HOSTS[node]}"
+
+    def belongs(process: psutil.Process) -> bool:
+        line = _line(process)
+        return any(mark in line for mark in marks) or (run in line and f"/{node}/run" in line)
+
+    _end(process for process in _all() if belongs(process))
+
+
+def _all() -> Iterator[psutil.Process]:
+    return (process for process in psutil.process_iter() if process.pid != os.getpid())
+
+
+def _line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _end(processes: Iterator[psutil.Process]) -> None:
+    found: set[psutil.Process] = set()
+    for process in processes:
+        with suppress(psutil.Error):
+            found |= {process, *process.children(recursive=True)}
+    for process in found:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
