@@ -86,6 +86,11 @@ class LaunchSpec:
         return self.parts[self.rank]
 
     @property
+    def part_folder(self) -> Path:
+        """Log and metrics of this rank: rank 0 has the attempt's folder, rank N `rank-N/` in it."""
+        return self.folder / f"rank-{self.rank}" if self.rank else self.folder
+
+    @property
     def width(self) -> int:
         """Devices of all parts."""
         return sum(len(part.devices) for part in self.parts)
