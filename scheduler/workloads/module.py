@@ -65,18 +65,17 @@ class Classifier(pl.LightningModule):
         """Inside an epoch: add what `on_train_epoch_start` would begin again."""
         if self.trainer.is_last_batch:
             return
-        loss, hits = self.sums()
         on_gpu = self.device.type == "cuda"
-        random = (
-            torch.get_rng_state(),
-            torch.cuda.get_rng_state(self.device) if on_gpu else None,
-        )
+        own = {
+            "loss": self.train_loss.cpu(),
+            "hits": self.train_hits.cpu(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if on_gpu else None,
+        }
         checkpoint["running_epoch"] = {
             "batches": self.trainer.fit_loop.epoch_loop.batch_progress.current.ready,
-            "loss": loss,
-            "hits": hits,
             "images": self.train_images,
-            "random": collectives.from_all(random),
+            "ranks": collectives.from_all(own),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -89,16 +88,20 @@ class Classifier(pl.LightningModule):
         if not running:
             return
         self._set_modes()
-        if self.rank.leads:
-            self.train_loss = running["loss"].to(self.device)
-            self.train_hits = running["hits"].to(self.device)
         self.train_images = running["images"]
-        if len(running["random"]) != self.rank.world:
-            return  # it goes on at another width: what is left of the epoch draws afresh
-        host, device = running["random"][self.rank.index]
-        torch.set_rng_state(host.cpu())
-        if self.device.type == "cuda" and device is not None:
-            torch.cuda.set_rng_state(device.cpu(), self.device)
+        ranks = running["ranks"]
+        if len(ranks) == self.rank.world:
+            self._take_up(ranks[self.rank.index])
+        elif self.rank.leads:  # at another width: what is left of the epoch draws afresh
+            self.train_loss = sum(one["loss"] for one in ranks).to(self.device)
+            self.train_hits = sum(one["hits"] for one in ranks).to(self.device)
+
+    def _take_up(self, own: dict[str, Any]) -> None:
+        self.train_loss = own["loss"].to(self.device)
+        self.train_hits = own["hits"].to(self.device)
+        torch.set_rng_state(own["random"].cpu())
+        if self.device.type == "cuda" and own["random_cuda"] is not None:
+            torch.cuda.set_rng_state(own["random_cuda"].cpu(), self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam (Kingma and Ba 2015) or SGD with momentum, on what is not frozen."""

@@ -61,7 +61,7 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1", "FULCRUM_NODE_ADDRESS": "127.0.0.1"},
         )
         self.loaded = self._answer()
 

@@ -1,11 +1,13 @@
 """Loads the workloads once, then forks one attempt per line of standard input.
 
 An attempt of several parts is one process for each, as on so many nodes. The hook is for all of
-them or, with `"rank": r`, for the process of that rank.
+them or, with `"rank": r`, for the process of that rank. With `"whole": true` its launcher gets
+the signal too.
 
 A hook is `{"signal": n, "epoch": e, "batch": b}`: the attempt sends itself signal n after batch
 b (from 0) of epoch e (from 0); or `{"signal": n, "checkpoint": k}`: while it writes its k-th
-checkpoint (from 0); or `{"signal": n}`: before it loads its data.
+checkpoint (from 0); or `{"signal": n}`: before it loads its data. With `"digest_weights": true`
+each process prints a digest of the weights that it ends with.
 """
 
 from __future__ import annotations
@@ -67,6 +69,8 @@ def attempt(raw: dict[str, Any], rank: int, hook: dict[str, Any]) -> int:
         hook = {}
     if "checkpoint" in hook:
         die_while_writing(hook)
+    elif "digest_weights" in hook:
+        digest_weights()
     elif "epoch" in hook:
         die_after_batch(hook)
     elif hook:
@@ -84,9 +88,28 @@ def die_after_batch(hook: dict[str, Any]) -> None:
     def counted(self: Any, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
         usual(self, trainer, module, outputs, batch, index)
         if (trainer.current_epoch, index) == (hook["epoch"], hook["batch"]):
+            if hook.get("whole"):
+                os.kill(os.getppid(), hook["signal"])
             os.kill(os.getpid(), hook["signal"])
 
     Reporter.on_train_batch_end = counted  # type: ignore[method-assign]
+
+
+def digest_weights() -> None:
+    """Each rank says at its end which weights it has."""
+    import hashlib
+
+    from scheduler.workloads import train
+
+    usual = train._leave
+
+    def told(context: Any, module: Any, *rest: Any) -> Any:
+        state = module.network.state_dict()
+        whole = b"".join(state[name].numpy().tobytes() for name in sorted(state))
+        print("weights:", hashlib.sha256(whole).hexdigest(), flush=True)
+        return usual(context, module, *rest)
+
+    train._leave = told
 
 
 def stop_while_loading(hook: dict[str, Any]) -> None:

@@ -23,18 +23,17 @@ from torch.distributed import DistError
 
 from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.workloads.distributed import rendezvous
-from scheduler.workloads.distributed.membership import Failure, Membership
+from scheduler.workloads.distributed.membership import TURN_S, Failure, Membership
 from scheduler.workloads.distributed.ranks import CONSEQUENCE, Rank
 from scheduler.workloads.distributed.rendezvous import RendezvousError
 from scheduler.workloads.stop_signal import Stopped, StopSignal, held
 
 DOUBT_S = 3.0
 """How long a rank that lost the others waits for the reason of one of them."""
-FAREWELL_S = 5.0
-"""How long the first part, where the store is, waits for the others when its work has ended."""
-TICK_S = 0.5
-"""Between two signs of life."""
-
+STOP_S = 30.0
+"""How long the ranks have to end once one of them has stopped; all have saved by then."""
+FAREWELL_S = 2.0
+"""How long a part that failed lets the others hear of it."""
 RankWork = Callable[[LaunchSpec, Rank], Outcome]
 """What each process does."""
 
@@ -144,32 +143,33 @@ class Part:
         self._asked = False
         """Whether the processes were asked to stop."""
         self._doubt_until: float | None = None
+        self._end_at: float | None = None
 
     def run(self) -> Outcome:
         """Until all processes have ended, or have to."""
         outcome = self._watch()
         for process in self._processes:
             process.kill()
-        self._member.leave()
-        deadline = time.monotonic() + FAREWELL_S
-        while self._first.rank.leads and not self._member.alone():
-            if time.monotonic() >= deadline:
-                break
-            time.sleep(0.02)
+        self._member.leave(FAREWELL_S if outcome.code else None)
         return outcome
 
     def _watch(self) -> Outcome:
         while True:
             self._wait()
-            failure = self._member.look() or self._failure()
-            if failure is None and not self._running:
+            failed = self._report()
+            if not self._running and not failed:
                 assert self._first.outcome is not None
                 return self._first.outcome
-            if failure is not None and not failure.stopped and not self._asked:
+            failure = self._member.failure
+            if failure is None:
+                if self._stop.received:
+                    self._ask_to_stop()
+                continue
+            if not failure.stopped and not self._asked:
                 return self._failed(failure)
-            if self._stop.received or failure is not None:
-                self._ask_to_stop()
-            if failure is not None and not self._running:
+            self._ask_to_stop()
+            self._end_at = self._end_at or time.monotonic() + STOP_S
+            if not self._running or time.monotonic() >= self._end_at:
                 return self._stopped(failure)
 
     @property
@@ -182,28 +182,30 @@ class Part:
 
     def _wait(self) -> None:
         running = self._running
-        select.select([process.handle for process in running], [], [], TICK_S)
+        select.select([process.handle for process in running], [], [], TURN_S)
         for process in running:
             process.reap()
 
-    def _failure(self) -> Failure | None:
-        """What failed here, once all parts agree that it counts."""
-        ended = [
+    def _report(self) -> bool:
+        """Whether a process failed; then all parts hear of it, once its reason is clear."""
+        failed = [
             Failure(process.rank.index, process.outcome.code, process.outcome.result)
             for process in self._processes
             if process.outcome is not None and process.outcome.code
         ]
-        if not ended:
-            return None
-        own = next((one for one in ended if not one.result.get(CONSEQUENCE)), None)
+        if not failed:
+            return False
+        own = next((one for one in failed if not one.result.get(CONSEQUENCE)), None)
         if own is not None:
-            return self._member.claim(own if own.final else self._member.name(own))
+            plain = own.final or own.stopped
+            self._member.report(own if plain else self._member.named(own))
+            return True
         now = time.monotonic()
         self._doubt_until = self._doubt_until or now + DOUBT_S
-        if now < self._doubt_until:
-            return None
-        lost = self._member.lost(DOUBT_S)
-        return self._member.claim(lost or self._member.name(ended[0]))
+        if now >= self._doubt_until:
+            lost = self._member.silent(DOUBT_S / 2)
+            self._member.report(lost or self._member.named(failed[0]))
+        return True
 
     def _failed(self, failure: Failure) -> Outcome:
         """The attempt ends for the reason that one of the ranks gave."""

@@ -11,6 +11,7 @@ import ipaddress
 import json
 import os
 import socket
+import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -84,23 +85,33 @@ def join(spec: LaunchSpec, limit_s: float = WAIT_S) -> tuple[Meeting, Store]:
                 f"rank 0 on {spec.parts[0].node} did not say within {limit_s:g} s where to meet"
             )
         time.sleep(_LOOK_EVERY_S)
-    left = max(1.0, deadline - time.monotonic())
-    try:
-        store = TCPStore(
-            meeting.address,
-            meeting.port,
-            is_master=False,
-            wait_for_workers=False,
-            timeout=timedelta(seconds=left),
-        )
-    except DistError as error:
-        where = f"{meeting.address}:{meeting.port}"
-        reason = str(error).partition("\n")[0]
-        raise RendezvousError(
-            f"rank 0 on {spec.parts[0].node} cannot be reached at {where}: {reason}"
-        ) from None
+    store = _connect(spec, meeting, max(1.0, deadline - time.monotonic()))
     store.set_timeout(timedelta(seconds=ANSWER_S))
     return meeting, PrefixStore(spec.nonce, store)
+
+
+def _connect(spec: LaunchSpec, meeting: Meeting, limit_s: float) -> Store:
+    """In a thread, because the library waits for ever for a node that takes no part any more."""
+    found: list[Store | DistError] = []
+
+    def connect() -> None:
+        timeout = timedelta(seconds=limit_s)
+        where = (meeting.address, meeting.port)
+        try:
+            found.append(TCPStore(*where, is_master=False, wait_for_workers=False, timeout=timeout))
+        except DistError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=connect, name="rendezvous", daemon=True)
+    thread.start()
+    thread.join(limit_s)
+    if found and not isinstance(found[0], DistError):
+        return found[0]
+    reason = str(found[0]).partition("\n")[0] if found else f"no answer within {limit_s:g} s"
+    raise RendezvousError(
+        f"rank 0 on {spec.parts[0].node} cannot be reached "
+        f"at {meeting.address}:{meeting.port}: {reason}"
+    )
 
 
 def own_address(parts: int) -> str:
