@@ -89,7 +89,7 @@ class Classifier(pl.LightningModule):
             return
         self._set_modes()
         self.train_images = running["images"]
-        ranks = running["ranks"]
+        ranks = running.get("ranks", [running])  # one process, by a version that knew no ranks
         if len(ranks) == self.rank.world:
             self._take_up(ranks[self.rank.index])
         elif self.rank.leads:  # at another width: what is left of the epoch draws afresh
@@ -100,7 +100,7 @@ class Classifier(pl.LightningModule):
         self.train_loss = own["loss"].to(self.device)
         self.train_hits = own["hits"].to(self.device)
         torch.set_rng_state(own["random"].cpu())
-        if self.device.type == "cuda" and own["random_cuda"] is not None:
+        if self.device.type == "cuda" and isinstance(own["random_cuda"], Tensor):
             torch.cuda.set_rng_state(own["random_cuda"].cpu(), self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
