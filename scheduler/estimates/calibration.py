@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 PRIOR_EXPONENT = math.log2(2 * 0.85)
 """Rate grows as width^0.77: each doubling of the width gives 1.7 times the rate (85 %)."""
+NETWORK_PRIOR = math.log(0.8)
+"""An attempt over several nodes is so much slower than the same width inside one: a guess, until
+works were measured both ways."""
+NETWORK_WEIGHT = 1.0
+"""Measurements that this prior counts as."""
 EXPONENT_WEIGHT = 2.0
 """Works that the prior exponent counts as."""
 LEVEL_WEIGHT = 0.5
@@ -68,6 +73,15 @@ def work_exponent(prior: float, widths: Mapping[int, float]) -> float:
         return prior
     weight = 2.0 * (len(widths) - 1)
     return min(1.0, max(-0.5, (prior + weight * own) / (1.0 + weight)))
+
+
+def network_factor(differences: Sequence[float]) -> float:
+    """Log of the rate over several nodes relative to the same width inside one node.
+
+    `differences`: that logarithm for works that were measured both ways.
+    """
+    total = NETWORK_WEIGHT * NETWORK_PRIOR + sum(differences)
+    return total / (NETWORK_WEIGHT + len(differences))
 
 
 def kind_level(levels: Sequence[float]) -> float:

@@ -4,6 +4,8 @@ In this order, with the source that the estimate names:
 
 1. `history`: the same work was measured on this device model; at another width, its rate is
    scaled by width^α, α fitted from works measured at several widths (85 % per doubling before).
+   Widths inside a node and widths that span nodes have a history each. What was measured on one
+   side only is carried to the other by a factor for the network, which is learned too.
 2. `history`: it was measured on another model; its rate is scaled by the ratio of the two
    devices' rates: the nominal one, corrected by the works that were measured on both.
 3. `flops`: samples × FLOPs per sample over the device's calibrated rate. Calibration learns,
@@ -29,16 +31,18 @@ from scheduler.domain.pools import Pool
 from scheduler.domain.records import Measurement
 from scheduler.domain.resources import DeviceKind
 from scheduler.estimates.calibration import (
+    NETWORK_PRIOR,
     PRIOR_EXPONENT,
     Correction,
     correction,
     device_exponent,
     exponent,
     kind_level,
+    network_factor,
     ratio_correction,
     work_exponent,
 )
-from scheduler.estimates.history import Cell, History, Work
+from scheduler.estimates.history import Cell, History, Work, nearest
 from scheduler.estimates.learned import RuntimeInterval, RuntimeModel
 from scheduler.estimates.progress import Reports, remaining_s
 
@@ -72,6 +76,7 @@ class Estimator:
         self._pools: dict[str, Pool] = {}
         self._devices: dict[str, Pool] = {}  # by model: the first pool of it gives the rate
         self._exponents: dict[str, float] = {}
+        self._networks: dict[str, float] = {}  # by device model; see `network_factor`
         self._corrections: dict[str, Correction] = {}
         # Device model → work → log of one device's samples per second over its nominal FLOP/s.
         self._gains: dict[str, dict[int, float]] = {}
@@ -138,7 +143,9 @@ class Estimator:
     def observe(self, measurement: Measurement) -> None:
         """Learn from a finished attempt; one without work or time is ignored."""
         with self._lock:
-            if self._history.add(measurement):
+            pool = self._pools.get(measurement.pool)
+            spans = pool is not None and measurement.width > pool.devices_per_node
+            if self._history.add(measurement, spans=spans):
                 self._unlearned.append(measurement)
                 self._forget_fits()
 
@@ -239,13 +246,14 @@ class Estimator:
                 work.fixed = False
                 self._forget_fits()
                 self._calibrate()
-            here = self._scaled(work, pool.model, width)
+            spans = width > pool.devices_per_node
+            here = self._scaled(work, pool.model, width, spans=spans)
             if here is not None:
                 return here, "history"
             elsewhere = [
                 rate + shift
-                for model in work.cells
-                if (rate := self._scaled(work, model, width)) is not None
+                for model in work.cells | work.over_nodes
+                if (rate := self._scaled(work, model, width, spans=spans)) is not None
                 and (shift := self._shift(work, model, pool)) is not None
             ]
             if elsewhere:
@@ -254,18 +262,26 @@ class Estimator:
             return None, ""
         return self._nominal(pool, width, profile.flops_per_sample), "flops"
 
-    def _scaled(self, work: Work, model: str, width: int) -> float | None:
-        """Log rate on a model where it was measured, at any width."""
-        nearest = work.nearest(model, width)
-        if nearest is None:
+    def _scaled(self, work: Work, model: str, width: int, *, spans: bool) -> float | None:
+        """Log rate on a model where it was measured, at any width; `spans`: over nodes."""
+        network = 0.0
+        rates = work.rates(model, spans=spans)
+        if not rates:
+            rates = work.rates(model, spans=not spans)
+            network = 0.0 if work.fixed else self._networks.get(model, NETWORK_PRIOR)
+        if not rates:
             return None
-        measured, cell = nearest
+        return self._at(work, model, width, rates) + (network if spans else -network)
+
+    def _at(self, work: Work, model: str, width: int, rates: Mapping[int, Cell]) -> float:
+        """Log rate at a width, from those measured on that model."""
+        measured = nearest(rates, width)
         if measured == width:
-            return cell.log_rate
+            return rates[measured].log_rate
         # A command may ignore further devices: it scales only as far as was measured.
         prior = 0.0 if work.fixed else self._exponents.get(model, PRIOR_EXPONENT)
-        power = work_exponent(prior, _log_rates(work.cells[model]))
-        return cell.log_rate + power * math.log(width / measured)
+        power = work_exponent(prior, _log_rates(rates))
+        return rates[measured].log_rate + power * math.log(width / measured)
 
     def _shift(self, work: Work, measured_on: str, pool: Pool) -> float | None:
         """Log of the ratio of two devices' rates; None if the other's is unknown."""
@@ -283,6 +299,8 @@ class Estimator:
     def _nominal(self, pool: Pool, width: int, flops_per_sample: float) -> float:
         power = self._exponents.get(pool.model, PRIOR_EXPONENT)
         rate = self._device(pool, flops_per_sample) - math.log(flops_per_sample)
+        if width > pool.devices_per_node:
+            rate += self._networks.get(pool.model, NETWORK_PRIOR)
         return rate + power * math.log(width)
 
     def _device(self, pool: Pool, flops_per_sample: float) -> float:
@@ -315,6 +333,7 @@ class Estimator:
                     size = math.log(work.flops_per_sample)
                     sizes[model].append(size)
                     residuals[model].append(gains[id(work)] + size)
+        self._networks = {model: self._network(model) for model in self._devices}
         levels: dict[DeviceKind, list[float]] = defaultdict(list)
         for model, values in residuals.items():
             levels[self._devices[model].kind].append(sum(values) / len(values))
@@ -325,6 +344,17 @@ class Estimator:
             if residuals.get(model)
         }
         self._calibrated = True
+
+    def _network(self, model: str) -> float:
+        """The factor of a device model, from the works that were measured both ways on it."""
+        return network_factor(
+            [
+                cell.log_rate - self._at(work, model, width, inside)
+                for work, inside in self._history.on(model)
+                if not work.fixed
+                for width, cell in work.rates(model, spans=True).items()
+            ]
+        )
 
 
 class _Pace(NamedTuple):

@@ -45,23 +45,26 @@ class Cell:
 class Work:
     """Everything measured of one work, that is of one `Profile.key`."""
 
-    __slots__ = ("cells", "fixed", "flops_per_sample")
+    __slots__ = ("cells", "fixed", "flops_per_sample", "over_nodes")
 
     def __init__(self) -> None:
         self.cells: dict[str, dict[int, Cell]] = {}
-        """Device model → width → rates."""
+        """Device model → width → rates, inside one node."""
+        self.over_nodes: dict[str, dict[int, Cell]] = {}
+        """The same of attempts that spanned nodes: there the network counts."""
         self.flops_per_sample = 0.0
         """0: unknown."""
         self.fixed = True
         """Whether it is one indivisible sample, like a command: devices may not speed it up."""
 
-    def nearest(self, model: str, width: int) -> tuple[int, Cell] | None:
-        """The measured width closest to `width` by ratio, with its rates."""
-        measured = self.cells.get(model)
-        if not measured:
-            return None
-        best = min(measured, key=lambda known: abs(math.log(known / width)))
-        return best, measured[best]
+    def rates(self, model: str, *, spans: bool) -> Mapping[int, Cell]:
+        """By width; `spans`: over several nodes. Empty if nothing was measured there."""
+        return (self.over_nodes if spans else self.cells).get(model, {})
+
+
+def nearest(rates: Mapping[int, Cell], width: int) -> int:
+    """The measured width closest to `width` by ratio; there must be one."""
+    return min(rates, key=lambda known: abs(math.log(known / width)))
 
 
 class History:
@@ -72,8 +75,11 @@ class History:
         self._overheads: dict[str, dict[str, deque[float]]] = {}
         self._model_overheads: dict[str, deque[float]] = {}
 
-    def add(self, measurement: Measurement) -> bool:
-        """Add a measurement; False if it is of no use (no work done, no time taken)."""
+    def add(self, measurement: Measurement, *, spans: bool = False) -> bool:
+        """Add a measurement; False if it is of no use (no work done, no time taken).
+
+        `spans`: the attempt ran on several nodes.
+        """
         facts = (measurement.samples, measurement.seconds, measurement.overhead_s)
         if not all(map(math.isfinite, facts)) or measurement.width < 1:
             return False
@@ -84,7 +90,8 @@ class History:
         if measurement.flops_per_sample > 0:
             work.flops_per_sample = measurement.flops_per_sample
         model = measurement.model
-        work.cells.setdefault(model, {}).setdefault(measurement.width, Cell()).add(measurement.rate)
+        measured = (work.over_nodes if spans else work.cells).setdefault(model, {})
+        measured.setdefault(measurement.width, Cell()).add(measurement.rate)
         overhead = max(0.0, measurement.overhead_s)
         own = self._overheads.setdefault(measurement.key, {})
         own.setdefault(model, deque(maxlen=KEPT)).append(overhead)

@@ -8,12 +8,14 @@ from fnmatch import fnmatchcase
 
 PASSED = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR"),
-    *("LD_LIBRARY_PATH", "CUDA_*", "NVIDIA_*", "NCCL_*", "OMP_*"),
+    *("LD_LIBRARY_PATH", "CUDA_*", "NVIDIA_*", "NCCL_*", "GLOO_*", "OMP_*"),
     *("XDG_*_HOME", "TORCH_HOME", "HF_HOME", "VIRTUAL_ENV", "SSL_CERT_DIR", "SSL_CERT_FILE"),
 )
 """Names of variables that jobs get; `*` stands for any characters."""
 DATA_SETS = "FULCRUM_DATA"
 """The folder of downloaded data sets, which jobs need."""
+NODE_ADDRESS = "FULCRUM_NODE_ADDRESS"
+"""The address of this node at which other nodes reach it; parts of a job meet there."""
 _OWN = "FULCRUM_"
 """Settings and tokens of the service begin so; jobs never get them."""
 
@@ -24,7 +26,7 @@ def passed(environment: Mapping[str, str], further: Collection[str] = ()) -> dic
     return {
         name: value
         for name, value in environment.items()
-        if name == DATA_SETS
+        if name in (DATA_SETS, NODE_ADDRESS)
         or (not name.startswith(_OWN) and any(fnmatchcase(name, pattern) for pattern in patterns))
     }
 

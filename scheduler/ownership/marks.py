@@ -7,6 +7,7 @@ A folder with another mark is moved aside, so nobody reads it and nothing is los
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -36,14 +37,19 @@ def claim(folder: Path, nonce: str) -> None:
         if folder.is_dir() and not folder.is_symlink() and owner(folder) == nonce:
             return
         move_aside(folder)
-    folder.mkdir(parents=True)
-    if nonce:
+    if not nonce:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    # With its mark from the first moment on: parts of one attempt may all be making it.
+    beside = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.tmp")
+    beside.mkdir(parents=True)
+    try:
         # A power cut may remove the mark, but then the folder is empty.
-        try:
-            (folder / MARK).write_text(f"{nonce}\n")
-        except OSError:  # a full disk: a folder without a mark would seem to be another job's
-            (folder / MARK).unlink(missing_ok=True)
-            folder.rmdir()
+        (beside / MARK).write_text(f"{nonce}\n")
+        beside.rename(folder)
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
+        if owner(folder) != nonce:
             raise
 
 

@@ -61,14 +61,14 @@ class Reporter(Callback):
         trainer: pl.Trainer,
         module: pl.LightningModule,
         _outputs: Any,
-        batch: Any,
+        _batch: Any,
         _index: int,
     ) -> None:
-        """Count."""
+        """Count the images of all ranks."""
         assert isinstance(module, Classifier)
         done = trainer.current_epoch * self._images + module.train_images
-        self._seen += len(batch[1])
-        self._context.advance(len(batch[1]), done / (self._images * self._epochs))
+        self._seen += module.step_images
+        self._context.advance(module.step_images, done / (self._images * self._epochs))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """One line in the log, one in the metrics, one row of the history.
@@ -77,12 +77,13 @@ class Reporter(Callback):
         """
         assert isinstance(module, Classifier)
         epoch = trainer.current_epoch
-        loss = (module.train_loss / module.train_images).item()
+        train_loss, train_hits = module.sums()
+        loss = (train_loss / module.train_images).item()
         row: Row = {
             "epoch": epoch + 1,
             "learning_rate": learning_rate(module.work, epoch),
             "train_loss": loss,
-            "train_accuracy": (module.train_hits / module.train_images).item(),
+            "train_accuracy": (train_hits / module.train_images).item(),
         }
         measured = dict(module.measured)
         confusion = measured.pop("confusion", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from scheduler.files import regular, write_bytes
 from scheduler.json_values import write_json
 from scheduler.workloads.context import Context
+from scheduler.workloads.distributed.collectives import Vote
 
 MANIFEST = "manifest.json"
 """Beside the checkpoints: the newest one, and the attempt that wrote it."""
@@ -26,6 +28,7 @@ class EpochCheckpoints(ModelCheckpoint):
 
     From the first batch on a stop signal waits for the end of the batch, whose state is saved
     then. After an epoch's last batch it waits for the validation and the epoch's checkpoint.
+    All ranks stop after the same batch, whichever of them got the signal.
     """
 
     def __init__(self, context: Context, epochs: int) -> None:
@@ -37,11 +40,7 @@ class EpochCheckpoints(ModelCheckpoint):
         )
         self._context = context
         self._epochs = epochs
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lightning handles the signal in its own way until now."""
-        super().on_train_start(trainer, pl_module)
-        self._context.stop.listen()
+        self._vote = Vote()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -60,25 +59,33 @@ class EpochCheckpoints(ModelCheckpoint):
     ) -> None:
         """Save and stop, if that is asked for. Raises `Stopped`."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if self._context.stop.received and not trainer.is_last_batch:
+        if trainer.is_last_batch:
+            return
+        if self._vote.after_batch(self._context.stop.received):
             # Sorts between the checkpoints of the epochs before and after it.
             name = f"epoch-{trainer.current_epoch:06d}-{batch_idx + 1:06d}.ckpt"
             trainer.save_checkpoint(self._context.checkpoints / name)
             self._context.saved()
-            self._context.stop.check()
+            self._stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save; what was saved inside the epoch is of no use any more. Raises `Stopped`."""
         super().on_train_epoch_end(trainer, pl_module)
-        for path in self._context.checkpoints.glob(_PARTIAL):
-            path.unlink(missing_ok=True)
+        if self._context.rank.leads:
+            for path in self._context.checkpoints.glob(_PARTIAL):
+                path.unlink(missing_ok=True)
         self._context.saved((trainer.current_epoch + 1) / self._epochs)
-        self._context.stop.check()
+        if self._vote.now(self._context.stop.received):
+            self._stop()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """What is left is short, and is done again from the last checkpoint."""
         super().on_train_end(trainer, pl_module)
         self._context.stop.postponed = False
+
+    def _stop(self) -> None:
+        self._context.stop.adopt(signal.SIGTERM)
+        self._context.stop.check()
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

@@ -1,7 +1,9 @@
 """The kind `command`: any program, with a few paths in its environment.
 
 - FULCRUM_JOB, FULCRUM_ATTEMPT: numbers;
-- FULCRUM_WIDTH: CPU cores or GPUs it has;
+- FULCRUM_WIDTH: CPU cores or GPUs it has, on this node;
+- FULCRUM_WORLD_SIZE, FULCRUM_RANK, FULCRUM_NODES: on how many nodes the command runs, which of
+  them this is (from 0), and their names with commas between;
 - FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`
   become the result's metrics, one of kind `progress` with a `fraction` (0 to 1) says how much of
   the work is done, and one of kind `checkpoint` how much of it is saved;
@@ -13,6 +15,11 @@ A `resumable` program that gets SIGTERM saves its state in FULCRUM_CHECKPOINTS a
 as stopped, whatever its exit code.
 
 It runs in a folder of its own, `work/` in the attempt's, unless it names another.
+
+On several nodes it runs once on each; metrics count from rank 0. Programs made for torchrun find
+each other there: MASTER_ADDR and MASTER_PORT lead to the store in which the parts have met, and
+RANK, WORLD_SIZE and LOCAL_RANK name each program. So `torch.distributed.init_process_group()`
+needs no more; `torchrun --rdzv-backend c10d --rdzv-endpoint $MASTER_ADDR:$MASTER_PORT` works too.
 """
 
 from __future__ import annotations
@@ -34,12 +41,16 @@ WORK = "work"
 
 
 def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
-    """Run it to its end; its exit code and the result. Raises `InputError` if it is not there."""
+    """Run it to its end; its exit code and the result.
+
+    Raises `InputError` if it is not there, `RendezvousError` if the other parts are not.
+    """
     check_paths(work)
     cwd = Path(work.cwd).expanduser() if work.cwd else context.folder / WORK
     if not work.cwd:
         wait_for_space(lambda: cwd.mkdir(exist_ok=True))
-    environment = {**os.environ, **context.spec.env, **work.env, **_paths(context)}
+    ranks = _ranks(context)
+    environment = {**os.environ, **context.spec.env, **work.env, **_paths(context), **ranks}
     context.begin()
     process = subprocess.Popen(work.argv, cwd=cwd, env=environment)
     try:
@@ -56,6 +67,33 @@ def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
         result["error"] = f"exit code {code}"
         result["retriable"] = True
     return code, result
+
+
+def _ranks(context: Context) -> dict[str, str]:
+    """Which of the programs it is and, if there are others, where they meet."""
+    rank, spec = context.rank, context.spec
+    own = {
+        "FULCRUM_RANK": str(rank.index),
+        "FULCRUM_WORLD_SIZE": str(rank.world),
+        "FULCRUM_NODES": ",".join(part.node for part in spec.parts),
+    }
+    if rank.world == 1:
+        return own
+    from scheduler.workloads.distributed.rendezvous import join, use_interface
+
+    use_interface(len(spec.parts))
+    meeting, _ = join(spec)
+    return own | {
+        "MASTER_ADDR": meeting.address,
+        "MASTER_PORT": str(meeting.port),
+        "RANK": str(rank.index),
+        "WORLD_SIZE": str(rank.world),
+        "LOCAL_RANK": "0",
+        "LOCAL_WORLD_SIZE": "1",
+        # The store is there already: rank 0 must not open one at that port.
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+    }
 
 
 def _paths(context: Context) -> dict[str, str]:

@@ -12,6 +12,7 @@ from scheduler.executors.base import LaunchSpec
 from scheduler.files import append_text, wait_for_space
 from scheduler.json_values import plain
 from scheduler.ownership import fences
+from scheduler.workloads.distributed.ranks import ALONE, Rank
 from scheduler.workloads.stop_signal import StopSignal
 
 METRICS = "metrics.jsonl"
@@ -25,8 +26,10 @@ class Context:
     Made once per process, before the work begins: from then on time counts.
     """
 
-    def __init__(self, spec: LaunchSpec) -> None:
+    def __init__(self, spec: LaunchSpec, rank: Rank = ALONE) -> None:
         self.spec = spec
+        self.rank = rank
+        """Which of the attempt's processes this is."""
         self.begun = time.monotonic()
         self.folder = spec.part_folder
         """Of this attempt, or of this rank of it."""
@@ -36,7 +39,7 @@ class Context:
         """What the job is for."""
         self.device_kind = spec.part.device_kind
         self.width = max(1, len(spec.part.devices))
-        """CPU cores or GPUs."""
+        """CPU cores or GPUs of this part."""
         self.stop = StopSignal()
         """Whether and when it should end early."""
         self.fraction = 0.0
@@ -45,6 +48,7 @@ class Context:
         """Images worked through by this attempt."""
         self._first: float | None = None
         self._told = -math.inf
+        self._metrics = self.folder / METRICS if rank.leads else None
         for folder in (self.folder, self.checkpoints, self.artifacts):
             wait_for_space(partial(folder.mkdir, parents=True, exist_ok=True))
 
@@ -56,9 +60,15 @@ class Context:
         fences.check(self.spec.shared, self.spec.attempt, self.spec.nonce)
 
     def emit(self, kind: str, **values: Any) -> None:
-        """Append a line to metrics.jsonl, once the disk has space; NaN and infinity become null."""
+        """Append a line to metrics.jsonl, once the disk has space; NaN and infinity become null.
+
+        The first rank speaks for all; the others write nothing.
+        """
+        if self._metrics is None:
+            return
+        path = self._metrics
         line = json.dumps(plain({"time": round(time.time(), 3), "kind": kind, **values}))
-        wait_for_space(lambda: append_text(self.folder / METRICS, line + "\n"))
+        wait_for_space(lambda: append_text(path, line + "\n"))
 
     def begin(self) -> None:
         """The first sample is about to be worked on: what came before was overhead."""

@@ -2,12 +2,16 @@
 
 Soft voting: the mean of the models' probabilities (Kuncheva 2004, "Combining Pattern
 Classifiers", sec. 5.3); the label is the class with the greatest mean.
+
+On several GPUs or nodes each rank classifies whole batches of its own, and rank 0 writes all
+answers in the order of the images.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,7 @@ from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.images import Arrays, finish
 from scheduler.workloads.data.pictures import UnreadableError, decode
+from scheduler.workloads.distributed import collectives
 from scheduler.workloads.image_folders import folders
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.models.weights import Card
@@ -42,7 +47,6 @@ class Voter:
     """Of the job, which names it."""
     card: Card
     network: nn.Module
-    gpus: int = 0
 
     def probabilities(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W) → (N, classes), summing to 1 per image.
@@ -52,7 +56,7 @@ class Voter:
         card = self.card
         device = next(self.network.parameters()).device
         ready = finish(images.to(device), card.image_size, card.channels, card.mean, card.std)
-        answer = torch.softmax(architectures.spread(self.network, self.gpus)(ready).float(), dim=1)
+        answer = torch.softmax(self.network(ready).float(), dim=1)
         if not answer.isfinite().all():
             problem = "the outputs of this model are not finite; its weights do not fit its layers"
             raise InputError(f"{self.field}: {problem}", {self.field: problem})
@@ -76,60 +80,91 @@ class ImageItem:
         return self.image
 
 
+@dataclass(frozen=True, slots=True)
+class BatchAnswers:
+    """What one rank has found out about one batch."""
+
+    rows: Sequence[tuple[str, str, float]] = ()
+    """Name of the image, label, probability."""
+    judged: int = 0
+    """Images whose class is known."""
+    hits: int = 0
+    bad: Sequence[folders.Skipped] = ()
+    seconds: float = 0.0
+
+
 def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
     """Classify everything; writes predictions.csv and predictions.jsonl, returns the result.
 
     Raises `InputError` for models or data that cannot be used, or models whose classes differ.
     """
+    rank = context.rank
     on_cpu = context.device_kind is DeviceKind.CPU
-    voters = load(work, torch.device("cpu" if on_cpu else "cuda"), 0 if on_cpu else context.width)
-    classes = voters[0].card.classes
+    voters = load(work, torch.device("cpu") if on_cpu else torch.device("cuda", rank.local))
     items, left_out = _items(work, [voter.card for voter in voters])
     folders.tell(left_out)
     print(_headline(work, voters, items), flush=True)
-    latencies: list[float] = []
-    sizes: list[int] = []
-    skipped = [name for name, _ in left_out]
-    hits = judged = 0
-    with Predictions(context.artifacts) as out, torch.inference_mode():
+    found = Findings([name for name, _ in left_out])
+    round_ = work.batch_size * rank.world
+    with ExitStack() as stack, torch.inference_mode():
+        out = stack.enter_context(Predictions(context.artifacts)) if rank.leads else None
         _warm_up(voters, work.batch_size)
         context.begin()
-        for start in range(0, len(items), work.batch_size):
-            begun = time.perf_counter()
-            edges = {voter.card.image_size for voter in voters}
-            batch, images, bad = _read(work, items[start : start + work.batch_size], edges)
-            folders.tell(bad)
-            skipped += [name for name, _ in bad]
-            if batch:
-                votes = [voter.probabilities(images[voter.card.image_size]) for voter in voters]
-                certainty, label = torch.stack(votes).mean(0).max(1)
-                for item, index, chance in zip(
-                    batch, label.tolist(), certainty.tolist(), strict=True
-                ):
-                    out.add(item.name, classes[index], chance)
-                    judged += item.truth is not None
-                    hits += item.truth == index
-                latencies.append(time.perf_counter() - begun)
-                sizes.append(len(batch))
-            context.advance(len(batch), (start + work.batch_size) / len(items))
-        context.check_owner()
-    if not sizes:
+        for start in range(0, len(items), round_):
+            own = start + rank.index * work.batch_size
+            answers = _classify(work, voters, items[own : own + work.batch_size])
+            together = collectives.to_first(answers)
+            for one in together:
+                folders.tell(one.bad)
+                for row in one.rows:
+                    assert out is not None, "answers come to rank 0 alone"
+                    out.add(*row)
+            found.add(together)
+            context.advance(sum(len(one.rows) for one in together), (start + round_) / len(items))
+        if rank.leads:
+            context.check_owner()
+    if not rank.leads:
+        return {}
+    if not found.sizes:
         problem = f"{work.data}: none of the {len(items)} images can be read"
         raise InputError(problem, {"work.data": problem})
-    metrics = _figures(latencies, sizes)
-    if judged:
-        metrics["accuracy"] = hits / judged
+    metrics = found.figures()
     context.emit("test", **metrics)
     print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
     return {
-        "images": sum(sizes),
+        "images": sum(found.sizes),
         "metrics": metrics,
-        "skipped_images": len(skipped),
-        "skipped": skipped[:SKIPPED_NAMED],
+        "skipped_images": len(found.skipped),
+        "skipped": found.skipped[:SKIPPED_NAMED],
     }
 
 
-def load(work: CnnInferWork, device: torch.device, gpus: int = 0) -> list[Voter]:
+def _classify(
+    work: CnnInferWork, voters: Sequence[Voter], items: Sequence[ImageItem]
+) -> BatchAnswers:
+    """One batch, perhaps of none."""
+    classes = voters[0].card.classes
+    begun = time.perf_counter()
+    edges = {voter.card.image_size for voter in voters}
+    batch, images, bad = _read(work, items, edges)
+    if not batch:
+        return BatchAnswers(bad=bad)
+    votes = [voter.probabilities(images[voter.card.image_size]) for voter in voters]
+    certainty, label = torch.stack(votes).mean(0).max(1)
+    labels, chances = label.tolist(), certainty.tolist()
+    return BatchAnswers(
+        rows=[
+            (item.name, classes[index], chance)
+            for item, index, chance in zip(batch, labels, chances, strict=True)
+        ],
+        judged=sum(item.truth is not None for item in batch),
+        hits=sum(item.truth == index for item, index in zip(batch, labels, strict=True)),
+        bad=bad,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def load(work: CnnInferWork, device: torch.device) -> list[Voter]:
     """The models, each with its description; raises `InputError`."""
     files: list[tuple[str, Path]] = []
     for index, item in enumerate(work.models):
@@ -148,7 +183,7 @@ def load(work: CnnInferWork, device: torch.device, gpus: int = 0) -> list[Voter]
         if voter.card.classes != voters[0].card.classes:
             problem = "models vote together only if they know the same classes in the same order"
             raise InputError(problem, {field: problem})
-    return [replace(voter, gpus=gpus) for voter in voters]
+    return voters
 
 
 def _voter(work: CnnInferWork, path: Path, field: str) -> Voter:
@@ -274,15 +309,39 @@ def _warm_up(voters: Sequence[Voter], batch_size: int) -> None:
         voter.probabilities(torch.zeros(batch_size, 3, edge, edge, dtype=torch.uint8))
 
 
-def _figures(latencies: Sequence[float], sizes: Sequence[int]) -> dict[str, float]:
-    """Images per second, and percentiles of the time from file to label."""
-    batches = np.asarray(latencies) * 1e3
-    images = batches / np.asarray(sizes)
-    found = {"images_per_s": float(sum(sizes) / max(batches.sum() / 1e3, 1e-9))}
-    for percent in (50, 95):
-        found[f"latency_batch_p{percent}_ms"] = float(np.percentile(batches, percent))
-        found[f"latency_image_p{percent}_ms"] = float(np.percentile(images, percent))
-    return found
+class Findings:
+    """What the batches of all ranks add up to."""
+
+    def __init__(self, skipped: list[str]) -> None:
+        self.skipped = skipped
+        """Names of images that were left out."""
+        self.sizes: list[int] = []
+        self._latencies: list[float] = []
+        self._elapsed = 0.0
+        self._judged = self._hits = 0
+
+    def add(self, together: Sequence[BatchAnswers]) -> None:
+        """Batches that the ranks worked on at the same time."""
+        for one in together:
+            self.skipped += [name for name, _ in one.bad]
+            self._judged += one.judged
+            self._hits += one.hits
+            if one.rows:
+                self._latencies.append(one.seconds)
+                self.sizes.append(len(one.rows))
+        self._elapsed += max((one.seconds for one in together), default=0.0)
+
+    def figures(self) -> dict[str, float]:
+        """Images per second, percentiles of the time from file to label, accuracy if known."""
+        batches = np.asarray(self._latencies) * 1e3
+        images = batches / np.asarray(self.sizes)
+        found = {"images_per_s": float(sum(self.sizes) / max(self._elapsed, 1e-9))}
+        for percent in (50, 95):
+            found[f"latency_batch_p{percent}_ms"] = float(np.percentile(batches, percent))
+            found[f"latency_image_p{percent}_ms"] = float(np.percentile(images, percent))
+        if self._judged:
+            found["accuracy"] = self._hits / self._judged
+        return found
 
 
 def _headline(work: CnnInferWork, voters: Sequence[Voter], items: Sequence[ImageItem]) -> str:

@@ -22,6 +22,8 @@ from torchvision.transforms import v2
 
 from scheduler.workloads.data.datasets import DatasetParts
 from scheduler.workloads.data.images import Batch, Batches, ImageSource, Prepared, loader, mix
+from scheduler.workloads.distributed import collectives
+from scheduler.workloads.distributed.ranks import ALONE, Rank
 from scheduler.workloads.models import architectures
 from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
 
@@ -33,18 +35,20 @@ class Classifier(pl.LightningModule):
     """A network under training, with its measurements of the running epoch."""
 
     def __init__(
-        self, network: nn.Module, work: CnnTrainWork, classes: int, *, gpus: int = 0
+        self, network: nn.Module, work: CnnTrainWork, classes: int, rank: Rank = ALONE
     ) -> None:
         super().__init__()
         self.network = network
-        # In a tuple, so that the weights are registered once.
-        self._spread = (architectures.spread(network, gpus),)
         self.work = work
+        self.rank = rank
         self.metrics = scores(classes)
         self.train_loss = torch.zeros(())
-        """Sum over the images of the running epoch."""
+        """Sum over this rank's images of the running epoch."""
         self.train_hits = torch.zeros(())
         self.train_images = 0
+        """Images of the running epoch that all ranks have seen."""
+        self.step_images = 0
+        """Images of the newest batch, over all ranks."""
         self._loss = torch.zeros(())
         self._images = 0
         self.measured: dict[str, Any] = {}
@@ -61,13 +65,17 @@ class Classifier(pl.LightningModule):
         """Inside an epoch: add what `on_train_epoch_start` would begin again."""
         if self.trainer.is_last_batch:
             return
+        on_gpu = self.device.type == "cuda"
+        own = {
+            "loss": self.train_loss.cpu(),
+            "hits": self.train_hits.cpu(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if on_gpu else None,
+        }
         checkpoint["running_epoch"] = {
             "batches": self.trainer.fit_loop.epoch_loop.batch_progress.current.ready,
-            "loss": self.train_loss,
-            "hits": self.train_hits,
             "images": self.train_images,
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+            "ranks": collectives.from_all(own),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -80,12 +88,20 @@ class Classifier(pl.LightningModule):
         if not running:
             return
         self._set_modes()
-        self.train_loss = running["loss"].to(self.device)
-        self.train_hits = running["hits"].to(self.device)
         self.train_images = running["images"]
-        torch.set_rng_state(running["random"].cpu())
-        if self.device.type == "cuda" and len(running["random_cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all([state.cpu() for state in running["random_cuda"]])
+        ranks = running.get("ranks", [running])  # one process, by a version that knew no ranks
+        if len(ranks) == self.rank.world:
+            self._take_up(ranks[self.rank.index])
+        elif self.rank.leads:  # at another width: what is left of the epoch draws afresh
+            self.train_loss = sum(one["loss"] for one in ranks).to(self.device)
+            self.train_hits = sum(one["hits"] for one in ranks).to(self.device)
+
+    def _take_up(self, own: dict[str, Any]) -> None:
+        self.train_loss = own["loss"].to(self.device)
+        self.train_hits = own["hits"].to(self.device)
+        torch.set_rng_state(own["random"].cpu())
+        if self.device.type == "cuda" and isinstance(own["random_cuda"], Tensor):
+            torch.cuda.set_rng_state(own["random_cuda"].cpu(), self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam (Kingma and Ba 2015) or SGD with momentum, on what is not frozen."""
@@ -104,7 +120,8 @@ class Classifier(pl.LightningModule):
         weights and the optimizer's state.
         """
         epoch = self.current_epoch
-        torch.manual_seed(mix(self.work.seed, epoch))
+        own = () if self.rank.leads else (self.rank.index,)  # else all drop the same units
+        torch.manual_seed(mix(self.work.seed, epoch, *own))
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
             group["lr"] = learning_rate(self.work, epoch)
         self._set_modes()
@@ -116,15 +133,27 @@ class Classifier(pl.LightningModule):
             self.network.eval()
             architectures.head(self.network)[1].train()
 
-    def training_step(self, batch: Batch, _index: int) -> Tensor:
-        """Cross-entropy of one batch."""
+    def sums(self) -> tuple[Tensor, Tensor]:
+        """Loss and hits over the images of the running epoch that all ranks have seen."""
+        both = collectives.total(torch.stack([self.train_loss, self.train_hits.float()]))
+        return both[0], both[1]
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """Cross-entropy of one batch, weighed so that the mean over ranks is that of all images."""
         images, labels = batch
-        logits = self._spread[0](images)
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.step_images = data.train_batches.images(index)
+        self.train_images += self.step_images
+        if not len(labels):  # the others' gradients count, and wait for this rank's zeros
+            learning = [one.sum() for one in self.parameters() if one.requires_grad]
+            return torch.stack(learning).sum() * 0.0
+        logits = self.network(images)
         loss = nn.functional.cross_entropy(logits, labels)
         self.train_loss = self.train_loss + loss.detach() * len(labels)
         self.train_hits = self.train_hits + (logits.detach().argmax(1) == labels).sum()
-        self.train_images += len(labels)
-        return loss
+        if self.rank.world == 1:
+            return loss
+        return loss * (len(labels) * self.rank.world / self.step_images)
 
     def on_validation_epoch_start(self) -> None:
         """Begin a new measurement."""
@@ -134,16 +163,19 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: Batch, _index: int) -> None:
         """Measure one batch."""
         images, labels = batch
-        logits = self._spread[0](images).float()
+        if not len(labels):
+            return
+        logits = self.network(images).float()
         self._loss = self._loss + nn.functional.cross_entropy(logits, labels, reduction="sum")
         self._images += len(labels)
         self.metrics.update(logits, labels)
 
     def on_validation_epoch_end(self) -> None:
-        """Leave the epoch's measurement in `measured`."""
+        """Leave the epoch's measurement of all ranks in `measured`."""
         found = self.metrics.compute()
         confusion = found.pop("confusion").int().tolist()
-        loss = self._loss / self._images
+        images = int(collectives.total(torch.tensor(self._images)))
+        loss = collectives.total(self._loss) / images
         self.measured = {
             "loss": loss.item(),
             **{name: value.item() for name, value in found.items()},
@@ -169,9 +201,11 @@ class ImageData(pl.LightningDataModule):
         channels: int,
         mean: Sequence[float],
         std: Sequence[float],
+        rank: Rank = ALONE,
     ) -> None:
         super().__init__()
         self._work = work
+        self._rank = rank
 
         def prepared(source: ImageSource, augment: v2.Transform | None = None) -> Prepared:
             return Prepared(
@@ -189,15 +223,23 @@ class ImageData(pl.LightningDataModule):
         self.test = prepared(parts.test)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Of the trainer's current epoch, shuffled, without what an earlier attempt has done."""
+        """Of the trainer's current epoch, shuffled, without what an earlier attempt has done.
+
+        Of each batch this rank gets its share, as in validation and test.
+        """
         epoch = done = 0
         if self.trainer is not None:
             assert isinstance(self.trainer.lightning_module, Classifier)
             epoch, done = self.trainer.current_epoch, self.trainer.lightning_module.done_batches
-        batches = Batches(
-            len(self.train), self._work.batch_size, epoch=epoch, seed=self._work.seed, done=done
+        self.train_batches = Batches(
+            len(self.train),
+            self._work.batch_size,
+            epoch=epoch,
+            seed=self._work.seed,
+            done=done,
+            rank=self._rank,
         )
-        return loader(self.train, batches, self._work.loader_workers)
+        return loader(self.train, self.train_batches, self._work.loader_workers)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Of the validation part; an empty list if there is none."""
@@ -208,7 +250,7 @@ class ImageData(pl.LightningDataModule):
         return self._in_order(self.test)
 
     def _in_order(self, dataset: Prepared) -> DataLoader[Batch]:
-        batches = Batches(len(dataset), max(self._work.batch_size, 64))
+        batches = Batches(len(dataset), max(self._work.batch_size, 64), rank=self._rank)
         return loader(dataset, batches, self._work.loader_workers)
 
 
@@ -247,4 +289,6 @@ def scores(classes: int) -> MetricCollection:
         "f1": MulticlassF1Score(classes, average="macro", validate_args=False),
         "confusion": MulticlassConfusionMatrix(classes, validate_args=False),
     }
-    return MetricCollection(metrics)
+    # Named, so that they do not depend on the images that a rank happens to see first.
+    groups = [["accuracy"], ["precision", "recall", "f1"], ["confusion"]]
+    return MetricCollection(metrics, compute_groups=groups)

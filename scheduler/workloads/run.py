@@ -32,6 +32,7 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.json_values import plain
 from scheduler.workloads.context import Context
+from scheduler.workloads.distributed.ranks import ALONE, CONSEQUENCE, Rank, of_part
 from scheduler.workloads.spec.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
 from scheduler.workloads.stop_signal import Stopped
 
@@ -42,6 +43,7 @@ _MODULES = (
     "scheduler.workloads.train",
     "scheduler.workloads.infer",
     "scheduler.workloads.command",
+    "scheduler.workloads.distributed.launcher",
     # What the trainer imports while it runs.
     "fsspec.implementations.chained",
     "fsspec.implementations.local",
@@ -74,9 +76,19 @@ def preload() -> None:
 
 
 def run(spec: LaunchSpec) -> Outcome:
-    """Do the work."""
+    """Do the work of the spec's part, in as many processes as it takes."""
     _print_anything()
-    context = Context(spec)
+    ranks = of_part(spec)
+    if ranks[0].world == 1:
+        return _run(spec, ALONE)
+    from scheduler.workloads.distributed.launcher import launch
+
+    return launch(spec, ranks, _run)
+
+
+def _run(spec: LaunchSpec, rank: Rank) -> Outcome:
+    """Do the work of one process."""
+    context = Context(spec, rank)
     result: dict[str, Any] = {}
     try:
         with context.stop.listening():
@@ -90,7 +102,11 @@ def run(spec: LaunchSpec) -> Outcome:
         _say(f"error: {error.message}")
     except Exception as error:
         code, result = FAILED, {"error": _one_line(error)}
-        _say(traceback.format_exc())
+        if rank.world > 1 and _lost_others(error):
+            result[CONSEQUENCE] = True
+            _say(f"{rank.name} has lost the others: {result['error']}")
+        else:
+            _say(traceback.format_exc())
     return Outcome(code, plain({**context.summary(), **result}))
 
 
@@ -114,7 +130,9 @@ def _work(context: Context) -> tuple[int, dict[str, Any]]:
         from scheduler.workloads.command import command
 
         return command(work, context)
-    with _quiet():
+    from scheduler.workloads.distributed import collectives
+
+    with _quiet(), collectives.joined(spec, context.rank):
         _set_threads(context)
         if isinstance(work, CnnTrainWork):
             from scheduler.workloads.train import train
@@ -124,6 +142,12 @@ def _work(context: Context) -> tuple[int, dict[str, Any]]:
         from scheduler.workloads.infer import infer
 
         return OK, infer(work, context)
+
+
+def _lost_others(error: Exception) -> bool:
+    from scheduler.workloads.distributed.collectives import lost_others
+
+    return lost_others(error)
 
 
 def _set_threads(context: Context) -> None:

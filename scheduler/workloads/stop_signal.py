@@ -20,6 +20,16 @@ class Stopped(BaseException):
         """The exit code that says so."""
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """The signals wait until this ends; in a child that is forked inside, until it listens."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class StopSignal:
     """Turns SIGTERM and SIGINT into `Stopped`, once; a second one must not break the clean-up.
 
@@ -47,19 +57,18 @@ class StopSignal:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {name: signal.getsignal(name) for name in SIGNALS}
-        self.listen()
+        before = {name: signal.signal(name, self._handle) for name in SIGNALS}
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # a fork may have begun with them held
         try:
             yield
         finally:
             for name, handler in before.items():
                 signal.signal(name, handler)
 
-    def listen(self) -> None:
-        """Take the signals from whatever handles them now, such as a training library."""
-        if threading.current_thread() is threading.main_thread() and not self.received:
-            for name in SIGNALS:
-                signal.signal(name, self._handle)
+    def adopt(self, signum: int) -> None:
+        """Another process of the attempt has got the signal, and all of them stop."""
+        if self._received is None:
+            self._received = signum
 
     def _handle(self, signum: int, _frame: FrameType | None) -> None:
         for name in SIGNALS:

@@ -1,15 +1,22 @@
 """The kind `cnn-train`: train, test, leave a model and its figures behind.
 
-A training that was interrupted ends with the same bits as one that was not, on a CPU, at the same
-width. Killed, it goes on after its last whole epoch: every epoch draws its order, its augmentation
-and its dropout from (seed, epoch), and the checkpoint holds weights, optimizer and history. Asked
-to stop, it goes on after its last batch: that checkpoint holds the random state, the number of
-batches and the sums of the running epoch too.
+A training that was interrupted ends with the same bits as one that was not, on CPUs, at the same
+width on as many nodes. Killed, it goes on after its last whole epoch: every epoch draws its order,
+its augmentation and its dropout from (seed, epoch), and the checkpoint holds weights, optimizer
+and history. Asked to stop, it goes on after its last batch: that checkpoint holds the random
+states, the number of batches and the sums of the running epoch too.
+
+On several GPUs or nodes every rank computes the gradients of its share of each batch, and all
+take the same step with their mean over the batch (`distributed`). So a step sees the same images
+at every width, and the learning rate means the same. Batch normalisation uses the statistics of a
+rank's own share, as in Goyal et al. 2017, "Accurate, Large Minibatch SGD", sec. 3.2; the running
+statistics are those of rank 0.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -29,6 +36,7 @@ from scheduler.workloads.checkpoints import AtomicCheckpoints, EpochCheckpoints,
 from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.datasets import DatasetParts
+from scheduler.workloads.distributed import collectives, strategy
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.module import VALIDATION_LOSS, Classifier, ImageData
 from scheduler.workloads.spec import tables
@@ -46,6 +54,7 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     """
     edge = work.image_size or tables.default_image_size(work.model, work.dataset)
     parts = datasets.load(work, edge, threads=threads(context), cache_bytes=cache_bytes(context))
+    _check_alike(parts, context)
     channels = architectures.input_channels(work.model, parts.channels)
     mean, std = weights.normalisation(work.normalise, channels)
     card = weights.Card(
@@ -64,10 +73,12 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
         weights.initial(network, work.model, work.weights)
     if work.freeze:
         architectures.freeze(network)
-    data = ImageData(parts, work, edge=edge, channels=channels, mean=mean, std=std)
-    print(_headline(work, card, parts), flush=True)
+    data = ImageData(
+        parts, work, edge=edge, channels=channels, mean=mean, std=std, rank=context.rank
+    )
+    print(_headline(work, card, parts, context), flush=True)
 
-    module = Classifier(network, work, len(parts.classes), gpus=gpus(context))
+    module = Classifier(network, work, len(parts.classes), context.rank)
     reporter = Reporter(context, len(data.train), work.epochs)
     patience = Patience(VALIDATION_LOSS, work.early_stopping) if work.early_stopping else None
     trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
@@ -80,28 +91,41 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
 
 
 def threads(context: Context) -> int:
-    """CPU threads for this attempt: its cores, or a few beside a GPU."""
+    """CPU threads for this process: its part's cores, or a few beside its GPU."""
     if context.device_kind is DeviceKind.CPU:
         return context.width
-    return min(4 * context.width, len(os.sched_getaffinity(0)))
-
-
-def gpus(context: Context) -> int:
-    """GPUs of this attempt, numbered from 0 in its process; 0 on a CPU."""
-    return 0 if context.device_kind is DeviceKind.CPU else context.width
+    processes = context.rank.parts[context.rank.part]
+    return max(1, min(4 * context.width, len(os.sched_getaffinity(0))) // processes)
 
 
 def cache_bytes(context: Context) -> int:
-    """Host memory for decoded images: a quarter of what the attempt may take, 512 MiB at most."""
+    """Host memory for decoded images: a quarter of what the part may take, 512 MiB at most.
+
+    The processes of a part share it.
+    """
     limit = context.spec.part.memory_bytes
-    return min(_CACHE_BYTES, limit // 4) if limit else _CACHE_BYTES
+    most = min(_CACHE_BYTES, limit // 4) if limit else _CACHE_BYTES
+    return most // context.rank.parts[context.rank.part]
+
+
+def _check_alike(parts: DatasetParts, context: Context) -> None:
+    """Raises `InputError` if the nodes of the attempt hold different images under one name."""
+    if context.rank.world == 1:
+        return
+    digest = hashlib.sha256(repr((parts.classes, parts.channels)).encode())
+    for source in (parts.train, parts.validation, parts.test):
+        digest.update(b"" if source is None else source.labels.tobytes())
+    digests = collectives.from_all(digest.hexdigest())
+    other = next((rank for rank, one in enumerate(digests) if one != digests[0]), None)
+    if other is not None:
+        problem = f"rank {other} finds other images in this dataset than rank 0"
+        raise InputError(problem, {"work.dataset": problem})
 
 
 def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
     on_cpu = context.device_kind is DeviceKind.CPU
-    return pl.Trainer(
-        accelerator="cpu" if on_cpu else "cuda",
-        devices=1,
+    trainer = pl.Trainer(
+        **strategy.options(context.rank, context.device_kind),
         precision=_precision(work, on_cpu),
         max_epochs=work.epochs,
         logger=False,
@@ -116,10 +140,19 @@ def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callba
         benchmark=not on_cpu,
         default_root_dir=context.folder,
     )
+    # It would take SIGTERM for itself, with a broadcast inside the handler and one per batch.
+    trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]
+    return trainer
+
+
+def _nothing() -> None:
+    """In place of what a library would do."""
 
 
 def _fit(trainer: pl.Trainer, module: Classifier, data: ImageData, context: Context) -> None:
-    checkpoint = newest(context.checkpoints)
+    found = newest(context.checkpoints) if context.rank.leads else None
+    checkpoint = collectives.from_first(found)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except ValueError as error:
@@ -157,14 +190,24 @@ def _test_was_split_off(work: CnnTrainWork) -> bool:
     return known is not None and not known.test
 
 
-def _headline(work: CnnTrainWork, card: weights.Card, parts: DatasetParts) -> str:
+def _headline(work: CnnTrainWork, card: weights.Card, parts: DatasetParts, context: Context) -> str:
     sizes = [len(parts.train.labels), len(parts.validation.labels) if parts.validation else 0]
     sizes.append(len(parts.test.labels))
     return (
         f"{work.model} on {work.dataset}: {len(card.classes)} classes, "
         f"{sizes[0]} training, {sizes[1]} validation and {sizes[2]} test images "
-        f"at {card.image_size} px"
+        f"at {card.image_size} px" + _spread(work, context)
     )
+
+
+def _spread(work: CnnTrainWork, context: Context) -> str:
+    """Over how many processes the batches go, for the log; empty for one."""
+    rank = context.rank
+    if rank.world == 1:
+        return ""
+    idle = max(0, rank.world - max(1, work.batch_size // 2))
+    few = f"; batches of {work.batch_size} leave {idle} of them idle" if idle else ""
+    return f", on {rank.world} processes of {len(rank.parts)} nodes{few}"
 
 
 def _leave(
@@ -174,7 +217,9 @@ def _leave(
     reporter: Reporter,
     parts: DatasetParts,
 ) -> dict[str, Any]:
-    """Write the artifacts; the result."""
+    """Write the artifacts; the result. Rank 0 does it for all."""
+    if not context.rank.leads:
+        return {}
     metrics = dict(module.measured)
     confusion = metrics.pop("confusion")
     context.emit("test", **metrics, confusion=confusion)

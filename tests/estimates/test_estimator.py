@@ -117,6 +117,32 @@ def test_scaling_is_learned_for_the_work_and_for_the_device(power):
     assert min(power, PRIOR_EXPONENT) <= learned <= max(power, PRIOR_EXPONENT)
 
 
+def test_history_inside_a_node_and_over_nodes_are_kept_apart():
+    spec, other = train(samples=1000), train("b", samples=1000)
+    small = replace(CPU, name="small", devices_per_node=4, nodes=2)
+    large = replace(CPU, name="large", devices_per_node=8, nodes=1)
+    estimator = Estimator(pools=[small, large])
+
+    def runtime(of, pool, width):
+        return estimator.estimate(of, pool, width).runtime_s
+
+    estimator.observe(measured(spec, large, 8, 100.0))
+    estimator.observe(measured(other, large, 8, 100.0))
+    assert runtime(spec, large, 8) == pytest.approx(100)
+    assert runtime(spec, small, 8) == pytest.approx(100 / 0.8), "the network costs something"
+    estimator.observe(measured(spec, small, 8, 400.0))
+    assert runtime(spec, large, 8) == pytest.approx(100), "what the network did says nothing here"
+    assert runtime(spec, small, 8) == pytest.approx(400)
+    assert runtime(other, small, 8) > 200, "other works learn from it"
+    assert runtime(train("c", samples=1000), small, 8) > runtime(train("c", samples=1000), large, 8)
+
+
+def test_commands_are_not_slowed_by_a_network_that_they_may_not_use():
+    small = replace(CPU, name="small", devices_per_node=4, nodes=2)
+    estimator = Estimator([measured(command(), small, 4, 60.0, samples=1.0)], [small])
+    assert estimator.estimate(command(), small, 8).runtime_s == pytest.approx(60)
+
+
 def test_another_device_is_scaled_by_the_ratio_of_rates():
     spec = train(samples=1000)
     estimator = Estimator([measured(spec, T4, 1, 200.0)], POOLS)

@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,19 @@ NURSERY = Path(__file__).with_name("nursery.py")
 class Ended:
     """One attempt and what it left."""
 
-    code: int
-    """Negative: the signal that ended it."""
+    codes: Sequence[int]
+    """Of each part, by rank. Negative: the signal that ended it."""
     folder: Path
     artifacts: Path
     checkpoints: Path
+
+    @property
+    def code(self) -> int:
+        return self.codes[0]
+
+    def part(self, rank: int) -> Ended:
+        """What a further part left."""
+        return replace(self, codes=[self.codes[rank]], folder=self.folder / f"rank-{rank}")
 
     @property
     def result(self) -> dict[str, Any]:
@@ -53,7 +61,7 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1", "FULCRUM_NODE_ADDRESS": "127.0.0.1"},
         )
         self.loaded = self._answer()
 
@@ -65,23 +73,30 @@ class Nursery:
         *,
         number: int = 1,
         width: int = 1,
+        nodes: Sequence[int] = (),
         hook: Mapping[str, Any] | None = None,
     ) -> Ended:
-        """Attempt `number` of the job whose folder is `base`; see nursery.py for `hook`."""
+        """Attempt `number` of the job whose folder is `base`; see nursery.py for `hook`.
+
+        `nodes`: how many devices it has on each, instead of `width` on one.
+        """
         spec = {
             "attempt": f"7.{number}",
             "kind": kind,
             "work": work,
             "folder": str(base / str(number)),
             "shared": str(base / "shared"),
-            "devices": [str(index) for index in range(width)],
+            "parts": [
+                [f"node-{name}", [str(index) for index in range(count)]]
+                for name, count in zip("abcdefgh", nodes or (width,), strict=False)
+            ],
         }
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"spec": spec, "hook": hook or {}}) + "\n")
         self.process.stdin.flush()
         shared = base / "shared"
-        code = self._answer()["code"]
-        return Ended(code, base / str(number), shared / "artifacts", shared / "checkpoints")
+        codes = self._answer()["codes"]
+        return Ended(codes, base / str(number), shared / "artifacts", shared / "checkpoints")
 
     def close(self) -> None:
         assert self.process.stdin is not None

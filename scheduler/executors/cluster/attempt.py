@@ -18,7 +18,7 @@ _LOST = "lost: "
 
 
 @dataclass(slots=True)
-class Rank:
+class AttemptPart:
     """The part of an attempt on one node."""
 
     number: int
@@ -55,7 +55,7 @@ class ClusterAttempt:
 
     def __init__(self, key: AttemptKey) -> None:
         self.key = key
-        self.ranks = tuple(Rank(number, node) for number, node in enumerate(key.nodes))
+        self.ranks = tuple(AttemptPart(number, node) for number, node in enumerate(key.nodes))
         self.asked = False
         """Whether somebody waits in `alive` to hear which nodes know it."""
         self.first_started_at: float | None = None
@@ -65,11 +65,11 @@ class ClusterAttempt:
         self._told = False
 
     @property
-    def running(self) -> Sequence[Rank]:
+    def running(self) -> Sequence[AttemptPart]:
         """The parts that have not ended."""
         return [rank for rank in self.ranks if rank.exited is None]
 
-    def started(self, rank: Rank, event: Started) -> Started | None:
+    def started(self, rank: AttemptPart, event: Started) -> Started | None:
         """Take in that a part runs; the event of the attempt once all do."""
         rank.started, rank.pid = event, event.pid
         if self.first_started_at is None:
@@ -80,7 +80,7 @@ class ClusterAttempt:
         self._told = True
         return replace(found[0], time=max(one.time for one in found))
 
-    def exited(self, rank: Rank, event: Exited) -> Exited | None:
+    def exited(self, rank: AttemptPart, event: Exited) -> Exited | None:
         """Take in that a part has ended; the event of the attempt once all have."""
         rank.exited, rank.pid = event, None
         rank.todo.clear()
@@ -106,7 +106,7 @@ class ClusterAttempt:
         for rank in self.running:
             self.stop(rank)
 
-    def stop(self, rank: Rank) -> None:
+    def stop(self, rank: AttemptPart) -> None:
         """Let a part end because of another."""
         if not rank.stopped:
             rank.stopped = True
@@ -137,21 +137,21 @@ class ClusterAttempt:
         retriable = said.retriable and said.reason != "time limit"
         return replace(said, reason=self._reason(first, said), retriable=retriable)
 
-    def _reason(self, rank: Rank, said: Exited) -> str:
+    def _reason(self, rank: AttemptPart, said: Exited) -> str:
         if said.reason in ("cancelled", "preempted"):
             return said.reason
         prefix = _LOST if said.lost else ""
         return f"{prefix}{self._name(rank)}: {said.reason.removeprefix(_LOST)}"
 
-    def _name(self, rank: Rank) -> str:
+    def _name(self, rank: AttemptPart) -> str:
         return f"rank {rank.number} on {rank.node}"
 
 
-def _consequence(rank: Rank) -> bool:
+def _consequence(rank: AttemptPart) -> bool:
     return rank.stopped and rank.exited is not None and rank.exited.reason == "cancelled"
 
 
-def _precedence(rank: Rank) -> tuple[bool, float]:
+def _precedence(rank: AttemptPart) -> tuple[bool, float]:
     """A machine's failure explains the failures of others' connections to it."""
     assert rank.exited is not None
     return not rank.exited.lost, rank.exited.time

@@ -31,8 +31,8 @@ from scheduler.executors.cluster.attempt import (
     CANCEL,
     LAUNCH,
     PREEMPT,
+    AttemptPart,
     ClusterAttempt,
-    Rank,
 )
 from scheduler.executors.cluster.base import (
     AgentAnswer,
@@ -279,7 +279,7 @@ class ClusterExecutor:
         begun = None if event.started_at is None else event.started_at - offset_s
         self._end(attempt, rank, replace(event, time=event.time - offset_s, started_at=begun))
 
-    def _end(self, attempt: ClusterAttempt, rank: Rank, event: Exited) -> None:
+    def _end(self, attempt: ClusterAttempt, rank: AttemptPart, event: Exited) -> None:
         link = self._link(rank.node)
         link.ranks.pop(attempt.key.attempt, None)
         link.busy.pop(attempt.key.attempt, None)
@@ -298,7 +298,7 @@ class ClusterExecutor:
             why = f"node {link.name} was not heard for {link.lost.limit_s:g} s"
             self._lose(link, attempt, rank, why)
 
-    def _lose(self, link: NodeLink, attempt: ClusterAttempt, rank: Rank, why: str) -> None:
+    def _lose(self, link: NodeLink, attempt: ClusterAttempt, rank: AttemptPart, why: str) -> None:
         """End a part of which nothing is known any more: at the time it was last heard of."""
         name = attempt.key.attempt
         begun = None if rank.started is None else rank.started.time
@@ -306,7 +306,7 @@ class ClusterExecutor:
         lost = Exited(name, ended_at, f"lost: {why}", success=False, lost=True, started_at=begun)
         self._end(attempt, rank, lost)
 
-    def _lose_unknown(self, attempt: ClusterAttempt, rank: Rank) -> None:
+    def _lose_unknown(self, attempt: ClusterAttempt, rank: AttemptPart) -> None:
         why = f"node {rank.node} knows nothing of it"
         self._lose(self._link(rank.node), attempt, rank, why)
 
@@ -331,7 +331,7 @@ class ClusterExecutor:
         self._inbox.put(None)
 
     def _want(
-        self, attempt: ClusterAttempt, rank: Rank, method: str, arguments: Mapping[str, Any]
+        self, attempt: ClusterAttempt, rank: AttemptPart, method: str, arguments: Mapping[str, Any]
     ) -> None:
         """Make this call once the node is heard, after those that wait already."""
         rank.todo.append((method, arguments))

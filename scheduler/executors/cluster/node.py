@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from scheduler.domain.nodes import NodeFacts, NodeState
-from scheduler.executors.cluster.attempt import ClusterAttempt, Rank
+from scheduler.executors.cluster.attempt import AttemptPart, ClusterAttempt
 from scheduler.executors.silence import SilenceLimit
 
 _NOISE_S = 0.05
@@ -58,9 +58,9 @@ class NodeLink:
     """Whether its attempts were given up since it was last heard."""
     health: tuple[str, ...] = ()
     clock_offset_s: float = 0.0
-    ranks: dict[str, tuple[ClusterAttempt, Rank]] = field(default_factory=dict)
+    ranks: dict[str, tuple[ClusterAttempt, AttemptPart]] = field(default_factory=dict)
     """By attempt: the parts here that have not ended."""
-    busy: dict[str, Rank] = field(default_factory=dict)
+    busy: dict[str, AttemptPart] = field(default_factory=dict)
     """Those with calls to make."""
 
     @property
@@ -105,7 +105,7 @@ class NodeLink:
         if not least <= self.clock_offset_s <= most:
             self.clock_offset_s = least
 
-    def offset_of(self, rank: Rank) -> float:
+    def offset_of(self, rank: AttemptPart) -> float:
         """Seconds by which times of the part's events are ahead of the service's clock."""
         if rank.clock_offset_s is None:
             noise = abs(self.clock_offset_s) < _NOISE_S

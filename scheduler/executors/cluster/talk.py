@@ -15,7 +15,7 @@ from typing import Any
 
 from scheduler.executors.base import AttemptEvent, AttemptKey
 from scheduler.executors.cluster import wire
-from scheduler.executors.cluster.attempt import Rank
+from scheduler.executors.cluster.attempt import AttemptPart
 from scheduler.executors.cluster.base import AgentAnswer, AgentFailure, AgentTransport
 from scheduler.executors.cluster.node import NodeLink, TalkStage
 
@@ -126,7 +126,7 @@ class Talk:
         }
         self._call(link, "settle", arguments, then, _SETTLE_LIMIT_S)
 
-    def send(self, link: NodeLink, name: str, rank: Rank) -> None:
+    def send(self, link: NodeLink, name: str, rank: AttemptPart) -> None:
         """Make the first call that the part of attempt `name` waits for."""
         method, arguments = rank.todo[0]
         rank.calling = rank.sent = True

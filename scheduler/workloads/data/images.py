@@ -20,6 +20,7 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812
 
 from scheduler.text import shown
 from scheduler.workloads.data.pictures import UnreadableError, decode
+from scheduler.workloads.distributed.ranks import ALONE, Rank
 from scheduler.workloads.stop_signal import SIGNALS
 
 Key = tuple[int, int]
@@ -147,7 +148,10 @@ class Prepared(Dataset[Batch]):
         return len(self.source.labels)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
-        """The batch of these (epoch, index) pairs."""
+        """The batch of these (epoch, index) pairs, perhaps of none."""
+        if not keys:
+            empty = torch.empty(0, self.channels, self.edge, self.edge)
+            return empty, torch.empty(0, dtype=torch.int64)
         images = torch.stack([self._image(epoch, index) for epoch, index in keys])
         labels = torch.from_numpy(self.source.labels[[index for _, index in keys]])
         return finish(images, self.edge, self.channels, self._mean, self._std), labels
@@ -194,17 +198,25 @@ class Batches(Sampler[list[Key]]):
         epoch: int = 0,
         seed: int | None = None,
         done: int = 0,
+        rank: Rank = ALONE,
     ) -> None:
         """`seed` None: in order; else shuffled by seed and epoch. The first `done` are left out.
 
-        The length stays that of the whole epoch, as the trainer expects.
+        The length stays that of the whole epoch, as the trainer expects. Of each batch `rank` gets
+        its share, perhaps none.
         """
         self.size, self.batch_size, self.epoch, self.seed = size, batch_size, epoch, seed
         self.done = done
+        self.rank = rank
 
     def __len__(self) -> int:
         whole, rest = divmod(self.size, self.batch_size)
         return max(1, whole) if rest <= 1 < self.batch_size else whole + bool(rest)
+
+    def images(self, number: int) -> int:
+        """Images of batch `number` (from 0), over all ranks."""
+        start = number * self.batch_size
+        return self.size - start if number == len(self) - 1 else self.batch_size
 
     def __iter__(self) -> Iterator[list[Key]]:
         if self.seed is None:
@@ -212,11 +224,10 @@ class Batches(Sampler[list[Key]]):
         else:
             generator = torch.Generator().manual_seed(mix(self.seed, self.epoch))
             order = torch.randperm(self.size, generator=generator).tolist()
-        last = len(self) - 1
-        for number in range(self.done, last + 1):
-            start = number * self.batch_size
-            stop = self.size if number == last else start + self.batch_size
-            yield [(self.epoch, index) for index in order[start:stop]]
+        for number in range(self.done, len(self)):
+            start, count = number * self.batch_size, self.images(number)
+            own = order[start : start + count][self.rank.share(count)]
+            yield [(self.epoch, index) for index in own]
 
 
 def loader(dataset: Prepared, batches: Batches, workers: int = 0) -> DataLoader[Batch]:

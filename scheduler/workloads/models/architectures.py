@@ -94,11 +94,3 @@ def freeze(model: nn.Module) -> None:
         parameter.requires_grad = False
     for parameter in head(model)[1].parameters():
         parameter.requires_grad = True
-
-
-def spread(model: nn.Module, gpus: int) -> nn.Module:
-    """The network on several GPUs of this process: each takes its share of every batch.
-
-    A step sees the same images however many there are. The weights stay those of `model`.
-    """
-    return nn.DataParallel(model, list(range(gpus))) if gpus > 1 else model

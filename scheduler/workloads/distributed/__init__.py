@@ -1,0 +1,1 @@
+"""Attempts of several processes: who they are, how they meet, how they end together."""
