@@ -1,13 +1,14 @@
 """Speed of the simulation on one core, beside bare SimPy timeouts in the same run.
 
     python -m benchmarks.simulation [--json [FILE]] [--profile] [--million [POLICY …]] [--jobs N]
-        [--traces FOLDER]
+        [--nodes 100,1000,10000] [--traces FOLDER]
 
 Traces and the very large cluster are played by the compiled clock; `SimPy` in a line is the same by
 SimPy. A replayed job is at least two SimPy events, its arrival and its end; `ratio` is the time of
 a job ÷ the time of two bare timeouts. Environment steps take the row that ends soonest beside what
 the job could have, so that queues are as long as in training; choosing it is not measured, and of
-some equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes. `--json`
+some equal runs each step's least time counts. `--million`: 1,000,000 jobs on 10,000 nodes, or as
+`--jobs` and `--nodes` say. `--json`
 writes or prints one object with the main figures; lines for people go to stderr then. What could
 not be measured, such as the replay of a trace that is not there, is null.
 """
@@ -122,12 +123,12 @@ def steps(scenario: Scenario, rows: int) -> float:
     return STEPS / float(least.sum())
 
 
-def many(jobs: int, seed: int = 0) -> Workload:
-    """Poisson arrivals that keep 10,000 nodes of 8 devices at a load of 0.9."""
+def many(jobs: int, nodes: int, seed: int = 0) -> Workload:
+    """Poisson arrivals that keep nodes of 8 devices at a load of 0.9."""
     rng = np.random.default_rng(seed)
     widths = rng.choice([1, 2, 4, 8], size=jobs, p=[0.6, 0.2, 0.12, 0.08])
     runtimes = np.exp(rng.normal(6.0, 1.2, jobs))
-    gap = float((widths * runtimes).mean()) / (0.9 * 80_000)
+    gap = float((widths * runtimes).mean()) / (0.9 * 8 * nodes)
     times = np.cumsum(rng.exponential(gap, jobs))
     rows = zip(times.tolist(), widths.tolist(), runtimes.tolist(), strict=True)
     return Workload(
@@ -139,13 +140,15 @@ def many(jobs: int, seed: int = 0) -> Workload:
     )
 
 
-def million(jobs: int, policies: Sequence[str], say: Say) -> Mapping[str, Mapping[str, float]]:
+def million(
+    jobs: int, nodes: int, policies: Sequence[str], say: Say
+) -> Mapping[str, Mapping[str, float]]:
     """Real time and memory of a large cluster, by the compiled clock, with all preparation.
 
     Returns policy → `seconds` and `memory_gib`.
     """
-    workload = many(jobs)
-    pool = Pool("nodes", DeviceKind.CUDA, "GPU", 8, nodes=10_000, dollars_per_device_hour=1.0)
+    workload = many(jobs, nodes)
+    pool = Pool("nodes", DeviceKind.CUDA, "GPU", 8, nodes=nodes, dollars_per_device_hour=1.0)
     found = {}
     for policy in policies:
         begun = time.perf_counter()
@@ -155,7 +158,7 @@ def million(jobs: int, policies: Sequence[str], say: Say) -> Mapping[str, Mappin
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         found[policy] = {"seconds": seconds, "memory_gib": memory}
         say(
-            f"{policy:8} {jobs:,} jobs on 10,000 nodes: {seconds / 60:.1f} min, "
+            f"{policy:8} {jobs:,} jobs on {nodes:,} nodes: {seconds / 60:.1f} min, "
             f"{jobs / seconds:,.0f} jobs/s, {memory:.1f} GiB at most, "
             f"mean wait {outcome.wait.mean():.1f} s"
         )
@@ -245,7 +248,10 @@ def measure(given: argparse.Namespace, say: Say) -> Mapping[str, object]:
     found: dict[str, object] = {**figures(given.traces, say)}
     if given.million is None:
         return found
-    return found | {"million": million(given.jobs, given.million or ["fcfs", "wgc"], say)}
+    policies = given.million or ["fcfs", "wgc"]
+    sizes = [int(size) for size in given.nodes.split(",")]
+    large = {str(nodes): million(given.jobs, nodes, policies, say) for nodes in sizes}
+    return found | {"million": large}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -274,6 +280,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", action="store_true", help="tell where time goes")
     parser.add_argument("--million", nargs="*", metavar="POLICY", help="a very large cluster too")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="of the very large cluster")
+    parser.add_argument("--nodes", default="10000", help="of it; several, separated by commas")
     parser.add_argument("--traces", type=Path, default=TRACES, help="folder of SWF files")
     return parser
 

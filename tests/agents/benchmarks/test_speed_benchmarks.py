@@ -89,7 +89,7 @@ def test_the_very_large_cluster_is_part_of_the_object_if_asked_for(tiny, tmp_pat
     simulation.main(["--json", "--traces", str(tmp_path), "--million", "fcfs", "--jobs", "50"])
     found = json.loads(capsys.readouterr().out)
     assert found.keys() == FIGURES | {"million"}
-    assert found["million"]["fcfs"].keys() == {"seconds", "memory_gib"}
+    assert found["million"]["10000"]["fcfs"].keys() == {"seconds", "memory_gib"}
 
 
 def test_replays_give_jobs_per_second_and_seconds(tiny, monkeypatch):
