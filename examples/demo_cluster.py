@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 from rich.markup import escape
 from rich.table import Table
 
 from api.cli.support import text_format
 from api.cli.support.output import out, table
 from api.cli.views.job_table import state
+from api.local_cluster import LocalCluster, local_cluster
 from api.local_service import private_service
 from fulcrum import Client, JobHandle
 from scheduler.domain.lifecycle import AttemptState
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 POOLS = {"a": "fast", "b": "fast", "c": "slow", "d": "slow"}
 """Node → its pool."""
-HOSTS = {name: f"127.0.0.{at}" for at, name in enumerate(POOLS, start=11)}
 VICTIM = "b"
 PRICES = {
     "FULCRUM_POOLS__FAST__DOLLARS_PER_DEVICE_HOUR": "0.20",
@@ -58,15 +55,16 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="fulcrum-cluster-"))
     begun = time.monotonic()
     try:
+        out().print("starting Ray's head and four nodes; each imports torch once")
         with (
-            _head(folder) as address,
-            private_service(folder, _settings(folder, address)) as client,
+            local_cluster(folder, POOLS) as cluster,
+            private_service(folder, PRICES | cluster.settings(LOST_AFTER_S)) as client,
         ):
-            out().print(f"service at [bold]{client.connection.url}[/], Ray's head at {address}")
+            out().print(f"service at [bold]{client.connection.url}[/]")
             for name in POOLS:
-                _join(folder, address, name)
-            _wait_for_nodes(client)
-            complaints = demonstrate(client, folder)
+                cluster.join(name)
+            cluster.wait(client, lambda line: out().print(line))
+            complaints = demonstrate(client, cluster)
         out().print(f"{text_format.seconds(time.monotonic() - begun)} in all")
     except KeyboardInterrupt:
         return 130
@@ -80,7 +78,7 @@ def main() -> int:
     return 1 if complaints else 0
 
 
-def demonstrate(client: Client, folder: Path) -> list[str]:
+def demonstrate(client: Client, cluster: LocalCluster) -> list[str]:
     """Submit, kill a node, wait, sum up; what did not end as intended."""
     console = out()
     jobs = client.submit_batch(_jobs())
@@ -89,7 +87,7 @@ def demonstrate(client: Client, folder: Path) -> list[str]:
     while not _busy(client, jobs) and time.monotonic() < end:
         time.sleep(0.5)
     console.print(f"[bold]node {VICTIM} dies[/] with all its processes")
-    _kill(folder, VICTIM)
+    cluster.kill(VICTIM)
     _follow(client, jobs, end)
     details = [job.detail() for job in jobs]
     console.print(_summary(details))
@@ -104,15 +102,6 @@ def demonstrate(client: Client, folder: Path) -> list[str]:
         for job in details
         if [attempt.state for attempt in job.history].count(AttemptState.SUCCEEDED) != 1
     ]
-
-
-def _settings(folder: Path, address: str) -> dict[str, str]:
-    return PRICES | {
-        "FULCRUM_EXECUTOR__KIND": "ray",
-        "FULCRUM_RAY__ADDRESS": address,
-        "FULCRUM_RAY__LOST_AFTER_S": str(LOST_AFTER_S),
-        "FULCRUM_RAY__NODE_FOLDER": str(folder / "nodes"),
-    }
 
 
 def _jobs() -> list[JobInput]:
@@ -144,39 +133,6 @@ def _jobs() -> list[JobInput]:
         for at in range(2)
     ]
     return [*trainings, *programs, *inferences]
-
-
-@contextmanager
-def _head(folder: Path) -> Iterator[str]:
-    """A head of Ray for this machine alone, on a free port; at the end all of it is gone."""
-    with socket.create_server((engine.THIS_MACHINE, 0)) as free:
-        port = free.getsockname()[1]
-    out().print("starting Ray's head and four nodes; each imports torch once")
-    try:
-        yield engine.start_head(engine.THIS_MACHINE, port, engine.token_file(folder))
-    finally:
-        _end(process for process in _all() if f"{engine.THIS_MACHINE}:{port}" in _line(process))
-        for name in POOLS:
-            _kill(folder, name)
-
-
-def _join(folder: Path, address: str, name: str) -> None:
-    token = engine.token_file(folder)
-    engine.join(address, name, token, HOSTS[name], POOLS[name])
-
-
-def _wait_for_nodes(client: Client) -> None:
-    begun, states = time.monotonic(), list[str]()
-    while time.monotonic() - begun < TIMEOUT_S:
-        found = {node.name: node.state.value for node in client.nodes().nodes}
-        fresh = [f"{name} {found.get(name, 'absent')}" for name in POOLS]
-        if fresh != states:
-            states = fresh
-            out().print(f"{time.monotonic() - begun:4.0f} s  nodes: {', '.join(states)}")
-        if all(found.get(name) == "up" for name in POOLS):
-            return
-        time.sleep(0.5)
-    raise RuntimeError(f"the nodes are not ready after {TIMEOUT_S:g} s")
 
 
 def _busy(client: Client, jobs: Sequence[JobHandle]) -> bool:
@@ -236,39 +192,6 @@ def _outcome(job: JobDetail) -> str:
         if resumed := found.get("resumed_after_epoch"):
             parts.append(f"went on after epoch {resumed}")
     return ", ".join(parts) or "–"
-
-
-def _kill(folder: Path, node: str) -> None:
-    """End every process of a node, as if its machine lost power."""
-    run = f"{folder / 'nodes'}-{os.getuid()}"
-    marks = f"node-ip-address={HOSTS[node]}", f"node_ip_address={HOSTS[node]}"
-
-    def belongs(process: psutil.Process) -> bool:
-        line = _line(process)
-        return any(mark in line for mark in marks) or (run in line and f"/{node}/run" in line)
-
-    _end(process for process in _all() if belongs(process))
-
-
-def _all() -> Iterator[psutil.Process]:
-    return (process for process in psutil.process_iter() if process.pid != os.getpid())
-
-
-def _line(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-
-
-def _end(processes: Iterator[psutil.Process]) -> None:
-    found: set[psutil.Process] = set()
-    for process in processes:
-        with suppress(psutil.Error):
-            found |= {process, *process.children(recursive=True)}
-    for process in found:
-        with suppress(psutil.Error):
-            process.kill()
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def mix(count: int) -> list[dict[str, Any]]:
         }
         kind = ("cnn-train", "cnn-train", "cnn-infer", "command")[number % 4]
         if kind == "cnn-train":
-            trained.append(shared["name"])
+            trained.append(f"mix-{number}")
             epochs, pixels = int(rng.choice([1, 2, 4, 8, 16])), int(rng.choice([16, 28]))
             work = {"dataset": "digits", "epochs": epochs, "image_size": pixels, "batch_size": 64}
         elif kind == "cnn-infer":

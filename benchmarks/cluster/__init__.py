@@ -1,0 +1,1 @@
+"""What a cluster of several nodes promises when one of them, or the head, fails."""
