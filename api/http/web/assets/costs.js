@@ -39,7 +39,7 @@ export function Costs() {
 
 function Groups({ costs }) {
   const most = Math.max(...costs.groups.map((one) => one.dollars), 1e-12);
-  return html`<section class="card"><div class="scroll"><table><thead><tr><th>${costs.by}</th><th></th><th class="number">Cost</th><th class="number">Energy</th>
+  return html`<section class="card"><div class="scroll"><table><thead><tr><th>${costs.by}</th><th class="share"></th><th class="number">Cost</th><th class="number">Energy</th>
     <th class="number">Device time</th><th class="number">Jobs</th></tr></thead>
     <tbody>${costs.groups.map((one) => html`<tr key=${one.group}><td><b>${one.group}</b></td>
       <td class="share"><span class="bar" aria-hidden="true"><span style=${{ width: `${(100 * one.dollars) / most}%` }}></span></span></td>

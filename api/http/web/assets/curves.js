@@ -5,8 +5,10 @@ import { plain } from "./format.js";
 import { FINAL, Loading, jobTitle } from "./ui.js";
 import uPlot from "./vendor/uPlot.mjs";
 
-// Okabe and Ito's colours; a second line of the same job is dashed.
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+// Okabe and Ito's colours, those first that stand out from the ground; training is dashed.
+const COLOURS = matchMedia("(prefers-color-scheme: dark)").matches
+  ? ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00"]
+  : ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const CHARTS = [["accuracy", "Accuracy"], ["loss", "Loss"]];
 
 // Rows per epoch of a job; a later attempt goes on after the epoch that it resumed from.

@@ -20,6 +20,7 @@ export function SignIn({ problem, signedIn }) {
   }
   return html`<main class="signin"><form onSubmit=${send}>
     <h1><img src="/assets/icon.svg" alt="" width="36" height="36" /> Fulcrum</h1>
+    <input class="hidden" name="username" autocomplete="username" value="fulcrum" tabindex="-1" aria-hidden="true" />
     <label>Token
       <input name="token" type="password" autocomplete="current-password" required autofocus
         spellcheck=${false} /></label>

@@ -1,7 +1,7 @@
 // The device timeline: what ran on each device, what runs, and what is planned next.
 import { html, useEffect, useRef, useState } from "./core.js";
 import { get, query, usePoll } from "./api.js";
-import { clock, count, dollars, now, seconds, time } from "./format.js";
+import { about, clock, count, dollars, now, seconds, time } from "./format.js";
 import { Loading } from "./ui.js";
 
 const SPANS = [[900, "15 min"], [3600, "1 h"], [21600, "6 h"], [86400, "24 h"]];
@@ -27,8 +27,9 @@ export function Timeline({ pools }) {
   const lanes = lanesOf(pools);
   const blocks = blocksOf(lanes, past.data, forecast.data);
   const planned = forecast.data ? forecast.data.waiting.length : 0;
+  const soon = planned ? `, the first ${until(forecast.data.waiting[0].start)}` : "";
   return html`<section class="card"><div class="with-note"><h2>Devices over time</h2>
-      ${forecast.data && html`<span class="quiet">${count(planned, "start")} planned${forecast.data.depth > planned ? `, ${forecast.data.depth - planned} not in sight` : ""}</span>`}
+      ${forecast.data && html`<span class="quiet">${count(planned, "start")} planned${soon}${forecast.data.depth > planned ? `, ${forecast.data.depth - planned} not in sight` : ""}</span>`}
       <div class="chips" role="group" aria-label="Time shown">${SPANS.map(([value, label]) => html`
         <button type="button" key=${value} aria-pressed=${span === value} onClick=${() => setSpan(value)}>${label}</button>`)}</div></div>
     <ul class="legend"><li><span class="swatch past"></span>ended</li><li><span class="swatch failed"></span>failed or stopped</li>
@@ -39,6 +40,11 @@ export function Timeline({ pools }) {
     <${Said} block=${told} />
     ${pools.reduce((sum, pool) => sum + pool.count, 0) > MOST_LANES && html`<p class="quiet">The first ${MOST_LANES} devices are drawn.</p>`}
   </section>`;
+}
+
+function until(moment) {
+  const left = time(moment) - now();
+  return left > 1 ? `in about ${about(left)}` : "now";
 }
 
 function lanesOf(pools) {
@@ -76,7 +82,10 @@ function blocksOf(lanes, past, forecast) {
 function Drawing({ lanes, blocks, span, width, tell }) {
   const here = now();
   const left = width < 520 ? 58 : LEFT;
-  const ahead = Math.min(span, Math.max(span / 6, ...blocks.map((block) => block.end - here)));
+  // As far ahead as there is anything, one span at most; further for the next planned start.
+  const next = Math.min(...blocks.filter((block) => block.kind === "planned").map((block) => block.start - here));
+  const last = Math.max(span / 6, ...blocks.map((block) => block.end - here));
+  const ahead = Math.max(Math.min(span, last), isFinite(next) ? Math.min(4 * span, next * 1.2) : 0);
   const [from, to] = [here - span * 0.6, here + ahead];
   const x = (moment) => left + ((moment - from) / (to - from)) * (width - left - 4);
   const height = HEAD + lanes.length * LANE + 4;
