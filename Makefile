@@ -18,7 +18,7 @@ export KEEP
 
 .PHONY: help install demo demo-cluster test test-all check format torture bench bench-rlscheduler bench-search \
   bench-kth bench-muri \
-  policy bench-policy bench-sim constraints clean
+  policy bench-policy bench-sim web-assets constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -80,6 +80,9 @@ bench-policy: $(STAMP) ## Hold the learned policies against goals and heuristics
 
 bench-sim: $(STAMP) ## Measure the speed of simulation and environment
 	@$(RUN)/python -m benchmarks.simulation $(ARGS)
+
+web-assets: ## Fetch the libraries of the web page again (needs npm; versions in .ci/web_assets.sh)
+	@.ci/web_assets.sh
 
 constraints: $(STAMP) ## Write the versions of .venv to constraints.txt
 	@$(RUN)/python .ci/constraints.py > constraints.tmp

@@ -22,6 +22,7 @@ from api.http.asgi.middleware import (
     LastResort,
     Observation,
 )
+from api.http.asgi.security_headers import SecurityHeaders
 from api.http.auth import TokenAuthenticator
 from api.http.context import AppContext
 from api.http.errors import problems
@@ -37,11 +38,14 @@ from api.http.routers import (
     jobs,
     nodes,
     outputs,
+    page,
     policies,
     policy_jobs,
     registry,
+    sessions,
     storage,
 )
+from api.http.sessions import Sessions
 from api.schemas import Problem
 from scheduler.clock import Clock, SystemClock
 from scheduler.policies.schedules.library import Library
@@ -53,8 +57,9 @@ from scheduler.settings import Settings
 TITLE = "Fulcrum"
 DESCRIPTION = """Schedules a team's CNN training and inference jobs on its own GPUs and CPUs.
 
-Every path but `/healthz`, `/readyz` and `/v1/proof` takes `Authorization: Bearer TOKEN`. Every
-error is a problem document (RFC 9457) with a stable `code`."""
+Every path but `/healthz`, `/readyz`, `/v1/proof` and `/v1/session` takes `Authorization: Bearer
+TOKEN`, or the cookie of a session. Every error is a problem document (RFC 9457) with a stable
+`code`."""
 
 
 def create_app(
@@ -73,6 +78,7 @@ def create_app(
     services = service if isinstance(service, ServiceHolder) else ServiceHolder(service)
     telemetry = Telemetry(services)
     clock = clock or SystemClock()
+    authenticator = TokenAuthenticator(settings.data_dir)
     context = AppContext(
         services=services,
         data_dir=settings.data_dir.absolute(),
@@ -81,7 +87,8 @@ def create_app(
         telemetry=telemetry,
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),
-        authenticator=TokenAuthenticator(settings.data_dir),
+        authenticator=authenticator,
+        sessions=Sessions(settings.data_dir, authenticator, clock),
         preflight=Preflight(),
     )
     app = FastAPI(
@@ -90,23 +97,27 @@ def create_app(
         description=DESCRIPTION,
         lifespan=_lifespan,
         openapi_url="/openapi.json",
-        docs_url=None,  # the pages load their scripts from elsewhere and send no token
+        docs_url=None,  # these pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         generate_unique_id_function=lambda route: route.name,
         middleware=[
             Middleware(Observation, telemetry=telemetry),
+            Middleware(SecurityHeaders),
             Middleware(LastResort),
             Middleware(Hosts, allowed=allowed_hosts or _hosts(settings)),
-            Middleware(Authentication, authenticator=context.authenticator),
+            Middleware(Authentication, authenticator=authenticator, sessions=context.sessions),
             Middleware(BodyLimit, most=int(settings.max_body_bytes)),
         ],
     )
     app.state.context = context
     problems.install(app)
     # Paths with a policy's name come after those that say what they are.
-    parts = (jobs, bulk, outputs, cluster, nodes, policies, policy_jobs, registry, storage, health)
+    parts = (
+        *(jobs, bulk, outputs, cluster, nodes, policies, policy_jobs, registry, storage, health),
+        *(sessions, page),
+    )
     routers = [jobs.direct, *(part.router for part in parts)]
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:

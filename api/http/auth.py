@@ -147,7 +147,10 @@ class TokenAuthenticator:
         scheme, _, text = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not 0 < len(text) <= MAX_TOKEN:
             return None
-        digest = proof.digest(text.strip())
+        return self.owner(proof.digest(text.strip()))
+
+    def owner(self, digest: str) -> Caller | None:
+        """The owner of the token with this SHA-256, or None."""
         found = self._admin if hmac.compare_digest(digest, self._admin_digest) else None
         for known, identity in self._others():
             if hmac.compare_digest(digest, known):

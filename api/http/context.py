@@ -22,6 +22,7 @@ from api.http.errors.problems import HttpError
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
 from api.http.preflight_process import Preflight
+from api.http.sessions import Sessions
 from api.schemas.fields import MAX_ID
 from scheduler import json_values
 from scheduler.clock import Clock
@@ -48,6 +49,7 @@ class AppContext:
     registry: Registry
     schedules: Library
     authenticator: TokenAuthenticator
+    sessions: Sessions
     preflight: Preflight
     waiting: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MOST_WAITING)

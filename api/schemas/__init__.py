@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from api.schemas.answers import (
         AttemptOut,
+        AttemptsOut,
         CancelledOut,
         EstimateOut,
         EventOut,
@@ -42,14 +43,19 @@ if TYPE_CHECKING:
         PoolOut,
         ProblemOut,
         ProofOut,
+        SessionIn,
+        SessionOut,
     )
     from api.schemas.explanations import (
         AlternativeOut,
         DecisionOut,
+        ExpectedEndOut,
         ExplanationOut,
+        ForecastOut,
         OutlookOut,
         PlanOut,
         RowOut,
+        WaitingOut,
     )
     from api.schemas.jobs import (
         JOB,
@@ -104,6 +110,7 @@ __all__ = [
     "ArtifactOut",
     "ArtifactsOut",
     "AttemptOut",
+    "AttemptsOut",
     "AuditEventOut",
     "CancelIn",
     "CancelJobsIn",
@@ -122,10 +129,12 @@ __all__ = [
     "EstimatesOut",
     "EventOut",
     "EventPage",
+    "ExpectedEndOut",
     "ExplanationOut",
     "FieldError",
     "FitIn",
     "FitOut",
+    "ForecastOut",
     "HealthOut",
     "IdleCostOut",
     "JobBatchIn",
@@ -173,12 +182,15 @@ __all__ = [
     "ScenarioOut",
     "ScenariosOut",
     "ScheduleIn",
+    "SessionIn",
+    "SessionOut",
     "ShadowIn",
     "ShadowOut",
     "StudyIn",
     "TrainingIn",
     "TuningIn",
     "UsageOut",
+    "WaitingOut",
 ]
 
 

@@ -84,6 +84,7 @@ class AttemptOut(Answer):
     """One try of a job."""
 
     id: str = Field(description="`17.2`: the second attempt of job 17.")
+    job: int
     number: int
     state: AttemptState
     pool: str
@@ -101,6 +102,12 @@ class AttemptOut(Answer):
     joules: float | None = Field(description="Measured run time × width × power.")
     lost_s: float = Field(0.0, description="Seconds of its run that preemption cost.")
     result: Mapping[str, Any] | None = Field(description="What the work reported at its end.")
+
+
+class AttemptsOut(Answer):
+    """Attempts of several jobs, the one that was placed last first."""
+
+    attempts: tuple[AttemptOut, ...]
 
 
 class JobDetail(JobOut):

@@ -1,4 +1,4 @@
-"""Answers about the cluster: nodes, costs, estimates, health, and the files of jobs."""
+"""Answers about the cluster: nodes, costs, estimates, health, sessions, and the files of jobs."""
 
 from __future__ import annotations
 
@@ -223,6 +223,21 @@ class ProofOut(Answer):
     """Who answers knows the token of the data folder."""
 
     proof: str = Field(description="Hexadecimal digits.")
+
+
+class SessionIn(BaseModel):
+    """A sign-in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: str = Field(min_length=1, max_length=512, description="As for `Authorization`.")
+
+
+class SessionOut(Answer):
+    """Who the caller is."""
+
+    user: str | None = Field(description="null: nobody is signed in.")
+    role: Literal["admin", "user", "viewer"] | None
 
 
 class DrainIn(BaseModel):

@@ -1,4 +1,4 @@
-"""Answers about decisions: why a job is where it is, what would happen to one."""
+"""Answers about decisions: why a job is where it is, what would happen, what comes next."""
 
 from __future__ import annotations
 
@@ -101,3 +101,42 @@ class PlanOut(Answer):
     """The outlooks of one job; nothing was submitted."""
 
     outlooks: tuple[OutlookOut, ...]
+
+
+class WaitingOut(Answer):
+    """A job that competes for devices, and where it is expected to run."""
+
+    job: int
+    position: int = Field(description="1: starts next.")
+    start: AwareDatetime = Field(description="Expected.")
+    end: AwareDatetime
+    pool: str
+    width: int
+    dollars: float = Field(description="Expected of the attempt.")
+
+
+class ExpectedEndOut(Answer):
+    """An attempt that holds devices, and when it is expected to end."""
+
+    job: int
+    attempt: int = Field(description="Its number.")
+    pool: str
+    devices: tuple[int, ...] = Field(description="Indices inside the pool.")
+    start: AwareDatetime
+    end: AwareDatetime
+    dollars: float = Field(description="Expected of the attempt.")
+
+
+class ForecastOut(Answer):
+    """What the cluster will do next if every estimate is right and nothing new arrives."""
+
+    now: AwareDatetime = Field(description="When the forecast was made.")
+    depth: int = Field(description="Jobs that compete for devices.")
+    running: tuple[ExpectedEndOut, ...] = Field(description="By expected end.")
+    waiting: tuple[WaitingOut, ...] = Field(
+        description="By expected start; jobs whose start is not in sight are missing."
+    )
+    held: Mapping[int, str] = Field(
+        description="Waiting jobs that do not compete yet, and why: a sentence for a person."
+    )
+    note: str = Field(description="Why no start is forecast; empty if starts are.")

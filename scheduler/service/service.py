@@ -45,8 +45,16 @@ from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
+from scheduler.service.queries.queue_forecast import QueueForecasts
 from scheduler.service.queries.start_intervals import StartIntervals
-from scheduler.service.queries.views import ClusterView, Explanation, NodeView, Outlook, PoolView
+from scheduler.service.queries.views import (
+    ClusterView,
+    Explanation,
+    NodeView,
+    Outlook,
+    PoolView,
+    QueueForecast,
+)
 from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.service.sharing.sharing import Sharing
 from scheduler.store.base import Submission
@@ -115,6 +123,7 @@ class Service:
             StartIntervals(self.live_jobs, parts.estimator),
             self.nodes,
         )
+        self._forecasts = QueueForecasts(self.live_jobs, parts.active_policy)
         self._compilation = threading.Timer(WARM_UP_AFTER_S, self._compile)
         self._compilation.name, self._compilation.daemon = "compilation", True
         self.checkup = Checkup(
@@ -334,6 +343,10 @@ class Service:
         """What would happen to the job, for fast, balanced and cheap; raises `InfeasibleError`."""
         self._admission.check(spec)
         return self._explanations.plan(spec, self._clock.now())
+
+    def forecast(self) -> QueueForecast:
+        """Expected starts of waiting jobs and ends of running ones."""
+        return self._forecasts.at(self._clock.now())
 
     def cluster(self) -> ClusterView:
         """The pools, their devices, and the jobs that hold them."""

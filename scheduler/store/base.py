@@ -13,7 +13,7 @@ A store keeps jobs, attempts, events, decisions and measurements. Its obligation
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -120,6 +120,18 @@ class Store(Protocol):
 
     def attempts(self, job_id: int) -> list[Attempt]:
         """Of one job, oldest first."""
+
+    def find_attempts(
+        self,
+        *,
+        jobs: Collection[int] | None = None,
+        since: float | None = None,
+        limit: int = 1000,
+    ) -> list[Attempt]:
+        """Attempts of these jobs (None: of all), the one that was placed last first.
+
+        With `since` (Unix seconds) only those that had not ended then.
+        """
 
     def events(
         self, job_id: int | None = None, *, after: int = 0, limit: int = 1000

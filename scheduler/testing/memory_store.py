@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from scheduler.domain.errors import (
@@ -113,6 +114,23 @@ class MemoryStore:
         """See `Store.attempts`."""
         found = (attempt for attempt in self._tables.attempts.values() if attempt.job == job_id)
         return sorted(found, key=lambda attempt: attempt.number)
+
+    def find_attempts(
+        self,
+        *,
+        jobs: Collection[int] | None = None,
+        since: float | None = None,
+        limit: int = 1000,
+    ) -> list[Attempt]:
+        """See `Store.find_attempts`."""
+        found = (
+            one
+            for one in self._tables.attempts.values()
+            if (jobs is None or one.job in jobs)
+            and (since is None or one.finished_at is None or one.finished_at >= since)
+        )
+        key = attrgetter("placed_at", "job", "number")
+        return sorted(found, key=key, reverse=True)[: max(limit, 0)]
 
     def events(
         self, job_id: int | None = None, *, after: int = 0, limit: int = 1000

@@ -83,6 +83,8 @@ def test_nothing_but_health_and_the_proof_works_without_a_token(world: World) ->
         for method in operations:
             answer = stranger.request(method, path.replace("{job_id}", "1"))
             expected = open_paths.get(path, 401)
+            if path == "/v1/session":  # who signs in has no token yet, and must send one
+                expected = 422 if method == "post" else 200
             assert answer.status_code == expected, (method, path)
     for path in ("/openapi.json", "/docs", "/nothing"):
         refused = stranger.get(path)

@@ -154,6 +154,8 @@ def _readings(
         store.events(after=2, limit=50),
         store.events(2, limit=limit),
         store.measurements(limit=2),
+        store.find_attempts(since=since, limit=limit),
+        store.find_attempts(jobs=[1, 3]),
         *[(store.attempts(job), store.decisions(job, limit=limit)) for job in range(4)],
         *[
             [_rounded(cost) for cost in store.costs(by, since=since)]

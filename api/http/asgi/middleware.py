@@ -10,12 +10,16 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.client import proof
+from api.http.asgi.security_headers import ASSETS
 from api.http.auth import TokenAuthenticator
 from api.http.errors.problems import TooLargeError, TooSlowError, problem, unexpected
 from api.http.metrics import Telemetry
+from api.http.sessions import HEADER, SAFE, Sessions, secret_of
 
-OPEN = frozenset({"/healthz", "/readyz", proof.PATH})
-"""Paths that need no token."""
+OPEN = frozenset({"/", "/healthz", "/readyz", proof.PATH})
+"""Paths that need no token, beside the web page's files."""
+SESSION = "/v1/session"
+"""Signing in needs no token yet."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -103,20 +107,37 @@ class Hosts:
 
 
 class Authentication:
-    """Refuses requests without a valid token; only health checks need none."""
+    """Refuses requests without a valid token or session.
 
-    def __init__(self, app: ASGIApp, authenticator: TokenAuthenticator) -> None:
+    Health checks, the web page's files and signing in need none.
+    """
+
+    def __init__(self, app: ASGIApp, authenticator: TokenAuthenticator, sessions: Sessions) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI request."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path in OPEN or path.startswith(ASSETS):
             await self._app(scope, receive, send)
             return
         header = _header(scope, b"authorization")
-        identity = self._authenticator.identify(header)
-        if identity is None:
+        secret = None if header is not None else self._secret(scope)
+        if secret is not None and _forged(scope):
+            response = problem(
+                "forbidden",
+                "a session changes nothing without the header Fulcrum-Page",
+                {"Fulcrum-Page": "1, sent by the service's own page"},
+            )
+            await response(scope, receive, send)
+            return
+        if secret is None:
+            identity = self._authenticator.identify(header)
+        else:
+            identity = self._sessions.caller(secret)
+        if identity is None and path != SESSION:
             error = "" if header is None else ', error="invalid_token"'
             response = problem(
                 "unauthorized",
@@ -128,6 +149,22 @@ class Authentication:
             return
         scope["fulcrum.identity"] = identity
         await self._app(scope, receive, send)
+
+    @staticmethod
+    def _secret(scope: Scope) -> str | None:
+        """The secret of the session in the request's cookie."""
+        cookies = _header(scope, b"cookie")
+        return None if cookies is None else secret_of(cookies, scope["server"][1])
+
+
+def _forged(scope: Scope) -> bool:
+    """Whether another site may have made the browser send a request with its cookie.
+
+    Ports do not separate cookies, so a page of another server on this host is refused too.
+    """
+    site = _header(scope, b"sec-fetch-site") or "same-origin"
+    own = _header(scope, HEADER.encode()) is not None
+    return site not in ("same-origin", "none") or (scope["method"] not in SAFE and not own)
 
 
 BODY_S = 60.0

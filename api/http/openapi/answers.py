@@ -7,6 +7,8 @@ from pydantic import BaseModel
 from api.schemas import (
     ArtifactOut,
     ArtifactsOut,
+    AttemptOut,
+    AttemptsOut,
     AuditEventOut,
     CancelledOut,
     ClusterOut,
@@ -16,6 +18,7 @@ from api.schemas import (
     EventOut,
     EventPage,
     ExplanationOut,
+    ForecastOut,
     HealthOut,
     JobBatchOut,
     JobDetail,
@@ -44,6 +47,7 @@ from api.schemas import (
     RegisteredPolicyOut,
     ScenarioOut,
     ScenariosOut,
+    SessionOut,
     UsageOut,
 )
 from api.schemas.fields import instant
@@ -60,10 +64,13 @@ from scheduler.service.policy_control.views import ActivePolicyView
 from scheduler.service.queries.views import (
     ClusterView,
     DeviceView,
+    ExpectedEnd,
     Explanation,
     NodeView,
     Outlook,
     PoolView,
+    QueueForecast,
+    WaitingJob,
 )
 
 _T = 1_767_261_600.0
@@ -347,6 +354,14 @@ ANSWERS: dict[str, BaseModel] = {
             ),
         ),
     ),
+    "forecast": ForecastOut.of(
+        QueueForecast(
+            _T, 2, [ExpectedEnd(17, 1, "cpu", (0,), _T - 9, _T + 25, 0.0003)],
+            [WaitingJob(18, 1, _T + 25, _T + 60, "cpu", 1, 0.0003)], {19: "waits for job 18"}, "",
+        )
+    ),
+    "attempts": AttemptsOut(attempts=(AttemptOut.of(_ATTEMPT),)),
+    "session": SessionOut(user="ada", role="user"),
     "proof": ProofOut(proof="9c" * 32),
     "health": HealthOut(status="ok"),
     "usage": UsageOut(

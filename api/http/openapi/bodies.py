@@ -75,3 +75,6 @@ TUNINGS: dict[str, Any] = {"lab": {"value": {"name": "our-lab", "scenario": "lab
 PROMOTIONS: dict[str, Any] = {"use": {"value": {"use": True, "workloads": 48}}}
 FITS: dict[str, Any] = {"learned": {"value": {"name": "learned:fulcrum"}}}
 POLICIES: dict[str, Any] = {"sjf": {"value": {"name": "sjf", "mode": "easy"}}}
+SESSIONS: dict[str, Any] = {
+    "token": {"value": {"token": "kd0vF3l0yYx2mB1qk2b5pGJtqUu7o1yq3v9w0r8s2uE"}}
+}

@@ -6,17 +6,21 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 
 from api.http.context import Route, admin, answer, context_of, naming
 from api.http.openapi import bodies, responses
 from api.http.routers.queries import unix
 from api.schemas import (
+    AttemptOut,
+    AttemptsOut,
     ClusterOut,
     CostsOut,
     ErrorOut,
     EstimatesOut,
     EventOut,
     EventPage,
+    ForecastOut,
     MeasurementOut,
     PoliciesOut,
     PolicyIn,
@@ -25,7 +29,7 @@ from api.schemas import (
     PreferencesIn,
     PreferencesOut,
 )
-from api.schemas.fields import Instant
+from api.schemas.fields import MAX_ID, Instant
 from scheduler.domain.records import CostGroup
 from scheduler.estimates import accuracy
 
@@ -43,6 +47,39 @@ def show_cluster(request: Request) -> Response:
     """Show pools, devices, who holds them, and who decides."""
     context = context_of(request)
     return answer(ClusterOut.of(context.service.cluster()))
+
+
+@router.get(
+    "/forecast",
+    response_model=ForecastOut,
+    responses=responses.of("forecast", 401, 503),
+)
+def show_forecast(request: Request) -> Response:
+    """Show expected ends of running jobs and expected starts of waiting ones.
+
+    The forecast is made once for all callers of some seconds: `now` says when.
+    """
+    return answer(ForecastOut.of(context_of(request).service.forecast()))
+
+
+@router.get(
+    "/attempts",
+    response_model=AttemptsOut,
+    responses=responses.of("attempts", 401, 422, 503),
+)
+def list_attempts(
+    request: Request,
+    job: Annotated[
+        list[Annotated[int, Field(ge=1, le=MAX_ID)]],
+        Query(max_length=1000, description="Of these jobs only; repeated."),
+    ] = [],  # noqa: B006 — FastAPI copies it
+    since: Annotated[Instant | None, Query(description="Not those that ended before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Response:
+    """List attempts of several jobs, the one that was placed last first."""
+    store = context_of(request).service.store
+    found = store.find_attempts(jobs=job or None, since=unix(since), limit=limit)
+    return answer(AttemptsOut(attempts=tuple(map(AttemptOut.of, found))))
 
 
 @router.get(

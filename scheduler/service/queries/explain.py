@@ -65,7 +65,7 @@ class ExplainService:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
         policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
-        start, between, slow = None, None, _slow(snapshot)
+        start, between, slow = None, None, too_slow(snapshot)
         if not slow:
             start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
         if wait.cause is not Cause.NONE and start is not None:
@@ -102,7 +102,7 @@ class ExplainService:
 
         Raises `InfeasibleError`, or `OutageError` if that would take long.
         """
-        if _slow(self.live_jobs.snapshot(now)):
+        if too_slow(self.live_jobs.snapshot(now)):
             raise OutageError(f"nothing is forecast yet: {INTERIM.sentence()}")
         sources = {
             (self.live_jobs.pools[found.pool].name, found.width): found.estimate.source
@@ -210,7 +210,7 @@ def _active(
     )
 
 
-def _slow(snapshot: Snapshot) -> bool:
+def too_slow(snapshot: Snapshot) -> bool:
     """Whether a forecast would take too long, because decisions are not compiled yet."""
     return INTERIM.lasts and snapshot.world.depth > PLAIN_DEPTH
 

@@ -74,6 +74,57 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job that competes for devices, and where it is expected to run."""
+
+    job: int
+    position: int
+    """1: starts next."""
+    start: float
+    """Expected, Unix seconds."""
+    end: float
+    pool: str
+    width: int
+    dollars: float
+    """Expected of the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedEnd:
+    """An attempt that holds devices, and when it is expected to end."""
+
+    job: int
+    attempt: int
+    """Its number."""
+    pool: str
+    devices: Sequence[int]
+    """Indices inside the pool."""
+    start: float
+    """Unix seconds; of its placement until it has started."""
+    end: float
+    dollars: float
+    """Expected of the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueForecast:
+    """What the cluster will do next if every estimate is right and nothing new arrives."""
+
+    now: float
+    """When the forecast was made, Unix seconds."""
+    depth: int
+    """Jobs that compete for devices."""
+    running: Sequence[ExpectedEnd]
+    """By expected end."""
+    waiting: Sequence[WaitingJob]
+    """By expected start; jobs whose start is not in sight are missing."""
+    held: Mapping[int, str]
+    """Waiting jobs that do not compete yet, and why."""
+    note: str
+    """Why no start is forecast; empty if starts are."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceView:
     """One device of a pool."""
 

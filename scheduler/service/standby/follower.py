@@ -17,7 +17,13 @@ from scheduler.service.maintenance.health import Health
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
 from scheduler.service.maintenance.retention import Pruning, RetentionRule
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
-from scheduler.service.queries.views import ClusterView, Explanation, NodeView, Outlook
+from scheduler.service.queries.views import (
+    ClusterView,
+    Explanation,
+    NodeView,
+    Outlook,
+    QueueForecast,
+)
 from scheduler.service.service import Service
 from scheduler.service.standby.mirror import Mirror
 from scheduler.service.standby.relay import Relay
@@ -106,6 +112,11 @@ class FollowerService(Service):
         """See `Service.plan`."""
         self._mirror.refresh()
         return super().plan(spec)
+
+    def forecast(self) -> QueueForecast:
+        """See `Service.forecast`."""
+        self._mirror.refresh()
+        return super().forecast()
 
     def cluster(self) -> ClusterView:
         """See `Service.cluster`."""

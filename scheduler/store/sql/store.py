@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from scheduler.domain.errors import FulcrumError, MissingError
 from scheduler.domain.events import Event, Transition
@@ -113,6 +113,26 @@ class SqlStore:
         )
         with self._database.read() as connection:
             return [rows.attempt(row) for row in connection.execute(found)]
+
+    def find_attempts(
+        self,
+        *,
+        jobs: Collection[int] | None = None,
+        since: float | None = None,
+        limit: int = 1000,
+    ) -> list[Attempt]:
+        """See `Store.find_attempts`."""
+        found = select(attempts).order_by(
+            attempts.c.placed_at.desc(), attempts.c.job.desc(), attempts.c.number.desc()
+        )
+        if jobs is not None:
+            found = found.where(attempts.c.job.in_([_number(job) for job in jobs]))
+        if since is not None:
+            ended_at = attempts.c.finished_at
+            found = found.where(or_(ended_at.is_(None), ended_at >= since))
+        with self._database.read() as connection:
+            result = connection.execute(found.limit(_number(limit)))
+            return [rows.attempt(row) for row in result]
 
     def events(
         self, job_id: int | None = None, *, after: int = 0, limit: int = 1000

@@ -1,0 +1,1 @@
+"""The web page: its files, which the package brings along."""
