@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
@@ -15,7 +15,7 @@ from api.schemas import SessionIn, SessionOut
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["session"])
 
-OPEN = {"security": []}
+OPEN: dict[str, Any] = {"security": []}
 
 
 @router.get(
