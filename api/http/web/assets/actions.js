@@ -6,13 +6,14 @@ import { Act, Confirm, Dialog, FINAL, jobTitle, mayChange, say } from "./ui.js";
 
 export function JobActions({ job, session, changed }) {
   const [open, setOpen] = useState(null);
-  const [key] = useState(idempotencyKey);
+  const [key, setKey] = useState(idempotencyKey);
   if (!mayChange(session, job)) return null;
   const close = () => setOpen(null);
   // What the service would refuse to preempt: work that could not go on.
   const preemptible = job.state === "RUNNING" && (job.kind === "cnn-train" || job.work.resumable);
   async function retry() {
     const made = await post(`/v1/jobs/${job.id}/retry`, undefined, { "Idempotency-Key": key });
+    setKey(idempotencyKey());
     say(`Job ${made.id} repeats job ${job.id}.`);
     changed();
   }

@@ -24,26 +24,44 @@ export function Log({ job }) {
       if (!drawn) drawn = requestAnimationFrame(draw);
     };
     let last = 0;
+    let stream = null;
+    let complete = false;
     // The stream carries on after a break: the browser sends the id of the last line.
-    const stream = new EventSource(`/v1/jobs/${job}/logs?follow=true&tail=${TAIL}`);
-    stream.onmessage = (event) => {
-      const attempt = Number(event.lastEventId.split(":")[0]);
-      if (last && attempt !== last) add(`— attempt ${attempt} —`, true);
-      last = attempt;
-      add(event.data);
-    };
-    stream.addEventListener("end", () => {
-      setTold("complete");
+    function open() {
+      stream = new EventSource(`/v1/jobs/${job}/logs?follow=true&tail=${TAIL}`);
+      stream.onmessage = (event) => {
+        const attempt = Number(event.lastEventId.split(":")[0]);
+        if (last && attempt !== last) add(`— attempt ${attempt} —`, true);
+        last = attempt;
+        add(event.data);
+      };
+      stream.addEventListener("end", () => {
+        complete = true;
+        setTold("complete");
+        stream.close();
+      });
+      stream.onerror = async () => {
+        if (stream.readyState !== EventSource.CLOSED) return setTold("connects again …");
+        const why = await get(`/v1/jobs/${job}/logs?tail=1`).then(() => "", (error) => error.message);
+        setTold(why || "the stream has ended");
+      };
+      stream.onopen = () => setTold("live");
+    }
+    // A browser has six connections to the service: a hidden tab must not hold one.
+    function seen() {
+      if (complete) return;
       stream.close();
-    });
-    stream.onerror = async () => {
-      if (stream.readyState !== EventSource.CLOSED) return setTold("connects again …");
-      const why = await get(`/v1/jobs/${job}/logs?tail=1`).then(() => "", (error) => error.message);
-      setTold(why || "the stream has ended");
-    };
-    stream.onopen = () => setTold("live");
+      if (document.hidden) return;
+      waiting.splice(0);
+      last = 0;
+      setLines([]);
+      open();
+    }
+    document.addEventListener("visibilitychange", seen);
+    open();
     return () => {
       cancelAnimationFrame(drawn);
+      document.removeEventListener("visibilitychange", seen);
       stream.close();
     };
   }, [job]);
