@@ -7,13 +7,15 @@ agent, which is the node's heartbeat too, and makes the calls that parts and nod
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from scheduler.domain.elastic_pools import ElasticPool
 from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.executors.base import (
     UNKNOWN,
@@ -42,14 +44,18 @@ from scheduler.executors.cluster.base import (
     Heard,
     NodeMembers,
 )
+from scheduler.executors.cluster.elastic import ElasticLinks, named_devices
 from scheduler.executors.cluster.folders import take
 from scheduler.executors.cluster.node import NodeLink, TalkStage
+from scheduler.executors.cluster.provider import NodeProvider
 from scheduler.executors.cluster.talk import Talk
 from scheduler.executors.outbox import Outbox
 from scheduler.executors.silence import SilenceLimit
 
 _RETRY_S = 0.5
 _TICK_S = 0.2
+_DEPARTURE_S = 2.0
+"""Attempts end so long before their machine is taken away."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,6 +67,10 @@ class ClusterExecutor:
     Nodes of another `digest` are not used. Of an attempt on several nodes all parts must run
     `gang_start_s` seconds after the first. `term` orders services that use the same nodes: a
     later one wins. `alive` and `stop_others` wait up to `patience_s` for the nodes concerned.
+
+    `provider` boots the nodes of the elastic `pools`: a launch waits until its nodes are up. If a
+    node's machine will be taken away, the node is draining, and its attempts are preempted with
+    `notice_grace_s`, or with less where the notice leaves less.
     """
 
     def __init__(
@@ -68,6 +78,9 @@ class ClusterExecutor:
         transport: AgentTransport,
         *,
         digest: str,
+        pools: Sequence[ElasticPool] = (),
+        provider: NodeProvider | None = None,
+        notice_grace_s: float = 30.0,
         term: float | None = None,
         lost_after_s: float = 120.0,
         unreachable_after_s: float = 6.0,
@@ -82,7 +95,9 @@ class ClusterExecutor:
         self._gang_start_s = gang_start_s
         self._patience_s = patience_s
         self._connection = EngineConnection(connected=False)
-        self._members = NodeMembers({}, {})
+        self._members: NodeMembers | None = None
+        self._elastic = ElasticLinks(pools, provider)
+        self._notice_grace_s = notice_grace_s
         self._links: dict[str, NodeLink] = {}
         self._attempts: dict[str, ClusterAttempt] = {}
         self._known: dict[str, AttemptKey] | None = None
@@ -195,6 +210,8 @@ class ClusterExecutor:
         with self._lock:
             for one in heard:
                 self._take_in(one)
+            for link, why in self._elastic.look(self._link, self._members):
+                self._leave_behind(link, why)
             for link in list(self._links.values()):
                 self._look(link)
             self._look_at_gangs()
@@ -208,24 +225,28 @@ class ClusterExecutor:
                 if heard.connected != self._connection.connected:
                     for link in self._links.values():
                         link.renew()
+                    self._elastic.connected()
                 self._connection = heard
             case NodeMembers():
                 self._members = heard
                 for name in (*heard.engine_ids, *heard.problems):
                     self._link(name)
-                for name, link in self._links.items():
-                    link.seen = name in heard.engine_ids
-                    link.problem = heard.problems.get(name, "")
+                for link in self._links.values():
+                    link.take_in(heard)
             case AgentAnswer() | AgentFailure():
                 self._talk.take_in(heard)
 
     def _look(self, link: NodeLink) -> None:
         """Do what is due at a node: the next call, or to give up its attempts."""
         if self._connection.connected:
+            if link.off or link.booting:
+                link.renew()
             if link.lost.exhausted():
                 link.given_up = True
             if link.given_up:
                 self._give_up(link)
+            if link.leaving:
+                self._vacate(link)
             if link.seen and time.monotonic() >= link.again_at:
                 self._call_on(link)
 
@@ -240,8 +261,17 @@ class ClusterExecutor:
             self._settle(link)
         if link.stage is TalkStage.OPEN:
             for name, rank in list(link.busy.items()):
-                if not rank.calling and rank.todo:
-                    self._talk.send(link, name, rank)
+                attempt, _ = link.ranks[name]
+                if rank.calling or not rank.todo or (rank.launching and self._boots(attempt)):
+                    continue
+                if rank.launching:
+                    named = named_devices(rank.todo[0][1]["spec"], self._link)
+                    rank.todo[0] = LAUNCH, {"spec": named}
+                self._talk.send(link, name, rank)
+
+    def _boots(self, attempt: ClusterAttempt) -> bool:
+        """Whether nodes of it boot: its parts start together, when all are up."""
+        return any(self._link(rank.node).booting for rank in attempt.running)
 
     def _settle(self, link: NodeLink) -> None:
         """Ask what the node knows of its parts, and let it stop what nobody else knows."""
@@ -297,6 +327,23 @@ class ClusterExecutor:
         for attempt, rank in list(link.ranks.values()):
             why = f"node {link.name} was not heard for {link.lost.limit_s:g} s"
             self._lose(link, attempt, rank, why)
+
+    def _vacate(self, link: NodeLink) -> None:
+        """Let attempts save their work before the machine of their node is taken away."""
+        left_s = math.inf if link.leaves_at is None else link.leaves_at - time.time()
+        grace_s = min(self._notice_grace_s, max(1.0, left_s - _DEPARTURE_S))
+        for attempt, _ in list(link.ranks.values()):
+            if not attempt.notice:
+                attempt.notice = f"node {link.name} is draining: {link.leaving}"
+                self._ask_to_stop(attempt.key.attempt, PREEMPT, "preempted", grace_s)
+
+    def _leave_behind(self, link: NodeLink, why: str) -> None:
+        """No machine has the name of this node, so nothing of its attempts goes on."""
+        for attempt, rank in list(link.ranks.values()):
+            if attempt.asked and not rank.launching:
+                rank.missing = True
+            else:
+                self._lose(link, attempt, rank, why)
 
     def _lose(self, link: NodeLink, attempt: ClusterAttempt, rank: Rank, why: str) -> None:
         """End a part of which nothing is known any more: at the time it was last heard of."""
@@ -397,7 +444,7 @@ class ClusterExecutor:
     def _tell_of_nodes(self) -> None:
         connection = self._connection
         problem = "" if connection.connected else connection.problem or "not connected yet"
-        ids = self._members.engine_ids
+        ids = {} if self._members is None else self._members.engine_ids
         changed = [link.refresh(self._digest, problem, ids) for link in self._links.values()]
         if any(changed):
             self._outbox.put(NodesChanged(self.nodes()))
