@@ -32,7 +32,7 @@ class ElasticNode:
     idle_until: float = inf
     """When its idle time is over; inf: it is busy, or the end of its idle time was decided on."""
     rests_until: float = -inf
-    """It is not asked for again before, because its boot failed."""
+    """It is not asked for again before that has passed."""
     reason: str = ""
     """Why it is off."""
 
@@ -70,11 +70,13 @@ class ElasticNodes:
         """Its boot is over."""
         node.up, node.boots_until = True, inf
 
-    def switch_off(self, node: ElasticNode, reason: str, rests_until: float = -inf) -> None:
-        """Release it."""
+    def switch_off(
+        self, node: ElasticNode, reason: str, now: float, *, rest_s: float = 0.0
+    ) -> None:
+        """Release it; it can be asked for again later than `rest_s` seconds from now."""
         node.on = node.up = False
         node.boots_until = node.idle_until = inf
-        node.reason, node.rests_until = reason, rests_until
+        node.reason, node.rests_until = reason, now + rest_s
 
     def occupy(self, node: ElasticNode) -> None:
         """An attempt was placed on it."""
@@ -92,7 +94,7 @@ class ElasticNodes:
             node.idle_until = inf
             if node.pool.elasticity.spares(self._on(node.pool)):
                 idle_s = node.pool.elasticity.idle_timeout_s
-                self.switch_off(node, f"it had no job for {idle_s:g} s")
+                self.switch_off(node, f"it had no job for {idle_s:g} s", now)
                 ended.append(node)
         return ended
 
@@ -103,7 +105,7 @@ class ElasticNodes:
             rested = [
                 node
                 for node in map(self._nodes.__getitem__, pool.node_names)
-                if not node.on and node.rests_until <= now
+                if not node.on and node.rests_until < now
             ]
             for node in rested[: pool.elasticity.lacking(self._on(pool))]:
                 self.switch_on(node, now)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.domain.elastic_pools import ElasticPool, Elasticity
+from scheduler.domain.elastic_pools import Elasticity, ElasticPool
 from scheduler.domain.nodes import NodeState
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import AttemptKey, LaunchSpec
@@ -184,7 +184,9 @@ def test_an_idle_machine_that_is_gone_is_off_at_once(cluster, service) -> None:
     assert service.executor.nodes()[FIRST].reason == "its machine is gone"
 
 
-@pytest.mark.parametrize("service", [(POOL, {"lost_after_s": 3.0, "unreachable_after_s": 1.0})], indirect=True)
+@pytest.mark.parametrize(
+    "service", [(POOL, {"lost_after_s": 3.0, "unreachable_after_s": 1.0})], indirect=True
+)
 def test_a_silent_machine_has_its_time_before_its_jobs_are_lost(cluster, service) -> None:
     service.on("1.1", "sleep", FIRST)
     service.until(lambda: bool(service.sink.started("1.1")))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scheduler.domain.elastic_pools import ElasticPool, device
+from scheduler.domain.nodes import NodeFacts
+from scheduler.executors.cluster.attempt import LAUNCH, ClusterAttempt, Rank
 from scheduler.executors.cluster.base import NodeMembers
+from scheduler.executors.cluster.links import NodeLinks
 from scheduler.executors.cluster.node import NodeLink
 from scheduler.executors.cluster.provider import NodeProvider
 from scheduler.executors.elastic_nodes import REST_S, ElasticNode, ElasticNodes
@@ -35,27 +38,22 @@ class ElasticLinks:
         """The transport hears again: nobody could hear of boots until now."""
         self._nodes.restart_boots(time.monotonic())
 
-    def look(
-        self, link_of: Callable[[str], NodeLink], members: NodeMembers | None
-    ) -> Iterator[tuple[NodeLink, str]]:
-        """Do what is due; each node that is off although attempts were placed on it, with why.
-
-        `members`: the newest; None before the first.
-        """
+    def look(self, links: NodeLinks) -> Iterator[tuple[NodeLink, str]]:
+        """Do what is due; each node that is off although attempts were placed on it, with why."""
         now = time.monotonic()
-        if members is None:
+        if links.members is None or not links.connection.connected:
             return
         if not self._known:
-            self._adopt(link_of, members, now)
+            self._adopt(links, links.members, now)
         before = self._nodes.wanted().keys()
         for node in self._nodes.all():
-            self._look_at(node, link_of(node.name), now)
+            self._look_at(node, links.get(node.name), now)
         for node in self._nodes.boot_least(now):
-            link_of(node.name).boot()
+            links.get(node.name).boot()
         for node in self._nodes.end_idle_times(now):
-            link_of(node.name).shut_down()
+            links.get(node.name).shut_down()
         for node in self._nodes.all():
-            link = link_of(node.name)
+            link = links.get(node.name)
             if not node.on and link.ranks:
                 yield link, f"node {node.name} {_failure(node)}"
         wanted = self._nodes.wanted()
@@ -63,10 +61,10 @@ class ElasticLinks:
             self._provider.provide(wanted)
         self._known = True
 
-    def _adopt(self, link_of: Callable[[str], NodeLink], members: NodeMembers, now: float) -> None:
+    def _adopt(self, links: NodeLinks, members: NodeMembers, now: float) -> None:
         """Take over the machines that are on since an earlier service."""
         for node in self._nodes.all():
-            link = link_of(node.name)
+            link = links.get(node.name)
             link.elastic = node
             link.forget_devices()
             if node.name in members.engine_ids or node.name in members.problems:
@@ -75,7 +73,7 @@ class ElasticLinks:
 
     def _look_at(self, node: ElasticNode, link: NodeLink, now: float) -> None:
         launching = any(rank.launching for _, rank in link.ranks.values())
-        if not node.on and launching and node.rests_until <= now:
+        if not node.on and launching and node.rests_until < now:
             self._nodes.switch_on(node, now)
             link.boot()
         if not node.on:
@@ -102,11 +100,11 @@ class ElasticLinks:
         if not link.unfit:
             why = f"it was not ready within {node.pool.boot_timeout_s:g} s"
             why += f": {said}" if said else ""
-        self._nodes.switch_off(node, why, now + REST_S)
+        self._nodes.switch_off(node, why, now, rest_s=REST_S)
         link.shut_down()
 
     def _shut_down(self, node: ElasticNode, link: NodeLink, why: str) -> None:
-        self._nodes.switch_off(node, why)
+        self._nodes.switch_off(node, why, time.monotonic())
         link.shut_down()
 
 
@@ -114,10 +112,18 @@ def _failure(node: ElasticNode) -> str:
     return f"is off: {node.reason}" if node.reason else "is off"
 
 
-def named_devices(spec: Mapping[str, Any], link_of: Callable[[str], NodeLink]) -> dict[str, Any]:
-    """The launch of an attempt with the devices that its nodes have, now that they are up."""
-    parts = [
-        {**part, "devices": [device(link_of(part["node"]).facts, name) for name in part["devices"]]}
-        for part in spec["parts"]
-    ]
-    return {**spec, "parts": parts}
+def launchable(attempt: ClusterAttempt, rank: Rank, links: NodeLinks) -> bool:
+    """Whether the launch of a part may be sent, which then names the devices that nodes have.
+
+    The parts of an attempt start together, when all its nodes are up.
+    """
+    if any(links.get(other.node).booting for other in attempt.running):
+        return False
+    spec = rank.todo[0][1]["spec"]
+    parts = [_with_devices(part, links.get(part["node"]).facts) for part in spec["parts"]]
+    rank.todo[0] = LAUNCH, {"spec": {**spec, "parts": parts}}
+    return True
+
+
+def _with_devices(part: Mapping[str, Any], facts: NodeFacts) -> dict[str, Any]:
+    return {**part, "devices": [device(facts, name) for name in part["devices"]]}

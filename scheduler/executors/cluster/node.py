@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.executors.base import Exited
 from scheduler.executors.cluster.attempt import ClusterAttempt, Rank
 from scheduler.executors.cluster.base import NodeMembers
 from scheduler.executors.elastic_nodes import ElasticNode
@@ -17,6 +18,8 @@ from scheduler.executors.silence import SilenceLimit
 
 _NOISE_S = 0.05
 """Clocks that differ by less are taken for equal: so exactly nobody measures it."""
+_DEPARTURE_S = 2.0
+"""Attempts end so long before their machine is taken away."""
 _BOOTS = "it was asked for and is not ready yet"
 
 
@@ -142,6 +145,26 @@ class NodeLink:
             self.given_up = False
             if self.stage is TalkStage.OPEN:  # what was given up is stopped before anything starts
                 self.stage = TalkStage.ATTENDED
+
+    def vacated(self) -> list[str]:
+        """The attempts that must leave because the machine will be taken away; each once."""
+        found = []
+        for name, (attempt, _) in self.ranks.items() if self.leaving else ():
+            if not attempt.notice:
+                attempt.notice = f"node {self.name} is draining: {self.leaving}"
+                found.append(name)
+        return found
+
+    def grace_s(self, most_s: float) -> float:
+        """Seconds that attempts have to save their work before the machine is taken away."""
+        left_s = math.inf if self.leaves_at is None else self.leaves_at - time.time()
+        return min(most_s, max(1.0, left_s - _DEPARTURE_S))
+
+    def lost_part(self, attempt: str, rank: Rank, why: str) -> Exited:
+        """How a part here ended of which nothing is known: when it was last heard of."""
+        begun = None if rank.started is None else rank.started.time
+        time_ = max(self.heard_at, begun or self.heard_at)
+        return Exited(attempt, time_, f"lost: {why}", success=False, lost=True, started_at=begun)
 
     def renew(self) -> None:
         """Silence counts from now on."""

@@ -7,8 +7,8 @@ the autoscaler ends it.
 
 from __future__ import annotations
 
+import asyncio
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,16 +22,18 @@ _RECOVERY_S = 10.0
 
 
 class LeaseActor:
-    """Takes devices of a machine for as long as it lives."""
+    """Takes devices of a machine for as long as it lives.
 
-    def node_id(self) -> str:
+    Its calls wait beside each other: each bridge that ever was holds it.
+    """
+
+    async def node_id(self) -> str:
         """The machine's id."""
         return str(ray.get_runtime_context().get_node_id())
 
-    def hold(self) -> None:
+    async def hold(self) -> None:
         """Never ends, so that the caller hears of the actor's end."""
-        while True:
-            time.sleep(3600.0)
+        await asyncio.Event().wait()
 
 
 class Leases:

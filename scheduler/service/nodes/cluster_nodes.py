@@ -93,6 +93,8 @@ class ClusterNodes:
         if node.state is NodeState.DRAINING:
             state = NodeState.UP if node.facts is None else node.facts.state
             node = replace(node, state=state, since=now, reason="")
+        elif node.state is NodeState.OFF:
+            node = replace(node, reason="")
         self._adopt({**self._nodes, name: node}, actor, now)
 
     def retire(self, name: str, actor: str, busy: bool, now: float) -> None:
@@ -207,8 +209,10 @@ def _told(known: Node, told: NodeFacts, now: float) -> Node:
         seen_at=known.seen_at if silent else now,
         facts=facts,
     )
-    if known.state is NodeState.DRAINING and known.drained_by:
-        node = replace(node, since=known.since, reason=known.reason)
+    if known.drained_by and known.state is NodeState.DRAINING:
+        node = replace(node, since=known.since)
+    if known.drained_by and known.state in (NodeState.DRAINING, NodeState.OFF):
+        node = replace(node, reason=known.reason)
     return _as_wanted(node, now)
 
 
