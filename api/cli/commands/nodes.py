@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="As in `fulcrum nodes ls`.")]
 
-_STYLES = {"up": "green", "booting": "cyan", "draining": "yellow", "unreachable": "red", "down": "red"}
+_STYLES = {
+    "up": "green",
+    "booting": "cyan",
+    "draining": "yellow",
+    "unreachable": "red",
+    "down": "red",
+}
 
 
 def ls(ctx: typer.Context, as_json: Json = False) -> None:
