@@ -184,6 +184,13 @@ class PoolSettings(_Section):
     flops_per_device: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Sustained training rate of one device (FLOP/s)."""
     boot_s: Seconds | None = None
+    """With `kind`, `devices` and `nodes`, on Ray: an elastic pool, whose nodes boot in so long."""
+    min_nodes: Annotated[int, Field(ge=0)] = 0
+    """Of an elastic pool: nodes that are always on."""
+    idle_timeout_s: Seconds = 300.0
+    """Of an elastic pool: a node without jobs is shut down after so long."""
+    boot_timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    """Of an elastic pool: a node that is not ready so long after it was asked for has failed."""
     billed: Literal["busy", "up"] = "busy"
     """Whether its nodes cost money only while jobs run on them, or whenever they are up."""
     identifiers: tuple[str, ...] | None = None

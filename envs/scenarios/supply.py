@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.domain.elastic_pools import Elasticity
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
@@ -61,6 +62,11 @@ class Supply:
     def idling(cls, pool: Pool) -> float:
         """The idle power of its devices where none is given: `IDLE_SHARE` of a busy one's (W)."""
         return IDLE_SHARE[pool.kind] * pool.watts_per_device
+
+    @property
+    def elasticity(self) -> Elasticity:
+        """When its nodes are booted and shut down."""
+        return Elasticity(self.min_nodes, self.idle_timeout_s)
 
     @property
     def elastic(self) -> bool:

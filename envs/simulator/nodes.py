@@ -130,7 +130,7 @@ class NodePool:
             self._lose(job)
         if broken < revoked:
             yield from self._repair(node)
-        if self.on < self._supply.min_nodes:
+        if self._supply.elasticity.lacking(self.on):
             self._switch_on(node, self._supply.pool.boot_s)
         self._notify()
 
@@ -149,7 +149,7 @@ class NodePool:
     def _idle(self, node: _Node, changes: int) -> Generator[Event, None, None]:
         yield self._env.timeout(self._supply.idle_timeout_s)
         unused = node.on and node.changes == changes
-        if unused and self.on > self._supply.min_nodes:
+        if unused and self._supply.elasticity.spares(self.on):
             if node.process is not None and node.process.is_alive:
                 node.process.interrupt()
             self._switch_off(node)

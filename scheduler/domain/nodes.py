@@ -9,6 +9,8 @@ from typing import Any
 
 LOCAL = "local"
 """Name of the node that the service itself runs on, where no other is configured."""
+POOL_LABEL = "fulcrum/pool"
+"""Label of a node that names its pool; without it the pool is named by model and number."""
 
 
 class NodeState(StrEnum):
@@ -58,6 +60,8 @@ class NodeFacts:
     """Unix seconds at which the attempts of an unreachable node are given up."""
     digest: str = ""
     """Of the node's Fulcrum code; a node of other code is not used."""
+    elastic: bool = False
+    """Whether a placement boots it when it is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,16 @@ class Node:
 
     @property
     def usable(self) -> bool:
-        """Whether jobs may be placed on it."""
-        return self.state in (NodeState.UP, NodeState.OFF)
+        """Whether jobs may be placed on it; they wait for a boot where that is needed."""
+        if self.drained_by:
+            return False
+        return self.state in (NodeState.UP, NodeState.OFF) or self.boots
+
+    @property
+    def boots(self) -> bool:
+        """Whether it was asked for, and will be ready after its boot."""
+        elastic = self.facts is not None and self.facts.elastic
+        return elastic and self.state is NodeState.BOOTING
 
 
 class NodeEventName(StrEnum):

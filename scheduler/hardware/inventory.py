@@ -180,6 +180,8 @@ def detect(hardware: HardwareSettings, cpus: Cpus, gpus: Sequence[Gpu]) -> Inven
 
 
 FIGURES = ("dollars_per_device_hour", "watts_per_device", "flops_per_device")
+_POOL_FIGURES = {*FIGURES, "kind", "model", "devices", "nodes", "memory", "boot_s"}
+"""Settings that are figures of a `Pool`."""
 
 
 def _further(name: str, wish: PoolSettings) -> Pool:
@@ -209,10 +211,9 @@ def _further(name: str, wish: PoolSettings) -> Pool:
 def overridden(pool: Pool, wish: PoolSettings) -> Pool:
     """The pool with the figures that the settings give."""
     renamed = {"devices": "devices_per_node", "memory": "memory_per_node"}
+    figures = wish.model_dump(include=_POOL_FIGURES)
     changes = {
-        renamed.get(field, field): value
-        for field, value in wish.model_dump(exclude={"enabled", "identifiers", "billed"}).items()
-        if value is not None
+        renamed.get(field, field): value for field, value in figures.items() if value is not None
     }
     if "memory_per_node" in changes:
         changes["memory_per_node"] = int(changes["memory_per_node"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scheduler.domain.nodes import Node, NodeFacts
+from scheduler.domain.nodes import POOL_LABEL, Node, NodeFacts
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.hardware.figures import figures_for
@@ -16,9 +16,6 @@ from scheduler.hardware.inventory import (
     slug,
 )
 from scheduler.settings import PoolSettings
-
-POOL_LABEL = "fulcrum/pool"
-"""Label of a node that names its pool; without it the name says model and number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from scheduler.domain.errors import InputError, StateError
+from scheduler.domain.nodes import POOL_LABEL
 from scheduler.executors.ray.config import NODE_LABEL
 from scheduler.files import write_text
-from scheduler.hardware.node_pools import POOL_LABEL
 
 THIS_MACHINE = "127.0.0.2"
 """A head that listens there is for this machine alone. Ray takes 127.0.0.1 for its outer one."""

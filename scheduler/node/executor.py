@@ -12,6 +12,7 @@ from scheduler.executors.local import LocalExecutor
 from scheduler.executors.local.system.digest import digest
 from scheduler.executors.ray import RayTransport
 from scheduler.executors.ray.config import BridgeConfig
+from scheduler.hardware.elastic_pools import elastic_pools
 from scheduler.hardware.limits import cpu_quota
 from scheduler.node import agent, engine
 
@@ -58,4 +59,11 @@ def _on_ray(settings: config.Settings, options: dict[str, Any]) -> ClusterExecut
         settings.data_dir / "ray" / "bridge.log",
         environment=engine.environment(token if token.is_file() else None),
     )
-    return ClusterExecutor(transport, digest=code, lost_after_s=ray.lost_after_s)
+    return ClusterExecutor(
+        transport,
+        digest=code,
+        pools=elastic_pools(settings.pools),
+        provider=transport,
+        notice_grace_s=settings.preemption.grace_s,
+        lost_after_s=ray.lost_after_s,
+    )

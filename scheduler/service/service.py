@@ -385,6 +385,8 @@ class Service:
         running: dict[str, float] = {}
         with self.live_jobs.lock:
             for attempt in self.live_jobs.attempts.values():
+                if attempt.started_at is None:
+                    continue  # its nodes boot, which is not paid by it
                 held = self.live_jobs.active.elapsed(attempt, now) * attempt.width
                 running[attempt.pool] = running.get(attempt.pool, 0.0) + held
         pools = [pool for pool in inventory.pools if pool.name in inventory.billed_up]

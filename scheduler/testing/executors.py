@@ -87,16 +87,16 @@ class FakeExecutor:
                 return
             self.specs[spec.attempt] = spec
             now = self.clock.now()
-            run = _Run(spec, pid=next(self._pids), started_at=now)
+            run = _Run(spec, pid=next(self._pids))
             self._machine[spec.attempt] = run
             self._watched.add(spec.attempt)
             if self.broken:
-                run.started_at = None
                 self._end(spec.attempt, f"could not start: {self.broken}")
                 return
+            run.starts_at = self._ready_at(spec)
             if self._runtime is not None:
-                run.ends_at = now + self._runtime(spec)
-            self._queue.append(Started(spec.attempt, run.pid, now))
+                run.ends_at = run.starts_at + self._runtime(spec)
+            self._begin(now)
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """End the attempt at once as cancelled, unless it does not obey."""
@@ -176,16 +176,18 @@ class FakeExecutor:
         self.deliver()
 
     def next_event_time(self) -> float:
-        """The time at which the next attempt ends by itself; `math.inf` if none does."""
-        return min(
-            (run.ends_at for run in self._machine.values() if not run.exited), default=math.inf
-        )
+        """The time at which something happens by itself; `math.inf` if nothing does."""
+        runs = [run for run in self._machine.values() if not run.exited]
+        starts = [run.starts_at for run in runs if run.started_at is None]
+        return min([run.ends_at for run in runs] + starts, default=math.inf)
 
     def advance(self, to: float) -> None:
         """Let time pass until `to`; attempts end and are delivered in the order of their ends."""
         self.deliver()
         while (next_time := self.next_event_time()) <= to:
             self.clock.advance_to(max(next_time, self.clock.now()))
+            self._change_by_itself(next_time)
+            self._begin(next_time)
             due = [a for a in self.running if self._machine[a].ends_at <= next_time]
             for attempt in due:
                 self._end(attempt, "exit code 0", success=True)
@@ -201,6 +203,20 @@ class FakeExecutor:
                 event, sink = self._queue.popleft(), self._sink
             sink(event)
         raise AssertionError
+
+    def _ready_at(self, spec: LaunchSpec) -> float:
+        """When the attempt starts, which is launched now."""
+        return self.clock.now()
+
+    def _change_by_itself(self, now: float) -> None:
+        """What happens to nodes at a time that `next_event_time` has named."""
+
+    def _begin(self, now: float) -> None:
+        """Start the attempts that are due."""
+        for run in self._machine.values():
+            if run.exited is None and run.started_at is None and run.starts_at <= now:
+                run.started_at = run.starts_at
+                self._queue.append(Started(run.spec.attempt, run.pid, run.starts_at))
 
     def _known(self, attempt: str, nonce: str) -> bool:
         return attempt in self._machine and self._machine[attempt].spec.nonce == nonce
@@ -248,6 +264,7 @@ class FakeExecutor:
 class _Run:
     spec: LaunchSpec
     pid: int
-    started_at: float | None
+    started_at: float | None = None
+    starts_at: float = math.inf
     ends_at: float = math.inf
     exited: Exited | None = None

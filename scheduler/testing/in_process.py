@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from scheduler.domain.elastic_pools import ElasticPool
 from scheduler.domain.nodes import NodeFacts
 from scheduler.executors.cluster.agent import NodeAgent, NodeExecutor
 from scheduler.executors.cluster.base import (
     AgentAnswer,
     AgentFailure,
+    Departure,
     EngineConnection,
     Hearer,
     NodeMembers,
@@ -27,8 +29,15 @@ _UNANSWERED_S = 0.1
 class InProcessNode:
     """One node: its folder, its agent, and whether anybody can reach it."""
 
-    def __init__(self, name: str, folder: Path, open_executor: Callable[[Path], NodeExecutor]):
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        open_executor: Callable[[Path], NodeExecutor],
+        cpus: int = 1,
+    ) -> None:
         self.name = name
+        self._cpus = tuple(map(str, range(cpus)))
         self.folder = folder
         self.reachable = True
         self.member = True
@@ -48,7 +57,7 @@ class InProcessNode:
         self.agent = self._agent()
 
     def _agent(self) -> NodeAgent:
-        facts = NodeFacts(self.name, digest=DIGEST, cpus=("0",))
+        facts = NodeFacts(self.name, digest=DIGEST, cpus=self._cpus)
         return NodeAgent(lambda: self._open(self.folder), facts, linger_s=3600.0)
 
 
@@ -68,12 +77,41 @@ class InProcessCluster:
         self._destroy = destroy
         self.nodes = {name: InProcessNode(name, root / name, open_executor) for name in names}
         self._transports: list[InProcessTransport] = []
+        self._open = open_executor
+        self._root = root
+        self.boots = True
+        """Whether machines that are asked for boot at once; if not, `boot` lets them."""
+        self.wanted: dict[str, ElasticPool] = {}
+        """Nodes of elastic pools that a service wants."""
+        self.departures: dict[str, Departure] = {}
 
     def transport(self) -> InProcessTransport:
         """A new service's way to the nodes."""
         made = InProcessTransport(self)
         self._transports.append(made)
         return made
+
+    def provide(self, wanted: Mapping[str, ElasticPool]) -> None:
+        """Have machines for these nodes, and take away those of others that were wanted."""
+        released = self.wanted.keys() - wanted.keys()
+        self.wanted = dict(wanted)
+        for name in released & self.nodes.keys():
+            self.kill_node(name)
+            del self.nodes[name]
+        for name in wanted if self.boots else ():
+            self.boot(name)
+
+    def boot(self, name: str, cpus: int = 1) -> None:
+        """Have a machine for the node, unless it has one; `cpus`: how many it has."""
+        if name not in self.nodes:
+            machine = self._root / f"{name}-{len(list(self._root.glob(f'{name}-*')))}"
+            self.nodes[name] = InProcessNode(name, machine, self._open, cpus)
+            self.tell()
+
+    def notice(self, name: str, departure: Departure) -> None:
+        """Say that the node's machine will be taken away."""
+        self.departures[name] = departure
+        self.tell()
 
     def cut(self, name: str) -> None:
         """Let nothing through to the node or from it; what runs there goes on."""
@@ -138,10 +176,13 @@ class InProcessTransport:
     def tell(self) -> None:
         """Tell which nodes there are."""
         if self._hear is not None and self._connected:
-            nodes = self._cluster.nodes.values()
-            self._hear(
-                NodeMembers({node.name: node.engine_id for node in nodes if node.member}, {})
-            )
+            nodes = list(self._cluster.nodes.values())
+            members = {node.name: node.engine_id for node in nodes if node.member}
+            self._hear(NodeMembers(members, {}, dict(self._cluster.departures)))
+
+    def provide(self, wanted: Mapping[str, ElasticPool]) -> None:
+        """Be told which machines a service wants."""
+        self._cluster.provide(wanted)
 
     def call(
         self, number: int, node: str, method: str, arguments: Mapping[str, Any], limit_s: float
@@ -164,7 +205,9 @@ class InProcessTransport:
         if method == "poll":
             threading.Thread(target=carry_out, daemon=True).start()
         else:
-            self._control[node].submit(carry_out)
+            with self._lock:
+                control = self._control.setdefault(node, ThreadPoolExecutor(1))
+            control.submit(carry_out)
 
     def close(self) -> None:
         """Tell nothing more."""
@@ -173,7 +216,8 @@ class InProcessTransport:
             control.shutdown(wait=False)
 
     def _reaches(self, node: str) -> bool:
-        return self._connected and self._cluster.nodes[node].reachable
+        found = self._cluster.nodes.get(node)
+        return self._connected and found is not None and found.reachable
 
     def _answer(self, heard: AgentAnswer | AgentFailure) -> None:
         hear = self._hear

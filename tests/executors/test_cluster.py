@@ -35,7 +35,8 @@ class Service(Machine):
     def __init__(self, root: Path, cluster: InProcessCluster, **options) -> None:
         super().__init__(root)
         defaults = {"digest": DIGEST, "unreachable_after_s": 1.0, "patience_s": PATIENCE_S}
-        self.executor = ClusterExecutor(cluster.transport(), **(defaults | options))
+        transport = options.pop("transport", None) or cluster.transport()
+        self.executor = ClusterExecutor(transport, **(defaults | options))
         self.executor.start(self.sink)
 
     def state(self, node: str) -> NodeState | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from envs.scenarios.scenario import Failures
+from envs.scenarios.supply import Supply
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.random_events import RandomEvents
 from envs.simulator.simulation import Simulation
@@ -20,6 +21,7 @@ from envs.workloads.runtime_estimates import Exact
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.run import best
+from scheduler.domain.elastic_pools import Elasticity, ElasticPool
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.domain.pools import Pool
@@ -33,7 +35,7 @@ from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.service import Service
 from scheduler.testing.clock import ManualClock
-from scheduler.testing.executors import FakeExecutor
+from scheduler.testing.elastic_executor import ElasticFakeExecutor
 from scheduler.testing.memory_store import MemoryStore
 from scheduler.testing.samples import job_spec
 
@@ -110,6 +112,26 @@ def workload(seed):
     return Workload(f"parity-{seed}", tuple(jobs), origin=START), factors
 
 
+def in_whole_steps(load, factors):
+    """The same with times that floating-point numbers add exactly.
+
+    A job that comes to a node that boots waits for the rest of the boot, which is a difference.
+    """
+
+    def step(value, steps=1024):
+        return max(1, round(value * steps)) / steps
+
+    jobs = tuple(
+        replace(
+            job,
+            submitted_at=step(job.submitted_at),
+            runs=tuple(replace(run, runtime_s=step(run.runtime_s)) for run in job.runs),
+        )
+        for job in load.jobs
+    )
+    return replace(load, jobs=jobs), {job: step(share, 64) for job, share in factors.items()}
+
+
 def simulated(load, factors, name, mode):
     spec = ClusterSpec(POOLS, mode)
     simulation = Simulation(load, spec, Believes(factors), check=True)
@@ -137,10 +159,11 @@ def log(outcome):
     return list(zip(outcome.job.tolist(), starts, pools, outcome.width.tolist(), strict=True))
 
 
-def live(load, factors, name, mode, folder, outages=(), pools=POOLS):
+def live(load, factors, name, mode, folder, outages=(), pools=POOLS, elastic=()):
     """The attempts of each job.
 
     `outages`: (time, pool, number of the node) at which a node is gone for `REPAIR_S`.
+    `elastic`: those of the pools whose nodes boot.
     """
     clock = ManualClock(START)
     truth = {
@@ -160,12 +183,13 @@ def live(load, factors, name, mode, folder, outages=(), pools=POOLS):
         for run in job.runs
     }
     store = MemoryStore()
-    executor = FakeExecutor(clock, runtime)
+    boot_s = {pool.name: pool.boot_s for pool in pools}
+    executor = ElasticFakeExecutor(clock, runtime, elastic, boot_s)
     executor.known_nodes = {
         f"{pool.name}-{at}": NodeFacts(f"{pool.name}-{at}")
         for pool in pools
         for at in range(pool.nodes)
-    }
+    } | executor.known_nodes
     priority = lookup.named("priority")
     service = Service(
         Components(
@@ -287,3 +311,39 @@ def test_placements_are_equal_when_nodes_break_down(name, mode, tmp_path, monkey
         assert found == list(zip(outcome.started.tolist(), outcome.ended.tolist(), strict=True))
         lost += sum(len(tries) - 1 for tries in attempts)
     assert lost > 0
+
+
+IDLE_S = 45.125
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES, ids=[name for name, _ in CASES])
+def test_placements_are_equal_when_nodes_boot_and_are_shut_down(name, mode, tmp_path):
+    # One node for each pool, as above.
+    pools = (
+        replace(POOLS[0], devices_per_node=8, nodes=1, boot_s=20.5),
+        replace(POOLS[1], boot_s=40.25),
+    )
+    supplies = tuple(Supply(pool, 0, IDLE_S) for pool in pools)
+    elastic = tuple(
+        ElasticPool(pool.name, pool.kind, pool.model, pool.count, pool.nodes, Elasticity(0, IDLE_S))
+        for pool in pools
+    )
+    spec, waits = ClusterSpec(pools, mode, supplies=supplies), []
+    for seed in range(8):
+        load, factors = in_whole_steps(*workload(seed))
+        outcome = Simulation(load, spec, Believes(factors), check=True).run(lookup.named(name))
+        attempts = live(load, factors, name, mode, tmp_path / str(seed), (), pools, elastic)
+        assert all(len(tries) == 1 for tries in attempts)
+        found = [(a.pool, a.width, a.started_at, a.finished_at) for (a,) in attempts]
+        expected = zip(
+            [pools[index].name for index in outcome.pool],
+            outcome.width.tolist(),
+            outcome.started.tolist(),
+            outcome.ended.tolist(),
+            strict=True,
+        )
+        assert found == list(expected)
+        waits += [a.started_at - a.placed_at for (a,) in attempts if a.pool == "gpu"]
+    assert waits.count(40.25) > 8  # it was shut down meanwhile, and booted again
+    assert 0.0 in waits
+    assert any(0.0 < wait < 40.25 for wait in waits)

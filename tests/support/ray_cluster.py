@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.local.system import process
@@ -97,6 +97,14 @@ class RayCluster:
         return [raylet, *workers]
 
 
+class HasAddress(Protocol):
+    """A Ray cluster."""
+
+    @property
+    def address(self) -> str:
+        """Of its head."""
+
+
 def _title(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -105,7 +113,7 @@ def _title(pid: int) -> bytes:
 
 
 def ray_executor(
-    cluster: RayCluster, root: Path, namespace: str, **options: Any
+    cluster: HasAddress, root: Path, namespace: str, **options: Any
 ) -> ClusterExecutor:
     """An executor whose attempts do what `scheduler.testing.scripts` says."""
     local = {
@@ -118,4 +126,4 @@ def ray_executor(
     code = digest()
     config = BridgeConfig(cluster.address, namespace, agent.OPENER, code, agent.encode(agents))
     transport = RayTransport(config, root / "bridge.log")
-    return ClusterExecutor(transport, digest=code, **options)
+    return ClusterExecutor(transport, digest=code, provider=transport, **options)

@@ -59,7 +59,7 @@ class World:
     ) -> None:
         self.folder = folder
         self.clock = ManualClock()
-        self.executor = FakeExecutor(self.clock)
+        self.executor: FakeExecutor = options.pop("executor", FakeExecutor)(self.clock)
         if nodes := options.pop("nodes", ()):
             self.executor.known_nodes = {node.name: node for node in nodes}
         self._open = open_store

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="As in `fulcrum nodes ls`.")]
 
-_STYLES = {"up": "green", "draining": "yellow", "unreachable": "red", "down": "red"}
+_STYLES = {
+    "up": "green",
+    "booting": "cyan",
+    "draining": "yellow",
+    "unreachable": "red",
+    "down": "red",
+}
 
 
 def ls(ctx: typer.Context, as_json: Json = False) -> None:
@@ -106,6 +112,7 @@ def _show(found: NodesOut, *, as_json: bool) -> None:
             escape(_counted(node.gpus)) or "–",
             " ".join(map(str, node.jobs)) or "–",
             escape(node.reason) or "–",
+            style="dim" if node.state.value == "off" else None,
         )
     out().print(result)
 

@@ -60,6 +60,8 @@ class ClusterAttempt:
         """Whether somebody waits in `alive` to hear which nodes know it."""
         self.first_started_at: float | None = None
         """Monotonic seconds at which the first part ran."""
+        self.notice = ""
+        """Why it was preempted, if the machine of one of its nodes will be taken away."""
         self.verdict = ""
         """Why all parts were stopped, if that was for no failure of a part."""
         self._told = False
@@ -114,9 +116,11 @@ class ClusterAttempt:
             rank.todo.append((CANCEL, arguments))
 
     def _merged(self, ended: Sequence[Exited]) -> Exited:
+        said = ended[0] if len(ended) == 1 else self._decisive(ended)
+        if self.notice and said.preempted:
+            said = replace(said, reason=self.notice)
         if len(ended) == 1:
-            return ended[0]
-        said = self._decisive(ended)
+            return said
         begun = [one.started_at for one in ended if one.started_at is not None]
         # Its devices were its own from when all parts ran until the last one ended.
         time_ = max(one.time for one in ended)

@@ -14,7 +14,7 @@ Obligations of every implementation:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -28,6 +28,16 @@ class EngineConnection:
 
 
 @dataclass(frozen=True, slots=True)
+class Departure:
+    """A machine will be taken away, as spot machines are: a notice of it."""
+
+    reason: str
+    """For people."""
+    at: float | None = None
+    """Unix seconds; None: nobody says when."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeMembers:
     """The nodes that have an agent, or are getting one."""
 
@@ -35,6 +45,8 @@ class NodeMembers:
     """By name; see `NodeFacts.engine_id`."""
     problems: Mapping[str, str]
     """Node → why its agent does not start; only nodes with such a problem."""
+    leaving: Mapping[str, Departure] = field(default_factory=dict)
+    """Only nodes with a notice."""
 
 
 @dataclass(frozen=True, slots=True)

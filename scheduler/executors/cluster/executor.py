@@ -10,11 +10,12 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.domain.elastic_pools import ElasticPool
+from scheduler.domain.nodes import NodeFacts
 from scheduler.executors.base import (
     UNKNOWN,
     AttemptEvent,
@@ -27,13 +28,7 @@ from scheduler.executors.base import (
     Unknown,
 )
 from scheduler.executors.cluster import wire
-from scheduler.executors.cluster.attempt import (
-    CANCEL,
-    LAUNCH,
-    PREEMPT,
-    AttemptPart,
-    ClusterAttempt,
-)
+from scheduler.executors.cluster.attempt import CANCEL, LAUNCH, PREEMPT, AttemptPart, ClusterAttempt
 from scheduler.executors.cluster.base import (
     AgentAnswer,
     AgentFailure,
@@ -42,11 +37,13 @@ from scheduler.executors.cluster.base import (
     Heard,
     NodeMembers,
 )
+from scheduler.executors.cluster.elastic import ElasticLinks, launchable
 from scheduler.executors.cluster.folders import take
+from scheduler.executors.cluster.links import NodeLinks
 from scheduler.executors.cluster.node import NodeLink, TalkStage
+from scheduler.executors.cluster.provider import NodeProvider
 from scheduler.executors.cluster.talk import Talk
 from scheduler.executors.outbox import Outbox
-from scheduler.executors.silence import SilenceLimit
 
 _RETRY_S = 0.5
 _TICK_S = 0.2
@@ -61,6 +58,10 @@ class ClusterExecutor:
     Nodes of another `digest` are not used. Of an attempt on several nodes all parts must run
     `gang_start_s` seconds after the first. `term` orders services that use the same nodes: a
     later one wins. `alive` and `stop_others` wait up to `patience_s` for the nodes concerned.
+
+    `provider` boots the nodes of the elastic `pools`: a launch waits until its nodes are up. If a
+    node's machine will be taken away, the node is draining, and its attempts are preempted with
+    `notice_grace_s`, or with less where the notice leaves less.
     """
 
     def __init__(
@@ -68,6 +69,9 @@ class ClusterExecutor:
         transport: AgentTransport,
         *,
         digest: str,
+        pools: Sequence[ElasticPool] = (),
+        provider: NodeProvider | None = None,
+        notice_grace_s: float = 30.0,
         term: float | None = None,
         lost_after_s: float = 120.0,
         unreachable_after_s: float = 6.0,
@@ -76,14 +80,13 @@ class ClusterExecutor:
     ) -> None:
         self._transport = transport
         self._talk = Talk(transport, time.time() if term is None else term)
-        self._digest = digest
-        self._lost_after_s = lost_after_s
-        self._unreachable_after_s = unreachable_after_s
+        self._links = NodeLinks(
+            digest, unreachable_after_s=unreachable_after_s, lost_after_s=lost_after_s
+        )
         self._gang_start_s = gang_start_s
         self._patience_s = patience_s
-        self._connection = EngineConnection(connected=False)
-        self._members = NodeMembers({}, {})
-        self._links: dict[str, NodeLink] = {}
+        self._elastic = ElasticLinks(pools, provider)
+        self._notice_grace_s = notice_grace_s
         self._attempts: dict[str, ClusterAttempt] = {}
         self._known: dict[str, AttemptKey] | None = None
         """Attempts that the store knows and nobody adopted yet; None: nobody has said so far."""
@@ -152,21 +155,18 @@ class ClusterExecutor:
         with self._lock:
             self._known = {key.attempt: key for key in keys}
             self._stopped = 0
-            self._settle_again(self._links)
+            self._settle_again([link.name for link in self._links])
             self._wait_for({node for key in self._known.values() for node in key.nodes})
             return self._stopped
 
     def nodes(self) -> Mapping[str, NodeFacts]:
         """All nodes that were ever heard of, or that an attempt was placed on."""
         with self._lock:
-            return {name: link.facts for name, link in self._links.items()}
+            return self._links.facts()
 
     def health(self) -> tuple[str, ...]:
         """Why the cluster is not heard, and what nodes say of themselves."""
-        if self._connection.problem:
-            return (self._connection.problem,)
-        links = list(self._links.values())
-        return tuple(f"node {link.name}: {text}" for link in links for text in link.health)
+        return self._links.health()
 
     def close(self) -> None:
         """Stop watching; running attempts and agents go on."""
@@ -195,37 +195,38 @@ class ClusterExecutor:
         with self._lock:
             for one in heard:
                 self._take_in(one)
-            for link in list(self._links.values()):
+            for link, why in self._elastic.look(self._links):
+                self._leave_behind(link, why)
+            for link in self._links:
                 self._look(link)
             self._look_at_gangs()
-            self._tell_of_nodes()
+            if self._links.refresh():
+                self._outbox.put(NodesChanged(self.nodes()))
             self._turned.notify_all()
         self._outbox.deliver(self._sink)
 
     def _take_in(self, heard: Heard | None) -> None:
         match heard:
             case EngineConnection():
-                if heard.connected != self._connection.connected:
-                    for link in self._links.values():
-                        link.renew()
-                self._connection = heard
+                if self._links.connect(heard):
+                    self._elastic.connected()
             case NodeMembers():
-                self._members = heard
-                for name in (*heard.engine_ids, *heard.problems):
-                    self._link(name)
-                for name, link in self._links.items():
-                    link.seen = name in heard.engine_ids
-                    link.problem = heard.problems.get(name, "")
+                self._links.take_in(heard)
             case AgentAnswer() | AgentFailure():
                 self._talk.take_in(heard)
 
     def _look(self, link: NodeLink) -> None:
         """Do what is due at a node: the next call, or to give up its attempts."""
-        if self._connection.connected:
+        if self._links.connection.connected:
+            if link.off or link.booting:
+                link.renew()
             if link.lost.exhausted():
                 link.given_up = True
             if link.given_up:
                 self._give_up(link)
+            for attempt in link.vacated():
+                grace_s = link.grace_s(self._notice_grace_s)
+                self._ask_to_stop(attempt, PREEMPT, "preempted", grace_s)
             if link.seen and time.monotonic() >= link.again_at:
                 self._call_on(link)
 
@@ -240,7 +241,9 @@ class ClusterExecutor:
             self._settle(link)
         if link.stage is TalkStage.OPEN:
             for name, rank in list(link.busy.items()):
-                if not rank.calling and rank.todo:
+                if rank.calling or not rank.todo:
+                    continue
+                if not rank.launching or launchable(link.ranks[name][0], rank, self._links):
                     self._talk.send(link, name, rank)
 
     def _settle(self, link: NodeLink) -> None:
@@ -280,7 +283,7 @@ class ClusterExecutor:
         self._end(attempt, rank, replace(event, time=event.time - offset_s, started_at=begun))
 
     def _end(self, attempt: ClusterAttempt, rank: AttemptPart, event: Exited) -> None:
-        link = self._link(rank.node)
+        link = self._links.get(rank.node)
         link.ranks.pop(attempt.key.attempt, None)
         link.busy.pop(attempt.key.attempt, None)
         whole = attempt.exited(rank, event)
@@ -298,17 +301,21 @@ class ClusterExecutor:
             why = f"node {link.name} was not heard for {link.lost.limit_s:g} s"
             self._lose(link, attempt, rank, why)
 
+    def _leave_behind(self, link: NodeLink, why: str) -> None:
+        """No machine has the name of this node, so nothing of its attempts goes on."""
+        for attempt, rank in list(link.ranks.values()):
+            if attempt.asked and not rank.launching:
+                rank.missing = True
+            else:
+                self._lose(link, attempt, rank, why)
+
     def _lose(self, link: NodeLink, attempt: ClusterAttempt, rank: AttemptPart, why: str) -> None:
-        """End a part of which nothing is known any more: at the time it was last heard of."""
-        name = attempt.key.attempt
-        begun = None if rank.started is None else rank.started.time
-        ended_at = max(link.heard_at, begun or link.heard_at)
-        lost = Exited(name, ended_at, f"lost: {why}", success=False, lost=True, started_at=begun)
-        self._end(attempt, rank, lost)
+        """End a part of which nothing is known any more."""
+        self._end(attempt, rank, link.lost_part(attempt.key.attempt, rank, why))
 
     def _lose_unknown(self, attempt: ClusterAttempt, rank: AttemptPart) -> None:
         why = f"node {rank.node} knows nothing of it"
-        self._lose(self._link(rank.node), attempt, rank, why)
+        self._lose(self._links.get(rank.node), attempt, rank, why)
 
     def _look_at_gangs(self) -> None:
         for attempt in list(self._attempts.values()):
@@ -340,7 +347,7 @@ class ClusterExecutor:
     def _wake(self, attempt: ClusterAttempt) -> None:
         for rank in attempt.running:
             if rank.todo:
-                self._link(rank.node).busy[attempt.key.attempt] = rank
+                self._links.get(rank.node).busy[attempt.key.attempt] = rank
 
     def _register(self, attempt: ClusterAttempt) -> None:
         name = attempt.key.attempt
@@ -348,12 +355,12 @@ class ClusterExecutor:
         if self._known is not None:
             self._known.pop(name, None)
         for rank in attempt.ranks:
-            self._link(rank.node).ranks[name] = (attempt, rank)
+            self._links.get(rank.node).ranks[name] = (attempt, rank)
 
     def _forget(self, attempt: ClusterAttempt) -> None:
         del self._attempts[attempt.key.attempt]
         for rank in attempt.ranks:
-            self._link(rank.node).ranks.pop(attempt.key.attempt, None)
+            self._links.get(rank.node).ranks.pop(attempt.key.attempt, None)
 
     def _found(self, attempt: ClusterAttempt) -> int | Unknown | None:
         """What `alive` answers; a part that its node does not know ends the others."""
@@ -370,37 +377,20 @@ class ClusterExecutor:
 
     def _settle_again(self, names: Iterable[str]) -> None:
         for name in names:
-            link = self._link(name)
+            link = self._links.get(name)
             if link.stage is TalkStage.OPEN:
                 link.stage = TalkStage.ATTENDED
         self._inbox.put(None)
 
     def _wait_for(self, names: Iterable[str]) -> None:
         """Until these nodes were asked, or cannot be for now."""
-        links = [self._link(name) for name in names]
+        links = [self._links.get(name) for name in names]
         deadline = time.monotonic() + self._patience_s
         while any(link.awaited for link in links):
             left = deadline - time.monotonic()
             if left <= 0 or self._closing:
                 return
             self._turned.wait(left)
-
-    def _link(self, name: str) -> NodeLink:
-        link = self._links.get(name)
-        if link is None:
-            facts = NodeFacts(name, NodeState.BOOTING, since=time.time(), reason="not heard yet")
-            unreachable = SilenceLimit(self._unreachable_after_s)
-            link = NodeLink(name, unreachable, SilenceLimit(self._lost_after_s), facts)
-            self._links[name] = link
-        return link
-
-    def _tell_of_nodes(self) -> None:
-        connection = self._connection
-        problem = "" if connection.connected else connection.problem or "not connected yet"
-        ids = self._members.engine_ids
-        changed = [link.refresh(self._digest, problem, ids) for link in self._links.values()]
-        if any(changed):
-            self._outbox.put(NodesChanged(self.nodes()))
 
 
 _NEVER = Unknown()

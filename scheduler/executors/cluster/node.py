@@ -8,12 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from scheduler.domain.errors import InputError
 from scheduler.domain.nodes import NodeFacts, NodeState
+from scheduler.executors.base import Exited
 from scheduler.executors.cluster.attempt import AttemptPart, ClusterAttempt
+from scheduler.executors.cluster.base import NodeMembers
+from scheduler.executors.elastic_nodes import ElasticNode
 from scheduler.executors.silence import SilenceLimit
 
 _NOISE_S = 0.05
 """Clocks that differ by less are taken for equal: so exactly nobody measures it."""
+_DEPARTURE_S = 2.0
+"""Attempts end so long before their machine is taken away."""
+_BOOTS = "it was asked for and is not ready yet"
 
 
 class TalkStage(StrEnum):
@@ -40,6 +47,16 @@ class NodeLink:
     """Whether the transport lists it."""
     problem: str = ""
     """Why its agent does not start."""
+    elastic: ElasticNode | None = None
+    """If it is of an elastic pool, and it is known whether it is on."""
+    unfit: str = ""
+    """Why its machine is not one of its elastic pool."""
+    leaving: str = ""
+    """Why its machine will be taken away; empty: it is not known to be."""
+    leaves_at: float | None = None
+    """When, if that is known; Unix seconds."""
+    machine: int = 0
+    """Counts machines of that name: what an earlier one says is not heard."""
     stage: TalkStage = TalkStage.ABSENT
     asking: bool = False
     """Whether a call that leads to the next stage is under way."""
@@ -66,7 +83,59 @@ class NodeLink:
     @property
     def awaited(self) -> bool:
         """Whether it may soon say what runs there."""
-        return self.stage is not TalkStage.OPEN and not self.refused and not self.given_up
+        unheard = self.stage is not TalkStage.OPEN and not self.refused and not self.given_up
+        return unheard and not self.off
+
+    @property
+    def off(self) -> bool:
+        """Whether it is of an elastic pool, and no machine has its name."""
+        return self.elastic is not None and not self.elastic.on
+
+    @property
+    def booting(self) -> bool:
+        """Whether it is of an elastic pool, and a machine was asked for that is not ready yet."""
+        return self.elastic is not None and self.elastic.booting
+
+    @property
+    def ready(self) -> bool:
+        """Whether attempts would start on it at once."""
+        alike = not (self.refused or self.unfit)
+        return self.seen and self.stage is TalkStage.OPEN and self.warm and alike
+
+    def boot(self) -> None:
+        """A machine was asked for; nothing is known of it yet."""
+        self.machine += 1
+        self.stage, self.ever_heard, self.given_up = TalkStage.ABSENT, False, False
+        self.asking = self.polling = self.warm = self.seen = False
+        self.refused = self.unfit = self.problem = self.leaving = ""
+        self.leaves_at, self.health, self.again_at = None, (), 0.0
+        self.renew()
+
+    def shut_down(self) -> None:
+        """Its machine is released."""
+        self.boot()
+        self.forget_devices()
+
+    def forget_devices(self) -> None:
+        """What its machine has is not known."""
+        assert self.elastic is not None
+        pool, before = self.elastic.pool, self.facts
+        off = pool.off(self.name, before.memory_bytes)
+        self.facts = replace(
+            off, state=before.state, since=before.since, reason=before.reason, digest=before.digest
+        )
+
+    def take_in(self, members: NodeMembers) -> None:
+        """The transport has told which nodes there are."""
+        if self.off:
+            return
+        self.seen = self.name in members.engine_ids
+        self.problem = members.problems.get(self.name, "")
+        departure = members.leaving.get(self.name)
+        self.leaving, self.leaves_at = "", None
+        if departure is not None:
+            self.leaving = f"its machine will be taken away: {departure.reason}"
+            self.leaves_at = departure.at
 
     def hear(self) -> None:
         """It has answered."""
@@ -77,6 +146,26 @@ class NodeLink:
             if self.stage is TalkStage.OPEN:  # what was given up is stopped before anything starts
                 self.stage = TalkStage.ATTENDED
 
+    def vacated(self) -> list[str]:
+        """The attempts that must leave because the machine will be taken away; each once."""
+        found = []
+        for name, (attempt, _) in self.ranks.items() if self.leaving else ():
+            if not attempt.notice:
+                attempt.notice = f"node {self.name} is draining: {self.leaving}"
+                found.append(name)
+        return found
+
+    def grace_s(self, most_s: float) -> float:
+        """Seconds that attempts have to save their work before the machine is taken away."""
+        left_s = math.inf if self.leaves_at is None else self.leaves_at - time.time()
+        return min(most_s, max(1.0, left_s - _DEPARTURE_S))
+
+    def lost_part(self, attempt: str, rank: AttemptPart, why: str) -> Exited:
+        """How a part here ended of which nothing is known: when it was last heard of."""
+        begun = None if rank.started is None else rank.started.time
+        time_ = max(self.heard_at, begun or self.heard_at)
+        return Exited(attempt, time_, f"lost: {why}", success=False, lost=True, started_at=begun)
+
     def renew(self) -> None:
         """Silence counts from now on."""
         self.unreachable.renew()
@@ -86,6 +175,11 @@ class NodeLink:
         """Its agent serves this service; `now` is its clock's time."""
         self.clock_offset_s = -math.inf
         self.clock_says(now, sent_at)
+        if self.elastic is not None:
+            try:
+                facts = self.elastic.pool.on(facts)
+            except InputError as error:
+                self.unfit = error.message
         self.facts = replace(
             facts,
             name=self.name,
@@ -115,7 +209,9 @@ class NodeLink:
     def refresh(self, digest: str, disconnected: str, engine_ids: Mapping[str, str]) -> bool:
         """Bring `facts` up to date; whether anything that matters has changed."""
         state, reason = self._state(digest, disconnected)
-        engine_id = engine_ids.get(self.name, self.facts.engine_id)
+        engine_id = "" if self.off else engine_ids.get(self.name, self.facts.engine_id)
+        if self.booting and self.stage is not TalkStage.ABSENT and self.facts.digest != digest:
+            self.unfit = reason
         offset_s = 0.0 if abs(self.clock_offset_s) < _NOISE_S else round(self.clock_offset_s, 1)
         since = self.facts.since if state == self.facts.state else time.time()
         before = self.facts
@@ -136,13 +232,23 @@ class NodeLink:
         waits = not self.ever_heard and self.seen
         other = "" if self.facts.digest == digest else "its Fulcrum is of other code"
         ready = self.stage is TalkStage.OPEN and self.warm
+        elastic = self.elastic
+        rests = elastic is not None and elastic.rests_until > time.monotonic()
+        why = "" if elastic is None else elastic.reason
+        attended = self.stage is not TalkStage.ABSENT
+        boots = self.problem or self.refused or (other if attended else "") or _BOOTS
         cases = (
+            (self.off and rests, NodeState.DOWN, why),
+            (self.off and bool(disconnected), NodeState.DOWN, disconnected),
+            (self.off, NodeState.OFF, why),
             (self.given_up, NodeState.DOWN, self.problem or given_up),
             (bool(disconnected), NodeState.UNREACHABLE, disconnected),
+            (self.booting, NodeState.BOOTING, boots),
             (waits, NodeState.BOOTING, self.problem or silent),
             (not self.ever_heard, NodeState.UNREACHABLE, self.problem or silent),
             (self.unreachable.exhausted(), NodeState.UNREACHABLE, self.problem or silent),
             (bool(self.refused or other), NodeState.DRAINING, self.refused or other),
+            (bool(self.leaving), NodeState.DRAINING, self.leaving),
             (not ready, NodeState.BOOTING, "it is getting ready"),
             (True, NodeState.UP, ""),
         )

@@ -40,6 +40,8 @@ class _Call:
     method: str
     then: Callable[[Values], None]
     failed: Callable[[], None]
+    machine: int
+    """Of the link; see `NodeLink.machine`."""
 
 
 class Talk:
@@ -55,7 +57,7 @@ class Talk:
     def take_in(self, heard: AgentAnswer | AgentFailure) -> None:
         """Go on where the call was made."""
         call = self._calls.pop(heard.number, None)
-        if call is None:
+        if call is None or call.machine != call.link.machine:
             return
         if isinstance(heard, AgentFailure):
             _log.debug("%s of node %s failed: %s", call.method, call.link.name, heard.error)
@@ -156,6 +158,6 @@ class Talk:
             link.asking = False
 
         number = next(self._numbers)
-        self._calls[number] = _Call(link, method, then, failed or forget)
+        self._calls[number] = _Call(link, method, then, failed or forget, link.machine)
         sent = {"service": self._service, **arguments}
         self._transport.call(number, link.name, method, sent, limit_s)

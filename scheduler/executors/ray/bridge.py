@@ -22,6 +22,7 @@ from ray.util import list_named_actors
 from scheduler.executors.ray.actor import AgentActor
 from scheduler.executors.ray.config import NODE_LABEL, BridgeConfig
 from scheduler.executors.ray.frames import Frames
+from scheduler.executors.ray.leases import Leases
 
 _LOOK_S = 0.5
 _STALE_S = 5.0
@@ -59,11 +60,12 @@ class Bridge:
         self._agents: dict[str, tuple[str, Any]] = {}
         """Node → id of the Ray node, and the actor there."""
         self._labels: Mapping[str, Mapping[str, str]] = {}
-        """Node → its labels."""
+        """Id of a Ray node → its labels."""
         self._pending: dict[int, float] = {}
         """Call → monotonic seconds by which it must be answered."""
         self._heard_at = 0.0
         self._told: dict[str, Any] = {}
+        self._leases = Leases()
         self._connected = False
 
     def serve(self) -> None:
@@ -75,7 +77,10 @@ class Bridge:
                 message = None
             if message is None:
                 os._exit(0)
-            self._call(message)
+            if "provide" in message:
+                self._leases.provide(message["provide"])
+            else:
+                self._call(message)
 
     def beat(self) -> None:
         """Say each second that the process lives, what it knows of the head, what is overdue."""
@@ -95,11 +100,19 @@ class Bridge:
 
     def watch(self) -> None:
         """Keep an agent on each node with a name, for as long as the process lives."""
+        recovered = False
         while True:
             try:
+                if not recovered:
+                    self._leases.recover()
+                    recovered = True
                 rows = [row for row in ray.nodes() if row["Alive"]]
-                self._labels = {_name(row): row["Labels"] for row in rows if _name(row)}
-                self._update({_name(row): row["NodeID"] for row in rows if _name(row)})
+                self._labels = {row["NodeID"]: row["Labels"] for row in rows}
+                leased, released = self._leases.look(row["NodeID"] for row in rows)
+                for name in released:
+                    self._end_agents(name)
+                named = {_name(row): row["NodeID"] for row in rows if _name(row)}
+                self._update(named | leased)
                 self._heard_at = time.monotonic()
             except Exception as error:
                 print(f"the nodes cannot be listed: {_line(error)}", flush=True)
@@ -118,18 +131,15 @@ class Bridge:
                 with self._lock:
                     self._agents[name] = node_id, actor
         members = {name: node_id for name, node_id in nodes.items() if name not in problems}
-        told = {"members": members, "problems": problems}
+        told = {"members": members, "problems": problems, "leaving": _leaving(nodes)}
         if told != self._told or not self._connected:
             self._told = told
             self._tell(told)
 
     def _agent(self, name: str, node_id: str) -> Any:
         """The node's agent, found or begun; agents that it replaces are ended."""
-        prefix = f"agent:{name}:"
-        own = f"{prefix}{node_id[:12]}:{self._config.digest[:12]}"
-        for other in list_named_actors():
-            if other.startswith(prefix) and other != own:
-                ray.kill(ray.get_actor(other), no_restart=True)
+        own = f"agent:{name}:{node_id[:12]}:{self._config.digest[:12]}"
+        self._end_agents(name, kept=own)
         remote = ray.remote(concurrency_groups=_GROUPS)(AgentActor)
         return remote.options(
             name=own,
@@ -142,8 +152,17 @@ class Bridge:
             label_selector={"ray.io/node-id": node_id},
         ).remote(
             self._config.opener,
-            {**self._config.agent, "name": name, "labels": dict(self._labels[name])},
+            {**self._config.agent, "name": name, "labels": dict(self._labels.get(node_id) or {})},
         )
+
+    def _end_agents(self, name: str, kept: str = "") -> None:
+        """End the agents of a node, but `kept`."""
+        for other in list_named_actors():
+            if other.startswith(f"agent:{name}:") and other != kept:
+                ray.kill(ray.get_actor(other), no_restart=True)
+        if not kept:
+            with self._lock:
+                self._agents.pop(name, None)
 
     def _call(self, message: Mapping[str, Any]) -> None:
         number, node, method = message["call"], message["node"], message["method"]
@@ -183,6 +202,17 @@ class Bridge:
             self._frames.send(message)
         except OSError:
             os._exit(0)
+
+
+def _leaving(nodes: Mapping[str, str]) -> dict[str, float | None]:
+    """Node → Unix seconds at which Ray will have drained its machine; None: it does not say."""
+    # Ray Serve asks the same; there is no public way.
+    draining = ray._private.state.state.get_draining_nodes()
+    return {
+        name: draining[node_id] / 1000 or None
+        for name, node_id in nodes.items()
+        if node_id in draining
+    }
 
 
 def _name(row: Mapping[str, Any]) -> str:

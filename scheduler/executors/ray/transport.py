@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from scheduler.domain.elastic_pools import ElasticPool
 from scheduler.executors.cluster.base import (
     AgentAnswer,
     AgentFailure,
+    Departure,
     EngineConnection,
     Hearer,
     NodeMembers,
@@ -24,6 +27,7 @@ from scheduler.executors.ray.config import BridgeConfig
 from scheduler.executors.ray.frames import Frames
 from scheduler.executors.silence import SilenceLimit
 
+DRAINS = "Ray drains it"
 _RETRY_S = 1.0
 _LOOK_S = 0.5
 _log = logging.getLogger(__name__)
@@ -54,6 +58,8 @@ class RayTransport:
         self._bridge: subprocess.Popen[bytes] | None = None
         self._heard = SilenceLimit(patience_s)
         self._pending: set[int] = set()
+        self._provided: dict[str, Any] | None = None
+        """What each bridge is told first, once machines were asked for."""
         self._closed = threading.Event()
         self._hear: Hearer = _nobody
         self._thread = threading.Thread(target=self._run, name="ray-transport", daemon=True)
@@ -84,6 +90,19 @@ class RayTransport:
             frames.send({**message, "limit_s": limit_s})
         except OSError as error:
             self._fail(number, str(error))
+
+    def provide(self, wanted: Mapping[str, ElasticPool]) -> None:
+        """Have Ray's autoscaler boot a machine for each of these nodes, and end all others."""
+        wishes = {
+            name: {"pool": pool.name, "kind": pool.kind.value, "devices": pool.devices}
+            for name, pool in wanted.items()
+        }
+        with self._lock:
+            self._provided = {"provide": wishes}
+            frames = self._frames
+            with suppress(OSError):  # the next bridge is told
+                if frames is not None:
+                    frames.send(self._provided)
 
     def close(self) -> None:
         """End the bridge; agents go on."""
@@ -123,6 +142,9 @@ class RayTransport:
         self._heard.renew()
         with self._lock:
             self._frames = Frames(own)
+            if self._provided is not None:
+                with suppress(OSError):
+                    self._frames.send(self._provided)
         if self._closed.is_set():
             self._kill()
 
@@ -147,7 +169,8 @@ class RayTransport:
         elif "failed" in message:
             self._fail(message["failed"], message["error"])
         elif "members" in message:
-            self._hear(NodeMembers(message["members"], message["problems"]))
+            leaving = {name: Departure(DRAINS, at) for name, at in message["leaving"].items()}
+            self._hear(NodeMembers(message["members"], message["problems"], leaving))
         elif "connected" in message:
             self._hear(EngineConnection(message["connected"], message["problem"]))
 

@@ -103,7 +103,7 @@ class LiveJobs:
         """Take over what the store holds, at the start."""
         with self.changed:
             for attempt in attempts:
-                self.active.hold(attempt)
+                self._hold(attempt, now)
             for job in jobs:
                 self.jobs[job.id] = bounded(job, now)
                 self._newest = max(self._newest, job.id)
@@ -152,7 +152,7 @@ class LiveJobs:
                     self._corrections.forget(attempt.id)
                     self.totals.add(attempt)
                 else:
-                    self.active.hold(attempt)
+                    self._hold(attempt, now)
             self._put(transition.job, now)
             self.changed.notify_all()
 
@@ -165,7 +165,7 @@ class LiveJobs:
                 if attempt.state.final:
                     self.totals.add(attempt)
                 else:
-                    self.active.hold(attempt)
+                    self._hold(attempt, now)
             self._put(job, now)
             self.changed.notify_all()
 
@@ -337,6 +337,12 @@ class LiveJobs:
         self._corrections.forget(job.id)
         for dependent in self._dependencies.remove(job):
             self._reconsider(dependent, now)
+
+    def _hold(self, attempt: Attempt, now: float) -> None:
+        pool, boot_s = self.pool(attempt.pool), 0.0
+        if self._nodes is not None and pool is not None and attempt.started_at is None:
+            boot_s = self._nodes.boot_s(attempt.nodes, pool, now)
+        self.active.hold(attempt, boot_s)
 
     def _consider(self, job: Job, now: float) -> None:
         if job.state is not JobState.QUEUED:

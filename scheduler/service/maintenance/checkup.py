@@ -111,6 +111,8 @@ class Checkup:
             if node.state in (NodeState.UNREACHABLE, NodeState.DOWN):
                 text = sentence(node, self.live_jobs.jobs_on(node.name))
                 way_out = f"repair it, or forget it: fulcrum nodes retire {node.name}"
+                if node.facts is not None and node.facts.elastic:
+                    way_out = "it is asked for again by itself; Ray's autoscaler logs why it failed"
                 yield HealthProblem("nodes", text, way_out, fatal=False)
 
     def _log_of(self, attempt: Attempt) -> Path:

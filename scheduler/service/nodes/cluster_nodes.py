@@ -93,6 +93,8 @@ class ClusterNodes:
         if node.state is NodeState.DRAINING:
             state = NodeState.UP if node.facts is None else node.facts.state
             node = replace(node, state=state, since=now, reason="")
+        elif node.state is NodeState.OFF:
+            node = replace(node, reason="")
         self._adopt({**self._nodes, name: node}, actor, now)
 
     def retire(self, name: str, actor: str, busy: bool, now: float) -> None:
@@ -133,8 +135,13 @@ class ClusterNodes:
         for at, pool in enumerate(pools):
             for number in range(pool.nodes if pool.boot_s else 0):
                 node = self._nodes.get(self.inventory.node(pool.name, number))
-                if node is not None and node.state is not NodeState.OFF:
+                if node is not None and node.state is not NodeState.OFF and not node.boots:
                     yield at, number
+
+    def boot_s(self, names: Iterable[str], pool: Pool, now: float) -> float:
+        """Seconds until these nodes of a pool are expected to have booted; 0: they are up."""
+        nodes = filter(None, map(self._nodes.get, names))
+        return max((_boot_left(node, pool, now) for node in nodes), default=0.0)
 
     def seen(self, names: Iterable[str]) -> float | None:
         """When the last of these nodes to fall silent was heard of; None: all answer."""
@@ -202,8 +209,10 @@ def _told(known: Node, told: NodeFacts, now: float) -> Node:
         seen_at=known.seen_at if silent else now,
         facts=facts,
     )
-    if known.state is NodeState.DRAINING and known.drained_by:
-        node = replace(node, since=known.since, reason=known.reason)
+    if known.drained_by and known.state is NodeState.DRAINING:
+        node = replace(node, since=known.since)
+    if known.drained_by and known.state in (NodeState.DRAINING, NodeState.OFF):
+        node = replace(node, reason=known.reason)
     return _as_wanted(node, now)
 
 
@@ -223,10 +232,16 @@ def _with_hardware(told: NodeFacts, known: Node) -> NodeFacts:
 
 
 def _as_wanted(node: Node, now: float) -> Node:
-    """A node that people drain is draining while it could be used."""
-    if not node.drained_by or node.state not in (NodeState.UP, NodeState.BOOTING, NodeState.OFF):
+    """A node that people drain is draining while it could be used; off, nothing runs on it."""
+    if not node.drained_by or node.state not in (NodeState.UP, NodeState.BOOTING):
         return node
     return replace(node, state=NodeState.DRAINING, since=now)
+
+
+def _boot_left(node: Node, pool: Pool, now: float) -> float:
+    if node.state is NodeState.OFF:
+        return pool.boot_s
+    return max(0.0, node.since + pool.boot_s - now) if node.boots else 0.0
 
 
 def _silent(node: Node, now: float) -> Node:
@@ -245,7 +260,7 @@ def _back(node: Node, now: float) -> float:
     back when a repair usually ends; after that it stays away for as long again as it has been
     away, as things do whose age says nothing else.
     """
-    if node.state is NodeState.DRAINING:
+    if node.state is NodeState.DRAINING or node.drained_by:
         return inf
     repaired = node.since + REPAIR_S
     return repaired if repaired > now else now + max(1.0, now - node.since)

@@ -160,7 +160,7 @@ class ExplainService:
         return {
             node.name: sentence(node, self.live_jobs.jobs_on(node.name))
             for node in self.nodes.all()
-            if node.state in away
+            if node.state in away or node.drained_by
         }
 
     def _held(self, job: Job, held: HoldReasons, decisions: Sequence[Decision]) -> Explanation:

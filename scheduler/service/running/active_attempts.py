@@ -42,12 +42,12 @@ class ActiveAttempts:
         self.saved: dict[int, SavedWork] = {}
         """The newest checkpoints of those that wrote one."""
 
-    def hold(self, attempt: Attempt) -> None:
-        """Add an attempt, or take over its change."""
+    def hold(self, attempt: Attempt, boot_s: float = 0.0) -> None:
+        """Add an attempt, or take over its change; `boot_s`: until its nodes are up."""
         self.attempts[attempt.job] = attempt
         begun = self._corrections.begun_at(attempt)
         if attempt.job not in self.ends or attempt.started_at is not None:
-            self.ends[attempt.job] = begun + attempt.estimate.runtime_s
+            self.ends[attempt.job] = begun + boot_s + attempt.estimate.runtime_s
 
     def release(self, job: int) -> None:
         """Its attempt has ended, or is read again."""
