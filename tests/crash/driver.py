@@ -22,6 +22,7 @@ from scheduler.domain.errors import StateError
 from scheduler.domain.lifecycle import JobState
 from scheduler.executors.base import LaunchSpec
 from scheduler.executors.local import LocalExecutor
+from scheduler.node import executor as node_executor
 from scheduler.service.holder import ServiceHolder
 from scheduler.service.service import Service
 from scheduler.settings import load
@@ -111,7 +112,7 @@ def main() -> int:
             last=signal.SIGSTOP if options.stops else signal.SIGKILL,
         )
 
-    bootstrap.LocalExecutor = executor  # type: ignore[assignment, misc]
+    node_executor.LocalExecutor = executor  # type: ignore[assignment, misc]
     pools = {"cpu": {"devices": DEVICES, "memory": 0}}
     given = {
         "data_dir": options.data,

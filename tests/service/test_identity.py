@@ -80,7 +80,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     light = functools.partial(
         LocalExecutor, preload="scheduler.testing.scripts:preload", sweep_s=0.2
     )
-    monkeypatch.setattr(bootstrap, "LocalExecutor", light)
+    monkeypatch.setattr("scheduler.node.executor.LocalExecutor", light)
     house = House(tmp_path)
     house.open()
     yield house

@@ -251,10 +251,10 @@ def test_a_request_that_the_leader_did_not_answer_is_answered_by_the_next(pair: 
 def test_a_leader_that_hung_changes_nothing_when_it_wakes_up(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "RENEW_S", 3600.0)
     leader, follower = pair.standby(), pair.standby()
     leader.current.submit([job_spec()], actor="ann")
     until(lambda: pair.executors[0].launches)
+    monkeypatch.setattr(lease, "RENEW_S", 3600.0)
     old = leader.current.store
     until(lambda: follower.leads)
     assert pair.executors[-1] is not pair.executors[0]
