@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sys
 import time
 from pathlib import Path
 
+from scheduler.domain.elastic_pools import ElasticPool
+from scheduler.domain.resources import DeviceKind
 from scheduler.executors.cluster.base import AgentFailure, EngineConnection, Heard
 from scheduler.executors.ray import RayTransport, transport
 from scheduler.executors.ray.config import BridgeConfig
@@ -58,6 +62,32 @@ def test_a_bridge_that_hangs_is_replaced(tmp_path: Path, monkeypatch) -> None:
     _until(lambda: made.bridge_pid not in (None, first))
     made.close()
     assert made.bridge_pid is None
+
+
+def test_each_bridge_is_told_first_which_machines_are_wanted(tmp_path: Path, monkeypatch) -> None:
+    told = tmp_path / "told"
+    ending = tmp_path / "ending"
+    ending.write_text(_TAKES_ONE_MESSAGE.format(python=sys.executable, told=told))
+    ending.chmod(0o755)
+    made = RayTransport(CONFIG, tmp_path / "bridge.log")
+    monkeypatch.setattr(transport.sys, "executable", str(ending))
+    monkeypatch.setattr(transport, "_RETRY_S", 0.05)
+    made.provide({"spot-0": ElasticPool("spot", DeviceKind.CUDA, "NVIDIA A10", 2, 1)})
+    made.start(lambda _: None)
+    _until(lambda: told.exists() and len(told.read_text().splitlines()) > 1)
+    made.close()
+    first, second = (json.loads(line) for line in told.read_text().splitlines()[:2])
+    wish = {"pool": "spot", "kind": "cuda", "devices": 2}
+    assert first == second == {"provide": {"spot-0": wish}}
+
+
+_TAKES_ONE_MESSAGE = """#!{python}
+import json, socket, sys
+from scheduler.executors.ray.frames import Frames
+message = Frames(socket.socket(fileno=int(sys.argv[4]))).receive()
+with open("{told}", "a") as file:
+    print(json.dumps(message), file=file)
+"""
 
 
 def _until(condition) -> None:

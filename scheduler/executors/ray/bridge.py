@@ -27,6 +27,7 @@ from scheduler.executors.ray.leases import Leases
 _LOOK_S = 0.5
 _STALE_S = 5.0
 """Without a list of nodes for so long the head is away."""
+_NAMED = f"its machine has a name of its own, by the label {NODE_LABEL}"
 _GROUPS = {"control": 1, "poll": 4}
 
 
@@ -112,14 +113,17 @@ class Bridge:
                 for name in released:
                     self._end_agents(name)
                 named = {_name(row): row["NodeID"] for row in rows if _name(row)}
-                self._update(named | leased)
+                twice = {name for name, machine in leased.items() if machine in named.values()}
+                for name in twice:
+                    del leased[name]
+                self._update(named | leased, dict.fromkeys(twice, _NAMED))
                 self._heard_at = time.monotonic()
             except Exception as error:
                 print(f"the nodes cannot be listed: {_line(error)}", flush=True)
             time.sleep(_LOOK_S)
 
-    def _update(self, nodes: Mapping[str, str]) -> None:
-        problems = {}
+    def _update(self, nodes: Mapping[str, str], problems: dict[str, str]) -> None:
+        """Keep an agent on each of these nodes; `problems`: why others have none."""
         for name, node_id in nodes.items():
             if self._agents.get(name, ("",))[0] == node_id:
                 continue
