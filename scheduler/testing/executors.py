@@ -86,7 +86,6 @@ class FakeExecutor:
                 self._watch(spec.attempt)
                 return
             self.specs[spec.attempt] = spec
-            now = self.clock.now()
             run = _Run(spec, pid=next(self._pids))
             self._machine[spec.attempt] = run
             self._watched.add(spec.attempt)
@@ -96,7 +95,7 @@ class FakeExecutor:
             run.starts_at = self._ready_at(spec)
             if self._runtime is not None:
                 run.ends_at = run.starts_at + self._runtime(spec)
-            self._begin(now)
+            self._begin(self.clock.now())
 
     def cancel(self, attempt: str, *, grace_s: float = 5.0) -> None:
         """End the attempt at once as cancelled, unless it does not obey."""
