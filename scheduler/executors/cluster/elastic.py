@@ -19,20 +19,13 @@ GONE = "its machine is gone"
 
 
 class ElasticLinks:
-    """The nodes of elastic pools as the executor of many nodes uses them.
-
-    All methods belong to the executor's thread, but `node`.
-    """
+    """The nodes of elastic pools as the executor of many nodes uses them."""
 
     def __init__(self, pools: Sequence[ElasticPool], provider: NodeProvider | None) -> None:
         self._nodes = ElasticNodes(pools)
         self._provider = provider
         self._known = False
         """Whether the machines that were booted before are known."""
-
-    def node(self, name: str) -> ElasticNode | None:
-        """The node of that name; None if it is not of an elastic pool."""
-        return self._nodes.get(name)
 
     def connected(self) -> None:
         """The transport hears again: nobody could hear of boots until now."""
