@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from api.schemas import JobDetail
 
 POOLS = {"a": "fast", "b": "fast", "c": "slow", "d": "slow"}
-VICTIM = "b"
+VICTIM = "c"
 PRICES = {
     "FULCRUM_POOLS__FAST__DOLLARS_PER_DEVICE_HOUR": "0.20",
     "FULCRUM_POOLS__SLOW__DOLLARS_PER_DEVICE_HOUR": "0.05",
