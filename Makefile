@@ -16,7 +16,7 @@ IMAGES ?=
 KEEP ?=
 export KEEP
 
-.PHONY: help install demo demo-cluster test test-all check format torture bench bench-rlscheduler bench-search \
+.PHONY: help install demo demo-cluster test test-all check docs format torture bench bench-rlscheduler bench-search \
   bench-kth bench-muri \
   policy bench-policy bench-sim web-assets constraints clean
 
@@ -38,12 +38,16 @@ test: $(STAMP) ## The quick tests (< 5 minutes on 2 cores)
 test-all: $(RAY_STAMP) ## All tests, those on Ray too
 	@$(RUN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-check: $(STAMP) ## Lint, format, types, import rules
+check: $(STAMP) ## Lint, format, types, import rules, documents
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/mypy --explicit-package-bases examples benchmarks
 	@$(RUN)/lint-imports
+	@$(MAKE) docs
+
+docs: $(STAMP) ## Build the documents into build/site; every link must lead somewhere
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --quiet
 
 format: $(STAMP) ## Let ruff repair what it can
 	@$(RUN)/ruff check --fix --quiet . || true

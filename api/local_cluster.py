@@ -22,15 +22,15 @@ TIMEOUT_S = 240.0
 class LocalCluster:
     """Each node is a Ray node with an address and a run folder of its own, as on another machine.
 
-    `folder` is that of the service; `pools` names the pool of each node.
+    `folder` is that of the service; `pools` names the pool of each node; `port` is that of the
+    head (default: a free one).
     """
 
-    def __init__(self, folder: Path, pools: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, pools: Mapping[str, str], port: int | None = None) -> None:
         self._folder = folder
         self._pools = pools
         self._hosts = {name: f"127.0.0.{at}" for at, name in enumerate(pools, start=11)}
-        with socket.create_server((engine.THIS_MACHINE, 0)) as free:
-            self._port: int = free.getsockname()[1]
+        self._port = port or _free_port()
         self.address = f"{engine.THIS_MACHINE}:{self._port}"
         """Of the head."""
 
@@ -106,6 +106,11 @@ def local_cluster(folder: Path, pools: Mapping[str, str]) -> Iterator[LocalClust
         yield made
     finally:
         made.close()
+
+
+def _free_port() -> int:
+    with socket.create_server((engine.THIS_MACHINE, 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _end(belongs: Callable[[str], bool]) -> None:
