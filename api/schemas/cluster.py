@@ -262,6 +262,9 @@ class NodeOut(Answer):
     seen_at: AwareDatetime = Field(description="When it was last known to answer.")
     address: str = ""
     labels: Mapping[str, str] = Field(default_factory=dict)
+    clock_offset_s: float = Field(
+        default=0.0, description="Seconds by which its clock is ahead of the service's."
+    )
     cpus: int = Field(default=0, description="CPUs that jobs may use; 0: not known.")
     gpus: tuple[str, ...] = Field(default=(), description="Model of each GPU.")
     memory_bytes: int = Field(default=0, description="Of the host, for jobs; 0: not known.")

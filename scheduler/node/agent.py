@@ -18,6 +18,7 @@ from scheduler.executors.local.system.digest import digest
 from scheduler.hardware.cpus import detect_cpus
 from scheduler.hardware.gpus import detect_gpus
 from scheduler.hardware.limits import cpu_quota
+from scheduler.node import shared_folder
 
 OPENER = "scheduler.node.agent:open_agent"
 """Names `open_agent` to an engine."""
@@ -38,6 +39,10 @@ class AgentConfig:
     """Of the node, as its engine has them."""
     linger_s: float = 3600.0
     """Seconds without a service and without attempts after which an agent ends."""
+    shared: Path | None = None
+    """The service's data folder, which a node must see to take jobs; None: it need not."""
+    mark: str = ""
+    """Of that folder; see `shared_folder`."""
     reserved_cores: int = 0
     """CPUs kept for the system."""
     reserved_memory: float = 0.1
@@ -61,8 +66,15 @@ def open_agent(values: Mapping[str, Any]) -> NodeAgent:
     folder = _private(config.folder) / config.namespace / config.name / "run"
     options = {"pin": cpu_quota() is None, **config.executor}
     return NodeAgent(
-        lambda: LocalExecutor(folder, **options), _facts(config), linger_s=config.linger_s
+        lambda: LocalExecutor(folder, **options),
+        _facts(config),
+        linger_s=config.linger_s,
+        obstacle=lambda: _obstacle(config),
     )
+
+
+def _obstacle(config: AgentConfig) -> str:
+    return shared_folder.problem(config.shared, config.mark) if config.shared else ""
 
 
 def _private(folder: Path) -> Path:

@@ -14,7 +14,7 @@ from scheduler.executors.ray import RayTransport
 from scheduler.executors.ray.config import BridgeConfig
 from scheduler.hardware.elastic_pools import elastic_pools
 from scheduler.hardware.limits import cpu_quota
-from scheduler.node import agent, engine
+from scheduler.node import agent, engine, shared_folder
 
 
 def executor(settings: config.Settings) -> Executor:
@@ -46,6 +46,8 @@ def _on_ray(settings: config.Settings, options: dict[str, Any]) -> ClusterExecut
         folder=ray.node_folder,
         namespace=namespace(settings),
         linger_s=ray.linger_s,
+        shared=settings.data_dir.absolute(),
+        mark=shared_folder.mark(settings.data_dir),
         reserved_cores=settings.hardware.reserved_cores,
         reserved_memory=settings.hardware.reserved_memory,
         executor=options,

@@ -40,6 +40,8 @@ class InProcessNode:
         self._cpus = tuple(map(str, range(cpus)))
         self.folder = folder
         self.reachable = True
+        self.obstacle = ""
+        """Why no job can run there."""
         self.member = True
         self.generation = 0
         self._open = open_executor
@@ -58,7 +60,12 @@ class InProcessNode:
 
     def _agent(self) -> NodeAgent:
         facts = NodeFacts(self.name, digest=DIGEST, cpus=self._cpus)
-        return NodeAgent(lambda: self._open(self.folder), facts, linger_s=3600.0)
+        return NodeAgent(
+            lambda: self._open(self.folder),
+            facts,
+            linger_s=3600.0,
+            obstacle=lambda: self.obstacle,
+        )
 
 
 class InProcessCluster:

@@ -4,13 +4,16 @@ import os
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from api.cli.views import checks
-from api.cli.views.checks import CheckResult, Finding
+from api.cli.views.findings import CheckResult, Finding
+from api.cli.views.service_checks import nodes
 from api.http.auth import create_token
+from api.schemas import NodeOut
 from scheduler import problems, settings
 from scheduler.compilation import warmup
 from scheduler.compilation.warmup import CacheReport, CacheState
@@ -208,3 +211,29 @@ def test_a_cluster_on_ray_needs_a_private_token(tmp_path, monkeypatch):
     token.chmod(0o644)
     assert [one.verdict for one in checks.ray(chosen)] == [CheckResult.WARN]
     assert not list(checks.ray(settings.load(overrides={"data_dir": tmp_path})))
+
+
+def test_nodes_that_take_no_jobs_and_clocks_that_differ_are_found():
+    def node(name, state="up", offset_s=0.0, reason=""):
+        now = datetime.now(UTC)
+        return NodeOut(
+            name=name,
+            state=state,
+            since=now,
+            reason=reason,
+            pools={},
+            drained_by="",
+            seen_at=now,
+            clock_offset_s=offset_s,
+            jobs=(),
+        )
+
+    good = [node("a"), node("b", "off", 0.4)]
+    assert [(one.verdict, one.text) for one in nodes(good)] == [
+        (CheckResult.OK, "2 nodes, jobs start on each")
+    ]
+    bad = [*good, node("c", "draining", -90.0, "it does not see /shared")]
+    assert [(one.verdict, one.text) for one in nodes(bad)] == [
+        (CheckResult.WARN, "c is draining: it does not see /shared"),
+        (CheckResult.WARN, "the clock of c is 1 min 30 s behind the service's"),
+    ]

@@ -12,6 +12,7 @@ from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.executors.base import AttemptKey, Exited, Started
 from scheduler.executors.cluster import ClusterExecutor
 from scheduler.executors.cluster.attempt import ClusterAttempt
+from scheduler.executors.cluster.base import NodeMembers
 from scheduler.executors.cluster.node import NodeLink
 from scheduler.executors.silence import SilenceLimit
 from scheduler.testing.in_process import DIGEST, InProcessCluster
@@ -66,6 +67,24 @@ def test_a_node_of_other_code_is_not_used(cluster, tmp_path) -> None:
     service = Service(tmp_path, cluster, digest="other")
     service.until_state(A, NodeState.DRAINING)
     assert service.executor.nodes()[A].reason == "its Fulcrum is of other code"
+    service.executor.close()
+
+
+def test_a_node_takes_no_job_while_something_is_in_the_way(cluster, tmp_path) -> None:
+    cluster.nodes[A].obstacle = "it does not see the folder"
+    service = Service(tmp_path, cluster)
+    service.until_state(B, NodeState.UP)
+    service.until_state(A, NodeState.DRAINING)
+    assert service.executor.nodes()[A].reason == "it does not see the folder"
+    cluster.nodes[A].obstacle = ""
+    service.until_state(A, NodeState.UP)
+    service.executor.close()
+
+
+def test_a_cluster_whose_nodes_have_no_names_says_so(cluster, tmp_path) -> None:
+    service = Service(tmp_path, cluster)
+    service.executor._links.take_in(NodeMembers({}, {}, unnamed=3))
+    assert service.executor.health() == ("none of 3 nodes has a name: see `fulcrum node join`",)
     service.executor.close()
 
 

@@ -12,9 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import fulcrum.packages
 from api.cli.support import text_format
-from api.client import ApiError, Client, ClientError, UnavailableError
+from api.cli.views.findings import CheckResult, Finding, Patient
+from api.cli.views.service_checks import service
 from api.client.connection import TOKEN_FILE
 from api.http.auth import Role, list_tokens
 from scheduler import problems
@@ -33,35 +31,6 @@ if TYPE_CHECKING:
 
 LOADER_BYTES = 64 * 2**20
 """What one loader process may have under way in /dev/shm: two batches of 53 images at 224 × 224."""
-
-
-class CheckResult(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARN = "warn"
-    """It works, but not as well as it could."""
-    FAIL = "fail"
-    """Something will not work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the doctor."""
-
-    name: str
-    verdict: CheckResult
-    text: str
-    advice: str = ""
-    """What to do about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """What is examined."""
-
-    url: str | None
-    data: Path | None
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -333,52 +302,6 @@ def ray(settings: Settings) -> Iterator[Finding]:
     else:
         advice = "all who reach Ray may run programs here: start it by `fulcrum serve --ray`"
         yield Finding("Ray's token", CheckResult.WARN, f"{token} is missing", advice)
-
-
-def service(patient: Patient) -> Iterator[Finding]:
-    """Whether the service answers, is ready, accepts the token and has the same time."""
-    try:
-        with Client(patient.url, data_dir=patient.data, timeout=10) as client:
-            url = client.connection.url
-            begun = time.time()
-            answer = client.health()
-            yield Finding("service", CheckResult.OK, f"answers at {url}")
-            yield _clock(answer, begun)
-            warnings = client.ready()
-            yield Finding("ready", CheckResult.OK, "accepts and starts jobs")
-            for one in warnings:
-                yield Finding(one.part, CheckResult.WARN, one.text, one.advice)
-            client.cluster()
-            yield Finding("token", CheckResult.OK, "is accepted")
-    except UnavailableError as error:
-        yield Finding("ready", CheckResult.FAIL, error.message)
-        for name, text in error.fields.items():
-            reason, _, advice = text.partition("; ")
-            yield Finding(name, CheckResult.FAIL, reason, advice)
-    except ApiError as error:
-        name = "token" if error.status in (401, 403) else "service"
-        advice = (
-            "set FULCRUM_TOKEN, or run as the service's user"
-            if name == "token"
-            else "look at the service's log"
-        )
-        yield Finding(name, CheckResult.FAIL, error.message, advice)
-    except (ClientError, ValueError) as error:
-        yield Finding("service", CheckResult.WARN, str(error), "start one: fulcrum serve")
-
-
-def _clock(date: str, begun: float) -> Finding:
-    if not date:
-        return Finding("clock", CheckResult.OK, "the service sends no time")
-    # The header counts whole seconds.
-    apart = abs(parsedate_to_datetime(date).timestamp() + 0.5 - (begun + time.time()) / 2)
-    good = apart < 5
-    return Finding(
-        "clock",
-        CheckResult.OK if good else CheckResult.WARN,
-        "as the service's" if good else f"{text_format.seconds(apart)} apart from the service's",
-        "" if good else "deadlines will be off: synchronise both machines (NTP)",
-    )
 
 
 def _private(name: str, path: Path, mode: int) -> Finding:

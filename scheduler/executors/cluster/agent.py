@@ -33,14 +33,21 @@ class NodeExecutor(Executor, Protocol):
 class NodeAgent:
     """Answers the calls that a `AgentTransport` carries; any thread may call.
 
-    `facts` describes the machine. Without a call for `linger_s` seconds and without attempts it is
-    `deserted`: nobody needs it, and its process should end.
+    `facts` describes the machine; `obstacle` says at each poll why no job can run on it now, if
+    any. Without a call for `linger_s` seconds and without attempts it is `deserted`: nobody needs
+    it, and its process should end.
     """
 
     def __init__(
-        self, open_executor: Callable[[], NodeExecutor], facts: NodeFacts, *, linger_s: float
+        self,
+        open_executor: Callable[[], NodeExecutor],
+        facts: NodeFacts,
+        *,
+        linger_s: float,
+        obstacle: Callable[[], str] = str,
     ) -> None:
         self._open = open_executor
+        self._obstacle = obstacle
         self._facts = facts
         self._lonely = SilenceLimit(linger_s)
         self._epoch = os.urandom(8).hex()
@@ -117,7 +124,7 @@ class NodeAgent:
             self._changed.notify_all()
 
     def _poll(self, after: int, wait_s: float) -> dict[str, Any]:
-        executor = self._executor
+        executor, obstacle = self._executor, self._obstacle()
         with self._changed:
             self._events = [one for one in self._events if one[0] > after]
             if not self._events:
@@ -127,6 +134,7 @@ class NodeAgent:
                 "events": list(self._events),
                 "now": time.time(),
                 "warm": executor.ready.is_set(),
+                "obstacle": obstacle,
                 "health": executor.health(),
             }
 

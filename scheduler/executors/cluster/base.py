@@ -47,6 +47,8 @@ class NodeMembers:
     """Node → why its agent does not start; only nodes with such a problem."""
     leaving: Mapping[str, Departure] = field(default_factory=dict)
     """Only nodes with a notice."""
+    unnamed: int = 0
+    """Nodes that are not used because nobody has given them a name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,4 +71,6 @@ class NodeLinks:
         """Why the cluster is not heard, or what nodes say of themselves."""
         if self.connection.problem:
             return (self.connection.problem,)
+        if self.members is not None and self.members.unnamed and not self.members.engine_ids:
+            return (f"none of {self.members.unnamed} nodes has a name: see `fulcrum node join`",)
         return tuple(f"node {link.name}: {text}" for link in self for text in link.health)

@@ -66,6 +66,8 @@ class NodeLink:
     after: int = 0
     """The last event that was taken in."""
     warm: bool = False
+    obstacle: str = ""
+    """Why its agent can run no job now."""
     refused: str = ""
     """Why its agent does not serve this service."""
     heard_at: float = field(default_factory=time.time)
@@ -99,15 +101,15 @@ class NodeLink:
     @property
     def ready(self) -> bool:
         """Whether attempts would start on it at once."""
-        alike = not (self.refused or self.unfit)
-        return self.seen and self.stage is TalkStage.OPEN and self.warm and alike
+        fit = not (self.refused or self.unfit or self.obstacle)
+        return self.seen and self.stage is TalkStage.OPEN and self.warm and fit
 
     def boot(self) -> None:
         """A machine was asked for; nothing is known of it yet."""
         self.machine += 1
         self.stage, self.ever_heard, self.given_up = TalkStage.ABSENT, False, False
         self.asking = self.polling = self.warm = self.seen = False
-        self.refused = self.unfit = self.problem = self.leaving = ""
+        self.refused = self.unfit = self.problem = self.leaving = self.obstacle = ""
         self.leaves_at, self.health, self.again_at = None, (), 0.0
         self.renew()
 
@@ -236,6 +238,7 @@ class NodeLink:
         rests = elastic is not None and elastic.rests_until > time.monotonic()
         why = "" if elastic is None else elastic.reason
         attended = self.stage is not TalkStage.ABSENT
+        other = other or self.obstacle
         boots = self.problem or self.refused or (other if attended else "") or _BOOTS
         cases = (
             (self.off and rests, NodeState.DOWN, why),

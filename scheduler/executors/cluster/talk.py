@@ -90,7 +90,7 @@ class Talk:
 
         def then(value: Values) -> None:
             link.polling = False
-            link.warm = bool(value["warm"])
+            link.warm, link.obstacle = bool(value["warm"]), str(value["obstacle"])
             link.health = tuple(map(str, value["health"]))
             link.clock_says(float(value["now"]), sent_at)
             for number, event in value["events"]:
@@ -101,7 +101,7 @@ class Talk:
         def failed() -> None:
             link.polling = False
 
-        wait_s = POLL_S if link.warm else _COLD_POLL_S
+        wait_s = POLL_S if link.warm and not link.obstacle else _COLD_POLL_S
         arguments = {"after": link.after, "wait_s": wait_s}
         self._call(link, "poll", arguments, then, _POLL_LIMIT_S, failed)
 

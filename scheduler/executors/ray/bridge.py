@@ -116,13 +116,16 @@ class Bridge:
                 twice = {name for name, machine in leased.items() if machine in named.values()}
                 for name in twice:
                     del leased[name]
-                self._update(named | leased, dict.fromkeys(twice, _NAMED))
+                known = {*named.values(), *leased.values()}
+                workers = [row for row in rows if row["Resources"].get("CPU", 0) > 0]
+                unnamed = sum(row["NodeID"] not in known for row in workers)
+                self._update(named | leased, dict.fromkeys(twice, _NAMED), unnamed)
                 self._heard_at = time.monotonic()
             except Exception as error:
                 print(f"the nodes cannot be listed: {_line(error)}", flush=True)
             time.sleep(_LOOK_S)
 
-    def _update(self, nodes: Mapping[str, str], problems: dict[str, str]) -> None:
+    def _update(self, nodes: Mapping[str, str], problems: dict[str, str], unnamed: int) -> None:
         """Keep an agent on each of these nodes; `problems`: why others have none."""
         for name, node_id in nodes.items():
             if self._agents.get(name, ("",))[0] == node_id:
@@ -135,7 +138,12 @@ class Bridge:
                 with self._lock:
                     self._agents[name] = node_id, actor
         members = {name: node_id for name, node_id in nodes.items() if name not in problems}
-        told = {"members": members, "problems": problems, "leaving": _leaving(nodes)}
+        told = {
+            "members": members,
+            "problems": problems,
+            "leaving": _leaving(nodes),
+            "unnamed": unnamed,
+        }
         if told != self._told or not self._connected:
             self._told = told
             self._tell(told)

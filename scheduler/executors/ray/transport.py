@@ -170,7 +170,8 @@ class RayTransport:
             self._fail(message["failed"], message["error"])
         elif "members" in message:
             leaving = {name: Departure(DRAINS, at) for name, at in message["leaving"].items()}
-            self._hear(NodeMembers(message["members"], message["problems"], leaving))
+            named, problems = message["members"], message["problems"]
+            self._hear(NodeMembers(named, problems, leaving, message["unnamed"]))
         elif "connected" in message:
             self._hear(EngineConnection(message["connected"], message["problem"]))
 
