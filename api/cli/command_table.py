@@ -65,6 +65,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "events": CommandEntry("jobs.inspect:events"),
         "explain": CommandEntry("jobs.inspect:explain"),
         "metrics": CommandEntry("jobs.inspect:metrics"),
+        "compare-runs": CommandEntry("jobs.compare_runs:compare_runs", TRAIN),
         "artifacts": CommandEntry("jobs.inspect:artifacts"),
     },
     "Cluster": {

@@ -20,6 +20,7 @@ from api.client.errors import (
 from api.client.files import FileError
 from api.client.files import read as read_jobs
 from api.client.job import JobFailed, JobHandle, WaitTimeoutError
+from api.client.runs.comparison import RunComparison, TrainingRun
 
 __all__ = [
     "ApiError",
@@ -31,7 +32,9 @@ __all__ = [
     "JobFailed",
     "JobHandle",
     "NotFoundError",
+    "RunComparison",
     "StreamError",
+    "TrainingRun",
     "UnauthorizedError",
     "UnavailableError",
     "UnreachableError",

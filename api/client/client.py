@@ -16,6 +16,7 @@ from api.client.job import JobHandle, events
 from api.client.nodes import NodeCalls
 from api.client.policies import PolicyCalls
 from api.client.policy_jobs import PolicyJobCalls
+from api.client.runs.comparison import RunComparison, compared
 from api.client.transport import Transport, new_key, without_none
 
 if TYPE_CHECKING:
@@ -277,6 +278,14 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls):
     def events(self, after: int = 0) -> Iterator[EventOut]:
         """What happened to any job, oldest first, behind event number `after`."""
         return events(self._transport, "/v1/events", after)
+
+    def compare_runs(self, jobs: Iterable[JobHandle | int]) -> RunComparison:
+        """Trainings side by side: what differs, accuracy, time, cost and curves, read now.
+
+        Raises `NotFoundError`.
+        """
+        handles = (job if isinstance(job, JobHandle) else self.job(job) for job in jobs)
+        return compared(handles)
 
     def health(self) -> str:
         """What the service's clock says (HTTP date); raises unless it answers. Needs no token."""

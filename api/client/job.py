@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         JobDetail,
         JobOut,
         MetricsOut,
+        RunProgressOut,
     )
     from scheduler.domain.lifecycle import JobState
 
@@ -108,6 +109,15 @@ class JobHandle:
         info = JobDetail.model_validate(self._transport.get(self._path()))
         self.info = info
         return info
+
+    def progress(self) -> RunProgressOut | None:
+        """How far its running attempt is, and when it is expected to end, read now.
+
+        None: no attempt of it runs. What the handle shows stays as it is.
+        """
+        from api.schemas import JobDetail
+
+        return JobDetail.model_validate(self._transport.get(self._path())).running
 
     def wait(self, timeout: float | None = None, *, check: bool = False) -> JobHandle:
         """Return when it has ended; returns itself.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         JobPage,
         RequestOut,
         RetryOut,
+        RunProgressOut,
     )
     from api.schemas.cluster import (
         ArtifactOut,
@@ -179,6 +180,7 @@ __all__ = [
     "RetryIn",
     "RetryOut",
     "RowOut",
+    "RunProgressOut",
     "ScenarioOut",
     "ScenariosOut",
     "ScheduleIn",

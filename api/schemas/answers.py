@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import AwareDatetime, Field
 
@@ -12,6 +11,13 @@ from api.schemas.answer import Answer
 from api.schemas.fields import instant
 from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
+
+if TYPE_CHECKING:
+    from scheduler.service.queries.views import JobFigures
+
+_ASKED = "null in answers to changes"
+_FIGURES = ("dollars", "joules", "accuracy", "best_epoch", "running")
+"""Fields of a job that only listings and single jobs have."""
 
 
 class RequestOut(Answer):
@@ -28,6 +34,25 @@ class RetryOut(Answer):
 
     max_attempts: int
     backoff_s: float
+
+
+class RunProgressOut(Answer):
+    """How far the running attempt of a job is, and when it is expected to end."""
+
+    attempt: int = Field(description="Its number.")
+    fraction: float | None = Field(
+        description="Share of the whole job that is done, 0 … 1; null: the work does not tell."
+    )
+    left_s: float = Field(
+        description="Seconds until its end, by its measured speed and by the estimate."
+    )
+    end: AwareDatetime = Field(description="Expected end.")
+    epoch: int | None = Field(description="The epoch that it works on, from 1.")
+    epochs: int | None
+    batch: int | None = Field(description="Batches done of that epoch.")
+    batches: int | None
+    samples_per_s: float | None = Field(description="Since its first sample.")
+    reported_at: AwareDatetime | None = Field(description="Time of its newest report.")
 
 
 class JobOut(Answer):
@@ -64,11 +89,26 @@ class JobOut(Answer):
     after: tuple[int, ...]
     retry: RetryOut
     max_duration_s: float | None
+    dollars: float | None = Field(
+        None, description=f"What its attempts have cost so far, running ones included; {_ASKED}."
+    )
+    joules: float | None = Field(None, description=f"The energy of the same; {_ASKED}.")
+    accuracy: float | None = Field(
+        None,
+        description="That of the test, or of the labelled images of an inference; before, and of "
+        "jobs that have none, the best of the validated epochs. 0 … 1.",
+    )
+    best_epoch: int | None = Field(
+        None, description="The epoch of the accuracy, if it is that of a validated epoch."
+    )
+    running: RunProgressOut | None = Field(
+        None, description=f"null: no attempt of it runs; {_ASKED}."
+    )
 
     @classmethod
-    def of(cls, job: Job) -> Self:
-        """From the domain's value."""
-        return cls.from_values(job, job.spec, **_own(job))
+    def of(cls, job: Job, figures: JobFigures | None = None) -> Self:
+        """From the service's values; without `figures` those fields are null."""
+        return cls.from_values(job, job.spec, **_own(job, figures))
 
 
 class EstimateOut(Answer):
@@ -114,21 +154,19 @@ class JobDetail(JobOut):
     """A job with its attempts."""
 
     history: tuple[AttemptOut, ...] = Field(description="Its attempts, oldest first.")
-    dollars: float = Field(description="Measured, of all ended attempts.")
-    joules: float = Field(description="Of all ended attempts.")
+    dollars: float = Field(description="What its attempts have cost so far, running ones included.")
+    joules: float = Field(description="The energy of the same.")
     result: Mapping[str, Any] | None = Field(description="Of the attempt that succeeded.")
 
     @classmethod
-    def with_attempts(cls, job: Job, attempts: list[Attempt]) -> Self:
-        """From the domain's values, attempts oldest first."""
+    def with_attempts(cls, job: Job, attempts: list[Attempt], figures: JobFigures) -> Self:
+        """From the service's values, attempts oldest first."""
         succeeded = next((a for a in attempts if a.state is AttemptState.SUCCEEDED), None)
         return cls.from_values(
             job,
             job.spec,
-            **_own(job),
+            **_own(job, figures),
             history=tuple(map(AttemptOut.of, attempts)),
-            dollars=math.fsum(attempt.dollars or 0.0 for attempt in attempts),
-            joules=math.fsum(attempt.joules or 0.0 for attempt in attempts),
             result=succeeded.result if succeeded else None,
         )
 
@@ -179,6 +217,19 @@ class EventPage(Answer):
     next_after: int = Field(description="`after` of the next request.")
 
 
-def _own(job: Job) -> dict[str, Any]:
+def _own(job: Job, figures: JobFigures | None) -> dict[str, Any]:
     """The fields of a job's answer that differ from its attributes."""
-    return {"final": job.state.final, "eligible_at": instant(job.eligible_at or None)}
+    found: dict[str, Any] = {
+        "final": job.state.final,
+        "eligible_at": instant(job.eligible_at or None),
+    }
+    if figures is None:
+        return found | dict.fromkeys(_FIGURES)
+    run = figures.running
+    return found | {
+        "dollars": figures.dollars,
+        "joules": figures.joules,
+        "accuracy": figures.accuracy,
+        "best_epoch": figures.best_epoch,
+        "running": None if run is None else RunProgressOut.of(run),
+    }

@@ -204,15 +204,24 @@ def _ended(
     result: Mapping[str, Any] | None = None,
 ) -> Attempt:
     begun = attempt.started_at if attempt.started_at is not None else now
-    device_seconds = max(0.0, now - begun) * attempt.width
+    dollars, joules = spent(attempt.width, now - begun, pool)
     return replace(
         attempt,
         state=state,
         finished_at=now,
         exit_reason=exit_reason,
-        dollars=device_seconds / 3600 * pool.dollars_per_device_hour,
-        joules=device_seconds * pool.watts_per_device,
+        dollars=dollars,
+        joules=joules,
         result=result,
+    )
+
+
+def spent(width: int, run_s: float, pool: Pool) -> tuple[float, float]:
+    """Dollars and joules of `width` devices of a pool that ran for so many seconds."""
+    device_seconds = max(0.0, run_s) * width
+    return (
+        device_seconds / 3600 * pool.dollars_per_device_hour,
+        device_seconds * pool.watts_per_device,
     )
 
 

@@ -45,11 +45,13 @@ from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
+from scheduler.service.queries.job_figures import JobFiguresQuery
 from scheduler.service.queries.queue_forecast import QueueForecasts
 from scheduler.service.queries.start_intervals import StartIntervals
 from scheduler.service.queries.views import (
     ClusterView,
     Explanation,
+    JobFigures,
     NodeView,
     Outlook,
     PoolView,
@@ -124,6 +126,7 @@ class Service:
             self.nodes,
         )
         self._forecasts = QueueForecasts(self.live_jobs, parts.active_policy)
+        self._figures = JobFiguresQuery(parts.store, self.live_jobs, parts.folders)
         self._compilation = threading.Timer(WARM_UP_AFTER_S, self._compile)
         self._compilation.name, self._compilation.daemon = "compilation", True
         self.checkup = Checkup(
@@ -347,6 +350,10 @@ class Service:
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""
         return self._forecasts.at(self._clock.now())
+
+    def figures(self, jobs: Sequence[Job]) -> list[JobFigures]:
+        """What each job has cost and reached so far, and how far its running attempt is."""
+        return self._figures.of(jobs, self._clock.now())
 
     def cluster(self) -> ClusterView:
         """The pools, their devices, and the jobs that hold them."""

@@ -68,7 +68,23 @@ class Reporter(Callback):
         assert isinstance(module, Classifier)
         done = trainer.current_epoch * self._images + module.train_images
         self._seen += module.step_images
-        self._context.advance(module.step_images, done / (self._images * self._epochs))
+        batches = trainer.num_training_batches
+        self._context.advance(
+            module.step_images,
+            done / (self._images * self._epochs),
+            epoch=trainer.current_epoch + 1,
+            epochs=self._epochs,
+            batch=min(batches, math.ceil(module.train_images / module.work.batch_size)),
+            batches=int(batches),
+            **self._best(),
+        )
+
+    def _best(self) -> dict[str, float | None]:
+        """The epoch that validated best so far, by accuracy; None before the first."""
+        name = "validation_accuracy"
+        rows = [row for row in self.history if name in row]
+        best = max(rows, key=lambda row: float(row[name]), default={})
+        return {"best_epoch": best.get("epoch"), "best_accuracy": best.get(name)}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """One line in the log, one in the metrics, one row of the history.

@@ -75,8 +75,11 @@ class Context:
         if self._first is None:
             self._first = time.monotonic()
 
-    def advance(self, samples: int, fraction: float) -> None:
-        """`samples` more are done, `fraction` (0…1) of the job; reported about twice a second."""
+    def advance(self, samples: int, fraction: float, **where: float | None) -> None:
+        """`samples` more are done, `fraction` (0…1) of the job; reported about twice a second.
+
+        `where`: what the report says besides, as `epoch` 3 of `epochs`, `batch` 7 of `batches`.
+        """
         self.samples += samples
         self.fraction = min(fraction, 1.0)
         now = time.monotonic()
@@ -87,6 +90,7 @@ class Context:
                 fraction=round(self.fraction, 4),
                 samples=self.samples,
                 samples_per_s=round(self.rate(), 3),
+                **where,
             )
 
     def saved(self, fraction: float | None = None) -> None:

@@ -16,7 +16,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from api.client.lines import split
 from api.http import log_tail
 from api.http.log_stream import CHUNK, Follow, Place
-from scheduler.service.dispatch.observation import latest
+from scheduler.service.running.work_reports import newest_report
 from tests.api.conftest import World
 from tests.support.waiting import PATIENCE_S
 
@@ -241,7 +241,7 @@ def test_what_is_no_file_holds_nobody_up_and_shows_nothing(world: World, kind: s
                 (folder / name).symlink_to(secret)
             case _:
                 (folder / name).mkdir()
-    assert latest(folder / "metrics.jsonl") is None
+    assert newest_report(folder / "metrics.jsonl") is None
     for path in ("logs", "logs?tail=3"):
         answer = world.client.get(f"/v1/jobs/{number}/{path}")
         assert (answer.status_code, answer.content) == (200, b""), path

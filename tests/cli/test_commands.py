@@ -101,6 +101,25 @@ def test_a_narrow_terminal_cuts_no_line_in_two(fulcrum, world):
     assert max(map(len, lines)) <= 60
 
 
+@pytest.mark.parametrize("width", [80, 100, 120, 150])
+def test_ls_fits_the_terminal_with_cost_accuracy_and_progress(fulcrum, world, width):
+    number = world.running(name="a-name-that-is-much-longer-than-80-columns-have-room-for")
+    folder = world.service.folders.attempt(number, 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    where = {"epoch": 123, "epochs": 1000, "batch": 1234, "batches": 5678, "best_accuracy": 0.987}
+    line = {"kind": "progress", "fraction": 0.999, "time": 1.0, **where}
+    (folder / "metrics.jsonl").write_text(json.dumps(line))
+    head, row = fulcrum("ls", COLUMNS=str(width)).stdout.splitlines()
+    assert len(head) <= width
+    assert len(row) <= width
+    assert {"COST", "ACC", "RUN"} <= set(head.split())
+    for text in ("running", "$", "98.7 %", "99 %"):
+        assert text in row
+    piped = fulcrum("ls").stdout
+    assert "epoch 123/1000, batch 1234/5678" in piped
+    assert "epoch 123/1000, batch 1234/5678" in fulcrum("show", str(number)).stdout
+
+
 def test_show_events_explain_logs(fulcrum, world):
     number = world.running(name="[bold]odd")
     world.log(number, "hello\nworld\n")

@@ -151,11 +151,11 @@ def test_everything_planted_shows_as_text(visit: Visit, world: World) -> None:
     number = world.client.post("/v1/jobs", json=fields).json()["id"]
     world.until(number, JobState.RUNNING)
     world.log(number, f"{EVIL}\n")
-    confusion = {"kind": "test", "accuracy": 0.5, "confusion": [[1, 2], [3, 4]]}
+    confusion = {"classes": [EVIL, "cat"], "counts": [[1, 2], [3, 4]]}
     epoch = {"kind": "epoch", "epoch": 1, "epochs": 2, "train_loss": 1.0, "train_accuracy": 0.5}
-    lines = "".join(json.dumps(line) + "\n" for line in (epoch, confusion))
-    (world.service.folders.attempt(number, 1) / "metrics.jsonl").write_text(lines)
-    world.artifact(number, "model.json", json.dumps({"classes": [EVIL, "cat"]}).encode())
+    folder = world.service.folders.attempt(number, 1)
+    (folder / "metrics.jsonl").write_text(json.dumps(epoch) + "\n")
+    world.artifact(number, "confusion.json", json.dumps(confusion).encode())
     world.artifact(number, "<img src=x onerror=alert(1)>.txt")
     world.finish(number)
     visit.sign_in(world.token)

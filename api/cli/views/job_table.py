@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from api.cli.support import text_format
 from api.cli.support.output import table
+from api.cli.views.run_progress import brief
 
 if TYPE_CHECKING:
     from api.schemas import JobOut
@@ -31,26 +33,30 @@ RUNS = ("RUNNING", "PREEMPTING", "CANCELLING")
 LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTING", "CANCELLING")
 
 
+LAYOUTS = (
+    (140, 28, ">JOB NAME KIND USER STATE SUBMITTED >WAIT >RUN >COST >ACC WHY"),
+    (100, 20, ">JOB NAME KIND STATE >WAIT >RUN >COST >ACC WHY"),
+    (0, 16, ">JOB NAME STATE >RUN >COST >ACC WHY"),
+)
+"""Least width of the terminal, greatest width of NAME, columns."""
+
+
 def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
-    """Return the jobs as a table; below 100 columns it leaves out the least important ones."""
-    wide = width >= 100
-    columns = [">JOB", "NAME", "STATE", ">WAIT", ">RUN", "WHY"]
-    if wide:
-        columns = [">JOB", "NAME", "KIND", "USER", "STATE", "SUBMITTED", ">WAIT", ">RUN", "WHY"]
-    if any(job.lost_s for job in jobs):
+    """Return the jobs as a table; a narrow one leaves out the least important columns."""
+    name_width, columns = next(
+        (most, names.split()) for least, most, names in LAYOUTS if width >= least
+    )
+    if any(job.lost_s for job in jobs) and width >= 100:
         columns.insert(-1, ">LOST")
     result = table(*columns)
     for column in result.columns:
-        if column.header in ("NAME", "WHY"):
-            column.overflow, column.no_wrap = "ellipsis", True
-            column.max_width = 28 if column.header == "NAME" else None
-        else:
-            column.no_wrap = True
+        column.no_wrap = column.header not in ("NAME", "WHY")
+        column.max_width = name_width if column.header == "NAME" else None
     now = datetime.now(UTC)
     for job in jobs:
         cells = {
             ">JOB": str(job.id),
-            "NAME": escape(job.name) or "–",
+            "NAME": _cut(job.name or "–"),
             "KIND": job.kind.value,
             "USER": escape(job.user),
             "STATE": state(job.state.value),
@@ -58,10 +64,24 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
             ">WAIT": text_format.seconds(waited(job, now)),
             ">RUN": text_format.seconds(ran(job, now)),
             ">LOST": text_format.seconds(job.lost_s) if job.lost_s else "–",
-            "WHY": escape(job.reason),
+            ">COST": text_format.dollars(job.dollars) if job.attempts else "–",
+            ">ACC": text_format.share(job.accuracy),
+            "WHY": _cut(_why(job)),
         }
         result.add_row(*(cells[column] for column in columns))
     return result
+
+
+def _cut(text: str) -> Text:
+    """Text of one line, which ends in … where its column is too narrow."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def _why(job: JobOut) -> str:
+    """Why the job is in its state; of a running one how far it is."""
+    if job.running is not None and job.state.value == "RUNNING":
+        return brief(job.running)
+    return job.reason
 
 
 def state(name: str) -> str:

@@ -66,10 +66,12 @@ from scheduler.service.queries.views import (
     DeviceView,
     ExpectedEnd,
     Explanation,
+    JobFigures,
     NodeView,
     Outlook,
     PoolView,
     QueueForecast,
+    RunProgress,
     WaitingJob,
 )
 
@@ -131,6 +133,11 @@ _DONE = Job(
     started_at=_T + 2.1,
     finished_at=_T + 25,
 )
+_RUNNING = Job(
+    17, _SPEC, JobState.RUNNING, "attempt 1", _T, version=2, attempts=1, started_at=_T + 2.1
+)
+_PROGRESS = RunProgress(1, 0.43, 13.1, _T + 25.2, 5, 10, 12, 41, 563.0, _T + 12.1)
+_FIGURES = JobFigures(0.00025, 343.5, 0.981)
 _FAULTS = {"failed": 0, "infeasible": 0, "nan": 0, "slow": 0, "idle": 0}
 _POLICY = ActivePolicyView("priority", "easy", 0.5, faults=_FAULTS, nominee="priority")
 _FITTED = ActivePolicyView(
@@ -200,8 +207,11 @@ _TRAINING_JOB = Job(
 ANSWERS: dict[str, BaseModel] = {
     "job": JobOut.of(_QUEUED),
     "batch": JobBatchOut(jobs=(JobOut.of(_QUEUED),)),
-    "page": JobPage(jobs=(JobOut.of(_QUEUED),), next_cursor="am9iOjE3"),
-    "detail": JobDetail.with_attempts(_DONE, [_ATTEMPT]),
+    "page": JobPage(
+        jobs=(JobOut.of(_RUNNING, JobFigures(0.00011, 150.0, 0.952, 4, _PROGRESS)),),
+        next_cursor="am9iOjE3",
+    ),
+    "detail": JobDetail.with_attempts(_DONE, [_ATTEMPT], _FIGURES),
     "cancelled": CancelledOut(count=2, jobs=(18, 17), passed_over=()),
     "events": EventPage(events=tuple(map(EventOut.of, _EVENTS)), next_after=42),
     "plan": PlanOut(

@@ -157,8 +157,9 @@ def list_jobs(
     jobs = context.service.store.jobs(query, before=place_of(cursor), limit=limit + 1)
     more = len(jobs) > limit
     following = cursor_of(jobs[limit - 1].id) if more else None
+    shown = [visible(job, who) for job in jobs[:limit]]
     page = JobPage.model_construct(
-        jobs=tuple(JobOut.of(visible(job, who)) for job in jobs[:limit]),
+        jobs=tuple(map(JobOut.of, shown, context.service.figures(shown))),
         next_cursor=following,
         total=context.service.store.count(query) if count else None,
     )
@@ -347,4 +348,6 @@ def _as_sent(error: InfeasibleError, order: Sequence[int]) -> InfeasibleError:
 def _detail(context: AppContext, job_id: int, who: Caller) -> Response:
     store = context.service.store
     job = visible(store.job(job_id), who)
-    return answer(JobDetail.with_attempts(job, store.attempts(job_id) if job.attempts else []))
+    attempts = store.attempts(job_id) if job.attempts else []
+    (figures,) = context.service.figures([job])
+    return answer(JobDetail.with_attempts(job, attempts, figures))

@@ -133,7 +133,7 @@ def exited(
         # The executor knows best: the start may be missing, or late after an adoption.
         attempt = replace(attempt, started_at=begun)
         job = replace(job, started_at=begun)
-    pool = pool_of(attempt.pool) or _removed(attempt)
+    pool = pool_of(attempt.pool) or removed_pool(attempt)
     time = max(event.time, attempt.started_at or attempt.placed_at)
     job, attempt = settle(job, attempt, event)
     losses = job.attempts - job.failures - job.preemptions
@@ -218,7 +218,7 @@ def _why(event: Exited) -> str:
     return f"{event.reason}: {error}"
 
 
-def _removed(attempt: Attempt) -> Pool:
+def removed_pool(attempt: Attempt) -> Pool:
     """A pool that is no longer configured, with the rates of the attempt's estimate."""
     estimate = attempt.estimate
     device_seconds = max(estimate.runtime_s, 1e-9) * max(attempt.width, 1)

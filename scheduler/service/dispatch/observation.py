@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Measurement
 from scheduler.estimates.estimator import Estimator
-from scheduler.files import regular
-from scheduler.jsonlines import record
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.paths import Paths
 from scheduler.service.running.saved_work import saved_work
-
-TAIL = 8192
-"""Bytes read from the end of the file: some dozens of lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressLine:
-    """The newest progress line of an attempt."""
-
-    fraction: float
-    """Done, 0 … 1."""
-    time: float
-    """Unix seconds."""
-    samples_per_s: float
+from scheduler.service.running.work_reports import newest_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +33,10 @@ class ProgressReader:
     def _follow(self, attempt: Attempt, now: float) -> None:
         elapsed = self.live_jobs.active.elapsed(attempt, now)
         folder = self.folders.attempt(attempt.job, attempt.number)
-        line = latest(folder / "metrics.jsonl")
-        if line is not None:
-            ago = max(0.0, now - line.time)
-            self.estimator.progress(attempt.id, line.fraction, max(0.0, elapsed - ago))
+        report = newest_report(folder / "metrics.jsonl")
+        if report is not None:
+            ago = max(0.0, now - report.time)
+            self.estimator.progress(attempt.id, report.fraction, max(0.0, elapsed - ago))
         job = self.live_jobs.jobs.get(attempt.job)
         limit = None if job is None else job.spec.max_duration_s
         left = self.estimator.remaining(attempt.id, attempt.estimate.runtime_s, elapsed, limit)
@@ -61,28 +44,6 @@ class ProgressReader:
         saved = saved_work(folder, self.folders.checkpoints(attempt.job), since)
         with self.live_jobs.lock:
             self.live_jobs.active.refine(attempt.job, now + left, saved)
-
-
-def latest(metrics: Path) -> ProgressLine | None:
-    """The last progress line of a metrics.jsonl; None if there is none yet."""
-    try:
-        with regular(metrics) as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL))
-            lines = file.read().splitlines()
-    except OSError:
-        return None
-    for line in reversed(lines):
-        value = record(line) or {}
-        try:
-            if value.get("kind") == "progress":
-                fraction, at = float(value["fraction"]), float(value["time"])
-                rate = float(value.get("samples_per_s", 0.0))
-                if all(map(math.isfinite, (fraction, at, rate))):
-                    return ProgressLine(min(max(fraction, 0.0), 1.0), at, rate)
-        except (KeyError, TypeError, ValueError, OverflowError):
-            continue  # the tail cuts it, the job is writing it, or the job wrote something else
-    return None
 
 
 def measured(job: Job, attempt: Attempt, pool: Pool) -> Measurement:

@@ -125,6 +125,43 @@ class QueueForecast:
 
 
 @dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a running attempt is, and when it is expected to end."""
+
+    attempt: int
+    """Its number."""
+    fraction: float | None
+    """Share of the whole job that is done, 0 … 1; None: the work does not tell."""
+    left_s: float
+    """Seconds until its end, by its measured speed and by the estimate."""
+    end: float
+    """Unix seconds."""
+    epoch: int | None = None
+    """From 1."""
+    epochs: int | None = None
+    batch: int | None = None
+    """Batches done of the epoch."""
+    batches: int | None = None
+    samples_per_s: float | None = None
+    reported_at: float | None = None
+    """Unix seconds; None: there is no report yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFigures:
+    """What a job has cost and reached so far."""
+
+    dollars: float
+    """Of its ended attempts, and of the running one until now."""
+    joules: float
+    accuracy: float | None
+    """That of the test; before, and of jobs without one, the best of the validated epochs."""
+    best_epoch: int | None = None
+    """The epoch of the accuracy, if it is that of a validated epoch."""
+    running: RunProgress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceView:
     """One device of a pool."""
 

@@ -12,6 +12,7 @@ from scheduler.domain.jobs import Job, JobSpec
 from scheduler.problems import HealthProblem
 from scheduler.service.components import Components
 from scheduler.service.dispatch.messages import NodeChange, Request
+from scheduler.service.dispatch.observation import ProgressReader
 from scheduler.service.maintenance.estimate_learning import LEARN_S
 from scheduler.service.maintenance.health import Health
 from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTask
@@ -20,6 +21,7 @@ from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.views import (
     ClusterView,
     Explanation,
+    JobFigures,
     NodeView,
     Outlook,
     QueueForecast,
@@ -47,7 +49,13 @@ class FollowerService(Service):
         self._shared = store
         self._relay = Relay(store)
         self._mirror = Mirror(
-            store, self.live_jobs, self.policy_control, parts.estimator, parts.clock, self.nodes
+            store,
+            self.live_jobs,
+            self.policy_control,
+            parts.estimator,
+            parts.clock,
+            self.nodes,
+            ProgressReader(self.live_jobs, parts.estimator, parts.folders),
         )
         self._following = Health(
             {
@@ -117,6 +125,11 @@ class FollowerService(Service):
         """See `Service.forecast`."""
         self._mirror.refresh()
         return super().forecast()
+
+    def figures(self, jobs: Sequence[Job]) -> list[JobFigures]:
+        """See `Service.figures`."""
+        self._mirror.refresh()
+        return super().figures(jobs)
 
     def cluster(self) -> ClusterView:
         """See `Service.cluster`."""

@@ -8,7 +8,9 @@ from typing import Any
 
 from scheduler.clock import Clock
 from scheduler.estimates.estimator import Estimator
+from scheduler.service.dispatch.dispatcher import TICK_S
 from scheduler.service.dispatch.live_jobs import LiveJobs
+from scheduler.service.dispatch.observation import ProgressReader
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.policy_control.controller import (
     EVALUATION,
@@ -33,6 +35,7 @@ class Mirror:
         estimator: Estimator,
         clock: Clock,
         nodes: ClusterNodes,
+        progress: ProgressReader,
     ) -> None:
         self._store = store
         self._live_jobs = live_jobs
@@ -40,8 +43,9 @@ class Mirror:
         self._estimator = estimator
         self._clock = clock
         self._nodes = nodes
+        self._progress = progress
         self._lock = threading.Lock()
-        self._read_at = -float("inf")
+        self._read_at = self._progress_read_at = -float("inf")
         self._chosen: tuple[Any, ...] | None = None
         """The settings on which the policy depends, as they were read last."""
         self._measured_at = max((one.time for one in store.measurements(limit=1)), default=0.0)
@@ -55,6 +59,9 @@ class Mirror:
             self._read_nodes(self._clock.now())
             self._read_jobs(self._clock.now())
             self._read_at = time.monotonic()
+            if self._read_at >= self._progress_read_at + TICK_S:
+                self._progress_read_at = self._read_at
+                self._progress.read(self._clock.now())
 
     def learn(self) -> None:
         """Take over the measurements that are new."""

@@ -15,6 +15,7 @@ from api.cli.support import text_format
 from api.cli.support.global_options import JobId, Json, client
 from api.cli.support.output import err, out, print_json, print_line, table
 from api.cli.views.job_table import state
+from api.cli.views.status_line import StatusLine
 
 if TYPE_CHECKING:
     from api.schemas import ExplanationOut
@@ -38,16 +39,22 @@ def logs(
     tail: Annotated[int | None, typer.Option("--tail", min=1, help="Only the last lines.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a job wrote.
+    """Show what a job wrote; a last line shows how far it is, if it is followed on a terminal.
 
     Example: fulcrum logs -f 17
     """
     with client(ctx) as service:
-        for line in service.job(job).logs(follow=follow, attempt=attempt, tail=tail):
-            if as_json:
+        lines = service.job(job).logs(follow=follow, attempt=attempt, tail=tail)
+        if as_json:
+            for line in lines:
                 print_line({"line": line})
-            else:
-                print(line, flush=follow)
+        elif follow:
+            with StatusLine(service.job(job), out()) as status:
+                for line in lines:
+                    status.print(line)
+        else:
+            for line in lines:
+                print(line)
 
 
 def events(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:

@@ -17,6 +17,7 @@ from api.cli.support import text_format
 from api.cli.support.global_options import JobId, JobIds, Json, client, dial
 from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
+from api.cli.views.run_progress import accuracy, sentence
 from scheduler.domain.nodes import LOCAL
 
 if TYPE_CHECKING:
@@ -246,6 +247,8 @@ def _facts(job: JobDetail) -> Table:
         ),
         ("priority", str(job.priority)),
         ("spent", f"{text_format.dollars(job.dollars)}, {text_format.joules(job.joules)}"),
+        *([("progress", escape(sentence(job.running)))] if job.running else ()),
+        *([("accuracy", accuracy(job))] if job.accuracy is not None else ()),
     ]
     if job.preemptions:
         facts.append(("preempted", f"{job.preemptions} ×, {_lost(job.lost_s)}"))

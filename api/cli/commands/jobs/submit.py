@@ -15,6 +15,7 @@ from api.cli.support.exit_codes import ExitCode
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN, pairs, takes
 from api.cli.support.global_options import Json, Timeout, client
 from api.cli.support.output import err, out, print_json, table
+from api.cli.views.status_line import StatusLine
 
 if TYPE_CHECKING:
     from api.client import JobHandle
@@ -225,10 +226,14 @@ def watch(job: JobHandle, *, follow: bool, timeout: float | None, quiet: bool = 
     from api.client.job import standing
 
     if follow:
-        for line in job.logs(follow=True):
-            print(line, flush=True)
+        with StatusLine(job, out()) as status:
+            for line in job.logs(follow=True):
+                status.print(line)
         job.refresh()
-    for now in job.changes(timeout):
-        if not quiet:
+    if quiet:
+        job.wait(timeout)
+        return
+    with StatusLine(job, err()):
+        for now in job.changes(timeout):
             text = f"job {now.id} {standing(now.state, now.reason)}"
             err().print(escape(text), style="dim", soft_wrap=True)

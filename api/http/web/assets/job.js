@@ -2,7 +2,7 @@
 import { html } from "./core.js";
 import { get, query, usePoll } from "./api.js";
 import { bytes, clock, dollars, energy, percent, plain, preference, seconds } from "./format.js";
-import { ACTIVE, FINAL, Figure, Loading, State, Timing, jobTitle } from "./ui.js";
+import { FINAL, Figure, Loading, State, Timing, jobTitle } from "./ui.js";
 import { JobActions } from "./actions.js";
 import { Curves } from "./curves.js";
 import { Explanation } from "./explanation.js";
@@ -15,16 +15,15 @@ export function JobPage({ id, session }) {
   const version = job ? `${id} ${job.version}` : id;
   const why = usePoll((signal) => get(`/v1/jobs/${encodeURIComponent(id)}/explain`, { signal }), live ? 4 : 0, version);
   if (!job) return html`<${Loading} poll=${poll} what="the job" />`;
-  const running = why.data && ACTIVE.includes(job.state) && why.data.start && why.data;
   const waiting = why.data && job.state === "QUEUED" && why.data.position && why.data.start && why.data;
   return html`<article class="job">
     <div class="head"><h1><span class="id">${job.id}</span> ${jobTitle(job)}</h1><${State} state=${job.state} />
       <${JobActions} job=${job} session=${session} changed=${() => { poll.reload(); why.reload(); }} /></div>
     <section class="card"><dl class="figures">
-      <${Figure} label="Time"><${Timing} job=${job} waiting=${waiting} running=${running} /></${Figure}>
+      <${Figure} label="Time"><${Timing} job=${job} waiting=${waiting} /></${Figure}>
       <${Figure} label="Cost">${dollars(job.dollars)}${live && why.data && why.data.dollars !== null && html` <small>≈ ${dollars(why.data.dollars)} expected</small>`}</${Figure}>
       <${Figure} label="Energy">${energy(job.joules)}</${Figure}>
-      ${accuracy(job) !== null && html`<${Figure} label="Test accuracy">${percent(accuracy(job), 2)}</${Figure}>`}
+      ${job.accuracy !== null && html`<${Figure} label="Accuracy">${percent(job.accuracy, 2)}${job.best_epoch && html` <small>validated, epoch ${job.best_epoch}</small>`}</${Figure}>`}
       <${Figure} label="Submitted">${clock(job.submitted_at)}</${Figure}>
       <${Figure} label="Ended">${clock(job.finished_at)}</${Figure}>
       <${Figure} label="Kind">${job.kind}</${Figure}>
@@ -40,16 +39,11 @@ export function JobPage({ id, session }) {
     ${why.data ? html`<${Explanation} found=${why.data} />` : html`<${Loading} poll=${why} />`}
     ${job.kind === "cnn-train" && html`<${Curves} job=${job} />`}
     ${job.attempts > 0 && html`<${Log} job=${job.id} key=${job.id} />`}
-    ${job.kind === "cnn-train" && FINAL.includes(job.state) && html`<${Confusion} job=${job} />`}
+    ${job.kind !== "command" && FINAL.includes(job.state) && html`<${Confusion} job=${job} />`}
     <div class="grid"><${Attempts} job=${job} /><${Artifacts} job=${job} version=${version} /></div>
     <${Events} job=${job} version=${version} />
     <${Specification} job=${job} />
   </article>`;
-}
-
-function accuracy(job) {
-  const value = job.result && job.result.metrics && job.result.metrics.accuracy;
-  return typeof value === "number" ? value : null;
 }
 
 function Attempts({ job }) {
@@ -89,17 +83,15 @@ function Specification({ job }) {
     <${Figure} key=${name} label=${name.replaceAll("_", " ")}>${typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "–")}</${Figure}>`)}</dl></section>`;
 }
 
-// The confusion matrix of the test, with the names of the classes if the model's file has them.
+// The confusion matrix of a test or of labelled images.
 function Confusion({ job }) {
   const poll = usePoll(async (signal) => {
-    const { attempts } = await get(`/v1/jobs/${job.id}/metrics?kind=test&tail=1`, { signal });
-    const line = attempts.flatMap((one) => one.lines).pop();
-    if (!line || !Array.isArray(line.confusion)) return { matrix: null };
-    const model = await get(`/v1/jobs/${job.id}/artifacts/model.json`, { signal }).catch(() => ({}));
-    return { matrix: line.confusion, classes: Array.isArray(model.classes) ? model.classes : [] };
+    const { artifacts } = await get(`/v1/jobs/${job.id}/artifacts`, { signal });
+    const there = artifacts.some((file) => file.name === "confusion.json");
+    return there ? get(`/v1/jobs/${job.id}/artifacts/confusion.json`, { signal }) : {};
   }, 0, job.id);
-  const { matrix, classes } = poll.data || {};
-  if (!matrix) return null;
+  const { counts: matrix, classes = [] } = poll.data || {};
+  if (!Array.isArray(matrix)) return null;
   const name = (at) => String(classes[at] ?? at);
   return html`<section class="card"><h2>Confusion matrix of the test</h2><div class="scroll"><table class="matrix">
     <thead><tr><th>true ↓ predicted →</th>${matrix.map((_, at) => html`<th scope="col">${name(at)}</th>`)}</tr></thead>

@@ -1,5 +1,5 @@
 // The list of jobs, page by page.
-import { html, useEffect, useMemo, useRef, useState } from "./core.js";
+import { html, useMemo, useRef, useState } from "./core.js";
 import { get, query, usePoll } from "./api.js";
 import { clock, count, dollars, percent } from "./format.js";
 import { ACTIVE, FINAL, Loading, State, Timing, jobTitle } from "./ui.js";
@@ -25,7 +25,6 @@ export function Jobs({ session, parameters }) {
   const jobs = usePoll((signal) => get(address, { signal }), 3, address);
   const rows = jobs.data ? jobs.data.jobs : [];
   const forecast = usePoll((signal) => get("/v1/forecast", { signal }), 3, "forecast");
-  const figures = useFigures(rows);
   function change(values) {
     setCursors([""]);
     location.hash = `#/jobs${query({ ...filter, ...values })}`;
@@ -38,7 +37,7 @@ export function Jobs({ session, parameters }) {
     <${Loading} poll=${jobs} what="jobs" />
     ${jobs.data && !rows.length && html`<p class="empty">${Object.values(filter).some(Boolean)
       ? "No job matches." : "No job was submitted yet."}</p>`}
-    ${rows.length > 0 && html`<${Table} rows=${rows} forecast=${forecast.data} figures=${figures}
+    ${rows.length > 0 && html`<${Table} rows=${rows} forecast=${forecast.data}
       session=${session} changed=${() => { jobs.reload(); forecast.reload(); }} />`}
     ${jobs.data && (cursors.length > 1 || jobs.data.next_cursor) && html`<div class="paging">
       <button type="button" disabled=${cursors.length === 1}
@@ -73,43 +72,7 @@ function Filters({ filter, session, change }) {
   </div>`;
 }
 
-// Cost and accuracy of the jobs that are shown: of ended jobs once, of active ones again and again.
-function useFigures(rows) {
-  const [known, setKnown] = useState({});
-  const asked = useRef({});
-  useEffect(() => {
-    const stop = new AbortController();
-    const due = rows.filter((job) => job.attempts && asked.current[job.id] !== `${job.version}${job.final}`);
-    const live = rows.filter((job) => job.state === "RUNNING" && job.kind === "cnn-train").slice(0, 12);
-    async function look() {
-      const found = {};
-      if (due.length) {
-        const { attempts } = await get(`/v1/attempts${query({ job: due.map((job) => job.id) })}`, stop);
-        for (const job of due) found[job.id] = { dollars: 0 };
-        for (const one of attempts) {
-          found[one.job].dollars += one.dollars || 0;
-          const metrics = one.result && one.result.metrics;
-          if (metrics && typeof metrics.accuracy === "number") found[one.job].accuracy = metrics.accuracy;
-        }
-        for (const job of due) asked.current[job.id] = `${job.version}${job.final}`;
-      }
-      for (const job of live) {
-        const { attempts } = await get(`/v1/jobs/${job.id}/metrics?kind=epoch&tail=1`, stop);
-        const line = attempts.flatMap((one) => one.lines).pop();
-        if (line) {
-          const accuracy = line.validation_accuracy ?? line.train_accuracy;
-          found[job.id] = { ...known[job.id], ...found[job.id], accuracy, epoch: line.epoch, epochs: line.epochs };
-        }
-      }
-      if (Object.keys(found).length) setKnown((old) => ({ ...old, ...found }));
-    }
-    look().catch(() => {});
-    return () => stop.abort();
-  }, [rows]);
-  return known;
-}
-
-function Table({ rows, forecast, figures, session, changed }) {
+function Table({ rows, forecast, session, changed }) {
   const expected = useMemo(() => ({
     waiting: new Map((forecast ? forecast.waiting : []).map((one) => [one.job, one])),
     running: new Map((forecast ? forecast.running : []).map((one) => [one.job, one])),
@@ -120,21 +83,21 @@ function Table({ rows, forecast, figures, session, changed }) {
       <th class="number">Cost</th><th class="number">Priority</th><th><span class="hidden">Actions</span></th></tr></thead>
     <tbody>${rows.map((job) => html`<${Row} key=${job.id} job=${job} session=${session}
       waiting=${expected.waiting.get(job.id)} running=${expected.running.get(job.id)}
-      held=${expected.held[job.id]} figures=${figures[job.id] || {}} changed=${changed} />`)}</tbody>
+      held=${expected.held[job.id]} changed=${changed} />`)}</tbody>
   </table>`;
 }
 
-function Row({ job, waiting, running, held, figures, session, changed }) {
-  const spent = FINAL.includes(job.state) || figures.dollars ? dollars(figures.dollars) : "–";
+function Row({ job, waiting, running, held, session, changed }) {
+  const spent = FINAL.includes(job.state) || job.dollars ? dollars(job.dollars) : "–";
   const why = held || job.reason;
   const going = ACTIVE.includes(job.state);
   return html`<tr data-job=${job.id}>
     <td class="name"><a href="#/jobs/${job.id}"><span class="id">${job.id}</span> ${jobTitle(job)}</a>
       <small>${job.kind} · ${job.user} · ${job.project} · ${clock(job.submitted_at)}</small></td>
     <td class="why"><${State} state=${job.state} />${why !== "waiting" && html`<small title=${why}>${why}</small>`}</td>
-    <td class="when"><${Timing} job=${job} waiting=${waiting} running=${running} /></td>
-    <td class="number" data-label="accuracy">${figures.accuracy === undefined ? "–" : percent(figures.accuracy, 1)}
-      ${going && figures.epoch && html`<small>epoch ${figures.epoch}/${figures.epochs}</small>`}</td>
+    <td class="when"><${Timing} job=${job} waiting=${waiting} /></td>
+    <td class="number" data-label="accuracy">${job.accuracy === null ? "–" : percent(job.accuracy, 1)}
+      ${job.best_epoch && html`<small>epoch ${job.best_epoch}</small>`}</td>
     <td class="number" data-label="cost">${spent}${going && running && html`<small>≈ ${dollars(running.dollars)}</small>`}
       ${waiting && html`<small>≈ ${dollars(waiting.dollars)}</small>`}</td>
     <td class="number" data-label="priority">${job.priority}</td>

@@ -1,6 +1,6 @@
 // Small parts that several pages use.
 import { html, useEffect, useRef, useState } from "./core.js";
-import { about, seconds, since, time, now } from "./format.js";
+import { about, percent, seconds, since, time, now } from "./format.js";
 
 export const FINAL = ["SUCCEEDED", "FAILED", "CANCELLED"];
 export const ACTIVE = ["STARTING", "RUNNING", "PREEMPTING", "CANCELLING"];
@@ -98,7 +98,7 @@ export function Figure({ label, children }) {
 }
 
 // What a job's line says about time: how long it waits, runs or ran.
-export function Timing({ job, waiting, running }) {
+export function Timing({ job, waiting }) {
   if (job.state === "QUEUED") {
     const waited = `waits ${seconds(since(job.submitted_at))}`;
     if (!waiting) return html`<span>${waited}</span>`;
@@ -109,10 +109,12 @@ export function Timing({ job, waiting, running }) {
   if (FINAL.includes(job.state)) {
     return html`<span>${job.ran_s ? `ran ${seconds(job.ran_s)}` : "did not run"}</span>`;
   }
-  if (!running) return html`<span>${seconds(since(job.started_at))}</span>`;
-  const whole = time(running.end) - time(running.start);
-  const left = time(running.end) - now();
-  const share = Math.min(0.99, (whole - left) / whole);
+  const run = job.running;
+  if (!run) return html`<span>${job.started_at ? seconds(since(job.started_at)) : "starts"}</span>`;
+  const ran = since(job.started_at);
+  const share = run.fraction ?? Math.min(0.99, ran / (ran + run.left_s));
+  const parts = [run.fraction !== null && percent(Math.floor(100 * run.fraction) / 100, 0),
+    run.epoch && `epoch ${run.epoch}/${run.epochs}`, run.batches && `batch ${run.batch}/${run.batches}`];
   return html`<span><${Bar} share=${share} label="progress of job ${job.id}" />
-    ${left > 0 ? `about ${about(left)} left` : "longer than estimated"}</span>`;
+    about ${about(run.left_s)} left<small> ${parts.filter(Boolean).join(", ")}</small></span>`;
 }
