@@ -88,7 +88,11 @@ class JobHandle:
 
     @property
     def result(self) -> Mapping[str, Any] | None:
-        """What its work reported (accuracy, images per second, …); None before success."""
+        """What its work reported (accuracy, images per second, …); None before its end.
+
+        A training that was cancelled or failed tells there which epoch its model is of, if it
+        has left one.
+        """
         return self.detail().result
 
     @property

@@ -116,12 +116,16 @@ class JobDetail(JobOut):
     history: tuple[AttemptOut, ...] = Field(description="Its attempts, oldest first.")
     dollars: float = Field(description="Measured, of all ended attempts.")
     joules: float = Field(description="Of all ended attempts.")
-    result: Mapping[str, Any] | None = Field(description="Of the attempt that succeeded.")
+    result: Mapping[str, Any] | None = Field(
+        description="Of the attempt that succeeded, or else, once the job has ended, of the last."
+    )
 
     @classmethod
     def with_attempts(cls, job: Job, attempts: list[Attempt]) -> Self:
         """From the domain's values, attempts oldest first."""
-        succeeded = next((a for a in attempts if a.state is AttemptState.SUCCEEDED), None)
+        told = next((a for a in attempts if a.state is AttemptState.SUCCEEDED), None)
+        if told is None and job.state.final and attempts:
+            told = attempts[-1]
         return cls.from_values(
             job,
             job.spec,
@@ -129,7 +133,7 @@ class JobDetail(JobOut):
             history=tuple(map(AttemptOut.of, attempts)),
             dollars=math.fsum(attempt.dollars or 0.0 for attempt in attempts),
             joules=math.fsum(attempt.joules or 0.0 for attempt in attempts),
-            result=succeeded.result if succeeded else None,
+            result=told.result if told else None,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,8 @@ class Context:
         """Of the job (0…1) that is done, by the newest `advance`."""
         self.samples = 0
         """Images worked through by this attempt."""
+        self.left: Mapping[str, Any] = {}
+        """What an attempt that does not end well adds to its result: what it leaves."""
         self._first: float | None = None
         self._told = -math.inf
         self._metrics = self.folder / METRICS if rank.leads else None

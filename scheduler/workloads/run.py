@@ -107,7 +107,8 @@ def _run(spec: LaunchSpec, rank: Rank) -> Outcome:
             _say(f"{rank.name} has lost the others: {result['error']}")
         else:
             _say(traceback.format_exc())
-    return Outcome(code, plain({**context.summary(), **result}))
+    left = context.left if code else {}
+    return Outcome(code, plain({**context.summary(), **left, **result}))
 
 
 def _print_anything() -> None:

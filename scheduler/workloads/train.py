@@ -37,8 +37,9 @@ from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.datasets import DatasetParts
 from scheduler.workloads.distributed import collectives, strategy
+from scheduler.workloads.kept_epoch import KeptEpoch
 from scheduler.workloads.models import architectures, weights
-from scheduler.workloads.module import VALIDATION_LOSS, Classifier, ImageData
+from scheduler.workloads.module import Classifier, ImageData
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.work import CnnTrainWork
 
@@ -80,14 +81,16 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
 
     module = Classifier(network, work, len(parts.classes), context.rank)
     reporter = Reporter(context, len(data.train), work.epochs)
-    patience = Patience(VALIDATION_LOSS, work.early_stopping) if work.early_stopping else None
-    trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
+    kept = KeptEpoch(work, context, card, validated=parts.validation is not None)
+    patience = [Patience(work, work.early_stopping)] if work.early_stopping else []
+    trainer = _trainer(work, context, [reporter, kept, *patience])
     with loaders_in_words():
         _fit(trainer, module, data, context)
-        if patience and patience.best:
-            weights.load(network, patience.best, "work")
+        if kept.epoch:  # unless an older version, which kept none, did all epochs
+            print(f"epoch {kept.epoch} of {work.epochs} is tested: {kept.reason}", flush=True)
+            weights.load(network, kept.weights, "work")
         trainer.test(module, datamodule=data, verbose=False)
-    return _leave(context, module, card, reporter, parts)
+    return _leave(context, module, kept, reporter, parts)
 
 
 def threads(context: Context) -> int:
@@ -213,7 +216,7 @@ def _spread(work: CnnTrainWork, context: Context) -> str:
 def _leave(
     context: Context,
     module: Classifier,
-    card: weights.Card,
+    kept: KeptEpoch,
     reporter: Reporter,
     parts: DatasetParts,
 ) -> dict[str, Any]:
@@ -228,7 +231,8 @@ def _leave(
     folder = context.artifacts
     context.check_owner()
     described = {name: plain(value) for name, value in metrics.items()}
-    weights.save(folder, module.network, replace(card, metrics=described))
+    card = replace(kept.card, metrics=described)
+    weights.save(folder, weights.copy(module.network), card)
     write_json(
         folder / "confusion.json",
         {"classes": card.classes, "rows_are": "truth", "counts": confusion},
@@ -238,6 +242,7 @@ def _leave(
     return {
         "metrics": metrics,
         "epochs": len(reporter.history),
+        **kept.summary,
         "resumed_after_epoch": reporter.resumed,
         "train_images": len(parts.train.labels),
         "validation_images": len(parts.validation.labels) if parts.validation else 0,

@@ -249,10 +249,6 @@ class Retention:
             yield from (job for job in page if job.id in wanted)
             before = page[-1].id if len(page) == _PAGE else None
 
-    def touched(self, job: int, kind: Kind) -> bool:
-        """Whether files of that kind of a job of this number were ever pruned."""
-        return (job, kind) in self._pruned
-
     def require(self, job: Job, kind: Kind, path: Path) -> None:
         """Raise `MissingError` that says when it was pruned, if `path` is gone for that reason."""
         time = self.pruned(job, kind)
