@@ -172,7 +172,10 @@ def cancelled(
     pool: Pool | None = None,
     result: Mapping[str, Any] | None = None,
 ) -> Transition:
-    """→ CANCELLED, with cost and result of the stopped attempt, which a CANCELLING job must have."""
+    """→ CANCELLED, with cost and result of the stopped attempt.
+
+    A CANCELLING job must have such an attempt.
+    """
     ended = None
     if attempt is not None and pool is not None:
         ended = _ended(attempt, AttemptState.CANCELLED, pool, reason, now, result)

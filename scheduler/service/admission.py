@@ -82,12 +82,19 @@ class Admission:
             )
 
     def _require_model(self, number: int, prefix: str) -> None:
+        problem = self._without_model(number)
+        if problem:
+            raise InputError(problem, {f"{prefix}work.models": problem})
+
+    def _without_model(self, number: int) -> str:
+        """Why that job has no model; empty if it has one, or may leave one."""
         retention = self.retention
         model = retention.folders.artifacts(number) / "model.pt"
         try:
             job = retention.store.job(number)
             retention.require(job, Kind.MODELS, model)
-            if job.state.final and job.state is not JobState.SUCCEEDED and not model.is_file():
-                raise MissingError(f"job {number} ended {job.state} and left no model")
         except MissingError as error:
-            raise InputError(error.message, {f"{prefix}work.models": error.message}) from None
+            return error.message
+        if job.state.final and job.state is not JobState.SUCCEEDED and not model.is_file():
+            return f"job {number} ended {job.state} and left no model"
+        return ""
