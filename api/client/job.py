@@ -232,11 +232,16 @@ class JobHandle:
         self.info = JobOut.model_validate(answer)
         return self
 
-    def retry(self) -> JobHandle:
-        """Submit it again; returns the new job. Raises `ConflictError` if it has not ended."""
+    def retry(self, *, from_scratch: bool = False) -> JobHandle:
+        """Submit it again; returns the new job, which goes on from the last checkpoint of this one.
+
+        `from_scratch`: it begins again, as it does if this one succeeded or saved nothing. Raises
+        `ConflictError` if this one has not ended, or if its checkpoints are gone.
+        """
         from api.schemas import JobOut
 
-        answer = self._transport.json("POST", self._path("retry"), key=new_key())
+        body = {"from_scratch": True} if from_scratch else None
+        answer = self._transport.json("POST", self._path("retry"), json=body, key=new_key())
         return JobHandle(self._transport, JobOut.model_validate(answer))
 
     def _path(self, part: str = "") -> str:

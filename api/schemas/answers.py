@@ -55,6 +55,9 @@ class JobOut(Answer):
     lost_s: float = Field(0.0, description="Seconds of its attempts that preemption cost.")
     ran_s: float = Field(0.0, description="Seconds that its ended attempts ran.")
     retry_of: int | None = Field(description="The job that this one repeats.")
+    resume_from: int | None = Field(
+        None, description="The job from whose checkpoints it goes on; null: from the start."
+    )
     work: Mapping[str, Any]
     request: RequestOut
     priority: int

@@ -14,6 +14,7 @@ from scheduler.files import append_text, wait_for_space
 from scheduler.json_values import plain
 from scheduler.ownership import fences
 from scheduler.workloads.distributed.ranks import ALONE, Rank
+from scheduler.workloads.resumption import CHECKPOINTS
 from scheduler.workloads.stop_signal import StopSignal
 
 METRICS = "metrics.jsonl"
@@ -34,7 +35,7 @@ class Context:
         self.begun = time.monotonic()
         self.folder = spec.part_folder
         """Of this attempt, or of this rank of it."""
-        self.checkpoints = spec.shared / "checkpoints"
+        self.checkpoints = spec.shared / CHECKPOINTS
         """Kept from attempt to attempt."""
         self.artifacts = spec.shared / "artifacts"
         """What the job is for."""

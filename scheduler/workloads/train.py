@@ -32,7 +32,13 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.files import write_bytes
 from scheduler.json_values import plain, write_json
 from scheduler.workloads.callbacks import Patience, Reporter, Row
-from scheduler.workloads.checkpoints import AtomicCheckpoints, EpochCheckpoints, newest
+from scheduler.workloads.checkpoints import (
+    AtomicCheckpoints,
+    EpochCheckpoints,
+    MadeFor,
+    newest,
+    require_fit,
+)
 from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.datasets import DatasetParts
@@ -83,9 +89,10 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     reporter = Reporter(context, len(data.train), work.epochs)
     kept = KeptEpoch(work, context, card, validated=parts.validation is not None)
     patience = [Patience(work, work.early_stopping)] if work.early_stopping else []
-    trainer = _trainer(work, context, [reporter, kept, *patience])
+    made_for = _made_for(work, card)
+    trainer = _trainer(work, context, [reporter, kept, *patience], made_for)
     with loaders_in_words():
-        _fit(trainer, module, data, context)
+        _fit(trainer, module, data, context, made_for)
         if kept.epoch:  # unless an older version, which kept none, did all epochs
             print(f"epoch {kept.epoch} of {work.epochs} is tested: {kept.reason}", flush=True)
             weights.load(network, kept.weights, "work")
@@ -125,7 +132,19 @@ def _check_alike(parts: DatasetParts, context: Context) -> None:
         raise InputError(problem, {"work.dataset": problem})
 
 
-def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+def _made_for(work: CnnTrainWork, card: weights.Card) -> MadeFor:
+    return {
+        "model": card.model,
+        "classes": list(card.classes),
+        "image_size": card.image_size,
+        "channels": card.channels,
+        "optimizer": work.optimizer,
+    }
+
+
+def _trainer(
+    work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callback], made_for: MadeFor
+) -> pl.Trainer:
     on_cpu = context.device_kind is DeviceKind.CPU
     trainer = pl.Trainer(
         **strategy.options(context.rank, context.device_kind),
@@ -133,7 +152,7 @@ def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callba
         max_epochs=work.epochs,
         logger=False,
         callbacks=[*callbacks, EpochCheckpoints(context, work.epochs)],
-        plugins=[AtomicCheckpoints(context)],
+        plugins=[AtomicCheckpoints(context, made_for)],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -153,8 +172,16 @@ def _nothing() -> None:
     """In place of what a library would do."""
 
 
-def _fit(trainer: pl.Trainer, module: Classifier, data: ImageData, context: Context) -> None:
+def _fit(
+    trainer: pl.Trainer,
+    module: Classifier,
+    data: ImageData,
+    context: Context,
+    made_for: MadeFor,
+) -> None:
     found = newest(context.checkpoints) if context.rank.leads else None
+    if found is not None:
+        require_fit(found, made_for)
     checkpoint = collectives.from_first(found)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)

@@ -49,3 +49,20 @@ def test_its_model_can_be_used_if_it_has_left_one(world: World) -> None:
     world.until(number, JobState.RUNNING)
     (folder,) = world.executor.specs[f"{number}.1"].work["models"]
     assert folder == str(world.service.folders.artifacts(training))
+
+
+def test_a_retry_goes_on_unless_it_is_to_begin_again(world: World) -> None:
+    training = cancelled_training(world)
+    folder = world.service.folders.checkpoints(training)
+    folder.mkdir(parents=True)
+    (folder / "epoch-000003.ckpt").write_bytes(b"x")
+    path = f"/v1/jobs/{training}/retry"
+    assert world.client.post(path).json()["resume_from"] == training
+    assert world.client.post(path, json={"from_scratch": False}).json()["resume_from"] == training
+    assert world.client.post(path, json={"from_scratch": True}).json()["resume_from"] is None
+    assert world.client.post(path, json={"from_scratch": "yes"}).status_code == 422
+    (folder / "epoch-000003.ckpt").unlink()
+    world.service.retention._pruned[training, "checkpoints"] = 4e9
+    refused = world.client.post(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert "--from-scratch" in refused.text

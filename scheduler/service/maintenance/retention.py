@@ -237,6 +237,7 @@ class Retention:
         for job in live:
             text = json.dumps(job.spec.work, default=str)
             needed |= {job.id, *job.spec.after, *references(job.spec.work)}
+            needed |= {earlier for earlier in (job.spec.resume_from,) if earlier is not None}
             needed |= {int(number) for number in here.findall(text)}
         return needed
 
