@@ -89,7 +89,11 @@ class JobHandle:
 
     @property
     def result(self) -> Mapping[str, Any] | None:
-        """What its work reported (accuracy, images per second, …); None before success."""
+        """What its work reported (accuracy, images per second, …); None before its end.
+
+        A training that was cancelled or failed tells there which epoch its model is of, if it
+        has left one.
+        """
         return self.detail().result
 
     @property
@@ -238,11 +242,16 @@ class JobHandle:
         self.info = JobOut.model_validate(answer)
         return self
 
-    def retry(self) -> JobHandle:
-        """Submit it again; returns the new job. Raises `ConflictError` if it has not ended."""
+    def retry(self, *, from_scratch: bool = False) -> JobHandle:
+        """Submit it again; returns the new job, which goes on from the last checkpoint of this one.
+
+        `from_scratch`: it begins again, as it does if this one succeeded or saved nothing. Raises
+        `ConflictError` if this one has not ended, or if its checkpoints are gone.
+        """
         from api.schemas import JobOut
 
-        answer = self._transport.json("POST", self._path("retry"), key=new_key())
+        body = {"from_scratch": True} if from_scratch else None
+        answer = self._transport.json("POST", self._path("retry"), json=body, key=new_key())
         return JobHandle(self._transport, JobOut.model_validate(answer))
 
     def _path(self, part: str = "") -> str:

@@ -15,6 +15,7 @@ from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
 from scheduler.clock import Clock
 from scheduler.domain.errors import InputError, MissingError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
+from scheduler.domain.lifecycle import JobState
 from scheduler.domain.resources import Request
 from scheduler.validation import summary
 from scheduler.workloads.spec.specs import CnnInferWork, Look, Work, check_paths, profile
@@ -204,7 +205,7 @@ class _Draft:
                 for item in work.models
             )
             work = work.model_copy(update={"models": models})
-            after += [item for item in models if isinstance(item, int)]
+            after += [item for item in models if isinstance(item, int) and self._awaited(item)]
 
         def trained(number: int) -> Mapping[str, Any]:
             spec = specs[-number - 1] if number < 0 else self._earlier(number).spec
@@ -229,6 +230,13 @@ class _Draft:
 
     def _resolved(self, item: int | str, place: Mapping[int, int]) -> int:
         return item if isinstance(item, int) else -place[self.names[item][0]]
+
+    def _awaited(self, model: int) -> bool:
+        """Whether the training has yet to end well: one that was stopped may have left a model."""
+        if model < 0:
+            return True
+        state = self._earlier(model).state
+        return not state.final or state is JobState.SUCCEEDED
 
     def _field(self, position: int, name: str) -> str:
         return f"jobs.{position}.{name}" if self.batch else name

@@ -80,6 +80,9 @@ class JobOut(Answer):
     lost_s: float = Field(0.0, description="Seconds of its attempts that preemption cost.")
     ran_s: float = Field(0.0, description="Seconds that its ended attempts ran.")
     retry_of: int | None = Field(description="The job that this one repeats.")
+    resume_from: int | None = Field(
+        None, description="The job from whose checkpoints it goes on; null: from the start."
+    )
     work: Mapping[str, Any]
     request: RequestOut
     priority: int
@@ -156,18 +159,22 @@ class JobDetail(JobOut):
     history: tuple[AttemptOut, ...] = Field(description="Its attempts, oldest first.")
     dollars: float = Field(description="What its attempts have cost so far, running ones included.")
     joules: float = Field(description="The energy of the same.")
-    result: Mapping[str, Any] | None = Field(description="Of the attempt that succeeded.")
+    result: Mapping[str, Any] | None = Field(
+        description="Of the attempt that succeeded, or else, once the job has ended, of the last."
+    )
 
     @classmethod
     def with_attempts(cls, job: Job, attempts: list[Attempt], figures: JobFigures) -> Self:
         """From the service's values, attempts oldest first."""
-        succeeded = next((a for a in attempts if a.state is AttemptState.SUCCEEDED), None)
+        told = next((a for a in attempts if a.state is AttemptState.SUCCEEDED), None)
+        if told is None and job.state.final and attempts:
+            told = attempts[-1]
         return cls.from_values(
             job,
             job.spec,
             **_own(job, figures),
             history=tuple(map(AttemptOut.of, attempts)),
-            result=succeeded.result if succeeded else None,
+            result=told.result if told else None,
         )
 
 

@@ -155,6 +155,18 @@ class CancelIn(BaseModel):
     reason: Name = Field("", examples=["wrong learning rate"])
 
 
+class RepeatIn(BaseModel):
+    """How an ended job is run again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_scratch: bool = Field(
+        False,
+        strict=True,
+        description="Begin again. Default: go on from the last checkpoint of the old job.",
+    )
+
+
 class PreemptIn(BaseModel):
     """Why a job shall free its devices for a while."""
 

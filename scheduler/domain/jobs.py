@@ -83,6 +83,8 @@ class JobSpec:
     retry: Retry = field(default_factory=Retry)
     max_duration_s: float | None = None
     """Seconds one attempt may run; it is stopped then."""
+    resume_from: int | None = None
+    """The job from whose checkpoints the first attempt goes on."""
 
 
 CHANGEABLE = ("priority", "preference", "deadline")

@@ -78,7 +78,7 @@ def failed(
     A job that is being cancelled is CANCELLED, however its attempt ended.
     """
     if job.state is JobState.CANCELLING:
-        return cancelled(job, now, "executor", exit_reason, attempt, pool)
+        return cancelled(job, now, "executor", exit_reason, attempt, pool, result)
     ended = _ended(attempt, AttemptState.FAILED, pool, exit_reason, now, result)
     failures = job.failures + 1
     most = job.spec.retry.max_attempts
@@ -124,7 +124,7 @@ def preempted(
     It counts neither as a failure nor as a loss, and there is no pause before the next attempt.
     """
     if job.state is JobState.CANCELLING:
-        return cancelled(job, now, "executor", reason, attempt, pool)
+        return cancelled(job, now, "executor", reason, attempt, pool, result)
     ended = _ended(attempt, AttemptState.PREEMPTED, pool, f"preempted: {reason}", now, result)
     said = f"preempted: {reason}; continues at {job.progress:.0%}, lost {duration(attempt.lost_s)}"
     again = replace(job, preemptions=job.preemptions + 1)
@@ -170,11 +170,15 @@ def cancelled(
     reason: str,
     attempt: Attempt | None = None,
     pool: Pool | None = None,
+    result: Mapping[str, Any] | None = None,
 ) -> Transition:
-    """→ CANCELLED, with the cost of the stopped attempt, which a CANCELLING job must have."""
+    """→ CANCELLED, with cost and result of the stopped attempt.
+
+    A CANCELLING job must have such an attempt.
+    """
     ended = None
     if attempt is not None and pool is not None:
-        ended = _ended(attempt, AttemptState.CANCELLED, pool, reason, now)
+        ended = _ended(attempt, AttemptState.CANCELLED, pool, reason, now, result)
     return _transition(
         replace(job, finished_at=now), EventName.CANCELLED, now, actor, reason, ended
     )

@@ -78,6 +78,8 @@ class LaunchSpec:
     rank: int = 0
     """The part that a process works on; executors of several nodes set it."""
     time_limit_s: float | None = None
+    resume_from: Path | None = None
+    """Checkpoints of an earlier job that the job goes on from, until it has its own."""
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property

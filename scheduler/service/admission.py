@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scheduler.domain.errors import InfeasibleError, InputError, MissingError
 from scheduler.domain.jobs import JobSpec
+from scheduler.domain.lifecycle import JobState
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import PoolEstimate, feasible, options
@@ -57,12 +58,14 @@ class Admission:
     retention: Retention
 
     def check(self, spec: JobSpec, prefix: str = "") -> None:
-        """Raise `InputError` for a pruned model, `InfeasibleError` for no pool or a low budget.
+        """Raise `InputError` for a model that is not there, or if it could never start.
+
+        The latter is an `InfeasibleError`: no pool can hold it, or its budget is too low.
 
         `prefix` stands before the names of wrong fields.
         """
         for number in references(spec.work):
-            if self.retention.touched(number, Kind.MODELS):
+            if number > 0 and number not in self.retention.live_jobs.jobs:
                 self._require_model(number, prefix)
         try:
             self.placements.require(spec)
@@ -79,9 +82,19 @@ class Admission:
             )
 
     def _require_model(self, number: int, prefix: str) -> None:
+        problem = self._without_model(number)
+        if problem:
+            raise InputError(problem, {f"{prefix}work.models": problem})
+
+    def _without_model(self, number: int) -> str:
+        """Why that job has no model; empty if it has one, or may leave one."""
         retention = self.retention
         model = retention.folders.artifacts(number) / "model.pt"
         try:
-            retention.require(retention.store.job(number), Kind.MODELS, model)
+            job = retention.store.job(number)
+            retention.require(job, Kind.MODELS, model)
         except MissingError as error:
-            raise InputError(error.message, {f"{prefix}work.models": error.message}) from None
+            return error.message
+        if job.state.final and job.state is not JobState.SUCCEEDED and not model.is_file():
+            return f"job {number} ended {job.state} and left no model"
+        return ""

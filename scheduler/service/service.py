@@ -57,6 +57,7 @@ from scheduler.service.queries.views import (
     PoolView,
     QueueForecast,
 )
+from scheduler.service.repetition import repeated
 from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.service.sharing.sharing import Sharing
 from scheduler.store.base import Submission
@@ -317,11 +318,18 @@ class Service:
         return self._asked(Update(job_id, changes, actor))
 
     def retry(
-        self, job_id: int, *, actor: str, key: str | None = None, digest: str = ""
+        self,
+        job_id: int,
+        *,
+        actor: str,
+        from_scratch: bool = False,
+        key: str | None = None,
+        digest: str = "",
     ) -> tuple[Job, bool]:
         """Submit an ended job once more, as a new job; returns and raises as `submit`.
 
-        Raises `IllegalTransitionError` for a live job.
+        It goes on from the old job's checkpoints unless `from_scratch`; see `repeated`. Raises
+        `IllegalTransitionError` for a live job, `StateError` if the checkpoints are gone.
         """
         job = self.store.job(job_id)
         if not job.state.final:
@@ -329,9 +337,16 @@ class Service:
                 f"job {job.id} is {job.state}",
                 {"state": "only a job that has ended can be run again"},
             )
-        self._admission.check(job.spec)
+        spec, progress = repeated(job, self.retention, from_scratch=from_scratch)
+        self._admission.check(spec)
         submission = Submission(
-            [job.spec], self._clock.now(), actor, key=key, digest=digest, retry_of=job.id
+            [spec],
+            self._clock.now(),
+            actor,
+            key=key,
+            digest=digest,
+            retry_of=job.id,
+            progress=progress,
         )
         jobs, replayed = self.submissions.submit(submission)
         return jobs[0], replayed

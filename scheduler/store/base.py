@@ -37,6 +37,8 @@ class Submission:
     digest: str = ""
     """Of the request body: the same key with another digest is a conflict."""
     retry_of: int | None = None
+    progress: float = 0.0
+    """Share of the work (0…1) that is done already, by an earlier job's checkpoints."""
     eligible_at: float = 0.0
     """Unix seconds before which the jobs must not start."""
 

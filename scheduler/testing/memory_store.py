@@ -269,6 +269,7 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
             reason=submission.reason,
             submitted_at=submission.now,
             retry_of=submission.retry_of,
+            progress=submission.progress,
             eligible_at=submission.eligible_at,
             nonce=fresh_nonce(),
         )

@@ -1,4 +1,4 @@
-"""What happens beside the learning: reports, and the best weights."""
+"""What happens beside the learning: reports, and an early end."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from scheduler.domain.errors import InputError
 from scheduler.workloads.context import Context
-from scheduler.workloads.models.weights import State, copy
-from scheduler.workloads.module import Classifier, learning_rate
+from scheduler.workloads.module import VALIDATION, Classifier, learning_rate
+from scheduler.workloads.spec.work import WATCHED, CnnTrainWork
 
 Row = dict[str, Any]
 """One epoch: its number (from 1), losses, scores, learning rate."""
@@ -138,31 +138,15 @@ class Reporter(Callback):
 
 
 class Patience(EarlyStopping):
-    """Early stopping that also keeps the weights of the best epoch, through restarts as well."""
+    """Early stopping that holds over restarts."""
 
-    def __init__(self, monitor: str, patience: int) -> None:
-        super().__init__(monitor, patience=patience, mode="min")
-        self.best: State = {}
-        """Weights of the epoch with the lowest value."""
+    def __init__(self, work: CnnTrainWork, patience: int) -> None:
+        name, sign = WATCHED[work.keep] or ("loss", -1)
+        mode = "min" if sign < 0 else "max"
+        super().__init__(f"{VALIDATION}{name}", patience=patience, mode=mode)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A training that was killed after its last epoch must not go on for another."""
         super().on_train_start(trainer, pl_module)
         if self.wait_count >= self.patience:
             trainer.should_stop = True
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep a copy whenever the value is the lowest so far."""
-        super().on_validation_end(trainer, pl_module)
-        assert isinstance(pl_module, Classifier)
-        if not self.wait_count:
-            self.best = copy(pl_module.network)
-
-    def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
-        return {**super().state_dict(), "best": self.best}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
-        super().load_state_dict(state_dict)
-        self.best = state_dict["best"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,19 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from scheduler.domain.errors import InputError
 from scheduler.files import regular, write_bytes
 from scheduler.json_values import write_json
 from scheduler.workloads.context import Context
 from scheduler.workloads.distributed.collectives import Vote
+from scheduler.workloads.resumption import FROM_SCRATCH
 
 MANIFEST = "manifest.json"
 """Beside the checkpoints: the newest one, and the attempt that wrote it."""
+MadeFor = Mapping[str, str | int | list[str]]
+"""What a training must have in common with the one that wrote a checkpoint."""
+_MADE_FOR = "made_for"
+_FEW = 10
 _WHOLE, _PARTIAL = "epoch-*.ckpt", "epoch-*-*.ckpt"
 
 
@@ -95,9 +102,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
     writes: an older one that still runs somewhere can waste its own time, no more.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, made_for: MadeFor) -> None:
         super().__init__()
         self._context = context
+        self._made_for = made_for
 
     def save_checkpoint(
         self,
@@ -107,13 +115,34 @@ class AtomicCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Write beside, then rename. Raises `SupersededError` if a newer attempt was launched."""
         buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
+        torch.save({**checkpoint, _MADE_FOR: dict(self._made_for)}, buffer)
         self._context.check_owner()
         write_bytes(Path(path), buffer.getvalue())
         spec = self._context.spec
         said = {"attempt": spec.attempt, "nonce": spec.nonce, "checkpoint": Path(path).name}
         self._context.check_owner()
         write_json(Path(path).with_name(MANIFEST), said)
+
+
+def require_fit(path: Path, made_for: MadeFor) -> None:
+    """Raise `InputError` if the checkpoint is of another training, and say what differs."""
+    found = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get(_MADE_FOR)
+    if found is None:  # by a version that did not say
+        return
+    for name, value in made_for.items():
+        if found.get(name) != value:
+            problem = (
+                f"its checkpoint {path.name} is of another training: {name} was "
+                f"{_listed(found.get(name))} and is {_listed(value)}; {FROM_SCRATCH}"
+            )
+            raise InputError(problem, {"work": problem})
+
+
+def _listed(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    more = f", … ({len(value)} in all)" if len(value) > _FEW else ""
+    return ", ".join(map(str, value[:_FEW])) + more
 
 
 def newest(folder: Path) -> Path | None:

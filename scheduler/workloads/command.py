@@ -50,7 +50,8 @@ def command(work: CommandWork, context: Context) -> tuple[int, dict[str, Any]]:
     if not work.cwd:
         wait_for_space(lambda: cwd.mkdir(exist_ok=True))
     ranks = _ranks(context)
-    environment = {**os.environ, **context.spec.env, **work.env, **_paths(context), **ranks}
+    paths = _paths(context)  # once all ranks have met: the first has filled the folders
+    environment = {**os.environ, **context.spec.env, **work.env, **paths, **ranks}
     context.begin()
     process = subprocess.Popen(work.argv, cwd=cwd, env=environment)
     try:

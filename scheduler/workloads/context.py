@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from scheduler.files import append_text, wait_for_space
 from scheduler.json_values import plain
 from scheduler.ownership import fences
 from scheduler.workloads.distributed.ranks import ALONE, Rank
+from scheduler.workloads.resumption import CHECKPOINTS
 from scheduler.workloads.stop_signal import StopSignal
 
 METRICS = "metrics.jsonl"
@@ -33,7 +35,7 @@ class Context:
         self.begun = time.monotonic()
         self.folder = spec.part_folder
         """Of this attempt, or of this rank of it."""
-        self.checkpoints = spec.shared / "checkpoints"
+        self.checkpoints = spec.shared / CHECKPOINTS
         """Kept from attempt to attempt."""
         self.artifacts = spec.shared / "artifacts"
         """What the job is for."""
@@ -46,6 +48,8 @@ class Context:
         """Of the job (0…1) that is done, by the newest `advance`."""
         self.samples = 0
         """Images worked through by this attempt."""
+        self.left: Mapping[str, Any] = {}
+        """What an attempt that does not end well adds to its result: what it leaves."""
         self._first: float | None = None
         self._told = -math.inf
         self._metrics = self.folder / METRICS if rank.leads else None

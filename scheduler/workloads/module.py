@@ -27,8 +27,8 @@ from scheduler.workloads.distributed.ranks import ALONE, Rank
 from scheduler.workloads.models import architectures
 from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
 
-VALIDATION_LOSS = "validation_loss"
-"""The figure that early stopping watches."""
+VALIDATION = "validation_"
+"""Before the names of the figures that early stopping may watch."""
 
 
 class Classifier(pl.LightningModule):
@@ -182,7 +182,8 @@ class Classifier(pl.LightningModule):
             "confusion": confusion,
         }
         if self.trainer.validating or self.trainer.training:
-            self.log(VALIDATION_LOSS, loss)
+            self.log(f"{VALIDATION}loss", loss)
+            self.log(f"{VALIDATION}accuracy", found["accuracy"])
 
     on_test_epoch_start = on_validation_epoch_start
     test_step = validation_step

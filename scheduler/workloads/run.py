@@ -26,13 +26,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from scheduler.domain.errors import FulcrumError
+from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.json_values import plain
 from scheduler.workloads.context import Context
 from scheduler.workloads.distributed.ranks import ALONE, CONSEQUENCE, Rank, of_part
+from scheduler.workloads.resumption import take_over
 from scheduler.workloads.spec.specs import CnnInferWork, CnnTrainWork, CommandWork, parse_work
 from scheduler.workloads.stop_signal import Stopped
 
@@ -78,6 +79,12 @@ def preload() -> None:
 def run(spec: LaunchSpec) -> Outcome:
     """Do the work of the spec's part, in as many processes as it takes."""
     _print_anything()
+    if not spec.rank:  # before other nodes can meet this one
+        try:
+            take_over(spec)
+        except InputError as error:
+            _say(f"error: {error.message}")
+            return Outcome(INVALID, _refusal(error))
     ranks = of_part(spec)
     if ranks[0].world == 1:
         return _run(spec, ALONE)
@@ -97,8 +104,7 @@ def _run(spec: LaunchSpec, rank: Rank) -> Outcome:
         code, result = stop.code, {"error": f"stopped by {stop}"}
         _say(f"stopped by {stop}")
     except FulcrumError as error:
-        code = INVALID
-        result = {"error": error.message, "fields": error.fields, "retriable": False}
+        code, result = INVALID, _refusal(error)
         _say(f"error: {error.message}")
     except Exception as error:
         code, result = FAILED, {"error": _one_line(error)}
@@ -107,7 +113,12 @@ def _run(spec: LaunchSpec, rank: Rank) -> Outcome:
             _say(f"{rank.name} has lost the others: {result['error']}")
         else:
             _say(traceback.format_exc())
-    return Outcome(code, plain({**context.summary(), **result}))
+    left = context.left if code else {}
+    return Outcome(code, plain({**context.summary(), **left, **result}))
+
+
+def _refusal(error: FulcrumError) -> dict[str, Any]:
+    return {"error": error.message, "fields": error.fields, "retriable": False}
 
 
 def _print_anything() -> None:

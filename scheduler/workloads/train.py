@@ -32,13 +32,20 @@ from scheduler.domain.resources import DeviceKind
 from scheduler.files import write_bytes
 from scheduler.json_values import plain, write_json
 from scheduler.workloads.callbacks import Patience, Reporter, Row
-from scheduler.workloads.checkpoints import AtomicCheckpoints, EpochCheckpoints, newest
+from scheduler.workloads.checkpoints import (
+    AtomicCheckpoints,
+    EpochCheckpoints,
+    MadeFor,
+    newest,
+    require_fit,
+)
 from scheduler.workloads.context import Context
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.datasets import DatasetParts
 from scheduler.workloads.distributed import collectives, strategy
+from scheduler.workloads.kept_epoch import KeptEpoch
 from scheduler.workloads.models import architectures, weights
-from scheduler.workloads.module import VALIDATION_LOSS, Classifier, ImageData
+from scheduler.workloads.module import Classifier, ImageData
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.work import CnnTrainWork
 
@@ -80,14 +87,17 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
 
     module = Classifier(network, work, len(parts.classes), context.rank)
     reporter = Reporter(context, len(data.train), work.epochs)
-    patience = Patience(VALIDATION_LOSS, work.early_stopping) if work.early_stopping else None
-    trainer = _trainer(work, context, [reporter, *([patience] if patience else [])])
+    kept = KeptEpoch(work, context, card, validated=parts.validation is not None)
+    patience = [Patience(work, work.early_stopping)] if work.early_stopping else []
+    made_for = _made_for(work, card)
+    trainer = _trainer(work, context, [reporter, kept, *patience], made_for)
     with loaders_in_words():
-        _fit(trainer, module, data, context)
-        if patience and patience.best:
-            weights.load(network, patience.best, "work")
+        _fit(trainer, module, data, context, made_for)
+        if kept.epoch:  # unless an older version, which kept none, did all epochs
+            print(f"epoch {kept.epoch} of {work.epochs} is tested: {kept.reason}", flush=True)
+            weights.load(network, kept.weights, "work")
         trainer.test(module, datamodule=data, verbose=False)
-    return _leave(context, module, card, reporter, parts)
+    return _leave(context, module, kept, reporter, parts)
 
 
 def threads(context: Context) -> int:
@@ -122,7 +132,19 @@ def _check_alike(parts: DatasetParts, context: Context) -> None:
         raise InputError(problem, {"work.dataset": problem})
 
 
-def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+def _made_for(work: CnnTrainWork, card: weights.Card) -> MadeFor:
+    return {
+        "model": card.model,
+        "classes": list(card.classes),
+        "image_size": card.image_size,
+        "channels": card.channels,
+        "optimizer": work.optimizer,
+    }
+
+
+def _trainer(
+    work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callback], made_for: MadeFor
+) -> pl.Trainer:
     on_cpu = context.device_kind is DeviceKind.CPU
     trainer = pl.Trainer(
         **strategy.options(context.rank, context.device_kind),
@@ -130,7 +152,7 @@ def _trainer(work: CnnTrainWork, context: Context, callbacks: Sequence[pl.Callba
         max_epochs=work.epochs,
         logger=False,
         callbacks=[*callbacks, EpochCheckpoints(context, work.epochs)],
-        plugins=[AtomicCheckpoints(context)],
+        plugins=[AtomicCheckpoints(context, made_for)],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -150,8 +172,16 @@ def _nothing() -> None:
     """In place of what a library would do."""
 
 
-def _fit(trainer: pl.Trainer, module: Classifier, data: ImageData, context: Context) -> None:
+def _fit(
+    trainer: pl.Trainer,
+    module: Classifier,
+    data: ImageData,
+    context: Context,
+    made_for: MadeFor,
+) -> None:
     found = newest(context.checkpoints) if context.rank.leads else None
+    if found is not None:
+        require_fit(found, made_for)
     checkpoint = collectives.from_first(found)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -213,7 +243,7 @@ def _spread(work: CnnTrainWork, context: Context) -> str:
 def _leave(
     context: Context,
     module: Classifier,
-    card: weights.Card,
+    kept: KeptEpoch,
     reporter: Reporter,
     parts: DatasetParts,
 ) -> dict[str, Any]:
@@ -228,7 +258,8 @@ def _leave(
     folder = context.artifacts
     context.check_owner()
     described = {name: plain(value) for name, value in metrics.items()}
-    weights.save(folder, module.network, replace(card, metrics=described))
+    card = replace(kept.card, metrics=described)
+    weights.save(folder, weights.copy(module.network), card)
     write_json(
         folder / "confusion.json",
         {"classes": card.classes, "rows_are": "truth", "counts": confusion},
@@ -238,6 +269,7 @@ def _leave(
     return {
         "metrics": metrics,
         "epochs": len(reporter.history),
+        **kept.summary,
         "resumed_after_epoch": reporter.resumed,
         "train_images": len(parts.train.labels),
         "validation_images": len(parts.validation.labels) if parts.validation else 0,

@@ -74,6 +74,7 @@ class Nursery:
         number: int = 1,
         width: int = 1,
         nodes: Sequence[int] = (),
+        resume_from: Path | None = None,
         hook: Mapping[str, Any] | None = None,
     ) -> Ended:
         """Attempt `number` of the job whose folder is `base`; see nursery.py for `hook`.
@@ -86,6 +87,7 @@ class Nursery:
             "work": work,
             "folder": str(base / str(number)),
             "shared": str(base / "shared"),
+            "resume_from": None if resume_from is None else str(resume_from),
             "parts": [
                 [f"node-{name}", [str(index) for index in range(count)]]
                 for name, count in zip("abcdefgh", nodes or (width,), strict=False)

@@ -58,6 +58,7 @@ def attempt(raw: dict[str, Any], rank: int, hook: dict[str, Any]) -> int:
         shared=Path(raw["shared"]),
         parts=tuple(Part(node, DeviceKind.CPU, tuple(own)) for node, own in raw["parts"]),
         rank=rank,
+        resume_from=Path(raw["resume_from"]) if raw["resume_from"] else None,
     )
     folder = spec.part_folder
     folder.mkdir(parents=True, exist_ok=True)

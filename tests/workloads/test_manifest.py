@@ -33,7 +33,7 @@ def _context(root: Path, number: int) -> Context:
 
 def _save(context: Context, epoch: int) -> None:
     state = {"epoch": torch.tensor(epoch)}
-    AtomicCheckpoints(context).save_checkpoint(
+    AtomicCheckpoints(context, {}).save_checkpoint(
         state, context.checkpoints / f"epoch-{epoch:06d}.ckpt"
     )
 

@@ -78,6 +78,7 @@ def test_a_training_leaves_a_model_and_its_figures(nursery: Nursery, tmp_path: P
         "simple-cnn on digits",
         "epoch 1/2",
         "epoch 2/2",
+        "epoch 2 of 2 is tested",
         "test on 359 images",
     ]
 

@@ -93,6 +93,7 @@ TRAIN = (
     Flag("work.augmentation.flip", bool, "Mirror half of the images."),
     Flag("work.augmentation.rotation", float, "Rotate images by up to this many degrees."),
     Flag("work.augmentation.random_resized_crop", bool, "Crop a random part of each image."),
+    Flag("work.keep", str, "Epoch to keep and test: best-loss, best-accuracy or last."),
     Flag("work.early_stopping", int, "Stop after this many epochs without progress."),
     Flag("work.validation_fraction", float, "Share of the images for validation after each epoch."),
     Flag("work.test_fraction", float, "Share of the images for the test."),

@@ -48,6 +48,7 @@ UPDATES: dict[str, Any] = {
 }
 CANCELS: dict[str, Any] = {"reason": {"value": {"reason": "wrong learning rate"}}}
 PREEMPTIONS: dict[str, Any] = {"reason": {"value": {"reason": "maintenance of the node"}}}
+REPEATS: dict[str, Any] = {"from-scratch": {"value": {"from_scratch": True}}}
 DRAINS: dict[str, Any] = {"reason": {"value": {"reason": "new fans"}}}
 CANCEL_JOBS: dict[str, Any] = {
     "queued": {"summary": "What waits of a project",

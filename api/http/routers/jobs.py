@@ -48,6 +48,7 @@ from api.schemas import (
     OutlookOut,
     PlanOut,
     PreemptIn,
+    RepeatIn,
 )
 from api.schemas.fields import Instant
 from scheduler.domain.errors import InfeasibleError
@@ -296,16 +297,26 @@ def preempt_job(
     "/jobs/{job_id:int}/retry",
     status_code=201,
     response_model=JobOut,
-    responses=responses.of("job", 401, 403, 404, 409, 422, 503, created=True),
+    responses=responses.of("job", 400, 401, 403, 404, 409, 413, 415, 422, 503, created=True),
 )
-def retry_job(request: Request, job_id: JobId, idempotency_key: Key = None) -> Response:
-    """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission."""
+def retry_job(
+    request: Request,
+    job_id: JobId,
+    repeat: Annotated[RepeatIn | None, Body(openapi_examples=bodies.REPEATS)] = None,
+    idempotency_key: Key = None,
+) -> Response:
+    """Submit an ended job once more, as a new job; `Idempotency-Key` as for a submission.
+
+    It goes on from the last checkpoint of the old job, unless that succeeded or saved nothing.
+    Refused if the checkpoints are gone.
+    """
     who = submitter(request)
     context = context_of(request)
     require_owner(who, context.service.store.job(job_id))
-    digest = f"retry:{job_id}"
+    from_scratch = repeat is not None and repeat.from_scratch
+    digest = f"retry:{job_id}" + (":from-scratch" if from_scratch else "")
     job, replayed = context.service.retry(
-        job_id, actor=who.user, key=idempotency_key, digest=digest
+        job_id, actor=who.user, from_scratch=from_scratch, key=idempotency_key, digest=digest
     )
     return answer(JobOut.of(job), 201, created_headers(f"/v1/jobs/{job.id}", replayed))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from scheduler.domain.jobs import Attempt, Job
@@ -41,7 +42,12 @@ class LaunchSpecBuilder:
             shared=self.folders.job(job.id),
             parts=self._parts(attempt, pool),
             time_limit_s=job.spec.max_duration_s,
+            resume_from=self._earlier(job),
         )
+
+    def _earlier(self, job: Job) -> Path | None:
+        earlier = job.spec.resume_from
+        return None if earlier is None else self.folders.checkpoints(earlier)
 
     def _parts(self, attempt: Attempt, pool: Pool) -> tuple[Part, ...]:
         # The memory that a job asks of a GPU pool is that of its devices: no host memory.

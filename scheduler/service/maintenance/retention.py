@@ -237,6 +237,7 @@ class Retention:
         for job in live:
             text = json.dumps(job.spec.work, default=str)
             needed |= {job.id, *job.spec.after, *references(job.spec.work)}
+            needed |= {earlier for earlier in (job.spec.resume_from,) if earlier is not None}
             needed |= {int(number) for number in here.findall(text)}
         return needed
 
@@ -248,10 +249,6 @@ class Retention:
             page = self.store.jobs(JobQuery(), before=before, limit=_PAGE)
             yield from (job for job in page if job.id in wanted)
             before = page[-1].id if len(page) == _PAGE else None
-
-    def touched(self, job: int, kind: Kind) -> bool:
-        """Whether files of that kind of a job of this number were ever pruned."""
-        return (job, kind) in self._pruned
 
     def require(self, job: Job, kind: Kind, path: Path) -> None:
         """Raise `MissingError` that says when it was pruned, if `path` is gone for that reason."""

@@ -99,6 +99,7 @@ class _Batch:
                 reason=submission.reason,
                 submitted_at=submission.now,
                 retry_of=submission.retry_of,
+                progress=submission.progress,
                 eligible_at=submission.eligible_at,
                 nonce=fresh_nonce(),
             )

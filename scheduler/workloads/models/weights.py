@@ -70,7 +70,11 @@ class Card:
     test_fraction: float | None = None
     """Share of the dataset that was kept for the test; None: it has a test part of its own."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    """On the test part."""
+    """On the test part; empty if the training did not get that far."""
+    epoch: int = 0
+    """The epoch (from 1) that left the weights; 0: not known."""
+    validation: Mapping[str, Any] = field(default_factory=dict)
+    """Of that epoch, on the validation part."""
 
     def network(self) -> nn.Module:
         """Such a network with random weights."""
@@ -90,10 +94,10 @@ def normalisation(name: str, channels: int) -> tuple[tuple[float, ...], tuple[fl
     return mean, std
 
 
-def save(folder: Path, network: nn.Module, card: Card) -> None:
+def save(folder: Path, state: State, card: Card) -> None:
     """Write model.pt and model.json, each whole or not at all."""
     buffer = io.BytesIO()
-    torch.save(copy(network), buffer)
+    torch.save(state, buffer)
     write_bytes(folder / "model.pt", buffer.getvalue())
     write_json(folder / "model.json", asdict(card))
 

@@ -14,6 +14,12 @@ from scheduler.workloads.spec import tables
 
 IMAGENET = "imagenet"
 """As `weights`: torchvision's own for that architecture."""
+WATCHED: Mapping[str, tuple[str, int] | None] = {
+    "best-loss": ("loss", -1),
+    "best-accuracy": ("accuracy", 1),
+    "last": None,
+}
+"""`keep` → the figure of an epoch's validation that it watches, with -1 if less is better."""
 
 
 def _known_model(name: str) -> str:
@@ -151,11 +157,17 @@ class CnnTrainWork(BaseModel):
     gamma: float = Field(default=0.1, gt=0, le=1, description="Factor of each step of `step`.")
     batch_size: int = Field(default=32, ge=1, le=65536, description="Images per optimizer step.")
     epochs: int = Field(default=10, ge=1, le=100_000)
+    keep: Literal["best-loss", "best-accuracy", "last"] = Field(
+        default="best-loss",
+        description="The epoch that becomes the model and is tested: the one with the lowest "
+        "validation loss, the highest validation accuracy, or the last. Without validation "
+        "images it is the last.",
+    )
     early_stopping: int | None = Field(
         default=None,
         ge=1,
-        description="Stop after this many epochs without a lower validation loss, and keep the "
-        "best epoch's weights.",
+        description="Stop after this many epochs without a better validation loss or, with "
+        "`keep: best-accuracy`, without a better validation accuracy.",
         examples=[3],
     )
     mixed_precision: bool = Field(

@@ -177,13 +177,22 @@ def preempt(
         changed([service.job(number).preempt(reason) for number in jobs], as_json)
 
 
-def retry(ctx: typer.Context, jobs: JobIds, as_json: Json = False) -> None:
-    """Submit ended jobs again; each new job names the old one.
+def retry(
+    ctx: typer.Context,
+    jobs: JobIds,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Begin again instead of going on.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Submit ended jobs again; each new job goes on from the last checkpoint of the old one.
+
+    A job that succeeded, or saved nothing, begins again.
 
     Example: fulcrum retry 17
     """
     with client(ctx) as service:
-        again = [service.job(number).retry() for number in jobs]
+        again = [service.job(number).retry(from_scratch=from_scratch) for number in jobs]
     if as_json or out().is_terminal:
         changed(again, as_json)
     else:
@@ -218,8 +227,17 @@ def changed(jobs: Sequence[JobHandle], as_json: bool) -> None:
         print_json(dumped if len(dumped) > 1 else dumped[0])
         return
     for job in jobs:
-        again = f", again for job {job.info.retry_of}" if job.info.retry_of else ""
+        again = _again(job.info)
         out().print(f"job [bold]{job.id}[/] {state(job.state.value)}{again}: {escape(job.reason)}")
+
+
+def _again(job: JobOut) -> str:
+    """Which job it repeats, and from where."""
+    if not job.retry_of:
+        return ""
+    if job.resume_from is None:
+        return f", again for job {job.retry_of} from the start"
+    return f", again for job {job.retry_of} from its last checkpoint ({job.progress:.0%})"
 
 
 def _facts(job: JobDetail) -> Table:
@@ -263,7 +281,7 @@ def _facts(job: JobDetail) -> Table:
     if job.after:
         facts.append(("after", ", ".join(map(str, job.after))))
     if job.retry_of:
-        facts.append(("repeats", f"job {job.retry_of}"))
+        facts.append(("repeats", _again(job).removeprefix(", again for ")))
     facts += [(f"work.{name}", escape(_text(value))) for name, value in _flat(job.work)]
     result = table("", "", show_header=False)
     for name, text in facts:

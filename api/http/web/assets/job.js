@@ -34,7 +34,7 @@ export function JobPage({ id, session }) {
       ${job.budget !== null && html`<${Figure} label="Budget">${dollars(job.budget)}</${Figure}>`}
       ${job.after.length > 0 && html`<${Figure} label="After">${job.after.map((one) => html`<a href="#/jobs/${one}">${one}</a> `)}</${Figure}>`}
       ${job.preemptions > 0 && html`<${Figure} label="Preemptions">${job.preemptions} <small>${seconds(job.lost_s)} lost</small></${Figure}>`}
-      ${job.retry_of && html`<${Figure} label="Repeats"><a href="#/jobs/${job.retry_of}">job ${job.retry_of}</a></${Figure}>`}
+      ${job.retry_of && html`<${Figure} label="Repeats"><a href="#/jobs/${job.retry_of}">job ${job.retry_of}</a>${job.resume_from ? " from its last checkpoint" : ""}</${Figure}>`}
     </dl></section>
     ${why.data ? html`<${Explanation} found=${why.data} />` : html`<${Loading} poll=${why} />`}
     ${job.kind === "cnn-train" && html`<${Curves} job=${job} />`}

@@ -111,6 +111,7 @@ def read_spec(folder: Path) -> LaunchSpec:
             "kind": JobKind(values["kind"]),
             "folder": Path(values["folder"]),
             "shared": Path(values["shared"]),
+            "resume_from": Path(earlier) if (earlier := values.get("resume_from")) else None,
             "parts": tuple(_part(part) for part in values["parts"]),
         }
     )
