@@ -41,6 +41,18 @@ ONE_SHARE = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
+class SharingRules:
+    """How projects share a cluster."""
+
+    allowances: Mapping[str, Allowance] = field(default_factory=lambda: MappingProxyType({}))
+    """Of projects; others have one share and no limit."""
+    half_life_s: float = WEEK_S
+    """After so long, usage counts half."""
+    fair: bool = True
+    """Whether projects take turns; False: only quotas hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How a project stands among the projects that have used anything or have jobs."""
 
@@ -72,15 +84,9 @@ class _Account:
 
 @dataclass(slots=True)
 class ProjectUsage:
-    """The accounts of all projects; times in seconds of one clock.
+    """The accounts of all projects; times in seconds of one clock."""
 
-    `allowances`: what projects are entitled to; others have one share and no limit.
-    """
-
-    half_life_s: float = WEEK_S
-    allowances: Mapping[str, Allowance] = field(default_factory=lambda: MappingProxyType({}))
-    fair: bool = True
-    """Whether projects take turns; False: only quotas hold."""
+    rules: SharingRules = field(default_factory=SharingRules)
     _accounts: dict[str, _Account] = field(default_factory=dict)
     _running: dict[int, tuple[str, float]] = field(default_factory=dict)
     """Job → its project, and what its attempt uses per second."""
@@ -111,7 +117,7 @@ class ProjectUsage:
 
     def allowance(self, project: str) -> Allowance:
         """What a project is entitled to."""
-        return self.allowances.get(project, ONE_SHARE)
+        return self.rules.allowances.get(project, ONE_SHARE)
 
     def used(self, project: str, now: float) -> float:
         """Decayed usage until now."""
@@ -121,7 +127,7 @@ class ProjectUsage:
         passed = max(0.0, now - account.at)
         kept = self._kept(passed)
         # The integral of a constant rate, each moment of which decays until now.
-        return account.used * kept + account.rate * (1.0 - kept) * self.half_life_s / log(2.0)
+        return account.used * kept + account.rate * (1.0 - kept) * self.rules.half_life_s / log(2.0)
 
     def standings(self, projects: Sequence[str], now: float) -> list[Standing]:
         """How these projects stand among each other and all that have used anything."""
@@ -147,7 +153,7 @@ class ProjectUsage:
         names, left = list(world.projects), dollars or {}
         allowances = [self.allowance(name) for name in names]
         limited = any(each.devices is not None for each in allowances) or bool(left)
-        world.state[SHARED] = self.fair and len(names) > 1
+        world.state[SHARED] = self.rules.fair and len(names) > 1
         world.state[LIMITED] = limited
         if not world.state[SHARED] and not limited:
             return
@@ -182,7 +188,7 @@ class ProjectUsage:
         return account
 
     def _kept(self, seconds: float) -> float:
-        return exp(-max(0.0, seconds) * log(2.0) / self.half_life_s)
+        return exp(-max(0.0, seconds) * log(2.0) / self.rules.half_life_s)
 
 
 def rate_of(pool: Pool, width: int, pools: Sequence[Pool]) -> float:
