@@ -101,6 +101,7 @@ if TYPE_CHECKING:
         ScenarioOut,
         ScenariosOut,
     )
+    from api.schemas.sharing.projects import ProjectIn, ProjectOut, ProjectsOut, QuotaIn, QuotaOut
     from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
@@ -169,11 +170,16 @@ __all__ = [
     "PreferencesOut",
     "Problem",
     "ProblemOut",
+    "ProjectIn",
+    "ProjectOut",
+    "ProjectsOut",
     "PromotionIn",
     "ProofOut",
     "PruneIn",
     "PruneOut",
     "PrunedOut",
+    "QuotaIn",
+    "QuotaOut",
     "RegisteredPolicyOut",
     "RequestOut",
     "RetryIn",
@@ -196,7 +202,7 @@ __all__ = [
 
 _MODULES = (
     *("answers", "jobs", "policies", "cluster", "explanations", "policy_jobs", "registry"),
-    *("storage", "problem"),
+    *("storage", "problem", "sharing.projects", "sharing.secrets"),
 )
 
 

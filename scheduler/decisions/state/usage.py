@@ -7,7 +7,7 @@ counts 1. It decays: after each half-life it counts half, as in Slurm's `Priorit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, inf, log
 from types import MappingProxyType
@@ -17,13 +17,9 @@ import numpy as np
 from scheduler.arrays import Floats, Ints
 from scheduler.decisions.kernel.columns import LIMITED, NO_PROJECT, PROJECTS_USED, SHARED
 from scheduler.decisions.kernel.rules.turns import AHEAD_S
-from scheduler.decisions.state.allocation import charges
-from scheduler.decisions.state.world import World
-from scheduler.domain.pools import Pool
+from scheduler.decisions.state.world import UNLIMITED, World
 
 WEEK_S = 7 * 86_400.0
-UNLIMITED = 2**62
-"""Devices of a project without a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +91,7 @@ class ProjectUsage:
         """An attempt gets its devices; `rate`: devices × `charges` of their pool."""
         self.end(job, now)
         account = self._settled(project, now)
+        account.used += rate * (account.at - now)  # it began before the account was looked at
         account.rate, account.started = account.rate + rate, max(account.started, now)
         self._running[job] = project, rate
 
@@ -114,6 +111,11 @@ class ProjectUsage:
         for account in self._accounts.values():
             account.at += seconds
             account.started += seconds
+
+    @property
+    def known(self) -> Iterable[str]:
+        """The projects that have used anything."""
+        return self._accounts
 
     def allowance(self, project: str) -> Allowance:
         """What a project is entitled to."""
@@ -189,8 +191,3 @@ class ProjectUsage:
 
     def _kept(self, seconds: float) -> float:
         return exp(-max(0.0, seconds) * log(2.0) / self.rules.half_life_s)
-
-
-def rate_of(pool: Pool, width: int, pools: Sequence[Pool]) -> float:
-    """What an attempt uses per second on `width` devices of one of the pools."""
-    return width * charges(pools)[pools.index(pool)]

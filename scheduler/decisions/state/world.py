@@ -50,6 +50,8 @@ WAIT = 0
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
 _SPARE_SHAPES = 64
+UNLIMITED = 2**62
+"""Devices of a project without a limit."""
 
 
 class Shape(NamedTuple):
@@ -212,6 +214,7 @@ class World(Columns):
             if index == len(self.project_share):
                 self._grow(PROJECTS)
             self.project_share[index], self.project_started[index] = 1.0, -np.inf
+            self.project_most[index], self.project_dollars[index] = UNLIMITED, np.inf
             self.count[PROJECTS_USED] = index + 1
         return index
 
