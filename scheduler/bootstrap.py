@@ -17,6 +17,7 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.projects import Project, Quota
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor
@@ -276,6 +277,9 @@ def components(
         },
         least_free=settings.min_free,
         retention=_rules(settings.retention),
+        projects={name: _project(name, each) for name, each in settings.projects.items()},
+        fair_share=settings.sharing.fair_share,
+        half_life_s=settings.sharing.half_life_s,
         success_checkpoints=settings.retention.success_checkpoints,
     )
 
@@ -287,6 +291,11 @@ def _named(settings: config.Settings, policies: PolicyResolver) -> Callable[[str
         return limited(policies.named(name), settings.search_limit_s or float("inf"))
 
     return named
+
+
+def _project(name: str, settings: config.ProjectSettings) -> Project:
+    hard, soft = (Quota(**quota.model_dump()) for quota in (settings.hard, settings.soft))
+    return Project(name, settings.share, hard, soft)
 
 
 def _rules(settings: config.RetentionSettings) -> tuple[RetentionRule, ...]:

@@ -78,11 +78,39 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class QuotaSettings(_Section):
+    """Limits of one project; None: not limited."""
+
+    devices: Annotated[int, Field(ge=0)] | None = None
+    """That its jobs hold at once."""
+    queued: Annotated[int, Field(ge=0)] | None = None
+    """Its jobs that wait."""
+    dollars_per_day: Figure | None = None
+    """By UTC days."""
+    dollars_per_month: Figure | None = None
+    """By calendar months, UTC."""
+
+
 class ProjectSettings(_Section):
     """Settings of the jobs of one project."""
 
     preference: Preference | None = None
     """0 cheapest … 1 fastest; None: the cluster's."""
+    share: Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False)] = 1.0
+    """Its part of the cluster is its share ÷ the sum of the shares of all projects."""
+    hard: QuotaSettings = QuotaSettings()
+    """What no job may exceed."""
+    soft: QuotaSettings = QuotaSettings()
+    """What gives a warning when it is exceeded."""
+
+
+class SharingSettings(_Section):
+    """How projects share the cluster."""
+
+    fair_share: bool = True
+    """Whether the project that used least of its share goes first."""
+    half_life_s: Annotated[float, Field(ge=60, allow_inf_nan=False)] = 604_800.0
+    """After so long, what a project used counts half."""
 
 
 class ExecutorSettings(_Section):
@@ -242,6 +270,7 @@ class Settings(BaseSettings):
     preemption: PreemptionSettings = PreemptionSettings()
     hardware: HardwareSettings = HardwareSettings()
     retention: RetentionSettings = RetentionSettings()
+    sharing: SharingSettings = SharingSettings()
     projects: dict[str, ProjectSettings] = {}
     pools: dict[PoolName, PoolSettings] = {}
 

@@ -80,6 +80,14 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
                 "retire": CommandEntry("nodes:retire"),
             },
         ),
+        "project": GroupEntry(
+            "Show projects, and change their shares and quotas.",
+            {
+                "ls": CommandEntry("sharing.projects:ls"),
+                "show": CommandEntry("sharing.projects:show"),
+                "set": CommandEntry("sharing.projects:set_"),
+            },
+        ),
         "cost": CommandEntry("cluster:cost"),
         "estimates": CommandEntry("cluster:estimates"),
         "du": CommandEntry("machine.storage:du"),

@@ -103,6 +103,7 @@ if TYPE_CHECKING:
         ScenarioOut,
         ScenariosOut,
     )
+    from api.schemas.sharing.projects import ProjectIn, ProjectOut, ProjectsOut, QuotaIn, QuotaOut
     from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
@@ -171,11 +172,16 @@ __all__ = [
     "PreferencesOut",
     "Problem",
     "ProblemOut",
+    "ProjectIn",
+    "ProjectOut",
+    "ProjectsOut",
     "PromotionIn",
     "ProofOut",
     "PruneIn",
     "PruneOut",
     "PrunedOut",
+    "QuotaIn",
+    "QuotaOut",
     "RegisteredPolicyOut",
     "RepeatIn",
     "RequestOut",
@@ -200,7 +206,7 @@ __all__ = [
 
 _MODULES = (
     *("answers", "jobs", "policies", "cluster", "explanations", "policy_jobs", "registry"),
-    *("storage", "problem"),
+    *("storage", "problem", "sharing.projects", "sharing.secrets"),
 )
 
 

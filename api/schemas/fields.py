@@ -177,7 +177,8 @@ Line = Annotated[
 JobNumber = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
 Name = Line
 """A job's own name; need not be unique."""
-Project = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+Project = Annotated[str, Field(pattern=PROJECT_PATTERN)]
 Device = Annotated[Line, Field(min_length=1)]
 Devices = Annotated[
     tuple[Device, ...],

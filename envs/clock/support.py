@@ -40,8 +40,9 @@ def reason_against(
 
     `policy`: None for a caller that decides by itself, in rounds.
     """
-    if spec.preemption.urgent:
-        return "urgent jobs may preempt others"
+    if spec.preemption.urgent or spec.sharing is not None:
+        sharing = "projects take turns"
+        return "urgent jobs may preempt others" if spec.preemption.urgent else sharing
     if policy is not None and preempts(policy):
         return preempts(policy)
     if type(estimator) not in _CODES:

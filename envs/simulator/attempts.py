@@ -18,6 +18,7 @@ from envs.simulator.simulated_job import HeldDevices, SimulatedJob
 from envs.workloads.base import Arrival
 from envs.workloads.runtime_estimates import RuntimeEstimator
 from scheduler.decisions.state.plan import Placement
+from scheduler.decisions.state.usage import ProjectUsage
 from scheduler.decisions.state.world import World
 
 OVERRUN_S = 1e-6
@@ -45,6 +46,7 @@ class Attempts:
         restart: Callable[[Arrival], float] | None,
         record: bool,
         counted_time: tuple[float, float],
+        usage: ProjectUsage | None = None,
     ) -> None:
         self.node_pools: dict[int, NodePool] = {}
         """Pool index → its nodes, for pools whose nodes come and go."""
@@ -60,7 +62,7 @@ class Attempts:
         self._estimator, self._random_events = estimator, random_events
         self._cost_model, self._meter = cost_model, meter
         self._requeue, self._notify, self._restart = requeue, notify, restart
-        self._time = counted_time
+        self._time, self._usage = counted_time, usage
 
     def start(self, job: SimulatedJob, placement: Placement) -> None:
         """Start an attempt; the world holds its devices already."""
@@ -80,6 +82,9 @@ class Attempts:
         job.placed, job.ready, job.begun = now, now + boot, now + boot + restart
         if isnan(job.started):
             job.started = job.ready
+        if self._usage is not None:
+            rate = placement.width * float(self._world.pool_charge[pool])
+            self._usage.begin(job.arrival.id, job.arrival.project, rate, now)
         if self._meter is not None:
             if boot:
                 self._env.timeout(boot).callbacks.append(partial(self._draw, job, job.attempts))
@@ -163,6 +168,8 @@ class Attempts:
         if job.pool in self.node_pools:
             self.node_pools[job.pool].release(number, job.nodes)
         job.running = False
+        if self._usage is not None:
+            self._usage.end(number, now)
         job.service += max(0.0, now - job.ready) * job.width
         dollars, joules = self._cost_model.attempt(job.pool, job.width, job.ready, now)
         job.dollars += dollars

@@ -10,6 +10,7 @@ from envs.scenarios.supply import Billing, Supply
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.state.node_placement import BEST_FIT, rule
 from scheduler.decisions.state.preemption import AS_PUBLISHED, PreemptionRules
+from scheduler.decisions.state.usage import SharingRules
 from scheduler.domain.errors import InputError
 from scheduler.domain.pools import Pool
 
@@ -40,6 +41,8 @@ class ClusterSpec:
     preemption: PreemptionRules = AS_PUBLISHED
     """When running attempts may be preempted. By default only policies that preempt by themselves
     do, as their papers say."""
+    sharing: SharingRules | None = None
+    """How projects share it; None: projects do not matter."""
 
     def __post_init__(self) -> None:
         rule(self.placement)

@@ -38,6 +38,7 @@ from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.state.node_placement import rule
 from scheduler.decisions.state.plan import Plan, Reservation
 from scheduler.decisions.state.preemption import JobProgress, RunningJob
+from scheduler.decisions.state.usage import ProjectUsage
 from scheduler.decisions.state.world import EstimatedPlacement, Shape, Waiting, World
 
 __all__ = ["ClusterSpec", "Simulation"]
@@ -86,6 +87,7 @@ class Simulation:
         self._placements = FeasiblePlacements(spec.pools)
         self._shapes: dict[PlacementSet, Ints] = {}
         self._cost_model = CostModel(spec, meter, workload.counted_time)
+        self._usage = None if spec.sharing is None else ProjectUsage(spec.sharing)
         random_events = RandomEvents(seed)
         self._attempts = Attempts(
             self._env,
@@ -100,6 +102,7 @@ class Simulation:
             restart,
             record,
             workload.counted_time,
+            self._usage,
         )
         self._attempts.node_pools = {
             index: NodePool(
@@ -275,6 +278,8 @@ class Simulation:
                 if self._invariants is not None:
                     self._verify(self._invariants)
                 if self.world.depth:
+                    if self._usage is not None:
+                        self._usage.tell(self.world, env.now)
                     return True
             if env.peek() == inf:
                 return False
@@ -328,6 +333,7 @@ class Simulation:
             np.array(numbers, dtype=np.float64),
             self._shapes_of(job),
             job.placements.figures(self._seconds(job)),
+            "" if self._usage is None else arrival.project,
         )
         if self._ranking is not None:
             self._ranking.add(self._waiting(job))
@@ -365,6 +371,7 @@ class Simulation:
             arrival.priority,
             inf if arrival.deadline is None else arrival.deadline,
             self.spec.preference if arrival.preference is None else arrival.preference,
+            "" if self._usage is None else arrival.project,
         )
 
     def _working_share(self, job: SimulatedJob) -> float:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scheduler.clock import Clock
+from scheduler.decisions.state.usage import WEEK_S
+from scheduler.domain.projects import Project
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.hardware.inventory import Inventory
@@ -61,6 +63,12 @@ class Components:
     """Bytes that must be free there."""
     retention: Sequence[RetentionRule] = ()
     """Which files of ended jobs are removed."""
+    projects: Mapping[str, Project] = field(default_factory=dict)
+    """What the settings say of projects."""
+    fair_share: bool = True
+    """Whether projects take turns by what they used of their shares."""
+    half_life_s: float = WEEK_S
+    """After so long, usage counts half."""
     derive: Derive | None = None
     """Makes pools of the executor's nodes; None: the pools are fixed."""
     success_checkpoints: bool = False

@@ -34,6 +34,7 @@ from scheduler.service.dispatch.messages import (
     Request,
     Update,
 )
+from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.dispatch.reconciler import reconcile
 from scheduler.service.dispatch.submissions import Submissions
 from scheduler.service.maintenance.checkup import Checkup
@@ -44,6 +45,10 @@ from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
+from scheduler.service.projects.accounts import ProjectAccounts
+from scheduler.service.projects.book import ProjectBook
+from scheduler.service.projects.control import ProjectControl
+from scheduler.service.projects.quotas import Quotas
 from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.job_figures import JobFiguresQuery
 from scheduler.service.queries.queue_forecast import QueueForecasts
@@ -82,6 +87,12 @@ class Service:
         self.nodes = ClusterNodes(parts.store, parts.inventory, parts.derive)
         self.nodes.read()
         placements = Placements(self.nodes, parts.estimator)
+        accounts = ProjectAccounts(
+            parts.store,
+            ProjectBook(parts.store, parts.projects),
+            parts.half_life_s,
+            fair=parts.fair_share,
+        )
         self.live_jobs = LiveJobs(
             self.nodes.inventory.present,
             placements.estimates,
@@ -90,6 +101,7 @@ class Service:
             parts.origin,
             lambda: parts.active_policy.preempts,
             self.nodes,
+            accounts,
         )
         self._launch_specs = LaunchSpecBuilder(parts.folders, self.nodes)
         self.policy_control = PolicyController(
@@ -154,6 +166,20 @@ class Service:
             success_checkpoints=parts.success_checkpoints,
         )
         self._admission = Admission(placements, self.retention)
+        quotas = Quotas(
+            parts.store,
+            accounts,
+            self.live_jobs.lock,
+            lambda spec: cheapest(placements.estimates(spec)),
+        )
+        self.projects = ProjectControl(
+            accounts,
+            quotas,
+            self.live_jobs.lock,
+            self.live_jobs.projects_of_jobs,
+            parts.clock,
+            lambda name: self.dispatcher.post(Reestimate(lambda spec: spec.project == name)),
+        )
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
         learning.due = time.monotonic() + WARM_UP_AFTER_S
@@ -283,16 +309,16 @@ class Service:
         They wait until `eligible_at` (Unix seconds). Inside one submission `-k` in `after` and in
         `work["models"]` means its k-th job. `key` is the idempotency key: the same with the same
         `digest` returns the jobs of the first time. Returns the jobs, and whether they are those
-        of an earlier submission. Raises `InputError`, `InfeasibleError`, `StateError` for the key
-        of another request, `OutageError`.
+        of an earlier submission. Raises `InputError`, `InfeasibleError`, `QuotaError`,
+        `StateError` for the key of another request, `OutageError`.
         """
         for position, spec in enumerate(specs):
             self._admission.check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
-        return self.submissions.submit(
-            Submission(
-                specs, self._clock.now(), actor, key=key, digest=digest, eligible_at=eligible_at
+        now = self._clock.now()
+        with self.projects.quotas.admitting(specs, now):
+            return self.submissions.submit(
+                Submission(specs, now, actor, key=key, digest=digest, eligible_at=eligible_at)
             )
-        )
 
     def cancel(self, job_id: int, *, actor: str, reason: str = "") -> Job:
         """Stop a job; raises `MissingError`, or `IllegalTransitionError` if it has ended.
@@ -339,16 +365,12 @@ class Service:
             )
         spec, progress = repeated(job, self.retention, from_scratch=from_scratch)
         self._admission.check(spec)
+        now = self._clock.now()
         submission = Submission(
-            [spec],
-            self._clock.now(),
-            actor,
-            key=key,
-            digest=digest,
-            retry_of=job.id,
-            progress=progress,
+            [spec], now, actor, key=key, digest=digest, retry_of=job.id, progress=progress
         )
-        jobs, replayed = self.submissions.submit(submission)
+        with self.projects.quotas.admitting([spec], now):
+            jobs, replayed = self.submissions.submit(submission)
         return jobs[0], replayed
 
     def explain(self, job_id: int) -> Explanation:

@@ -38,6 +38,7 @@ STATUS: Mapping[str, int] = {
     "unsupported-media-type": 415,
     "invalid": 422,
     "infeasible": 422,
+    "over-quota": 409,
     "internal": 500,
     "unavailable": 503,
 }
@@ -57,6 +58,7 @@ TITLES: Mapping[str, str] = {
     "unsupported-media-type": "The body must be application/json",
     "invalid": "The request is invalid",
     "infeasible": "No pool of this cluster could ever run the job",
+    "over-quota": "The project has used up its quota",
     "internal": "The service failed",
     "unavailable": "The service cannot do this now",
 }

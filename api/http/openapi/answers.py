@@ -41,9 +41,12 @@ from api.schemas import (
     PolicyOut,
     PolicySummary,
     PreferencesOut,
+    ProjectOut,
+    ProjectsOut,
     ProofOut,
     PrunedOut,
     PruneOut,
+    QuotaOut,
     RegisteredPolicyOut,
     ScenarioOut,
     ScenariosOut,
@@ -76,6 +79,21 @@ from scheduler.service.queries.views import (
 )
 
 _T = 1_767_261_600.0
+_PROJECT = ProjectOut(
+    name="vision",
+    share=3.0,
+    hard=QuotaOut(devices=4, queued=None, dollars_per_day=None, dollars_per_month=100.0),
+    soft=QuotaOut(devices=None, queued=None, dollars_per_day=5.0, dollars_per_month=None),
+    used=86_400.0,
+    ratio=1.4,
+    factor=0.38,
+    devices=4,
+    queued=2,
+    dollars_today=5.2,
+    dollars_this_month=31.5,
+    committed=1.1,
+    warnings=("project vision has spent $5.20 today, over its $5.00",),
+)
 _NODE = Node(
     "gpu-a",
     NodeState.DRAINING,
@@ -280,6 +298,8 @@ ANSWERS: dict[str, BaseModel] = {
         ),
         next_after=3,
     ),
+    "projects": ProjectsOut(projects=(_PROJECT,)),
+    "project": _PROJECT,
     "preferences": PreferencesOut(cluster=0.5, projects={"vision": 1.0}),
     "fit": PolicyOut.of(_FITTED),
     "policies": PoliciesOut(

@@ -55,6 +55,10 @@ CANCEL_JOBS: dict[str, Any] = {
                "value": {"state": ["QUEUED"], "project": "vision", "reason": "wrong data"}},
     "everything": {"summary": "All live jobs", "value": {"everything": True, "dry_run": True}},
 }  # fmt: skip
+PROJECTS: dict[str, Any] = {
+    "share": {"value": {"share": 3}},
+    "quotas": {"value": {"hard": {"devices": 4}, "soft": {"dollars_per_day": 5}}},
+}
 PREFERENCES: dict[str, Any] = {
     "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
 }

@@ -1,4 +1,4 @@
-"""Applying one choice: a row starts, reserves its pool, or ends the round."""
+"""Applying one choice: a row starts, reserves its pool, or ends the turn or the round."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from scheduler.decisions.kernel.rules.allowed import (
     in_time,
     reservable,
 )
+from scheduler.decisions.kernel.rules.turns import charge_start, open_turns, pass_turn
 
 START, BACKFILL, RESERVE, WAIT, REFUSED = range(5)
 """What becomes of a row."""
@@ -51,6 +52,7 @@ def open_round(w: Columns, now: float, mode: int) -> None:
     w.count[PROMISED] = w.count[NEXT_PROMISED] = 0
     w.state[OVER], w.state[SCORED], w.state[TOTALLED], w.state[MODE] = 0, 0, 0, mode
     w.figure[NOW] = now
+    open_turns(w)
 
 
 @entry_point
@@ -98,7 +100,7 @@ def take(w: Columns, row: int) -> int:
     """Apply the choice of a row; returns what became of it (REFUSED: nothing has changed)."""
     action = outcome(w, row)
     if action == WAIT:
-        w.state[OVER] = 1
+        pass_turn(w)
     elif action == RESERVE:
         _reserve(w, row)
     elif action != REFUSED:
@@ -121,6 +123,7 @@ def _start(w: Columns, row: int, action: int) -> None:
     w.placed_row[index], w.placed_attempt[index], w.placed_action[index] = row, attempt, action
     w.count[PLACED] = index + 1
     w.job_state[slot] = TAKEN
+    charge_start(w, row, attempt)
 
 
 @compiled

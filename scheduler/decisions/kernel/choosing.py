@@ -10,7 +10,7 @@ import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
 from scheduler.compilation.functions import compiled, entry_point
-from scheduler.decisions.kernel.choices import REFUSED, WAIT, take
+from scheduler.decisions.kernel.choices import REFUSED, take
 from scheduler.decisions.kernel.cluster.starts import delay_of, look_ahead
 from scheduler.decisions.kernel.columns import (
     GONE,
@@ -46,6 +46,7 @@ from scheduler.decisions.kernel.rules.allowed import (
     starves,
 )
 from scheduler.decisions.kernel.rules.precedence import earlier, preceding
+from scheduler.decisions.kernel.rules.turns import refresh_turn
 from scheduler.decisions.kernel.wgc import NOBODY, first_by_index, see_pools, wgc_cost
 
 ORDERED, WGC, NETWORK, LEARNED_INDEX = range(4)
@@ -70,6 +71,7 @@ def choose(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> i
     refresh_rules(w)
     if all_closed(w):
         return NOTHING
+    refresh_turn(w)
     use_scorer(w, codes[NUMBER])
     slot = _starving(w)
     if slot == 0 and codes[KIND] == NETWORK:
@@ -107,7 +109,7 @@ def play(w: Columns, codes: Ints, constants: Floats2D, weights: Floats32) -> int
     while row >= 0:
         choices += 1
         action = take(w, row)
-        if action in (WAIT, REFUSED):
+        if action == REFUSED:
             break
         row = choose(w, codes, constants, weights)
     return INVALID if row == INVALID else choices

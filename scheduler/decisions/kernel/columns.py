@@ -22,7 +22,7 @@ from scheduler.compilation.columns import (
 
 JOBS, ROWS, SHAPES, POOLS = "jobs", "rows", "shapes", "pools"
 NODES, BUCKETS, DEVICES, RELEASES = "nodes", "buckets", "devices", "releases"
-MIX, SHOWN_ROWS, ONE = "mix", "shown_rows", "one"
+MIX, PROJECTS, SHOWN_ROWS, ONE = "mix", "projects", "shown_rows", "one"
 FIXED = (POOLS, NODES, BUCKETS, DEVICES, RELEASES, ONE)
 """Groups whose size the pools decide; the others grow."""
 
@@ -61,7 +61,8 @@ PREFERENCE_COST = PRICES
     BROUGHT_JOBS,
     TABLE_ROWS,
     LINE_FIRST,
-) = range(22)
+    PROJECTS_USED,
+) = range(23)
 """Positions in `count`; WAIT is counted among slots and rows."""
 (
     MODE,
@@ -76,7 +77,10 @@ PREFERENCE_COST = PRICES
     MAY_WAIT,
     FORCED,
     CHAINED,
-) = range(12)
+    SHARED,
+    LIMITED,
+    TURN,
+) = range(15)
 """Positions in `state`."""
 (
     NOW,
@@ -94,8 +98,11 @@ PREFERENCE_COST = PRICES
     BOUNDED_DELAY,
 ) = range(13)
 """Positions in `figure`."""
-GONE, WAITS, TAKEN = range(3)
-"""States of a job slot: left, waits, was chosen in this round."""
+GONE, WAITS, TAKEN, ASIDE = range(4)
+"""States of a job slot: left; waits; was chosen in this round; waits, but another project has the
+turn (`rules.turns`)."""
+NO_PROJECT = -1
+"""In place of a project: none."""
 CLOSED, OPEN, IN_TIME = range(3)
 """What a round says of a shape: no; yes; only rows that end before the reservation starts."""
 
@@ -132,7 +139,8 @@ class Columns:
     job_id: Ints = _static(JOBS)
     """Ids as users see them; 0 for WAIT."""
     job_state: Bytes = _column(JOBS)
-    """GONE, WAITS or TAKEN."""
+    """GONE, WAITS, TAKEN or ASIDE."""
+    job_project: Ints = _static(JOBS)
     job_first: Ints = _static(JOBS)
     """Its first row; its rows are adjacent."""
     job_count: Ints = _static(JOBS)
@@ -275,6 +283,8 @@ class Columns:
     pool_price: Floats = _column(POOLS)
     """Dollars per device-hour."""
     pool_watts: Floats = _column(POOLS)
+    pool_charge: Floats = _column(POOLS)
+    """What a second of one of its devices counts as usage: see `state.usage.charges`."""
     pool_cold: Ints = _column(POOLS)
     """Nodes that have to boot."""
     pool_part: Floats = _scratch(POOLS)
@@ -331,6 +341,8 @@ class Columns:
     attempt_memory: Ints = _column(DEVICES)
     attempt_end: Floats = _column(DEVICES)
     """Estimated."""
+    attempt_project: Ints = _column(DEVICES)
+    """NO_PROJECT if nobody is charged for it."""
     attempt_part: Ints = _column(DEVICES)
     """Its first part."""
     attempt_parts: Ints = _column(DEVICES)
@@ -351,6 +363,23 @@ class Columns:
     """Round: rows that were started, in order; `PLACED` of them."""
     placed_attempt: Ints = _column(DEVICES)
     placed_action: Ints = _column(DEVICES)
+
+    project_share: Floats = _column(PROJECTS)
+    """Above 0; only ratios count."""
+    project_used: Floats = _column(PROJECTS)
+    """Decayed usage until now, and what its attempts will use soon: see `rules.turns`."""
+    project_started: Floats = _column(PROJECTS)
+    """When a job of it last started; -inf: never."""
+    project_passed: Bytes = _column(PROJECTS)
+    """Round: whether the policy chose to wait when it had the turn."""
+    project_able: Bytes = _scratch(PROJECTS)
+    """Scratch: whether one of its jobs has a row that may be chosen."""
+    project_most: Ints = _column(PROJECTS)
+    """Devices that it may hold at once."""
+    project_devices: Ints = _column(PROJECTS)
+    """Round: devices that it holds."""
+    project_dollars: Floats = _column(PROJECTS)
+    """Dollars that it may still begin to spend; inf: not limited."""
 
     mix_pool: Ints = _column(MIX)
     """The parts that jobs have asked nodes for, by pool: for `RULE` FGD."""

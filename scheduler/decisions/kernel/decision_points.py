@@ -7,8 +7,9 @@ from scheduler.decisions.kernel.choices import take
 from scheduler.decisions.kernel.columns import FORCED, MAY_WAIT, OVER, SHOWN, TABLE_ROWS, Columns
 from scheduler.decisions.kernel.learned.choice import may_wait
 from scheduler.decisions.kernel.learned.encoding import encode
-from scheduler.decisions.kernel.rules.allowed import candidate_rows, forced_row, free_to_choose
+from scheduler.decisions.kernel.rules.allowed import forced_row, free_to_choose
 from scheduler.decisions.kernel.rules.precedence import preceding
+from scheduler.decisions.kernel.rules.turns import candidate_rows
 
 
 @entry_point

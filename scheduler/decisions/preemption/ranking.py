@@ -32,7 +32,7 @@ class RankedJob(NamedTuple):
     """A job's place in the order. Sorts by it."""
 
     turn: int
-    """0: it starves and goes before all others; else 1."""
+    """0: it starves and goes before all others; else 1, or its place when projects take turns."""
     key: tuple[float, ...]
     waits: bool
     """Or runs and yields to jobs that wait."""
@@ -77,7 +77,7 @@ class RankedQueue:
         self, job: Waiting, progress: JobProgress | None = None, *, starves: bool = False
     ) -> None:
         """A job enters. `progress`: of a job that has run before."""
-        first = min(job.options, key=_length)
+        first = shortest(job)
         progress = progress or JobProgress(first.runtime_s, width=first.width)
         # Starving jobs go by their age alone.
         key = () if starves else self._ranking(progress, progress.width).key
@@ -95,11 +95,6 @@ class RankedQueue:
         """A waiting job. Raises `KeyError` if it is not here."""
         return self._jobs[job][1]
 
-    def entry(self, job: int) -> RankedJob | None:
-        """The place of a waiting job; None if it is not here."""
-        found = self._jobs.get(job)
-        return None if found is None else found[0]
-
     def progress(self, job: int) -> JobProgress:
         """The progress of a waiting job. Raises `KeyError` if it is not here."""
         return self._jobs[job][2]
@@ -108,6 +103,11 @@ class RankedQueue:
 def shortest_first(job: Waiting) -> Sequence[EstimatedPlacement]:
     """The job's placements, the one with the least estimated runtime first."""
     return sorted(job.options, key=_length)
+
+
+def shortest(job: Waiting) -> EstimatedPlacement:
+    """The job's placement with the least estimated runtime."""
+    return min(job.options, key=_length)
 
 
 def _length(option: EstimatedPlacement) -> tuple[float, int]:

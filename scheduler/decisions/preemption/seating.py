@@ -23,6 +23,7 @@ from scheduler.decisions.preemption.ranking import (
 )
 from scheduler.decisions.preemption.rules import as_urgent, gained_s, unstoppable, unworthy
 from scheduler.decisions.preemption.trial import end_of, fit, full, hold, soonest_end
+from scheduler.decisions.preemption.turns import in_turns
 from scheduler.decisions.state.preemption import PreemptionReason, PreemptionRules, RunningJob
 from scheduler.decisions.state.world import EstimatedPlacement, Nodes, Waiting, World
 
@@ -73,6 +74,8 @@ class Seating:
     """Waiting job for which victims were sought → why it displaces nothing."""
     spared: Sequence[tuple[RankedJob, Obstacle]] = ()
     """Running jobs that may not be stopped, with the reason."""
+    queue: Iterable[RankedJob] = ()
+    """The waiting jobs in the order in which they were to be seated."""
 
 
 def seated(contest: Contest) -> Seating:
@@ -83,7 +86,8 @@ def seated(contest: Contest) -> Seating:
 
 def obstacles(contest: Contest, job: int) -> Sequence[Obstacle]:
     """What stands against a preemption for a waiting job; empty if it has a seat."""
-    seating, entry = seated(contest), contest.queue.entry(job)
+    seating = seated(contest)
+    entry = next((each for each in seating.queue if each.job == job), None)
     if entry is None or any(seat.job == job for seat in seating.seats):
         return ()
     tried = [seating.tried[job]] if job in seating.tried else []
@@ -98,12 +102,17 @@ class _Published:
         self._available = contest.world
         """The cluster as it is, without attempts that are being stopped already."""
         self._movable = dict(contest.running)
-        self._ranked = sorted(each.ranked(contest.ranking) for each in contest.running.values())
+        ranked = sorted(each.ranked(contest.ranking) for each in contest.running.values())
+        self._ranked, self.queue = in_turns(
+            ranked, contest.queue, contest.world, contest.running, contest.now
+        )
+        """Those that run, and the waiting jobs, in the order in which they are seated."""
 
     def outcome(self) -> Seating:
         """Seats, and the attempts that have none or another one."""
-        seats = self._settled(merge(self._ranked, self._contest.queue))
-        return Seating(seats, list(self._displacements(seats, self._stopped(seats))))
+        seats = self._settled(merge(self._ranked, self.queue))
+        stopped = self._displacements(seats, self._stopped(seats))
+        return Seating(seats, list(stopped), queue=self.queue)
 
     def _settled(self, order: Iterable[RankedJob]) -> list[Seat]:
         """Seats of the jobs that fit; running ones stay if the others fit beside them."""
@@ -219,7 +228,7 @@ class _Weighed(_Published):
         free, tries = self._available.copy(), TRIES
         found: list[Displacement] = []
         tried: dict[int, Obstacle] = {}
-        for entry in self._contest.queue:
+        for entry in self.queue:
             beside = self._seat(entry.job, free)
             if beside is not None:
                 admitted.append(entry)
@@ -238,7 +247,7 @@ class _Weighed(_Published):
                 admitted.append(entry)
                 found.append(new)
                 seats, free = trial, self._held(trial)
-        return Seating(seats, found, tried, self._spared)
+        return Seating(seats, found, tried, self._spared, self.queue)
 
     def _displacement(
         self, entry: RankedJob, before: Sequence[Seat], after: Sequence[Seat]

@@ -20,7 +20,7 @@ from scheduler.decisions.kernel.columns import (
     STARVATION_S,
 )
 from scheduler.decisions.kernel.rules import allowed as rules
-from scheduler.decisions.kernel.rules import precedence
+from scheduler.decisions.kernel.rules import precedence, turns
 from scheduler.decisions.rounds.candidates import Candidates
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.scorer import Scorer
@@ -78,7 +78,7 @@ class Round:
             return None
         rows = np.empty(len(world.row_slot), dtype=np.int64)
         if self.free:
-            count = rules.candidate_rows(world.handle, rows)
+            count = turns.candidate_rows(world.handle, rows)
         else:
             rows[0], rows[1] = 0, rules.forced_row(world.handle)
             count = 2 if rows[1] else 1

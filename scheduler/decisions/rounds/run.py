@@ -134,8 +134,7 @@ def decide(round_: Round, policy: Policy, observe: Observer | None = None) -> Pl
             # Before `take`: columns are computed when read, and must show what the policy saw.
             position = int(np.searchsorted(table.rows, row))
             decisions.append(observe(table, scores, position, round_.outcome(row)))
-        if round_.take(row) is Action.WAIT:
-            break
+        round_.take(row)
     return round_.plan(policy.name, tuple(decisions))
 
 

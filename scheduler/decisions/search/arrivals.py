@@ -42,6 +42,8 @@ class ArrivedJob(NamedTuple):
     """(3, n) runtime (s), dollars and joules on each."""
     ratio: float = 1.0
     """Its true runtime ÷ its estimate, if it has ended."""
+    project: int = 0
+    """Its index in the world that has shown it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class ArrivalHistory:
     preference: Floats
     slack: Floats
     ratio: Floats
+    project: Ints
     first: Ints
     """The first row of each."""
     count: Ints
@@ -95,6 +98,7 @@ class ArrivalHistory:
             preference=np.array([job.preference for job in jobs], dtype=np.float64),
             slack=np.array([job.slack for job in jobs], dtype=np.float64),
             ratio=np.array([job.ratio for job in jobs], dtype=np.float64),
+            project=np.array([job.project for job in jobs], dtype=np.int64),
             first=np.cumsum(count) - count,
             count=count,
             row_shape=np.array(rows, dtype=np.int64),
@@ -154,4 +158,5 @@ def _arrival(world: World, slot: int) -> ArrivedJob:
         float(world.job_deadline[slot]) - submitted,
         tuple(world.shape_of(row) for row in rows),
         np.stack([world.row_runtime[at], world.row_dollars[at], world.row_joules[at]]),
+        project=int(world.job_project[slot]),
     )

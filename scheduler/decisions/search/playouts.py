@@ -144,6 +144,7 @@ class Playouts(PlayoutColumns):
         )
         self.arrival_gap, self.arrival_priority = arrivals.gap, arrivals.priority
         self.arrival_preference, self.arrival_slack = arrivals.preference, arrivals.slack
+        self.arrival_project = arrivals.project
         self.arrival_ratio, self.arrival_figures = arrivals.ratio, arrivals.figures
         self.arrival_first, self.arrival_count = arrivals.first, arrivals.count
         self.arrival_shape = np.zeros(len(arrivals.row_shape), dtype=np.int64)

@@ -24,6 +24,7 @@ from scheduler.decisions.kernel.columns import (
     NODES,
     ONE,
     POOLS,
+    PROJECTS,
     RELEASES,
     ROWS,
     SCRATCH,
@@ -35,13 +36,28 @@ from scheduler.decisions.kernel.columns import (
 )
 from scheduler.domain.pools import Pool
 
-_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8, SHOWN_ROWS: 64}
+_CAPACITY = {JOBS: 16, ROWS: 64, SHAPES: 16, MIX: 8, PROJECTS: 4, SHOWN_ROWS: 64}
 GROUP_OF = {each.name: each.metadata["group"] for each in fields(Columns)}
 NAMES = {
     use: [each.name for each in fields(Columns) if each.metadata["use"] == use]
     for use in (CHANGING, STATIC, SCRATCH)
 }
 """Columns by their use."""
+
+
+LEAST_CHARGE = 0.01
+"""What a second of a device counts at least: free devices must be shared, too."""
+
+
+def charges(pools: Sequence[Pool]) -> list[float]:
+    """What a second of a device of each pool counts as usage.
+
+    Its price ÷ the highest price, at least `LEAST_CHARGE`; without prices 1.
+    """
+    top = max((pool.dollars_per_device_hour for pool in pools), default=0.0)
+    if top <= 0.0:
+        return [1.0 for _ in pools]
+    return [max(pool.dollars_per_device_hour / top, LEAST_CHARGE) for pool in pools]
 
 
 def allocate(world: Columns, pools: Sequence[Pool]) -> None:
@@ -84,6 +100,7 @@ def doubled(column: NDArray[Any]) -> NDArray[Any]:
 
 def _describe_pools(world: Columns, pools: Sequence[Pool]) -> None:
     node = bucket = release = 0
+    world.pool_charge[:] = charges(pools)
     for index, pool in enumerate(pools):
         world.pool_nodes[index], world.pool_per_node[index] = pool.nodes, pool.devices_per_node
         world.pool_memory[index], world.pool_count[index] = pool.memory_per_node, pool.count

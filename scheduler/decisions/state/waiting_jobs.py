@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scheduler.decisions.kernel.columns import GONE, SLOTS_USED
 from scheduler.decisions.state.world import EstimatedPlacement, Waiting, World
 
@@ -9,10 +11,11 @@ from scheduler.decisions.state.world import EstimatedPlacement, Waiting, World
 def waiting_jobs(world: World) -> list[Waiting]:
     """Every waiting job as it entered, in the order of entering."""
     used = int(world.count[SLOTS_USED])
-    return [_job(world, slot) for slot in range(1, used) if world.job_state[slot] != GONE]
+    names = list(world.projects) or [""]
+    return [_job(world, slot, names) for slot in range(1, used) if world.job_state[slot] != GONE]
 
 
-def _job(world: World, slot: int) -> Waiting:
+def _job(world: World, slot: int, names: Sequence[str]) -> Waiting:
     rows = slice(int(world.job_first[slot]), int(world.job_first[slot] + world.job_count[slot]))
     shapes = world.row_shape[rows]
     by_shape = (world.shape_pool, world.shape_width, world.shape_memory)
@@ -29,4 +32,5 @@ def _job(world: World, slot: int) -> Waiting:
         priority=float(world.job_priority[slot]),
         deadline=float(world.job_deadline[slot]),
         preference=float(world.job_preference[slot]),
+        project=names[world.job_project[slot]],
     )

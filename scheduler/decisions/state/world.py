@@ -19,6 +19,8 @@ from scheduler.decisions.kernel.columns import (
     MIX,
     MIX_USED,
     ORIGIN,
+    PROJECTS,
+    PROJECTS_USED,
     ROWS,
     ROWS_USED,
     RULE,
@@ -48,6 +50,8 @@ WAIT = 0
 Nodes = tuple[tuple[int, int], ...]
 """Devices taken: (node, how many) pairs."""
 _SPARE_SHAPES = 64
+UNLIMITED = 2**62
+"""Devices of a project without a limit."""
 
 
 class Shape(NamedTuple):
@@ -82,6 +86,7 @@ class Waiting:
     priority: float = MIDDLE_PRIORITY
     deadline: float = np.inf
     preference: float = 0.5
+    project: str = ""
 
 
 class RunningAttempt(NamedTuple):
@@ -114,8 +119,11 @@ class World(Columns):
         *,
         origin: float = 0.0,
         rule: NodePlacementRule = BEST_FIT,
+        projects: Iterable[str] = (),
     ) -> None:
         self.pools = tuple(pools)
+        self.projects: dict[str, int] = {}
+        """Name → index of each project whose jobs were here."""
         self._handle: Columns | None = None
         self._blocks: Blocks | None = None
         self._shapes: dict[Shape, int] = {}
@@ -126,6 +134,8 @@ class World(Columns):
         self._borrows = self._lends = False
         self._add_wait()
         self.start_all(tuple(running))
+        for name in projects:
+            self.project(name)
 
     @property
     def handle(self) -> Columns:
@@ -147,6 +157,7 @@ class World(Columns):
         twin.pools, twin._handle = self.pools, None
         self._lends, twin._borrows, twin._lends = True, True, False
         twin._shapes, twin._parts = self._shapes.copy(), self._parts.copy()
+        twin.projects = self.projects.copy()
         used = self._handle is not None  # else the compiler need not be loaded yet
         blocks = self.blocks
         for name in NAMES[STATIC]:
@@ -184,14 +195,28 @@ class World(Columns):
         shapes = np.array([self.shape(Shape(*option[:3])) for option in job.options])
         figures = np.array([option[3:] for option in job.options], dtype=np.float64).T.copy()
         numbers = job.id, job.submitted_at, job.priority, job.deadline, job.preference
-        self.enter(np.array(numbers, dtype=np.float64), shapes, figures)
+        self.enter(np.array(numbers, dtype=np.float64), shapes, figures, job.project)
 
-    def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D) -> None:
+    def enter(self, numbers: Floats, shapes: Ints, figures: Floats2D, project: str = "") -> None:
         """Add a job that is not here, given as arrays: see `kernel.queue.jobs.enter`."""
         if self._borrows:
             self._own()
-        while queue.enter(self.handle, numbers, shapes, figures) == FULL:
+        index = self.project(project)
+        while (slot := queue.enter(self.handle, numbers, shapes, figures)) == FULL:
             self.grow_queue()
+        self.job_project[slot] = index
+
+    def project(self, name: str) -> int:
+        """The index of a project, which is added if it is new."""
+        index = self.projects.get(name)
+        if index is None:
+            index = self.projects[name] = len(self.projects)
+            if index == len(self.project_share):
+                self._grow(PROJECTS)
+            self.project_share[index], self.project_started[index] = 1.0, -np.inf
+            self.project_most[index], self.project_dollars[index] = UNLIMITED, np.inf
+            self.count[PROJECTS_USED] = index + 1
+        return index
 
     def remove(self, job: int) -> None:
         """A job leaves. Raises `KeyError` if it does not wait."""

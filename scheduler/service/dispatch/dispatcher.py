@@ -112,7 +112,8 @@ class Dispatcher:
         self._waits = False
         """Whether the policy chose to wait in the last round."""
         self._again_at = inf
-        """When the policy wants to decide again, whatever happens; Unix seconds."""
+        """When to decide again, whatever happens; Unix seconds: the policy wants to, or projects
+        may spend again."""
         self._last_policy: Policy | None = None
         self._next_tick = 0.0
         self._last_logged = ""
@@ -391,7 +392,7 @@ class Dispatcher:
         rules = self._active_policy.preemption
         plan = run_round(snapshot, policy, mode, observer(policy), rules)
         self._live_jobs.promise(plan)
-        self._again_at = plan.again_at
+        self._again_at = min(plan.again_at, self._live_jobs.next_period(now))
         self.decision_s.append(time.perf_counter() - begun)
         self.counters["rounds"] += 1
         self._waits = any(decision.action == Action.WAIT for decision in plan.decisions)

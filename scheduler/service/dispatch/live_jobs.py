@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 from scheduler.decisions.state.plan import Placement, Plan, Reservation
 from scheduler.decisions.state.preemption import JobProgress, RunningJob
@@ -32,6 +33,7 @@ from scheduler.service.dispatch.placement_options import (
 from scheduler.service.hold_reasons import SCHEDULED, HoldReasons
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.held_devices import held_devices
+from scheduler.service.projects.accounts import ProjectAccounts
 from scheduler.service.running.active_attempts import ActiveAttempts
 from scheduler.service.running.attempt_totals import AttemptTotalsByJob
 from scheduler.service.running.running_attempts import lowest
@@ -57,11 +59,13 @@ class LiveJobs:
         origin: float = 0.0,
         preempts: Callable[[], bool] = lambda: False,
         nodes: ClusterNodes | None = None,
+        projects: ProjectAccounts | None = None,
     ) -> None:
         """`state`: of any job, from the store. `origin`: see `World`.
 
         `preempts`: whether a round may preempt now, so that snapshots tell of running jobs.
-        `nodes`: on which of them jobs may start; None: on all.
+        `nodes`: on which of them jobs may start; None: on all. `projects`: their accounts; None:
+        projects do not matter.
         """
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
@@ -83,6 +87,7 @@ class LiveJobs:
         self._preference = preference
         self._preempts = preempts
         self._nodes = nodes
+        self.projects = projects
         self._origin = origin
         self._queue = World(self.pools, origin=origin)
         """The jobs that compete; nothing runs in it."""
@@ -102,12 +107,14 @@ class LiveJobs:
     def load(self, jobs: Iterable[Job], attempts: Iterable[Attempt], now: float) -> None:
         """Take over what the store holds, at the start."""
         with self.changed:
-            for attempt in attempts:
-                self._hold(attempt, now)
+            if self.projects is not None:
+                self.projects.load(self.pools, now)
             for job in jobs:
                 self.jobs[job.id] = bounded(job, now)
                 self._newest = max(self._newest, job.id)
                 self._dependencies.add(job)
+            for attempt in attempts:
+                self._hold(attempt, now)
             for job in list(self.jobs.values()):
                 self._consider(job, now)
 
@@ -135,7 +142,7 @@ class LiveJobs:
                 self._withdraw(job)
             self.pools = tuple(pools)
             self._index = {pool.name: at for at, pool in enumerate(self.pools)}
-            self._queue = World(self.pools, origin=self._origin)
+            self._queue = World(self.pools, origin=self._origin, projects=self._queue.projects)
             self._committed = self._claims = ()
             self._estimated.clear()
             for job in sorted({*competing, *self.held}):
@@ -146,9 +153,10 @@ class LiveJobs:
         """Take over a change that was written."""
         attempt = transition.attempt
         with self.changed:
+            self.jobs.setdefault(transition.job.id, transition.job)
             if attempt is not None:
                 if attempt.state.final:
-                    self.active.release(attempt.job)
+                    self._release(attempt.job, attempt, now)
                     self._corrections.forget(attempt.id)
                     self.totals.add(attempt)
                 else:
@@ -159,7 +167,8 @@ class LiveJobs:
     def restore(self, job: Job, attempts: Iterable[Attempt], now: float) -> None:
         """Take over a job as the store has it, with all its attempts, after a lost answer."""
         with self.changed:
-            self.active.release(job.id)
+            self.jobs.setdefault(job.id, job)
+            self._release(job.id, None, now)
             self.totals.forget(job.id)
             for attempt in attempts:
                 if attempt.state.final:
@@ -194,6 +203,8 @@ class LiveJobs:
                 seconds, (*self.jobs, *(attempt.id for attempt in self.attempts.values()))
             )
             self.active.shift(seconds)
+            if self.projects is not None:
+                self.projects.shift(seconds)
             self._committed = ()
             for job in list(self.jobs.values()):
                 self.jobs[job.id] = delayed(job, seconds)
@@ -231,6 +242,13 @@ class LiveJobs:
         with self.lock:
             return min(self._timed.values(), default=None)
 
+    def next_period(self, now: float) -> float:
+        """Unix seconds at which projects of waiting jobs may spend again; inf: none is limited."""
+        with self.lock:
+            if self.projects is None:
+                return inf
+            return self.projects.next_period(self._queue.projects, now)
+
     def snapshot(self, now: float) -> Snapshot:
         """The world now, as a value."""
         with self.lock:
@@ -250,7 +268,9 @@ class LiveJobs:
         waiting = self._waiting(job, spec, now, found)
         with self.lock:
             world, committed = self._world(now), self._committed
-        world.add(waiting)
+            world.add(waiting)
+            if self.projects is not None:
+                self.projects.tell(world, now)
         return Snapshot(now, world, committed)
 
     def estimate(self, placed: Placement) -> Estimate:
@@ -284,6 +304,11 @@ class LiveJobs:
         """How many attempts were placed on a node and have not ended."""
         with self.lock:
             return sum(node in attempt.nodes for attempt in self.attempts.values())
+
+    def projects_of_jobs(self) -> set[str]:
+        """The projects of the live jobs."""
+        with self.lock:
+            return {job.spec.project for job in self.jobs.values()}
 
     def counts(self) -> Mapping[str, int]:
         """Live jobs by what they wait for: `devices`, a held cause, or `active`."""
@@ -343,6 +368,13 @@ class LiveJobs:
         if self._nodes is not None and pool is not None and attempt.started_at is None:
             boot_s = self._nodes.boot_s(attempt.nodes, pool, now)
         self.active.hold(attempt, boot_s)
+        if self.projects is not None:
+            self.projects.begin(self.jobs[attempt.job].spec.project, attempt, self.pools)
+
+    def _release(self, job: int, ended: Attempt | None, now: float) -> None:
+        self.active.release(job)
+        if self.projects is not None:
+            self.projects.end(job, ended, now)
 
     def _consider(self, job: Job, now: float) -> None:
         if job.state is not JobState.QUEUED:
@@ -409,6 +441,7 @@ class LiveJobs:
             priority=float(spec.priority),
             deadline=float("inf") if spec.deadline is None else spec.deadline,
             preference=self._preference(spec),
+            project="" if self.projects is None else spec.project,
         )
 
     def _with_progress(self, snapshot: Snapshot) -> Snapshot:
@@ -425,6 +458,8 @@ class LiveJobs:
             world.start_all(held_devices(self._nodes.held(self.pools, now), self.pools, running))
             for pool, number in self._nodes.warm(self.pools):
                 world.mark_up(pool, number)
+        if self.projects is not None:
+            self.projects.tell(world, now)
         return world
 
     def _running_job(self, number: int, now: float) -> RunningJob | None:

@@ -27,6 +27,7 @@ from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.sentences import sentence
 from scheduler.service.policy_control.active_policy import ActivePolicy
+from scheduler.service.projects.sentences import fair_share, over_quota
 from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
 from scheduler.service.queries.views import Explanation, Outlook
 
@@ -65,6 +66,9 @@ class ExplainService:
             return Explanation(job, "none", "is taken up in a moment", decisions=decisions)
         policy, mode = self.active_policy.uncounted()
         wait = explanation.wait(snapshot, policy, mode, job.id)
+        limited, until = self._over_quota(job, snapshot)
+        if limited and wait.cause is not Cause.NONE:
+            return Explanation(job, "quota", limited, start=until, decisions=decisions)
         start, between, slow = None, None, too_slow(snapshot)
         if not slow:
             start = forecast(snapshot, policy, mode, until=job.id).get(job.id)
@@ -75,6 +79,7 @@ class ExplainService:
         said = [
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
+            self._fair_share(job, now) if wait.cause is not Cause.NONE else "",
             preempts_nothing(against),
             *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
@@ -139,6 +144,29 @@ class ExplainService:
                 )
             )
         return outlooks
+
+    def _fair_share(self, job: Job, now: float) -> str:
+        """How the job's project stands among those whose jobs wait."""
+        live = self.live_jobs
+        if live.projects is None:
+            return ""
+        with live.lock:
+            waiting = [
+                each.spec.project for each in live.jobs.values() if each.state is JobState.QUEUED
+            ]
+            return fair_share(live.projects, job.spec.project, waiting, now)
+
+    def _over_quota(self, job: Job, snapshot: Snapshot) -> tuple[str, float | None]:
+        """Which hard limit of its project keeps the job from starting, and until when."""
+        live, world = self.live_jobs, snapshot.world
+        slot = world.slot_of(job.id)
+        if live.projects is None or slot is None:
+            return "", None
+        rows = world.rows_of(slot)
+        width = min(world.shape_of(row).width for row in rows)
+        dollars = min(float(world.row_dollars[row]) for row in rows)
+        with live.lock:
+            return over_quota(live.projects, job.spec.project, width, dollars, snapshot.now)
 
     def _nodes_for(self, job: Job) -> set[str]:
         """The nodes of the pools that the job accepts."""

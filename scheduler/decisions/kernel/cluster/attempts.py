@@ -15,6 +15,7 @@ from scheduler.decisions.kernel.columns import (
     FREE_ATTEMPT,
     FREE_PART,
     LIVE,
+    NO_PROJECT,
     RUNNING,
     Columns,
 )
@@ -31,7 +32,7 @@ def begin(w: Columns, job: int, pool: int, width: int, memory: int, end: float) 
     w.count[FREE_ATTEMPT] = w.attempt_next[attempt]
     w.attempt_job[attempt], w.attempt_pool[attempt] = job, pool
     w.attempt_width[attempt], w.attempt_memory[attempt] = width, memory
-    w.attempt_end[attempt] = end
+    w.attempt_end[attempt], w.attempt_project[attempt] = end, NO_PROJECT
     parts = w.count[FIT_PARTS]
     w.attempt_parts[attempt] = parts
     first = -1

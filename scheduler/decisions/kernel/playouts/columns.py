@@ -62,6 +62,7 @@ class PlayoutColumns:
     """Seconds since the arrival before; a future reads them in a circle."""
     arrival_priority: Floats = _column()
     arrival_preference: Floats = _column()
+    arrival_project: Ints = _column()
     arrival_slack: Floats = _column()
     """Seconds from submission to deadline; inf: none."""
     arrival_ratio: Floats = _column()

@@ -11,7 +11,7 @@ import numpy as np
 
 from scheduler.compilation.columns import Floats2D, Floats32, Ints
 from scheduler.compilation.functions import compiled
-from scheduler.decisions.kernel.choices import REFUSED, WAIT, open_round, take
+from scheduler.decisions.kernel.choices import REFUSED, open_round, take
 from scheduler.decisions.kernel.choosing import INVALID, play
 from scheduler.decisions.kernel.cluster.attempts import finish
 from scheduler.decisions.kernel.cluster.nodes import fit, mark_cold
@@ -66,7 +66,7 @@ def play_out(
     if action == REFUSED:
         return np.nan
     total, rounds = 0.0, 0
-    played = 0 if action == WAIT else play(w, codes, constants, weights)
+    played = play(w, codes, constants, weights)
     while played != INVALID:
         total += _commit(w, f)
         rounds += 1

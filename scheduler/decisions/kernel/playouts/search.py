@@ -14,12 +14,14 @@ from scheduler.decisions.kernel.choosing import HEEDS, INVALID, KIND, NUMBER, OR
 from scheduler.decisions.kernel.columns import (
     MODE,
     NOW,
+    PROJECTS_USED,
     RUNNING,
     SCORED,
     SCORER,
     SLOTS_USED,
     TAKEN,
     TOTALLED,
+    TURN,
     WAITS,
     Columns,
 )
@@ -137,14 +139,14 @@ def _find(
     first = _keep_choice(w, f, codes, constants, weights)
     if first < 0:
         return first
-    f.row[0], count = first, 1
+    f.row[0], count, turn = first, 1, w.state[TURN]
     if first > 0:
         count = _add_placements(w, f, first)
         w.job_state[w.row_slot[first]] = TAKEN
     most = count + f.number[JOBS] - 1
     for _ in range(_TRIES * f.number[JOBS]):
         row = choose(w, eager_codes, eager_constants, weights)
-        if row <= 0 or count == most:
+        if row <= 0 or count == most or w.state[TURN] != turn:
             break
         if _goes_first(w, f, row, count, codes[HEEDS] != 0):
             f.row[count] = row
@@ -238,4 +240,6 @@ def _write(w: Columns, f: PlayoutColumns, arrival: int, time: float, job: int) -
     for figure in range(3):
         for row in range(first, last):
             f.enter_figures[figure, row - first] = f.arrival_figures[figure, row]
-    enter(w, f.enter_numbers, f.arrival_shape[first:last], f.enter_figures)
+    slot = enter(w, f.enter_numbers, f.arrival_shape[first:last], f.enter_figures)
+    if f.arrival_project[arrival] < w.count[PROJECTS_USED]:
+        w.job_project[slot] = f.arrival_project[arrival]

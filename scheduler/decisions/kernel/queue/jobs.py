@@ -53,6 +53,7 @@ def enter(w: Columns, numbers: Floats, shapes: Ints, figures: Floats2D) -> int:
     w.job_submitted[slot], w.job_priority[slot] = numbers[SUBMITTED], numbers[PRIORITY]
     w.job_deadline[slot], w.job_preference[slot] = numbers[DEADLINE], numbers[PREFERENCE]
     w.job_first[slot], w.job_count[slot], w.job_described[slot] = first, count, 0
+    w.job_project[slot] = 0
     for index in range(count):
         row, shape = first + index, shapes[index]
         w.row_slot[row], w.row_shape[row], w.row_described[row] = slot, shape, 0
@@ -188,6 +189,7 @@ def _move_job(w: Columns, source: int, target: int) -> None:
         w.job_preference[source],
         w.job_weight[source],
     )
+    w.job_project[target] = w.job_project[source]
 
 
 @compiled

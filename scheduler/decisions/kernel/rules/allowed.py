@@ -18,6 +18,7 @@ from scheduler.decisions.kernel.columns import (
     CLOSED,
     HELD,
     IN_TIME,
+    LIMITED,
     LIVE,
     MODE,
     NEXT_PROMISED,
@@ -136,6 +137,8 @@ def startable(w: Columns, row: int) -> bool:
     """Whether a row may be chosen whose job waits; rows that GREEDY may reserve are left out."""
     shape = w.row_shape[row]
     rule = w.shape_rule[shape]
+    if w.state[LIMITED] and not within_quota(w, row):
+        return False
     if rule == IN_TIME:
         end = w.shape_begin[shape] + w.row_runtime[row]
         return in_time(w, end, w.shape_latest[shape])
@@ -152,7 +155,19 @@ def reservable(w: Columns, row: int) -> bool:
     shape, slot = w.row_shape[row], w.row_slot[row]
     if not w.shape_possible[shape] or w.pool_held[w.shape_pool[shape]]:
         return False
+    if w.state[LIMITED] and not within_quota(w, row):
+        return False
     return w.shape_width[shape] > 1 or starves(w, slot)
+
+
+@compiled
+def within_quota(w: Columns, row: int) -> bool:
+    """Whether a start on a row leaves its project within its devices and dollars."""
+    project = w.job_project[w.row_slot[row]]
+    devices = w.project_devices[project] + w.shape_width[w.row_shape[row]]
+    return bool(
+        devices <= w.project_most[project] and w.row_dollars[row] <= w.project_dollars[project]
+    )
 
 
 @compiled
@@ -164,8 +179,12 @@ def starves(w: Columns, slot: int) -> bool:
 @compiled
 def has_row(w: Columns, slot: int) -> bool:
     """Whether a job has a row that may be chosen now. Valid after `refresh_rules`."""
-    if w.job_state[slot] != WAITS:
-        return False
+    return w.job_state[slot] == WAITS and choosable(w, slot)
+
+
+@compiled
+def choosable(w: Columns, slot: int) -> bool:
+    """Whether a waiting job has such a row, whoever has the turn."""
     for row in range(w.job_first[slot], w.job_first[slot] + w.job_count[slot]):
         if startable(w, row) or (w.state[MODE] == GREEDY and reservable(w, row)):
             return True
@@ -188,16 +207,12 @@ def rows_of_job(w: Columns, slot: int, rows: Ints, count: int) -> int:
     return count
 
 
-@entry_point
-def candidate_rows(w: Columns, rows: Ints) -> int:
-    """All rows that may be chosen, ascending, WAIT first; returns their number."""
-    refresh_rules(w)
-    return list_rows(w, rows)
-
-
 @compiled
 def list_rows(w: Columns, rows: Ints) -> int:
-    """As `candidate_rows`. Valid after `refresh_rules`."""
+    """All rows that may be chosen, ascending, WAIT first; returns their number.
+
+    Valid after `refresh_rules` and `turns.refresh_turn`.
+    """
     rows[0], count = 0, 1
     for slot in range(1, w.count[SLOTS_USED]):
         if w.job_state[slot] == WAITS:
@@ -206,11 +221,19 @@ def list_rows(w: Columns, rows: Ints) -> int:
 
 
 @compiled
+def _may_start(w: Columns, row: int) -> bool:
+    """Whether the empty pool could hold a row, and its project may have it now."""
+    if w.state[LIMITED] and not within_quota(w, row):
+        return False
+    return bool(w.shape_possible[w.row_shape[row]])
+
+
+@compiled
 def next_promised(w: Columns) -> int:
     """The row of a job that was committed to in an earlier round and must be taken next; or 0."""
     while w.count[NEXT_PROMISED] < w.count[PROMISED]:
         row = w.promised_row[w.count[NEXT_PROMISED]]
-        if row and w.job_state[w.row_slot[row]] == WAITS and w.shape_possible[w.row_shape[row]]:
+        if row and w.job_state[w.row_slot[row]] == WAITS and _may_start(w, row):
             return row
         w.count[NEXT_PROMISED] += 1
     return 0

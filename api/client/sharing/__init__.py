@@ -1,0 +1,1 @@
+"""Calls of those who share a cluster."""

@@ -1,0 +1,1 @@
+"""Resources of those who share a cluster."""

@@ -1,0 +1,1 @@
+"""Projects: their shares and quotas, what they use, and their secrets."""
