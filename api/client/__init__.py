@@ -20,6 +20,7 @@ from api.client.errors import (
 from api.client.files import FileError
 from api.client.files import read as read_jobs
 from api.client.job import JobFailed, JobHandle, WaitTimeoutError
+from api.client.sweeps.handle import SweepFailed, SweepHandle, SweepTimeoutError
 
 __all__ = [
     "ApiError",
@@ -32,6 +33,9 @@ __all__ = [
     "JobHandle",
     "NotFoundError",
     "StreamError",
+    "SweepFailed",
+    "SweepHandle",
+    "SweepTimeoutError",
     "UnauthorizedError",
     "UnavailableError",
     "UnreachableError",

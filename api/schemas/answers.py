@@ -55,6 +55,9 @@ class JobOut(Answer):
     lost_s: float = Field(0.0, description="Seconds of its attempts that preemption cost.")
     ran_s: float = Field(0.0, description="Seconds that its ended attempts ran.")
     retry_of: int | None = Field(description="The job that this one repeats.")
+    array: int | None = Field(None, description="First job of the array that it belongs to.")
+    sweep: int | None = Field(None, description="The sweep of which it is a trial.")
+    index: int | None = Field(None, description="Its index in the array, or number as a trial.")
     work: Mapping[str, Any]
     request: RequestOut
     priority: int

@@ -19,7 +19,8 @@ class SweepMethod(StrEnum):
     RANDOM = "random"
     """Independent draws (Bergstra and Bengio 2012)."""
     TPE = "tpe"
-    """Tree-structured Parzen estimator: draws near the best trials so far (Bergstra et al. 2011)."""
+    """Tree-structured Parzen estimator: draws near the best trials so far (Bergstra et al.
+    2011)."""
 
 
 class PrunerKind(StrEnum):

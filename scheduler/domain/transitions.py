@@ -171,13 +171,15 @@ def cancelled(
     attempt: Attempt | None = None,
     pool: Pool | None = None,
 ) -> Transition:
-    """→ CANCELLED, with the cost of the stopped attempt, which a CANCELLING job must have."""
+    """→ CANCELLED, with the cost of the stopped attempt, which a CANCELLING job must have.
+
+    Such a job keeps the reason for which it was cancelled; `reason` is how its attempt ended.
+    """
     ended = None
     if attempt is not None and pool is not None:
         ended = _ended(attempt, AttemptState.CANCELLED, pool, reason, now)
-    return _transition(
-        replace(job, finished_at=now), EventName.CANCELLED, now, actor, reason, ended
-    )
+    said = job.reason if job.state is JobState.CANCELLING else reason
+    return _transition(replace(job, finished_at=now), EventName.CANCELLED, now, actor, said, ended)
 
 
 def unmet(job: Job, dependency: Job, now: float) -> Transition:

@@ -13,9 +13,9 @@ from typing import Any
 from scheduler.domain.sweeps import (
     Dimension,
     Direction,
+    EpochReport,
     Pruner,
     PrunerKind,
-    EpochReport,
     SweepMethod,
     SweepSpec,
 )

@@ -30,9 +30,12 @@ class SqlSweepStore:
         """See `SweepStore.submit`."""
         spec = sweep_codec.stored(spec)
         with self._database.write() as connection:
-            first = key and connection.execute(
-                select(sweeps).where(sweeps.c.actor == actor, sweeps.c.key == key)
-            ).one_or_none()
+            first = (
+                key
+                and connection.execute(
+                    select(sweeps).where(sweeps.c.actor == actor, sweeps.c.key == key)
+                ).one_or_none()
+            )
             if first:
                 return _same(first, digest), True
             number = (connection.scalar(select(func.max(sweeps.c.id))) or 0) + 1
