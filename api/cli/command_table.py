@@ -53,6 +53,16 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "infer": CommandEntry("jobs.submit:infer"),
         "run": CommandEntry("jobs.submit:run", interspersed=False),
         "plan": CommandEntry("jobs.submit:plan"),
+        "sweep": GroupEntry(
+            "Search hyper-parameters, and compare the trials.",
+            {
+                "submit": CommandEntry("sweeps:submit"),
+                "ls": CommandEntry("sweeps:ls"),
+                "show": CommandEntry("sweeps:show"),
+                "best": CommandEntry("sweeps:best"),
+                "cancel": CommandEntry("sweeps:cancel"),
+            },
+        ),
         "update": CommandEntry("jobs.listing:update"),
         "cancel": CommandEntry("jobs.cancel:cancel"),
         "preempt": CommandEntry("jobs.listing:preempt"),

@@ -21,6 +21,7 @@ from api.client.files import FileError
 from api.client.files import read as read_jobs
 from api.client.job import JobFailed, JobHandle, WaitTimeoutError
 from api.client.runs.comparison import RunComparison, TrainingRun
+from api.client.sweeps.handle import SweepFailed, SweepHandle, SweepTimeoutError
 
 __all__ = [
     "ApiError",
@@ -34,6 +35,9 @@ __all__ = [
     "NotFoundError",
     "RunComparison",
     "StreamError",
+    "SweepFailed",
+    "SweepHandle",
+    "SweepTimeoutError",
     "TrainingRun",
     "UnauthorizedError",
     "UnavailableError",

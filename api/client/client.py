@@ -18,6 +18,7 @@ from api.client.policies import PolicyCalls
 from api.client.policy_jobs import PolicyJobCalls
 from api.client.runs.comparison import RunComparison, compared
 from api.client.sharing.projects import ProjectCalls
+from api.client.sweeps.calls import SweepCalls
 from api.client.transport import Transport, new_key, without_none
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
 
 
-class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
+class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and
@@ -89,6 +90,9 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
         key was used for another job.
         """
         body = _single(job, fields)
+        for name, call in (("sweep", "submit_sweep"), ("array", "submit_batch")):
+            if body.get(name):
+                raise files.FileError(f"`{name}` makes several jobs; use {call}", name)
         answer = self._transport.json("POST", "/v1/jobs", json=body, key=key or new_key())
         return self._job(answer)
 
@@ -100,7 +104,8 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
     ) -> list[JobHandle]:
         """Submit several jobs, or a job file or its content, together: all or none.
 
-        Inside a batch a job may name an earlier one in `after` and `work.models`.
+        Inside a batch a job may name an earlier one in `after` and `work.models`. One with `array`
+        becomes a job of each index.
         """
         if isinstance(jobs, str | Path):
             bodies: list[Any] = list(files.read(jobs))
@@ -145,16 +150,27 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
         user: str | None = None,
         project: str | None = None,
         name: str | None = None,
+        array: JobHandle | int | None = None,
+        sweep: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[JobHandle]:
         """Jobs that match, newest first; pages are fetched as they are needed.
 
-        `name` is a part of the name; `since` and `until` bound the submission.
+        `name` is a part of the name, `array` the first job of an array; `since` and `until` bound
+        the submission.
         """
         filters = _filters(
-            state=state, kind=kind, user=user, project=project, name=name, since=since, until=until
+            state=state,
+            kind=kind,
+            user=user,
+            project=project,
+            name=name,
+            array=_plain(array),
+            sweep=sweep,
+            since=since,
+            until=until,
         )
         return itertools.islice(self._pages(filters, limit), limit)
 
@@ -172,6 +188,7 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
         user: str | None = None,
         project: str | None = None,
         name: str | None = None,
+        array: JobHandle | int | None = None,
         everything: bool = False,
         reason: str = "",
         dry_run: bool = False,
@@ -190,6 +207,7 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
             "user": user,
             "project": project,
             "name": name,
+            "array": _plain(array),
             "everything": everything,
             "reason": reason,
             "dry_run": dry_run,
@@ -302,6 +320,9 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
         answer = self._transport.request("GET", "/readyz", safe=False).json()
         return HealthOut.model_validate(answer).problems
 
+    def _body(self, job: JobSource | None, fields: Mapping[str, Any]) -> Any:
+        return _single(job, fields)
+
     def _pages(self, filters: Mapping[str, Any], limit: int | None) -> Iterator[JobHandle]:
         cursor = None
         size = 200 if limit is None else max(1, min(200, limit))
@@ -334,7 +355,7 @@ def _filters(
     kind: str | Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
-    **same: str | None,
+    **same: str | int | None,
 ) -> dict[str, Any]:
     """Parameters of a listing."""
     times = {"submitted_from": _instant(since), "submitted_to": _instant(until)}

@@ -54,11 +54,30 @@ def rooted(job: Mapping[str, Any], base: Path, names: Collection[str] = ()) -> J
         return dict(job)
     from scheduler.workloads.spec.specs import absolute
 
-    full = dict(absolute(work, base.absolute()))
+    root = base.absolute()
+    full = dict(absolute(work, root))
     if "models" in work:
         pairs = zip(_listed(work["models"]), _listed(full["models"]), strict=True)
         full["models"] = [old if old in names else new for old, new in pairs]
+    if "sweep" in job:
+        return {**job, "work": full, "sweep": _rooted_sweep(job["sweep"], root)}
     return {**job, "work": full}
+
+
+def _rooted_sweep(sweep: Any, root: Path) -> Any:
+    """The sweep with relative paths among the values of its parameters joined to `root`."""
+    from scheduler.workloads.spec.parameters import PREFIX
+    from scheduler.workloads.spec.specs import absolute
+
+    parameters = sweep.get("parameters") if isinstance(sweep, Mapping) else None
+    if not isinstance(parameters, Mapping):
+        return sweep
+    full = dict(parameters)
+    for name, values in parameters.items():
+        field = str(name).removeprefix(PREFIX)
+        if isinstance(values, list) and str(name) != field:
+            full[name] = [absolute({field: value}, root)[field] for value in values]
+    return {**sweep, "parameters": full}
 
 
 def here() -> Path:

@@ -26,6 +26,7 @@ from api.http.asgi.security_headers import SecurityHeaders
 from api.http.auth import TokenAuthenticator
 from api.http.context import AppContext
 from api.http.errors import problems
+from api.http.groups import sweeps
 from api.http.intake import Intake
 from api.http.metrics import Telemetry
 from api.http.openapi import responses
@@ -117,7 +118,7 @@ def create_app(
     # Paths with a policy's name come after those that say what they are.
     parts = (
         *(jobs, bulk, outputs, cluster, nodes, policies, policy_jobs, registry, storage, health),
-        *(projects, sessions, page),
+        *(projects, sessions, sweeps, page),
     )
     routers = [jobs.direct, *(part.router for part in parts)]
     app.state.routes = [route for router in routers for route in router.routes]

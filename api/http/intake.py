@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from api.schemas.fields import MAX_ID, moment
+from api.schemas.groups.arrays import Member, members
 from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
 from scheduler.clock import Clock
 from scheduler.domain.errors import InputError, MissingError
@@ -27,7 +28,9 @@ class Batch:
 
     specs: Sequence[JobSpec]
     order: Sequence[int]
-    """`order[k]` is where the k-th spec stood in the request."""
+    """`order[k]` is where the k-th spec stood in the request, whose arrays are written out."""
+    origins: Sequence[int]
+    """`origins[k]` is the position in the request from which the k-th spec comes."""
 
     def as_sent(self, jobs: Sequence[Any]) -> list[Any]:
         """The jobs of the specs, in the order of the request."""
@@ -45,17 +48,20 @@ class Intake:
 
     def one(self, job: AnyJob, user: str) -> JobSpec:
         """The spec of a job on its own. Raises `InputError` naming every wrong field."""
-        draft = _Draft(self, [job], user, batch=False)
-        specs, _ = draft.build()
-        return specs[0]
+        if job.array:
+            problem = "makes several jobs, so it belongs into a batch (POST /v1/jobs:batch)"
+            raise InputError(f"array {problem}", {"array": problem})
+        draft = _Draft(self, [Member(job)], user, batch=False)
+        return draft.build()[0][0]
 
     def several(self, jobs: Sequence[AnyJob], user: str) -> Batch:
         """The specs of jobs that may refer to one another by name.
 
-        A reference to the k-th spec (from 1) is -k. Raises `InputError` naming every wrong
-        field: unknown and ambiguous names, cycles, missing folders, deadlines in the past.
+        An array becomes one spec for each index, and its name stands for all of them. A reference
+        to the k-th spec (from 1) is -k. Raises `InputError` naming every wrong field: unknown and
+        ambiguous names, cycles, missing folders, deadlines in the past.
         """
-        return Batch(*_Draft(self, jobs, user, batch=True).build())
+        return Batch(*_Draft(self, members(jobs), user, batch=True).build())
 
     def changes(self, update: JobUpdateIn) -> dict[str, Any]:
         """The new values of a spec's fields. Raises `InputError` for a deadline in the past."""
@@ -74,9 +80,10 @@ class _Draft:
     """A request that becomes specs; collects all errors."""
 
     intake: Intake
-    jobs: Sequence[AnyJob]
+    members: Sequence[Member]
     user: str
     batch: bool
+    jobs: Sequence[AnyJob] = field(init=False)
     wrong: dict[str, str] = field(default_factory=dict)
     names: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     edges: dict[int, set[int]] = field(default_factory=dict)
@@ -86,11 +93,14 @@ class _Draft:
     look: Look = field(default_factory=Look)
     """What the request sees of folders."""
 
-    def build(self) -> tuple[list[JobSpec], list[int]]:
+    def __post_init__(self) -> None:
+        self.jobs = [member.job for member in self.members]
+
+    def build(self) -> tuple[list[JobSpec], list[int], list[int]]:
         if self.batch:
-            for position, job in enumerate(self.jobs):
-                if job.name:
-                    self.names[job.name].append(position)
+            for position, member in enumerate(self.members):
+                if member.name:
+                    self.names[member.name].append(position)
         for position, job in enumerate(self.jobs):
             self.edges[position] = set(self._references(position, job))
         order = self._order()
@@ -102,15 +112,13 @@ class _Draft:
         place = {position: at for at, position in enumerate(order, start=1)}
         specs: list[JobSpec] = []
         for position in order:
-            specs.append(self._spec(self.jobs[position], place, specs, now))
-        return specs, order
+            specs.append(self._spec(self.members[position], place, specs, now))
+        return specs, order, [self.members[position].origin for position in order]
 
     def _references(self, position: int, job: AnyJob) -> Iterator[int]:
         """Positions in the batch; notes what cannot be referred to."""
         for at, item in enumerate(job.after):
-            found = self._named(item, self._field(position, f"after.{at}"))
-            if found is not None:
-                yield found
+            yield from self._named(item, self._field(position, f"after.{at}"))
         if not isinstance(job, CnnInferJob):
             return
         for at, item in enumerate(job.work.models):
@@ -118,31 +126,32 @@ class _Draft:
             if isinstance(item, str) and self._is_folder(item):
                 continue
             found = self._named(item, name)
-            if found is not None:
-                self._require_training(self.jobs[found].kind, item, name)
-                yield found
+            if found:
+                self._require_training(self.jobs[found[0]].kind, item, name)
+                yield from found
             elif isinstance(item, int) and name not in self.wrong:
                 self._require_training(self._earlier(item).spec.kind, item, name)
 
-    def _named(self, item: int | str, name: str) -> int | None:
-        """The position of a job of this batch; None: an earlier job, or none (then noted)."""
+    def _named(self, item: int | str, name: str) -> Sequence[int]:
+        """Positions of a job of this batch; empty: an earlier job, or none (then noted)."""
         if isinstance(item, int):
             try:
                 self._earlier(item if item <= MAX_ID else 0)
             except MissingError:
                 self.wrong[name] = f"there is no job {item}"
-            return None
+            return ()
         positions = self.names.get(item, [])
-        if len(positions) == 1:
-            return positions[0]
+        count = len({self.members[position].origin for position in positions})
+        if count == 1:
+            return positions
         if positions:
-            self.wrong[name] = f"{len(positions)} jobs of this batch are named {item!r}"
+            self.wrong[name] = f"{count} jobs of this batch are named {item!r}"
         elif self.batch:
             legal = ", ".join(self.names) or "none has a name"
             self.wrong[name] = f"no job of this batch is named {item!r}; legal: {legal}"
         else:
             self.wrong[name] = f"{item!r}: names are legal within a batch only; give a job's number"
-        return None
+        return ()
 
     def _earlier(self, number: int) -> Job:
         if number not in self.earlier:
@@ -195,14 +204,20 @@ class _Draft:
             self.wrong[self._field(position, "deadline")] = _past(job.deadline)
 
     def _spec(
-        self, job: AnyJob, place: Mapping[int, int], specs: Sequence[JobSpec], now: float
+        self, member: Member, place: Mapping[int, int], specs: Sequence[JobSpec], now: float
     ) -> JobSpec:
-        after = [self._resolved(item, place) for item in job.after]
+        job = member.job
+        after = [number for item in job.after for number in self._resolved(item, place)]
         work: Work = job.work
         if isinstance(work, CnnInferWork):
             models = tuple(
-                self._resolved(item, place) if isinstance(item, int) or item in self.names else item
+                model
                 for item in work.models
+                for model in (
+                    self._resolved(item, place)
+                    if isinstance(item, int) or item in self.names
+                    else [item]
+                )
             )
             work = work.model_copy(update={"models": models})
             after += [item for item in models if isinstance(item, int) and self._awaited(item)]
@@ -226,10 +241,14 @@ class _Draft:
             after=tuple(dict.fromkeys(after)),
             retry=Retry(job.retry.max_attempts, job.retry.backoff_s),
             max_duration_s=job.max_duration,
+            array=None if member.first is None else -place[member.first],
+            index=member.index,
         )
 
-    def _resolved(self, item: int | str, place: Mapping[int, int]) -> int:
-        return item if isinstance(item, int) else -place[self.names[item][0]]
+    def _resolved(self, item: int | str, place: Mapping[int, int]) -> list[int]:
+        if isinstance(item, int):
+            return [item]
+        return [-place[position] for position in self.names[item]]
 
     def _awaited(self, model: int) -> bool:
         """Whether the training has yet to end well: one that was stopped may have left a model."""
@@ -239,7 +258,7 @@ class _Draft:
         return not state.final or state is JobState.SUCCEEDED
 
     def _field(self, position: int, name: str) -> str:
-        return f"jobs.{position}.{name}" if self.batch else name
+        return f"jobs.{self.members[position].origin}.{name}" if self.batch else name
 
 
 def _past(deadline: str) -> str:

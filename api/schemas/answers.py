@@ -83,6 +83,9 @@ class JobOut(Answer):
     resume_from: int | None = Field(
         None, description="The job from whose checkpoints it goes on; null: from the start."
     )
+    array: int | None = Field(None, description="First job of the array that it belongs to.")
+    sweep: int | None = Field(None, description="The sweep of which it is a trial.")
+    index: int | None = Field(None, description="Its index in the array, or number as a trial.")
     work: Mapping[str, Any]
     request: RequestOut
     priority: int

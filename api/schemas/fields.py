@@ -33,8 +33,13 @@ from scheduler.text import storable
 MAX_ID = 2**63 - 1
 """Greatest job number a store can hold."""
 MAX_WIDTH = 65_536
+MAX_ARRAY = 1000
+"""Jobs of one array."""
+MAX_INDEX = 2**31 - 1
 MAX_BYTES = 2**60
 
+_INDICES = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10})(?::([1-9][0-9]{0,8}))?)?")
+_ARRAY_LEGAL = "indices and ranges, such as 0-9, 1-9:2, 0-3,8 or [0, 1, 8]"
 _NUMBER = re.compile(r"[0-9.]+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
 _SIZE_LEGAL = "bytes, or a number with a unit: 512MiB, 2GiB, 1.5GB"
@@ -105,6 +110,32 @@ def _bytes(value: Any) -> Any:
     base = 1024 if binary else 1000
     power = " kmgtp".index(prefix.lower()) if prefix else 0
     return int(float(number) * base**power)
+
+
+def _array(value: Any) -> Any:
+    """`0-3,8` or `0-9:2`, as sbatch has them, or a list of indices."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    if not isinstance(value, str):
+        return value
+    found: list[int] = []
+    for part in value.split(","):
+        match = _INDICES.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(f"{value!r} names no indices; legal: {_ARRAY_LEGAL}")
+        first, last, step = (int(text) if text else None for text in match.groups())
+        assert first is not None
+        indices = range(first, (first if last is None else last) + 1, step or 1)
+        if len(indices) > MAX_ARRAY:
+            raise ValueError(f"{part!r} is more than {MAX_ARRAY} indices")
+        found += indices
+    return found
+
+
+def _distinct(values: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("an index stands twice")
+    return values
 
 
 def _duration(value: Any) -> Any:
@@ -273,3 +304,23 @@ After = Annotated[
     BeforeValidator(_listed, json_schema_input_type=int | str | list[int | str]),
 ]
 """Job numbers, or names within a batch."""
+Array = Annotated[
+    tuple[Annotated[StrictInt, Field(ge=0, le=MAX_INDEX)], ...],
+    Field(max_length=MAX_ARRAY),
+    AfterValidator(_distinct),
+    BeforeValidator(_array),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^[0-9]+(-[0-9]+(:[1-9][0-9]*)?)?(,.+)?$"},
+                {"type": "integer", "minimum": 0, "maximum": MAX_INDEX},
+                {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0, "maximum": MAX_INDEX},
+                    "maxItems": MAX_ARRAY,
+                },
+            ]
+        }
+    ),
+]
+"""Kept as indices."""

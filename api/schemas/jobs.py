@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.fields import (
     After,
+    Array,
     Deadline,
     Devices,
     Dollars,
@@ -90,6 +91,13 @@ class JobCommon(BaseModel):
         None,
         description="One attempt is stopped after this: seconds or `2h`.",
         examples=["2h", 7200],
+    )
+    array: Array = Field(
+        (),
+        description="Makes one job of each index, as a batch: `0-9`, `1-9:2` or a list. "
+        "`{index}` in the name and in text of the work stands for it; a training's seed grows by "
+        "it.",
+        examples=["0-9", [0, 5]],
     )
 
 
@@ -199,6 +207,7 @@ class CancelJobsIn(BaseModel):
     user: Line | None = Field(None, description="Default: yourself; admins: everybody.")
     project: Line | None = None
     name: Line | None = Field(None, description="Part of the name.", examples=["sweep-"])
+    array: JobNumber | None = Field(None, description="Jobs of this array.", examples=[17])
     everything: bool = Field(False, description="Must be true if nothing else is named.")
     reason: Line = Field("", examples=["wrong learning rate"])
     dry_run: bool = Field(False, description="Only tell which ones; nothing is cancelled.")
@@ -207,7 +216,8 @@ class CancelJobsIn(BaseModel):
     def _something(self) -> Self:
         if not self.everything and not self.model_fields_set - {"everything", "reason", "dry_run"}:
             raise PydanticCustomError(
-                "cancel", "should name ids, state, kind, user, project or name, or everything: true"
+                "cancel",
+                "should name ids, state, kind, user, project, name or array, or everything: true",
             )
         return self
 

@@ -85,17 +85,24 @@ class JobSpec:
     """Seconds one attempt may run; it is stopped then."""
     resume_from: int | None = None
     """The job from whose checkpoints the first attempt goes on."""
+    array: int | None = None
+    """The array that the job belongs to: the number of the array's first job."""
+    sweep: int | None = None
+    """The sweep of which the job is a trial."""
+    index: int | None = None
+    """Its index in the array, or its number among the trials of the sweep."""
 
 
 CHANGEABLE = ("priority", "preference", "deadline")
 """Fields for how important and urgent a job is, and what speed is worth to it."""
 
 
-def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
-    """The spec with -k in `after` and in `work["models"]` replaced by `ids[k - 1]`.
+def bound(spec: JobSpec, ids: Sequence[int], own: int) -> JobSpec:
+    """The spec with -k in `after`, `array` and `work["models"]` replaced by `ids[k - 1]`.
 
-    So jobs of one submission refer to one another before they have ids. Raises
-    `InputError` for a reference to a job that is not among `ids`.
+    So jobs of one submission refer to one another before they have ids. `ids` are those of the
+    jobs before this one, whose id is `own`; only `array` may refer to the job itself. Raises
+    `InputError` for a reference to any other job.
     """
 
     def real(reference: int) -> int:
@@ -108,6 +115,9 @@ def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
             )
         return ids[-reference - 1]
 
+    if spec.array is not None and spec.array < 0:
+        first = own if -spec.array == len(ids) + 1 else real(spec.array)
+        spec = replace(spec, array=first)
     models = spec.work.get("models") or ()
     work = spec.work
     if any(isinstance(model, int) and model < 0 for model in models):

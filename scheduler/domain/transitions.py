@@ -174,14 +174,14 @@ def cancelled(
 ) -> Transition:
     """→ CANCELLED, with cost and result of the stopped attempt.
 
-    A CANCELLING job must have such an attempt.
+    A CANCELLING job must have such an attempt, and keeps the reason for which it was cancelled;
+    `reason` is how its attempt ended.
     """
     ended = None
     if attempt is not None and pool is not None:
         ended = _ended(attempt, AttemptState.CANCELLED, pool, reason, now, result)
-    return _transition(
-        replace(job, finished_at=now), EventName.CANCELLED, now, actor, reason, ended
-    )
+    said = job.reason if job.state is JobState.CANCELLING else reason
+    return _transition(replace(job, finished_at=now), EventName.CANCELLED, now, actor, said, ended)
 
 
 def unmet(job: Job, dependency: Job, now: float) -> Transition:

@@ -19,11 +19,13 @@ def repeated(job: Job, retention: Retention, *, from_scratch: bool) -> tuple[Job
     `StateError` if there were checkpoints and they are gone.
     """
     fresh = replace(job.spec, resume_from=None)
+    if fresh.sweep is not None:  # the new job is no trial: its sweep counts the first one
+        fresh = replace(fresh, sweep=None, index=None)
     if from_scratch or job.state is JobState.SUCCEEDED:
         return fresh, 0.0
     for earlier in (job.id, job.spec.resume_from):
         if earlier is not None and _saved(retention, earlier):
-            return replace(job.spec, resume_from=earlier), job.progress
+            return replace(fresh, resume_from=earlier), job.progress
     pruned = retention.pruned(job, Kind.CHECKPOINTS)
     if pruned is None and not job.progress:
         return fresh, 0.0

@@ -65,6 +65,8 @@ from scheduler.service.queries.views import (
 from scheduler.service.repetition import repeated
 from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.service.sharing.sharing import Sharing
+from scheduler.service.sweeps.sweep_run import ACTOR, JobAccess
+from scheduler.service.sweeps.sweeps import LOOK_S, SweepService
 from scheduler.store.base import Submission
 
 ANSWER_S = 30.0
@@ -192,6 +194,14 @@ class Service:
                 PeriodicTask("the look at the nodes", 30.0, self._look_at_nodes),
             ]
         )
+        self.sweeps = SweepService(
+            JobAccess(
+                parts.store, parts.folders, self.job, self._submit_trial, self.post, parts.clock.now
+            )
+        )
+        self._sweeping = Housekeeping(
+            [PeriodicTask("the look at sweeps", LOOK_S, self.sweeps.look)], "sweeps"
+        )
 
     def start(self, *, threaded: bool = True) -> None:
         """Load, reconcile, accept. `threaded=False`: the caller drives `dispatcher.step`."""
@@ -228,6 +238,7 @@ class Service:
             self.dispatcher.start()
             self.sharing.start()
             self._housekeeping.start()
+            self._sweeping.start()
             # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
 
@@ -275,6 +286,7 @@ class Service:
         """Finish what was accepted, then end; attempts run on."""
         self._compilation.cancel()
         self._housekeeping.stop()
+        self._sweeping.stop()
         self.sharing.stop()
         self.submissions.stop()
         self.dispatcher.stop()
@@ -294,6 +306,10 @@ class Service:
     def job(self, job_id: int) -> Job:
         """The job, from memory while it is live (a moment late); raises `MissingError`."""
         return self.live_jobs.jobs.get(job_id) or self.store.job(job_id)
+
+    def require_feasible(self, spec: JobSpec) -> None:
+        """Raise `InfeasibleError` or `InputError` for a job that could never start."""
+        self._admission.check(spec)
 
     def submit(
         self,
@@ -534,6 +550,10 @@ class Service:
         numbers["decision_seconds_mean"] = sum(seconds) / len(seconds) if seconds else 0.0
         numbers["decision_seconds_max"] = max(seconds, default=0.0)
         return numbers
+
+    def _submit_trial(self, spec: JobSpec, key: str) -> Job:
+        (job,), _ = self.submit([spec], actor=ACTOR, key=key)
+        return job
 
     def _asked(self, request: Request) -> Job:
         self.post(request)

@@ -23,6 +23,7 @@ from scheduler.domain.jobs import Attempt, Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import Node, NodeEvent
 from scheduler.domain.records import Cost, CostGroup, Decision, Measurement
+from scheduler.store.sweeps import SweepStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class JobQuery:
     """Inclusive."""
     submitted_to: float | None = None
     """Exclusive."""
+    array: int | None = None
+    sweep: int | None = None
 
     def matches(self, job: Job) -> bool:
         """Whether `job` is one of those."""
@@ -79,6 +82,8 @@ class JobQuery:
             and (self.name is None or self.name.casefold() in spec.name.casefold())
             and (since is None or job.submitted_at >= since)
             and (until is None or job.submitted_at < until)
+            and (self.array is None or spec.array == self.array)
+            and (self.sweep is None or spec.sweep == self.sweep)
         )
 
 
@@ -182,6 +187,10 @@ class Store(Protocol):
         self, node: str | None = None, *, after: int = 0, limit: int = 1000
     ) -> list[NodeEvent]:
         """Events numbered above `after`, oldest first; of one node or of all."""
+
+    @property
+    def sweeps(self) -> SweepStore:
+        """The sweeps and their trials."""
 
     def health(self) -> tuple[str, ...]:
         """Why jobs cannot be stored now: a sentence for each trouble; empty: they can.

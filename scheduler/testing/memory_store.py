@@ -25,6 +25,7 @@ from scheduler.domain.records import Cost, CostGroup, Decision, Measurement
 from scheduler.json_values import plain
 from scheduler.store.base import JobQuery, Submission, named
 from scheduler.store.codec import exact, stored
+from scheduler.testing.memory_sweeps import MemorySweepStore, SweepTables
 
 AttemptKey = tuple[int, int]
 
@@ -41,6 +42,7 @@ class _Tables:
     settings: dict[str, Any] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     node_events: list[NodeEvent] = field(default_factory=list)
+    sweeps: SweepTables = field(default_factory=SweepTables)
 
     def copy(self) -> _Tables:
         return _Tables(*(getattr(self, table.name).copy() for table in fields(self)))
@@ -216,6 +218,11 @@ class MemoryStore:
         ]
         return found[:limit]
 
+    @property
+    def sweeps(self) -> MemorySweepStore:
+        """See `Store.sweeps`."""
+        return MemorySweepStore(lambda: self._tables.sweeps, self._change_sweeps)
+
     def health(self) -> tuple[str, ...]:
         """See `Store.health`."""
         return () if self._current is not None else ("the store is closed",)
@@ -244,6 +251,11 @@ class MemoryStore:
             yield draft
             self._current = draft
 
+    @contextmanager
+    def _change_sweeps(self) -> Iterator[SweepTables]:
+        with self._change() as tables:
+            yield tables.sweeps
+
 
 def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> list[Job]:
     if submission.key is not None:
@@ -258,7 +270,9 @@ def _submit(tables: _Tables, submission: Submission, known: frozenset[int]) -> l
             return [tables.jobs[job_id] for job_id in ids]
     numbers = range(len(tables.jobs) + 1, len(tables.jobs) + 1 + len(submission.specs))
     _require("after", named(submission), known)
-    specs = [stored(bound(spec, numbers[:at])) for at, spec in enumerate(submission.specs)]
+    specs = [
+        stored(bound(spec, numbers[:at], numbers[at])) for at, spec in enumerate(submission.specs)
+    ]
     if submission.retry_of is not None:
         _require("retry_of", {submission.retry_of}, known)
     jobs = [

@@ -4,9 +4,14 @@
 - FULCRUM_WIDTH: CPU cores or GPUs it has, on this node;
 - FULCRUM_WORLD_SIZE, FULCRUM_RANK, FULCRUM_NODES: on how many nodes the command runs, which of
   them this is (from 0), and their names with commas between;
+- FULCRUM_ARRAY, FULCRUM_ARRAY_INDEX: of a job of an array, the number of the array's first job and
+  the index;
+- FULCRUM_SWEEP, FULCRUM_TRIAL: of a trial, the numbers of the sweep and the trial;
 - FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`
-  become the result's metrics, one of kind `progress` with a `fraction` (0 to 1) says how much of
-  the work is done, and one of kind `checkpoint` how much of it is saved;
+  become the result's metrics, one of kind `epoch` tells a sweep how good the program is so far
+  (`epoch` from 1, the sweep's metric, perhaps `epochs` and `seconds`), one of kind `progress`
+  with a `fraction` (0 to 1) says how much of the work is done, and one of kind `checkpoint` how
+  much of it is saved;
 - FULCRUM_ARTIFACTS: the folder for files that others shall get;
 - FULCRUM_CHECKPOINTS: a folder that later attempts of the job find again;
 - FULCRUM_RESUMED: 1 if an earlier attempt left something in that folder, else 0.

@@ -54,8 +54,11 @@ def test_an_older_database_is_upgraded_with_what_it_holds(url: str) -> None:
 
 def drop_later_tables(connection: sqlite3.Connection) -> None:
     """As before schema 0006."""
-    for table in ("leader", "requests", "nodes", "node_events"):
+    for table in ("leader", "requests", "nodes", "node_events", "trials", "sweeps"):
         connection.execute(f"DROP TABLE {table}")
+    for column in ("array_number", "sweep"):
+        connection.execute(f"DROP INDEX ix_jobs_{column}_id")
+        connection.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
     connection.execute("ALTER TABLE attempts DROP COLUMN nodes")
 
 

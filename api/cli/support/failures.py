@@ -9,7 +9,7 @@ from api.cli.support.exit_codes import ExitCode
 from api.cli.support.output import print_error
 
 if TYPE_CHECKING:
-    from api.client import ApiError
+    from api.client import ApiError, JobFailed, SweepFailed, SweepTimeoutError, WaitTimeoutError
     from scheduler.domain.errors import FulcrumError
 
 
@@ -26,6 +26,7 @@ def told(error: Exception) -> ExitCode | None:
     from api.client import errors
     from api.client.files import FileError
     from api.client.job import JobFailed, WaitTimeoutError
+    from api.client.sweeps.handle import SweepFailed, SweepTimeoutError
     from fulcrum.packages import ADVICE, foreign
     from scheduler.domain.errors import FulcrumError
 
@@ -42,13 +43,10 @@ def told(error: Exception) -> ExitCode | None:
             )
         case errors.StreamError():
             code = ExitCode.UNREACHABLE
-        case JobFailed():
-            code, hint = ExitCode.FAILED, f"its output: fulcrum logs {error.job.id}"
-        case WaitTimeoutError():
-            code, hint = (
-                ExitCode.TIMEOUT,
-                f"it continues; to stop it: fulcrum cancel {error.job.id}",
-            )
+        case JobFailed() | SweepFailed():
+            code, hint = ExitCode.FAILED, _output(error)
+        case WaitTimeoutError() | SweepTimeoutError():
+            code, hint = ExitCode.TIMEOUT, f"it continues; to stop it: {_stop(error)}"
         case FileError():
             code, hint = ExitCode.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():
@@ -64,6 +62,20 @@ def told(error: Exception) -> ExitCode | None:
             return None
     print_error(_sentence(error), fields, hint)
     return code
+
+
+def _output(error: JobFailed | SweepFailed) -> str:
+    from api.client import JobFailed
+
+    return f"its output: fulcrum logs {error.job.id}" if isinstance(error, JobFailed) else ""
+
+
+def _stop(error: WaitTimeoutError | SweepTimeoutError) -> str:
+    from api.client import WaitTimeoutError
+
+    if isinstance(error, WaitTimeoutError):
+        return f"fulcrum cancel {error.job.id}"
+    return f"fulcrum sweep cancel {error.sweep.id}"
 
 
 def _sentence(error: Exception) -> str:

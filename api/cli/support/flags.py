@@ -68,6 +68,12 @@ JOB = (
         "Stop an attempt after this: 90 (s), 30m, 2h.",
         metavar="DURATION",
     ),
+    Flag(
+        "array",
+        str,
+        "Make a job of each index, as 0-9 or 1-9:2; {index} stands for it.",
+        metavar="INDICES",
+    ),
 )
 TRAIN = (
     Flag(

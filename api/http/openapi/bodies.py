@@ -43,6 +43,33 @@ BATCHES: dict[str, Any] = {
         },
     }
 }
+SWEEPS: dict[str, Any] = {
+    "training": {
+        "summary": "Search the learning rate and the batch size",
+        "value": {
+            "kind": "cnn-train",
+            "name": "digits",
+            "work": {"epochs": 10},
+            "sweep": {
+                "parameters": {
+                    "work.learning_rate": {"log": [1e-4, 1e-1]},
+                    "work.batch_size": [32, 64],
+                },
+                "method": "tpe",
+                "trials": 20,
+                "pruner": "median",
+            },
+        },
+    },
+    "command": {
+        "summary": "Try a program's option",
+        "value": {
+            "kind": "command",
+            "work": {"argv": ["python", "train.py", "--lr", "{lr}"], "cwd": "/home/ada/project"},
+            "sweep": {"parameters": {"lr": [0.1, 0.01]}, "method": "grid", "metric": "loss"},
+        },
+    },
+}
 UPDATES: dict[str, Any] = {
     "urgent": {"value": {"priority": 90, "preference": "fast", "deadline": "+2h"}}
 }

@@ -6,8 +6,10 @@ from typing import Any
 
 from api.http.errors.problems import MEDIA_TYPE, STATUS, TITLES
 from api.http.openapi.answers import ANSWERS
+from api.http.openapi.sweep_answers import SWEEP_ANSWERS
 
 Responses = dict[int | str, dict[str, Any]]
+_EXAMPLES = ANSWERS | SWEEP_ANSWERS
 
 _BINARY: dict[str, Any] = {
     "application/octet-stream": {
@@ -69,7 +71,7 @@ def complete(document: dict[str, Any]) -> None:
             for response in operation["responses"].values():
                 content = response.get("content", {}).get("application/json")
                 if content is not None:
-                    content["example"] = ANSWERS[content["example"]].model_dump(mode="json")
+                    content["example"] = _EXAMPLES[content["example"]].model_dump(mode="json")
 
 
 def logs(*errors: int) -> Responses:

@@ -39,6 +39,7 @@ def cancel_jobs(
             user=_whose(who, cancel.user),
             project=cancel.project,
             name=cancel.name,
+            array=cancel.array,
         ),
         ids,
     )

@@ -32,7 +32,7 @@ from api.http.context import (
 )
 from api.http.long_poll import MOST_WAIT_S, changed
 from api.http.openapi import bodies, responses
-from api.http.routers.queries import Cursor, Part, cursor_of, place_of, some_of, unix
+from api.http.routers.queries import Cursor, Group, Part, cursor_of, place_of, some_of, unix
 from api.schemas import (
     CancelIn,
     EventOut,
@@ -96,7 +96,8 @@ def submit_batch(
 ) -> Response:
     """Submit several jobs, all or none.
 
-    A job may name another one of the batch in `after`, and in `work.models` of an inference.
+    A job may name another one of the batch in `after`, and in `work.models` of an inference. One
+    with `array` becomes a job of each index; its name stands for all of them.
     """
     who = submitter(request)
     context = context_of(request)
@@ -104,7 +105,7 @@ def submit_batch(
     try:
         jobs, replayed = submit(context, specs.specs, who.user, idempotency_key, batch)
     except InfeasibleError as error:
-        raise _as_sent(error, specs.order) from None
+        raise _as_sent(error, specs.origins) from None
     found = JobBatchOut.model_construct(jobs=tuple(map(JobOut.of, specs.as_sent(jobs))))
     return answer(found, 201, created_headers("/v1/jobs", replayed))
 
@@ -134,6 +135,8 @@ def list_jobs(
     user: Part = None,
     project: Part = None,
     name: Annotated[Part, Query(description="Part of the name.")] = None,
+    array: Annotated[Group, Query(description="Jobs of this array.")] = None,
+    sweep: Annotated[Group, Query(description="Trials of this sweep.")] = None,
     submitted_from: Annotated[Instant | None, Query(description="Inclusive.")] = None,
     submitted_to: Annotated[Instant | None, Query(description="Exclusive.")] = None,
     cursor: Cursor = None,
@@ -152,6 +155,8 @@ def list_jobs(
         user=user,
         project=project,
         name=name,
+        array=array,
+        sweep=sweep,
         submitted_from=unix(submitted_from),
         submitted_to=unix(submitted_to),
     )
@@ -325,14 +330,14 @@ def submit(
     context: AppContext, specs: Sequence[JobSpec], user: str, key: str | None, body: BaseModel
 ) -> tuple[list[Job], bool]:
     """Submit jobs once per idempotency key; the jobs, and whether an earlier request made them."""
-    digest = "" if key is None else _digest(body)
+    digest = "" if key is None else digest_of(body)
     jobs, replayed = context.service.submit(specs, actor=user, key=key, digest=digest)
     if not replayed:
         context.telemetry.submitted(Counter(spec.kind.value for spec in specs))
     return jobs, replayed
 
 
-def _digest(body: BaseModel) -> str:
+def digest_of(body: BaseModel) -> str:
     """Of what the request means: key order, spaces and `2` or `"2"` make no difference."""
     text = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -346,12 +351,12 @@ def created_headers(location: str, replayed: bool) -> dict[str, str]:
     return headers
 
 
-def _as_sent(error: InfeasibleError, order: Sequence[int]) -> InfeasibleError:
+def _as_sent(error: InfeasibleError, origins: Sequence[int]) -> InfeasibleError:
     """The service counts specs in their own order; the client, jobs as it sent them."""
     fields = {}
     for name, legal in error.fields.items():
         match = re.match(r"jobs\[(\d+)\]\.", name)
-        position = order[int(match[1])] if match else 0
+        position = origins[int(match[1])] if match else 0
         fields[f"jobs.{position}.{name[match.end() if match else 0 :]}"] = legal
     return InfeasibleError(error.message, fields)
 

@@ -19,6 +19,8 @@ E = TypeVar("E", bound=StrEnum)
 
 Part = Annotated[Text | None, Query(max_length=200)]
 """Text to look for."""
+Group = Annotated[int | None, Query(ge=1, le=MAX_ID, examples=[17])]
+"""Number of an array or a sweep."""
 Cursor = Annotated[
     str | None,
     Query(

@@ -43,6 +43,7 @@ class LaunchSpecBuilder:
             parts=self._parts(attempt, pool),
             time_limit_s=job.spec.max_duration_s,
             resume_from=self._earlier(job),
+            env=_membership(job),
         )
 
     def _earlier(self, job: Job) -> Path | None:
@@ -56,3 +57,15 @@ class LaunchSpecBuilder:
             Part(node, pool.kind, tuple(devices), -(-memory * len(devices) // attempt.width))
             for node, devices in self.machines.inventory.by_node(pool.name, attempt.devices).items()
         )
+
+
+def _membership(job: Job) -> dict[str, str]:
+    """Variables that tell a command which job of an array, or which trial of a sweep, it is."""
+    spec = job.spec
+    named = {
+        "FULCRUM_ARRAY": spec.array,
+        "FULCRUM_ARRAY_INDEX": None if spec.array is None else spec.index,
+        "FULCRUM_SWEEP": spec.sweep,
+        "FULCRUM_TRIAL": None if spec.sweep is None else spec.index,
+    }
+    return {name: str(value) for name, value in named.items() if value is not None}

@@ -27,10 +27,10 @@ class PeriodicTask:
 class Housekeeping:
     """A thread that does the tasks; one that fails is done again when it is due."""
 
-    def __init__(self, tasks: Sequence[PeriodicTask]) -> None:
+    def __init__(self, tasks: Sequence[PeriodicTask], name: str = "housekeeping") -> None:
         self._tasks = tasks
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin; every task is due at once."""

@@ -44,6 +44,8 @@ def new_job(job: Job, spec: str) -> Values:
         "progress": job.progress,
         "lost_s": job.lost_s,
         "ran_s": job.ran_s,
+        "array_number": job.spec.array,
+        "sweep": job.spec.sweep,
     }
 
 

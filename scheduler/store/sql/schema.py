@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from scheduler.domain.errors import InputError, OutageError
 from scheduler.store.sql.database import Database
 
-HEAD = "0007"
+HEAD = "0008"
 """Newest migration in `migrations/versions`: the schema that `tables` describes."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -20,6 +20,7 @@ from scheduler.store.sql import recording, rows, schema, submitting
 from scheduler.store.sql.database import Database
 from scheduler.store.sql.live_jobs import UnfinishedJobs
 from scheduler.store.sql.records import costs, nodes
+from scheduler.store.sql.records.sweeps import SqlSweepStore
 from scheduler.store.sql.sharing import lease
 from scheduler.store.sql.sharing import requests as requesting
 from scheduler.store.sql.sharing.lease import Lease
@@ -47,6 +48,8 @@ class SqlStore:
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0, service: bool = False) -> None:
         self._database = Database(url, busy_timeout_s=busy_timeout_s)
         self._live = UnfinishedJobs()
+        self.sweeps = SqlSweepStore(self._database)
+        """See `Store.sweeps`."""
         try:
             schema.prepare(self._database)
             if service:
@@ -320,6 +323,10 @@ def _filtered(statement: Select[Any], query: JobQuery) -> Select[Any]:
         statement = statement.where(columns.submitted_at >= query.submitted_from)
     if query.submitted_to is not None:
         statement = statement.where(columns.submitted_at < query.submitted_to)
+    if query.array is not None:
+        statement = statement.where(columns.array_number == _number(query.array))
+    if query.sweep is not None:
+        statement = statement.where(columns.sweep == _number(query.sweep))
     return statement
 
 

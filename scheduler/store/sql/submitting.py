@@ -86,7 +86,7 @@ class _Batch:
         ids = range(first, first + len(submission.specs))
         self._require("after", named(submission))
         specs = [
-            stored_with_text(bound(spec, ids[:position]))
+            stored_with_text(bound(spec, ids[:position], ids[position]))
             for position, spec in enumerate(submission.specs)
         ]
         if submission.retry_of is not None:

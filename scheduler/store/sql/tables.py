@@ -75,9 +75,13 @@ jobs = Table(
     Column("progress", Double, nullable=False, server_default="0"),
     Column("lost_s", Double, nullable=False, server_default="0"),
     Column("ran_s", Double, nullable=False, server_default="0"),
+    Column("array_number", Serial),
+    Column("sweep", Serial),
     Index(None, "state", "id"),
     Index(None, "user_name", "id"),
     Index(None, "project", "id"),
+    Index(None, "array_number", "id"),
+    Index(None, "sweep", "id"),
 )
 
 attempts = Table(
@@ -241,4 +245,37 @@ requests = Table(
     Column("answered_at", Double, index=True),
     Column("error", Json),  # null: it took effect
     sqlite_autoincrement=True,
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),
+    Column("user_name", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("submitted_at", Double, nullable=False),
+    Column("finished_at", Double),
+    Column("spec", Json, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("key", Text),  # idempotency key of the submission
+    Column("digest", Text, nullable=False),
+    Index(None, "state", "id"),
+    Index(None, "actor", "key", unique=True),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("sweep", Serial, ForeignKey("sweeps.id"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("parameters", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("job", Serial, ForeignKey("jobs.id")),
+    Column("reports", Json, nullable=False),
+    Column("epochs", Integer),
+    Column("value", Double),
 )

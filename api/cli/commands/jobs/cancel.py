@@ -39,6 +39,12 @@ def cancel(
     name: Annotated[
         str | None, typer.Option("--name", "-n", help="Cancel jobs with this in their name.")
     ] = None,
+    array: Annotated[
+        int | None,
+        typer.Option(
+            parser=job_number, metavar="JOB", help="Cancel the array with this first job."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -54,6 +60,7 @@ def cancel(
         "user": user,
         "project": project,
         "name": name,
+        "array": array,
     }
     chosen = any(filters.values()) or everything
     if bool(jobs) == chosen:

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.support import text_format
-from api.cli.support.global_options import JobId, JobIds, Json, client, dial
+from api.cli.support.global_options import JobId, JobIds, Json, client, dial, job_number
 from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
 from api.cli.views.run_progress import accuracy, sentence
@@ -44,6 +44,13 @@ def ls(
     name: Annotated[
         str | None, typer.Option("--name", "-n", help="Only with this in the name.")
     ] = None,
+    array: Annotated[
+        int | None,
+        typer.Option(parser=job_number, metavar="JOB", help="Only the array with this first job."),
+    ] = None,
+    sweep: Annotated[
+        int | None, typer.Option(metavar="SWEEP", min=1, help="Only trials of this sweep.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="List at most this many.")] = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="List all jobs.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
@@ -65,15 +72,17 @@ def ls(
                     user=user,
                     project=project,
                     name=name,
+                    array=array,
+                    sweep=sweep,
                     limit=most,
                 )
             )
 
         wanted = [item.upper() for item in states or ()]
-        most = limit or (None if everything or as_json else SHOWN)
+        most = limit or (None if everything or as_json or array or sweep else SHOWN)
 
         def chosen() -> list[JobOut]:
-            if everything or states or limit:
+            if everything or states or limit or array or sweep:
                 found = jobs(wanted, most)
             else:
                 live = jobs(LIVE[1:], most)
@@ -90,7 +99,8 @@ def ls(
             states = wanted or LIVE
             shown = sum(job.state.value in states for job in found)
             filters = {"user": user, "project": project, "name": name}
-            return service.count(state=states, kind=kinds or (), **filters) - shown
+            groups = {"array": array, "sweep": sweep}
+            return service.count(state=states, kind=kinds or (), **filters, **groups) - shown
 
         if watch and not as_json:
             watched(lambda: jobs_table(chosen(), out().width))
@@ -280,6 +290,10 @@ def _facts(job: JobDetail) -> Table:
         facts.append(("budget", text_format.dollars(job.budget)))
     if job.after:
         facts.append(("after", ", ".join(map(str, job.after))))
+    if job.array is not None:
+        facts.append(("array", f"{job.array}, index {job.index}"))
+    if job.sweep is not None:
+        facts.append(("sweep", f"{job.sweep}, trial {job.index}"))
     if job.retry_of:
         facts.append(("repeats", _again(job).removeprefix(", again for ")))
     facts += [(f"work.{name}", escape(_text(value))) for name, value in _flat(job.work)]

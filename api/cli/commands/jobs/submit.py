@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.commands.sweeps import carry_out
 from api.cli.support import text_format
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN, pairs, takes
@@ -44,16 +45,23 @@ def submit(
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Submit the jobs of a file, all or none.
+    """Submit the jobs of a file, all or none, or its sweep.
 
     Example: fulcrum submit examples/digits.yaml --set work.epochs=3 --wait
     """
-    from api.client import files
+    from api.client import FileError, files
 
-    _check_timeout(timeout, wait=wait, follow=follow)
+    check_timeout(timeout, wait=wait, follow=follow)
     jobs = files.read(file, sets or ())
     with client(ctx) as service:
-        if len(jobs) == 1:
+        if any("sweep" in job for job in jobs):
+            if len(jobs) > 1:
+                raise FileError(f"{file}: a job with `sweep` stands alone in its file", "sweep")
+            if follow:
+                raise typer.BadParameter("a sweep has many outputs", param_hint="--follow")
+            carry_out(service.submit_sweep(jobs[0], key=key), wait, timeout, as_json)
+            return
+        if len(jobs) == 1 and not jobs[0].get("array"):
             submitted = [service.submit(jobs[0], key=key)]
         else:
             submitted = service.submit_batch(jobs, key=key)
@@ -184,14 +192,17 @@ def single(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Submit one job from the command line, and report it as asked."""
-    _check_timeout(timeout, wait=wait, follow=follow)
+    """Submit one job, or one array, from the command line, and report it as asked."""
+    check_timeout(timeout, wait=wait, follow=follow)
     with client(ctx) as service:
-        job = service.submit(body, key=key)
-        _report([job], wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+        if body.get("array"):
+            submitted = service.submit_batch([body], key=key)
+        else:
+            submitted = [service.submit(body, key=key)]
+        _report(submitted, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
 
 
-def _check_timeout(timeout: float | None, *, wait: bool, follow: bool) -> None:
+def check_timeout(timeout: float | None, *, wait: bool, follow: bool) -> None:
     """Refuse a timeout with --follow, before anything is sent."""
     if timeout is not None and (follow or not wait):
         raise typer.BadParameter(

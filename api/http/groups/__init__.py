@@ -1,0 +1,1 @@
+"""Endpoints about jobs that belong together."""

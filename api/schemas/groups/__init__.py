@@ -1,0 +1,1 @@
+"""Jobs that belong together: arrays, and the requests and answers about sweeps."""

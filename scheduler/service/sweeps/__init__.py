@@ -1,0 +1,1 @@
+"""Sweeps: their trials are made, judged and ended here."""
