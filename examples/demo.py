@@ -8,10 +8,7 @@ Exits 1 unless everything ended as it was meant to. KEEP=1 keeps the folder with
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +25,7 @@ from api.cli.support import text_format
 from api.cli.support.output import out, table
 from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.client import files
+from api.local_demo import demonstration
 from api.local_service import private_service
 from fulcrum import Client, JobHandle
 
@@ -48,24 +46,14 @@ def main() -> int:
     if images is not None and not (images / "train").is_dir():
         print(f"error: {images} is no folder with train/ and test/", file=sys.stderr)
         return 2
-    folder = Path(tempfile.mkdtemp(prefix="fulcrum-demo-"))
-    try:
-        bodies = _jobs(folder, images)
-        begun = time.monotonic()
-        with private_service(folder / "data") as client:
-            out().print(f"service at [bold]{client.connection.url}[/] in {folder}\n")
-            complaints = demonstrate(client, bodies, "photographs" if images else "digits")
-        out().print(f"{text_format.seconds(time.monotonic() - begun)} in all")
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        if os.environ.get("KEEP"):
-            out().print(f"kept: {folder}", soft_wrap=True)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    for complaint in complaints:
-        out().print(f"[red]not as intended:[/] {escape(complaint)}", soft_wrap=True)
-    return 1 if complaints else 0
+    return demonstration("demo", lambda folder: _show(folder, images))
+
+
+def _show(folder: Path, images: Path | None) -> list[str]:
+    bodies = _jobs(folder, images)
+    with private_service(folder / "data") as client:
+        out().print(f"service at [bold]{client.connection.url}[/] in {folder}\n")
+        return demonstrate(client, bodies, "photographs" if images else "digits")
 
 
 def demonstrate(client: Client, bodies: Sequence[files.JobInput], dataset: str) -> list[str]:

@@ -9,10 +9,7 @@ folder with all results.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +22,7 @@ from api.cli.support import text_format
 from api.cli.support.output import out, table
 from api.cli.views.job_table import state
 from api.local_cluster import LocalCluster, local_cluster
+from api.local_demo import demonstration
 from api.local_service import private_service
 from fulcrum import Client, JobHandle
 from scheduler.domain.lifecycle import AttemptState
@@ -52,30 +50,20 @@ def main() -> int:
     except Exception as error:  # its text says what to install
         print(f"error: {error}: make demo-cluster installs it", file=sys.stderr)
         return 8
-    folder = Path(tempfile.mkdtemp(prefix="fulcrum-cluster-"))
-    begun = time.monotonic()
-    try:
-        out().print("starting Ray's head and four nodes; each imports torch once")
-        with (
-            local_cluster(folder, POOLS) as cluster,
-            private_service(folder, PRICES | cluster.settings(LOST_AFTER_S)) as client,
-        ):
-            out().print(f"service at [bold]{client.connection.url}[/]")
-            for name in POOLS:
-                cluster.join(name)
-            cluster.wait(client, lambda line: out().print(line))
-            complaints = demonstrate(client, cluster)
-        out().print(f"{text_format.seconds(time.monotonic() - begun)} in all")
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        if os.environ.get("KEEP"):
-            out().print(f"kept: {folder}", soft_wrap=True)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    for complaint in complaints:
-        out().print(f"[red]not as intended:[/] {escape(complaint)}", soft_wrap=True)
-    return 1 if complaints else 0
+    return demonstration("cluster", _show)
+
+
+def _show(folder: Path) -> list[str]:
+    out().print("starting Ray's head and four nodes; each imports torch once")
+    with (
+        local_cluster(folder, POOLS) as cluster,
+        private_service(folder, PRICES | cluster.settings(LOST_AFTER_S)) as client,
+    ):
+        out().print(f"service at [bold]{client.connection.url}[/]")
+        for name in POOLS:
+            cluster.join(name)
+        cluster.wait(client, lambda line: out().print(line))
+        return demonstrate(client, cluster)
 
 
 def demonstrate(client: Client, cluster: LocalCluster) -> list[str]:

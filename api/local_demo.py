@@ -1,0 +1,39 @@
+"""A demonstration on this machine: a folder of its own, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.markup import escape
+
+from api.cli.support import text_format
+from api.cli.support.output import out
+
+INTERRUPTED = 130
+
+
+def demonstration(name: str, show: Callable[[Path], Sequence[str]]) -> int:
+    """Run `show` in a new folder; the exit code: 1 if it returned what is not as intended.
+
+    The folder is removed at the end, unless the variable KEEP is set.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"fulcrum-{name}-"))
+    begun = time.monotonic()
+    try:
+        complaints = show(folder)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        if os.environ.get("KEEP"):
+            out().print(f"kept: {folder}", soft_wrap=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    out().print(f"{text_format.seconds(time.monotonic() - begun)} in all")
+    for complaint in complaints:
+        out().print(f"[red]not as intended:[/] {escape(complaint)}", soft_wrap=True)
+    return 1 if complaints else 0
