@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,12 +19,14 @@ from torchmetrics.classification import (
 )
 from torchvision.transforms import v2
 
+from scheduler.workloads.data.augmentations import augmentation
 from scheduler.workloads.data.datasets import DatasetParts
 from scheduler.workloads.data.images import Batch, Batches, ImageSource, Prepared, loader, mix
 from scheduler.workloads.distributed import collectives
 from scheduler.workloads.distributed.ranks import ALONE, Rank
 from scheduler.workloads.models import architectures
-from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
+from scheduler.workloads.optimizers import learning_rate, optimizer
+from scheduler.workloads.spec.work import CnnTrainWork
 
 VALIDATION = "validation_"
 """Before the names of the figures that early stopping may watch."""
@@ -104,14 +105,9 @@ class Classifier(pl.LightningModule):
             torch.cuda.set_rng_state(own["random_cuda"].cpu(), self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam (Kingma and Ba 2015) or SGD with momentum, on what is not frozen."""
-        work = self.work
+        """The job's optimizer, on what is not frozen."""
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        if work.optimizer == "sgd":
-            return torch.optim.SGD(
-                learning, work.learning_rate, work.momentum, weight_decay=work.weight_decay
-            )
-        return torch.optim.Adam(learning, work.learning_rate, weight_decay=work.weight_decay)
+        return optimizer(self.work, learning)
 
     def on_train_epoch_start(self) -> None:
         """Everything an epoch draws by chance depends on the seed and its number alone.
@@ -148,7 +144,8 @@ class Classifier(pl.LightningModule):
             learning = [one.sum() for one in self.parameters() if one.requires_grad]
             return torch.stack(learning).sum() * 0.0
         logits = self.network(images)
-        loss = nn.functional.cross_entropy(logits, labels)
+        smoothing = self.work.label_smoothing
+        loss = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
         self.train_loss = self.train_loss + loss.detach() * len(labels)
         self.train_hits = self.train_hits + (logits.detach().argmax(1) == labels).sum()
         if self.rank.world == 1:
@@ -253,32 +250,6 @@ class ImageData(pl.LightningDataModule):
     def _in_order(self, dataset: Prepared) -> DataLoader[Batch]:
         batches = Batches(len(dataset), max(self._work.batch_size, 64), rank=self._rank)
         return loader(dataset, batches, self._work.loader_workers)
-
-
-def augmentation(changes: Augmentation, edge: int) -> v2.Transform | None:
-    """uint8 (C, H, W) → uint8 (C, edge, edge) with random changes, or None without any."""
-    steps: list[v2.Transform] = []
-    if changes.random_resized_crop:
-        steps.append(v2.RandomResizedCrop(edge, antialias=True))
-    elif changes.flip or changes.rotation:
-        steps.append(v2.Resize((edge, edge), antialias=True))
-    if changes.flip:
-        steps.append(v2.RandomHorizontalFlip())
-    if changes.rotation:
-        steps.append(v2.RandomRotation(changes.rotation, v2.InterpolationMode.BILINEAR))
-    return v2.Compose(steps) if steps else None
-
-
-def learning_rate(work: CnnTrainWork, epoch: int) -> float:
-    """Of that epoch (from 0): constant, falling by `gamma` every `step_size`, or half a cosine.
-
-    Cosine annealing: Loshchilov and Hutter 2017, "SGDR", eq. 5, without restarts.
-    """
-    if work.schedule == "step":
-        return float(work.learning_rate * work.gamma ** (epoch // work.step_size))
-    if work.schedule == "cosine":
-        return work.learning_rate * (1 + math.cos(math.pi * epoch / work.epochs)) / 2
-    return work.learning_rate
 
 
 def scores(classes: int) -> MetricCollection:

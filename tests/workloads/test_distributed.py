@@ -15,7 +15,7 @@ from torch import nn
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.images import Batches, Prepared, mix
 from scheduler.workloads.models import architectures, weights
-from scheduler.workloads.module import learning_rate
+from scheduler.workloads.optimizers import learning_rate
 from scheduler.workloads.spec.work import CnnTrainWork
 from tests.workloads.conftest import SIGKILLED, Ended, Nursery
 
@@ -68,7 +68,7 @@ def test_one_process_computes_what_the_textbook_says_to_the_last_bit(straight: E
     torch.set_num_threads(1)
     parts = datasets.load(work, 8, threads=1, cache_bytes=0)
     mean, std = weights.normalisation("imagenet", 1)
-    from scheduler.workloads.module import augmentation
+    from scheduler.workloads.data.augmentations import augmentation
 
     train = Prepared(
         parts.train,

@@ -74,7 +74,9 @@ def _training(work: CnnTrainWork, look: Look) -> Profile:
     marks = {
         "freeze": work.freeze,
         "mixed": work.mixed_precision,
-        "augmented": changes.flip or changes.rotation or changes.random_resized_crop,
+        "augmented": changes.flip or changes.moves or changes.random_resized_crop,
+        "jitter": changes.jitters,
+        f"randaugment{changes.rand_augment}": changes.rand_augment,
     }
     key += "".join(f":{name}" for name, set_ in marks.items() if set_)
     passes = FROZEN_PASSES if work.freeze else TRAINING_PASSES
