@@ -9,11 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.markup import escape
-
-from api.cli.support import text_format
-from api.cli.support.output import out
-
 INTERRUPTED = 130
 
 
@@ -30,10 +25,10 @@ def demonstration(name: str, show: Callable[[Path], Sequence[str]]) -> int:
         return INTERRUPTED
     finally:
         if os.environ.get("KEEP"):
-            out().print(f"kept: {folder}", soft_wrap=True)
+            print(f"kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    out().print(f"{text_format.seconds(time.monotonic() - begun)} in all")
+    print(f"{time.monotonic() - begun:.0f} s in all")
     for complaint in complaints:
-        out().print(f"[red]not as intended:[/] {escape(complaint)}", soft_wrap=True)
+        print(f"not as intended: {complaint}")
     return 1 if complaints else 0

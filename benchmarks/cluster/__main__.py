@@ -81,7 +81,11 @@ def death(client: Client, cluster: LocalCluster, asked: argparse.Namespace) -> F
 
 def head(client: Client, cluster: LocalCluster, asked: argparse.Namespace) -> Found:
     """The head is away for a while."""
-    long = [_program(f"long-{at}", "sleep", str(asked.away + 60)) for at in range(8)]
+    # Balanced ones would wait for the cheap pool.
+    long = [
+        _program(f"long-{at}", "sleep", str(asked.away + 60)) | {"preference": "fast"}
+        for at in range(8)
+    ]
     jobs = client.submit_batch(long)
     _until(lambda: all(job.refresh().state == "RUNNING" for job in jobs), "programs do not start")
     pids = {job.id: job.detail().history[0].pid for job in jobs}
