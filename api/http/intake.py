@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import heapq
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 from api.schemas.fields import MAX_ID, moment
-from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
+from api.schemas.jobs import AnyJob, JobUpdateIn
 from scheduler.clock import Clock
-from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
+from scheduler.domain.lifecycle import JobState
+from scheduler.domain.references import WEIGHTS, reference_fields, references, renumbered
 from scheduler.domain.resources import Request
 from scheduler.validation import summary
-from scheduler.workloads.spec.specs import CnnInferWork, Look, Work, check_paths, profile
+from scheduler.workloads.spec.specs import (
+    CnnInferWork,
+    Look,
+    Work,
+    check_paths,
+    is_job_name,
+    profile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +42,21 @@ class Batch:
         return [found[position] for position in range(len(jobs))]
 
 
+class Earlier(Protocol):
+    """Knows the jobs that were submitted before."""
+
+    def job(self, job_id: int) -> Job:
+        """Raises `MissingError`."""
+
+    def named(self, name: str, user: str) -> Job:
+        """The job that `user` means; raises `MissingError`, `StateError` if several may be."""
+
+
 @dataclass(slots=True)
 class Intake:
-    """Makes specs of jobs; `job` tells what earlier jobs are, `clock` what is in the past."""
+    """Makes specs of jobs; the service knows earlier jobs, `clock` what is in the past."""
 
-    job: Callable[[int], Job]
-    """Raises `MissingError`."""
+    service: Callable[[], Earlier]
     clock: Clock
 
     def one(self, job: AnyJob, user: str) -> JobSpec:
@@ -49,7 +66,7 @@ class Intake:
         return specs[0]
 
     def several(self, jobs: Sequence[AnyJob], user: str) -> Batch:
-        """The specs of jobs that may refer to one another by name.
+        """The specs of jobs that may refer to one another, and to earlier jobs, by name.
 
         A reference to the k-th spec (from 1) is -k. Raises `InputError` naming every wrong
         field: unknown and ambiguous names, cycles, missing folders, deadlines in the past.
@@ -80,8 +97,8 @@ class _Draft:
     names: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     edges: dict[int, set[int]] = field(default_factory=dict)
     """Position → positions it refers to."""
-    earlier: dict[int, Job] = field(default_factory=dict)
-    """Stored jobs that were referred to: a batch asks for each once."""
+    earlier: dict[int | str, Job] = field(default_factory=dict)
+    """Stored jobs that were referred to, by number and name: a batch asks for each once."""
     look: Look = field(default_factory=Look)
     """What the request sees of folders."""
 
@@ -110,52 +127,63 @@ class _Draft:
             found = self._named(item, self._field(position, f"after.{at}"))
             if found is not None:
                 yield found
-        if not isinstance(job, CnnInferJob):
-            return
-        for at, item in enumerate(job.work.models):
-            name = self._field(position, f"work.models.{at}")
-            if isinstance(item, str) and self._is_folder(item):
+        for place, item in reference_fields(job.work.model_dump()):
+            if self._is_folder(item):
                 continue
+            name = self._field(position, f"work.{place}")
             found = self._named(item, name)
             if found is not None:
-                self._require_training(self.jobs[found].kind, item, name)
+                source = self.jobs[found]
+                self._require_model(job, item, source.kind, source.work.model_dump(), name)
                 yield found
-            elif isinstance(item, int) and name not in self.wrong:
-                self._require_training(self._earlier(item).spec.kind, item, name)
+            elif name not in self.wrong:
+                earlier = self._earlier(item).spec
+                self._require_model(job, item, earlier.kind, earlier.work, name)
 
     def _named(self, item: int | str, name: str) -> int | None:
         """The position of a job of this batch; None: an earlier job, or none (then noted)."""
-        if isinstance(item, int):
-            try:
-                self._earlier(item if item <= MAX_ID else 0)
-            except MissingError:
-                self.wrong[name] = f"there is no job {item}"
-            return None
-        positions = self.names.get(item, [])
+        positions = self.names.get(str(item), []) if isinstance(item, str) else []
         if len(positions) == 1:
             return positions[0]
         if positions:
             self.wrong[name] = f"{len(positions)} jobs of this batch are named {item!r}"
-        elif self.batch:
-            legal = ", ".join(self.names) or "none has a name"
-            self.wrong[name] = f"no job of this batch is named {item!r}; legal: {legal}"
-        else:
-            self.wrong[name] = f"{item!r}: names are legal within a batch only; give a job's number"
+            return None
+        try:
+            self._earlier(item)
+        except StateError as error:
+            self.wrong[name] = error.message
+        except MissingError:
+            legal = f"; the batch has {', '.join(self.names)}" if self.names else ""
+            self.wrong[name] = (
+                f"there is no job {item}"
+                if isinstance(item, int)
+                else f"no job is named {item!r}{legal}"
+            )
         return None
 
-    def _earlier(self, number: int) -> Job:
-        if number not in self.earlier:
-            self.earlier[number] = self.intake.job(number)
-        return self.earlier[number]
+    def _earlier(self, item: int | str) -> Job:
+        if item not in self.earlier:
+            service = self.intake.service()
+            if isinstance(item, str):
+                self.earlier[item] = service.named(item, self.user)
+            else:
+                self.earlier[item] = service.job(item if item <= MAX_ID else 0)
+        return self.earlier[item]
 
-    def _is_folder(self, item: str) -> bool:
-        if item in self.names:
-            return False
-        return not self.batch or "/" in item or os.path.isdir(item)  # noqa: PTH112 — never raises
+    def _is_folder(self, item: int | str) -> bool:
+        return isinstance(item, str) and item not in self.names and not is_job_name(item)
 
-    def _require_training(self, kind: str, item: int | str, name: str) -> None:
+    def _require_model(
+        self, job: AnyJob, item: int | str, kind: str, work: Mapping[str, Any], name: str
+    ) -> None:
+        """Note a reference to a job that leaves no model, or one that the weights do not fit."""
         if kind != JobKind.CNN_TRAIN:
-            self.wrong[name] = f"job {item} is a {kind} job; legal: cnn-train jobs"
+            self.wrong[name] = (
+                f"job {item} is a {kind} job and leaves no model; legal: cnn-train jobs"
+            )
+        elif name.endswith(WEIGHTS) and work["model"] != job.work.model_dump()["model"]:
+            model = name.removesuffix(WEIGHTS) + "model"
+            self.wrong[model] = f"job {item} trains {work['model']}; legal: the same model"
 
     def _order(self) -> list[int]:
         """Positions, each after those it refers to, otherwise as sent."""
@@ -183,7 +211,7 @@ class _Draft:
         work: Work = job.work
         if isinstance(work, CnnInferWork):
             # A number stands for any job: only folders are looked for.
-            models = tuple(1 if item in self.names else item for item in work.models)
+            models = tuple(item if self._is_folder(item) else 1 for item in work.models)
             work = work.model_copy(update={"models": models})
         try:
             check_paths(work, self.look)
@@ -197,14 +225,14 @@ class _Draft:
         self, job: AnyJob, place: Mapping[int, int], specs: Sequence[JobSpec], now: float
     ) -> JobSpec:
         after = [self._resolved(item, place) for item in job.after]
+        stored = renumbered(
+            job.work.model_dump(mode="json"),
+            lambda item: item if self._is_folder(item) else self._resolved(item, place),
+        )
+        after += [number for number in references(stored) if self._awaited(number)]
         work: Work = job.work
         if isinstance(work, CnnInferWork):
-            models = tuple(
-                self._resolved(item, place) if isinstance(item, int) or item in self.names else item
-                for item in work.models
-            )
-            work = work.model_copy(update={"models": models})
-            after += [item for item in models if isinstance(item, int)]
+            work = work.model_copy(update={"models": tuple(stored["models"])})
 
         def trained(number: int) -> Mapping[str, Any]:
             spec = specs[-number - 1] if number < 0 else self._earlier(number).spec
@@ -212,7 +240,7 @@ class _Draft:
 
         return JobSpec(
             kind=JobKind(job.kind),
-            work=work.model_dump(mode="json"),
+            work=stored,
             profile=profile(job.kind, work, trained, self.look),
             name=job.name,
             user=self.user,
@@ -228,7 +256,16 @@ class _Draft:
         )
 
     def _resolved(self, item: int | str, place: Mapping[int, int]) -> int:
-        return item if isinstance(item, int) else -place[self.names[item][0]]
+        if isinstance(item, str) and item in self.names:
+            return -place[self.names[item][0]]
+        return self._earlier(item).id
+
+    def _awaited(self, number: int) -> bool:
+        """Whether a job waits for the one whose model it reads: not if that left it and failed."""
+        if number < 0:
+            return True
+        state = self._earlier(number).state
+        return not state.final or state is JobState.SUCCEEDED
 
     def _field(self, position: int, name: str) -> str:
         return f"jobs.{position}.{name}" if self.batch else name

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         JobPage,
         RequestOut,
         RetryOut,
+        SubmittedOut,
     )
     from api.schemas.cluster import (
         ArtifactOut,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         ForecastOut,
         OutlookOut,
         PlanOut,
+        PlansOut,
         RowOut,
         WaitingOut,
     )
@@ -156,6 +158,7 @@ __all__ = [
     "NodesOut",
     "OutlookOut",
     "PlanOut",
+    "PlansOut",
     "PoliciesOut",
     "PolicyIn",
     "PolicyJobDetail",
@@ -187,6 +190,7 @@ __all__ = [
     "ShadowIn",
     "ShadowOut",
     "StudyIn",
+    "SubmittedOut",
     "TrainingIn",
     "TuningIn",
     "UsageOut",

@@ -11,6 +11,7 @@ from typing import Any
 from scheduler.domain.errors import InputError
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.nodes import LOCAL
+from scheduler.domain.references import references, renumbered
 from scheduler.domain.resources import Request
 
 PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
@@ -90,14 +91,14 @@ CHANGEABLE = ("priority", "preference", "deadline")
 
 
 def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
-    """The spec with -k in `after` and in `work["models"]` replaced by `ids[k - 1]`.
+    """The spec with -k in `after` and in the references of its work replaced by `ids[k - 1]`.
 
     So jobs of one submission refer to one another before they have ids. Raises
     `InputError` for a reference to a job that is not among `ids`.
     """
 
-    def real(reference: int) -> int:
-        if reference >= 0:
+    def real(reference: int | str) -> int | str:
+        if isinstance(reference, str) or reference >= 0:
             return reference
         if -reference > len(ids):
             raise InputError(
@@ -106,13 +107,10 @@ def bound(spec: JobSpec, ids: Sequence[int]) -> JobSpec:
             )
         return ids[-reference - 1]
 
-    models = spec.work.get("models") or ()
-    work = spec.work
-    if any(isinstance(model, int) and model < 0 for model in models):
-        work = {**work, "models": [real(m) if isinstance(m, int) else m for m in models]}
-    elif all(job >= 0 for job in spec.after):
+    if all(job >= 0 for job in (*spec.after, *references(spec.work))):
         return spec
-    return replace(spec, after=tuple(real(job) for job in spec.after), work=work)
+    after = tuple(int(real(job)) for job in spec.after)
+    return replace(spec, after=after, work=renumbered(spec.work, real))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
+from scheduler.service.queries.deadlines import DeadlineCheck
 from scheduler.service.queries.explain import ExplainService
+from scheduler.service.queries.job_names import JobNames
 from scheduler.service.queries.queue_forecast import QueueForecasts
 from scheduler.service.queries.start_intervals import StartIntervals
 from scheduler.service.queries.views import (
@@ -124,6 +126,9 @@ class Service:
             self.nodes,
         )
         self._forecasts = QueueForecasts(self.live_jobs, parts.active_policy)
+        self._deadlines = DeadlineCheck(
+            self.live_jobs, parts.active_policy, placements.estimates, self.forecast
+        )
         self._compilation = threading.Timer(WARM_UP_AFTER_S, self._compile)
         self._compilation.name, self._compilation.daemon = "compilation", True
         self.checkup = Checkup(
@@ -150,6 +155,7 @@ class Service:
             success_checkpoints=parts.success_checkpoints,
         )
         self._admission = Admission(placements, self.retention)
+        self._names = JobNames(parts.store)
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
         learning.due = time.monotonic() + WARM_UP_AFTER_S
@@ -265,6 +271,10 @@ class Service:
         """The job, from memory while it is live (a moment late); raises `MissingError`."""
         return self.live_jobs.jobs.get(job_id) or self.store.job(job_id)
 
+    def named(self, name: str, user: str) -> Job:
+        """The job that `user` means by a name; see `JobNames.find`."""
+        return self._names.find(name, user)
+
     def submit(
         self,
         specs: Sequence[JobSpec],
@@ -277,10 +287,10 @@ class Service:
         """Store jobs, all or none; they are durable on return.
 
         They wait until `eligible_at` (Unix seconds). Inside one submission `-k` in `after` and in
-        `work["models"]` means its k-th job. `key` is the idempotency key: the same with the same
-        `digest` returns the jobs of the first time. Returns the jobs, and whether they are those
-        of an earlier submission. Raises `InputError`, `InfeasibleError`, `StateError` for the key
-        of another request, `OutageError`.
+        the references of the work means its k-th job. `key` is the idempotency key: the same with
+        the same `digest` returns the jobs of the first time. Returns the jobs, and whether they
+        are those of an earlier submission. Raises `InputError`, `InfeasibleError`, `OutageError`,
+        and `StateError` for the key of another request.
         """
         for position, spec in enumerate(specs):
             self._admission.check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
@@ -343,6 +353,13 @@ class Service:
         """What would happen to the job, for fast, balanced and cheap; raises `InfeasibleError`."""
         self._admission.check(spec)
         return self._explanations.plan(spec, self._clock.now())
+
+    def warnings(self, specs: Sequence[JobSpec]) -> list[str]:
+        """What each job of a submission will probably not meet; empty texts: nothing is seen.
+
+        Ask before `submit`, which refuses jobs that could never start; they get no warnings.
+        """
+        return self._deadlines.warnings(specs, self._clock.now())
 
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""

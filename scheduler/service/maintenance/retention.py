@@ -19,13 +19,13 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import MissingError
 from scheduler.domain.jobs import Job, JobKind
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.references import references
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.maintenance import disk_usage
 from scheduler.service.maintenance.disk_usage import PRUNABLE, Kind
 from scheduler.service.maintenance.removal import remove
 from scheduler.service.paths import Paths
 from scheduler.store.base import JobQuery, Store
-from scheduler.workloads.spec.specs import references
 
 _log = logging.getLogger(__name__)
 
@@ -248,10 +248,6 @@ class Retention:
             page = self.store.jobs(JobQuery(), before=before, limit=_PAGE)
             yield from (job for job in page if job.id in wanted)
             before = page[-1].id if len(page) == _PAGE else None
-
-    def touched(self, job: int, kind: Kind) -> bool:
-        """Whether files of that kind of a job of this number were ever pruned."""
-        return (job, kind) in self._pruned
 
     def require(self, job: Job, kind: Kind, path: Path) -> None:
         """Raise `MissingError` that says when it was pruned, if `path` is gone for that reason."""

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.commands.jobs.listing import changed
-from api.cli.support.global_options import Json, client, job_number
+from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_error, print_json
 
 
 def cancel(
     ctx: typer.Context,
     jobs: Annotated[
-        list[int] | None,
-        typer.Argument(metavar="JOB…", parser=job_number, help="Numbers of jobs."),
+        list[str] | None,
+        typer.Argument(metavar="JOB…", help="Numbers or names of jobs."),
     ] = None,
     reason: Annotated[
         str, typer.Option("--reason", "-r", help="Reason, kept in the job's history.")
@@ -57,7 +57,9 @@ def cancel(
     }
     chosen = any(filters.values()) or everything
     if bool(jobs) == chosen:
-        raise typer.BadParameter("give numbers of jobs, or filters, or --all", param_hint="JOB…")
+        raise typer.BadParameter(
+            "give numbers or names of jobs, or filters, or --all", param_hint="JOB…"
+        )
     with client(ctx) as service:
         if jobs:
             changed([service.job(number).cancel(reason) for number in jobs], as_json)
