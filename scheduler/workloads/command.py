@@ -1,12 +1,12 @@
-"""The kind `command`: any program, with a few paths in its environment.
+"""The kind `command`: any program, with a few paths in its environment; see docs/commands.md.
 
 - FULCRUM_JOB, FULCRUM_ATTEMPT: numbers;
 - FULCRUM_WIDTH: CPU cores or GPUs it has, on this node;
 - FULCRUM_WORLD_SIZE, FULCRUM_RANK, FULCRUM_NODES: on how many nodes the command runs, which of
   them this is (from 0), and their names with commas between;
-- FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`
-  become the result's metrics, one of kind `progress` with a `fraction` (0 to 1) says how much of
-  the work is done, and one of kind `checkpoint` how much of it is saved;
+- FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`, else
+  of kind `epoch`, become the result's metrics, one of kind `progress` with a `fraction` (0 to 1)
+  says how much of the work is done, and one of kind `checkpoint` how much of it is saved;
 - FULCRUM_ARTIFACTS: the folder for files that others shall get;
 - FULCRUM_CHECKPOINTS: a folder that later attempts of the job find again;
 - FULCRUM_RESUMED: 1 if an earlier attempt left something in that folder, else 0.
@@ -110,15 +110,16 @@ def _paths(context: Context) -> dict[str, str]:
 
 
 def _reported(path: Path) -> dict[str, float]:
-    """Numbers of the program's last line of kind `test`."""
-    found: dict[str, float] = {}
+    """Numbers of the program's last line of kind `test`, else of its last of kind `epoch`."""
+    found: dict[str, dict[str, float]] = {}
     with suppress(OSError), regular(path) as file:
         for line in jsonlines.lines(file):
             row = jsonlines.record(line) or {}
-            if row.get("kind") == "test":
-                found = {
+            kind = row.get("kind")
+            if kind in ("test", "epoch"):
+                found[kind] = {
                     name: value
                     for name, value in row.items()
                     if isinstance(value, int | float) and name != "time"
                 }
-    return found
+    return found.get("test") or found.get("epoch") or {}
