@@ -141,3 +141,19 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
     },
 }
 """Title of a panel of `fulcrum --help` to its commands, in their order."""
+
+OTHER_TOOLS: Mapping[str, str] = {
+    "kill": "fulcrum cancel JOB stops a job",
+    "ps": "fulcrum ls lists jobs",
+    "queue": "fulcrum ls lists jobs, and fulcrum explain JOB says why one waits",
+    "sacct": "fulcrum ls --all lists ended jobs, and fulcrum cost what they cost",
+    "sbatch": "fulcrum submit FILE submits a job file, and fulcrum run -- PROGRAM a program",
+    "scancel": "fulcrum cancel JOB stops a job",
+    "sinfo": "fulcrum cluster shows pools and devices, and fulcrum nodes ls machines",
+    "squeue": "fulcrum ls lists jobs, and fulcrum explain JOB says why one waits",
+    "srun": "fulcrum run --follow -- PROGRAM runs a program and shows its output",
+    "status": "fulcrum ls lists jobs, fulcrum show JOB shows one, fulcrum cluster the devices",
+    "stop": "fulcrum cancel JOB stops a job, and fulcrum preempt JOB for a while",
+    "top": "fulcrum ls --watch shows jobs as they change, and fulcrum cluster the devices",
+}
+"""Verbs of other tools, which are no commands here, to what is meant."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.command_table import PANELS
+from api.cli.command_table import OTHER_TOOLS, PANELS
 from api.cli.support.command_group import CommandGroup, commands
 from api.cli.support.global_options import GlobalOptions
 
@@ -19,6 +19,12 @@ class Fulcrum(CommandGroup):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**(options | {"commands": commands(PANELS)}))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; one of another tool's is a usage error that names the right one."""
+        if args[0] in OTHER_TOOLS and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {args[0]!r}. {OTHER_TOOLS[args[0]]}.")
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(

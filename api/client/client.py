@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from api.client import files
 from api.client.connection import find
-from api.client.job import JobHandle, events
+from api.client.job import JobHandle, JobRef, events, found, number
 from api.client.nodes import NodeCalls
 from api.client.policies import PolicyCalls
 from api.client.policy_jobs import PolicyJobCalls
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
+BatchSource = Iterable[Mapping[str, Any]] | Mapping[str, Any] | str | Path
+"""Several jobs, or a job file or its content."""
 
 
 class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
@@ -46,7 +48,8 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and
     $FULCRUM_TOKEN, else what `fulcrum serve` left in the data folder. Fields of jobs are those
-    of a job file (docs/job.schema.json); a `JobHandle` may stand wherever a job's number may.
+    of a job file (docs/job.schema.json); a `JobHandle` or a job's name may stand wherever a job's
+    number may.
     """
 
     def __init__(
@@ -86,38 +89,32 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
         """Submit one job: a mapping, a job file with one job, or its fields.
 
         A repeated request never makes a second job: `key` (made up if not given) is the
-        idempotency key. Raises `InvalidError` naming each wrong field, `ConflictError` if the
-        key was used for another job.
+        idempotency key. A deadline that cannot be met is in the job's `warnings`. Raises
+        `InvalidError` naming each wrong field, `ConflictError` if the key was used for another
+        job.
         """
         body = _single(job, fields)
         for name, call in (("sweep", "submit_sweep"), ("array", "submit_batch")):
             if body.get(name):
                 raise files.FileError(f"`{name}` makes several jobs; use {call}", name)
         answer = self._transport.json("POST", "/v1/jobs", json=body, key=key or new_key())
-        return self._job(answer)
+        return self._submitted(answer)
 
     def submit_batch(
         self,
-        jobs: Iterable[Mapping[str, Any]] | Mapping[str, Any] | str | Path,
+        jobs: BatchSource,
         *,
         key: str | None = None,
     ) -> list[JobHandle]:
         """Submit several jobs, or a job file or its content, together: all or none.
 
-        Inside a batch a job may name an earlier one in `after` and `work.models`. One with `array`
-        becomes a job of each index.
+        A job may name another one of the batch in `after`, `work.models` and `work.weights`. One
+        with `array` becomes a job of each index.
         """
-        if isinstance(jobs, str | Path):
-            bodies: list[Any] = list(files.read(jobs))
-        else:
-            held = files.jobs_of(jobs, "the batch") if isinstance(jobs, Mapping) else jobs
-            plain = [_plain(dict(job)) for job in held]
-            names = [str(job["name"]) for job in plain if job.get("name")]
-            bodies = [files.rooted(job, files.here(), names) for job in plain]
         answer = self._transport.json(
-            "POST", "/v1/jobs:batch", json={"jobs": bodies}, key=key or new_key()
+            "POST", "/v1/jobs:batch", json={"jobs": _several_jobs(jobs)}, key=key or new_key()
         )
-        return [self._job(item) for item in answer["jobs"]]
+        return [self._submitted(item) for item in answer["jobs"]]
 
     def train(self, *, key: str | None = None, **fields: Any) -> JobHandle:
         """Submit a training: fields of the job and of its work side by side."""
@@ -138,9 +135,21 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
         answer = self._transport.json("POST", "/v1/jobs/plan", json=_single(job, fields), safe=True)
         return PlanOut.model_validate(answer).outlooks
 
-    def job(self, job_id: int) -> JobHandle:
-        """A job by its number. Raises `NotFoundError`."""
-        return self._job(self._transport.get(f"/v1/jobs/{int(job_id)}"), detail=True)
+    def plan_batch(self, jobs: BatchSource) -> tuple[tuple[OutlookOut, ...], ...]:
+        """What would happen to each of several jobs if it were the only one; as `plan`."""
+        from api.schemas import PlansOut
+
+        body = {"jobs": _several_jobs(jobs)}
+        answer = self._transport.json("POST", "/v1/jobs:plan", json=body, safe=True, timeout=300)
+        return tuple(plan.outlooks for plan in PlansOut.model_validate(answer).plans)
+
+    def job(self, job: JobRef) -> JobHandle:
+        """A job by its number or name, read now; a text of digits is a number.
+
+        A name means your live job of that name; if none is live, your newest that has ended; then
+        those of others alike. Raises `NotFoundError`, and `ConflictError` if several are live.
+        """
+        return self._job(found(self._transport, job), detail=True)
 
     def jobs(
         self,
@@ -181,7 +190,7 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
 
     def cancel_jobs(
         self,
-        jobs: Iterable[JobHandle | int] = (),
+        jobs: Iterable[JobRef] = (),
         *,
         state: str | Sequence[str] = (),
         kind: str | Sequence[str] = (),
@@ -201,7 +210,7 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
         from api.schemas import CancelledOut
 
         wanted = {
-            "ids": _plain(list(jobs)),
+            "ids": [number(self._transport, job) for job in jobs],
             "state": _several(state),
             "kind": _several(kind),
             "user": user,
@@ -298,7 +307,7 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
         """What happened to any job, oldest first, behind event number `after`."""
         return events(self._transport, "/v1/events", after)
 
-    def compare_runs(self, jobs: Iterable[JobHandle | int]) -> RunComparison:
+    def compare_runs(self, jobs: Iterable[JobHandle | int | str]) -> RunComparison:
         """Trainings side by side: what differs, accuracy, time, cost and curves, read now.
 
         Raises `NotFoundError`.
@@ -332,6 +341,11 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
             cursor = page["next_cursor"]
             if cursor is None:
                 return
+
+    def _submitted(self, answer: Any) -> JobHandle:
+        from api.schemas import SubmittedOut
+
+        return JobHandle(self._transport, SubmittedOut.model_validate(answer))
 
     def _job(self, answer: Any, *, detail: bool = False) -> JobHandle:
         from api.schemas import JobDetail, JobOut
@@ -373,6 +387,15 @@ def _single(job: JobSource | None, fields: Mapping[str, Any]) -> Any:
             raise files.FileError(f"{job} holds {len(jobs)} jobs; use submit_batch", "jobs")
         job = jobs[0]
     return files.rooted(_plain({**(job or {}), **fields}), files.here())
+
+
+def _several_jobs(jobs: BatchSource) -> list[Any]:
+    if isinstance(jobs, str | Path):
+        return list(files.read(jobs))
+    held = files.jobs_of(jobs, "the batch") if isinstance(jobs, Mapping) else jobs
+    plain = [_plain(dict(job)) for job in held]
+    names = [str(job["name"]) for job in plain if job.get("name")]
+    return [files.rooted(job, files.here(), names) for job in plain]
 
 
 def _plain(value: Any) -> Any:

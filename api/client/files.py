@@ -23,9 +23,10 @@ def read(path: str | Path, sets: Sequence[str] = (), *, base: Path | None = None
     """The jobs of a file, in its order, ready to be submitted.
 
     `sets` are `PATH=VALUE` with a dotted path (`work.epochs=3`, or `jobs.1.work.epochs=3` for
-    the second job only); the value is YAML. A job may name an earlier one of the same file in
-    `after` and `work.models` by its `name`. Relative paths in the file are meant from `base`
-    (default: the file's folder), those in `sets` from the working directory. Raises `FileError`.
+    the second job only); the value is YAML. A job may name another one of the same file in
+    `after`, `work.models` and `work.weights` by its `name`. Relative paths in the file are meant
+    from `base` (default: the file's folder), those in `sets` from the working directory. Raises
+    `FileError`.
     """
     from api.client import jobyaml
 

@@ -78,6 +78,11 @@ class JobHandle:
         return self.info.reason
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What it will probably not meet, as said when it was submitted."""
+        return getattr(self.info, "warnings", ())
+
+    @property
     def done(self) -> bool:
         """Whether it never changes again."""
         return self.info.final
@@ -276,6 +281,24 @@ class JobHandle:
     def _followed(self, attempt: int | None, tail: int | None) -> Iterator[str]:
         params = {"follow": "true", "attempt": attempt, "tail": tail}
         return lines(self._transport, self._path("logs"), params)
+
+
+JobRef = JobHandle | int | str
+"""A job, its number or its name; a text of digits is a number."""
+
+
+def found(transport: Transport, job: JobRef) -> Any:
+    """What the service says of a job now, as JSON. Raises as `Client.job`."""
+    if isinstance(job, str) and not job.isdecimal():
+        return transport.get("/v1/jobs:find", name=job)
+    return transport.get(f"/v1/jobs/{number(transport, job)}")
+
+
+def number(transport: Transport, job: JobRef) -> int:
+    """The number of a job; the service is asked about a name only. Raises as `Client.job`."""
+    if isinstance(job, str) and not job.isdecimal():
+        return int(found(transport, job)["id"])
+    return job.id if isinstance(job, JobHandle) else int(job)
 
 
 def events(transport: Transport, path: str, after: int = 0) -> Iterator[EventOut]:

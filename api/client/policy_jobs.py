@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from api.client import files
-from api.client.job import JobHandle
+from api.client.job import JobHandle, JobRef, number
 from api.client.policies import policy_path
 from api.client.transport import Transport, new_key
 
@@ -135,15 +135,15 @@ class PolicyJobCalls:
         answer = self._transport.get("/v1/policies/jobs", task=task, limit=limit)
         return PolicyJobsOut.model_validate(answer).jobs
 
-    def policy_job(self, job: JobHandle | int) -> PolicyJobDetail:
+    def policy_job(self, job: JobRef) -> PolicyJobDetail:
         """How such a job goes: progress, the last validation, the verdict of a test.
 
         Raises `NotFoundError` for any other job.
         """
         from api.schemas import PolicyJobDetail
 
-        number = job.id if isinstance(job, JobHandle) else int(job)
-        return PolicyJobDetail.model_validate(self._transport.get(f"/v1/policies/jobs/{number}"))
+        path = f"/v1/policies/jobs/{number(self._transport, job)}"
+        return PolicyJobDetail.model_validate(self._transport.get(path))
 
     def _begun(self, path: str, fields: Mapping[str, Any], key: str | None) -> JobHandle:
         from api.schemas import JobOut

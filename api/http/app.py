@@ -85,7 +85,7 @@ def create_app(
         services=services,
         data_dir=settings.data_dir.absolute(),
         clock=clock,
-        intake=Intake(services.job, clock),
+        intake=Intake(lambda: services.current, clock),
         telemetry=telemetry,
         registry=Registry(settings.data_dir),
         schedules=Library(settings.data_dir),

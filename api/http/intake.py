@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import heapq
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 from api.schemas.fields import MAX_ID, moment
 from api.schemas.groups.arrays import Member, members
-from api.schemas.jobs import AnyJob, CnnInferJob, JobUpdateIn
+from api.schemas.jobs import AnyJob, JobUpdateIn
 from scheduler.clock import Clock
-from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.references import WEIGHTS, reference_fields, references, renumbered
 from scheduler.domain.resources import Request
 from scheduler.validation import summary
-from scheduler.workloads.spec.specs import CnnInferWork, Look, Work, check_paths, profile
+from scheduler.workloads.spec.specs import (
+    CnnInferWork,
+    Look,
+    Work,
+    check_paths,
+    is_job_name,
+    profile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,21 @@ class Batch:
         return [found[position] for position in range(len(jobs))]
 
 
+class Earlier(Protocol):
+    """Knows the jobs that were submitted before."""
+
+    def job(self, job_id: int) -> Job:
+        """Raises `MissingError`."""
+
+    def named(self, name: str, user: str) -> Job:
+        """The job that `user` means; raises `MissingError`, `StateError` if several may be."""
+
+
 @dataclass(slots=True)
 class Intake:
-    """Makes specs of jobs; `job` tells what earlier jobs are, `clock` what is in the past."""
+    """Makes specs of jobs; the service knows earlier jobs, `clock` what is in the past."""
 
-    job: Callable[[int], Job]
-    """Raises `MissingError`."""
+    service: Callable[[], Earlier]
     clock: Clock
 
     def one(self, job: AnyJob, user: str) -> JobSpec:
@@ -55,7 +71,7 @@ class Intake:
         return draft.build()[0][0]
 
     def several(self, jobs: Sequence[AnyJob], user: str) -> Batch:
-        """The specs of jobs that may refer to one another by name.
+        """The specs of jobs that may refer to one another, and to earlier jobs, by name.
 
         An array becomes one spec for each index, and its name stands for all of them. A reference
         to the k-th spec (from 1) is -k. Raises `InputError` naming every wrong field: unknown and
@@ -88,8 +104,8 @@ class _Draft:
     names: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     edges: dict[int, set[int]] = field(default_factory=dict)
     """Position → positions it refers to."""
-    earlier: dict[int, Job] = field(default_factory=dict)
-    """Stored jobs that were referred to: a batch asks for each once."""
+    earlier: dict[int | str, Job] = field(default_factory=dict)
+    """Stored jobs that were referred to, by number and name: a batch asks for each once."""
     look: Look = field(default_factory=Look)
     """What the request sees of folders."""
 
@@ -119,53 +135,66 @@ class _Draft:
         """Positions in the batch; notes what cannot be referred to."""
         for at, item in enumerate(job.after):
             yield from self._named(item, self._field(position, f"after.{at}"))
-        if not isinstance(job, CnnInferJob):
-            return
-        for at, item in enumerate(job.work.models):
-            name = self._field(position, f"work.models.{at}")
-            if isinstance(item, str) and self._is_folder(item):
+        for place, item in reference_fields(job.work.model_dump()):
+            if self._is_folder(item):
                 continue
+            name = self._field(position, f"work.{place}")
             found = self._named(item, name)
-            if found:
-                self._require_training(self.jobs[found[0]].kind, item, name)
+            if len(found) > 1 and place == WEIGHTS:
+                self.wrong[name] = f"{item!r} is an array of {len(found)} jobs; legal: one job"
+            elif found:
+                source = self.jobs[found[0]]
+                self._require_model(job, item, source.kind, source.work.model_dump(), name)
                 yield from found
-            elif isinstance(item, int) and name not in self.wrong:
-                self._require_training(self._earlier(item).spec.kind, item, name)
+            elif name not in self.wrong:
+                earlier = self._earlier(item).spec
+                self._require_model(job, item, earlier.kind, earlier.work, name)
 
     def _named(self, item: int | str, name: str) -> Sequence[int]:
         """Positions of a job of this batch; empty: an earlier job, or none (then noted)."""
-        if isinstance(item, int):
-            try:
-                self._earlier(item if item <= MAX_ID else 0)
-            except MissingError:
-                self.wrong[name] = f"there is no job {item}"
-            return ()
-        positions = self.names.get(item, [])
+        positions = self.names.get(str(item), []) if isinstance(item, str) else []
         count = len({self.members[position].origin for position in positions})
         if count == 1:
             return positions
         if positions:
             self.wrong[name] = f"{count} jobs of this batch are named {item!r}"
-        elif self.batch:
-            legal = ", ".join(self.names) or "none has a name"
-            self.wrong[name] = f"no job of this batch is named {item!r}; legal: {legal}"
-        else:
-            self.wrong[name] = f"{item!r}: names are legal within a batch only; give a job's number"
+            return ()
+        try:
+            self._earlier(item)
+        except StateError as error:
+            self.wrong[name] = error.message
+        except MissingError:
+            legal = f"; the batch has {', '.join(self.names)}" if self.names else ""
+            self.wrong[name] = (
+                f"there is no job {item}"
+                if isinstance(item, int)
+                else f"no job is named {item!r}{legal}"
+            )
         return ()
 
-    def _earlier(self, number: int) -> Job:
-        if number not in self.earlier:
-            self.earlier[number] = self.intake.job(number)
-        return self.earlier[number]
+    def _earlier(self, item: int | str) -> Job:
+        if item not in self.earlier:
+            service = self.intake.service()
+            if isinstance(item, str):
+                self.earlier[item] = service.named(item, self.user)
+            else:
+                self.earlier[item] = service.job(item if item <= MAX_ID else 0)
+        return self.earlier[item]
 
-    def _is_folder(self, item: str) -> bool:
-        if item in self.names:
-            return False
-        return not self.batch or "/" in item or os.path.isdir(item)  # noqa: PTH112 — never raises
+    def _is_folder(self, item: int | str) -> bool:
+        return isinstance(item, str) and item not in self.names and not is_job_name(item)
 
-    def _require_training(self, kind: str, item: int | str, name: str) -> None:
+    def _require_model(
+        self, job: AnyJob, item: int | str, kind: str, work: Mapping[str, Any], name: str
+    ) -> None:
+        """Note a reference to a job that leaves no model, or one that the weights do not fit."""
         if kind != JobKind.CNN_TRAIN:
-            self.wrong[name] = f"job {item} is a {kind} job; legal: cnn-train jobs"
+            self.wrong[name] = (
+                f"job {item} is a {kind} job and leaves no model; legal: cnn-train jobs"
+            )
+        elif name.endswith(WEIGHTS) and work["model"] != job.work.model_dump()["model"]:
+            model = name.removesuffix(WEIGHTS) + "model"
+            self.wrong[model] = f"job {item} trains {work['model']}; legal: the same model"
 
     def _order(self) -> list[int]:
         """Positions, each after those it refers to, otherwise as sent."""
@@ -193,7 +222,7 @@ class _Draft:
         work: Work = job.work
         if isinstance(work, CnnInferWork):
             # A number stands for any job: only folders are looked for.
-            models = tuple(1 if item in self.names else item for item in work.models)
+            models = tuple(item if self._is_folder(item) else 1 for item in work.models)
             work = work.model_copy(update={"models": models})
         try:
             check_paths(work, self.look)
@@ -208,19 +237,14 @@ class _Draft:
     ) -> JobSpec:
         job = member.job
         after = [number for item in job.after for number in self._resolved(item, place)]
+        stored = renumbered(
+            job.work.model_dump(mode="json"),
+            lambda item: [item] if self._is_folder(item) else self._resolved(item, place),
+        )
+        after += [number for number in references(stored) if self._awaited(number)]
         work: Work = job.work
         if isinstance(work, CnnInferWork):
-            models = tuple(
-                model
-                for item in work.models
-                for model in (
-                    self._resolved(item, place)
-                    if isinstance(item, int) or item in self.names
-                    else [item]
-                )
-            )
-            work = work.model_copy(update={"models": models})
-            after += [item for item in models if isinstance(item, int) and self._awaited(item)]
+            work = work.model_copy(update={"models": tuple(stored["models"])})
 
         def trained(number: int) -> Mapping[str, Any]:
             spec = specs[-number - 1] if number < 0 else self._earlier(number).spec
@@ -228,7 +252,7 @@ class _Draft:
 
         return JobSpec(
             kind=JobKind(job.kind),
-            work=work.model_dump(mode="json"),
+            work=stored,
             profile=profile(job.kind, work, trained, self.look),
             name=job.name,
             user=self.user,
@@ -246,15 +270,15 @@ class _Draft:
         )
 
     def _resolved(self, item: int | str, place: Mapping[int, int]) -> list[int]:
-        if isinstance(item, int):
-            return [item]
-        return [-place[position] for position in self.names[item]]
+        if isinstance(item, str) and item in self.names:
+            return [-place[position] for position in self.names[item]]
+        return [self._earlier(item).id]
 
-    def _awaited(self, model: int) -> bool:
-        """Whether the training has yet to end well: one that was stopped may have left a model."""
-        if model < 0:
+    def _awaited(self, number: int) -> bool:
+        """Whether a job waits for the one whose model it reads: not if that left it and failed."""
+        if number < 0:
             return True
-        state = self._earlier(model).state
+        state = self._earlier(number).state
         return not state.final or state is JobState.SUCCEEDED
 
     def _field(self, position: int, name: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RequestOut,
         RetryOut,
         RunProgressOut,
+        SubmittedOut,
     )
     from api.schemas.cluster import (
         ArtifactOut,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         ForecastOut,
         OutlookOut,
         PlanOut,
+        PlansOut,
         RowOut,
         WaitingOut,
     )
@@ -159,6 +161,7 @@ __all__ = [
     "NodesOut",
     "OutlookOut",
     "PlanOut",
+    "PlansOut",
     "PoliciesOut",
     "PolicyIn",
     "PolicyJobDetail",
@@ -197,6 +200,7 @@ __all__ = [
     "ShadowIn",
     "ShadowOut",
     "StudyIn",
+    "SubmittedOut",
     "TrainingIn",
     "TuningIn",
     "UsageOut",

@@ -117,6 +117,20 @@ class JobOut(Answer):
         return cls.from_values(job, job.spec, **_own(job, figures))
 
 
+class SubmittedOut(JobOut):
+    """A job as it was just submitted."""
+
+    warnings: tuple[str, ...] = Field(
+        (), description="What it will probably not meet, such as its deadline; sentences."
+    )
+
+    @classmethod
+    def submitted(cls, job: Job, warning: str) -> Self:
+        """From the domain's value; an empty warning is none."""
+        warnings = (warning,) if warning else ()
+        return cls.from_values(job, job.spec, **_own(job, None), warnings=warnings)
+
+
 class EstimateOut(Answer):
     """What was expected of an attempt when it was placed."""
 
@@ -192,7 +206,7 @@ class JobPage(Answer):
 class JobBatchOut(Answer):
     """The jobs of a batch, in the order in which they were sent."""
 
-    jobs: tuple[JobOut, ...]
+    jobs: tuple[SubmittedOut, ...]
 
 
 class CancelledOut(Answer):

@@ -103,6 +103,12 @@ class PlanOut(Answer):
     outlooks: tuple[OutlookOut, ...]
 
 
+class PlansOut(Answer):
+    """The outlooks of several jobs, each as if it were the only one that is submitted."""
+
+    plans: tuple[PlanOut, ...] = Field(description="In the order in which the jobs were sent.")
+
+
 class WaitingOut(Answer):
     """A job that competes for devices, and where it is expected to run."""
 

@@ -169,7 +169,7 @@ def _reference(value: Any) -> int | str:
         return found
     if isinstance(found, str) and 1 <= len(found) <= 200:
         return one_line(found)
-    raise PydanticCustomError("job", "should be a job's number ≥ 1, or a name within a batch")
+    raise PydanticCustomError("job", "should be a job's number ≥ 1, or its name")
 
 
 def _once(values: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -303,7 +303,7 @@ After = Annotated[
     AfterValidator(_once),
     BeforeValidator(_listed, json_schema_input_type=int | str | list[int | str]),
 ]
-"""Job numbers, or names within a batch."""
+"""Job numbers, or names."""
 Array = Annotated[
     tuple[Annotated[StrictInt, Field(ge=0, le=MAX_INDEX)], ...],
     Field(max_length=MAX_ARRAY),

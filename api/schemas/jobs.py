@@ -53,7 +53,7 @@ class JobCommon(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name = Field("", description="For people, and for references within a batch.")
+    name: Name = Field("", description="For people, and for references from other jobs.")
     project: Project = Field("default", description="Groups jobs for costs and preferences.")
     devices: Devices = Field(
         ("any",),
@@ -83,7 +83,8 @@ class JobCommon(BaseModel):
     budget: Dollars | None = Field(None, description="Dollars it may cost at most.")
     after: After = Field(
         (),
-        description="Jobs that must have succeeded first: numbers, or names within a batch.",
+        description="Jobs that must have succeeded first: numbers or names. A name means a job of "
+        "the same batch, else the live job of that name, else the newest that has ended.",
         examples=[[17], ["train"]],
     )
     retry: RetryIn = RetryIn(max_attempts=1, backoff_s=5.0)

@@ -11,6 +11,7 @@ from typing import Any
 from scheduler.domain.errors import InputError
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.nodes import LOCAL
+from scheduler.domain.references import references, renumbered
 from scheduler.domain.resources import Request
 
 PREFERENCES: Mapping[str, float] = {"cheap": 0.0, "balanced": 0.5, "fast": 1.0}
@@ -98,15 +99,15 @@ CHANGEABLE = ("priority", "preference", "deadline")
 
 
 def bound(spec: JobSpec, ids: Sequence[int], own: int) -> JobSpec:
-    """The spec with -k in `after`, `array` and `work["models"]` replaced by `ids[k - 1]`.
+    """The spec with -k in `after`, `array` and the references of its work as `ids[k - 1]`.
 
     So jobs of one submission refer to one another before they have ids. `ids` are those of the
     jobs before this one, whose id is `own`; only `array` may refer to the job itself. Raises
     `InputError` for a reference to any other job.
     """
 
-    def real(reference: int) -> int:
-        if reference >= 0:
+    def real(reference: int | str) -> int | str:
+        if isinstance(reference, str) or reference >= 0:
             return reference
         if -reference > len(ids):
             raise InputError(
@@ -116,15 +117,12 @@ def bound(spec: JobSpec, ids: Sequence[int], own: int) -> JobSpec:
         return ids[-reference - 1]
 
     if spec.array is not None and spec.array < 0:
-        first = own if -spec.array == len(ids) + 1 else real(spec.array)
-        spec = replace(spec, array=first)
-    models = spec.work.get("models") or ()
-    work = spec.work
-    if any(isinstance(model, int) and model < 0 for model in models):
-        work = {**work, "models": [real(m) if isinstance(m, int) else m for m in models]}
-    elif all(job >= 0 for job in spec.after):
+        own_array = -spec.array == len(ids) + 1
+        spec = replace(spec, array=own if own_array else int(real(spec.array)))
+    if all(job >= 0 for job in (*spec.after, *references(spec.work))):
         return spec
-    return replace(spec, after=tuple(real(job) for job in spec.after), work=work)
+    after = tuple(int(real(job)) for job in spec.after)
+    return replace(spec, after=after, work=renumbered(spec.work, lambda item: [real(item)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from scheduler.domain.errors import InfeasibleError, InputError, MissingError
-from scheduler.domain.jobs import JobSpec
+from scheduler.domain.jobs import Job, JobSpec
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.references import reference_fields
 from scheduler.domain.units import money
 from scheduler.estimates.estimator import Estimator
 from scheduler.estimates.options import PoolEstimate, feasible, options
 from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.maintenance.retention import Kind, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
-from scheduler.workloads.spec.specs import references
+
+MODEL = "model.pt"
+"""The file in a training's artifacts that others read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,15 @@ class Admission:
     retention: Retention
 
     def check(self, spec: JobSpec, prefix: str = "") -> None:
-        """Raise `InputError` for a model that is not there, or if it could never start.
+        """Raise `InputError` for a model that will not be, `InfeasibleError` if it cannot run.
 
-        The latter is an `InfeasibleError`: no pool can hold it, or its budget is too low.
-
-        `prefix` stands before the names of wrong fields.
+        It cannot if no pool could ever hold it, or its budget is too low. `prefix` stands before
+        the names of wrong fields.
         """
-        for number in references(spec.work):
-            if number > 0 and number not in self.retention.live_jobs.jobs:
-                self._require_model(number, prefix)
+        for field, number in reference_fields(spec.work):
+            known = isinstance(number, int) and number in self.retention.live_jobs.jobs
+            if isinstance(number, int) and number > 0 and not known:
+                self._require_model(number, f"{prefix}work.{field}")
         try:
             self.placements.require(spec)
         except InfeasibleError as error:
@@ -81,20 +84,27 @@ class Admission:
                 {f"{prefix}budget": f"at least {money(least, up=True)}"},
             )
 
-    def _require_model(self, number: int, prefix: str) -> None:
-        problem = self._without_model(number)
-        if problem:
-            raise InputError(problem, {f"{prefix}work.models": problem})
-
-    def _without_model(self, number: int) -> str:
-        """Why that job has no model; empty if it has one, or may leave one."""
+    def _require_model(self, number: int, field: str) -> None:
+        """Raise `InputError` naming `field` if the job has ended and its model is not there."""
         retention = self.retention
-        model = retention.folders.artifacts(number) / "model.pt"
+        job = retention.store.job(number)
+        model = retention.folders.artifacts(number) / MODEL
+        if not job.state.final or model.is_file():
+            return
         try:
-            job = retention.store.job(number)
             retention.require(job, Kind.MODELS, model)
         except MissingError as error:
-            return error.message
-        if job.state.final and job.state is not JobState.SUCCEEDED and not model.is_file():
-            return f"job {number} ended {job.state} and left no model"
-        return ""
+            problem = error.message
+        else:
+            problem = _without_model(job)
+        raise InputError(problem, {field: problem})
+
+
+def _without_model(job: Job) -> str:
+    match job.state:
+        case JobState.SUCCEEDED:
+            return f"{MODEL} of job {job.id} is missing from its artifacts"
+        case JobState.CANCELLED:
+            return f"job {job.id} was cancelled before it left a model"
+        case _:
+            return f"job {job.id} failed and left no model: {job.reason}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scheduler.domain.jobs import Job
 from scheduler.service.service import Service
 
 
@@ -32,10 +31,6 @@ class ServiceHolder:
     def stop(self) -> None:
         """Stop the service; attempts run on."""
         self.current.stop()
-
-    def job(self, job_id: int) -> Job:
-        """The job as the current service knows it; raises `MissingError`."""
-        return self.current.job(job_id)
 
     def announce(self, address: str) -> None:
         """Tell the service's URL to the others that share its store."""

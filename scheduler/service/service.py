@@ -49,8 +49,10 @@ from scheduler.service.projects.accounts import ProjectAccounts
 from scheduler.service.projects.book import ProjectBook
 from scheduler.service.projects.control import ProjectControl
 from scheduler.service.projects.quotas import Quotas
+from scheduler.service.queries.deadlines import DeadlineCheck
 from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.job_figures import JobFiguresQuery
+from scheduler.service.queries.job_names import JobNames
 from scheduler.service.queries.queue_forecast import QueueForecasts
 from scheduler.service.queries.start_intervals import StartIntervals
 from scheduler.service.queries.views import (
@@ -142,6 +144,9 @@ class Service:
         )
         self._forecasts = QueueForecasts(self.live_jobs, parts.active_policy)
         self._figures = JobFiguresQuery(parts.store, self.live_jobs, parts.folders)
+        self._deadlines = DeadlineCheck(
+            self.live_jobs, parts.active_policy, placements.estimates, self.forecast
+        )
         self._compilation = threading.Timer(WARM_UP_AFTER_S, self._compile)
         self._compilation.name, self._compilation.daemon = "compilation", True
         self.checkup = Checkup(
@@ -182,6 +187,7 @@ class Service:
             parts.clock,
             lambda name: self.dispatcher.post(Reestimate(lambda spec: spec.project == name)),
         )
+        self._names = JobNames(parts.store)
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
         learning.due = time.monotonic() + WARM_UP_AFTER_S
@@ -311,6 +317,10 @@ class Service:
         """Raise `InfeasibleError` or `InputError` for a job that could never start."""
         self._admission.check(spec)
 
+    def named(self, name: str, user: str) -> Job:
+        """The job that `user` means by a name; see `JobNames.find`."""
+        return self._names.find(name, user)
+
     def submit(
         self,
         specs: Sequence[JobSpec],
@@ -323,10 +333,10 @@ class Service:
         """Store jobs, all or none; they are durable on return.
 
         They wait until `eligible_at` (Unix seconds). Inside one submission `-k` in `after` and in
-        `work["models"]` means its k-th job. `key` is the idempotency key: the same with the same
-        `digest` returns the jobs of the first time. Returns the jobs, and whether they are those
-        of an earlier submission. Raises `InputError`, `InfeasibleError`, `QuotaError`,
-        `StateError` for the key of another request, `OutageError`.
+        the references of the work means its k-th job. `key` is the idempotency key: the same with
+        the same `digest` returns the jobs of the first time. Returns the jobs, and whether they
+        are those of an earlier submission. Raises `InputError`, `InfeasibleError`, `QuotaError`,
+        `OutageError`, and `StateError` for the key of another request.
         """
         for position, spec in enumerate(specs):
             self._admission.check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
@@ -399,6 +409,13 @@ class Service:
         """What would happen to the job, for fast, balanced and cheap; raises `InfeasibleError`."""
         self._admission.check(spec)
         return self._explanations.plan(spec, self._clock.now())
+
+    def warnings(self, specs: Sequence[JobSpec]) -> list[str]:
+        """What each job of a submission will probably not meet; empty texts: nothing is seen.
+
+        Ask before `submit`, which refuses jobs that could never start; they get no warnings.
+        """
+        return self._deadlines.warnings(specs, self._clock.now())
 
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""

@@ -64,6 +64,8 @@ class JobQuery:
     project: str | None = None
     name: str | None = None
     """Part of the name; upper and lower case are the same."""
+    exact_name: str | None = None
+    """The whole name; upper and lower case are the same."""
     submitted_from: float | None = None
     """Inclusive."""
     submitted_to: float | None = None
@@ -80,6 +82,7 @@ class JobQuery:
             and (self.user is None or spec.user == self.user)
             and (self.project is None or spec.project == self.project)
             and (self.name is None or self.name.casefold() in spec.name.casefold())
+            and (self.exact_name is None or self.exact_name.casefold() == spec.name.casefold())
             and (since is None or job.submitted_at >= since)
             and (until is None or job.submitted_at < until)
             and (self.array is None or spec.array == self.array)

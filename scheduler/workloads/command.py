@@ -1,4 +1,4 @@
-"""The kind `command`: any program, with a few paths in its environment.
+"""The kind `command`: any program, with a few paths in its environment; see docs/commands.md.
 
 - FULCRUM_JOB, FULCRUM_ATTEMPT: numbers;
 - FULCRUM_WIDTH: CPU cores or GPUs it has, on this node;
@@ -7,11 +7,11 @@
 - FULCRUM_ARRAY, FULCRUM_ARRAY_INDEX: of a job of an array, the number of the array's first job and
   the index;
 - FULCRUM_SWEEP, FULCRUM_TRIAL: of a trial, the numbers of the sweep and the trial;
-- FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`
-  become the result's metrics, one of kind `epoch` tells a sweep how good the program is so far
-  (`epoch` from 1, the sweep's metric, perhaps `epochs` and `seconds`), one of kind `progress`
-  with a `fraction` (0 to 1) says how much of the work is done, and one of kind `checkpoint` how
-  much of it is saved;
+- FULCRUM_METRICS: a file to append JSON lines to; the numbers of the last one of kind `test`, else
+  of kind `epoch`, become the result's metrics; one of kind `epoch` tells a sweep how good the
+  program is so far (`epoch` from 1, the sweep's metric, perhaps `epochs` and `seconds`), one of
+  kind `progress` with a `fraction` (0 to 1) says how much of the work is done, and one of kind
+  `checkpoint` how much of it is saved;
 - FULCRUM_ARTIFACTS: the folder for files that others shall get;
 - FULCRUM_CHECKPOINTS: a folder that later attempts of the job find again;
 - FULCRUM_RESUMED: 1 if an earlier attempt left something in that folder, else 0.
@@ -116,15 +116,16 @@ def _paths(context: Context) -> dict[str, str]:
 
 
 def _reported(path: Path) -> dict[str, float]:
-    """Numbers of the program's last line of kind `test`."""
-    found: dict[str, float] = {}
+    """Numbers of the program's last line of kind `test`, else of its last of kind `epoch`."""
+    found: dict[str, dict[str, float]] = {}
     with suppress(OSError), regular(path) as file:
         for line in jsonlines.lines(file):
             row = jsonlines.record(line) or {}
-            if row.get("kind") == "test":
-                found = {
+            kind = row.get("kind")
+            if kind in ("test", "epoch"):
+                found[kind] = {
                     name: value
                     for name, value in row.items()
                     if isinstance(value, int | float) and name != "time"
                 }
-    return found
+    return found.get("test") or found.get("epoch") or {}

@@ -76,8 +76,8 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
     )
     torch.manual_seed(work.seed)
     network = card.network()
-    if work.weights is not None:
-        weights.initial(network, work.model, work.weights)
+    if isinstance(work.weights, str):  # of a job: the launch named its file
+        _start_from(work.weights, network, work.model, len(parts.classes))
     if work.freeze:
         architectures.freeze(network)
     data = ImageData(
@@ -98,6 +98,13 @@ def train(work: CnnTrainWork, context: Context) -> dict[str, Any]:
             weights.load(network, kept.weights, "work")
         trainer.test(module, datamodule=data, verbose=False)
     return _leave(context, module, kept, reporter, parts)
+
+
+def _start_from(file: str, network: torch.nn.Module, model: str, classes: int) -> None:
+    """Start from these weights, and tell the log."""
+    replaced = weights.initial(network, model, file)
+    head = f"; its head of {replaced} classes is replaced by a new one of {classes}"
+    print(f"starts from the weights {file}{head if replaced else ''}", flush=True)
 
 
 def threads(context: Context) -> int:

@@ -255,7 +255,7 @@ def test_preferences_are_shown_and_changed_while_who_decides_stays(fulcrum, worl
     ("args", "code", "said"),
     [
         (("show", "99"), 3, "99"),
-        (("show", "x"), 2, "JOB"),
+        (("show", "x"), 3, "no job is named 'x'"),
         (("train", "--epochs", "0"), 4, "work.epochs"),
         (("train", "--model", "resnt18"), 4, "resnet18"),
         (("run", "--width", "99", "--", "true"), 4, "width"),

@@ -55,16 +55,17 @@ def test_handles_and_times_stand_for_themselves():
 
 def test_names_in_a_batch_are_no_paths(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "net").mkdir()
     service = Service([{"jobs": [job(id=1), job(id=2)]}])
     jobs = service.client().submit_batch(
         [
             {"kind": "cnn-train", "name": "net", "work": {}},
-            {"kind": "cnn-infer", "work": {"models": ["net", "other"]}},
+            {"kind": "cnn-infer", "work": {"models": ["net", "./other", "earlier"]}},
         ]
     )
     assert [handle.id for handle in jobs] == [1, 2]
     sent = service.bodies[0]["jobs"][1]["work"]["models"]
-    assert sent == ["net", str(tmp_path / "other")]
+    assert sent == ["net", str(tmp_path / "other"), "earlier"]
 
 
 def test_a_file_with_several_jobs_is_a_batch(tmp_path):

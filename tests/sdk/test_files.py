@@ -48,11 +48,12 @@ def test_names_of_jobs_in_the_file_stay_names(tmp_path):
     text = """
 - {kind: cnn-train, name: net}
 - {kind: cnn-infer, work: {models: net}}
-- {kind: cnn-infer, work: {models: [net, 17, old]}}
+- {kind: cnn-infer, work: {models: [net, 17, old, new]}}
 """
+    (tmp_path / "old").mkdir()
     jobs = read(write(tmp_path, text))
     assert jobs[1]["work"]["models"] == ["net"]
-    assert jobs[2]["work"]["models"] == ["net", 17, f"{tmp_path}/old"]
+    assert jobs[2]["work"]["models"] == ["net", 17, f"{tmp_path}/old", "new"]
 
 
 def test_sets_reach_all_jobs_or_one_and_are_yaml(tmp_path):

@@ -12,13 +12,13 @@ import pytest
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind
+from scheduler.domain.references import references
 from scheduler.workloads.spec.specs import (
     WORK,
     absolute,
     check_paths,
     parse_work,
     profile,
-    references,
     resolve,
 )
 
@@ -139,10 +139,30 @@ def test_paths_are_meant_from_the_submitters_folder(monkeypatch: pytest.MonkeyPa
     base = Path("/home/ada/shop")
     made = absolute({"dataset": "folder:../pets", "weights": "imagenet", "epochs": 1}, base)
     assert made == {"dataset": "folder:/home/ada/pets", "weights": "imagenet", "epochs": 1}
-    made = absolute({"models": [3, "old"], "weights": ["~/a.pt"], "data": "digits"}, base)
-    assert made["models"] == [3, "/home/ada/shop/old"]
+    given = {"models": [3, "./old", "cnn"], "weights": ["~/a.pt"], "data": "digits"}
+    made = absolute(given, base)
+    assert made["models"] == [3, "/home/ada/shop/old", "cnn"]
     assert made["weights"] == ["/home/ada/a.pt"]
     assert absolute({"argv": ["ls"], "cwd": None}, base) == {"argv": ["ls"], "cwd": None}
+
+
+@pytest.mark.parametrize("given", [{"job": 12}, {"job": "12"}, "job:12"])
+def test_weights_of_a_job(given: object) -> None:
+    work = parse_work("cnn-train", {"weights": given, "freeze": True})
+    made = work.model_dump(mode="json")
+    assert made["weights"] == {"job": 12}
+    assert references(made) == (12,)
+    assert absolute(made, Path("/home"))["weights"] == {"job": 12}
+    assert absolute({"weights": "job:cnn"}, Path("/home"))["weights"] == "job:cnn"
+    assert resolve(made, lambda job: Path(f"/{job}"))["weights"] == "/12/model.pt"
+    check_paths(work)
+
+
+@pytest.mark.parametrize("given", [{"job": 0}, {"job": True}, {"job": ""}, {"jobs": 3}, {}])
+def test_weights_of_no_job(given: object) -> None:
+    with pytest.raises(InputError) as error:
+        parse_work("cnn-train", {"weights": given})
+    assert "{job: NUMBER}" in error.value.fields["work.weights"]
 
 
 def test_folders_are_checked(photographs: Path, tmp_path: Path) -> None:

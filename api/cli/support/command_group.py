@@ -43,7 +43,12 @@ class LazyCommand(TyperCommand):
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """The context of the imported command."""
         try:
-            return self.load().make_context(*args, **extra)
+            command = self.load()
+            if extra.get("resilient_parsing"):  # a shell asks for completions
+                from api.cli.support.completion import attach
+
+                attach(command, self._path)
+            return command.make_context(*args, **extra)
         except typer.BadParameter as error:
             # Typer repeats pydantic's words: "Input should be a valid integer, unable to …".
             wrong = error.message.partition(", unable to parse")[0]

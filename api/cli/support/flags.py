@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.support.global_options import job_number
-
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -59,7 +57,7 @@ JOB = (
     ),
     Flag("deadline", str, "Time by which it should end: +30m, 2h or ISO 8601.", metavar="TIME"),
     Flag("budget", float, "Most dollars that it may cost.", metavar="DOLLARS"),
-    Flag("after", list[int], "Start after this job succeeded; repeatable.", (), "JOB", job_number),
+    Flag("after", list[str], "Start after this job succeeded; repeatable.", (), "JOB"),
     Flag("retry.max_attempts", int, "Number of attempts, including the first."),
     Flag("retry.backoff_s", float, "Seconds before the second attempt.", ("--backoff",), "SECONDS"),
     Flag(
@@ -95,7 +93,12 @@ TRAIN = (
     Flag("work.image_size", int, "Edge in pixels to which images are resized."),
     Flag("work.max_image_pixels", int, "Leave out images with more pixels than this."),
     Flag("work.normalise", str, "Normalisation: imagenet, half or none."),
-    Flag("work.weights", str, "Weights to start from: a file, or imagenet."),
+    Flag(
+        "work.weights",
+        str,
+        "Weights to start from: a file, imagenet, or job:NUMBER or job:NAME of a training.",
+        metavar="FILE|imagenet|job:JOB",
+    ),
     Flag("work.freeze", bool, "Train the head only."),
     Flag("work.augmentation.flip", bool, "Mirror half of the images."),
     Flag("work.augmentation.rotation", float, "Rotate images by up to this many degrees."),

@@ -36,18 +36,8 @@ def client(ctx: typer.Context) -> Client:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def job_number(text: str) -> int:
-    """The number of a job. Raises `typer.BadParameter`."""
-    text = str(text).strip()
-    if not (text.isascii() and text.isdecimal() and int(text)):
-        raise typer.BadParameter(f"JOB must be a number, such as 12, not {text!r}")
-    return int(text)
-
-
-JobId = Annotated[int, typer.Argument(metavar="JOB", parser=job_number, help="Number of the job.")]
-JobIds = Annotated[
-    list[int], typer.Argument(metavar="JOB…", parser=job_number, help="Numbers of jobs.")
-]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Number or name of the job.")]
+JobIds = Annotated[list[str], typer.Argument(metavar="JOB…", help="Numbers or names of jobs.")]
 Timeout = Annotated[
     float | None,
     typer.Option(

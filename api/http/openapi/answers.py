@@ -34,6 +34,7 @@ from api.schemas import (
     NodesOut,
     OutlookOut,
     PlanOut,
+    PlansOut,
     PoliciesOut,
     PolicyJobDetail,
     PolicyJobOut,
@@ -51,6 +52,7 @@ from api.schemas import (
     ScenarioOut,
     ScenariosOut,
     SessionOut,
+    SubmittedOut,
     UsageOut,
 )
 from api.schemas.fields import instant
@@ -222,9 +224,21 @@ _TRAINING_JOB = Job(
     _T,
 )
 
+_WARNING = (
+    "its deadline cannot be met: the earliest expected end is 2026-01-31 18:12:40 UTC, "
+    "12 min 40 s after it"
+)
+_PLAN = PlanOut(
+    outlooks=(
+        OutlookOut.of(Outlook("fast", "cpu", 2, 0.0, 14.0, 3.1e-4, 420.0, "history", True)),
+        OutlookOut.of(Outlook("balanced", "cpu", 1, 0.0, 24.0, 2.7e-4, 360.0, "history", True)),
+        OutlookOut.of(Outlook("cheap", "cpu", 1, 0.0, 24.0, 2.7e-4, 360.0, "history", True)),
+    )
+)
 ANSWERS: dict[str, BaseModel] = {
     "job": JobOut.of(_QUEUED),
-    "batch": JobBatchOut(jobs=(JobOut.of(_QUEUED),)),
+    "submitted": SubmittedOut.submitted(_QUEUED, _WARNING),
+    "batch": JobBatchOut(jobs=(SubmittedOut.submitted(_QUEUED, ""),)),
     "page": JobPage(
         jobs=(JobOut.of(_RUNNING, JobFigures(0.00011, 150.0, 0.952, 4, _PROGRESS)),),
         next_cursor="am9iOjE3",
@@ -232,13 +246,8 @@ ANSWERS: dict[str, BaseModel] = {
     "detail": JobDetail.with_attempts(_DONE, [_ATTEMPT], _FIGURES),
     "cancelled": CancelledOut(count=2, jobs=(18, 17), passed_over=()),
     "events": EventPage(events=tuple(map(EventOut.of, _EVENTS)), next_after=42),
-    "plan": PlanOut(
-        outlooks=(
-            OutlookOut.of(Outlook("fast", "cpu", 2, 0.0, 14.0, 3.1e-4, 420.0, "history", True)),
-            OutlookOut.of(Outlook("balanced", "cpu", 1, 0.0, 24.0, 2.7e-4, 360.0, "history", True)),
-            OutlookOut.of(Outlook("cheap", "cpu", 1, 0.0, 24.0, 2.7e-4, 360.0, "history", True)),
-        )
-    ),
+    "plan": _PLAN,
+    "plans": PlansOut(plans=(_PLAN,)),
     "explanation": ExplanationOut.of(
         Explanation(
             _QUEUED,

@@ -1,4 +1,4 @@
-"""Cancelling many jobs at once."""
+"""Requests about many jobs at once: cancel them, or plan them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from api.http.auth import Caller, Role
 from api.http.context import Route, answer, context_of, submitter
 from api.http.errors.problems import HttpError
 from api.http.openapi import bodies, responses
-from api.schemas import CancelJobsIn, CancelledOut
+from api.http.routers.jobs import as_sent
+from api.schemas import CancelJobsIn, CancelledOut, JobBatchIn, OutlookOut, PlanOut, PlansOut
+from scheduler.domain.errors import FulcrumError
 from scheduler.service.bulk_cancel import BulkCancel
 from scheduler.store.base import JobQuery
 
@@ -57,3 +59,25 @@ def _whose(who: Caller, wanted: str | None) -> str | None:
     if wanted not in (None, who.user):
         raise HttpError("forbidden", f"{who.user} may cancel jobs of {who.user} only")
     return who.user
+
+
+@router.post(
+    "/jobs:plan",
+    response_model=PlansOut,
+    responses=responses.of("plans", 400, 401, 403, 413, 415, 422, 503),
+)
+def plan_jobs(
+    request: Request, batch: Annotated[JobBatchIn, Body(openapi_examples=bodies.BATCHES)]
+) -> Response:
+    """Tell what would happen to each of several jobs if it were the only one that is submitted."""
+    who = submitter(request)
+    context = context_of(request)
+    specs = context.intake.several(batch.jobs, who.user)
+    plans = []
+    for position, spec in zip(specs.order, specs.specs, strict=True):
+        try:
+            outlooks = context.service.plan(spec)
+        except FulcrumError as error:
+            raise as_sent(error, [position]) from None
+        plans.append(PlanOut(outlooks=tuple(map(OutlookOut.of, outlooks))))
+    return answer(PlansOut(plans=tuple(specs.as_sent(plans))))

@@ -49,9 +49,10 @@ from api.schemas import (
     PlanOut,
     PreemptIn,
     RepeatIn,
+    SubmittedOut,
 )
 from api.schemas.fields import Instant
-from scheduler.domain.errors import InfeasibleError
+from scheduler.domain.errors import FulcrumError, InfeasibleError, InputError
 from scheduler.domain.jobs import Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.store.base import JobQuery
@@ -63,8 +64,8 @@ router = APIRouter(route_class=Route, prefix="/v1", tags=["jobs"])
 @direct.post(
     "/jobs",
     status_code=201,
-    response_model=JobOut,
-    responses=responses.of("job", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
+    response_model=SubmittedOut,
+    responses=responses.of("submitted", 400, 401, 403, 409, 413, 415, 422, 503, created=True),
 )
 def submit_job(
     request: Request,
@@ -75,12 +76,15 @@ def submit_job(
 
     It is durable when the answer arrives. A repeated request with the same `Idempotency-Key` and
     body makes no second job: it is answered with the first, marked `Idempotency-Replayed: true`.
+    A deadline that cannot be met is no error: `warnings` has the earliest expected end.
     """
     who = submitter(request)
     context = context_of(request)
     spec = context.intake.one(job, who.user)
+    (warning,) = context.service.warnings([spec])
     jobs, replayed = submit(context, [spec], who.user, idempotency_key, job)
-    return answer(JobOut.of(jobs[0]), 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
+    found = SubmittedOut.submitted(jobs[0], warning)
+    return answer(found, 201, created_headers(f"/v1/jobs/{jobs[0].id}", replayed))
 
 
 @direct.post(
@@ -96,17 +100,20 @@ def submit_batch(
 ) -> Response:
     """Submit several jobs, all or none.
 
-    A job may name another one of the batch in `after`, and in `work.models` of an inference. One
-    with `array` becomes a job of each index; its name stands for all of them.
+    A job may name another one of the batch in `after`, in `work.models` of an inference and in
+    `work.weights` of a training. One with `array` becomes a job of each index; its name stands
+    for all of them.
     """
     who = submitter(request)
     context = context_of(request)
     specs = context.intake.several(batch.jobs, who.user)
+    warnings = context.service.warnings(specs.specs)
     try:
         jobs, replayed = submit(context, specs.specs, who.user, idempotency_key, batch)
-    except InfeasibleError as error:
-        raise _as_sent(error, specs.origins) from None
-    found = JobBatchOut.model_construct(jobs=tuple(map(JobOut.of, specs.as_sent(jobs))))
+    except FulcrumError as error:
+        raise as_sent(error, specs.origins) from None
+    pairs = specs.as_sent(list(zip(jobs, warnings, strict=True)))
+    found = JobBatchOut.model_construct(jobs=tuple(SubmittedOut.submitted(*pair) for pair in pairs))
     return answer(found, 201, created_headers("/v1/jobs", replayed))
 
 
@@ -176,6 +183,24 @@ def list_jobs(
         address = f"{request.url.path}?{urlencode([*kept, ('cursor', following)])}"
         headers["Link"] = f'<{address}>; rel="next"'
     return answer(page, headers=headers)
+
+
+@router.get(
+    "/jobs:find",
+    response_model=JobDetail,
+    responses=responses.of("detail", 401, 404, 409, 422, 503),
+)
+def find_job(
+    request: Request,
+    name: Annotated[str, Query(min_length=1, max_length=200, description="The whole name.")],
+) -> Response:
+    """Find the job that a name means, for names need not be unique.
+
+    Your own jobs come before those of others. Among them it is the live job of that name; if none
+    is live, the newest that has ended. If several are live, the answer 409 lists them.
+    """
+    context, who = context_of(request), reader(request)
+    return _detail(context, context.service.named(name, who.user).id, who)
 
 
 @router.get(
@@ -351,14 +376,16 @@ def created_headers(location: str, replayed: bool) -> dict[str, str]:
     return headers
 
 
-def _as_sent(error: InfeasibleError, origins: Sequence[int]) -> InfeasibleError:
+def as_sent(error: FulcrumError, origins: Sequence[int]) -> FulcrumError:
     """The service counts specs in their own order; the client, jobs as it sent them."""
+    if not isinstance(error, InfeasibleError | InputError):
+        return error
     fields = {}
     for name, legal in error.fields.items():
         match = re.match(r"jobs\[(\d+)\]\.", name)
         position = origins[int(match[1])] if match else 0
         fields[f"jobs.{position}.{name[match.end() if match else 0 :]}"] = legal
-    return InfeasibleError(error.message, fields)
+    return type(error)(error.message, fields)
 
 
 def _detail(context: AppContext, job_id: int, who: Caller) -> Response:

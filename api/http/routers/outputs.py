@@ -172,9 +172,8 @@ def _text(path: FilePath, tail: int | None, attempt: int) -> Response:
             figures = os.fstat(file.fileno())
     except FileNotFoundError:
         return Response(b"", 200, headers, "text/plain; charset=utf-8")
-    if tail is None:
-        return FileResponse(path, 200, headers, "text/plain; charset=utf-8", stat_result=figures)
-    pieces = log_tail.tail(path, tail)
+    whole = [log_tail.Piece(0, figures.st_size)]
+    pieces = whole if tail is None else log_tail.tail(path, tail)
     return StreamingResponse(
         log_tail.read(path, pieces), 200, headers, media_type="text/plain; charset=utf-8"
     )

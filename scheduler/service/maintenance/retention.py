@@ -19,13 +19,13 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import MissingError
 from scheduler.domain.jobs import Job, JobKind
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.references import references
 from scheduler.service.dispatch.live_jobs import LiveJobs
 from scheduler.service.maintenance import disk_usage
 from scheduler.service.maintenance.disk_usage import PRUNABLE, Kind
 from scheduler.service.maintenance.removal import remove
 from scheduler.service.paths import Paths
 from scheduler.store.base import JobQuery, Store
-from scheduler.workloads.spec.specs import references
 
 _log = logging.getLogger(__name__)
 

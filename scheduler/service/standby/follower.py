@@ -121,6 +121,11 @@ class FollowerService(Service):
         self._mirror.refresh()
         return super().plan(spec)
 
+    def warnings(self, specs: Sequence[JobSpec]) -> list[str]:
+        """See `Service.warnings`."""
+        self._mirror.refresh()
+        return super().warnings(specs)
+
     def forecast(self) -> QueueForecast:
         """See `Service.forecast`."""
         self._mirror.refresh()

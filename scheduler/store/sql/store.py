@@ -319,6 +319,8 @@ def _filtered(statement: Select[Any], query: JobQuery) -> Select[Any]:
     if query.name is not None:
         part = query.name.casefold()
         statement = statement.where(columns.name_folded.contains(part, autoescape=True))
+    if query.exact_name is not None:
+        statement = statement.where(columns.name_folded == query.exact_name.casefold())
     if query.submitted_from is not None:
         statement = statement.where(columns.submitted_at >= query.submitted_from)
     if query.submitted_to is not None:

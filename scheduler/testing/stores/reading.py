@@ -61,6 +61,8 @@ class ReadContract:
             (JobQuery(name="NET"), [3, 2]),
             (JobQuery(name="GRÖSSE_"), [4]),
             (JobQuery(name="%"), []),
+            (JobQuery(exact_name="NET"), []),
+            (JobQuery(exact_name="RESNET18"), [2]),
             (JobQuery(submitted_from=200.0), [4, 3]),
             (JobQuery(submitted_from=100.0, submitted_to=200.0), [2, 1]),
         ],

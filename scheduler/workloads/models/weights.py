@@ -161,17 +161,20 @@ def imagenet(name: str) -> State:
     return state
 
 
-def start_from(network: nn.Module, state: State, field: str) -> None:
+def start_from(network: nn.Module, state: State, field: str) -> int | None:
     """Put `state` into the network; a head of another size keeps its random weights.
 
+    Returns the number of classes of a head that was left out for that reason; None if none was.
     Auxiliary heads in the file are ignored. Raises `InputError` naming `field` if anything
     else differs.
     """
     own = network.state_dict()
     name = architectures.head(network)[0]
     taken = {key: value for key, value in state.items() if key in own}
+    replaced = None
     for key in [key for key in taken if key.rpartition(".")[0] == name]:
         if taken[key].shape != own[key].shape:
+            replaced = taken[key].shape[0]
             del taken[key]
     missing = [key for key in own if key not in taken and key.rpartition(".")[0] != name]
     # Files from before batches were counted lack that count.
@@ -184,6 +187,7 @@ def start_from(network: nn.Module, state: State, field: str) -> None:
             f"({_few(missing)}), {len(wrong)} of another shape ({_few(wrong)})",
         )
     _put(network, taken, state)
+    return replaced
 
 
 def load(network: nn.Module, state: State, field: str) -> None:
@@ -201,13 +205,13 @@ def load(network: nn.Module, state: State, field: str) -> None:
     _put(network, {key: state[key] for key in own if key in state}, state)
 
 
-def initial(network: nn.Module, name: str, weights: str) -> None:
-    """Start from a weights file or torchvision's own."""
+def initial(network: nn.Module, name: str, weights: str) -> int | None:
+    """Start from a weights file or torchvision's own; returns as `start_from`."""
     if weights == IMAGENET:
         state = imagenet(name)
     else:
         state = read(Path(weights).expanduser(), "work.weights")
-    start_from(network, state, "work.weights")
+    return start_from(network, state, "work.weights")
 
 
 def copy(network: nn.Module) -> State:

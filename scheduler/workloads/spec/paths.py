@@ -21,7 +21,7 @@ def check_paths(work: Work, look: Look | None = None) -> None:
         case CnnTrainWork():
             if work.dataset.startswith("folder:"):
                 look.training(_folder(work.dataset, "work.dataset"), "work.dataset")
-            if work.weights not in (None, IMAGENET):
+            if isinstance(work.weights, str) and work.weights != IMAGENET:
                 _weights(work.weights, "work.weights")
         case CnnInferWork():
             for index, item in enumerate(work.models):

@@ -108,7 +108,8 @@ def _model(
     if isinstance(item, int):
         if works is None:
             return ("unknown", 0)
-        trained = CnnTrainWork.model_validate(works(item))
+        # What it starts from does not matter, and may be a job that has no number yet.
+        trained = CnnTrainWork.model_validate({**works(item), "weights": None, "freeze": False})
         size = trained.image_size or tables.default_image_size(trained.model, trained.dataset)
         return (trained.model, work.image_size or size)
     path = Path(item).expanduser()

@@ -22,12 +22,14 @@ from scheduler.workloads.spec.paths import check_paths
 from scheduler.workloads.spec.profile import profile
 from scheduler.workloads.spec.work import (
     IMAGENET,
+    OF_JOB,
     WORK,
     Augmentation,
     CnnInferWork,
     CnnTrainWork,
     CommandWork,
     Work,
+    is_job_name,
 )
 
 __all__ = [
@@ -40,9 +42,9 @@ __all__ = [
     "Work",
     "absolute",
     "check_paths",
+    "is_job_name",
     "parse_work",
     "profile",
-    "references",
     "resolve",
     "resumable",
 ]
@@ -62,12 +64,6 @@ def parse_work(kind: JobKind | str, data: Mapping[str, Any]) -> Work:
         raise InputError(summary(fields), fields) from None
 
 
-def references(work: Mapping[str, Any]) -> tuple[int, ...]:
-    """Jobs whose results this work reads; it can only run after them."""
-    models = work.get("models") or ()
-    return tuple(dict.fromkeys(item for item in models if isinstance(item, int)))
-
-
 def resumable(kind: JobKind, work: Mapping[str, Any]) -> bool:
     """Whether a later attempt goes on where an earlier one was stopped.
 
@@ -77,17 +73,22 @@ def resumable(kind: JobKind, work: Mapping[str, Any]) -> bool:
 
 
 def resolve(work: Mapping[str, Any], artifacts: Callable[[int], Path]) -> Mapping[str, Any]:
-    """The work with every job number replaced by that job's artifacts folder."""
-    if not references(work):
-        return work
-    models = [str(artifacts(item)) if isinstance(item, int) else item for item in work["models"]]
-    return {**work, "models": models}
+    """The work with the folder or file of each job's model in place of its number."""
+    changed: dict[str, Any] = {}
+    if work.get("models"):
+        changed["models"] = [
+            str(artifacts(item)) if isinstance(item, int) else item for item in work["models"]
+        ]
+    if isinstance(work.get("weights"), Mapping):
+        changed["weights"] = str(artifacts(work["weights"]["job"]) / "model.pt")
+    return {**work, **changed} if changed else work
 
 
 def absolute(work: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
     """The work with every relative path in it joined to `base` and `~` filled in.
 
-    For interfaces on the submitting side, where a path starts at the submitter's folder.
+    For interfaces on the submitting side, where a path starts at the submitter's folder. A text
+    in `models` that is no path there stays: it names a job.
     """
 
     def full(path: str) -> str:
@@ -95,12 +96,22 @@ def absolute(work: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
 
     def each(value: Any) -> Any:
         if isinstance(value, str):
-            return value if value == IMAGENET or value.isdecimal() else full(value)
+            is_path = value != IMAGENET and not value.startswith(OF_JOB) and not value.isdecimal()
+            return full(value) if is_path else value
         if isinstance(value, list | tuple):
             return [each(item) for item in value]
         return value
 
-    changed = {name: each(work[name]) for name in ("weights", "models", "cwd") if name in work}
+    def model(item: Any) -> Any:
+        is_name = isinstance(item, str) and is_job_name(item) and not os.path.isdir(full(item))  # noqa: PTH112 - never raises
+        return item if is_name else each(item)
+
+    changed = {name: each(work[name]) for name in ("weights", "cwd") if name in work}
+    if "models" in work:
+        named = work["models"]
+        changed["models"] = (
+            [model(item) for item in named] if isinstance(named, list | tuple) else model(named)
+        )
     for name in ("dataset", "data"):
         text = work.get(name)
         if isinstance(text, str) and text.startswith("folder:") and len(text) > len("folder:"):

@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 
 from scheduler.domain.jobs import JobKind
 from scheduler.text import storable, unknown
@@ -20,6 +30,8 @@ WATCHED: Mapping[str, tuple[str, int] | None] = {
     "last": None,
 }
 """`keep` → the figure of an epoch's validation that it watches, with -1 if less is better."""
+OF_JOB = "job:"
+"""As `weights`, `job:12` is short for `{"job": 12}`."""
 
 
 def _known_model(name: str) -> str:
@@ -143,6 +155,45 @@ class Augmentation(BaseModel):
         return bool(simple or self.moves or self.jitters)
 
 
+class JobWeights(BaseModel):
+    """Weights that a training job leaves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    job: int | Annotated[Text, Field(min_length=1, max_length=200)] = Field(
+        description="Number or name of the training; this job then waits for it.",
+        examples=[12, "pretrain"],
+    )
+
+
+def is_job_name(model: str) -> bool:
+    """Whether a text among `models` can only be the name of a job: it has no slash."""
+    return "/" not in model and not model.startswith(("~", "."))
+
+
+def _weights(value: object) -> object:
+    """A file as text, or a job's weights. Raises `ValueError` with the legal forms."""
+    short = isinstance(value, str) and value.startswith(OF_JOB)
+    given = {"job": str(value).removeprefix(OF_JOB)} if short else value
+    if not isinstance(given, Mapping):
+        return given
+    job = given.get("job")
+    number = int(job) if isinstance(job, str) and job.isdecimal() else job
+    named = isinstance(number, str) and 0 < len(number) <= 200 and storable(number)
+    numbered = isinstance(number, int) and not isinstance(number, bool) and number > 0
+    if set(given) != {"job"} or not (named or numbered):
+        raise ValueError(f"{given!r}: a job's weights are `{{job: NUMBER}}` or `{{job: NAME}}`")
+    return JobWeights.model_validate({"job": number})
+
+
+Weights = Annotated[
+    Annotated[JobWeights, Tag("job")] | Annotated[PathText, Tag("str")],
+    Discriminator(lambda value: "job" if isinstance(value, JobWeights | Mapping) else "str"),
+    BeforeValidator(_weights, json_schema_input_type=JobWeights | PathText),
+]
+"""Weights to start from: those of a job, or a file."""
+
+
 class CnnTrainWork(BaseModel):
     """Train an image classifier and test it."""
 
@@ -153,11 +204,13 @@ class CnnTrainWork(BaseModel):
         description="`simple-cnn` or a torchvision classification model.",
         examples=["simple-cnn", "resnet18", "mobilenet_v3_small"],
     )
-    weights: PathText | None = Field(
+    weights: Weights | None = Field(
         default=None,
-        description="Weights to start from: a file of this service's machine, or `imagenet` for "
-        "torchvision's (downloaded where reachable). A head of another size is replaced.",
-        examples=["imagenet", "/models/resnet18.pt"],
+        description="Weights to start from: a file of this service's machine, `imagenet` for "
+        "torchvision's (downloaded where reachable), or those of a training job by number or "
+        "name (`{job: 12}`, in short `job:12`); this job then waits for it. A head of another "
+        "size is replaced.",
+        examples=["imagenet", "/models/resnet18.pt", {"job": "pretrain"}],
     )
     freeze: bool = Field(
         default=False,
@@ -254,7 +307,9 @@ class CnnTrainWork(BaseModel):
 
     @field_validator("weights")
     @classmethod
-    def _available(cls, weights: str | None, info: ValidationInfo) -> str | None:
+    def _available(
+        cls, weights: JobWeights | str | None, info: ValidationInfo
+    ) -> JobWeights | str | None:
         if weights == IMAGENET and info.data.get("model") == tables.SIMPLE_CNN:
             raise ValueError("`imagenet` weights exist for torchvision's models, not simple-cnn")
         return weights
@@ -263,7 +318,7 @@ class CnnTrainWork(BaseModel):
     @classmethod
     def _something_to_freeze(cls, freeze: bool, info: ValidationInfo) -> bool:
         if freeze and info.data.get("weights", ...) is None:
-            raise ValueError("true needs `weights` (a file or `imagenet`) to start from")
+            raise ValueError("true needs `weights` (a file, `imagenet` or a job) to start from")
         return freeze
 
     @field_validator("image_size")
@@ -289,9 +344,9 @@ class CnnInferWork(BaseModel):
     models: tuple[int | PathText, ...] = Field(
         default=(),
         max_length=32,
-        description="Training jobs by number (this job then waits for them), or folders that hold "
-        "model.pt and model.json.",
-        examples=[[17], [17, 18]],
+        description="Training jobs by number or name (this job then waits for them), or folders "
+        "that hold model.pt and model.json; a folder is written with a slash.",
+        examples=[[17], [17, 18], ["cnn", "resnet"]],
     )
     weights: tuple[PathText, ...] = Field(
         default=(),

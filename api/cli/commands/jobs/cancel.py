@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.commands.jobs.listing import changed
-from api.cli.support.global_options import Json, client, job_number
+from api.cli.support.global_options import Json, client
 from api.cli.support.output import out, print_error, print_json
 
 
 def cancel(
     ctx: typer.Context,
     jobs: Annotated[
-        list[int] | None,
-        typer.Argument(metavar="JOB…", parser=job_number, help="Numbers of jobs."),
+        list[str] | None,
+        typer.Argument(metavar="JOB…", help="Numbers or names of jobs."),
     ] = None,
     reason: Annotated[
         str, typer.Option("--reason", "-r", help="Reason, kept in the job's history.")
@@ -41,9 +41,7 @@ def cancel(
     ] = None,
     array: Annotated[
         int | None,
-        typer.Option(
-            parser=job_number, metavar="JOB", help="Cancel the array with this first job."
-        ),
+        typer.Option(metavar="JOB", min=1, help="Cancel the array with this first job."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
@@ -64,7 +62,9 @@ def cancel(
     }
     chosen = any(filters.values()) or everything
     if bool(jobs) == chosen:
-        raise typer.BadParameter("give numbers of jobs, or filters, or --all", param_hint="JOB…")
+        raise typer.BadParameter(
+            "give numbers or names of jobs, or filters, or --all", param_hint="JOB…"
+        )
     with client(ctx) as service:
         if jobs:
             changed([service.job(number).cancel(reason) for number in jobs], as_json)

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.support import text_format
-from api.cli.support.global_options import JobId, JobIds, Json, client, dial, job_number
+from api.cli.support.global_options import JobId, JobIds, Json, client, dial
 from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
 from api.cli.views.run_progress import accuracy, sentence
@@ -46,7 +46,7 @@ def ls(
     ] = None,
     array: Annotated[
         int | None,
-        typer.Option(parser=job_number, metavar="JOB", help="Only the array with this first job."),
+        typer.Option(metavar="JOB", min=1, help="Only the array with this first job."),
     ] = None,
     sweep: Annotated[
         int | None, typer.Option(metavar="SWEEP", min=1, help="Only trials of this sweep.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +33,9 @@ Key = Annotated[
     str | None,
     typer.Option("--key", help="Idempotency key; the same key creates no second job."),
 ]
+Plan = Annotated[
+    bool, typer.Option("--plan", help="Show what would happen, as `fulcrum plan`; submit nothing.")
+]
 
 
 def submit(
@@ -43,6 +46,7 @@ def submit(
     follow: Follow = False,
     timeout: Timeout = None,
     key: Key = None,
+    only_plan: Plan = False,
     as_json: Json = False,
 ) -> None:
     """Submit the jobs of a file, all or none, or its sweep.
@@ -53,6 +57,9 @@ def submit(
 
     check_timeout(timeout, wait=wait, follow=follow)
     jobs = files.read(file, sets or ())
+    if only_plan:
+        _show_plan(ctx, jobs, as_json=as_json)
+        return
     with client(ctx) as service:
         if any("sweep" in job for job in jobs):
             if len(jobs) > 1:
@@ -76,6 +83,7 @@ def train(
     follow: Follow = False,
     timeout: Timeout = None,
     key: Key = None,
+    only_plan: Plan = False,
     as_json: Json = False,
 ) -> None:
     """Train an image classifier.
@@ -83,7 +91,16 @@ def train(
     Example: fulcrum train --model resnet18 --dataset folder:photos --epochs 10 --follow
     """
     body = {**job, "kind": "cnn-train"}
-    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+    single(
+        ctx,
+        body,
+        key,
+        wait=wait,
+        follow=follow,
+        timeout=timeout,
+        only_plan=only_plan,
+        as_json=as_json,
+    )
 
 
 @takes(*JOB, *INFER)
@@ -98,6 +115,7 @@ def infer(
     follow: Follow = False,
     timeout: Timeout = None,
     key: Key = None,
+    only_plan: Plan = False,
     as_json: Json = False,
 ) -> None:
     """Classify images with a trained model, or with several that vote.
@@ -108,7 +126,16 @@ def infer(
     if models:
         named = [int(item) if item.isdecimal() else item for item in models]
         body["work"] = {**job.get("work", {}), "models": named}
-    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+    single(
+        ctx,
+        body,
+        key,
+        wait=wait,
+        follow=follow,
+        timeout=timeout,
+        only_plan=only_plan,
+        as_json=as_json,
+    )
 
 
 @takes(*JOB, *COMMAND)
@@ -120,43 +147,89 @@ def run(
     follow: Follow = False,
     timeout: Timeout = None,
     key: Key = None,
+    only_plan: Plan = False,
     as_json: Json = False,
 ) -> None:
     """Run a program in the current folder, or in --cwd.
 
     Example: fulcrum run --width 2 --max-duration 1h -- python train.py --epochs 3
+
+    The program needs nothing of Fulcrum. It finds FULCRUM_JOB, FULCRUM_ATTEMPT, FULCRUM_WIDTH
+    (its devices here), FULCRUM_RANK and FULCRUM_WORLD_SIZE (nodes) in its environment.
+
+    Progress and figures: lines of JSON in the file $FULCRUM_METRICS, or in Python
+    `from fulcrum import report` and report(epoch=3, epochs=10, loss=0.2).
+
+    Files for others go into the folder $FULCRUM_ARTIFACTS, checkpoints into
+    $FULCRUM_CHECKPOINTS, where later attempts find them; FULCRUM_RESUMED is 1 then.
+
+    With --resumable it may be preempted: it gets SIGTERM, saves a checkpoint within
+    preemption.grace_s seconds (30 by default) and ends. It goes on in a later attempt.
+
+    Exit code 0 is success. Any other fails the attempt; --max-attempts allows more of them.
+
+    docs/commands.md has the whole contract, examples/lstm.py a program that keeps it.
     """
     from api.client.files import here
 
     work = {"cwd": str(here()), **job.get("work", {}), "argv": argv}
     if "env" in work:
         work["env"] = pairs(work["env"], "--env")
-    body = {"name": Path(argv[0]).name, **job, "kind": "command", "work": work}
-    single(ctx, body, key, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+    body = {"name": _program(argv), **job, "kind": "command", "work": work}
+    single(
+        ctx,
+        body,
+        key,
+        wait=wait,
+        follow=follow,
+        timeout=timeout,
+        only_plan=only_plan,
+        as_json=as_json,
+    )
+
+
+def _program(argv: Sequence[str]) -> str:
+    """The name of the script that an interpreter is given, else of the program."""
+    script = next((item for item in argv[1:2] if item.endswith((".py", ".sh"))), argv[0])
+    return Path(script).name
 
 
 def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = False) -> None:
-    """Show what would happen to a job for each preference; nothing is submitted.
+    """Show what would happen to each job of a file, for each preference; submit nothing.
 
     Example: fulcrum plan examples/digits.yaml --set work.model=resnet18
     """
-    from api.client import FileError, files
+    from api.client import files
 
-    jobs = files.read(file, sets or ())
-    if len(jobs) != 1:
-        raise FileError(f"{file} holds {len(jobs)} jobs; a plan takes one", "jobs")
+    _show_plan(ctx, files.read(file, sets or ()), as_json=as_json)
+
+
+def _show_plan(ctx: typer.Context, jobs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print what would happen to each job if it were the only one that is submitted."""
     with client(ctx) as service:
-        outlooks = service.plan(jobs[0])
+        plans = [service.plan(jobs[0])] if len(jobs) == 1 else service.plan_batch(jobs)
     if as_json:
-        print_json([outlook.model_dump(mode="json") for outlook in outlooks])
+        dumped = [[outlook.model_dump(mode="json") for outlook in plan] for plan in plans]
+        print_json(dumped if len(dumped) > 1 else dumped[0])
         return
-    out().print(outlook_table(outlooks))
+    for place, (job, plan) in enumerate(zip(jobs, plans, strict=True), 1):
+        title = str(job.get("name") or f"job {place} of the file") if len(jobs) > 1 else None
+        out().print(outlook_table(plan, title))
 
 
-def outlook_table(outlooks: Sequence[OutlookOut]) -> Table:
+def outlook_table(outlooks: Sequence[OutlookOut], title: str | None = None) -> Table:
     """Return a table with a line for each preference."""
     result = table(
-        "PREFERENCE", "POOL", ">WIDTH", ">WAIT", ">RUN", ">COST", ">ENERGY", "DEADLINE", "FROM"
+        "PREFERENCE",
+        "POOL",
+        ">WIDTH",
+        ">WAIT",
+        ">RUN",
+        ">COST",
+        ">ENERGY",
+        "DEADLINE",
+        "FROM",
+        title=title and escape(title),
     )
     for one in outlooks:
         met = {None: "–", True: "[green]met[/]", False: "[red]missed[/]"}[one.meets_deadline]
@@ -191,9 +264,15 @@ def single(
     follow: bool,
     timeout: float | None,
     as_json: bool,
+    only_plan: bool = False,
 ) -> None:
-    """Submit one job, or one array, from the command line, and report it as asked."""
+    """Submit one job, or one array, from the command line, and report it; or only plan it."""
     check_timeout(timeout, wait=wait, follow=follow)
+    if only_plan:
+        from api.client import files
+
+        _show_plan(ctx, [files.rooted(body, files.here())], as_json=as_json)
+        return
     with client(ctx) as service:
         if body.get("array"):
             submitted = service.submit_batch([body], key=key)
@@ -214,6 +293,9 @@ def _report(
     jobs: Sequence[JobHandle], *, wait: bool, follow: bool, timeout: float | None, as_json: bool
 ) -> None:
     """Print what was submitted; wait if asked. Exit with 1 if a job failed."""
+    for job in jobs:
+        for warning in job.warnings:
+            err().print(f"[yellow]warning:[/] job {job.id}: {escape(warning)}", soft_wrap=True)
     if not as_json:
         for job in jobs:
             # Piped output is the number alone, for scripts.
