@@ -22,10 +22,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.commands.jobs.inspect import print_explanation
 from api.cli.commands.jobs.submit import outlook_table
 from api.cli.support import text_format
 from api.cli.support.output import out, table
+from api.cli.views.explanation import print_explanation
 from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.client import files
 from api.local_service import private_service

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         PlanOut,
         RowOut,
         WaitingOut,
+        WhatIfOut,
     )
     from api.schemas.jobs import (
         JOB,
@@ -191,6 +192,7 @@ __all__ = [
     "TuningIn",
     "UsageOut",
     "WaitingOut",
+    "WhatIfOut",
 ]
 
 
