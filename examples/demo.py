@@ -19,10 +19,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.commands.jobs.inspect import print_explanation
 from api.cli.commands.jobs.submit import outlook_table
 from api.cli.support import text_format
 from api.cli.support.output import out, table
+from api.cli.views.explanation import print_explanation
 from api.cli.views.job_table import jobs_table, ran, state, waited
 from api.client import files
 from api.local_demo import demonstration
@@ -69,17 +69,18 @@ def demonstrate(client: Client, bodies: Sequence[files.JobInput], dataset: str) 
     console.print()
     _watch(client, jobs)
     details = [job.detail() for job in jobs]
-    console.print(summary(details, [_reason(job) for job in jobs]))
+    console.print(summary(details))
+    console.print("\n[bold]Why did each start when and where it did?[/]")
+    for job in jobs:
+        console.print(f"job [bold]{job.id}[/] ({escape(job.name)}) {escape(_reason(job))}")
     return _complaints(details, dataset)
 
 
-def summary(details: Sequence[JobDetail], reasons: Sequence[str]) -> Table:
+def summary(details: Sequence[JobDetail]) -> Table:
     """One line a job, and the totals."""
-    result = table(
-        ">JOB", "NAME", "KIND", "STATE", ">WAIT", ">RUN", ">COST", ">ENERGY", ">OUTCOME", "CHOSEN"
-    )
+    result = table(">JOB", "NAME", "KIND", "STATE", ">WAIT", ">RUN", ">COST", ">ENERGY", ">OUTCOME")
     now = datetime.now(UTC)
-    for job, reason in zip(details, reasons, strict=True):
+    for job in details:
         result.add_row(
             str(job.id),
             escape(job.name),
@@ -90,7 +91,6 @@ def summary(details: Sequence[JobDetail], reasons: Sequence[str]) -> Table:
             text_format.dollars(job.dollars),
             text_format.joules(job.joules),
             _outcome(job),
-            escape(reason),
         )
     result.add_section()
     result.add_row(
@@ -137,7 +137,7 @@ def _watch(client: Client, jobs: Sequence[JobHandle]) -> None:
 def _reason(job: JobHandle) -> str:
     """Of the decision that started it."""
     started = [one for one in job.explain().decisions if one.action in ("start", "backfill")]
-    return started[0].reason if started else "–"
+    return started[0].reason if started else "has not started"
 
 
 def _outcome(job: JobDetail) -> str:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         PlansOut,
         RowOut,
         WaitingOut,
+        WhatIfOut,
     )
     from api.schemas.jobs import (
         JOB,
@@ -205,6 +206,7 @@ __all__ = [
     "TuningIn",
     "UsageOut",
     "WaitingOut",
+    "WhatIfOut",
 ]
 
 

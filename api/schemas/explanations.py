@@ -24,6 +24,9 @@ class RowOut(Answer):
         "for it beside the best rival, in units of the score, greatest first; `interactions` is "
         "what single columns do not explain.",
     )
+    text: str = Field(
+        default="", description="Of a rival: how it compares with the chosen row, in words."
+    )
 
 
 class DecisionOut(Answer):
@@ -35,9 +38,11 @@ class DecisionOut(Answer):
     policy: str
     action: str = Field(description="`start`, `reserve`, `backfill` or `wait`.")
     rows: int = Field(description="Rows in the whole table.")
-    reason: str
+    reason: str = Field(description="Why this row was chosen: one sentence for a person.")
     chosen: RowOut
-    rivals: tuple[RowOut, ...]
+    rivals: tuple[RowOut, ...] = Field(
+        description="The next best places of the job, then the next best jobs."
+    )
 
 
 class AlternativeOut(Answer):
@@ -49,6 +54,22 @@ class AlternativeOut(Answer):
     runtime_s: float
     dollars: float
     slowdown: float = Field(description="Runtime there ÷ runtime where it waits for.")
+
+
+class WhatIfOut(Answer):
+    """What one change would do to a waiting job, by the estimates and if nothing new arrives."""
+
+    change: str = Field(description="`priority`, `preference` or `devices`.")
+    value: float | None = Field(
+        description="The priority, the preference (0 … 1) or the devices that would be free; "
+        "null: no value changes anything."
+    )
+    text: str = Field(description="One sentence for a person.")
+    start: AwareDatetime | None = Field(description="Expected then; null: unknown, or as now.")
+    end: AwareDatetime | None
+    pool: str | None
+    width: int | None
+    dollars: float | None = Field(description="Expected of the attempt then.")
 
 
 class ExplanationOut(Answer):
@@ -73,6 +94,12 @@ class ExplanationOut(Answer):
     dollars: float | None = Field(description="Expected of the attempt.")
     blockers: tuple[int, ...] = Field(description="Jobs it waits for, soonest first.")
     alternatives: tuple[AlternativeOut, ...]
+    ahead: str = Field(
+        default="", description="Who goes first for its pool, and why; empty if it is next."
+    )
+    what_if: tuple[WhatIfOut, ...] = Field(
+        default=(), description="What would let it start or end earlier, or cost less."
+    )
     decisions: tuple[DecisionOut, ...] = Field(description="Newest first.")
 
 

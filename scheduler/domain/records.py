@@ -53,6 +53,8 @@ class Row:
     terms: Mapping[str, float] = field(default_factory=dict)
     """What spoke for and against the row compared with its best rival, in units of the score; empty
     if the policy gives no reasons."""
+    text: str = ""
+    """Of a rival: how it compares with the chosen row, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ class Decision:
     """Rows in the whole table."""
     chosen: Row
     rivals: Sequence[Row]
-    """The best other rows, best first."""
+    """The next best places of the job, then the next best jobs, each where it is best."""
     reason: str
-    """One sentence from the columns that decided."""
+    """Why this row was chosen, in words."""
 
 
 CostGroup = Literal["user", "project", "day", "pool"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -14,6 +14,7 @@ import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.policy import Comment, Policy, Reasons, traits
 from scheduler.decisions.state.world import WAIT
 from scheduler.policies.indecision import Idling, ordered
@@ -112,6 +113,11 @@ class Guard(Wrapped):
             fault = Fault.FAILED
         self.faults[fault] += 1
         return {}
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """Those of the policy that has made the last choice."""
+        return traits(self.fallback if self._replaced else self.policy).criteria
 
     @property
     def comment(self) -> Comment | None:

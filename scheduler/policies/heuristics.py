@@ -9,7 +9,7 @@ reservation; the round's mode decides what may start beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,11 +17,30 @@ import numpy as np
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.queue import orders
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.scorer import Scorer, ordered
 from scheduler.decisions.state.world import WAIT
 from scheduler.policies.wgc import Wgc
 
 Column = Callable[[Candidates], Floats]
+_CRITERIA: Mapping[int, Sequence[Criterion]] = {
+    orders.FCFS: (Criterion.ARRIVAL,),
+    orders.SJF: (Criterion.LENGTH,),
+    orders.SMALLEST: (Criterion.WIDTH,),
+    orders.SAF: (Criterion.AREA,),
+    orders.WFP3: (Criterion.EXPANSION,),
+    orders.UNICEP: (Criterion.EXPANSION, Criterion.WIDTH),
+    orders.F1: (Criterion.AREA, Criterion.ARRIVAL),
+    orders.F2: (Criterion.AREA, Criterion.ARRIVAL),
+    orders.F3: (Criterion.AREA, Criterion.ARRIVAL),
+    orders.F4: (Criterion.AREA, Criterion.ARRIVAL),
+    orders.LXF: (Criterion.EXPANSION,),
+    orders.EDF: (Criterion.DEADLINE,),
+    orders.LLF: (Criterion.LAXITY,),
+    orders.PRIORITY: (Criterion.PRIORITY, Criterion.ARRIVAL),
+    orders.SJBF: (Criterion.ARRIVAL, Criterion.LENGTH),
+}
+"""Order → what it looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +51,8 @@ class Heuristic:
     order: Column
     summary: str
     """One line for people: what it prefers, and its source."""
+    criteria: Sequence[Criterion] = ()
+    """What the order looks at, most important first."""
     placement: Column = lambda table: table.preference_cost
     stable: bool = True
 
@@ -64,6 +85,11 @@ class TextbookHeuristic:
     def __post_init__(self) -> None:
         constants = None if self.price is None else self.price.constants.table()
         object.__setattr__(self, "scorer", ordered(self.order, self.placement, constants))
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """What the order looks at, most important first."""
+        return _CRITERIA[self.order]
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) The order, with WAIT last: a heuristic never waits by choice."""
@@ -105,7 +131,13 @@ HEURISTICS: Mapping[str, Heuristic | TextbookHeuristic] = {
         TextbookHeuristic("edf", orders.EDF, "earliest deadline first"),
         TextbookHeuristic("llf", orders.LLF, "least laxity first: deadline - now - r"),
         TextbookHeuristic("priority", orders.PRIORITY, "highest priority first, then oldest"),
-        Heuristic("tetris", _tetris, "packing: demand · free + short work", stable=False),
+        Heuristic(
+            "tetris",
+            _tetris,
+            "packing: demand · free + short work",
+            (Criterion.AREA, Criterion.WIDTH),
+            stable=False,
+        ),
         TextbookHeuristic(
             "cheapest", orders.FCFS, "oldest first, each on its cheapest devices", orders.DOLLARS
         ),

@@ -5,6 +5,7 @@ Its formulas are in `scheduler.decisions.kernel.learned.job_index`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,7 @@ from scheduler.decisions.kernel.learned.job_index import (
 )
 from scheduler.decisions.kernel.queue.orders import PRIORITY, SJBF
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.scorer import Scorer, by_learned_index
@@ -93,6 +95,11 @@ class LearnedIndex:
             return costs_by_wgc(table, self.scorer)
         return self.base.costs(table)
 
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """What the order of the base looks at; the correction looks at the same and more."""
+        return self.base.criteria
+
     def reasons(self, table: Candidates, chosen: int, rival: int) -> dict[str, float]:
         """What spoke for a choice: the base's index and the correction, less its best rival's."""
         rows = np.array([chosen, rival])
@@ -102,6 +109,8 @@ class LearnedIndex:
         bases, _ = self.describe(table.world, table.slot[rows])
         if not np.isfinite(lead).all() or not np.isfinite(bases).all():
             return {}
+        if isinstance(self.base, Wgc) and bases.min() <= wgc.PATIENCE:
+            return {}  # one of them holds out for other devices: their indices are not compared
         base = float(bases[0] - bases[1])
         return {"base": base, "correction": float(lead[0] - lead[1]) - base}
 

@@ -12,6 +12,7 @@ import numpy as np
 from scheduler.arrays import Floats
 from scheduler.decisions.preemption.ranking import JobRank, Ranking
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.state.preemption import JobProgress
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.errors import InputError
@@ -31,6 +32,8 @@ class Preemptive:
     summary: str
     order: Callable[[Candidates], Floats]
     """Score of jobs that have not run, in the order of the ranking."""
+    criteria: Sequence[Criterion]
+    """What this order looks at."""
     stable: bool = True
 
     def scores(self, table: Candidates) -> Floats:
@@ -65,6 +68,7 @@ def las(thresholds: Sequence[float] = (3200.0,)) -> Preemptive:
         partial(_level, limits),
         "least attained service, in queues (Gu et al. 2019)",
         lambda table: -table.born,
+        (Criterion.ARRIVAL,),
     )
 
 
@@ -89,12 +93,14 @@ SRTF = Preemptive(
     _srtf,
     "shortest remaining time first (Schrage 1968)",
     lambda table: -table.ideal,
+    (Criterion.LENGTH,),
 )
 SRSF = Preemptive(
     "srsf",
     _srsf,
     "shortest remaining service (devices × time) first (Gu et al. 2019)",
     lambda table: -table.size * table.request,
+    (Criterion.AREA,),
 )
 LAS = las()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from scheduler.arrays import Floats
 from scheduler.decisions.kernel.columns import MODE, NOW, PLACED, SLOTS_USED, TOP_PRICE
 from scheduler.decisions.kernel.rules.allowed import COMMIT_FCFS
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.scorer import Scorer
@@ -95,6 +96,11 @@ class SearchedPolicy:
     def heeds_urgency(self) -> bool:
         """The inner policy's."""
         return traits(self.policy).heeds_urgency
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """The inner policy's."""
+        return traits(self.policy).criteria
 
     def scores(self, table: Candidates) -> Floats:
         """(n,) The inner policy's scores; above them the row that the search has chosen."""

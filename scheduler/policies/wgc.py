@@ -5,7 +5,9 @@ Its formulas are in `scheduler.decisions.kernel.wgc`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from scheduler.arrays import Floats
 from scheduler.decisions.kernel import wgc
 from scheduler.decisions.kernel.choosing import NUMBER, use_scorer
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.scorer import Scorer, congestion_priced
 from scheduler.decisions.state.world import WAIT
 from scheduler.policies.constants import Constants, Schedule
@@ -29,6 +32,13 @@ class Wgc:
     name: str = "wgc"
     stable: bool = False
     summary: str = "waits for the devices that suit a job, priced by congestion"
+    criteria: ClassVar[Sequence[Criterion]] = (
+        Criterion.PRIORITY,
+        Criterion.DEADLINE,
+        Criterion.AREA,
+        Criterion.ARRIVAL,
+    )
+    """The terms of its index."""
     scorer: Scorer = field(init=False, repr=False, compare=False)
     """The same in compiled code."""
 

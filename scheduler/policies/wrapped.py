@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scheduler.decisions.preemption.ranking import Ranking
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Comment, Policy, traits
 from scheduler.decisions.rounds.scorer import Scorer
@@ -39,6 +42,11 @@ class Wrapped:
     def comment(self) -> Comment | None:
         """The inner policy's, if it has one."""
         return traits(self.policy).comment
+
+    @property
+    def criteria(self) -> Sequence[Criterion]:
+        """What the inner policy's order looks at."""
+        return traits(self.policy).criteria
 
     @property
     def scorer(self) -> Scorer | None:

@@ -108,6 +108,8 @@ def row_json(row: Row) -> dict[str, Any]:
     }
     if row.terms:
         content["terms"] = {name: _number(value) for name, value in row.terms.items()}
+    if row.text:
+        content["text"] = row.text
     return content
 
 
@@ -115,7 +117,15 @@ def row(data: Mapping[str, Any]) -> Row:
     """Inverse of `row_json`."""
     values = {name: float(value) for name, value in data["values"].items()}
     terms = {name: float(value) for name, value in data.get("terms", {}).items()}
-    return Row(data["job"], data["pool"], data["width"], float(data["score"]), values, terms)
+    return Row(
+        job=data["job"],
+        pool=data["pool"],
+        width=data["width"],
+        score=float(data["score"]),
+        values=values,
+        terms=terms,
+        text=data.get("text", ""),
+    )
 
 
 def _fields(value: JobSpec | Profile | Request | Retry) -> dict[str, Any]:

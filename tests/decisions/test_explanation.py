@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from scheduler.decisions.rounds.explanation import RIVALS, Cause, observer, wait
+from scheduler.decisions.rounds.explanation import Cause, wait
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import RIVALS, observer
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.world import RunningAttempt
 from scheduler.policies.heuristics import HEURISTICS
@@ -182,7 +183,10 @@ def test_rivals_are_the_best_others_best_first():
     assert decision.job == 8
     assert [row.job for row in decision.rivals] == [7, 6, 5, 4, 3]
     assert decision.rows == 8
-    assert decision.reason == "fcfs: best of 8 jobs, starts on cpu × 4 (5 s, $1.00)"
+    assert decision.reason == (
+        "starts on cpu × 4 (5 s, $1.00): longest wait (18 s, median 14 s); "
+        "the only place that it accepts, free now; decided by fcfs"
+    )
 
 
 def test_actions_read_as_what_happened():
@@ -191,5 +195,5 @@ def test_actions_read_as_what_happened():
     decisions = run_round(snap, FCFS, Mode.EASY, observer(FCFS)).decisions
     assert [decision.action for decision in decisions] == ["reserve", "backfill"]
     assert "is next for cpu × 4" in decisions[0].reason
-    assert "fits beside the reserved job on cpu × 1" in decisions[1].reason
+    assert "starts on cpu × 1 (9 s, $1.00) beside a job with a reservation" in decisions[1].reason
     assert decisions[0] == replace(decisions[0], attempt=None, policy="fcfs", time=0.0)

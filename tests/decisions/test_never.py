@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.decisions.kernel.columns import ROWS_USED, Columns
-from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import best, run_round
 from scheduler.decisions.state.plan import Action, Reservation

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide, run_round
 from scheduler.decisions.state.plan import Action
@@ -181,7 +181,7 @@ def test_the_policy_may_wait_and_ends_the_round():
     assert plan.placements == ()
     (decision,) = plan.decisions
     assert (decision.action, decision.job, decision.chosen.pool) == ("wait", 0, "")
-    assert decision.reason == "patient chose to wait before 2 jobs"
+    assert decision.reason == "keeps 2 jobs waiting; job 1 would be next; decided by patient"
 
 
 def test_a_job_scored_last_is_still_decided():
@@ -218,7 +218,8 @@ def test_a_decision_keeps_the_figures_the_policy_saw():
     assert decision.chosen.values["runtime"] == 8.0
     assert (decision.rows, decision.action, decision.chosen.score) == (2, "start", 0.0)
     assert [(rival.width, rival.values["dollars"]) for rival in decision.rivals] == [(1, 1.0)]
-    assert "starts on cpu × 4 (8 s, $2.00) rather than cpu × 1 (30 s, $1.00)" in decision.reason
+    assert "starts on cpu × 4 (8 s, $2.00): the only job that waits; quickest" in decision.reason
+    assert decision.rivals[0].text == "instead on cpu × 1: 50 % cheaper, ends 22 s later"
 
 
 def test_a_warm_node_starts_at_once_and_decides_who_ends_in_time():

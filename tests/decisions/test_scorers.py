@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scheduler.decisions.kernel import wgc
 from scheduler.decisions.kernel.queue import orders
 from scheduler.decisions.kernel.queue.line import join_line
-from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide

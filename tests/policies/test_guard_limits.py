@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.simulator.simulation import Simulation
 from envs.workloads.base import Arrival, Workload, WorkloadRun
-from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import run_round

@@ -10,8 +10,8 @@ from envs.clock import CompiledSimulation
 from envs.simulator.cluster_spec import ClusterSpec
 from envs.workloads.base import Arrival as Job
 from envs.workloads.base import Workload, WorkloadRun
-from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.run import decide
 from scheduler.decisions.search.settings import SearchSettings
 from scheduler.domain.errors import InputError
@@ -104,9 +104,7 @@ def test_it_says_what_it_tried():
     policy, round_ = queue()
     guard = Guard(policy, named("wgc"))
     decision = decide(round_, guard, observer(guard)).decisions[0]
-    said = (
-        rf"fcfs\+search: .*; tried \d choices on 8 likely futures: job {decision.job} first saves"
-    )
+    said = rf"starts on .*; tried \d choices on 8 likely futures: job {decision.job} first saves"
     assert re.match(said, decision.reason), decision.reason
 
 

@@ -85,7 +85,7 @@ def test_the_cheap_job_takes_the_cheap_pool_and_the_fast_one_the_fast_pool(build
     world = build((CPU, GPU), policy="priority")
     world.submit(train(preference=0.0), train(preference=1.0))
     assert [world.attempt(job).pool for job in (1, 2)] == ["cpu", "gpu"]
-    assert "rather than" in world.job(2).reason
+    assert "quickest place, free now" in world.job(2).reason
 
 
 def test_a_job_that_names_no_preference_has_its_projects(build):

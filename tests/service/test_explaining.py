@@ -55,7 +55,7 @@ def test_another_placement_that_is_free_is_named(build):
     assert (found.cause, found.pool) == ("devices", "cpu")
     assert [other.pool for other in found.alternatives] == ["gpu"]
     assert "gpu × 1 has room now" in found.text
-    assert "faster for $" in found.text
+    assert "the cost, ends" in found.text
 
 
 def test_it_waits_for_its_dependencies(world):
@@ -94,7 +94,7 @@ def test_an_ended_job_says_how_it_ended(world):
     world.settle()
     world.fail("1.1", "out of memory")
     found = world.service.explain(1)
-    assert (found.cause, found.text) == ("final", "FAILED: out of memory")
+    assert (found.cause, found.text) == ("final", "out of memory")
     assert found.decisions[0].chosen.pool == "cpu"
     with pytest.raises(MissingError):
         world.service.explain(2)

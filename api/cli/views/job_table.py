@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from api.cli.support import text_format
@@ -30,6 +30,8 @@ COLOURS = {
 }
 RUNS = ("RUNNING", "PREEMPTING", "CANCELLING")
 """States in which the newest attempt has not ended."""
+LEAST_WHY, GAP = 16, 2
+"""Characters that the reason keeps, and between two columns."""
 LIVE = ("QUEUED", "STARTING", "RUNNING", "PREEMPTING", "CANCELLING")
 
 
@@ -69,6 +71,9 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
             "WHY": _cut(_why(job)),
         }
         result.add_row(*(cells[column] for column in columns))
+    # A long reason is cut; rich would narrow the other columns, too.
+    why = result.columns[-1]
+    why.max_width = max(LEAST_WHY, width - sum(map(_width, result.columns[:-1])))
     return result
 
 
@@ -82,6 +87,13 @@ def _why(job: JobOut) -> str:
     if job.running is not None and job.state.value == "RUNNING":
         return brief(job.running)
     return job.reason
+
+
+def _width(column: Column) -> int:
+    """Characters that a column takes, with its gap."""
+    texts = (str(column.header), *map(str, column.cells))
+    widest = max(Text.from_markup(text).cell_len for text in texts)
+    return min(widest, column.max_width or widest) + GAP
 
 
 def state(name: str) -> str:

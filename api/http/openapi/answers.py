@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from api.http.openapi.explanations import explanation
 from api.schemas import (
     ArtifactOut,
     ArtifactsOut,
@@ -17,7 +18,6 @@ from api.schemas import (
     EstimatesOut,
     EventOut,
     EventPage,
-    ExplanationOut,
     ForecastOut,
     HealthOut,
     JobBatchOut,
@@ -56,13 +56,12 @@ from api.schemas import (
     UsageOut,
 )
 from api.schemas.fields import instant
-from scheduler.decisions.rounds.explanation import Alternative
 from scheduler.domain.events import Event
 from scheduler.domain.jobs import Attempt, Estimate, Job, JobKind, JobSpec, Profile
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
 from scheduler.domain.nodes import Node, NodeEventName, NodeFacts, NodeState
 from scheduler.domain.pools import Pool
-from scheduler.domain.records import Cost, Decision, Measurement, Row
+from scheduler.domain.records import Cost, Measurement
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation, ReplayVerdict
 from scheduler.service.policy_control.views import ActivePolicyView
@@ -70,7 +69,6 @@ from scheduler.service.queries.views import (
     ClusterView,
     DeviceView,
     ExpectedEnd,
-    Explanation,
     JobFigures,
     NodeView,
     Outlook,
@@ -198,10 +196,6 @@ _FITTED = ActivePolicyView(
         ),
     ),
 )
-_ROW = Row(17, "cpu", 1, 50.0, {"runtime": 24.0, "dollars": 0.00027, "preference": 0.5})
-_DECISION = Decision(
-    _T + 2, 17, 1, "priority", "start", 2, _ROW, (), "priority: best of 1 job, starts on cpu × 1"
-)
 _EVENTS = (
     Event(17, EventName.SUBMITTED, _T, "ada", seq=41),
     Event(17, EventName.PLACED, _T + 2, "scheduler", "on cpu × 1", 1, JobState.QUEUED,
@@ -248,23 +242,7 @@ ANSWERS: dict[str, BaseModel] = {
     "events": EventPage(events=tuple(map(EventOut.of, _EVENTS)), next_after=42),
     "plan": _PLAN,
     "plans": PlansOut(plans=(_PLAN,)),
-    "explanation": ExplanationOut.of(
-        Explanation(
-            _QUEUED,
-            "devices",
-            "waits for 1 of 2 cpu devices, 0 free; job 16 ends in about 40 s",
-            position=1,
-            depth=3,
-            start=_T + 40,
-            end=_T + 64,
-            pool="cpu",
-            width=1,
-            dollars=0.00027,
-            blockers=(16,),
-            alternatives=(Alternative("cpu", 2, 80.0, 14.0, 0.00031, 0.58),),
-            decisions=(_DECISION,),
-        )
-    ),
+    "explanation": explanation(_QUEUED, _T),
     "metrics": JobMetricsOut(
         attempts=(
             MetricsOut(

@@ -24,6 +24,8 @@ COLUMNS = (
     "preference",
     "width",
     "share",
+    "size",
+    "request",
 )
 """Columns an explanation shows; units in the properties' docstrings."""
 

@@ -1,7 +1,4 @@
-"""Explanations: the part of a table that explains a choice, and the main reason of a wait.
-
-Every figure is read from the table that decided.
-"""
+"""Why a queued job does not start now: one main reason, its evidence, and who goes first."""
 
 from __future__ import annotations
 
@@ -13,55 +10,18 @@ import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.cluster.starts import look_ahead
-from scheduler.decisions.kernel.rules.precedence import alike, earlier, urgency_of
-from scheduler.decisions.rounds.candidates import COLUMNS, Candidates, open_rows
+from scheduler.decisions.kernel.rules.precedence import alike, earlier, first_of, urgency_of
+from scheduler.decisions.rounds import words
+from scheduler.decisions.rounds.candidates import Candidates, open_rows
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy, traits
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.rounds.run import Observer, best, decide
-from scheduler.decisions.state.plan import Action, Plan
+from scheduler.decisions.rounds.run import best, decide
+from scheduler.decisions.state.plan import Plan
 from scheduler.decisions.state.snapshot import Snapshot
-from scheduler.decisions.state.world import WAIT, World
-from scheduler.domain.records import Decision, Row
-from scheduler.domain.units import duration, money
-
-RIVALS = 5
-"""Rows kept beside the chosen one."""
-
-
-EXPLAINED = 4
-"""A policy gives reasons for so many first choices of a round: for a learned one they take as long
-as ten choices."""
-NAMED = 3
-"""Reasons in the sentence."""
-
-
-def observer(policy: Policy) -> Observer:
-    """An observer of one round: it keeps each chosen row, its best rivals and one sentence."""
-    reasons = traits(policy).reasons
-    asked = 0
-
-    def observe(table: Candidates, scores: Floats, chosen: int, action: Action) -> Decision:
-        nonlocal asked
-        rivals = [row for row in _top(scores, RIVALS + 1) if row != chosen][:RIVALS]
-        rows = _rows(table, scores, [chosen, *rivals])
-        if reasons is not None and rivals and asked < EXPLAINED:
-            asked += 1
-            rows[0] = replace(rows[0], terms=reasons(table, chosen, rivals[0]))
-        return Decision(
-            time=table.now,
-            job=rows[0].job,
-            attempt=None,
-            policy=policy.name,
-            action=action.value,
-            rows=len(table) - 1,
-            chosen=rows[0],
-            rivals=tuple(rows[1:]),
-            reason=_sentence(policy, action, rows, len(np.unique(table.slot)) - 1)
-            + _comment(policy, table, chosen),
-        )
-
-    return observe
+from scheduler.decisions.state.world import World
+from scheduler.domain.units import duration
 
 
 class Cause(StrEnum):
@@ -109,6 +69,8 @@ class Wait:
     blockers: Sequence[int] = ()
     """Jobs whose end or start it waits for, soonest first."""
     alternatives: Sequence[Alternative] = field(default_factory=tuple)
+    ahead: str = ""
+    """Who goes first for its pool, and why, in words; empty if it is next."""
 
 
 def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
@@ -138,6 +100,7 @@ def wait(snapshot: Snapshot, policy: Policy, mode: Mode, job: int) -> Wait:
         width=int(table.width[target]),
         start_delay_s=float(table.start_delay[target]),
         alternatives=_alternatives(table, mine, target),
+        ahead=_ahead(policy, table, scores, target),
     )
     return _with_cause(found, plan, after, table, target)
 
@@ -200,65 +163,6 @@ def _with_cause(found: Wait, plan: Plan, after: World, table: Candidates, target
     return found
 
 
-def _top(scores: Floats, count: int) -> list[int]:
-    """Positions of the best scores, best first, WAIT and the impossible left out."""
-    possible = np.flatnonzero(np.isfinite(scores))
-    possible = possible[possible != WAIT]
-    if len(possible) > count:
-        possible = possible[np.argpartition(-scores[possible], count)[:count]]
-    return [int(row) for row in possible[np.argsort(-scores[possible], kind="stable")]]
-
-
-def _rows(table: Candidates, scores: Floats, positions: Sequence[int]) -> list[Row]:
-    part = table.only(positions)
-    columns = {name: getattr(part, name) for name in COLUMNS}
-    return [
-        Row(
-            job=int(part.job[at]),
-            pool=table.world.pools[int(part.pool[at])].name if positions[at] else "",
-            width=int(part.width[at]),
-            score=float(np.nan_to_num(scores[positions[at]], neginf=-1e300, posinf=1e300)),
-            values={
-                name: float(values[at])
-                for name, values in columns.items()
-                if np.isfinite(values[at])
-            },
-        )
-        for at in range(len(positions))
-    ]
-
-
-def _sentence(policy: Policy, action: Action, rows: Sequence[Row], jobs: int) -> str:
-    chosen = rows[0]
-    if action is Action.WAIT:
-        return f"{policy.name} chose to wait before {jobs} jobs"
-    place = f"{chosen.pool} × {chosen.width}"
-    values = chosen.values
-    what = {
-        Action.START: "starts on",
-        Action.BACKFILL: "fits beside the reserved job on",
-        Action.RESERVE: "is next for",
-        Action.WAIT: "",
-    }[action]
-    text = f"{policy.name}: best of {jobs} {'job' if jobs == 1 else 'jobs'}, {what} {place}"
-    text += f" ({duration(values['runtime'])}, {money(values['dollars'])})"
-    own = next((row for row in rows[1:] if row.job == chosen.job), None)
-    if own is not None:
-        text += (
-            f" rather than {own.pool} × {own.width} ({duration(own.values['runtime'])}, "
-            f"{money(own.values['dollars'])}) at preference {values['preference']:.2g}"
-        )
-    named = [f"{name} {term:+.2g}" for name, term in list(chosen.terms.items())[:NAMED]]
-    return f"{text}; decided by {', '.join(named)}" if named else text
-
-
-def _comment(policy: Policy, table: Candidates, chosen: int) -> str:
-    """What the policy says of its choice."""
-    comment = traits(policy).comment
-    words = "" if comment is None else comment(table, chosen)
-    return f"; {words}" if words else ""
-
-
 def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> int:
     """1 + jobs that go first: by their best scores, and among jobs alike by urgency if `heed`."""
     world, me = table.world, int(table.slot[target])
@@ -282,6 +186,32 @@ def _position(table: Candidates, scores: Floats, target: int, *, heed: bool) -> 
         for slot in others
     )
     return 1 + int(first + ahead)
+
+
+def _ahead(policy: Policy, table: Candidates, scores: Floats, target: int) -> str:
+    """The first of the jobs that go before this one on the same pool, and why."""
+    slot, world = int(table.slot[target]), table.world
+    rows = np.flatnonzero((table.pool == table.pool[target]) & (table.slot != slot))
+    own = scores[table.rivals(target)].max()
+    rows = rows[(scores[rows] > own) | ((scores[rows] == own) & (own > -np.inf))]
+    before = [
+        other
+        for other in np.unique(table.slot[rows]).tolist()
+        if scores[rows[table.slot[rows] == other]].max() > own or earlier(world.handle, other, slot)
+    ]
+    if not before:
+        return ""
+    # Of equal scores the oldest goes first, as in `run.best`.
+    best = {other: float(scores[rows[table.slot[rows] == other]].max()) for other in before}
+    top = max(best.values())
+    tied = np.array([other for other in before if best[other] == top])
+    first = int(tied[first_of(world.handle, tied)])
+    said = f"{words.jobs(len(before))} {'goes' if len(before) == 1 else 'go'} before it"
+    said += f" on {world.pools[int(table.pool[target])].name}"
+    said += f", job {int(world.job_id[first])} first"
+    criteria = tuple(traits(policy).criteria) or tuple(Criterion)
+    why = words.behind(world, criteria, first, slot)
+    return f"{said}: job {int(world.job_id[slot])} {why}" if why else said
 
 
 def _alternatives(table: Candidates, mine: Sequence[int], target: int) -> tuple[Alternative, ...]:

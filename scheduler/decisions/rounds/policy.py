@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
 from scheduler.compilation.columns import Floats
 from scheduler.decisions.preemption.ranking import Ranking
 from scheduler.decisions.rounds.candidates import Candidates
+from scheduler.decisions.rounds.criteria import Criterion
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.scorer import Scorer
 
@@ -57,6 +58,9 @@ class Traits(NamedTuple):
     """A method that explains a choice."""
     comment: Comment | None = None
     """A method that comments on the last choice."""
+    criteria: Sequence[Criterion] = ()
+    """What its order of jobs looks at, most important first, so that choices can be told in words;
+    empty: not known."""
     ranking: Ranking | None = None
     """The policy preempts: the order of all jobs, running and waiting."""
     scorer: Scorer | None = None

@@ -96,6 +96,8 @@ def _observed(snapshot: Snapshot, policy: Policy, plan: Plan, observe: Observer)
         )
         for position in np.flatnonzero(same)[:1]:
             decisions.append(observe(table, scores, int(position), placement.action))
+        # What has started is no rival of the next one.
+        scores = np.where(table.job == placement.job, -np.inf, scores)
     return replace(plan, decisions=tuple(decisions))
 
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from math import inf
 
 from scheduler.clock import Clock
-from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.plan import Action, Placement, Plan

@@ -273,6 +273,21 @@ class LiveJobs:
                 self.projects.tell(world, now)
         return Snapshot(now, world, committed)
 
+    def with_changed(self, job: Job, spec: JobSpec, now: float) -> Snapshot | None:
+        """The world as it would be if a waiting job had this specification.
+
+        None if it does not wait for devices, or could not run anywhere.
+        """
+        with self.lock:
+            found = self._placements(replace(job, spec=spec), now)
+            if job.id not in self._queue or isinstance(found, HoldReasons):
+                return None
+            submitted_at = self._corrections.submitted_at(job)
+            snapshot = Snapshot(now, self._world(now), self._committed, claims=self._claims)
+        snapshot.world.remove(job.id)
+        snapshot.world.add(self._waiting(job.id, spec, submitted_at, found))
+        return snapshot
+
     def estimate(self, placed: Placement) -> Estimate:
         """The estimate that a placement of the last snapshot was decided on."""
         source = self._sources[placed.job][placed.pool, placed.width]

@@ -15,13 +15,14 @@ from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.run import obstacles
+from scheduler.decisions.rounds.words import Place, beside
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
 from scheduler.domain.lifecycle import JobState
 from scheduler.domain.nodes import LOCAL, NodeState
 from scheduler.domain.records import Decision
-from scheduler.domain.units import duration, money
+from scheduler.domain.units import duration
 from scheduler.service.dispatch.live_jobs import Estimates, LiveJobs
 from scheduler.service.hold_reasons import HoldReasons
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
@@ -29,7 +30,8 @@ from scheduler.service.nodes.sentences import sentence
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.projects.sentences import fair_share, over_quota
 from scheduler.service.queries.start_intervals import StartInterval, StartIntervals
-from scheduler.service.queries.views import Explanation, Outlook
+from scheduler.service.queries.views import Explanation, Outlook, WhatIf
+from scheduler.service.queries.what_if import WhatIfs
 
 PLAIN_DEPTH = 50
 """Waiting jobs of which plain Python makes a forecast in the time of a request."""
@@ -50,7 +52,7 @@ class ExplainService:
     def explain(self, job: Job, decisions: Sequence[Decision], now: float) -> Explanation:
         """The one dominant reason, with evidence."""
         if job.state.final:
-            return Explanation(job, "final", f"{job.state}: {job.reason}", decisions=decisions)
+            return Explanation(job, "final", job.reason, decisions=decisions)
         with self.live_jobs.lock:
             attempt = self.live_jobs.attempts.get(job.id)
             held = self.live_jobs.held.get(job.id)
@@ -76,6 +78,9 @@ class ExplainService:
             between = _holding(self.intervals.of(snapshot, policy, mode, job.id), start.start)
         rules = self.active_policy.preemption
         against = () if victims else obstacles(snapshot, policy, mode, rules, job.id)
+        changes: Sequence[WhatIf] = ()
+        if wait.cause is not Cause.NONE:
+            changes = WhatIfs(self.live_jobs, policy, mode, snapshot).of(job, wait, start)
         said = [
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
@@ -99,6 +104,8 @@ class ExplainService:
             dollars=start.dollars if start else None,
             blockers=wait.blockers,
             alternatives=wait.alternatives,
+            ahead=wait.ahead,
+            what_if=changes,
             decisions=decisions,
         )
 
@@ -257,29 +264,28 @@ def _why(
     now: float,
 ) -> list[str]:
     parts = [wait.text]
-    if wait.cause is not Cause.NONE:
-        if start is not None:
-            pause = duration(start.start - now)
-            if between is not None:
-                pause += f"; with a chance of 80 % in {_range(between.after(now))}"
-            parts.append(f"starts about {_clock(start.start)} ({pause})")
-        parts += _elsewhere(wait.alternatives)
+    if wait.cause is not Cause.NONE and start is not None:
+        pause = duration(start.start - now)
+        if between is not None:
+            pause += f"; with a chance of 80 % in {_range(between.after(now))}"
+        parts.append(f"starts about {_clock(start.start)} ({pause})")
+        parts += _elsewhere(wait.alternatives, start, now)
     if deadline is not None and start is not None and start.end > deadline:
         parts.append(f"ends {duration(start.end - deadline)} after its deadline by the estimates")
     return parts
 
 
-def _elsewhere(alternatives: Sequence[Alternative]) -> list[str]:
-    """The quickest other placement that is free now, with its speed beside the chosen one."""
+def _elsewhere(alternatives: Sequence[Alternative], start: ExpectedStart, now: float) -> list[str]:
+    """The quickest other placement that is free now, beside the one that the job waits for."""
+    chosen = Place(
+        start.pool, start.width, start.start - now, start.end - start.start, start.dollars
+    )
     free = [other for other in alternatives if other.start_delay_s <= 0]
     if not free:
         return []
     other = min(free, key=lambda found: found.runtime_s)
-    if other.slowdown >= 1:
-        pace = f"{other.slowdown:.1f}× slower"
-    else:
-        pace = f"{1 / other.slowdown:.1f}× faster for {money(other.dollars)}"
-    return [f"{other.pool} × {other.width} has room now, {pace}"]
+    place = Place(other.pool, other.width, 0.0, other.runtime_s, other.dollars)
+    return [f"{place.name} has room now: {beside(place, chosen)}"]
 
 
 def _out_of_sight(snapshot: Snapshot, policy: Policy, mode: Mode) -> tuple[ExpectedStart, float]:

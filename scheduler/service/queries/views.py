@@ -16,6 +16,26 @@ from scheduler.service.policy_control.views import ActivePolicyView
 
 
 @dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What one change would do to a waiting job, by the estimates."""
+
+    change: str
+    """`priority`, `preference` or `devices`."""
+    value: float | None
+    """The priority, the preference (0 cheapest … 1 fastest) or the number of devices that would be
+    free; None: no value changes anything."""
+    text: str
+    """One sentence for a person."""
+    start: float | None
+    """Expected then, Unix seconds; None: as now, or unknown."""
+    end: float | None
+    pool: str | None
+    width: int | None
+    dollars: float | None
+    """Expected of the attempt then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a job is where it is: one dominant reason with its evidence."""
 
@@ -45,6 +65,10 @@ class Explanation:
     """Jobs whose end or start it waits for, soonest first."""
     alternatives: Sequence[Alternative] = ()
     """Other placements the job accepts."""
+    ahead: str = ""
+    """Who goes first for its pool, and why; empty if it is next or does not compete."""
+    what_if: Sequence[WhatIf] = ()
+    """What would let it start or end earlier, or cost less."""
     decisions: Sequence[Decision] = ()
     """What the scheduler decided about it, newest first."""
 

@@ -23,9 +23,9 @@ from scheduler.decisions.kernel.columns import (
     Columns,
 )
 from scheduler.decisions.kernel.queue import jobs as queue
-from scheduler.decisions.rounds.explanation import observer
 from scheduler.decisions.rounds.forecast import forecast
 from scheduler.decisions.rounds.modes import Mode
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.round import Round
 from scheduler.decisions.rounds.run import decide, run_round
 from scheduler.decisions.state.node_placement import FGD

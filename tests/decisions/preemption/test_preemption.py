@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.decisions.preemption.sentences import explained
-from scheduler.decisions.rounds.explanation import observer
+from scheduler.decisions.rounds.observer import observer
 from scheduler.decisions.rounds.run import run_round
 from scheduler.decisions.state.preemption import (
     OFF,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -14,19 +14,13 @@ from rich.table import Table
 from api.cli.support import text_format
 from api.cli.support.global_options import JobId, Json, client
 from api.cli.support.output import err, out, print_json, print_line, table
+from api.cli.views.explanation import print_explanation
 from api.cli.views.job_table import state
 from api.cli.views.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from api.schemas import ExplanationOut
 
 Attempt = Annotated[
     int | None, typer.Option("--attempt", min=1, help="Number of the attempt; default: the newest.")
 ]
-
-TERMS = 8
-"""Columns of a learned decision that are shown."""
-INTERACTIONS = "interactions"
 
 
 def logs(
@@ -107,8 +101,15 @@ def metrics(
         console.print("[dim]nothing measured yet[/]")
 
 
-def explain(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
-    """Explain why a job waits or runs, its expected start, and its alternatives.
+def explain(
+    ctx: typer.Context,
+    job: JobId,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the figures that were compared, too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Explain why a job waits or runs, who comes next, and what would change it.
 
     Example: fulcrum explain 17
     """
@@ -117,7 +118,7 @@ def explain(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
     if as_json:
         print_json(explanation.model_dump(mode="json"))
     else:
-        print_explanation(explanation)
+        print_explanation(explanation, verbose=verbose)
 
 
 def artifacts(
@@ -161,71 +162,6 @@ def artifacts(
     else:
         for path in fetched:
             out().print(escape(path), soft_wrap=True)
-
-
-def print_explanation(explanation: ExplanationOut) -> None:
-    """Print the reason, its evidence and the alternatives."""
-    console = out()
-    job = explanation.job
-    name = f" ({escape(job.name)})" if job.name else ""
-    console.print(
-        f"job [bold]{job.id}[/]{name} {state(job.state.value)}: {escape(explanation.text)}"
-    )
-    facts: list[tuple[str, str]] = []
-    if explanation.position is not None:
-        facts.append(("queue position", f"{explanation.position} of {explanation.depth}"))
-    if explanation.start is not None:
-        end = text_format.moment(explanation.end)
-        place = f" on {explanation.pool} × {explanation.width}" if explanation.pool else ""
-        facts.append(
-            ("expected", f"{text_format.moment(explanation.start)} to {end}{escape(place)}")
-        )
-    if explanation.start_low is not None:
-        high = text_format.moment(explanation.start_high) if explanation.start_high else "later"
-        low = text_format.moment(explanation.start_low)
-        facts.append(("start, with 80 % chance", f"{low} to {high}"))
-    if explanation.dollars is not None:
-        facts.append(("cost", text_format.dollars(explanation.dollars)))
-    if explanation.blockers:
-        facts.append(("waits for jobs", ", ".join(map(str, explanation.blockers))))
-    if facts:
-        result = table("", "", show_header=False)
-        for left, right in facts:
-            result.add_row(f"  [dim]{left}[/]", right)
-        console.print(result)
-    if explanation.alternatives:
-        console.print(_alternatives(explanation))
-    for decision in explanation.decisions[:3]:
-        when = text_format.moment(decision.time)
-        # The reason begins with the policy's name.
-        console.print(f"  [dim]{when} {decision.action}:[/] {escape(decision.reason)}")
-    told = next((one.chosen for one in explanation.decisions if one.chosen.terms), None)
-    if told is not None:
-        console.print(_terms(told.terms))
-
-
-def _terms(terms: Mapping[str, float]) -> Table:
-    result = table("  COLUMN", ">FOR THE CHOICE")
-    named = [item for item in terms.items() if item[0] != INTERACTIONS][:TERMS]
-    shown = dict(named)
-    shown["all others, and interactions"] = sum(terms.values()) - sum(shown.values())
-    for name, term in shown.items():
-        result.add_row(f"  {escape(name)}", f"{term:+.3f}")
-    return result
-
-
-def _alternatives(explanation: ExplanationOut) -> Table:
-    result = table("  INSTEAD", ">WIDTH", ">START IN", ">RUN", ">COST", ">SLOWDOWN")
-    for one in explanation.alternatives:
-        result.add_row(
-            f"  {escape(one.pool)}",
-            str(one.width),
-            text_format.seconds(one.start_delay_s),
-            text_format.seconds(one.runtime_s),
-            text_format.dollars(one.dollars),
-            f"{one.slowdown:.1f} ×",
-        )
-    return result
 
 
 def _by_kind(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
