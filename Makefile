@@ -16,7 +16,7 @@ IMAGES ?=
 KEEP ?=
 export KEEP
 
-.PHONY: help install demo demo-cluster test test-all check docs format torture bench bench-rlscheduler bench-search \
+.PHONY: help install demo demo-cluster recipe test test-all check docs format torture bench bench-rlscheduler bench-search \
   bench-kth bench-muri \
   policy bench-policy bench-sim web-assets constraints clean
 
@@ -32,10 +32,14 @@ demo: $(STAMP) ## Start a service, run real jobs, show the outcome (IMAGES=folde
 demo-cluster: $(RAY_STAMP) ## Four nodes on this machine, twenty real jobs, one node dies (KEEP=1)
 	@$(RUN)/python examples/demo_cluster.py
 
+recipe: $(STAMP) ## Train, search, fine-tune, vote and test an image classifier (IMAGES=folder, PICTURE=file)
+	@$(RUN)/python examples/recipe.py $(if $(IMAGES),--images "$(IMAGES)") $(if $(PICTURE),--picture "$(PICTURE)")
+
 test: $(STAMP) ## The quick tests (< 5 minutes on 2 cores)
 	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
-test-all: $(RAY_STAMP) ## All tests, those on Ray too
+test-all: $(RAY_STAMP) ## All tests, those on Ray and in a browser too
+	@.ci/chromium.sh
 	@$(RUN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, import rules, documents

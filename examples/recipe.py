@@ -113,7 +113,7 @@ def _show(folder: Path, recipe: Recipe, picture: Path) -> list[str]:
                 "method": "tpe",
                 "trials": recipe.trials,
                 "metric": "validation_accuracy",
-                "pruner": {"kind": "median", "startup_trials": 3},
+                "pruner": {"kind": "median", "startup_trials": 3, "warmup_epochs": 2},
                 "seed": 1,
             },
         )
