@@ -11,7 +11,7 @@ import torch
 from torchvision.transforms import v2
 
 from scheduler.workloads.data.augmentations import augmentation
-from scheduler.workloads.optimizers import chosen
+from scheduler.workloads.models.optimizers import chosen
 from scheduler.workloads.spec.specs import profile
 from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
 from tests.workloads.conftest import Nursery
