@@ -182,9 +182,10 @@ def _torchvision(name: str, train: bool) -> tuple[Arrays, tuple[str, ...]]:
         try:
             data = makers[name](root, train=train, download=True)
         except (OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
             maker = f"datasets.{makers[name].__name__}"
             problem = (
-                f"the dataset {name} cannot be fetched ({error}); without internet, run `python -c "
+                f"the dataset {name} cannot be fetched ({reason}); without internet, run `python -c "
                 f"\"from torchvision import datasets; {maker}('data', download=True)\"` elsewhere "
                 f"and put what is in data/ into {root} on this machine"
             )
