@@ -75,5 +75,5 @@ def test_a_dataset_that_cannot_be_fetched_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(OutageError) as caught:
         datasets.arrays("kmnist", train=True)
     said = caught.value.fields["work.dataset"]
-    assert "datasets.KMNIST('data', download=True)" in said
+    assert "KMNIST('data', download=True)" in said
     assert str(tmp_path / "datasets") in said

@@ -183,11 +183,12 @@ def _torchvision(name: str, train: bool) -> tuple[Arrays, tuple[str, ...]]:
             data = makers[name](root, train=train, download=True)
         except (OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())
-            maker = f"datasets.{makers[name].__name__}"
+            maker = makers[name].__name__
+            code = f"from torchvision.datasets import {maker}; {maker}('data', download=True)"
             problem = (
-                f"the dataset {name} cannot be fetched ({reason}); without internet, run `python -c "
-                f"\"from torchvision import datasets; {maker}('data', download=True)\"` elsewhere "
-                f"and put what is in data/ into {root} on this machine"
+                f"the dataset {name} cannot be fetched ({reason}); without internet, run "
+                f'`python -c "{code}"` elsewhere and put what is in data/ into {root} on this '
+                "machine"
             )
             raise OutageError(problem, {"work.dataset": problem}) from None
     images = torch.as_tensor(data.data)
