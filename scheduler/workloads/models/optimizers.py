@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from scheduler.workloads.spec.work import CnnTrainWork
 
-_DEFAULTS: Mapping[str, tuple[type[Optimizer], Mapping[str, float]]] = {
+_DEFAULTS: Mapping[str, tuple[Callable[..., Optimizer], Mapping[str, float]]] = {
     "adam": (torch.optim.Adam, {"weight_decay": 0.0}),
     "adamw": (torch.optim.AdamW, {"weight_decay": 0.01}),
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "weight_decay": 0.0}),
@@ -26,7 +26,7 @@ def optimizer(work: CnnTrainWork, learning: Sequence[nn.Parameter]) -> Optimizer
     return kind(learning, **options)
 
 
-def chosen(work: CnnTrainWork) -> tuple[type[Optimizer], dict[str, float]]:
+def chosen(work: CnnTrainWork) -> tuple[Callable[..., Optimizer], dict[str, float]]:
     """The class and the arguments of the optimizer that `work` names.
 
     Adam: Kingma and Ba 2015. AdamW, with weight decay beside the gradient: Loshchilov and Hutter
