@@ -10,6 +10,14 @@ class ClientError(Exception):
     """Base of all exceptions that this package raises on purpose."""
 
 
+class MissingPackageError(ClientError, ImportError):
+    """Something needs a package that is not installed."""
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(f"{what} need the package {package}, which is not installed")
+        self.package = package
+
+
 class UnreachableError(ClientError):
     """No service answered at that address."""
 

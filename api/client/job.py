@@ -189,6 +189,17 @@ class JobHandle:
         answer = self._transport.get(self._path("metrics"), kind=kind, tail=tail)
         return JobMetricsOut.model_validate(answer).attempts
 
+    def tensorboard(self, folder: str | Path) -> Path:
+        """Write what it has measured so far as a run of TensorBoard below `folder`.
+
+        Returns the folder of the run. Raises `MissingPackageError` without the package
+        tensorboard, `OSError`.
+        """
+        from api.client.export import tensorboard
+
+        name = f"-{self.name}" if self.name else ""
+        return tensorboard.write(self.metrics(), f"job-{self.id}{name}", Path(folder))
+
     def explain(self) -> ExplanationOut:
         """Why it is where it is: one dominant reason, its evidence, the expected start."""
         from api.schemas import ExplanationOut

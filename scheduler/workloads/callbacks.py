@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from scheduler.domain.errors import InputError
 from scheduler.workloads.context import Context
+from scheduler.workloads.models.optimizers import learning_rate
 from scheduler.workloads.module import VALIDATION, Classifier
-from scheduler.workloads.optimizers import learning_rate
 from scheduler.workloads.spec.work import WATCHED, CnnTrainWork
 
 Row = dict[str, Any]

@@ -25,7 +25,7 @@ from scheduler.workloads.data.images import Batch, Batches, ImageSource, Prepare
 from scheduler.workloads.distributed import collectives
 from scheduler.workloads.distributed.ranks import ALONE, Rank
 from scheduler.workloads.models import architectures
-from scheduler.workloads.optimizers import learning_rate, optimizer
+from scheduler.workloads.models.optimizers import learning_rate, optimizer
 from scheduler.workloads.spec.work import CnnTrainWork
 
 VALIDATION = "validation_"

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from scheduler.domain.errors import FulcrumError, InputError
+from scheduler.domain.errors import FulcrumError, InputError, OutageError
 from scheduler.domain.jobs import JobKind
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec, Outcome
@@ -104,7 +104,7 @@ def _run(spec: LaunchSpec, rank: Rank) -> Outcome:
         code, result = stop.code, {"error": f"stopped by {stop}"}
         _say(f"stopped by {stop}")
     except FulcrumError as error:
-        code, result = INVALID, _refusal(error)
+        code, result = FAILED if isinstance(error, OutageError) else INVALID, _refusal(error)
         _say(f"error: {error.message}")
     except Exception as error:
         code, result = FAILED, {"error": _one_line(error)}
@@ -118,7 +118,8 @@ def _run(spec: LaunchSpec, rank: Rank) -> Outcome:
 
 
 def _refusal(error: FulcrumError) -> dict[str, Any]:
-    return {"error": error.message, "fields": error.fields, "retriable": False}
+    again = isinstance(error, OutageError)
+    return {"error": error.message, "fields": error.fields, "retriable": again}
 
 
 def _print_anything() -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from scheduler.workloads.data import datasets
 from scheduler.workloads.data.images import Batches, Prepared, mix
 from scheduler.workloads.models import architectures, weights
-from scheduler.workloads.optimizers import learning_rate
+from scheduler.workloads.models.optimizers import learning_rate
 from scheduler.workloads.spec.work import CnnTrainWork
 from tests.workloads.conftest import SIGKILLED, Ended, Nursery
 

@@ -18,7 +18,7 @@ from scheduler.workloads.data.pictures import decode
 from scheduler.workloads.image_folders.outline import Look
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.models.flops import measure
-from scheduler.workloads.optimizers import learning_rate
+from scheduler.workloads.models.optimizers import learning_rate
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.profile import training_images
 from scheduler.workloads.spec.work import CnnTrainWork

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 from torchvision.transforms import v2
 
 from scheduler.workloads.data.augmentations import augmentation
-from scheduler.workloads.optimizers import optimizer
+from scheduler.workloads.models.optimizers import chosen
 from scheduler.workloads.spec.specs import profile
 from scheduler.workloads.spec.work import Augmentation, CnnTrainWork
 from tests.workloads.conftest import Nursery
@@ -48,10 +47,10 @@ EVERYTHING = {
 def test_optimizers_have_the_defaults_that_their_users_know(
     work: dict[str, Any], kind: type, expected: dict[str, float]
 ) -> None:
-    made = optimizer(CnnTrainWork.model_validate(work), [nn.Parameter(torch.zeros(2))])
-    assert type(made) is kind
-    assert made.defaults["lr"] == 1e-3
-    assert {name: made.defaults[name] for name in expected} == expected
+    found, options = chosen(CnnTrainWork.model_validate(work))
+    assert found is kind
+    assert options["lr"] == 1e-3
+    assert {name: options[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -51,6 +51,8 @@ def told(error: Exception) -> ExitCode | None:
             code, hint = ExitCode.USAGE, f"in {error.field}" if error.field else ""
         case FulcrumError():
             code, fields = _local_code(error), error.fields
+        case errors.MissingPackageError():
+            code, hint = ExitCode.NOT_INSTALLED, f"pip install {error.package}"
         case MissingPackagesError():
             code, hint = ExitCode.NOT_INSTALLED, error.hint
         case ImportError() if list(foreign()):

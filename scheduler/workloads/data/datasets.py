@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scheduler.domain.errors import InputError
+from scheduler.domain.errors import InputError, OutageError
 from scheduler.locks import locked
 from scheduler.workloads.data.images import Arrays, Cache, Files, ImageSource, chosen
 from scheduler.workloads.image_folders import folders
@@ -179,7 +179,18 @@ def _torchvision(name: str, train: bool) -> tuple[Arrays, tuple[str, ...]]:
     root = Path(home) if home else Path.home() / ".cache" / "fulcrum" / "datasets"
     root.mkdir(parents=True, exist_ok=True)
     with locked(root / f".{name}.lock"):  # two jobs must not download over each other
-        data = makers[name](root, train=train, download=True)
+        try:
+            data = makers[name](root, train=train, download=True)
+        except (OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            maker = makers[name].__name__
+            code = f"from torchvision.datasets import {maker}; {maker}('data', download=True)"
+            problem = (
+                f"the dataset {name} cannot be fetched ({reason}); without internet, run "
+                f'`python -c "{code}"` elsewhere and put what is in data/ into {root} on this '
+                "machine"
+            )
+            raise OutageError(problem, {"work.dataset": problem}) from None
     images = torch.as_tensor(data.data)
     grey = images.ndim == 3
     shaped: Tensor = images[:, None] if grey else images.permute(0, 3, 1, 2).contiguous()

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy._core import multiarray
 from torch import Tensor, nn
-from torchvision import models
 
 from scheduler.domain.errors import InputError
 from scheduler.files import write_bytes
 from scheduler.json_values import write_json
 from scheduler.text import shown
 from scheduler.workloads.models import architectures
+from scheduler.workloads.models.pretrained import current_names, pretrained_file
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.work import IMAGENET
 
@@ -153,14 +153,6 @@ def read_card(path: Path, field: str) -> Card:
     return card
 
 
-def imagenet(name: str) -> State:
-    """Torchvision's weights of that architecture, downloaded unless the hub's cache has them."""
-    state: State = models.get_model_weights(name).DEFAULT.get_state_dict(
-        progress=False, check_hash=True, weights_only=True
-    )
-    return state
-
-
 def start_from(network: nn.Module, state: State, field: str) -> int | None:
     """Put `state` into the network; a head of another size keeps its random weights.
 
@@ -208,7 +200,7 @@ def load(network: nn.Module, state: State, field: str) -> None:
 def initial(network: nn.Module, name: str, weights: str) -> int | None:
     """Start from a weights file or torchvision's own; returns as `start_from`."""
     if weights == IMAGENET:
-        state = imagenet(name)
+        state = current_names(read(pretrained_file(name), "work.weights"))
     else:
         state = read(Path(weights).expanduser(), "work.weights")
     return start_from(network, state, "work.weights")

@@ -82,13 +82,25 @@ def metrics(
     tail: Annotated[
         int | None, typer.Option("--tail", min=1, help="Only the last lines of each attempt.")
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", metavar="FOLDER", help="Write them for TensorBoard instead."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what a job has measured so far: loss, accuracy, … of each epoch.
 
-    Example: fulcrum metrics 17 --json
+    Example: fulcrum metrics 17 --tensorboard runs
     """
     with client(ctx) as service:
+        if tensorboard is not None:
+            run = service.job(job).tensorboard(tensorboard)
+            if as_json:
+                print_json(str(run))
+            else:
+                out().print(escape(str(run)), soft_wrap=True)
+                err().print(f"[dim]show it: tensorboard --logdir {escape(str(tensorboard))}[/]")
+            return
         attempts = service.job(job).metrics(kind=kind, tail=tail)
     if as_json:
         print_json([attempt.model_dump(mode="json") for attempt in attempts])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -11,30 +11,32 @@ from torch.optim import Optimizer
 
 from scheduler.workloads.spec.work import CnnTrainWork
 
-_ADAMW_WEIGHT_DECAY = 0.01
-_SGD_MOMENTUM = 0.9
+_DEFAULTS: Mapping[str, tuple[Callable[..., Optimizer], Mapping[str, float]]] = {
+    "adam": (torch.optim.Adam, {"weight_decay": 0.0}),
+    "adamw": (torch.optim.AdamW, {"weight_decay": 0.01}),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "weight_decay": 0.0}),
+    "rmsprop": (torch.optim.RMSprop, {"momentum": 0.0, "weight_decay": 0.0}),
+}
+"""`optimizer` → its class, and what it takes besides the learning rate, with defaults."""
 
 
 def optimizer(work: CnnTrainWork, learning: Sequence[nn.Parameter]) -> Optimizer:
-    """The optimizer that `work` names, on the parameters that learn.
+    """The optimizer that `work` names, on the parameters that learn."""
+    kind, options = chosen(work)
+    return kind(learning, **options)
+
+
+def chosen(work: CnnTrainWork) -> tuple[Callable[..., Optimizer], dict[str, float]]:
+    """The class and the arguments of the optimizer that `work` names.
 
     Adam: Kingma and Ba 2015. AdamW, with weight decay beside the gradient: Loshchilov and Hutter
     2019, "Decoupled Weight Decay Regularization". RMSprop: Hinton 2012, lecture 6e of "Neural
     Networks for Machine Learning".
     """
-    rate, decay = work.learning_rate, work.weight_decay or 0.0
-    match work.optimizer:
-        case "sgd":
-            momentum = _SGD_MOMENTUM if work.momentum is None else work.momentum
-            return torch.optim.SGD(learning, rate, momentum, weight_decay=decay)
-        case "rmsprop":
-            momentum = work.momentum or 0.0
-            return torch.optim.RMSprop(learning, rate, momentum=momentum, weight_decay=decay)
-        case "adamw":
-            decay = _ADAMW_WEIGHT_DECAY if work.weight_decay is None else work.weight_decay
-            return torch.optim.AdamW(learning, rate, weight_decay=decay)
-        case "adam":
-            return torch.optim.Adam(learning, rate, weight_decay=decay)
+    kind, options = _DEFAULTS[work.optimizer]
+    given = {"weight_decay": work.weight_decay, "momentum": work.momentum}
+    own = {name: value for name, value in given.items() if value is not None and name in options}
+    return kind, {"lr": work.learning_rate, **options, **own}
 
 
 def learning_rate(work: CnnTrainWork, epoch: int) -> float:

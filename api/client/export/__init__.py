@@ -1,0 +1,1 @@
+"""Files for other programs, from what the service tells."""
