@@ -168,7 +168,8 @@ class Classifier(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Leave the epoch's measurement of all ranks in `measured`."""
-        self.scores = class_scores.scores(self.metrics.compute())
+        found = self.metrics.compute()
+        self.scores = class_scores.scores(found)
         images = int(collectives.total(torch.tensor(self._images)))
         loss = collectives.total(self._loss) / images
         self.measured = {
