@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass
 
 DOUBT = 0.1
-"""Measured progress counts as much as the estimate once this fraction has been observed."""
+"""Steady progress tells as much as an uncontradicted estimate once this fraction was observed."""
+SPREAD = 0.3
+"""Standard deviation of the logarithm of an estimate that nothing contradicts."""
+UNSTEADY = 0.05
+"""Of measured progress at its beginning, times the fraction observed: first batches are slow."""
 LEAST = 1e-6
 """Progress below this counts as none."""
 OVERRUN = 0.25
@@ -50,9 +54,9 @@ def remaining_s(
 ) -> float:
     """Seconds an attempt will still run, ≥ 0.
 
-    What the estimate and what measured progress leave are blended in log space; the measured one
-    gains weight with the fraction observed (`observed / (observed + DOUBT)`), so that a first,
-    unsteady report does not overturn the estimate. `limit_s` is the attempt's time limit.
+    What the estimate and what measured progress leave are blended in log space, each by its
+    precision (see `_weight`), so that a first, unsteady report does not overturn the estimate.
+    `limit_s` is the attempt's time limit.
     """
     left = max(expected_s - elapsed_s, OVERRUN * elapsed_s)
     if reports is not None:
@@ -63,14 +67,26 @@ def remaining_s(
         elif measured is not None:
             total, observed = measured
             by_progress = max(total - elapsed_s, OVERRUN * since_s)
-            weight = observed / (observed + DOUBT)
-            left = _log_mean(left, by_progress, weight)
+            left = _log_mean(left, by_progress, observed)
     if limit_s is not None:
         left = min(left, limit_s - elapsed_s)
     return max(0.0, left)
 
 
-def _log_mean(first_s: float, second_s: float, weight: float) -> float:
-    """Weighted geometric mean, `weight` of the second; times below a millisecond count as one."""
-    first, second = math.log(max(first_s, 1e-3)), math.log(max(second_s, 1e-3))
-    return math.exp((1.0 - weight) * first + weight * second)
+def _log_mean(estimated_s: float, measured_s: float, observed: float) -> float:
+    """Geometric mean, weighted by precision; times below a millisecond count as one."""
+    estimated, measured = math.log(max(estimated_s, 1e-3)), math.log(max(measured_s, 1e-3))
+    weight = _weight(observed, measured - estimated)
+    return math.exp((1.0 - weight) * estimated + weight * measured)
+
+
+def _weight(observed: float, contradiction: float) -> float:
+    """Weight of the measured time against the estimate, by the inverse of their variances.
+
+    `observed`: the fraction of the work that was seen. `contradiction`: the logarithm of measured
+    over estimated. An estimate that is contradicted is doubted by as much, as in an empirical Bayes
+    estimate of its variance (Efron and Morris 1973, "Stein's estimation rule and its competitors").
+    """
+    estimate = max(SPREAD, abs(contradiction)) ** 2
+    measurement = SPREAD**2 * DOUBT / observed + (UNSTEADY / observed) ** 2
+    return estimate / (estimate + measurement)

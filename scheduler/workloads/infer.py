@@ -9,6 +9,7 @@ answers in the order of the images.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -32,6 +33,7 @@ from scheduler.workloads.image_folders import folders
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.models.weights import Card
 from scheduler.workloads.predictions import Predictions
+from scheduler.workloads.scoring.answers import BatchAnswers, Findings
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.paths import folder_of, model_file
 from scheduler.workloads.spec.work import CnnInferWork, known_size
@@ -80,47 +82,38 @@ class ImageItem:
         return self.image
 
 
-@dataclass(frozen=True, slots=True)
-class BatchAnswers:
-    """What one rank has found out about one batch."""
-
-    rows: Sequence[tuple[str, str, float]] = ()
-    """Name of the image, label, probability."""
-    judged: int = 0
-    """Images whose class is known."""
-    hits: int = 0
-    bad: Sequence[folders.Skipped] = ()
-    seconds: float = 0.0
-
-
 def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
-    """Classify everything; writes predictions.csv and predictions.jsonl, returns the result.
+    """Classify everything; write the predictions and, of labelled images, the scores.
 
-    Raises `InputError` for models or data that cannot be used, or models whose classes differ.
+    Returns the result. Raises `InputError` for models or data that cannot be used, or models whose
+    classes differ.
     """
     rank = context.rank
     on_cpu = context.device_kind is DeviceKind.CPU
     voters = load(work, torch.device("cpu") if on_cpu else torch.device("cuda", rank.local))
+    classes = voters[0].card.classes
     items, left_out = _items(work, [voter.card for voter in voters])
     folders.tell(left_out)
     print(_headline(work, voters, items), flush=True)
-    found = Findings([name for name, _ in left_out])
-    round_ = work.batch_size * rank.world
+    found = Findings([name for name, _ in left_out], len(voters))
+    batches = math.ceil(len(items) / work.batch_size)
     with ExitStack() as stack, torch.inference_mode():
-        out = stack.enter_context(Predictions(context.artifacts)) if rank.leads else None
+        out = stack.enter_context(Predictions(context.artifacts, classes)) if rank.leads else None
         _warm_up(voters, work.batch_size)
         context.begin()
-        for start in range(0, len(items), round_):
-            own = start + rank.index * work.batch_size
-            answers = _classify(work, voters, items[own : own + work.batch_size])
+        for first in range(0, batches, rank.world):
+            start = (first + rank.index) * work.batch_size
+            answers = _classify(work, voters, items[start : start + work.batch_size])
             together = collectives.to_first(answers)
             for one in together:
                 folders.tell(one.bad)
-                for row in one.rows:
+                if one.chances is not None:
                     assert out is not None, "answers come to rank 0 alone"
-                    out.add(*row)
+                    out.add(one.items, one.chances)
             found.add(together)
-            context.advance(sum(len(one.rows) for one in together), (start + round_) / len(items))
+            done = min(batches, first + rank.world)
+            images = sum(len(one.items) for one in together)
+            context.advance(images, done / batches, batch=done, batches=batches)
         if rank.leads:
             context.check_owner()
     if not rank.leads:
@@ -128,37 +121,53 @@ def infer(work: CnnInferWork, context: Context) -> dict[str, Any]:
     if not found.sizes:
         problem = f"{work.data}: none of the {len(items)} images can be read"
         raise InputError(problem, {"work.data": problem})
+    return _result(context, voters, found)
+
+
+def _result(context: Context, voters: Sequence[Voter], found: Findings) -> dict[str, Any]:
+    """Write what the labelled images tell of the models, report it, and return the result."""
+    classes = voters[0].card.classes
     metrics = found.figures()
-    context.emit("test", **metrics)
-    print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
-    return {
+    result: dict[str, Any] = {
         "images": sum(found.sizes),
+        "labelled_images": len(found.truths),
         "metrics": metrics,
         "skipped_images": len(found.skipped),
         "skipped": found.skipped[:SKIPPED_NAMED],
     }
+    if found.truths:
+        scores = found.scores(len(classes))
+        metrics |= scores.metrics
+        scores.write(context.artifacts, classes)
+        result |= scores.result(classes)
+        if len(voters) > 1:
+            named = zip(voters, found.accuracies(), strict=True)
+            result["voters"] = [
+                {"model": voter.card.model, "source": voter.field, "accuracy": accuracy}
+                for voter, accuracy in named
+            ]
+    context.emit("test", **metrics)
+    print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
+    unknown = result["images"] - len(found.truths)
+    if found.truths and unknown:
+        print(f"images in no folder of a known class, which are not scored: {unknown}", flush=True)
+    return result
 
 
 def _classify(
     work: CnnInferWork, voters: Sequence[Voter], items: Sequence[ImageItem]
 ) -> BatchAnswers:
     """One batch, perhaps of none."""
-    classes = voters[0].card.classes
     begun = time.perf_counter()
     edges = {voter.card.image_size for voter in voters}
     batch, images, bad = _read(work, items, edges)
     if not batch:
         return BatchAnswers(bad=bad)
-    votes = [voter.probabilities(images[voter.card.image_size]) for voter in voters]
-    certainty, label = torch.stack(votes).mean(0).max(1)
-    labels, chances = label.tolist(), certainty.tolist()
+    votes = torch.stack([voter.probabilities(images[voter.card.image_size]) for voter in voters])
     return BatchAnswers(
-        rows=[
-            (item.name, classes[index], chance)
-            for item, index, chance in zip(batch, labels, chances, strict=True)
-        ],
-        judged=sum(item.truth is not None for item in batch),
-        hits=sum(item.truth == index for item, index in zip(batch, labels, strict=True)),
+        items=[(item.name, item.truth) for item in batch],
+        chances=votes.mean(0).cpu().numpy(),
+        votes=votes.argmax(2).tolist(),
         bad=bad,
         seconds=time.perf_counter() - begun,
     )
@@ -307,41 +316,6 @@ def _warm_up(voters: Sequence[Voter], batch_size: int) -> None:
     for voter in voters:
         edge = voter.card.image_size
         voter.probabilities(torch.zeros(batch_size, 3, edge, edge, dtype=torch.uint8))
-
-
-class Findings:
-    """What the batches of all ranks add up to."""
-
-    def __init__(self, skipped: list[str]) -> None:
-        self.skipped = skipped
-        """Names of images that were left out."""
-        self.sizes: list[int] = []
-        self._latencies: list[float] = []
-        self._elapsed = 0.0
-        self._judged = self._hits = 0
-
-    def add(self, together: Sequence[BatchAnswers]) -> None:
-        """Batches that the ranks worked on at the same time."""
-        for one in together:
-            self.skipped += [name for name, _ in one.bad]
-            self._judged += one.judged
-            self._hits += one.hits
-            if one.rows:
-                self._latencies.append(one.seconds)
-                self.sizes.append(len(one.rows))
-        self._elapsed += max((one.seconds for one in together), default=0.0)
-
-    def figures(self) -> dict[str, float]:
-        """Images per second, percentiles of the time from file to label, accuracy if known."""
-        batches = np.asarray(self._latencies) * 1e3
-        images = batches / np.asarray(self.sizes)
-        found = {"images_per_s": float(sum(self.sizes) / max(self._elapsed, 1e-9))}
-        for percent in (50, 95):
-            found[f"latency_batch_p{percent}_ms"] = float(np.percentile(batches, percent))
-            found[f"latency_image_p{percent}_ms"] = float(np.percentile(images, percent))
-        if self._judged:
-            found["accuracy"] = self._hits / self._judged
-        return found
 
 
 def _headline(work: CnnInferWork, voters: Sequence[Voter], items: Sequence[ImageItem]) -> str:

@@ -9,14 +9,6 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassConfusionMatrix,
-    MulticlassF1Score,
-    MulticlassPrecision,
-    MulticlassRecall,
-)
 from torchvision.transforms import v2
 
 from scheduler.workloads.data.augmentations import augmentation
@@ -26,6 +18,8 @@ from scheduler.workloads.distributed import collectives
 from scheduler.workloads.distributed.ranks import ALONE, Rank
 from scheduler.workloads.models import architectures
 from scheduler.workloads.models.optimizers import learning_rate, optimizer
+from scheduler.workloads.scoring import class_scores
+from scheduler.workloads.scoring.class_scores import ClassScores
 from scheduler.workloads.spec.work import CnnTrainWork
 
 VALIDATION = "validation_"
@@ -42,7 +36,7 @@ class Classifier(pl.LightningModule):
         self.network = network
         self.work = work
         self.rank = rank
-        self.metrics = scores(classes)
+        self.metrics = class_scores.collection(classes)
         self.train_loss = torch.zeros(())
         """Sum over this rank's images of the running epoch."""
         self.train_hits = torch.zeros(())
@@ -54,6 +48,8 @@ class Classifier(pl.LightningModule):
         self._images = 0
         self.measured: dict[str, Any] = {}
         """The newest measurement of a validation or a test: loss, accuracy, precision, …"""
+        self.scores: ClassScores | None = None
+        """The same measurement with the scores of each class."""
         self._interrupted: dict[str, Any] = {}
         """The running epoch as a checkpoint inside it holds it, until it is taken up."""
 
@@ -170,13 +166,13 @@ class Classifier(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Leave the epoch's measurement of all ranks in `measured`."""
         found = self.metrics.compute()
-        confusion = found.pop("confusion").int().tolist()
+        self.scores = class_scores.scores(found)
         images = int(collectives.total(torch.tensor(self._images)))
         loss = collectives.total(self._loss) / images
         self.measured = {
             "loss": loss.item(),
-            **{name: value.item() for name, value in found.items()},
-            "confusion": confusion,
+            **self.scores.metrics,
+            "confusion": self.scores.confusion,
         }
         if self.trainer.validating or self.trainer.training:
             self.log(f"{VALIDATION}loss", loss)
@@ -250,17 +246,3 @@ class ImageData(pl.LightningDataModule):
     def _in_order(self, dataset: Prepared) -> DataLoader[Batch]:
         batches = Batches(len(dataset), max(self._work.batch_size, 64), rank=self._rank)
         return loader(dataset, batches, self._work.loader_workers)
-
-
-def scores(classes: int) -> MetricCollection:
-    """Accuracy over all images; precision, recall and F1 as the mean over the classes."""
-    metrics: dict[str, Any] = {
-        "accuracy": MulticlassAccuracy(classes, average="micro", validate_args=False),
-        "precision": MulticlassPrecision(classes, average="macro", validate_args=False),
-        "recall": MulticlassRecall(classes, average="macro", validate_args=False),
-        "f1": MulticlassF1Score(classes, average="macro", validate_args=False),
-        "confusion": MulticlassConfusionMatrix(classes, validate_args=False),
-    }
-    # Named, so that they do not depend on the images that a rank happens to see first.
-    groups = [["accuracy"], ["precision", "recall", "f1"], ["confusion"]]
-    return MetricCollection(metrics, compute_groups=groups)

@@ -15,9 +15,7 @@ statistics are those of rank 0.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +28,7 @@ import torch
 from scheduler.domain.errors import InputError
 from scheduler.domain.resources import DeviceKind
 from scheduler.files import write_bytes
-from scheduler.json_values import plain, write_json
+from scheduler.json_values import plain
 from scheduler.workloads.callbacks import Patience, Reporter, Row
 from scheduler.workloads.checkpoints import (
     AtomicCheckpoints,
@@ -46,6 +44,7 @@ from scheduler.workloads.distributed import collectives, strategy
 from scheduler.workloads.kept_epoch import KeptEpoch
 from scheduler.workloads.models import architectures, weights
 from scheduler.workloads.module import Classifier, ImageData
+from scheduler.workloads.scoring.class_scores import table_bytes
 from scheduler.workloads.spec import tables
 from scheduler.workloads.spec.work import CnnTrainWork
 
@@ -257,6 +256,7 @@ def _leave(
     """Write the artifacts; the result. Rank 0 does it for all."""
     if not context.rank.leads:
         return {}
+    assert module.scores is not None, "it was tested"
     metrics = dict(module.measured)
     confusion = metrics.pop("confusion")
     context.emit("test", **metrics, confusion=confusion)
@@ -267,14 +267,11 @@ def _leave(
     described = {name: plain(value) for name, value in metrics.items()}
     card = replace(kept.card, metrics=described)
     weights.save(folder, weights.copy(module.network), card)
-    write_json(
-        folder / "confusion.json",
-        {"classes": card.classes, "rows_are": "truth", "counts": confusion},
-    )
-    write_bytes(folder / "confusion.csv", _confusion_csv(card.classes, confusion))
+    module.scores.write(folder, card.classes)
     write_bytes(folder / "history.csv", _history_csv(reporter.history))
     return {
         "metrics": metrics,
+        **module.scores.result(card.classes),
         "epochs": len(reporter.history),
         **kept.summary,
         "resumed_after_epoch": reporter.resumed,
@@ -286,18 +283,6 @@ def _leave(
     }
 
 
-def _confusion_csv(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
-    rows = [["truth \\ prediction", *classes]]
-    rows += [[name, *map(str, row)] for name, row in zip(classes, counts, strict=True)]
-    return _csv(rows)
-
-
 def _history_csv(history: Sequence[Row]) -> bytes:
     names = list(history[0]) if history else []
-    return _csv([names, *([str(row.get(name, "")) for name in names] for row in history)])
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    return table_bytes([names, *([row.get(name, "") for name in names] for row in history)])

@@ -120,6 +120,36 @@ def test_ls_fits_the_terminal_with_cost_accuracy_and_progress(fulcrum, world, wi
     assert "epoch 123/1000, batch 1234/5678" in fulcrum("show", str(number)).stdout
 
 
+def test_show_has_tables_of_classes_and_voters(fulcrum, world):
+    model = world.running(kind="cnn-train", work={})
+    world.finish(model)
+    number = world.running(kind="cnn-infer", work={"models": [model, model]}, name="vote")
+    rates = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3}
+    classes = ["cat", "[dog]"]
+    result = {
+        "metrics": {"accuracy": 0.75, **rates},
+        "per_class": {name: {"images": 4, **rates} for name in classes},
+        "confusion": {"classes": classes, "rows_are": "truth", "counts": [[3, 1], [0, 4]]},
+        "voters": [
+            {"model": "resnet18", "source": f"work.models.{at}", "accuracy": 0.7} for at in (0, 1)
+        ],
+    }
+    world.executor.finish(f"{number}.1", result=result)
+    world.until(number, JobState.SUCCEEDED)
+    shown = fulcrum("show", str(number)).stdout
+    for words in (
+        "accuracy 75.0 %",
+        "[dog] 4 50.0 % 25.0 % 33.3 %",
+        "mean 8 50.0 % 25.0 % 33.3 %",
+        "cat 3 1",
+        "[dog] · 4",
+        f"resnet18 job {model} 70.0 %",
+        "together 75.0 %",
+    ):
+        assert words in " ".join(shown.split())
+    assert fulcrum.json("show", str(number))["result"] == result
+
+
 def test_show_events_explain_logs(fulcrum, world):
     number = world.running(name="[bold]odd")
     world.log(number, "hello\nworld\n")

@@ -68,3 +68,10 @@ def test_nonsense_is_ignored_and_the_ended_are_forgotten():
     estimator.forget("1.1")
     estimator.forget("1.1")
     assert estimator.remaining("1.1", 100, 10) == 90
+
+
+@pytest.mark.parametrize("expected", [4.0, 20.0, 90.0, 110.0, 500.0, 5000.0])
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_steady_progress_overrules_an_estimate_that_it_contradicts(expected, share):
+    points = [(step / 100, float(step)) for step in range(int(100 * share) + 1)]
+    assert reported(points, expected) == pytest.approx(100 - 100 * share, abs=7)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,25 @@ def test_a_job_submitted_to_the_follower_is_run_by_the_leader(pair: Pair) -> Non
     for service in (leader, follower):
         again, replayed = service.current.submit([job_spec()], actor="ann", key="k", digest="d")
         assert ([one.id for one in again], replayed) == ([job.id], True)
+
+
+def test_a_follower_says_how_far_a_running_job_is(pair: Pair) -> None:
+    leader, follower = pair.standby(), pair.standby()
+    (job,), _ = leader.current.submit([job_spec()], actor="ann")
+    until(lambda: pair.executors[0].launches == [f"{job.id}.1"])
+    pair.deliver()
+    until(lambda: state(follower, job.id) is JobState.RUNNING)
+    folder = follower.current.folders.attempt(job.id, 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    line = {"kind": "progress", "fraction": 0.25, "time": time.time(), "epoch": 1, "epochs": 4}
+    (folder / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+
+    def told() -> tuple[float | None, int | None]:
+        (figures,) = follower.current.figures([follower.current.job(job.id)])
+        run = figures.running
+        return (None, None) if run is None else (run.fraction, run.epoch)
+
+    until(lambda: told() == (0.25, 1))
 
 
 def test_jobs_of_both_are_decided_on_whatever_the_order(pair: Pair) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from scheduler.workloads.spec.specs import resolve
 from tests.workloads.conftest import Ended, Nursery
@@ -51,6 +52,61 @@ def test_the_model_of_a_job_repeats_its_test(
     assert len(predictions(ended)) == 359
 
 
+def test_labelled_images_are_scored_for_each_class(
+    trained: list[Ended], nursery: Nursery, tmp_path: Path
+) -> None:
+    work = {"models": [str(one.artifacts) for one in trained], "data": "digits:test"}
+    ended = nursery.run(tmp_path, "cnn-infer", work)
+    assert ended.code == 0, ended.log
+    result, rows = ended.result, predictions(ended)
+    truths, labels = [row["truth"] for row in rows], [row["label"] for row in rows]
+    names = [str(digit) for digit in range(10)]
+    assert result["labelled_images"] == len(rows)
+    options = {"labels": names, "zero_division": 0.0}
+    each = precision_recall_fscore_support(truths, labels, average=None, **options)
+    for at, name in enumerate(names):
+        row = result["per_class"][name]
+        found = [row[key] for key in ("precision", "recall", "f1", "images")]
+        assert found == pytest.approx([values[at] for values in each], abs=1e-5)
+    mean = precision_recall_fscore_support(truths, labels, average="macro", **options)[:3]
+    metrics = [result["metrics"][key] for key in ("precision", "recall", "f1")]
+    assert metrics == pytest.approx(mean, abs=1e-5)
+    assert result["metrics"]["accuracy"] == pytest.approx(accuracy_score(truths, labels))
+    counts = confusion_matrix(truths, labels, labels=names).tolist()
+    assert result["confusion"] == {"classes": names, "rows_are": "truth", "counts": counts}
+    assert json.loads((ended.artifacts / "confusion.json").read_text()) == result["confusion"]
+    with (ended.artifacts / "per_class.csv").open() as file:
+        assert [row["class"] for row in csv.DictReader(file)] == names
+    tested = [one.result["metrics"]["accuracy"] for one in trained]
+    assert [one["accuracy"] for one in result["voters"]] == pytest.approx(tested)
+    assert ended.lines("progress")[-1]["batch"] == ended.lines("progress")[-1]["batches"] == 12
+
+
+def test_every_prediction_has_all_probabilities(
+    trained: list[Ended], nursery: Nursery, tmp_path: Path
+) -> None:
+    work = {"models": [str(trained[0].artifacts)], "limit": 40}
+    ended = nursery.run(tmp_path, "cnn-infer", work)
+    with (ended.artifacts / "predictions.csv").open() as file:
+        table = list(csv.DictReader(file))
+    for row, line in zip(predictions(ended), table, strict=True):
+        chances = row["probabilities"]
+        assert sum(chances.values()) == pytest.approx(1, abs=1e-4)
+        assert row["label"] == max(chances, key=chances.__getitem__)
+        assert row["probability"] == chances[row["label"]]
+        assert line["truth"] == row["truth"]
+        assert float(line[f"p_{row['label']}"]) == pytest.approx(row["probability"], abs=1e-6)
+
+
+def test_a_training_scores_its_test_by_the_same_rule(
+    trained: list[Ended], nursery: Nursery, tmp_path: Path
+) -> None:
+    ended = nursery.run(tmp_path, "cnn-infer", {"models": [str(trained[0].artifacts)]})
+    for name in ("per_class", "confusion"):
+        assert ended.result[name] == trained[0].result[name]
+    assert "voters" not in ended.result
+
+
 def test_several_models_vote(trained: list[Ended], nursery: Nursery, tmp_path: Path) -> None:
     folders = [str(one.artifacts) for one in trained]
     single = [
@@ -77,6 +133,10 @@ def test_a_flat_folder_with_an_unreadable_image(
     assert ended.result["images"] == 12
     assert ended.result["skipped"] == ["cut.jpg"]
     assert "accuracy" not in ended.result["metrics"]
+    assert not {"per_class", "confusion", "voters"} & ended.result.keys()
+    assert ended.result["labelled_images"] == 0
+    assert {row["truth"] for row in predictions(ended)} == {None}
+    assert not (ended.artifacts / "confusion.json").exists()
     assert [row["image"] for row in predictions(ended)][:2] == ["00.jpg", "01.jpg"]
 
 
@@ -126,11 +186,15 @@ def test_nested_classes_in_any_bytes_are_judged_as_they_were_trained(
     model = nursery.run(tmp_path / "train", "cnn-train", work)
     assert model.code == 0, model.log
     os.mkfifo(tmp_path / "set" / "dark" / "pipe.jpg")
+    (tmp_path / "set" / "unknown").mkdir()
+    shutil.copy(photographs / "train" / "dark" / "00.jpg", tmp_path / "set" / "unknown")
     ended = nursery.run(
         tmp_path / "infer", "cnn-infer", {"models": [str(model.artifacts)], "data": data}
     )
     assert ended.code == 0, ended.log
     assert ended.result["metrics"]["accuracy"] == 1
+    assert ended.result["images"] - ended.result["labelled_images"] == 1
+    assert "in no folder of a known class, which are not scored: 1" in ended.log
     assert ended.result["skipped"] == ["dark/pipe.jpg"]
     assert "skipped dark/pipe.jpg: no regular file" in ended.log
     assert {row["label"] for row in predictions(ended)} == {"dark", r"clair \udce9"}

@@ -56,7 +56,7 @@ def jobs_table(jobs: Sequence[JobOut], width: int) -> Table:
         column.max_width = name_width if column.header == "NAME" else None
     now = datetime.now(UTC)
     for job in jobs:
-        cells = {
+        cells: dict[str, str | Text] = {
             ">JOB": str(job.id),
             "NAME": _cut(job.name or "–"),
             "KIND": job.kind.value,

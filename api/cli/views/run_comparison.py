@@ -62,7 +62,7 @@ def runs_table(comparison: RunComparison, width: int) -> Table:
         column.min_width = 6 if column.header in TWO_LINES else None
     best = comparison.best
     for run in comparison.runs:
-        cells = {
+        cells: dict[str, str | Text] = {
             ">JOB": str(run.job),
             "NAME": Text(run.name or "–", no_wrap=True, overflow="ellipsis"),
             "STATE": state(run.state),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import RenderableType
@@ -17,6 +17,7 @@ from api.cli.support import text_format
 from api.cli.support.global_options import JobId, JobIds, Json, client, dial
 from api.cli.support.output import out, print_json, table
 from api.cli.views.job_table import LIVE, jobs_table, ran, state, waited
+from api.cli.views.result import flat, tables, text
 from api.cli.views.run_progress import accuracy, sentence
 from scheduler.domain.nodes import LOCAL
 
@@ -130,9 +131,9 @@ def show(ctx: typer.Context, job: JobId, as_json: Json = False) -> None:
     if detail.history:
         console.print()
         console.print(_attempts(detail))
-    if detail.result:
+    for part in tables(detail.result, detail.work) if detail.result else ():
         console.print()
-        console.print(mapping(detail.result, "Result"))
+        console.print(part)
 
 
 def update(
@@ -222,14 +223,6 @@ def watched(view: Callable[[], RenderableType]) -> None:
             live.update(view(), refresh=True)
 
 
-def mapping(values: Mapping[str, Any], title: str | None = None) -> Table:
-    """Names and values, nested tables as dotted names."""
-    result = table("", "", title=title, show_header=False)
-    for name, value in _flat(values):
-        result.add_row(f"[dim]{escape(name)}[/]", escape(_text(value)))
-    return result
-
-
 def changed(jobs: Sequence[JobHandle], as_json: bool) -> None:
     """Print the state of each job on a line."""
     if as_json:
@@ -296,10 +289,10 @@ def _facts(job: JobDetail) -> Table:
         facts.append(("sweep", f"{job.sweep}, trial {job.index}"))
     if job.retry_of:
         facts.append(("repeats", _again(job).removeprefix(", again for ")))
-    facts += [(f"work.{name}", escape(_text(value))) for name, value in _flat(job.work)]
+    facts += [(f"work.{name}", escape(text(value))) for name, value in flat(job.work)]
     result = table("", "", show_header=False)
-    for name, text in facts:
-        result.add_row(f"[dim]{escape(name)}[/]", text)
+    for name, fact in facts:
+        result.add_row(f"[dim]{escape(name)}[/]", fact)
     return result
 
 
@@ -331,19 +324,3 @@ def _attempts(job: JobDetail) -> Table:
 
 def _lost(seconds: float) -> str:
     return f"{text_format.seconds(seconds)} of work lost"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple):
-        return " ".join(map(_text, value)) if value else "–"
-    return "–" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""What a classifier answered, and how good its answers are."""
