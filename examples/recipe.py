@@ -256,7 +256,7 @@ def draw(
 
 
 def _confusion(axes: Axes, result: Mapping[str, Any]) -> None:
-    matrix, classes = result["confusion"], result["classes"]
+    matrix, classes = result["confusion"]["counts"], result["confusion"]["classes"]
     axes.imshow(matrix, cmap="Blues")
     axes.set(title="Confusion of the vote", xlabel="said", ylabel="true")
     if len(classes) > CLASSES_SHOWN:
