@@ -8,8 +8,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     JsonValue,
+    Tag,
     TypeAdapter,
     model_validator,
 )
@@ -82,6 +84,17 @@ _RANGES = ("uniform", "log", "integer", "log_integer")
 Choices = Annotated[
     tuple[JsonValue, ...], Field(min_length=1, max_length=MAX_TRIALS, description="The values.")
 ]
+LIST, RANGE = "list", "range"
+
+
+def _form(value: Any) -> str:
+    return LIST if isinstance(value, list | tuple) else RANGE
+
+
+Values = Annotated[
+    Annotated[Choices, Tag(LIST)] | Annotated[RangeIn, Tag(RANGE)], Discriminator(_form)
+]
+"""The values of a parameter."""
 
 
 class PrunerIn(BaseModel):
@@ -113,7 +126,7 @@ class SweepIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    parameters: dict[Line, Choices | RangeIn] = Field(
+    parameters: dict[Line, Values] = Field(
         min_length=1,
         max_length=50,
         description="Field of the work (`work.learning_rate`), or name of a `{placeholder}` in a "
