@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.commands.sweeps import carry_out
+from api.cli.commands.jobs.sweeps import carry_out
 from api.cli.support import text_format
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN, pairs, takes
