@@ -104,16 +104,25 @@ class PrunerIn(BaseModel):
 
     kind: PrunerKind
     startup_trials: int = Field(
-        5, ge=1, le=MAX_TRIALS, description="`median`: trials that must have completed before."
+        default=5,
+        ge=1,
+        le=MAX_TRIALS,
+        description="`median`: trials that must have completed before.",
     )
     warmup_epochs: int = Field(
-        0, ge=0, le=100_000, description="`median`: epochs in which no trial is stopped."
+        default=0, ge=0, le=100_000, description="`median`: epochs in which no trial is stopped."
     )
     min_epochs: int = Field(
-        1, ge=1, le=100_000, description="`asha`: the first epoch at which trials are compared."
+        default=1,
+        ge=1,
+        le=100_000,
+        description="`asha`: the first epoch at which trials are compared.",
     )
     reduction_factor: int = Field(
-        4, ge=2, le=100, description="`asha`: one trial of so many goes on at each comparison."
+        default=4,
+        ge=2,
+        le=100,
+        description="`asha`: one trial of so many goes on at each comparison.",
     )
 
 
