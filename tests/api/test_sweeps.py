@@ -72,6 +72,11 @@ def test_sweeps_are_listed_page_by_page(world):
         ({"parameters": {}}, "sweep.parameters", "at least 1"),
         ({"parameters": {"work.epoch": [1]}}, "sweep.parameters.work.epoch", "'epochs'"),
         ({"parameters": {"work.epochs": [0]}}, "sweep.parameters.work.epochs", "greater"),
+        (
+            {"parameters": {"work.epochs": {"uniform": [1, 5]}}, "method": "tpe", "trials": 3},
+            "sweep.parameters.work.epochs",
+            "integer",
+        ),
         ({"parameters": {"rate": [1]}}, "sweep.parameters.rate", "{rate} stands nowhere"),
         ({"parameters": {"work.model.x": [1]}}, "sweep.parameters.work.model.x", "no field"),
         (

@@ -100,6 +100,12 @@ def test_a_file_that_is_no_sweep_or_more_than_one_is_refused(fulcrum, file, tmp_
     assert fulcrum("submit", file, "--follow").exit_code == 2
 
 
+def test_a_sweep_is_planned_by_one_trial(fulcrum, file):
+    found = fulcrum("plan", file)
+    assert (found.exit_code, "of one trial" in found.stderr) == (0, True)
+    assert "balanced" in found.stdout
+
+
 def test_an_array_is_submitted_listed_and_cancelled_together(fulcrum):
     found = fulcrum("run", "--array", "1-5:2", "--", "echo", "{index}")
     assert (found.exit_code, found.stdout.split()) == (0, ["1", "2", "3"])

@@ -144,6 +144,9 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
     jobs = files.read(file, sets or ())
     if len(jobs) != 1:
         raise FileError(f"{file} holds {len(jobs)} jobs; a plan takes one", "jobs")
+    for name, one in (("sweep", "trial"), ("array", "index")):
+        if jobs[0].pop(name, None):
+            err().print(f"[dim]of one {one}[/]")
     with client(ctx) as service:
         outlooks = service.plan(jobs[0])
     if as_json:
