@@ -1,32 +1,37 @@
-"""A small sweep from Python: submit, wait, compare, and let the two best vote.
+"""A sweep from Python: submit, wait, compare, and let the two best trials vote.
 
 Start a service first (`fulcrum serve`), then: python examples/sweep.py
 """
 
 from __future__ import annotations
 
-from fulcrum import Client, JobHandle
-
-
-def accuracy(job: JobHandle) -> float:
-    """Of the test images."""
-    return float((job.result or {})["metrics"]["accuracy"])
+from fulcrum import Client
 
 
 def main() -> None:
     """Run the sweep and print its outcome."""
     with Client() as client:
-        jobs = [
-            client.train(name=f"lr-{rate}", project="sweep", epochs=5, learning_rate=rate)
-            for rate in (0.0003, 0.001, 0.003)
-        ]
-        client.wait(jobs, timeout=600, check=True)
-        jobs.sort(key=accuracy, reverse=True)
-        for job in jobs:
-            print(f"{job.name:10} {accuracy(job):.3f}")
+        sweep = client.submit_sweep(
+            kind="cnn-train",
+            name="digits",
+            project="sweep",
+            work={"epochs": 5},
+            sweep={
+                "parameters": {"work.learning_rate": {"log": [1e-4, 1e-1]}},
+                "method": "random",
+                "trials": 6,
+                "pruner": "asha",
+            },
+        )
+        found = sweep.wait(timeout=600, check=True).detail()
+        for trial in found.listing:
+            rate = trial.parameters["work.learning_rate"]
+            print(f"{rate:10.5f} {trial.state:10} {trial.value or 0.0:.3f} {trial.reason}")
+        print(f"pruning saved about {found.saved_device_s:.0f} s of devices")
 
-        vote = client.infer(name="vote", project="sweep", models=jobs[:2], data="digits:test")
-        print(f"{vote.name:10} {accuracy(vote.wait(check=True)):.3f}")
+        best = [trial.job for trial in found.listing if trial.state == "COMPLETED"][:2]
+        vote = client.infer(name="vote", project="sweep", models=best, data="digits:test")
+        print(f"vote: {(vote.wait(check=True).result or {})['metrics']['accuracy']:.3f}")
 
 
 if __name__ == "__main__":

@@ -56,11 +56,11 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "sweep": GroupEntry(
             "Search hyper-parameters, and compare the trials.",
             {
-                "submit": CommandEntry("sweeps:submit"),
-                "ls": CommandEntry("sweeps:ls"),
-                "show": CommandEntry("sweeps:show"),
-                "best": CommandEntry("sweeps:best"),
-                "cancel": CommandEntry("sweeps:cancel"),
+                "submit": CommandEntry("jobs.sweeps:submit"),
+                "ls": CommandEntry("jobs.sweeps:ls"),
+                "show": CommandEntry("jobs.sweeps:show"),
+                "best": CommandEntry("jobs.sweeps:best"),
+                "cancel": CommandEntry("jobs.sweeps:cancel"),
             },
         ),
         "update": CommandEntry("jobs.listing:update"),

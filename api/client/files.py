@@ -50,18 +50,18 @@ def rooted(job: Mapping[str, Any], base: Path, names: Collection[str] = ()) -> J
 
     A model that is one of `names`, those of the jobs submitted together, is no path.
     """
+    root = base.absolute()
+    if "sweep" in job:
+        job = {**job, "sweep": _rooted_sweep(job["sweep"], root)}
     work = job.get("work")
     if not isinstance(work, Mapping):
         return dict(job)
     from scheduler.workloads.spec.specs import absolute
 
-    root = base.absolute()
     full = dict(absolute(work, root))
     if "models" in work:
         pairs = zip(_listed(work["models"]), _listed(full["models"]), strict=True)
         full["models"] = [old if old in names else new for old, new in pairs]
-    if "sweep" in job:
-        return {**job, "work": full, "sweep": _rooted_sweep(job["sweep"], root)}
     return {**job, "work": full}
 
 

@@ -7,17 +7,18 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from api.schemas.groups.sweep_requests import SweepJobIn
 from api.schemas.jobs import JobBatchIn, JobIn
 
 TITLE = "Fulcrum job"
 
 
 def document() -> dict[str, Any]:
-    """JSON schema (draft 2020-12) of a job file: one job, a list of jobs, or `jobs:`.
+    """JSON schema (draft 2020-12) of a job file: one job, a sweep, a list of jobs, or `jobs:`.
 
     With `defaults:` beside `jobs:` each job is laid over them, so each alone need not be whole.
     """
-    schema = TypeAdapter(JobIn | list[JobIn] | JobBatchIn).json_schema()
+    schema = TypeAdapter(JobIn | SweepJobIn | list[JobIn] | JobBatchIn).json_schema()
     schema["anyOf"].append(
         {
             "type": "object",

@@ -89,9 +89,14 @@ class Dimension:
             found = [self.low + (self.high - self.low) * share for share in shares]
         return tuple(dict.fromkeys(self._number(value) for value in found))
 
-    def ends(self) -> tuple[Any, ...]:
-        """The values that must be legal so that all are: every choice, or both ends."""
-        return self.choices or (self._number(self.low), self._number(self.high))
+    def probes(self) -> tuple[Any, ...]:
+        """Values that must be legal so that all are: every choice, or both ends and a fraction."""
+        if self.choices:
+            return self.choices
+        ends = (self._number(self.low), self._number(self.high))
+        if self.whole or self.step is not None:
+            return ends
+        return (*ends, self.low + 0.382 * (self.high - self.low))
 
     def _number(self, value: float) -> float | int:
         return round(value) if self.whole else float(f"{value:.12g}")

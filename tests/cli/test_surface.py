@@ -22,6 +22,7 @@ from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN
 from api.client import files
 from api.schemas import JOB as JOB_SCHEMA
 from api.schemas import CnnInferJob, CnnTrainJob, CommandJob, JobBatchIn
+from api.schemas.groups.sweep_requests import SWEEP
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -74,7 +75,7 @@ def test_the_examples_are_valid_jobs(file):
     schema = json.loads((ROOT / "docs" / "job.schema.json").read_text())
     jsonschema.validate(jobs[0] if len(jobs) == 1 else jobs, schema)
     if len(jobs) == 1:
-        JOB_SCHEMA.validate_python(jobs[0])
+        (SWEEP if "sweep" in jobs[0] else JOB_SCHEMA).validate_python(jobs[0])
     else:
         JobBatchIn.model_validate({"jobs": jobs})
     assert "fulcrum submit" in file.read_text()

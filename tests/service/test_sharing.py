@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from scheduler.domain.errors import (
     StateError,
 )
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.sweeps import Dimension, SweepMethod, SweepState
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.bulk_cancel import BulkCancel
@@ -35,8 +37,11 @@ from scheduler.store.sql import SqlStore
 from scheduler.store.sql.sharing import lease
 from scheduler.testing.executors import FakeExecutor
 from scheduler.testing.samples import job_spec
+from scheduler.testing.stores.sweeps import SWEEP
 from tests.support.service_worlds import CPU
 from tests.support.waiting import until
+
+SIZES = {"work.env.SIZE": Dimension(choices=("1", "2", "3"))}
 
 
 class Pair:
@@ -251,6 +256,35 @@ def test_the_follower_takes_over_and_adopts_what_runs(pair: Pair) -> None:
     (late,), _ = before.submit([job_spec()], actor="ann")
     until(lambda: late.id in follower.current.live_jobs.jobs)
     assert before.cancel(late.id, actor="ann").state is JobState.CANCELLED
+
+
+def test_a_sweep_of_the_follower_goes_on_when_it_takes_over(pair: Pair) -> None:
+    leader, follower = pair.standby(), pair.standby()
+    store = follower.current.store
+    sweep, _ = follower.current.sweeps.submit(
+        replace(SWEEP, method=SweepMethod.GRID, parameters=SIZES, trials=3, parallel=2),
+        actor="ann",
+    )
+
+    def jobs() -> list[int]:
+        return [job.id for job in store.jobs(JobQuery(sweep=sweep.id))]
+
+    until(lambda: len(pair.executors[0].launches) == 2)
+    pair.services.remove(leader)
+    leader.stop()
+    until(lambda: follower.leads)
+    pair.deliver()
+    pair.executors[-1].finish("1.1", {})
+    until(lambda: jobs() == [3, 2, 1])
+    follower.current.sweeps.cancel(sweep.id, actor="ann")
+
+    def cancelled() -> bool:
+        pair.deliver()
+        return store.sweeps.sweep(sweep.id).state is SweepState.CANCELLED
+
+    until(cancelled)
+    found = follower.current.sweeps.view(sweep.id)
+    assert found.counts == {"FAILED": 1, "CANCELLED": 2}  # the first reported nothing
 
 
 def test_a_request_that_the_leader_did_not_answer_is_answered_by_the_next(pair: Pair) -> None:

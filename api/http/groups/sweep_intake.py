@@ -124,9 +124,9 @@ def _samples(
         for row in islice(rows, MAX_TRIALS):
             yield dict(zip(dimensions, row, strict=True))
         return
-    first = {name: values.ends()[0] for name, values in dimensions.items()}
+    first = {name: values.probes()[0] for name, values in dimensions.items()}
     for name, values in dimensions.items():
-        for value in values.ends():
+        for value in values.probes():
             yield {**first, name: value}
 
 

@@ -8,8 +8,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     JsonValue,
+    Tag,
     TypeAdapter,
     model_validator,
 )
@@ -82,6 +84,17 @@ _RANGES = ("uniform", "log", "integer", "log_integer")
 Choices = Annotated[
     tuple[JsonValue, ...], Field(min_length=1, max_length=MAX_TRIALS, description="The values.")
 ]
+LIST, RANGE = "list", "range"
+
+
+def _form(value: Any) -> str:
+    return LIST if isinstance(value, list | tuple) else RANGE
+
+
+Values = Annotated[
+    Annotated[Choices, Tag(LIST)] | Annotated[RangeIn, Tag(RANGE)], Discriminator(_form)
+]
+"""The values of a parameter."""
 
 
 class PrunerIn(BaseModel):
@@ -91,16 +104,25 @@ class PrunerIn(BaseModel):
 
     kind: PrunerKind
     startup_trials: int = Field(
-        5, ge=1, le=MAX_TRIALS, description="`median`: trials that must have completed before."
+        default=5,
+        ge=1,
+        le=MAX_TRIALS,
+        description="`median`: trials that must have completed before.",
     )
     warmup_epochs: int = Field(
-        0, ge=0, le=100_000, description="`median`: epochs in which no trial is stopped."
+        default=0, ge=0, le=100_000, description="`median`: epochs in which no trial is stopped."
     )
     min_epochs: int = Field(
-        1, ge=1, le=100_000, description="`asha`: the first epoch at which trials are compared."
+        default=1,
+        ge=1,
+        le=100_000,
+        description="`asha`: the first epoch at which trials are compared.",
     )
     reduction_factor: int = Field(
-        4, ge=2, le=100, description="`asha`: one trial of so many goes on at each comparison."
+        default=4,
+        ge=2,
+        le=100,
+        description="`asha`: one trial of so many goes on at each comparison.",
     )
 
 
@@ -113,7 +135,7 @@ class SweepIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    parameters: dict[Line, Choices | RangeIn] = Field(
+    parameters: dict[Line, Values] = Field(
         min_length=1,
         max_length=50,
         description="Field of the work (`work.learning_rate`), or name of a `{placeholder}` in a "

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.commands.sweeps import carry_out
+from api.cli.commands.jobs.sweeps import carry_out
 from api.cli.support import text_format
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.flags import COMMAND, INFER, JOB, TRAIN, pairs, takes
@@ -201,7 +201,12 @@ def plan(ctx: typer.Context, file: File, sets: Sets = None, as_json: Json = Fals
     """
     from api.client import files
 
-    _show_plan(ctx, files.read(file, sets or ()), as_json=as_json)
+    jobs = files.read(file, sets or ())
+    for job in jobs:
+        for name, one in (("sweep", "trial"), ("array", "index")):
+            if job.pop(name, None):
+                err().print(f"[dim]of one {one}[/]")
+    _show_plan(ctx, jobs, as_json=as_json)
 
 
 def _show_plan(ctx: typer.Context, jobs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

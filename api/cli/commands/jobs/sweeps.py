@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from api.cli.commands.jobs.listing import watched
 from api.cli.support import text_format
 from api.cli.support.exit_codes import ExitCode
 from api.cli.support.global_options import Json, Timeout, client
@@ -119,8 +120,6 @@ def show(
 
     Example: fulcrum sweep show 3
     """
-    from api.cli.commands.jobs.listing import watched
-
     with client(ctx) as service:
         sweep = service.sweep(number)
         if as_json:
@@ -133,6 +132,8 @@ def show(
 
 def best(ctx: typer.Context, number: Number, as_json: Json = False) -> None:
     """Print the number of the best completed trial's job.
+
+    Example: fulcrum sweep best 3
 
     Example: fulcrum infer $(fulcrum sweep best 3) --data digits:test
     """
