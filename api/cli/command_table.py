@@ -79,6 +79,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
                 "retire": CommandEntry("nodes:retire"),
             },
         ),
+        "notifications": CommandEntry("notifications:notifications"),
         "cost": CommandEntry("cluster:cost"),
         "estimates": CommandEntry("cluster:estimates"),
         "du": CommandEntry("machine.storage:du"),

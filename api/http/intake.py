@@ -15,6 +15,7 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.notifications import Notify
 from scheduler.domain.references import WEIGHTS, reference_fields, references, renumbered
 from scheduler.domain.resources import Request
 from scheduler.validation import summary
@@ -253,6 +254,7 @@ class _Draft:
             after=tuple(dict.fromkeys(after)),
             retry=Retry(job.retry.max_attempts, job.retry.backoff_s),
             max_duration_s=job.max_duration,
+            notify=Notify(job.notify.to, job.notify.on),
         )
 
     def _resolved(self, item: int | str, place: Mapping[int, int]) -> int:

@@ -12,6 +12,7 @@ from api.schemas.answer import Answer
 from api.schemas.fields import instant
 from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
+from scheduler.domain.notifications import Occasion
 
 
 class RequestOut(Answer):
@@ -28,6 +29,13 @@ class RetryOut(Answer):
 
     max_attempts: int
     backoff_s: float
+
+
+class NotifyOut(Answer):
+    """Who hears of a job, and of what."""
+
+    to: tuple[str, ...]
+    on: tuple[Occasion, ...]
 
 
 class JobOut(Answer):
@@ -64,6 +72,7 @@ class JobOut(Answer):
     after: tuple[int, ...]
     retry: RetryOut
     max_duration_s: float | None
+    notify: NotifyOut
 
     @classmethod
     def of(cls, job: Job) -> Self:

@@ -11,6 +11,7 @@ from typing import Any
 from scheduler.domain.errors import InputError
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.nodes import LOCAL
+from scheduler.domain.notifications import Notify
 from scheduler.domain.references import references, renumbered
 from scheduler.domain.resources import Request
 
@@ -84,6 +85,8 @@ class JobSpec:
     retry: Retry = field(default_factory=Retry)
     max_duration_s: float | None = None
     """Seconds one attempt may run; it is stopped then."""
+    notify: Notify = field(default_factory=Notify)
+    """Who hears of it."""
 
 
 CHANGEABLE = ("priority", "preference", "deadline")

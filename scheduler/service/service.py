@@ -42,6 +42,8 @@ from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTas
 from scheduler.service.maintenance.retention import SWEEP_S, Pruning, Retention, RetentionRule
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
+from scheduler.service.notifications.notifier import LOOK_S, Notifier
+from scheduler.service.notifications.outbox import MessageOutbox, PendingMessage
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.deadlines import DeadlineCheck
@@ -154,7 +156,7 @@ class Service:
             rules=parts.retention,
             success_checkpoints=parts.success_checkpoints,
         )
-        self._admission = Admission(placements, self.retention)
+        self._admission = Admission(placements, self.retention, parts.channels)
         self._names = JobNames(parts.store)
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
@@ -168,6 +170,12 @@ class Service:
                 PeriodicTask("the look at the nodes", 30.0, self._look_at_nodes),
             ]
         )
+
+        self.notifier = Notifier(
+            parts.store, parts.channels, parts.clock, self._spent_of_budgets, self.job
+        )
+        looks = [PeriodicTask("notifications", LOOK_S, self.notifier.look)]
+        self._messages = Housekeeping(looks if parts.channels.any else [])
 
     def start(self, *, threaded: bool = True) -> None:
         """Load, reconcile, accept. `threaded=False`: the caller drives `dispatcher.step`."""
@@ -204,6 +212,7 @@ class Service:
             self.dispatcher.start()
             self.sharing.start()
             self._housekeeping.start()
+            self._messages.start()
             # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
 
@@ -251,6 +260,7 @@ class Service:
         """Finish what was accepted, then end; attempts run on."""
         self._compilation.cancel()
         self._housekeeping.stop()
+        self._messages.stop()
         self.sharing.stop()
         self.submissions.stop()
         self.dispatcher.stop()
@@ -364,6 +374,10 @@ class Service:
     def forecast(self) -> QueueForecast:
         """Expected starts of waiting jobs and ends of running ones."""
         return self._forecasts.at(self._clock.now())
+
+    def pending_messages(self) -> tuple[PendingMessage, ...]:
+        """Notifications that have not arrived yet."""
+        return MessageOutbox(self.store).read(self._clock.now()).pending
 
     def cluster(self) -> ClusterView:
         """The pools, their devices, and the jobs that hold them."""
@@ -518,6 +532,23 @@ class Service:
             answer.result(ANSWER_S)
         except TimeoutError:
             raise OutageError(f"{pending}; ask for its state later") from None
+
+    def _spent_of_budgets(self) -> dict[int, float]:
+        """Dollars that live jobs with a budget have cost so far, by number."""
+        now, live = self._clock.now(), self.live_jobs
+        with live.lock:
+            spent = {
+                number: live.totals.of(number).dollars
+                for number, job in live.jobs.items()
+                if job.spec.budget is not None
+            }
+            for number in spent.keys() & live.attempts.keys():
+                attempt = live.attempts[number]
+                pool = live.pool(attempt.pool)
+                if pool is not None and attempt.started_at is not None:
+                    hours = live.active.elapsed(attempt, now) * attempt.width / 3600
+                    spent[number] += hours * pool.dollars_per_device_hour
+        return spent
 
     def _look_at_nodes(self) -> None:
         """A node that never answers makes no event: after a while it is down."""

@@ -66,6 +66,20 @@ JOB = (
         "Stop an attempt after this: 90 (s), 30m, 2h.",
         metavar="DURATION",
     ),
+    Flag(
+        "notify.to",
+        list[str],
+        "Webhook or mail address that hears of it; repeatable.",
+        ("--notify",),
+        "ADDRESS",
+    ),
+    Flag(
+        "notify.on",
+        list[str],
+        "Of what: succeeded, failed, cancelled, lost, budget; repeatable; default: all.",
+        ("--notify-on",),
+        "OCCASION",
+    ),
 )
 TRAIN = (
     Flag(
