@@ -17,6 +17,7 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.notifications import Notify
 from scheduler.domain.projects import Project, Quota
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
@@ -31,6 +32,7 @@ from scheduler.service.components import Components
 from scheduler.service.data_folder_lock import FolderLock, take_over
 from scheduler.service.maintenance.retention import PRUNABLE, Kind, RetentionRule, rules
 from scheduler.service.nodes.cluster_nodes import Derive
+from scheduler.service.notifications.channels import Channels, MailServer
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks, refusal
@@ -281,6 +283,7 @@ def components(
         fair_share=settings.sharing.fair_share,
         half_life_s=settings.sharing.half_life_s,
         success_checkpoints=settings.retention.success_checkpoints,
+        channels=_channels(settings.notifications),
     )
 
 
@@ -301,6 +304,24 @@ def _project(name: str, settings: config.ProjectSettings) -> Project:
 def _rules(settings: config.RetentionSettings) -> tuple[RetentionRule, ...]:
     kept: dict[Kind, config.KeepSettings] = {kind: getattr(settings, kind) for kind in PRUNABLE}
     return rules({kind: (one.days, one.bytes) for kind, one in kept.items()})
+
+
+def _channels(settings: config.NotificationSettings) -> Channels:
+    """Where notifications go. Raises `InputError` for an address in `to` that is not allowed."""
+    smtp = settings.smtp
+    mail = None
+    if smtp is not None:
+        values = smtp.model_dump() | {"password": smtp.password.get_secret_value()}
+        mail = MailServer(**values)
+    channels = Channels(
+        webhooks=settings.webhooks,
+        secret=settings.secret.get_secret_value(),
+        mail=mail,
+        mail_domains=settings.mail_domains,
+        everybody=Notify(settings.to, settings.on),
+    )
+    channels.check(channels.everybody, "notifications.to")
+    return channels
 
 
 def _origin(store: Store, clock: Clock) -> float:

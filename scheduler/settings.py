@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +20,9 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -32,6 +34,7 @@ from pydantic_settings import (
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import PREFERENCES
+from scheduler.domain.notifications import ALL_OCCASIONS, Occasion
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.environment import check_pattern
 from scheduler.files import expanded
@@ -184,6 +187,42 @@ class RetentionSettings(_Section):
     """`model.pt` and `model.json`."""
 
 
+class SmtpSettings(_Section):
+    """The mail server that notifications leave by."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]
+    """The address that mail comes from."""
+
+
+class NotificationSettings(_Section):
+    """Where notifications of jobs may go."""
+
+    webhooks: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/]+")], ...] = ()
+    """Allowed addresses, and all that are below them."""
+    secret: SecretStr = SecretStr("")
+    """Signs what goes to webhooks; needed for them."""
+    mail_domains: tuple[Annotated[str, Field(pattern=r"^[^\s@]+$")], ...] = ()
+    """Domains whose people may get mail; needs `smtp`."""
+    smtp: SmtpSettings | None = None
+    to: tuple[str, ...] = ()
+    """Who hears of all jobs."""
+    on: tuple[Occasion, ...] = ALL_OCCASIONS
+    """Of what they hear."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.webhooks and not self.secret.get_secret_value():
+            raise ValueError("webhooks need a secret, which signs what they get")
+        if self.mail_domains and self.smtp is None:
+            raise ValueError("mail_domains need [notifications.smtp] with host and sender")
+        return self
+
+
 class HardwareSettings(_Section):
     """Which devices of its machine the service uses."""
 
@@ -271,6 +310,7 @@ class Settings(BaseSettings):
     hardware: HardwareSettings = HardwareSettings()
     retention: RetentionSettings = RetentionSettings()
     sharing: SharingSettings = SharingSettings()
+    notifications: NotificationSettings = NotificationSettings()
     projects: dict[str, ProjectSettings] = {}
     pools: dict[PoolName, PoolSettings] = {}
 

@@ -98,6 +98,7 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
                 "set": CommandEntry("sharing.projects:set_"),
             },
         ),
+        "notifications": CommandEntry("notifications:notifications"),
         "cost": CommandEntry("cluster:cost"),
         "estimates": CommandEntry("cluster:estimates"),
         "du": CommandEntry("machine.storage:du"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         CostsOut,
         EstimatesOut,
         EventOut,
+        NotificationsOut,
         OutlookOut,
         ProblemOut,
         PruneOut,
@@ -302,6 +303,12 @@ class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
             failed=tuple(dict.fromkeys(text for one in answers for text in one.failed)),
             more=answers[-1].more,
         )
+
+    def notifications(self) -> NotificationsOut:
+        """Notifications that have not arrived yet. Raises `UnauthorizedError`: for admins."""
+        from api.schemas import NotificationsOut
+
+        return NotificationsOut.model_validate(self._transport.get("/v1/notifications"))
 
     def events(self, after: int = 0) -> Iterator[EventOut]:
         """What happened to any job, oldest first, behind event number `after`."""

@@ -28,6 +28,7 @@ from scheduler import json_values
 from scheduler.clock import Clock
 from scheduler.domain.errors import FulcrumError, InputError
 from scheduler.domain.jobs import Job
+from scheduler.domain.notifications import without_path
 from scheduler.policies.schedules.library import Library
 from scheduler.service.holder import ServiceHolder
 from scheduler.service.service import Service
@@ -112,12 +113,18 @@ def reader(request: Request) -> Caller:
 
 
 def visible(job: Job, identity: Caller) -> Job:
-    """The job as `identity` may see it: values of its variables are for its user and admins."""
-    variables = job.spec.work.get("env")
-    if not variables or identity.role is Role.ADMIN or identity.user == job.spec.user:
+    """The job as `identity` may see it.
+
+    Values of its variables, and paths of webhooks, are for its user and admins.
+    """
+    spec = job.spec
+    variables = spec.work.get("env")
+    hides = variables or spec.notify.to
+    if not hides or identity.role is Role.ADMIN or identity.user == spec.user:
         return job
-    work = {**job.spec.work, "env": dict.fromkeys(variables, HIDDEN)}
-    return replace(job, spec=replace(job.spec, work=work))
+    work = {**spec.work, "env": dict.fromkeys(variables, HIDDEN)} if variables else spec.work
+    notify = replace(spec.notify, to=tuple(map(without_path, spec.notify.to)))
+    return replace(job, spec=replace(spec, work=work, notify=notify))
 
 
 def require_owner(identity: Caller, job: Job) -> None:

@@ -16,6 +16,7 @@ from scheduler.clock import Clock
 from scheduler.domain.errors import InputError, MissingError, StateError
 from scheduler.domain.jobs import Job, JobKind, JobSpec, Retry
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.notifications import Notify
 from scheduler.domain.references import WEIGHTS, reference_fields, references, renumbered
 from scheduler.domain.resources import Request
 from scheduler.validation import summary
@@ -267,6 +268,7 @@ class _Draft:
             max_duration_s=job.max_duration,
             array=None if member.first is None else -place[member.first],
             index=member.index,
+            notify=Notify(job.notify.to, job.notify.on),
         )
 
     def _resolved(self, item: int | str, place: Mapping[int, int]) -> list[int]:

@@ -11,6 +11,7 @@ from api.schemas.answer import Answer
 from api.schemas.fields import instant
 from scheduler.domain.jobs import Attempt, Job, JobKind
 from scheduler.domain.lifecycle import AttemptState, EventName, JobState
+from scheduler.domain.notifications import Occasion
 
 if TYPE_CHECKING:
     from scheduler.service.queries.views import JobFigures
@@ -53,6 +54,13 @@ class RunProgressOut(Answer):
     batches: int | None
     samples_per_s: float | None = Field(description="Since its first sample.")
     reported_at: AwareDatetime | None = Field(description="Time of its newest report.")
+
+
+class NotifyOut(Answer):
+    """Who hears of a job, and of what."""
+
+    to: tuple[str, ...]
+    on: tuple[Occasion, ...]
 
 
 class JobOut(Answer):
@@ -110,6 +118,7 @@ class JobOut(Answer):
     running: RunProgressOut | None = Field(
         None, description=f"null: no attempt of it runs; {_ASKED}."
     )
+    notify: NotifyOut
 
     @classmethod
     def of(cls, job: Job, figures: JobFigures | None = None) -> Self:

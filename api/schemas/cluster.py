@@ -308,3 +308,20 @@ class NodeEventPage(Answer):
 
     events: tuple[NodeEventOut, ...]
     next_after: int = Field(description="`after` for what follows.")
+
+
+class PendingMessageOut(Answer):
+    """A notification that has not arrived yet."""
+
+    to: str = Field(description="Address of a webhook or a person.")
+    event: str = Field(description="`job.succeeded`, `job.failed`, `job.lost`, …")
+    text: str = Field(description="The same as a sentence.")
+    since: AwareDatetime = Field(description="When it was made.")
+    tries: int = Field(description="How often it failed to arrive.")
+    due: AwareDatetime = Field(description="Next try; the epoch: at once.")
+
+
+class NotificationsOut(Answer):
+    """Notifications on their way."""
+
+    pending: tuple[PendingMessageOut, ...]

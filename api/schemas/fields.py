@@ -48,6 +48,7 @@ _TIME_LEGAL = "an ISO 8601 time with its zone, such as 2030-01-31T18:00:00Z"
 _DATE = re.compile(r"[0-9]{4}-")
 LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 """Neither control characters nor those that end a line or turn the direction of writing."""
+_ADDRESS = re.compile(r"https?://[^\s/]+\S*|[^\s@/]+@[^\s@/]+")
 _ONE_LINE = re.compile(LINE_PATTERN)
 
 
@@ -176,6 +177,15 @@ def _once(values: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def _address(text: str) -> str:
+    """An address itself. Raises `ValueError` with the legal forms."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is no address; legal: https://HOST/PATH of a webhook, or NAME@DOMAIN"
+        )
+    return text
+
+
 def _not_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise PydanticCustomError("number", "should be a number, not a boolean")
@@ -296,6 +306,20 @@ Reference = Annotated[
             ]
         }
     ),
+]
+Address = Annotated[
+    Line,
+    Field(
+        min_length=3,
+        json_schema_extra={"pattern": r"^(https?://[^\s/]+.*|[^\s@/]+@[^\s@/]+)$"},
+    ),
+    AfterValidator(_address),
+]
+"""Of a webhook or a person."""
+Addresses = Annotated[
+    tuple[Address, ...],
+    Field(max_length=20),
+    BeforeValidator(_listed, json_schema_input_type=str | list[str]),
 ]
 After = Annotated[
     tuple[Reference, ...],

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.schemas.fields import (
+    Addresses,
     After,
     Array,
     Deadline,
@@ -25,6 +26,7 @@ from api.schemas.fields import (
 )
 from scheduler.domain.jobs import MIDDLE_PRIORITY, JobKind
 from scheduler.domain.lifecycle import JobState
+from scheduler.domain.notifications import ALL_OCCASIONS, Occasion
 from scheduler.workloads.spec.work import CnnInferWork, CnnTrainWork, CommandWork
 
 MAX_BATCH = 1000
@@ -45,6 +47,25 @@ class RetryIn(BaseModel):
         le=86_400,
         allow_inf_nan=False,
         description="Seconds before the second attempt; doubles with each further one.",
+    )
+
+
+class NotifyIn(BaseModel):
+    """Who hears of a job, and of what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: Addresses = Field(
+        (),
+        description="Webhooks (`https://…`) and people (`ada@example.org`), one or a list, as far "
+        "as the service's settings allow them.",
+        examples=[["ada@example.org", "https://hooks.example.org/fulcrum"]],
+    )
+    on: tuple[Occasion, ...] = Field(
+        ALL_OCCASIONS,
+        description="`succeeded`, `failed`, `cancelled`, `lost` (an attempt was lost with its "
+        "node) and `budget` (90 % are spent). Default: all.",
+        examples=[["failed", "lost"]],
     )
 
 
@@ -100,6 +121,7 @@ class JobCommon(BaseModel):
         "it.",
         examples=["0-9", [0, 5]],
     )
+    notify: NotifyIn = NotifyIn(to=(), on=ALL_OCCASIONS)
 
 
 class CnnTrainJob(JobCommon):

@@ -11,6 +11,7 @@ from typing import Any
 from scheduler.domain.errors import InputError
 from scheduler.domain.lifecycle import AttemptState, JobState
 from scheduler.domain.nodes import LOCAL
+from scheduler.domain.notifications import Notify
 from scheduler.domain.references import references, renumbered
 from scheduler.domain.resources import Request
 
@@ -92,6 +93,8 @@ class JobSpec:
     """The sweep of which the job is a trial."""
     index: int | None = None
     """Its index in the array, or its number among the trials of the sweep."""
+    notify: Notify = field(default_factory=Notify)
+    """Who hears of it."""
 
 
 CHANGEABLE = ("priority", "preference", "deadline")

@@ -16,6 +16,7 @@ from scheduler.estimates.options import PoolEstimate, feasible, options
 from scheduler.service.dispatch.placement_options import cheapest
 from scheduler.service.maintenance.retention import Kind, Retention
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
+from scheduler.service.notifications.channels import Channels
 
 MODEL = "model.pt"
 """The file in a training's artifacts that others read."""
@@ -59,13 +60,16 @@ class Admission:
 
     placements: Placements
     retention: Retention
+    channels: Channels
 
     def check(self, spec: JobSpec, prefix: str = "") -> None:
         """Raise `InputError` for a model that will not be, `InfeasibleError` if it cannot run.
 
-        It cannot if no pool could ever hold it, or its budget is too low. `prefix` stands before
-        the names of wrong fields.
+        `InputError` also for an address that may hear of no job. A job cannot run if no pool
+        could ever hold it, or if its budget is too low. `prefix` stands before the names of wrong
+        fields.
         """
+        self.channels.check(spec.notify, f"{prefix}notify.to")
         for field, number in reference_fields(spec.work):
             known = isinstance(number, int) and number in self.retention.live_jobs.jobs
             if isinstance(number, int) and number > 0 and not known:

@@ -15,6 +15,7 @@ from scheduler.hardware.inventory import Inventory
 from scheduler.service.data_folder_lock import FolderLock
 from scheduler.service.maintenance.retention import RetentionRule
 from scheduler.service.nodes.cluster_nodes import Derive
+from scheduler.service.notifications.channels import Channels
 from scheduler.service.paths import Paths
 from scheduler.service.policy_control.active_policy import ActivePolicy
 from scheduler.service.policy_control.crash_marks import CrashMarks
@@ -71,5 +72,7 @@ class Components:
     """After so long, usage counts half."""
     derive: Derive | None = None
     """Makes pools of the executor's nodes; None: the pools are fixed."""
+    channels: Channels = Channels()  # noqa: RUF009 - frozen
+    """Where notifications may go."""
     success_checkpoints: bool = False
     """Whether a training that succeeded keeps its checkpoints."""

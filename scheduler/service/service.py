@@ -43,6 +43,9 @@ from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTas
 from scheduler.service.maintenance.retention import SWEEP_S, Pruning, Retention, RetentionRule
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
+from scheduler.service.notifications.notifier import LOOK_S as MESSAGES_S
+from scheduler.service.notifications.notifier import Notifier
+from scheduler.service.notifications.outbox import MessageOutbox, PendingMessage
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.projects.accounts import ProjectAccounts
@@ -172,7 +175,7 @@ class Service:
             rules=parts.retention,
             success_checkpoints=parts.success_checkpoints,
         )
-        self._admission = Admission(placements, self.retention)
+        self._admission = Admission(placements, self.retention, parts.channels)
         quotas = Quotas(
             parts.store,
             accounts,
@@ -208,6 +211,12 @@ class Service:
         self._sweeping = Housekeeping(
             [PeriodicTask("the look at sweeps", LOOK_S, self.sweeps.look)], "sweeps"
         )
+
+        self.notifier = Notifier(
+            parts.store, parts.channels, parts.clock, self._spent_of_budgets, self.job
+        )
+        looks = [PeriodicTask("notifications", MESSAGES_S, self.notifier.look)]
+        self._messages = Housekeeping(looks if parts.channels.any else [], "notifications")
 
     def start(self, *, threaded: bool = True) -> None:
         """Load, reconcile, accept. `threaded=False`: the caller drives `dispatcher.step`."""
@@ -245,6 +254,7 @@ class Service:
             self.sharing.start()
             self._housekeeping.start()
             self._sweeping.start()
+            self._messages.start()
             # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
 
@@ -293,6 +303,7 @@ class Service:
         self._compilation.cancel()
         self._housekeeping.stop()
         self._sweeping.stop()
+        self._messages.stop()
         self.sharing.stop()
         self.submissions.stop()
         self.dispatcher.stop()
@@ -424,6 +435,10 @@ class Service:
     def figures(self, jobs: Sequence[Job]) -> list[JobFigures]:
         """What each job has cost and reached so far, and how far its running attempt is."""
         return self._figures.of(jobs, self._clock.now())
+
+    def pending_messages(self) -> tuple[PendingMessage, ...]:
+        """Notifications that have not arrived yet."""
+        return MessageOutbox(self.store).read(self._clock.now()).pending
 
     def cluster(self) -> ClusterView:
         """The pools, their devices, and the jobs that hold them."""
@@ -582,6 +597,23 @@ class Service:
             answer.result(ANSWER_S)
         except TimeoutError:
             raise OutageError(f"{pending}; ask for its state later") from None
+
+    def _spent_of_budgets(self) -> dict[int, float]:
+        """Dollars that live jobs with a budget have cost so far, by number."""
+        now, live = self._clock.now(), self.live_jobs
+        with live.lock:
+            spent = {
+                number: live.totals.of(number).dollars
+                for number, job in live.jobs.items()
+                if job.spec.budget is not None
+            }
+            for number in spent.keys() & live.attempts.keys():
+                attempt = live.attempts[number]
+                pool = live.pool(attempt.pool)
+                if pool is not None and attempt.started_at is not None:
+                    hours = live.active.elapsed(attempt, now) * attempt.width / 3600
+                    spent[number] += hours * pool.dollars_per_device_hour
+        return spent
 
     def _look_at_nodes(self) -> None:
         """A node that never answers makes no event: after a while it is down."""

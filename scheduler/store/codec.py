@@ -14,6 +14,7 @@ from typing import Any
 
 from scheduler.domain.errors import InputError
 from scheduler.domain.jobs import JobKind, JobSpec, Profile, Retry
+from scheduler.domain.notifications import Notify, Occasion
 from scheduler.domain.records import Row
 from scheduler.domain.resources import Request
 from scheduler.text import unstorable
@@ -80,6 +81,7 @@ def job_spec_json(spec: JobSpec) -> dict[str, Any]:
         "profile": _fields(spec.profile),
         "request": _fields(spec.request),
         "retry": _fields(spec.retry),
+        "notify": _fields(spec.notify),
     }
 
 
@@ -94,6 +96,9 @@ def job_spec(data: Mapping[str, Any]) -> JobSpec:
         "after": tuple(data["after"]),
         "retry": Retry(**data["retry"]),
     }
+    if "notify" in data:
+        told = data["notify"]
+        values["notify"] = Notify(tuple(told["to"]), tuple(map(Occasion, told["on"])))
     return JobSpec(**values)
 
 
@@ -128,7 +133,7 @@ def row(data: Mapping[str, Any]) -> Row:
     )
 
 
-def _fields(value: JobSpec | Profile | Request | Retry) -> dict[str, Any]:
+def _fields(value: JobSpec | Profile | Request | Retry | Notify) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 

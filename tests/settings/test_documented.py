@@ -36,9 +36,11 @@ def test_every_setting_is_on_the_page(tmp_path):
         settings.HardwareSettings,
         settings.RetentionSettings,
         settings.KeepSettings,
+        settings.NotificationSettings,
+        settings.SmtpSettings,
         settings.PoolSettings,
         settings.ProjectSettings,
     )
     missing = [name for model in sections for name in model.model_fields if name not in page]
     assert not missing
-    assert set(loaded(blocks()[1], tmp_path).pools) == {"cpu", "t4", "a10", "k80"}
+    assert set(loaded(blocks()[2], tmp_path).pools) == {"cpu", "t4", "a10", "k80"}

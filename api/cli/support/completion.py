@@ -97,9 +97,9 @@ def _jobs(ctx: Any, incomplete: str, states: Iterable[str] = ()) -> Iterator[Off
 
 
 def _live_jobs(ctx: Any, incomplete: str) -> Iterator[Offer]:
-    from api.cli.views.job_table import LIVE
+    from scheduler.domain.lifecycle import JobState
 
-    return _jobs(ctx, incomplete, LIVE)
+    return _jobs(ctx, incomplete, [state for state in JobState if not state.final])
 
 
 def _models(ctx: Any, incomplete: str) -> Iterator[Offer]:

@@ -72,6 +72,20 @@ JOB = (
         "Make a job of each index, as 0-9 or 1-9:2; {index} stands for it.",
         metavar="INDICES",
     ),
+    Flag(
+        "notify.to",
+        list[str],
+        "Webhook or mail address that hears of it; repeatable.",
+        ("--notify",),
+        "ADDRESS",
+    ),
+    Flag(
+        "notify.on",
+        list[str],
+        "Of what: succeeded, failed, cancelled, lost, budget; repeatable; default: all.",
+        ("--notify-on",),
+        "OCCASION",
+    ),
 )
 TRAIN = (
     Flag(

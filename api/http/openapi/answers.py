@@ -32,7 +32,9 @@ from api.schemas import (
     NodeEventPage,
     NodeOut,
     NodesOut,
+    NotificationsOut,
     OutlookOut,
+    PendingMessageOut,
     PlanOut,
     PlansOut,
     PoliciesOut,
@@ -63,6 +65,7 @@ from scheduler.domain.nodes import Node, NodeEventName, NodeFacts, NodeState
 from scheduler.domain.pools import Pool
 from scheduler.domain.records import Cost, Measurement
 from scheduler.domain.resources import DeviceKind, Request
+from scheduler.service.notifications.outbox import PendingMessage
 from scheduler.service.policy_control.replay_evaluation import ReplayEvaluation, ReplayVerdict
 from scheduler.service.policy_control.views import ActivePolicyView
 from scheduler.service.queries.views import (
@@ -218,10 +221,8 @@ _TRAINING_JOB = Job(
     _T,
 )
 
-_WARNING = (
-    "its deadline cannot be met: the earliest expected end is 2026-01-31 18:12:40 UTC, "
-    "12 min 40 s after it"
-)
+_WARNING = "its deadline cannot be met: the earliest expected end is 2026-01-31 18:12:40 UTC"
+_MESSAGE = {"event": "job.failed", "text": "job 17 (digits) failed: exit code 1"}
 _PLAN = PlanOut(
     outlooks=(
         OutlookOut.of(Outlook("fast", "cpu", 2, 0.0, 14.0, 3.1e-4, 420.0, "history", True)),
@@ -287,6 +288,9 @@ ANSWERS: dict[str, BaseModel] = {
     ),
     "projects": ProjectsOut(projects=(_PROJECT,)),
     "project": _PROJECT,
+    "notifications": NotificationsOut(
+        pending=(PendingMessageOut.of(PendingMessage("ada@example.org", _MESSAGE, _T, 1, _T + 5)),)
+    ),
     "preferences": PreferencesOut(cluster=0.5, projects={"vision": 1.0}),
     "fit": PolicyOut.of(_FITTED),
     "policies": PoliciesOut(

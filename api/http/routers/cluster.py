@@ -22,6 +22,8 @@ from api.schemas import (
     EventPage,
     ForecastOut,
     MeasurementOut,
+    NotificationsOut,
+    PendingMessageOut,
     PoliciesOut,
     PolicyIn,
     PolicyOut,
@@ -126,6 +128,18 @@ def use_policy(
             policy.name, mode=policy.mode, preference=policy.preference, actor=who.user
         )
     return answer(PolicyOut.of(active))
+
+
+@router.get(
+    "/notifications",
+    response_model=NotificationsOut,
+    responses=responses.of("notifications", 401, 403, 503),
+)
+def show_notifications(request: Request) -> Response:
+    """Show notifications that have not arrived yet; for admins."""
+    admin(request)
+    found = map(PendingMessageOut.of, context_of(request).service.pending_messages())
+    return answer(NotificationsOut(pending=tuple(found)))
 
 
 @router.get(

@@ -33,8 +33,9 @@ class Housekeeping:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin; every task is due at once."""
-        self._thread.start()
+        """Begin; every task is due at once. Without tasks there is nothing to begin."""
+        if self._tasks:
+            self._thread.start()
 
     def stop(self) -> None:
         """End after the present task; a task that takes long is left behind."""

@@ -1,0 +1,1 @@
+"""Messages to webhooks and people about what happens to jobs."""
