@@ -87,6 +87,14 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
                 "set": CommandEntry("sharing.projects:set_"),
             },
         ),
+        "secret": GroupEntry(
+            "Keep secrets for the jobs of a project.",
+            {
+                "set": CommandEntry("sharing.secrets:set_"),
+                "ls": CommandEntry("sharing.secrets:ls"),
+                "rm": CommandEntry("sharing.secrets:rm"),
+            },
+        ),
         "cost": CommandEntry("cluster:cost"),
         "estimates": CommandEntry("cluster:estimates"),
         "du": CommandEntry("machine.storage:du"),

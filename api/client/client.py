@@ -17,6 +17,7 @@ from api.client.nodes import NodeCalls
 from api.client.policies import PolicyCalls
 from api.client.policy_jobs import PolicyJobCalls
 from api.client.sharing.projects import ProjectCalls
+from api.client.sharing.secrets import SecretCalls
 from api.client.transport import Transport, new_key, without_none
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ JobSource = Mapping[str, Any] | str | Path
 """A job as a mapping, or a job file."""
 
 
-class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls):
+class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SecretCalls):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and

@@ -225,6 +225,7 @@ class _Draft:
             after=tuple(dict.fromkeys(after)),
             retry=Retry(job.retry.max_attempts, job.retry.backoff_s),
             max_duration_s=job.max_duration,
+            secrets=dict(job.secrets),
         )
 
     def _resolved(self, item: int | str, place: Mapping[int, int]) -> int:

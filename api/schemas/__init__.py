@@ -102,6 +102,7 @@ if TYPE_CHECKING:
         ScenariosOut,
     )
     from api.schemas.sharing.projects import ProjectIn, ProjectOut, ProjectsOut, QuotaIn, QuotaOut
+    from api.schemas.sharing.secrets import SecretIn, SecretOut, SecretsOut
     from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
@@ -188,6 +189,9 @@ __all__ = [
     "ScenarioOut",
     "ScenariosOut",
     "ScheduleIn",
+    "SecretIn",
+    "SecretOut",
+    "SecretsOut",
     "SessionIn",
     "SessionOut",
     "ShadowIn",

@@ -64,6 +64,9 @@ class JobOut(Answer):
     after: tuple[int, ...]
     retry: RetryOut
     max_duration_s: float | None
+    secrets: Mapping[str, str] = Field(
+        default_factory=dict, description="Variable to the name of the secret that it gets."
+    )
 
     @classmethod
     def of(cls, job: Job) -> Self:

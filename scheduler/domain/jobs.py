@@ -83,6 +83,8 @@ class JobSpec:
     retry: Retry = field(default_factory=Retry)
     max_duration_s: float | None = None
     """Seconds one attempt may run; it is stopped then."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variable → name of a secret of its project; the values are never part of a job."""
 
 
 CHANGEABLE = ("priority", "preference", "deadline")

@@ -79,6 +79,8 @@ class LaunchSpec:
     """The part that a process works on; executors of several nodes set it."""
     time_limit_s: float | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables whose values no file may hold, and which logs do not show."""
 
     @property
     def part(self) -> Part:

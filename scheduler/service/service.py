@@ -49,6 +49,7 @@ from scheduler.service.projects.accounts import ProjectAccounts
 from scheduler.service.projects.book import ProjectBook
 from scheduler.service.projects.control import ProjectControl
 from scheduler.service.projects.quotas import Quotas
+from scheduler.service.projects.secrets import KEY_FILE, SecretVault
 from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.queue_forecast import QueueForecasts
 from scheduler.service.queries.start_intervals import StartIntervals
@@ -100,7 +101,9 @@ class Service:
             self.nodes,
             accounts,
         )
-        self._launch_specs = LaunchSpecBuilder(parts.folders, self.nodes)
+        key_file = parts.folders.root.with_name(KEY_FILE)
+        self.secrets = SecretVault(parts.store, key_file, parts.clock)
+        self._launch_specs = LaunchSpecBuilder(parts.folders, self.nodes, self.secrets.values)
         self.policy_control = PolicyController(
             parts.active_policy,
             parts.store,
@@ -309,7 +312,9 @@ class Service:
         `StateError` for the key of another request, `OutageError`.
         """
         for position, spec in enumerate(specs):
-            self._admission.check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
+            prefix = f"jobs[{position}]." if len(specs) > 1 else ""
+            self._admission.check(spec, prefix)
+            self.secrets.check(spec.project, spec.secrets, prefix)
         now = self._clock.now()
         with self.projects.quotas.admitting(specs, now):
             return self.submissions.submit(

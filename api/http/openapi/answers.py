@@ -50,6 +50,8 @@ from api.schemas import (
     RegisteredPolicyOut,
     ScenarioOut,
     ScenariosOut,
+    SecretOut,
+    SecretsOut,
     SessionOut,
     UsageOut,
 )
@@ -77,6 +79,7 @@ from scheduler.service.queries.views import (
 )
 
 _T = 1_767_261_600.0
+_SECRET = SecretOut(project="vision", name="HF_TOKEN", set_at=instant(_T), set_by="ada")
 _PROJECT = ProjectOut(
     name="vision",
     share=3.0,
@@ -290,6 +293,8 @@ ANSWERS: dict[str, BaseModel] = {
     ),
     "projects": ProjectsOut(projects=(_PROJECT,)),
     "project": _PROJECT,
+    "secret": _SECRET,
+    "secrets": SecretsOut(secrets=(_SECRET,)),
     "preferences": PreferencesOut(cluster=0.5, projects={"vision": 1.0}),
     "fit": PolicyOut.of(_FITTED),
     "policies": PoliciesOut(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,8 @@ class LaunchSpecBuilder:
 
     folders: Paths
     machines: Machines
+    secrets: Callable[[str, Mapping[str, str]], Mapping[str, str]] = lambda _project, _wanted: {}
+    """(project, variable → name) → variable → value; raises `MissingError`."""
 
     def build(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
         """The specification for an attempt that was placed on `pool`; raises `MissingError`."""
@@ -41,6 +44,7 @@ class LaunchSpecBuilder:
             shared=self.folders.job(job.id),
             parts=self._parts(attempt, pool),
             time_limit_s=job.spec.max_duration_s,
+            secrets=self.secrets(job.spec.project, job.spec.secrets),
         )
 
     def _parts(self, attempt: Attempt, pool: Pool) -> tuple[Part, ...]:
