@@ -113,9 +113,15 @@ class ProjectAccounts:
         """Projects that were set up, hold devices or have used any."""
         return {*self._projects, *(name for name, _ in self._running.values()), *self._usage.known}
 
-    def standings(self, projects: Iterable[str], now: float) -> list[Standing]:
-        """How projects stand among each other and all that have used anything."""
-        return self._usage.standings(list(projects), now)
+    def standings(
+        self, projects: Iterable[str], now: float, world: World | None = None
+    ) -> list[Standing]:
+        """How projects stand among each other and all that have used anything.
+
+        `world`: count what it was told, with what running attempts will use soon.
+        """
+        instead = None if world is None else self._usage.told(world)
+        return self._usage.standings(list(projects), now, instead)
 
     def holding(self, project: str, now: float) -> Holding:
         """What a project holds and has spent."""
