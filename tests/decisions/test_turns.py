@@ -1,12 +1,26 @@
 """Projects take turns under every policy: by usage ÷ share, within their quotas."""
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.round import Round
-from scheduler.decisions.rounds.run import decide
+from scheduler.decisions.rounds.run import decide, run_round
+from scheduler.decisions.state.preemption import (
+    JobProgress,
+    PreemptionMode,
+    PreemptionRules,
+    RunningJob,
+)
+from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.decisions.state.usage import Allowance, ProjectUsage, SharingRules
-from scheduler.decisions.state.world import EstimatedPlacement, Waiting, World
+from scheduler.decisions.state.world import (
+    EstimatedPlacement,
+    RunningAttempt,
+    Waiting,
+    World,
+)
 from scheduler.domain.pools import Pool
 from scheduler.domain.resources import DeviceKind
 from scheduler.policies import lookup
@@ -148,3 +162,37 @@ def test_usage_decays_and_counts_running_attempts():
     one, two = usage.standings(["a", "b"], 200.0)
     assert one.ratio + two.ratio == pytest.approx(2.0)
     assert two.factor < one.factor
+
+
+@pytest.mark.parametrize("policy", ["srtf", "srsf", "tiresias"])
+def test_policies_that_preempt_keep_quotas_and_take_turns(policy):
+    usage = ProjectUsage(SharingRules({"vision": Allowance(3.0, devices=2)}))
+    found = world(*[("vision", {})] * 4, *[("speech", {"options": [placement(200.0)]})] * 4)
+    usage.tell(found, NOW)
+    result = run_round(Snapshot(NOW, found), lookup.named(policy))
+    placed = [each.job for each in result.placements]
+    assert sum(job <= 4 for job in placed) == 2
+    assert len(placed) == 4
+
+
+def test_an_urgent_job_stops_no_job_of_a_project_that_used_less():
+    usage = shares(vision=1.0, speech=1.0)
+    usage.add("vision", 5000.0, NOW, NOW)
+    usage.begin(9, "speech", 4.0, NOW - 10.0)
+    urgent = Waiting(1, 0.0, [placement()], 100.0, project="vision")
+    victim = Waiting(9, 0.0, [placement(width=4)], 10.0, project="speech")
+    for allowed, project in ((False, "speech"), (True, "vision")):
+        found = World((POOL,))
+        found.add(urgent)
+        found.project("speech")
+        found.start(RunningAttempt(NOW + 500.0, 9, 0, ((0, 4),)))
+        usage.begin(9, project, 4.0, NOW - 10.0)
+        usage.tell(found, NOW)
+        state = JobProgress(500.0, width=4, can_resume=True)
+        running = RunningJob(
+            replace(victim, project=project), state, NOW - 100.0, NOW - 100.0, NOW - 1.0
+        )
+        rules = PreemptionRules(PreemptionMode.PRIORITY, min_runtime_s=0.0)
+        snapshot = Snapshot(NOW, found, running_jobs=(running,))
+        result = run_round(snapshot, lookup.named("fcfs"), rules=rules)
+        assert bool(result.preemptions) is allowed
