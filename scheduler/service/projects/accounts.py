@@ -75,6 +75,16 @@ class ProjectAccounts:
                 used = cost.dollars * 3600.0 / top if top > 0.0 else cost.device_seconds
                 self._usage.add(cost.group, used, end - step / 2, now)
 
+    def reload(self, pools: Sequence[Pool], now: float) -> None:
+        """Read everything again: another service writes the store."""
+        running = list(self._running.values())
+        self._running.clear()
+        self._usage, self._spending = ProjectUsage(), Spending(self._store)
+        self.changed()
+        self.load(pools, now)
+        for project, attempt in running:
+            self.begin(project, attempt, pools)
+
     def begin(self, project: str, attempt: Attempt, pools: Sequence[Pool]) -> None:
         """An attempt holds devices, or has changed."""
         if attempt.job in self._running:

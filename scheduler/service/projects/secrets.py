@@ -7,7 +7,7 @@ folder, in a file of its own (0600) that no backup holds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KEY_FILE = "secrets.key"
 SECRETS = "secrets"
 """The setting that keeps the encrypted values."""
+_CHANGED = "secrets are changed"
 MOST_BYTES = 16_384
 """Of one value, and of all values that one job gets."""
 
@@ -41,8 +42,12 @@ class SecretEntry:
 class SecretVault:
     """The secrets of all projects. Thread-safe."""
 
-    def __init__(self, store: Store, key_file: Path, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, key_file: Path, clock: Clock, permit: Callable[[str], None]
+    ) -> None:
+        """`permit`: called before a change; raises `StateError` if another service leads."""
         self._store, self._key_file, self._clock = store, key_file, clock
+        self._permit = permit
         self._lock = threading.Lock()
 
     def entries(self, project: str | None = None) -> list[SecretEntry]:
@@ -62,6 +67,7 @@ class SecretVault:
                 "the value cannot be a variable of a program",
                 {"value": f"1 to {MOST_BYTES} bytes without a null character"},
             )
+        self._permit(_CHANGED)
         now = self._clock.now()
         with self._lock:
             token = self._cipher().encrypt(value.encode()).decode()
@@ -73,6 +79,7 @@ class SecretVault:
 
     def remove(self, project: str, name: str) -> None:
         """Forget a secret. Raises `MissingError`."""
+        self._permit(_CHANGED)
         with self._lock:
             kept = self._kept()
             if name not in kept.get(project, {}):
