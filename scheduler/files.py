@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from scheduler.domain.errors import InputError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PAUSE_S = 1.0
+_T = TypeVar("_T")
 
 
 def append_text(path: Path, text: str) -> None:
@@ -109,9 +110,7 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in _NO_ROOM
 
 
-def wait_for_space(
-    write: Callable[[], None], tell: Callable[[OSError], None] | None = None
-) -> None:
+def wait_for_space(write: Callable[[], _T], tell: Callable[[OSError], None] | None = None) -> _T:
     """Call `write` once a second until the disk has space for it; other errors are raised.
 
     `tell` is called each time that the disk is full.

@@ -99,6 +99,14 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
             },
         ),
         "notifications": CommandEntry("notifications:notifications"),
+        "secret": GroupEntry(
+            "Keep secrets for the jobs of a project.",
+            {
+                "set": CommandEntry("sharing.secrets:set_"),
+                "ls": CommandEntry("sharing.secrets:ls"),
+                "rm": CommandEntry("sharing.secrets:rm"),
+            },
+        ),
         "cost": CommandEntry("cluster:cost"),
         "estimates": CommandEntry("cluster:estimates"),
         "du": CommandEntry("machine.storage:du"),

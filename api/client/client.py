@@ -18,6 +18,7 @@ from api.client.policies import PolicyCalls
 from api.client.policy_jobs import PolicyJobCalls
 from api.client.runs.comparison import RunComparison, compared
 from api.client.sharing.projects import ProjectCalls
+from api.client.sharing.secrets import SecretCalls
 from api.client.sweeps.calls import SweepCalls
 from api.client.transport import Transport, new_key, without_none
 
@@ -44,7 +45,7 @@ BatchSource = Iterable[Mapping[str, Any]] | Mapping[str, Any] | str | Path
 """Several jobs, or a job file or its content."""
 
 
-class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SweepCalls):
+class Client(PolicyCalls, PolicyJobCalls, NodeCalls, ProjectCalls, SecretCalls, SweepCalls):
     """A connection to one service; safe to share between threads.
 
     Without arguments it finds the service and the token by itself: $FULCRUM_URL and

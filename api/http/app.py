@@ -46,7 +46,7 @@ from api.http.routers import (
     sessions,
     storage,
 )
-from api.http.routers.sharing import projects
+from api.http.routers.sharing import projects, secrets
 from api.http.sessions import Sessions
 from api.schemas import Problem
 from scheduler.clock import Clock, SystemClock
@@ -118,7 +118,7 @@ def create_app(
     # Paths with a policy's name come after those that say what they are.
     parts = (
         *(jobs, bulk, outputs, cluster, nodes, policies, policy_jobs, registry, storage, health),
-        *(projects, sessions, sweeps, page),
+        *(projects, secrets, sessions, sweeps, page),
     )
     routers = [jobs.direct, *(part.router for part in parts)]
     app.state.routes = [route for router in routers for route in router.routes]

@@ -269,6 +269,7 @@ class _Draft:
             array=None if member.first is None else -place[member.first],
             index=member.index,
             notify=Notify(job.notify.to, job.notify.on),
+            secrets=dict(job.secrets),
         )
 
     def _resolved(self, item: int | str, place: Mapping[int, int]) -> list[int]:

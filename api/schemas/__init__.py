@@ -110,6 +110,7 @@ if TYPE_CHECKING:
         ScenariosOut,
     )
     from api.schemas.sharing.projects import ProjectIn, ProjectOut, ProjectsOut, QuotaIn, QuotaOut
+    from api.schemas.sharing.secrets import SecretIn, SecretOut, SecretsOut
     from api.schemas.storage import JobUsageOut, PrunedOut, PruneIn, PruneOut, UsageOut
 
 __all__ = [
@@ -202,6 +203,9 @@ __all__ = [
     "ScenarioOut",
     "ScenariosOut",
     "ScheduleIn",
+    "SecretIn",
+    "SecretOut",
+    "SecretsOut",
     "SessionIn",
     "SessionOut",
     "ShadowIn",

@@ -119,6 +119,9 @@ class JobOut(Answer):
         None, description=f"null: no attempt of it runs; {_ASKED}."
     )
     notify: NotifyOut
+    secrets: Mapping[str, str] = Field(
+        default_factory=dict, description="Variable to the name of the secret that it gets."
+    )
 
     @classmethod
     def of(cls, job: Job, figures: JobFigures | None = None) -> Self:

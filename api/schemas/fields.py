@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, overload
@@ -220,6 +221,18 @@ Name = Line
 """A job's own name; need not be unique."""
 PROJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 Project = Annotated[str, Field(pattern=PROJECT_PATTERN)]
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
+Variable = Annotated[str, Field(pattern=VARIABLE_PATTERN)]
+"""Name of an environment variable, and of a secret."""
+Secrets = Annotated[
+    Mapping[Variable, Variable],
+    Field(max_length=32),
+    BeforeValidator(
+        lambda value: {each: each for each in value} if isinstance(value, list | tuple) else value,
+        json_schema_input_type=list[Variable] | dict[Variable, Variable],
+    ),
+]
+"""Kept as variable → name of the secret."""
 Device = Annotated[Line, Field(min_length=1)]
 Devices = Annotated[
     tuple[Device, ...],

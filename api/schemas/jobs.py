@@ -22,6 +22,7 @@ from api.schemas.fields import (
     Preference,
     Priority,
     Project,
+    Secrets,
     Width,
 )
 from scheduler.domain.jobs import MIDDLE_PRIORITY, JobKind
@@ -109,6 +110,12 @@ class JobCommon(BaseModel):
         examples=[[17], ["train"]],
     )
     retry: RetryIn = RetryIn(max_attempts=1, backoff_s=5.0)
+    secrets: Secrets = Field(
+        default_factory=dict,
+        description="Secrets of its project that it gets as variables: a list of names, or "
+        "`{VARIABLE: NAME}`.",
+        examples=[["HF_TOKEN"], {"TOKEN": "HF_TOKEN"}],
+    )
     max_duration: Duration | None = Field(
         None,
         description="One attempt is stopped after this: seconds or `2h`.",

@@ -95,6 +95,8 @@ class JobSpec:
     """Its index in the array, or its number among the trials of the sweep."""
     notify: Notify = field(default_factory=Notify)
     """Who hears of it."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variable → name of a secret of its project; the values are never part of a job."""
 
 
 CHANGEABLE = ("priority", "preference", "deadline")

@@ -81,6 +81,8 @@ class LaunchSpec:
     resume_from: Path | None = None
     """Checkpoints of an earlier job that the job goes on from, until it has its own."""
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables whose values no file may hold, and which logs do not show."""
 
     @property
     def part(self) -> Part:

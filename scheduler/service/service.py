@@ -52,6 +52,7 @@ from scheduler.service.projects.accounts import ProjectAccounts
 from scheduler.service.projects.book import ProjectBook
 from scheduler.service.projects.control import ProjectControl
 from scheduler.service.projects.quotas import Quotas
+from scheduler.service.projects.secrets import KEY_FILE, SecretVault
 from scheduler.service.queries.deadlines import DeadlineCheck
 from scheduler.service.queries.explain import ExplainService
 from scheduler.service.queries.job_figures import JobFiguresQuery
@@ -110,7 +111,9 @@ class Service:
             self.nodes,
             accounts,
         )
-        self._launch_specs = LaunchSpecBuilder(parts.folders, self.nodes)
+        key_file = parts.folders.root.with_name(KEY_FILE)
+        self.secrets = SecretVault(parts.store, key_file, parts.clock, self.permit)
+        self._launch_specs = LaunchSpecBuilder(parts.folders, self.nodes, self.secrets.values)
         self.policy_control = PolicyController(
             parts.active_policy,
             parts.store,
@@ -189,6 +192,8 @@ class Service:
             self.live_jobs.projects_of_jobs,
             parts.clock,
             lambda name: self.dispatcher.post(Reestimate(lambda spec: spec.project == name)),
+            self.refresh_projects,
+            self.permit,
         )
         self._names = JobNames(parts.store)
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
@@ -350,7 +355,9 @@ class Service:
         `OutageError`, and `StateError` for the key of another request.
         """
         for position, spec in enumerate(specs):
-            self._admission.check(spec, f"jobs[{position}]." if len(specs) > 1 else "")
+            prefix = f"jobs[{position}]." if len(specs) > 1 else ""
+            self._admission.check(spec, prefix)
+            self.secrets.check(spec.project, spec.secrets, prefix)
         now = self._clock.now()
         with self.projects.quotas.admitting(specs, now):
             return self.submissions.submit(
@@ -516,6 +523,12 @@ class Service:
         view = self.policy_control.use(name, mode, preference, actor)
         self.dispatcher.post(Reestimate(lambda spec: spec.preference is None))
         return view
+
+    def refresh_projects(self) -> None:
+        """Bring the accounts of projects up to date; a service that leads has them so."""
+
+    def permit(self, what: str) -> None:
+        """Raise `StateError` if `what` may be changed by another service only."""
 
     def preferences(self) -> Preferences:
         """The preferences of the cluster and the projects."""

@@ -47,7 +47,9 @@ class Machine:
         self, attempt: str, do: str, /, *, cpus: tuple[str, ...] = (), **rest: Any
     ) -> LaunchSpec:
         options = {
-            name: rest.pop(name) for name in ("time_limit_s", "env", "parts") if name in rest
+            name: rest.pop(name)
+            for name in ("time_limit_s", "env", "parts", "secrets")
+            if name in rest
         }
         part = {
             name: rest.pop(name)

@@ -21,10 +21,12 @@ from envs.workloads.runtime_estimates import Exact
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.run import best
+from scheduler.decisions.state.usage import Allowance, SharingRules
 from scheduler.domain.elastic_pools import Elasticity, ElasticPool
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.domain.pools import Pool
+from scheduler.domain.projects import Project, Quota
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.estimates.estimator import Estimator
 from scheduler.hardware.inventory import Inventory
@@ -44,6 +46,7 @@ POOLS = (
     Pool("gpu", DeviceKind.CUDA, "GPU", 2, dollars_per_device_hour=2.0, watts_per_device=250.0),
 )
 START = 1000.0
+HALF_LIFE_S = 600.0
 CASES = [
     ("fcfs", Mode.EASY),
     ("sjf", Mode.NONE),
@@ -159,8 +162,10 @@ def log(outcome):
     return list(zip(outcome.job.tolist(), starts, pools, outcome.width.tolist(), strict=True))
 
 
-def live(load, factors, name, mode, folder, outages=(), pools=POOLS, elastic=()):
+def live(load, factors, name, mode, folder, outages=(), pools=POOLS, elastic=(), projects=None):
     """The attempts of each job.
+
+    `projects`: those that share the cluster; None: projects do not matter.
 
     `outages`: (time, pool, number of the node) at which a node is gone for `REPAIR_S`.
     `elastic`: those of the pools whose nodes boot.
@@ -213,6 +218,9 @@ def live(load, factors, name, mode, folder, outages=(), pools=POOLS, elastic=())
             folders=Paths(folder),
             clock=clock,
             origin=START,
+            projects=projects or {},
+            fair_share=projects is not None,
+            half_life_s=HALF_LIFE_S,
         )
     )
     service.start(threaded=False)
@@ -276,7 +284,27 @@ def spec_of(job):
         request=Request(devices, min(widths), max(widths)),
         priority=int(job.priority),
         preference=job.preference,
+        project=job.project,
     )
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("name", "mode"), CASES, ids=[name for name, _ in CASES])
+def test_placements_are_equal_when_projects_share_the_cluster(name, mode, seed, tmp_path):
+    load, factors = workload(seed)
+    names = ("vision", "vision", "speech", "robots")
+    jobs = tuple(replace(job, project=names[job.id % 4]) for job in load.jobs)
+    load = replace(load, jobs=jobs)
+    quota = Quota(devices=5)
+    projects = {"vision": Project("vision", 3.0), "robots": Project("robots", 1.0, quota)}
+    rules = SharingRules(
+        {each.name: Allowance(each.share, each.hard.devices) for each in projects.values()},
+        HALF_LIFE_S,
+    )
+    spec = ClusterSpec(POOLS, mode, sharing=rules)
+    outcome = Simulation(load, spec, Believes(factors), check=True).run(lookup.named(name))
+    attempts = live(load, factors, name, mode, tmp_path, projects=projects)
+    assert [(a.job, a.placed_at, a.pool, a.width) for (a,) in attempts] == log(outcome)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -61,6 +61,13 @@ JOB = (
     Flag("retry.max_attempts", int, "Number of attempts, including the first."),
     Flag("retry.backoff_s", float, "Seconds before the second attempt.", ("--backoff",), "SECONDS"),
     Flag(
+        "secrets",
+        list[str],
+        "Secret of the project that it gets as a variable; repeatable.",
+        ("--secret",),
+        "NAME",
+    ),
+    Flag(
         "max_duration",
         str,
         "Stop an attempt after this: 90 (s), 30m, 2h.",

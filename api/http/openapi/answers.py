@@ -53,6 +53,8 @@ from api.schemas import (
     RegisteredPolicyOut,
     ScenarioOut,
     ScenariosOut,
+    SecretOut,
+    SecretsOut,
     SessionOut,
     SubmittedOut,
     UsageOut,
@@ -82,6 +84,7 @@ from scheduler.service.queries.views import (
 )
 
 _T = 1_767_261_600.0
+_SECRET = SecretOut(project="vision", name="HF_TOKEN", set_at=instant(_T), set_by="ada")
 _PROJECT = ProjectOut(
     name="vision",
     share=3.0,
@@ -291,6 +294,8 @@ ANSWERS: dict[str, BaseModel] = {
     "notifications": NotificationsOut(
         pending=(PendingMessageOut.of(PendingMessage("ada@example.org", _MESSAGE, _T, 1, _T + 5)),)
     ),
+    "secret": _SECRET,
+    "secrets": SecretsOut(secrets=(_SECRET,)),
     "preferences": PreferencesOut(cluster=0.5, projects={"vision": 1.0}),
     "fit": PolicyOut.of(_FITTED),
     "policies": PoliciesOut(

@@ -86,6 +86,7 @@ PROJECTS: dict[str, Any] = {
     "share": {"value": {"share": 3}},
     "quotas": {"value": {"hard": {"devices": 4}, "soft": {"dollars_per_day": 5}}},
 }
+SECRETS: dict[str, Any] = {"token": {"value": {"value": "hf_nXq2uG"}}}
 PREFERENCES: dict[str, Any] = {
     "both": {"value": {"cluster": "cheap", "projects": {"vision": "fast", "nlp": None}}}
 }

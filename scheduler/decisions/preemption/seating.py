@@ -14,6 +14,7 @@ from math import inf
 from typing import NamedTuple
 
 from scheduler.decisions.preemption.obstacles import Obstacle, ObstacleKind
+from scheduler.decisions.preemption.quotas import SeatQuotas
 from scheduler.decisions.preemption.ranking import (
     RankedAttempt,
     RankedJob,
@@ -102,6 +103,7 @@ class _Published:
         self._available = contest.world
         """The cluster as it is, without attempts that are being stopped already."""
         self._movable = dict(contest.running)
+        self._quotas = SeatQuotas(contest.world, contest.running, contest.queue)
         ranked = sorted(each.ranked(contest.ranking) for each in contest.running.values())
         self._ranked, self.queue = in_turns(
             ranked, contest.queue, contest.world, contest.running, contest.now
@@ -149,7 +151,7 @@ class _Published:
     def _seat(self, job: int, free: World) -> Seat | None:
         for option in shortest_first(self._contest.queue.job(job)):
             nodes = fit(free, option)
-            if nodes is not None:
+            if nodes is not None and self._quotas.allow(job, option, free):
                 hold(free, job, option, nodes, self._contest.now)
                 return Seat(job, option, nodes)
         return None
@@ -159,7 +161,7 @@ class _Published:
         attempt = self._movable[job].attempt
         here = EstimatedPlacement(attempt.pool, attempt.width, attempt.memory, 0.0, 0.0, 0.0)
         nodes = fit(free, here)
-        if nodes is None:
+        if nodes is None or not self._quotas.allow_again(attempt, free):
             return None
         try:
             free.start(attempt)

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import NamedTuple
 
+import numpy as np
+
+from scheduler.decisions.kernel.columns import LIMITED, SHARED
 from scheduler.decisions.preemption.obstacles import Obstacle, ObstacleKind, nearest
 from scheduler.decisions.preemption.ranking import shortest_first
 from scheduler.decisions.preemption.rules import (
@@ -112,7 +115,26 @@ def obstacles(
 def _left(plan: Plan, world: World) -> Sequence[Waiting]:
     """The jobs that the plan leaves waiting."""
     placed = {each.job for each in plan.placements}
-    return [job for job in waiting_jobs(world) if job.id not in placed]
+    return [job for job in waiting_jobs(world) if job.id not in placed and _may_start(world, job)]
+
+
+def _may_start(world: World, job: Waiting) -> bool:
+    """Whether the job's project may have the least of what it asks for."""
+    if not world.state[LIMITED]:
+        return True
+    project = world.projects[job.project]
+    width = min(option.width for option in job.options)
+    dollars = min(option.dollars for option in job.options)
+    within = world.project_devices[project] + width <= world.project_most[project]
+    return bool(within and dollars <= world.project_dollars[project])
+
+
+def _may_displace(world: World, job: Waiting, victim: Waiting) -> bool:
+    """Whether the victim is of the same project, or of one that used more of its share."""
+    if not world.state[SHARED] or job.project == victim.project:
+        return True
+    used = world.project_used / np.maximum(world.project_share, 1e-9)
+    return bool(used[world.projects[victim.project]] > used[world.projects[job.project]])
 
 
 @dataclass(slots=True)
@@ -258,7 +280,9 @@ class _Scene:
         return (
             each
             for each in self.running
-            if each.job.id in jobs and as_urgent(job, each, reason) is None
+            if each.job.id in jobs
+            and as_urgent(job, each, reason) is None
+            and _may_displace(self.world, job, each.job)
         )
 
 

@@ -131,10 +131,16 @@ class ProjectUsage:
         # The integral of a constant rate, each moment of which decays until now.
         return account.used * kept + account.rate * (1.0 - kept) * self.rules.half_life_s / log(2.0)
 
-    def standings(self, projects: Sequence[str], now: float) -> list[Standing]:
-        """How these projects stand among each other and all that have used anything."""
+    def standings(
+        self, projects: Sequence[str], now: float, instead: Mapping[str, float] | None = None
+    ) -> list[Standing]:
+        """How these projects stand among each other and all that have used anything.
+
+        `instead`: usage that counts in place of that until now, by project.
+        """
         known = {*projects, *self._accounts}
-        used = {project: self.used(project, now) for project in known}
+        used = {project: self.used(project, now) for project in known} | dict(instead or {})
+        known = {*used}
         shares = {project: self.allowance(project).share for project in known}
         whole, all_shares = sum(used.values()), sum(shares.values())
         return [
@@ -174,6 +180,11 @@ class ProjectUsage:
             most = allowance.devices
             world.project_most[at] = UNLIMITED if most is None else most
             world.project_dollars[at] = left.get(name, inf)
+
+    @staticmethod
+    def told(world: World) -> dict[str, float]:
+        """Usage by project as a round over this world counts it."""
+        return {name: float(world.project_used[at]) for name, at in world.projects.items()}
 
     def _attempts(self, world: World) -> tuple[Ints, Ints]:
         """(n,) entries of attempts that run in a world, and their projects."""

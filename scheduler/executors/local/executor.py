@@ -126,7 +126,7 @@ class LocalExecutor:
         with self._lock:
             if spec.attempt in self._watches:
                 return
-            watch = self._watches[spec.attempt] = Watch(spec.attempt, folder, spec)
+            watch = self._watches[spec.attempt] = Watch(spec.attempt, folder, spec, spec.secrets)
             with contextlib.suppress(OSError):  # it happens again, and is told, at the next look
                 if self._prepare(watch) and self._launches.offer(watch):
                     return

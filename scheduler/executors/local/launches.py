@@ -18,6 +18,7 @@ from scheduler.ownership.fences import SupersededError
 
 _OFFER_AGAIN_S = 5.0
 """A launch that left no trace for so long is sent again."""
+_FORGOTTEN = "lost: the service ended before the attempt had its secrets"
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +63,15 @@ class Launches:
             self._free(watch)
             return False
         watch.unclaimed = None
-        message = {"launch": watch.attempt, "folder": str(watch.folder), "ticket": ticket}
+        if _lacks_secrets(watch):
+            claim.settle(watch.folder, ExitRecord(time.time(), _FORGOTTEN, lost=True))
+            return False
+        message = {
+            "launch": watch.attempt,
+            "folder": str(watch.folder),
+            "ticket": ticket,
+            "secrets": dict(watch.secrets),
+        }
         if not self._link.send(message):
             return False
         watch.offered_at = now
@@ -78,6 +87,16 @@ class Launches:
             pids = process.holders(watch.folder / claim.CLAIM)
             _log.error("processes %s hang over attempt %s", pids, watch.attempt)
             process.kill(pids)
+
+
+def _lacks_secrets(watch: Watch) -> bool:
+    """Whether an earlier service had the secrets of the spec, which no file holds."""
+    if watch.secrets:
+        return False
+    try:
+        return bool(files.read_spec(watch.folder).secrets)
+    except (ValueError, KeyError, TypeError):
+        return False  # the worker fails with it and says so
 
 
 def give_up(watch: Watch, error: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scheduler.executors.base import UNKNOWN, LaunchSpec, Unknown
@@ -29,6 +29,8 @@ class Watch:
     """Of the executor's files; see `records`."""
     spec: LaunchSpec | None = None
     """To be written to the folder still."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of the spec: they go with the launch and into no file."""
     running: RunningRecord | None = None
     """Kept once it is known: what becomes of the file then does not matter."""
     damaged: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +30,8 @@ class LaunchSpecBuilder:
 
     folders: Paths
     machines: Machines
+    secrets: Callable[[str, Mapping[str, str]], Mapping[str, str]] = lambda _project, _wanted: {}
+    """(project, variable → name) → variable → value; raises `MissingError`."""
 
     def build(self, job: Job, attempt: Attempt, pool: Pool) -> LaunchSpec:
         """The specification for an attempt that was placed on `pool`; raises `MissingError`."""
@@ -44,6 +47,7 @@ class LaunchSpecBuilder:
             time_limit_s=job.spec.max_duration_s,
             resume_from=self._earlier(job),
             env=_membership(job),
+            secrets=self.secrets(job.spec.project, job.spec.secrets),
         )
 
     def _earlier(self, job: Job) -> Path | None:

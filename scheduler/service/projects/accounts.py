@@ -75,6 +75,16 @@ class ProjectAccounts:
                 used = cost.dollars * 3600.0 / top if top > 0.0 else cost.device_seconds
                 self._usage.add(cost.group, used, end - step / 2, now)
 
+    def reload(self, pools: Sequence[Pool], now: float) -> None:
+        """Read everything again: another service writes the store."""
+        running = list(self._running.values())
+        self._running.clear()
+        self._usage, self._spending = ProjectUsage(), Spending(self._store)
+        self.changed()
+        self.load(pools, now)
+        for project, attempt in running:
+            self.begin(project, attempt, pools)
+
     def begin(self, project: str, attempt: Attempt, pools: Sequence[Pool]) -> None:
         """An attempt holds devices, or has changed."""
         if attempt.job in self._running:
@@ -113,9 +123,15 @@ class ProjectAccounts:
         """Projects that were set up, hold devices or have used any."""
         return {*self._projects, *(name for name, _ in self._running.values()), *self._usage.known}
 
-    def standings(self, projects: Iterable[str], now: float) -> list[Standing]:
-        """How projects stand among each other and all that have used anything."""
-        return self._usage.standings(list(projects), now)
+    def standings(
+        self, projects: Iterable[str], now: float, world: World | None = None
+    ) -> list[Standing]:
+        """How projects stand among each other and all that have used anything.
+
+        `world`: count what it was told, with what running attempts will use soon.
+        """
+        instead = None if world is None else self._usage.told(world)
+        return self._usage.standings(list(projects), now, instead)
 
     def holding(self, project: str, now: float) -> Holding:
         """What a project holds and has spent."""

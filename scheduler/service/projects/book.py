@@ -31,8 +31,8 @@ class ProjectBook:
         self,
         name: str,
         share: float | None = None,
-        hard: Mapping[str, float | None] | None = None,
-        soft: Mapping[str, float | None] | None = None,
+        hard: Mapping[str, Any] | None = None,
+        soft: Mapping[str, Any] | None = None,
         *,
         actor: str,
     ) -> Project:

@@ -40,9 +40,14 @@ class ProjectControl:
     clock: Clock
     changed: Callable[[str], None]
     """Called with the name of a project that was changed."""
+    refresh: Callable[[], None]
+    """Called before projects are shown."""
+    permit: Callable[[str], None]
+    """Called before a change with what is changed; raises `StateError` if another service leads."""
 
     def views(self) -> list[ProjectView]:
         """All projects that were set up, have jobs or have used anything, by name."""
+        self.refresh()
         with self.lock:
             names = sorted(self.accounts.names() | {*self.live()})
         return self._views(names)
@@ -66,8 +71,9 @@ class ProjectControl:
     ) -> ProjectView:
         """Change what is named, from the next round on; a limit of None is lifted.
 
-        Raises `InputError` for figures out of range.
+        Raises `InputError` for figures out of range, `StateError` if another service leads.
         """
+        self.permit("projects are changed")
         self.accounts.book.change(name, share, hard, soft, actor=actor)
         with self.lock:
             self.accounts.changed()

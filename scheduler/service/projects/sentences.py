@@ -6,23 +6,37 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from scheduler.decisions.state.usage import Standing
+from scheduler.decisions.state.world import World
 from scheduler.domain.units import duration, money
 from scheduler.service.projects.accounts import PERIODS, ProjectAccounts
 from scheduler.service.projects.spending import period_end
 
 
-def fair_share(accounts: ProjectAccounts, project: str, waiting: Iterable[str], now: float) -> str:
+def fair_share(
+    accounts: ProjectAccounts, project: str, waiting: Iterable[str], world: World, now: float
+) -> str:
     """How the project stands among those whose jobs wait; empty without another one."""
     others = sorted({*waiting} - {project})
     if not others or not accounts.fair:
         return ""
-    own, *rest = accounts.standings([project, *others], now)
+    own, *rest = accounts.standings([project, *others], now, world)
+    rest = [each for each in rest if not _full(accounts, each.project, now)]
     before = [each for each in rest if each.factor > own.factor]
     text = (
-        f"project {project} used {own.ratio:.1f} × its share lately (usage counts half after "
-        f"{duration(accounts.half_life_s)}), so its jobs count {own.factor:.2g} ×"
+        f"project {project} used {own.ratio:.1f} × its share lately, counting the next hour of "
+        f"its jobs (half after {_days(accounts.half_life_s)}), so its jobs count {own.factor:.2g} ×"
     )
     return f"{text}; {_names(before)} first" if before else text
+
+
+def _full(accounts: ProjectAccounts, project: str, now: float) -> bool:
+    """Whether its quota lets no job of the project start."""
+    return bool(over_quota(accounts, project, 1, 0.0, now)[0])
+
+
+def _days(seconds: float) -> str:
+    days = seconds / 86_400.0
+    return f"{days:g} days" if days >= 2 else duration(seconds)
 
 
 def _names(before: Sequence[Standing]) -> str:

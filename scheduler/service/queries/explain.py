@@ -84,7 +84,7 @@ class ExplainService:
         said = [
             *_displacements(job, victims),
             *_why(wait, start, between, job.spec.deadline, now),
-            self._fair_share(job, now) if wait.cause is not Cause.NONE else "",
+            self._fair_share(job, snapshot) if wait.cause is not Cause.NONE else "",
             preempts_nothing(against),
             *self._troubles(self._nodes_for(job)),
             f"no start is forecast yet: {INTERIM.sentence()}" if slow else "",
@@ -152,7 +152,7 @@ class ExplainService:
             )
         return outlooks
 
-    def _fair_share(self, job: Job, now: float) -> str:
+    def _fair_share(self, job: Job, snapshot: Snapshot) -> str:
         """How the job's project stands among those whose jobs wait."""
         live = self.live_jobs
         if live.projects is None:
@@ -161,7 +161,8 @@ class ExplainService:
             waiting = [
                 each.spec.project for each in live.jobs.values() if each.state is JobState.QUEUED
             ]
-            return fair_share(live.projects, job.spec.project, waiting, now)
+            project, now = job.spec.project, snapshot.now
+            return fair_share(live.projects, project, waiting, snapshot.world, now)
 
     def _over_quota(self, job: Job, snapshot: Snapshot) -> tuple[str, float | None]:
         """Which hard limit of its project keeps the job from starting, and until when."""

@@ -157,6 +157,17 @@ class FollowerService(Service):
         self._mirror.refresh()
         return super().policy()
 
+    def refresh_projects(self) -> None:
+        """Read again what the leader has stored."""
+        self._mirror.refresh()
+        with self.live_jobs.lock:
+            if self.live_jobs.projects is not None:
+                self.live_jobs.projects.reload(self.live_jobs.pools, self._parts.clock.now())
+
+    def permit(self, what: str) -> None:
+        """Raise `StateError`: projects and secrets are changed at the leader."""
+        self._refuse(what)
+
     def preferences(self) -> Preferences:
         """See `Service.preferences`."""
         self._mirror.refresh()

@@ -95,8 +95,9 @@ _RUNNING = TypeAdapter(RunningRecord)
 
 
 def write_spec(folder: Path, spec: LaunchSpec) -> None:
-    """Keep the spec. Raises `OSError`, `TypeError` for a value JSON lacks."""
+    """Keep the spec, without the values of secrets. Raises `OSError`, `TypeError` if not JSON."""
     values = {field: getattr(spec, field) for field in LaunchSpec.__dataclass_fields__}
+    values["secrets"] = dict.fromkeys(spec.secrets, "")
     write(folder / SPEC, values | {"parts": [asdict(part) for part in spec.parts]})
 
 

@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -76,7 +77,8 @@ def stand_by(channel: socket.socket, workplace: Workplace) -> None:
         process.kill([pid])
         return
     try:
-        exit_ = Supervisor(folder, pid, peer, workplace.setup).run()
+        secrets = message.get("secrets")
+        exit_ = Supervisor(folder, pid, peer, workplace.setup, secrets).run()
     except OSError as error:  # the disk is too full to say that it begins: launched again later
         process.kill([pid])
         print(f"attempt {attempt} cannot be supervised: {error}", flush=True)
@@ -102,8 +104,16 @@ def _record(exit_: ExitRecord, attempt: str, folder: Path, run_folder: Path) -> 
 class Supervisor:
     """Watches over the worker `pid`, to which `peer` leads."""
 
-    def __init__(self, folder: Path, pid: int, peer: socket.socket, setup: Setup) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pid: int,
+        peer: socket.socket,
+        setup: Setup,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
+        self._secrets = dict(secrets or {})
         self._grace_s = setup.grace_s
         self._log_bytes = setup.log_bytes
         self._log: LogCap | None = None
@@ -147,6 +157,7 @@ class Supervisor:
     def _begin(self) -> None:
         with contextlib.suppress(OSError):  # a worker that died is found by its status
             self._peer.send(os.fsencode(self._folder))
+            self._peer.send(sockets.encode(self._secrets))
         try:
             spec: LaunchSpec = files.read_spec(self._folder)
         except (ValueError, KeyError, TypeError):

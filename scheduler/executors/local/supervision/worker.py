@@ -12,11 +12,13 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from scheduler.domain.resources import DeviceKind
 from scheduler.executors.base import LaunchSpec, Outcome
 from scheduler.executors.local.records import folder as files
+from scheduler.executors.local.supervision.masking import Masker
 from scheduler.executors.local.supervision.setup import Target, Workplace
 from scheduler.executors.local.system import process, sockets
 from scheduler.files import wait_for_space
@@ -44,9 +46,10 @@ def attend(peer: socket.socket, supervisor: int, workplace: Workplace) -> int:
     if not path:
         return 0
     folder, run_folder = Path(os.fsdecode(path)), Path(workplace.setup.folder)
+    masker = None
     try:
-        spec = files.read_spec(folder)
-        furnish(spec, workplace.environment, pin=workplace.setup.pin)
+        spec = replace(files.read_spec(folder), secrets=sockets.receive(peer) or {})
+        masker = furnish(spec, workplace.environment, pin=workplace.setup.pin)
         _announce(spec, folder, run_folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         peer.send(f"{type(error).__name__}: {error}".encode()[:1000])
@@ -58,16 +61,20 @@ def attend(peer: socket.socket, supervisor: int, workplace: Workplace) -> int:
         lambda error: sockets.waits(run_folder, spec.attempt, error),
     )
     _wind_up()
+    if masker is not None:
+        _close_log()
+        masker.finish()
     return outcome.code
 
 
-def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> None:
+def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> Masker | None:
     """Make this process the attempt's own: log, devices, threads, environment, name.
 
     `variables` take the place of those that the fork server's libraries set for themselves.
+    Returns what keeps the attempt's secrets out of its log, if it has any.
     """
     process.name_process(f"fulcrum-{spec.attempt}")
-    wait_for_space(lambda: _open_log(spec.part_folder / files.LOG))
+    masker = wait_for_space(lambda: _open_log(spec.part_folder / files.LOG, spec.secrets))
     os.chdir(spec.part_folder)
     if pin and spec.part.device_kind is DeviceKind.CPU and spec.part.devices:
         os.sched_setaffinity(0, {int(number) for number in spec.part.devices})
@@ -77,6 +84,7 @@ def furnish(spec: LaunchSpec, variables: Mapping[str, str], *, pin: bool) -> Non
     _reseed()
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+    return masker
 
 
 def environment(spec: LaunchSpec) -> dict[str, str]:
@@ -85,6 +93,7 @@ def environment(spec: LaunchSpec) -> dict[str, str]:
     return (
         dict.fromkeys(THREAD_VARIABLES, str(_threads(spec)))
         | dict(spec.env)
+        | dict(spec.secrets)
         | {
             # Number GPUs as NVML does; CUDA's own default order is by speed.
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
@@ -115,18 +124,35 @@ def _threads(spec: LaunchSpec) -> int:
     return min(width * _THREADS_PER_GPU, len(os.sched_getaffinity(0)))
 
 
-def _open_log(path: Path) -> None:
+def _open_log(path: Path, secrets: Mapping[str, str]) -> Masker | None:
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    masker = None
+    if secrets:
+        masker = Masker(log, secrets.values())
+        os.close(log)
+        log = masker.sink
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(nothing)
     os.close(log)
+    if masker is not None:
+        # The old ones remember that they lead to a file, in which one can seek.
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
     for stream in (sys.stdout, sys.stderr):
         # A line that was printed must be readable at once, a crash must not swallow it.
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     faulthandler.enable(file=2)
+    return masker
+
+
+def _close_log() -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nothing, stream)
+    os.close(nothing)
 
 
 def _set_threads(count: int) -> None:

@@ -1,0 +1,1 @@
+"""How projects share a cluster."""
