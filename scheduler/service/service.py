@@ -42,6 +42,8 @@ from scheduler.service.maintenance.housekeeping import Housekeeping, PeriodicTas
 from scheduler.service.maintenance.retention import SWEEP_S, Pruning, Retention, RetentionRule
 from scheduler.service.nodes.cluster_nodes import ClusterNodes
 from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
+from scheduler.service.observability import job_log, job_spans
+from scheduler.service.observability.event_feed import EventFeed, EventListener
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.queries.explain import ExplainService
@@ -57,7 +59,7 @@ from scheduler.service.queries.views import (
 )
 from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.service.sharing.sharing import Sharing
-from scheduler.store.base import Submission
+from scheduler.store.base import Store, Submission
 
 ANSWER_S = 30.0
 """Seconds that a caller waits for a change to become durable."""
@@ -153,6 +155,7 @@ class Service:
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
         learning.due = time.monotonic() + WARM_UP_AFTER_S
+        self._event_feed = EventFeed(parts.store, _event_listeners(parts.store))
         self._housekeeping = Housekeeping(
             [
                 learning,
@@ -198,6 +201,7 @@ class Service:
             self.dispatcher.start()
             self.sharing.start()
             self._housekeeping.start()
+            self._event_feed.start()
             # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
 
@@ -250,6 +254,7 @@ class Service:
         self.dispatcher.stop()
         INTERIM.end()  # not before: the last round must not wait until functions are compiled
         self.policy_control.stop()
+        self._event_feed.stop()
         if self._parts.crashes is not None:
             self._parts.crashes.close()
         self._parts.executor.close()
@@ -520,3 +525,10 @@ class Service:
             return self._launch_specs.build(job, attempt, pool)
         except MissingError:  # the pool has become smaller
             return None
+
+
+def _event_listeners(store: Store) -> list[EventListener]:
+    """Who wants to hear of every event: the log, if anybody reads it, and a trace."""
+    listeners: list[EventListener] = [job_log.JobEventLog()] if job_log.enabled() else []
+    provider = job_spans.configured()
+    return listeners if provider is None else [*listeners, job_spans.JobSpans(store, provider)]

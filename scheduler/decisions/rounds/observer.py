@@ -17,7 +17,7 @@ from scheduler.decisions.rounds.candidates import COLUMNS, Candidates
 from scheduler.decisions.rounds.criteria import Criterion, QueueFigures, told_by
 from scheduler.decisions.rounds.policy import Policy, Traits, traits
 from scheduler.decisions.rounds.run import Observer
-from scheduler.decisions.rounds.words import Place
+from scheduler.decisions.rounds.words import PlaceFigures
 from scheduler.decisions.state.plan import Action
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.records import Decision, Row
@@ -214,11 +214,11 @@ def _top(scores: Floats, table: Candidates, slot: int, jobs: int) -> list[int]:
     return [int(row) for row in possible[np.argsort(-scores[possible], kind="stable")]]
 
 
-def _place(table: Candidates, at: int) -> Place:
+def _place(table: Candidates, at: int) -> PlaceFigures:
     pool = int(table.pool[at])
     if pool < 0:
-        return Place("", 0, 0.0, 0.0, 0.0)
-    return Place(
+        return PlaceFigures("", 0, 0.0, 0.0, 0.0)
+    return PlaceFigures(
         table.world.pools[pool].name,
         int(table.width[at]),
         float(table.start_delay[at]),
