@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 OTHER = "other"
@@ -18,9 +17,10 @@ class BoundedLabels:
 
     def sums(self, values: Mapping[str, float]) -> dict[str, float]:
         """Values by label; a name that once was a label stays one, so that no counter falls."""
-        sums: Counter[str] = Counter()
+        sums: dict[str, float] = {}
         for name, value in values.items():
             if name not in self._known and len(self._known) < self._most:
                 self._known.add(name)
-            sums[name if name in self._known else OTHER] += value  # type: ignore[assignment]
-        return dict(sums)
+            label = name if name in self._known else OTHER
+            sums[label] = sums.get(label, 0.0) + value
+        return sums

@@ -180,12 +180,12 @@ def behind(world: World, criteria: Sequence[Criterion], winner: int, loser: int)
     if alike(world.handle, winner, loser):
         # `kernel.rules.precedence` decides between them under every policy.
         criteria = (Criterion.PRIORITY, Criterion.DEADLINE, Criterion.ARRIVAL)
+    named: Sequence[Criterion] = criteria
     if world.job_request[winner] == world.job_request[loser]:
         # The same devices: device time differs as runtime does.
         named = [Criterion.LENGTH if one is Criterion.AREA else one for one in criteria]
-    else:
-        named = list(criteria)
-    clear, slight = [], []
+    clear: list[str] = []
+    slight: list[str] = []
     for one in dict.fromkeys(named):
         best, other = of_job(world, one, winner), of_job(world, one, loser)
         if best < other:
