@@ -119,7 +119,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  "$$found" -m venv $(VENV); \
 	fi
 	@echo "Installing into $(VENV) (the first time takes minutes: torch is large)"
-	@$(RUN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[service,train,postgres,dev]" \
+	@$(RUN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[service,train,postgres,otel,dev]" \
 	  > $(VENV)/install.log 2>&1 || { tail -n 30 $(VENV)/install.log >&2; exit 1; }
 	@$(RUN)/python -m scheduler.compilation.warmup
 	@touch $@

@@ -34,6 +34,13 @@ PANELS: Mapping[str, Mapping[str, CommandEntry | GroupEntry]] = {
         "doctor": CommandEntry("machine.doctor:doctor"),
         "backup": CommandEntry("machine.backup:backup", SERVICE),
         "restore": CommandEntry("machine.backup:restore", SERVICE),
+        "monitoring": GroupEntry(
+            "Print a Grafana dashboard and alert rules for Prometheus.",
+            {
+                "dashboard": CommandEntry("machine.monitoring:dashboard"),
+                "alerts": CommandEntry("machine.monitoring:alerts"),
+            },
+        ),
         "node": GroupEntry(
             "Make this machine a node of a service's cluster.",
             {"join": CommandEntry("machine.node:join", SERVICE)},

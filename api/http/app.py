@@ -28,7 +28,7 @@ from api.http.context import AppContext
 from api.http.errors import problems
 from api.http.groups import sweeps
 from api.http.intake import Intake
-from api.http.metrics import Telemetry
+from api.http.metrics.telemetry import Telemetry
 from api.http.openapi import responses
 from api.http.preflight_process import Preflight
 from api.http.recurring import LOOK_S, Recurrence

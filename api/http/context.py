@@ -20,7 +20,7 @@ from agents.registry.registry import Registry
 from api.http.auth import Caller, Role, TokenAuthenticator
 from api.http.errors.problems import HttpError
 from api.http.intake import Intake
-from api.http.metrics import Telemetry
+from api.http.metrics.telemetry import Telemetry
 from api.http.preflight_process import Preflight
 from api.http.sessions import Sessions
 from api.schemas.fields import MAX_ID

@@ -55,13 +55,17 @@ class Recurrence:
             if live:
                 continue
             if jobs[-1].state is JobState.CANCELLED:
-                _log.info("job %d was cancelled: its series ends", jobs[-1].id)
+                _log.info(
+                    "job %d was cancelled: its series ends", jobs[-1].id, extra=_fields(jobs[-1])
+                )
                 del self._series[command]
                 continue
             try:
                 self._continue(jobs[-1])
             except FulcrumError as error:
-                _log.warning("no job can follow job %d yet: %s", jobs[-1].id, error)
+                _log.warning(
+                    "no job can follow job %d yet: %s", jobs[-1].id, error, extra=_fields(jobs[-1])
+                )
 
     def _continue(self, job: Job) -> None:
         work = PolicyJob.of(_command(job))
@@ -76,7 +80,13 @@ class Recurrence:
         (following,), _ = self.services.current.submit(
             [spec], actor=job.spec.user, key=_KEY.format(job.id), eligible_at=due
         )
-        _log.info("job %d follows job %d, which is %s", following.id, job.id, job.state)
+        _log.info(
+            "job %d follows job %d, which is %s",
+            following.id,
+            job.id,
+            job.state,
+            extra=_fields(following),
+        )
         # The next look finds it.
 
     def _submitted(self) -> Iterator[Job]:
@@ -94,3 +104,7 @@ class Recurrence:
 
 def _command(job: Job) -> tuple[str, ...]:
     return tuple(job.spec.work.get("argv", ()))
+
+
+def _fields(job: Job) -> dict[str, int | str]:
+    return {"job": job.id, "project": job.spec.project}

@@ -41,7 +41,12 @@ def settle(root: Path, store: Store) -> list[Path]:
         try:
             moved.append(marks.move_aside(folder))
         except OSError:
-            _log.exception("%s is not of job %d and could not be moved aside", folder, number)
+            _log.exception(
+                "%s is not of job %d and could not be moved aside",
+                folder,
+                number,
+                extra={"job": number},
+            )
     if moved:
         _log.warning(
             "the database is not the one of these folders: %d moved aside, such as %s",

@@ -46,6 +46,8 @@ from scheduler.service.nodes.idle_costs import IdleCost, idle_costs
 from scheduler.service.notifications.notifier import LOOK_S as MESSAGES_S
 from scheduler.service.notifications.notifier import Notifier
 from scheduler.service.notifications.outbox import MessageOutbox, PendingMessage
+from scheduler.service.observability import job_log, job_spans
+from scheduler.service.observability.event_feed import EventFeed, EventListener
 from scheduler.service.policy_control.controller import PolicyController
 from scheduler.service.policy_control.views import ActivePolicyView, Preferences
 from scheduler.service.projects.accounts import ProjectAccounts
@@ -73,7 +75,7 @@ from scheduler.service.sharing.arrivals import JobArrivals
 from scheduler.service.sharing.sharing import Sharing
 from scheduler.service.sweeps.sweep_run import ACTOR, JobAccess
 from scheduler.service.sweeps.sweeps import LOOK_S, SweepService
-from scheduler.store.base import Submission
+from scheduler.store.base import Store, Submission
 
 ANSWER_S = 30.0
 """Seconds that a caller waits for a change to become durable."""
@@ -199,6 +201,7 @@ class Service:
         self.estimate_learning = EstimateLearning(parts.store, parts.estimator)
         learning = PeriodicTask("learning runtimes", LEARN_S, self.estimate_learning.learn)
         learning.due = time.monotonic() + WARM_UP_AFTER_S
+        self._event_feed = EventFeed(parts.store, _event_listeners(parts.store))
         self._housekeeping = Housekeeping(
             [
                 learning,
@@ -260,6 +263,7 @@ class Service:
             self._housekeeping.start()
             self._sweeping.start()
             self._messages.start()
+            self._event_feed.start()
             # The service answers first, and decides in plain Python until this is done.
             self._compilation.start()
 
@@ -314,6 +318,7 @@ class Service:
         self.dispatcher.stop()
         INTERIM.end()  # not before: the last round must not wait until functions are compiled
         self.policy_control.stop()
+        self._event_feed.stop()
         if self._parts.crashes is not None:
             self._parts.crashes.close()
         self._parts.executor.close()
@@ -646,3 +651,10 @@ class Service:
             return self._launch_specs.build(job, attempt, pool)
         except MissingError:  # the pool has become smaller
             return None
+
+
+def _event_listeners(store: Store) -> list[EventListener]:
+    """Who wants to hear of every event: the log, if anybody reads it, and a trace."""
+    listeners: list[EventListener] = [job_log.JobEventLog()] if job_log.enabled() else []
+    provider = job_spans.configured()
+    return listeners if provider is None else [*listeners, job_spans.JobSpans(store, provider)]

@@ -148,6 +148,9 @@ class Store(Protocol):
     ) -> list[Event]:
         """Events numbered above `after`, oldest first; of one job or of all."""
 
+    def last_event(self) -> int:
+        """The number of the newest event; 0: there is none."""
+
     def decisions(self, job_id: int, *, limit: int = 20) -> list[Decision]:
         """Decisions that chose this job, newest first."""
 

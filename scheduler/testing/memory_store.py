@@ -145,6 +145,10 @@ class MemoryStore:
         )
         return list(found)[: max(limit, 0)]
 
+    def last_event(self) -> int:
+        """See `Store.last_event`."""
+        return self._tables.events[-1].seq if self._tables.events else 0
+
     def decisions(self, job_id: int, *, limit: int = 20) -> list[Decision]:
         """See `Store.decisions`."""
         found = (one for one in reversed(self._tables.decisions) if one.job == job_id)

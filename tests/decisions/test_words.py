@@ -13,7 +13,7 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.observer import PLACES, observer
 from scheduler.decisions.rounds.policy import traits
 from scheduler.decisions.rounds.run import run_round
-from scheduler.decisions.rounds.words import Place, beside, both, merits
+from scheduler.decisions.rounds.words import PlaceFigures, beside, both, merits
 from scheduler.decisions.state.world import RunningAttempt
 from scheduler.policies.guard import Guard
 from scheduler.policies.lookup import named, names
@@ -177,8 +177,8 @@ def test_who_goes_before_a_waiting_job():
 
 
 def test_places_in_words():
-    cheap = Place("cpu", 1, 0.0, 30.0, 1.0)
-    quick, never = Place("gpu", 2, 5.0, 5.0, 3.0), Place("gpu", 2, np.inf, 5.0, 3.0)
+    cheap = PlaceFigures("cpu", 1, 0.0, 30.0, 1.0)
+    quick, never = PlaceFigures("gpu", 2, 5.0, 5.0, 3.0), PlaceFigures("gpu", 2, np.inf, 5.0, 3.0)
     assert merits(cheap, []) == "the only place that it accepts, free now"
     assert merits(cheap, [quick]) == "cheapest place, the only one free now"
     assert merits(quick, [cheap]) == "quickest place, free in about 5 s"

@@ -13,7 +13,7 @@ from api.client import proof
 from api.http.asgi.security_headers import ASSETS
 from api.http.auth import TokenAuthenticator
 from api.http.errors.problems import TooLargeError, TooSlowError, problem, unexpected
-from api.http.metrics import Telemetry
+from api.http.metrics.telemetry import Telemetry
 from api.http.sessions import HEADER, SAFE, Sessions, secret_of
 
 OPEN = frozenset({"/", "/healthz", "/readyz", proof.PATH})

@@ -25,17 +25,21 @@ class Server(uvicorn.Server):
         self,
         app: FastAPI,
         *,
-        log_level: str = "warning",
+        log_level: str | None = None,
         access_log: bool = False,
         connections: int | None = None,
     ) -> None:
-        """`connections`: at the same time; default: what the limit of open files allows."""
+        """`connections`: at the same time; default: what the limit of open files allows.
+
+        `log_level`: of uvicorn's own log; None: `scheduler.logs` has configured all logs.
+        """
         self._app = app
         protocol: Any = partial(Protocol, connections=Connections(connections))
         super().__init__(
             uvicorn.Config(
                 app,
                 http=protocol,
+                log_config=None,
                 log_level=log_level,
                 access_log=access_log,
                 lifespan="on",

@@ -12,15 +12,17 @@ import numpy as np
 
 from scheduler.arrays import Floats
 from scheduler.decisions.kernel.columns import SLOTS_USED, WAITS
+from scheduler.decisions.kernel.rules.precedence import alike
 from scheduler.decisions.rounds import words
 from scheduler.decisions.rounds.candidates import COLUMNS, Candidates
 from scheduler.decisions.rounds.criteria import Criterion, QueueFigures, told_by
 from scheduler.decisions.rounds.policy import Policy, Traits, traits
 from scheduler.decisions.rounds.run import Observer
-from scheduler.decisions.rounds.words import Place
+from scheduler.decisions.rounds.words import PlaceFigures
 from scheduler.decisions.state.plan import Action
 from scheduler.decisions.state.world import WAIT
 from scheduler.domain.records import Decision, Row
+from scheduler.domain.units import duration
 
 RIVALS = 5
 """Rows kept beside the chosen one."""
@@ -94,9 +96,9 @@ class _Telling:
         """The sentence of the decision."""
         by = f"decided by {policy.name}"
         if action is Action.WAIT:
-            said = f"keeps {words.jobs(len(np.unique(self._table.slot)) - 1)} waiting"
+            waiting = f"keeps {words.jobs(len(np.unique(self._table.slot)) - 1)} waiting"
             first = f"job {int(self._table.job[others[0]])} would be next" if others else ""
-            return "; ".join(filter(None, (said, first, self._comment(), by)))
+            return "; ".join(filter(None, (waiting, first, self._comment(), by)))
         what = {
             Action.START: f"starts on {self._here.name} ({self._here.figures()})",
             Action.BACKFILL: f"starts on {self._here.name} ({self._here.figures()}) beside a job "
@@ -131,14 +133,14 @@ class _Telling:
         if why:
             return f"{lead} on {place.name}: it {why}"
         against = words.behind(table.world, self._criteria, slot, self._slot)
-        if against and not words.alike(table.world.handle, slot, self._slot):
+        if against and not alike(table.world.handle, slot, self._slot):
             return f"{lead} on {place.name}, although job {int(table.job[self._chosen])} {against}"
         return f"{lead} on {place.name}: about equal"
 
     def _merits(self, policy: Policy) -> list[str]:
         wait = float(self._table.wait[self._chosen])
         if wait > self._own.starvation_s:
-            limit = words.duration(self._own.starvation_s)
+            limit = duration(self._own.starvation_s)
             return [f"has waited longer than {limit}, so it goes before all others"]
         strict = len(self._criteria) != 1
         said = words.standing(self._figures, self._criteria, self._slot, strict=strict)
@@ -214,11 +216,11 @@ def _top(scores: Floats, table: Candidates, slot: int, jobs: int) -> list[int]:
     return [int(row) for row in possible[np.argsort(-scores[possible], kind="stable")]]
 
 
-def _place(table: Candidates, at: int) -> Place:
+def _place(table: Candidates, at: int) -> PlaceFigures:
     pool = int(table.pool[at])
     if pool < 0:
-        return Place("", 0, 0.0, 0.0, 0.0)
-    return Place(
+        return PlaceFigures("", 0, 0.0, 0.0, 0.0)
+    return PlaceFigures(
         table.world.pools[pool].name,
         int(table.width[at]),
         float(table.start_delay[at]),

@@ -180,12 +180,12 @@ def behind(world: World, criteria: Sequence[Criterion], winner: int, loser: int)
     if alike(world.handle, winner, loser):
         # `kernel.rules.precedence` decides between them under every policy.
         criteria = (Criterion.PRIORITY, Criterion.DEADLINE, Criterion.ARRIVAL)
+    named: Sequence[Criterion] = criteria
     if world.job_request[winner] == world.job_request[loser]:
         # The same devices: device time differs as runtime does.
         named = [Criterion.LENGTH if one is Criterion.AREA else one for one in criteria]
-    else:
-        named = list(criteria)
-    clear, slight = [], []
+    clear: list[str] = []
+    slight: list[str] = []
     for one in dict.fromkeys(named):
         best, other = of_job(world, one, winner), of_job(world, one, loser)
         if best < other:
@@ -194,7 +194,7 @@ def behind(world: World, criteria: Sequence[Criterion], winner: int, loser: int)
     return both((clear or slight[:1])[:DIFFERENCES])
 
 
-class Place(NamedTuple):
+class PlaceFigures(NamedTuple):
     """A placement of a job, with what it would cost the job."""
 
     pool: str
@@ -218,7 +218,7 @@ class Place(NamedTuple):
         return f"{duration(self.runtime_s)}, {money(self.dollars)}"
 
 
-def merits(place: Place, others: Sequence[Place]) -> str:
+def merits(place: PlaceFigures, others: Sequence[PlaceFigures]) -> str:
     """What speaks for a place beside all others that its job accepts: `cheapest place, free now`.
 
     `others` leaves the place itself out.
@@ -242,7 +242,7 @@ def merits(place: Place, others: Sequence[Place]) -> str:
     return f"neither the cheapest nor the quickest place, but {when}"
 
 
-def beside(place: Place, chosen: Place) -> str:
+def beside(place: PlaceFigures, chosen: PlaceFigures) -> str:
     """A place compared with the chosen one: `2.1 × the cost, ends 12 s earlier`."""
     parts = []
     least = min(place.dollars, chosen.dollars)

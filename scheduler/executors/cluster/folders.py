@@ -6,6 +6,7 @@ import logging
 import time
 
 from scheduler.executors.base import Exited, LaunchSpec
+from scheduler.logs import of_attempt
 from scheduler.ownership import fences, marks
 
 _log = logging.getLogger(__name__)
@@ -22,5 +23,10 @@ def take(spec: LaunchSpec) -> Exited | None:
         now = time.time()
         return Exited(spec.attempt, now, f"lost: {error}", success=False, lost=True)
     except OSError as error:  # its nodes meet the same, and say so
-        _log.warning("attempt %s cannot be marked as the newest yet: %s", spec.attempt, error)
+        _log.warning(
+            "attempt %s cannot be marked as the newest yet: %s",
+            spec.attempt,
+            error,
+            extra=of_attempt(spec.attempt),
+        )
     return None

@@ -33,6 +33,7 @@ from scheduler.executors.local.system.digest import digest
 from scheduler.executors.local.system.watchdog import Watchdog
 from scheduler.executors.local.watch import Watch, never_ran, troubles
 from scheduler.executors.outbox import Outbox
+from scheduler.logs import of_attempt
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +147,11 @@ class LocalExecutor:
         try:
             files.ask_to_stop(watch.folder, files.CANCEL, grace_s)
         except OSError:  # a full disk: without the file the grace is the supervisor's own
-            _log.exception("the wish to cancel attempt %s could not be kept", attempt)
+            _log.exception(
+                "the wish to cancel attempt %s could not be kept",
+                attempt,
+                extra=of_attempt(attempt),
+            )
         if not _ring(watch):
             watch.cancelled = True
             self._wake(attempt)
@@ -243,7 +248,12 @@ class LocalExecutor:
                 self._look(watch)
             except OSError as error:
                 if watch.trouble != str(error):  # the sweep comes back every second
-                    _log.error("attempt %s could not be looked at: %s", watch.attempt, error)
+                    _log.error(
+                        "attempt %s could not be looked at: %s",
+                        watch.attempt,
+                        error,
+                        extra=of_attempt(watch.attempt),
+                    )
                 watch.trouble = str(error)
         self._outbox.deliver(self._sink)
 

@@ -14,6 +14,7 @@ from scheduler.executors.local.system import process
 from scheduler.executors.local.watch import Watch
 from scheduler.executors.silence import SilenceLimit
 from scheduler.files import is_disk_full
+from scheduler.logs import of_attempt
 from scheduler.ownership.fences import SupersededError
 
 _OFFER_AGAIN_S = 5.0
@@ -85,7 +86,12 @@ class Launches:
         if watch.unclaimed.exhausted():
             watch.unclaimed = None
             pids = process.holders(watch.folder / claim.CLAIM)
-            _log.error("processes %s hang over attempt %s", pids, watch.attempt)
+            _log.error(
+                "processes %s hang over attempt %s",
+                pids,
+                watch.attempt,
+                extra=of_attempt(watch.attempt),
+            )
             process.kill(pids)
 
 

@@ -395,6 +395,7 @@ class Dispatcher:
         self._again_at = min(plan.again_at, self._live_jobs.next_period(now))
         self.decision_s.append(time.perf_counter() - begun)
         self.counters["rounds"] += 1
+        self.counters.update(f"decided_{decision.action}" for decision in plan.decisions)
         self._waits = any(decision.action == Action.WAIT for decision in plan.decisions)
         self._carry_out(plan, now)
         if self._watch is not None:

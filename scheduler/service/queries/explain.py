@@ -15,7 +15,7 @@ from scheduler.decisions.rounds.forecast import ExpectedStart, forecast
 from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.rounds.run import obstacles
-from scheduler.decisions.rounds.words import Place, beside
+from scheduler.decisions.rounds.words import PlaceFigures, beside
 from scheduler.decisions.state.snapshot import Snapshot
 from scheduler.domain.errors import OutageError
 from scheduler.domain.jobs import PREFERENCES, Attempt, Job, JobSpec
@@ -278,14 +278,14 @@ def _why(
 
 def _elsewhere(alternatives: Sequence[Alternative], start: ExpectedStart, now: float) -> list[str]:
     """The quickest other placement that is free now, beside the one that the job waits for."""
-    chosen = Place(
+    chosen = PlaceFigures(
         start.pool, start.width, start.start - now, start.end - start.start, start.dollars
     )
     free = [other for other in alternatives if other.start_delay_s <= 0]
     if not free:
         return []
     other = min(free, key=lambda found: found.runtime_s)
-    place = Place(other.pool, other.width, 0.0, other.runtime_s, other.dollars)
+    place = PlaceFigures(other.pool, other.width, 0.0, other.runtime_s, other.dollars)
     return [f"{place.name} has room now: {beside(place, chosen)}"]
 
 

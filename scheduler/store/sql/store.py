@@ -152,6 +152,11 @@ class SqlStore:
         with self._database.read() as connection:
             return [rows.event(row) for row in connection.execute(found)]
 
+    def last_event(self) -> int:
+        """See `Store.last_event`."""
+        with self._database.read() as connection:
+            return connection.scalar(select(func.max(events.c.seq))) or 0
+
     def decisions(self, job_id: int, *, limit: int = 20) -> list[Decision]:
         """See `Store.decisions`."""
         found = (

@@ -57,6 +57,12 @@ def serve(
     log_level: Annotated[
         str, typer.Option(help="Log level: debug, info, warning or error.", metavar="LEVEL")
     ] = "warning",
+    log_format: Annotated[
+        str,
+        typer.Option(
+            help="Form of the log on stderr: text, or json for one object a line.", metavar="FORMAT"
+        ),
+    ] = "text",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the announcement as JSON.")
     ] = False,
@@ -69,6 +75,7 @@ def serve(
     from api.http.auth import admin_token
     from scheduler.settings import load
 
+    _configure_logs(log_level, log_format)
     options = ctx.find_object(GlobalOptions) or GlobalOptions()
     given = {"host": host, "port": port, "data_dir": data or options.data}
     given["standby"] = standby or None
@@ -106,7 +113,7 @@ def serve(
     admin_token(settings.data_dir)
     with _listening(settings) as listener:
         url = reachable(settings.host, listener.getsockname()[1])
-        server = _server(services, settings, log_level)
+        server = _server(services, settings, access_log=log_level in ("debug", "info"))
         services.when_deposed(
             lambda why: _leave(why, again=settings.standby and not (asked or server.should_exit))
         )
@@ -149,12 +156,25 @@ def _ray_head(settings: Settings, host: str | None, port: int | None) -> dict[st
     return {"executor.kind": "ray", "ray.address": address}
 
 
-def _server(services: ServiceHolder, settings: Settings, log_level: str) -> Server:
+def _configure_logs(level: str, form: str) -> None:
+    """Raises `InputError` for an unknown level or form."""
+    from scheduler import logs
+    from scheduler.domain.errors import InputError
+
+    if level not in logs.LEVELS:
+        legal = ", ".join(logs.LEVELS)
+        raise InputError(f"unknown log level {level!r}", {"log-level": f"one of {legal}"})
+    if form not in list(logs.LogFormat):
+        raise InputError(f"unknown log format {form!r}", {"log-format": "text or json"})
+    logs.configure(level, logs.LogFormat(form))
+
+
+def _server(services: ServiceHolder, settings: Settings, *, access_log: bool) -> Server:
     from api.http.app import create_app
     from api.http.asgi.server import Server
 
     app = create_app(services, settings)
-    return Server(app, log_level=log_level, access_log=log_level in ("debug", "info"))
+    return Server(app, access_log=access_log)
 
 
 def _listening(settings: Settings) -> socket.socket:

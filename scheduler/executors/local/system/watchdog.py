@@ -8,6 +8,7 @@ import time
 
 from scheduler.executors.local.system.process import ProcessIdentity
 from scheduler.executors.silence import SilenceLimit
+from scheduler.logs import of_attempt
 
 PING = signal.SIGURG
 """Supervisors block and take it. Processes that do not know it ignore it."""
@@ -49,8 +50,16 @@ class Watchdog:
         self._patience.renew()
         if not self._woken:
             self._woken = True
-            _log.error("the supervisor of attempt %s hangs and is continued", self._attempt)
+            _log.error(
+                "the supervisor of attempt %s hangs and is continued",
+                self._attempt,
+                extra=of_attempt(self._attempt),
+            )
             self._supervisor.send(signal.SIGCONT)
         else:
-            _log.error("the supervisor of attempt %s hangs and is killed", self._attempt)
+            _log.error(
+                "the supervisor of attempt %s hangs and is killed",
+                self._attempt,
+                extra=of_attempt(self._attempt),
+            )
             self._supervisor.send(signal.SIGKILL)
