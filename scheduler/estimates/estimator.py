@@ -160,10 +160,12 @@ class Estimator:
             del self._unlearned[:count]
             self.version += 1
 
-    def progress(self, attempt: str, fraction: float, elapsed_s: float) -> None:
+    def progress(
+        self, attempt: str, fraction: float, elapsed_s: float, *, resumed: float = 0.0
+    ) -> None:
         """A running attempt has done `fraction` (0…1) of the job `elapsed_s` after its start.
 
-        Reports of 0 at the start, or of what an earlier attempt had done, make later ones exact.
+        `resumed`: the fraction that earlier attempts had done.
         """
         if not (math.isfinite(fraction) and math.isfinite(elapsed_s)):
             return
@@ -172,7 +174,7 @@ class Estimator:
             known = self._reports.get(attempt)
             point = (fraction, elapsed_s)
             self._reports[attempt] = (
-                known.and_then(fraction, elapsed_s) if known else Reports(point, point)
+                known.and_then(fraction, elapsed_s) if known else Reports(point, point, resumed)
             )
 
     def remaining(

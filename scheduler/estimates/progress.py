@@ -25,22 +25,24 @@ class Reports:
     first: tuple[float, float]
     """(fraction, elapsed seconds)"""
     last: tuple[float, float]
+    resumed: float = 0.0
+    """Fraction that earlier attempts had done."""
 
     def and_then(self, fraction: float, elapsed_s: float) -> Reports:
         """These reports and a further one, which starts again if time or progress went back."""
         if elapsed_s < self.last[1] or fraction < self.last[0]:
-            return Reports((fraction, elapsed_s), (fraction, elapsed_s))
-        return Reports(self.first, (fraction, elapsed_s))
+            return Reports((fraction, elapsed_s), (fraction, elapsed_s), self.resumed)
+        return Reports(self.first, (fraction, elapsed_s), self.resumed)
 
     def total_s(self) -> tuple[float, float] | None:
         """(whole run time by measured progress, fraction of the work that was observed).
 
         Between two reports the rate is free of start-up time and of work that an earlier attempt
-        had done; a single report counts from zero. None while nothing has moved.
+        had done; a single report counts from the attempt's beginning. None while nothing has moved.
         """
         (f0, t0), (f1, t1) = self.first, self.last
         if f1 - f0 < LEAST or t1 <= t0:
-            f0, t0 = 0.0, 0.0
+            f0, t0 = self.resumed, 0.0
         if f1 - f0 < LEAST or t1 <= t0:
             return None
         return t1 + (1.0 - f1) * (t1 - t0) / (f1 - f0), f1 - f0

@@ -75,3 +75,11 @@ def test_nonsense_is_ignored_and_the_ended_are_forgotten():
 def test_steady_progress_overrules_an_estimate_that_it_contradicts(expected, share):
     points = [(step / 100, float(step)) for step in range(int(100 * share) + 1)]
     assert reported(points, expected) == pytest.approx(100 - 100 * share, abs=7)
+
+
+def test_the_first_report_of_a_resumed_attempt_counts_from_where_it_resumed():
+    estimator = Estimator()
+    # 20 s for 10 % of the job: 140 s for the rest, not 20 s × 0.7 ÷ 0.3 = 47 s.
+    estimator.progress("1.1", 0.3, 20.0, resumed=0.2)
+    assert estimator.remaining("1.1", 160.0, 20.0) == pytest.approx(140)
+    assert estimator.remaining("1.1", 60.0, 20.0) > 47

@@ -34,10 +34,11 @@ class ProgressReader:
         elapsed = self.live_jobs.active.elapsed(attempt, now)
         folder = self.folders.attempt(attempt.job, attempt.number)
         report = newest_report(folder / "metrics.jsonl")
-        if report is not None:
-            ago = max(0.0, now - report.time)
-            self.estimator.progress(attempt.id, report.fraction, max(0.0, elapsed - ago))
         job = self.live_jobs.jobs.get(attempt.job)
+        if report is not None:
+            at = max(0.0, elapsed - max(0.0, now - report.time))
+            done = 0.0 if job is None else job.progress
+            self.estimator.progress(attempt.id, report.fraction, at, resumed=done)
         limit = None if job is None else job.spec.max_duration_s
         left = self.estimator.remaining(attempt.id, attempt.estimate.runtime_s, elapsed, limit)
         since = now - elapsed

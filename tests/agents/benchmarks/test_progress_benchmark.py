@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.progress import Sample, lines, report
+from benchmarks.progress.__main__ import Sample, lines, report
 
 T = datetime(2026, 3, 1, tzinfo=UTC)
 
