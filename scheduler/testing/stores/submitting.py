@@ -109,12 +109,14 @@ class SubmitContract:
         assert len(store.jobs(EVERYTHING)) == 3
 
     def test_a_retry_names_a_known_job(self, store: Store) -> None:
-        """And remembers it."""
+        """And remembers it, with the work that is done already and where it lies."""
         submitted(store)
-        good, bad = store.submit([submission(retry_of=1), submission(retry_of=7)])
+        again = submission(job_spec(resume_from=1), retry_of=1, progress=0.4)
+        good, bad = store.submit([again, submission(retry_of=7)])
         assert isinstance(good, list)
-        assert good[0].retry_of == 1
-        assert store.job(2).retry_of == 1
+        stored = store.job(2)
+        assert good == [stored]
+        assert (stored.retry_of, stored.spec.resume_from, stored.progress) == (1, 1, 0.4)
         assert isinstance(bad, InputError)
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), b"x", {1, 2}])
