@@ -21,10 +21,10 @@ class QuotaIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    devices: Count | None = Field(None, description="Devices that its jobs hold at once.")
-    queued: Count | None = Field(None, description="Its jobs that wait.")
-    dollars_per_day: Dollars | None = Field(None, description="By UTC days.")
-    dollars_per_month: Dollars | None = Field(None, description="By calendar months, UTC.")
+    devices: Count | None = Field(default=None, description="Devices that its jobs hold at once.")
+    queued: Count | None = Field(default=None, description="Its jobs that wait.")
+    dollars_per_day: Dollars | None = Field(default=None, description="By UTC days.")
+    dollars_per_month: Dollars | None = Field(default=None, description="By calendar months, UTC.")
 
     def changes(self) -> Mapping[str, float | None]:
         """The limits that are named."""

@@ -25,7 +25,7 @@ class SeatQuotas:
         self._limited = bool(world.state[LIMITED])
         attempts = np.flatnonzero(world.attempt_job)
         jobs, projects = world.attempt_job[attempts], world.attempt_project[attempts]
-        self._owners = dict(zip(jobs.tolist(), projects.tolist(), strict=True))
+        self._owners: dict[int, int] = dict(zip(jobs.tolist(), projects.tolist(), strict=True))
 
     def allow(self, job: int, option: EstimatedPlacement, free: World) -> bool:
         """Whether a waiting job may have a placement beside what runs in `free`."""
