@@ -1,8 +1,9 @@
 """All policies that a simulation can run, by name: those of the service and the simulator's.
 
-Some known policies need more than a table of candidates: they plan for the whole queue at once, or
-prescribe the reservations and the estimates. Each has a driver here. All other names are
-policies of the service. A name may end in `@` and a placement rule, such as `fcfs@fgd`.
+Some known policies need more than a table of candidates: they plan for the whole queue at once,
+give devices on leases, or prescribe the reservations and the estimates. Each has a driver here.
+All other names are policies of the service. A name may end in `@` and a placement rule, such as
+`fcfs@fgd`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from envs.baselines import planners
+from envs.baselines import leases, planners
 from envs.baselines.easy_sjbf import EASY_SJBF
+from envs.baselines.gavel import Gavel
+from envs.baselines.themis import Themis
 from envs.scenarios import Estimates, Scenario
 from envs.simulator.results import SimulationResult
 from envs.simulator.simulation import Simulation
@@ -55,6 +58,16 @@ def _drivers() -> tuple[Driver, ...]:
             easy,
             Mode.EASY,
             Estimates("tsafrir"),
+        ),
+        Driver(
+            "gavel",
+            "max-min fair shares of pools of unequal speed, in rounds (Narayanan et al. 2020)",
+            lambda simulation: leases.run(simulation, Gavel()),
+        ),
+        Driver(
+            "themis",
+            "worst finish-time fairness first, by auctions of leases (Mahajan et al. 2020)",
+            lambda simulation: leases.run(simulation, Themis()),
         ),
     )
 

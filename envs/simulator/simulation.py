@@ -268,8 +268,11 @@ class Simulation:
         """A job with its true runtimes. Raises `KeyError` before it arrives."""
         return self._jobs[number].arrival
 
-    def advance(self) -> bool:
-        """Run until something may be decided; False at the end."""
+    def advance(self, *, queued: bool = True) -> bool:
+        """Run until something may be decided; False at the end.
+
+        `queued`: only while jobs wait. Else also when only running jobs could move.
+        """
         env, every_event, attempts = self._env, self.spec.every_event, self._attempts
         total = self._counted.stop - self._counted.start
         while attempts.counted < total:
@@ -277,7 +280,7 @@ class Simulation:
                 self._decision_due = False
                 if self._invariants is not None:
                     self._verify(self._invariants)
-                if self.world.depth:
+                if self.world.depth or not queued:
                     if self._usage is not None:
                         self._usage.tell(self.world, env.now)
                     return True
