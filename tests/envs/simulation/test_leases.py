@@ -141,14 +141,13 @@ class Spy(Themis):
 
 def test_a_scheduler_sees_estimates_and_what_is_left_by_them():
     spy = Spy()
-    jobs = job(1, 0, 3, requested=40.0), job(2, 0, 17, requested=20.0)
+    jobs = job(1, 0, 3, requested_s=40.0), job(2, 0, 17, requested_s=20.0)
     run(simulation(spec(pool("gpu", 1)), *jobs, estimator=Requested()), spy)
     whole = {number: {each.runtime_s for each in options} for _, number, options, _ in spy.seen}
     assert whole == {1: {40.0}, 2: {20.0}}
-    # Job 2 has a lease until 10 and keeps its device. It ends 7 s later, which nobody knows.
-    assert [
-        left[0].runtime_s for now, number, _, left in spy.seen if (now, number) == (10.0, 2)
-    ] == [10.0]
+    # Job 2 goes first. By its estimate 10 s are left at 10; in truth 7.
+    left = {each[0].runtime_s for now, job, _, each in spy.seen if (now, job) == (10.0, 2)}
+    assert left == {10.0}
 
 
 @settings(max_examples=60, deadline=None)
