@@ -17,8 +17,8 @@ from scheduler.decisions.rounds.modes import Mode
 from scheduler.decisions.rounds.policy import Policy
 from scheduler.decisions.state.preemption import PreemptionMode, PreemptionRules
 from scheduler.domain.errors import InputError, MissingError
+from scheduler.domain.groups.projects import Project, Quota
 from scheduler.domain.notifications import Notify
-from scheduler.domain.projects import Project, Quota
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.executors.base import Executor

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.decisions.state.usage import WEEK_S
-from scheduler.domain.projects import Project
+from scheduler.domain.groups.projects import Project
 from scheduler.estimates.estimator import Estimator
 from scheduler.executors.base import Executor
 from scheduler.hardware.inventory import Inventory

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from scheduler.domain.sweeps import (
+from scheduler.domain.groups.sweeps import (
     Dimension,
     Direction,
     EpochReport,

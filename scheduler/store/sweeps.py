@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from scheduler.domain.sweeps import Sweep, SweepSpec, SweepState, SweepTrial
+from scheduler.domain.groups.sweeps import Sweep, SweepSpec, SweepState, SweepTrial
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from scheduler.domain.errors import MissingError, StateError
+from scheduler.domain.groups.sweeps import Sweep, SweepSpec, SweepState, SweepTrial
 from scheduler.domain.jobs import fresh_nonce
-from scheduler.domain.sweeps import Sweep, SweepSpec, SweepState, SweepTrial
 from scheduler.store import sweep_codec
 from scheduler.store.sweeps import SweepQuery
 

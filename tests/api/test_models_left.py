@@ -40,7 +40,7 @@ def test_its_model_can_be_used_if_it_has_left_one(world: World) -> None:
     inference = {"kind": "cnn-infer", "work": {"models": [training]}}
     refused = world.client.post("/v1/jobs", json=inference)
     assert refused.status_code == 422
-    problem = f"job {training} ended CANCELLED and left no model"
+    problem = f"job {training} was cancelled before it left a model"
     assert problem in refused.text
     assert "work.models" in refused.text
 

@@ -123,6 +123,7 @@ def test_ls_fits_the_terminal_with_cost_accuracy_and_progress(fulcrum, world, wi
 def test_show_has_tables_of_classes_and_voters(fulcrum, world):
     model = world.running(kind="cnn-train", work={})
     world.finish(model)
+    world.artifact(model, "model.pt")
     number = world.running(kind="cnn-infer", work={"models": [model, model]}, name="vote")
     rates = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3}
     classes = ["cat", "[dog]"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.views import checks
-from api.cli.views.findings import CheckResult, Finding
-from api.cli.views.service_checks import nodes
+from api.cli.views.doctor import checks
+from api.cli.views.doctor.findings import CheckResult, Finding
+from api.cli.views.doctor.service_checks import nodes
 from api.http.auth import create_token
 from api.schemas import NodeOut
 from scheduler import problems, settings
@@ -123,7 +123,7 @@ def test_packages_that_stand_in_for_fulcrums_are_found(tmp_path, shadow):
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openai-agents\nVersion: 1.0\n")
         (info / "top_level.txt").write_text("agents\n")
     code = (
-        "from api.cli.views import checks; "
+        "from api.cli.views.doctor import checks; "
         "print([(f.verdict.value, f.text) for f in checks.packages()])"
     )
     first = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "

@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.domain.sweeps import Dimension, Direction, EpochReport, SweepTrial, TrialState
+from scheduler.domain.groups.sweeps import Dimension, Direction, EpochReport, SweepTrial, TrialState
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from scheduler.decisions.rounds.policy import mode_of
 from scheduler.decisions.rounds.run import best
 from scheduler.decisions.state.usage import Allowance, SharingRules
 from scheduler.domain.elastic_pools import Elasticity, ElasticPool
+from scheduler.domain.groups.projects import Project, Quota
 from scheduler.domain.jobs import Estimate, JobKind, Profile
 from scheduler.domain.nodes import NodeFacts, NodeState
 from scheduler.domain.pools import Pool
-from scheduler.domain.projects import Project, Quota
 from scheduler.domain.resources import DeviceKind, Request
 from scheduler.estimates.estimator import Estimator
 from scheduler.hardware.inventory import Inventory

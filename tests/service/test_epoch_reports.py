@@ -2,7 +2,7 @@
 
 import json
 
-from scheduler.domain.sweeps import EpochReport
+from scheduler.domain.groups.sweeps import EpochReport
 from scheduler.service.paths import Paths
 from scheduler.service.sweeps.epoch_reports import ReportReader
 

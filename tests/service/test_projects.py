@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.domain.errors import InputError, MissingError
-from scheduler.domain.projects import QuotaError
+from scheduler.domain.groups.projects import QuotaError
 from tests.support.service_worlds import CPU, dollars, train, wide
 
 

@@ -21,8 +21,8 @@ from scheduler.domain.errors import (
     MissingError,
     StateError,
 )
+from scheduler.domain.groups.sweeps import Dimension, SweepMethod, SweepState
 from scheduler.domain.lifecycle import JobState
-from scheduler.domain.sweeps import Dimension, SweepMethod, SweepState
 from scheduler.executors.absent import AbsentExecutor
 from scheduler.hardware.inventory import Inventory
 from scheduler.service.bulk_cancel import BulkCancel

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.domain.errors import IllegalTransitionError, MissingError
-from scheduler.domain.jobs import JobKind
-from scheduler.domain.sweeps import (
+from scheduler.domain.groups.sweeps import (
     LIVE_SWEEPS,
     Dimension,
     Direction,
@@ -18,6 +17,7 @@ from scheduler.domain.sweeps import (
     SweepSpec,
     SweepState,
 )
+from scheduler.domain.jobs import JobKind
 from scheduler.service.sweeps.sweep_run import JobAccess
 from scheduler.service.sweeps.sweeps import SweepService
 from scheduler.store.base import JobQuery

@@ -36,6 +36,7 @@ JOB: dict[str, Any] = {
     "after": [],
     "retry": {"max_attempts": 1, "backoff_s": 5.0},
     "max_duration_s": None,
+    "notify": {"to": [], "on": []},
 }
 
 

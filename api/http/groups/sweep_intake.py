@@ -15,8 +15,8 @@ from api.schemas.groups.sweep_requests import (
     SweepIn,
 )
 from scheduler.domain.errors import InputError
+from scheduler.domain.groups.sweeps import Dimension, Direction, Pruner, SweepMethod, SweepSpec
 from scheduler.domain.jobs import JobKind, JobSpec
-from scheduler.domain.sweeps import Dimension, Direction, Pruner, SweepMethod, SweepSpec
 from scheduler.service.sweeps.trial_jobs import trial_work
 from scheduler.validation import summary
 from scheduler.workloads.spec.specs import Look

@@ -18,7 +18,7 @@ from api.schemas.fields import MAX_ID
 from api.schemas.groups.sweep_answers import SweepDetail, SweepOut, SweepPage
 from api.schemas.groups.sweep_requests import SweepJobIn
 from api.schemas.jobs import CancelIn
-from scheduler.domain.sweeps import SweepState
+from scheduler.domain.groups.sweeps import SweepState
 from scheduler.store.sweeps import SweepQuery
 
 router = APIRouter(route_class=Route, prefix="/v1/sweeps", tags=["sweeps"])

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from api.schemas.groups.sweep_answers import SweepDetail, SweepOut, SweepPage
-from scheduler.domain.jobs import JobKind, JobSpec, Profile
-from scheduler.domain.sweeps import (
+from scheduler.domain.groups.sweeps import (
     Dimension,
     Direction,
     EpochReport,
@@ -19,6 +18,7 @@ from scheduler.domain.sweeps import (
     SweepTrial,
     TrialState,
 )
+from scheduler.domain.jobs import JobKind, JobSpec, Profile
 from scheduler.service.sweeps.views import SweepView, TrialView
 
 _SPEC = SweepSpec(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import AwareDatetime, Field
 
 from api.schemas.answer import Answer
-from scheduler.domain.sweeps import (
+from scheduler.domain.groups.sweeps import (
     Direction,
     PrunerKind,
     Sweep,

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.fields import Line
 from api.schemas.jobs import CnnTrainJob, CommandJob
-from scheduler.domain.sweeps import Dimension, Direction, PrunerKind, SweepMethod
+from scheduler.domain.groups.sweeps import Dimension, Direction, PrunerKind, SweepMethod
 
 MAX_TRIALS = 1000
 """Trials of one sweep."""

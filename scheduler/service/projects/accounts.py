@@ -15,9 +15,9 @@ from scheduler.decisions.state.usage import (
     Standing,
 )
 from scheduler.decisions.state.world import World
+from scheduler.domain.groups.projects import Project
 from scheduler.domain.jobs import Attempt
 from scheduler.domain.pools import Pool
-from scheduler.domain.projects import Project
 from scheduler.service.projects.book import ProjectBook
 from scheduler.service.projects.spending import DAY, MONTH, Spending, period_end
 from scheduler.store.base import Store

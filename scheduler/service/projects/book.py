@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from scheduler.domain.projects import Project, Quota
+from scheduler.domain.groups.projects import Project, Quota
 from scheduler.store.base import Store
 
 PROJECTS = "projects"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scheduler.clock import Clock
 from scheduler.decisions.state.usage import Standing
 from scheduler.domain.errors import MissingError
-from scheduler.domain.projects import Project
+from scheduler.domain.groups.projects import Project
 from scheduler.service.projects.accounts import Holding, ProjectAccounts
 from scheduler.service.projects.quotas import Quotas, exceeded
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from scheduler.domain.groups.projects import Project, QuotaError
 from scheduler.domain.jobs import JobSpec
 from scheduler.domain.lifecycle import JobState
-from scheduler.domain.projects import Project, QuotaError
 from scheduler.domain.units import money
 from scheduler.service.projects.accounts import PERIODS, Holding, ProjectAccounts
 from scheduler.store.base import JobQuery, Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import jsonlines
-from scheduler.domain.sweeps import EpochReport
+from scheduler.domain.groups.sweeps import EpochReport
 from scheduler.files import regular
 from scheduler.service.paths import Paths
 

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scheduler.domain.sweeps import (
+from scheduler.domain.groups.sweeps import (
     Dimension,
     EpochReport,
     Pruner,

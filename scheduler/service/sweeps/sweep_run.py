@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from scheduler.domain.errors import FulcrumError, InputError, OutageError
+from scheduler.domain.groups.sweeps import Sweep, SweepState, SweepTrial, TrialState
 from scheduler.domain.jobs import Job, JobKind, JobSpec
 from scheduler.domain.lifecycle import JobState
-from scheduler.domain.sweeps import Sweep, SweepState, SweepTrial, TrialState
 from scheduler.service.dispatch.messages import Cancel
 from scheduler.service.paths import Paths
 from scheduler.service.sweeps.epoch_reports import ReportReader

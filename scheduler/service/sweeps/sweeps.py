@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from scheduler.domain.errors import FulcrumError, IllegalTransitionError
-from scheduler.domain.sweeps import LIVE_SWEEPS, Sweep, SweepSpec, SweepState
+from scheduler.domain.groups.sweeps import LIVE_SWEEPS, Sweep, SweepSpec, SweepState
 from scheduler.service.sweeps.sweep_run import JobAccess, SweepRun
 from scheduler.service.sweeps.views import SweepView
 from scheduler.store.sweeps import SweepQuery

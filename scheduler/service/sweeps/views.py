@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scheduler.domain.groups.sweeps import Sweep, SweepTrial, TrialState
 from scheduler.domain.jobs import Attempt, Job
-from scheduler.domain.sweeps import Sweep, SweepTrial, TrialState
 from scheduler.store.base import JobQuery, Store
 
 MOST_ATTEMPTS = 100_000

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.domain.errors import MissingError, StateError
-from scheduler.domain.sweeps import (
+from scheduler.domain.groups.sweeps import (
     LIVE_SWEEPS,
     Dimension,
     Direction,

@@ -17,8 +17,8 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
 
     Example: fulcrum doctor
     """
-    from api.cli.views.checks import examine
-    from api.cli.views.findings import CheckResult, Patient
+    from api.cli.views.doctor.checks import examine
+    from api.cli.views.doctor.findings import CheckResult, Patient
 
     options = ctx.find_object(GlobalOptions) or GlobalOptions()
     findings = []

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from scheduler.domain.errors import MissingError, StateError
+from scheduler.domain.groups.sweeps import Sweep, SweepSpec, SweepState, SweepTrial, TrialState
 from scheduler.domain.jobs import fresh_nonce
-from scheduler.domain.sweeps import Sweep, SweepSpec, SweepState, SweepTrial, TrialState
 from scheduler.store import sweep_codec
 from scheduler.store.codec import LARGEST_INT
 from scheduler.store.sql.database import Database

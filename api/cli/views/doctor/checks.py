@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import fulcrum.packages
 from api.cli.support import text_format
-from api.cli.views.findings import CheckResult, Finding, Patient
-from api.cli.views.service_checks import service
+from api.cli.views.doctor.findings import CheckResult, Finding, Patient
+from api.cli.views.doctor.service_checks import service
 from api.client.connection import TOKEN_FILE
 from api.http.auth import Role, list_tokens
 from scheduler import problems

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from api.cli.support import text_format
-from api.cli.views.findings import CheckResult, Finding, Patient
+from api.cli.views.doctor.findings import CheckResult, Finding, Patient
 from api.client import ApiError, Client, ClientError, UnavailableError
 from scheduler.domain.nodes import NodeState
 

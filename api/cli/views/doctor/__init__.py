@@ -1,0 +1,1 @@
+"""What `fulcrum doctor` looks at."""

@@ -1,0 +1,1 @@
+"""Groups of jobs: projects, and the trials of a sweep."""
