@@ -9,7 +9,7 @@ heuristic.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -62,6 +62,18 @@ class PairedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class TradeOff:
+    """Latency and cost of a policy at a preference, means over the workloads."""
+
+    policy: str
+    preference: float | None
+    latency: float
+    """From submission to end of a job: seconds, or ÷ the reference's."""
+    cost: float
+    """Of a job: dollars, or ÷ the reference's."""
+
+
+@dataclass(frozen=True, slots=True)
 class PromotionTest:
     """The tests of a candidate against the incumbent and the heuristics."""
 
@@ -80,6 +92,11 @@ class PromotionTest:
     """Metric of `REGIME` → its mean under `REFERENCE`."""
     duels: tuple[PairedTest, ...]
     """The incumbent first, then by score, best first."""
+    relative: bool
+    """Whether `trade_offs` are shares of each workload's reference, because its cluster is drawn;
+    else they are seconds and dollars."""
+    trade_offs: tuple[TradeOff, ...]
+    """Of every policy at every preference."""
 
     @property
     def passed(self) -> bool:
@@ -278,7 +295,22 @@ def evaluate(
         evidence=evidence.sentence,
         regime={name: float(np.mean([run.metrics[name] for run in references])) for name in REGIME},
         duels=tuple(sorted(duels, key=lambda duel: (not duel.incumbent, duel.score))),
+        relative=scenario.objective is None,
+        trade_offs=tuple(_trade_offs(comparison, relative=scenario.objective is None)),
     )
+
+
+def _trade_offs(comparison: Comparison, *, relative: bool) -> Iterator[TradeOff]:
+    (scenario,) = comparison.scenarios
+    for policy in comparison.policies:
+        for preference in comparison.preferences:
+            runs = comparison.of(scenario, policy, preference).values()
+            points = [
+                run.point if relative else (run.metrics["jct_s"], run.metrics["dollars"])
+                for run in runs
+            ]
+            latency, cost = np.mean(points, axis=0)
+            yield TradeOff(policy, preference, float(latency), float(cost))
 
 
 def _trained_on(manifest: ArtifactManifest) -> Scenario:

@@ -12,13 +12,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from agents.evaluation.metrics import objective_per_job
+from agents.evaluation.metrics import dollars_per_job, objective_per_job
 from agents.evaluation.run import simulation_of
 from agents.evaluation.statistics import difference
 from agents.registry.registry import Registry
@@ -85,7 +85,7 @@ def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
         [[objective_per_job(each, objective, preference) for each in pair] for pair in runs]
     )
     found = difference(table[:, 0], table[:, 1], distinct=len(runs))
-    rivals = [rival for _, rival in runs]
+    ours, rivals = ([pair[side] for pair in runs] for side in (0, 1))
     return ReplayVerdict(
         source=replays.source,
         about=replays.about,
@@ -105,7 +105,19 @@ def evaluate(question: Question, store: Store | None) -> ReplayVerdict:
         queue_max=max(one.load.queue_max for one in rivals),
         waiting=sum(one.wait.sum() for one in rivals) / sum(one.jct.sum() for one in rivals),
         seconds=time.monotonic() - begun,
+        nominee_latency_s=_mean_latency_s(ours),
+        nominee_dollars=_mean_dollars(ours),
+        rival_latency_s=_mean_latency_s(rivals),
+        rival_dollars=_mean_dollars(rivals),
     )
+
+
+def _mean_latency_s(runs: Sequence[SimulationResult]) -> float | None:
+    return _finite(float(np.mean([one.jct.mean() for one in runs])))
+
+
+def _mean_dollars(runs: Sequence[SimulationResult]) -> float | None:
+    return _finite(float(np.mean([dollars_per_job(one) for one in runs])))
 
 
 def _finite(value: float) -> float | None:

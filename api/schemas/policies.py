@@ -49,6 +49,12 @@ class VerdictOut(Answer):
     queue_max: float = Field(description="The most jobs waiting at a time.")
     waiting: float = Field(description="Share of the latency that is waiting.")
     seconds: float = Field(description="Real time it took.")
+    nominee_latency_s: float | None = Field(
+        None, description="Mean time from submission to end of a job; null in old replays."
+    )
+    nominee_dollars: float | None = Field(None, description="Mean cost of a job.")
+    rival_latency_s: float | None = None
+    rival_dollars: float | None = None
 
 
 class FitOut(Answer):

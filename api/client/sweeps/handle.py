@@ -70,11 +70,14 @@ class SweepHandle:
         answer = self._transport.get(f"/v1/jobs/{number}")
         return JobHandle(self._transport, JobDetail.model_validate(answer))
 
-    def detail(self) -> SweepDetail:
-        """The sweep with its trials, costs and what pruning saved, read now."""
+    def detail(self, *, curves: bool = False) -> SweepDetail:
+        """The sweep with its trials, costs and what pruning saved, read now.
+
+        `curves`: each trial has its `curve`, too, the epochs with their values of the metric.
+        """
         from api.schemas.groups.sweep_answers import SweepDetail
 
-        found = SweepDetail.model_validate(self._transport.get(self._path()))
+        found = SweepDetail.model_validate(self._transport.get(self._path(), curves=curves or None))
         self.info = found
         return found
 

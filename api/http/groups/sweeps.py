@@ -80,10 +80,14 @@ def list_sweeps(
     response_model=SweepDetail,
     responses=responses.of("sweep-detail", 401, 404, 422, 503),
 )
-def show_sweep(request: Request, number: SweepId) -> Response:
+def show_sweep(
+    request: Request,
+    number: SweepId,
+    curves: Annotated[bool, Query(description="Tell the values of each epoch, too.")] = False,
+) -> Response:
     """Show a sweep with its trials, the best first, and what pruning saved."""
     view = context_of(request).service.sweeps.view(number)
-    return answer(SweepDetail.with_trials(view))
+    return answer(SweepDetail.with_trials(view, curves=curves))
 
 
 @router.post(

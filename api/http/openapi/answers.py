@@ -199,6 +199,10 @@ _FITTED = ActivePolicyView(
             queue_max=41.0,
             waiting=0.38,
             seconds=41.0,
+            nominee_latency_s=412.0,
+            nominee_dollars=0.031,
+            rival_latency_s=447.0,
+            rival_dollars=0.03,
         ),
     ),
 )

@@ -64,13 +64,17 @@ class TrialOut(Answer):
     saved_device_s: float | None = Field(
         description="What its rest would have taken by its own epochs, if it was pruned."
     )
+    curve: tuple[tuple[int, float], ...] | None = Field(
+        None, description="Epoch and value of the metric, oldest first; null unless asked for."
+    )
 
     @classmethod
-    def of(cls, view: TrialView) -> Self:
+    def told(cls, view: TrialView, *, curves: bool) -> Self:
         """From the service's value."""
         trial, reports = view.trial, view.trial.reports
         last = reports[-1].epoch if reports else None
-        return cls.from_values(view, trial, job=trial.job, epoch=last)
+        curve = tuple((one.epoch, one.value) for one in reports) if curves else None
+        return cls.from_values(view, trial, job=trial.job, epoch=last, curve=curve)
 
 
 class SweepDetail(SweepOut):
@@ -85,8 +89,8 @@ class SweepDetail(SweepOut):
     saved_device_s: float = Field(description="What pruning saved, by estimate.")
 
     @classmethod
-    def with_trials(cls, view: SweepView) -> Self:
-        """From the service's value."""
+    def with_trials(cls, view: SweepView, *, curves: bool = False) -> Self:
+        """From the service's value; `curves`: with the values of all epochs."""
         sweep, best = view.sweep, view.best
         return cls.from_values(
             sweep,
@@ -94,7 +98,7 @@ class SweepDetail(SweepOut):
             sweep.spec.job,
             view,
             **_own(sweep),
-            listing=tuple(map(TrialOut.of, view.trials)),
+            listing=tuple(TrialOut.told(trial, curves=curves) for trial in view.trials),
             best=best and best.number,
             best_job=best and best.job,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
@@ -104,12 +104,21 @@ class ReplayVerdict:
     """Share of the latency that is waiting."""
     seconds: float
     """Real time it took."""
+    nominee_latency_s: float | None = None
+    """Mean time from submission to end of a job under the candidate; this and the next three are
+    None in verdicts that older services stored."""
+    nominee_dollars: float | None = None
+    """Mean cost of a job under the candidate."""
+    rival_latency_s: float | None = None
+    """The same under the baseline."""
+    rival_dollars: float | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """From the JSON of another process, or of the store; raises `InputError`."""
+        known = [each for each in fields(cls) if each.name in values or each.default is MISSING]
         try:
-            return cls(**{each.name: values[each.name] for each in fields(cls)})
+            return cls(**{each.name: values[each.name] for each in known})
         except (KeyError, TypeError) as error:
             legal = ", ".join(each.name for each in fields(cls))
             raise InputError(

@@ -157,7 +157,7 @@ def registry(tmp_path):
 def end_test(monkeypatch, paired):
     """Let the promotion test of `learned:ours` end like this."""
     test = promotion.PromotionTest(
-        "ours", 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), "", {}, (paired,)
+        "ours", 0.9, "tiny", "0" * 12, "test", 8, None, (0.5,), "", {}, (paired,), False, ()
     )
     monkeypatch.setattr(promotion, "evaluate", lambda *_, **__: test)
 

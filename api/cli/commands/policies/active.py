@@ -141,6 +141,14 @@ def print_fit(fit: FitOut) -> None:
         f"{100 * found.median:+.1f} %, better on {found.won} of {found.windows} workloads",
         soft_wrap=True,
     )
+    if None not in (found.nominee_latency_s, found.nominee_dollars, found.rival_dollars):
+        console.print(
+            f"  mean of a job: {text_format.seconds(found.nominee_latency_s)} against "
+            f"{text_format.seconds(found.rival_latency_s)} from submission to end, "
+            f"{text_format.dollars(found.nominee_dollars)} against "
+            f"{text_format.dollars(found.rival_dollars)}",
+            soft_wrap=True,
+        )
     if fit.better is not None:
         console.print(f"  {escape(fit.better)} is better", soft_wrap=True)
     else:

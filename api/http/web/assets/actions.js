@@ -41,6 +41,19 @@ export function JobActions({ job, session, changed }) {
   </span>`;
 }
 
+// All live jobs of an array; the service passes over those of other users.
+export function CancelArray({ array, changed }) {
+  const [open, setOpen] = useState(false);
+  async function cancel() {
+    const { count } = await post("/v1/jobs:cancel", { array: Number(array) });
+    say(`${count} of the array's jobs are being cancelled.`);
+    changed();
+  }
+  return html`<button type="button" class="danger" onClick=${() => setOpen(true)}>Cancel all of array ${array}</button>
+    ${open && html`<${Confirm} title="Cancel array ${array}?" label="Cancel the array" danger close=${() => setOpen(false)} run=${cancel}>
+      <p>All of its jobs that wait or run are cancelled.</p></${Confirm}>`}`;
+}
+
 function Change({ job, close, changed }) {
   const [priority, setPriority] = useState(String(job.priority));
   const [wish, setWish] = useState(preference(job.preference));

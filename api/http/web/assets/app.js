@@ -5,13 +5,17 @@ import { Act, Notices, maySubmit } from "./ui.js";
 import { SignIn } from "./signin.js";
 import { Jobs } from "./jobs.js";
 import { JobPage } from "./job.js";
+import { Sweeps } from "./sweeps.js";
+import { SweepPage } from "./sweep.js";
 import { Cluster } from "./cluster.js";
 import { Submit } from "./submit.js";
 import { Policies } from "./policies.js";
 import { Costs } from "./costs.js";
 
-const PAGES = { jobs: Jobs, cluster: Cluster, submit: Submit, policies: Policies, costs: Costs };
-const NAMES = { jobs: "Jobs", cluster: "Cluster", submit: "Submit", policies: "Policies", costs: "Costs" };
+const PAGES = { jobs: Jobs, sweeps: Sweeps, cluster: Cluster, submit: Submit, policies: Policies, costs: Costs };
+const NAMES = { jobs: "Jobs", sweeps: "Sweeps", cluster: "Cluster", submit: "Submit", policies: "Policies", costs: "Costs" };
+// Pages of one thing, by its number.
+const SINGLE = { jobs: ["Job", JobPage], sweeps: ["Sweep", SweepPage] };
 
 // "#/jobs/17?x=1" → the page's name, what follows it, and its parameters.
 function place() {
@@ -36,10 +40,10 @@ function App() {
   }, []);
   if (!session) return html`<p class="quiet lone">Loading …</p>`;
   if (!session.user) return html`<${SignIn} problem=${session.problem} signedIn=${setSession} />`;
-  const single = at.name === "jobs" && at.rest[0];
-  const Page = single ? JobPage : PAGES[at.name] || Jobs;
+  const single = at.name in SINGLE && at.rest[0];
+  const Page = single ? SINGLE[at.name][1] : PAGES[at.name] || Jobs;
   const shown = Object.keys(PAGES).filter((name) => name !== "submit" || maySubmit(session));
-  document.title = `${single ? `Job ${at.rest[0]}` : NAMES[at.name] || "Jobs"} · Fulcrum`;
+  document.title = `${single ? `${SINGLE[at.name][0]} ${at.rest[0]}` : NAMES[at.name] || "Jobs"} · Fulcrum`;
   async function signOut() {
     await request("DELETE", "/v1/session");
     setSession({ user: null });

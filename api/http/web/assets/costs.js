@@ -3,11 +3,12 @@ import { html, useState } from "./core.js";
 import { get, query, usePoll } from "./api.js";
 import { count, dollars, energy, now, seconds } from "./format.js";
 import { Figure, Loading } from "./ui.js";
+import { Projects } from "./projects.js";
 
 const GROUPS = ["user", "project", "pool", "day"];
 const SPANS = [["1", "24 hours"], ["7", "7 days"], ["30", "30 days"], ["", "all time"]];
 
-export function Costs() {
+export function Costs({ session }) {
   const [by, setBy] = useState("user");
   const [days, setDays] = useState("30");
   const since = days && new Date((Math.floor(now() / 3600) * 3600 - days * 86400) * 1000).toISOString();
@@ -16,6 +17,7 @@ export function Costs() {
   const costs = poll.data;
   return html`<section>
     <div class="head"><h1>Costs</h1><span class="quiet">measured, of attempts that have ended</span></div>
+    <${Projects} session=${session} />
     <div class="filters">
       <div class="chips" role="group" aria-label="Group by">${GROUPS.map((name) => html`<button type="button" key=${name}
         aria-pressed=${by === name} onClick=${() => setBy(name)}>by ${name}</button>`)}</div>

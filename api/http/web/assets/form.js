@@ -51,7 +51,7 @@ export function Field({ name, schema, schemas, values, change, problems, path })
       ...${common} placeholder=${known.default ?? example(known)} value=${given} onInput=${typed} />`;
   } else {
     const words = Array.isArray(known.default) && known.default.every((one) => typeof one === "string");
-    const hint = words ? known.default.join(", ") : Array.isArray(known.default) ? "" : known.default;
+    const hint = words ? known.default.join(", ") : typeof known.default === "object" ? "" : known.default;
     field = html`<input ...${common} placeholder=${hint || (example(known) && `such as ${example(known)}`)} value=${given} onInput=${typed} />`;
   }
   return html`<label class=${takesWholeLines(known) || isMap(known) ? "wide" : ""}>${label}${field}

@@ -1,12 +1,13 @@
 // One job: where it stands and why, its curves, log, cost, events and files.
 import { html } from "./core.js";
 import { get, query, usePoll } from "./api.js";
-import { bytes, clock, dollars, energy, percent, plain, preference, seconds } from "./format.js";
-import { FINAL, Figure, Loading, State, Timing, jobTitle } from "./ui.js";
+import { bytes, clock, dollars, energy, percent, preference, seconds } from "./format.js";
+import { FINAL, Figure, Loading, State, Timing, jobTitle, warned } from "./ui.js";
 import { JobActions } from "./actions.js";
 import { Curves } from "./curves.js";
 import { Explanation } from "./explanation.js";
 import { Log } from "./log.js";
+import { Scores } from "./scores.js";
 
 export function JobPage({ id, session }) {
   const poll = usePoll((signal) => get(`/v1/jobs/${encodeURIComponent(id)}`, { signal }), 2, id);
@@ -19,6 +20,7 @@ export function JobPage({ id, session }) {
   return html`<article class="job">
     <div class="head"><h1><span class="id">${job.id}</span> ${jobTitle(job)}</h1><${State} state=${job.state} />
       <${JobActions} job=${job} session=${session} changed=${() => { poll.reload(); why.reload(); }} /></div>
+    ${live && (warned.get(job.id) || []).map((text) => html`<p class="note warns" role="alert"><span aria-hidden="true">⚠</span> ${text}</p>`)}
     <section class="card"><dl class="figures">
       <${Figure} label="Time"><${Timing} job=${job} waiting=${waiting} /></${Figure}>
       <${Figure} label="Cost">${dollars(job.dollars)}${live && why.data && why.data.dollars !== null && html` <small>≈ ${dollars(why.data.dollars)} expected</small>`}</${Figure}>
@@ -33,13 +35,15 @@ export function JobPage({ id, session }) {
       ${job.deadline && html`<${Figure} label="Deadline">${clock(job.deadline)}</${Figure}>`}
       ${job.budget !== null && html`<${Figure} label="Budget">${dollars(job.budget)}</${Figure}>`}
       ${job.after.length > 0 && html`<${Figure} label="After">${job.after.map((one) => html`<a href="#/jobs/${one}">${one}</a> `)}</${Figure}>`}
+      ${job.array && html`<${Figure} label="Array"><a href="#/jobs?array=${job.array}">array ${job.array}</a> <small>index ${job.index}</small></${Figure}>`}
+      ${job.sweep && html`<${Figure} label="Sweep"><a href="#/sweeps/${job.sweep}">sweep ${job.sweep}</a> <small>trial ${job.index}</small></${Figure}>`}
       ${job.preemptions > 0 && html`<${Figure} label="Preemptions">${job.preemptions} <small>${seconds(job.lost_s)} lost</small></${Figure}>`}
       ${job.retry_of && html`<${Figure} label="Repeats"><a href="#/jobs/${job.retry_of}">job ${job.retry_of}</a>${job.resume_from ? " from its last checkpoint" : ""}</${Figure}>`}
     </dl></section>
     ${why.data ? html`<${Explanation} found=${why.data} />` : html`<${Loading} poll=${why} />`}
-    ${job.kind === "cnn-train" && html`<${Curves} job=${job} />`}
+    ${job.kind !== "cnn-infer" && job.attempts > 0 && html`<${Curves} job=${job} />`}
     ${job.attempts > 0 && html`<${Log} job=${job.id} key=${job.id} />`}
-    ${job.kind !== "command" && FINAL.includes(job.state) && html`<${Confusion} job=${job} />`}
+    ${job.kind !== "command" && FINAL.includes(job.state) && html`<${Scores} job=${job} />`}
     <div class="grid"><${Attempts} job=${job} /><${Artifacts} job=${job} version=${version} /></div>
     <${Events} job=${job} version=${version} />
     <${Specification} job=${job} />
@@ -78,25 +82,8 @@ function Events({ job, version }) {
 function Specification({ job }) {
   const rows = [...Object.entries(job.work), ["devices", job.request.devices], ["width", [job.request.min_width, job.request.max_width]],
     ["memory", job.request.memory_bytes ? bytes(job.request.memory_bytes) : "not limited"], ["max attempts", job.retry.max_attempts],
-    ["max duration", job.max_duration_s ? seconds(job.max_duration_s) : "not limited"]];
+    ["max duration", job.max_duration_s ? seconds(job.max_duration_s) : "not limited"],
+    ...(Object.keys(job.secrets).length ? [["secrets", Object.entries(job.secrets).map(([variable, name]) => (variable === name ? name : `${variable} from ${name}`)).join(", ")]] : [])];
   return html`<section class="card"><h2>What was submitted</h2><dl class="figures code">${rows.map(([name, value]) => html`
     <${Figure} key=${name} label=${name.replaceAll("_", " ")}>${typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "–")}</${Figure}>`)}</dl></section>`;
-}
-
-// The confusion matrix of a test or of labelled images.
-function Confusion({ job }) {
-  const poll = usePoll(async (signal) => {
-    const { artifacts } = await get(`/v1/jobs/${job.id}/artifacts`, { signal });
-    const there = artifacts.some((file) => file.name === "confusion.json");
-    return there ? get(`/v1/jobs/${job.id}/artifacts/confusion.json`, { signal }) : {};
-  }, 0, job.id);
-  const { counts: matrix, classes = [] } = poll.data || {};
-  if (!Array.isArray(matrix)) return null;
-  const name = (at) => String(classes[at] ?? at);
-  return html`<section class="card"><h2>Confusion matrix of the test</h2><div class="scroll"><table class="matrix">
-    <thead><tr><th>true ↓ predicted →</th>${matrix.map((_, at) => html`<th scope="col">${name(at)}</th>`)}</tr></thead>
-    <tbody>${matrix.map((row, at) => {
-      const whole = row.reduce((sum, value) => sum + value, 0) || 1;
-      return html`<tr><th scope="row">${name(at)}</th>${row.map((value) => html`<td style=${{ background: `rgb(0 114 178 / ${(0.75 * value) / whole})` }}>${plain(value)}</td>`)}</tr>`;
-    })}</tbody></table></div></section>`;
 }

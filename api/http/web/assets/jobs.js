@@ -2,8 +2,8 @@
 import { html, useMemo, useRef, useState } from "./core.js";
 import { get, query, usePoll } from "./api.js";
 import { clock, count, dollars, percent } from "./format.js";
-import { ACTIVE, FINAL, Loading, State, Timing, jobTitle } from "./ui.js";
-import { JobActions } from "./actions.js";
+import { ACTIVE, FINAL, Loading, State, Timing, jobTitle, mayChange } from "./ui.js";
+import { CancelArray, JobActions } from "./actions.js";
 
 const ROWS = 50;
 const GROUPS = [
@@ -14,13 +14,13 @@ const GROUPS = [
 const KINDS = ["cnn-train", "cnn-infer", "command"];
 
 export function Jobs({ session, parameters }) {
-  const filter = Object.fromEntries(["group", "name", "kind", "user", "project"]
+  const filter = Object.fromEntries(["group", "name", "kind", "user", "project", "array", "sweep"]
     .map((name) => [name, parameters.get(name) || ""]));
   const [cursors, setCursors] = useState([""]);
   const group = GROUPS.find(([name]) => name === filter.group) || GROUPS[0];
   const address = `/v1/jobs${query({
     state: group[2], name: filter.name, kind: filter.kind, user: filter.user,
-    project: filter.project, limit: ROWS, count: true, cursor: cursors[cursors.length - 1],
+    project: filter.project, array: filter.array, sweep: filter.sweep, limit: ROWS, count: true, cursor: cursors[cursors.length - 1],
   })}`;
   const jobs = usePoll((signal) => get(address, { signal }), 3, address);
   const rows = jobs.data ? jobs.data.jobs : [];
@@ -33,6 +33,10 @@ export function Jobs({ session, parameters }) {
     <div class="head"><h1>Jobs</h1>
       ${jobs.data && html`<span class="quiet" data-total>${count(jobs.data.total, "job")}</span>`}</div>
     <${Filters} filter=${filter} session=${session} change=${change} />
+    ${(filter.array || filter.sweep) && html`<div class="filters">${["array", "sweep"].filter((name) => filter[name]).map((name) => html`
+      <button type="button" key=${name} aria-label="Show jobs outside ${name} ${filter[name]}, too" onClick=${() => change({ [name]: "" })}>${name} ${filter[name]} ✕</button>`)}
+      ${filter.sweep && html`<a href="#/sweeps/${encodeURIComponent(filter.sweep)}">Its trials, the best first</a>`}
+      ${filter.array && rows.some((job) => !FINAL.includes(job.state) && mayChange(session, job)) && html`<${CancelArray} array=${filter.array} changed=${jobs.reload} />`}</div>`}
     ${forecast.data && forecast.data.note && html`<p class="note">${forecast.data.note}</p>`}
     <${Loading} poll=${jobs} what="jobs" />
     ${jobs.data && !rows.length && html`<p class="empty">${Object.values(filter).some(Boolean)
@@ -93,7 +97,9 @@ function Row({ job, waiting, running, held, session, changed }) {
   const going = ACTIVE.includes(job.state);
   return html`<tr data-job=${job.id}>
     <td class="name"><a href="#/jobs/${job.id}"><span class="id">${job.id}</span> ${jobTitle(job)}</a>
-      <small>${job.kind} · ${job.user} · ${job.project} · ${clock(job.submitted_at)}</small></td>
+      <small>${job.kind} · ${job.user} · ${job.project} · ${clock(job.submitted_at)}</small>
+      ${job.array && html`<small><a href="#/jobs?array=${job.array}">array ${job.array}</a>, index ${job.index}</small>`}
+      ${job.sweep && html`<small><a href="#/sweeps/${job.sweep}">sweep ${job.sweep}</a>, trial ${job.index}</small>`}</td>
     <td class="why"><${State} state=${job.state} />${why !== "waiting" && html`<small title=${why}>${why}</small>`}</td>
     <td class="when"><${Timing} job=${job} waiting=${waiting} /></td>
     <td class="number" data-label="accuracy">${job.accuracy === null ? "–" : percent(job.accuracy, 1)}

@@ -2,16 +2,18 @@
 import { html, useEffect, useMemo, useState } from "./core.js";
 import { get, idempotencyKey, post, usePoll } from "./api.js";
 import { about, dollars, energy, seconds } from "./format.js";
-import { Loading, maySubmit, say } from "./ui.js";
+import { Loading, maySubmit, say, warned } from "./ui.js";
 import { Fields, document, resolved } from "./form.js";
 
+// Kind, schema of the job, the same with a sweep, label, and the fields of the work that come first.
 const KINDS = [
-  ["cnn-train", "CnnTrainJob", "Train", ["model", "dataset", "epochs", "learning_rate", "batch_size", "seed"]],
-  ["cnn-infer", "CnnInferJob", "Classify", ["models", "data"]],
-  ["command", "CommandJob", "Command", ["argv"]],
+  ["cnn-train", "CnnTrainJob", "CnnTrainSweep", "Train", ["model", "dataset", "epochs", "learning_rate", "batch_size", "seed"]],
+  ["cnn-infer", "CnnInferJob", null, "Classify", ["models", "data"]],
+  ["command", "CommandJob", "CommandSweep", "Command", ["argv"]],
 ];
 const MAIN = ["name", "project", "devices", "width", "priority", "deadline"];
-const PLACED = ["kind", "work", "preference", "retry", ...MAIN];
+const PLACED = ["kind", "work", "preference", "retry", "sweep", ...MAIN];
+const RANGE = /^(uniform|log|integer|log_integer)\s+(\S+?)(?:\s+to\s+|\s*\.\.\s*|\s+)(\S+?)(?:\s+step\s+(\S+))?$/;
 
 export function Submit({ session }) {
   const poll = usePoll((signal) => get("/openapi.json", { signal }), 0, "schema");
@@ -19,7 +21,7 @@ export function Submit({ session }) {
   const chosen = KINDS.find(([name]) => name === kind);
   if (!maySubmit(session)) return html`<p class="empty">The token of ${session.user} is for viewing only.</p>`;
   return html`<section>
-    <div class="head"><h1>Submit</h1><div class="chips" role="group" aria-label="Kind of job">${KINDS.map(([name, , label]) => html`
+    <div class="head"><h1>Submit</h1><div class="chips" role="group" aria-label="Kind of job">${KINDS.map(([name, , , label]) => html`
       <button type="button" key=${name} aria-pressed=${kind === name} onClick=${() => setKind(name)}>${label}</button>`)}</div></div>
     <${Loading} poll=${poll} what="the form" />
     ${poll.data && html`<${Form} key=${kind} chosen=${chosen} schemas=${poll.data.components.schemas} />`}
@@ -27,8 +29,8 @@ export function Submit({ session }) {
 }
 
 function Form({ chosen, schemas }) {
-  const [kind, title, , first] = chosen;
-  const job = schemas[title];
+  const [kind, title, searched, , first] = chosen;
+  const job = schemas[searched || title];
   const work = useMemo(() => resolved(job.properties.work, schemas), [kind]);
   const [values, setValues] = useState({});
   const [problem, setProblem] = useState(null);
@@ -37,9 +39,12 @@ function Form({ chosen, schemas }) {
   const [busy, setBusy] = useState(false);
   const body = { kind, ...document(values, job, schemas) };
   if (wish) body.preference = wish;
+  if (body.array) body.array = values.array.trim();
+  if (body.sweep) body.sweep = search(body.sweep);
   const text = JSON.stringify(body);
   const plan = usePlan(body, text);
-  const problems = [...(problem ? problem.errors : []), ...(plan.error ? plan.error.errors : [])];
+  const problems = [...(problem ? problem.errors : []), ...(plan.error ? plan.error.errors : [])]
+    .map((one) => ({ ...one, field: one.field.replace(/^jobs\.0\./, "") }));
   function change(name, value) {
     setValues((old) => ({ ...old, [name]: value }));
     setProblem(null);
@@ -49,9 +54,17 @@ function Form({ chosen, schemas }) {
     event.preventDefault();
     setBusy(true);
     try {
-      const made = await post("/v1/jobs", body, { "Idempotency-Key": key });
-      say(`Job ${made.id} is submitted.`);
-      location.hash = `#/jobs/${made.id}`;
+      if (body.sweep) {
+        const sweep = await post("/v1/sweeps", body, { "Idempotency-Key": key });
+        say(`Sweep ${sweep.id} is submitted.`);
+        location.hash = `#/sweeps/${sweep.id}`;
+        return;
+      }
+      const made = await submitted(body, key);
+      for (const job of made) warned.set(job.id, job.warnings);
+      const [first] = made;
+      say(made.length > 1 ? `Jobs ${first.id} to ${made[made.length - 1].id} are submitted.` : `Job ${first.id} is submitted.`);
+      location.hash = first.array ? `#/jobs?array=${first.array}` : `#/jobs/${first.id}`;
     } catch (error) {
       setProblem(error);
       setBusy(false);
@@ -60,17 +73,39 @@ function Form({ chosen, schemas }) {
   const common = { schemas, values, change, problems };
   const others = Object.keys(job.properties).filter((name) => !PLACED.includes(name));
   return html`<form onSubmit=${send} data-kind=${kind} novalidate>
-    <section class="card"><h2>${job.description}</h2>
+    <section class="card"><h2>${schemas[title].description}</h2>
       <${Fields} ...${common} schema=${work} names=${first} path="work." />
       <details><summary>More about the work</summary><${Fields} ...${common} schema=${work} path="work."
         names=${Object.keys(work.properties).filter((name) => !first.includes(name))} /></details></section>
     <section class="card"><h2>The job</h2><${Fields} ...${common} schema=${job} names=${MAIN} path="" />
       <details><summary>More about the job</summary><${Fields} ...${common} schema=${job} names=${[...others, "retry"]} path="" /></details></section>
-    <section class="card"><h2>What would happen</h2><${Plans} plan=${plan} wish=${wish} choose=${(name) => { setWish(name); setKey(idempotencyKey()); }} />
+    ${searched && html`<section class="card"><details><summary>Search hyper-parameters</summary>
+      <p class="quiet">A sweep: each trial is this job with other values. One parameter a line: <code>work.learning_rate = log 1e-4 to 1e-1</code>, <code>work.batch_size = 32, 64</code>.
+        Ranges are uniform, log, integer and log_integer.${kind === "command" && html` Any other name, such as <code>lr</code>, stands for <code>{lr}</code> in the arguments.`}</p>
+      <${Fields} ...${common} schema=${resolved(job.properties.sweep, schemas)} path="sweep." /></details></section>`}
+    <section class="card"><h2>What would happen${body.sweep ? " to one trial" : ""}</h2><${Plans} plan=${plan} wish=${wish} choose=${(name) => { setWish(name); setKey(idempotencyKey()); }} />
       ${problem && html`<p class="problem" role="alert">${problem.message}</p>`}
       <details><summary>The request as JSON</summary><pre>${JSON.stringify(body, null, 2)}</pre></details>
-      <div class="buttons"><button class="primary" disabled=${busy}>Submit the job</button></div></section>
+      <div class="buttons"><button class="primary" disabled=${busy}>Submit the ${body.sweep ? "sweep" : "job"}</button></div></section>
   </form>`;
+}
+
+// The sweep of the form: each parameter is a list of values or a range.
+function search(sweep) {
+  const number = (text) => (text.trim() !== "" && !isNaN(Number(text)) ? Number(text) : text.trim());
+  const parameters = Object.entries(sweep.parameters || {}).map(([name, text]) => {
+    const [, kind, low, high, step] = RANGE.exec(text.trim()) || [];
+    return [name.trim(), kind ? { [kind]: [number(low), number(high)], ...(step ? { step: number(step) } : {}) }
+      : text.split(",").map(number).filter((one) => one !== "")];
+  });
+  return { ...sweep, parameters: Object.fromEntries(parameters) };
+}
+
+// An array is a batch of its own.
+async function submitted(body, key) {
+  const header = { "Idempotency-Key": key };
+  if (!body.array) return [await post("/v1/jobs", body, header)];
+  return (await post("/v1/jobs:batch", { jobs: [body] }, header)).jobs;
 }
 
 // The plan for the job as it stands, asked half a second after the last change.
@@ -80,7 +115,7 @@ function usePlan(body, text) {
     let over = false;
     const timer = setTimeout(async () => {
       try {
-        const found = await post("/v1/jobs/plan", { ...body, preference: undefined });
+        const found = await post("/v1/jobs/plan", { ...body, preference: undefined, array: undefined, sweep: undefined });
         if (!over) setPlan({ found: found.outlooks, error: null });
       } catch (error) {
         if (!over) setPlan({ found: null, error });

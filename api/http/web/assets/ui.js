@@ -7,7 +7,7 @@ export const ACTIVE = ["STARTING", "RUNNING", "PREEMPTING", "CANCELLING"];
 // A sign beside the word and the colour: nothing depends on colour alone.
 const SIGNS = {
   QUEUED: "◷", STARTING: "◔", RUNNING: "▶", PREEMPTING: "⏸", PREEMPTED: "⏸", CANCELLING: "◼",
-  SUCCEEDED: "✓", FAILED: "✕", CANCELLED: "–",
+  SUCCEEDED: "✓", FAILED: "✕", CANCELLED: "–", COMPLETED: "✓", PRUNED: "◁",
 };
 
 export function State({ state }) {
@@ -19,6 +19,8 @@ export const mayChange = (session, job) =>
   session.role === "admin" || (session.role === "user" && session.user === job.user);
 export const maySubmit = (session) => session.role !== "viewer";
 export const jobTitle = (job) => job.name || `job ${job.id}`;
+// What the service said when a job was submitted here: job → sentences. It tells them only then.
+export const warned = new Map();
 
 // How a state of loading is shown; null once there is data.
 export function Loading({ poll, what = "" }) {
