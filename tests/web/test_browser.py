@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,75 +12,9 @@ import pytest
 from api.http.auth import create_token
 from scheduler.domain.lifecycle import JobState
 from tests.api.conftest import World
-from tests.support.waiting import PATIENCE_S
+from tests.web.visits import EVIL, PHONE, Visit
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-EVIL = "<script>window.planted=1</script><img src=x onerror='window.planted=1'>"
-PHONE = {"width": 390, "height": 800}
-DESK = {"width": 1280, "height": 900}
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed"),
-]
-
-
-class Visit:
-    """A page of a browser, and all that its console said."""
-
-    def __init__(self, page: Any, url: str) -> None:
-        self.page = page
-        self.url = url
-        self.said: list[str] = []
-        page.set_default_timeout(PATIENCE_S * 1000)
-        page.on("console", lambda message: self._hear(message.type, message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self._own(request.url))
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.said.append(text)
-
-    def _own(self, address: str) -> None:
-        if not address.startswith((self.url, "blob:", "data:")):
-            self.said.append(f"asked another origin: {address}")
-
-    def sign_in(self, token: str) -> None:
-        self.page.goto(self.url)
-        self.page.get_by_label("Token").fill(token)
-        self.page.get_by_role("button", name="Sign in").click()
-        self.page.get_by_role("navigation").wait_for()
-
-    def see(self, place: str, heading: str) -> None:
-        self.page.goto(f"{self.url}/#/{place}")
-        self.page.get_by_role("heading", name=re.compile(heading), level=1).wait_for()
-
-    def text(self, text: str) -> Any:
-        return self.page.get_by_text(text).first
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def visit(browser: Any, world: World) -> Iterator[Visit]:
-    context = browser.new_context(viewport=DESK)
-    found = Visit(context.new_page(), world.url)
-    yield found
-    assert found.said == []
-    assert found.page.evaluate("window.planted") is None
-    context.close()
+pytestmark = pytest.mark.slow
 
 
 def test_a_job_from_its_submission_to_its_end(visit: Visit, world: World) -> None:

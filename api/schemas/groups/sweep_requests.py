@@ -172,7 +172,9 @@ class SweepIn(BaseModel):
     pruner: Annotated[
         PrunerIn, BeforeValidator(_named, json_schema_input_type=PrunerKind | PrunerIn)
     ] = Field(
-        PrunerIn(kind=PrunerKind.NONE), examples=["median", {"kind": "asha", "min_epochs": 2}]
+        PrunerIn(kind=PrunerKind.NONE),
+        description="Which trials are stopped: `none`, `median` or `asha`, or one with its numbers.",
+        examples=["median", {"kind": "asha", "min_epochs": 2}],
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Of the draws; equal ones draw alike.")
 

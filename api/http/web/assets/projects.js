@@ -49,13 +49,14 @@ function Used({ ratio }) {
     <small>${words}</small>`;
 }
 
+// The bar is of the hard limit if there is one; a soft one only warns.
 function Limit({ label, used, shown, hard, soft, more }) {
-  const [most, kind] = hard !== null && (soft === null || soft >= hard) ? [hard, "hard"] : [soft, "soft"];
+  const most = hard ?? soft;
   const share = most ? used / most : used ? 1 : 0;
-  const over = used > most || (kind === "hard" && used >= most);
-  const both = hard !== null && soft !== null;
+  const over = (hard !== null && used >= hard) || (soft !== null && used > soft);
+  const notes = [hard === null ? "warns only" : soft !== null && `warns above ${shown(soft)}`, more > 0 && `+ ${shown(more)} of running jobs`];
   return html`<div class="limit ${over ? "over" : ""}"><span>${label}</span><span class="bar" aria-hidden="true"><span style=${{ width: `${100 * Math.min(1, share)}%` }}></span></span>
-    <span class="number">${over && html`<span aria-hidden="true">⚠ </span>`}${shown(used)} of ${shown(most)} <small>${kind === "soft" ? "warns only" : ""}${both && kind === "soft" ? `, at most ${shown(hard)}` : ""}${more > 0 ? ` + ${shown(more)} running` : ""}</small></span></div>`;
+    <span class="number">${over && html`<span aria-hidden="true">⚠ </span>`}${shown(used)} of ${shown(most)} <small>${notes.filter(Boolean).join(", ")}</small></span></div>`;
 }
 
 const text = (value) => (value === null || value === undefined ? "" : String(value));
