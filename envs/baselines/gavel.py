@@ -12,8 +12,9 @@ from math import inf
 import numpy as np
 
 from envs.baselines.leases import LeasedJob, LeaseScene, Request
+from envs.baselines.programs import Coefficients, maximum
 from envs.simulator.placements import PoolWidth
-from scheduler.arrays import Floats
+from scheduler.arrays import Floats, Ints
 from scheduler.domain.jobs import MIDDLE_PRIORITY
 
 ROUND_S = 360.0
@@ -118,37 +119,19 @@ def _gains(job: LeasedJob, devices: Sequence[int]) -> Floats:
     return gains
 
 
-def _solved(
-    gains: Floats,
-    owner: np.ndarray[tuple[int], np.dtype[np.int64]],
-    pool: np.ndarray[tuple[int], np.dtype[np.int64]],
-    width: Floats,
-    devices: Floats,
-) -> Floats:
+def _solved(gains: Floats, owner: Ints, pool: Ints, width: Floats, devices: Floats) -> Floats:
     """(n,) The shares that solve both programs, by column."""
-    from scipy.optimize import linprog
-    from scipy.sparse import csr_array, hstack, vstack
-
-    columns, jobs = np.arange(len(gains)), int(owner[-1]) + 1
-    by_job = csr_array((gains, (owner, columns)), shape=(jobs, len(gains)))
-    time = csr_array((np.ones(len(gains)), (owner, columns)), shape=(jobs, len(gains)))
-    held = csr_array((width, (pool, columns)), shape=(len(devices), len(gains)))
-    limits = vstack([time, held])
-    most = np.concatenate([np.ones(jobs), devices])
-    beside = csr_array((limits.shape[0], 1))
-    least = linprog(
-        np.append(np.zeros(len(gains)), -1.0),
-        A_ub=vstack([hstack([-by_job, np.ones((jobs, 1))]), hstack([limits, beside])]),
-        b_ub=np.concatenate([np.zeros(jobs), most]),
-        method="highs",
+    columns, jobs, pools = len(gains), int(owner[-1]) + 1, len(devices)
+    each, every_job = np.arange(columns), np.arange(jobs)
+    # The last variable is the term of the least-off job, which is at most any job's.
+    taken = Coefficients(
+        np.concatenate([owner, jobs + pool, jobs + pools + owner, jobs + pools + every_job]),
+        np.concatenate([each, each, each, np.full(jobs, columns)]),
+        np.concatenate([np.ones(columns), width, -gains, np.ones(jobs)]),
     )
-    assert least.success, least.message
-    rest = linprog(
-        -gains,
-        A_ub=vstack([-by_job, limits]),
-        b_ub=np.concatenate([np.full(jobs, -(1.0 - SLACK) * least.x[-1]), most]),
-        method="highs",
-    )
+    limits = np.concatenate([np.ones(jobs), devices, np.zeros(jobs)])
+    none = np.zeros(columns)
+    least = maximum(np.append(none, 1.0), taken, limits)[-1]
+    shares = maximum(np.append(gains, 0.0), taken, limits, np.append(none, (1.0 - SLACK) * least))
     # Rounded, so that of jobs whose shares are equal the oldest goes first.
-    shares: Floats = np.round(np.clip(rest.x if rest.success else least.x[:-1], 0.0, 1.0), 6)
-    return shares
+    return np.asarray(np.clip(shares[:-1], 0.0, 1.0).round(6), dtype=np.float64)

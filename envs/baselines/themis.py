@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.baselines.leases import LeasedJob, LeaseScene, Request
+from envs.baselines.programs import Coefficients, maximum
 from scheduler.decisions.state.world import EstimatedPlacement, World
 
 LEASE_S = 1200.0
@@ -84,9 +85,6 @@ def winners(
     placement without a gain is not taken. Free devices are counted by pool. The greatest gain
     comes first.
     """
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_array
-
     columns = [
         (row, number, option, gain)
         for row, (number, bid) in enumerate(bids)
@@ -95,20 +93,16 @@ def winners(
     ]
     if not columns:
         return []
-    pools = len(free.pools)
-    rows = [place for row, _, option, _ in columns for place in (option.pool, pools + row)]
-    used = [amount for _, _, option, _ in columns for amount in (float(option.width), 1.0)]
-    where = np.repeat(np.arange(len(columns)), 2)
-    taken = csr_array((used, (rows, where)), shape=(pools + len(bids), len(columns)))
-    most = [*(float(free.free(pool)) for pool in range(pools)), *(1.0 for _ in bids)]
-    solved = milp(
-        [-gain for *_, gain in columns],
-        integrality=np.ones(len(columns)),
-        bounds=Bounds(0, 1),
-        constraints=LinearConstraint(taken, ub=np.array(most)),
+    pools, each = len(free.pools), np.arange(len(columns))
+    taken = Coefficients(
+        np.array([place for row, _, option, _ in columns for place in (option.pool, pools + row)]),
+        np.repeat(each, 2),
+        np.array([amount for *_, option, _ in columns for amount in (float(option.width), 1.0)]),
     )
-    assert solved.success, solved.message
-    won = [column for column, x in zip(columns, solved.x.tolist(), strict=True) if x > 0.5]
+    limits = [*(float(free.free(pool)) for pool in range(pools)), *(1.0 for _ in bids)]
+    gains = np.array([gain for *_, gain in columns])
+    solved = maximum(gains, taken, np.array(limits), integer=True)
+    won = [column for column, x in zip(columns, solved.tolist(), strict=True) if x > 0.5]
     won.sort(key=lambda column: (-column[3], column[1]))
     return [(number, option) for _, number, option, _ in won]
 
