@@ -78,8 +78,8 @@ def _wait(world: World, slots: Ints) -> Floats:
 
 def _left(world: World, slots: Ints) -> Floats:
     left: Floats = world.job_deadline.take(slots) - world.figure[NOW]
-    # Without a deadline it is infinite, or NaN from a caller that says none so.
-    return np.where(np.isnan(left), np.inf, left)
+    # Callers may say that there is no deadline by any number that is none.
+    return np.where(np.isfinite(left), left, np.inf)
 
 
 _FIGURES: Mapping[Criterion, Callable[[World, Ints], Floats]] = {
